@@ -1,0 +1,91 @@
+"""What can be asked for: models, languages, packs and audio formats, as values.
+
+Nothing here says what *this* worker serves (that is `config.Settings`) or how anything is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+# chatterbox.mtl_tts.SUPPORTED_LANGUAGES, the multilingual model's own list
+LANGUAGES: Mapping[str, str] = MappingProxyType({
+    "ar": "Arabic", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
+    "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "it": "Italian", "ja": "Japanese",
+    "ko": "Korean", "ms": "Malay", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
+    "ru": "Russian", "sv": "Swedish", "sw": "Swahili", "tr": "Turkish", "zh": "Chinese",
+})  # fmt: skip
+
+# A regional tag and the single-language pack that speaks it.
+REGIONS: Mapping[str, str] = MappingProxyType({
+    "es-MX": "es-mx-latam", "es-ES": "es-es", "pt-BR": "pt-br",
+    "pt-PT": "pt-pt", "zh-CN": "zh-cmn", "hi-IN": "hi",
+})  # fmt: skip
+
+PACKS: tuple[str, ...] = tuple(REGIONS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What callers may ask of one model."""
+
+    name: str
+    languages: tuple[str, ...]
+    sampling: Mapping[str, float]
+    """The sampling parameters the model can use, each with upstream's default."""
+    reference_min_s: float = 0.0
+    """A reference clip must be longer than this, in seconds; 0 for no limit."""
+    speaks_references: bool = True
+    """Whether the model can take a voice from a recording."""
+    watermarks: bool = True
+    tags: tuple[str, ...] = field(default=())
+    """Sounds that may stand in the text in square brackets."""
+
+
+# Defaults of ChatterboxTTS.generate and ChatterboxMultilingualTTS.generate at upstream HEAD 5de7a54.
+_LLAMA_SAMPLING = MappingProxyType({
+    "temperature": 0.8, "exaggeration": 0.5, "cfg_weight": 0.5, "repetition_penalty": 1.2, "top_p": 1.0, "min_p": 0.05,
+})  # fmt: skip
+# ChatterboxTurboTTS.generate; it warns that CFG, min_p and exaggeration do nothing.
+_GPT_SAMPLING = MappingProxyType({"temperature": 0.8, "repetition_penalty": 1.2, "top_p": 0.95, "top_k": 1000})
+# The sound tags among turbo's 19 added tokens that are known to work.
+_SOUNDS = ("laugh", "chuckle", "cough", "sigh", "gasp", "sniff", "groan", "shush", "clear throat")
+
+MODELS: Mapping[str, ModelCard] = MappingProxyType({
+    card.name: card
+    for card in (
+        ModelCard("multilingual", tuple(LANGUAGES), _LLAMA_SAMPLING),
+        ModelCard("multilingual-v2", tuple(LANGUAGES), _LLAMA_SAMPLING),
+        ModelCard("english", ("en",), _LLAMA_SAMPLING),
+        # "Audio prompt must be longer than 5 seconds!", upstream tts_turbo.py
+        ModelCard("turbo", ("en",), _GPT_SAMPLING, reference_min_s=5.0, tags=_SOUNDS),
+        ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, tags=_SOUNDS),
+        ModelCard("preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, watermarks=False),
+    )
+})  # fmt: skip
+
+SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
+"""Hertz."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    name: str
+    mimetype: str
+    sample_rates: tuple[int, ...] = SAMPLE_RATES
+    """Hertz."""
+
+
+FORMATS: Mapping[str, AudioFormat] = MappingProxyType({
+    audio_format.name: audio_format
+    for audio_format in (
+        AudioFormat("wav", "audio/wav"),  # 16-bit
+        AudioFormat("mp3", "audio/mpeg"),
+        AudioFormat("flac", "audio/flac"),
+        AudioFormat("ogg", "audio/ogg"),  # Vorbis
+        AudioFormat("opus", "audio/ogg; codecs=opus", (8000, 16000, 24000, 48000)),  # RFC 6716: no 22 050 or 44 100 Hz
+        AudioFormat("aac", "audio/aac"),  # ADTS
+        AudioFormat("pcm", "audio/pcm"),  # 16-bit little-endian, no header
+    )
+})

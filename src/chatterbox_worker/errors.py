@@ -1,0 +1,90 @@
+"""Every way this system says no.
+
+    WorkerError
+    ├── InvalidRequest      400  the caller can mend it; names the field
+    ├── VoiceNotFound       404
+    ├── AnswerTooLarge      413  spoken, but no way to deliver it
+    ├── Busy                429
+    ├── Cancelled           499  the caller went away
+    ├── SynthesisFailed     500  the engine failed on good input
+    │   └── DeviceFailed    500  and the process cannot go on: ask for a fresh worker
+    └── NotReady            503  start-up failed or is still going on
+
+An error is a sentence for the caller, a code for programs and an HTTP status for the edges that speak HTTP.
+No edge looks at the message to decide what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+_SHOWN_CHARS = 80  # of an offending value: enough to recognise, short enough for one sentence
+
+
+class WorkerError(Exception):
+    """Root of all errors that may reach a caller."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+    def answer(self) -> dict[str, str]:
+        """The JSON form that every edge sends: `error`, `code` and, where one field is to blame, `field`."""
+        answer = {"error": self.message, "code": self.code}
+        return answer if self.field is None else answer | {"field": self.field}
+
+
+class InvalidRequest(WorkerError):
+    code = "invalid_request"
+    status = 400
+
+
+class VoiceNotFound(WorkerError):
+    code = "voice_not_found"
+    status = 404
+
+
+class AnswerTooLarge(WorkerError):
+    code = "answer_too_large"
+    status = 413
+
+
+class Busy(WorkerError):
+    code = "busy"
+    status = 429
+
+
+class Cancelled(WorkerError):
+    code = "cancelled"
+    status = 499
+
+
+class SynthesisFailed(WorkerError):
+    code = "synthesis_failed"
+    status = 500
+
+
+class DeviceFailed(SynthesisFailed):
+    code = "device_failed"
+
+
+class NotReady(WorkerError):
+    code = "not_ready"
+    status = 503
+
+
+def shown(value: object) -> str:
+    """`value` as it may stand in a sentence: its repr, cut to a readable length."""
+    text = repr(value) if not isinstance(value, str) or len(value) <= _SHOWN_CHARS else repr(value[:_SHOWN_CHARS])[:-1] + "…'"
+    return text if len(text) <= 2 * _SHOWN_CHARS else text[: 2 * _SHOWN_CHARS] + "…"
+
+
+def choices(names: Iterable[object]) -> str:
+    """The choices as they stand in a sentence: "a, b or c"."""
+    *most, last = [str(name) for name in names] or ["none"]
+    return f"{', '.join(most)} or {last}" if most else last

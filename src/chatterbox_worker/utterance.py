@@ -1,0 +1,102 @@
+"""The seam between the synthesizer and the engines: an utterance goes in, a take comes out.
+
+A submission, not a call: whoever has work submits all of it at once and reads the takes in order, so batching
+lives in one place, behind `Engine.submit`. An utterance carries everything its sound depends on and an engine
+keeps no state about a caller: the same utterance gives the same audio whoever asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from chatterbox_worker.audio.clip import Audio
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voice:
+    """Whose voice to speak with: the model's own, or that of a recording."""
+
+    id: str
+    """What the answer calls it: "default", a library id, or "reference" for a clip that came with the request."""
+    digest: str
+    """SHA-256 (hex) of the recording's canonical PCM; "default" for the model's own voice."""
+    clip: Audio | None = None
+    """The recording, mono, at its own rate; None for the model's own voice."""
+
+
+DEFAULT_VOICE = Voice(id="default", digest="default")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """One chunk of text to be spoken in one breath."""
+
+    text: str
+    """Normalised, never empty."""
+    language: str
+    """One of `catalogue.LANGUAGES`, or a regional tag (`catalogue.REGIONS`) whose pack the engine serves."""
+    voice: Voice
+    sampling: Mapping[str, float]
+    """Every parameter of the model's card, filled in."""
+    seed: int
+    """0 to 2**32 - 1."""
+    streaming: bool = False
+    """True: pieces as early as possible. False: the offline path, one piece."""
+
+
+class Take(Protocol):
+    """One utterance being spoken."""
+
+    def __iter__(self) -> Iterator[Audio]:
+        """Watermarked pieces, in order, as they are ready.
+
+        Raises:
+            SynthesisFailed: the engine failed; DeviceFailed if it cannot go on.
+            Cancelled: `cancel` was called.
+        """
+
+    def cancel(self) -> None:
+        """Free the take's place in the batch. Safe from any thread, at any time, more than once."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds spent in each stage so far: queue_s, t3_s, s3gen_s, vocoder_s, watermark_s as far as the engine has them."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the caller should know about this take, such as a token cap that was hit."""
+
+
+class Engine(Protocol):
+    """Something that speaks."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hertz."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes: "cuda:0", "cpu"."""
+
+    @property
+    def device_name(self) -> str:
+        """What that is: "NVIDIA H100", "x86_64"."""
+
+    @property
+    def revision(self) -> str:
+        """Names the weights and precision: the same revision and utterance give the same audio."""
+
+    def submit(self, utterance: Utterance) -> Take:
+        """Queue the utterance and return at once.
+
+        Raises:
+            InvalidRequest: the engine can never speak it (a clip too short for this model, a missing pack).
+        """
+
+    def mark(self, audio: Audio) -> Audio:
+        """`audio` with the engine's watermark, for sound that was changed after the take; the audio itself where the engine has none."""
+
+    def close(self) -> None:
+        """Finish or cancel what runs and free the device."""
