@@ -6,8 +6,9 @@ Nothing here says what *this* worker serves (that is `config.Settings`) or how a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 # chatterbox.mtl_tts.SUPPORTED_LANGUAGES, the multilingual model's own list
 LANGUAGES: Mapping[str, str] = MappingProxyType({
@@ -38,8 +39,10 @@ class ModelCard:
     """A reference clip must be longer than this, in seconds; 0 for no limit."""
     speaks_references: bool = True
     """Whether the model can take a voice from a recording."""
+    punctuation: Literal["llama", "gpt", "plain"] = "llama"
+    """Which of upstream's two punctuation tables its training wants; plain: none."""
     watermarks: bool = True
-    tags: tuple[str, ...] = field(default=())
+    tags: tuple[str, ...] = ()
     """Sounds that may stand in the text in square brackets."""
 
 
@@ -59,9 +62,9 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         ModelCard("multilingual-v2", tuple(LANGUAGES), _LLAMA_SAMPLING),
         ModelCard("english", ("en",), _LLAMA_SAMPLING),
         # "Audio prompt must be longer than 5 seconds!", upstream tts_turbo.py
-        ModelCard("turbo", ("en",), _GPT_SAMPLING, reference_min_s=5.0, tags=_SOUNDS),
-        ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, tags=_SOUNDS),
-        ModelCard("preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, watermarks=False),
+        ModelCard("turbo", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
+        ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
+        ModelCard("preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, punctuation="plain", watermarks=False),
     )
 })  # fmt: skip
 

@@ -8,7 +8,8 @@
     ├── Cancelled           499  the caller went away
     ├── SynthesisFailed     500  the engine failed on good input
     │   └── DeviceFailed    500  and the process cannot go on: ask for a fresh worker
-    └── NotReady            503  start-up failed or is still going on
+    ├── NotReady            503  start-up failed or is still going on
+    └── VolumeFailed        507  the caller asked for something to be kept, and the volume refused
 
 An error is a sentence for the caller, a code for programs and an HTTP status for the edges that speak HTTP.
 No edge looks at the message to decide what to do.
@@ -76,6 +77,11 @@ class DeviceFailed(SynthesisFailed):
 class NotReady(WorkerError):
     code = "not_ready"
     status = 503
+
+
+class VolumeFailed(WorkerError):
+    code = "volume_failed"
+    status = 507
 
 
 def shown(value: object) -> str:

@@ -36,7 +36,7 @@ class Utterance:
     text: str
     """Normalised, never empty."""
     language: str
-    """One of `catalogue.LANGUAGES`, or a regional tag (`catalogue.REGIONS`) whose pack the engine serves."""
+    """One of `catalogue.LANGUAGES`; a regional pack is an engine of its own."""
     voice: Voice
     sampling: Mapping[str, float]
     """Every parameter of the model's card, filled in."""

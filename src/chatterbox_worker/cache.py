@@ -1,0 +1,198 @@
+"""The audio cache: finished recordings on the volume, named by what they were made from.
+
+An entry is `{key}.{format}`, the audio as it was sent, and `{key}.json`, what was said about it; the audio is renamed
+into place last, so that an entry is whole or absent. The key is SHA-256 over everything that changes the sound.
+
+The volume is optional and hostile: missing, read-only, full, slow, shared by many workers. A bad entry is a miss, a
+failed write is logged once, and nothing here raises for the volume's sake. A hit costs two reads whatever the number
+of entries; the folder is walked only now and then, by a thread of its own, after writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder overshoots by no more
+_LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
+_ORPHAN_S = 3600.0  # a temporary file this old belongs to a worker that died
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A finished recording."""
+
+    audio: bytes
+    about: Mapping[str, Any]
+    """JSON-safe facts that go back with it: duration, seed, chunks."""
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of the canonical JSON of `parts`: sorted keys, no spaces, exact floats, case kept."""
+    canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class AudioCache:
+    def __init__(self, folder: Path, *, max_bytes: int, max_age_s: float) -> None:
+        self.folder = folder
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._lock = threading.Lock()
+        self._making: dict[str, Future[Entry]] = {}
+        self._unswept_bytes = round(max_bytes * _SWEEP_SHARE)  # due at the first write, for what others left
+        self._sweeper: threading.Thread | None = None
+        self._complained: set[str] = set()
+        self.hits = 0
+        self.misses = 0
+
+    @property
+    def enabled(self) -> bool:
+        return self._max_bytes > 0
+
+    def get(self, key: str, audio_format: str) -> Entry | None:
+        """The entry, or None for a miss: absent, too old, half written or unreadable."""
+        if not self.enabled:
+            return None
+        audio_path, about_path = self._paths(key, audio_format)
+        try:
+            if time.time() - audio_path.stat().st_mtime > self._max_age_s:
+                raise FileNotFoundError  # noqa: TRY301  # an entry past its age is as good as gone
+            audio = audio_path.read_bytes()
+            about = json.loads(about_path.read_bytes())
+            whole = isinstance(about, dict) and about.pop("_size", None) == len(audio) > 0
+        except FileNotFoundError:
+            whole = False
+        except (OSError, ValueError) as error:
+            self._complain("read", error)
+            whole = False
+        if not whole:
+            self.misses += 1
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(audio_path)  # recency, for the sweep
+        self.hits += 1
+        return Entry(audio, about)
+
+    def put(self, key: str, audio_format: str, entry: Entry) -> None:
+        """Keep the entry if the volume lets us."""
+        if not self.enabled:
+            return
+        audio_path, about_path = self._paths(key, audio_format)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _write(about_path, json.dumps({**entry.about, "_size": len(entry.audio)}).encode())
+            _write(audio_path, entry.audio)
+        except OSError as error:
+            self._complain("write", error)
+            return
+        with self._lock:
+            self._unswept_bytes += len(entry.audio)
+        self._sweep_if_due()
+
+    @contextlib.contextmanager
+    def single_flight(self, key: str) -> Iterator[Callable[[Entry], None] | Entry]:
+        """One maker for a key: yields a function to hand the result to, or the result another thread just made.
+
+        A maker that fails or is cancelled without a result leaves the work to the next in line.
+        """
+        while True:
+            with self._lock:
+                running = self._making.get(key)
+                if running is None:
+                    mine = self._making[key] = Future()
+            if running is None:
+                break
+            with contextlib.suppress(_MakerGone):
+                yield running.result()
+                return
+        try:
+            yield mine.set_result
+        finally:
+            with self._lock:
+                del self._making[key]
+            if not mine.done():
+                mine.set_exception(_MakerGone())
+
+    def figures(self) -> dict[str, Any]:
+        """Counts of this process, for the `info` action."""
+        return {"enabled": self.enabled, "folder": str(self.folder), "hits": self.hits, "misses": self.misses}
+
+    def _paths(self, key: str, audio_format: str) -> tuple[Path, Path]:
+        return self.folder / f"{key}.{audio_format}", self.folder / f"{key}.json"
+
+    def _sweep_if_due(self) -> None:
+        with self._lock:
+            due = self._unswept_bytes >= self._max_bytes * _SWEEP_SHARE
+            if not due or (self._sweeper is not None and self._sweeper.is_alive()):
+                return
+            self._unswept_bytes = 0
+            self._sweeper = threading.Thread(target=self.sweep, name="cache-sweep", daemon=True)
+            self._sweeper.start()
+
+    def sweep(self) -> None:
+        """Bring the folder under its limits: first what is too old, then the least recently used."""
+        now = time.time()
+        entries: list[tuple[float, int, str]] = []
+        try:
+            with os.scandir(self.folder) as found:
+                for file in found:
+                    with contextlib.suppress(OSError):  # another worker removed it
+                        stat = file.stat()
+                        limit_s = _ORPHAN_S if file.name.startswith(".") else self._max_age_s
+                        if now - stat.st_mtime > limit_s and not file.name.endswith(".json"):
+                            _remove(Path(file.path))
+                        elif not file.name.startswith(".") and not file.name.endswith(".json"):
+                            entries.append((stat.st_mtime, stat.st_size, file.path))
+        except OSError as error:
+            self._complain("list", error)
+            return
+        excess = sum(size for _, size, _ in entries) - self._max_bytes
+        if excess <= 0:
+            return
+        excess += round(self._max_bytes * (1 - _LOW_WATER))
+        for _, size, path in sorted(entries):
+            if excess <= 0:
+                break
+            _remove(Path(path))
+            excess -= size
+
+    def _complain(self, what: str, error: Exception) -> None:
+        if what not in self._complained:
+            self._complained.add(what)
+            log.warning("the audio cache cannot %s %s: %s; speaking on without it", what, self.folder, error)
+
+
+class _MakerGone(Exception):  # noqa: N818  # a signal between waiters, never seen outside
+    pass
+
+
+def _write(path: Path, content: bytes) -> None:
+    """All of `content` under a temporary name, then renamed: readers see the whole file or none."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _remove(audio_path: Path) -> None:
+    with contextlib.suppress(OSError):
+        audio_path.unlink(missing_ok=True)
+        audio_path.with_suffix(".json").unlink(missing_ok=True)

@@ -1,0 +1,278 @@
+"""What a caller may ask, parsed and checked in one place for every edge.
+
+`parse` is pure: it takes the JSON that arrived and the process's `Settings` and returns one frozen request in which
+every default is filled in, or raises `InvalidRequest` naming the field, the value and the choices. Every field is
+honoured or refused; none is accepted and ignored. Nothing is decoded or fetched here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS, SAMPLE_RATES, ModelCard
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, choices, shown
+
+ALIASES: Mapping[str, str] = {
+    "prompt": "text",
+    "model_type": "model",
+    "language_id": "language",
+    "audio_prompt": "reference_audio",
+}
+SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
+VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
+# 25 MB of audio in base64 (4 characters for 3 bytes) and room for a data URI's head
+LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
+
+_Model = Annotated[str, Field(min_length=1, max_length=64)]
+_VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
+_Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
+_Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class _Speak(_Body):
+    """The fields of a `speak` job as they arrive; the ranges are the documented ones."""
+
+    action: Literal["speak"] = "speak"
+    text: str
+    model: _Model | None = None
+    language: str = "en"
+    voice: _VoiceId | None = None
+    reference_audio: _Reference | None = None
+    voice_url: _Url | None = None
+    format: str = "wav"
+    sample_rate: int = 24_000
+    speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    exaggeration: Annotated[float, Field(ge=0.25, le=2)] | None = None
+    cfg_weight: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=1, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=2000)] | None = None
+    split_text: bool = True
+    chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
+    cache: bool = True
+
+
+class InfoRequest(_Body):
+    """What is this worker, what does it serve, how is it doing."""
+
+    action: Literal["info"]
+
+
+class ListVoicesRequest(_Body):
+    action: Literal["voices.list"]
+
+
+class SaveVoiceRequest(_Body):
+    action: Literal["voices.save"]
+    voice: _VoiceId
+    reference_audio: _Reference | None = None
+    voice_url: _Url | None = None
+
+
+class DeleteVoiceRequest(_Body):
+    action: Literal["voices.delete"]
+    voice: _VoiceId
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechRequest:
+    """One text to be spoken, every choice made."""
+
+    text: str
+    """Trimmed, not yet normalised."""
+    model: str
+    language: str
+    """A code of `catalogue.LANGUAGES`, or a regional tag whose pack this worker serves."""
+    voice: str | None
+    """An id in the voice library or "default"; None when a recording came along."""
+    reference_audio: str | None
+    """Base64 or a data URI."""
+    voice_url: str | None
+    format: str
+    sample_rate: int
+    """Hertz."""
+    speed: float
+    seed: int | None
+    sampling: Mapping[str, float]
+    """Every parameter that the model's card lists, and no other."""
+    split_text: bool
+    chunk_size: int | None
+    """Characters; None leaves the choice to the text room."""
+    cache: bool
+    as_url: bool = False
+    """Answer with a data URI: the request came in the shape of RunPod's public endpoint."""
+
+
+Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
+
+_ACTIONS: Mapping[str, type[_Body]] = {
+    "speak": _Speak,
+    "info": InfoRequest,
+    "voices.list": ListVoicesRequest,
+    "voices.save": SaveVoiceRequest,
+    "voices.delete": DeleteVoiceRequest,
+}
+
+
+def parse(body: object, settings: Settings) -> Request:
+    """The request that `body`, a job's `input`, asks for.
+
+    Raises:
+        InvalidRequest: names the field, the value and the choices.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"input must be a JSON object, not {shown(body)}", field="input")
+    action = body.get("action", "speak")
+    if not isinstance(action, str) or action not in _ACTIONS:
+        raise InvalidRequest(f"action must be {choices(_ACTIONS)}, not {shown(action)}", field="action")
+    checked = _check(_ACTIONS[action], _without_aliases(body))
+    if isinstance(checked, SaveVoiceRequest):
+        _one_source(reference_audio=checked.reference_audio, voice_url=checked.voice_url, required=True)
+    if isinstance(checked, _Speak):
+        return _speech(checked, settings, as_url="prompt" in body)
+    return checked  # type: ignore[return-value]  # the table holds no other class
+
+
+def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
+    fields = dict(body)
+    for alias, name in ALIASES.items():
+        if alias in fields:
+            if name in fields:
+                raise InvalidRequest(f"give {name} or its alias {alias}, not both", field=alias)
+            fields[name] = fields.pop(alias)
+    return fields
+
+
+def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        # an unknown field first: it is the likely reason for a missing one
+        first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+        name = str(first["loc"][0]) if first["loc"] else "input"
+        if first["type"] == "missing":
+            raise InvalidRequest(f"{name} is required", field=name) from None
+        if first["type"] == "extra_forbidden":
+            known = sorted({*shape.model_fields, *(ALIASES if shape is _Speak else ())})
+            raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(known)}", field=name) from None
+        reason = first["msg"][0].lower() + first["msg"][1:]
+        raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
+
+
+def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechRequest:
+    text = fields.text.strip()
+    if not text:
+        raise InvalidRequest("text is empty", field="text")
+    if len(text) > settings.max_text_chars:
+        raise InvalidRequest(
+            f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
+        )
+    card = _card(fields.model, settings)
+    _one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
+    reference = fields.reference_audio is not None or fields.voice_url is not None
+    return SpeechRequest(
+        text=text,
+        model=card.name,
+        language=_language(fields.language, card, settings),
+        voice=None if reference else fields.voice or "default",
+        reference_audio=fields.reference_audio,
+        voice_url=fields.voice_url,
+        format=_format(fields.format),
+        sample_rate=_sample_rate(fields.sample_rate, fields.format.lower()),
+        speed=fields.speed,
+        seed=fields.seed,
+        sampling=_sampling(fields, card),
+        split_text=fields.split_text,
+        chunk_size=fields.chunk_size,
+        cache=fields.cache,
+        as_url=as_url,
+    )
+
+
+def _card(model: str | None, settings: Settings) -> ModelCard:
+    name = settings.models[0] if model is None else model.lower()
+    if name in settings.models:
+        return MODELS[name]
+    exists = " exists, but" if name in MODELS else " is unknown;"
+    raise InvalidRequest(f"model {shown(model)}{exists} this worker serves {choices(settings.models)}", field="model")
+
+
+def _one_source(*, required: bool = False, **sources: str | None) -> None:
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise InvalidRequest(f"give one of {choices(sources)}, not both {' and '.join(given)}", field=given[1])
+    if required and not given:
+        raise InvalidRequest(f"{choices(sources)} is required", field=next(iter(sources)))
+
+
+def _language(tag: str, card: ModelCard, settings: Settings) -> str:
+    lowered = tag.strip().replace("_", "-").lower()
+    region = next((known for known in REGIONS if known.lower() == lowered), None)
+    language = lowered if region is None else region[:2].lower()
+    if language not in LANGUAGES:
+        raise InvalidRequest(
+            f"language {shown(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS])}", field="language"
+        )
+    if language not in card.languages:
+        raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {shown(tag)}", field="language")
+    served = region is not None and card.name == "multilingual" and REGIONS[region] in settings.packs
+    return region if region is not None and served else language
+
+
+def _format(name: str) -> str:
+    if name.lower() not in FORMATS:
+        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {shown(name)}", field="format")
+    return name.lower()
+
+
+def _sample_rate(rate: int, audio_format: str) -> int:
+    if rate not in SAMPLE_RATES:
+        raise InvalidRequest(f"sample_rate must be {choices(SAMPLE_RATES)}, not {shown(rate)}", field="sample_rate")
+    if rate not in (allowed := FORMATS[audio_format].sample_rates):
+        raise InvalidRequest(f"{audio_format} has no {rate} Hz; it takes {choices(allowed)}", field="sample_rate")
+    return rate
+
+
+def _sampling(fields: _Speak, card: ModelCard) -> dict[str, float]:
+    sampling = dict(card.sampling)
+    for name in SAMPLING:
+        value = getattr(fields, name)
+        if value is None:
+            continue
+        if name not in sampling:
+            usable = f"it takes {choices(sampling)}" if sampling else "it takes no sampling parameters"
+            raise InvalidRequest(f"{card.name} cannot use {name}; {usable}", field=name)
+        sampling[name] = value
+    return sampling
+
+
+def openai_speech(body: object) -> dict[str, Any]:
+    """The fields that `parse` takes, from the body of OpenAI's `POST /v1/audio/speech`.
+
+    Our own fields may stand beside OpenAI's. Raises InvalidRequest for one that cannot be honoured.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"the body must be a JSON object, not {shown(body)}", field="openai_input")
+    fields = dict(body)
+    if fields.pop("instructions", None):
+        raise InvalidRequest("instructions cannot be honoured: no Chatterbox model follows them", field="instructions")
+    if (stream := fields.pop("stream_format", None)) not in (None, "audio"):
+        raise InvalidRequest(f"stream_format must be audio here, not {shown(stream)}", field="stream_format")
+    renamed = {("text" if name == "input" else "format" if name == "response_format" else name): value
+               for name, value in fields.items()}  # fmt: skip
+    if len(renamed) != len(fields):
+        raise InvalidRequest("give input or text, response_format or format, not both", field="input")
+    return {"format": "mp3"} | renamed  # mp3 is OpenAI's default

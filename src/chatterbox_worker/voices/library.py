@@ -1,0 +1,162 @@
+"""The voice library: a folder of recordings, one file a voice, its name the id.
+
+A file dropped into the folder by hand is a voice at once. The folder is a network volume, so it may be missing,
+read-only or shared: reading tolerates all of that, saving says what went wrong. Ids are checked against one pattern
+and every path against the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import soundfile
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
+from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.utterance import DEFAULT_VOICE, Voice
+from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
+
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")  # an earlier one wins
+_KEPT_IN_MEMORY = 64  # decoded clips; a 10 s clip at 24 kHz is 1 MB
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceEntry:
+    """One line of the list of voices."""
+
+    id: str
+    size_bytes: int
+    modified: str
+    """ISO 8601, UTC."""
+
+
+class VoiceLibrary:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._clips: OrderedDict[tuple[str, int, int], Voice] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def list(self) -> list[VoiceEntry]:
+        """Every voice in the folder, by id; the built-in "default" is not a file and not listed."""
+        found: dict[str, VoiceEntry] = {}
+        for path in sorted(self._files(), key=lambda path: SUFFIXES.index(path.suffix.lower()), reverse=True):
+            try:
+                stat = path.stat()
+            except OSError:
+                continue  # deleted by another worker meanwhile
+            modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
+            found[path.stem] = VoiceEntry(path.stem, stat.st_size, modified)
+        return [found[voice] for voice in sorted(found)]
+
+    def get(self, voice: str) -> Voice:
+        """The voice with its recording, read once as long as the file does not change.
+
+        Raises:
+            VoiceNotFound: names the choices.
+            InvalidRequest: the file is not a usable recording.
+        """
+        if voice == DEFAULT_VOICE.id:
+            return DEFAULT_VOICE
+        path = self._find(voice)
+        try:
+            stat = path.stat()
+            key = (str(path), stat.st_mtime_ns, stat.st_size)
+            with self._lock:
+                if key in self._clips:
+                    self._clips.move_to_end(key)
+                    return self._clips[key]
+            data = path.read_bytes()
+        except OSError:
+            raise self._missing(voice) from None
+        loaded = Voice(voice, digest(data), decode(data, field="voice", max_s=MAX_DURATION_S))
+        with self._lock:
+            self._clips[key] = loaded
+            while len(self._clips) > _KEPT_IN_MEMORY:
+                self._clips.popitem(last=False)
+        return loaded
+
+    def save(self, voice: str, data: bytes, *, field: str) -> Voice:
+        """Keep a recording under an id, replacing what was there; stored as 16-bit mono wav.
+
+        Raises:
+            InvalidRequest: the id is taken by the built-in voice, or the bytes are not a usable recording.
+            VolumeFailed: the folder cannot be written.
+        """
+        if voice == DEFAULT_VOICE.id:
+            raise InvalidRequest('voice "default" is the model\'s own and cannot be replaced', field="voice")
+        path = self._path(voice, ".wav")
+        content = _wav(decode(data, field=field, max_s=MAX_DURATION_S))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".saving-", delete=False) as file:
+                file.write(content)
+            Path(file.name).replace(path)
+            for other in SUFFIXES[1:]:
+                self._path(voice, other).unlink(missing_ok=True)
+        except OSError as error:
+            raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
+        return self.get(voice)
+
+    def delete(self, voice: str) -> str:
+        """Remove a voice; its recording's digest comes back, so that what was derived from it can go too."""
+        path = self._find(voice)
+        try:
+            removed = digest(path.read_bytes())
+            for suffix in SUFFIXES:
+                self._path(voice, suffix).unlink(missing_ok=True)
+        except FileNotFoundError:
+            raise self._missing(voice) from None
+        except OSError as error:
+            raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
+        return removed
+
+    def _files(self) -> Iterator[Path]:
+        try:
+            with os.scandir(self.folder) as entries:
+                for entry in entries:
+                    path = Path(entry.path)
+                    if path.suffix.lower() in SUFFIXES and re.fullmatch(VOICE_ID, path.stem) and entry.is_file():
+                        yield path
+        except OSError:
+            return  # no folder, no voices
+
+    def _find(self, voice: str) -> Path:
+        for suffix in SUFFIXES:
+            path = self._path(voice, suffix)
+            if path.is_file() and path.stat().st_size <= MAX_BYTES:
+                return path
+        raise self._missing(voice)
+
+    def _path(self, voice: str, suffix: str) -> Path:
+        path = self.folder / f"{voice}{suffix}"
+        if not re.fullmatch(VOICE_ID, voice) or not path.resolve().is_relative_to(self.folder.resolve()):
+            raise InvalidRequest(f"voice {shown(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
+        return path
+
+    def _missing(self, voice: str) -> VoiceNotFound:
+        known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
+        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+        return VoiceNotFound(f"voice {shown(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 of a recording's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _wav(clip: Audio) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, clip.samples, clip.sample_rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()

@@ -1,0 +1,53 @@
+"""Where a request's voice comes from: the model, the library, or a recording that came along.
+
+The digest is known at once, for the cache key; decoding waits until the voice must really be spoken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.utterance import Voice
+from chatterbox_worker.voices.library import VoiceLibrary, digest
+from chatterbox_worker.voices.reference import MAX_DURATION_S, fetch, from_base64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VoiceSource:
+    id: str
+    """A library id, "default", or "reference" for a recording that came with the request."""
+    digest: str
+    field: str
+    """The request's field to blame."""
+    load: Callable[[], Voice]
+    """Decodes the recording; raises InvalidRequest where it is none."""
+
+
+def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
+    """
+    Raises:
+        VoiceNotFound: no such id in the library.
+        InvalidRequest: the reference is not base64, too large, or cannot be fetched.
+    """
+    if request.voice is not None:
+        voice = library.get(request.voice)
+        return VoiceSource(voice.id, voice.digest, "voice", lambda: voice)
+    data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
+    fingerprint = digest(data)
+
+    def load() -> Voice:
+        return Voice("reference", fingerprint, decode(data, field=field, max_s=MAX_DURATION_S))
+
+    return VoiceSource("reference", fingerprint, field, load)
+
+
+def reference_bytes(
+    reference_audio: str | None, voice_url: str | None, *, allow_private_urls: bool
+) -> tuple[bytes, str]:
+    """The bytes of whichever was given, and its field's name."""
+    if reference_audio is not None:
+        return from_base64(reference_audio, field="reference_audio"), "reference_audio"
+    return fetch(voice_url or "", allow_private=allow_private_urls), "voice_url"
