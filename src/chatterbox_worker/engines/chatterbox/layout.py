@@ -1,0 +1,161 @@
+"""What each Chatterbox model is made of: its hub files, its dimensions and its habits, as values.
+
+File names and dimensions are those of upstream HEAD 5de7a54 (`tts.py`, `mtl_tts.py`, `tts_turbo.py`,
+`models/t3/llama_configs.py`, `models/t3/modules/t3_config.py`). Nothing here reads a file or imports a model.
+
+The multilingual v3 model pairs `t3_mtl23ls_v3` with `s3gen.pt`, as upstream's loader does; the hub also holds a
+`s3gen_v3` that upstream uses with the language packs only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from chatterbox_worker.catalogue import PACKS, REGIONS
+
+SAMPLE_RATE = 24_000
+"""Hertz, of everything S3Gen makes and of the reference it hears (`s3gen.const.S3GEN_SR`)."""
+TOKEN_RATE = 25
+"""Speech tokens a second (`s3tokenizer.S3_TOKEN_RATE`): one token is 40 ms, 2 mel frames, 960 samples."""
+SPEECH_CODES = 6561
+"""3**8 codes of the speech tokenizer; token ids from here on are special."""
+START_SPEECH, STOP_SPEECH = 6561, 6562
+START_TEXT, STOP_TEXT = 255, 0
+SPEAKER_WIDTH = 256  # the voice encoder's embedding
+SILENCE_TOKEN = 4299  # s3gen.const.S3GEN_SIL
+MAX_SPEECH_TOKENS = 1000  # upstream's max_new_tokens: 40 s
+
+BASE_REPO = "ResembleAI/chatterbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A model repository on the hub, at one revision."""
+
+    repo: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    name: str
+    """As in `catalogue.MODELS`, or a pack of `catalogue.PACKS`."""
+    remote: Remote
+    t3: str
+    s3gen: str
+    voice_encoder: str
+    tokenizer: tuple[str, ...]
+    """The first is the one to open; the others lie beside it."""
+    backbone: Literal["llama", "gpt2"]
+    layers: int
+    width: int
+    heads: int
+    text_vocab: int
+    speech_vocab: int
+    prompt_tokens: int
+    """At most so many tokens of the reference go before T3's text."""
+    prompt_s: float
+    """Seconds of the reference that those tokens are taken from."""
+    conditionals: str = "conds.pt"
+    optional: tuple[str, ...] = ()
+    """Files that only some languages need; their absence is no reason not to start."""
+    borrowed: tuple[str, ...] = ()
+    """Which of the files `base` holds, because `remote` lacks them: a pack is not a whole checkpoint."""
+    base: Remote | None = None
+    language: str | None = None
+    """The one language it speaks; None for all of `catalogue.LANGUAGES`."""
+    meanflow: bool = False
+    """The flow was distilled: 2 steps, no guidance."""
+    silence_tail: tuple[int, ...] = ()
+    """Tokens that upstream appends before the flow."""
+    cuts_last_token: bool = False
+    """Upstream drops the last token's 960 samples from the sound."""
+    loudness_lufs: float | None = None
+    """The reference is brought to this loudness first."""
+    reference_min_s: float = 0.0
+    """The reference must be longer than this."""
+
+    @property
+    def is_gpt(self) -> bool:
+        """GPT-2: one BOS, no guidance, no emotion, no perceiver, no learned positions of its own, a bias in the head."""
+        return self.backbone == "gpt2"
+
+    @property
+    def flow_steps(self) -> int:
+        return 2 if self.meanflow else 10
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return (self.t3, self.s3gen, self.voice_encoder, *self.tokenizer, self.conditionals)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return self.required + self.optional
+
+
+# Commits of the hub's repositories as other public projects pin them, 2026.
+_BASE = Remote(BASE_REPO, "5bb1f6ee58e50c3b8d408bc82a6d3740c2db6e18")
+_TURBO = Remote("ResembleAI/chatterbox-turbo", "749d1c1a46eb10492095d68fbcf55691ccf137cd")
+_NANO = Remote("ResembleAI/chatterbox-nano", "71ccd1d0081b430592cea481f4307e764e07bc64")
+_PACK_REVISIONS: Mapping[str, str] = MappingProxyType({
+    "es-es": "7262b364e3222ba9446c9289e7485eadc47ed902",
+    "pt-br": "b3952f18bc2eaa72b9bd7c17d2c4653bcad4770d",
+    "hi": "82ca71273cc2a9ab19efdf8315f865c1a5af0ee7",
+})  # fmt: skip
+_UNPINNED = "main"  # no commit of this repository could be found in public code
+
+_GRAPHEMES = "grapheme_mtl_merged_expanded_v1.json"
+_CANGJIE = "Cangjie5_TC.json"
+
+
+def _multilingual(name: str, t3: str) -> Layout:
+    return Layout(
+        name, _BASE, t3=t3, s3gen="s3gen.pt", voice_encoder="ve.pt", tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,),
+        backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
+        prompt_tokens=150, prompt_s=6.0, cuts_last_token=True,
+    )  # fmt: skip
+
+
+def _pack(name: str) -> Layout:
+    language = next(tag for tag, pack in REGIONS.items() if pack == name).partition("-")[0]
+    return Layout(
+        name, Remote(f"ResembleAI/Chatterbox-Multilingual-{name}", _PACK_REVISIONS.get(name, _UNPINNED)),
+        t3=f"t3_{name.replace('-', '_')}.safetensors", s3gen="s3gen_v3.pt", voice_encoder="ve.pt",
+        tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,) if language == "zh" else (),
+        base=_BASE, borrowed=("ve.pt", "conds.pt", _CANGJIE), language=language,
+        backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
+        prompt_tokens=150, prompt_s=6.0, cuts_last_token=True,
+    )  # fmt: skip
+
+
+def _gpt(name: str, remote: Remote, *, layers: int, width: int, heads: int) -> Layout:
+    return Layout(
+        name, remote, t3=f"t3_{name}_v1.safetensors", s3gen="s3gen_meanflow.safetensors",
+        voice_encoder="ve.safetensors", tokenizer=("vocab.json", "merges.txt", "added_tokens.json"),
+        backbone="gpt2", layers=layers, width=width, heads=heads, text_vocab=50276, speech_vocab=6563,
+        prompt_tokens=375, prompt_s=15.0, language="en", meanflow=True, silence_tail=(SILENCE_TOKEN,) * 3,
+        loudness_lufs=-27.0, reference_min_s=5.0,
+    )  # fmt: skip
+
+
+_ENGLISH = Layout(
+    "english", _BASE, t3="t3_cfg.safetensors", s3gen="s3gen.safetensors", voice_encoder="ve.safetensors",
+    tokenizer=("tokenizer.json",), language="en",
+    backbone="llama", layers=30, width=1024, heads=16, text_vocab=704, speech_vocab=8194,
+    prompt_tokens=150, prompt_s=6.0,
+)  # fmt: skip
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType({
+    layout.name: layout
+    for layout in (
+        _multilingual("multilingual", "t3_mtl23ls_v3.safetensors"),
+        _multilingual("multilingual-v2", "t3_mtl23ls_v2.safetensors"),
+        _ENGLISH,
+        _gpt("turbo", _TURBO, layers=24, width=1024, heads=16),
+        _gpt("nano", _NANO, layers=12, width=768, heads=12),
+        *map(_pack, PACKS),
+    )
+})  # fmt: skip
