@@ -1,0 +1,64 @@
+"""The environment RunPod starts a worker with, pointed at a queue on this machine. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import chatterbox_worker
+
+_PACKAGE_ROOT = Path(chatterbox_worker.__file__).resolve().parents[1]
+
+
+def worker_environment(
+    base: Mapping[str, str],
+    extra: Mapping[str, str],
+    *,
+    queue_url: str,
+    worker_id: str,
+    worker_key: str | None,
+    home: Path,
+    ping_interval_s: int,
+) -> dict[str, str]:
+    """`base` without its own RUNPOD_ variables, the platform's variables, then `extra` over all.
+
+    `queue_url` is that of the endpoint: http://127.0.0.1:8000/v2/local. Without a `worker_key` they are
+    those of the Hub's test harness: no stream, no pings, and a job-take URL without a query.
+
+    HOME is a fresh folder, because the SDK would take its Authorization from ~/.runpod/config.toml; downloads
+    stay in the real cache.
+    """
+    environment = {name: value for name, value in base.items() if not name.startswith("RUNPOD_")}
+    cache = Path(base["HOME"]) / ".cache" if base.get("HOME") else home / ".cache"
+    environment.setdefault("XDG_CACHE_HOME", str(cache))  # huggingface_hub and torch.hub follow it
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), base.get("PYTHONPATH"))))
+    environment |= {
+        "HOME": str(home),
+        "PYTHONUNBUFFERED": "1",
+        "RUNPOD_POD_ID": worker_id,
+        "RUNPOD_POD_HOSTNAME": worker_id,
+        "RUNPOD_LOG_LEVEL": "INFO",
+        # These look for 8.8.8.8, free disk and a GPU.
+        "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
+        "RUNPOD_SKIP_GPU_CHECK": "true",
+        "RUNPOD_ENDPOINT_BASE_URL": queue_url.rpartition("/")[0],
+    }
+    # The SDK puts worker and job id in itself: $ID is the worker in a job-take, the job elsewhere.
+    done = f"{queue_url}/job-done/$RUNPOD_POD_ID/$ID?gpu=local"
+    if worker_key is None:
+        environment |= {
+            "RUNPOD_WEBHOOK_GET_JOB": f"{queue_url}/job-take/{worker_id}",
+            "RUNPOD_WEBHOOK_POST_OUTPUT": done,
+            "RUNPOD_TEST": "true",
+        }
+    else:
+        environment |= {
+            "RUNPOD_WEBHOOK_GET_JOB": f"{queue_url}/job-take/$ID?gpu=local",
+            "RUNPOD_WEBHOOK_POST_OUTPUT": done,
+            "RUNPOD_WEBHOOK_POST_STREAM": f"{queue_url}/job-stream/$RUNPOD_POD_ID/$ID?gpu=local",
+            "RUNPOD_WEBHOOK_PING": f"{queue_url}/ping/$RUNPOD_POD_ID?gpu=local",
+            "RUNPOD_PING_INTERVAL": str(ping_interval_s * 1000),
+            "RUNPOD_AI_API_KEY": worker_key,
+        }
+    return environment | dict(extra)

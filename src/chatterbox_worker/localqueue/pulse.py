@@ -1,0 +1,27 @@
+"""One wake-up for every open poll: whoever changes something beats it, whoever waits looks again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+
+class Pulse:
+    """Belongs to one event loop."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def beat(self) -> None:
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def until(self, predicate: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until the predicate holds; whether it does."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not predicate():
+                    await self._event.wait()
+        except TimeoutError:
+            return predicate()
+        return True

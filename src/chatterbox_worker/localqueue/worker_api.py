@@ -1,0 +1,158 @@
+"""The routes a worker speaks: job-take, job-stop, job-done, job-stream, ping.
+
+Bodies are raw JSON whatever their content type says. A post that breaks a limit is answered 400 and dropped, which the
+SDK logs and forgets: the job then goes the way of all lost jobs, here as on the platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from aiohttp import web
+
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
+from chatterbox_worker.localqueue.trouble import Route, Trouble
+from chatterbox_worker.localqueue.wire import check_size, parse_json, worker_and_query
+
+_log = logging.getLogger(__name__)
+
+_SPIN_GUARD_S = 0.1  # a retired worker polls again at once until its signal arrives
+_BATCH_MOST = 1000
+_DISMISSED = (WorkerState.UNHEALTHY, WorkerState.RETIRED, WorkerState.GONE)
+
+
+class WorkerApi:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def routes(self, prefix: str) -> list[web.RouteDef]:
+        return [
+            web.get(prefix + "/job-take/{worker}", self.take),
+            web.get(prefix + "/job-take-batch/{worker}", self.take_batch),
+            web.get(prefix + "/job-stop/{worker}", self.stop),
+            web.post(prefix + "/job-done/{worker}/{job}", self.done),
+            web.post(prefix + "/job-stream/{worker}/{job}", self.stream),
+            web.get(prefix + "/ping/{worker}", self.ping),
+        ]
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        worker_id, query = worker_and_query(request.match_info["worker"], request.query)
+        troubled = await self._poll(request, "job-take", worker_id, query)
+        jobs = [] if troubled else self._take(worker_id, 1)
+        return troubled or (web.json_response(jobs[0]) if jobs else web.Response(status=204))
+
+    async def take_batch(self, request: web.Request) -> web.StreamResponse:
+        worker_id, query = worker_and_query(request.match_info["worker"], request.query)
+        size = query.get("batch_size", "1")
+        if not size.isdecimal() or not 1 <= int(size) <= _BATCH_MOST:
+            raise InvalidRequest(f"batch_size must be 1 to {_BATCH_MOST}, not {size!r}", field="batch_size")
+        troubled = await self._poll(request, "job-take", worker_id, query)
+        jobs = [] if troubled else self._take(worker_id, int(size))
+        return troubled or (web.json_response(jobs) if jobs else web.Response(status=204))
+
+    async def stop(self, request: web.Request) -> web.StreamResponse:
+        worker_id, query = worker_and_query(request.match_info["worker"], request.query)
+        troubled = await self._poll(request, "job-stop", worker_id, query)
+        if troubled:
+            return troubled
+        job_ids = self._context.store.stops(worker_id)
+        return web.json_response({"jobsToStop": job_ids}) if job_ids else web.Response(status=204)
+
+    async def done(self, request: web.Request) -> web.StreamResponse:
+        context, worker_id, job_id = self._context, request.match_info["worker"], request.match_info["job"]
+        body = await request.read()
+        if troubled := await self._reply_badly(request, "job-done", worker_id, dict(request.query)):
+            return troubled
+        job = context.store.get(job_id)
+        try:
+            check_size(body, job.result_limit_bytes(context.limits), "the result")
+            result = _object(parse_json(body))
+        except InvalidRequest:
+            context.store.refuse(job_id, is_final=True)
+            raise
+        if result.get("status") == "IN_PROGRESS":
+            context.store.progress(job_id, worker_id, result.get("output"))
+        else:
+            context.store.done(job_id, worker_id, result, context.now())
+            if result.get("stopPod"):
+                context.workers.set(worker_id, WorkerState.RETIRED)
+        context.pulse.beat()
+        return web.json_response({})
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        context, worker_id, job_id = self._context, request.match_info["worker"], request.match_info["job"]
+        body = await request.read()
+        if troubled := await self._reply_badly(request, "job-stream", worker_id, dict(request.query)):
+            return troubled
+        try:
+            check_size(body, context.limits.chunk_bytes, "the chunk")
+            chunk = _object(parse_json(body))
+        except InvalidRequest:
+            context.store.refuse(job_id, is_final=False)
+            raise
+        context.store.chunk(job_id, worker_id, chunk.get("output"))
+        context.pulse.beat()
+        return web.json_response({})
+
+    async def ping(self, request: web.Request) -> web.StreamResponse:
+        context, worker_id = self._context, request.match_info["worker"]
+        if troubled := await self._reply_badly(request, "ping", worker_id, dict(request.query)):
+            return troubled
+        if request.query.get("status") == "unhealthy":
+            _log.warning("worker %s failed its check %s: %s", worker_id, *map(request.query.get, ("check", "reason")))
+            context.workers.set(worker_id, WorkerState.UNHEALTHY)
+        context.store.ping(worker_id, request.query.get("job_id", "").split(","), context.now())
+        return web.json_response({})
+
+    async def _poll(
+        self, request: web.Request, route: Route, worker_id: str, query: dict[str, str]
+    ) -> web.StreamResponse | None:
+        """Hold the request until there is something to say; a response if that is trouble."""
+        context = self._context
+        context.calls.append(WorkerCall(route, worker_id, query, context.now()))
+        if route == "job-take":
+            context.workers.seen(worker_id)
+        has_news = context.store.has_waiting if route == "job-take" else lambda: context.store.has_stops(worker_id)
+        await context.pulse.until(
+            lambda: context.is_closing or has_news() or context.troubles.is_due(route) or self._is_dismissed(worker_id),
+            context.limits.poll_s,
+        )
+        if self._is_dismissed(worker_id) or context.is_closing:
+            await asyncio.sleep(_SPIN_GUARD_S)
+        return await self._answer_trouble(request, context.troubles.take(route))
+
+    def _is_dismissed(self, worker_id: str) -> bool:
+        return self._context.workers.states.get(worker_id) in _DISMISSED
+
+    def _take(self, worker_id: str, count: int) -> list[dict[str, Any]]:
+        context = self._context
+        if context.is_closing or not context.workers.may_take(worker_id):
+            return []
+        taken = context.store.take(worker_id, count, context.now())
+        if taken:
+            context.pulse.beat()
+        return [job.delivered() for job in taken]
+
+    async def _reply_badly(
+        self, request: web.Request, route: Route, worker_id: str, query: dict[str, str]
+    ) -> web.StreamResponse | None:
+        self._context.calls.append(WorkerCall(route, worker_id, query, self._context.now()))
+        return await self._answer_trouble(request, self._context.troubles.take(route))
+
+    async def _answer_trouble(self, request: web.Request, trouble: Trouble | None) -> web.StreamResponse | None:
+        if trouble is None:
+            return None
+        await asyncio.sleep(trouble.delay_s)
+        if trouble.drop and request.transport is not None:
+            request.transport.abort()
+            return web.Response(status=500)  # reaches nobody
+        return None if trouble.status is None else web.json_response({"error": "trouble"}, status=trouble.status)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidRequest("the body must be a JSON object")
+    return value
