@@ -1,0 +1,186 @@
+"""T3, the model that turns text into speech tokens, for inference: embeddings, a transformer over a static cache, a head.
+
+Built from the hub's state dict, whose shapes say everything but the heads. One `T3` holds weights and no state: what is being spoken
+lives in `t3_slots.Slots`. Prefix, text and speech are laid out as upstream does at HEAD 5de7a54:
+
+* Llama body: [prefix][text][BOS][BOS], learned positions from 0 within prompt, text and speech, both BOS at speech position 0 and
+  generated token i at i + 1; two rows to an utterance, the second with its text embeddings zeroed but for their positions.
+* GPT-2 body: [prefix][text][BOS], the transformer's own positions only; one row, no guidance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
+from chatterbox_worker.engines.chatterbox.t3_blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
+from chatterbox_worker.engines.chatterbox.t3_conditioning import Conditioning, ConditioningEncoder
+from chatterbox_worker.engines.chatterbox.t3_linear import Precision, linear
+from chatterbox_worker.errors import InvalidRequest, NotReady
+
+_HEAD_DIM = 64  # of every model upstream has published
+_ROTARY_LENGTH = 8192  # where upstream's long-context stretching would begin to matter; GPT-2's table has 8196
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prefix:
+    """A voice as T3's cache holds it: computed once, copied into every utterance that it speaks."""
+
+    keys_values: Tensor
+    """(layers, 2 * heads, length, head_dim) in the precision's dtype, on the model's device."""
+
+    @property
+    def length(self) -> int:
+        return self.keys_values.shape[2]
+
+
+class T3:
+    bos = START_SPEECH
+    eos = STOP_SPEECH
+
+    def __init__(
+        self, weights: Mapping[str, Tensor], *, precision: Precision, device: torch.device, head_dim: int = _HEAD_DIM
+    ) -> None:
+        """`weights`: upstream's `T3.state_dict()`; what inference does not use may be missing.
+
+        Raises:
+            NotReady: a weight is missing, or the precision and the device do not go together.
+        """
+        self.precision, self.device = precision, device
+        self.is_gpt = "tfmr.ln_f.weight" in weights
+        try:
+            self._load(weights, head_dim)
+        except KeyError as missing:
+            raise NotReady(f"The T3 checkpoint lacks {missing}.") from missing
+
+    def _load(self, weights: Mapping[str, Tensor], head_dim: int) -> None:
+        def held(name: str) -> Tensor:
+            return weights[name].to(self.device, self.precision.dtype)
+
+        start = "tfmr.h." if self.is_gpt else "tfmr.layers."
+        self.layers = 1 + max(
+            int(name.removeprefix(start).partition(".")[0]) for name in weights if name.startswith(start)
+        )
+        self.vocabulary, self.width = weights["speech_head.weight"].shape
+        self.head_dim, self.heads = head_dim, self.width // head_dim
+        make = gpt2_block if self.is_gpt else llama_block
+        self._blocks: list[Block] = [make(weights, layer, self.precision, self.device) for layer in range(self.layers)]
+        self._text, self._speech = held("text_emb.weight"), held("speech_emb.weight")
+        if self.is_gpt:
+            self._final_norm, self._final_bias = held("tfmr.ln_f.weight"), held("tfmr.ln_f.bias")
+            self._positions = held("tfmr.wpe.weight")
+            self.positions = self._positions.shape[0]
+        else:
+            self._final_norm = held("tfmr.norm.weight")
+            self._text_positions, self._speech_positions = (
+                held("text_pos_emb.emb.weight"),
+                held("speech_pos_emb.emb.weight"),
+            )
+            self._rotary = Rotary(self.head_dim, _ROTARY_LENGTH, self.precision.dtype, self.device)
+            self.positions = _ROTARY_LENGTH
+        self._encoder = ConditioningEncoder(
+            {name: weight.to(self.device) for name, weight in weights.items() if name.startswith("cond_enc.")}
+        )
+        # Logits are float32 in every precision: the head's share of a step is small, a logit's last bits decide tokens.
+        bias = weights["speech_head.bias"].float() if self.is_gpt else None
+        self._head = linear(weights["speech_head.weight"].float(), bias, Precision.EXACT, self.device)
+
+    @property
+    def rows(self) -> int:
+        """Rows of a batch that one utterance takes: 2 where the model is guided."""
+        return 1 if self.is_gpt else 2
+
+    @property
+    def max_new_tokens(self) -> int:
+        """How many tokens one utterance can have for want of positions, its length in the cache aside."""
+        return self.positions if self.is_gpt else self._speech_positions.shape[0] - 1
+
+    def cache(self, rows: int, length: int) -> Tensor:
+        """Room for keys and values, (layers, rows, 2 * heads, length, head_dim), zeroed."""
+        return torch.zeros(
+            self.layers, rows, 2 * self.heads, length, self.head_dim, device=self.device, dtype=self.precision.dtype
+        )
+
+    @torch.inference_mode()
+    def encode(self, conditioning: Conditioning) -> Prefix:
+        """The voice's part of the cache. Raises ValueError if the conditioning does not fit the model."""
+        prompt_ids = conditioning.prompt.to(self.device)
+        prompt = self._speech[prompt_ids]
+        if not self.is_gpt:
+            prompt = prompt + self._speech_positions[: len(prompt_ids)]
+        embeddings = self._encoder(conditioning, prompt).to(self.precision.dtype)[None]
+        length = embeddings.shape[1]
+        cache = self.cache(1, length)
+        positions = torch.arange(length, device=self.device)[None]
+        self.forward(embeddings, cache, positions, length, rows=torch.zeros(1, device=self.device, dtype=torch.int64))
+        return Prefix(cache[:, 0])
+
+    def embed_text(self, ids: Sequence[int]) -> Tensor:
+        """Text and the BOS that follows, (rows, n, width). `ids` come whole, with the start and stop tokens that the tokenizer adds.
+
+        Raises:
+            InvalidRequest: more ids than the model has positions for.
+            ValueError: an id outside the vocabulary.
+        """
+        if not ids or min(ids) < 0 or max(ids) >= self._text.shape[0]:
+            raise ValueError(f"text ids must be in 0..{self._text.shape[0] - 1}, got {list(ids)}")
+        text = self._text[self._sent(ids)]
+        bos = self._speech[self.bos : self.bos + 1]
+        if self.is_gpt:
+            return torch.cat([text, bos])[None]
+        if len(ids) > self._text_positions.shape[0]:
+            raise InvalidRequest(
+                f"The text has {len(ids)} tokens; the model takes {self._text_positions.shape[0]} at once.",
+                field="text",
+            )
+        places, bos = self._text_positions[: len(ids)], bos + self._speech_positions[:1]
+        return torch.stack([torch.cat([text + places, bos, bos]), torch.cat([places, bos, bos])])
+
+    def _sent(self, ids: Sequence[int]) -> Tensor:
+        """The ids on the device, without waiting for what it is doing."""
+        here = torch.tensor(ids)
+        return here.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else here
+
+    def embed_speech(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """Tokens (n,) at speech positions (n,) -> (n * rows, 1, width), the rows of an utterance next to each other."""
+        x = self._speech[tokens]
+        if not self.is_gpt:
+            x = x + self._speech_positions[places]
+        return x[:, None].expand(-1, self.rows, -1).reshape(-1, 1, self.width)
+
+    def forward(self, x: Tensor, cache: Tensor, positions: Tensor, length: int, rows: Tensor | None = None) -> Tensor:
+        """Run the transformer over embeddings x (r, n, width) at `positions` (r, n), and leave their keys and values in the cache.
+
+        Position p sees positions 0 to p of its own row; `length` is any bound above every position. `rows` (r,) says which rows
+        of the cache these are; None: the first r, read in place. Returns the normalised last layer, (r, n, width).
+        """
+        count, new = positions.shape
+        if self.is_gpt:
+            x = x + self._positions[positions]
+        angles = None if self.is_gpt else self._rotary.at(positions)
+        sees = torch.arange(length, device=x.device) <= positions[:, None, :, None]
+        mask = torch.zeros(sees.shape, device=x.device, dtype=x.dtype).masked_fill(
+            ~sees, -torch.inf
+        )  # (r, 1, n, length), once for all layers
+        at = torch.arange(count, device=x.device) if rows is None else rows
+        index = (at[:, None, None], torch.arange(2 * self.heads, device=x.device)[None, :, None], positions[:, None, :])
+        for layer, block in enumerate(self._blocks):
+            qkv = block.qkv(x).view(count, new, 3, self.heads, self.head_dim)
+            if angles is not None:
+                qkv = self._rotary.turn(qkv, angles)
+            cache[layer].index_put_(index, qkv[:, :, 1:].flatten(2, 3).transpose(1, 2))
+            held = cache[layer][:, :, :length]
+            held = held[:count] if rows is None else held.index_select(0, rows)
+            query, key, value = qkv[:, :, 0].transpose(1, 2), held[:, : self.heads], held[:, self.heads :]
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+            x = block.rest(x, attended.transpose(1, 2).reshape(count, new, self.width))
+        return layer_norm(x, (self._final_norm, self._final_bias)) if self.is_gpt else rms_norm(x, self._final_norm)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(r, width) -> (r, vocabulary), float32."""
+        return self._head(hidden.float())

@@ -1,0 +1,90 @@
+"""What T3 hears before the text: who speaks, how the voice sounds and how strongly it feels, as embeddings.
+
+Llama body: [speaker | 32 perceiver tokens made of the prompt | emotion]. GPT-2 body: [speaker | prompt tokens].
+Always in float32: it is done once for a voice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_PERCEIVER_HEADS = 4  # upstream modules/perceiver.py; the weights do not tell
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditioning:
+    """Of one voice."""
+
+    speaker: Tensor
+    """The voice encoder's embedding, (256,) float."""
+    prompt: Tensor
+    """Speech tokens of the reference, (p,) int64; may be empty."""
+    emotion: float | None = None
+    """Upstream's `exaggeration`; None for models that do not know it."""
+
+
+class ConditioningEncoder:
+    """`cond_enc.*` of a T3 checkpoint."""
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        """`weights` are the checkpoint's, on the device that is to compute; those of `cond_enc.` are kept, in float32."""
+        start = "cond_enc."
+        self._weights = {
+            name.removeprefix(start): weight.float() for name, weight in weights.items() if name.startswith(start)
+        }
+        self.feels = "emotion_adv_fc.weight" in self._weights
+        self._resamples = "perceiver.pre_attention_query" in self._weights
+
+    def __call__(self, conditioning: Conditioning, prompt: Tensor) -> Tensor:
+        """(length, width), float32. `prompt` (p, width) is the embedded `conditioning.prompt`.
+
+        Raises:
+            ValueError: an emotion for a model without one, or none for a model with one.
+        """
+        if self.feels != (conditioning.emotion is not None):
+            raise ValueError(
+                f"this T3 model {'needs an' if self.feels else 'knows no'} emotion, got {conditioning.emotion}"
+            )
+        weights, prompt = self._weights, prompt.float()
+        device = weights["spkr_enc.weight"].device
+        parts = [
+            F.linear(
+                conditioning.speaker.to(device).float().view(1, -1),
+                weights["spkr_enc.weight"],
+                weights["spkr_enc.bias"],
+            )
+        ]
+        if prompt.shape[0] == 0:
+            pass
+        elif self._resamples:
+            seen = self._attend(weights["perceiver.pre_attention_query"][0], prompt)
+            parts.append(self._attend(seen, seen))
+        else:
+            parts.append(prompt)
+        if conditioning.emotion is not None:
+            parts.append(conditioning.emotion * weights["emotion_adv_fc.weight"].t())
+        return torch.cat(parts)
+
+    def _attend(self, asking: Tensor, asked: Tensor) -> Tensor:
+        """The perceiver's one attention block, (q, width) and (k, width) -> (q, width); it is used for both passes."""
+        weights, at = self._weights, "perceiver.attn."
+
+        def project(name: str, x: Tensor) -> Tensor:
+            return F.linear(x, weights[f"{at}{name}.weight"], weights[f"{at}{name}.bias"])
+
+        def heads(x: Tensor) -> Tensor:
+            return x.view(1, x.shape[0], _PERCEIVER_HEADS, -1).transpose(1, 2)
+
+        width = asking.shape[-1:]
+        norm_1, norm_2 = (
+            F.layer_norm(x, width, weights[f"{at}norm.weight"], weights[f"{at}norm.bias"]) for x in (asking, asked)
+        )
+        mixed = F.scaled_dot_product_attention(
+            heads(project("to_q", norm_1)), heads(project("to_k", norm_2)), heads(project("to_v", norm_2))
+        )
+        return asking + project("proj_out", mixed.transpose(1, 2).reshape(asking.shape))

@@ -1,0 +1,187 @@
+"""Utterances being spoken side by side: they come and go at any step, and every step moves all of them by one token.
+
+Everything a step needs lives in device tensors of static shape, so that a step is a replay of one CUDA graph and never waits for the
+host. The shapes are kept close to the need: a step computes the slots up to the highest active one, rounded up to a power of two, and
+attends to the longest active context, rounded up to 128. An utterance's tokens depend on its own inputs and seed only; its neighbours
+can change the last bits of its logits, by way of other kernels for other shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.graphs import Graphed
+from chatterbox_worker.engines.chatterbox.sampling import (
+    Noise,
+    Sampling,
+    SamplingRows,
+    counter_noise,
+    draw,
+    filter_gpt2,
+    filter_llama,
+    guide,
+)
+from chatterbox_worker.engines.chatterbox.t3 import T3, Prefix
+from chatterbox_worker.errors import InvalidRequest
+
+_CONTEXT_STEP = 128  # positions; a graph more, or up to 127 positions read for nothing
+_TEXT_STEP = 32  # positions, on a GPU: texts are padded to a captured length
+
+Shape = tuple[int, int, bool]
+"""Slots computed, positions attended to, whether the logits are sorted."""
+
+
+class Slots:
+    """`size` places of `length` positions each. For one thread and one stream."""
+
+    def __init__(self, t3: T3, size: int, length: int, noise: Noise = counter_noise) -> None:
+        self.t3, self.size, self.length = t3, size, length
+        device = t3.device
+        self.tokens = torch.zeros(size, device=device, dtype=torch.int64)
+        """(size,) what the last step drew."""
+        self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
+        """(size * rows, V) float32: what the next step draws from; a guided utterance has its conditional row first."""
+        self._noise = noise
+        self._positions, self._steps, self._active, self._seeds = (
+            torch.zeros(size, device=device, dtype=torch.int64) for _ in range(4)
+        )
+        self._seen = torch.zeros(size, t3.vocabulary, device=device, dtype=torch.bool)
+        self._sampling = SamplingRows.of([Sampling()] * size, device)
+        self._cache = t3.cache(size * t3.rows, length)
+        self._occupants: dict[int, Sampling] = {}
+        self._used = [0] * size  # positions filled, by the present occupant or else the last one
+        self._drawn = [0] * size
+        state = [self.tokens, self.logits, self._positions, self._steps, self._seen]
+        self._step = Graphed[Shape](self._step_once, device, state)
+        self._prefill = Graphed[tuple[int, int]](self._read_text, device, [self.logits])
+
+    @property
+    def free(self) -> list[int]:
+        """Slots that nobody holds. Take the lowest: a step pays for the highest."""
+        return [slot for slot in range(self.size) if slot not in self._occupants]
+
+    @property
+    def active(self) -> list[int]:
+        return sorted(self._occupants)
+
+    def room(self, slot: int) -> int:
+        """How many more steps the slot's utterance can take."""
+        return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot])
+
+    @torch.inference_mode()
+    def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
+        """Put an utterance into a free slot; the next step draws its first token.
+
+        `text_ids` as in `T3.embed_text`; `seed` from 0 to 2**63 - 1.
+
+        Raises:
+            InvalidRequest: the text does not fit.
+            ValueError: the slot is taken, or the ids or the sampling are not the model's.
+        """
+        if slot not in range(self.size) or slot in self._occupants:
+            raise ValueError(f"slot {slot} is not free; free are {self.free}")
+        if sampling.min_p or sampling.cfg_weight if self.t3.is_gpt else sampling.top_k:
+            raise ValueError(f"this model does not sample with {sampling}")
+        embeddings = self.t3.embed_text(text_ids)
+        text = embeddings.shape[1]
+        padded = -(-text // _TEXT_STEP) * _TEXT_STEP if self.t3.device.type == "cuda" else text
+        filled = prefix.length + text
+        if prefix.length + padded >= min(self.length, self.t3.positions):
+            raise InvalidRequest(f"The text has {len(text_ids)} tokens, more than fit beside the voice.", field="text")
+        first = slot * self.t3.rows
+        mine = self._cache[:, first : first + self.t3.rows]
+        mine[:, :, :, : prefix.length] = prefix.keys_values[:, None]
+        mine[:, :, :, filled : self._used[slot]] = 0  # masked anyway, but 0 * inf is not 0
+        embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
+        last = torch.full((1,), text - 1, device=self.t3.device)
+        self._prefill(
+            (prefix.length, padded), embeddings, torch.arange(first, first + self.t3.rows, device=self.t3.device), last
+        )
+        self._sampling.put(slot, sampling)
+        self._seen[slot] = False
+        self._seen[slot, self.t3.bos] = True
+        for tensor, value in ((self._positions, filled), (self._steps, 0), (self._seeds, seed), (self._active, 1)):
+            tensor[slot].fill_(value)
+        self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
+
+    def release(self, slot: int) -> None:
+        """The slot's utterance is over. Raises KeyError if there is none."""
+        del self._occupants[slot]
+        for tensor in (self._active, self._positions, self._steps):
+            tensor[slot].fill_(0)
+
+    @torch.inference_mode()
+    def step(self) -> Tensor:
+        """Draw one token for every active slot and feed it back. Returns `tokens`, a buffer that the next step overwrites.
+
+        Nothing waits: read the tokens through a pinned copy, enqueued before the next step. Entries of free slots mean nothing,
+        and a slot goes on after its `T3.eos` until it is released. Without active slots nothing happens.
+
+        Raises:
+            ValueError: an active slot has no room.
+        """
+        if not self._occupants:
+            return self.tokens
+        if full := [slot for slot in self._occupants if self.room(slot) < 1]:
+            raise ValueError(f"slots {full} are full")
+        self._step(self._shape())
+        for slot in self._occupants:
+            self._used[slot] += 1
+            self._drawn[slot] += 1
+        return self.tokens
+
+    def warm(self, shapes: Iterable[Shape]) -> None:
+        """Capture the steps of these shapes ahead of need; nothing is spoken. A no-op on a CPU."""
+        with torch.inference_mode():
+            for shape in shapes:
+                self._step.capture(shape)
+
+    def warm_text(self, prefix_length: int, padded_lengths: Iterable[int]) -> None:
+        """Capture prefills ahead of need, for texts of these padded lengths (multiples of 32). Slot 0 must be free."""
+        if 0 in self._occupants:
+            raise ValueError("slot 0 is taken")
+        rows = torch.arange(self.t3.rows, device=self.t3.device)
+        with torch.inference_mode():
+            for padded in padded_lengths:
+                x = torch.zeros(
+                    self.t3.rows, padded, self.t3.width, device=self.t3.device, dtype=self.t3.precision.dtype
+                )
+                self._prefill.capture((prefix_length, padded), x, rows, torch.zeros_like(rows[:1]))
+
+    def _shape(self) -> Shape:
+        slots = min(1 << max(self._occupants).bit_length(), self.size)
+        context = max(self._used[slot] for slot in self._occupants) + 1
+        return (
+            slots,
+            min(-(-context // _CONTEXT_STEP) * _CONTEXT_STEP, self.length),
+            any(s.sorts for s in self._occupants.values()),
+        )
+
+    def _read_text(self, shape: tuple[int, int], embeddings: Tensor, rows: Tensor, last: Tensor) -> None:
+        prefix, padded = shape
+        positions = torch.arange(prefix, prefix + padded, device=rows.device).expand(self.t3.rows, -1)
+        hidden = self.t3.forward(embeddings, self._cache, positions, prefix + padded, rows)
+        self.logits.index_copy_(0, rows, self.t3.logits(hidden.index_select(1, last)[:, 0]))
+
+    def _step_once(self, shape: Shape) -> None:
+        slots, length, sorts = shape
+        t3, rows = self.t3, self._sampling.first(slots)
+        steps, positions, seen = self._steps[:slots], self._positions[:slots], self._seen[:slots]
+        logits, noise = self.logits[: slots * t3.rows], self._noise(self._seeds[:slots], steps, t3.vocabulary)
+        if t3.is_gpt:
+            tokens = draw(filter_gpt2(logits, seen, rows, sorts=sorts), noise, rows)
+            seen[:, t3.bos].logical_and_(steps > 0)  # upstream penalises the BOS for the first token only
+        else:
+            guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)
+            tokens = draw(filter_llama(guided, seen, rows, sorts=sorts), noise, rows)
+        seen.scatter_(1, tokens[:, None], value=True)
+        self.tokens[:slots] = tokens
+        x = t3.embed_speech(tokens, steps + 1)
+        at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
+        logits.copy_(t3.logits(t3.forward(x, self._cache, at, length)[:, 0]))
+        active = self._active[:slots]
+        positions += active
+        steps += active
