@@ -120,8 +120,8 @@ class Settings:
             if not name.startswith(PREFIX) or not text.strip():
                 continue
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else f"; known are {choices(known)}"
+                near = difflib.get_close_matches(name.removeprefix(PREFIX), [f.name.upper() for f in fields(cls)], n=1)
+                hint = f"; did you mean {PREFIX}{near[0]}?" if near else f"; known are {choices(known)}"
                 raise InvalidRequest(f"unknown variable {name}{hint}", field=name)
             try:
                 values[known[name].name] = known[name].metadata["parse"](text.strip())

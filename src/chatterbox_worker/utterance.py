@@ -25,6 +25,11 @@ class Voice:
     clip: Audio | None = None
     """The recording, mono, at its own rate; None for the model's own voice."""
 
+    @property
+    def duration_s(self) -> float:
+        """Of the recording; 0 for the model's own voice."""
+        return 0.0 if self.clip is None else self.clip.duration_s
+
 
 DEFAULT_VOICE = Voice(id="default", digest="default")
 

@@ -1,0 +1,63 @@
+# The two commands are `make speak` and `make test`; both set up `.venv` by themselves and need only Python 3.11 or
+# 3.12, make and git.
+
+PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || \
+                  { command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11; } || echo python3)
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+PY := $(BIN)/python
+READY := .venv/.ready
+
+TEXT ?= The rain had stopped, and for a moment the whole street held its breath.
+MODEL ?=
+VOICE ?=
+LANGUAGE ?=
+FORMAT ?= wav
+OUT ?= out/speech.$(FORMAT)
+
+.PHONY: speak queue test slow check bench setup lock format
+
+speak: $(READY)  ## one text through the real worker loop on a local queue, saved as a file
+	@$(PY) -m chatterbox_worker.localqueue --say "$$TEXT" --format "$(FORMAT)" --out "$(OUT)" \
+	    $(if $(MODEL),--model "$(MODEL)") $(if $(VOICE),--voice "$(VOICE)") $(if $(LANGUAGE),--language "$(LANGUAGE)")
+speak: export TEXT := $(TEXT)
+
+queue: $(READY)  ## the local queue and its worker, until Ctrl-C
+	@$(PY) -m chatterbox_worker.localqueue
+
+test: $(READY)  ## the fast tests
+	$(PY) -m pytest -m "not slow"
+
+slow: $(READY)  ## the slow ones
+	$(PY) -m pytest -m slow
+
+check: $(READY)  ## format, lint, types, import rules, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(PY) -m pytest -m "not slow"
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(PY) -m bench.queue
+
+setup: $(READY)
+
+$(READY): locks/dev.txt pyproject.toml
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) and "Python 3.11 or 3.12 is needed; set PYTHON=")'
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@echo "Installing what is pinned in locks/dev.txt into .venv (a few GB the first time) ..."
+	@$(BIN)/uv pip install --quiet --python $(PY) --no-deps --require-hashes -r locks/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lock:  ## resolve again; no registry's address gets into the files
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header pyproject.toml --output-file locks/worker.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header --extra dev --constraint locks/worker.txt pyproject.toml --output-file locks/dev.txt

@@ -1,0 +1,322 @@
+"""The one loop: a request becomes a plan, the plan takes, the takes one stream of audio or one encoded recording.
+
+`plan` checks everything that can be checked before the first byte. `stream` submits every chunk at once and yields
+them joined, in order; `speak` is its plain consumer with the cache around it. No transport, no model.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chatterbox_worker.audio.clip import Audio, concatenate
+from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.audio.join import (
+    CLAUSE_PAUSE_S,
+    NO_PAUSE_S,
+    PARAGRAPH_PAUSE_S,
+    SENTENCE_PAUSE_S,
+    Joiner,
+)
+from chatterbox_worker.audio.tempo import change_speed
+from chatterbox_worker.cache import AudioCache, Entry, key_of
+from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
+from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
+from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, Pause, chunks
+from chatterbox_worker.text.normalise import clean, finish
+from chatterbox_worker.utterance import Engine, Take, Utterance, Voice
+from chatterbox_worker.voices.library import VoiceLibrary
+from chatterbox_worker.voices.source import VoiceSource, voice_source
+
+PIPELINE_VERSION = 1
+"""Raise it whenever the same request would sound different than before: it is part of every cache key."""
+
+_PAUSES_S = {
+    Pause.NONE: NO_PAUSE_S,
+    Pause.CLAUSE: CLAUSE_PAUSE_S,
+    Pause.SENTENCE: SENTENCE_PAUSE_S,
+    Pause.PARAGRAPH: PARAGRAPH_PAUSE_S,
+}
+
+Progress = Callable[[int, int, float], None]
+"""Told after each chunk: chunks done, chunks in all, seconds of audio so far."""
+
+
+class Call:
+    """One caller's hold on the work done for it: who keeps it can cancel, from any thread."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress
+        self._cancelled = threading.Event()
+        self._takes: list[Take] = []
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        with self._lock:
+            takes, self._takes = self._takes, []
+        for take in takes:
+            take.cancel()
+
+    def hold(self, take: Take) -> Take:
+        with self._lock:
+            self._takes.append(take)
+        if self._cancelled.is_set():
+            take.cancel()
+        return take
+
+    def check(self) -> None:
+        """
+        Raises:
+            Cancelled: if it was.
+        """
+        if self._cancelled.is_set():
+            raise Cancelled("the call was cancelled")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A request that can be spoken: everything decided, nothing started."""
+
+    request: SpeechRequest
+    engine: Engine
+    source: VoiceSource
+    chunks: tuple[Chunk, ...]
+    key: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A finished answer."""
+
+    audio: bytes
+    about: Mapping[str, Any]
+    """JSON-safe; the same for everyone who is given this recording."""
+    key: str
+    hit: bool
+    timings: Mapping[str, float]
+    """Seconds, of this call; `real_time_factor` is seconds of work for a second of audio."""
+
+
+class Synthesizer:
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        library: VoiceLibrary,
+        cache: AudioCache,
+        *,
+        allow_private_urls: bool = False,
+    ) -> None:
+        self.engines = engines
+        """By model name, or by pack name for a single-language pack."""
+        self.library = library
+        self.cache = cache
+        self._allow_private_urls = allow_private_urls
+
+    def plan(self, request: SpeechRequest) -> Plan:
+        """
+        Raises:
+            InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
+        """
+        card = MODELS[request.model]
+        engine = self.engines[REGIONS.get(request.language, request.model)]
+        if request.voice != "default" and not card.speaks_references:
+            field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
+            raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
+        text = clean(request.text)
+        source = voice_source(request, self.library, allow_private_urls=self._allow_private_urls)
+        limit = request.chunk_size or DEFAULT_CHUNK_CHARS
+        if not request.split_text and len(text) > LONGEST_CHUNK_CHARS:
+            raise InvalidRequest(
+                f"split_text is false, but text has {len(text)} characters and no model speaks more than "
+                f"{LONGEST_CHUNK_CHARS} in one breath",
+                field="split_text",
+            )
+        key = key_of({
+            "pipeline": PIPELINE_VERSION, "model": request.model, "weights": engine.revision, "text": text,
+            "voice": source.digest, "language": request.language, "sampling": dict(request.sampling),
+            "seed": request.seed, "speed": request.speed, "format": request.format,
+            "sample_rate": request.sample_rate, "chunk": limit if request.split_text else None,
+        })  # fmt: skip
+        return Plan(
+            request=request,
+            engine=engine,
+            source=source,
+            chunks=tuple(chunks(text, limit if request.split_text else LONGEST_CHUNK_CHARS, request.language[:2])),
+            key=key,
+            seed=secrets.randbits(32) if request.seed is None else request.seed,
+        )
+
+    def stream(self, plan: Plan, call: Call) -> Speech:
+        """Submit every chunk and return at once; iterate the result for the audio.
+
+        Raises:
+            InvalidRequest: the voice's recording cannot be used by this model.
+        """
+        call.check()
+        voice = plan.source.load()
+        card = MODELS[plan.request.model]
+        if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
+            raise InvalidRequest(
+                f"{plan.source.field} lasts {voice.clip.duration_s:.1f} s; {card.name} needs a recording longer than "
+                f"{card.reference_min_s:g} s",
+                field=plan.source.field,
+            )
+        started_s = time.perf_counter()
+        takes = [call.hold(plan.engine.submit(_utterance(plan, index, voice))) for index in range(len(plan.chunks))]
+        return Speech(plan, takes, call, started_s)
+
+    def speak(self, request: SpeechRequest, call: Call) -> Recording:
+        """The whole of a request as one encoded recording, from the cache where the request allows.
+
+        Raises:
+            WorkerError: nothing was made; a chunk that fails fails the whole.
+        """
+        started_s = time.perf_counter()
+        plan = self.plan(request)
+        if not request.cache:
+            return self._make(plan, call, started_s)
+        if (entry := self.cache.get(plan.key, request.format)) is not None:
+            return _found(plan, entry, started_s)
+        with self.cache.single_flight(plan.key) as maker:
+            if isinstance(maker, Entry):
+                return _found(plan, maker, started_s)
+            recording = self._make(plan, call, started_s)
+            entry = Entry(recording.audio, recording.about)
+            maker(entry)
+        self.cache.put(plan.key, request.format, entry)
+        return recording
+
+    def close(self) -> None:
+        for engine in self.engines.values():
+            engine.close()
+
+    def _make(self, plan: Plan, call: Call, started_s: float) -> Recording:
+        speech = self.stream(plan, call)
+        audio = concatenate(list(speech))
+        encoding_s = time.perf_counter()
+        data = encode(audio, plan.request.format, plan.request.sample_rate)
+        done_s = time.perf_counter()
+        timings = {
+            **speech.timings(),
+            "encode_s": done_s - encoding_s,
+            "total_s": done_s - started_s,
+            "real_time_factor": (done_s - started_s) / audio.duration_s,
+        }
+        return Recording(data, _about(plan, speech, audio), plan.key, hit=False, timings=timings)
+
+
+class Speech:
+    """A plan being spoken: iterate it once, for the joined audio as it can be heard."""
+
+    def __init__(self, plan: Plan, takes: list[Take], call: Call, started_s: float) -> None:
+        self._plan = plan
+        self._takes = takes
+        self._call = call
+        self._started_s = started_s
+        self._first_audio_s = 0.0
+        self._joiner = Joiner(plan.engine.sample_rate)
+
+    def __iter__(self) -> Iterator[Audio]:
+        """
+        Raises:
+            SynthesisFailed: a chunk failed; the others are given up.
+            Cancelled: the call was cancelled.
+        """
+        heard_s = 0.0
+        try:
+            for index, piece in self._pieces():
+                self._first_audio_s = self._first_audio_s or time.perf_counter() - self._started_s
+                heard_s += piece.duration_s
+                if len(piece.samples):
+                    yield piece
+                if self._call.progress is not None:
+                    self._call.progress(index, len(self._takes), heard_s)
+            if not heard_s:
+                raise SynthesisFailed("the model made no sound for this text")
+        finally:
+            self._call.cancel()  # whatever is left when one fails or the reader goes away
+
+    def _pieces(self) -> Iterator[tuple[int, Audio]]:
+        """What can be heard, with the number of chunks that are done."""
+        for index, (chunk, take) in enumerate(zip(self._plan.chunks, self._takes, strict=True)):
+            for said in self._at_speed(take):
+                self._call.check()
+                yield index, self._joiner.add(said)
+            last = index == len(self._takes) - 1
+            pause_s = NO_PAUSE_S if last else _PAUSES_S[chunk.pause] / self._plan.request.speed
+            yield index + 1, self._joiner.end_chunk(pause_s)
+        yield len(self._takes), self._joiner.finish()
+
+    def _at_speed(self, take: Take) -> Iterable[Audio]:
+        speed = self._plan.request.speed
+        if speed == 1.0:
+            return take
+        # the whole chunk at once: a stretch has no seams; and marked again, in case it blurred the watermark
+        return [self._plan.engine.mark(change_speed(concatenate(list(take)), speed))]
+
+    @property
+    def spans_s(self) -> list[tuple[float, float]]:
+        """Start and end of each finished chunk in what was heard, in seconds."""
+        rate = self._plan.engine.sample_rate
+        return [(span.start / rate, span.end / rate) for span in self._joiner.spans]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the caller should know, from the joins and from every take so far."""
+        silent = [
+            f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end
+        ]
+        return [*silent, *(warning for take in self._takes for warning in take.warnings)]
+
+    def timings(self) -> dict[str, float]:
+        """Seconds to the first audio, and in each stage of the engine summed over the takes."""
+        stages: Counter[str] = Counter()
+        for take in self._takes:
+            stages.update(take.timings)
+        return {"queue_to_first_audio_s": self._first_audio_s, **stages}
+
+
+def _utterance(plan: Plan, index: int, voice: Voice) -> Utterance:
+    request = plan.request
+    return Utterance(
+        text=finish(plan.chunks[index].text, MODELS[request.model].punctuation),
+        language=request.language[:2],
+        voice=voice,
+        sampling=request.sampling,
+        seed=(plan.seed + index) % 2**32,  # each chunk its own noise, all of it from the one seed
+    )
+
+
+def _found(plan: Plan, entry: Entry, started_s: float) -> Recording:
+    total_s = time.perf_counter() - started_s
+    timings = {"total_s": total_s, "real_time_factor": total_s / entry.about["duration_s"]}
+    return Recording(entry.audio, {**entry.about, "voice": plan.source.id}, plan.key, hit=True, timings=timings)
+
+
+def _about(plan: Plan, speech: Speech, audio: Audio) -> dict[str, Any]:
+    request = plan.request
+    return {
+        "mimetype": FORMATS[request.format].mimetype,
+        "format": request.format,
+        "sample_rate": request.sample_rate,
+        "duration_s": round(audio.duration_s, 4),
+        "seed": plan.seed,
+        "model": request.model,
+        "language": request.language,
+        "voice": plan.source.id,
+        "device": plan.engine.device,
+        "chunks": [
+            {"text": chunk.text, "start": chunk.start, "end": chunk.end,
+             "start_s": round(start_s, 4), "end_s": round(end_s, 4)}
+            for chunk, (start_s, end_s) in zip(plan.chunks, speech.spans_s, strict=True)
+        ],
+        "warnings": speech.warnings,
+    }  # fmt: skip

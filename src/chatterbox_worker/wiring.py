@@ -1,0 +1,50 @@
+"""Builds a `Synthesizer` from `Settings`: the only chooser of engines.
+
+Engines are imported here and nowhere else, each when it is first wanted, so that a preview worker needs no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.config import Settings
+from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.utterance import Engine
+from chatterbox_worker.voices.conditioning import ConditioningStore
+from chatterbox_worker.voices.library import VoiceLibrary
+
+log = logging.getLogger(__name__)
+
+_CONDITIONING_BYTES = 64 * 2**20  # in memory: some 400 voices at 160 kB (500 mel frames of 80 floats)
+
+
+def build(settings: Settings) -> Synthesizer:
+    """Everything loaded and ready to speak.
+
+    Raises:
+        NotReady: a model's weights are missing or broken.
+    """
+    store = ConditioningStore(settings.voices_dir / ".conditioning", max_bytes=_CONDITIONING_BYTES)
+    engines: dict[str, Engine] = {}
+    for name in (*settings.models, *settings.packs):
+        started_s = time.perf_counter()
+        engines[name] = _engine(name, settings, store)
+        log.info("%s is ready on %s after %.1f s", name, engines[name].device, time.perf_counter() - started_s)
+    return Synthesizer(
+        engines,
+        VoiceLibrary(settings.voices_dir),
+        AudioCache(settings.cache_dir, max_bytes=settings.cache_max_bytes, max_age_s=settings.cache_max_age_s),
+        allow_private_urls=settings.allow_private_urls,
+    )
+
+
+def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
+    if name == "preview":
+        from chatterbox_worker.engines.preview import PreviewEngine  # noqa: PLC0415
+
+        return PreviewEngine()
+    from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
+
+    return ChatterboxEngine.load(name, settings, store)

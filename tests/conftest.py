@@ -1,0 +1,51 @@
+"""Fixtures that every room may use."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from fakes import ToneEngine
+
+from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.config import Settings
+from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.voices.library import VoiceLibrary
+
+
+def wav_bytes(seconds: float = 6.0, rate: int = 24_000, pitch: float = 220.0) -> bytes:
+    """A recording of a hummed tone, as a 16-bit wav file."""
+    time = np.arange(round(seconds * rate)) / rate
+    buffer = io.BytesIO()
+    soundfile.write(buffer, (0.3 * np.sin(2 * np.pi * pitch * time)).astype(np.float32), rate, format="WAV")
+    return buffer.getvalue()
+
+
+def wav_base64(seconds: float = 6.0, pitch: float = 220.0) -> str:
+    return base64.b64encode(wav_bytes(seconds, pitch=pitch)).decode()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        models=("multilingual", "turbo"), cache_dir=tmp_path / "cache", voices_dir=tmp_path / "voices", concurrency=4
+    )
+
+
+@pytest.fixture
+def engine() -> ToneEngine:
+    return ToneEngine()
+
+
+@pytest.fixture
+def synthesizer(settings: Settings, engine: ToneEngine) -> Synthesizer:
+    return Synthesizer(
+        {"multilingual": engine, "turbo": engine},
+        VoiceLibrary(settings.voices_dir),
+        AudioCache(settings.cache_dir, max_bytes=settings.cache_max_bytes, max_age_s=settings.cache_max_age_s),
+        allow_private_urls=settings.allow_private_urls,
+    )

@@ -1,0 +1,196 @@
+"""The audio cache on a volume that may fail in any way."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from chatterbox_worker.cache import AudioCache, Entry, key_of
+
+ENTRY = Entry(b"RIFF sound", {"duration_s": 1.5, "seed": 7})
+
+
+def cache_in(folder: Path, *, max_bytes: int = 10**6, max_age_s: float = 3600) -> AudioCache:
+    return AudioCache(folder, max_bytes=max_bytes, max_age_s=max_age_s)
+
+
+def settle() -> None:
+    """Wait for sweeps in the background."""
+    for thread in threading.enumerate():
+        if thread.name == "cache-sweep":
+            thread.join(5)
+
+
+def put_and_get(cache: AudioCache, key: str = "k") -> Entry | None:
+    cache.put(key, "wav", ENTRY)
+    return cache.get(key, "wav")
+
+
+def test_an_entry_comes_back_whole(tmp_path: Path) -> None:
+    got = put_and_get(cache_in(tmp_path / "new" / "folder"))
+
+    assert got is not None
+    assert (got.audio, dict(got.about)) == (ENTRY.audio, dict(ENTRY.about))
+    assert (tmp_path / "new" / "folder" / "k.wav").read_bytes() == ENTRY.audio
+
+
+def test_another_worker_sees_it(tmp_path: Path) -> None:
+    cache_in(tmp_path).put("k", "wav", ENTRY)
+
+    assert cache_in(tmp_path).get("k", "wav") is not None
+    assert cache_in(tmp_path).get("k", "mp3") is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "k.wav").unlink(),
+        lambda folder: (folder / "k.json").unlink(),
+        lambda folder: (folder / "k.wav").write_bytes(b""),
+        lambda folder: (folder / "k.wav").write_bytes(b"RIFF so"),
+        lambda folder: (folder / "k.json").write_bytes(b"{"),
+        lambda folder: (folder / "k.json").write_bytes(b"[1]"),
+        lambda folder: (folder / "k.json").write_bytes(b"\xff\xfe"),
+        lambda folder: os.utime(folder / "k.wav", (0, 0)),
+    ],
+    ids=["no audio", "no facts", "empty", "cut short", "bad JSON", "not an object", "not text", "too old"],
+)
+def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: object) -> None:
+    cache = cache_in(tmp_path)
+    cache.put("k", "wav", ENTRY)
+    settle()
+    assert callable(damage)
+    damage(tmp_path)
+
+    assert cache.get("k", "wav") is None
+    assert put_and_get(cache) is not None
+
+
+def test_a_volume_that_cannot_be_used_is_lived_without_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    cache = cache_in(tmp_path / "file" / "cache")
+
+    with caplog.at_level(logging.WARNING):
+        assert [put_and_get(cache, key) for key in "abc"] == [None, None, None]
+
+    assert sum("cannot write" in record.message for record in caplog.records) == 1
+
+
+def test_switched_off_it_keeps_nothing(tmp_path: Path) -> None:
+    assert put_and_get(cache_in(tmp_path, max_bytes=0)) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path, max_bytes=1000, max_age_s=100)
+    roomy = cache_in(tmp_path)
+    now = time.time()
+    for index in range(20):
+        roomy.put(f"k{index:02}", "wav", Entry(bytes([65]) * 100, {}))
+    for index in range(20):
+        os.utime(tmp_path / f"k{index:02}.wav", (now - 50 + index, now - 50 + index))
+    settle()
+    os.utime(tmp_path / "k19.wav", (now - 200, now - 200))
+    (tmp_path / ".writing-dead").write_bytes(b"x")
+    os.utime(tmp_path / ".writing-dead", (now - 7200, now - 7200))
+
+    cache.sweep()
+
+    left = sorted(path.stem for path in tmp_path.glob("*.wav"))
+    assert left == [f"k{index:02}" for index in range(10, 19)]
+    assert sorted(path.stem for path in tmp_path.glob("*.json")) == left
+    assert not (tmp_path / ".writing-dead").exists()
+
+
+def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path, max_bytes=250)
+    for key in "abc":
+        cache_in(tmp_path).put(key, "wav", Entry(b"x" * 100, {}))
+        os.utime(tmp_path / f"{key}.wav", (time.time() - 60, time.time() - 60 + ord(key) / 100))
+    settle()
+    cache.get("a", "wav")
+
+    cache.sweep()
+
+    assert (tmp_path / "a.wav").exists()
+    assert not (tmp_path / "b.wav").exists()
+
+
+def test_the_folder_stays_under_its_limit_without_being_asked(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path, max_bytes=10_000)
+    for index in range(100):
+        cache.put(str(index), "wav", Entry(b"x" * 1000, {}))
+        time.sleep(0.001)
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and sum(p.stat().st_size for p in tmp_path.glob("*.wav")) > 12_000:
+        time.sleep(0.01)
+        cache.put("last", "wav", Entry(b"x" * 1000, {}))
+
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.wav")) <= 12_000
+
+
+def test_one_of_many_makes_it_and_the_others_are_given_it(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    made: list[int] = []
+    got: list[bytes] = []
+
+    def want(number: int) -> None:
+        with cache.single_flight("k") as maker:
+            if isinstance(maker, Entry):
+                got.append(maker.audio)
+                return
+            made.append(number)
+            time.sleep(0.05)
+            maker(ENTRY)
+
+    threads = [threading.Thread(target=want, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+
+    assert len(made) == 1
+    assert got == [ENTRY.audio] * 7
+
+
+def test_when_the_maker_fails_the_next_in_line_makes_it(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    inside = threading.Event()
+    outcomes: list[str] = []
+
+    def fail() -> None:
+        with pytest.raises(RuntimeError), cache.single_flight("k"):
+            inside.set()
+            time.sleep(0.05)
+            raise RuntimeError
+
+    def make() -> None:
+        inside.wait(5)
+        with cache.single_flight("k") as maker:
+            outcomes.append("given" if isinstance(maker, Entry) else "making")
+
+    threads = [threading.Thread(target=fail), threading.Thread(target=make)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+
+    assert outcomes == ["making"]
+
+
+def test_the_key_depends_on_every_part_and_keeps_case() -> None:
+    base = {"text": "US", "seed": None, "speed": 1.0}
+
+    keys = {key_of(base | change) for change in ({}, {"text": "us"}, {"seed": 0}, {"speed": 1.1}, {"model": "turbo"})}
+
+    assert len(keys) == 5
+    assert key_of(dict(reversed(base.items()))) == key_of(base)
+    assert json.loads(json.dumps(key_of(base))) == key_of(base)

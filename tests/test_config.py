@@ -1,0 +1,60 @@
+"""Settings: the environment's one reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest
+
+
+def test_nothing_set_is_the_documented_default() -> None:
+    assert Settings.from_env({}) == Settings()
+
+
+def test_other_peoples_variables_are_none_of_our_business() -> None:
+    assert Settings.from_env({"RUNPOD_POD_ID": "x", "PATH": "/bin"}) == Settings()
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_variable_is_unset_because_deployers_send_empty_strings(empty: str) -> None:
+    assert Settings.from_env({"CHATTERBOX_MODELS": empty, "CHATTERBOX_CONCURRENCY": empty}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "setting", "value"),
+    [
+        ("CHATTERBOX_MODELS", "Turbo, nano,turbo", "models", ("turbo", "nano")),
+        ("CHATTERBOX_PACKS", "es-mx-latam pt-br", "packs", ("es-mx-latam", "pt-br")),
+        ("CHATTERBOX_WEIGHTS_DIR", "/weights", "weights_dir", Path("/weights")),
+        ("CHATTERBOX_CACHE_MAX_BYTES", "0", "cache_max_bytes", 0),
+        ("CHATTERBOX_DEVICE", "CUDA:1", "device", "cuda:1"),
+        ("CHATTERBOX_CONCURRENCY", " 3 ", "concurrency", 3),
+        ("CHATTERBOX_ALLOW_PRIVATE_URLS", "1", "allow_private_urls", True),
+    ],
+)
+def test_a_good_value_is_taken(name: str, text: str, setting: str, value: object) -> None:
+    assert getattr(Settings.from_env({name: text}), setting) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("CHATTERBOX_MODELS", "turbo,gpt4", "'gpt4' is not one of multilingual"),
+        ("CHATTERBOX_PACKS", "fr-fr", "'fr-fr'"),
+        ("CHATTERBOX_CONCURRENCY", "2", "from 3 to 256"),
+        ("CHATTERBOX_CONCURRENCY", "many", "whole number"),
+        ("CHATTERBOX_DEVICE", "tpu", "auto, cpu, cuda or cuda:N"),
+        ("CHATTERBOX_PROFILE", "quick", "auto, exact or fast"),
+        ("CHATTERBOX_CONCURENCY", "4", "did you mean CHATTERBOX_CONCURRENCY"),
+        ("CHATTERBOX_ZZZ", "1", "known are"),
+    ],
+)
+def test_a_bad_value_or_name_is_refused_and_named(name: str, text: str, said: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Settings.from_env({name: text})
+
+    assert refused.value.field == name
+    assert said in refused.value.message

@@ -1,0 +1,163 @@
+"""The RunPod edge, without RunPod: jobs in, answers out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+import soundfile
+from bad_inputs import BAD_INPUTS
+from conftest import wav_base64
+from fakes import ToneEngine
+
+import handler
+from chatterbox_worker.config import Settings
+from chatterbox_worker.synthesizer import Synthesizer
+
+
+@pytest.fixture
+def worker(settings: Settings, synthesizer: Synthesizer) -> handler.Worker:
+    return handler.Worker(settings, synthesizer)
+
+
+def ask(worker: handler.Worker | handler.Unready, job_input: Any) -> dict[str, Any]:
+    answer = asyncio.run(asyncio.wait_for(worker({"id": "job-1", "input": job_input}), 20))
+    json.dumps(answer, allow_nan=False)
+    return answer
+
+
+@pytest.mark.parametrize(("job_input", "field"), [row[1:] for row in BAD_INPUTS], ids=[row[0] for row in BAD_INPUTS])
+def test_bad_input_is_answered_with_the_field_named(worker: handler.Worker, job_input: Any, field: str) -> None:
+    answer = ask(worker, job_input)
+
+    assert set(answer) == {"error", "code", "field"}
+    assert answer["field"] == field
+    assert answer["code"] in ("invalid_request", "voice_not_found")
+    assert "Traceback" not in answer["error"]
+    assert "\n" not in answer["error"]
+    assert len(answer["error"]) < 600
+
+
+def test_there_are_at_least_sixty_bad_inputs() -> None:
+    assert len(BAD_INPUTS) >= 60
+
+
+def test_an_answer_carries_every_documented_field(worker: handler.Worker) -> None:
+    answer = ask(worker, {"text": "Hello there.", "seed": 7})
+
+    assert set(answer) == {
+        "audio_base64", "mimetype", "format", "size_bytes", "cache_hit", "cache_key", "device", "chunks_processed",
+        "generation_time_ms", "sample_rate", "duration_s", "seed", "model", "language", "voice", "timings", "chunks",
+        "warnings",
+    }  # fmt: skip
+    data = base64.b64decode(answer["audio_base64"])
+    info = soundfile.info(io.BytesIO(data))
+    assert len(data) == answer["size_bytes"]
+    assert info.samplerate == answer["sample_rate"] == 24_000
+    assert info.duration == pytest.approx(answer["duration_s"], abs=1e-3)
+    assert (answer["model"], answer["language"], answer["voice"], answer["seed"]) == ("multilingual", "en", "default", 7)
+    assert answer["chunks_processed"] == len(answer["chunks"]) == 1
+    assert {"queue_to_first_audio_s", "t3_s", "encode_s", "total_s", "real_time_factor"} <= set(answer["timings"])
+
+
+def test_the_second_time_comes_from_the_cache(worker: handler.Worker, engine: ToneEngine) -> None:
+    first = ask(worker, {"text": "Hello there."})
+    second = ask(worker, {"text": "Hello there."})
+
+    assert (first["cache_hit"], second["cache_hit"]) == (False, True)
+    assert second["audio_base64"] == first["audio_base64"]
+    assert second["seed"] == first["seed"]
+    assert len(engine.takes) == 1
+
+
+def test_the_public_endpoints_shape_gets_a_data_uri(worker: handler.Worker) -> None:
+    answer = ask(worker, {"prompt": "Hello there.", "format": "flac"})
+
+    assert "audio_base64" not in answer
+    head, _, body = answer["audio_url"].partition(",")
+    assert head == "data:audio/flac;base64"
+    assert base64.b64decode(body).startswith(b"fLaC")
+
+
+def test_openai_speech_answers_json_and_mp3_by_default(worker: handler.Worker) -> None:
+    body = {"model": "turbo", "input": "Hello there.", "voice": "default", "speed": 1.5}
+
+    answer = ask(worker, {"openai_route": "/v1/audio/speech", "openai_input": body})
+
+    assert (answer["model"], answer["format"], answer["mimetype"]) == ("turbo", "mp3", "audio/mpeg")
+
+
+def test_an_answer_over_the_limit_fails_with_its_size_and_a_way_out(
+    settings: Settings, synthesizer: Synthesizer
+) -> None:
+    small = Settings(models=settings.models, payload_limit_bytes=20_000)
+
+    answer = ask(handler.Worker(small, synthesizer), {"text": "A sentence that lasts longer than that. " * 5})
+
+    assert answer["code"] == "answer_too_large"
+    assert "mp3" in answer["error"]
+
+
+def test_a_failing_chunk_fails_the_job(worker: handler.Worker) -> None:
+    answer = ask(worker, {"text": "All is well here. " * 20 + "Now explode."})
+
+    assert answer["code"] == "synthesis_failed"
+
+
+def test_a_bug_is_answered_without_its_insides(worker: handler.Worker) -> None:
+    answer = ask(worker, {"text": "There is a bug in here."})
+
+    assert answer["code"] == "internal_error"
+    assert "secret" not in answer["error"]
+
+
+def test_a_cancelled_job_frees_its_takes(worker: handler.Worker, engine: ToneEngine) -> None:
+    engine.gate.clear()
+
+    async def cancel_midway() -> None:
+        task = asyncio.create_task(worker({"id": "1", "input": {"text": "A long story. " * 60}}))
+        while not engine.takes:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel_midway())
+
+    assert all(take.cancelled.wait(2) for take in engine.takes)
+
+
+def test_voices_are_saved_listed_spoken_with_and_deleted(worker: handler.Worker, engine: ToneEngine) -> None:
+    saved = ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
+    listed = ask(worker, {"action": "voices.list"})
+    spoken = ask(worker, {"text": "Hello there.", "voice": "alice"})
+    deleted = ask(worker, {"action": "voices.delete", "voice": "alice"})
+    gone = ask(worker, {"text": "Hello there.", "voice": "alice"})
+
+    assert saved["duration_s"] == 6.0
+    assert [voice["id"] for voice in listed["voices"]] == ["alice"]
+    assert spoken["voice"] == "alice"
+    assert engine.takes[-1].utterance.voice.digest == saved["digest"]
+    assert deleted == {"voice": "alice", "deleted": True}
+    assert gone["code"] == "voice_not_found"
+
+
+def test_info_tells_what_is_served(worker: handler.Worker) -> None:
+    ask(worker, {"text": ""})
+    answer = ask(worker, {"action": "info"})
+
+    assert set(answer["models"]) == {"multilingual", "turbo"}
+    assert (answer["jobs_done"], answer["jobs_failed"]) == (0, 1)
+
+
+def test_a_worker_that_cannot_start_answers_every_job_with_the_reason() -> None:
+    worker, _ = handler.start({"CHATTERBOX_MODLES": "preview"})
+
+    answer = ask(worker, {"text": "Hello."})
+
+    assert answer["code"] == "not_ready"
+    assert "did you mean CHATTERBOX_MODELS" in answer["error"]

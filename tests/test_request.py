@@ -1,0 +1,101 @@
+"""The parser: what arrives becomes one frozen request with every choice made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chatterbox_worker.catalogue import LANGUAGES, MODELS, REGIONS
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import SpeechRequest, openai_speech, parse
+
+ALL = Settings(models=("multilingual", "multilingual-v2", "english", "turbo", "nano", "preview"))
+
+
+def speech(settings: Settings = ALL, **fields: Any) -> SpeechRequest:
+    request = parse({"text": "Hello.", **fields}, settings)
+    assert isinstance(request, SpeechRequest)
+    return request
+
+
+def test_defaults_are_filled_in() -> None:
+    request = speech()
+
+    assert (request.model, request.language, request.voice) == ("multilingual", "en", "default")
+    assert (request.format, request.sample_rate, request.speed) == ("wav", 24_000, 1.0)
+    assert (request.seed, request.split_text, request.chunk_size, request.cache) == (None, True, None, True)
+    assert request.sampling == MODELS["multilingual"].sampling
+
+
+def test_the_workers_first_model_is_the_default() -> None:
+    assert speech(Settings(models=("turbo", "multilingual"))).model == "turbo"
+
+
+@pytest.mark.parametrize("alias", [("prompt", "text"), ("model_type", "model"), ("language_id", "language")])
+def test_aliases_are_honoured(alias: tuple[str, str]) -> None:
+    values = {"text": "Hi.", "model": "multilingual", "language": "es"}
+    fields = {(alias[0] if name == alias[1] else name): value for name, value in values.items()}
+
+    request = parse(fields, ALL)
+
+    assert isinstance(request, SpeechRequest)
+    assert getattr(request, alias[1]) == values[alias[1]]
+
+
+def test_text_is_trimmed_and_nothing_else() -> None:
+    assert speech(text="  US and  us\n").text == "US and  us"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_is_known_in_any_case(language: str) -> None:
+    assert speech(language=language.upper()).language == language
+
+
+@pytest.mark.parametrize(("tag", "pack"), REGIONS.items())
+def test_a_regional_tag_uses_its_pack_where_served_and_the_base_language_elsewhere(tag: str, pack: str) -> None:
+    with_pack = Settings(models=("multilingual", "multilingual-v2"), packs=(pack,))
+
+    assert speech(with_pack, language=tag.lower().replace("-", "_")).language == tag
+    assert speech(with_pack, language=tag, model="multilingual-v2").language == tag[:2]
+    assert speech(language=tag).language == tag[:2]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_name(model: str) -> None:
+    values = {"temperature": 1.0, "exaggeration": 1.0, "cfg_weight": 0.0, "repetition_penalty": 1.0, "top_p": 0.5,
+              "min_p": 0.0, "top_k": 0}  # fmt: skip
+    for name, value in values.items():
+        if name in MODELS[model].sampling:
+            assert speech(model=model, **{name: value}).sampling[name] == value
+        else:
+            with pytest.raises(InvalidRequest, match=f"{model} cannot use {name}") as refused:
+                speech(model=model, **{name: value})
+            assert refused.value.field == name
+
+
+def test_whole_numbers_are_fine_where_fractions_are() -> None:
+    assert speech(speed=2, temperature=1).speed == 2.0
+
+
+def test_a_reference_takes_the_place_of_a_voice() -> None:
+    request = speech(audio_prompt="UklGRg==")
+
+    assert (request.voice, request.reference_audio) == (None, "UklGRg==")
+
+
+def test_only_the_public_shape_asks_for_a_url() -> None:
+    by_prompt = parse({"prompt": "Hello."}, ALL)
+
+    assert isinstance(by_prompt, SpeechRequest)
+    assert by_prompt.as_url
+    assert not speech().as_url
+
+
+def test_openai_fields_become_ours() -> None:
+    body = {"model": "turbo", "input": "Hi.", "voice": "default", "response_format": "opus", "speed": 1.25, "seed": 3}
+
+    assert openai_speech(body) == {
+        "model": "turbo", "text": "Hi.", "voice": "default", "format": "opus", "speed": 1.25, "seed": 3,
+    }  # fmt: skip
