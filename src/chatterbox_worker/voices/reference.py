@@ -21,6 +21,7 @@ MAX_BYTES = 25_000_000  # the documented limit of an upload
 MAX_DURATION_S = 300.0  # likewise; the models use at most the first 15 s
 _TIMEOUT_S = 20.0  # for the whole download
 _REDIRECTS = 5
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 
 
@@ -99,7 +100,8 @@ def _address(host: str, port: int, *, field: str, allow_private: bool) -> str:
 def _is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+        ip = inner or ip.ipv4_mapped or ip.sixtofour or ip
     return ip.is_global and not ip.is_multicast
 
 

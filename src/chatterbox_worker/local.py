@@ -1,0 +1,67 @@
+"""What a developer's machine serves when nobody said: the models it has weights for, or the preview.
+
+Only local commands ask here; the image never does, so that a deployed worker without weights says so instead of
+speaking with another voice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+
+from chatterbox_worker.config import variable
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.errors import NotReady
+
+log = logging.getLogger(__name__)
+
+_HUB_ANSWERS_WITHIN_S = 3.0  # a hub that is slower than this is no good for gigabytes either
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # there before any CUDA library is loaded
+
+
+def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`env` with what a local worker needs where it says nothing: models, and folders under `root`/.local."""
+    defaults = {
+        variable("cache_dir"): str(root / ".local" / "cache"),
+        variable("voices_dir"): str(root / ".local" / "voices"),
+    }
+    chosen = defaults | {name: value for name, value in env.items() if value}
+    if not chosen.get(variable("models")):
+        chosen[variable("models")] = ",".join(local_models(chosen))
+    return chosen
+
+
+def local_models(env: Mapping[str, str]) -> tuple[str, ...]:
+    """With a GPU `multilingual` and `turbo`, without one `nano`: if their weights are here or the hub can be reached.
+    Otherwise `preview`."""
+    wanted = ("multilingual", "turbo") if _NVIDIA_DRIVER.exists() else ("nano",)
+    folder = env.get(variable("weights_dir"))
+    at_hand = tuple(name for name in wanted if _is_at_hand(name, Path(folder) if folder else None))
+    if at_hand:
+        return at_hand
+    if env.get("HF_HUB_OFFLINE", "0") in ("", "0") and _answers(env.get("HF_ENDPOINT") or "https://huggingface.co"):
+        return wanted
+    log.warning("no Chatterbox weights here and the hub cannot be reached: serving the preview, which is espeak-ng")
+    return ("preview",)
+
+
+def _is_at_hand(name: str, weights_dir: Path | None) -> bool:
+    try:
+        find(LAYOUTS[name], weights_dir=weights_dir, offline=True)
+    except NotReady:
+        return False
+    return True
+
+
+def _answers(url: str) -> bool:
+    if urlsplit(url).scheme not in ("http", "https"):
+        return False
+    try:
+        return urllib3.request("HEAD", url, timeout=_HUB_ANSWERS_WITHIN_S, retries=False, redirect=False).status < 500
+    except urllib3.exceptions.HTTPError:
+        return False

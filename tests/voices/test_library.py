@@ -1,0 +1,105 @@
+"""The voice library: a folder of recordings that others may change."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import soundfile
+from conftest import wav_bytes
+
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
+from chatterbox_worker.utterance import DEFAULT_VOICE
+from chatterbox_worker.voices.library import VoiceLibrary
+
+
+def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path / "none")
+
+    assert library.list() == []
+    assert library.get("default") is DEFAULT_VOICE
+    with pytest.raises(VoiceNotFound, match="there are default"):
+        library.get("alice")
+
+
+def test_a_saved_voice_can_be_spoken_with_by_another_worker(tmp_path: Path) -> None:
+    saved = VoiceLibrary(tmp_path / "voices").save("alice", wav_bytes(), field="reference_audio")
+    got = VoiceLibrary(tmp_path / "voices").get("alice")
+
+    assert got.digest == saved.digest
+    assert got.clip is not None
+    assert got.duration_s == 6.0
+    assert soundfile.info(tmp_path / "voices" / "alice.wav").channels == 1
+
+
+def test_a_file_dropped_into_the_folder_is_a_voice_at_once(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path)
+    (tmp_path / "bob.wav").write_bytes(wav_bytes())
+    (tmp_path / "not a voice.wav").write_bytes(wav_bytes())
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / ".hidden.wav").write_bytes(wav_bytes())
+
+    assert [entry.id for entry in library.list()] == ["bob"]
+    assert library.get("bob").duration_s == 6.0
+
+
+def test_a_replaced_recording_is_read_again(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path)
+    first = library.save("alice", wav_bytes(pitch=220), field="reference_audio")
+    second = library.save("alice", wav_bytes(seconds=7, pitch=330), field="reference_audio")
+
+    assert first.digest != second.digest
+    assert library.get("alice").duration_s == 7.0
+
+
+def test_saving_replaces_a_dropped_file_of_another_format(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path)
+    soundfile.write(tmp_path / "alice.flac", [0.1, -0.1] * 24_000, 24_000)
+    library.save("alice", wav_bytes(), field="reference_audio")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["alice.wav"]
+
+
+def test_a_deleted_voice_is_gone(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path)
+    saved = library.save("alice", wav_bytes(), field="reference_audio")
+
+    assert library.delete("alice") == saved.digest
+    assert library.list() == []
+    with pytest.raises(VoiceNotFound):
+        library.delete("alice")
+
+
+@pytest.mark.parametrize("voice", ["", "../alice", "a/b", "/etc/passwd", ".alice", "a\0", "a b", "ä", "a" * 65])
+def test_an_id_that_is_none_touches_nothing(tmp_path: Path, voice: str) -> None:
+    library = VoiceLibrary(tmp_path / "voices")
+    for act in (library.get, library.delete, lambda name: library.save(name, wav_bytes(), field="reference_audio")):
+        with pytest.raises((InvalidRequest, VoiceNotFound)) as refused:
+            act(voice)
+        assert refused.value.field == "voice"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "voices").mkdir()
+    (tmp_path / "secret.wav").write_bytes(wav_bytes())
+    (tmp_path / "voices" / "alice.wav").symlink_to(tmp_path / "secret.wav")
+
+    with pytest.raises(InvalidRequest):
+        VoiceLibrary(tmp_path / "voices").get("alice")
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "voices").write_text("a file where the folder should be")
+
+    with pytest.raises(VolumeFailed, match="cannot be written"):
+        VoiceLibrary(tmp_path / "voices").save("alice", wav_bytes(), field="reference_audio")
+
+
+def test_a_recording_that_is_none_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        VoiceLibrary(tmp_path).save("alice", b"not audio" * 100, field="reference_audio")
+
+    assert refused.value.field == "reference_audio"
+    assert os.listdir(tmp_path) == []
