@@ -6,4 +6,14 @@ from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartErro
 from chatterbox_worker.localqueue.store import JobNotFoundError
 from chatterbox_worker.localqueue.trouble import Trouble, TroublePlan
 
-__all__ = ["Job", "Limits", "LocalQueue", "JobNotFoundError", "State", "Trouble", "TroublePlan", "WorkerStartError", "WorkerState"]
+__all__ = [
+    "Job",
+    "JobNotFoundError",
+    "Limits",
+    "LocalQueue",
+    "State",
+    "Trouble",
+    "TroublePlan",
+    "WorkerStartError",
+    "WorkerState",
+]

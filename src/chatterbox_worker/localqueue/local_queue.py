@@ -43,7 +43,10 @@ _T = TypeVar("_T")
 
 
 class WorkerStartError(RuntimeError):
-    """No worker came up; the message ends with what the last one printed."""
+    """No worker came up."""
+
+    def __init__(self, printed: str) -> None:
+        super().__init__(f"the worker did not start; it printed:\n{printed}")
 
 
 class LocalQueue:
@@ -178,7 +181,7 @@ class LocalQueue:
         deadline = time.monotonic() + (self._start_timeout_s if timeout_s is None else timeout_s)
         while not self._context.workers.ids(WorkerState.READY):
             if self._supervisor.has_given_up or time.monotonic() > deadline:
-                raise WorkerStartError(f"the worker did not start; it printed:\n{self._log_tail()}")
+                raise WorkerStartError(self._log_tail())
             time.sleep(_TICK_S)
 
     # Its life

@@ -21,7 +21,7 @@ from chatterbox_worker.localqueue.context import Workers, WorkerState
 
 _log = logging.getLogger(__name__)
 
-FAILED_STARTS = 3  # in a row, before the supervisor gives up
+FAILED_STARTS = 3  # in a row, before the supervisor gives up; one is enough where no worker ever came up
 _BACK_OFF_S = 0.5
 _BACK_OFF_MOST_S = 10.0
 _READER_JOIN_S = 2.0
@@ -59,11 +59,12 @@ class Supervisor:
         self._running: list[_Running] = []
         self._started = 0
         self._failed_starts = 0
+        self._ever_ready = False
         self._start_at = 0.0
 
     @property
     def has_given_up(self) -> bool:
-        return self._failed_starts >= FAILED_STARTS
+        return self._failed_starts >= (FAILED_STARTS if self._ever_ready else 1)
 
     @property
     def is_idle(self) -> bool:
@@ -137,6 +138,7 @@ class Supervisor:
         self._running.remove(running)
         was_asked = running.kill_at is not None
         was_ready = self._workers.states[running.id] in (WorkerState.READY, WorkerState.RETIRED)
+        self._ever_ready |= was_ready
         self._workers.set(running.id, WorkerState.GONE)
         if self._count == 0 or was_asked or was_ready:
             self._failed_starts = 0

@@ -1,0 +1,166 @@
+"""`python -m chatterbox_worker.localqueue`: the worker behind a local RunPod queue.
+
+Alone it serves until Ctrl-C; with --say or --input it sends one job, saves the audio and ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import requests
+
+from chatterbox_worker import config
+from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.localqueue import say
+from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
+
+_PREVIEW = "preview"
+_HOW_TO_CALL = """\
+The queue is up: {url}
+
+  curl -s {url}/local/runsync -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+       -d '{{"input": {{"text": "Hello there."}}}}'
+
+  RUNPOD_ENDPOINT_BASE_URL={url} python -c '
+  import runpod; runpod.api_key = "{key}"
+  print(runpod.Endpoint("local").run_sync({{"text": "Hello there."}}, timeout=600))'
+
+Ctrl-C ends it.
+"""
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.localqueue", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument("--port", type=int, help="port to listen on (8000; any free one with --say or --input)")
+    parser.add_argument("--workers", type=int, default=1, help="worker processes on the queue (%(default)s)")
+    parser.add_argument("--key", default="local", help="API key that callers must send (%(default)s)")
+    parser.add_argument("--handler", type=Path, default=Path("handler.py"), help="the worker to run (%(default)s)")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the worker's whole log")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--say", metavar="TEXT", help="speak this once, save it and end")
+    what.add_argument("--input", type=Path, metavar="FILE", help="send this JSON job once, save its audio and end")
+    speech = parser.add_argument_group("with --say")
+    speech.add_argument("--model", choices=list(MODELS), help="the worker loads this model alone, unless configured")
+    speech.add_argument("--voice", help="an id of the voice library")
+    speech.add_argument("--format", choices=list(FORMATS), help="of the audio (wav)")
+    speech.add_argument("--language", help="such as en, de or pt-BR")
+    parser.add_argument("--out", type=Path, help="where the audio goes (out/speech.<format>)")
+    options = parser.parse_args(arguments)
+    if options.say is None and any((options.model, options.voice, options.format, options.language)):
+        parser.error("--model, --voice, --format and --language go with --say")
+    if options.out is not None and options.say is None and options.input is None:
+        parser.error("--out goes with --say or --input")
+    if options.workers < 1:
+        parser.error("--workers must be 1 or more")
+    if not options.handler.is_file():
+        parser.error(f"there is no {options.handler}; name the worker's file with --handler")
+    return options
+
+
+def job_body(options: argparse.Namespace) -> dict[str, Any]:
+    """What to submit. Raises ValueError, OSError for a bad --input file."""
+    if options.input is not None:
+        body = json.loads(options.input.read_text(encoding="utf-8"))
+        if not isinstance(body, dict):
+            raise ValueError(f"{options.input} must hold a JSON object")
+        return body if "input" in body else {"input": body}
+    fields = {"text": options.say} | {name: getattr(options, name) for name in ("model", "voice", "format", "language")}
+    return {"input": {name: value for name, value in fields.items() if value is not None}}
+
+
+def worker_variables(options: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, str]:
+    """What this command adds to the worker's environment."""
+    variables = {"RUNPOD_LOG_LEVEL": "INFO" if options.verbose else "WARN"}
+    models = config.variable("models")
+    if options.model is not None and not environment.get(models):
+        variables[models] = options.model
+    return variables
+
+
+def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]) -> int:
+    """Send the one job; the exit code."""
+    output = say.QueueClient(queue.endpoint_url, queue.api_key).output(body)
+    audio = say.sound(output)
+    if audio is None:
+        sys.stdout.write(json.dumps(output, ensure_ascii=False, indent=2) + "\n")
+        return 0
+    path = options.out or Path("out") / f"speech.{options.format or body['input'].get('format', 'wav')}"
+    say.save(audio, path)
+    sys.stdout.write(say.summary(output, path) + "\n")
+    if output.get("model") == _PREVIEW:
+        sys.stderr.write(
+            "THIS IS NOT CHATTERBOX: the preview model is espeak-ng, a robot voice for trying the plumbing.\n"
+        )
+    return 0
+
+
+def serve(queue: LocalQueue) -> int:
+    sys.stdout.write(_HOW_TO_CALL.format(url=queue.url, key=queue.api_key))
+    sys.stdout.flush()
+    threading.Event().wait()
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, _interrupt)  # so that the workers end with us
+    is_one_job = options.say is not None or options.input is not None
+    port = options.port if options.port is not None else (0 if is_one_job else 8000)
+    try:
+        body = job_body(options) if is_one_job else {}
+        with LocalQueue(
+            command=[sys.executable, options.handler.name],
+            cwd=options.handler.resolve().parent,
+            env=worker_variables(options, config.environment()),
+            workers=options.workers,
+            host=options.host,
+            port=port,
+            api_key=options.key,
+            log_line=_LogFilter(show_all=options.verbose),
+        ) as queue:
+            return send(queue, options, body) if is_one_job else serve(queue)
+    except KeyboardInterrupt:
+        return 0 if not is_one_job else 130
+    except WorkerError as error:
+        return _fail(error.message)
+    except WorkerStartError:
+        return _fail("the worker did not start; its log above says why")
+    except (requests.RequestException, OSError, ValueError) as error:
+        return _fail(str(error))
+
+
+class _LogFilter:
+    """The worker's lines on stderr; without `show_all` those of level INFO and DEBUG are left out."""
+
+    def __init__(self, *, show_all: bool) -> None:
+        self._show_all = show_all
+
+    def __call__(self, line: str) -> None:
+        if self._show_all or not line.startswith(("INFO", "DEBUG")):
+            sys.stderr.write(line + "\n")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise KeyboardInterrupt
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(sentence + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
