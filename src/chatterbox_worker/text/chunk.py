@@ -1,0 +1,267 @@
+"""Cutting a cleaned text into chunks that a model speaks in one breath.
+
+Why cut at all: the models drift beyond about 300 characters (25 to 30 s) and stop at 1000 tokens (40 s). Why not at
+every sentence: a chunk of one or two words comes out as gibberish, and the device is used best by 8 to 20 s of
+speech at a time.
+
+The laws, for `text` from `normalise.clean`:
+- `text[chunk.start:chunk.end] == chunk.text`, in order, without overlap.
+- Between chunks lies white space only. The one exception is a run of marks without a letter or digit of more than
+  a third of the limit, such as a drawn line: what of it fits no chunk is left out. Nothing speakable ever is.
+- No chunk is longer than the limit, and each has a letter or digit in it.
+
+How: the text is cut into pieces that fit: sentences, and only where a sentence is too long clauses, then words,
+then characters. Of all ways to join pieces into chunks the cheapest is taken, as in breaking a paragraph into lines
+(Knuth and Plass, 1981): few chunks, of even length, ending where a reader would pause, within one paragraph, none tiny.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from itertools import accumulate
+
+from chatterbox_worker.text.breaks import Break, breaks, opens
+from chatterbox_worker.text.scripts import clusters, require_speakable, speakable, weight
+
+DEFAULT_CHUNK_CHARS = 240
+"""16 s at 15 characters a second, the pace of read English; a slow voice (10 a second) stays below the 25 s from which
+the models drift."""
+MIN_CHUNK_CHARS = 50
+"""Least limit: it must hold the longest sound tag and leave room to choose a good place."""
+
+_SHORT = 20.0  # Latin letters, 1.3 s: about the two words below which upstream's issues #97 and #201 report gibberish
+
+# Costs, in chunks: one chunk costs 1, and up to 1 more for the room it leaves unused, squared, which evens them out.
+_END_COST = {Break.PARAGRAPH: 0.0, Break.SENTENCE: 0.0, Break.CLAUSE: 0.5, Break.WORD: 2.0, Break.CLUSTER: 4.0}
+_ACROSS_PARAGRAPHS = 2.5  # more than any saving from joining two chunks, less than a short chunk
+_UNDER_HEADING = 2.0  # a short line without a full stop rather joins what follows it
+_SHORT_COST = 8.0
+
+
+class Pause(IntEnum):
+    """What a reader does after a chunk, from going straight on to the longest silence."""
+
+    NONE = 0
+    CLAUSE = 1
+    SENTENCE = 2
+    PARAGRAPH = 3
+
+
+_PAUSES = {
+    Break.CLUSTER: Pause.NONE,
+    Break.WORD: Pause.NONE,
+    Break.CLAUSE: Pause.CLAUSE,
+    Break.SENTENCE: Pause.SENTENCE,
+    Break.PARAGRAPH: Pause.PARAGRAPH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    text: str
+    start: int
+    """Index into the cleaned text."""
+    end: int
+    """Index into the cleaned text, exclusive."""
+    pause: Pause
+    """After this chunk; NONE after the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch that is not cut again, with the break after it."""
+
+    start: int
+    end: int
+    after: Break
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """The text with running totals, so that any stretch is weighed in one step."""
+
+    text: str
+    weights: list[float]
+    spoken: list[int]
+
+    @classmethod
+    def of(cls, text: str) -> _Measure:
+        weights = list(accumulate(map(weight, text), initial=0.0))
+        return cls(text, weights, list(accumulate(map(speakable, text), initial=0)))
+
+    def weight(self, start: int, end: int) -> float:
+        return self.weights[end] - self.weights[start]
+
+    def speaks(self, start: int, end: int) -> bool:
+        return self.spoken[end] > self.spoken[start]
+
+    def trimmed(self, start: int, end: int) -> tuple[int, int]:
+        """The stretch without white space at its ends."""
+        while start < end and self.text[start].isspace():
+            start += 1
+        while start < end and self.text[end - 1].isspace():
+            end -= 1
+        return start, end
+
+
+def chunks(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = None) -> list[Chunk]:
+    """Cut `text`, from `normalise.clean`, into chunks of at most `limit` characters, fewer in scripts that say more with each.
+
+    `limit` is counted in Latin letters (`scripts.weight`): a Han character takes the time of three, so a limit of 240
+    makes chunks of up to 240 Latin or 80 Chinese characters. `language` chooses the rules for abbreviations; a regional
+    tag will do. Linear in the length of the text.
+
+    Raises:
+        InvalidRequest: the text holds nothing to speak.
+        ValueError: the limit is below MIN_CHUNK_CHARS.
+    """
+    if limit < MIN_CHUNK_CHARS:
+        raise ValueError(f"a chunk limit of {limit} characters is below {MIN_CHUNK_CHARS}")
+    require_speakable(text)
+    measure = _Measure.of(text)
+    words = _words(measure, breaks(text, language))
+    pieces = list(_fitting(measure, words, limit, Break.SENTENCE))
+    spans = [_Piece(group[0].start, group[-1].end, group[-1].after) for group in _packed(measure, pieces, limit)]
+    made = [Chunk(text[span.start : span.end], span.start, span.end, _PAUSES[span.after]) for span in spans]
+    return [*made[:-1], replace(made[-1], pause=Pause.NONE)]
+
+
+def _words(measure: _Measure, found: dict[int, Break]) -> list[_Piece]:
+    """The smallest pieces at breaks of a word or more. Each speaks: marks that stand alone join the word they belong to."""
+    words: list[_Piece] = []
+    start = 0
+    for end, after in [*sorted(found.items()), (len(measure.text), Break.PARAGRAPH)]:
+        begin, stop = measure.trimmed(start, end)
+        if begin == stop:
+            continue
+        if measure.speaks(begin, stop):
+            words.append(_Piece(begin, stop, after))
+            start = end
+        elif words and not opens(measure.text[begin:stop], words[-1].after, after):
+            words[-1] = _Piece(words[-1].start, stop, max(words[-1].after, after))
+            start = end
+    return words
+
+
+def _fitting(measure: _Measure, words: Sequence[_Piece], limit: int, level: Break) -> Iterator[_Piece]:
+    """Whole sentences where they fit, else their clauses, else words, else parts of words."""
+    group: list[_Piece] = []
+    for index, word in enumerate(words):
+        group.append(word)
+        if word.after < level and index + 1 < len(words):
+            continue
+        if measure.weight(group[0].start, word.end) <= limit:
+            yield _Piece(group[0].start, word.end, word.after)
+        elif level > Break.WORD:
+            yield from _fitting(measure, group, limit, Break(level - 1))
+        else:
+            yield from _cut(measure, word, limit)
+        group = []
+
+
+def _cut(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
+    """A giant word in even parts, between characters as a reader sees them; parts that say nothing are left out."""
+    places = [word.start + place for place in clusters(measure.text[word.start : word.end])]
+    parts: list[_Piece] = []
+    start, first = word.start, 0
+    while start < word.end:
+        last = first
+        while last < len(places) and measure.weight(start, places[last]) <= limit:
+            last += 1
+        if last > first:
+            end = _best_place(measure, start, places[first:last], word.end, limit)
+        else:  # one character under a heap of accents: cut it, for the limit is a promise
+            end = start + _fitting_length(measure, start, limit)
+        begin, stop = measure.trimmed(start, end)
+        if measure.speaks(begin, stop):
+            parts.append(_Piece(begin, stop, Break.CLUSTER))
+        start = end
+        while first < len(places) and places[first] <= start:
+            first += 1
+    return [*parts[:-1], replace(parts[-1], after=word.after)]
+
+
+def _best_place(measure: _Measure, start: int, places: Sequence[int], end: int, limit: int) -> int:
+    """The end if it fits; a seam a little before an even share; else the place nearest to an even share."""
+    if places[-1] == end:
+        return end
+    rest = measure.weight(start, end)
+    share = rest / math.ceil(rest / limit)
+    seams = [
+        place
+        for place in places
+        if 0.75 * share <= measure.weight(start, place) <= share and _is_seam(measure.text, place)
+    ]
+    return max(seams) if seams else min(places, key=lambda place: abs(measure.weight(start, place) - share))
+
+
+def _fitting_length(measure: _Measure, start: int, limit: int) -> int:
+    length = 1
+    while measure.weight(start, start + length + 1) <= limit:
+        length += 1
+    return length
+
+
+def _is_seam(text: str, place: int) -> bool:
+    """After a mark (in a web address, say), or where hiragana ends and the next word begins."""
+    before, after = text[place - 1 : place], text[place : place + 1]
+    return after.isalnum() and (
+        not before.isalnum() or ("\u3041" <= before <= "\u3096" and not "\u3041" <= after <= "\u30ff")
+    )
+
+
+def _packed(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[Sequence[_Piece]]:
+    """The cheapest way to join neighbouring pieces into chunks within the limit."""
+    pieces = _merged(measure, pieces, limit)
+    crossing = list(accumulate((_crossing_cost(measure, piece) for piece in pieces), initial=0.0))
+    cost = [0.0] + [math.inf] * len(pieces)
+    origin = [0] * (len(pieces) + 1)
+    weights, starts = measure.weights, [piece.start for piece in pieces]
+    for end, piece in enumerate(pieces, 1):
+        reach, crossed = weights[piece.end], crossing[end - 1]
+        end_cost = _END_COST[piece.after]
+        best, best_start = math.inf, end - 1
+        for start in range(end - 1, -1, -1):
+            length = reach - weights[starts[start]]
+            if length > limit:
+                break
+            slack = 1.0 - length / limit
+            total = cost[start] + slack * slack + crossed - crossing[start]
+            if length < _SHORT:
+                total += _SHORT_COST
+            if total < best:
+                best, best_start = total, start
+        cost[end], origin[end] = 1.0 + end_cost + best, best_start
+    groups: list[Sequence[_Piece]] = []
+    end = len(pieces)
+    while end > 0:
+        groups.append(pieces[origin[end] : end])
+        end = origin[end]
+    return groups[::-1]
+
+
+def _merged(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[_Piece]:
+    """Pieces with the short ones joined to what follows in their paragraph; this also bounds how many fit one chunk."""
+    merged: list[_Piece] = []
+    for piece in pieces:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and last.after < Break.PARAGRAPH
+            and measure.weight(last.start, last.end) < _SHORT
+            and measure.weight(last.start, piece.end) <= limit
+        ):
+            merged[-1] = _Piece(last.start, piece.end, piece.after)
+        else:
+            merged.append(piece)
+    return merged
+
+
+def _crossing_cost(measure: _Measure, piece: _Piece) -> float:
+    """What it costs to go on in the same chunk after `piece`."""
+    if piece.after < Break.PARAGRAPH:
+        return 0.0
+    return _UNDER_HEADING if measure.text[piece.end - 1].isalnum() else _ACROSS_PARAGRAPHS

@@ -1,0 +1,97 @@
+"""Text as the models were trained to read it.
+
+`clean` runs once over a whole text and takes out what can not be heard; `finish` runs over each chunk and is
+upstream's `punc_norm` of that model family. For a text of one paragraph `finish(clean(text), style)` is what
+upstream's function makes of the text, with three exceptions, all on purpose:
+
+- Invisible characters (controls, zero-width and bidirectional marks, soft hyphens, variation selectors, byte order
+  marks, lone surrogates) are removed; upstream's tokenizers turn them into unknown tokens.
+- The first letter becomes a capital also after leading white space.
+- An empty text is an error; upstream speaks a sentence of its own instead.
+
+The punctuation table is `finish`'s business, not `clean`'s: it turns "..." and ";" into commas and "12:30" into "12,30",
+and the splitter has to see what the writer wrote. The table is also not idempotent (" — " becomes " - ", and
+" - " a comma), so it must run exactly once.
+
+A paragraph break inside a chunk becomes a space, as upstream has it, after a full stop where the paragraph ended in
+a letter or digit: a heading is not read into the sentence below it. Unicode normalisation is left to the tokenizers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import groupby
+from types import MappingProxyType
+from typing import Literal
+
+from chatterbox_worker.text.scripts import require_speakable
+
+Style = Literal["llama", "gpt", "plain"]
+"""Of the English and multilingual models, of turbo and nano, and of an engine that reads punctuation itself."""
+
+PARAGRAPH = "\n\n"
+
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not white space
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff"
+    r"\ud800-\udfff]"  # lone: a pair is one character in Python
+)
+_LINE_END = re.compile(r"\r\n|[\r\v\x85\u2028]")
+_PAGE_END = re.compile(r"[\f\u2029]")
+
+# In upstream's order, which matters; punc_norm of mtl_tts.py and tts.py, and of tts_turbo.py (chatterbox-tts 0.1.7).
+_QUOTES = (("“", '"'), ("”", '"'), ("‘", "'"), ("’", "'"))
+_LLAMA_TABLE = (
+    ("...", ", "), ("…", ", "), (":", ","), (" - ", ", "), (";", ", "), ("—", "-"), ("–", "-"), (" ,", ","), *_QUOTES,
+)  # fmt: skip
+_GPT_TABLE = (("…", ", "), (":", ","), ("—", "-"), ("–", "-"), (" ,", ","), *_QUOTES)
+_TABLES: Mapping[Style, tuple[tuple[str, str], ...]] = MappingProxyType({"llama": _LLAMA_TABLE, "gpt": _GPT_TABLE})
+# tts.py lacks the ideographic ones, for which the English model has no tokens either.
+_ENDINGS: Mapping[Style, tuple[str, ...]] = MappingProxyType({
+    "llama": (".", "!", "?", "-", ",", "、", "，", "。", "？", "！"),
+    "gpt": (".", "!", "?", "-", ","),
+})  # fmt: skip
+
+
+def clean(text: str) -> str:
+    """The text without what can not be heard: single spaces, and `PARAGRAPH` where a line was left empty.
+
+    Raises:
+        InvalidRequest: the text is blank or holds nothing to speak.
+    """
+    visible = _INVISIBLE.sub("", text)
+    lines = _PAGE_END.sub(PARAGRAPH, _LINE_END.sub("\n", visible)).split("\n")
+    stripped = (" ".join(line.split()) for line in lines)
+    paragraphs = [" ".join(group) for filled, group in groupby(stripped, bool) if filled]
+    cleaned = PARAGRAPH.join(paragraphs)
+    require_speakable(cleaned)
+    return cleaned
+
+
+def finish(chunk: str, style: Style) -> str:
+    """The cleaned chunk as its tokenizer wants it: upstream's punctuation, a capital first and something to end on."""
+    paragraphs = chunk.split(PARAGRAPH)
+    text = " ".join([*map(_stopped, paragraphs[:-1]), paragraphs[-1]])
+    if style == "plain":
+        return text
+    if text[:1].islower():
+        text = text[0].upper() + text[1:]
+    for uncommon, common in _TABLES[style]:
+        text = text.replace(uncommon, common)
+    text = text.rstrip(" ")
+    return text if text.endswith(_ENDINGS[style]) else text + "."
+
+
+def normalise(text: str, style: Style) -> str:
+    """`text` as upstream would hand it to the tokenizer, as one chunk.
+
+    Raises:
+        InvalidRequest: the text is blank or holds nothing to speak.
+    """
+    return finish(clean(text), style)
+
+
+def _stopped(paragraph: str) -> str:
+    return paragraph + "." if paragraph[-1:].isalnum() else paragraph
