@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers  # type: ignore[import-untyped]
 
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.engines.chatterbox.layout import START_TEXT, Layout

@@ -92,7 +92,7 @@ def build_t3(layout: Layout, sizes: Sizes) -> nn.Module:
         warnings.simplefilter("ignore")  # transformers renames keys of the configuration from version to version
         t3: nn.Module = t3_module.T3(hp)
         if hp.use_perceiver_resampler:
-            t3.cond_enc.perceiver = Perceiver(32, width, width)  # type: ignore[union-attr, assignment]
+            t3.cond_enc.perceiver = Perceiver(32, width, width)  # type: ignore[union-attr]
     return t3
 
 
@@ -124,7 +124,7 @@ def build_s3gen(sizes: Sizes, *, meanflow: bool) -> nn.Module:
         built: nn.Module = ConditionalDecoder(**given | narrow)
         return built
 
-    narrowed = {
+    narrowed: dict[str, Any] = {
         "UpsampleConformerEncoder": encoder,
         "ConditionalDecoder": estimator,
         "CausalMaskedDiffWithXvec": partial(CausalMaskedDiffWithXvec, input_size=width),

@@ -1,0 +1,81 @@
+"""What can be known of a weights file without reading it whole: is it complete, and is it the same as another?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from chatterbox_worker.errors import NotReady
+
+_LFS_POINTER = b"version https://git-lfs"
+_SAMPLE_BYTES = 4096
+_SAMPLES = 64  # spread over a file: other weights differ in all of them
+
+
+def check_file(path: Path) -> None:
+    """Raise NotReady, naming the file, if it is truncated, empty, a Git LFS pointer or not what its name says."""
+    try:
+        flaw = _flaw(path)
+    except OSError as error:
+        raise NotReady(f"the weights file {path} cannot be read: {error.strerror or error}") from error
+    if flaw is not None:
+        raise NotReady(f"the weights file {path} {flaw}")
+
+
+def _flaw(path: Path) -> str | None:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(len(_LFS_POINTER))
+    if not start:
+        return "is empty"
+    if start == _LFS_POINTER:
+        return "is a Git LFS pointer, not the weights: fetch it with `git lfs pull` or let the worker download it"
+    if path.suffix == ".safetensors":
+        return _safetensors_flaw(path, size)
+    if path.suffix == ".pt" and start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return f"is truncated ({size} bytes): its directory is missing"
+    if path.suffix == ".json":
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            return "is not JSON"
+    return None
+
+
+def _safetensors_flaw(path: Path, size: int) -> str | None:
+    """The format: 8 bytes of header length, little endian, the JSON header, then the tensors to the end of the file."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            return f"is truncated ({size} bytes): it ends within its header"
+        try:
+            header = json.loads(file.read(length))
+            end = max((what["data_offsets"][1] for name, what in header.items() if name != "__metadata__"), default=0)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+            return "is corrupt: its header is not that of a safetensors file"
+    if end != size - 8 - length:
+        return f"is truncated or corrupt: {size} bytes, {8 + length + end} by its header"
+    return None
+
+
+def sample_digest(files: Mapping[str, Path]) -> str:
+    """SHA-256 (hex) over names, sizes and evenly spread samples of the files, in milliseconds whatever their size.
+
+    Small files go in whole. Fine-tuned weights have the sizes and headers of those they came from, so a digest of
+    those alone would not tell them apart; the samples do.
+    """
+    digest = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        size = path.stat().st_size
+        digest.update(f"{name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            if size <= _SAMPLES * _SAMPLE_BYTES:
+                digest.update(file.read())
+                continue
+            for index in range(_SAMPLES):
+                file.seek((size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()

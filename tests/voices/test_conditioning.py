@@ -1,0 +1,164 @@
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
+
+KEY = ConditioningKey("ab12", "turbo-749d1c1a46eb")
+MIB = 2**20
+
+
+def made(value: float = 1.0, size: int = 8) -> dict[str, np.ndarray]:
+    return {"speaker": np.full((1, size), value, np.float32), "tokens": np.arange(size, dtype=np.int64)[None]}
+
+
+def never() -> Arrays:
+    pytest.fail("asked to compute what was stored")
+
+
+def counted(value: float = 1.0) -> tuple[Callable[[], Arrays], list[float]]:
+    calls: list[float] = []
+
+    def compute() -> Arrays:
+        calls.append(value)
+        return made(value)
+
+    return compute, calls
+
+
+def equal(first: Arrays, second: Arrays) -> bool:
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[name], second[name]) and first[name].dtype == second[name].dtype for name in first
+    )
+
+
+def test_what_was_made_once_is_not_made_again_here_or_by_another_worker(tmp_path: Path) -> None:
+    store = ConditioningStore(tmp_path / "deep" / "folder", MIB)
+    first = store.get_or_compute(KEY, made)
+    assert equal(first, made())
+    assert store.get_or_compute(KEY, never) is first
+    assert equal(ConditioningStore(tmp_path / "deep" / "folder", MIB).get_or_compute(KEY, never), made())
+    assert [path.name for path in (tmp_path / "deep" / "folder").iterdir()] == ["ab12.turbo-749d1c1a46eb.safetensors"]
+
+
+def test_another_clip_or_another_model_is_another_key(tmp_path: Path) -> None:
+    store = ConditioningStore(tmp_path, MIB)
+    keys = [KEY, ConditioningKey("cd34", KEY.model), ConditioningKey(KEY.clip, "nano-71ccd1d0081b")]
+    for value, key in enumerate(keys):
+        store.get_or_compute(key, lambda value=value: made(value))
+    assert [store.get_or_compute(key, never)["speaker"][0, 0] for key in keys] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("part", ["", "../up", "a/b", "a\\b", ".hidden", "a\0b", "ü"])
+def test_a_key_that_could_leave_the_folder_is_refused(part: str) -> None:
+    with pytest.raises(ValueError, match="file name"):
+        ConditioningKey(part, "model")
+    with pytest.raises(ValueError, match="file name"):
+        ConditioningKey("clip", part)
+
+
+def test_memory_keeps_the_latest_used_within_its_bound() -> None:
+    each = sum(array.nbytes for array in made().values())
+    store = ConditioningStore(None, 2 * each)
+    keys = [ConditioningKey(str(number), "m") for number in range(3)]
+    store.get_or_compute(keys[0], made)
+    store.get_or_compute(keys[1], made)
+    store.get_or_compute(keys[0], never)
+    store.get_or_compute(keys[2], made)  # drops 1, the longest unused
+    store.get_or_compute(keys[0], never)
+    store.get_or_compute(keys[2], never)
+    compute, calls = counted()
+    store.get_or_compute(keys[1], compute)
+    assert calls == [1.0]
+
+
+def test_something_too_large_for_memory_is_still_given() -> None:
+    store = ConditioningStore(None, 1)
+    assert equal(store.get_or_compute(KEY, made), made())
+    compute, calls = counted()
+    store.get_or_compute(KEY, compute)
+    assert calls
+
+
+def test_nobody_can_change_what_is_stored() -> None:
+    source = made()
+    stored = ConditioningStore(None, MIB).get_or_compute(KEY, lambda: source)
+    source["speaker"][0, 0] = 9
+    assert stored["speaker"][0, 0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        stored["speaker"][0, 0] = 9
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk", b"\xff" * 100, b"\x08\0\0\0\0\0\0\0{}      "[:10]])
+def test_a_corrupt_file_is_a_miss_and_is_replaced(
+    tmp_path: Path, junk: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / f"{KEY.clip}.{KEY.model}.safetensors"
+    path.write_bytes(junk)
+    assert equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, made), made())
+    assert "corrupt" in caplog.text
+    assert equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, never), made())
+
+
+def test_a_volume_that_cannot_be_used_is_mentioned_once_and_costs_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("where a folder should be")
+    store = ConditioningStore(tmp_path / "file", MIB)
+    with caplog.at_level(logging.WARNING):
+        for number in range(3):
+            assert equal(store.get_or_compute(ConditioningKey(str(number), "m"), made), made())
+    assert len([record for record in caplog.records if "cannot keep" in record.message]) == 1
+
+
+def test_a_full_volume_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, made), made())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_callers_who_come_together_wait_for_one_computation() -> None:
+    store, calls, answers = ConditioningStore(None, MIB), [], []
+
+    def slow() -> Arrays:
+        calls.append(1)
+        time.sleep(0.1)
+        return made()
+
+    threads = [threading.Thread(target=lambda: answers.append(store.get_or_compute(KEY, slow))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+    assert all(answer is answers[0] for answer in answers)
+
+
+def test_a_failure_reaches_everyone_who_waited_and_the_next_caller_tries_again() -> None:
+    store, failures = ConditioningStore(None, MIB), []
+
+    def fail() -> Arrays:
+        time.sleep(0.1)
+        raise RuntimeError("no")
+
+    def ask() -> None:
+        try:
+            store.get_or_compute(KEY, fail)
+        except RuntimeError as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == ["no"] * 4
+    assert equal(store.get_or_compute(KEY, made), made())
