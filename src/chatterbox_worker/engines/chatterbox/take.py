@@ -1,0 +1,71 @@
+"""One utterance on its way through the engine: what the caller reads from and the scheduler writes to."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.errors import Cancelled, WorkerError
+from chatterbox_worker.utterance import Utterance
+
+_END = None
+
+
+class ChatterboxTake:
+    """Audio pieces, in order, then the end or the error. Written by the engine's threads, read by one caller."""
+
+    def __init__(self, utterance: Utterance, on_cancel: Callable[[], None]) -> None:
+        self.utterance = utterance
+        self._on_cancel = on_cancel
+        self._pieces: queue.SimpleQueue[Audio | WorkerError | None] = queue.SimpleQueue()
+        self._cancelled = threading.Event()
+        self._timings: dict[str, float] = {}
+        self._warnings: list[str] = []
+        self._submitted_s = time.perf_counter()
+
+    def __iter__(self) -> Iterator[Audio]:
+        while (piece := self._pieces.get()) is not _END:
+            if isinstance(piece, WorkerError):
+                raise piece
+            yield piece
+
+    def cancel(self) -> None:
+        """The reader is woken at once; the place in the batch is free at the next step."""
+        if not self._cancelled.is_set():
+            self._cancelled.set()
+            self._pieces.put(Cancelled("the take was cancelled"))
+            self._on_cancel()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return dict(self._timings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warnings)
+
+    def started(self) -> None:
+        """The take leaves the queue."""
+        self.spent("queue_s", time.perf_counter() - self._submitted_s)
+
+    def spent(self, stage: str, seconds: float) -> None:
+        self._timings[stage] = self._timings.get(stage, 0.0) + seconds
+
+    def warn(self, sentence: str) -> None:
+        self._warnings.append(sentence)
+
+    def put(self, piece: Audio) -> None:
+        self._pieces.put(piece)
+
+    def end(self) -> None:
+        self._pieces.put(_END)
+
+    def fail(self, error: WorkerError) -> None:
+        self._pieces.put(error)
