@@ -1,0 +1,168 @@
+"""`encode`: sound to the bytes of a file, in every format of `catalogue.FORMATS`.
+
+The same samples give the same bytes: no time stamps, no random stream serials (tests hold this). Clips under
+10 ms are encoded, but a file of one or two frames is less than some readers need to recognise mp3 and aac. What a decoder gets
+back of n samples:
+
+    wav, flac, pcm   n, and exactly the samples of `Audio.pcm16`
+    mp3              n; the Xing/LAME frame carries encoder delay and padding, and decoders that ignore it (some browsers
+                     and most hardware) add up to 2 frames, of 576 samples below 32 kHz and 1152 above
+    opus             n; pre-skip and the last page's granule say so (RFC 7845). ffmpeg answers at 48 000 Hz, and at times
+                     0.5 ms short for 8 000 Hz speech
+    ogg              n from libvorbis; ffmpeg's own decoder is off by at most half a long block (1024 samples)
+    aac              1024 samples of priming, n, and up to 1023 to fill the last frame: ADTS has no field to say so, so the sound
+                     starts 1024 samples late (43 ms at 24 kHz)
+
+Sound beyond full scale is scaled down as a whole. That is linear: a limiter would bend the waveform of speech that was
+fine but for the overshoot that resampling adds, and a chunk that jumps to full scale is the engine's fault, not ours to hide.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from types import MappingProxyType
+
+import av
+import numpy as np
+import soundfile
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.ogg import with_fixed_serial
+from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, shown
+
+_Encoder = Callable[[Audio], bytes]
+
+AAC_PRIMING_SAMPLES = 1024
+"""Samples of silence that every AAC-LC decoder puts before the sound, and that ADTS cannot announce."""
+
+
+def encode(audio: Audio, format: str, sample_rate: int) -> bytes:  # noqa: A002 - the wire's own word
+    """`audio` as a file of that format at that rate, mono.
+
+    Raises:
+        InvalidRequest: no such format, or a rate that the format does not have.
+        SynthesisFailed: the samples are not finite numbers.
+        ValueError: there are no samples.
+    """
+    if format not in FORMATS:
+        raise InvalidRequest(f"format {shown(format)} is unknown; choose {choices(FORMATS)}", field="format")
+    if sample_rate not in (rates := FORMATS[format].sample_rates):
+        sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
+        raise InvalidRequest(sentence, field="sample_rate")
+    if not len(audio.samples):
+        raise ValueError("cannot encode a clip without samples")
+    if not np.isfinite(audio.samples).all():
+        raise SynthesisFailed("the speech holds samples that are not numbers")
+    return _ENCODERS[format](_within_full_scale(resample(audio, sample_rate)))
+
+
+def _within_full_scale(audio: Audio) -> Audio:
+    peak = float(np.max(np.abs(audio.samples)))
+    return audio if peak <= 1.0 else Audio((audio.samples / np.float32(peak)).astype(np.float32), audio.sample_rate)
+
+
+def _pcm(audio: Audio) -> bytes:
+    return audio.pcm16()
+
+
+def _wav(audio: Audio) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(audio.sample_rate)
+        file.writeframes(audio.pcm16())
+    return buffer.getvalue()
+
+
+def _flac(audio: Audio) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.frombuffer(audio.pcm16(), "<i2"), audio.sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def _vorbis(audio: Audio) -> bytes:
+    """By libsndfile: ffmpeg's own Vorbis encoder is stereo only and marked experimental."""
+    buffer = io.BytesIO()
+    soundfile.write(
+        buffer, audio.samples, audio.sample_rate, format="OGG", subtype="VORBIS", compression_level=_VORBIS_COMPRESSION
+    )
+    return with_fixed_serial(buffer.getvalue())
+
+
+# libsndfile's 0 (best) to 1 (smallest) is 1 minus libvorbis's quality 0 to 1: this is quality 0.4, the -q 4 that libvorbis'
+# authors call good; mono speech at 24 kHz comes out at about 55 kbit/s.
+_VORBIS_COMPRESSION = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class _Libav:
+    """A codec and container of libav's, at a bit rate that suits mono speech."""
+
+    container: str
+    codec: str
+    sample_format: str
+    bit_rates: Mapping[int, int]
+    """Bits per second by sample rate in Hertz."""
+    options: Mapping[str, str]
+    """The container's."""
+
+    def __call__(self, audio: Audio) -> bytes:
+        buffer = io.BytesIO()
+        with av.open(buffer, "w", format=self.container, options=dict(self.options)) as container:
+            stream = container.add_stream(self.codec, rate=audio.sample_rate, layout="mono")
+            stream.bit_rate = self.bit_rates[audio.sample_rate]
+            stream.codec_context.format = self.sample_format
+            stream.codec_context.thread_count = 1
+            fifo = av.AudioFifo()  # the codecs want frames of their own size
+            fifo.write(self._frame(audio))
+            container.start_encoding()  # opens the codec, which then knows its frame size
+            for frame in [*fifo.read_many(stream.codec_context.frame_size, partial=True), None]:
+                for packet in stream.encode(frame):
+                    container.mux(packet)
+        return buffer.getvalue()
+
+    def _frame(self, audio: Audio) -> av.AudioFrame:
+        is_integer = self.sample_format == "s16"
+        samples = np.frombuffer(audio.pcm16(), "<i2").astype(np.int16) if is_integer else audio.samples
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples[None]), format=self.sample_format, layout="mono"
+        )
+        frame.sample_rate = audio.sample_rate
+        frame.time_base = Fraction(1, audio.sample_rate)
+        frame.pts = 0
+        return frame
+
+
+_ENCODERS: Mapping[str, _Encoder] = MappingProxyType({
+    "wav": _wav,
+    "flac": _flac,
+    "pcm": _pcm,
+    "ogg": _vorbis,
+    # LAME's own defaults are 128 kbit/s for two channels of MPEG-1 and 64 for MPEG-2; half of that a channel is the least,
+    # and speech gets more where the format allows. MPEG-2.5 (8 kHz) ends at 64. No ID3 tag: it would only say "Lavf".
+    "mp3": _Libav(
+        "mp3", "libmp3lame", "fltp",
+        {8000: 32_000, 16000: 48_000, 22050: 64_000, 24000: 64_000, 44100: 96_000, 48000: 96_000},
+        {"id3v2_version": "0", "write_xing": "1", "fflags": "+bitexact"},
+    ),
+    # RFC 7587 section 3.1.1, mono speech: 8-12 kbit/s narrow, 16-20 wide, 28-40 full band. The upper end of each, with
+    # headroom, since a file is compressed once and kept.
+    "opus": _Libav(
+        "ogg", "libopus", "s16",
+        {8000: 16_000, 16000: 24_000, 24000: 40_000, 48000: 48_000},
+        {"fflags": "+bitexact"},
+    ),
+    # ffmpeg's rule of thumb for its own encoder is 64 kbit/s a channel; AAC allows 6144 bits a frame, which at 8 kHz is 48.
+    "aac": _Libav(
+        "adts", "aac", "fltp",
+        {8000: 32_000, 16000: 48_000, 22050: 64_000, 24000: 64_000, 44100: 96_000, 48000: 96_000},
+        {"fflags": "+bitexact"},
+    ),
+})  # fmt: skip

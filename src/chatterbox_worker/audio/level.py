@@ -1,0 +1,42 @@
+"""How loud the speech of a chunk is, and the one gain that brings it in line with the chunks before."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import soxr
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.trim import FRAME_S, SILENT_DBFS, frame_levels
+
+CEILING_DBTP = -1.0  # EBU R 128's maximum true peak
+MAX_GAIN_DB = 6.0  # more would raise noise with the voice, and a wider gap is meant (a whisper, a shout)
+_RELATIVE_GATE_DB = 10.0  # ITU-R BS.1770-4: what lies this far under the mean of the rest does not count
+_LEAST_SPEECH_S = 0.3  # one syllable: less says nothing about a level
+_OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
+
+
+def speech_level(audio: Audio) -> float | None:
+    """RMS in dBFS of the frames that pass BS.1770's two gates (no K-weighting: one voice is compared with itself).
+
+    None for less than 0.3 s of speech, which is too little to tell.
+    """
+    levels = frame_levels(audio.samples, round(FRAME_S * audio.sample_rate), complete=True)
+    power = 10 ** (levels[levels >= SILENT_DBFS] / 10)
+    if len(power):
+        power = power[power >= power.mean() * 10 ** (-_RELATIVE_GATE_DB / 10)]
+    return None if len(power) * FRAME_S < _LEAST_SPEECH_S else float(10 * np.log10(power.mean()))
+
+
+def true_peak(audio: Audio) -> float:
+    """dBTP: the peak of the four times oversampled signal; minus infinity for silence."""
+    oversampled = soxr.resample(audio.samples, audio.sample_rate, _OVERSAMPLING * audio.sample_rate)
+    peak = float(np.max(np.abs(oversampled), initial=0.0))
+    return 20 * math.log10(peak) if peak else -math.inf
+
+
+def gain_towards(reference_dbfs: float, level_dbfs: float, peak_dbtp: float) -> float:
+    """The dB that bring `level_dbfs` to the reference: at most 6 either way, and no boost past -1 dBTP."""
+    wanted = min(max(reference_dbfs - level_dbfs, -MAX_GAIN_DB), MAX_GAIN_DB)
+    return min(wanted, max(0.0, CEILING_DBTP - peak_dbtp))
