@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from chatterbox_worker import __version__
 from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
 
-_PACKAGES = ("chatterbox-worker", "chatterbox-tts", "runpod", "torch")
+_PACKAGES = ("chatterbox-tts", "runpod", "torch")
 
 
 @dataclass(slots=True)
@@ -27,7 +28,11 @@ class Tally:
 def info(settings: Settings, synthesizer: Synthesizer, tally: Tally) -> dict[str, Any]:
     engines = synthesizer.engines.items()
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "versions": {
+            "chatterbox-worker": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _PACKAGES},
+        },
         "models": {
             name: {
                 "revision": engine.revision,

@@ -48,7 +48,7 @@ from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import find
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 from chatterbox_worker.utterance import Utterance, Voice
-from chatterbox_worker.voices.conditioning import ConditioningStore
+from chatterbox_worker.voices.conditioning import ConditioningKey, ConditioningStore
 
 log = logging.getLogger(__name__)
 
@@ -161,8 +161,7 @@ class ChatterboxEngine:
             return self._parts.default_voice
         clip, parts = voice.clip, self._parts
         kept = self._store.get_or_compute(
-            voice.digest,
-            f"{parts.layout.name}@{self._checkpoint_revision}",
+            ConditioningKey(voice.digest, f"{parts.layout.name}-{self._checkpoint_revision}"),
             lambda: condition(clip, parts.layout, parts.encoders).arrays(),
         )
         return Conditioning.from_arrays(kept)
@@ -222,5 +221,3 @@ def _device(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     return torch.device("cuda:0" if wanted == "cuda" else wanted)
-
-
