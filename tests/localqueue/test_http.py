@@ -105,6 +105,11 @@ def test_a_held_take_is_released_by_a_job_at_once(hands: Hands) -> None:
     assert time.monotonic() - started_s < 0.25
 
 
+def test_a_job_with_an_empty_input_is_delivered_without_it(hands: Hands) -> None:
+    job_id = hands.ask("POST", "run", json={"input": {}}).json()["id"]
+    assert hands.take() == {"id": job_id}
+
+
 def test_a_batch_is_a_list_even_of_one(hands: Hands) -> None:
     ids = [hands.queue.submit({"n": n}) for n in range(3)]
     first = hands.work("GET", "job-take-batch/w?gpu=x&batch_size=2&job_in_progress=0").json()

@@ -177,12 +177,12 @@ def test_a_job_over_its_execution_timeout_is_stopped_and_timed_out() -> None:
     store = _store()
     job = _submitted(store, policy={"executionTimeout": 5000})
     store.tick(50.0)
-    assert job.state is State.IN_QUEUE  # waiting is not executing
+    assert job.answer()["status"] == "IN_QUEUE"  # waiting is not executing
     store.take("w", 1, 50.0)
     store.tick(54.9)
-    assert job.state is State.IN_PROGRESS
+    assert job.answer()["status"] == "IN_PROGRESS"
     store.tick(55.1)
-    assert job.state is State.TIMED_OUT
+    assert job.answer()["status"] == "TIMED_OUT"
     assert job.result == {"error": EXECUTION_TIMED_OUT}
     assert store.stops("w") == [job.id]
 

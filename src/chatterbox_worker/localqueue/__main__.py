@@ -25,6 +25,7 @@ from chatterbox_worker.localqueue import say
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 
 _PREVIEW = "preview"
+_QUIET = ("INFO", "DEBUG", "--- Starting Serverless Worker")  # the last is the SDK's, printed at any level
 _HOW_TO_CALL = """\
 The queue is up: {url}
 
@@ -148,7 +149,7 @@ class _LogFilter:
         self._show_all = show_all
 
     def __call__(self, line: str) -> None:
-        if self._show_all or not line.startswith(("INFO", "DEBUG")):
+        if self._show_all or not line.startswith(_QUIET):
             sys.stderr.write(line + "\n")
 
 

@@ -7,6 +7,7 @@ called "local". Deliberately not here: rate limits, scaling, FlashBoot, several 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import sys
@@ -190,8 +191,8 @@ class LocalQueue:
         started: Future[int] = Future()
         self._thread = threading.Thread(target=self._run, args=(started,), name="local queue", daemon=True)
         self._thread.start()
-        self._port = started.result()
         try:
+            self._port = started.result()
             if self._wait_until_ready and self._workers_wanted:
                 self.wait_until_ready()
         except BaseException:
@@ -208,7 +209,7 @@ class LocalQueue:
         """End the workers and the server. Safe to call twice."""
         if self._thread is None or self._loop is None:
             return
-        if self._thread.is_alive():
+        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None

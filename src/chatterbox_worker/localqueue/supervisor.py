@@ -79,7 +79,7 @@ class Supervisor:
         """Start, signal and reap; the workers that are gone since the last call."""
         gone = []
         for running in list(self._running):
-            if running.process.poll() is not None:
+            if running.process.poll() is not None and not self._may_finish(running, now):
                 self._reap(running, now)
                 gone.append(running.id)
             elif running.kill_at is not None and now > running.kill_at:
@@ -104,6 +104,16 @@ class Supervisor:
             _signal_group(running.process, signal.SIGKILL)
             running.process.wait()
             self._reap(running, 0.0)
+
+    def _may_finish(self, running: _Running, now: float) -> bool:
+        """Whether the leader has ended on request and the rest of its group has time left: `sh` dies before its child."""
+        if running.kill_at is None or now > running.kill_at:
+            return False
+        try:
+            os.killpg(running.process.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def _start(self) -> None:
         self._started += 1

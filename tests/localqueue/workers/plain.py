@@ -2,41 +2,60 @@
 
 import asyncio
 import os
-from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import runpod
 
+from chatterbox_worker import config
+
+ANSWERS: dict[str, Any] = {
+    "error": {"error": "no such voice", "code": "voice_not_found"},
+    "nan": {"loudness": float("nan")},
+    "bytes": {"audio": b"RIFF"},
+    "refresh": {"refresh_worker": True, "error": "the device is gone"},
+}
+stopped: list[str] = []
+"""Jobs that were cancelled here."""
+
+
+async def slow(job: dict[str, Any]) -> None:
+    try:
+        await asyncio.sleep(job["input"]["seconds"])
+    except asyncio.CancelledError:
+        stopped.append(job["id"])
+        raise
+
+
+async def progress(job: dict[str, Any]) -> None:
+    runpod.serverless.progress_update(job, "half")
+    await asyncio.sleep(0.5)
+
+
+async def fail(job: dict[str, Any]) -> NoReturn:
+    raise ValueError(f"a bug in {job['id']}")
+
+
+async def crash(job: dict[str, Any]) -> NoReturn:
+    os._exit(7)
+
+
+async def big(job: dict[str, Any]) -> str:
+    return "x" * int(job["input"]["size"])
+
+
+async def environment(job: dict[str, Any]) -> dict[str, str | None]:
+    return {name: config.environment().get(name) for name in job["input"]["names"]}
+
+
+ACTS = {"slow": slow, "progress": progress, "raise": fail, "crash": crash, "big": big, "environment": environment}
+
 
 async def handler(job: dict[str, Any]) -> Any:
-    what = job["input"]
-    match what.get("do", "echo"):
-        case "error":
-            return {"error": "no such voice", "code": "voice_not_found"}
-        case "raise":
-            raise ValueError("a bug")
-        case "nan":
-            return {"loudness": float("nan")}
-        case "bytes":
-            return {"audio": b"RIFF"}
-        case "big":
-            return "x" * what["size"]
-        case "progress":
-            runpod.serverless.progress_update(job, "half")
-            await asyncio.sleep(0.5)
-        case "slow":
-            try:
-                await asyncio.sleep(what["seconds"])
-            except asyncio.CancelledError:
-                Path(what["marker"]).write_text("cancelled")
-                raise
-        case "refresh":
-            return {"refresh_worker": True, "error": "the device is gone"}
-        case "crash":
-            os._exit(7)
-        case "environment":
-            return {name: os.environ.get(name) for name in what["names"]}  # noqa: TID251  what the queue started it with
-    return {"echo": what, "webhook": job.get("webhook")}
+    what = job["input"].get("do", "echo")
+    if what in ANSWERS:
+        return dict(ANSWERS[what])
+    answer = await ACTS[what](job) if what in ACTS else None
+    return answer or {"echo": job["input"], "stopped": stopped, "pid": os.getpid()}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,152 @@
+"""`python -m chatterbox_worker.localqueue`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chatterbox_worker import config
+from chatterbox_worker.errors import SynthesisFailed
+from chatterbox_worker.localqueue import LocalQueue, say
+from chatterbox_worker.localqueue.__main__ import job_body, parse_arguments, send, worker_variables
+
+SPEECH = Path(__file__).parent / "workers" / "speech.py"
+_MODULE = [sys.executable, "-m", "chatterbox_worker.localqueue", "--handler", str(SPEECH)]
+
+
+@pytest.fixture(scope="module")
+def queue() -> Iterator[LocalQueue]:
+    with LocalQueue(command=[sys.executable, SPEECH.name], cwd=SPEECH.parent) as queue:
+        yield queue
+
+
+def _options(*arguments: str) -> list[str]:
+    return [*arguments, "--handler", str(SPEECH)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model", "turbo"],
+        ["--out", "x.wav"],
+        ["--say", "a", "--input", "b"],
+        ["--say", "a", "--format", "midi"],
+        ["--workers", "0"],
+    ],
+)
+def test_arguments_that_make_no_sense_together_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(_options(*arguments))
+
+
+def test_a_missing_handler_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["--handler", "no/handler.py"])
+    assert "no/handler.py" in capsys.readouterr().err
+
+
+def test_only_the_fields_that_were_given_are_sent() -> None:
+    assert job_body(parse_arguments(_options("--say", "Hi."))) == {"input": {"text": "Hi."}}
+    arguments = _options("--say", "Hi.", "--model", "turbo", "--voice", "v", "--format", "mp3", "--language", "en")
+    assert job_body(parse_arguments(arguments)) == {
+        "input": {"text": "Hi.", "model": "turbo", "voice": "v", "format": "mp3", "language": "en"},
+    }
+
+
+@pytest.mark.parametrize("content", ['{"input": {"text": "Hi."}}', '{"text": "Hi."}'])
+def test_an_input_file_is_a_job_or_a_jobs_input(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(content)
+    assert job_body(parse_arguments(_options("--input", str(path)))) == {"input": {"text": "Hi."}}
+
+
+def test_the_worker_loads_only_the_model_that_is_asked_for_unless_it_is_configured() -> None:
+    options = parse_arguments(_options("--say", "Hi.", "--model", "turbo"))
+    models = config.variable("models")
+    assert worker_variables(options, {})[models] == "turbo"
+    assert models not in worker_variables(options, {models: "turbo,english"})
+
+
+@pytest.mark.parametrize(
+    ("output", "audio"),
+    [
+        ({"audio_base64": "aGk="}, b"hi"),
+        ({"audio_url": "data:audio/wav;base64,aGk="}, b"hi"),
+        ({"audio_url": "https://bucket/x.wav"}, None),
+        ({"voices": []}, None),
+        (None, None),
+    ],
+)
+def test_the_sound_of_an_answer_is_found(output: object, audio: bytes | None) -> None:
+    assert say.sound(output) == audio
+
+
+def test_broken_base64_is_an_error() -> None:
+    with pytest.raises(SynthesisFailed, match="base64"):
+        say.sound({"audio_base64": "a"})
+
+
+def test_the_sound_is_saved_and_summed_up_in_one_line(
+    queue: LocalQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "new" / "a.mp3"
+    options = parse_arguments(_options("--say", "Hi.", "--format", "mp3", "--out", str(path)))
+    assert send(queue, options, job_body(options)) == 0
+    assert path.read_bytes() == b"RIFFHi."
+    printed = capsys.readouterr()
+    assert printed.out == f"1.50 s of audio, real-time factor 0.250, cache miss, turbo on cpu, {path}\n"
+    assert printed.err == ""
+
+
+def test_the_preview_is_never_taken_for_chatterbox(
+    queue: LocalQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = parse_arguments(_options("--say", "Hi.", "--model", "preview"))
+    assert send(queue, options, job_body(options)) == 0
+    assert (tmp_path / "out" / "speech.wav").is_file()
+    assert "NOT CHATTERBOX" in capsys.readouterr().err
+
+
+def test_a_failed_job_is_an_error_with_its_own_sentence(queue: LocalQueue) -> None:
+    options = parse_arguments(_options("--say", "fail"))
+    with pytest.raises(SynthesisFailed, match="text must not be empty"):
+        send(queue, options, job_body(options))
+
+
+def test_an_answer_without_sound_is_printed(queue: LocalQueue, capsys: pytest.CaptureFixture[str]) -> None:
+    options = parse_arguments(_options("--say", "unused"))
+    assert send(queue, options, {"input": {"action": "info"}}) == 0
+    assert json.loads(capsys.readouterr().out)["models"] == ["preview"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "code", "err"), [("Hi.", 0, ""), ("fail", 1, "text must not be empty\n")]
+)  # fmt: skip
+def test_the_command_speaks_once_and_ends(tmp_path: Path, text: str, code: int, err: str) -> None:
+    environment = config.environment() | {"PYTHONPATH": "src"}
+    command = [*_MODULE, "--say", text, "--out", str(tmp_path / "a.wav")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (run.returncode, run.stderr) == (code, err)
+    assert (tmp_path / "a.wav").is_file() is (code == 0)
+
+
+@pytest.mark.slow
+def test_the_command_serves_until_it_is_told_to_end() -> None:
+    environment = config.environment() | {"PYTHONPATH": "src"}
+    command = [*_MODULE, "--port", "0", "--key", "secret"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        output = say.QueueClient(f"{url}/local", "secret").output({"input": {"text": "Hi."}})
+        assert base64.b64decode(output["audio_base64"]) == b"RIFFHi."
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0

@@ -1,0 +1,23 @@
+"""A worker that answers in the shape of ours, without a model."""
+
+import base64
+from typing import Any
+
+import runpod
+
+
+async def handler(job: dict[str, Any]) -> dict[str, Any]:
+    what = job["input"]
+    if what.get("action") == "info":
+        return {"version": "1", "models": ["preview"]}
+    if what["text"] == "fail":
+        return {"error": "text must not be empty", "code": "invalid_request", "field": "text"}
+    return {
+        "audio_base64": base64.b64encode(b"RIFF" + what["text"].encode()).decode(),
+        "duration_s": 1.5, "model": what.get("model", "turbo"), "device": "cpu", "cache_hit": False,
+        "timings": {"real_time_factor": 0.25},
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    runpod.serverless.start({"handler": handler, "concurrency_modifier": lambda _: 3})
