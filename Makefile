@@ -52,8 +52,8 @@ $(READY): locks/dev.txt pyproject.toml
 	@$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) and "Python 3.11 or 3.12 is needed; set PYTHON=")'
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@echo "Installing what is pinned in locks/dev.txt into .venv (a few GB the first time) ..."
-	@$(BIN)/uv pip install --quiet --python $(PY) --no-deps --require-hashes -r locks/dev.txt
-	@$(BIN)/uv pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --require-hashes -r locks/dev.txt
+	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lock:  ## resolve again; no registry's address gets into the files

@@ -271,16 +271,16 @@ class Speech:
     @property
     def warnings(self) -> list[str]:
         """What the caller should know, from the joins and from every take so far."""
-        silent = [
-            f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end
-        ]
+        silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
         return [*silent, *(warning for take in self._takes for warning in take.warnings)]
 
     def timings(self) -> dict[str, float]:
-        """Seconds to the first audio, and in each stage of the engine summed over the takes."""
+        """Seconds to the first audio, the first take's wait for a place, and the engine's stages summed over the takes."""
         stages: Counter[str] = Counter()
         for take in self._takes:
             stages.update(take.timings)
+        if self._takes and "queue_s" in stages:
+            stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait on purpose
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
 
 

@@ -1,0 +1,238 @@
+"""The one loop, with an engine that speaks tones."""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import wav_base64, wav_bytes
+from fakes import ToneEngine
+
+from chatterbox_worker.audio.clip import concatenate
+from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound
+from chatterbox_worker.request import SpeechRequest, parse
+from chatterbox_worker.synthesizer import Call, Synthesizer
+
+STORY = "The rain had stopped. A door opened, and somebody laughed. " * 12 + "\n\nThen it was quiet."
+
+
+def request(settings: Settings, text: str = STORY, **fields: Any) -> SpeechRequest:
+    parsed = parse({"text": text, **fields}, settings)
+    assert isinstance(parsed, SpeechRequest)
+    return parsed
+
+
+def test_the_chunks_cover_the_text_in_order(synthesizer: Synthesizer, settings: Settings) -> None:
+    recording = synthesizer.speak(request(settings), Call())
+
+    chunks = recording.about["chunks"]
+    assert len(chunks) > 3
+    assert " ".join(" ".join(chunk["text"] for chunk in chunks).split()) == " ".join(STORY.split())
+    for before, after in zip(chunks, chunks[1:], strict=False):
+        assert before["end"] <= after["start"]
+        assert before["start_s"] < before["end_s"] < after["start_s"]
+    assert chunks[-1]["end_s"] <= recording.about["duration_s"]
+
+
+def test_every_chunk_is_submitted_before_the_first_is_read(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    engine.gate.clear()
+    plan = synthesizer.plan(request(settings))
+
+    speech = synthesizer.stream(plan, Call())
+
+    assert len(engine.takes) == len(plan.chunks) > 3
+    engine.gate.set()
+    assert len(list(speech)) > 0
+
+
+def test_a_stream_joined_is_the_recording(synthesizer: Synthesizer, settings: Settings) -> None:
+    asked = request(settings, seed=5)
+    streamed = concatenate(list(synthesizer.stream(synthesizer.plan(asked), Call())))
+
+    recording = synthesizer.speak(asked, Call())
+
+    assert encode(streamed, "wav", 24_000) == recording.audio
+
+
+def test_each_chunk_has_its_own_seed_and_the_request_decides_them(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    synthesizer.speak(request(settings, seed=2**32 - 1), Call())
+
+    assert [take.utterance.seed for take in engine.takes[:3]] == [2**32 - 1, 0, 1]
+
+
+@pytest.mark.parametrize("speed", [0.5, 2.0])
+def test_speed_changes_the_length_and_leaves_the_pitch(
+    synthesizer: Synthesizer, settings: Settings, speed: float
+) -> None:
+    plain = synthesizer.speak(request(settings, "A single sentence of some length, spoken.", seed=1), Call())
+    changed = synthesizer.speak(request(settings, "A single sentence of some length, spoken.", seed=1, speed=speed), Call())
+
+    assert changed.about["duration_s"] == pytest.approx(plain.about["duration_s"] / speed, rel=0.15)
+    assert pitch_of(changed.audio) == pytest.approx(pitch_of(plain.audio), rel=0.02)
+
+
+def pitch_of(wav: bytes) -> float:
+    samples, rate = soundfile.read(io.BytesIO(wav))
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate / len(samples))
+
+
+KEYED = [
+    {"text": "Other words."}, {"text": "some words."}, {"model": "turbo"}, {"language": "es"}, {"seed": 1},
+    {"speed": 1.01}, {"format": "flac"}, {"sample_rate": 16_000}, {"temperature": 0.81}, {"exaggeration": 0.51},
+    {"cfg_weight": 0.0}, {"repetition_penalty": 1.3}, {"top_p": 0.9}, {"min_p": 0.06}, {"chunk_size": 60},
+    {"split_text": False}, {"reference_audio": wav_base64()}, {"reference_audio": wav_base64(pitch=300)},
+]  # fmt: skip
+
+
+def test_whatever_changes_the_sound_changes_the_key(synthesizer: Synthesizer, settings: Settings) -> None:
+    keys = {synthesizer.plan(request(settings, **({"text": "Some words."} | change))).key for change in [{}, *KEYED]}
+
+    assert len(keys) == 1 + len(KEYED)
+
+
+def test_white_space_around_and_between_does_not_change_the_key(synthesizer: Synthesizer, settings: Settings) -> None:
+    assert (
+        synthesizer.plan(request(settings, " Some\twords. ")).key == synthesizer.plan(request(settings, "Some words.")).key
+    )
+
+
+def test_other_weights_change_the_key(synthesizer: Synthesizer, settings: Settings, engine: ToneEngine) -> None:
+    before = synthesizer.plan(request(settings)).key
+    engine.revision = "tone-2"
+
+    assert synthesizer.plan(request(settings)).key != before
+
+
+def test_cache_false_is_neither_served_nor_kept(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine, tmp_path: Path
+) -> None:
+    recordings = [synthesizer.speak(request(settings, "Hello.", cache=False), Call()) for _ in range(2)]
+
+    assert [recording.hit for recording in recordings] == [False, False]
+    assert len(engine.takes) == 2
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_hit_says_the_voice_by_the_name_it_was_asked_for(synthesizer: Synthesizer, settings: Settings) -> None:
+    first = synthesizer.library.save("alice", wav_bytes(), field="reference_audio")
+    assert first.clip is not None
+    second = synthesizer.library.save("bob", wav_bytes(), field="reference_audio")
+    assert first.digest == second.digest
+
+    synthesizer.speak(request(settings, "Hello.", voice="alice"), Call())
+    hit = synthesizer.speak(request(settings, "Hello.", voice="bob"), Call())
+
+    assert (hit.hit, hit.about["voice"]) == (True, "bob")
+
+
+def test_many_callers_of_one_text_make_it_once(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    engine.gate.clear()
+    heard: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: heard.append(synthesizer.speak(request(settings, "Hello."), Call()).audio))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    while not engine.takes:
+        pass
+    engine.gate.set()
+    for thread in threads:
+        thread.join(10)
+
+    assert len(engine.takes) == 1
+    assert len(set(heard)) == 1
+    assert len(heard) == 6
+
+
+def test_alternating_voices_never_bleed(synthesizer: Synthesizer, settings: Settings, engine: ToneEngine) -> None:
+    voices = [{"reference_audio": wav_base64(pitch=pitch)} for pitch in (220, 330)] + [{}]
+    asked = [request(settings, "Hello.", seed=1, cache=False, **voice) for voice in voices]
+
+    first = [synthesizer.speak(each, Call()).audio for each in asked]
+    again = [synthesizer.speak(each, Call()).audio for each in reversed(asked)]
+
+    assert len(set(first)) == 3
+    assert again[::-1] == first
+
+
+def test_an_unknown_voice_fails_before_anything_is_submitted(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    with pytest.raises(VoiceNotFound):
+        synthesizer.speak(request(settings, voice="nobody"), Call())
+    assert engine.takes == []
+
+
+def test_a_failed_chunk_gives_up_the_others(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    with pytest.raises(SynthesisFailed):
+        synthesizer.speak(request(settings, "Explode now. " + STORY), Call())
+
+    assert all(take.cancelled.is_set() for take in engine.takes)
+
+
+def test_a_reader_who_goes_away_frees_the_rest(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    speech = iter(synthesizer.stream(synthesizer.plan(request(settings)), Call()))
+    next(speech)
+    del speech
+
+    assert all(take.cancelled.is_set() for take in engine.takes)
+
+
+def test_cancelled_before_it_began_it_does_not_begin(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
+) -> None:
+    call = Call()
+    call.cancel()
+
+    with pytest.raises(Cancelled):
+        synthesizer.speak(request(settings), call)
+    assert engine.takes == []
+
+
+def test_progress_is_told_after_every_chunk(synthesizer: Synthesizer, settings: Settings) -> None:
+    told: list[tuple[int, int, float]] = []
+
+    recording = synthesizer.speak(request(settings), Call(lambda *progress: told.append(progress)))
+
+    count = len(recording.about["chunks"])
+    assert {done for done, _, _ in told} >= set(range(1, count + 1))
+    assert {total for _, total, _ in told} == {count}
+    assert told[-1][2] == pytest.approx(recording.about["duration_s"], abs=1e-3)
+
+
+def test_a_clip_that_is_too_short_for_the_model_is_refused_with_its_length(
+    synthesizer: Synthesizer, settings: Settings
+) -> None:
+    asked = request(settings, "Hello.", model="turbo", reference_audio=wav_base64(4.5))
+
+    with pytest.raises(InvalidRequest, match="lasts 4.5 s; turbo needs a recording longer than 5 s"):
+        synthesizer.speak(asked, Call())
+
+
+def test_a_model_without_voices_refuses_one(settings: Settings, engine: ToneEngine, synthesizer: Synthesizer) -> None:
+    preview = Synthesizer({"preview": engine}, synthesizer.library, synthesizer.cache)
+    asked = request(replace(settings, models=("preview",)), "Hello.", reference_audio=wav_base64())
+
+    with pytest.raises(InvalidRequest) as refused:
+        preview.speak(asked, Call())
+    assert refused.value.field == "reference_audio"
