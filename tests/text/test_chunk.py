@@ -21,6 +21,7 @@ WORDS = [
 realistic = st.lists(st.sampled_from(WORDS), min_size=1, max_size=60).map(" ".join)
 anything = st.text(min_size=1, max_size=400)
 limits = st.integers(MIN_CHUNK_CHARS, 500)
+unhurried = settings(deadline=None, max_examples=150)
 languages = st.sampled_from([None, *LANGUAGES])
 
 
@@ -37,7 +38,7 @@ def said(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = "en
     return [chunk.text for chunk in chunks(text, limit, language)]
 
 
-@settings(max_examples=150)
+@unhurried
 @given(realistic, limits, languages)
 def test_chunks_and_white_space_between_them_are_the_text(text: str, limit: int, language: str | None) -> None:
     text = cleaned(text)
@@ -47,7 +48,7 @@ def test_chunks_and_white_space_between_them_are_the_text(text: str, limit: int,
     assert all(not gap.strip() for gap in gaps(text, made))
 
 
-@settings(max_examples=150)
+@unhurried
 @given(st.one_of(realistic, anything), limits, languages)
 def test_no_chunk_is_too_long_or_says_nothing_and_nothing_speakable_is_lost(
     text: str, limit: int, language: str | None
@@ -59,7 +60,7 @@ def test_no_chunk_is_too_long_or_says_nothing_and_nothing_speakable_is_lost(
     assert not any(map(speakable, "".join(gaps(text, made))))
 
 
-@settings(max_examples=100)
+@unhurried
 @given(realistic, limits)
 def test_cuts_fall_on_characters_as_a_reader_sees_them_and_outside_tags(text: str, limit: int) -> None:
     text = cleaned(text)
@@ -67,6 +68,7 @@ def test_cuts_fall_on_characters_as_a_reader_sees_them_and_outside_tags(text: st
     assert all(chunk.start in places and chunk.end in places for chunk in chunks(text, limit))
 
 
+@unhurried
 @given(realistic, limits)
 def test_the_last_chunk_is_followed_by_nothing(text: str, limit: int) -> None:
     assert chunks(cleaned(text), limit)[-1].pause is Pause.NONE
@@ -108,6 +110,21 @@ def test_paragraphs_stay_apart_unless_one_is_very_short() -> None:
     assert said(f"Chapter One\n\n{one}") == [f"Chapter One\n\n{one}"]
     assert said(f"{one}\n\nChapter Two\n\n{two}") == [one, f"Chapter Two\n\n{two}"]
     assert said("“Yes.”\n\n“No.”\n\n“Why?”") == ["“Yes.”\n\n“No.”\n\n“Why?”"]
+
+
+def test_a_chunk_rather_ends_with_a_sentence_than_inside_one() -> None:
+    long = "While the rain kept on falling, the children played in the old barn all day, and the dog lay by the door."
+    made = chunks(f"He stayed at home the whole day. {long} Nobody went outside until dark.", 80)
+    assert len(made) == 3
+    assert {chunk.pause for chunk in made[:-1]} == {Pause.CLAUSE, Pause.SENTENCE}  # more even: two clauses
+
+
+def test_a_mark_after_a_space_still_ends_its_sentence() -> None:
+    made = chunks("Que voulez-vous donc savoir ? Je ne vous dirai rien du tout !", 50, "fr")
+    assert [(chunk.text, chunk.pause) for chunk in made] == [
+        ("Que voulez-vous donc savoir ?", Pause.SENTENCE),
+        ("Je ne vous dirai rien du tout !", Pause.NONE),
+    ]
 
 
 def test_a_very_short_sentence_joins_a_neighbour_where_it_fits() -> None:
