@@ -9,8 +9,8 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
-from audio.clips import RATE, speech, tone
 
+from audio_clips import RATE, speech, tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import AAC_PRIMING_SAMPLES, encode

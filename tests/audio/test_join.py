@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
-from audio.clips import RATE, noise, rms_dbfs, speech, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audio_clips import RATE, noise, rms_dbfs, speech, tone
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.join import (
     CLAUSE_PAUSE_S,

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from audio.clips import RATE, rms_dbfs, speech, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from audio_clips import RATE, rms_dbfs, speech, tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.tempo import change_speed
 
 SPEEDS = (0.25, 0.4, 0.5, 0.8, 1.3, 2.0, 3.3, 4.0)
 
 
-def _hertz(samples: np.ndarray) -> float:  # type: ignore[type-arg]
+def _hertz(samples: np.ndarray) -> float:
     return float(np.argmax(np.abs(np.fft.rfft(samples * np.hanning(len(samples))))) * RATE / len(samples))
 
 

@@ -67,7 +67,7 @@ def test_two_engines_on_many_threads_speak_as_one_does_alone(engine: PreviewEngi
     texts = [(HELLO[language], language) for language in ("en", "de", "fr", "zh")] * 4
     alone = [_spoken(engine, *text).samples for text in texts]
     other = PreviewEngine()
-    together: dict[int, np.ndarray] = {}  # type: ignore[type-arg]
+    together: dict[int, np.ndarray] = {}
 
     def speak(index: int) -> None:
         together[index] = _spoken(engine if index % 2 else other, *texts[index]).samples

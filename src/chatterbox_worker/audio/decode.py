@@ -28,6 +28,7 @@ _CODECS = ",".join([
     *("pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"),
 ])  # fmt: skip
 _LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000  # Hertz: telephone to the most that studio converters do
+_MOST_CHANNELS = 8  # 7.1
 _SLACK_S = 0.1  # past max_s: the priming and padding that some formats cannot announce
 _SILENT_PEAK = 10 ** (-60 / 20)  # -60 dBFS: below the noise of any room
 _BAD_PACKETS = 0.1  # of all packets; a file cut short has one, players skip a few without a word
@@ -39,18 +40,13 @@ _STRANGERS = MappingProxyType({
     b"{": "JSON text", b"version https://git-lfs": "a Git LFS pointer, not the file itself", b"#EXTM3U": "a playlist",
 })  # fmt: skip
 
-# How libav's sample formats become ±1.0: what is subtracted, then the scale.
-_SCALES = MappingProxyType({
-    "u8": (128, 1 / 128), "s16": (0, 1 / 32768), "s32": (0, 1 / 2147483648), "flt": (0, 1.0), "dbl": (0, 1.0),
-})  # fmt: skip
-
 
 def decode(data: bytes, *, field: str, max_s: float) -> Audio:
     """The sound in `data`: its first audio stream, at its own rate, channels mixed by their mean.
 
     Raises:
         InvalidRequest: blames `field`; not audio, damaged, no samples, longer than `max_s`, only video, an absurd sample rate,
-            samples that are no numbers, or silence (a peak under -60 dBFS).
+            more than 8 channels, samples that are no numbers, or silence (a peak under -60 dBFS).
     """
     if not data:
         raise InvalidRequest(f"{field} is empty", field=field)
@@ -87,14 +83,16 @@ def _sound(container: Any, field: str, max_s: float) -> Audio:
     if stream.codec_context is None:
         raise InvalidRequest(f"{field} holds sound in a codec that is not read here; send {READABLE}", field=field)
     stream.codec_context.thread_count = 1
+    to_mono = _ToMono(field)
     pieces: list[Samples] = []
     rate, count = 0, 0
     for frame in _frames(container, stream, field):
         rate = rate or _checked_rate(frame.sample_rate, field)
         if frame.sample_rate != rate:
             raise InvalidRequest(f"{field} changes its sample rate from {rate} to {frame.sample_rate} Hz", field=field)
-        pieces.append(_mono(frame))
-        count += len(pieces[-1])
+        mono = to_mono(frame)
+        pieces += mono
+        count += sum(map(len, mono))
         if count > (max_s + _SLACK_S) * rate:
             raise InvalidRequest(f"{field} is longer than {max_s:g} s", field=field)
     if not count:
@@ -132,10 +130,25 @@ def _checked_rate(rate: int, field: str) -> int:
     return rate
 
 
-def _mono(frame: Any) -> Samples:
-    """Shape (n,): the mean of the frame's channels in ±1.0."""
-    zero, scale = _SCALES[frame.format.name.removesuffix("p")]
-    samples = frame.to_ndarray().astype(np.float64)
-    channels = samples if frame.format.is_planar else samples.reshape(-1, len(frame.layout.channels)).T
-    mono: Samples = ((channels.mean(axis=0) - zero) * scale).astype(np.float32)
-    return mono
+class _ToMono:
+    """Frames of any sample format to mono float samples: the mean of the channels, in ±1.0.
+
+    Never through the planes of a decoder's own frame: PyAV 18 looks for their end by a null pointer, which planar frames
+    of eight channels or more do not have, and reads what lies behind them. Interleaved frames have one plane.
+    """
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._interleavers: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, frame: Any) -> list[Samples]:
+        channels = frame.layout.nb_channels
+        if not 1 <= channels <= _MOST_CHANNELS:
+            raise InvalidRequest(f"{self._field} has {channels} channels; at most {_MOST_CHANNELS}", field=self._field)
+        key = (frame.format.name, frame.layout.name)
+        if key not in self._interleavers:
+            self._interleavers[key] = av.AudioResampler("flt", frame.layout, frame.sample_rate)
+        frame.pts = None  # a stranger's time stamps are no business of ours
+        return [
+            each.to_ndarray().reshape(-1, channels).mean(axis=1) for each in self._interleavers[key].resample(frame)
+        ]
