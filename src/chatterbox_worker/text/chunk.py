@@ -244,19 +244,20 @@ def _packed(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[Seq
 
 
 def _merged(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[_Piece]:
-    """Pieces with the short ones joined to what follows in their paragraph; this also bounds how many fit one chunk."""
+    """Short pieces joined to what follows in their paragraph, short paragraphs to short ones; this bounds how many fit a chunk."""
     merged: list[_Piece] = []
     for piece in pieces:
         last = merged[-1] if merged else None
         if (
             last is not None
-            and last.after < Break.PARAGRAPH
             and measure.weight(last.start, last.end) < _SHORT
             and measure.weight(last.start, piece.end) <= limit
         ):
-            merged[-1] = _Piece(last.start, piece.end, piece.after)
-        else:
-            merged.append(piece)
+            is_paragraph = len(merged) == 1 or merged[-2].after == Break.PARAGRAPH
+            if last.after < Break.PARAGRAPH or (is_paragraph and measure.weight(piece.start, piece.end) < _SHORT):
+                merged[-1] = _Piece(last.start, piece.end, piece.after)
+                continue
+        merged.append(piece)
     return merged
 
 
