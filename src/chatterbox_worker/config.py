@@ -3,15 +3,17 @@
 The only file that reads the environment. Rules: an empty variable is unset (RunPod's deployers send empty strings
 for fields left alone); an unknown variable under our prefix is an error, because it is a misspelt one; a bad value
 is an error that names the variable, the value and the choices. RunPod's own variables belong to its SDK, the Hugging
-Face hub's to huggingface_hub.
+Face hub's to huggingface_hub; three are read here under their own names, since the HTTP server has no SDK beneath it:
+PORT, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,11 @@ def environment() -> dict[str, str]:
     return dict(os.environ)
 
 
-def _setting(default: Any, parse: Callable[[str], Any], about: str) -> Any:
-    return field(default=default, metadata={"parse": parse, "about": about})
+def _setting(
+    default: Any, parse: Callable[[str], Any], about: str, *, name: str | None = None, is_secret: bool = False
+) -> Any:
+    """`name`: the variable, where it is not our prefix and the field's name."""
+    return field(default=default, repr=not is_secret, metadata={"parse": parse, "about": about, "variable": name})
 
 
 def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
@@ -70,6 +75,35 @@ def _one_of(*known: str) -> Callable[[str], str]:
     return parse
 
 
+def _backend(text: str) -> str:
+    kind, _, endpoint = text.partition(":")
+    if text == "local" or (kind == "runpod" and re.fullmatch(r"[A-Za-z0-9-]{1,64}", endpoint)):
+        return text
+    raise ValueError("it must be local or runpod:<endpoint id>")
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    keys = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    if short := [key for key in keys if len(key) < _KEY_CHARS]:
+        raise ValueError(f"{len(short)} of its keys have fewer than {_KEY_CHARS} characters")
+    return keys
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(dict.fromkeys(text.replace(",", " ").split()))
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/*\s]+", origin):
+            raise ValueError(f"{shown(origin)} is not an origin such as https://example.org")
+    return origins
+
+
+def _base_url(text: str) -> str:
+    if not re.fullmatch(r"https?://\S+", text):
+        raise ValueError("it must be an http or https URL")
+    return text.rstrip("/")
+
+
+_KEY_CHARS = 16  # a key that is typed by hand is guessed by a machine
 _GIB = 2**30
 _DAY_S = 86_400
 
@@ -107,6 +141,32 @@ class Settings:
     allow_private_urls: bool = _setting(
         False, lambda text: _one_of("0", "1")(text) == "1", "1 lets `voice_url` reach private addresses (tests only)."
     )
+    host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - a container's server is for others
+    port: int = _setting(8004, _number(1, 65_535), "Port of the HTTP server.", name="PORT")
+    api_keys: tuple[str, ...] = _setting(
+        (), _keys, "Keys that open the HTTP server, comma-separated; without one it is open to all.", is_secret=True
+    )
+    rate_limit_per_minute: int = _setting(
+        0, _number(0, 1_000_000), "Requests a minute for each key (each address without keys); 0 for no limit."
+    )
+    queue_limit: int = _setting(
+        64, _number(0, 100_000), "HTTP requests that may wait beside the `concurrency` being spoken; more get 429."
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        (), _origins, "Origins whose web pages may call the HTTP server, comma-separated; none by default."
+    )
+    idle_unload_s: int = _setting(
+        0, _number(0, 2**31), "Seconds without a request after which the HTTP server frees its models; 0 for never."
+    )
+    backend: str = _setting(
+        "local", _backend, "What the HTTP server speaks with: `local`, or `runpod:<endpoint id>` for a RunPod queue."
+    )
+    runpod_api_key: str | None = _setting(
+        None, str, "Key for the endpoint of a `runpod:` backend.", name="RUNPOD_API_KEY", is_secret=True
+    )
+    runpod_base_url: str = _setting(
+        "https://api.runpod.ai/v2", _base_url, "Where RunPod's queues are.", name="RUNPOD_ENDPOINT_BASE_URL"
+    )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -114,10 +174,10 @@ class Settings:
         Raises:
             InvalidRequest: an unknown or bad variable; `field` is its name.
         """
-        known = {variable(f.name): f for f in fields(cls)}
+        known = {_variable(f): f for f in fields(cls)}
         values: dict[str, Any] = {}
         for name, text in env.items():
-            if not name.startswith(PREFIX) or not text.strip():
+            if not text.strip() or not (name in known or name.startswith(PREFIX)):
                 continue
             if name not in known:
                 near = difflib.get_close_matches(name.removeprefix(PREFIX), [f.name.upper() for f in fields(cls)], n=1)
@@ -132,7 +192,11 @@ class Settings:
 
 def variable(setting: str) -> str:
     """The environment variable of a setting: "cache_dir" → "CHATTERBOX_CACHE_DIR"."""
-    return PREFIX + setting.upper()
+    return _variable(next(f for f in fields(Settings) if f.name == setting))
+
+
+def _variable(setting: Field[Any]) -> str:
+    return setting.metadata["variable"] or PREFIX + setting.name.upper()
 
 
 def as_table() -> str:
@@ -143,5 +207,5 @@ def as_table() -> str:
             return ",".join(value)
         return "" if value is None else str(int(value)) if isinstance(value, bool) else str(value)
 
-    rows = [f"| `{variable(f.name)}` | `{written(f.default)}` | {f.metadata['about']} |" for f in fields(Settings)]
+    rows = [f"| `{_variable(f)}` | `{written(f.default)}` | {f.metadata['about']} |" for f in fields(Settings)]
     return "\n".join(["| variable | default | what it does |", "|---|---|---|", *rows]).replace("| `` |", "| unset |")
