@@ -84,6 +84,13 @@ def test_clean_speech_is_kept_sample_for_sample_but_for_the_fades(text: str) -> 
     assert np.sum(np.square(outside)) < 1e-5 * np.sum(np.square(spoken.samples))
 
 
+def test_the_weak_burst_after_a_final_closure_is_kept() -> None:
+    vowel, burst = tone(0.5, hertz=200).samples, tone(0.04, hertz=3000, peak=0.3 * 10 ** (-35 / 20)).samples
+    samples = np.concatenate([vowel, np.zeros(round(0.12 * RATE), np.float32), burst, noise(1.0, -80)])
+    joined = join([(Audio(samples, RATE), 0.0)], RATE).audio
+    assert 0.66 + 0.05 < joined.duration_s <= 0.66 + GUARD_AFTER_S + 0.02
+
+
 def test_no_click_at_any_join() -> None:
     chunks = [
         (_with_noise(speech(text), -45), pause) for text, pause in zip(SENTENCES, itertools.cycle([0.0, 0.2, 0.4]))
