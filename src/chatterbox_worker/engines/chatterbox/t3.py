@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.t3_blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
-from chatterbox_worker.engines.chatterbox.t3_conditioning import Conditioning, ConditioningEncoder
+from chatterbox_worker.engines.chatterbox.t3_conditioning import ConditioningEncoder
 from chatterbox_worker.engines.chatterbox.t3_linear import Precision, linear
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
@@ -107,13 +107,20 @@ class T3:
         )
 
     @torch.inference_mode()
-    def encode(self, conditioning: Conditioning) -> Prefix:
-        """The voice's part of the cache. Raises ValueError if the conditioning does not fit the model."""
-        prompt_ids = conditioning.prompt.to(self.device)
-        prompt = self._speech[prompt_ids]
+    def encode(self, speaker: Tensor, prompt: Tensor, emotion: float | None = None) -> Prefix:
+        """The voice's part of the cache.
+
+        `speaker` is the voice encoder's embedding, (256,) float; `prompt` the reference's speech tokens, (p,) int64, maybe none;
+        `emotion` upstream's `exaggeration`, None for models that do not know it. Any device.
+
+        Raises:
+            ValueError: an emotion for a model without one, or none for a model with one.
+        """
+        prompt_ids = prompt.to(self.device)
+        embedded = self._speech[prompt_ids]
         if not self.is_gpt:
-            prompt = prompt + self._speech_positions[: len(prompt_ids)]
-        embeddings = self._encoder(conditioning, prompt).to(self.precision.dtype)[None]
+            embedded = embedded + self._speech_positions[: len(prompt_ids)]
+        embeddings = self._encoder(speaker, embedded, emotion).to(self.precision.dtype)[None]
         length = embeddings.shape[1]
         cache = self.cache(1, length)
         positions = torch.arange(length, device=self.device)[None]

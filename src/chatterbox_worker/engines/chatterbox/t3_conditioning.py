@@ -7,25 +7,12 @@ Always in float32: it is done once for a voice.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 _PERCEIVER_HEADS = 4  # upstream modules/perceiver.py; the weights do not tell
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Conditioning:
-    """Of one voice."""
-
-    speaker: Tensor
-    """The voice encoder's embedding, (256,) float."""
-    prompt: Tensor
-    """Speech tokens of the reference, (p,) int64; may be empty."""
-    emotion: float | None = None
-    """Upstream's `exaggeration`; None for models that do not know it."""
 
 
 class ConditioningEncoder:
@@ -40,21 +27,19 @@ class ConditioningEncoder:
         self.feels = "emotion_adv_fc.weight" in self._weights
         self._resamples = "perceiver.pre_attention_query" in self._weights
 
-    def __call__(self, conditioning: Conditioning, prompt: Tensor) -> Tensor:
-        """(length, width), float32. `prompt` (p, width) is the embedded `conditioning.prompt`.
+    def __call__(self, speaker: Tensor, prompt: Tensor, emotion: float | None) -> Tensor:
+        """Embeddings (length, width), float32, of the speaker (256,), the embedded prompt (p, width) and the emotion.
 
         Raises:
             ValueError: an emotion for a model without one, or none for a model with one.
         """
-        if self.feels != (conditioning.emotion is not None):
-            raise ValueError(
-                f"this T3 model {'needs an' if self.feels else 'knows no'} emotion, got {conditioning.emotion}"
-            )
+        if self.feels != (emotion is not None):
+            raise ValueError(f"this T3 model {'needs an' if self.feels else 'knows no'} emotion, got {emotion}")
         weights, prompt = self._weights, prompt.float()
         device = weights["spkr_enc.weight"].device
         parts = [
             F.linear(
-                conditioning.speaker.to(device).float().view(1, -1),
+                speaker.to(device).float().view(1, -1),
                 weights["spkr_enc.weight"],
                 weights["spkr_enc.bias"],
             )
@@ -66,8 +51,8 @@ class ConditioningEncoder:
             parts.append(self._attend(seen, seen))
         else:
             parts.append(prompt)
-        if conditioning.emotion is not None:
-            parts.append(conditioning.emotion * weights["emotion_adv_fc.weight"].t())
+        if emotion is not None:
+            parts.append(emotion * weights["emotion_adv_fc.weight"].t())
         return torch.cat(parts)
 
     def _attend(self, asking: Tensor, asked: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ class Int8(Linear):
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
-        self.weight = (weight / scale[:, None]).round().to(torch.int8)
+        self.weight = (weight / scale[:, None]).round().to(torch.int8).contiguous()
         self.scale, self.bias = scale.bfloat16(), bias
 
     def __call__(self, x: Tensor) -> Tensor:
