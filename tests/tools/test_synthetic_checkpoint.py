@@ -9,6 +9,8 @@ from tools.synthetic_checkpoint import main
 from tools.synthetic_weights import fill
 from tools.upstream import FULL, TINY, build_s3gen, build_t3, shapes
 
+pytestmark = pytest.mark.slow  # upstream's imports alone take longer than the fast suite allows
+
 MODELS = ("english", "multilingual", "turbo", "nano", "pt-br")
 
 

@@ -2,6 +2,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_another_clip_or_another_model_is_another_key(tmp_path: Path) -> None:
     store = ConditioningStore(tmp_path, MIB)
     keys = [KEY, ConditioningKey("cd34", KEY.model), ConditioningKey(KEY.clip, "nano-71ccd1d0081b")]
     for value, key in enumerate(keys):
-        store.get_or_compute(key, lambda value=value: made(value))
+        store.get_or_compute(key, partial(made, value))
     assert [store.get_or_compute(key, never)["speaker"][0, 0] for key in keys] == [0, 1, 2]
 
 
