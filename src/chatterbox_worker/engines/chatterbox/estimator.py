@@ -63,7 +63,7 @@ class _Time:
         state = state.cast(torch.float32)  # computed once; no reason to be rough
         self._first = state.affine("time_mlp.linear_1")
         self._second = state.affine("time_mlp.linear_2")
-        self._mixer = state["time_embed_mixer.weight"] if "time_embed_mixer.weight" in state else None
+        self._mixer = state.optional("time_embed_mixer.weight")
 
     def __call__(self, start: Tensor, end: Tensor | None) -> Tensor:
         """(steps,) times to (steps, D) embeddings."""

@@ -77,6 +77,17 @@ class FlowInputs:
     frame_lengths: Tensor | None = None
     """(B,) int64; None where every row is full."""
 
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The fields in order; without the lengths where every row is full."""
+        lengths = (self.token_lengths, self.frame_lengths)
+        return (
+            self.tokens,
+            self.prompt_mel,
+            self.embedding,
+            self.noise,
+            *(each for each in lengths if each is not None),
+        )
+
 
 def packed(rows: Sequence[Row], device: torch.device, *, tokens: int | None = None) -> FlowInputs:
     """The rows as one batch on `device`; `tokens` pads to that many tokens per row, which then always takes lengths.
@@ -132,19 +143,12 @@ class Flow:
         return self._embedding.dtype
 
     @torch.inference_mode()
-    def __call__(
-        self,
-        tokens: Tensor,
-        prompt_mel: Tensor,
-        embedding: Tensor,
-        noise: Tensor,
-        token_lengths: Tensor | None = None,
-        frame_lengths: Tensor | None = None,
-    ) -> Tensor:
-        """The fields of `FlowInputs` to mel (B, 80, M), float32, the prompt's frames included and zero at padding."""
-        features = self.encode(tokens, token_lengths)[:, : noise.shape[2]]
-        context = torch.cat([features, self._speakers(embedding, features), prompt_mel.to(self.dtype)], dim=2)
-        mel = self.solve(noise.transpose(1, 2).float(), context, frame_lengths)
+    def __call__(self, batch: FlowInputs) -> Tensor:
+        """Mel (B, 80, M), float32, the prompt's frames included and zero at padding."""
+        features = self.encode(batch.tokens, batch.token_lengths)[:, : batch.noise.shape[2]]
+        speakers = self._speakers(batch.embedding)[:, None].expand(-1, features.shape[1], -1)
+        context = torch.cat([features, speakers, batch.prompt_mel.to(features.dtype)], dim=2)
+        mel = self.solve(batch.noise.transpose(1, 2).float(), context, batch.frame_lengths)
         return mel.transpose(1, 2).contiguous()
 
     @torch.inference_mode()
@@ -166,16 +170,17 @@ class Flow:
             mask = None if mask is None else torch.cat([mask, mask])
         for shifts, span in list(zip(self._shifts, self._spans, strict=True))[:steps]:
             noisy = x.to(context.dtype)
-            velocity = self._estimator(torch.cat([torch.cat([noisy, noisy]) if guided else noisy, context], 2), shifts, mask)
+            velocity = self._estimator(
+                torch.cat([torch.cat([noisy, noisy]) if guided else noisy, context], 2), shifts, mask
+            )
             if guided:
                 toward, free = velocity.float().chunk(2)
                 velocity = (1.0 + GUIDANCE) * toward - GUIDANCE * free
             x = x + span * velocity.float()
         return x if inside is None else x * inside[:, :, None]
 
-    def _speakers(self, embedding: Tensor, like: Tensor) -> Tensor:
-        projected = linear(F.normalize(embedding.float(), dim=1).to(self.dtype), self._speaker)
-        return projected[:, None].expand(-1, like.shape[1], -1)
+    def _speakers(self, embedding: Tensor) -> Tensor:
+        return linear(F.normalize(embedding.float(), dim=1).to(self.dtype), self._speaker)
 
 
 def _times(steps: int, *, cosine: bool) -> Tensor:

@@ -16,13 +16,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.flow import Flow, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.flow import Flow, FlowInputs, Prompt, Row, packed, spoken
 from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.graphs import Graphed
 from chatterbox_worker.engines.chatterbox.state import State
 from chatterbox_worker.engines.chatterbox.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
 
 Profile = Literal["exact", "fast"]
+
+_Variant = tuple[int, int]  # rows and their bucket
 
 _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against "spillover" from the reference
 
@@ -63,14 +65,21 @@ class S3Gen:
     def __init__(self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = ()) -> None:
         self.flow, self.vocoder, self.device = flow, vocoder, device
         self._buckets = tuple(sorted(buckets))
-        self._flow_graphs = Graphed(lambda _, *tensors: flow(*tensors), device)
-        self._vocoder_graphs = Graphed(lambda _, *tensors: torch.stack(vocoder(*tensors)), device)
+        self._flow_graphs = Graphed[_Variant](self._run_flow, device)
+        self._vocoder_graphs = Graphed[_Variant](self._run_vocoder, device)
+        self._mels: dict[_Variant, Tensor] = {}
+        self._sounds: dict[_Variant, Tensor] = {}
         rise = (torch.cos(torch.linspace(math.pi, 0, _FADE)) + 1) / 2
         self._fade = torch.cat([torch.zeros(_FADE), rise]).to(device)
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, Tensor], *, device: torch.device, profile: Profile = "exact", buckets: Sequence[int] = ()
+        cls,
+        state: Mapping[str, Tensor],
+        *,
+        device: torch.device,
+        profile: Profile = "exact",
+        buckets: Sequence[int] = (),
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
@@ -90,7 +99,11 @@ class S3Gen:
         """
         place = generator.device
         frames = FRAMES_PER_TOKEN * (len(prompt.tokens) + tokens)
-        own = torch.randn(1, 80, FRAMES_PER_TOKEN * tokens, generator=generator, device=place) if self.flow.meanflow else None
+        own = (
+            torch.randn(1, 80, FRAMES_PER_TOKEN * tokens, generator=generator, device=place)
+            if self.flow.meanflow
+            else None
+        )
         mel = torch.randn(1, 80, frames, generator=generator, device=place)
         if own is not None:
             mel[:, :, frames - own.shape[2] :] = own
@@ -114,12 +127,13 @@ class S3Gen:
         """Each row's mel (80, frames), without the prompt's."""
         bucket = self._bucket(max(row.token_count for row in rows))
         batch = packed(rows, self.device, tokens=bucket)
-        tensors = (batch.tokens, batch.prompt_mel, batch.embedding, batch.noise)
-        if bucket is None or batch.token_lengths is None or batch.frame_lengths is None:
-            mel = self.flow(*tensors, batch.token_lengths, batch.frame_lengths)
-        else:
-            mel = self._flow_graphs.call((len(rows), bucket), *tensors, batch.token_lengths, batch.frame_lengths).clone()
-        return spoken(mel, rows)
+        if bucket is None:
+            return spoken(self.flow(batch), rows)
+        variant = len(rows), bucket
+        if variant not in self._mels:
+            self._mels[variant] = torch.empty_like(batch.noise)
+        self._flow_graphs(variant, *batch.tensors())
+        return spoken(self._mels[variant].clone(), rows)
 
     @torch.inference_mode()
     def sounds(
@@ -145,8 +159,11 @@ class S3Gen:
             noise[index, :, :samples] = chance.source[:, :samples]
         phase = torch.stack([chance.phase for chance in chances])
         if bucket is not None:
-            frames = torch.tensor(counts, device=self.device)
-            sound, source = self._vocoder_graphs.call((len(mels), bucket), mel, phase, noise, frames).clone()
+            variant = len(mels), bucket
+            if variant not in self._sounds:
+                self._sounds[variant] = torch.empty(2, len(mels), size * SAMPLES_PER_FRAME, device=self.device)
+            self._vocoder_graphs(variant, mel, phase, noise, torch.tensor(counts, device=self.device))
+            sound, source = self._sounds[variant].clone()
         else:
             ragged = None if min(counts) == size else torch.tensor(counts, device=self.device)
             cache = None if cache_source is None else cache_source[None]
@@ -158,6 +175,12 @@ class S3Gen:
         """The beginning of an utterance, muted for 20 ms and faded in over the next 20."""
         size = min(len(self._fade), len(sound))
         return torch.cat([sound[:size] * self._fade[:size], sound[size:]])
+
+    def _run_flow(self, variant: _Variant, *tensors: Tensor) -> None:
+        self._mels[variant].copy_(self.flow(FlowInputs(*tensors)))
+
+    def _run_vocoder(self, variant: _Variant, *tensors: Tensor) -> None:
+        torch.stack(self.vocoder(*tensors), out=self._sounds[variant])
 
     def _bucket(self, tokens: int) -> int | None:
         return next((bucket for bucket in self._buckets if bucket >= tokens), None)

@@ -42,6 +42,9 @@ class State:
         """Raises KeyError with the full name where the checkpoint lacks it."""
         return self.tensors[self.prefix + name].detach().to(self.device, self.dtype).contiguous()
 
+    def optional(self, name: str) -> Tensor | None:
+        return self[name] if self.prefix + name in self.tensors else None
+
     def children(self, name: str) -> list[State]:
         """The scopes `name.0`, `name.1`, ... as far as the checkpoint has them."""
         start = f"{self.prefix}{name}."
@@ -49,8 +52,7 @@ class State:
         return [self.scope(f"{name}.{index}") for index in range(count)]
 
     def affine(self, name: str) -> Affine:
-        bias = f"{name}.bias"
-        return Affine(self[f"{name}.weight"], self[bias] if bias in self else None)
+        return Affine(self[f"{name}.weight"], self.optional(f"{name}.bias"))
 
     def conv(self, name: str) -> Affine:
         """A convolution; weight norm, g·v/|v| over all dimensions but the first, is folded in (arXiv:1602.07868, eq. 2)."""

@@ -9,7 +9,6 @@ Float32 throughout. Static shapes, no host sync.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -30,16 +29,6 @@ _VOICED_HZ = 10.0
 _SINE, _VOICED_NOISE = 0.1, 0.003  # nsf_alpha, nsf_sigma
 _SLOPE = 0.1  # of the leaky ReLU before each upsampling; the one before the last layer has torch's default
 _LOUDEST_BIN, _LIMIT = 1e2, 0.99
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SourceNoise:
-    """What chance gives the source."""
-
-    phase: Tensor
-    """(B, 9) radians, uniform over ±π; the fundamental's is not used."""
-    noise: Tensor
-    """(B, 9, 480·M) normal."""
 
 
 class Vocoder:
@@ -68,8 +57,9 @@ class Vocoder:
         frames: Tensor | None = None,
         cache_source: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """mel (B, 80, M), `SourceNoise` -> sound (B, 480·M), at most ±0.99, and its source (B, 480·M).
+        """Mel (B, 80, M), phase (B, 9) and noise (B, 9, 480·M) to sound (B, 480·M), at most ±0.99, and its source (B, 480·M).
 
+        Phases are in radians, uniform over ±π, the fundamental's not used; noise is normal.
         `frames` (B,) counts each row's own frames, None means all; beyond them the sound is zero.
         `cache_source` (B, n) replaces the first n samples of the source: pass the end of the last chunk's source, and
         overlapping frames sound alike in both.
@@ -96,6 +86,7 @@ class Vocoder:
 
     def _filter(self, mel: Tensor, source: Tensor, frames: Tensor | None) -> Tensor:
         size, count, rate = mel.shape[2], len(_UPSAMPLING), math.prod(_UPSAMPLING)
+        own = None if frames is None else valid(frames * SAMPLES_PER_FRAME, size * SAMPLES_PER_FRAME)
         inside = None if frames is None else valid(frames * rate + 1, size * rate + 1)
         voice = self._spectrum(source, frames, inside)
         x, mask = mel, _mask(frames, size)
@@ -119,7 +110,8 @@ class Vocoder:
         bins = _FFT // 2 + 1
         magnitude, angle = torch.exp(x[:, :bins]).clamp(max=_LOUDEST_BIN), torch.sin(x[:, bins:])
         spectrum = torch.cat([magnitude * torch.cos(angle), magnitude * torch.sin(angle)], dim=1)
-        return self._fourier.inverse(spectrum, inside).clamp(-_LIMIT, _LIMIT)
+        sound = self._fourier.inverse(spectrum, inside).clamp(-_LIMIT, _LIMIT)
+        return sound if own is None else sound * own
 
     def _spectrum(self, source: Tensor, frames: Tensor | None, inside: Tensor | None) -> Tensor:
         """(B, 18, 120·M + 1); a row shorter than the batch is continued by its own mirror image, as its edge would be."""

@@ -122,7 +122,7 @@ class Watermark:
         padded = F.pad(signal[None, None], (half, half), mode="reflect")[0, 0]
         frames = padded.unfold(0, _FFT, _HOP)
         bands, loudness = [], []
-        for block in frames.split(_BLOCK):
+        for block in torch.split(frames, _BLOCK):
             spectrum = torch.fft.rfft(block * self._window)
             bands.append(spectrum[:, :_BAND].clone())
             loudness.append(_levels(spectrum.abs()).sum(dim=1))
@@ -133,7 +133,9 @@ class _Layers:
     """Seven convolutions over time with leaky ReLUs between them, frames (B, T, C)."""
 
     def __init__(self, state: State) -> None:
-        names = sorted({key.removeprefix(state.prefix).partition(".")[0] for key in state.tensors if key.startswith(state.prefix)})
+        names = sorted(
+            {key.removeprefix(state.prefix).partition(".")[0] for key in state.tensors if key.startswith(state.prefix)}
+        )
         self._convs: list[Affine] = [state.taps(f"{name}.conv") for name in names]
 
     def __call__(self, x: Tensor) -> Tensor:
