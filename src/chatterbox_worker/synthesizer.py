@@ -210,7 +210,7 @@ class Synthesizer:
             "total_s": done_s - started_s,
             "real_time_factor": (done_s - started_s) / audio.duration_s,
         }
-        return Recording(data, _about(plan, speech, audio), plan.key, hit=False, timings=timings)
+        return Recording(data, facts(plan, speech, audio.duration_s), plan.key, hit=False, timings=timings)
 
 
 class Speech:
@@ -301,13 +301,14 @@ def _found(plan: Plan, entry: Entry, started_s: float) -> Recording:
     return Recording(entry.audio, {**entry.about, "voice": plan.source.id}, plan.key, hit=True, timings=timings)
 
 
-def _about(plan: Plan, speech: Speech, audio: Audio) -> dict[str, Any]:
+def facts(plan: Plan, speech: Speech, duration_s: float) -> dict[str, Any]:
+    """What is said about a speech that was read to its end, and lasted so many seconds."""
     request = plan.request
     return {
         "mimetype": FORMATS[request.format].mimetype,
         "format": request.format,
         "sample_rate": request.sample_rate,
-        "duration_s": round(audio.duration_s, 4),
+        "duration_s": round(duration_s, 4),
         "seed": plan.seed,
         "model": request.model,
         "language": request.language,
