@@ -52,7 +52,9 @@ def parse(job_input: object, settings: Settings) -> Request:
             raise InvalidRequest(f"unknown field {shown(min(unknown))} beside openai_route", field=min(unknown))
         route = job_input["openai_route"]
         if not isinstance(route, str) or route not in _OPENAI_ROUTES:
-            raise InvalidRequest(f"openai_route must be {choices(_OPENAI_ROUTES)}, not {shown(route)}", field="openai_route")
+            raise InvalidRequest(
+                f"openai_route must be {choices(_OPENAI_ROUTES)}, not {shown(route)}", field="openai_route"
+            )
         job_input = _OPENAI_ROUTES[route](job_input.get("openai_input"))
     return requests.parse(job_input, settings)
 
@@ -70,7 +72,9 @@ class Worker:
         """The answer to one job; never raises but to be cancelled."""
         call = Call()
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, job.get("input"), call)
+            answer = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._answer, job.get("input"), call
+            )
         except asyncio.CancelledError:
             call.cancel()  # the thread cannot be interrupted, but its takes can
             raise

@@ -59,7 +59,12 @@ def test_an_answer_carries_every_documented_field(worker: handler.Worker) -> Non
     assert len(data) == answer["size_bytes"]
     assert info.samplerate == answer["sample_rate"] == 24_000
     assert info.duration == pytest.approx(answer["duration_s"], abs=1e-3)
-    assert (answer["model"], answer["language"], answer["voice"], answer["seed"]) == ("multilingual", "en", "default", 7)
+    assert (answer["model"], answer["language"], answer["voice"], answer["seed"]) == (
+        "multilingual",
+        "en",
+        "default",
+        7,
+    )
     assert answer["chunks_processed"] == len(answer["chunks"]) == 1
     assert {"queue_to_first_audio_s", "t3_s", "encode_s", "total_s", "real_time_factor"} <= set(answer["timings"])
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -182,13 +182,12 @@ class _MakerGone(Exception):  # noqa: N818  # a signal between waiters, never se
 
 def _write(path: Path, content: bytes) -> None:
     """All of `content` under a temporary name, then renamed: readers see the whole file or none."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    draft = path.with_name(f".writing-{secrets.token_hex(8)}")  # not mkstemp's 0600: other workers may run as other users
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
+        draft.write_bytes(content)
+        draft.replace(path)
     except OSError:
-        Path(name).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 

@@ -80,15 +80,19 @@ class AudioFormat:
     """Hertz."""
 
 
-FORMATS: Mapping[str, AudioFormat] = MappingProxyType({
-    audio_format.name: audio_format
-    for audio_format in (
-        AudioFormat("wav", "audio/wav"),  # 16-bit
-        AudioFormat("mp3", "audio/mpeg"),
-        AudioFormat("flac", "audio/flac"),
-        AudioFormat("ogg", "audio/ogg"),  # Vorbis
-        AudioFormat("opus", "audio/ogg; codecs=opus", (8000, 16000, 24000, 48000)),  # RFC 6716: no 22 050 or 44 100 Hz
-        AudioFormat("aac", "audio/aac"),  # ADTS
-        AudioFormat("pcm", "audio/pcm"),  # 16-bit little-endian, no header
-    )
-})
+FORMATS: Mapping[str, AudioFormat] = MappingProxyType(
+    {
+        audio_format.name: audio_format
+        for audio_format in (
+            AudioFormat("wav", "audio/wav"),  # 16-bit
+            AudioFormat("mp3", "audio/mpeg"),
+            AudioFormat("flac", "audio/flac"),
+            AudioFormat("ogg", "audio/ogg"),  # Vorbis
+            AudioFormat(
+                "opus", "audio/ogg; codecs=opus", (8000, 16000, 24000, 48000)
+            ),  # RFC 6716: no 22 050 or 44 100 Hz
+            AudioFormat("aac", "audio/aac"),  # ADTS
+            AudioFormat("pcm", "audio/pcm"),  # 16-bit little-endian, no header
+        )
+    }
+)

@@ -86,7 +86,11 @@ class VolumeFailed(WorkerError):
 
 def shown(value: object) -> str:
     """`value` as it may stand in a sentence: its repr, cut to a readable length."""
-    text = repr(value) if not isinstance(value, str) or len(value) <= _SHOWN_CHARS else repr(value[:_SHOWN_CHARS])[:-1] + "…'"
+    text = (
+        repr(value)
+        if not isinstance(value, str) or len(value) <= _SHOWN_CHARS
+        else repr(value[:_SHOWN_CHARS])[:-1] + "…'"
+    )
     return text if len(text) <= 2 * _SHOWN_CHARS else text[: 2 * _SHOWN_CHARS] + "…"
 
 

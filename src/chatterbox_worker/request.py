@@ -167,7 +167,9 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
             raise InvalidRequest(f"{name} is required", field=name) from None
         if first["type"] == "extra_forbidden":
             known = sorted({*shape.model_fields, *(ALIASES if shape is _Speak else ())})
-            raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(known)}", field=name) from None
+            raise InvalidRequest(
+                f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
+            ) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
 

@@ -21,6 +21,7 @@ import requests
 from chatterbox_worker import config
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.local import local_environment
 from chatterbox_worker.localqueue import say
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 
@@ -81,12 +82,12 @@ def job_body(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def worker_variables(options: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, str]:
-    """What this command adds to the worker's environment."""
-    variables = {"RUNPOD_LOG_LEVEL": "INFO" if options.verbose else "WARN"}
+    """What this command adds to the worker's environment: a quiet log, and what a local worker serves and where it keeps things."""
     models = config.variable("models")
-    if options.model is not None and not environment.get(models):
-        variables[models] = options.model
-    return variables
+    asked = {models: options.model} if options.model is not None and not environment.get(models) else {}
+    chosen = local_environment({**environment, **asked}, options.handler.resolve().parent)
+    ours = {name: value for name, value in chosen.items() if name.startswith(config.PREFIX)}
+    return ours | {"RUNPOD_LOG_LEVEL": "INFO" if options.verbose else "WARN"}
 
 
 def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import re
-import tempfile
+import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -100,9 +100,9 @@ class VoiceLibrary:
         content = _wav(decode(data, field=field, max_s=MAX_DURATION_S))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".saving-", delete=False) as file:
-                file.write(content)
-            Path(file.name).replace(path)
+            draft = self.folder / f".saving-{secrets.token_hex(8)}"
+            draft.write_bytes(content)
+            draft.replace(path)
             for other in SUFFIXES[1:]:
                 self._path(voice, other).unlink(missing_ok=True)
         except OSError as error:

@@ -33,6 +33,8 @@ from chatterbox_worker.engines.chatterbox.layout import (
     MAX_SPEECH_TOKENS,
     SAMPLE_RATE,
     SPEECH_CODES,
+    START_TEXT,
+    STOP_TEXT,
     TOKEN_RATE,
     Layout,
 )
@@ -121,7 +123,7 @@ class ChatterboxEngine:
         self._scheduler.submit(
             Speaking(
                 take=take,
-                text_ids=self._parts.tokenizer.encode(utterance.text, utterance.language),
+                text_ids=self._text_ids(utterance),
                 sampling=Sampling(**sampling),  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
                 prefix=self._prefix(utterance.voice, emotion),
                 max_tokens=MAX_SPEECH_TOKENS,
@@ -137,6 +139,10 @@ class ChatterboxEngine:
         self._voices.shutdown(cancel_futures=True)
         if self._renderer is not None:
             self._renderer.shutdown()
+
+    def _text_ids(self, utterance: Utterance) -> list[int]:
+        ids = self._parts.tokenizer.encode(utterance.text, utterance.language)
+        return ids if self._parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
 
     def _prefix(self, voice: Voice, emotion: float | None) -> Future[Prefix]:
         """The voice as T3 keeps it, being made on a thread of its own unless it is at hand."""
