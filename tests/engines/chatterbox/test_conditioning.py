@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -171,3 +173,20 @@ def test_a_checkpoint_of_other_networks_is_not_ready(tmp_path: Path) -> None:
     broken = Checkpoint(source.layout, tmp_path, {**source.files, "ve.safetensors": tmp_path / "ve.safetensors"}, "x")
     with pytest.raises(NotReady, match=r"VoiceEncoder.*\n?.*proj\.bias"):
         ReferenceEncoders(broken).warm_up()
+
+
+@pytest.mark.slow
+def test_listening_to_a_reference_imports_neither_transformers_nor_diffusers() -> None:
+    code = (
+        "import sys; sys.path[:0] = ['src', 'tests', '.']\n"
+        "from test_conditioning import local\n"
+        "from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders\n"
+        "ReferenceEncoders(local('english')).warm_up()\n"
+        "print(sorted({'transformers', 'diffusers', 'chatterbox', 'perth'} & set(sys.modules)))"
+    )
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("'src'", f"'src', {str(here)!r}")],
+        cwd=here.parents[2], check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"

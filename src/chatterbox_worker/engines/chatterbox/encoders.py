@@ -6,10 +6,13 @@ reference arrives, or by `warm_up` in idle time; a worker that only speaks with 
 
 from __future__ import annotations
 
+import importlib.util
 import logging
+import sys
 import threading
-import warnings
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -92,21 +95,18 @@ class ReferenceEncoders:
             return self._loaded
 
     def _load(self) -> _Networks:
-        with warnings.catch_warnings():  # diffusers deprecates, on import, what is not used here
-            warnings.simplefilter("ignore", FutureWarning)
-            from chatterbox.models.s3gen.utils.mel import mel_spectrogram  # noqa: PLC0415
-            from chatterbox.models.s3gen.xvector import CAMPPlus  # noqa: PLC0415
-            from chatterbox.models.voice_encoder import VoiceEncoder  # noqa: PLC0415
-            from torchaudio.transforms import Resample  # noqa: PLC0415
+        from torchaudio.transforms import Resample  # noqa: PLC0415
+
         state = load_s3gen_state(self._checkpoint, "tokenizer.", "speaker_encoder.")
         with torch.device("meta"):
-            x_vector, voice = CAMPPlus(memory_efficient=False), VoiceEncoder()
+            x_vector = _upstream("s3gen/xvector.py").CAMPPlus(memory_efficient=False)
+            voice = _upstream("voice_encoder/__init__.py").VoiceEncoder()
         return _Networks(
             self._filled(_tokenizer(_under(state, "tokenizer.")), _under(state, "tokenizer.")),
             self._filled(x_vector, _under(state, "speaker_encoder.")),
             self._filled(voice, load_voice_encoder_state(self._checkpoint)),
             Resample(SAMPLE_RATE, SPEECH_RATE).to(self.device),
-            mel_spectrogram,
+            _upstream("s3gen/utils/mel.py").mel_spectrogram,
         )
 
     def _filled(self, module: nn.Module, state: dict[str, Tensor]) -> nn.Module:
@@ -122,20 +122,48 @@ class ReferenceEncoders:
         return module.to(self.device).eval()
 
 
+def _upstream(file: str) -> ModuleType:
+    """One file or package of `chatterbox/models`, on its own.
+
+    Importing it by its name would run `chatterbox/__init__.py`, which imports every model with transformers and
+    diffusers: many seconds, while the first caller with a reference waits, for nothing that is used here.
+
+    Raises:
+        NotReady: the package is not installed.
+    """
+    package = importlib.util.find_spec("chatterbox")
+    if package is None or package.origin is None:
+        raise NotReady("references need the chatterbox-tts package, which is not installed")
+    path = Path(package.origin).parent / "models" / file
+    name = f"_chatterbox_{path.parent.name if path.stem == '__init__' else path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise NotReady(f"{path} cannot be imported")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # before it runs: packages import their own parts by this name
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
 def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 def _tokenizer(state: dict[str, Tensor]) -> nn.Module:
     """S3Tokenizer without weights, as wide and deep as `state`; its own constructor knows one size only."""
-    from chatterbox.models.s3tokenizer import S3Tokenizer  # noqa: PLC0415
     from librosa.filters import mel  # noqa: PLC0415
     from s3tokenizer.model_v2 import ModelConfig, S3TokenizerV2, precompute_freqs_cis  # noqa: PLC0415
 
     width = state["encoder.conv1.weight"].shape[0]
     layers = 1 + max(int(name.split(".")[2]) for name in state if name.startswith("encoder.blocks."))
     config = ModelConfig(n_audio_state=width, n_audio_head=width // _HEAD, n_audio_layer=layers)
-    tokenizer: Any = S3Tokenizer.__new__(S3Tokenizer)
+    s3_tokenizer = _upstream("s3tokenizer/__init__.py").S3Tokenizer
+    tokenizer: Any = s3_tokenizer.__new__(s3_tokenizer)
     with torch.device("meta"):
         S3TokenizerV2.__init__(tokenizer, "speech_tokenizer_v2_25hz", config)
     tokenizer.encoder.freqs_cis = precompute_freqs_cis(_HEAD, _ROPE_POSITIONS)

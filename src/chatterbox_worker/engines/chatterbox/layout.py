@@ -102,6 +102,7 @@ _TURBO = Remote("ResembleAI/chatterbox-turbo", "749d1c1a46eb10492095d68fbcf55691
 _NANO = Remote("ResembleAI/chatterbox-nano", "71ccd1d0081b430592cea481f4307e764e07bc64")
 _PACK_REVISIONS: Mapping[str, str] = MappingProxyType({
     "es-es": "7262b364e3222ba9446c9289e7485eadc47ed902",
+    "es-mx-latam": "27e595bf2fe7be0533ca299d9afafcde08b7cca7",
     "pt-br": "b3952f18bc2eaa72b9bd7c17d2c4653bcad4770d",
     "hi": "82ca71273cc2a9ab19efdf8315f865c1a5af0ee7",
 })  # fmt: skip
