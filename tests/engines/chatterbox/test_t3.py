@@ -207,19 +207,30 @@ def test_a_slot_keeps_no_trace_of_who_spoke_before(model: str) -> None:
 
 
 @both
-def test_context_is_read_up_to_its_own_length_rounded_up_and_crossing_a_bound_changes_nothing(model: str) -> None:
-    """With a cache of 200 the second bound is the cache itself; with 800 it is 256."""
-    short, long = (alone(model, 100, length=length) for length in (200, 800))
-    assert short.tokens == long.tokens
-    slots = Slots(ours(model), 8, 800)
-    occupy(slots, 0, model)
-    before = slots._used[0]
-    assert slots._shape() == (1, 128, model == "turbo")
-    speak(slots, 0, 128 - before)
-    assert slots._used[0] == 128
-    assert slots._shape()[1] == 256
-    occupy(slots, 2, model)
-    assert slots._shape()[0] == 4
+def test_rounding_the_context_up_and_crossing_a_bound_changes_nothing(model: str) -> None:
+    exact = alone(model, 120)
+    for context_step, length in (
+        (128, 800),
+        (128, 200),
+        (64, 800),
+    ):  # in a cache of 200 the second bound is the cache itself
+        slots = Slots(ours(model), 1, length, context_step=context_step)
+        occupy(slots, 0, model)
+        rounded = speak(slots, 0, 120)
+        assert rounded.tokens == exact.tokens
+        assert worst(rounded, exact) < 1e-5
+
+
+def test_a_step_is_as_large_as_its_highest_slot_and_longest_context_need() -> None:
+    slots = Slots(ours("turbo"), 8, 800, context_step=128)
+    occupy(slots, 0, "turbo")
+    assert slots._shape() == (1, 128, True)
+    speak(slots, 0, 128 - slots._used[0])
+    assert slots._shape() == (1, 256, True)
+    occupy(slots, 4, "turbo", sampling=Sampling())
+    assert slots._shape() == (8, 256, True)
+    slots.release(0)
+    assert slots._shape() == (8, 128, False)
 
 
 def test_the_same_seed_gives_the_same_tokens_and_another_seed_others() -> None:

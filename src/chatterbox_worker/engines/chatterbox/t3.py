@@ -88,7 +88,7 @@ class T3:
         )
         # Logits are float32 in every precision: the head's share of a step is small, a logit's last bits decide tokens.
         bias = weights["speech_head.bias"].float() if self.is_gpt else None
-        self._head = linear(weights["speech_head.weight"].float(), bias, Precision.EXACT, self.device)
+        self._head = linear(weights["speech_head.weight"].float(), bias, Precision.EXACT, self.device, lone=self.is_gpt)
 
     @property
     def rows(self) -> int:
@@ -160,20 +160,27 @@ class T3:
             x = x + self._speech_positions[places]
         return x[:, None].expand(-1, self.rows, -1).reshape(-1, 1, self.width)
 
-    def forward(self, x: Tensor, cache: Tensor, positions: Tensor, length: int, rows: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        cache: Tensor,
+        positions: Tensor,
+        length: int,
+        rows: Tensor | None = None,
+        *,
+        sees_all: bool = False,
+    ) -> Tensor:
         """Run the transformer over embeddings x (r, n, width) at `positions` (r, n), and leave their keys and values in the cache.
 
         Position p sees positions 0 to p of its own row; `length` is any bound above every position. `rows` (r,) says which rows
-        of the cache these are; None: the first r, read in place. Returns the normalised last layer, (r, n, width).
+        of the cache these are; None: the first r, read in place. `sees_all`: `length` is what every position sees, so that nothing
+        need be masked. Returns the normalised last layer, (r, n, width).
         """
         count, new = positions.shape
         if self.is_gpt:
             x = x + self._positions[positions]
         angles = None if self.is_gpt else self._rotary.at(positions)
-        sees = torch.arange(length, device=x.device) <= positions[:, None, :, None]
-        mask = torch.zeros(sees.shape, device=x.device, dtype=x.dtype).masked_fill(
-            ~sees, -torch.inf
-        )  # (r, 1, n, length), once for all layers
+        mask = None if sees_all else self._mask(positions, length)
         at = torch.arange(count, device=x.device) if rows is None else rows
         index = (at[:, None, None], torch.arange(2 * self.heads, device=x.device)[None, :, None], positions[:, None, :])
         for layer, block in enumerate(self._blocks):
@@ -187,6 +194,13 @@ class T3:
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             x = block.rest(x, attended.transpose(1, 2).reshape(count, new, self.width))
         return layer_norm(x, (self._final_norm, self._final_bias)) if self.is_gpt else rms_norm(x, self._final_norm)
+
+    def _mask(self, positions: Tensor, length: int) -> Tensor:
+        """What to add to the attention's scores, (r, 1, n, length); made once for all layers."""
+        sees = torch.arange(length, device=positions.device) <= positions[:, None, :, None]
+        return torch.zeros(sees.shape, device=positions.device, dtype=self.precision.dtype).masked_fill(
+            ~sees, -torch.inf
+        )
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(r, width) -> (r, vocabulary), float32."""

@@ -79,7 +79,7 @@ def llama_block(weights: Mapping[str, Tensor], layer: int, precision: Precision,
     at = f"tfmr.layers.{layer}."
 
     def fused(*names: str) -> Linear:
-        return linear(torch.cat([weights[f"{at}{name}.weight"] for name in names]), None, precision, device)
+        return linear(torch.cat([weights[f"{at}{name}.weight"] for name in names]), None, precision, device, lone=False)
 
     def norm(name: str) -> Tensor:
         return weights[f"{at}{name}.weight"].to(device, precision.dtype)
@@ -98,7 +98,7 @@ def gpt2_block(weights: Mapping[str, Tensor], layer: int, precision: Precision, 
     at = f"tfmr.h.{layer}."
 
     def transposed(name: str) -> Linear:  # Conv1D keeps (inputs, outputs)
-        return linear(weights[f"{at}{name}.weight"].t(), weights[f"{at}{name}.bias"], precision, device)
+        return linear(weights[f"{at}{name}.weight"].t(), weights[f"{at}{name}.bias"], precision, device, lone=True)
 
     def norm(name: str) -> tuple[Tensor, Tensor]:
         weight, bias = (weights[f"{at}{name}.{part}"].to(device, precision.dtype) for part in ("weight", "bias"))

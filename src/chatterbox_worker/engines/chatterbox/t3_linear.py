@@ -1,8 +1,8 @@
 """Linear layers for one to a few rows, where reading the weights is the whole cost, in three precisions.
 
-Weights are cast once, here, and never by autocast. Measured on 2 cores of an AVX2 CPU (EPYC 7003) with float32 weights of 1024 x 3072:
-`F.linear` on 2 rows reads them at 11 GB/s, the same product as `W @ x.T` at 23 GB/s, and 4 rows cost no more than 2 or 3.
-One row costs 20 GB/s either way, unless it is padded to 4 rows (24 GB/s), except where the layer narrows.
+Weights are cast once, here, and never by autocast. Measured with float32 weights on 2 cores of an AVX2 CPU (EPYC 7003): for one row a
+widening layer is read at 24 to 30 GB/s if its inputs come first in memory and at 17 to 22 if its outputs do, a narrowing one the
+other way round; for two rows and more `F.linear` reads at 9 to 14 GB/s, the same product as `W @ x.T` at 21 to 24.
 int8 weights with bfloat16 activations take 0.3 of float32's time for one row; `torch.ops.quantized.linear_dynamic` is faster still,
 but shares one activation scale among all rows, so that a row would hear its neighbours.
 """
@@ -18,7 +18,6 @@ from torch import Tensor
 
 from chatterbox_worker.errors import NotReady
 
-_FULL_ROWS = 4  # as many rows as MKL's product computes for the price of one
 _FEW_ROWS = 16  # up to here int8 is read as it is; beyond, unpacking it once is cheaper
 
 
@@ -67,19 +66,21 @@ class Dense(Linear):
 class CpuDense(Linear):
     """float32 on a CPU."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.bias = weight, bias
-        self.narrows = weight.shape[0] < weight.shape[1]
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, lone: bool) -> None:
+        """`lone`: one row is the common case."""
+        self.inputs_first = lone and weight.shape[0] >= weight.shape[1]
+        self.weight = (weight.t() if self.inputs_first else weight).contiguous()
+        self.bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        count = rows.shape[0]
-        if count == 1 and self.narrows:
-            return F.linear(x, self.weight, self.bias)
-        if count < _FULL_ROWS:
-            rows = F.pad(rows, (0, 0, 0, _FULL_ROWS - count))
-        y = (self.weight @ rows.t()).t()[:count]
-        y = y.contiguous() if self.bias is None else y + self.bias
+        if self.inputs_first:
+            y = rows @ self.weight if self.bias is None else torch.addmm(self.bias, rows, self.weight)
+        elif rows.shape[0] == 1:
+            y = F.linear(rows, self.weight, self.bias)
+        else:
+            y = (self.weight @ rows.t()).t()
+            y = y.contiguous() if self.bias is None else y + self.bias
         return y.reshape(*x.shape[:-1], -1)
 
 
@@ -100,8 +101,8 @@ class Int8(Linear):
         return (y if self.bias is None else y + self.bias).reshape(*x.shape[:-1], -1)
 
 
-def linear(weight: Tensor, bias: Tensor | None, precision: Precision, device: torch.device) -> Linear:
-    """A layer from its float weight (outputs, inputs) and bias (outputs,).
+def linear(weight: Tensor, bias: Tensor | None, precision: Precision, device: torch.device, *, lone: bool) -> Linear:
+    """A layer from its float weight (outputs, inputs) and bias (outputs,); `lone`: one row at a time is the common case.
 
     Raises:
         NotReady: int8 was asked for on a device that is not a CPU.
@@ -110,6 +111,8 @@ def linear(weight: Tensor, bias: Tensor | None, precision: Precision, device: to
         if device.type != "cpu":
             raise NotReady(f"int8 precision runs on CPUs only, not on {device}.")
         return Int8(weight.float(), None if bias is None else bias.float())
-    weight = weight.to(device, precision.dtype).contiguous()
+    weight = weight.to(device, precision.dtype)
     bias = None if bias is None else bias.to(device, precision.dtype)
-    return CpuDense(weight, bias) if device.type == "cpu" and precision is Precision.EXACT else Dense(weight, bias)
+    if device.type == "cpu" and precision is Precision.EXACT:
+        return CpuDense(weight, bias, lone=lone)
+    return Dense(weight.contiguous(), bias)

@@ -2,7 +2,7 @@
 
 Everything a step needs lives in device tensors of static shape, so that a step is a replay of one CUDA graph and never waits for the
 host. The shapes are kept close to the need: a step computes the slots up to the highest active one, rounded up to a power of two, and
-attends to the longest active context, rounded up to 128. An utterance's tokens depend on its own inputs and seed only; its neighbours
+attends to the longest active context, on a GPU rounded up to 128. An utterance's tokens depend on its own inputs and seed only; its neighbours
 can change the last bits of its logits, by way of other kernels for other shapes.
 """
 
@@ -27,7 +27,7 @@ from chatterbox_worker.engines.chatterbox.sampling import (
 from chatterbox_worker.engines.chatterbox.t3 import T3, Prefix
 from chatterbox_worker.errors import InvalidRequest
 
-_CONTEXT_STEP = 128  # positions; a graph more, or up to 127 positions read for nothing
+_CONTEXT_STEP = 128  # positions, on a GPU: fewer would mean more graphs, more would read more for nothing
 _TEXT_STEP = 32  # positions, on a GPU: texts are padded to a captured length
 
 Shape = tuple[int, int, bool]
@@ -37,7 +37,10 @@ Shape = tuple[int, int, bool]
 class Slots:
     """`size` places of `length` positions each. For one thread and one stream."""
 
-    def __init__(self, t3: T3, size: int, length: int, noise: Noise = counter_noise) -> None:
+    def __init__(
+        self, t3: T3, size: int, length: int, noise: Noise = counter_noise, context_step: int | None = None
+    ) -> None:
+        """`context_step`: contexts are rounded up to its multiples; None for 128 on a GPU and 1, which saves the mask, on a CPU."""
         self.t3, self.size, self.length = t3, size, length
         device = t3.device
         self.tokens = torch.zeros(size, device=device, dtype=torch.int64)
@@ -45,6 +48,7 @@ class Slots:
         self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
         """(size * rows, V) float32: what the next step draws from; a guided utterance has its conditional row first."""
         self._noise = noise
+        self._context_step = context_step or (_CONTEXT_STEP if device.type == "cuda" else 1)
         self._positions, self._steps, self._active, self._seeds = (
             torch.zeros(size, device=device, dtype=torch.int64) for _ in range(4)
         )
@@ -156,7 +160,7 @@ class Slots:
         context = max(self._used[slot] for slot in self._occupants) + 1
         return (
             slots,
-            min(-(-context // _CONTEXT_STEP) * _CONTEXT_STEP, self.length),
+            min(-(-context // self._context_step) * self._context_step, self.length),
             any(s.sorts for s in self._occupants.values()),
         )
 
@@ -181,7 +185,8 @@ class Slots:
         self.tokens[:slots] = tokens
         x = t3.embed_speech(tokens, steps + 1)
         at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
-        logits.copy_(t3.logits(t3.forward(x, self._cache, at, length)[:, 0]))
+        sees_all = slots == 1 and self._context_step == 1
+        logits.copy_(t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0]))
         active = self._active[:slots]
         positions += active
         steps += active
