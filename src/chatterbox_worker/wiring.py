@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
+from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import NotReady
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.utterance import Engine
 from chatterbox_worker.voices.conditioning import ConditioningStore
@@ -48,3 +51,21 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
     from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
 
     return ChatterboxEngine.load(name, settings, store)
+
+
+def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
+    """How sure it is, 0 to 1, that sound carries the models' watermark.
+
+    Raises:
+        NotReady: the network's weights are not installed.
+    """
+    import torch  # noqa: PLC0415
+
+    from chatterbox_worker.engines.chatterbox.watermark import Watermark  # noqa: PLC0415
+
+    on_gpu = settings.device != "cpu" and torch.cuda.is_available()
+    device = settings.device if settings.device.startswith("cuda") else "cuda" if on_gpu else "cpu"
+    try:
+        return Watermark(torch.device(device)).detect
+    except FileNotFoundError as error:
+        raise NotReady(str(error)) from error

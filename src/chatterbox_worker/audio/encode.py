@@ -91,14 +91,14 @@ def _vorbis(audio: Audio) -> bytes:
     """By libsndfile: ffmpeg's own Vorbis encoder is stereo only and marked experimental."""
     buffer = io.BytesIO()
     soundfile.write(
-        buffer, audio.samples, audio.sample_rate, format="OGG", subtype="VORBIS", compression_level=_VORBIS_COMPRESSION
+        buffer, audio.samples, audio.sample_rate, format="OGG", subtype="VORBIS", compression_level=VORBIS_COMPRESSION
     )
     return with_fixed_serial(buffer.getvalue())
 
 
 # libsndfile's 0 (best) to 1 (smallest) is 1 minus libvorbis's quality 0 to 1: this is quality 0.4, the -q 4 that libvorbis'
 # authors call good; mono speech at 24 kHz comes out at about 55 kbit/s.
-_VORBIS_COMPRESSION = 0.6
+VORBIS_COMPRESSION = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +166,11 @@ _ENCODERS: Mapping[str, _Encoder] = MappingProxyType({
         {"fflags": "+bitexact"},
     ),
 })  # fmt: skip
+
+
+def bit_rate(format: str, sample_rate: int) -> int:  # noqa: A002 - as in `encode`
+    """Bits per second of a format with a fixed rate: mp3, opus or aac."""
+    encoder = _ENCODERS[format]
+    if not isinstance(encoder, _Libav):
+        raise ValueError(f"{format} has no fixed bit rate")  # noqa: TRY004 - the format's value is wrong, not its type
+    return encoder.bit_rates[sample_rate]

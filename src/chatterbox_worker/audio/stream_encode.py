@@ -1,0 +1,217 @@
+"""`StreamEncoder`: sound to the bytes of a file while it is still being made.
+
+What `encode` makes of a whole, this makes of pieces: bytes come out as soon as the codec gives them, and all of them joined
+are one file. It differs where a format wants to know its end at its beginning: a wav header says 0xFFFFFFFF bytes, flac
+says that its length is unknown, and mp3 has no Xing frame, so that decoders keep its padding (at most 3 frames). Nothing is
+sought back to. Samples beyond full scale are clipped: a whole can be scaled down, a piece cannot know its whole.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import av
+import numpy as np
+import soundfile
+import soxr
+
+from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.audio.encode import VORBIS_COMPRESSION, bit_rate
+from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, shown
+
+_UNKNOWN_BYTES = 0xFFFFFFFF  # what ffmpeg and sox write for a wav whose length nobody knows yet
+_PAGE_US = 100_000  # microseconds of Opus in an Ogg page: the latency that its container adds
+
+
+class StreamEncoder:
+    """Pieces in, bytes out; `finish` gives the rest. Not for several threads at once."""
+
+    def __init__(self, format: str, sample_rate: int) -> None:  # noqa: A002 - the wire's own word
+        """
+        Raises:
+            InvalidRequest: no such format, or a rate that the format does not have.
+        """
+        if format not in FORMATS:
+            raise InvalidRequest(f"format {shown(format)} is unknown; choose {choices(FORMATS)}", field="format")
+        if sample_rate not in (rates := FORMATS[format].sample_rates):
+            sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
+            raise InvalidRequest(sentence, field="sample_rate")
+        self._rate = sample_rate
+        self._codec = _CODECS[format](sample_rate)
+        self._resampler: soxr.ResampleStream | None = None
+        self._source_rate = 0
+
+    def add(self, audio: Audio) -> bytes:
+        """
+        Raises:
+            SynthesisFailed: the samples are not finite numbers.
+            ValueError: the sample rate changed between pieces.
+        """
+        if not np.isfinite(audio.samples).all():
+            raise SynthesisFailed("the speech holds samples that are not numbers")
+        if self._source_rate not in (0, audio.sample_rate):
+            raise ValueError(f"a piece of {audio.sample_rate} Hz after pieces of {self._source_rate} Hz")
+        self._source_rate = audio.sample_rate
+        return self._codec.add(self._clipped(self._resampled(audio.samples, is_last=False)))
+
+    def finish(self) -> bytes:
+        """What the resampler and the codec still hold, and the file's end."""
+        rest = self._resampled(np.zeros(0, np.float32), is_last=True) if self._resampler is not None else None
+        return (b"" if rest is None else self._codec.add(self._clipped(rest))) + self._codec.finish()
+
+    def _resampled(self, samples: Samples, *, is_last: bool) -> Samples:
+        if self._source_rate == self._rate:
+            return samples
+        if self._resampler is None:
+            self._resampler = soxr.ResampleStream(self._source_rate, self._rate, 1, dtype="float32", quality="HQ")
+        resampled: Samples = self._resampler.resample_chunk(np.ascontiguousarray(samples), last=is_last)
+        return resampled
+
+    def _clipped(self, samples: Samples) -> Audio:
+        return Audio(np.clip(samples, -1.0, 1.0), self._rate)
+
+
+class _Codec(Protocol):
+    def add(self, audio: Audio) -> bytes: ...
+    def finish(self) -> bytes: ...
+
+
+class _Sink(io.RawIOBase):
+    """A file that can only be written; `drain` takes what was."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._parts.append(bytes(data))
+        self._size += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def tell(self) -> int:
+        return self._size
+
+    def drain(self) -> bytes:
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+class _AppendingSink(_Sink):
+    """For libsndfile, which asks for a file's length by looking for its end, and comes back to where it was: there."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if offset + (0 if whence == io.SEEK_SET else self._size) != self._size:
+            raise io.UnsupportedOperation("what was written is gone")
+        return self._size
+
+
+class _Pcm:
+    def __init__(self, sample_rate: int) -> None:
+        del sample_rate
+
+    def add(self, audio: Audio) -> bytes:
+        return audio.pcm16()
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class _Wav(_Pcm):
+    def __init__(self, sample_rate: int) -> None:
+        fmt = struct.pack("<HHIIHH", 1, 1, sample_rate, sample_rate * 2, 2, 16)
+        head = b"RIFF" + struct.pack("<I", _UNKNOWN_BYTES) + b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt
+        self._head = head + b"data" + struct.pack("<I", _UNKNOWN_BYTES)
+
+    def add(self, audio: Audio) -> bytes:
+        head, self._head = self._head, b""
+        return head + audio.pcm16()
+
+    def finish(self) -> bytes:
+        head, self._head = self._head, b""
+        return head
+
+
+class _Vorbis:
+    """By libsndfile, as in `encode`."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._sink = _AppendingSink()
+        self._file = soundfile.SoundFile(
+            self._sink, "w", sample_rate, 1, format="OGG", subtype="VORBIS", compression_level=VORBIS_COMPRESSION
+        )
+
+    def add(self, audio: Audio) -> bytes:
+        self._file.write(audio.samples)
+        return self._sink.drain()
+
+    def finish(self) -> bytes:
+        self._file.close()
+        return self._sink.drain()
+
+
+class _Libav:
+    def __init__(
+        self, container: str, codec: str, sample_format: str, rate: int, bits: int | None, **options: str
+    ) -> None:
+        self._sink = _Sink()
+        flushed = {"flush_packets": "1", "fflags": "+bitexact", **options}  # else 32 kB wait in libav's buffer
+        self._container = av.open(self._sink, "w", format=container, options=flushed)
+        self._stream = self._container.add_stream(codec, rate=rate, layout="mono")
+        if bits is not None:
+            self._stream.bit_rate = bits
+        self._stream.codec_context.format = sample_format
+        self._stream.codec_context.thread_count = 1
+        self._format = sample_format
+        self._fifo = av.AudioFifo()  # the codecs want frames of their own size
+        self._samples = 0
+        self._container.start_encoding()  # opens the codec, which then knows its frame size
+
+    def add(self, audio: Audio) -> bytes:
+        if len(audio.samples):
+            self._fifo.write(self._frame(audio))
+            for frame in self._fifo.read_many(self._stream.codec_context.frame_size, partial=False):
+                self._encode(frame)
+        return self._sink.drain()
+
+    def finish(self) -> bytes:
+        rest = self._fifo.read_many(self._stream.codec_context.frame_size, partial=True) if self._samples else []
+        for frame in [*rest, None]:
+            self._encode(frame)
+        self._container.close()
+        return self._sink.drain()
+
+    def _encode(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def _frame(self, audio: Audio) -> Any:
+        is_integer = self._format == "s16"
+        samples = np.frombuffer(audio.pcm16(), "<i2").astype(np.int16) if is_integer else audio.samples
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format=self._format, layout="mono")
+        frame.sample_rate = audio.sample_rate
+        frame.time_base = Fraction(1, audio.sample_rate)
+        frame.pts = self._samples
+        self._samples += len(audio.samples)
+        return frame
+
+
+_CODECS: Mapping[str, Callable[[int], _Codec]] = MappingProxyType({
+    "wav": _Wav,
+    "pcm": _Pcm,
+    "ogg": _Vorbis,
+    "flac": lambda rate: _Libav("flac", "flac", "s16", rate, None),
+    "mp3": lambda rate: _Libav(
+        "mp3", "libmp3lame", "fltp", rate, bit_rate("mp3", rate), id3v2_version="0", write_xing="0"
+    ),
+    "opus": lambda rate: _Libav("ogg", "libopus", "s16", rate, bit_rate("opus", rate), page_duration=str(_PAGE_US)),
+    "aac": lambda rate: _Libav("adts", "aac", "fltp", rate, bit_rate("aac", rate)),
+})  # fmt: skip

@@ -1,0 +1,88 @@
+"""The application: routes, what stands in front of them, and the backend's life."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.staticfiles import StaticFiles
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.server import auth, failures, websocket
+from chatterbox_worker.server.backend import Backend
+from chatterbox_worker.server.gateway import RunPodBackend
+from chatterbox_worker.server.house import House
+from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
+from chatterbox_worker.server.local import LocalBackend
+from chatterbox_worker.server.metrics import Metrics, Observer
+from chatterbox_worker.server.routes import dialogue, openai, operations, tts, voices, watermark
+
+PAGE = Path(__file__).parent / "static"
+_ROUTERS = (
+    openai.router,
+    tts.router,
+    dialogue.router,
+    voices.router,
+    watermark.router,
+    operations.router,
+    websocket.router,
+)
+
+
+def backend_of(settings: Settings) -> Backend:
+    """What the settings say to speak with."""
+    return LocalBackend(settings) if settings.backend == "local" else RunPodBackend(settings)
+
+
+def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
+    backend = backend or backend_of(settings)
+    house = House(settings, backend, Admission(settings.concurrency, settings.queue_limit), Metrics())
+    house.metrics.watch(inside=lambda: house.admission.inside, state=lambda: backend.condition.state)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await backend.open()
+        yield
+        await backend.close()
+
+    app = FastAPI(
+        title="Chatterbox worker",
+        version=version("chatterbox-worker"),
+        description="Speech by Chatterbox, over OpenAI's routes and its own.",
+        lifespan=lifespan,
+    )
+    app.state.house = house
+    failures.handle_errors(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    if PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+    # the last added is the outermost
+    app.add_middleware(BodyLimit)
+    app.add_middleware(
+        auth.Doorkeeper,
+        keys=settings.api_keys,
+        page_paths=_page_paths(PAGE),
+        origins=settings.cors_origins,
+        rate_limit=RateLimit(settings.rate_limit_per_minute),
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            expose_headers=["X-Chatterbox-Seed", "X-Chatterbox-Duration", "X-Chatterbox-Cache", "Retry-After"],
+        )
+    app.add_middleware(Observer, metrics=house.metrics)
+    return app
+
+
+def _page_paths(folder: Path) -> frozenset[str]:
+    """What of the page a browser fetches before it has a key."""
+    files = (f"/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*") if path.is_file())
+    return frozenset({"/", *files}) if folder.is_dir() else frozenset()

@@ -1,0 +1,98 @@
+"""Who may come in: API keys in constant time, and no stranger's web page.
+
+With `CHATTERBOX_API_KEYS` every route wants a key (`Authorization: Bearer`, `X-API-Key`; a browser's WebSocket, which
+can set neither, offers the subprotocol `chatterbox-key.<key>`), but for health checks and the page's own files.
+Without keys whoever reaches the port may use it, except that browsers are not lent to other sites: a request that the
+browser marks as cross-site is refused unless its origin is in `CHATTERBOX_CORS_ORIGINS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Sequence
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.server import failures
+from chatterbox_worker.server.limits import RateLimit
+from chatterbox_worker.server.refusals import Forbidden, Unauthorised
+
+OPEN_PATHS = ("/health", "/ping")
+SUBPROTOCOL = "chatterbox"
+_KEY_PROTOCOL = "chatterbox-key."
+_REFUSED_SOCKET = 1008  # RFC 6455 section 7.4.1: policy violation
+_RATE_LIMITED = ("POST", "DELETE")  # what costs something; reading lists and files does not
+
+
+class Doorkeeper:
+    """Middleware."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: Sequence[str],
+        page_paths: Collection[str],
+        origins: Sequence[str],
+        rate_limit: RateLimit,
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._open = {*OPEN_PATHS, *page_paths}
+        self._origins = origins
+        self._rate_limit = rate_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._admit(scope)
+        except WorkerError as refusal:
+            if scope["type"] == "websocket":
+                await receive()  # "websocket.connect"; closing before accepting answers 403
+                await send({"type": "websocket.close", "code": _REFUSED_SOCKET, "reason": refusal.message})
+            else:
+                await failures.response(scope["path"], refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        method = scope.get("method", "POST")  # a WebSocket is for speaking
+        if scope["path"] in self._open and method in ("GET", "HEAD"):
+            return
+        headers = Headers(scope=scope)
+        if method == "OPTIONS" and "access-control-request-method" in headers:
+            return  # a preflight carries no key; the CORS middleware answers it
+        caller = self._caller(scope, headers)
+        if method in _RATE_LIMITED:
+            self._rate_limit.take(caller)
+
+    def _caller(self, scope: Scope, headers: Headers) -> str:
+        """Whose bucket it is; raises Unauthorised, Forbidden."""
+        if not self._keys:
+            cross_site = headers.get("sec-fetch-site") == "cross-site"
+            if cross_site and headers.get("origin") not in self._origins:
+                raise Forbidden("this server takes no requests from other sites' pages; see CHATTERBOX_CORS_ORIGINS")
+            return str((scope.get("client") or ("unknown",))[0])
+        offered = _offered_key(headers)
+        if offered is None:
+            raise Unauthorised("an API key is required: send Authorization: Bearer <key> or X-API-Key: <key>")
+        # every key is compared, whichever fits, so that the time tells nothing
+        fits = [hmac.compare_digest(offered.encode(), key.encode()) for key in self._keys]
+        if not any(fits):
+            raise Unauthorised("this API key is not known here")
+        return hashlib.sha256(offered.encode()).hexdigest()
+
+
+def _offered_key(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    if key := headers.get("x-api-key", "").strip():
+        return key
+    protocols = (part.strip() for part in headers.get("sec-websocket-protocol", "").split(","))
+    return next((p.removeprefix(_KEY_PROTOCOL) for p in protocols if p.startswith(_KEY_PROTOCOL)), None)

@@ -1,0 +1,103 @@
+"""Bodies as they arrive: JSON objects and forms, read under the limit of `limits.BodyLimit`, parsed strictly."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
+from chatterbox_worker.voices.library import SUFFIXES
+from chatterbox_worker.voices.reference import MAX_BYTES
+
+_LOOP_BYTES = 200_000  # JSON of this size parses in about a millisecond; more goes to a thread
+_JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        UnsupportedMediaType: it is not declared as JSON. A page of another site can only send other types unasked.
+        InvalidRequest: it is not JSON, or not an object.
+    """
+    if not _JSON.fullmatch(request.headers.get("content-type", "")):
+        raise UnsupportedMediaType("send JSON: the header Content-Type must be application/json")
+    body = await request.body()
+    value = await asyncio.to_thread(parse_json, body) if len(body) > _LOOP_BYTES else parse_json(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"the body must be a JSON object, not {shown(value)}")
+    return value
+
+
+def parse_json(body: bytes | str) -> Any:
+    """Raises InvalidRequest; NaN, Infinity and nesting without end are not JSON here."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not JSON: {shown(str(error))}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+@asynccontextmanager
+async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+    """The fields of a form: `bytes` for those in `files`, `str` for those in `texts`.
+
+    Raises:
+        UnsupportedMediaType: the body is no form.
+        InvalidRequest: it cannot be read, or a field is unknown, given twice or of the wrong kind.
+    """
+    if not request.headers.get("content-type", "").lower().startswith(_FORMS):
+        raise UnsupportedMediaType(f"send a form: the header Content-Type must be {choices(_FORMS)}")
+    try:
+        form = await request.form(max_files=4, max_fields=32, max_part_size=1_000_000)
+    except HTTPException as error:
+        raise InvalidRequest(f"the form cannot be read: {error.detail}") from None
+    try:
+        fields: dict[str, Any] = {}
+        for name, value in form.multi_items():
+            if name not in (*files, *texts):
+                known = choices([*files, *texts])
+                raise InvalidRequest(f"unknown field {shown(name)}; known fields are {known}", field=name)
+            if name in fields:
+                raise InvalidRequest(f"{name} is given twice", field=name)
+            fields[name] = await _upload(name, value) if name in files else _text(name, value)
+            if isinstance(value, UploadFile):
+                fields.setdefault("filename", value.filename or "")
+        yield fields
+    finally:
+        await form.close()
+
+
+async def _upload(name: str, value: UploadFile | str) -> bytes:
+    if isinstance(value, str):
+        raise InvalidRequest(f"{name} must be a file", field=name)
+    if (value.size or 0) > MAX_BYTES:
+        raise BodyTooLarge(f"{name} holds more than {MAX_BYTES} bytes", field=name)
+    return await value.read()
+
+
+def _text(name: str, value: UploadFile | str) -> str:
+    if isinstance(value, str):
+        return value
+    raise InvalidRequest(f"{name} must be text, not a file", field=name)
+
+
+def voice_id(name: object) -> object:
+    """A voice's id from an id or a file name: "alice.wav" is "alice". Anything but a string is left to be refused."""
+    if not isinstance(name, str):
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in SUFFIXES else name

@@ -1,0 +1,97 @@
+"""Every error as the route's own protocol writes it down; no handler looks at a message.
+
+/v1/...          {"error": {"message", "type", "param", "code"}}     OpenAI's
+/tts/generate    {"detail": "Voice 'x' not found.", "error", "code"}
+all others       {"error": "<sentence>", "code", "field"}
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from chatterbox_worker.errors import VoiceNotFound, WorkerError
+from chatterbox_worker.server.refusals import TryLater, Unauthorised
+
+log = logging.getLogger(__name__)
+
+_OPENAI_NAMES: Mapping[str | None, str] = {"text": "input", "format": "response_format"}
+_INTERNAL = "internal error; the server's log has the details"
+
+
+def handle_errors(app: FastAPI) -> None:
+    app.add_exception_handler(WorkerError, _worker_error)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(Exception, _bug)
+
+
+def response(path: str, error: WorkerError) -> JSONResponse:
+    """`error` as an answer to a request for `path`."""
+    return JSONResponse(_body(path, error), error.status, headers=_headers(error))
+
+
+def openai_error(error: WorkerError) -> dict[str, Any]:
+    """OpenAI's error object."""
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS:
+        kind = "rate_limit_error"
+    else:
+        kind = "invalid_request_error" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
+    param = _OPENAI_NAMES.get(error.field, error.field)
+    return {"message": error.message, "type": kind, "param": param, "code": error.code}
+
+
+def _body(path: str, error: WorkerError) -> dict[str, Any]:
+    if path.startswith("/v1/"):
+        return {"error": openai_error(error)}
+    if path == "/tts/generate":
+        return {"detail": error.message, **error.answer()}
+    return error.answer()
+
+
+def _headers(error: WorkerError) -> dict[str, str]:
+    if isinstance(error, TryLater):
+        return {"Retry-After": str(error.retry_after_s)}
+    return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorised) else {}
+
+
+async def _worker_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, WorkerError)  # noqa: S101 - what it is registered for
+    return response(request.url.path, error)
+
+
+async def _http_exception(request: Request, error: Exception) -> JSONResponse:
+    """The router's own: no such route, or not with this method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    refusal = WorkerError(f"{request.method} {request.url.path}: {error.detail}")
+    body = _body(request.url.path, refusal)
+    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    if isinstance(inner := body["error"], dict):
+        inner.update(code=code, type="invalid_request_error")
+    else:
+        body["code"] = code
+    return JSONResponse(body, error.status_code, headers=error.headers)
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return response(request.url.path, WorkerError(_INTERNAL))
+
+
+def public(error: Exception) -> WorkerError:
+    """What a caller may be told of `error`; a bug is logged and stays inside."""
+    if isinstance(error, WorkerError):
+        return error
+    log.error("a stream failed", exc_info=error)
+    return WorkerError(_INTERNAL)
+
+
+def not_found_as_documented(error: VoiceNotFound, voice: str) -> VoiceNotFound:
+    """Seed 003's sentence, to the letter."""
+    del error
+    return VoiceNotFound(f"Voice '{voice}' not found.", field="voice_id")

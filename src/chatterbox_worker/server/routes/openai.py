@@ -1,0 +1,102 @@
+"""OpenAI's routes, and the lists in the shapes of OpenAI and Open WebUI at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from chatterbox_worker import request as requests
+from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.server import bodies, schemas, speech
+from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.utterance import DEFAULT_VOICE
+
+router = APIRouter(tags=["OpenAI"])
+
+LATAM = "chatterbox-es-latam"
+"""The model name of older servers: the multilingual model speaking the Spanish of Latin America."""
+_CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list wants a time
+
+
+@router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
+async def create_speech(http: Request, house: TheHouse) -> Response:
+    fields = await bodies.read_object(http)
+    manner = speech.take_manner(fields)
+    return await speech.answer(http, house, openai_fields(fields, house.settings), manner)
+
+
+def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Our own fields from OpenAI's, with the names that older servers used; raises InvalidRequest."""
+    fields = requests.openai_speech(body)
+    if isinstance(voice := fields.get("voice"), dict):
+        if set(voice) != {"id"}:
+            raise InvalidRequest(f'voice must be an id or {{"id": "..."}}, not {shown(voice)}', field="voice")
+        fields["voice"] = voice["id"]
+    if "voice" in fields:
+        fields["voice"] = bodies.voice_id(fields["voice"])
+    if fields.get("model") == LATAM:
+        del fields["model"]
+        fields = (
+            {"language": "es-MX"} | fields | ({"model": "multilingual"} if "multilingual" in settings.models else {})
+        )
+    return fields
+
+
+@router.get("/v1/models")
+@router.get("/v1/audio/models", include_in_schema=False)
+async def models(house: TheHouse) -> dict[str, Any]:
+    served = [_model(name, house.settings) for name in house.settings.models]
+    return {"object": "list", "data": served, "models": served, "default": house.settings.models[0]}
+
+
+def _model(name: str, settings: Settings) -> dict[str, Any]:
+    card = MODELS[name]
+    regions = [tag for tag, pack in REGIONS.items() if name == "multilingual" and pack in settings.packs]
+    return {
+        "id": name,
+        "name": name,
+        "object": "model",
+        "created": _CREATED,
+        "owned_by": "espeak-ng" if name == "preview" else "resemble-ai",
+        "languages": [*card.languages, *regions],
+        "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
+        "speaks_references": card.speaks_references,
+        "reference_min_s": card.reference_min_s,
+        "watermarks": card.watermarks,
+        "tags": list(card.tags),
+        "formats": {
+            fmt.name: {"mimetype": fmt.mimetype, "sample_rates": list(fmt.sample_rates)} for fmt in FORMATS.values()
+        },
+        "max_text_chars": settings.max_text_chars,
+        "speed": {"default": 1.0} | schemas.bounds("speed"),
+    }
+
+
+@router.get("/v1/voices")
+@router.get("/v1/audio/voices", include_in_schema=False)
+async def voices(house: TheHouse) -> dict[str, Any]:
+    own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
+    kept: list[Mapping[str, Any]] = [
+        {"id": entry.id, "name": entry.id, "object": "voice", "built_in": False,
+         "size_bytes": entry.size_bytes, "modified": entry.modified}
+        for entry in await house.backend.voices()
+    ]  # fmt: skip
+    listed = [own, *kept]
+    return {"object": "list", "data": listed, "voices": listed}
+
+
+@router.get("/languages")
+async def languages(house: TheHouse) -> dict[str, Any]:
+    regions = {tag: pack for tag, pack in REGIONS.items() if pack in house.settings.packs}
+    spoken = {code for model in house.settings.models for code in MODELS[model].languages}
+    return {
+        "languages": [
+            {"code": code, "name": name, "models": [m for m in house.settings.models if code in MODELS[m].languages],
+             "regions": [tag for tag in regions if tag.startswith(f"{code}-")]}
+            for code, name in LANGUAGES.items() if code in spoken
+        ]
+    }  # fmt: skip

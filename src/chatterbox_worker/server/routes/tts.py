@@ -1,0 +1,93 @@
+"""Two older shapes of the same request, and the file-less one: `/tts`, `/tts/generate`, `/captions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, shown
+from chatterbox_worker.server import bodies, captions, failures, schemas, speech
+from chatterbox_worker.server.house import TheHouse
+
+router = APIRouter(tags=["speech"])
+
+_RENAMED = {"speed_factor": "speed", "output_format": "format"}
+_TTS_SAMPLING = {"temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5}
+"""The documented defaults of `/tts`, sent along by its clients whatever the model."""
+_TTS_DEFAULTS = {"language": "es", "chunk_size": 120, **_TTS_SAMPLING}
+_TTS_FIELDS = (
+    "text", "voice_mode", "predefined_voice_id", "reference_audio_filename", "temperature", "exaggeration", "cfg_weight",
+    "speed_factor", "seed", "output_format", "split_text", "chunk_size", "language", "model",
+)  # fmt: skip
+_MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filename"}
+
+
+@router.post("/tts", **schemas.speech(schemas.TTS))
+async def tts(http: Request, house: TheHouse) -> Response:
+    fields = await bodies.read_object(http)
+    manner = speech.take_manner(fields)
+    return await speech.answer(http, house, tts_fields(fields, house.settings), manner)
+
+
+def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Our own fields from those of `/tts`; raises InvalidRequest."""
+    if unknown := set(body) - set(_TTS_FIELDS):
+        name = min(unknown)
+        raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(_TTS_FIELDS)}", field=name)
+    fields = _TTS_DEFAULTS | {_RENAMED.get(name, name): value for name, value in body.items()}
+    mode = fields.pop("voice_mode", "predefined")
+    if mode not in _MODES:
+        raise InvalidRequest(f"voice_mode must be {choices(_MODES)}, not {shown(mode)}", field="voice_mode")
+    named = {name: fields.pop(name, None) for name in _MODES.values()}
+    wanted = _MODES[mode]
+    if mode == "clone" and not named[wanted]:
+        raise InvalidRequest("voice_mode is clone: reference_audio_filename must name a voice", field=wanted)
+    if named[wanted]:
+        fields["voice"] = bodies.voice_id(named[wanted])
+    if fields.get("seed") == 0 and fields["seed"] is not False:
+        del fields["seed"]  # "by chance", on this route
+    return _without_unusable(fields, settings)
+
+
+def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Without the parameters that the model cannot use, as long as they say no more than the route's defaults do."""
+    name = fields.get("model", settings.models[0])
+    card = MODELS.get(name) if isinstance(name, str) else None
+    if card is None:
+        return fields  # to be refused by name
+    return {
+        field: value
+        for field, value in fields.items()
+        if field in card.sampling or field not in _TTS_SAMPLING or value != _TTS_SAMPLING[field]
+    }
+
+
+@router.post("/tts/generate", **schemas.speech(schemas.TTS_GENERATE))
+async def tts_generate(http: Request, house: TheHouse) -> Response:
+    fields = await bodies.read_object(http)
+    if unknown := set(fields) - {"text", "voice_id"}:
+        name = min(unknown)
+        raise InvalidRequest(f"unknown field {shown(name)}; known fields are text or voice_id", field=name)
+    voice = fields.pop("voice_id", None)
+    if voice is not None:
+        fields["voice"] = bodies.voice_id(voice)
+    try:
+        return await speech.answer(http, house, fields, speech.Manner("audio"))
+    except VoiceNotFound as error:
+        raise failures.not_found_as_documented(error, str(voice)) from None
+    except InvalidRequest as error:
+        if error.field == "voice" and isinstance(voice, str) and voice:  # no id at all is no voice either
+            raise failures.not_found_as_documented(VoiceNotFound(error.message), voice) from None
+        raise
+
+
+@router.post("/captions", **schemas.speech(schemas.CAPTIONS))
+async def write_captions(http: Request, house: TheHouse) -> Response:
+    """The captions alone; the speech is in the cache for whoever asks for it with the same fields."""
+    fields = await bodies.read_object(http)
+    kind = captions.check(fields.pop("captions", "srt"))
+    recording = await speech.whole(http, house, speech.parse(fields, house.settings))
+    return Response(speech.captions_of(kind, recording.about), media_type=captions.MIMETYPES[kind])

@@ -1,0 +1,97 @@
+"""The library of voices, and two older shapes of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.server import bodies, schemas, speech
+from chatterbox_worker.server.house import House, TheHouse
+from chatterbox_worker.utterance import DEFAULT_VOICE
+
+router = APIRouter(tags=["voices"])
+
+_VoiceId = Annotated[str, Path(description="An id, or a file name such as alice.wav.")]
+_IDS = ("voice", "voice_id", "name", "voice_name")
+_FILES = ("file", "audio")
+_UPLOAD = {
+    "file": schemas.FILE,
+    "voice_id": schemas.TEXT | {"pattern": VOICE_ID, "description": "The file's name if left out."},
+}
+
+
+@router.get("/voices")
+async def list_voices(house: TheHouse) -> list[str]:
+    """The ids; `/v1/voices` says more."""
+    return [DEFAULT_VOICE.id, *(entry.id for entry in await house.backend.voices())]
+
+
+@router.post("/voices", status_code=201, **schemas.form(_UPLOAD, "file"))
+async def upload(http: Request, house: TheHouse) -> dict[str, Any]:
+    saved = await _save(http, house)
+    return {"voice_id": saved["voice"], "message": "Voice uploaded successfully."} | saved
+
+
+@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT}, "file"))
+async def upload_voice(http: Request, house: TheHouse) -> dict[str, Any]:
+    saved = await _save(http, house)
+    return {"success": True, "voice_name": saved["voice"], "message": "Voice uploaded successfully."} | saved
+
+
+@router.post(
+    "/clone-voice", **schemas.form({"text": schemas.TEXT, "voice_name": schemas.TEXT, "language": schemas.TEXT}, "text")
+)
+async def clone_voice(http: Request, house: TheHouse) -> Response:
+    """Speak with a voice of the library; a wav file comes back."""
+    async with bodies.read_form(http, files=(), texts=("text", "voice_name", "language", "model")) as form:
+        fields = dict(form)
+    if "voice_name" in fields:
+        fields["voice"] = bodies.voice_id(fields.pop("voice_name"))
+    return await speech.answer(http, house, fields, speech.Manner())
+
+
+@router.get("/voices/{voice_id}")
+async def about_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, Any]:
+    voice = _checked(voice_id)
+    if voice == DEFAULT_VOICE.id:
+        return {"id": voice, "built_in": True}
+    return {"built_in": False} | await house.backend.about_voice(voice)
+
+
+@router.get("/voices/{voice_id}/audio", response_class=Response)
+async def voice_audio(voice_id: _VoiceId, house: TheHouse) -> Response:
+    """The recording, as it is kept."""
+    data, mimetype = await house.backend.recording(_recorded(voice_id))
+    return Response(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
+
+
+@router.delete("/voices/{voice_id}")
+async def delete_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, str]:
+    await house.backend.delete_voice(_recorded(voice_id))
+    return {"message": f"Voice '{voice_id}' deleted successfully."}
+
+
+async def _save(http: Request, house: House) -> dict[str, Any]:
+    async with bodies.read_form(http, files=_FILES, texts=_IDS) as form:
+        data = next((form[name] for name in _FILES if name in form), None)
+        if data is None:
+            raise InvalidRequest("file is required: the recording", field="file")
+        named = next((form[name] for name in _IDS if form.get(name)), form.get("filename", ""))
+        return await house.backend.save_voice(_checked(named), data)
+
+
+def _checked(name: str) -> str:
+    voice = bodies.voice_id(name)
+    if not isinstance(voice, str) or not re.fullmatch(VOICE_ID, voice):
+        raise InvalidRequest(f"voice {shown(name)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
+    return voice
+
+
+def _recorded(name: str) -> str:
+    if (voice := _checked(name)) == DEFAULT_VOICE.id:
+        raise InvalidRequest('voice "default" is the model\'s own: it has no recording', field="voice_id")
+    return voice

@@ -1,0 +1,49 @@
+"""Is this file ours?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from chatterbox_worker import wiring
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.server import bodies, schemas
+from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.voices.reference import MAX_DURATION_S
+
+router = APIRouter(tags=["watermark"])
+
+_SURE = 0.5  # perth's own threshold
+
+
+@router.post("/watermark/detect", **schemas.form({"file": schemas.FILE}, "file"))
+async def detect(http: Request, house: TheHouse) -> dict[str, Any]:
+    """Looks for the watermark that every Chatterbox model's speech carries."""
+    async with bodies.read_form(http, files=("file",), texts=()) as form:
+        if "file" not in form:
+            raise InvalidRequest("file is required: the recording", field="file")
+        data: bytes = form["file"]
+
+    def look() -> dict[str, Any]:
+        audio = decode(data, field="file", max_s=MAX_DURATION_S)
+        confidence = _detector(house.settings)(audio)
+        return {
+            "watermarked": confidence >= _SURE,
+            "confidence": round(confidence, 4),
+            "duration_s": round(audio.duration_s, 3),
+        }
+
+    with house.admission.place():
+        return await asyncio.to_thread(look)
+
+
+@lru_cache(maxsize=1)
+def _detector(settings: Settings) -> Callable[[Audio], float]:
+    return wiring.watermark_detector(settings)

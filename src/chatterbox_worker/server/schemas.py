@@ -1,0 +1,107 @@
+"""The bodies as OpenAPI shows them, made from the one description there is: `request`'s own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.request import _Speak
+from chatterbox_worker.server import captions
+
+_Schema = dict[str, Any]
+
+_FIELDS: Mapping[str, _Schema] = {
+    name: {key: value for key, value in field.items() if key != "title"}
+    for name, field in _Speak.model_json_schema()["properties"].items()
+    if name != "action"
+} | {"format": {"type": "string", "enum": list(FORMATS), "default": "wav"}}
+_MANNER: Mapping[str, _Schema] = {
+    "stream_format": {"type": "string", "enum": ["audio", "sse"], "description": "Left out: a whole file."},
+    "stream": {"type": "boolean", "default": False, "description": 'true is stream_format "audio".'},
+    "captions": {
+        "type": "string",
+        "enum": list(captions.MIMETYPES),
+        "description": "The answer is JSON and holds both.",
+    },
+    "progress": {"type": "boolean", "default": False, "description": "With sse: events that count chunks."},
+}
+
+
+def bounds(field: str) -> dict[str, float]:
+    """Least and greatest value of a number, as `min` and `max`."""
+    schema = _FIELDS[field]
+    number: _Schema = next((part for part in schema.get("anyOf", [schema]) if "minimum" in part), {})
+    return {short: number[name] for short, name in (("min", "minimum"), ("max", "maximum")) if name in number}
+
+
+def fields(*left_out: str) -> dict[str, _Schema]:
+    return {name: schema for name, schema in _FIELDS.items() if name not in left_out}
+
+
+def body(properties: Mapping[str, _Schema], *required: str) -> _Schema:
+    return {"type": "object", "properties": dict(properties), "required": list(required), "additionalProperties": False}
+
+
+OPENAI_SPEECH = body(
+    {
+        "input": {"type": "string"},
+        "response_format": {"type": "string", "enum": list(FORMATS), "default": "mp3"},
+        "instructions": {"type": "string", "maxLength": 0, "description": "Refused: no Chatterbox model follows them."},
+        **fields("text", "format", "voice"),
+        "voice": {
+            "anyOf": [{"type": "string"}, body({"id": {"type": "string"}}, "id")],
+            "description": 'An id of /v1/voices; "default" if left out.',
+        },
+        **_MANNER,
+    },
+    "input",
+)
+SPEECH = body({**fields(), **_MANNER}, "text")
+CAPTIONS = body({**fields(), "captions": _MANNER["captions"] | {"default": "srt"}}, "text")
+TTS = body(
+    {
+        "text": {"type": "string"},
+        "voice_mode": {"type": "string", "enum": ["predefined", "clone"], "default": "predefined"},
+        "predefined_voice_id": {"type": "string", "default": "default.wav"},
+        "reference_audio_filename": {"type": "string", "description": "A voice of the library, for clone."},
+        "speed_factor": _FIELDS["speed"],
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0, "description": "0: by chance."},
+        "output_format": _FIELDS["format"],
+        "language": {"type": "string", "default": "es"},
+        "chunk_size": {"type": "integer", "minimum": 50, "maximum": 500, "default": 120},
+        **{name: _FIELDS[name] for name in ("temperature", "exaggeration", "cfg_weight", "split_text", "model")},
+        **_MANNER,
+    },
+    "text",
+)
+TTS_GENERATE = body({"text": {"type": "string"}, "voice_id": {"type": "string", "default": "default"}}, "text")
+_TURN = body({**fields("format", "sample_rate"), "pause_s": {"type": "number", "minimum": 0, "maximum": 10}}, "text")
+DIALOGUE = body(
+    {
+        "turns": {"type": "array", "minItems": 1, "maxItems": 200, "items": _TURN},
+        **fields("text", "reference_audio", "voice_url"),
+        "pause_s": {"type": "number", "minimum": 0, "maximum": 10, "default": 0.4},
+        "captions": _MANNER["captions"],
+    },
+    "turns",
+)
+
+
+def form(properties: Mapping[str, _Schema], *required: str) -> dict[str, Any]:
+    return _route({"multipart/form-data": {"schema": body(properties, *required)}})
+
+
+def speech(schema: _Schema) -> dict[str, Any]:
+    """Keywords for a route that takes JSON and answers with audio."""
+    audio = {fmt.mimetype: {"schema": {"type": "string", "format": "binary"}} for fmt in FORMATS.values()}
+    described = {"description": "The speech.", "content": {**audio, "text/event-stream": {}, "application/json": {}}}
+    return _route({"application/json": {"schema": schema}}) | {"responses": {200: described}}
+
+
+FILE: _Schema = {"type": "string", "format": "binary"}
+TEXT: _Schema = {"type": "string"}
+
+
+def _route(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {"openapi_extra": {"requestBody": {"required": True, "content": dict(content)}}, "response_model": None}

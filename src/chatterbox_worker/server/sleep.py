@@ -1,0 +1,115 @@
+"""The synthesizer's day: built when first wanted, lent out, freed when nobody has asked for a while, built again.
+
+All of it happens in worker threads; the condition can be read at any time without waiting.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from chatterbox_worker.errors import DeviceFailed, NotReady, WorkerError
+from chatterbox_worker.server.backend import Condition
+from chatterbox_worker.synthesizer import Synthesizer
+
+log = logging.getLogger(__name__)
+
+_RETRY_S = 10.0  # a start-up that failed is not tried again for every request of a burst
+
+
+class Sleeper:
+    def __init__(
+        self, build: Callable[[], Synthesizer], *, idle_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._build = build
+        self._idle_s = idle_s
+        self._clock = clock
+        self._building = threading.Lock()
+        self._counting = threading.Lock()
+        self._synthesizer: Synthesizer | None = None
+        self._borrowers = 0
+        self._last_used_s = clock()
+        self._failed_s = -_RETRY_S
+        self.condition = Condition("starting")
+
+    @contextmanager
+    def lent(self) -> Iterator[Synthesizer]:
+        """The synthesizer, awake as long as the block lasts. Builds it if need be; whoever comes meanwhile waits.
+
+        Raises:
+            NotReady: it cannot be built, or the device failed for good.
+        """
+        with self._counting:
+            self._borrowers += 1
+        try:
+            yield self._awake()
+        except DeviceFailed as failure:
+            self.condition = Condition("failed", failure.message)
+            raise
+        finally:
+            with self._counting:
+                self._borrowers -= 1
+                self._last_used_s = self._clock()
+
+    def sleep_if_idle(self) -> bool:
+        """Free the models if nobody has used them for `idle_s`; whether it did."""
+        if not self._idle_s or self._synthesizer is None or self._clock() - self._last_used_s < self._idle_s:
+            return False
+        with self._building:
+            with self._counting:
+                if self._borrowers:
+                    return False
+            self._free()
+            self.condition = Condition("asleep")
+        log.info("asleep: nobody asked for %g s, the models are freed", self._idle_s)
+        return True
+
+    def close(self) -> None:
+        with self._building:
+            self._free()
+
+    def _free(self) -> None:
+        synthesizer, self._synthesizer = self._synthesizer, None
+        if synthesizer is not None:
+            synthesizer.close()
+            del synthesizer
+            gc.collect()  # engines hold cycles; the device's memory must be free when this returns
+
+    def _awake(self) -> Synthesizer:
+        if (synthesizer := self._synthesizer) is not None and self.condition.state == "ready":
+            return synthesizer
+        with self._building:
+            if self._synthesizer is not None:
+                if self.condition.state == "failed":
+                    raise NotReady(f"the device failed and this server must be restarted: {self.condition.reason}")
+                return self._synthesizer
+            if self.condition.state == "failed" and self._clock() - self._failed_s < _RETRY_S:
+                raise NotReady(f"the models could not be loaded: {self.condition.reason}")
+            return self._wake()
+
+    def _wake(self) -> Synthesizer:
+        if self.condition.state != "starting":
+            self.condition = Condition("waking")
+        started_s = time.perf_counter()
+        try:
+            synthesizer = self._build()
+        except WorkerError as error:
+            self._give_up(error.message)
+            raise NotReady(f"the models could not be loaded: {error.message}") from error
+        except Exception as error:  # whatever a model's loader throws must not leave "starting" standing for ever
+            log.exception("loading failed")
+            self._give_up(f"{type(error).__name__} while loading; the server's log has the details")
+            raise NotReady(f"the models could not be loaded: {self.condition.reason}") from error
+        log.info("ready after %.1f s", time.perf_counter() - started_s)
+        self._synthesizer = synthesizer
+        self.condition = Condition("ready")
+        return synthesizer
+
+    def _give_up(self, reason: str) -> None:
+        log.error("start-up failed: %s", reason)
+        self._failed_s = self._clock()
+        self.condition = Condition("failed", reason)
