@@ -3,8 +3,8 @@
 The only file that reads the environment. Rules: an empty variable is unset (RunPod's deployers send empty strings
 for fields left alone); an unknown variable under our prefix is an error, because it is a misspelt one; a bad value
 is an error that names the variable, the value and the choices. RunPod's own variables belong to its SDK, the Hugging
-Face hub's to huggingface_hub; three are read here under their own names, since the HTTP server has no SDK beneath it:
-PORT, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL.
+Face hub's to huggingface_hub; some are read here under their own names: PORT, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL, since the HTTP
+server has no SDK beneath it, and BUCKET_*, since the SDK's own upload is not for audio (delivery/s3.py).
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ PREFIX = "CHATTERBOX_"
 def environment() -> dict[str, str]:
     """A copy of this process's environment, to pass to `Settings.from_env` or to a child process."""
     return dict(os.environ)
+
+
+def ensure_variable(name: str, value: str) -> None:
+    """Set a variable of this process, and of its children to come, where it is unset or empty."""
+    if not os.environ.get(name, "").strip():
+        os.environ[name] = value
 
 
 def _setting(
@@ -73,6 +79,10 @@ def _one_of(*known: str) -> Callable[[str], str]:
         return text.lower()
 
     return parse
+
+
+def _switch(text: str) -> bool:
+    return _one_of("0", "1")(text) == "1"
 
 
 def _backend(text: str) -> str:
@@ -138,9 +148,29 @@ class Settings:
     payload_limit_bytes: int = _setting(
         10_000_000, _number(10_000, 100_000_000), "Largest answer posted to RunPod, as serialized JSON."
     )
-    allow_private_urls: bool = _setting(
-        False, lambda text: _one_of("0", "1")(text) == "1", "1 lets `voice_url` reach private addresses (tests only)."
+    runsync_limit_bytes: int = _setting(
+        20_000_000, _number(10_000, 100_000_000), "The same for jobs of /runsync, whose ids begin with `sync-`."
     )
+    stream: bool = _setting(
+        False, _switch, "1 makes the worker a generator: audio goes out in chunks, for /stream (docs/API.md)."
+    )
+    outputs_dir: Path = _setting(
+        Path("/runpod-volume/outputs"), Path, "Folder on the volume for answers too large to go back inline."
+    )
+    outputs_max_age_s: int = _setting(7 * _DAY_S, _number(60, 2**31), "Age after which such an answer is deleted.")
+    bucket_endpoint_url: str | None = _setting(
+        None, _base_url, "S3 endpoint for large answers; the bucket may stand in it.", name="BUCKET_ENDPOINT_URL"
+    )
+    bucket_access_key_id: str | None = _setting(
+        None, str, "Its access key.", name="BUCKET_ACCESS_KEY_ID", is_secret=True
+    )
+    bucket_secret_access_key: str | None = _setting(
+        None, str, "Its secret key.", name="BUCKET_SECRET_ACCESS_KEY", is_secret=True
+    )
+    bucket_name: str | None = _setting(
+        None, str, "The bucket, where the endpoint does not name it.", name="BUCKET_NAME"
+    )
+    allow_private_urls: bool = _setting(False, _switch, "1 lets `voice_url` reach private addresses (tests only).")
     host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - a container's server is for others
     port: int = _setting(8004, _number(1, 65_535), "Port of the HTTP server.", name="PORT")
     api_keys: tuple[str, ...] = _setting(

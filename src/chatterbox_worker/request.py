@@ -26,6 +26,12 @@ ALIASES: Mapping[str, str] = {
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
+_BY_SIZE = (
+    "wav",
+    "flac",
+    "opus",
+    "mp3",
+)  # of "auto", largest first but for mp3, which is for the rates that opus has not
 # 25 MB of audio in base64 (4 characters for 3 bytes) and room for a data URI's head
 LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 
@@ -63,6 +69,7 @@ class _Speak(_Body):
     split_text: bool = True
     chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
     cache: bool = True
+    output: Literal["auto", "inline", "s3", "volume"] = "auto"
 
 
 class InfoRequest(_Body):
@@ -114,6 +121,10 @@ class SpeechRequest:
     cache: bool
     as_url: bool = False
     """Answer with a data URI: the request came in the shape of RunPod's public endpoint."""
+    output: str = "auto"
+    """How a queue worker's answer goes back: "inline", "s3", "volume", or "auto" for the first that fits."""
+    smaller_formats: tuple[str, ...] = ()
+    """What a queue worker may send in place of `format` where that would not fit, in order: the format was "auto"."""
 
 
 Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
@@ -183,6 +194,7 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
             f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
         )
     card = _card(fields.model, settings)
+    format_, *smaller = _formats(fields.format, fields.sample_rate)
     _one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
@@ -192,8 +204,8 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         voice=None if reference else fields.voice or "default",
         reference_audio=fields.reference_audio,
         voice_url=fields.voice_url,
-        format=_format(fields.format),
-        sample_rate=_sample_rate(fields.sample_rate, fields.format.lower()),
+        format=format_,
+        sample_rate=fields.sample_rate,
         speed=fields.speed,
         seed=fields.seed,
         sampling=_sampling(fields, card),
@@ -201,6 +213,8 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         chunk_size=fields.chunk_size,
         cache=fields.cache,
         as_url=as_url,
+        output=fields.output,
+        smaller_formats=tuple(smaller),
     )
 
 
@@ -234,18 +248,17 @@ def _language(tag: str, card: ModelCard, settings: Settings) -> str:
     return region if region is not None and served else language
 
 
-def _format(name: str) -> str:
-    if name.lower() not in FORMATS:
-        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {shown(name)}", field="format")
-    return name.lower()
-
-
-def _sample_rate(rate: int, audio_format: str) -> int:
+def _formats(name: str, rate: int) -> list[str]:
+    """The format asked for; for "auto", wav and then what is smaller, as far as it has the rate."""
+    if name.lower() not in (*FORMATS, "auto"):
+        raise InvalidRequest(f"format must be {choices([*FORMATS, 'auto'])}, not {shown(name)}", field="format")
     if rate not in SAMPLE_RATES:
         raise InvalidRequest(f"sample_rate must be {choices(SAMPLE_RATES)}, not {shown(rate)}", field="sample_rate")
-    if rate not in (allowed := FORMATS[audio_format].sample_rates):
-        raise InvalidRequest(f"{audio_format} has no {rate} Hz; it takes {choices(allowed)}", field="sample_rate")
-    return rate
+    if name.lower() == "auto":
+        return [known for known in _BY_SIZE if rate in FORMATS[known].sample_rates]
+    if rate not in (allowed := FORMATS[name.lower()].sample_rates):
+        raise InvalidRequest(f"{name.lower()} has no {rate} Hz; it takes {choices(allowed)}", field="sample_rate")
+    return [name.lower()]
 
 
 def _sampling(fields: _Speak, card: ModelCard) -> dict[str, float]:
