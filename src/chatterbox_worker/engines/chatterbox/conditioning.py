@@ -62,7 +62,7 @@ class Conditioning:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Conditioning:
         """The reverse of `arrays`. Raises KeyError if one is missing."""
-        return cls(**{field.name: torch.from_numpy(arrays[field.name]) for field in fields(cls)})
+        return cls(**{field.name: torch.tensor(arrays[field.name]) for field in fields(cls)})
 
 
 class Encoders(Protocol):

@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -60,6 +61,13 @@ _CPU_SLOTS = 4  # as many rows as a matrix product costs no more for than one (t
 _GPU_SLOTS = 16
 
 
+class Marker(Protocol):
+    """Whatever puts the watermark in."""
+
+    def mark(self, audio: Audio) -> Audio:
+        """As long as `audio`, at the same rate."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """What an engine is made of."""
@@ -70,14 +78,24 @@ class Parts:
     tokenizer: TextTokenizer
     default_voice: Conditioning
     encoders: ReferenceEncoders
-    watermark: Watermark
+    watermark: Marker
 
 
 class ChatterboxEngine:
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, parts: Parts, revision: str, store: ConditioningStore, *, slots: int) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        revision: str,
+        store: ConditioningStore,
+        *,
+        slots: int,
+        max_tokens: int = MAX_SPEECH_TOKENS,
+    ) -> None:
+        """`max_tokens` is where a take that does not end by itself is ended, with a warning."""
         self._parts = parts
+        self._max_tokens = max_tokens
         self._store = store
         self._checkpoint_revision = revision
         device = parts.t3.device
@@ -85,7 +103,7 @@ class ChatterboxEngine:
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
         prefix_tokens = 1 + parts.layout.prompt_tokens if parts.layout.is_gpt else 34  # chatterbox.md 1.1
-        length = prefix_tokens + _TEXT_TOKENS + MAX_SPEECH_TOKENS
+        length = prefix_tokens + _TEXT_TOKENS + max_tokens
         self._scheduler = Scheduler(Slots(parts.t3, slots, length), self._enqueue, name=parts.layout.name)
         self._voices = ThreadPoolExecutor(1, thread_name_prefix="voices")
         self._renderer = ThreadPoolExecutor(1, thread_name_prefix="render") if device.type == "cuda" else None
@@ -126,7 +144,7 @@ class ChatterboxEngine:
                 text_ids=self._text_ids(utterance),
                 sampling=Sampling(**sampling),  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
                 prefix=self._prefix(utterance.voice, emotion),
-                max_tokens=MAX_SPEECH_TOKENS,
+                max_tokens=self._max_tokens,
             )
         )
         return take

@@ -1,0 +1,236 @@
+"""The whole engine against the whole of upstream, on the same synthetic weights and the same noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.engines.chatterbox.checkpoint import (
+    load_default_conditionals,
+    load_s3gen_state,
+    load_t3_state,
+)
+from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.sampling import Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.t3 import T3
+from chatterbox_worker.engines.chatterbox.t3_linear import Precision
+from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
+from chatterbox_worker.engines.chatterbox.watermark import Watermark
+from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
+from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance, Voice
+from chatterbox_worker.voices.conditioning import ConditioningStore
+from checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
+from t3_oracle import Voice as OracleVoice
+from t3_oracle import generate_gpt2, generate_llama
+
+CPU = torch.device("cpu")
+TOKENS = 30  # random weights do not stop by themselves
+FAMILIES = ["multilingual", "english", "turbo", "nano"]
+
+
+class Unmarked:
+    """In the watermark's place where upstream's sound before it is compared."""
+
+    def mark(self, audio: Audio) -> Audio:
+        return audio
+
+
+def build(model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = TOKENS) -> ChatterboxEngine:
+    found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+    parts = Parts(
+        layout=found.layout,
+        t3=T3(load_t3_state(found), precision=Precision.EXACT, device=CPU),
+        s3gen=S3Gen.from_state(load_s3gen_state(found, "flow.", "mel2wav."), device=CPU),
+        tokenizer=load_tokenizer(found),
+        default_voice=load_default_conditionals(found),
+        encoders=ReferenceEncoders(found),
+        watermark=watermark or Unmarked(),
+    )
+    return ChatterboxEngine(parts, found.revision, ConditioningStore(folder, 10**7), slots=slots, max_tokens=max_tokens)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(params=["multilingual", "turbo"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChatterboxEngine]:
+    made = build(request.param, tmp_path)
+    yield made
+    made.close()
+
+
+def say(model: str, text: str = "Hello there, my friend.", *, seed: int = 1, voice: Voice = DEFAULT_VOICE) -> Utterance:
+    return Utterance(text, "en", voice, MODELS[model].sampling, seed)
+
+
+def heard(engine: ChatterboxEngine, utterance: Utterance) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.concatenate([piece.samples for piece in engine.submit(utterance)])
+
+
+def model_of(engine: ChatterboxEngine) -> str:
+    return engine.revision.partition("@")[0]
+
+
+def recording(pitch: float) -> Voice:
+    """A voice from 6 s of a buzzing tone."""
+    time = np.arange(6 * 24_000) / 24_000
+    buzz = 0.2 * np.sign(np.sin(2 * np.pi * pitch * time)) * (1 + np.sin(2 * np.pi * 3 * time)) / 2
+    return Voice("reference", f"buzz-{pitch:g}", Audio(buzz.astype(np.float32), 24_000))
+
+
+def upstream_wave(model: str, utterance: Utterance) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Text to wave through upstream's modules, by HEAD's loops and with the seed's noise, before the watermark."""
+    folder, layout = checkpoint(model), LAYOUTS[model]
+    found = find(layout, weights_dir=folder, offline=True)
+    voice = load_default_conditionals(found)
+    sampling = dict(utterance.sampling)
+    emotion = sampling.pop("exaggeration", None)
+    text = load_tokenizer(found).encode(utterance.text, "en")
+    seed = torch.tensor([utterance.seed])
+    tokens = (generate_gpt2 if layout.is_gpt else generate_llama)(
+        upstream_t3(folder),
+        OracleVoice(voice.speaker_emb[0], voice.speech_tokens[0], emotion),
+        text if layout.is_gpt else [START_TEXT, *text, STOP_TEXT],
+        Sampling(**sampling),  # type: ignore[arg-type]
+        noise=lambda step: counter_noise(seed, torch.tensor([step]), layout.speech_vocab)[0],
+        steps=TOKENS,
+    ).tokens
+    assert 6562 not in tokens, "the random model stopped by itself; choose another seed"
+    codes = torch.tensor([*(token for token in tokens if token < 6561), *layout.silence_tail])
+    reference = {
+        "prompt_token": voice.prompt_token, "prompt_token_len": torch.tensor([voice.prompt_token.shape[1]]),
+        "prompt_feat": voice.prompt_feat, "prompt_feat_len": None, "embedding": voice.embedding,
+    }  # fmt: skip
+    s3gen = upstream_s3gen(folder)  # building it draws random numbers
+    with upstream_may_warn():
+        torch.manual_seed(utterance.seed)
+        wave = s3gen.inference(codes[None], ref_dict=reference)[0][0].numpy()
+    return wave[:-960] if layout.cuts_last_token else wave
+
+
+@pytest.mark.parametrize("model", FAMILIES)
+def test_the_wave_before_the_watermark_is_upstreams(model: str, tmp_path: Path) -> None:
+    engine = build(model, tmp_path)
+    theirs = upstream_wave(model, say(model))
+
+    mine = heard(engine, say(model))
+    engine.close()
+
+    assert np.abs(theirs).max() > 0.01
+    np.testing.assert_allclose(mine, theirs, atol=1e-4)
+
+
+def test_a_second_call_is_as_long_and_as_good_as_the_first(engine: ChatterboxEngine) -> None:
+    utterance = say(model_of(engine))
+
+    first, second, other_seed = heard(engine, utterance), heard(engine, utterance), heard(engine, say(model_of(engine), seed=2))
+
+    np.testing.assert_array_equal(first, second)
+    assert len(other_seed) == len(first)
+    assert not np.array_equal(other_seed, first)
+
+
+def test_alternating_voices_never_bleed(engine: ChatterboxEngine) -> None:
+    voices = [DEFAULT_VOICE, recording(110), recording(175)]
+    asked = [say(model_of(engine), voice=voice) for voice in voices]
+
+    alone = [heard(engine, utterance) for utterance in asked]
+    takes = [engine.submit(utterance) for utterance in (*asked, *reversed(asked))]
+    together = [np.concatenate([piece.samples for piece in take]) for take in takes]
+
+    for own, first, second in zip(alone, together, together[::-1], strict=False):
+        np.testing.assert_allclose(first, own, atol=1e-4)
+        np.testing.assert_allclose(second, own, atol=1e-4)
+    assert all(np.abs(a[:5000] - b[:5000]).max() > 1e-3 for a, b in zip(alone, alone[1:], strict=False))
+
+
+def test_more_takes_than_places_are_all_spoken_each_as_if_alone(engine: ChatterboxEngine) -> None:
+    texts = ["One.", "Two is a little longer than one.", "Three!", "Four and twenty blackbirds.", "Five?"]
+    asked = [say(model_of(engine), text, seed=index) for index, text in enumerate(texts)]
+
+    takes = [engine.submit(utterance) for utterance in asked]
+    together = [np.concatenate([piece.samples for piece in take]) for take in takes]
+
+    for utterance, sound in zip(asked, together, strict=True):
+        np.testing.assert_allclose(heard(engine, utterance), sound, atol=1e-4)
+
+
+def test_a_cancelled_take_wakes_its_reader_and_leaves_its_place(engine: ChatterboxEngine) -> None:
+    takes = [engine.submit(say(model_of(engine), seed=seed)) for seed in range(6)]
+    for take in takes[:-1]:
+        take.cancel()
+
+    for take in takes[:-1]:
+        with pytest.raises(Cancelled):
+            list(take)
+    assert len(list(takes[-1])) == 1
+
+
+def test_a_take_that_does_not_end_says_so_and_tells_where_its_time_went(engine: ChatterboxEngine) -> None:
+    take = engine.submit(say(model_of(engine)))
+    list(take)
+
+    assert "did not stop within 30 tokens" in take.warnings[0]
+    assert set(take.timings) == {"queue_s", "t3_s", "s3gen_s", "vocoder_s", "watermark_s"}
+
+
+def test_a_voice_that_is_none_fails_its_own_take_only(engine: ChatterboxEngine) -> None:
+    hush = Voice("reference", "hush", Audio(np.zeros(6 * 24_000, np.float32), 24_000))
+    bad, good = engine.submit(say(model_of(engine), voice=hush)), engine.submit(say(model_of(engine)))
+
+    with pytest.raises(InvalidRequest):
+        list(bad)
+    assert len(list(good)) == 1
+
+
+def test_a_failure_in_the_batch_fails_its_takes_and_not_the_next_ones(
+    engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: T3, *__: object, **___: object) -> None:
+        raise RuntimeError("a kernel failed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(T3, "logits", fail)
+        with pytest.raises(SynthesisFailed):
+            list(engine.submit(say(model_of(engine))))
+
+    assert len(list(engine.submit(say(model_of(engine))))) == 1
+
+
+def test_the_voice_of_a_recording_is_kept_for_other_workers(tmp_path: Path) -> None:
+    first = build("turbo", tmp_path)
+    sound = heard(first, say("turbo", voice=recording(110)))
+    first.close()
+    assert len(list(tmp_path.glob("buzz-110.*.safetensors"))) == 1
+
+    second = build("turbo", tmp_path)
+    second._parts.encoders.warm_up = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
+    second._parts.encoders._networks = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
+    np.testing.assert_array_equal(heard(second, say("turbo", voice=recording(110))), sound)
+    second.close()
+
+
+def test_everything_that_leaves_is_marked(tmp_path: Path) -> None:
+    watermark = Watermark(CPU)
+    engine = build("turbo", tmp_path, watermark=watermark, max_tokens=75)
+
+    sound = Audio(heard(engine, say("turbo")), 24_000)
+    engine.close()
+
+    assert watermark.detect(sound) > 0.5
