@@ -1,6 +1,6 @@
 """Write a Chatterbox checkpoint of random weights, in the hub's exact layout: the files, keys, shapes and types.
 
-    python -m tools.synthetic_checkpoint DIR --model turbo --size tiny
+    python tools/synthetic_checkpoint.py DIR --model turbo --size tiny
 
 It speaks noise, at full cost or (tiny) at almost none: for tests, for benchmarks and for trying a worker before the
 weights have arrived. "full" has the real dimensions (2.1 GB of T3 for the 500M models); "tiny" has the same keys with
@@ -16,10 +16,14 @@ import argparse
 import json
 import shutil
 import struct
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+if __package__ in (None, ""):  # started as a file: its neighbours are found from the repository's root
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from huggingface_hub import constants
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
@@ -118,7 +119,7 @@ class ChatterboxEngine:
             NotReady: its weights are missing or broken.
         """
         layout = LAYOUTS[name]
-        checkpoint = find(layout, weights_dir=settings.weights_dir)
+        checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         device = _device(settings.device)
         fast = settings.profile == "fast" or (settings.profile == "auto" and device.type == "cuda")
         parts = Parts(

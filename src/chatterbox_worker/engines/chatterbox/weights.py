@@ -213,6 +213,7 @@ def _snapshots(cache: Path, remote: Remote) -> list[Path]:
 def _download(
     layout: Layout, part: _Part, hub_cache: Path, looked: list[_Place], say: Callable[[str], object]
 ) -> _Found:
+    import httpx  # noqa: PLC0415 - the hub library's transport, whose errors it lets through
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
@@ -227,7 +228,7 @@ def _download(
             )
         )
     # OSError: no network, a full disk, HF_HUB_OFFLINE (LocalEntryNotFoundError); ValueError: nothing cached while offline
-    except (OSError, HfHubHTTPError, HFValidationError, ValueError) as error:
+    except (OSError, httpx.HTTPError, HfHubHTTPError, HFValidationError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise _nowhere(layout, part, looked, f"the download failed: {reason}") from error
     if missing := part.missing(folder):
