@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fakes import ToneEngine
 
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
+from fakes import ToneEngine
 
 
 def wav_bytes(seconds: float = 6.0, rate: int = 24_000, pitch: float = 220.0) -> bytes:

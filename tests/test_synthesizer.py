@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import threading
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from conftest import wav_base64, wav_bytes
-from fakes import ToneEngine
 
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
@@ -20,6 +19,8 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import Call, Synthesizer
+from conftest import wav_base64, wav_bytes
+from fakes import ToneEngine
 
 STORY = "The rain had stopped. A door opened, and somebody laughed. " * 12 + "\n\nThen it was quiet."
 
@@ -36,7 +37,7 @@ def test_the_chunks_cover_the_text_in_order(synthesizer: Synthesizer, settings: 
     chunks = recording.about["chunks"]
     assert len(chunks) > 3
     assert " ".join(" ".join(chunk["text"] for chunk in chunks).split()) == " ".join(STORY.split())
-    for before, after in zip(chunks, chunks[1:], strict=False):
+    for before, after in pairwise(chunks):
         assert before["end"] <= after["start"]
         assert before["start_s"] < before["end_s"] < after["start_s"]
     assert chunks[-1]["end_s"] <= recording.about["duration_s"]
@@ -77,7 +78,9 @@ def test_speed_changes_the_length_and_leaves_the_pitch(
     synthesizer: Synthesizer, settings: Settings, speed: float
 ) -> None:
     plain = synthesizer.speak(request(settings, "A single sentence of some length, spoken.", seed=1), Call())
-    changed = synthesizer.speak(request(settings, "A single sentence of some length, spoken.", seed=1, speed=speed), Call())
+    changed = synthesizer.speak(
+        request(settings, "A single sentence of some length, spoken.", seed=1, speed=speed), Call()
+    )
 
     assert changed.about["duration_s"] == pytest.approx(plain.about["duration_s"] / speed, rel=0.15)
     assert pitch_of(changed.audio) == pytest.approx(pitch_of(plain.audio), rel=0.02)
@@ -105,7 +108,8 @@ def test_whatever_changes_the_sound_changes_the_key(synthesizer: Synthesizer, se
 
 def test_white_space_around_and_between_does_not_change_the_key(synthesizer: Synthesizer, settings: Settings) -> None:
     assert (
-        synthesizer.plan(request(settings, " Some\twords. ")).key == synthesizer.plan(request(settings, "Some words.")).key
+        synthesizer.plan(request(settings, " Some\twords. ")).key
+        == synthesizer.plan(request(settings, "Some words.")).key
     )
 
 
@@ -179,9 +183,7 @@ def test_an_unknown_voice_fails_before_anything_is_submitted(
     assert engine.takes == []
 
 
-def test_a_failed_chunk_gives_up_the_others(
-    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
-) -> None:
+def test_a_failed_chunk_gives_up_the_others(synthesizer: Synthesizer, settings: Settings, engine: ToneEngine) -> None:
     with pytest.raises(SynthesisFailed):
         synthesizer.speak(request(settings, "Explode now. " + STORY), Call())
 
@@ -225,7 +227,7 @@ def test_a_clip_that_is_too_short_for_the_model_is_refused_with_its_length(
 ) -> None:
     asked = request(settings, "Hello.", model="turbo", reference_audio=wav_base64(4.5))
 
-    with pytest.raises(InvalidRequest, match="lasts 4.5 s; turbo needs a recording longer than 5 s"):
+    with pytest.raises(InvalidRequest, match=r"lasts 4\.5 s; turbo needs a recording longer than 5 s"):
         synthesizer.speak(asked, Call())
 
 

@@ -38,7 +38,8 @@ def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
 
 def local_models(env: Mapping[str, str]) -> tuple[str, ...]:
     """With a GPU `multilingual` and `turbo`, without one `nano`: if their weights are here or the hub can be reached.
-    Otherwise `preview`."""
+    Otherwise `preview`.
+    """
     wanted = ("multilingual", "turbo") if _NVIDIA_DRIVER.exists() else ("nano",)
     folder = env.get(variable("weights_dir"))
     at_hand = tuple(name for name in wanted if _is_at_hand(name, Path(folder) if folder else None))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import wav_bytes
 
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
 from chatterbox_worker.utterance import DEFAULT_VOICE
 from chatterbox_worker.voices.library import VoiceLibrary
+from conftest import wav_bytes
 
 
 def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> None:
@@ -102,4 +101,4 @@ def test_a_recording_that_is_none_leaves_nothing_behind(tmp_path: Path) -> None:
         VoiceLibrary(tmp_path).save("alice", b"not audio" * 100, field="reference_audio")
 
     assert refused.value.field == "reference_audio"
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

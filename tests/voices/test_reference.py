@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -52,10 +53,8 @@ class _Site(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def handle(self) -> None:
-        try:
+        with contextlib.suppress(ConnectionError):  # the client hung up, as it should
             super().handle()
-        except ConnectionError:
-            pass  # the client hung up, as it should
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         pass

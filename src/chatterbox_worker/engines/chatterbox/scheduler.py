@@ -97,7 +97,7 @@ class Scheduler:
                     break
             try:
                 self._advance()
-            except Exception as error:  # the thread's edge: if it died, every caller would hang
+            except Exception as error:  # noqa: BLE001  # the thread's edge: if it died, every caller would hang
                 self._give_up(error)
         for speaking in (*self._speaking.values(), *self._waiting):
             speaking.take.cancel()
@@ -148,7 +148,7 @@ class Scheduler:
                 self._leave(slot, speaking)
 
     def _copied(self) -> tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]:
-        """This step's tokens on their way to the host, and whose they are."""
+        """The last step's tokens on their way to the host, and whose they are."""
         if not self._lag:
             return self._slots.tokens.clone(), None, dict(self._speaking)
         host = torch.empty(self._slots.tokens.shape, dtype=torch.int64, pin_memory=True)
