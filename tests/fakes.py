@@ -58,10 +58,12 @@ class ToneEngine:
         self.takes: list[ToneTake] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.asked = threading.Event()
 
     def submit(self, utterance: Utterance) -> ToneTake:
         take = ToneTake(utterance, self.gate)
         self.takes.append(take)
+        self.asked.set()
         return take
 
     def mark(self, audio: Audio) -> Audio:

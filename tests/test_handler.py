@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 import soundfile
-from bad_inputs import BAD_INPUTS
-from conftest import wav_base64
-from fakes import ToneEngine
 
 import handler
+from bad_inputs import BAD_INPUTS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
+from conftest import wav_base64
+from fakes import ToneEngine
 
 
 @pytest.fixture
@@ -125,8 +125,7 @@ def test_a_cancelled_job_frees_its_takes(worker: handler.Worker, engine: ToneEng
 
     async def cancel_midway() -> None:
         task = asyncio.create_task(worker({"id": "1", "input": {"text": "A long story. " * 60}}))
-        while not engine.takes:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(engine.asked.wait, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -92,7 +92,7 @@ def pitch_of(wav: bytes) -> float:
     return float(np.argmax(spectrum) * rate / len(samples))
 
 
-KEYED = [
+KEYED: list[dict[str, Any]] = [
     {"text": "Other words."}, {"text": "some words."}, {"model": "turbo"}, {"language": "es"}, {"seed": 1},
     {"speed": 1.01}, {"format": "flac"}, {"sample_rate": 16_000}, {"temperature": 0.81}, {"exaggeration": 0.51},
     {"cfg_weight": 0.0}, {"repetition_penalty": 1.3}, {"top_p": 0.9}, {"min_p": 0.06}, {"chunk_size": 60},

@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -276,9 +275,10 @@ class Speech:
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait for a place, and the engine's stages summed over the takes."""
-        stages: Counter[str] = Counter()
+        stages: dict[str, float] = {}
         for take in self._takes:
-            stages.update(take.timings)
+            for stage, seconds in take.timings.items():
+                stages[stage] = stages.get(stage, 0.0) + seconds
         if self._takes and "queue_s" in stages:
             stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait on purpose
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}

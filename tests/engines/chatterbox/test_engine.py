@@ -121,7 +121,7 @@ def upstream_wave(model: str, utterance: Utterance) -> np.ndarray[Any, np.dtype[
     s3gen = upstream_s3gen(folder)  # building it draws random numbers
     with upstream_may_warn():
         torch.manual_seed(utterance.seed)
-        wave = s3gen.inference(codes[None], ref_dict=reference)[0][0].numpy()
+        wave: np.ndarray[Any, np.dtype[np.float32]] = s3gen.inference(codes[None], ref_dict=reference)[0][0].numpy()
     return wave[:-960] if layout.cuts_last_token else wave
 
 
