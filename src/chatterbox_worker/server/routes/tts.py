@@ -39,13 +39,13 @@ def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
         raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(_TTS_FIELDS)}", field=name)
     fields = _TTS_DEFAULTS | {_RENAMED.get(name, name): value for name, value in body.items()}
     mode = fields.pop("voice_mode", "predefined")
-    if mode not in _MODES:
+    if not isinstance(mode, str) or mode not in _MODES:
         raise InvalidRequest(f"voice_mode must be {choices(_MODES)}, not {shown(mode)}", field="voice_mode")
     named = {name: fields.pop(name, None) for name in _MODES.values()}
     wanted = _MODES[mode]
-    if mode == "clone" and not named[wanted]:
+    if mode == "clone" and named[wanted] is None:
         raise InvalidRequest("voice_mode is clone: reference_audio_filename must name a voice", field=wanted)
-    if named[wanted]:
+    if named[wanted] is not None:
         fields["voice"] = bodies.voice_id(named[wanted])
     if fields.get("seed") == 0 and fields["seed"] is not False:
         del fields["seed"]  # "by chance", on this route

@@ -1,0 +1,63 @@
+"""Text that arrives in bits, given out by the sentence. Pure.
+
+A sentence is given out when its end is certain, that is when the next word has begun: "3." may go on as "3.14", and
+"Dr." never ends one. One too short to be spoken well alone joins the next; a stretch without an end is cut where a
+reader would breathe. `flush` gives what is left. What nobody can speak, such as a row of stars, stays with its neighbour.
+"""
+
+from __future__ import annotations
+
+from chatterbox_worker.text.breaks import Break, breaks
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS
+from chatterbox_worker.text.scripts import speakable
+
+_SHORT_CHARS = 20  # about two words, below which the models mumble (upstream #97, #201)
+_CERTAIN_CHARS = 8  # as far as the rules for a sentence's end look ahead
+
+
+class SentenceBuffer:
+    def __init__(self, language: str) -> None:
+        self._language = language[:2]
+        self._text = ""
+
+    def __len__(self) -> int:
+        """Characters that wait."""
+        return len(self._text)
+
+    def add(self, text: str) -> list[str]:
+        """The sentences that are whole now."""
+        self._text += text
+        sentences = []
+        while (end := self._end()) is not None:
+            sentences.append(self._text[:end].strip())
+            self._text = self._text[end:].lstrip()
+        return sentences
+
+    def flush(self) -> list[str]:
+        """What is left, if there is anything to speak in it."""
+        rest, self._text = self._text.strip(), ""
+        return [rest] if any(map(speakable, rest)) else []
+
+    def clear(self) -> None:
+        self._text = ""
+
+    def _end(self) -> int | None:
+        """Where the first sentence that can go ends."""
+        found = breaks(self._text, self._language)
+        for end in sorted(index for index, strength in found.items() if strength >= Break.SENTENCE):
+            if (
+                len(self._text[:end].strip()) >= _SHORT_CHARS
+                and any(map(speakable, self._text[:end]))
+                and self._goes_on(end)
+            ):
+                return end
+        if len(self._text) <= DEFAULT_CHUNK_CHARS + _CERTAIN_CHARS:
+            return None
+        within = [
+            (strength, index) for index, strength in found.items() if _SHORT_CHARS <= index <= DEFAULT_CHUNK_CHARS
+        ]
+        return max(within)[1] if within else DEFAULT_CHUNK_CHARS
+
+    def _goes_on(self, end: int) -> bool:
+        rest = self._text[end:]
+        return any(map(str.isalnum, rest)) or len(rest.strip()) >= _CERTAIN_CHARS

@@ -1,0 +1,59 @@
+"""A server in this process, spoken to through ASGI; and one on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from serving import HeldEngine, Open, on_a_socket
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.server.app import create_app
+from chatterbox_worker.server.backend import Backend
+from chatterbox_worker.server.local import LocalBackend
+from chatterbox_worker.synthesizer import Synthesizer
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def engine() -> HeldEngine:
+    return HeldEngine()
+
+
+@pytest.fixture
+def backend(synthesizer: Synthesizer) -> Callable[[Settings], Backend]:
+    """Makes a backend that speaks in tones."""
+    return lambda chosen: LocalBackend(chosen, lambda _: synthesizer)
+
+
+@pytest.fixture
+def open_server(settings: Settings, backend: Callable[[Settings], Backend]) -> Open:
+    """`async with open_server(api_keys=...) as client`: a client of a ready server with those settings."""
+
+    @asynccontextmanager
+    async def opened(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+        chosen = replace(settings, **changes)
+        app = create_app(chosen, backend(chosen))
+        async with app.router.lifespan_context(app):
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://server", timeout=30) as client:
+                while (await client.get("/ping")).status_code == 204:
+                    await asyncio.sleep(0.01)
+                yield client
+
+    return opened
+
+
+@pytest.fixture
+def live_url(settings: Settings, backend: Callable[[Settings], Backend]) -> Iterator[str]:
+    with on_a_socket(create_app(settings, backend(settings))) as url:
+        yield url
