@@ -1,0 +1,95 @@
+"""`python -m chatterbox_worker.client "text" -o out.mp3`: speak on an endpoint and save the audio.
+
+The endpoint and the key come from RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY; a key on the command line can be read by
+every user of the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.client.errors import ClientError, StillRunning
+from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S, RunPodServerlessClient
+from chatterbox_worker.client.types import Job
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.client", description=__doc__)
+    parser.add_argument("text", help="what to say; - reads it from standard input")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="where the audio goes")
+    parser.add_argument("--format", choices=list(FORMATS), help="of the audio (by default what --out ends in)")
+    parser.add_argument("--model", choices=list(MODELS), help="the endpoint's default where left out")
+    parser.add_argument("--voice", help="an id of the endpoint's voice library")
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="a recording of the voice to speak with")
+    parser.add_argument("--language", help="such as en, de or pt-BR")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same speech")
+    parser.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
+    parser.add_argument("--key", help="API key (RUNPOD_API_KEY)")
+    parser.add_argument("--url", help="where the endpoint is (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
+    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT_S, help="seconds to wait (%(default)g)")
+    options = parser.parse_args(arguments)
+    ending = options.out.suffix.lower().lstrip(".")
+    if options.format is None and ending not in FORMATS:
+        parser.error(f"{options.out} does not end in a format ({', '.join(FORMATS)}); say it with --format")
+    options.format = options.format or ending
+    return options
+
+
+def job_input(options: argparse.Namespace) -> dict[str, Any]:
+    text = sys.stdin.read() if options.text == "-" else options.text
+    fields = ("format", "model", "voice", "language", "seed")
+    return {"text": text, "reference_audio": options.reference} | {name: getattr(options, name) for name in fields}
+
+
+def show(bar: tqdm[Any], job: Job) -> None:
+    """Move the bar to where the job is: chunks done of all, where the worker says so."""
+    progress = job.output if isinstance(job.output, Mapping) and not job.is_final else {}
+    done, total = progress.get("chunks_done"), progress.get("chunks_total")
+    if isinstance(done, int) and isinstance(total, int):
+        bar.total, bar.n = total, done
+    elif job.is_final:
+        bar.total = bar.total or 1
+        bar.n = bar.total
+    bar.set_description_str(job.status.lower().replace("_", " "), refresh=False)
+    bar.refresh()
+
+
+def speak(client: RunPodServerlessClient, options: argparse.Namespace) -> str:
+    """One line about what was saved. A job that is given up on is cancelled."""
+    job = client.submit(job_input(options))
+    try:
+        with tqdm(unit="chunk", leave=False, file=sys.stderr) as bar:
+            done = client.poll_until_complete(
+                job.id, timeout_s=options.timeout, on_update=lambda update: show(bar, update)
+            )
+    except (KeyboardInterrupt, StillRunning):
+        client.cancel(job.id)
+        raise
+    path = client.save_audio(done, options.out)
+    speech = done.speech
+    hit = ", from the cache" if speech.cache_hit else ""
+    return f"{speech.duration_s:.2f} s of audio, {speech.model}, seed {speech.seed}{hit}: {path}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse_arguments(arguments)
+    try:
+        with RunPodServerlessClient(options.endpoint, options.key, base_url=options.url) as client:
+            sys.stdout.write(speak(client, options) + "\n")
+    except (ClientError, ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""`AsyncRunPodServerlessClient`: the same calls for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from chatterbox_worker.client import endpoint as endpoints
+from chatterbox_worker.client import flows
+from chatterbox_worker.client.endpoint import Endpoint
+from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, Pause, StreamReader
+from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
+from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, VoiceEntry
+from chatterbox_worker.client.wire import Call, Outcome, Patience
+
+T = TypeVar("T")
+
+
+class AsyncRunPodServerlessClient:
+    """One endpoint; see `RunPodServerlessClient`, whose arguments and errors are these."""
+
+    def __init__(
+        self,
+        endpoint_id: str | None = None,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        patience: Patience | None = None,
+    ) -> None:
+        self._endpoint = Endpoint.chosen(endpoint_id, api_key, base_url)
+        self._timeout_s = timeout_s
+        self._patience = patience or Patience()
+        self._http = httpx.AsyncClient()
+        self.voices = AsyncVoices(self)
+
+    async def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
+        return await self.call({"text": text, **speech}, timeout_s=timeout_s)
+
+    async def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
+        return await self.submit({"text": text, **speech})
+
+    async def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
+        return await self._drive(flows.runsync(job_input, self._limit(timeout_s), self._patience))
+
+    async def submit(self, job_input: Mapping[str, Any]) -> Job:
+        return await self._drive(flows.run(job_input, self._patience))
+
+    async def status(self, job_id: str) -> Job:
+        return await self._drive(flows.status(job_id, self._patience))
+
+    async def poll_until_complete(
+        self, job_id: str, *, timeout_s: float | None = None, on_update: OnUpdate | None = None
+    ) -> Job:
+        """`on_update` is called on the event loop: it must not block."""
+        return await self._drive(flows.poll(job_id, self._deadline(timeout_s), on_update))
+
+    async def stream(
+        self,
+        text: str | None = None,
+        *,
+        job_id: str | None = None,
+        timeout_s: float | None = None,
+        **speech: Unpack[SpeechFields],
+    ) -> AsyncSpeechStream:
+        if (text is None) == (job_id is None):
+            raise ValueError("give a text or a job_id, one of the two")
+        if job_id is not None and speech:
+            raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
+        if job_id is None:
+            job_id = (await self.submit({"text": text, **speech})).id
+        return AsyncSpeechStream(self, StreamReader(job_id, self._deadline(timeout_s)))
+
+    async def cancel(self, job_id: str) -> Job:
+        return await self._drive(flows.cancel(job_id, self._patience))
+
+    async def audio(self, response: object) -> bytes:
+        return await self._drive(flows.audio_of(response, self._patience))
+
+    async def save_audio(self, response: object, path: str | Path) -> Path:
+        return await asyncio.to_thread(endpoints.write, await self.audio(response), path)
+
+    async def info(self) -> dict[str, Any]:
+        return dict((await self.call({"action": "info"})).output)
+
+    async def health(self) -> dict[str, Any]:
+        return await self._drive(flows.health(self._patience))
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _limit(self, timeout_s: float | None) -> float:
+        return self._timeout_s if timeout_s is None else timeout_s
+
+    def _deadline(self, timeout_s: float | None) -> Deadline:
+        return Deadline.after(self._limit(timeout_s), self._patience)
+
+    async def _drive(self, flow: Flow[T]) -> T:
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            outcome = await self._do(step)
+
+    async def _do(self, step: Call | Pause) -> Outcome | None:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.duration_s)
+            return None
+        try:
+            return endpoints.reply(await self._http.request(**self._endpoint.request(step)))
+        except httpx.RequestError as error:
+            return endpoints.failure(error)
+
+
+class AsyncVoices:
+    """The endpoint's voice library; it needs a network volume."""
+
+    def __init__(self, client: AsyncRunPodServerlessClient) -> None:
+        self._client = client
+
+    async def list(self) -> list[VoiceEntry]:
+        return endpoints.voice_entries((await self._client.call({"action": "voices.list"})).output)
+
+    async def save(self, voice: str, recording: Recording | None = None, *, url: str | None = None) -> SavedVoice:
+        job_input = endpoints.save_voice_input(voice, recording, url)
+        return endpoints.saved_voice((await self._client.call(job_input)).output)
+
+    async def delete(self, voice: str) -> None:
+        await self._client.call({"action": "voices.delete", "voice": voice})
+
+
+class AsyncSpeechStream:
+    """Iterate it once. As a context manager it cancels the job when it is left before the end."""
+
+    def __init__(self, client: AsyncRunPodServerlessClient, reader: StreamReader) -> None:
+        self._client = client
+        self._reader = reader
+
+    @property
+    def job_id(self) -> str:
+        return self._reader.job_id
+
+    @property
+    def summary(self) -> Mapping[str, Any] | None:
+        """Everything about the whole but its audio; None until the stream is at its end."""
+        return self._reader.summary
+
+    async def __aiter__(self) -> AsyncIterator[StreamChunk]:
+        while not self._reader.is_over:
+            for chunk in await self._client._drive(flows.read_stream(self._reader)):
+                yield chunk
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._reader.is_over:
+            await self._client.cancel(self.job_id)

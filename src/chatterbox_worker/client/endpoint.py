@@ -1,0 +1,98 @@
+"""Which endpoint, with which key; and httpx's requests and failures in the words of `wire`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from chatterbox_worker import __version__
+from chatterbox_worker.client.types import Recording, SavedVoice, VoiceEntry
+from chatterbox_worker.client.wire import Call, Lost, Outcome, Reply, Unreached, recording
+from chatterbox_worker.config import environment
+
+CLOUD_URL = "https://api.runpod.ai/v2"
+_CONNECT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    url: str
+    api_key: str = field(repr=False)
+
+    @classmethod
+    def chosen(cls, endpoint_id: str | None, api_key: str | None, base_url: str | None) -> Endpoint:
+        """What was given, or else RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL.
+
+        Raises:
+            ValueError: neither names an endpoint and a key.
+        """
+        env = environment()
+        endpoint_id = endpoint_id or env.get("RUNPOD_ENDPOINT_ID")
+        api_key = api_key or env.get("RUNPOD_API_KEY")
+        base_url = base_url or env.get("RUNPOD_ENDPOINT_BASE_URL") or CLOUD_URL
+        if not endpoint_id:
+            raise ValueError("no endpoint: give endpoint_id or set RUNPOD_ENDPOINT_ID")
+        if not api_key:
+            raise ValueError("no API key: give api_key or set RUNPOD_API_KEY")
+        if not base_url.startswith(("http://", "https://")):
+            raise ValueError(f"base_url must be an http or https URL, not {base_url!r}")
+        return cls(f"{base_url.rstrip('/')}/{endpoint_id}", api_key)
+
+    def request(self, call: Call) -> dict[str, Any]:
+        """The arguments of httpx's `request`. The key goes to the endpoint alone, never to a bucket or past a redirect."""
+        headers = {"User-Agent": f"chatterbox-worker/{__version__}"}
+        if not call.is_absolute:
+            headers["Authorization"] = f"Bearer {self.api_key}"
+        if call.content is not None:
+            headers["Content-Type"] = "application/json"
+        return {
+            "method": call.method,
+            "url": call.path if call.is_absolute else self.url + call.path,
+            "content": call.content,
+            "params": call.params or None,  # an empty dict would strip a presigned URL of its query
+            "headers": headers,
+            "timeout": httpx.Timeout(call.timeout_s, connect=_CONNECT_S),
+            "follow_redirects": call.is_absolute,
+        }
+
+
+def reply(response: httpx.Response) -> Reply:
+    return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
+
+
+def failure(error: httpx.RequestError) -> Outcome:
+    """What became of a request that brought no response."""
+    reason = f"{type(error).__name__} {error}".strip()
+    never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return Unreached(reason) if never_left else Lost(reason)
+
+
+def save_voice_input(voice: str, data: Recording | None, url: str | None) -> dict[str, Any]:
+    if (data is None) == (url is None):
+        raise ValueError("give a recording or a url, one of the two")
+    source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
+    return {"action": "voices.save", "voice": voice, **source}
+
+
+def saved_voice(output: Any) -> SavedVoice:
+    return SavedVoice(output["voice"], output["digest"], output["duration_s"])
+
+
+def voice_entries(output: Any) -> list[VoiceEntry]:
+    return [VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"]) for entry in output["voices"]]
+
+
+def write(audio: bytes, path: str | Path) -> Path:
+    """Write the file whole or not at all, its folder too where it is missing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(audio)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path

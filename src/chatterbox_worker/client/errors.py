@@ -1,0 +1,80 @@
+"""Every way a call can fail.
+
+ClientError
+├── RequestRefused     the endpoint said no (4xx) or would have: too large, not JSON
+│   ├── Unauthorized   401, 403
+│   └── NotFound       404: no such endpoint, or a job whose result has expired
+├── Unavailable        not reached, or 429 and 5xx to the end of the retries; nothing was started
+├── AnswerLost         sent, but the answer never came: a job may be running, so it was not sent again
+├── StillRunning       the time given is over; also a TimeoutError; the job goes on
+├── JobFailed          the worker said why: message, code, field
+│   ├── JobCancelled
+│   └── JobTimedOut    over the endpoint's execution timeout, or its time to live
+└── NoAudio            an answer that holds no audio one could save
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chatterbox_worker.client.types import Job
+
+
+class ClientError(Exception):
+    """Root of all errors of this client."""
+
+
+class RequestRefused(ClientError):
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of the HTTP answer; None when it was never sent."""
+
+
+class Unauthorized(RequestRefused):
+    pass
+
+
+class NotFound(RequestRefused):
+    pass
+
+
+class Unavailable(ClientError):
+    pass
+
+
+class AnswerLost(ClientError):
+    pass
+
+
+class StillRunning(ClientError, TimeoutError):
+    def __init__(self, job: Job, waited_s: float) -> None:
+        super().__init__(
+            f"job {job.id} is {job.status} after {waited_s:.0f} s; "
+            f"go on with poll_until_complete({job.id!r}) or end it with cancel({job.id!r})"
+        )
+        self.job = job
+
+
+class JobFailed(ClientError):
+    def __init__(self, message: str, *, job: Job, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.job = job
+        self.code = code
+        """One of the worker's error codes (docs/API.md); None where the platform, not the worker, ended the job."""
+        self.field = field
+        """The field of the request that is to blame, where one is."""
+
+
+class JobCancelled(JobFailed):
+    pass
+
+
+class JobTimedOut(JobFailed):
+    pass
+
+
+class NoAudio(ClientError):
+    pass

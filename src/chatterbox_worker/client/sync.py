@@ -1,0 +1,200 @@
+"""`RunPodServerlessClient`: blocking, safe to share between threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+import httpx
+
+from chatterbox_worker.client import endpoint as endpoints
+from chatterbox_worker.client import flows
+from chatterbox_worker.client.endpoint import Endpoint
+from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, Pause, StreamReader
+from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, VoiceEntry
+from chatterbox_worker.client.wire import Call, Outcome, Patience
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT_S = 600.0  # RunPod's default execution timeout
+
+
+class RunPodServerlessClient:
+    """One endpoint. Leaving it as a context manager, or `close`, ends its connections.
+
+    Args:
+        endpoint_id, api_key, base_url: or RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY, RUNPOD_ENDPOINT_BASE_URL. The local
+            queue is `RunPodServerlessClient("local", "local", base_url="http://127.0.0.1:8000/v2")`.
+        timeout_s: how long to wait for a job, its time in the queue included, where a call does not say.
+
+    Every method raises ClientError (see `errors`); `speech` fields are the worker's (docs/API.md).
+    """
+
+    def __init__(
+        self,
+        endpoint_id: str | None = None,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        patience: Patience | None = None,
+    ) -> None:
+        self._endpoint = Endpoint.chosen(endpoint_id, api_key, base_url)
+        self._timeout_s = timeout_s
+        self._patience = patience or Patience()
+        self._http = httpx.Client()
+        self.voices = Voices(self)
+
+    def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
+        """Speak and wait. Where RunPod answers before the end, the job is polled for."""
+        return self.call({"text": text, **speech}, timeout_s=timeout_s)
+
+    def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
+        """Submit and return at once; its `id` is for `poll_until_complete`, `stream` and `cancel`."""
+        return self.submit({"text": text, **speech})
+
+    def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
+        """`runsync` with any input: an action, an OpenAI route."""
+        return self._drive(flows.runsync(job_input, self._limit(timeout_s), self._patience))
+
+    def submit(self, job_input: Mapping[str, Any]) -> Job:
+        """`run` with any input."""
+        return self._drive(flows.run(job_input, self._patience))
+
+    def status(self, job_id: str) -> Job:
+        return self._drive(flows.status(job_id, self._patience))
+
+    def poll_until_complete(
+        self, job_id: str, *, timeout_s: float | None = None, on_update: OnUpdate | None = None
+    ) -> Job:
+        """The finished job. `on_update` gets the job at every look; while it runs, `output` is its progress."""
+        return self._drive(flows.poll(job_id, self._deadline(timeout_s), on_update))
+
+    def stream(
+        self,
+        text: str | None = None,
+        *,
+        job_id: str | None = None,
+        timeout_s: float | None = None,
+        **speech: Unpack[SpeechFields],
+    ) -> SpeechStream:
+        """The speech in pieces as they are made, of a new job or of one that `run` submitted.
+
+        An endpoint without CHATTERBOX_STREAM gives the whole as one piece.
+        """
+        if (text is None) == (job_id is None):
+            raise ValueError("give a text or a job_id, one of the two")
+        if job_id is not None and speech:
+            raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
+        if job_id is None:
+            job_id = self.submit({"text": text, **speech}).id
+        return SpeechStream(self, StreamReader(job_id, self._deadline(timeout_s)))
+
+    def cancel(self, job_id: str) -> Job:
+        return self._drive(flows.cancel(job_id, self._patience))
+
+    def audio(self, response: object) -> bytes:
+        """The encoded audio of a job, wherever it is: inside, or behind a URL."""
+        return self._drive(flows.audio_of(response, self._patience))
+
+    def save_audio(self, response: object, path: str | Path) -> Path:
+        """Write the audio of a finished job to a file; the bytes are not converted, whatever the file is called.
+
+        Raises:
+            NoAudio: there is none, or it lies on the endpoint's volume.
+        """
+        return endpoints.write(self.audio(response), path)
+
+    def info(self) -> dict[str, Any]:
+        """What a worker of this endpoint is and serves. Starts one if none is up."""
+        return dict(self.call({"action": "info"}).output)
+
+    def health(self) -> dict[str, Any]:
+        """Counts of jobs and workers; starts nothing."""
+        return self._drive(flows.health(self._patience))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _limit(self, timeout_s: float | None) -> float:
+        return self._timeout_s if timeout_s is None else timeout_s
+
+    def _deadline(self, timeout_s: float | None) -> Deadline:
+        return Deadline.after(self._limit(timeout_s), self._patience)
+
+    def _drive(self, flow: Flow[T]) -> T:
+        outcome: Outcome | None = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            outcome = self._do(step)
+
+    def _do(self, step: Call | Pause) -> Outcome | None:
+        if isinstance(step, Pause):
+            time.sleep(step.duration_s)
+            return None
+        try:
+            return endpoints.reply(self._http.request(**self._endpoint.request(step)))
+        except httpx.RequestError as error:
+            return endpoints.failure(error)
+
+
+class Voices:
+    """The endpoint's voice library; it needs a network volume."""
+
+    def __init__(self, client: RunPodServerlessClient) -> None:
+        self._client = client
+
+    def list(self) -> list[VoiceEntry]:
+        return endpoints.voice_entries(self._client.call({"action": "voices.list"}).output)
+
+    def save(self, voice: str, recording: Recording | None = None, *, url: str | None = None) -> SavedVoice:
+        """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced."""
+        return endpoints.saved_voice(self._client.call(endpoints.save_voice_input(voice, recording, url)).output)
+
+    def delete(self, voice: str) -> None:
+        self._client.call({"action": "voices.delete", "voice": voice})
+
+
+class SpeechStream:
+    """Iterate it once. As a context manager it cancels the job when it is left before the end."""
+
+    def __init__(self, client: RunPodServerlessClient, reader: StreamReader) -> None:
+        self._client = client
+        self._reader = reader
+
+    @property
+    def job_id(self) -> str:
+        return self._reader.job_id
+
+    @property
+    def summary(self) -> Mapping[str, Any] | None:
+        """Everything about the whole but its audio; None until the stream is at its end."""
+        return self._reader.summary
+
+    def __iter__(self) -> Iterator[StreamChunk]:
+        while not self._reader.is_over:
+            yield from self._client._drive(flows.read_stream(self._reader))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._reader.is_over:
+            self._client.cancel(self.job_id)

@@ -1,0 +1,350 @@
+"""Both clients against the real worker on a local queue."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import soundfile
+
+from chatterbox_worker import request
+from chatterbox_worker.client import (
+    AsyncRunPodServerlessClient,
+    ClientError,
+    Job,
+    JobCancelled,
+    JobFailed,
+    NoAudio,
+    Patience,
+    RunPodServerlessClient,
+    SpeechFields,
+    StillRunning,
+    Unauthorized,
+    Unavailable,
+)
+from chatterbox_worker.localqueue import Limits, LocalQueue, State
+from conftest import wav_bytes
+from preview_queue import preview_queue
+
+QUICK = Patience(attempts=3, backoff_s=0.01, poll_s=0.05, poll_most_s=0.1)
+STREAMING = Path(__file__).parent / "workers" / "streaming.py"
+
+
+@pytest.fixture(scope="module")
+def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
+        yield queue
+
+
+@pytest.fixture(scope="module")
+def streaming() -> Iterator[LocalQueue]:
+    with LocalQueue(command=[sys.executable, STREAMING.name], cwd=STREAMING.parent) as queue:
+        yield queue
+
+
+def client_of(queue: LocalQueue, key: str | None = None) -> RunPodServerlessClient:
+    return RunPodServerlessClient("local", key or queue.api_key, base_url=queue.url, patience=QUICK)
+
+
+@pytest.fixture
+def client(queue: LocalQueue) -> Iterator[RunPodServerlessClient]:
+    with client_of(queue) as client:
+        yield client
+
+
+def duration_s(path: Path) -> float:
+    return float(soundfile.info(io.BytesIO(path.read_bytes())).duration)
+
+
+def test_the_usage_that_the_service_was_promised_with(client: RunPodServerlessClient, tmp_path: Path) -> None:
+    response = client.runsync(text="Hello world", format="mp3")
+    client.save_audio(response, str(tmp_path / "output.mp3"))
+
+    run_response = client.run(text="Longer text...")
+    job_id = run_response["id"]
+    final_response = client.poll_until_complete(job_id)
+    client.save_audio(final_response, tmp_path / "new folder" / "output.wav")
+
+    assert response["status"] == "COMPLETED"
+    assert response["output"]["mimetype"] == "audio/mpeg"
+    assert duration_s(tmp_path / "output.mp3") > 0.3
+    assert duration_s(tmp_path / "new folder" / "output.wav") == pytest.approx(
+        final_response.speech.duration_s, abs=0.01
+    )
+
+
+def test_results_are_typed_too(client: RunPodServerlessClient) -> None:
+    speech = client.runsync("Hello there.", seed=7, sample_rate=16_000, cache=False).speech
+    assert (speech.seed, speech.sample_rate, speech.model, speech.format) == (7, 16_000, "preview", "wav")
+    assert (speech.mimetype, speech.cache_hit, speech.warnings, speech.url, speech.path) == (
+        "audio/wav",
+        False,
+        (),
+        None,
+        None,
+    )
+    assert speech.audio is not None
+    assert speech.audio[:4] == b"RIFF"
+
+
+def test_the_clients_fields_are_the_workers() -> None:
+    beside = {"webhook", "policy", "s3Config"}
+    assert set(SpeechFields.__annotations__) - beside == set(request._Speak.model_fields) - {"action", "text"}
+
+
+def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) -> None:
+    with pytest.raises(JobFailed, match="format must be") as caught:
+        client.runsync("Hello.", format="midi")
+    assert (caught.value.code, caught.value.field) == ("invalid_request", "format")
+
+
+def test_voices_are_saved_listed_and_deleted(client: RunPodServerlessClient, tmp_path: Path) -> None:
+    path = tmp_path / "alice.wav"
+    path.write_bytes(wav_bytes(6.0))
+    saved = client.voices.save("alice", path)
+    assert (saved.voice, saved.duration_s) == ("alice", 6.0)
+    assert client.voices.save("bob", path.read_bytes()).digest == saved.digest
+    assert [voice.id for voice in client.voices.list()] == ["alice", "bob"]
+    client.voices.delete("alice")
+    client.voices.delete("bob")
+    assert client.voices.list() == []
+    with pytest.raises(JobFailed) as caught:
+        client.voices.delete("alice")
+    assert caught.value.code == "voice_not_found"
+    with pytest.raises(ValueError, match="one of the two"):
+        client.voices.save("carol")
+
+
+def test_info_and_health(client: RunPodServerlessClient) -> None:
+    assert client.info()["default_model"] == "preview"
+    assert client.health()["workers"]["ready"] == 1
+
+
+def test_an_answer_without_audio_cannot_be_saved(client: RunPodServerlessClient, tmp_path: Path) -> None:
+    with pytest.raises(NoAudio, match="holds no audio"):
+        client.save_audio(client.call({"action": "info"}), tmp_path / "a.wav")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_key_is_said_to_be_wrong(queue: LocalQueue) -> None:
+    with client_of(queue, "not the key") as client, pytest.raises(Unauthorized, match="is the API key right"):
+        client.health()
+
+
+def test_an_endpoint_that_is_not_there_is_tried_and_named() -> None:
+    with (
+        RunPodServerlessClient("x", "k", base_url="http://127.0.0.1:9/v2", patience=QUICK) as client,
+        pytest.raises(Unavailable, match="cannot be reached"),
+    ):
+        client.run("Hello.")
+
+
+@pytest.mark.parametrize("missing", ["RUNPOD_ENDPOINT_ID", "RUNPOD_API_KEY"])
+def test_endpoint_and_key_come_from_the_environment_or_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, queue: LocalQueue, missing: str
+) -> None:
+    values = {
+        "RUNPOD_ENDPOINT_ID": "local", "RUNPOD_API_KEY": queue.api_key, "RUNPOD_ENDPOINT_BASE_URL": queue.url,
+    }  # fmt: skip
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with RunPodServerlessClient() as client:
+        assert client.health()["workers"]["ready"] == 1
+    monkeypatch.delenv(missing)
+    with pytest.raises(ValueError, match=missing):
+        RunPodServerlessClient()
+
+
+def test_a_key_is_never_shown(queue: LocalQueue) -> None:
+    with client_of(queue, "rpa_SECRET") as client:
+        assert "SECRET" not in repr(client._endpoint)
+
+
+def test_the_package_imports_without_the_model_stack() -> None:
+    code = "import sys, chatterbox_worker.client; print([m for m in ('torch', 'runpod', 'numpy') if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], cwd="src", capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+# Streams, cancellation, deadlines
+
+
+def test_a_stream_arrives_in_order_and_makes_one_file(streaming: LocalQueue, tmp_path: Path) -> None:
+    with client_of(streaming) as client:
+        stream = client.stream("Hello.")
+        chunks = list(stream)
+        assert [chunk.index for chunk in chunks] == [0, 1, 2, 3, 4]
+        assert [chunk["duration_s"] for chunk in chunks] == [0.1] * 5
+        assert stream.summary is not None
+        assert stream.summary["duration_s"] == 0.5
+        whole = client.save_audio(client.poll_until_complete(stream.job_id), tmp_path / "a.wav")
+        assert duration_s(whole) == pytest.approx(0.5)
+
+
+def test_a_plain_endpoint_streams_one_piece(client: RunPodServerlessClient) -> None:
+    stream = client.stream("Hello there.", seed=3)
+    (chunk,) = stream
+    assert chunk.audio == client.runsync("Hello there.", seed=3).speech.audio
+    assert stream.summary is not None
+    assert stream.summary["seed"] == 3
+
+
+def test_a_stream_that_fails_on_the_way_gives_what_came_and_the_reason(streaming: LocalQueue) -> None:
+    with client_of(streaming) as client:
+        chunks = iter(client.stream("fail at 2"))
+        assert [next(chunks).index, next(chunks).index] == [0, 1]
+        with pytest.raises(JobFailed, match="the model made no sound"):
+            next(chunks)
+
+
+def test_leaving_a_stream_early_cancels_its_job(streaming: LocalQueue) -> None:
+    with client_of(streaming) as client, client.stream("slow", timeout_s=30) as stream:
+        pass
+    assert streaming.jobs[stream.job_id].state is State.CANCELLED
+
+
+def test_a_cancelled_job_is_told_from_a_failed_one(streaming: LocalQueue) -> None:
+    with client_of(streaming) as client:
+        job = client.run("slow")
+        assert client.cancel(job.id).status == "CANCELLED"
+        with pytest.raises(JobCancelled):
+            client.poll_until_complete(job.id)
+
+
+def test_waiting_ends_in_time_and_the_job_goes_on(streaming: LocalQueue) -> None:
+    with client_of(streaming) as client:
+        job = client.run("slow")
+        started_s = time.monotonic()
+        with pytest.raises(StillRunning):
+            client.poll_until_complete(job.id, timeout_s=0.5)
+        assert time.monotonic() - started_s < 2
+        assert client.cancel(job.id).status == "CANCELLED"
+
+
+def test_a_stream_takes_a_text_or_a_job(client: RunPodServerlessClient) -> None:
+    with pytest.raises(ValueError, match="one of the two"):
+        client.stream()
+    with pytest.raises(ValueError, match="submitted already"):
+        client.stream(job_id="j", format="mp3")
+
+
+def test_a_runsync_over_its_wait_is_polled_on_to_the_end(tmp_path: Path) -> None:
+    limits = Limits(wait_range_s=(0.0, 0.0))  # the platform answers at once with what it has
+    with preview_queue(tmp_path, limits=limits) as queue, client_of(queue) as client:
+        assert client.runsync("Hello there. " * 40, cache=False)["status"] == "COMPLETED"
+
+
+# The async twin
+
+
+def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueue, tmp_path: Path) -> None:
+    async def everything() -> None:
+        async with AsyncRunPodServerlessClient("local", queue.api_key, base_url=queue.url, patience=QUICK) as client:
+            texts = [f"Number {index}." for index in range(8)]
+            jobs = await asyncio.gather(*(client.runsync(text, format="mp3") for text in texts))
+            assert {job.status for job in jobs} == {"COMPLETED"}
+            path = await client.save_audio(jobs[0], tmp_path / "a.mp3")
+            assert duration_s(path) > 0.2
+            job = await client.run("Hello.")
+            assert (await client.poll_until_complete(job["id"])).speech.model == "preview"
+            assert (await client.status(job.id)).is_final
+            saved = await client.voices.save("dora", wav_bytes(6.0))
+            assert [voice.id for voice in await client.voices.list()] == [saved.voice]
+            await client.voices.delete("dora")
+            assert (await client.info())["default_model"] == "preview"
+            assert (await client.health())["workers"]["ready"] == 1
+            with pytest.raises(JobFailed) as caught:
+                await client.runsync("")
+            assert caught.value.field == "text"
+        async with AsyncRunPodServerlessClient(
+            "local", streaming.api_key, base_url=streaming.url, patience=QUICK
+        ) as client:
+            stream = await client.stream("Hello.")
+            assert [chunk.index async for chunk in stream] == [0, 1, 2, 3, 4]
+            assert stream.summary is not None
+            async with await client.stream("slow") as left:
+                pass
+            assert streaming.jobs[left.job_id].state is State.CANCELLED
+            with pytest.raises(ValueError, match="one of the two"):
+                await client.stream()
+
+    asyncio.run(everything())
+
+
+# Storms and buckets
+
+
+class Scripted(BaseHTTPRequestHandler):
+    """Answers what it is told to, one after another; None drops the connection."""
+
+    replies: ClassVar[list[tuple[int, bytes] | None]] = []
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.seen.append((f"{self.command} {self.path}", self.headers.get("Authorization")))
+        reply = self.replies.pop(0)
+        if reply is None:
+            self.close_connection = True
+            return
+        self.send_response(reply[0])
+        self.send_header("Content-Length", str(len(reply[1])))
+        self.end_headers()
+        self.wfile.write(reply[1])
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+        pass
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[type[Scripted], str]]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    Scripted.replies.clear()
+    Scripted.seen.clear()
+    yield Scripted, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+JOB = b'{"id": "j", "status": "IN_QUEUE"}'
+
+
+def test_a_storm_is_weathered_and_a_lost_run_is_not_sent_twice(scripted: tuple[type[Scripted], str]) -> None:
+    script, url = scripted
+    with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+        script.replies += [(429, b""), (503, b""), (200, JOB), (500, b""), None, (200, JOB)]
+        assert client.status(client.run("Hello.").id).status == "IN_QUEUE"
+        assert [call for call, _ in script.seen] == ["POST /e/run"] * 3 + ["GET /e/status/j"] * 3
+        script.seen.clear()
+        script.replies += [None]
+        with pytest.raises(ClientError, match="was not sent again"):
+            client.run("Hello.")
+        assert [call for call, _ in script.seen] == ["POST /e/run"]
+
+
+def test_a_presigned_url_is_downloaded_with_its_query_and_without_the_key(
+    scripted: tuple[type[Scripted], str], tmp_path: Path
+) -> None:
+    script, url = scripted
+    script.replies += [(503, b""), (200, b"sound")]
+    job = Job(
+        {"id": "j", "status": "COMPLETED", "output": {"audio_url": f"{url}/a.mp3?X-Amz-Signature=1", "format": "mp3"}}
+    )
+    with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+        assert client.save_audio(job, tmp_path / "a.mp3").read_bytes() == b"sound"
+    assert script.seen == [("GET /a.mp3?X-Amz-Signature=1", None)] * 2
