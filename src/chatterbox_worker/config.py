@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,12 @@ def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 
 def _number(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            raise ValueError("it must be a whole number") from None
+        if (
+            not re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d{1,2})?", text, re.IGNORECASE)
+            or (exact := Decimal(text)) != exact.to_integral_value()
+        ):
+            raise ValueError("it must be a whole number")
+        number = int(exact)  # Decimal, because RunPod's command-line tool writes 5368709120 as 5.36870912e+09
         if not low <= number <= high:
             raise ValueError(f"it must be from {low} to {high}")
         return number
@@ -82,7 +85,8 @@ def _one_of(*known: str) -> Callable[[str], str]:
 
 
 def _switch(text: str) -> bool:
-    return _one_of("0", "1")(text) == "1"
+    """RunPod's command-line tool sends true and false, whatever a Hub listing says a switch's values are."""
+    return _one_of("0", "1", "false", "true")(text) in ("1", "true")
 
 
 def _backend(text: str) -> str:

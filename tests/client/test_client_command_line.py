@@ -96,7 +96,7 @@ def test_the_bar_follows_the_workers_progress() -> None:
     with tqdm(unit="chunk", file=io.StringIO()) as bar:
         show(bar, job("IN_QUEUE"))
         assert (bar.n, bar.total, bar.desc) == (0, None, "in queue")
-        show(bar, job("IN_PROGRESS", {"chunks_done": 2, "chunks_total": 7}))
+        show(bar, job("IN_PROGRESS", {"chunks_done": 2, "chunks": 7, "audio_s": 3.5}))
         assert (bar.n, bar.total) == (2, 7)
         show(bar, job("COMPLETED", {"audio_base64": ""}))
         assert (bar.n, bar.total) == (7, 7)

@@ -212,7 +212,7 @@ def test_audio_inside_an_answer_is_found(response: dict[str, Any]) -> None:
 
 def test_audio_behind_a_url_is_downloaded_without_the_key_and_again_if_need_be() -> None:
     url = "https://bucket.example/a.mp3?X-Amz-Signature=1"
-    outcomes = [Lost("reset"), Reply(503, b""), Reply(200, b"sound")]
+    outcomes: list[Outcome] = [Lost("reset"), Reply(503, b""), Reply(200, b"sound")]
     audio, steps = drive(flows.audio_of({"audio_url": url}, PATIENT), outcomes)
     assert audio == b"sound"
     assert all(step.is_absolute and step.path == url for step in steps if isinstance(step, Call))

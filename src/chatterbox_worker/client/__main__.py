@@ -51,7 +51,7 @@ def job_input(options: argparse.Namespace) -> dict[str, Any]:
 def show(bar: tqdm[Any], job: Job) -> None:
     """Move the bar to where the job is: chunks done of all, where the worker says so."""
     progress = job.output if isinstance(job.output, Mapping) and not job.is_final else {}
-    done, total = progress.get("chunks_done"), progress.get("chunks_total")
+    done, total = progress.get("chunks_done"), progress.get("chunks")
     if isinstance(done, int) and isinstance(total, int):
         bar.total, bar.n = total, done
     elif job.is_final:
