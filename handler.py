@@ -6,38 +6,44 @@
    the answer then carries `audio_url`, a data URI, in place of `audio_base64`;
 3. what RunPod makes of its `/openai/v1/*` routes: `{"openai_route": "/v1/audio/speech", "openai_input": {...}}`;
 4. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.delete`.
+Beside the input a job may carry `s3Config`, a bucket of its own for a large answer.
 
 What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "code": "...", "field": "..."}`, which makes
-the job FAILED. A start-up failure does not end the worker: every job is answered with the reason.
+the job FAILED. With CHATTERBOX_STREAM=1 the handler is a generator instead (delivery/streaming.py); the SDK then keeps
+nothing of an error but the sentence. A start-up failure does not end the worker: every job is answered with the reason.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from typing import Any
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
+from chatterbox_worker import joblog
 from chatterbox_worker import request as requests
-from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.delivery import inline
-from chatterbox_worker.errors import DeviceFailed, InvalidRequest, NotReady, WorkerError, choices, shown
-from chatterbox_worker.information import Tally, info
-from chatterbox_worker.request import (
-    DeleteVoiceRequest,
-    InfoRequest,
-    ListVoicesRequest,
-    Request,
-    SaveVoiceRequest,
-    SpeechRequest,
-)
+from chatterbox_worker.actions import act
+from chatterbox_worker.config import Settings, ensure_variable, environment
+from chatterbox_worker.delivery import Delivery, Unlogged, UnloggedText
+from chatterbox_worker.delivery.streaming import streamed
+from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, NotReady, WorkerError, choices, shown
+from chatterbox_worker.fitness import prove_speech
+from chatterbox_worker.information import Tally
+from chatterbox_worker.progress import Progress
+from chatterbox_worker.request import Request, SpeechRequest
+from chatterbox_worker.shutdown import Shutdown
 from chatterbox_worker.synthesizer import Call, Synthesizer
-from chatterbox_worker.voices.source import reference_bytes
 from chatterbox_worker.wiring import build
 
 log = logging.getLogger("handler")
+
+Job = Mapping[str, Any]
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _OPENAI_ROUTES: Mapping[str, Callable[[object], dict[str, Any]]] = {
     "/v1/audio/speech": requests.openai_speech,
@@ -63,50 +69,105 @@ class Worker:
     """Answers jobs, each on a thread of its own, so that the SDK's event loop stays free."""
 
     def __init__(self, settings: Settings, synthesizer: Synthesizer) -> None:
+        """
+        Raises:
+            InvalidRequest: the settings of the bucket are incomplete.
+        """
         self._settings = settings
         self._synthesizer = synthesizer
+        self._delivery = Delivery(settings)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
         self._tally = Tally()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.tell_progress: Callable[[Job, Any], None] | None = None
+        """How the platform hears of a job's progress; for a worker that does not stream."""
+        self.device_failed: Callable[[], None] = lambda: None
+        """Called when this process cannot speak any more."""
 
-    async def __call__(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    async def __call__(self, job: Job) -> dict[str, Any]:
         """The answer to one job; never raises but to be cancelled."""
-        call = Call()
-        try:
-            answer = await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._answer, job.get("input"), call
-            )
-        except asyncio.CancelledError:
-            call.cancel()  # the thread cannot be interrupted, but its takes can
-            raise
-        except WorkerError as error:
-            self._tally.jobs_failed += 1
-            return error.answer() | ({"refresh_worker": True} if isinstance(error, DeviceFailed) else {})
-        except Exception:  # the edge's one: a bug must not leave the job without an answer, nor show its insides
-            self._tally.jobs_failed += 1
-            log.exception("job %s failed", job.get("id"))
-            return WorkerError("internal error; the worker's log has the details").answer()
-        self._tally.jobs_done += 1
-        return answer
+        call = Call(self._progress(job))
+        with self._working(job, call):
+            try:
+                answer = await self._on_thread(self._answer, job, call)
+            except Exception as error:  # noqa: BLE001  # the edge's one: _failure tells bugs from refusals
+                return self._failure(error)
+            self._tally.jobs_done += 1
+            return answer
 
-    def _answer(self, job_input: object, call: Call) -> dict[str, Any]:
-        request = parse(job_input, self._settings)
-        library = self._synthesizer.library
-        private = self._settings.allow_private_urls
-        match request:
-            case SpeechRequest():
-                recording = self._synthesizer.speak(request, call)
-                return inline(recording, as_url=request.as_url, limit_bytes=self._settings.payload_limit_bytes)
-            case InfoRequest():
-                return info(self._settings, self._synthesizer, self._tally)
-            case ListVoicesRequest():
-                return {"voices": [asdict(entry) for entry in library.list()]}
-            case SaveVoiceRequest():
-                data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=private)
-                voice = library.save(request.voice, data, field=field)
-                return {"voice": voice.id, "digest": voice.digest, "duration_s": round(voice.duration_s, 3)}
-            case DeleteVoiceRequest():
-                library.delete(request.voice)
-                return {"voice": request.voice, "deleted": True}
+    async def stream(self, job: Job) -> AsyncIterator[dict[str, Any]]:
+        """The same, piece by piece."""
+        call = Call()
+        with self._working(job, call):
+            try:
+                pieces = await self._on_thread(self._pieces, job, call)
+                while (piece := await self._on_thread(next, pieces, None)) is not None:
+                    yield piece
+            except Exception as error:  # noqa: BLE001  # likewise
+                yield self._failure(error)
+                return
+            self._tally.jobs_done += 1
+
+    def give_up(self) -> None:
+        """Cancel the jobs that are being spoken: nothing is posted for them, and the platform gives them to others."""
+        for task in self._tasks:
+            task.cancel()
+
+    def every_model_speaks(self) -> None:
+        """RunPod's fitness check; raises WorkerError."""
+        prove_speech(self._synthesizer)
+
+    def close(self) -> None:
+        self._synthesizer.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def _working(self, job: Job, call: Call) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # coroutines run in tasks
+        self._tasks.add(task)
+        try:
+            with joblog.job(str(job.get("id"))):
+                yield
+        finally:
+            self._tasks.discard(task)
+            call.cancel()  # the thread cannot be interrupted, but its takes can; nothing is left of a finished call
+
+    async def _on_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        there = partial(copy_context().run, work, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, there)
+
+    def _progress(self, job: Job) -> Progress | None:
+        tell = self.tell_progress
+        return None if tell is None else Progress(lambda progress: tell(job, progress))
+
+    def _answer(self, job: Job, call: Call) -> dict[str, Any]:
+        request = parse(job.get("input"), self._settings)
+        if not isinstance(request, SpeechRequest):
+            return Unlogged(act(request, self._settings, self._synthesizer, self._tally))
+        route = self._delivery.route(job)
+        self._delivery.check(request, route)
+        recording = self._synthesizer.speak(request, call)
+        return Unlogged(self._delivery.deliver(recording, request, route))
+
+    def _pieces(self, job: Job, call: Call) -> Iterator[dict[str, Any]]:
+        request = parse(job.get("input"), self._settings)
+        if not isinstance(request, SpeechRequest) or request.output in ("s3", "volume"):
+            return iter([self._answer(job, call)])  # there is nothing to be streamed
+        return streamed(self._synthesizer, self._delivery, request, self._delivery.route(job), call)
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        """What the caller hears; a bug's insides go to the log."""
+        self._tally.jobs_failed += 1
+        if not isinstance(error, WorkerError):
+            log.error("a bug", exc_info=error)
+            error = WorkerError("internal error; the worker's log has the details")
+        elif not isinstance(error, Cancelled):
+            log.info("refused: %s%s", error.code, f", {error.field}" if error.field else "")
+        if isinstance(error, DeviceFailed):
+            self.device_failed()
+            return Unlogged(error.answer(), error=UnloggedText(error.message), refresh_worker=True)
+        return Unlogged(error.answer(), error=UnloggedText(error.message))
 
 
 class Unready:
@@ -115,8 +176,17 @@ class Unready:
     def __init__(self, reason: WorkerError) -> None:
         self._answer = NotReady(f"this worker could not start: {reason.message}", field=reason.field).answer()
 
-    async def __call__(self, job: Mapping[str, Any]) -> dict[str, Any]:
+    async def __call__(self, _job: Job) -> dict[str, Any]:
         return dict(self._answer)
+
+    async def stream(self, _job: Job) -> AsyncIterator[dict[str, Any]]:
+        yield dict(self._answer)
+
+    def give_up(self) -> None:
+        """There is nothing to give up."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
 
 def start(env: Mapping[str, str]) -> tuple[Worker | Unready, Settings]:
@@ -133,14 +203,35 @@ def start(env: Mapping[str, str]) -> tuple[Worker | Unready, Settings]:
         return Unready(NotReady(f"{type(error).__name__} while loading; the worker's log has the details")), settings
 
 
-def main() -> None:
-    """Load, then serve RunPod's queue until it ends us."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
-    worker, settings = start(environment())  # a module-level import of the model would load it twice on forkserver
+def serve(worker: Worker | Unready, settings: Settings) -> None:
+    """Answer the jobs of RunPod's queue until it ends us."""
+    ensure_variable("RUNPOD_LOG_LEVEL", "INFO")  # the SDK's own default shows answers, and "" ends it
 
     import runpod  # noqa: PLC0415  # 2 s and a child process at import: after the models, never in a test of parse()
+    from runpod.serverless.modules import rp_scale  # noqa: PLC0415
 
-    runpod.serverless.start({"handler": worker.__call__, "concurrency_modifier": lambda _: settings.concurrency})
+    shutdown = Shutdown(settings.concurrency, worker.give_up)
+    rp_scale.get_job = shutdown.ending(rp_scale.get_job)
+    rp_scale.get_stop_signals = shutdown.ending(rp_scale.get_stop_signals)
+    config: dict[str, Any] = {
+        "handler": worker.stream if settings.stream else worker.__call__,  # the SDK asks the function what it is
+        "return_aggregate_stream": True,
+        "concurrency_modifier": shutdown.concurrency,
+    }
+    if isinstance(worker, Worker):
+        runpod.serverless.register_fitness_check(worker.every_model_speaks)
+        worker.tell_progress = runpod.serverless.progress_update
+        # a generator cannot ask for a fresh worker by its answer, but the SDK reads this when a job has ended
+        worker.device_failed = lambda: config.update(refresh_worker=settings.stream)
+    runpod.serverless.start(config)
+    worker.close()
+
+
+def main() -> None:
+    """Load, then serve."""
+    env = environment()
+    joblog.configure(as_json=bool(env.get("RUNPOD_ENDPOINT_ID")))
+    serve(*start(env))  # a module-level import of the model would load it twice on forkserver
 
 
 if __name__ == "__main__":

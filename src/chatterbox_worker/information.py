@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import platform
+import resource
+import shutil
+import subprocess
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from chatterbox_worker import __version__
@@ -13,6 +18,10 @@ from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
 
+log = logging.getLogger(__name__)
+
+_DRIVER_S = 5.0
+_MIB = 2**20
 _PACKAGES = ("chatterbox-tts", "runpod", "torch")
 
 
@@ -49,8 +58,38 @@ def info(settings: Settings, synthesizer: Synthesizer, tally: Tally) -> dict[str
         "formats": {name: list(audio_format.sample_rates) for name, audio_format in FORMATS.items()},
         "voices": ["default", *(entry.id for entry in synthesizer.library.list())],
         "cache": synthesizer.cache.figures(),
-        "limits": {"text_chars": settings.max_text_chars, "payload_bytes": settings.payload_limit_bytes},
+        "limits": {
+            "text_chars": settings.max_text_chars,
+            "payload_bytes": settings.payload_limit_bytes,
+            "runsync_bytes": settings.runsync_limit_bytes,
+        },
+        "memory": {"rss_bytes": _rss_bytes(), "gpus": _gpus()},
+        "streams": settings.stream,
         "uptime_s": round(time.monotonic() - tally.started_s, 1),
         "jobs_done": tally.jobs_done,
         "jobs_failed": tally.jobs_failed,
     }  # fmt: skip
+
+
+def _rss_bytes() -> int:
+    """Of this process now; where there is no /proc, the most there was."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return pages * resource.getpagesize()
+
+
+def _gpus() -> list[dict[str, Any]]:
+    """Name and memory of each GPU as the driver tells it: the engines' library is not known here."""
+    if (command := shutil.which("nvidia-smi")) is None:
+        return []
+    query = [command, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=_DRIVER_S, check=True).stdout  # noqa: S603
+        rows = [line.rsplit(",", 2) for line in told.splitlines()]
+        return [{"name": name.strip(), "used_bytes": int(used) * _MIB, "total_bytes": int(total) * _MIB}
+                for name, used, total in rows]  # fmt: skip
+    except (OSError, subprocess.SubprocessError, ValueError) as error:  # a driver that hangs, "[N/A]" on some cards
+        log.warning("the GPU's memory is not known: %s", type(error).__name__)
+        return []
