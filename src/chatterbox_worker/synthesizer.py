@@ -153,8 +153,12 @@ class Synthesizer:
             seed=secrets.randbits(32) if request.seed is None else request.seed,
         )
 
-    def stream(self, plan: Plan, call: Call) -> Speech:
+    def stream(self, plan: Plan, call: Call, *, streaming: bool = False) -> Speech:
         """Submit every chunk and return at once; iterate the result for the audio.
+
+        `streaming`: the first chunk is heard while it is still being spoken; at another speed than 1 it cannot be. Those
+        are not the samples that `speak` makes, so they must not go into its cache. Later chunks come out whole either
+        way, for their level must be known, and are the same in both.
 
         Raises:
             InvalidRequest: the voice's recording cannot be used by this model.
@@ -169,7 +173,11 @@ class Synthesizer:
                 field=plan.source.field,
             )
         started_s = time.perf_counter()
-        takes = [call.hold(plan.engine.submit(_utterance(plan, index, voice))) for index in range(len(plan.chunks))]
+        first_streams = streaming and plan.request.speed == 1.0
+        takes = [
+            call.hold(plan.engine.submit(_utterance(plan, index, voice, streaming=first_streams and index == 0)))
+            for index in range(len(plan.chunks))
+        ]
         return Speech(plan, takes, call, started_s)
 
     def speak(self, request: SpeechRequest, call: Call) -> Recording:
@@ -284,7 +292,7 @@ class Speech:
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
 
 
-def _utterance(plan: Plan, index: int, voice: Voice) -> Utterance:
+def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:
     request = plan.request
     return Utterance(
         text=finish(plan.chunks[index].text, MODELS[request.model].punctuation),
@@ -292,6 +300,8 @@ def _utterance(plan: Plan, index: int, voice: Voice) -> Utterance:
         voice=voice,
         sampling=request.sampling,
         seed=(plan.seed + index) % 2**32,  # each chunk its own noise, all of it from the one seed
+        streaming=streaming,
+        turn=index,
     )
 
 

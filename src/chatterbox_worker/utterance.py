@@ -48,7 +48,9 @@ class Utterance:
     seed: int
     """0 to 2**32 - 1."""
     streaming: bool = False
-    """True: pieces as early as possible. False: the offline path, one piece."""
+    """True: pieces as early as possible, not the same samples as the offline path's. False: the offline path, one piece."""
+    turn: int = 0
+    """Which chunk of its text this is: first chunks are spoken first, so that a long text does not hold up a short one."""
 
 
 class Take(Protocol):
