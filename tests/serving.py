@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 
-import httpx
+import httpx2
 import uvicorn
-from fakes import ToneEngine, ToneTake
 from fastapi import FastAPI
 
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.utterance import Utterance
+from fakes import ToneEngine, ToneTake
 
-Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Open = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 class HeldEngine(ToneEngine):

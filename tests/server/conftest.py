@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
-from serving import HeldEngine, Open, on_a_socket
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.local import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
+from serving import HeldEngine, Open, on_a_socket
 
 
 @pytest.fixture
@@ -37,16 +37,16 @@ def backend(synthesizer: Synthesizer) -> Callable[[Settings], Backend]:
 
 @pytest.fixture
 def open_server(settings: Settings, backend: Callable[[Settings], Backend]) -> Open:
-    """`async with open_server(api_keys=...) as client`: a client of a ready server with those settings."""
+    """Opens a ready server with changed settings, and a client of it."""
 
     @asynccontextmanager
-    async def opened(**changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async def opened(**changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
         chosen = replace(settings, **changes)
         app = create_app(chosen, backend(chosen))
         async with app.router.lifespan_context(app):
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://server", timeout=30) as client:
-                while (await client.get("/ping")).status_code == 204:
+            transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+            async with httpx2.AsyncClient(transport=transport, base_url="http://server", timeout=30) as client:
+                while (await client.get("/ping")).status_code == 204:  # noqa: ASYNC110 - as a load balancer would
                     await asyncio.sleep(0.01)
                 yield client
 

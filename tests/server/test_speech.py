@@ -6,9 +6,10 @@ import base64
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
+
 from serving import HeldEngine, Open, decoded_s
 
 TEXT = "One sentence. Another sentence, which is longer. And a third."
@@ -16,7 +17,7 @@ FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 SECONDS = 0.01 * len(TEXT)  # ToneEngine's pace
 
 
-def _client(http: httpx.AsyncClient, key: str = "none") -> AsyncOpenAI:
+def _client(http: httpx2.AsyncClient, key: str = "none") -> AsyncOpenAI:
     return AsyncOpenAI(api_key=key, base_url="http://server/v1", http_client=http, max_retries=0)
 
 

@@ -1,0 +1,140 @@
+// The server, as the page sees it. Every failure is an ApiError with the server's code and field.
+
+import { recall } from "./store.js";
+
+export class ApiError extends Error {
+  constructor(code, { message = "", field = null, status = 0, retryAfter = null } = {}) {
+    super(message);
+    this.code = code;
+    this.field = field;
+    this.status = status;
+    this.retryAfter = retryAfter;
+  }
+}
+
+const OURS = { input: "text", response_format: "format" }; // OpenAI's names of our fields
+
+async function call(path, options = {}) {
+  const key = recall("key");
+  const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("offline", { message: error.message });
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+async function refusal(response) {
+  const text = await response.text();
+  let body = {};
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // a proxy's page, not the server's answer
+  }
+  const error = typeof body.error === "object" && body.error !== null ? body.error : body;
+  const field = error.param ?? error.field ?? null;
+  return new ApiError(error.code ?? (response.status >= 502 ? "offline" : "internal_error"), {
+    message: error.message ?? error.error ?? `HTTP ${response.status}`,
+    field: OURS[field] ?? field,
+    status: response.status,
+    retryAfter: Number(response.headers.get("Retry-After")) || null,
+  });
+}
+
+const post = (path, body, options = {}) =>
+  call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...options });
+
+export async function health() {
+  try {
+    const response = await fetch("health", { cache: "no-store", signal: AbortSignal.timeout(8000) });
+    return await response.json(); // 503 has a body too
+  } catch {
+    return { status: "offline" };
+  }
+}
+
+export const models = async () => (await call("v1/models")).json();
+export const languages = async () => (await (await call("languages")).json()).languages;
+export const voices = async () => (await (await call("v1/voices")).json()).data;
+export const voiceAudio = async (id) => (await call(`voices/${encodeURIComponent(id)}/audio`)).blob();
+export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export async function saveVoice(id, file) {
+  const form = new FormData();
+  form.append("voice_id", id);
+  form.append("file", file, "reference");
+  return (await call("voices", { method: "POST", body: form })).json();
+}
+
+/** The speech as one file. */
+export const speak = async (fields, signal) => (await post("v1/audio/speech", fields, { signal })).blob();
+export const speakDialogue = async (body, signal) => (await post("dialogue", body, { signal })).blob();
+
+/** `blob` in another format; nothing is spoken again. */
+export async function convert(blob, format, signal) {
+  const form = new FormData();
+  form.append("file", blob, "speech.wav");
+  form.append("format", format);
+  return (await call("convert", { method: "POST", body: form, signal })).blob();
+}
+
+/**
+ * The speech as it is spoken: `onAudio(Int16Array)` for each piece and `onProgress({chunks_done, chunks_total})`.
+ * Resolves to what the server tells about the whole.
+ */
+export async function speakStream(fields, { signal, onAudio, onProgress }) {
+  const body = { ...fields, response_format: "pcm", stream_format: "sse", progress: true };
+  const response = await post("v1/audio/speech", body, { signal });
+  const pcm = new PcmBytes();
+  for await (const event of events(response.body)) {
+    if (event.type === "speech.audio.delta") {
+      const samples = pcm.add(event.audio);
+      if (samples.length) onAudio(samples);
+    } else if (event.type === "speech.progress") onProgress(event);
+    else if (event.type === "error") throw new ApiError(event.error.code, { message: event.error.message, field: event.error.param });
+    else if (event.type === "speech.audio.done") return event.speech;
+  }
+  throw new ApiError("broken_off", { message: "the answer ended without its last event" });
+}
+
+/** Server-sent events of a response's body, parsed. */
+async function* events(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop();
+      for (const block of blocks) {
+        if (block.startsWith("data: ")) yield JSON.parse(block.slice(6));
+      }
+    }
+  } catch (error) {
+    if (error.name === "AbortError" || error instanceof SyntaxError) throw error;
+    throw new ApiError("broken_off", { message: error.message });
+  } finally {
+    reader.cancel().catch(() => {}); // frees the server's take when the loop is left early
+  }
+}
+
+/** Base64 pieces to samples; a sample may be cut between two pieces. */
+class PcmBytes {
+  #odd = new Uint8Array(0);
+
+  add(text) {
+    const binary = atob(text);
+    const bytes = new Uint8Array(this.#odd.length + binary.length);
+    bytes.set(this.#odd);
+    for (let i = 0; i < binary.length; i++) bytes[this.#odd.length + i] = binary.charCodeAt(i);
+    const even = bytes.length & ~1;
+    this.#odd = bytes.slice(even);
+    return new Int16Array(bytes.buffer.slice(0, even)); // little-endian, as every browser's machine is
+  }
+}

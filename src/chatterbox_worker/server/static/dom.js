@@ -1,0 +1,78 @@
+// Small helpers over the document. No state but the two live regions that index.html holds.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const $ = (id) => document.getElementById(id);
+
+/** An element: `props` are properties, but `class`, `data` and whatever has a hyphen are attributes; `on` are listeners. */
+export function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null) continue;
+    if (name === "class") node.className = value;
+    else if (name === "data") Object.assign(node.dataset, value);
+    else if (name === "on") for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
+    else if (name.includes("-") || name === "role" || name === "for") node.setAttribute(name, value);
+    else node[name] = value;
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** A symbol of icons.svg; decorative, so hidden from assistive technology. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `icons.svg#${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export function setIcon(button, name) {
+  button.querySelector("use").setAttribute("href", `icons.svg#${name}`);
+}
+
+/** Say it to a screen reader, politely. */
+export function announce(text) {
+  $("announcer").textContent = text;
+}
+
+/** A short note in the corner that goes by itself. */
+export function toast(text) {
+  const note = el("div", { class: "toast" }, text);
+  $("toasts").replaceChildren(note);
+  setTimeout(() => note.remove(), 3500);
+  announce(text);
+}
+
+/** Offers `blob` as a file. */
+export function saveFile(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = el("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the download has begun by then
+}
+
+/** 75.3 → "1:15"; with tenths "1:15.3". */
+export function clock(seconds, tenths = false) {
+  const whole = tenths ? Math.floor(seconds * 10) / 10 : Math.floor(seconds);
+  const minutes = Math.floor(whole / 60);
+  const rest = (whole - minutes * 60).toFixed(tenths ? 1 : 0);
+  return `${minutes}:${rest.padStart(tenths ? 4 : 2, "0")}`;
+}
+
+/** Asks with the page's own dialog; resolves to true when it was confirmed. */
+export function confirmed(message, action) {
+  const dialog = $("confirm");
+  $("confirm-text").textContent = message;
+  $("confirm-yes").textContent = action;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

@@ -1,0 +1,61 @@
+// The page's words: two tables, one choice, remembered. Markup names its words with data-t and data-t-<attribute>.
+
+import en from "./i18n/en.js";
+import es from "./i18n/es.js";
+import { recall, remember } from "./store.js";
+
+export const TABLES = { en, es };
+const ATTRIBUTES = ["placeholder", "aria-label", "title"];
+const listeners = new Set();
+let current = choose();
+
+function choose() {
+  const kept = recall("language");
+  if (kept in TABLES) return kept;
+  const wanted = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TABLES);
+  return wanted ?? "en";
+}
+
+export const language = () => current;
+
+/** The words under `key`, with {name} filled in; a table may hold a function of the values instead. */
+export function t(key, values = {}) {
+  const words = TABLES[current][key];
+  if (words === undefined) throw new Error(`no words for ${key}`);
+  if (typeof words === "function") return words(values);
+  return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+export const has = (key) => key in TABLES[current];
+
+export function number(value, options = {}) {
+  return new Intl.NumberFormat(current, options).format(value);
+}
+
+/** "es-MX" → "Spanish (Mexico)", in the page's language. */
+export function languageName(tag) {
+  const name = new Intl.DisplayNames([current], { type: "language", languageDisplay: "standard" }).of(tag) ?? tag;
+  return name.charAt(0).toLocaleUpperCase(current) + name.slice(1);
+}
+
+export function onLanguage(listener) {
+  listeners.add(listener);
+}
+
+export function setLanguage(tag) {
+  current = tag;
+  remember("language", tag);
+  translate();
+  for (const listener of listeners) listener();
+}
+
+/** Puts the words into everything under `root` that asks for them. */
+export function translate(root = document) {
+  document.documentElement.lang = current;
+  for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
+  for (const attribute of ATTRIBUTES) {
+    for (const node of root.querySelectorAll(`[data-t-${attribute}]`)) {
+      node.setAttribute(attribute, t(node.getAttribute(`data-t-${attribute}`)));
+    }
+  }
+}

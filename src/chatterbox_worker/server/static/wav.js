@@ -1,0 +1,47 @@
+// 16-bit mono PCM and the file that holds it. Pure.
+
+export const RATE = 24_000; // every model's own
+
+/** A wav file of Int16Arrays, without copying them. */
+export function wavBlob(parts, rate) {
+  const bytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  const head = new DataView(new ArrayBuffer(44));
+  const text = (at, letters) => [...letters].forEach((letter, i) => head.setUint8(at + i, letter.charCodeAt(0)));
+  text(0, "RIFF");
+  head.setUint32(4, 36 + bytes, true);
+  text(8, "WAVEfmt ");
+  head.setUint32(16, 16, true);
+  head.setUint16(20, 1, true); // PCM
+  head.setUint16(22, 1, true); // mono
+  head.setUint32(24, rate, true);
+  head.setUint32(28, rate * 2, true);
+  head.setUint16(32, 2, true);
+  head.setUint16(34, 16, true);
+  text(36, "data");
+  head.setUint32(40, bytes, true);
+  return new Blob([head.buffer, ...parts], { type: "audio/wav" });
+}
+
+/** The samples of a file that `wavBlob` wrote. */
+export async function wavSamples(blob) {
+  return new Int16Array(await blob.slice(44).arrayBuffer());
+}
+
+export function toInt16(floats) {
+  const out = new Int16Array(floats.length);
+  for (let i = 0; i < floats.length; i++) out[i] = Math.round(Math.max(-1, Math.min(1, floats[i])) * 32767);
+  return out;
+}
+
+export function toFloat(int16) {
+  const out = new Float32Array(int16.length);
+  for (let i = 0; i < int16.length; i++) out[i] = int16[i] / 32768;
+  return out;
+}
+
+export async function base64(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return btoa(text);
+}

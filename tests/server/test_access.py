@@ -1,0 +1,226 @@
+"""Keys, rates, origins and sizes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from openai import AsyncOpenAI, AuthenticationError
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.server.limits import Admission, RateLimit
+from chatterbox_worker.server.refusals import RateLimited, TryLater
+from serving import HeldEngine, Open
+
+KEY, OTHER = "k" * 32, "o" * 32
+SPEECH = {"input": "Hello.", "response_format": "pcm"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer wrong-wrong-wrong"}, 401),
+        ({"Authorization": f"Basic {KEY}"}, 401),
+        ({"Authorization": "Bearer "}, 401),
+        ({"X-API-Key": "wrong"}, 401),
+        ({"X-API-Key": "schlüssel".encode("latin-1")}, 401),
+        ({"Authorization": f"Bearer {KEY}"}, 200),
+        ({"Authorization": f"bearer {OTHER}"}, 200),
+        ({"X-API-Key": KEY}, 200),
+    ],
+)
+async def test_a_key_opens_every_route(open_server: Open, headers: dict[str, str], status: int) -> None:
+    async with open_server(api_keys=(KEY, OTHER)) as http:
+        for path in ("/v1/models", "/voices", "/metrics", "/docs", "/openapi.json", "/languages"):
+            assert (await http.get(path, headers=headers)).status_code == status, path
+        assert (await http.post("/v1/audio/speech", json=SPEECH, headers=headers)).status_code == status
+
+
+@pytest.mark.anyio
+async def test_health_needs_no_key_and_tells_none(open_server: Open) -> None:
+    async with open_server(api_keys=(KEY,)) as http:
+        health, ping = await http.get("/health"), await http.get("/ping")
+
+    assert (health.status_code, ping.status_code) == (200, 200)
+    assert KEY not in health.text
+
+
+@pytest.mark.anyio
+async def test_the_openai_client_understands_the_refusal(open_server: Open) -> None:
+    async with open_server(api_keys=(KEY,)) as http:
+        client = AsyncOpenAI(api_key="wrong", base_url="http://server/v1", http_client=http, max_retries=0)
+        with pytest.raises(AuthenticationError) as refused:
+            await client.audio.speech.create(model="multilingual", voice="default", input="Hello.")
+
+    assert refused.value.code == "invalid_api_key"
+
+
+@pytest.mark.anyio
+async def test_a_page_of_another_site_may_not_use_a_server_without_keys(open_server: Open) -> None:
+    theirs = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    ours = {"Sec-Fetch-Site": "same-origin", "Origin": "http://server"}
+    friends = {"Sec-Fetch-Site": "cross-site", "Origin": "https://friend.example"}
+    async with open_server(cors_origins=("https://friend.example",)) as http:
+        statuses = [
+            (await http.post("/v1/audio/speech", json=SPEECH, headers=h)).status_code for h in (theirs, ours, friends)
+        ]
+
+    assert statuses == [403, 200, 200]
+
+
+@pytest.mark.anyio
+async def test_cors_is_off_unless_configured_and_then_for_those_origins_alone(open_server: Open) -> None:
+    ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    async with open_server(api_keys=(KEY,)) as http:
+        off = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://friend.example"})
+    async with open_server(api_keys=(KEY,), cors_origins=("https://friend.example",)) as http:
+        friend = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://friend.example"})
+        stranger = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://evil.example"})
+
+    assert "access-control-allow-origin" not in off.headers
+    assert friend.headers["access-control-allow-origin"] == "https://friend.example"
+    assert "access-control-allow-origin" not in stranger.headers
+
+
+@pytest.mark.anyio
+async def test_each_key_has_a_rate_of_its_own_and_hears_when_to_come_back(open_server: Open) -> None:
+    async with open_server(api_keys=(KEY, OTHER), rate_limit_per_minute=2) as http:
+        answers = [await http.post("/v1/audio/speech", json=SPEECH, headers={"X-API-Key": KEY}) for _ in range(3)]
+        other = await http.post("/v1/audio/speech", json=SPEECH, headers={"X-API-Key": OTHER})
+        lists = await http.get("/v1/models", headers={"X-API-Key": KEY})
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 30
+    assert answers[2].json()["error"]["code"] == "rate_limit_exceeded"
+    assert (other.status_code, lists.status_code) == (200, 200)
+
+
+def test_a_bucket_fills_up_again_with_time() -> None:
+    now = [0.0]
+    limit = RateLimit(60, clock=lambda: now[0])
+    for _ in range(60):
+        limit.take("alice")
+    with pytest.raises(RateLimited) as refused:
+        limit.take("alice")
+    assert refused.value.retry_after_s == 1
+    now[0] = 1.0
+    limit.take("alice")
+    with pytest.raises(RateLimited):
+        limit.take("alice")
+
+
+@pytest.mark.anyio
+async def test_a_declared_length_over_the_limit_is_refused_before_reading(open_server: Open) -> None:
+    async with open_server() as http:
+        answer = await http.post(
+            "/v1/audio/speech",
+            content=b"x",
+            headers={"Content-Length": "99999999999", "Content-Type": "application/json"},
+        )
+
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "body_too_large"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/v1/audio/speech", "/voices"])
+async def test_a_chunked_body_is_read_no_further_than_the_limit(open_server: Open, path: str) -> None:
+    sent = 0
+
+    async def endless() -> Iterator[bytes]:  # type: ignore[misc]
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        while sent < 200:
+            sent += 1
+            yield b" " * 1_000_000
+
+    kind = "multipart/form-data; boundary=x" if path == "/voices" else "application/json"
+    async with open_server() as http:
+        answer = await http.post(path, content=endless(), headers={"Content-Type": kind})
+
+    assert answer.status_code == 413
+    assert sent < 50
+
+
+@pytest.mark.anyio
+async def test_a_full_queue_says_when_to_come_back_and_health_goes_on(open_server: Open, engine: HeldEngine) -> None:
+    async with open_server(concurrency=3, queue_limit=2) as http:
+        engine.hold_after(0)
+        waiting = [
+            asyncio.create_task(http.post("/v1/audio/speech", json=SPEECH | {"input": f"Number {n}."}))
+            for n in range(5)
+        ]
+        while (await http.get("/health")).json()["requests"]["inside"] < 5:  # noqa: ASYNC110 - as a monitor would
+            await asyncio.sleep(0.01)
+        refused = [
+            await http.post("/v1/audio/speech", json=SPEECH | more)
+            for more in ({}, {"stream": True}, {"stream_format": "sse"})
+        ]
+        engine.release()
+        answers = await asyncio.gather(*waiting)
+        after = (await http.get("/health")).json()["requests"]["inside"]
+
+    assert [answer.status_code for answer in refused] == [429, 429, 429]
+    assert int(refused[0].headers["retry-after"]) >= 1
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert after == 0
+
+
+def test_a_place_is_given_back_once() -> None:
+    admission = Admission(1, 0)
+    ticket = admission.enter()
+    with pytest.raises(TryLater):
+        admission.enter()
+    ticket.leave()
+    ticket.leave()
+    assert admission.inside == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "setting", "value"),
+    [
+        ("CHATTERBOX_API_KEYS", f"{KEY}, {OTHER}", "api_keys", (KEY, OTHER)),
+        ("PORT", "80", "port", 80),
+        ("RUNPOD_API_KEY", "rpa_x", "runpod_api_key", "rpa_x"),
+        ("RUNPOD_ENDPOINT_BASE_URL", "http://127.0.0.1:1/v2/", "runpod_base_url", "http://127.0.0.1:1/v2"),
+        ("CHATTERBOX_BACKEND", "runpod:abc-123", "backend", "runpod:abc-123"),
+        (
+            "CHATTERBOX_CORS_ORIGINS",
+            "https://a.example http://b:1",
+            "cors_origins",
+            ("https://a.example", "http://b:1"),
+        ),
+    ],
+)
+def test_a_setting_of_the_server_is_taken(name: str, text: str, setting: str, value: object) -> None:
+    settings = Settings.from_env({name: text})
+
+    assert getattr(settings, setting) == value
+
+
+def test_keys_are_never_shown() -> None:
+    settings = Settings.from_env({"CHATTERBOX_API_KEYS": KEY, "RUNPOD_API_KEY": OTHER})
+
+    assert KEY not in repr(settings)
+    assert OTHER not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CHATTERBOX_API_KEYS", "short"),
+        ("CHATTERBOX_BACKEND", "runpod:"),
+        ("CHATTERBOX_BACKEND", "runpod:../x"),
+        ("CHATTERBOX_CORS_ORIGINS", "*"),
+        ("PORT", "0"),
+    ],
+)
+def test_a_setting_of_the_server_that_cannot_be_is_refused(name: str, text: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        Settings.from_env({name: text})
+
+    assert refused.value.field == name

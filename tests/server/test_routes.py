@@ -1,0 +1,227 @@
+"""Every route answers as docs/HTTP.md says: one row of its table each, the seeds' examples to the letter."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import wav_bytes
+from serving import Open, decoded_s
+
+RECORDING = wav_bytes()
+DOCUMENT = Path(__file__).parents[2] / "docs" / "HTTP.md"
+
+_TTS = {  # the README of Chatterbox ES-LATAM
+    "text": "Texto a sintetizar en español latinoamericano.", "voice_mode": "predefined",
+    "predefined_voice_id": "default.wav", "temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5, "speed_factor": 1.0,
+    "output_format": "wav", "split_text": True, "chunk_size": 120, "language": "es",
+}  # fmt: skip
+_SPEECH = {
+    "model": "chatterbox-es-latam", "input": "Hola, bienvenido al sistema TTS.", "voice": "default.wav",
+    "response_format": "mp3", "speed": 1.0,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request of an older document, and what that document says of the answer."""
+
+    method: str
+    path: str
+    json: Mapping[str, Any] | None = None
+    data: Mapping[str, str] | None = None
+    file: bool = False
+    status: int = 200
+    mimetype: str = "application/json"
+    answer: Any = None
+    keys: tuple[str, ...] = field(default=())
+
+
+ROWS = [
+    # 001, Chatterbox ES-LATAM
+    Row("GET", "/health", keys=("status",)),
+    Row("POST", "/v1/audio/speech", _SPEECH, mimetype="audio/mpeg"),
+    Row("POST", "/tts", _TTS, mimetype="audio/wav"),
+    Row(
+        "POST",
+        "/tts",
+        {"text": "Hola.", "voice_mode": "clone", "reference_audio_filename": "alice.wav"},
+        mimetype="audio/wav",
+    ),
+    Row("POST", "/tts", {"text": "Hola.", "output_format": "mp3", "seed": 0, "stream": True}, mimetype="audio/mpeg"),
+    Row("GET", "/v1/audio/voices", keys=("voices",)),
+    Row("GET", "/v1/voices", keys=("voices",)),
+    Row("GET", "/v1/audio/models", keys=("models",)),
+    Row("GET", "/v1/models", keys=("data",)),
+    # 002, the voice cloning system
+    Row("GET", "/voices"),
+    Row("POST", "/clone-voice", data={"text": "Hola mundo", "voice_name": "alice"}, mimetype="audio/wav"),
+    Row("POST", "/upload-voice", data={"voice_name": "bob"}, file=True, keys=("voice_name", "message")),
+    Row("GET", "/docs", mimetype="text/html"),
+    # 003, the pod API
+    Row("POST", "/tts/generate", {"text": "Hello, this is a test.", "voice_id": "alice"}, mimetype="audio/wav"),
+    Row("POST", "/tts/generate", {"text": "Hello, this is a test of the live demo."}, mimetype="audio/wav"),
+    Row("POST", "/tts/generate", {"text": "Hello.", "voice_id": "cloned_voice_alpha"}, status=404, keys=("detail",)),
+    Row("POST", "/voices", file=True, status=201, keys=("voice_id", "message")),
+    Row("GET", "/voices", answer=["default", "alice"]),
+    Row("DELETE", "/voices/alice", answer={"message": "Voice 'alice' deleted successfully."}),
+    # our own
+    Row("GET", "/voices/alice", keys=("id", "built_in", "size_bytes", "modified", "duration_s", "digest")),
+    Row("GET", "/voices/alice/audio", mimetype="audio/wav"),
+    Row("GET", "/languages", keys=("languages",)),
+    Row("POST", "/captions", {"text": "One. Two."}, mimetype="application/x-subrip"),
+    Row("POST", "/dialogue", {"turns": [{"text": "Ready?"}, {"text": "Ready."}]}, mimetype="audio/wav"),
+    Row("POST", "/watermark/detect", file=True, keys=("watermarked", "confidence", "duration_s")),
+    Row("GET", "/ping", mimetype=""),
+    Row("GET", "/metrics", mimetype="text/plain"),
+    Row("GET", "/openapi.json", keys=("paths",)),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path}")
+async def test_a_route_answers_as_its_document_says(
+    open_server: Open, row: Row, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatterbox_worker.wiring.watermark_detector", lambda _: lambda _: 0.9)
+    files = {"file": ("new_voice_name.wav", RECORDING)} if row.file else None
+    async with open_server() as http:
+        await http.post("/voices", files={"file": ("alice.wav", RECORDING)})
+        answer = await http.request(row.method, row.path, json=row.json, data=row.data, files=files)
+
+    assert answer.status_code == row.status, answer.text
+    assert answer.headers.get("content-type", "").startswith(row.mimetype)
+    if row.answer is not None:
+        assert answer.json() == row.answer
+    for key in row.keys:
+        assert key in answer.json()
+    if row.mimetype.startswith("audio/"):
+        assert decoded_s(answer.content, row.mimetype.removeprefix("audio/")) > 0.04
+
+
+@pytest.mark.anyio
+async def test_the_document_has_every_route_and_no_other(open_server: Open) -> None:
+    async with open_server() as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+    served = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+    served |= {
+        "GET /v1/audio/models",
+        "GET /v1/audio/voices",
+        "WS /tts/stream",
+        "GET /docs",
+        "GET /openapi.json",
+        "GET /",
+    }
+
+    table = DOCUMENT.read_text().partition("## Routes")[2].partition("## ")[0]
+    written = {name.replace("{id}", "{voice_id}") for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+               for name in re.findall(r"`([^`]+)`", row)}  # fmt: skip
+
+    assert written == served
+
+
+@pytest.mark.anyio
+async def test_the_pod_apis_sentence_for_a_missing_voice_is_to_the_letter(open_server: Open) -> None:
+    async with open_server() as http:
+        for voice in ("cloned_voice_alpha", "../../etc/passwd", "gone.pth"):
+            answer = await http.post("/tts/generate", json={"text": "Hello.", "voice_id": voice})
+            assert answer.status_code == 404
+            assert answer.json()["detail"] == f"Voice '{voice}' not found."
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "field", "said"),
+    [
+        ({"text": "x", "voice_mode": "random"}, "voice_mode", "predefined or clone"),
+        ({"text": "x", "voice_mode": ["clone"]}, "voice_mode", "predefined or clone"),
+        ({"text": "x", "voice_mode": "clone"}, "reference_audio_filename", "must name a voice"),
+        ({"text": "x", "reference_audio": "UklG"}, "reference_audio", "unknown field"),
+        ({"text": "x", "model": "turbo", "language": "en", "exaggeration": 0.7}, "exaggeration", "turbo cannot use"),
+        ({"text": "x", "model": "turbo"}, "language", "turbo speaks en"),
+        ({"text": "x", "chunk_size": 20}, "chunk_size", "50"),
+        ({"text": "x", "seed": -1}, "seed", "0"),
+        ({"text": "x", "seed": False}, "seed", "integer"),
+        ({"text": "x", "speed_factor": "fast"}, "speed", "number"),
+    ],
+)
+async def test_tts_refuses_by_name_what_it_cannot_do(open_server: Open, body: Any, field: str, said: str) -> None:
+    async with open_server() as http:
+        answer = await http.post("/tts", json=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field
+    assert said in answer.json()["error"]
+
+
+@pytest.mark.anyio
+async def test_tts_leaves_out_what_a_model_cannot_use_as_long_as_it_says_no_more_than_the_defaults(
+    open_server: Open,
+) -> None:
+    async with open_server() as http:
+        answer = await http.post("/tts", json=_TTS | {"model": "turbo", "language": "en"})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.anyio
+async def test_tts_with_seed_0_is_by_chance_and_with_another_seed_is_not(open_server: Open) -> None:
+    async with open_server() as http:
+        seeds = [
+            (await http.post("/tts", json={"text": "Hola.", "seed": seed}, headers={})).headers["x-chatterbox-seed"]
+            for seed in (0, 7)
+        ]
+
+    assert seeds[0] != "0"
+    assert seeds[1] == "7"
+
+
+@pytest.mark.anyio
+async def test_the_lists_say_what_is_served_and_what_a_page_needs(open_server: Open) -> None:
+    async with open_server() as http:
+        models = (await http.get("/v1/models")).json()
+        voices = (await http.get("/v1/voices")).json()
+        languages = (await http.get("/languages")).json()["languages"]
+
+    assert [model["id"] for model in models["data"]] == ["multilingual", "turbo"]
+    assert models["data"][0]["sampling"]["exaggeration"] == {"default": 0.5, "min": 0.25, "max": 2}
+    assert "exaggeration" not in models["data"][1]["sampling"]
+    assert voices["voices"][0] == {"id": "default", "name": "default", "object": "voice", "built_in": True}
+    assert {"code": "en", "name": "English", "models": ["multilingual", "turbo"], "regions": []} in languages
+    assert len(languages) == 23
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nope", 404, "not_found"),
+        ("GET", "/v1/nope", 404, "not_found"),
+        ("PUT", "/tts", 405, "method_not_allowed"),
+    ],
+)
+async def test_what_is_not_there_is_said_in_the_routes_own_shape(
+    open_server: Open, method: str, path: str, status: int, code: str
+) -> None:
+    async with open_server() as http:
+        answer = await http.request(method, path)
+
+    assert answer.status_code == status
+    told = answer.json()
+    assert (told["error"]["code"] if path.startswith("/v1/") else told["code"]) == code
+
+
+def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
+    from chatterbox_worker.request import _Speak
+    from chatterbox_worker.server import schemas
+
+    shown = set(schemas.SPEECH["properties"])
+
+    assert set(_Speak.model_fields) - {"action"} <= shown
+    assert json.dumps(schemas.DIALOGUE)

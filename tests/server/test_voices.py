@@ -1,0 +1,93 @@
+"""The library over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chatterbox_worker.voices.reference import MAX_BYTES
+from conftest import wav_bytes
+from serving import Open
+
+RECORDING = wav_bytes()
+
+
+@pytest.mark.anyio
+async def test_a_voice_is_uploaded_listed_heard_spoken_with_and_deleted(open_server: Open) -> None:
+    async with open_server() as http:
+        saved = await http.post("/voices", files={"file": ("x.wav", RECORDING)}, data={"voice_id": "alice"})
+        listed = (await http.get("/voices")).json()
+        about = (await http.get("/voices/alice")).json()
+        heard = await http.get("/voices/alice/audio")
+        spoken = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": "alice", "captions": "json"})
+        deleted = await http.delete("/voices/alice.wav")
+        gone = await http.get("/voices/alice")
+
+    assert saved.status_code == 201
+    assert saved.json()["voice_id"] == "alice"
+    assert saved.json()["message"] == "Voice uploaded successfully."
+    assert listed == ["default", "alice"]
+    assert about["duration_s"] == pytest.approx(6.0)
+    assert about["digest"] == saved.json()["digest"]
+    assert heard.headers["content-type"] == "audio/wav"
+    assert heard.content[:4] == b"RIFF"
+    assert spoken.json()["voice"] == "alice"
+    assert deleted.status_code == 200
+    assert gone.status_code == 404
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("files", "data", "status", "field"),
+    [
+        ({"voice_id": (None, "a")}, {}, 400, "file"),
+        ({"file": ("a.wav", b"not audio")}, {}, 400, "file"),
+        ({"file": ("a.wav", b"")}, {}, 400, "file"),
+        ({"file": ("../../a.wav", RECORDING)}, {}, 400, "voice_id"),
+        ({"file": ("", RECORDING)}, {}, 400, "file"),
+        ({"file": ("a.wav", RECORDING)}, {"voice_id": "../a"}, 400, "voice_id"),
+        ({"file": ("a.wav", RECORDING)}, {"voice_id": "default"}, 400, "voice"),
+        ({"file": ("a.wav", RECORDING)}, {"colour": "red"}, 400, "colour"),
+        ({"picture": ("a.png", b"x")}, {}, 400, "picture"),
+        ({"file": ("a.wav", bytes(MAX_BYTES + 1))}, {}, 413, "file"),
+    ],
+)
+async def test_an_upload_that_cannot_be_a_voice_is_refused(
+    open_server: Open, files: Any, data: Any, status: int, field: str
+) -> None:
+    async with open_server() as http:
+        answer = await http.post("/voices", files=files, data=data)
+
+    assert answer.status_code == status, answer.text
+    assert answer.json()["field"] == field
+
+
+@pytest.mark.anyio
+async def test_a_form_is_wanted_and_a_broken_one_refused(open_server: Open) -> None:
+    async with open_server() as http:
+        not_a_form = await http.post("/voices", json={"file": "x"})
+        broken = await http.post("/voices", content=b"x", headers={"Content-Type": "multipart/form-data"})
+
+    assert not_a_form.status_code == 415
+    assert broken.status_code == 400
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/voices/default", "/voices/default/audio", "/voices/..%2Fetc", "/voices/.hidden"])
+async def test_only_recordings_of_the_library_can_be_read_or_deleted(open_server: Open, path: str) -> None:
+    async with open_server() as http:
+        read = await http.get(path)
+        deleted = await http.delete(path.removesuffix("/audio"))
+
+    assert (read.status_code, path) == (200, "/voices/default") or read.status_code in (400, 404)
+    assert deleted.status_code in (400, 404)
+
+
+@pytest.mark.anyio
+async def test_a_voice_that_is_used_by_name_in_the_clone_form_must_exist(open_server: Open) -> None:
+    async with open_server() as http:
+        answer = await http.post("/clone-voice", data={"text": "Hola mundo", "voice_name": "voices"})
+
+    assert answer.status_code == 404
+    assert "there are default" in answer.json()["error"]
