@@ -1,0 +1,100 @@
+"""Pieces in, one file out: joined, it decodes to what went in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audio_clips import RATE, tone
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.audio.stream_encode import StreamEncoder
+from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
+
+CASES = [(name, rate) for name, fmt in FORMATS.items() for rate in fmt.sample_rates]
+# Seconds by which a decoder may differ: what a format without a head cannot tell about its padding, docs of `encode`.
+SLACK_S = {"mp3": 3 * 1152, "aac": 2 * 1024, "ogg": 1024, "opus": 480}
+
+
+def _pieces(audio: Audio, size: int) -> list[Audio]:
+    return [Audio(audio.samples[i : i + size], audio.sample_rate) for i in range(0, len(audio.samples), size)]
+
+
+def _encoded(audio: Audio, fmt: str, rate: int, size: int) -> bytes:
+    encoder = StreamEncoder(fmt, rate)
+    return b"".join([*map(encoder.add, _pieces(audio, size)), encoder.finish()])
+
+
+def _samples(data: bytes, fmt: str, rate: int) -> Audio:
+    if fmt == "pcm":
+        return Audio(np.frombuffer(data, "<i2").astype(np.float32) / 32767, rate)
+    return decode(data, field="test", max_s=60)
+
+
+@pytest.mark.parametrize(("fmt", "rate"), CASES)
+def test_the_joined_stream_lasts_as_long_as_what_went_in_at_its_pitch(fmt: str, rate: int) -> None:
+    audio = _samples(_encoded(tone(1.5), fmt, rate, 4_000), fmt, rate)
+
+    assert audio.duration_s == pytest.approx(1.5, abs=SLACK_S.get(fmt, 1) / rate)
+    middle = audio.samples[len(audio.samples) // 4 : -len(audio.samples) // 4]
+    spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))))
+    assert np.argmax(spectrum) * audio.sample_rate / len(middle) == pytest.approx(440, abs=3)
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_the_bytes_do_not_depend_on_how_the_sound_was_cut(fmt: str) -> None:
+    whole, cut = (_samples(_encoded(tone(1.0), fmt, RATE, size), fmt, RATE) for size in (RATE, 777))
+
+    assert len(whole.samples) == len(cut.samples)
+    # libvorbis is fed as it comes, and its choice of blocks hears where it was cut
+    assert np.max(np.abs(whole.samples - cut.samples)) < (0.02 if fmt == "ogg" else 1e-3)
+
+
+@pytest.mark.parametrize(
+    "fmt", sorted(set(FORMATS) - {"ogg"})
+)  # libsndfile's pages hold 4 kB, a second of speech or so
+def test_sound_comes_out_while_it_goes_in(fmt: str) -> None:
+    """After two seconds went in, at most half a second is held back."""
+    encoder = StreamEncoder(fmt, RATE)
+    first = b"".join(map(encoder.add, _pieces(tone(2.0), 2_400)))
+    heard = len(first) / 48_000 if fmt == "pcm" else decode(first, field="test", max_s=60).duration_s
+
+    assert heard > 1.5
+
+
+@pytest.mark.parametrize("fmt", ["wav", "flac", "pcm"])
+def test_lossless_formats_give_back_the_very_samples(fmt: str) -> None:
+    audio = tone(0.5)
+    decoded = _samples(_encoded(audio, fmt, RATE, 999), fmt, RATE)
+
+    assert np.array_equal(
+        np.round(decoded.samples * (32767 if fmt == "pcm" else 32768)), np.frombuffer(audio.pcm16(), "<i2")
+    )
+
+
+def test_loud_sound_is_clipped_and_never_wraps() -> None:
+    decoded = np.frombuffer(_encoded(tone(0.2, peak=2.0), "pcm", RATE, 500), "<i2")
+
+    assert decoded.max() == 32767
+    assert np.mean(np.abs(np.diff(decoded.astype(np.int64))) > 40_000) == 0
+
+
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_an_empty_piece_and_an_early_end_are_no_trouble(fmt: str) -> None:
+    encoder = StreamEncoder(fmt, RATE)
+    encoder.add(Audio(np.zeros(0, np.float32), RATE))
+    encoder.finish()
+    StreamEncoder(fmt, RATE).finish()
+
+
+def test_what_cannot_be_encoded_is_refused() -> None:
+    for fmt, rate in (("midi", RATE), ("opus", 44_100)):
+        with pytest.raises(InvalidRequest):
+            StreamEncoder(fmt, rate)
+    encoder = StreamEncoder("pcm", RATE)
+    with pytest.raises(SynthesisFailed):
+        encoder.add(Audio(np.full(10, np.nan, np.float32), RATE))
+    encoder.add(tone(0.1))
+    with pytest.raises(ValueError, match="16000 Hz after pieces of 24000"):
+        encoder.add(tone(0.1, rate=16_000))

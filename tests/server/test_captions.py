@@ -1,0 +1,77 @@
+"""Captions: exact, well-formed, and never wrong about markup."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chatterbox_worker.server import captions
+from serving import Open
+
+CHUNKS = [
+    {"text": "Hello --> & <b>you</b>.", "start": 0, "end": 23, "start_s": 0.0, "end_s": 1.2345},
+    {"text": "silent", "start": 24, "end": 30, "start_s": 1.5, "end_s": 1.5},
+    {"text": "An hour later.", "start": 31, "end": 45, "start_s": 3661.0, "end_s": 3662.9996},
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (
+            "srt",
+            (
+                "1\n00:00:00,000 --> 00:00:01,234\nHello → & <b>you</b>.\n\n"
+                "2\n01:01:01,000 --> 01:01:03,000\nAn hour later.\n"
+            ),
+        ),
+        (
+            "vtt",
+            (
+                "WEBVTT\n\n1\n00:00:00.000 --> 00:00:01.234\nHello --&gt; &amp; &lt;b&gt;you&lt;/b&gt;.\n\n"
+                "2\n01:01:01.000 --> 01:01:03.000\nAn hour later.\n"
+            ),
+        ),
+    ],
+)
+def test_each_format_is_written_as_its_specification_has_it(kind: str, text: str) -> None:
+    assert captions.write(kind, CHUNKS, 3663.0) == text
+
+
+def test_json_has_the_chunks_that_are_heard() -> None:
+    told = json.loads(captions.write("json", CHUNKS, 3663.0))
+
+    assert told["duration_s"] == 3663.0
+    assert [chunk["text"] for chunk in told["chunks"]] == [CHUNKS[0]["text"], CHUNKS[2]["text"]]
+
+
+def test_a_long_chunk_is_wrapped_into_lines() -> None:
+    cue = captions.write("srt", [CHUNKS[0] | {"text": "word " * 40}], 2.0)
+
+    assert max(map(len, cue.splitlines())) <= 42
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("kind", "start"), [("srt", "1\n"), ("vtt", "WEBVTT\n"), ("json", "{")])
+async def test_the_route_writes_them_and_the_speech_is_in_the_cache_afterwards(
+    open_server: Open, kind: str, start: str
+) -> None:
+    async with open_server() as http:
+        written = await http.post("/captions", json={"text": "One. Two.", "captions": kind})
+        speech = await http.post("/v1/audio/speech", json={"input": "One. Two.", "response_format": "wav"})
+
+    assert written.text.startswith(start)
+    assert written.headers["content-type"].startswith(captions.MIMETYPES[kind])
+    assert speech.headers["x-chatterbox-cache"] == "hit"
+
+
+@pytest.mark.anyio
+async def test_captions_come_beside_the_audio_and_end_where_it_ends(open_server: Open) -> None:
+    async with open_server() as http:
+        body = {"input": "One sentence. " * 40, "captions": "vtt", "chunk_size": 60}
+        told = (await http.post("/v1/audio/speech", json=body)).json()
+
+    assert told["audio_base64"]
+    assert told["captions"].count(" --> ") == len(told["chunks"]) > 5
+    assert told["chunks"][-1]["end_s"] == pytest.approx(told["duration_s"], abs=1e-3)

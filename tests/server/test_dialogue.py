@@ -1,0 +1,96 @@
+"""Several voices in one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from conftest import wav_bytes
+from serving import Open, decoded_s
+
+TURNS = [
+    {"voice": "alice", "text": "Are you ready for this?"},
+    {"voice": "bob", "text": "I am ready for everything.", "pause_s": 1.0, "speed": 1.0},
+    {"voice": "alice", "text": "Then let us begin."},
+]
+SPOKEN_S = 0.01 * sum(len(str(turn["text"])) for turn in TURNS)  # ToneEngine's pace
+
+
+async def _with_voices(http: Any) -> None:
+    for pitch, voice in ((200, "alice"), (120, "bob")):
+        await http.post("/voices", files={"file": (f"{voice}.wav", wav_bytes(pitch=pitch))})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fmt", ["wav", "mp3", "opus"])
+async def test_the_turns_come_in_order_with_their_pauses(open_server: Open, fmt: str) -> None:
+    body = {"turns": TURNS, "format": fmt, "pause_s": 0.5, "captions": "srt"}
+    async with open_server() as http:
+        await _with_voices(http)
+        told = (await http.post("/dialogue", json=body)).json()
+        file = await http.post("/dialogue", json={name: body[name] for name in ("turns", "format", "pause_s")})
+
+    assert [chunk["voice"] for chunk in told["chunks"]] == ["alice", "bob", "alice"]
+    assert [chunk["turn"] for chunk in told["chunks"]] == [0, 1, 2]
+    gaps = [b["start_s"] - a["end_s"] for a, b in zip(told["chunks"], told["chunks"][1:], strict=False)]
+    assert gaps == pytest.approx([0.5, 1.0], abs=1e-3)
+    assert told["duration_s"] == pytest.approx(SPOKEN_S + 1.5, abs=0.01)
+    assert len(told["seeds"]) == told["turns"] == 3
+    assert told["cache_hit"] is False
+    assert decoded_s(file.content, fmt) == pytest.approx(told["duration_s"], abs=0.1)
+
+
+@pytest.mark.anyio
+async def test_a_turn_that_stays_the_same_is_not_spoken_again(open_server: Open, engine: Any) -> None:
+    async with open_server() as http:
+        await _with_voices(http)
+        await http.post("/dialogue", json={"turns": TURNS})
+        before = len(engine.takes)
+        changed = [*TURNS[:2], TURNS[2] | {"text": "Then let us stop."}]
+        await http.post("/dialogue", json={"turns": changed})
+
+    assert len(engine.takes) == before + 1
+
+
+@pytest.mark.anyio
+async def test_a_turns_own_recording_takes_the_place_of_the_dialogues_voice(open_server: Open) -> None:
+    from conftest import wav_base64
+
+    turns = [{"text": "Mine."}, {"text": "Theirs.", "reference_audio": wav_base64()}]
+    async with open_server() as http:
+        await _with_voices(http)
+        told = (await http.post("/dialogue", json={"turns": turns, "voice": "alice", "captions": "json"})).json()
+
+    assert [chunk["voice"] for chunk in told["chunks"]] == ["alice", "reference"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({}, 400, "turns"),
+        ({"turns": []}, 400, "turns"),
+        ({"turns": [{"text": "x"}] * 201}, 400, "turns"),
+        ({"turns": ["x"]}, 400, "turns[0]"),
+        ({"turns": [{"text": "x"}, {"text": ""}]}, 400, "turns[1].text"),
+        ({"turns": [{"text": "x", "format": "mp3"}]}, 400, "turns[0].format"),
+        ({"turns": [{"text": "x", "pause_s": 11}]}, 400, "turns[0].pause_s"),
+        ({"turns": [{"text": "x", "pause_s": True}]}, 400, "turns[0].pause_s"),
+        ({"turns": [{"text": "x"}], "pause_s": -1}, 400, "pause_s"),
+        ({"turns": [{"text": "x"}], "text": "y"}, 400, "text"),
+        ({"turns": [{"text": "x"}], "colour": 1}, 400, "turns[0].colour"),
+        ({"turns": [{"text": "x" * 30_000}] * 2}, 400, "turns"),
+        ({"turns": [{"text": "x"}, {"text": "y", "voice": "nobody"}]}, 404, "turns[1].voice"),
+        ({"turns": [{"text": "x"}, {"text": "explode"}]}, 500, "turns[1]"),
+        ({"turns": [{"text": "x"}], "captions": "ass"}, 400, "captions"),
+    ],
+)
+async def test_what_is_wrong_with_a_turn_is_said_with_its_number(
+    open_server: Open, body: Any, status: int, field: str
+) -> None:
+    async with open_server() as http:
+        answer = await http.post("/dialogue", json=body)
+
+    assert answer.status_code == status, answer.text
+    assert answer.json()["field"] == field
