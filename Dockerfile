@@ -1,0 +1,127 @@
+# One recipe, two images:
+#   worker (the default)  a RunPod queue worker: `docker build .`, what RunPod's Hub and GitHub integration build
+#   server                an HTTP server for a pod or a load-balancing endpoint: `docker build --target server .`
+#
+# --build-arg            default
+#   MODELS               "multilingual turbo"; "nano" for RUNTIME=cpu. Weights baked into the image, and what it serves.
+#                        Empty bakes none: for RunPod's cached models or a volume that holds them.
+#   PACKS                none. Single-language packs beside `multilingual`.
+#   RUNTIME              cuda, or cpu for an image without what only a GPU can use
+#   BASE_IMAGE           below; any Debian or Ubuntu with Python 3.11 or 3.12. ubuntu:24.04 will do for RUNTIME=cpu.
+#   HF_ENDPOINT          the Hugging Face hub, or a mirror of it
+#   VERSION, REVISION    for the labels
+# --secret id=hf_token   a hub token, for repositories that want one; it stays out of the image.
+#
+# Layers go from what changes least to what changes most: system, dependencies, weights, code.
+
+ARG RUNTIME=cuda
+# The same CUDA as the pinned torch (2.11.0+cu130). `base` has what the driver wants; the wheels bring every CUDA library.
+ARG BASE_IMAGE=nvidia/cuda:13.0.2-base-ubuntu24.04
+
+
+FROM ${BASE_IMAGE} AS deps
+RUN apt-get update \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+ARG RUNTIME
+COPY locks/worker.txt tools/image/uv.txt /tmp/locks/
+# A worker that has to compile what it imports starts many seconds later; unchecked-hash keeps the compiled files good
+# when an unpacker changes the time stamps. The CPU image goes without what torch imports well without.
+RUN python3 -m venv /tmp/uv \
+    && /tmp/uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /tmp/locks/uv.txt \
+    && awk -v runtime="${RUNTIME}" '/^[a-z]/ { unwanted = runtime == "cpu" && \
+           /^(triton|cuda-bindings|cuda-pathfinder|cuda-toolkit|nvidia-cusolver|nvidia-cuda-nvrtc|nvidia-nvtx)==/ } \
+           !unwanted' /tmp/locks/worker.txt > /tmp/locks/wanted.txt \
+    && /tmp/uv/bin/uv venv --no-cache --python /usr/bin/python3 /opt/venv \
+    && UV_HTTP_TIMEOUT=300 PYC_INVALIDATION_MODE=UNCHECKED_HASH \
+       /tmp/uv/bin/uv pip install --no-cache --python /opt/venv/bin/python --no-deps --require-hashes \
+           --only-binary :all: --compile-bytecode --requirement /tmp/locks/wanted.txt \
+    && if [ "${RUNTIME}" = cpu ]; then \
+           find /opt/venv -path '*/nvidia/cudnn/lib/*' -type f ! -name libcudnn.so.9 -delete; fi \
+    && /opt/venv/bin/python -c 'import av, soundfile, soxr, tokenizers, torch, torchaudio' \
+    && rm -rf /tmp/uv /tmp/locks
+ENV PATH=/opt/venv/bin:$PATH
+
+
+# What to serve: each runtime has a default of its own.
+FROM deps AS choice-cuda
+ARG MODELS="multilingual turbo"
+ARG PACKS=""
+ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}"
+
+FROM deps AS choice-cpu
+ARG MODELS="nano"
+ARG PACKS=""
+ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" CHATTERBOX_DEVICE=cpu
+
+
+# Only the modules that finding weights takes, so that no other change downloads them again.
+FROM choice-${RUNTIME} AS bake
+WORKDIR /bake
+COPY src/chatterbox_worker/__init__.py src/chatterbox_worker/catalogue.py src/chatterbox_worker/errors.py \
+     chatterbox_worker/
+COPY src/chatterbox_worker/engines/__init__.py chatterbox_worker/engines/
+COPY src/chatterbox_worker/engines/chatterbox/__init__.py src/chatterbox_worker/engines/chatterbox/layout.py \
+     src/chatterbox_worker/engines/chatterbox/weight_files.py src/chatterbox_worker/engines/chatterbox/weights.py \
+     chatterbox_worker/engines/chatterbox/
+COPY tools/image/bake.py ./
+ARG HF_ENDPOINT=https://huggingface.co
+RUN --mount=type=secret,id=hf_token \
+    HF_ENDPOINT="${HF_ENDPOINT}" HF_TOKEN_PATH=/run/secrets/hf_token HF_HUB_DISABLE_TELEMETRY=1 \
+    PKUSEG_HOME=/weights/pkuseg \
+    python3 bake.py /weights --models "${CHATTERBOX_MODELS}" --packs "${CHATTERBOX_PACKS}"
+
+
+FROM choice-${RUNTIME} AS weights
+COPY --from=bake /weights /weights
+
+
+# Constants are set here because RunPod's deployers drop or empty the static variables of a hub.json.
+# PKUSEG_HOME: the Chinese word model that the bake step keeps beside the weights. NUMBA_CACHE_DIR: librosa's compiled
+# functions, which would otherwise go beside its modules, where a user that is not root cannot write.
+FROM weights AS code
+ENV CHATTERBOX_WEIGHTS_DIR=/weights \
+    HF_HUB_DISABLE_TELEMETRY=1 \
+    HF_HUB_OFFLINE=1 \
+    NUMBA_CACHE_DIR=/tmp/numba \
+    PKUSEG_HOME=/weights/pkuseg \
+    PYTHONPATH=/app \
+    PYTHONUNBUFFERED=1 \
+    RUNPOD_LOG_LEVEL=INFO
+WORKDIR /app
+COPY src/ handler.py LICENSE ./
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
+# The CUDA images' entry point prints a banner and checks for a GPU first.
+ENTRYPOINT []
+
+
+# Anyone's pod: no root, and a health check. A named volume at /runpod-volume inherits the user.
+FROM code AS server
+RUN useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin chatterbox \
+    && install --directory --owner chatterbox --group chatterbox /runpod-volume
+USER chatterbox
+EXPOSE 8004
+# RunPod calls a worker unhealthy after seven minutes of start-up.
+HEALTHCHECK --start-period=420s --interval=15s --timeout=5s --retries=3 \
+    CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + (os.environ.get('PORT') or '8004') + '/health', timeout=4)"]
+CMD ["python3", "-u", "-m", "chatterbox_worker.server"]
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="chatterbox-server" \
+      org.opencontainers.image.description="Chatterbox speech over HTTP: the OpenAI API, WebSocket and a web page" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+
+# Root, apt and a free port 80: the Hub's tests install their harness in here. The command has nothing to quote, because
+# the harness joins it by spaces.
+FROM code AS worker
+CMD ["python3", "-u", "/app/handler.py"]
+ARG VERSION=""
+ARG REVISION=""
+LABEL org.opencontainers.image.title="chatterbox-worker" \
+      org.opencontainers.image.description="Chatterbox speech as a RunPod serverless worker" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"

@@ -1,0 +1,155 @@
+"""What a build would say too late, or only on somebody else's machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tomllib
+
+import pytest
+
+from chatterbox_worker.config import Settings
+from image.recipe import ROOT, is_sent, read
+
+RECIPE = read()
+WORKER_LOCK = (ROOT / "locks/worker.txt").read_text()
+PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
+PINS = dict(PIN.findall(WORKER_LOCK))
+
+
+def test_the_worker_is_what_a_plain_build_makes() -> None:
+    assert list(RECIPE.stages)[-1] == "worker"
+    assert {"deps", "weights", "server"} < set(RECIPE.stages)
+
+
+@pytest.mark.parametrize("target", ["worker", "server"])
+@pytest.mark.parametrize("runtime", ["cuda", "cpu"])
+def test_layers_go_from_dependencies_to_weights_to_code(target: str, runtime: str) -> None:
+    names = [stage.name for stage in RECIPE.chain(target, runtime)]
+    assert names == ["deps", f"choice-{runtime}", "weights", "code", target]
+
+
+def test_nothing_before_the_code_depends_on_code_but_what_finding_weights_takes() -> None:
+    sources = [
+        source for name in ("deps", "weights") for sources, _ in RECIPE.stages[name].copies for source in sources
+    ]
+    assert sources == ["locks/worker.txt", "tools/image/uv.txt"]
+    baked = [source for sources, _ in RECIPE.stages["bake"].copies for source in sources]
+    assert all(source.endswith(".py") for source in baked)  # single files, not a folder that changes every day
+
+
+def test_every_source_of_a_copy_exists_and_is_sent() -> None:
+    sources = [source for stage in RECIPE.stages.values() for sources, _ in stage.copies for source in sources]
+    assert len(sources) > 10
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert is_sent(source.rstrip("/")), f".dockerignore keeps out {source}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git", ".git/config", ".venv", ".venv/bin/python", "tests", "tests/conftest.py", "out", "out/speech.wav", ".local",
+        ".env", "docs", "Dockerfile", "locks/dev.txt", "tools/synthetic_checkpoint.py", "tools/image/hub.py",
+        "src/chatterbox_worker/__pycache__", "src/chatterbox_worker/__pycache__/config.cpython-311.pyc",
+        "src/chatterbox_worker.egg-info",
+    ],
+)  # fmt: skip
+def test_what_the_image_has_no_use_for_is_not_sent(path: str) -> None:
+    assert not is_sent(path)
+
+
+@pytest.mark.parametrize("path", ["src/chatterbox_worker/server/static/index.html", "src/chatterbox_worker/py.typed"])
+def test_all_of_the_package_is_sent(path: str) -> None:
+    assert is_sent(path)
+
+
+@pytest.mark.parametrize("target", ["worker", "server"])
+@pytest.mark.parametrize(("runtime", "models"), [("cuda", ("multilingual", "turbo")), ("cpu", ("nano",))])
+def test_the_settings_in_the_image_are_known_and_good(target: str, runtime: str, models: tuple[str, ...]) -> None:
+    settings = Settings.from_env(RECIPE.env(target, runtime))
+    assert settings.models == models
+    assert str(settings.weights_dir) == "/weights"
+
+
+@pytest.mark.parametrize("target", ["worker", "server"])
+def test_a_container_starts_fast_quiet_and_offline(target: str) -> None:
+    env = RECIPE.env(target)
+    assert env["HF_HUB_OFFLINE"] == "1"
+    assert env["RUNPOD_LOG_LEVEL"] == "INFO"  # the SDK's own DEBUG logs every answer
+    assert env["PYTHONUNBUFFERED"] == "1"
+    everything = str(RECIPE.stages)
+    assert "PYTHONDONTWRITEBYTECODE" not in everything  # a worker that compiles what it imports starts 14 s later
+    assert "--compile-bytecode" in everything
+    assert "compileall" in everything
+
+
+def test_no_token_is_an_argument_or_a_variable() -> None:
+    for stage in RECIPE.stages.values():
+        assert not any("TOKEN" in rest for rest in [*stage.all("ARG"), *stage.all("ENV")])
+    assert any("--mount=type=secret,id=hf_token" in rest for rest in RECIPE.stages["bake"].all("RUN"))
+
+
+def test_the_workers_command_survives_being_joined_by_spaces_in_a_shell() -> None:
+    command = json.loads(RECIPE.stages["worker"].all("CMD")[0])
+    assert shlex.join(command) == " ".join(command)
+    assert RECIPE.stages["code"].all("ENTRYPOINT") == ["[]"]
+
+
+def test_the_worker_is_root_for_the_hubs_harness_and_the_server_is_not() -> None:
+    users = {
+        name: [user for stage in RECIPE.chain(name) for user in stage.all("USER")] for name in ("worker", "server")
+    }
+    assert users == {"worker": [], "server": ["chatterbox"]}
+    assert not any(stage.all("EXPOSE") for stage in RECIPE.chain("worker"))  # port 80 is the harness's
+
+
+def test_the_servers_health_check_and_port_are_the_servers() -> None:
+    server = RECIPE.stages["server"]
+    assert server.all("EXPOSE") == [str(Settings().port)]
+    options, _, command = server.all("HEALTHCHECK")[0].partition(" CMD ")
+    assert "--start-period=" in options
+    python, flag, code = json.loads(command)
+    assert (python, flag) == ("python3", "-c")
+    assert f"'{Settings().port}'" in code
+    assert "/health" in code
+    compile(code, "HEALTHCHECK", "exec")
+
+
+def test_the_base_image_has_the_cuda_that_torch_was_built_for() -> None:
+    base = re.fullmatch(r"nvidia/cuda:(\d+\.\d+)\.\d+-base-ubuntu24\.04", RECIPE.arguments["BASE_IMAGE"])
+    assert base is not None
+    assert PINS["cuda-toolkit"].startswith(f"{base[1]}.")
+
+
+def test_what_the_cpu_image_goes_without_is_in_the_lock() -> None:
+    dropped = re.search(r"\^\(([a-z|-]+)\)==", RECIPE.stages["deps"].all("RUN")[1])
+    assert dropped is not None
+    assert set(dropped[1].split("|")) <= set(PINS)
+
+
+def test_every_pin_has_a_hash_and_no_address() -> None:
+    blocks = re.split(r"^(?=[a-z])", WORKER_LOCK, flags=re.MULTILINE)[1:]
+    assert len(blocks) == len(PIN.findall(WORKER_LOCK)) > 100
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert "://" not in WORKER_LOCK
+    assert "://" not in (ROOT / "tools/image/uv.txt").read_text()
+
+
+def test_the_image_has_the_dependencies_and_none_of_the_tools() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=~\[; ]", line)[0].lower() for line in project["dependencies"]}
+    assert wanted <= set(PINS)
+    assert not {"pytest", "ruff", "mypy", "hypothesis", "espeakng-loader", "gradio"} & set(PINS)
+
+
+def test_the_image_runs_what_the_tests_ran_with() -> None:
+    developers = set(PIN.findall((ROOT / "locks/dev.txt").read_text()))
+    assert set(PIN.findall(WORKER_LOCK)) - developers == set()
+
+
+def test_uv_is_the_one_that_the_makefile_pins() -> None:
+    pinned = re.search(r"^UV_VERSION := (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert pinned is not None
+    assert (ROOT / "tools/image/uv.txt").read_text().startswith(f"uv=={pinned[1]} ")

@@ -1,0 +1,176 @@
+"""The stand-in, asked by the hub's own library; the bake step, run as the image runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.weights import find
+from image.hub_files import write_files
+from image.recipe import ROOT, read
+from tools.image.hub import repositories, serve
+
+TURBO = LAYOUTS["turbo"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for model in ("multilingual", "multilingual-v2", "turbo", "pt-br", "zh-cmn"):
+        write_files(tmp_path / "hub", model)
+    (tmp_path / "hub/multilingual-v2/s3gen.pt").write_bytes((tmp_path / "hub/multilingual/s3gen.pt").read_bytes())
+    return tmp_path / "hub"
+
+
+def test_a_pinned_snapshot_arrives_whole(folder: Path, tmp_path: Path) -> None:
+    with serve(repositories(folder)) as hub:
+        snapshot = Path(
+            snapshot_download(
+                TURBO.remote.repo, revision=TURBO.remote.revision, cache_dir=tmp_path / "cache", endpoint=hub.url
+            )
+        )
+    assert snapshot.name == TURBO.remote.revision
+    for name in TURBO.files:
+        assert (snapshot / name).read_bytes() == (folder / "turbo" / name).read_bytes()
+
+
+def test_a_moving_revision_is_resolved_to_a_commit(folder: Path, tmp_path: Path) -> None:
+    pack = LAYOUTS["zh-cmn"]
+    assert pack.remote.revision == "main"
+    with serve(repositories(folder)) as hub:
+        commit = HfApi(endpoint=hub.url).model_info(pack.remote.repo).sha
+        snapshot = Path(snapshot_download(pack.remote.repo, cache_dir=tmp_path / "cache", endpoint=hub.url))
+    assert snapshot.name == commit
+    assert len(snapshot.name) == 40
+
+
+def test_a_download_that_broke_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    write_files(tmp_path / "hub", "turbo")
+    (tmp_path / "hub/turbo/vocab.json").write_bytes(bytes(range(256)) * 40)
+    with serve(repositories(tmp_path / "hub")) as hub:
+        fetch = partial(hf_hub_download, TURBO.remote.repo, "vocab.json", endpoint=hub.url)
+        whole = Path(fetch(local_dir=tmp_path / "whole"))
+        etag = next((tmp_path / "whole/.cache").rglob("vocab.json.metadata")).read_text().split()[1]
+        cache = tmp_path / "cache"
+        blobs = cache / f"models--{TURBO.remote.repo.replace('/', '--')}" / "blobs"
+        blobs.mkdir(parents=True)
+        (blobs / f"{etag}.incomplete").write_bytes(whole.read_bytes()[:1000])
+        assert Path(fetch(cache_dir=cache)).read_bytes() == whole.read_bytes()
+
+
+def test_what_is_not_there_is_said_in_the_hubs_way(folder: Path, tmp_path: Path) -> None:
+    with serve(repositories(folder)) as hub:
+        api = HfApi(endpoint=hub.url)
+        with pytest.raises(RepositoryNotFoundError):
+            api.model_info("ResembleAI/none")
+        with pytest.raises(RevisionNotFoundError):
+            api.model_info(TURBO.remote.repo, revision="f" * 40)
+
+
+def test_a_hub_with_a_token_gives_nothing_without_it(folder: Path, tmp_path: Path) -> None:
+    with serve(repositories(folder), token="hf_secret") as hub:
+        with pytest.raises(GatedRepoError):
+            HfApi(endpoint=hub.url, token=False).model_info(TURBO.remote.repo)
+        assert HfApi(endpoint=hub.url, token="hf_secret").model_info(TURBO.remote.repo).sha == TURBO.remote.revision
+
+
+# The bake step
+
+
+def bench(tmp_path: Path) -> Path:
+    """A folder with what the Dockerfile's bake stage copies, and nothing else of the project."""
+    home = tmp_path / "bake"
+    for sources, destination in read().stages["bake"].copies:
+        (home / destination).mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            shutil.copy(ROOT / source, home / destination)
+    return home
+
+
+def run_bake(tmp_path: Path, hub_url: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """As the image runs it, with the word model's publisher out of reach."""
+    quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HOME": str(tmp_path)}
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "PKUSEG_HOME": str(tmp_path / "weights/pkuseg")}
+    return subprocess.run(
+        [sys.executable, "bake.py", str(tmp_path / "weights"), *arguments],
+        cwd=bench(tmp_path),
+        env={"PATH": os.environ["PATH"], "HF_ENDPOINT": hub_url, **quiet, **nowhere, **env},  # noqa: TID251 - a child needs its PATH
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_baked_weights_are_plain_files_that_are_found_offline(folder: Path, tmp_path: Path) -> None:
+    with serve(repositories(folder)) as hub:
+        done = run_bake(tmp_path, hub.url, "--models", "multilingual, turbo", "--packs", "pt-br")
+    assert done.returncode == 0, done.stderr
+    assert f"turbo: {TURBO.remote.repo}@{TURBO.remote.revision[:12]}, 7 files" in done.stderr
+    weights = tmp_path / "weights"
+    assert sorted(path.name for path in weights.iterdir() if not path.name.startswith("pkuseg")) == [
+        "multilingual", "pt-br", "turbo",
+    ]  # fmt: skip
+    weights.rename(tmp_path / "elsewhere")  # as a COPY would
+    for model in ("multilingual", "turbo", "pt-br"):
+        found = find(
+            LAYOUTS[model], weights_dir=tmp_path / "elsewhere", hub_cache=tmp_path / "none", offline=True,
+            runpod_cache=tmp_path / "none",
+        )  # fmt: skip
+        assert set(found.files) == set(LAYOUTS[model].files)
+        assert all(path.read_bytes() for path in found.files.values())
+    turbo = tmp_path / "elsewhere/turbo/conds.pt"
+    assert not turbo.is_symlink()
+    assert turbo.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_two_models_share_is_kept_once(folder: Path, tmp_path: Path) -> None:
+    with serve(repositories(folder)) as hub:
+        done = run_bake(tmp_path, hub.url, "--models", "multilingual multilingual-v2")
+        assert done.returncode == 0, done.stderr
+        assert sum(request.startswith("GET") and request.endswith("/s3gen.pt") for request in hub.requests) == 1
+    second = tmp_path / "weights/multilingual-v2"
+    assert [path.name for path in second.iterdir() if not path.is_symlink()] == ["t3_mtl23ls_v2.safetensors"]
+    assert (second / "s3gen.pt").readlink() == Path("../multilingual/s3gen.pt")
+
+
+def test_a_build_without_the_chinese_word_model_says_so_and_goes_on(folder: Path, tmp_path: Path) -> None:
+    with serve(repositories(folder)) as hub:
+        done = run_bake(tmp_path, hub.url, "--models", "multilingual")
+    assert done.returncode == 0
+    assert "the image goes without the Chinese word model" in done.stderr
+
+
+def test_no_models_leave_an_empty_folder(tmp_path: Path) -> None:
+    done = run_bake(tmp_path, "http://127.0.0.1:9", "--models", "", "--packs", "")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "weights").iterdir()) == []
+
+
+def test_a_token_reaches_the_hub_from_the_secrets_file(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hf_secret\n")
+    with serve(repositories(folder), token="hf_secret") as hub:
+        assert run_bake(tmp_path, hub.url, "--models", "turbo").returncode == 1
+        done = run_bake(tmp_path, hub.url, "--models", "turbo", HF_TOKEN_PATH=str(tmp_path / "token"))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [("turbot", "'turbot' has no weights; known are"), ("nano", "no weights for nano"), ("preview", "has no weights")],
+)
+def test_a_build_that_cannot_have_its_weights_fails_with_the_reason(
+    models: str, said: str, folder: Path, tmp_path: Path
+) -> None:
+    with serve(repositories(folder)) as hub:
+        done = run_bake(tmp_path, hub.url, "--models", models)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,97 @@
+"""The image's weights: `python3 bake.py /weights --models "multilingual turbo" --packs "es-es"`.
+
+One folder per model, as `weights.find` looks for them, with plain files: a hub cache would bring its links, its locks
+and its spare metadata into the layer. A file that two models share is kept once. Runs while the image is built, beside
+the few modules of the package that know files but no tensors; so nothing else of the package may be imported here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.errors import NotReady, choices
+
+log = logging.getLogger("bake")
+
+
+def bake(folder: Path, names: Sequence[str], hub_cache: Path) -> None:
+    """Download the models `names` at their pinned revisions and lay them out under `folder`.
+
+    `hub_cache` must be on `folder`'s file system, or everything is copied once more.
+
+    Raises:
+        NotReady: a download failed, or what came is not what its name says.
+    """
+    for name in names:
+        started_s = time.monotonic()
+        checkpoint = find(LAYOUTS[name], hub_cache=hub_cache)
+        _lay_out(checkpoint, folder, folder / name)
+        size = sum((folder / name / file).stat().st_size for file in checkpoint.files)
+        log.info(
+            "%s: %s@%s, %d files, %.2f GB, %.0f s",
+            name, checkpoint.layout.remote.repo, checkpoint.revision, len(checkpoint.files), size / 1e9,
+            time.monotonic() - started_s,
+        )  # fmt: skip
+
+
+def _lay_out(checkpoint: Checkpoint, root: Path, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name, path in checkpoint.files.items():
+        source, target = path.resolve(), folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_relative_to(root.resolve()) and not _is_hidden(source.relative_to(root.resolve())):
+            target.symlink_to(os.path.relpath(source, target.parent.resolve()))  # a model before had it moved here
+            continue
+        shutil.move(source, target)  # a rename on one file system
+        source.symlink_to(target.resolve())  # the cache stays whole for the models that share it
+        target.chmod(0o644)  # readable whoever runs the image
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether it is in the download's own folder."""
+    return path.parts[0].startswith(".")
+
+
+def _keep_word_model() -> None:
+    """Fetch the word model that Chinese wants into $PKUSEG_HOME; the worker speaks on without it, so may the build."""
+    from spacy_pkuseg import pkuseg  # noqa: PLC0415
+
+    try:
+        pkuseg()
+    except (OSError, EOFError, ValueError, RuntimeError) as error:  # OSError: requests' own are
+        log.warning("the image goes without the Chinese word model: %s", str(error).partition("\n")[0])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--models", default="", help="separated by spaces or commas")
+    parser.add_argument("--packs", default="", help="likewise")
+    chosen = parser.parse_args(arguments)
+    names = list(dict.fromkeys(f"{chosen.models},{chosen.packs}".replace(",", " ").split()))
+    if unknown := [name for name in names if name not in LAYOUTS]:
+        sys.exit(f"{unknown[0]!r} has no weights; known are {choices(LAYOUTS)}")
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".hub.", dir=chosen.folder) as hub_cache:
+        try:
+            bake(chosen.folder, names, Path(hub_cache))
+        except NotReady as error:
+            sys.exit(error.message)
+    if any("Cangjie5_TC.json" in LAYOUTS[name].files for name in names):
+        _keep_word_model()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Build the image for real where no Docker engine runs, start both targets and have them speak.
+#
+# Debian's buildah builds it on a base that mmdebstrap makes, with synthetic weights from a stand-in for the hub; then
+# tools/image/prove.py starts the worker against the local queue and the server as its own user. Wants root, apt, some
+# 20 GB of disk and `make setup`'s environment. Settings, all optional:
+#   RUNTIME=cuda|cpu                which image; by default cuda, as the Hub builds it
+#   MODELS="nano"                   synthetic weights to bake; the image's own default otherwise
+#   STATE=DIR                       keeps the base, the weights and buildah's layers for the next run; otherwise all goes
+#   PIP_INDEX_URL, UV_INDEX_URL ... are read from outside: see `settings` below
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+RUNTIME="${RUNTIME:-cuda}"
+MODELS="${MODELS:-$([ "$RUNTIME" = cpu ] && echo nano || echo multilingual turbo)}"
+PY="${PY:-.venv/bin/python}"
+export PYTHONPATH="src:."
+
+skip() {
+    printf 'skipped: %s\n' "$1"
+    exit 0
+}
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+[ "$(id -u)" = 0 ] || skip "this is not root, and buildah's chroot isolation wants root"
+missing=()
+for tool in buildah mmdebstrap; do command -v "$tool" >/dev/null || missing+=("$tool"); done
+if [ ${#missing[@]} -gt 0 ]; then
+    command -v apt-get >/dev/null || skip "no ${missing[*]}, and no apt-get to install it"
+    step "installing ${missing[*]}"
+    { apt-get update && apt-get install --yes --no-install-recommends "${missing[@]}"; } >/dev/null \
+        || skip "${missing[*]} cannot be installed"
+fi
+
+work="${STATE:-$(mktemp -d /var/tmp/chatterbox-image.XXXXXX)}"
+mkdir -p "$work"
+export BUILDAH="buildah --root $work/store --runroot $work/run --storage-driver ${STORAGE_DRIVER:-overlay}"
+hub_pid=""
+
+clean_up() {
+    [ -z "$hub_pid" ] || kill "$hub_pid" 2>/dev/null || true
+    if [ -z "${STATE:-}" ]; then
+        $BUILDAH rm --all >/dev/null 2>&1 || true
+        $BUILDAH rmi --all --force >/dev/null 2>&1 || true
+        umount "$work/store/overlay" 2>/dev/null || true # buildah's own bind mount
+        rm -rf "$work"
+    fi
+}
+trap clean_up EXIT
+
+# How this machine reaches its package index must not be written into the image: pip and uv read it from files that are
+# there during the build only.
+settings="$work/settings"
+mkdir -p "$settings"
+{
+    echo '[global]'
+    [ ! -e /etc/ssl/certs/ca-certificates.crt ] || echo 'cert = /etc/ssl/certs/ca-certificates.crt'
+    [ -z "${PIP_INDEX_URL:-}" ] || echo "index-url = $PIP_INDEX_URL"
+} > "$settings/pip.conf"
+{
+    echo 'system-certs = true'
+    index="${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-${PIP_INDEX_URL:-}}}"
+    [ -z "$index" ] || echo "index-url = \"$index\""
+} > "$settings/uv.toml"
+mounts=(-v "$settings/pip.conf:/etc/pip.conf:ro" -v "$settings/uv.toml:/etc/uv/uv.toml:ro")
+[ ! -d /etc/ssl/certs ] || mounts+=(-v /etc/ssl/certs:/etc/ssl/certs:ro)
+
+step "synthetic weights: $MODELS"
+for model in $MODELS; do
+    [ -d "$work/weights/$model" ] || "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size tiny
+done
+"$PY" -m tools.image.hub "$work/weights" > "$work/hub.url" &
+hub_pid=$!
+until [ -s "$work/hub.url" ]; do
+    kill -0 "$hub_pid" 2>/dev/null || { echo "the stand-in for the hub ended" >&2; exit 1; }
+    sleep 0.2
+done
+
+base=localhost/chatterbox-base:bookworm
+if ! $BUILDAH inspect --type image "$base" >/dev/null 2>&1; then
+    step "base image"
+    # What ca-certificates does when it is installed cannot be done over the mount, so it comes with the base.
+    mmdebstrap --quiet --variant=apt --include=ca-certificates,python3,python3-venv bookworm "$work/base.tar" \
+        ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+    container="$($BUILDAH from scratch)"
+    $BUILDAH add --quiet "$container" "$work/base.tar" / >/dev/null
+    $BUILDAH commit --quiet --rm "$container" "$base" >/dev/null
+    rm "$work/base.tar"
+fi
+
+# RUNTIME is said although it is the default: buildah before 1.29 looks for the stages of a FROM with a variable only so.
+for target in worker server; do
+    step "building $target"
+    $BUILDAH bud --isolation chroot --network host --format docker --layers --pull-never "${mounts[@]}" \
+        --target "$target" --tag "localhost/chatterbox-$target" \
+        --build-arg "BASE_IMAGE=$base" --build-arg "RUNTIME=$RUNTIME" --build-arg "MODELS=$MODELS" \
+        --build-arg "HF_ENDPOINT=$(cat "$work/hub.url")" .
+done
+
+step "starting them"
+"$PY" -m tools.image.prove --worker localhost/chatterbox-worker --server localhost/chatterbox-server \
+    --report "$work/report.json"
+step "done"

@@ -1,0 +1,238 @@
+"""Start both built images and have them speak: `python -m tools.image.prove --worker IMAGE --server IMAGE`.
+
+The worker is started by its own command against the local queue, as RunPod and then as the Hub's test harness start
+it, and answers `/runsync`; the server by its own command as its own user, until its own health check is content, and
+answers the OpenAI route. Prints a table, then one line of JSON. Nothing here knows how good the speech is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from chatterbox_worker.config import environment
+from chatterbox_worker.localqueue import LocalQueue
+from tools.image.enter import buildah
+
+log = logging.getLogger("prove")
+
+TEXT = "Good morning."
+_START_S = 420.0  # RunPod's own patience
+_ANSWER_S = 300.0  # without a GPU and with weights that never stop
+_STOP_S = 20.0  # what a worker may take to end
+
+
+class ProofFailedError(Exception):
+    """The image does not do what it should."""
+
+
+def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
+    """Seconds until the worker asked for jobs, until its first answer came, and how long the second took."""
+    command = _config(image)["Cmd"]
+    with _container(image) as container:
+        started_s = time.monotonic()
+        with LocalQueue(
+            command=(sys.executable, "-m", "tools.image.enter", container, *command), hub=hub, start_timeout_s=_START_S,
+            log_line=lambda line: log.info("%s", line),
+        ) as queue:  # fmt: skip
+            ready_s = time.monotonic() - started_s
+            first = _runsync(queue, {"text": TEXT, "seed": 1, "format": "wav"})
+            first_s = time.monotonic() - started_s
+            second_s = time.monotonic()
+            second = _runsync(queue, {"text": TEXT, "seed": 1, "format": "wav", "cache": False})
+            second_s = time.monotonic() - second_s
+            if first["audio_base64"] != second["audio_base64"]:
+                raise ProofFailedError("the same seed gave different audio")
+            audio_s = _seconds(base64.b64decode(first["audio_base64"]))
+            info = _runsync(queue, {"action": "info"})
+            log.info("%s", json.dumps(info))
+    return {"ready_s": ready_s, "first_answer_s": first_s, "next_answer_s": second_s, "audio_s": audio_s}
+
+
+def prove_server(image: str) -> dict[str, float]:
+    """Seconds until the health check passed and until the first audio came."""
+    config = _config(image)
+    with _container(image) as container, _free_port() as port:
+        if _run_in(container, "id", "-u").strip() == "0":
+            raise ProofFailedError("the server's user is root")
+        if _returns_zero(container, "touch", "/app/handler.py"):
+            raise ProofFailedError("the server's user can change the code")
+        env = {**environment(), "PORT": str(port)}
+        started_s = time.monotonic()
+        enter = [sys.executable, "-m", "tools.image.enter", container]
+        with _running([*enter, *config["Cmd"]], env) as process:
+            check = [*enter, *config["Healthcheck"]["Test"][1:]]  # after "CMD"
+            while subprocess.run(check, env=env, check=False, capture_output=True).returncode:  # noqa: S603
+                if process.poll() is not None or time.monotonic() - started_s > _START_S:
+                    raise ProofFailedError("the server never passed its health check")
+                time.sleep(0.2)
+            healthy_s = time.monotonic() - started_s
+            url = f"http://127.0.0.1:{port}"
+            while _status(f"{url}/ping") != 200:  # 204: the models are still coming
+                if process.poll() is not None or time.monotonic() - started_s > _START_S:
+                    raise ProofFailedError("the server never got ready")
+                time.sleep(0.2)
+            ready_s = time.monotonic() - started_s
+            body = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "wav"}
+            audio = _post(f"{url}/v1/audio/speech", body, {})
+            return {
+                "healthy_s": healthy_s,
+                "ready_s": ready_s,
+                "first_answer_s": time.monotonic() - started_s,
+                "audio_s": _seconds(audio),
+            }
+
+
+def image_bytes(image: str) -> int:
+    """What the layers hold, unpacked."""
+    shown = _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image).strip()
+    listed = json.loads(_buildah("images", "--json", "--no-trunc"))
+    sizes = [entry for entry in listed if entry["id"] == shown]
+    if not sizes:
+        raise ProofFailedError(f"buildah does not list {image}")
+    return int(sizes[0]["sizeraw"]) if "sizeraw" in sizes[0] else _parsed_size(sizes[0]["size"])
+
+
+def _parsed_size(text: str) -> int:
+    number, unit = text.split()
+    return round(float(number) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper()])
+
+
+def _runsync(queue: LocalQueue, job_input: Mapping[str, object]) -> dict[str, Any]:
+    """The output of a job sent over the wire."""
+    body = _post(
+        f"{queue.endpoint_url}/runsync?wait=300000", {"input": job_input}, {"Authorization": f"Bearer {queue.api_key}"}
+    )
+    answer = json.loads(body)
+    if answer.get("status") != "COMPLETED":
+        raise ProofFailedError(f"the job ended like this: {body[:2000].decode(errors='replace')}")
+    output: dict[str, Any] = answer["output"]
+    return output
+
+
+def _post(url: str, body: object, headers: Mapping[str, str]) -> bytes:
+    request = urllib.request.Request(  # noqa: S310 - our own http URL
+        url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_ANSWER_S) as answer:  # noqa: S310
+            data: bytes = answer.read()
+            return data
+    except urllib.error.HTTPError as error:
+        with error:
+            raise ProofFailedError(f"{url}: {error.code} {error.read()[:2000]!r}") from error
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own http URL
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def _seconds(data: bytes) -> float:
+    with wave.open(io.BytesIO(data)) as sound:
+        seconds: float = sound.getnframes() / sound.getframerate()
+        if seconds < 0.1 or not any(sound.readframes(sound.getnframes())):
+            raise ProofFailedError(f"{seconds:.2f} s of silence is no speech")
+        return seconds
+
+
+def _buildah(*arguments: str) -> str:
+    return subprocess.run([*buildah(environment()), *arguments], check=True, capture_output=True, text=True).stdout  # noqa: S603
+
+
+def _config(image: str) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(_buildah("inspect", "--type", "image", image))["Docker"]["config"]
+    return config
+
+
+def _run_in(container: str, *command: str) -> str:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "tools.image.enter", container, *command], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def _returns_zero(container: str, *command: str) -> bool:
+    enter = [sys.executable, "-m", "tools.image.enter", container, *command]
+    return subprocess.run(enter, check=False, capture_output=True).returncode == 0  # noqa: S603
+
+
+@contextlib.contextmanager
+def _container(image: str) -> Iterator[str]:
+    container = _buildah("from", "--pull-never", image).strip()
+    try:
+        yield container
+    finally:
+        _buildah("rm", container)
+
+
+@contextlib.contextmanager
+def _free_port() -> Iterator[int]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+    yield port
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process group that is gone afterwards, asked first."""
+    process = subprocess.Popen(command, env=dict(env), start_new_session=True)  # noqa: S603
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parser = argparse.ArgumentParser(prog="python -m tools.image.prove", description=__doc__)
+    parser.add_argument("--worker", metavar="IMAGE")
+    parser.add_argument("--server", metavar="IMAGE")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="where the line of JSON goes as well")
+    chosen = parser.parse_args(arguments)
+    figures: dict[str, dict[str, float]] = {}
+    if chosen.worker:
+        figures["worker"] = {"image_bytes": image_bytes(chosen.worker), **prove_worker(chosen.worker, hub=False)}
+        figures["worker, Hub's harness"] = prove_worker(chosen.worker, hub=True)
+    if chosen.server:
+        figures["server"] = {"image_bytes": image_bytes(chosen.server), **prove_server(chosen.server)}
+    for name, values in figures.items():
+        shown = ", ".join(
+            f"{what.removesuffix('_s')} {value:.1f} s" if what.endswith("_s") else f"{value / 1e9:.2f} GB"
+            for what, value in values.items()
+        )
+        print(f"{name}: {shown}")
+    line = json.dumps(figures)
+    if chosen.report:
+        chosen.report.write_text(line + "\n")
+    print(line)
+
+
+if __name__ == "__main__":
+    main()
