@@ -39,11 +39,11 @@ def engine() -> ClosingEngine:
 @asynccontextmanager
 async def _server(settings: Settings, build: Callable[[Settings], Synthesizer]) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(settings, LocalBackend(settings, build))
-    async with app.router.lifespan_context(app):
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app), base_url="http://server", timeout=30
-        ) as client:
-            yield client
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server", timeout=30) as client,
+    ):
+        yield client
 
 
 async def _becomes(http: httpx2.AsyncClient, status: str) -> httpx2.Response:

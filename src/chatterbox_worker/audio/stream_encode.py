@@ -3,7 +3,7 @@
 What `encode` makes of a whole, this makes of pieces: bytes come out as soon as the codec gives them, and all of them joined
 are one file. It differs where a format wants to know its end at its beginning: a wav header says 0xFFFFFFFF bytes, flac
 says that its length is unknown, and mp3 has no Xing frame, so that decoders keep its padding (at most 3 frames). Nothing is
-sought back to. All but ogg hold back less than half a second; libsndfile fills an Ogg page of Vorbis, a second of speech or more. Samples beyond full scale are clipped: a whole can be scaled down, a piece cannot know its whole.
+sought back to. All but ogg hold back less than half a second; libsndfile fills Ogg pages of 4 kB, 0.6 s of speech. Samples beyond full scale are clipped: a whole can be scaled down, a piece cannot know its whole.
 """
 
 from __future__ import annotations
