@@ -31,6 +31,7 @@ from chatterbox_worker.client import (
     Unauthorized,
     Unavailable,
 )
+from chatterbox_worker.client.sound import join
 from chatterbox_worker.localqueue import Limits, LocalQueue, State
 from conftest import wav_bytes
 from preview_queue import preview_queue
@@ -188,6 +189,21 @@ def test_a_stream_arrives_in_order_and_makes_one_file(streaming: LocalQueue, tmp
         assert stream.summary["duration_s"] == 0.5
         whole = client.save_audio(client.poll_until_complete(stream.job_id), tmp_path / "a.wav")
         assert duration_s(whole) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("audio_format", ["wav", "mp3", "pcm"])
+def test_the_real_worker_streams_a_long_text_and_its_pieces_are_the_whole(tmp_path: Path, audio_format: str) -> None:
+    text = " ".join(f"This is sentence number {index} of a rather long text." for index in range(24))
+    with preview_queue(tmp_path, stream="1") as queue, client_of(queue) as client:
+        stream = client.stream(text, format=audio_format, seed=3)
+        chunks = list(stream)
+        whole = client.poll_until_complete(stream.job_id)
+        assert len(chunks) > 3
+        assert join([chunk.audio for chunk in chunks], audio_format) == whole.speech.audio
+        assert stream.summary is not None
+        assert stream.summary["duration_s"] == whole.speech.duration_s
+        assert client.info()["default_model"] == "preview"
+        assert client.voices.list() == []
 
 
 def test_a_plain_endpoint_streams_one_piece(client: RunPodServerlessClient) -> None:

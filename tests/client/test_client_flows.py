@@ -274,6 +274,7 @@ def test_an_endpoint_that_does_not_stream_gives_one_piece() -> None:
     output = {"audio_base64": encoded(b"7"), "format": "mp3"}
     seen, reader = read_all([streamed("COMPLETED"), ok(id="j", status="COMPLETED", output=output)])
     assert seen == [7]
+    assert read_all([streamed("COMPLETED", output), ok(id="j", status="COMPLETED", output=[output])])[0] == [7]
     assert reader.summary == {"format": "mp3"}
 
 

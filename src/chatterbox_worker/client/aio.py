@@ -86,7 +86,7 @@ class AsyncRunPodServerlessClient:
         return await asyncio.to_thread(endpoints.write, await self.audio(response), path)
 
     async def info(self) -> dict[str, Any]:
-        return dict((await self.call({"action": "info"})).output)
+        return dict(endpoints.only((await self.call({"action": "info"})).output))
 
     async def health(self) -> dict[str, Any]:
         return await self._drive(flows.health(self._patience))

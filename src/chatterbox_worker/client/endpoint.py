@@ -77,12 +77,18 @@ def save_voice_input(voice: str, data: Recording | None, url: str | None) -> dic
     return {"action": "voices.save", "voice": voice, **source}
 
 
+def only(output: Any) -> Any:
+    """The answer to an action; a streaming endpoint makes a list of it."""
+    return output[0] if isinstance(output, list) and len(output) == 1 else output
+
+
 def saved_voice(output: Any) -> SavedVoice:
+    output = only(output)
     return SavedVoice(output["voice"], output["digest"], output["duration_s"])
 
 
 def voice_entries(output: Any) -> list[VoiceEntry]:
-    return [VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"]) for entry in output["voices"]]
+    return [VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"]) for entry in only(output)["voices"]]
 
 
 def write(audio: bytes, path: str | Path) -> Path:

@@ -157,6 +157,8 @@ class StreamReader:
     summary: Mapping[str, Any] | None = None
     """What the worker said last: everything about the whole but its audio."""
     is_over: bool = False
+    needs_result: bool = False
+    """What is still to come is in the job's result: chunks that were lost on the way, or the reason it failed."""
 
 
 def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
@@ -165,18 +167,20 @@ def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
     RunPod hands each chunk out once, so an answer lost on the way leaves a hole; the rest is then taken from the job's
     whole output, once it is finished. So is everything of an endpoint that does not stream: one chunk.
     """
+    if reader.needs_result:
+        return (yield from _rest(reader))
     patience = reader.deadline.patience
     call = Call("GET", f"/stream/{_segment(reader.job_id)}", wait_s=_STREAM_WAIT_S)
     answer = yield from ask(call, patience)
     chunks: list[StreamChunk] = []
     for item in answer.get("stream") or ():
         if not _take(reader, item.get("output") if isinstance(item, dict) else None, chunks):
-            return chunks + (yield from _rest(reader))
+            reader.needs_result = True
+            return chunks
     state = str(answer.get("status"))
     if Job({"id": reader.job_id, "status": state}).is_final:
-        if state != "COMPLETED" or reader.summary is None:
-            return chunks + (yield from _rest(reader))
-        reader.is_over = True
+        reader.is_over = state == "COMPLETED" and reader.summary is not None and reader.next_index > 0
+        reader.needs_result = not reader.is_over
     elif not chunks:
         if reader.deadline.left_s <= 0:
             raise StillRunning(Job({"id": reader.job_id, "status": state}), reader.deadline.waited_s)
@@ -201,7 +205,7 @@ def _take(reader: StreamReader, output: object, chunks: list[StreamChunk]) -> bo
 def _rest(reader: StreamReader) -> Flow[list[StreamChunk]]:
     job = yield from poll(reader.job_id, reader.deadline, None)
     reader.is_over = True
-    if not isinstance(job.output, list):
+    if not isinstance(job.output, list) or len(job.output) == 1:
         return [] if reader.next_index else [(yield from _only_chunk(reader, job))]
     chunks: list[StreamChunk] = []
     for item in job.output:
@@ -218,7 +222,8 @@ def _rest(reader: StreamReader) -> Flow[list[StreamChunk]]:
 def _only_chunk(reader: StreamReader, job: Job) -> Flow[StreamChunk]:
     audio = yield from audio_of(job, reader.deadline.patience)
     reader.summary = find(job.output).about
-    return StreamChunk({"index": 0, "start_s": 0.0}, 0, 0.0, audio)
+    raw = {"index": 0, "start_s": 0.0, "duration_s": reader.summary.get("duration_s")}
+    return StreamChunk(raw, 0, 0.0, audio)
 
 
 def _chunk(output: Mapping[str, Any]) -> StreamChunk:

@@ -110,7 +110,7 @@ class RunPodServerlessClient:
 
     def info(self) -> dict[str, Any]:
         """What a worker of this endpoint is and serves. Starts one if none is up."""
-        return dict(self.call({"action": "info"}).output)
+        return dict(endpoints.only(self.call({"action": "info"}).output))
 
     def health(self) -> dict[str, Any]:
         """Counts of jobs and workers; starts nothing."""
