@@ -19,7 +19,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.flow import Flow, FlowInputs, Prompt, Row, packed, spoken
 from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.graphs import Graphed
-from chatterbox_worker.engines.chatterbox.state import State
+from chatterbox_worker.engines.chatterbox.state import Keep, State, made
 from chatterbox_worker.engines.chatterbox.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
 
 Profile = Literal["exact", "fast"]
@@ -80,6 +80,7 @@ class S3Gen:
         device: torch.device,
         profile: Profile = "exact",
         buckets: Sequence[int] = (),
+        keep: Keep = made,
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
@@ -87,8 +88,8 @@ class S3Gen:
         and vocoder stay float32, because rounding shifts phases. Keys of other parts are left alone.
         Raises KeyError where a tensor is missing.
         """
-        dtype = torch.float16 if profile == "fast" and device.type == "cuda" else torch.float32
-        weights = State(state, device, dtype)
+        dtype = torch.float16 if profile == "fast" and device.type != "cpu" else torch.float32
+        weights = State(state, device, dtype, keep=keep)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
     def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Chance:

@@ -1,16 +1,25 @@
-"""A checkpoint as its modules read it: names under a prefix, cast and placed on the way out.
+"""A checkpoint as its modules read it: names under a prefix, cast, folded and placed on the way out.
 
-Knows nothing about files. Shapes come from the tensors, so a narrower checkpoint makes a narrower model.
+Knows nothing about files. Shapes come from the tensors, so a narrower checkpoint makes a narrower model. Everything a module
+holds for good is made on the checkpoint's own device and passes a `Keep`, which may remember it (`pack`); only then is it placed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+Keep = Callable[[str, Callable[[], Tensor]], Tensor]
+"""Gives the tensor of this name, by the function that makes it or from memory. A name stands for one tensor of one checkpoint."""
+
+
+def made(_name: str, make: Callable[[], Tensor]) -> Tensor:
+    """A `Keep` that remembers nothing."""
+    return make()
 
 
 class Affine(NamedTuple):
@@ -28,6 +37,7 @@ class State:
     device: torch.device
     dtype: torch.dtype
     prefix: str = ""
+    keep: Keep = made
 
     def scope(self, name: str) -> State:
         return replace(self, prefix=f"{self.prefix}{name}.")
@@ -40,7 +50,8 @@ class State:
 
     def __getitem__(self, name: str) -> Tensor:
         """Raises KeyError with the full name where the checkpoint lacks it."""
-        return self.tensors[self.prefix + name].detach().to(self.device, self.dtype).contiguous()
+        source = self.tensors[self.prefix + name]
+        return self._kept(name, lambda: source.detach().to(self.dtype))
 
     def optional(self, name: str) -> Tensor | None:
         return self[name] if self.prefix + name in self.tensors else None
@@ -56,20 +67,44 @@ class State:
 
     def conv(self, name: str) -> Affine:
         """A convolution; weight norm, g·v/|v| over all dimensions but the first, is folded in (arXiv:1602.07868, eq. 2)."""
-        gain = f"{name}.parametrizations.weight.original0"
-        if gain not in self:
-            return self.affine(name)
-        exact = self.cast(torch.float32)
-        weight = torch._weight_norm(exact[f"{name}.parametrizations.weight.original1"], exact[gain], 0)
-        return Affine(weight.to(self.dtype), self[f"{name}.bias"])
+        return Affine(self._kept(f"{name}.folded", lambda: self._folded(name)), self.optional(f"{name}.bias"))
 
     def taps(self, name: str) -> Affine:
         """A convolution (out, in, k) as one matrix (out, k·in) for channels-last frames; see `frames.conv`."""
-        weight, bias = self.conv(name)
-        return Affine(weight.permute(0, 2, 1).flatten(1).contiguous(), bias)
+        weight = self._kept(f"{name}.taps", lambda: self._folded(name).permute(0, 2, 1).flatten(1))
+        return Affine(weight, self.optional(f"{name}.bias"))
+
+    def image(self, name: str, layout: torch.memory_format) -> Affine:
+        """A convolution (out, in, k) as one over images one pixel high, (out, in, 1, k), laid out as they are."""
+        if layout is not torch.channels_last:
+            weight, bias = self.conv(name)
+            return Affine(weight[:, :, None], bias)
+        weight = self._kept(f"{name}.image", lambda: self._folded(name)[:, :, None].permute(0, 2, 3, 1))
+        return Affine(weight.permute(0, 3, 1, 2), self.optional(f"{name}.bias"))
 
     def stacked(self, *names: str) -> Affine:
         """Several linear maps of one input as one."""
-        parts = [self.affine(name) for name in names]
-        biases = [part.bias for part in parts if part.bias is not None]
-        return Affine(torch.cat([part.weight for part in parts]), torch.cat(biases) if biases else None)
+        joined = "+".join(names)
+        weights, biases = (
+            [self.tensors[key] for name in names if (key := f"{self.prefix}{name}.{part}") in self.tensors]
+            for part in ("weight", "bias")
+        )
+        if len(weights) < len(names):
+            raise KeyError(f"{self.prefix}{joined}.weight")
+        return Affine(
+            self._kept(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.dtype)),
+            self._kept(f"{joined}.bias", lambda: torch.cat(biases).detach().to(self.dtype)) if biases else None,
+        )
+
+    def _folded(self, name: str) -> Tensor:
+        """A convolution's weight, not kept: its parts are of no use but here."""
+        start = f"{self.prefix}{name}."
+        gain = self.tensors.get(f"{start}parametrizations.weight.original0")
+        if gain is None:
+            return self.tensors[f"{start}weight"].detach().to(self.dtype)
+        direction = self.tensors[f"{start}parametrizations.weight.original1"]
+        return torch._weight_norm(direction.detach().float(), gain.detach().float(), 0).to(self.dtype)
+
+    def _kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        kept = self.keep(f"{self.prefix}{name} {self.dtype}", lambda: make().contiguous())
+        return kept.to(self.device)

@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
+from chatterbox_worker.engines.chatterbox.state import Keep, made
 from chatterbox_worker.engines.chatterbox.t3_blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
 from chatterbox_worker.engines.chatterbox.t3_conditioning import ConditioningEncoder
-from chatterbox_worker.engines.chatterbox.t3_linear import Precision, linear
+from chatterbox_worker.engines.chatterbox.t3_linear import Precision, Source, linear
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 _HEAD_DIM = 64  # of every model upstream has published
@@ -44,9 +46,15 @@ class T3:
     eos = STOP_SPEECH
 
     def __init__(
-        self, weights: Mapping[str, Tensor], *, precision: Precision, device: torch.device, head_dim: int = _HEAD_DIM
+        self,
+        weights: Mapping[str, Tensor],
+        *,
+        precision: Precision,
+        device: torch.device,
+        head_dim: int = _HEAD_DIM,
+        keep: Keep = made,
     ) -> None:
-        """`weights`: upstream's `T3.state_dict()`; what inference does not use may be missing.
+        """`weights`: upstream's `T3.state_dict()`; what inference does not use may be missing. `keep`: see `State`.
 
         Raises:
             NotReady: a weight is missing, or the precision and the device do not go together.
@@ -54,13 +62,14 @@ class T3:
         self.precision, self.device = precision, device
         self.is_gpt = "tfmr.ln_f.weight" in weights
         try:
-            self._load(weights, head_dim)
+            self._load(weights, head_dim, keep)
         except KeyError as missing:
             raise NotReady(f"The T3 checkpoint lacks {missing}.") from missing
 
-    def _load(self, weights: Mapping[str, Tensor], head_dim: int) -> None:
-        def held(name: str) -> Tensor:
-            return weights[name].to(self.device, self.precision.dtype)
+    def _load(self, weights: Mapping[str, Tensor], head_dim: int, keep: Keep) -> None:
+        def held(name: str, dtype: torch.dtype = self.precision.dtype) -> Tensor:
+            source = weights[name]
+            return keep(f"{name} {dtype}", lambda: source.to(dtype)).to(self.device)
 
         start = "tfmr.h." if self.is_gpt else "tfmr.layers."
         self.layers = 1 + max(
@@ -69,7 +78,9 @@ class T3:
         self.vocabulary, self.width = weights["speech_head.weight"].shape
         self.head_dim, self.heads = head_dim, self.width // head_dim
         make = gpt2_block if self.is_gpt else llama_block
-        self._blocks: list[Block] = [make(weights, layer, self.precision, self.device) for layer in range(self.layers)]
+        self._blocks: list[Block] = [
+            make(weights, layer, self.precision, self.device, keep) for layer in range(self.layers)
+        ]
         self._text, self._speech = held("text_emb.weight"), held("speech_emb.weight")
         if self.is_gpt:
             self._final_norm, self._final_bias = held("tfmr.ln_f.weight"), held("tfmr.ln_f.bias")
@@ -84,11 +95,13 @@ class T3:
             self._rotary = Rotary(self.head_dim, _ROTARY_LENGTH, self.precision.dtype, self.device)
             self.positions = _ROTARY_LENGTH
         self._encoder = ConditioningEncoder(
-            {name: weight.to(self.device) for name, weight in weights.items() if name.startswith("cond_enc.")}
+            {name: held(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
         )
         # Logits are float32 in every precision: the head's share of a step is small, a logit's last bits decide tokens.
-        bias = weights["speech_head.bias"].float() if self.is_gpt else None
-        self._head = linear(weights["speech_head.weight"].float(), bias, Precision.EXACT, self.device, lone=self.is_gpt)
+        bias = weights["speech_head.bias"] if self.is_gpt else None
+        head = weights["speech_head.weight"]
+        source = Source("speech_head", lambda: head, bias, self.vocabulary >= self.width, keep)
+        self._head = linear(source, Precision.EXACT, self.device, lone=self.is_gpt)
 
     @property
     def rows(self) -> int:
@@ -102,9 +115,10 @@ class T3:
 
     def cache(self, rows: int, length: int) -> Tensor:
         """Room for keys and values, (layers, rows, 2 * heads, length, head_dim), zeroed."""
-        return torch.zeros(
-            self.layers, rows, 2 * self.heads, length, self.head_dim, device=self.device, dtype=self.precision.dtype
-        )
+        shape = (self.layers, rows, 2 * self.heads, length, self.head_dim)
+        if self.device.type == "cpu" and self.precision.dtype is torch.float32:
+            return torch.from_numpy(np.zeros(shape, np.float32))  # takes no memory and no time until it is written to
+        return torch.zeros(shape, device=self.device, dtype=self.precision.dtype)
 
     @torch.inference_mode()
     def encode(self, speaker: Tensor, prompt: Tensor, emotion: float | None = None) -> Prefix:

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.t3_linear import Linear, Precision, linear
+from chatterbox_worker.engines.chatterbox.state import Keep
+from chatterbox_worker.engines.chatterbox.t3_linear import Linear, Precision, Source, linear
 
 _EPSILON = 1e-5  # rms_norm_eps and layer_norm_epsilon of upstream's llama_configs.py
 
@@ -75,11 +76,16 @@ def layer_norm(x: Tensor, weight_bias: tuple[Tensor, Tensor]) -> Tensor:
     return F.layer_norm(x, weight.shape, weight, bias, _EPSILON)
 
 
-def llama_block(weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device) -> LlamaBlock:
+def llama_block(
+    weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device, keep: Keep
+) -> LlamaBlock:
     at = f"tfmr.layers.{layer}."
 
     def fused(*names: str) -> Linear:
-        return linear(torch.cat([weights[f"{at}{name}.weight"] for name in names]), None, precision, device, lone=False)
+        parts = [weights[f"{at}{name}.weight"] for name in names]
+        outputs, inputs = sum(len(part) for part in parts), parts[0].shape[1]
+        source = Source(f"{at}{'+'.join(names)}", lambda: torch.cat(parts), None, outputs >= inputs, keep)
+        return linear(source, precision, device, lone=False)
 
     def norm(name: str) -> Tensor:
         return weights[f"{at}{name}.weight"].to(device, precision.dtype)
@@ -94,11 +100,15 @@ def llama_block(weights: Mapping[str, Tensor], layer: int, precision: Precision,
     )
 
 
-def gpt2_block(weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device) -> Gpt2Block:
+def gpt2_block(
+    weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device, keep: Keep
+) -> Gpt2Block:
     at = f"tfmr.h.{layer}."
 
     def transposed(name: str) -> Linear:  # Conv1D keeps (inputs, outputs)
-        return linear(weights[f"{at}{name}.weight"].t(), weights[f"{at}{name}.bias"], precision, device, lone=True)
+        weight, bias = weights[f"{at}{name}.weight"], weights[f"{at}{name}.bias"]
+        source = Source(f"{at}{name}", weight.t, bias, weight.shape[1] >= weight.shape[0], keep)
+        return linear(source, precision, device, lone=True)
 
     def norm(name: str) -> tuple[Tensor, Tensor]:
         weight, bias = (weights[f"{at}{name}.{part}"].to(device, precision.dtype) for part in ("weight", "bias"))

@@ -10,12 +10,15 @@ but shares one activation scale among all rows, so that a row would hear its nei
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.errors import NotReady
 
 _FEW_ROWS = 16  # up to here int8 is read as it is; beyond, unpacking it once is cheaper
@@ -33,6 +36,20 @@ class Precision(Enum):
     def dtype(self) -> torch.dtype:
         """Of activations, embeddings and the key-value cache."""
         return torch.bfloat16 if self is Precision.FAST else torch.float32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """Where a layer's parameters come from."""
+
+    name: str
+    weight: Callable[[], Tensor]
+    """(outputs, inputs), any float dtype."""
+    bias: Tensor | None
+    """(outputs,)."""
+    widens: bool
+    """Whether there are as many outputs as inputs, or more."""
+    keep: Keep
 
 
 class Linear(ABC):
@@ -66,11 +83,9 @@ class Dense(Linear):
 class CpuDense(Linear):
     """float32 on a CPU."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, lone: bool) -> None:
-        """`lone`: one row is the common case."""
-        self.inputs_first = lone and weight.shape[0] >= weight.shape[1]
-        self.weight = (weight.t() if self.inputs_first else weight).contiguous()
-        self.bias = bias
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, inputs_first: bool) -> None:
+        """`weight`: contiguous, (inputs, outputs) if `inputs_first`, else (outputs, inputs)."""
+        self.weight, self.bias, self.inputs_first = weight, bias, inputs_first
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
@@ -85,12 +100,10 @@ class CpuDense(Linear):
 
 
 class Int8(Linear):
-    """8-bit weights, scaled per output channel so that the largest weight of each is 127."""
+    """8-bit weights (outputs, inputs), scaled per output channel (outputs,)."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
-        self.weight = (weight / scale[:, None]).round().to(torch.int8).contiguous()
-        self.scale, self.bias = scale.bfloat16(), bias
+    def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
+        self.weight, self.scale, self.bias = weight, scale, bias
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
@@ -101,8 +114,8 @@ class Int8(Linear):
         return (y if self.bias is None else y + self.bias).reshape(*x.shape[:-1], -1)
 
 
-def linear(weight: Tensor, bias: Tensor | None, precision: Precision, device: torch.device, *, lone: bool) -> Linear:
-    """A layer from its float weight (outputs, inputs) and bias (outputs,); `lone`: one row at a time is the common case.
+def linear(source: Source, precision: Precision, device: torch.device, *, lone: bool) -> Linear:
+    """A layer; `lone`: one row at a time is the common case.
 
     Raises:
         NotReady: int8 was asked for on a device that is not a CPU.
@@ -110,9 +123,24 @@ def linear(weight: Tensor, bias: Tensor | None, precision: Precision, device: to
     if precision is Precision.INT8:
         if device.type != "cpu":
             raise NotReady(f"int8 precision runs on CPUs only, not on {device}.")
-        return Int8(weight.float(), None if bias is None else bias.float())
-    weight = weight.to(device, precision.dtype)
-    bias = None if bias is None else bias.to(device, precision.dtype)
-    if device.type == "cpu" and precision is Precision.EXACT:
-        return CpuDense(weight, bias, lone=lone)
-    return Dense(weight.contiguous(), bias)
+        weight = source.keep(f"{source.name} int8", lambda: _scaled(source.weight())[0])
+        scale = source.keep(f"{source.name} scale", lambda: _scaled(source.weight())[1])
+        return Int8(weight, scale, None if source.bias is None else source.bias.float())
+    bias = None if source.bias is None else source.bias.to(device, precision.dtype)
+    is_read_by_cpu = device.type == "cpu" and precision is Precision.EXACT
+    inputs_first = is_read_by_cpu and lone and source.widens
+
+    def laid_out() -> Tensor:
+        weight = source.weight()
+        return (weight.t() if inputs_first else weight).to(precision.dtype).contiguous()
+
+    order = "inputs first" if inputs_first else "outputs first"
+    weight = source.keep(f"{source.name} {precision.dtype} {order}", laid_out).to(device)
+    return CpuDense(weight, bias, inputs_first=inputs_first) if is_read_by_cpu else Dense(weight, bias)
+
+
+def _scaled(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """(outputs, inputs) to 8 bits and the scale of each output, (outputs,), so that the largest weight of each is 127."""
+    weight = weight.float()
+    scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
+    return (weight / scale[:, None]).round().to(torch.int8).contiguous(), scale.bfloat16()

@@ -42,14 +42,14 @@ class Vocoder:
         self._layout = _layout(state.device)
         self._pitch = _Pitch(state.scope("f0_predictor"))
         self._merge = state.affine("m_source.l_linear")
-        self._first = _image(state, "conv_pre")
-        self._ups = [_image(state, f"ups.{index}") for index in range(len(_UPSAMPLING))]
-        self._downs = [_image(state, f"source_downs.{index}") for index in range(len(_UPSAMPLING))]
+        self._first = state.image("conv_pre", self._layout)
+        self._ups = [state.image(f"ups.{index}", self._layout) for index in range(len(_UPSAMPLING))]
+        self._downs = [state.image(f"source_downs.{index}", self._layout) for index in range(len(_UPSAMPLING))]
         self._source_blocks = [_ResBlock(scope) for scope in state.children("source_resblocks")]
         blocks = [_ResBlock(scope) for scope in state.children("resblocks")]
         each = len(blocks) // len(_UPSAMPLING)
         self._blocks = [blocks[start : start + each] for start in range(0, len(blocks), each)]
-        self._last = _image(state, "conv_post")
+        self._last = state.image("conv_post", self._layout)
         self._fourier = ShortFourier(_FFT, _HOP, state.device)
 
     @torch.inference_mode()
@@ -132,7 +132,7 @@ class Vocoder:
 
 class _Pitch:
     def __init__(self, state: State) -> None:
-        self._convs = [_image(state, f"condnet.{index}") for index in (0, 2, 4, 6, 8)]
+        self._convs = [state.image(f"condnet.{index}", _layout(state.device)) for index in (0, 2, 4, 6, 8)]
         self._read = state.affine("classifier")
 
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -144,8 +144,9 @@ class _Pitch:
 class _ResBlock:
     def __init__(self, state: State) -> None:
         pairs = range(len(_DILATIONS))
-        self._wide = [_image(state, f"convs1.{index}") for index in pairs]
-        self._narrow = [_image(state, f"convs2.{index}") for index in pairs]
+        layout = _layout(state.device)
+        self._wide = [state.image(f"convs1.{index}", layout) for index in pairs]
+        self._narrow = [state.image(f"convs2.{index}", layout) for index in pairs]
         self._before = [_Snake(state[f"activations1.{index}.alpha"]) for index in pairs]
         self._between = [_Snake(state[f"activations2.{index}.alpha"]) for index in pairs]
 
@@ -177,12 +178,6 @@ def _mask(lengths: Tensor | None, size: int) -> Tensor | None:
 
 def _layout(device: torch.device) -> torch.memory_format:
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
-
-
-def _image(state: State, name: str) -> Affine:
-    """A convolution over images one pixel high, laid out as they are."""
-    weight, bias = state.conv(name)
-    return Affine(weight[:, :, None].contiguous(memory_format=_layout(state.device)), bias)
 
 
 def _padded_conv(x: Tensor, conv: Affine, dilation: int = 1) -> Tensor:

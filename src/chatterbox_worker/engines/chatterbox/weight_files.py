@@ -61,6 +61,11 @@ def _safetensors_flaw(path: Path, size: int) -> str | None:
     return None
 
 
+def pack_name(model: str, profile: str, device: str) -> str:
+    """The file in a checkpoint's folder that holds its weights made ready (`pack`)."""
+    return f"chatterbox-worker-{model}-{profile}-{device}.safetensors"
+
+
 def sample_digest(files: Mapping[str, Path]) -> str:
     """SHA-256 (hex) over names, sizes and evenly spread samples of the files, in milliseconds whatever their size.
 
