@@ -157,8 +157,8 @@ class Synthesizer:
         """Submit every chunk and return at once; iterate the result for the audio.
 
         `streaming`: the first chunk is heard while it is still being spoken; at another speed than 1 it cannot be. Those
-        are not the samples that `speak` makes, so they must not go into its cache. Later chunks come out whole either
-        way, for their level must be known, and are the same in both.
+        are not the samples that `speak` makes, so they must not go into its cache. Later chunks are
+        spoken whole either way: they are heard at their end, when their level is known.
 
         Raises:
             InvalidRequest: the voice's recording cannot be used by this model.

@@ -1,12 +1,15 @@
 """Continuous batching: takes join T3's running batch at any step and leave it when they have said their last token.
 
-One thread owns the slots and steps them; whoever has finished goes on to a renderer, which turns tokens into sound.
-Tokens are read one step late where there is a GPU, so that the device never waits for the host to see them; a take may
-thus be stepped once too often, which nobody hears. Policy only: what a token or a sound is, the model knows.
+One thread owns the slots and steps them; tokens that are due go on to be made sound. Tokens are read one step late where
+there is a GPU, so that the device never waits for the host to see them; a take may thus be stepped once too often, which
+nobody hears. First chunks are admitted first (`order`). For want of memory the batch shrinks: those who no longer fit
+wait in front of the line and start again, and since their tokens depend on their seed alone, nobody hears that either.
+Policy only: what a token or a sound is, the models know.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
@@ -18,13 +21,20 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.failures import answer_to, attempt, is_device_failure, is_out_of_memory
+from chatterbox_worker.engines.chatterbox.layout import SPEECH_CODES, TOKEN_RATE
+from chatterbox_worker.engines.chatterbox.order import Bound, Line
+from chatterbox_worker.engines.chatterbox.render import Stream
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.t3 import Prefix
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
-from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
+from chatterbox_worker.engines.chatterbox.voices import Heard
+from chatterbox_worker.errors import DeviceFailed, WorkerError
 
 log = logging.getLogger(__name__)
+
+_ADMITTED_AT_ONCE = 4  # between two steps, while others are speaking: reading a text takes as long as a few steps
+_DOING = "speaking"
 
 
 @dataclass(slots=True, eq=False)
@@ -34,16 +44,33 @@ class Speaking:
     take: ChatterboxTake
     text_ids: Sequence[int]
     sampling: Sampling
-    prefix: Future[Prefix]
-    """The voice, being made ready; a failure of it is the take's."""
+    voice: Future[Heard]
+    """Being made ready; a failure of it is the take's."""
     max_tokens: int
+    stream: Stream | None = None
+    """Where hops are wanted before the end."""
     tokens: list[int] = field(default_factory=list)
-    done: bool = False
+    to_repeat: int = 0
+    """How many tokens were drawn before the take had to start again."""
+    codes: int = 0
+    """How many of the tokens can be heard."""
     admitted_s: float = 0.0
 
+    def say(self, token: int) -> bool:
+        """The next token; True where a hop of the stream is due."""
+        if self.to_repeat:
+            self.to_repeat -= 1
+            return False
+        self.tokens.append(token)
+        self.codes += token < SPEECH_CODES
+        return self.stream is not None and self.stream.clock.is_due(self.codes)
 
-Render = Callable[[Speaking], None]
-"""Called on the scheduler's thread with a take whose tokens are whole; must not raise for the take's own failure."""
+    def start_again(self) -> None:
+        self.to_repeat = len(self.tokens)
+
+
+Render = Callable[[Speaking, bool], None]
+"""Called on the scheduler's thread with a take, and whether its tokens are whole; does not raise for the take's own failure."""
 
 
 class Scheduler:
@@ -51,8 +78,9 @@ class Scheduler:
         self._slots = slots
         self._render = render
         self._lag = 1 if slots.t3.device.type == "cuda" else 0
-        self._waiting: deque[Speaking] = deque()
+        self._waiting: Line[Speaking] = Line()
         self._speaking: dict[int, Speaking] = {}
+        self._bound = Bound(slots.size)
         self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -61,17 +89,17 @@ class Scheduler:
         self._thread.start()
 
     def submit(self, speaking: Speaking) -> None:
-        """Queue it; takes are admitted in the order of submission, as their voices become ready."""
+        """Queue it; takes are admitted as their voices become ready."""
         with self._changed:
-            if self._broken is not None:
-                speaking.take.fail(self._broken)
-                return
-            self._waiting.append(speaking)
-            self._changed.notify()
-        speaking.prefix.add_done_callback(lambda _: self.wake())
+            if self._broken is None:
+                self._waiting.join(speaking, speaking.take.utterance.turn)
+        if self._broken is not None:
+            speaking.take.fail(self._broken)
+            return
+        speaking.voice.add_done_callback(lambda _: self.wake())  # at once, if it is ready
 
     def wake(self) -> None:
-        """Something happened that may let the batch change: a cancel, a voice that is ready."""
+        """Something happened that may let the batch change: a take is over, a voice is ready."""
         with self._changed:
             self._changed.notify()
 
@@ -90,62 +118,92 @@ class Scheduler:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not (self._closed or self._speaking or self._next_ready() is not None):
-                    self._forget_cancelled()
+                self._waiting.send_away(_is_over)
+                while not (self._closed or self._speaking or any(map(_is_ready, self._waiting))):
                     self._changed.wait()
+                    self._waiting.send_away(_is_over)
                 if self._closed:
                     break
             try:
                 self._advance()
-            except Exception as error:  # noqa: BLE001  # the thread's edge: if it died, every caller would hang
+            except Exception as error:  # noqa: BLE001 - the thread's edge: if it died, every caller would hang
                 self._give_up(error)
         for speaking in (*self._speaking.values(), *self._waiting):
             speaking.take.cancel()
 
     def _advance(self) -> None:
-        self._release_cancelled()
+        for slot, speaking in list(self._speaking.items()):
+            if speaking.take.is_over:
+                self._leave(slot)
         self._admit()
-        if not self._speaking:
+        if not self._speaking or not self._stepped():
             return
-        self._slots.step()
         self._unread.append(self._copied())
-        while len(self._unread) > self._lag:
-            self._read(*self._unread.popleft())
-        self._finish_full()
-
-    def _next_ready(self) -> Speaking | None:
-        return next((speaking for speaking in self._waiting if speaking.prefix.done()), None)
+        self._read_all_but(self._lag)
+        if any(self._slots.room(slot) < 1 for slot in self._speaking):
+            self._read_all_but(0)  # a slot without room must not be stepped again
 
     def _admit(self) -> None:
-        """Fill free slots with those whose voice is ready, first come first served."""
-        while free := self._slots.free:
+        """Fill free places with those whose voice is ready; a few at a time, for whoever is speaking waits meanwhile."""
+        for _ in range(_ADMITTED_AT_ONCE if self._speaking else self._slots.size):
+            if not (free := self._slots.free) or len(self._speaking) >= self._bound.now:
+                return
             with self._changed:
-                self._forget_cancelled()
-                speaking = self._next_ready()
-                if speaking is None:
-                    return
-                self._waiting.remove(speaking)
-            try:
-                prefix = speaking.prefix.result()
-                speaking.take.started()
-                self._slots.prefill(free[0], prefix, speaking.text_ids, speaking.sampling, speaking.take.utterance.seed)
-            except WorkerError as error:  # this take's own: a voice that is none, a text too long
-                speaking.take.fail(error)
-                continue
-            except Exception:
-                speaking.take.fail(SynthesisFailed("the engine failed before speaking"))
-                raise
-            speaking.admitted_s = time.perf_counter()
-            speaking.max_tokens = min(speaking.max_tokens, self._slots.room(free[0]))
-            self._speaking[free[0]] = speaking
+                self._waiting.send_away(_is_over)
+                speaking = self._waiting.take(_is_ready)
+            if speaking is None:
+                return
+            failure = attempt(functools.partial(self._enter, free[0], speaking))
+            if failure is None:
+                self._speaking[free[0]] = speaking
+            elif is_out_of_memory(failure) and self._speaking:
+                self._send_back([speaking])
+                return
+            else:
+                self._refuse(speaking, failure)
 
-    def _forget_cancelled(self) -> None:
-        self._waiting = deque(speaking for speaking in self._waiting if not speaking.take.is_cancelled)
+    def _enter(self, slot: int, speaking: Speaking) -> None:
+        heard = speaking.voice.result()
+        speaking.take.started()
+        self._slots.prefill(slot, heard.prefix, speaking.text_ids, speaking.sampling, speaking.take.utterance.seed)
+        speaking.admitted_s = time.perf_counter()
+        speaking.max_tokens = min(speaking.max_tokens, self._slots.room(slot))
 
-    def _release_cancelled(self) -> None:
-        for slot, speaking in list(self._speaking.items()):
-            if speaking.take.is_cancelled:
-                self._leave(slot, speaking)
+    def _refuse(self, speaking: Speaking, failure: Exception) -> None:
+        speaking.take.fail(answer_to(failure, _DOING))
+        if not isinstance(failure, WorkerError):  # else the take's own: a voice that is none, a text too long
+            log.error("a take could not begin", exc_info=failure)
+        if is_device_failure(failure):
+            raise failure
+
+    def _stepped(self) -> bool:
+        """One more token for everyone; False where there was no memory for it, and fewer have stayed to try again."""
+        failure = attempt(self._slots.step)
+        if failure is None:
+            return True
+        if not is_out_of_memory(failure):
+            raise failure
+        self._read_all_but(0)
+        staying = sorted(
+            self._speaking, key=lambda slot: (self._speaking[slot].stream is None, self._speaking[slot].admitted_s)
+        )
+        if len(staying) == 1:
+            self._refuse(self._speaking[staying[0]], failure)
+            return False
+        leaving = [self._speaking[slot] for slot in staying[(len(staying) + 1) // 2 :]]
+        for slot in staying[(len(staying) + 1) // 2 :]:
+            self._leave(slot)
+        self._send_back(leaving)
+        return False
+
+    def _send_back(self, leaving: Sequence[Speaking]) -> None:
+        """They did not fit beside those who are speaking now."""
+        log.warning("out of memory: %d takes go on, %d start again later", len(self._speaking), len(leaving))
+        self._bound.shrink(len(self._speaking))
+        with self._changed:
+            for speaking in reversed(leaving):
+                speaking.start_again()
+                self._waiting.rejoin(speaking, speaking.take.utterance.turn)
 
     def _copied(self) -> tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]:
         """The last step's tokens on their way to the host, and whose they are."""
@@ -153,65 +211,65 @@ class Scheduler:
             return self._slots.tokens.clone(), None, dict(self._speaking)
         host = torch.empty(self._slots.tokens.shape, dtype=torch.int64, pin_memory=True)
         host.copy_(self._slots.tokens, non_blocking=True)
-        event = torch.cuda.Event()
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         event.record()
         return host, event, dict(self._speaking)
 
-    def _read(self, tokens: Tensor, event: torch.cuda.Event | None, whose: dict[int, Speaking]) -> None:
-        if event is not None:
-            event.synchronize()
-        for slot, speaking in whose.items():
-            if speaking.done:
-                continue
-            token = int(tokens[slot])
-            if token == self._slots.t3.eos:
-                self._finish(slot, speaking)
-                continue
-            speaking.tokens.append(token)
-            if len(speaking.tokens) >= speaking.max_tokens:
-                speaking.take.warn(
-                    f"the model did not stop within {speaking.max_tokens} tokens ({speaking.max_tokens / 25:.0f} s); "
-                    "what it said may be cut off"
-                )
-                self._finish(slot, speaking)
+    def _read_all_but(self, unread: int) -> None:
+        while len(self._unread) > unread:
+            tokens, event, whose = self._unread.popleft()
+            if event is not None:
+                event.synchronize()
+            for slot, speaking in whose.items():
+                if self._speaking.get(slot) is speaking:
+                    self._read(slot, speaking, int(tokens[slot]))
 
-    def _finish_full(self) -> None:
-        """Read what is unread before a slot that has no room would be stepped again."""
-        if any(self._slots.room(slot) < 1 for slot in self._speaking):
-            while self._unread:
-                self._read(*self._unread.popleft())
+    def _read(self, slot: int, speaking: Speaking, token: int) -> None:
+        if token == self._slots.t3.eos:
+            self._finish(slot, speaking)
+            return
+        hop_is_due = speaking.say(token)
+        if len(speaking.tokens) >= speaking.max_tokens and not speaking.to_repeat:
+            speaking.take.warn(
+                f"the model did not stop within {speaking.max_tokens} tokens ({speaking.max_tokens / TOKEN_RATE:.0f} s); "
+                "what it said may be cut off"
+            )
+            self._finish(slot, speaking)
+        elif hop_is_due:
+            self._render(speaking, False)
 
     def _finish(self, slot: int, speaking: Speaking) -> None:
-        self._leave(slot, speaking)
+        self._leave(slot)
+        self._bound.served()
         speaking.take.spent("t3_s", time.perf_counter() - speaking.admitted_s)
-        self._render(speaking)
+        self._render(speaking, True)
 
-    def _leave(self, slot: int, speaking: Speaking) -> None:
-        speaking.done = True
+    def _leave(self, slot: int) -> None:
         del self._speaking[slot]
         self._slots.release(slot)
 
     def _give_up(self, error: Exception) -> None:
         """The batch cannot be trusted any more: its takes fail, and all takes where the device is gone."""
         log.error("the batch failed", exc_info=error)
-        gone = is_device_failure(error)
-        failure = DeviceFailed("the GPU failed; this worker asks to be replaced") if gone else None
+        failure = answer_to(error, _DOING)
+        failed = list(self._speaking.values())
         self._unread.clear()
-        for slot, speaking in list(self._speaking.items()):
-            speaking.done = True
-            del self._speaking[slot]
-            speaking.take.fail(failure or SynthesisFailed("the engine failed while speaking"))
-        if failure is not None:
+        self._speaking.clear()
+        if isinstance(failure, DeviceFailed):
             with self._changed:
                 self._broken = failure
-                waiting, self._waiting = self._waiting, deque()
-            for speaking in waiting:
-                speaking.take.fail(failure)
-            return
-        for slot in self._slots.active:
-            self._slots.release(slot)
+                failed += self._waiting
+                self._waiting.send_away(lambda _: True)
+        else:
+            for slot in self._slots.active:
+                self._slots.release(slot)
+        for speaking in failed:
+            speaking.take.fail(failure)
 
 
-def is_device_failure(error: BaseException) -> bool:
-    """Whether the CUDA context is beyond use; every later call would fail likewise. Out of memory is not that."""
-    return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
+def _is_over(speaking: Speaking) -> bool:
+    return speaking.take.is_over
+
+
+def _is_ready(speaking: Speaking) -> bool:
+    return speaking.voice.done()

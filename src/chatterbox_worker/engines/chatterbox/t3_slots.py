@@ -181,12 +181,14 @@ class Slots:
         else:
             guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)
             tokens = draw(filter_llama(guided, seen, rows, sorts=sorts), noise, rows)
-        seen.scatter_(1, tokens[:, None], value=True)
-        self.tokens[:slots] = tokens
         x = t3.embed_speech(tokens, steps + 1)
         at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
         sees_all = slots == 1 and self._context_step == 1
-        logits.copy_(t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0]))
+        following = t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0])
+        # nothing is kept before nothing can fail any more for want of memory: a step that did may be repeated
+        logits.copy_(following)
+        seen.scatter_(1, tokens[:, None], value=True)
+        self.tokens[:slots] = tokens
         active = self._active[:slots]
         positions += active
         steps += active

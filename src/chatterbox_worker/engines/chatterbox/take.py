@@ -17,11 +17,12 @@ _END = None
 class ChatterboxTake:
     """Audio pieces, in order, then the end or the error. Written by the engine's threads, read by one caller."""
 
-    def __init__(self, utterance: Utterance, on_cancel: Callable[[], None]) -> None:
+    def __init__(self, utterance: Utterance, on_over: Callable[[], None]) -> None:
+        """`on_over` is called, from any thread, when the take has been cancelled or has failed."""
         self.utterance = utterance
-        self._on_cancel = on_cancel
+        self._on_over = on_over
         self._pieces: queue.SimpleQueue[Audio | WorkerError | None] = queue.SimpleQueue()
-        self._cancelled = threading.Event()
+        self._cancelled, self._failed = threading.Event(), threading.Event()
         self._timings: dict[str, float] = {}
         self._warnings: list[str] = []
         self._submitted_s = time.perf_counter()
@@ -37,11 +38,12 @@ class ChatterboxTake:
         if not self._cancelled.is_set():
             self._cancelled.set()
             self._pieces.put(Cancelled("the take was cancelled"))
-            self._on_cancel()
+            self._on_over()
 
     @property
-    def is_cancelled(self) -> bool:
-        return self._cancelled.is_set()
+    def is_over(self) -> bool:
+        """Whether nothing more is wanted of it: cancelled or failed."""
+        return self._cancelled.is_set() or self._failed.is_set()
 
     @property
     def timings(self) -> Mapping[str, float]:
@@ -68,4 +70,7 @@ class ChatterboxTake:
         self._pieces.put(_END)
 
     def fail(self, error: WorkerError) -> None:
+        """The place in the batch, if there still is one, is free at the next step."""
+        self._failed.set()
         self._pieces.put(error)
+        self._on_over()
