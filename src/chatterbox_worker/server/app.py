@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.staticfiles import StaticFiles
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.server import auth, failures, websocket
@@ -19,13 +18,15 @@ from chatterbox_worker.server.house import House
 from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
 from chatterbox_worker.server.local import LocalBackend
 from chatterbox_worker.server.metrics import Metrics, Observer
-from chatterbox_worker.server.routes import dialogue, openai, operations, tts, voices, watermark
+from chatterbox_worker.server.page import Page
+from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
 
 PAGE = Path(__file__).parent / "static"
 _ROUTERS = (
     openai.router,
     tts.router,
     dialogue.router,
+    convert.router,
     voices.router,
     watermark.router,
     operations.router,
@@ -33,9 +34,11 @@ _ROUTERS = (
 )
 
 
-def backend_of(settings: Settings) -> Backend:
+def backend_of(settings: Settings, *, on_device_failed: Callable[[], None] = lambda: None) -> Backend:
     """What the settings say to speak with."""
-    return LocalBackend(settings) if settings.backend == "local" else RunPodBackend(settings)
+    if settings.backend == "local":
+        return LocalBackend(settings, on_device_failed=on_device_failed)
+    return RunPodBackend(settings)
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
@@ -60,7 +63,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     if PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
+        app.mount("/", Page(directory=PAGE, html=True), name="page")
     # the last added is the outermost
     app.add_middleware(BodyLimit)
     app.add_middleware(

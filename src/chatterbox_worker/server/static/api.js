@@ -59,7 +59,6 @@ export async function health() {
 }
 
 export const models = async () => (await call("v1/models")).json();
-export const languages = async () => (await (await call("languages")).json()).languages;
 export const voices = async () => (await (await call("v1/voices")).json()).data;
 export const voiceAudio = async (id) => (await call(`voices/${encodeURIComponent(id)}/audio`)).blob();
 export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });

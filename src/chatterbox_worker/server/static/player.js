@@ -73,6 +73,11 @@ export class Player {
     return blob;
   }
 
+  clear() {
+    this.#drop();
+    this.waveform.clear();
+  }
+
   async load(blob) {
     this.#drop();
     this.waveform.clear();

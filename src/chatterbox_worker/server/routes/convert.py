@@ -1,0 +1,45 @@
+"""The same sound in another format, for whoever heard a stream and wants to keep it: nothing is spoken again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.server import bodies, schemas
+from chatterbox_worker.server.house import TheHouse
+
+router = APIRouter(tags=["speech"])
+
+LONGEST_S = 1_800.0  # 25 MB, the limit of an upload, is 9 minutes of wav at 24 kHz and more in other formats
+_FIELDS = {
+    "file": schemas.FILE,
+    "format": schemas.TEXT | {"enum": list(FORMATS)},
+    "sample_rate": {"type": "integer", "description": "Hertz; 24000 if left out."},
+}
+
+
+@router.post("/convert", **schemas.form(_FIELDS, "file", "format"))
+async def convert(http: Request, house: TheHouse) -> Response:
+    async with bodies.read_form(http, files=("file",), texts=("format", "sample_rate")) as form:
+        fields = dict(form)
+    if "file" not in fields:
+        raise InvalidRequest("file is required: the recording", field="file")
+    wanted = fields.get("format", "").lower()
+    if wanted not in FORMATS:
+        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {shown(wanted)}", field="format")
+    rate = fields.get("sample_rate", "24000")
+    rates = FORMATS[wanted].sample_rates
+    if rate not in [str(known) for known in rates]:
+        raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {shown(rate)}", field="sample_rate")
+    data: bytes = fields["file"]
+
+    def work() -> bytes:
+        return encode(decode(data, field="file", max_s=LONGEST_S), wanted, int(rate))
+
+    with house.admission.place():
+        return Response(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)

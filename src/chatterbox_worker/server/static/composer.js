@@ -1,0 +1,108 @@
+// What is to be said: one text or a dialogue, with a count and an estimate that follow every key.
+
+import { Dialogue } from "./dialogue.js";
+import { $, clock, el } from "./dom.js";
+import { pace } from "./history.js";
+import { language, number, onLanguage, t } from "./i18n.js";
+import { estimate_s } from "./order.js";
+import { recall, remember } from "./store.js";
+
+const EXAMPLES = ["story", "news", "warm"];
+
+export class Composer {
+  #model = null;
+
+  /** `order()` is the whole order as it stands; `onChange` after every edit. */
+  constructor({ voices, order, onChange, onSubmit }) {
+    Object.assign(this, { order, onChange });
+    this.dialogue = new Dialogue({ voices, onChange });
+    $("text").value = recall("draft", "");
+    $("text").addEventListener("input", () => {
+      remember("draft", $("text").value);
+      onChange();
+    });
+    for (const radio of document.querySelectorAll("[name=mode]")) radio.addEventListener("change", () => this.#setMode(radio.value));
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) onSubmit();
+    });
+    onLanguage(() => this.#drawExamples());
+    this.#drawExamples();
+    this.#showMode(recall("mode", "text"));
+  }
+
+  get mode() {
+    return document.querySelector("[name=mode]:checked").value;
+  }
+
+  get text() {
+    return $("text").value.trim();
+  }
+
+  setModel(model) {
+    this.#model = model;
+    this.dialogue.draw();
+    $("tags").hidden = !model.tags.length;
+    $("tag-list").replaceChildren(...model.tags.map((tag) => {
+      const chip = el("button", { type: "button", class: "chip", "aria-label": t("composer.tag", { tag }) }, `[${tag}]`);
+      chip.addEventListener("click", () => this.#insert(`[${tag}] `));
+      return chip;
+    }));
+  }
+
+  restore(order) {
+    if (order.mode === "text") this.#setText(order.text);
+    else this.dialogue.restore(order.turns);
+    this.#setMode(order.mode);
+  }
+
+  /** The count and the estimate, for the order as it stands. */
+  count() {
+    if (!this.#model) return;
+    const order = this.order();
+    const isText = order.mode === "text";
+    const chars = isText ? $("text").value.length : order.turns.reduce((sum, { text }) => sum + text.length, 0);
+    const most = this.#model.max_text_chars;
+    $("count").textContent = t("composer.count", { n: number(chars), most: number(most) });
+    $("count").classList.toggle("over", chars > most);
+    const seconds = estimate_s(order, pace(order.model, order.language));
+    $("estimate").textContent = chars ? t("composer.estimate", { time: clock(Math.max(1, seconds)) }) : "";
+    $("examples").hidden = !isText || $("text").value !== "";
+  }
+
+  #setMode(mode) {
+    remember("mode", mode);
+    this.#showMode(mode);
+    this.onChange();
+  }
+
+  #showMode(mode) {
+    for (const radio of document.querySelectorAll("[name=mode]")) radio.checked = radio.value === mode;
+    $("text-pane").hidden = mode !== "text";
+    $("dialogue-pane").hidden = mode !== "dialogue";
+    document.body.dataset.mode = mode;
+  }
+
+  #setText(text) {
+    $("text").value = text;
+    $("text").dispatchEvent(new Event("input"));
+  }
+
+  #insert(text) {
+    const box = $("text");
+    box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
+    box.dispatchEvent(new Event("input"));
+    box.focus();
+  }
+
+  #drawExamples() {
+    $("example-list").replaceChildren(...EXAMPLES.map((name) => {
+      const chip = el("button", { type: "button", class: "chip" }, t(`example.${name}.name`));
+      chip.addEventListener("click", () => {
+        this.#setText(t(`example.${name}`));
+        $("text").focus();
+      });
+      return chip;
+    }));
+    $("text").lang = language();
+  }
+}

@@ -1,0 +1,96 @@
+// Several turns, each with a voice, a text and the pause after it.
+
+import { $, el, icon } from "./dom.js";
+import { onLanguage, t } from "./i18n.js";
+import { DEFAULT_PAUSE_S } from "./order.js";
+import { recall, remember } from "./store.js";
+
+const MOST_TURNS = 200; // the server's
+const LONGEST_PAUSE_S = 10;
+
+export class Dialogue {
+  #turns = recall("turns", [turn(), turn()]);
+  #voices;
+
+  constructor({ voices, onChange }) {
+    this.#voices = voices;
+    this.onChange = onChange;
+    $("turn-add").addEventListener("click", () => this.#add());
+    onLanguage(() => this.draw());
+  }
+
+  get turns() {
+    const usable = this.#voices.choices.map(({ id }) => id);
+    return this.#turns.map(({ voice, text, pause_s }) => ({ voice: usable.includes(voice) ? voice : "default", text: text.trim(), pause_s }));
+  }
+
+  restore(turns) {
+    this.#turns = turns.map((one) => ({ ...one }));
+    this.#keep();
+    this.draw();
+  }
+
+  draw() {
+    $("turns").replaceChildren(...this.#turns.map((one, index) => this.#card(one, index)));
+    $("turn-add").disabled = this.#turns.length >= MOST_TURNS;
+  }
+
+  #add() {
+    const last = this.#turns[this.#turns.length - 2] ?? this.#turns[this.#turns.length - 1];
+    this.#turns.push({ ...turn(), voice: last?.voice ?? "default" }); // speakers take turns
+    this.#keep();
+    this.draw();
+    $(`turn-${this.#turns.length - 1}-text`).focus();
+  }
+
+  #card(one, index) {
+    const n = index + 1;
+    const id = `turn-${index}`;
+    const change = (name, read) => (event) => {
+      one[name] = read(event.target);
+      this.#keep();
+    };
+    const voice = el("select", { id: `${id}-voice`, "aria-label": t("dialogue.voice", { n }), on: { change: change("voice", (at) => at.value) } },
+      ...this.#voices.choices.map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
+    const text = el("textarea", { id: `${id}-text`, rows: 2, value: one.text, placeholder: t("dialogue.placeholder"), "aria-label": t("dialogue.text", { n }),
+      on: { input: change("text", (at) => at.value) } });
+    const pause = el("input", { type: "number", min: 0, max: LONGEST_PAUSE_S, step: 0.1, value: one.pause_s, "aria-label": t("dialogue.pause", { n }),
+      on: { change: change("pause_s", (at) => (at.value !== "" && at.checkValidity() ? Number(at.value) : DEFAULT_PAUSE_S)) } });
+    const move = (by, name, symbol) => {
+      const button = el("button", { type: "button", class: "icon-button small", disabled: !this.#turns[index + by], "aria-label": t(name, { n }) }, icon(symbol));
+      button.addEventListener("click", () => this.#move(index, by));
+      return button;
+    };
+    const remove = el("button", { type: "button", class: "icon-button small", disabled: this.#turns.length < 2, "aria-label": t("dialogue.remove", { n }) }, icon("trash"));
+    remove.addEventListener("click", () => this.#remove(index));
+    return el("li", { class: "turn", id },
+      el("div", { class: "turn-head" }, el("span", { class: "turn-number", "aria-hidden": "true" }, String(n)), voice,
+        el("span", { class: "spacer" }), move(-1, "dialogue.up", "up"), move(1, "dialogue.down", "down"), remove),
+      text,
+      index < this.#turns.length - 1 ? el("div", { class: "turn-pause" }, icon("pause"), el("span", { "aria-hidden": "true" }, t("dialogue.pause_short")), pause, el("span", { "aria-hidden": "true" }, "s")) : null);
+  }
+
+  #move(index, by) {
+    const [one] = this.#turns.splice(index, 1);
+    this.#turns.splice(index + by, 0, one);
+    this.#keep();
+    this.draw();
+    $(`turn-${index + by}-text`).focus();
+  }
+
+  #remove(index) {
+    this.#turns.splice(index, 1);
+    this.#keep();
+    this.draw();
+    $(`turn-${Math.max(0, index - 1)}-text`).focus();
+  }
+
+  #keep() {
+    remember("turns", this.#turns);
+    this.onChange();
+  }
+}
+
+function turn() {
+  return { voice: "default", text: "", pause_s: DEFAULT_PAUSE_S };
+}

@@ -1,0 +1,56 @@
+// What was ordered: everything a sound depends on, as one plain object that history keeps and the form restores.
+//
+// {mode: "text" | "dialogue", text, turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
+//  chunk_size, sampling}. `voice` is an id, or null with `once`, the name of a recording that goes along. Pure.
+
+export const DEFAULT_PAUSE_S = 0.4;
+export const ONCE = "\u0000once"; // no voice's id: ids are letters, digits, '.', '_' and '-'
+
+/** The fields of POST /v1/audio/speech that all turns share. */
+function shared(order) {
+  const fields = { model: order.model, language: order.language };
+  if (order.speed !== 1) fields.speed = order.speed;
+  if (order.seed !== null) fields.seed = order.seed;
+  if (order.chunk_size !== null) fields.chunk_size = order.chunk_size;
+  return { ...fields, ...order.sampling };
+}
+
+const voiceField = (voice, reference) => (voice === ONCE ? { reference_audio: reference } : { voice });
+
+/** One request for each turn: [{fields, pause_s}]; `reference` is base64, for the turns that use it. */
+export function requests(order, reference) {
+  if (order.mode === "text") {
+    return [{ fields: { input: order.text, ...shared(order), ...voiceField(order.voice, reference) }, pause_s: 0 }];
+  }
+  return order.turns.map((turn, i) => ({
+    fields: { input: turn.text, ...shared(order), ...voiceField(turn.voice, reference) },
+    pause_s: i === order.turns.length - 1 ? 0 : turn.pause_s,
+  }));
+}
+
+/** The body of POST /dialogue. */
+export function dialogueBody(order, reference) {
+  return {
+    ...shared(order),
+    turns: order.turns.map((turn) => ({ text: turn.text, ...voiceField(turn.voice, reference), pause_s: turn.pause_s })),
+  };
+}
+
+export function textOf(order) {
+  return order.mode === "text" ? order.text : order.turns.map((turn) => turn.text).join("\n");
+}
+
+export function usesOnce(order) {
+  return order.mode === "text" ? order.voice === ONCE : order.turns.some((turn) => turn.voice === ONCE);
+}
+
+/** Seconds that the text takes, roughly: `perChar` as measured here, or typical reading by script. */
+export function estimate_s(order, perChar) {
+  const pauses_s = order.mode === "dialogue" ? order.turns.slice(0, -1).reduce((sum, turn) => sum + turn.pause_s, 0) : 0;
+  const chars = order.mode === "text" ? order.text.trim().length : order.turns.reduce((sum, turn) => sum + turn.text.trim().length, 0);
+  return (chars * (perChar ?? typical(order.language))) / order.speed + pauses_s;
+}
+
+// Seconds a character: about 15 characters a second in alphabetic scripts, 4 to 7 where one is a syllable or a word
+const DENSE = { zh: 0.22, ja: 0.14, ko: 0.15 };
+const typical = (language) => DENSE[language?.slice(0, 2)] ?? 0.066;

@@ -1,0 +1,104 @@
+// The sound that is on the table: its facts, and every way to take it along.
+
+import * as api from "./api.js";
+import { captions, KINDS as CAPTIONS } from "./captions.js";
+import { $, el, icon, saveFile, toast } from "./dom.js";
+import { base64 } from "./wav.js";
+import { number, onLanguage, t } from "./i18n.js";
+import { dialogueBody, requests, textOf, usesOnce } from "./order.js";
+
+const CONVERTIBLE_BYTES = 25_000_000; // the server's limit of an upload
+const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all others are their own name
+
+export class Result {
+  #made = null; // {order, blob, chunks, warnings, duration_s, reference, partial}
+
+  constructor({ model, onError, onSeed }) {
+    Object.assign(this, { model, onError, onSeed });
+    $("seed-keep").addEventListener("click", () => this.onSeed(this.#made.order.seed));
+    for (const menu of document.querySelectorAll("details.menu")) closeWhenLeft(menu);
+    onLanguage(() => this.#draw());
+  }
+
+  clear() {
+    this.#made = null;
+    this.#draw();
+  }
+
+  show(made) {
+    this.#made = made;
+    this.#draw();
+  }
+
+  #draw() {
+    const made = this.#made;
+    $("takeaway").hidden = made === null;
+    $("warnings").replaceChildren();
+    if (made === null) return;
+    const formats = Object.keys(this.model().formats);
+    $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.#download(format))));
+    $("caption-list").replaceChildren(...Object.keys(CAPTIONS).map((kind) => this.#choice(t(`captions.${kind}`), kind.toUpperCase(), () => this.#captions(kind))));
+    $("captions-menu").hidden = !made.chunks.length;
+    $("download-about").textContent = t(this.#tooLong() ? "download.again" : "download.same");
+    $("result-seed").textContent = t("result.seed", { seed: made.order.seed });
+    const warnings = [...(made.partial ? [t("result.partial")] : []), ...made.warnings];
+    $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
+  }
+
+  #choice(words, short, act) {
+    const button = el("button", { type: "button" }, el("b", {}, short), el("span", {}, words));
+    button.addEventListener("click", () => {
+      const menu = button.closest("details");
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      act();
+    });
+    return el("li", {}, button);
+  }
+
+  #captions(kind) {
+    const { chunks, duration_s, order } = this.#made;
+    saveFile(new Blob([captions(kind, chunks, duration_s)], { type: CAPTIONS[kind] }), `${slug(order)}.${kind}`);
+  }
+
+  async #download(format) {
+    const made = this.#made;
+    const summary = $("download-menu").querySelector("summary");
+    summary.classList.add("busy");
+    try {
+      const blob = format === "wav" ? made.blob : this.#tooLong() ? await this.#again(format) : await api.convert(made.blob, format);
+      saveFile(blob, `${slug(made.order)}.${EXTENSIONS[format] ?? format}`);
+      toast(t("download.done", { format: format.toUpperCase(), megabytes: number(blob.size / 1e6, { maximumFractionDigits: 1 }) }));
+    } catch (error) {
+      this.onError(error);
+    } finally {
+      summary.classList.remove("busy");
+    }
+  }
+
+  #tooLong() {
+    return this.#made.blob.size > CONVERTIBLE_BYTES;
+  }
+
+  async #again(format) {
+    const { order, reference } = this.#made;
+    const encoded = usesOnce(order) && reference ? await base64(reference) : null;
+    if (order.mode === "dialogue") return api.speakDialogue({ ...dialogueBody(order, encoded), format });
+    return api.speak({ ...requests(order, encoded)[0].fields, response_format: format });
+  }
+}
+
+function slug(order) {
+  const words = textOf(order).normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return words.slice(0, 6).join("-").slice(0, 60) || "speech";
+}
+
+function closeWhenLeft(menu) {
+  document.addEventListener("pointerdown", (event) => menu.contains(event.target) || (menu.open = false));
+  menu.addEventListener("focusout", (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && (menu.open = false));
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+}

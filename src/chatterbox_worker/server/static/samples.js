@@ -1,0 +1,27 @@
+// A sentence in each language, for the voice that has no recording to listen to.
+
+export const SAMPLES = {
+  ar: "مرحبا، هذا هو صوتي.",
+  da: "Hej, sådan lyder min stemme.",
+  de: "Hallo, so klingt meine Stimme.",
+  el: "Γεια σας, έτσι ακούγεται η φωνή μου.",
+  en: "Hello, this is how my voice sounds.",
+  es: "Hola, así suena mi voz.",
+  fi: "Hei, tältä ääneni kuulostaa.",
+  fr: "Bonjour, voici le son de ma voix.",
+  he: "שלום, כך נשמע הקול שלי.",
+  hi: "नमस्ते, मेरी आवाज़ ऐसी है।",
+  it: "Ciao, questo è il suono della mia voce.",
+  ja: "こんにちは、これが私の声です。",
+  ko: "안녕하세요, 이것이 제 목소리입니다.",
+  ms: "Helo, inilah bunyi suara saya.",
+  nl: "Hallo, zo klinkt mijn stem.",
+  no: "Hei, slik høres stemmen min ut.",
+  pl: "Cześć, tak brzmi mój głos.",
+  pt: "Olá, é assim que soa a minha voz.",
+  ru: "Здравствуйте, так звучит мой голос.",
+  sv: "Hej, så här låter min röst.",
+  sw: "Habari, hii ndiyo sauti yangu.",
+  tr: "Merhaba, sesim böyle.",
+  zh: "你好，这就是我的声音。",
+};

@@ -1,0 +1,184 @@
+// Model, language and the sliders: what the server says a model can use, within the ranges it gives.
+
+import { $, el, icon } from "./dom.js";
+import { has, language as pageLanguage, languageName, number, onLanguage, t } from "./i18n.js";
+import { recall, remember } from "./store.js";
+
+const STEPS = { top_k: 10 }; // whole numbers; all others move in twentieths
+const FINE_STEP = 0.05;
+const ORDER = ["exaggeration", "temperature", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k"];
+const MAIN = ["exaggeration", "temperature", "cfg_weight"]; // the others are under "fine tuning"
+
+export class Settings {
+  #models = [];
+  #kept = recall("settings", {});
+
+  constructor(onChange) {
+    this.onChange = onChange;
+    $("model").addEventListener("change", () => this.#choose({ model: $("model").value }));
+    $("language").addEventListener("change", () => this.#choose({ language: $("language").value }));
+    $("seed").addEventListener("input", () => this.#typed());
+    $("seed-clear").addEventListener("click", () => this.setSeed(null));
+    $("chunk-size").addEventListener("input", () => this.#typed());
+    $("reset").addEventListener("click", () => this.#reset());
+    onLanguage(() => this.#models.length && this.#draw());
+  }
+
+  get model() {
+    return this.#models.find(({ id }) => id === this.#kept.model);
+  }
+
+  get language() {
+    return $("language").value;
+  }
+
+  setModels(models, first) {
+    this.#models = models;
+    if (!this.model) this.#kept.model = first;
+    $("seed").value = this.#kept.seed ?? "";
+    $("chunk-size").value = this.#kept.chunk_size ?? "";
+    this.#draw();
+  }
+
+  /** The part of an order that is set here. Only what differs from the model's own defaults is said. */
+  order() {
+    const sampling = {};
+    for (const [name, range] of Object.entries(this.model.sampling)) {
+      const value = this.#value(name, range);
+      if (value !== range.default) sampling[name] = value;
+    }
+    return {
+      model: this.model.id,
+      language: this.language,
+      speed: this.#value("speed", this.model.speed),
+      seed: whole($("seed")),
+      chunk_size: whole($("chunk-size")),
+      sampling,
+    };
+  }
+
+  /** False where this server does not serve the order's model any more. */
+  restore(order) {
+    if (!this.#models.some(({ id }) => id === order.model)) return false;
+    this.#kept = { ...this.#kept, model: order.model, language: order.language, speed: order.speed, chunk_size: order.chunk_size };
+    this.#kept.sampling = { ...this.#kept.sampling, [order.model]: { ...order.sampling } };
+    $("chunk-size").value = order.chunk_size ?? "";
+    this.setSeed(order.seed);
+    this.#draw();
+    return true;
+  }
+
+  setSeed(seed) {
+    $("seed").value = seed ?? "";
+    this.#typed();
+  }
+
+  #choose(change) {
+    Object.assign(this.#kept, change);
+    this.#draw();
+  }
+
+  #typed() {
+    this.#kept.seed = whole($("seed"));
+    this.#kept.chunk_size = whole($("chunk-size"));
+    $("seed-clear").hidden = $("seed").value === "";
+    remember("settings", this.#kept);
+    this.onChange();
+  }
+
+  #reset() {
+    this.#kept.sampling = { ...this.#kept.sampling, [this.model.id]: {} };
+    this.#kept.speed = undefined;
+    $("chunk-size").value = "";
+    this.setSeed(null);
+    this.#draw();
+  }
+
+  #value(name, range) {
+    const kept = name === "speed" ? this.#kept.speed : this.#kept.sampling?.[this.model.id]?.[name];
+    return kept === undefined ? range.default : Math.min(range.max, Math.max(range.min, kept));
+  }
+
+  #set(name, value) {
+    if (name === "speed") this.#kept.speed = value;
+    else {
+      const own = { ...this.#kept.sampling?.[this.model.id], [name]: value };
+      this.#kept.sampling = { ...this.#kept.sampling, [this.model.id]: own };
+    }
+    remember("settings", this.#kept);
+    this.onChange();
+  }
+
+  #draw() {
+    const { model } = this;
+    $("model").replaceChildren(...this.#models.map(({ id }) => el("option", { value: id, selected: id === model.id }, modelName(id))));
+    $("model-about").textContent = has(`model.${model.id}`) ? t(`model.${model.id}`) : "";
+    this.#drawLanguages(model);
+    this.#drawSliders(model);
+    $("preview-banner").hidden = model.id !== "preview";
+    remember("settings", this.#kept);
+    this.onChange();
+  }
+
+  #drawLanguages(model) {
+    const wanted = [this.#kept.language, pageLanguage(), "en", model.languages[0]].find((tag) => model.languages.includes(tag));
+    const named = model.languages.map((tag) => ({ tag, name: languageName(tag) })).sort((a, b) => a.name.localeCompare(b.name));
+    $("language").replaceChildren(...named.map(({ tag, name }) => el("option", { value: tag, selected: tag === wanted }, name)));
+    $("language").disabled = named.length < 2;
+  }
+
+  #drawSliders(model) {
+    const ranges = { speed: model.speed, ...model.sampling };
+    const slider = (name) => this.#slider(name, ranges[name]);
+    $("sliders").replaceChildren(...["speed", ...MAIN].filter((name) => name in ranges).map(slider));
+    const fine = ORDER.filter((name) => name in ranges && !MAIN.includes(name));
+    $("fine-sliders").replaceChildren(...fine.map(slider));
+    const none = Object.keys(model.sampling).length === 0;
+    $("no-sliders").hidden = !none;
+    const unused = ORDER.filter((name) => MAIN.includes(name) && !(name in ranges));
+    $("unused").hidden = none || !unused.length;
+    $("unused").textContent = unused.length ? t("settings.unused", { names: unused.map((name) => t(`field.${name}`)).join(", ") }) : "";
+  }
+
+  #slider(name, range) {
+    const value = this.#value(name, range);
+    const shown = el("output", { class: "slider-value", for: `field-${name}` });
+    const input = el("input", {
+      type: "range", id: `field-${name}`, min: range.min, max: range.max, step: STEPS[name] ?? FINE_STEP, value,
+      "aria-describedby": `about-${name}`,
+    });
+    const back = el("button", { type: "button", class: "icon-button small", "aria-label": t("settings.reset_one", { name: t(`field.${name}`) }) }, icon("undo"));
+    const show = () => {
+      const text = written(name, Number(input.value));
+      shown.textContent = text;
+      input.setAttribute("aria-valuetext", text);
+      back.classList.toggle("invisible", Number(input.value) === range.default);
+      input.style.setProperty("--at", `${(100 * (input.value - range.min)) / (range.max - range.min)}%`);
+    };
+    input.addEventListener("input", () => {
+      show();
+      this.#set(name, Number(input.value));
+    });
+    back.addEventListener("click", () => {
+      input.value = range.default;
+      input.dispatchEvent(new Event("input"));
+      input.focus();
+    });
+    show();
+    return el("div", { class: "slider" },
+      el("div", { class: "slider-head" }, el("label", { for: `field-${name}` }, t(`field.${name}`)), back, shown),
+      input,
+      el("div", { class: "slider-ends", "aria-hidden": "true" }, el("span", {}, written(name, range.min)), el("span", {}, written(name, range.max))),
+      el("p", { class: "hint", id: `about-${name}` }, t(`about.${name}`, { value: written(name, range.default) })));
+  }
+}
+
+const whole = (input) => (input.value === "" || !input.checkValidity() ? null : Number(input.value));
+
+function written(name, value) {
+  if (name === "top_k") return number(value);
+  const text = number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return name === "speed" ? `${text}×` : text;
+}
+
+export const modelName = (id) => (has(`model.${id}.name`) ? t(`model.${id}.name`) : id);

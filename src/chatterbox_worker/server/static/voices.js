@@ -1,0 +1,183 @@
+// The picker of voices: the model's own, those of the library, and a recording for this once.
+
+import * as api from "./api.js";
+import { $, confirmed, el, icon, setIcon, toast } from "./dom.js";
+import { onLanguage, t } from "./i18n.js";
+import { ONCE } from "./order.js";
+import { SAMPLES } from "./samples.js";
+import { recall, remember } from "./store.js";
+
+const SAMPLE_SEED = 1; // so that the server's cache has it the second time
+const FILTER_FROM = 7; // voices; fewer are seen at a glance
+
+export class Voices {
+  #list = [];
+  #chosen = recall("voice", "default");
+  #model = null;
+  #once = null; // {name, blob}
+  #filter = "";
+  #audio = new Audio();
+  #heard = null; // {id, button}
+
+  constructor({ onChange, onError, settings }) {
+    Object.assign(this, { onChange, onError, settings });
+    this.#audio.addEventListener("ended", () => this.#silence());
+    $("voice-filter").addEventListener("input", (event) => {
+      this.#filter = event.target.value.trim().toLowerCase();
+      this.#draw();
+    });
+    onLanguage(() => this.#model && this.#draw());
+  }
+
+  get chosen() {
+    return this.#usable(this.#chosen) ? this.#chosen : "default";
+  }
+
+  /** Ids and names for other pickers. */
+  get choices() {
+    const own = this.#list.filter(({ id }) => this.#usable(id)).map(({ id }) => ({ id, name: nameOf(id) }));
+    return this.#once && this.#model.speaks_references ? [{ id: ONCE, name: t("voice.once") }, ...own] : own;
+  }
+
+  get ids() {
+    return this.#list.map(({ id }) => id);
+  }
+
+  get reference() {
+    return this.#once?.blob ?? null;
+  }
+
+  get referenceName() {
+    return this.#once?.name ?? null;
+  }
+
+  async load() {
+    this.#list = await api.voices();
+    if (this.#model) this.#draw();
+  }
+
+  setModel(model) {
+    if (model === this.#model) return;
+    this.#model = model;
+    this.#draw();
+  }
+
+  choose(id) {
+    this.#chosen = id;
+    if (id !== ONCE) remember("voice", id);
+    this.#draw();
+    this.onChange();
+  }
+
+  useOnce(blob, name) {
+    this.#once = { blob, name };
+    this.choose(ONCE);
+  }
+
+  #usable(id) {
+    if (id === "default") return true;
+    if (!this.#model?.speaks_references) return false;
+    return id === ONCE ? this.#once !== null : this.#list.some((voice) => voice.id === id);
+  }
+
+  #draw() {
+    const rows = [...(this.#once ? [{ id: ONCE }] : []), ...this.#list];
+    const wanted = rows.filter(({ id }) => nameOf(id).toLowerCase().includes(this.#filter));
+    $("voice-filter").hidden = rows.length < FILTER_FROM;
+    const focused = document.activeElement?.name === "voice";
+    $("voices").replaceChildren(...wanted.map((voice) => this.#row(voice)));
+    if (focused) $("voices").querySelector("input:checked")?.focus();
+    $("voices-none").hidden = wanted.length > 0;
+    const deaf = !this.#model.speaks_references;
+    $("voice-refusal").hidden = !deaf;
+    $("voices-empty").hidden = deaf || rows.length > 1;
+  }
+
+  #row({ id, built_in: builtIn }) {
+    const usable = this.#usable(id);
+    const name = nameOf(id);
+    const radio = el("input", { type: "radio", name: "voice", value: id, checked: id === this.chosen, disabled: !usable });
+    radio.addEventListener("change", () => this.choose(id));
+    const about = id === ONCE ? this.#once.name : builtIn ? t("voice.built_in") : t("voice.saved");
+    const label = el("label", { class: "voice" },
+      radio,
+      el("span", { class: "avatar", "aria-hidden": "true", data: { tone: toneOf(id) } }, initials(name)),
+      el("span", { class: "voice-words" }, el("span", { class: "voice-name" }, name), el("span", { class: "voice-about" }, about)));
+    const listen = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.listen", { name }) }, icon("play"));
+    listen.addEventListener("click", () => this.#listen(id, listen));
+    const row = el("div", { class: "voice-row" }, label, listen);
+    if (id === ONCE || !builtIn) {
+      const remove = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.delete", { name }) }, icon("trash"));
+      remove.addEventListener("click", () => this.#remove(id, name));
+      row.append(remove);
+    }
+    return row;
+  }
+
+  async #listen(id, button) {
+    if (this.#heard?.id === id) {
+      this.#silence();
+      return;
+    }
+    this.#silence();
+    this.#heard = { id, button };
+    button.classList.add("busy");
+    try {
+      const blob = id === ONCE ? this.#once.blob : id === "default" ? await this.#sample() : await api.voiceAudio(id);
+      if (this.#heard?.button !== button) return;
+      this.#audio.src = URL.createObjectURL(blob);
+      await this.#audio.play();
+      setIcon(button, "stop");
+    } catch (error) {
+      this.#silence();
+      this.onError(error);
+    } finally {
+      button.classList.remove("busy");
+    }
+  }
+
+  /** The model's own voice has no recording: it says a sentence. */
+  #sample() {
+    const { model, language: spoken } = this.settings.order();
+    const text = SAMPLES[spoken.slice(0, 2)] ?? SAMPLES.en;
+    return api.speak({ input: text, model, language: spoken, seed: SAMPLE_SEED, response_format: "wav" });
+  }
+
+  #silence() {
+    this.#audio.pause();
+    if (this.#audio.src.startsWith("blob:")) URL.revokeObjectURL(this.#audio.src);
+    if (this.#heard) setIcon(this.#heard.button, "play");
+    this.#heard = null;
+  }
+
+  async #remove(id, name) {
+    if (id === ONCE) {
+      this.#once = null;
+      this.choose("default");
+      return;
+    }
+    if (!(await confirmed(t("voice.delete.sure", { name }), t("voice.delete.yes")))) return;
+    try {
+      await api.deleteVoice(id);
+      if (this.#chosen === id) this.#chosen = "default";
+      await this.load();
+      this.onChange();
+      toast(t("voice.deleted", { name }));
+      $("voices").querySelector("input:checked")?.focus();
+    } catch (error) {
+      this.onError(error);
+    }
+  }
+}
+
+export function nameOf(id) {
+  if (id === "default") return t("voice.default");
+  if (id === ONCE) return t("voice.once");
+  return id;
+}
+
+const initials = (name) => [...name.replace(/[._-]+/g, " ").trim().split(/\s+/)].slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
+
+/** One of six quiet colours, always the same for a name. */
+const toneOf = (id) => [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % 6;
+
