@@ -19,7 +19,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
@@ -36,6 +35,7 @@ from chatterbox_worker.information import Tally
 from chatterbox_worker.progress import Progress
 from chatterbox_worker.request import Request, SpeechRequest
 from chatterbox_worker.shutdown import Shutdown
+from chatterbox_worker.stops import Stops
 from chatterbox_worker.synthesizer import Call, Synthesizer
 from chatterbox_worker.wiring import build
 
@@ -81,32 +81,32 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.tell_progress: Callable[[Job, Any], None] | None = None
         """How the platform hears of a job's progress; for a worker that does not stream."""
+        self.was_stopped: Callable[[str], bool] = lambda _: False
+        """Whether the platform has stopped a job of this id a moment ago."""
         self.device_failed: Callable[[], None] = lambda: None
         """Called when this process cannot speak any more."""
 
     async def __call__(self, job: Job) -> dict[str, Any]:
         """The answer to one job; never raises but to be cancelled."""
-        call = Call(self._progress(job))
-        with self._working(job, call):
-            try:
-                answer = await self._on_thread(self._answer, job, call)
-            except Exception as error:  # noqa: BLE001  # the edge's one: _failure tells bugs from refusals
-                return self._failure(error)
-            self._tally.jobs_done += 1
-            return answer
+        call = self._begin(job)
+        try:
+            answer = await self._on_thread(self._answer, job, call)
+        except Exception as error:  # noqa: BLE001  # the edge's one: _failure tells bugs from refusals
+            return self._failure(error)
+        self._tally.jobs_done += 1
+        return answer
 
     async def stream(self, job: Job) -> AsyncIterator[dict[str, Any]]:
         """The same, piece by piece."""
-        call = Call()
-        with self._working(job, call):
-            try:
-                pieces = await self._on_thread(self._pieces, job, call)
-                while (piece := await self._on_thread(next, pieces, None)) is not None:
-                    yield piece
-            except Exception as error:  # noqa: BLE001  # likewise
-                yield self._failure(error)
-                return
-            self._tally.jobs_done += 1
+        call = self._begin(job)
+        try:
+            pieces = await self._on_thread(self._pieces, job, call)
+            while (piece := await self._on_thread(next, pieces, None)) is not None:
+                yield piece
+        except Exception as error:  # noqa: BLE001  # likewise
+            yield self._failure(error)
+            return
+        self._tally.jobs_done += 1
 
     def give_up(self) -> None:
         """Cancel the jobs that are being spoken: nothing is posted for them, and the platform gives them to others."""
@@ -121,17 +121,29 @@ class Worker:
         self._synthesizer.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    @contextmanager
-    def _working(self, job: Job, call: Call) -> Iterator[None]:
+    def _begin(self, job: Job) -> Call:
+        """A call that is given up when the SDK's task for this job ends, however it ends.
+
+        Raises:
+            CancelledError: the job was stopped before it began.
+        """
+        job_id = str(job.get("id"))
+        joblog.enter(job_id)
+        if self.was_stopped(job_id):
+            raise asyncio.CancelledError
+        call = Call(None if self._settings.stream else self._progress(job))
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # coroutines run in tasks
         self._tasks.add(task)
-        try:
-            with joblog.job(str(job.get("id"))):
-                yield
-        finally:
-            self._tasks.discard(task)
-            call.cancel()  # the thread cannot be interrupted, but its takes can; nothing is left of a finished call
+        # A `finally` in the handler would be too late: a task cancelled while it posts a chunk leaves the generator to the
+        # garbage collector.
+        task.add_done_callback(partial(self._end, job_id, call))
+        return call
+
+    def _end(self, job_id: str, call: Call, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        call.cancel()  # the thread cannot be interrupted, but its takes can
+        self.was_stopped(job_id)  # told once, and now: should the job be retried, it shall begin
 
     async def _on_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         there = partial(copy_context().run, work, *args, **kwargs)
@@ -163,7 +175,7 @@ class Worker:
             log.error("a bug", exc_info=error)
             error = WorkerError("internal error; the worker's log has the details")
         elif not isinstance(error, Cancelled):
-            log.info("refused: %s%s", error.code, f", {error.field}" if error.field else "")
+            log.info("refused: %s", error.code)  # the field may be the caller's own word
         if isinstance(error, DeviceFailed):
             self.device_failed()
             return Unlogged(error.answer(), error=UnloggedText(error.message), refresh_worker=True)
@@ -210,9 +222,10 @@ def serve(worker: Worker | Unready, settings: Settings) -> None:
     import runpod  # noqa: PLC0415  # 2 s and a child process at import: after the models, never in a test of parse()
     from runpod.serverless.modules import rp_scale  # noqa: PLC0415
 
+    stops = Stops()
     shutdown = Shutdown(settings.concurrency, worker.give_up)
     rp_scale.get_job = shutdown.ending(rp_scale.get_job)
-    rp_scale.get_stop_signals = shutdown.ending(rp_scale.get_stop_signals)
+    rp_scale.get_stop_signals = shutdown.ending(stops.noting(rp_scale.get_stop_signals))
     config: dict[str, Any] = {
         "handler": worker.stream if settings.stream else worker.__call__,  # the SDK asks the function what it is
         "return_aggregate_stream": True,
@@ -220,6 +233,7 @@ def serve(worker: Worker | Unready, settings: Settings) -> None:
     }
     if isinstance(worker, Worker):
         runpod.serverless.register_fitness_check(worker.every_model_speaks)
+        worker.was_stopped = stops.include
         worker.tell_progress = runpod.serverless.progress_update
         # a generator cannot ask for a fresh worker by its answer, but the SDK reads this when a job has ended
         worker.device_failed = lambda: config.update(refresh_worker=settings.stream)

@@ -11,8 +11,6 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 
 _JOB_ID: ContextVar[str | None] = ContextVar("job_id", default=None)
@@ -20,14 +18,9 @@ _LEVELS = {"WARNING": "WARN", "CRITICAL": "ERROR"}  # the SDK's names for them
 _CHATTY = ("botocore", "boto3", "s3transfer", "urllib3", "httpx", "httpcore", "huggingface_hub", "filelock")
 
 
-@contextmanager
-def job(job_id: str) -> Iterator[None]:
-    """Lines logged in this context belong to the job."""
-    token = _JOB_ID.set(job_id)
-    try:
-        yield
-    finally:
-        _JOB_ID.reset(token)
+def enter(job_id: str) -> None:
+    """Lines logged in this context from now on belong to the job: of its task, and of threads that run in a copy."""
+    _JOB_ID.set(job_id)
 
 
 class JobFormatter(logging.Formatter):
