@@ -137,7 +137,12 @@ class Settings:
     )
     device: str = _setting("auto", _device, "`auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU where there is one.")
     profile: str = _setting(
-        "auto", _one_of("auto", "exact", "fast"), "Precision: `exact` (fp32), `fast` (bf16 T3); auto: fast on a GPU."
+        "auto",
+        _one_of("auto", "exact", "fast", "int8"),
+        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, CPU only); auto: fast on a GPU, else exact.",
+    )
+    threads: int = _setting(
+        0, _number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )
     cache_dir: Path = _setting(Path("/runpod-volume/tts_cache"), Path, "Folder of the audio cache.")
     cache_max_bytes: int = _setting(

@@ -14,11 +14,7 @@ from huggingface_hub import constants
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.checkpoint import (
-    load_default_conditionals,
-    load_s3gen_state,
-    load_t3_state,
-)
+from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.conditioning import Conditioning
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.layout import (
@@ -30,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.memory import make_slots, places_for
+from chatterbox_worker.engines.chatterbox.pack import load_packed
 from chatterbox_worker.engines.chatterbox.render import Job, Renderer, Stream
 from chatterbox_worker.engines.chatterbox.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
@@ -37,8 +34,8 @@ from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.scheduler import Scheduler, Speaking
 from chatterbox_worker.engines.chatterbox.stream_watermark import Marker
 from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.t3_linear import Precision
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.threads import use_threads
 from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
@@ -102,13 +99,14 @@ class ChatterboxEngine:
         layout = LAYOUTS[name]
         checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         device = _device(settings.device)
-        fast = settings.profile == "fast" or (settings.profile == "auto" and device.type == "cuda")
+        if device.type == "cpu":
+            use_threads(settings.threads)
+        profile = ("fast" if device.type == "cuda" else "exact") if settings.profile == "auto" else settings.profile
+        t3, s3gen = load_packed(checkpoint, profile, device)
         parts = Parts(
             layout=layout,
-            t3=T3(load_t3_state(checkpoint), precision=Precision.FAST if fast else Precision.EXACT, device=device),
-            s3gen=S3Gen.from_state(
-                load_s3gen_state(checkpoint, "flow.", "mel2wav."), device=device, profile="fast" if fast else "exact"
-            ),
+            t3=t3,
+            s3gen=s3gen,
             tokenizer=load_tokenizer(checkpoint),
             default_voice=load_default_conditionals(checkpoint),
             encoders=ReferenceEncoders(checkpoint, device),

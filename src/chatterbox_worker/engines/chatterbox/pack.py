@@ -18,6 +18,7 @@ import json
 import logging
 import secrets
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -107,6 +108,14 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
         "source": _source_digest(),
     }
     return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
+
+
+def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device) -> tuple[T3, S3Gen]:
+    """T3 and S3Gen, from the pack if there is one; else a pack is written behind the caller's back, for the next start."""
+    pack = pack_of(checkpoint, profile, device)
+    modules = load_modules(checkpoint, profile, device, pack)
+    threading.Thread(target=pack.save, name="pack", daemon=True).start()
+    return modules
 
 
 def load_modules(checkpoint: Checkpoint, profile: str, device: torch.device, pack: Pack) -> tuple[T3, S3Gen]:
