@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from openai import AsyncOpenAI, AuthenticationError
@@ -62,14 +63,37 @@ async def test_the_openai_client_understands_the_refusal(open_server: Open) -> N
 @pytest.mark.anyio
 async def test_a_page_of_another_site_may_not_use_a_server_without_keys(open_server: Open) -> None:
     theirs = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    neighbours = {"Sec-Fetch-Site": "same-site", "Origin": "https://other.server"}
     ours = {"Sec-Fetch-Site": "same-origin", "Origin": "http://server"}
     friends = {"Sec-Fetch-Site": "cross-site", "Origin": "https://friend.example"}
     async with open_server(cors_origins=("https://friend.example",)) as http:
         statuses = [
-            (await http.post("/v1/audio/speech", json=SPEECH, headers=h)).status_code for h in (theirs, ours, friends)
+            (await http.post("/v1/audio/speech", json=SPEECH, headers=h)).status_code
+            for h in (theirs, neighbours, ours, friends)
         ]
 
-    assert statuses == [403, 200, 200]
+    assert statuses == [403, 403, 200, 200]
+
+
+@pytest.mark.anyio
+async def test_the_pages_own_files_need_no_key(
+    open_server: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "static"
+    page.mkdir()
+    (page / "index.html").write_text("<h1>Studio</h1>")
+    (page / "app.js").write_text("//")
+    monkeypatch.setattr("chatterbox_worker.server.app.PAGE", page)
+    async with open_server(api_keys=(KEY,)) as http:
+        statuses = [
+            (await http.get(path)).status_code for path in ("/", "/app.js", "/index.html", "/voices", "/none.js")
+        ]
+        page_text = (await http.get("/")).text
+        beyond = await http.get("/none.js", headers={"X-API-Key": KEY})
+
+    assert statuses == [200, 200, 200, 401, 401]
+    assert "Studio" in page_text
+    assert (beyond.status_code, beyond.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.anyio

@@ -9,12 +9,12 @@ import pytest
 from conftest import wav_bytes
 from serving import Open, decoded_s
 
-TURNS = [
+TURNS: list[dict[str, Any]] = [
     {"voice": "alice", "text": "Are you ready for this?"},
     {"voice": "bob", "text": "I am ready for everything.", "pause_s": 1.0, "speed": 1.0},
     {"voice": "alice", "text": "Then let us begin."},
 ]
-SPOKEN_S = 0.01 * sum(len(str(turn["text"])) for turn in TURNS)  # ToneEngine's pace
+SPOKEN_S = 0.01 * sum(len(turn["text"]) for turn in TURNS)  # ToneEngine's pace
 
 
 async def _with_voices(http: Any) -> None:
@@ -25,7 +25,7 @@ async def _with_voices(http: Any) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("fmt", ["wav", "mp3", "opus"])
 async def test_the_turns_come_in_order_with_their_pauses(open_server: Open, fmt: str) -> None:
-    body = {"turns": TURNS, "format": fmt, "pause_s": 0.5, "captions": "srt"}
+    body: dict[str, Any] = {"turns": TURNS, "format": fmt, "pause_s": 0.5, "captions": "srt"}
     async with open_server() as http:
         await _with_voices(http)
         told = (await http.post("/dialogue", json=body)).json()

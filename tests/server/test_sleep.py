@@ -151,11 +151,13 @@ def test_a_loader_that_throws_anything_is_a_failure_without_its_insides() -> Non
 
 
 def test_a_device_that_failed_needs_a_restart(synthesizer: Synthesizer) -> None:
-    sleeper = Sleeper(lambda: synthesizer, idle_s=0)
+    ended: list[bool] = []
+    sleeper = Sleeper(lambda: synthesizer, idle_s=0, on_device_failed=lambda: ended.append(True))
     with pytest.raises(DeviceFailed), sleeper.lent():
         raise DeviceFailed("CUDA error: an illegal memory access was encountered")
     with pytest.raises(NotReady) as refused, sleeper.lent():
         pass
 
     assert sleeper.condition.state == "failed"
+    assert ended == [True]
     assert "must be restarted" in refused.value.message

@@ -81,7 +81,7 @@ async def test_only_recordings_of_the_library_can_be_read_or_deleted(open_server
         deleted = await http.delete(path.removesuffix("/audio"))
 
     assert (read.status_code, path) == (200, "/voices/default") or read.status_code in (400, 404)
-    assert deleted.status_code in (400, 404)
+    assert deleted.status_code in (400, 404, 405)  # the last from the page, which has files to read only
 
 
 @pytest.mark.anyio

@@ -182,6 +182,15 @@ async def test_a_key_comes_as_a_header_or_a_subprotocol(
             await _until(ws, "ready")
 
 
+@pytest.mark.anyio
+async def test_a_page_of_another_site_may_not_speak_here(live_url: str) -> None:
+    with pytest.raises(InvalidStatus):
+        await connect(_url(live_url), additional_headers={"Origin": "https://evil.example"})
+    async with connect(_url(live_url), additional_headers={"Origin": live_url}) as ws:
+        await _say(ws, {"type": "start"})
+        await _until(ws, "ready")
+
+
 @pytest.mark.parametrize("size", [1, 3, 1000])
 @pytest.mark.parametrize(
     ("text", "sentences"),

@@ -14,14 +14,15 @@ from pathlib import Path
 import uvicorn
 
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.server.app import create_app
+from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.server.app import backend_of, create_app
 
 log = logging.getLogger(__name__)
 
 # Seconds a thread may hold the interpreter before another gets it; the default of 5 ms, times a thread for each
 # request, is what /health would wait while all of them work in Python.
 _SWITCH_S = 0.001
+_MESSAGE_BYTES = 36_000_000  # a WebSocket's start may carry a reference, as a body may
 _SHUTDOWN_S = 30  # for answers that are still being spoken when the container is told to stop
 
 
@@ -39,23 +40,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         env = local_environment(env, Path.cwd())
     try:
-        settings = Settings.from_env(env)
-    except InvalidRequest as error:
+        return _with(Settings.from_env(env), options)
+    except WorkerError as error:  # a bad setting, or one that is missing
         log.error("%s", error.message)  # noqa: TRY400 - the sentence is the whole story
         return 2
+
+
+def _with(settings: Settings, options: argparse.Namespace) -> int:
     if not settings.api_keys:
         log.warning("CHATTERBOX_API_KEYS is unset: whoever reaches this port may use it")
     sys.setswitchinterval(_SWITCH_S)
-    uvicorn.run(
-        create_app(settings),
-        host=options.host or settings.host,
-        port=options.port or settings.port,
+    return _serve(settings, options.host or settings.host, options.port or settings.port)
+
+
+def _serve(settings: Settings, host: str, port: int) -> int:
+    server: uvicorn.Server
+
+    def device_failed() -> None:
+        log.error("the device failed; ending, so that whoever runs this starts a fresh process")
+        server.should_exit = True
+
+    backend = backend_of(settings, on_device_failed=device_failed)
+    config = uvicorn.Config(
+        create_app(settings, backend),
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
         ws="websockets-sansio",
+        ws_max_size=_MESSAGE_BYTES,
         timeout_graceful_shutdown=_SHUTDOWN_S,
     )
-    return 0
+    server = uvicorn.Server(config)
+    server.run()
+    return 1 if backend.condition.state == "failed" or not server.started else 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 With `CHATTERBOX_API_KEYS` every route wants a key (`Authorization: Bearer`, `X-API-Key`; a browser's WebSocket, which
 can set neither, offers the subprotocol `chatterbox-key.<key>`), but for health checks and the page's own files.
-Without keys whoever reaches the port may use it, except that browsers are not lent to other sites: a request that the
-browser marks as cross-site is refused unless its origin is in `CHATTERBOX_CORS_ORIGINS`.
+Without keys whoever reaches the port may use it, except that browsers are not lent to other sites: what a browser sends for
+another origin's page, and would cost something, is refused unless that origin is in `CHATTERBOX_CORS_ORIGINS`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +25,7 @@ OPEN_PATHS = ("/health", "/ping")
 SUBPROTOCOL = "chatterbox"
 _KEY_PROTOCOL = "chatterbox-key."
 _REFUSED_SOCKET = 1008  # RFC 6455 section 7.4.1: policy violation
-_RATE_LIMITED = ("POST", "DELETE")  # what costs something; reading lists and files does not
+_COSTLY = ("POST", "DELETE")  # what costs something; reading lists and files does not
 
 
 class Doorkeeper:
@@ -68,15 +69,23 @@ class Doorkeeper:
         if method == "OPTIONS" and "access-control-request-method" in headers:
             return  # a preflight carries no key; the CORS middleware answers it
         caller = self._caller(scope, headers)
-        if method in _RATE_LIMITED:
+        if method in _COSTLY:
+            if not self._keys and self._is_from_another_page(scope, headers):
+                raise Forbidden("this server takes no requests from other sites' pages; see CHATTERBOX_CORS_ORIGINS")
             self._rate_limit.take(caller)
 
+    def _is_from_another_page(self, scope: Scope, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin in self._origins:
+            return False
+        if scope["type"] == "websocket":  # which browsers do not mark, but for its origin
+            hosts = {headers.get("host"), headers.get("x-forwarded-host")}
+            return origin is not None and urlsplit(origin).netloc not in hosts
+        return headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
     def _caller(self, scope: Scope, headers: Headers) -> str:
-        """Whose bucket it is; raises Unauthorised, Forbidden."""
+        """Whose bucket it is; raises Unauthorised."""
         if not self._keys:
-            cross_site = headers.get("sec-fetch-site") == "cross-site"
-            if cross_site and headers.get("origin") not in self._origins:
-                raise Forbidden("this server takes no requests from other sites' pages; see CHATTERBOX_CORS_ORIGINS")
             return str((scope.get("client") or ("unknown",))[0])
         offered = _offered_key(headers)
         if offered is None:

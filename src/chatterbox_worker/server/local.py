@@ -28,9 +28,17 @@ _MIMETYPES: Mapping[str, str] = {
 
 
 class LocalBackend:
-    def __init__(self, settings: Settings, build: Callable[[Settings], Synthesizer] = wiring.build) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        build: Callable[[Settings], Synthesizer] = wiring.build,
+        *,
+        on_device_failed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._settings = settings
-        self._sleeper = Sleeper(lambda: build(settings), idle_s=settings.idle_unload_s)
+        self._sleeper = Sleeper(
+            lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
+        )
         self._library = VoiceLibrary(settings.voices_dir)
         self._speakers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="speak")
         self._calls: set[Call] = set()

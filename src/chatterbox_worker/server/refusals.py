@@ -15,6 +15,11 @@ class Forbidden(WorkerError):
     status = 403
 
 
+class ModelNotFound(WorkerError):
+    code = "model_not_found"
+    status = 404
+
+
 class BodyTooLarge(WorkerError):
     code = "body_too_large"
     status = 413

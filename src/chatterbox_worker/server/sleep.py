@@ -23,9 +23,15 @@ _RETRY_S = 10.0  # a start-up that failed is not tried again for every request o
 
 class Sleeper:
     def __init__(
-        self, build: Callable[[], Synthesizer], *, idle_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        build: Callable[[], Synthesizer],
+        *,
+        idle_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        on_device_failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._build = build
+        self._on_device_failed = on_device_failed
         self._idle_s = idle_s
         self._clock = clock
         self._building = threading.Lock()
@@ -49,6 +55,7 @@ class Sleeper:
             yield self._awake()
         except DeviceFailed as failure:
             self.condition = Condition("failed", failure.message)
+            self._on_device_failed()
             raise
         finally:
             with self._counting:
@@ -60,24 +67,23 @@ class Sleeper:
         if not self._idle_s or self._synthesizer is None or self._clock() - self._last_used_s < self._idle_s:
             return False
         with self._building:
-            with self._counting:
+            with self._counting:  # whoever borrows from here on finds nothing, and waits until it is freed
                 if self._borrowers:
                     return False
-            self._free()
-            self.condition = Condition("asleep")
+                synthesizer, self._synthesizer = self._synthesizer, None
+                self.condition = Condition("asleep")
+            if synthesizer is not None:
+                synthesizer.close()
+            del synthesizer
+            gc.collect()  # engines hold cycles; the device's memory must be free when this returns
         log.info("asleep: nobody asked for %g s, the models are freed", self._idle_s)
         return True
 
     def close(self) -> None:
         with self._building:
-            self._free()
-
-    def _free(self) -> None:
-        synthesizer, self._synthesizer = self._synthesizer, None
-        if synthesizer is not None:
-            synthesizer.close()
-            del synthesizer
-            gc.collect()  # engines hold cycles; the device's memory must be free when this returns
+            synthesizer, self._synthesizer = self._synthesizer, None
+            if synthesizer is not None:
+                synthesizer.close()
 
     def _awake(self) -> Synthesizer:
         if (synthesizer := self._synthesizer) is not None and self.condition.state == "ready":

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request, Response
 from chatterbox_worker import request as requests
 from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.server.refusals import ModelNotFound
 from chatterbox_worker.utterance import DEFAULT_VOICE
 
 router = APIRouter(tags=["OpenAI"])
@@ -51,6 +52,15 @@ def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
 async def models(house: TheHouse) -> dict[str, Any]:
     served = [_model(name, house.settings) for name in house.settings.models]
     return {"object": "list", "data": served, "models": served, "default": house.settings.models[0]}
+
+
+@router.get("/v1/models/{model_id}")
+async def model(model_id: str, house: TheHouse) -> dict[str, Any]:
+    if model_id not in house.settings.models:
+        raise ModelNotFound(
+            f"model {shown(model_id)} is not served here; there are {choices(house.settings.models)}", field="model"
+        )
+    return _model(model_id, house.settings)
 
 
 def _model(name: str, settings: Settings) -> dict[str, Any]:

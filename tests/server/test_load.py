@@ -1,0 +1,150 @@
+"""Many at once, and anything at all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.server.app import create_app
+from serving import on_a_socket
+
+ROOT = Path(__file__).parents[2]
+REQUESTS, AT_ONCE = 500, 32
+SLOWEST_HEALTH_S = 0.050
+
+
+# A server that does nothing but answer, to know what this machine itself takes at the time.
+_NOTHING = """
+import asyncio
+async def answer(reader, writer):
+    while await reader.readuntil(b"\\r\\n\\r\\n"):
+        writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
+async def main():
+    async with await asyncio.start_server(answer, "127.0.0.1", 18005) as server:
+        await server.serve_forever()
+asyncio.run(main())
+"""
+# Asks both 50 times a second until its input says enough; prints the seconds each answer took.
+_WATCH = """
+import http.client, select, sys, time
+both = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for port in (18004, 18005)]
+while not select.select([sys.stdin], [], [], 0.02)[0]:
+    for connection in both:
+        started = time.perf_counter()
+        connection.request("GET", "/health")
+        assert connection.getresponse().read()
+        print(time.perf_counter() - started)
+"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
+    """A server process of its own with the preview engine."""
+    env = environment() | {
+        "CHATTERBOX_MODELS": "preview", "CHATTERBOX_CACHE_MAX_BYTES": "0", "CHATTERBOX_VOICES_DIR": str(tmp_path),
+        "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "chatterbox_worker.server", "--host", "127.0.0.1", "--port", "18004"]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
+    url = "http://127.0.0.1:18004"
+    try:
+        for _ in range(600):
+            try:
+                if httpx2.get(f"{url}/ping").status_code == 200:
+                    break
+            except httpx2.ConnectError:
+                pass
+            time.sleep(0.05)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        assert process.wait(20) in (0, -15)
+
+
+@pytest.mark.slow
+def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_quick(server: tuple[str, int]) -> None:
+    url, pid = server
+    formats = ("mp3", "wav", "opus", "pcm", "flac")
+    failed: list[Any] = []
+    memory: list[int] = []
+
+    async def one(http: httpx2.AsyncClient, number: int, room: asyncio.Semaphore) -> None:
+        manner = ({}, {"stream_format": "audio"}, {"stream_format": "sse"})[number % 3]
+        body = {"input": f"This is request number {number}.", "response_format": formats[number % 5], **manner}
+        async with room:
+            answer = await http.post(f"{url}/v1/audio/speech", json=body)
+        if answer.status_code != 200 or len(answer.content) < 1000:
+            failed.append((number, answer.status_code, answer.text[:200]))
+        if number % 50 == 0:
+            memory.append(_resident_bytes(pid))
+
+    async def main() -> None:
+        room = asyncio.Semaphore(AT_ONCE)
+        limits = httpx2.Limits(max_connections=AT_ONCE + 2)
+        async with httpx2.AsyncClient(timeout=120, limits=limits) as http:
+            await asyncio.gather(*(one(http, number, room) for number in range(REQUESTS)))
+
+    # in processes of their own: this one is busy being 32 clients
+    nothing = subprocess.Popen([sys.executable, "-c", _NOTHING], stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    watcher = subprocess.Popen([sys.executable, "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    asyncio.run(main())
+    asked_s = [float(line) for line in watcher.communicate("enough\n")[0].split()]
+    nothing.terminate()
+    nothing.wait()
+    inside = httpx2.get(f"{url}/health").json()["requests"]["inside"]
+    health, machine = (_p99_s(asked_s[first::2]) for first in (0, 1))
+    print(  # noqa: T201 - for whoever runs it with -s
+        f"p99 of {len(asked_s) // 2} answers: /health {health * 1e3:.1f} ms, a server that does nothing {machine * 1e3:.1f} ms; "
+        f"memory {[m >> 20 for m in memory]} MiB; load {os.getloadavg()[0]:.1f}"
+    )
+
+    assert not failed
+    assert inside == 0
+    assert health < SLOWEST_HEALTH_S + machine
+    late = memory[len(memory) // 2 :]
+    assert max(late) - min(late) < 40 << 20
+
+
+def _resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _p99_s(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
+
+
+@pytest.mark.slow
+def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(tmp_path: Path) -> None:
+    chosen = Settings(
+        models=("preview",), voices_dir=tmp_path / "voices", cache_dir=tmp_path / "cache", queue_limit=1000
+    )
+    app = create_app(chosen)
+    with on_a_socket(app) as url:
+        schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+        for result in schema.get_all_operations():
+            _hit(result.ok())  # type: ignore[union-attr]
+
+
+def _hit(operation: Any) -> None:
+    @given(case=operation.as_strategy())
+    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    def check(case: Any) -> None:
+        answer = case.call(timeout=30)
+        assert answer.status_code < 500, (answer.status_code, answer.text[:500])
+
+    check()
