@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
+"""A line of a lock: the package's name and version."""
+WORKER_LOCK = (ROOT / "locks/worker.txt").read_text()
+PINS = dict(PIN.findall(WORKER_LOCK))
+"""What the image installs; a package with a version for each Python counts with one of them."""
 
 
 @dataclass(slots=True)

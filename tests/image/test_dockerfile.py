@@ -10,12 +10,9 @@ import tomllib
 import pytest
 
 from chatterbox_worker.config import Settings
-from image.recipe import ROOT, is_sent, read
+from image.recipe import PIN, PINS, ROOT, WORKER_LOCK, is_sent, read
 
 RECIPE = read()
-WORKER_LOCK = (ROOT / "locks/worker.txt").read_text()
-PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
-PINS = dict(PIN.findall(WORKER_LOCK))
 
 
 def test_the_worker_is_what_a_plain_build_makes() -> None:

@@ -89,7 +89,8 @@ def prove_server(image: str) -> dict[str, float]:
                     raise ProofFailedError("the server never got ready")
                 time.sleep(0.2)
             ready_s = time.monotonic() - started_s
-            body = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "wav"}
+            models = dict(pair.partition("=")[::2] for pair in config["Env"])["CHATTERBOX_MODELS"]
+            body = {"model": models.split()[0], "voice": "default", "input": TEXT, "response_format": "wav"}
             audio = _post(f"{url}/v1/audio/speech", body, {})
             return {
                 "healthy_s": healthy_s,
@@ -100,17 +101,10 @@ def prove_server(image: str) -> dict[str, float]:
 
 
 def image_bytes(image: str) -> int:
-    """What the layers hold, unpacked."""
-    shown = _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image).strip()
+    """What the layers hold, unpacked; to the three digits that buildah shows."""
+    wanted = "sha256:" + _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image).strip()
     listed = json.loads(_buildah("images", "--json", "--no-trunc"))
-    sizes = [entry for entry in listed if entry["id"] == shown]
-    if not sizes:
-        raise ProofFailedError(f"buildah does not list {image}")
-    return int(sizes[0]["sizeraw"]) if "sizeraw" in sizes[0] else _parsed_size(sizes[0]["size"])
-
-
-def _parsed_size(text: str) -> int:
-    number, unit = text.split()
+    number, unit = next(entry["size"] for entry in listed if entry["id"] == wanted).split()
     return round(float(number) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper()])
 
 

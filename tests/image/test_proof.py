@@ -1,0 +1,32 @@
+"""The proof's own parts that need no image."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from image.recipe import ROOT
+from tools.image.enter import entering
+
+
+def test_a_container_gets_the_platforms_variables_and_ours_but_not_this_machines() -> None:
+    env = {
+        "RUNPOD_POD_ID": "w1", "CHATTERBOX_DEVICE": "cpu", "PORT": "80", "HOME": "/root", "PIP_INDEX_URL": "https://me:secret@x",
+        "BUILDAH": "buildah --root '/a folder'",
+    }  # fmt: skip
+    command = entering(env, "box", ["python3", "-u", "/app/handler.py"])
+    assert command[:4] == ["buildah", "--root", "/a folder", "run"]
+    assert [each for each in command if each.startswith("--env=")] == [
+        "--env=CHATTERBOX_DEVICE=cpu", "--env=PORT=80", "--env=RUNPOD_POD_ID=w1",
+    ]  # fmt: skip
+    assert command[-5:] == ["box", "--", "python3", "-u", "/app/handler.py"]
+
+
+def test_the_check_is_skipped_and_says_why_where_it_cannot_run(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}  # noqa: TID251 - a child needs its PATH
+    done = subprocess.run([ROOT / "tools/image/check.sh"], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("skipped: this is not root")
