@@ -28,7 +28,7 @@ def _encoded(audio: Audio, fmt: str, rate: int, size: int) -> bytes:
 
 def _samples(data: bytes, fmt: str, rate: int) -> Audio:
     if fmt == "pcm":
-        return Audio(np.frombuffer(data, "<i2").astype(np.float32) / 32767, rate)
+        return Audio((np.frombuffer(data, "<i2") / 32767).astype(np.float32), rate)
     return decode(data, field="test", max_s=60)
 
 

@@ -25,6 +25,7 @@ from serving import on_a_socket
 ROOT = Path(__file__).parents[2]
 REQUESTS, AT_ONCE = 500, 32
 SLOWEST_HEALTH_S = 0.050
+CALM_S = 0.005  # p99 of a server that does nothing, on a machine that does nothing else but this test
 
 
 # A server that does nothing but answer, to know what this machine itself takes at the time.
@@ -115,7 +116,8 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_quick(server
 
     assert not failed
     assert inside == 0
-    assert health < SLOWEST_HEALTH_S + machine
+    # where the machine itself is slow, because others are at work on it, in proportion
+    assert health < SLOWEST_HEALTH_S * max(1.0, machine / CALM_S)
     late = memory[len(memory) // 2 :]
     assert max(late) - min(late) < 40 << 20
 
