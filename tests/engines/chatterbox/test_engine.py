@@ -12,7 +12,10 @@ import pytest
 import torch
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint import (
     load_default_conditionals,
     load_s3gen_state,
@@ -29,8 +32,11 @@ from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import find
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
+from chatterbox_worker.request import SpeechRequest, parse
+from chatterbox_worker.synthesizer import Call, Synthesizer
 from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance, Voice
 from chatterbox_worker.voices.conditioning import ConditioningStore
+from chatterbox_worker.voices.library import VoiceLibrary
 from checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
 from t3_oracle import Voice as OracleVoice
 from t3_oracle import generate_gpt2, generate_llama
@@ -134,7 +140,9 @@ def test_the_wave_before_the_watermark_is_upstreams(model: str, tmp_path: Path) 
     engine.close()
 
     assert np.abs(theirs).max() > 0.01
-    np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    # 1e-4 of full scale, and of a loud sample 1e-3: a last-bit difference in pitch adds up in the sine's phase, and
+    # narrow random weights amplify it (at full size both differ by 5e-6, tests of s3gen)
+    np.testing.assert_allclose(mine, theirs, atol=1e-4, rtol=1e-3)
 
 
 def test_a_second_call_is_as_long_and_as_good_as_the_first(engine: ChatterboxEngine) -> None:
@@ -227,11 +235,18 @@ def test_the_voice_of_a_recording_is_kept_for_other_workers(tmp_path: Path) -> N
     second.close()
 
 
-def test_everything_that_leaves_is_marked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("speed", [1.0, 1.25])
+def test_the_watermark_is_found_in_what_callers_get(speed: float, tmp_path: Path) -> None:
     watermark = Watermark(CPU)
-    engine = build("turbo", tmp_path, watermark=watermark, max_tokens=75)
+    engine = build("turbo", tmp_path / "voices", watermark=watermark, max_tokens=75)
+    settings = Settings(models=("turbo",))
+    speaker = Synthesizer({"turbo": engine}, VoiceLibrary(tmp_path), AudioCache(tmp_path, max_bytes=0, max_age_s=1))
 
-    sound = Audio(heard(engine, say("turbo")), 24_000)
-    engine.close()
+    for audio_format in ("wav", "mp3", "opus"):
+        asked = parse({"text": "Hello there, my friend.", "format": audio_format, "seed": 1, "speed": speed}, settings)
+        assert isinstance(asked, SpeechRequest)
+        recording = speaker.speak(asked, Call())
+        found = watermark.detect(decode(recording.audio, field="answer", max_s=60))
+        assert found > 0.5, f"{audio_format}: {found}"
 
-    assert watermark.detect(sound) > 0.5
+    speaker.close()
