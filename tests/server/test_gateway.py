@@ -160,6 +160,19 @@ async def test_a_request_that_the_queue_would_refuse_is_not_sent() -> None:
     assert not queue.asked
 
 
+@pytest.mark.anyio
+async def test_the_list_of_voices_is_asked_for_once_a_minute_and_after_a_change() -> None:
+    entry = {"id": "alice", "size_bytes": 1, "modified": "2026-01-01T00:00:00+00:00"}
+    queue = Queue({"status": "COMPLETED", "output": {"voices": [entry]}})
+    backend = queue.backend()
+    for _ in range(3):
+        assert [voice.id for voice in await backend.voices()] == ["alice"]
+    await backend.delete_voice("alice")
+    await backend.voices()
+
+    assert [asked["action"] for asked in queue.inputs] == ["voices.list", "voices.delete", "voices.list"]
+
+
 def test_a_gateway_without_a_key_does_not_start() -> None:
     with pytest.raises(NotReady, match="RUNPOD_API_KEY"):
         create_app(Settings(backend="runpod:abc"))

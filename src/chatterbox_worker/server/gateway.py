@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ _FIRST_POLL_S, _POLL_GROWTH, _LONGEST_POLL_S = 0.1, 1.3, 1.0
 _TIMEOUT_S = 30.0  # of one call of the API; a job may take as long as the endpoint lets it
 _TRIES = 4  # of a poll that was answered with a 5xx or not at all; the job goes on meanwhile
 _AUDIO_S = 86_400.0
+_LIST_S = 60.0
 _NOT_FACTS = (
     "audio_base64",
     "cache_hit",
@@ -56,6 +58,8 @@ class RunPodBackend:
         if not settings.runpod_api_key:
             raise NotReady(f"{settings.backend} needs RUNPOD_API_KEY", field="RUNPOD_API_KEY")
         self.condition = Condition("starting")
+        self._listing = asyncio.Lock()
+        self._listed: tuple[float, list[VoiceEntry]] | None = None
         self._client = httpx.AsyncClient(
             base_url=f"{settings.runpod_base_url}/{settings.backend.removeprefix('runpod:')}",
             headers={"Authorization": f"Bearer {settings.runpod_api_key}"},
@@ -91,8 +95,12 @@ class RunPodBackend:
         return _Whole(audio, facts | said)
 
     async def voices(self) -> list[VoiceEntry]:
-        answer = await self._run({"action": "voices.list"}, Call())
-        return [VoiceEntry(**entry) for entry in answer["voices"]]
+        """Remembered for a minute: each time it is asked may wake a worker."""
+        async with self._listing:
+            if self._listed is None or time.monotonic() - self._listed[0] > _LIST_S:
+                answer = await self._run({"action": "voices.list"}, Call())
+                self._listed = time.monotonic(), [VoiceEntry(**entry) for entry in answer["voices"]]
+            return self._listed[1]
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
         entries = {entry.id: entry for entry in await self.voices()}
@@ -105,10 +113,12 @@ class RunPodBackend:
         raise NotOffered(f"the recording of {errors.shown(voice)} is with the endpoint's workers, which do not send it")
 
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
+        self._listed = None
         reference = base64.b64encode(data).decode()
         return await self._run({"action": "voices.save", "voice": voice, "reference_audio": reference}, Call())
 
     async def delete_voice(self, voice: str) -> None:
+        self._listed = None
         await self._run({"action": "voices.delete", "voice": voice}, Call())
 
     async def _run(self, fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
