@@ -74,13 +74,13 @@ class Worker:
             InvalidRequest: the settings of the bucket are incomplete.
         """
         self._settings = settings
-        self._synthesizer = synthesizer
+        self.synthesizer = synthesizer
         self._delivery = Delivery(settings)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
         self._tally = Tally()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.tell_progress: Callable[[Job, Any], None] | None = None
-        """How the platform hears of a job's progress; for a worker that does not stream."""
+        """How the platform hears of a job's progress."""
         self.was_stopped: Callable[[str], bool] = lambda _: False
         """Whether the platform has stopped a job of this id a moment ago."""
         self.device_failed: Callable[[], None] = lambda: None
@@ -113,12 +113,8 @@ class Worker:
         for task in self._tasks:
             task.cancel()
 
-    def every_model_speaks(self) -> None:
-        """RunPod's fitness check; raises WorkerError."""
-        prove_speech(self._synthesizer)
-
     def close(self) -> None:
-        self._synthesizer.close()
+        self.synthesizer.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, job: Job) -> Call:
@@ -131,12 +127,11 @@ class Worker:
         joblog.enter(job_id)
         if self.was_stopped(job_id):
             raise asyncio.CancelledError
-        call = Call(None if self._settings.stream else self._progress(job))
+        call = Call(None if self.tell_progress is None else Progress(partial(self.tell_progress, job)))
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # coroutines run in tasks
         self._tasks.add(task)
-        # A `finally` in the handler would be too late: a task cancelled while it posts a chunk leaves the generator to the
-        # garbage collector.
+        # Not a `finally`: a task that is cancelled while it posts a chunk leaves its generator to the garbage collector.
         task.add_done_callback(partial(self._end, job_id, call))
         return call
 
@@ -149,24 +144,20 @@ class Worker:
         there = partial(copy_context().run, work, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, there)
 
-    def _progress(self, job: Job) -> Progress | None:
-        tell = self.tell_progress
-        return None if tell is None else Progress(lambda progress: tell(job, progress))
-
     def _answer(self, job: Job, call: Call) -> dict[str, Any]:
         request = parse(job.get("input"), self._settings)
         if not isinstance(request, SpeechRequest):
-            return Unlogged(act(request, self._settings, self._synthesizer, self._tally))
+            return Unlogged(act(request, self._settings, self.synthesizer, self._tally))
         route = self._delivery.route(job)
         self._delivery.check(request, route)
-        recording = self._synthesizer.speak(request, call)
+        recording = self.synthesizer.speak(request, call)
         return Unlogged(self._delivery.deliver(recording, request, route))
 
     def _pieces(self, job: Job, call: Call) -> Iterator[dict[str, Any]]:
         request = parse(job.get("input"), self._settings)
         if not isinstance(request, SpeechRequest) or request.output in ("s3", "volume"):
             return iter([self._answer(job, call)])  # there is nothing to be streamed
-        return streamed(self._synthesizer, self._delivery, request, self._delivery.route(job), call)
+        return streamed(self.synthesizer, self._delivery, request, self._delivery.route(job), call)
 
     def _failure(self, error: Exception) -> dict[str, Any]:
         """What the caller hears; a bug's insides go to the log."""
@@ -176,10 +167,11 @@ class Worker:
             error = WorkerError("internal error; the worker's log has the details")
         elif not isinstance(error, Cancelled):
             log.info("refused: %s", error.code)  # the field may be the caller's own word
+        answer = Unlogged(error.answer(), error=UnloggedText(error.message))
         if isinstance(error, DeviceFailed):
             self.device_failed()
-            return Unlogged(error.answer(), error=UnloggedText(error.message), refresh_worker=True)
-        return Unlogged(error.answer(), error=UnloggedText(error.message))
+            answer["refresh_worker"] = True
+        return answer
 
 
 class Unready:
@@ -195,10 +187,10 @@ class Unready:
         yield dict(self._answer)
 
     def give_up(self) -> None:
-        """There is nothing to give up."""
+        """Nothing runs."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing is open."""
 
 
 def start(env: Mapping[str, str]) -> tuple[Worker | Unready, Settings]:
@@ -232,9 +224,13 @@ def serve(worker: Worker | Unready, settings: Settings) -> None:
         "concurrency_modifier": shutdown.concurrency,
     }
     if isinstance(worker, Worker):
-        runpod.serverless.register_fitness_check(worker.every_model_speaks)
+
+        @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
+        def every_model_speaks(synthesizer: Synthesizer = worker.synthesizer) -> None:
+            prove_speech(synthesizer)
+
         worker.was_stopped = stops.include
-        worker.tell_progress = runpod.serverless.progress_update
+        worker.tell_progress = None if settings.stream else runpod.serverless.progress_update
         # a generator cannot ask for a fresh worker by its answer, but the SDK reads this when a job has ended
         worker.device_failed = lambda: config.update(refresh_worker=settings.stream)
     runpod.serverless.start(config)

@@ -42,7 +42,8 @@ class JobFormatter(logging.Formatter):
 
 def origin(error: BaseException) -> str:
     """The type of an exception and the frames it came through, without its message; and those of its causes."""
-    frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    found = traceback.extract_tb(error.__traceback__)
+    frames = "\n".join(f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in found)
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     earlier = "" if cause is None else f"\nafter {origin(cause)}"
     return f"{type(error).__name__} (its message may quote the caller and is left out)\n{frames}{earlier}"

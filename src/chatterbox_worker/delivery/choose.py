@@ -103,7 +103,7 @@ class Delivery:
     def store(self, recording: Recording, route: Route) -> tuple[dict[str, Any], list[str]]:
         """Where the audio was put outside an answer (nothing if there is nowhere), and what failed on the way."""
         failed: list[str] = []
-        for way in [*self._bucket_ways(route), self._on_volume]:
+        for way in [*self._bucket_ways(route), *self._volume_ways()]:
             try:
                 return way(recording), failed
             except NotDelivered as failure:
@@ -120,7 +120,7 @@ class Delivery:
             return inline(recording, as_url=request.as_url, limit_bytes=route.limit_bytes)
 
         buckets = [whole(way) for way in self._bucket_ways(route)]
-        volume = [whole(self._on_volume)] if self._volume.is_there else []
+        volume = [whole(way) for way in self._volume_ways()]
         ways: Mapping[str, list[_Way]] = {
             "auto": [inside, *buckets, *volume],
             "inline": [inside],
@@ -144,6 +144,9 @@ class Delivery:
             return put
 
         return [through(bucket) for bucket in self._buckets(route)]
+
+    def _volume_ways(self) -> list[Callable[[Recording], dict[str, Any]]]:
+        return [self._on_volume] if self._volume.is_there else []
 
     def _on_volume(self, recording: Recording) -> dict[str, Any]:
         path = self._volume.put(recording.audio, suffix=recording.about["format"])
