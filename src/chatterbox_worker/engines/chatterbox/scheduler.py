@@ -225,7 +225,8 @@ class Scheduler:
                     self._read(slot, speaking, int(tokens[slot]))
 
     def _read(self, slot: int, speaking: Speaking, token: int) -> None:
-        if token == self._slots.t3.eos:
+        # upstream's GPT-2 loop looks for the end from the second token on; the first is fed back whatever it is
+        if token == self._slots.t3.eos and (speaking.tokens or not self._slots.t3.is_gpt):
             self._finish(slot, speaking)
             return
         hop_is_due = speaking.say(token)
