@@ -37,7 +37,7 @@ def build(settings: Settings) -> Synthesizer:
         log.info("%s is ready on %s after %.1f s", name, engines[name].device, time.perf_counter() - started_s)
     return Synthesizer(
         engines,
-        VoiceLibrary(settings.voices_dir),
+        VoiceLibrary(settings.voices_dir, forget=store.forget),
         AudioCache(settings.cache_dir, max_bytes=settings.cache_max_bytes, max_age_s=settings.cache_max_age_s),
         allow_private_urls=settings.allow_private_urls,
     )
@@ -48,6 +48,9 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
         from chatterbox_worker.engines.preview import PreviewEngine  # noqa: PLC0415
 
         return PreviewEngine()
+    from chatterbox_worker.engines.chatterbox.read_ahead import read_ahead  # noqa: PLC0415
+
+    read_ahead(name, settings.weights_dir)  # beside torch's import
     from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
 
     return ChatterboxEngine.load(name, settings, store)

@@ -163,3 +163,21 @@ def test_a_failure_reaches_everyone_who_waited_and_the_next_caller_tries_again()
         thread.join()
     assert failures == ["no"] * 4
     assert equal(store.get_or_compute(KEY, made), made())
+
+
+def test_what_was_made_of_a_deleted_recording_is_forgotten_here_and_on_the_volume(tmp_path: Path) -> None:
+    store = ConditioningStore(tmp_path, max_bytes=10**6)
+    kept, gone = (
+        ConditioningKey("b" * 64, "turbo-1"),
+        [ConditioningKey("a" * 64, model) for model in ("turbo-1", "nano-1")],
+    )
+    for key in (kept, *gone):
+        store.get_or_compute(key, lambda: {"x": np.zeros(3)})
+
+    store.forget("a" * 64)
+
+    assert [path.name for path in tmp_path.iterdir()] == [f"{'b' * 64}.turbo-1.safetensors"]
+    made: list[int] = []
+    for key in (kept, *gone):
+        store.get_or_compute(key, lambda: made.append(1) or {"x": np.ones(3)})  # type: ignore[func-returns-value]
+    assert len(made) == 2

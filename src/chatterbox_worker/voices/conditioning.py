@@ -7,6 +7,7 @@ in the log, and the worker speaks on.
 
 from __future__ import annotations
 
+import glob
 import logging
 import re
 import tempfile
@@ -82,6 +83,15 @@ class ConditioningStore:
         self._keep(key, made)
         mine.set_result(made)
         return made
+
+    def forget(self, clip: str) -> None:
+        """Drop everything that was made of a recording, by its digest, here and on the volume."""
+        with self._lock:
+            for key in [key for key in self._kept if key.clip == clip]:
+                self._kept_bytes -= _size_bytes(self._kept.pop(key))
+        if self.folder is not None and _SAFE.fullmatch(clip):
+            for path in self.folder.glob(f"{glob.escape(clip)}.*.safetensors"):
+                _remove(path)
 
     def _settle(self, key: ConditioningKey) -> None:
         with self._lock:

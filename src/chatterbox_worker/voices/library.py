@@ -14,7 +14,7 @@ import re
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,8 +43,10 @@ class VoiceEntry:
 
 
 class VoiceLibrary:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, forget: Callable[[str], object] = lambda _: None) -> None:
+        """`forget` is told the digest of a recording that was deleted, so that what was made of it can go too."""
         self.folder = folder
+        self._forget = forget
         self._clips: OrderedDict[tuple[str, int, int], Voice] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -120,6 +122,7 @@ class VoiceLibrary:
             raise self._missing(voice) from None
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
+        self._forget(removed)
         return removed
 
     def _files(self) -> Iterator[Path]:
