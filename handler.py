@@ -40,7 +40,6 @@ from chatterbox_worker.synthesizer import Call, Synthesizer
 from chatterbox_worker.wiring import build
 
 log = logging.getLogger("handler")
-
 Job = Mapping[str, Any]
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -79,10 +78,11 @@ class Worker:
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
         self._tally = Tally()
         self._tasks: set[asyncio.Task[Any]] = set()
+
         self.tell_progress: Callable[[Job, Any], None] | None = None
         """How the platform hears of a job's progress."""
         self.was_stopped: Callable[[str], bool] = lambda _: False
-        """Whether the platform has stopped a job of this id a moment ago."""
+        """Whether the platform has just stopped a job of this id."""
         self.device_failed: Callable[[], None] = lambda: None
         """Called when this process cannot speak any more."""
 
@@ -189,8 +189,7 @@ class Unready:
     def give_up(self) -> None:
         """Nothing runs."""
 
-    def close(self) -> None:
-        """Nothing is open."""
+    close = give_up
 
 
 def start(env: Mapping[str, str]) -> tuple[Worker | Unready, Settings]:
@@ -229,10 +228,12 @@ def serve(worker: Worker | Unready, settings: Settings) -> None:
         def every_model_speaks(synthesizer: Synthesizer = worker.synthesizer) -> None:
             prove_speech(synthesizer)
 
-        worker.was_stopped = stops.include
+        def device_failed() -> None:
+            config["refresh_worker"] = settings.stream  # which a generator cannot ask for in its answer
+            shutdown.begin()  # and not one job more, whenever the platform comes to end us
+
+        worker.device_failed, worker.was_stopped = device_failed, stops.include
         worker.tell_progress = None if settings.stream else runpod.serverless.progress_update
-        # a generator cannot ask for a fresh worker by its answer, but the SDK reads this when a job has ended
-        worker.device_failed = lambda: config.update(refresh_worker=settings.stream)
     runpod.serverless.start(config)
     worker.close()
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import inspect
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ import soundfile
 
 import handler
 from bad_inputs import BAD_INPUTS
+from chatterbox_worker import progress
 from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
 from conftest import wav_base64
@@ -165,3 +169,118 @@ def test_a_worker_that_cannot_start_answers_every_job_with_the_reason() -> None:
 
     assert answer["code"] == "not_ready"
     assert "did you mean CHATTERBOX_MODELS" in answer["error"]
+
+
+def stream(worker: handler.Worker | handler.Unready, job_input: Any, **beside: Any) -> list[dict[str, Any]]:
+    async def collect() -> list[dict[str, Any]]:
+        return [dict(piece) async for piece in worker.stream({"id": "job-1", "input": job_input, **beside})]
+
+    return asyncio.run(asyncio.wait_for(collect(), 20))
+
+
+def test_the_sdk_sees_what_kind_each_handler_is(worker: handler.Worker) -> None:
+    assert inspect.isasyncgenfunction(worker.stream)  # what the SDK asks, of the object it is given
+    assert not inspect.isasyncgenfunction(worker.__call__)
+
+
+def test_a_stream_says_what_the_plain_answer_says(worker: handler.Worker) -> None:
+    *chunks, summary = stream(worker, {"text": "Hello there.", "seed": 7, "format": "pcm"})
+    answer = ask(worker, {"text": "Hello there.", "seed": 7, "format": "pcm"})
+
+    assert [set(chunk) for chunk in chunks] == [{"index", "start_s", "duration_s", "audio_base64"}]
+    assert b"".join(base64.b64decode(chunk["audio_base64"]) for chunk in chunks) == base64.b64decode(
+        answer["audio_base64"]
+    )
+    assert set(summary) == set(answer) - {"audio_base64"} | {"chunks_streamed"}
+
+
+@pytest.mark.parametrize(("job_input", "field"), [row[1:] for row in BAD_INPUTS[::9]])
+def test_a_stream_of_bad_input_is_one_error(worker: handler.Worker, job_input: Any, field: str) -> None:
+    (answer,) = stream(worker, job_input)
+
+    assert answer["field"] == field
+
+
+def test_actions_and_stored_answers_are_streams_of_one(
+    settings: Settings, synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    worker = handler.Worker(replace(settings, outputs_dir=tmp_path / "outputs"), synthesizer)
+
+    (info,) = stream(worker, {"action": "info"})
+    (stored,) = stream(worker, {"text": "Hello there.", "output": "volume"})
+
+    assert "models" in info
+    assert Path(stored["audio_path"]).is_file()
+
+
+def test_a_stream_that_fails_half_way_ends_with_the_reason(worker: handler.Worker) -> None:
+    *chunks, last = stream(worker, {"text": "All is well here. " * 20 + "Now explode."})
+
+    assert chunks
+    assert last["error"] == "the engine failed on this chunk"
+
+
+def test_a_stream_given_up_while_a_chunk_is_posted_frees_its_takes(worker: handler.Worker, engine: ToneEngine) -> None:
+    kept: list[Any] = []
+    posting = asyncio.Event()
+
+    async def as_the_sdk_does() -> None:
+        pieces = worker.stream({"id": "1", "input": {"text": "A long story about it. " * 60}})
+        kept.append(pieces)  # so that no garbage collector comes to help
+        async for _ in pieces:
+            posting.set()
+            await asyncio.sleep(60)  # the post
+
+    async def cancel_midway() -> None:
+        task = asyncio.create_task(as_the_sdk_does())
+        await posting.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+        assert len(engine.takes) > 1
+        assert all(take.cancelled.is_set() for take in engine.takes)
+
+    asyncio.run(cancel_midway())
+
+
+def test_a_worker_that_cannot_start_answers_streams_too() -> None:
+    worker, _ = handler.start({"CHATTERBOX_STREAM": "yes"})
+
+    (answer,) = stream(worker, {"text": "Hello."})
+
+    assert answer["code"] == "not_ready"
+    assert "CHATTERBOX_STREAM" in answer["error"]
+
+
+def test_a_long_job_tells_its_progress(
+    settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_EVERY_S", 0.0)
+    worker = handler.Worker(settings, synthesizer)
+    told: list[tuple[str, dict[str, Any]]] = []
+    worker.tell_progress = lambda job, update: told.append((job["id"], update))
+
+    answer = ask(worker, {"text": "A sentence about something else. " * 60, "chunk_size": 50})
+
+    assert {job_id for job_id, _ in told} == {"job-1"}
+    assert told[-1][1]["chunks"] == answer["chunks_processed"]
+    assert told[-1][1]["chunks_done"] == answer["chunks_processed"] - 1
+
+
+def test_a_bad_s3_config_is_answered_before_anything_is_spoken(worker: handler.Worker, engine: ToneEngine) -> None:
+    answer = asyncio.run(worker({"id": "1", "input": {"text": "Hello."}, "s3Config": {"accessId": "x"}}))
+
+    assert (answer["code"], answer["field"]) == ("invalid_request", "s3Config")
+    assert not engine.takes
+
+
+@pytest.mark.parametrize(
+    ("job_input", "field"),
+    [
+        ({"text": "Hi.", "output": "ftp"}, "output"), ({"text": "Hi.", "output": "s3"}, "output"),
+        ({"text": "Hi.", "output": None}, "output"), ({"text": "Hi.", "format": "auto", "sample_rate": 7}, "sample_rate"),
+    ],
+)  # fmt: skip
+def test_a_wish_that_cannot_be_met_is_refused(worker: handler.Worker, job_input: Any, field: str) -> None:
+    assert ask(worker, job_input)["field"] == field

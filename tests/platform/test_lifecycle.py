@@ -220,3 +220,13 @@ def test_info_tells_what_the_worker_is_and_how_it_does(tmp_path: Path) -> None:
     assert {"chatterbox-worker", "runpod", "torch", "python"} <= set(info["versions"])
     assert (info["cache"]["hits"], info["cache"]["misses"]) == (0, 1)
     assert info["uptime_s"] > 0
+
+
+def test_a_stream_under_the_hubs_conditions_still_gives_its_result(tmp_path: Path) -> None:
+    options = {"hub": True}
+    with open_queue(TONE, tmp_path, options=options, CHATTERBOX_STREAM="1") as queue:  # nowhere to post chunks to
+        answer = queue.run({"text": "Hello there."})
+
+    chunk, summary = answer["output"]
+    assert (answer["status"], chunk["index"], summary["chunks_streamed"]) == ("COMPLETED", 0, 1)
+    assert chunk["audio_base64"]

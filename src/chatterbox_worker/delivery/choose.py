@@ -95,6 +95,7 @@ class Delivery:
                 failed.append(str(failure))
                 continue
             if answer is not None:
+                note(recording)
                 return answer
         size = inline_bytes(recording, facts(recording))
         tried = "".join(f", {failure}" for failure in failed)
@@ -151,6 +152,16 @@ class Delivery:
     def _on_volume(self, recording: Recording) -> dict[str, Any]:
         path = self._volume.put(recording.audio, suffix=recording.about["format"])
         return {"audio_path": str(path), "expires_s": self._volume.max_age_s}
+
+
+def note(recording: Recording) -> None:
+    """One line for a job that was answered, with nothing that was said in it."""
+    about, timings = recording.about, recording.timings
+    log.info(
+        "%s in %d chunks, %.1f s of audio in %.2f s%s",
+        about.get("model"), len(about["chunks"]), about["duration_s"], timings["total_s"],
+        ", from the cache" if recording.hit else "",
+    )  # fmt: skip
 
 
 def _if_fits(answer: dict[str, Any], route: Route) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cache import Entry
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.delivery.answer import Unlogged, facts, serialized_bytes
-from chatterbox_worker.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm
+from chatterbox_worker.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, note
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import Call, Plan, Recording, Speech, Synthesizer
 from chatterbox_worker.synthesizer import facts as spoken_facts
@@ -63,6 +63,7 @@ def streamed(
     about = {**entry.about, "voice": plan.source.id, "format": request.format,
              "mimetype": FORMATS[request.format].mimetype}  # fmt: skip
     recording = Recording(b"", about, plan.key, hit=speech is None, timings=timings)
+    note(recording)
     yield _summary(recording, whole, post, delivery, route)
 
 
