@@ -113,13 +113,17 @@ class RunPodBackend:
         raise NotOffered(f"the recording of {errors.shown(voice)} is with the endpoint's workers, which do not send it")
 
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
-        self._listed = None
         reference = base64.b64encode(data).decode()
-        return await self._run({"action": "voices.save", "voice": voice, "reference_audio": reference}, Call())
+        return await self._changed({"action": "voices.save", "voice": voice, "reference_audio": reference})
 
     async def delete_voice(self, voice: str) -> None:
-        self._listed = None
-        await self._run({"action": "voices.delete", "voice": voice}, Call())
+        await self._changed({"action": "voices.delete", "voice": voice})
+
+    async def _changed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._run(fields, Call())
+        finally:
+            self._listed = None
 
     async def _run(self, fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
         """The output of a job of these fields.
