@@ -15,7 +15,7 @@ LANGUAGE ?=
 FORMAT ?= wav
 OUT ?= out/speech.$(FORMAT)
 
-.PHONY: speak queue test slow check bench setup lock format
+.PHONY: speak queue serve test slow check bench setup lock format
 
 speak: $(READY)  ## one text through the real worker loop on a local queue, saved as a file
 	@$(PY) -m chatterbox_worker.localqueue --say "$$TEXT" --format "$(FORMAT)" --out "$(OUT)" \
@@ -24,6 +24,9 @@ speak: export TEXT := $(TEXT)
 
 queue: $(READY)  ## the local queue and its worker, until Ctrl-C
 	@$(PY) -m chatterbox_worker.localqueue
+
+serve: $(READY)  ## the HTTP server and the page, until Ctrl-C
+	@$(PY) -m chatterbox_worker.server
 
 test: $(READY)  ## the fast tests
 	$(PY) -m pytest -m "not slow"
