@@ -1,0 +1,151 @@
+"""Chromium, driven by playwright, against servers of their own; and a page that must not complain.
+
+Every page that a test opens must end without an error in its console: that holds the content security policy, too.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from chatterbox_worker.config import environment
+from page.steps import KEY, ROOT, Open
+
+CHROMIUM = "/usr/bin/chromium"
+_ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+]  # fmt: skip
+_START_S = 60
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    folder = ROOT / "out" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _serving(folder: Path, models: str, *command: str, **variables: str) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    env = environment() | {
+        "CHATTERBOX_MODELS": models, "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_HOST": "127.0.0.1",
+        "CHATTERBOX_VOICES_DIR": str(folder / "voices"), "PORT": port, "PYTHONPATH": str(ROOT / "src"), **variables,
+    }  # fmt: skip
+    arguments = [port if word == "PORT" else word for word in command]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, *arguments], env=env, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, process, folder / "log")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_S
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        try:
+            if httpx2.get(f"{url}/ping", timeout=5).status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def preview_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server as a user starts it, with the one model that needs no weights."""
+    with _serving(tmp_path_factory.mktemp("preview"), "preview", "-m", "chatterbox_worker.server") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server whose models can do what Chatterbox's can, in tones."""
+    script = str(Path(__file__).with_name("tone_server.py"))
+    with _serving(tmp_path_factory.mktemp("tone"), "multilingual,turbo", script, "PORT") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def locked_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    script = str(Path(__file__).with_name("tone_server.py"))
+    folder = tmp_path_factory.mktemp("locked")
+    with _serving(folder, "multilingual", script, "PORT", CHATTERBOX_API_KEYS=KEY) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")  # its event loop must not run beside those of other rooms' tests
+def browser() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM} is missing: apt-get update && apt-get install -y chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Open]:
+    """`open_page(url, locale="es", ...)`: the loaded page of a browser that was never here before."""
+    contexts, complaints = [], []
+
+    def note(message: ConsoleMessage) -> None:
+        # an answer of 4xx or 5xx, or none at all, is the page's to explain, and tests look at how it does
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def opened(url: str, *, wait: bool = True, **options: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        if wait:
+            page.wait_for_selector("body[data-loaded]")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[[Page], list[str]]:
+    """The serious and critical findings of axe-core on what the page shows now."""
+    source = (files("axe_playwright_python") / "axe.min.js").read_text()
+
+    def findings(page: Page) -> list[str]:
+        page.wait_for_timeout(400)  # what fades in has less contrast until it is there
+        page.evaluate(source)
+        found = page.evaluate("() => axe.run()")
+        return [
+            f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
+            for violation in found["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
+
+    return findings

@@ -1,0 +1,214 @@
+"""The page speaks: generate, listen, take along, come back to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chatterbox_worker.audio.decode import decode
+from page.steps import Open, generate, times, wait_for_position, write
+
+pytestmark = pytest.mark.slow
+
+SLOWLY = "Tell it slowly, one word after another. " * 5
+FORMATS = ("WAV", "MP3", "FLAC", "OGG", "OPUS", "AAC")
+
+
+def _download(page: Page, menu: str, name: str) -> Path:
+    page.locator(f"#{menu} summary").click()
+    with page.expect_download() as caught:
+        page.locator(f"#{menu}").get_by_role("button", name=re.compile(f"^{name}")).click()
+    return Path(caught.value.path())
+
+
+def test_the_preview_is_generated_and_played_and_says_loudly_that_it_is_no_chatterbox(
+    open_page: Open, preview_url: str, screenshots: Path
+) -> None:
+    page = open_page(preview_url)
+    expect(page.locator("#preview-banner")).to_contain_text("espeak-ng")
+    expect(page.locator("#voice-refusal")).to_contain_text("its own voice only")
+    page.screenshot(path=screenshots / "empty.png", full_page=True)
+    page.get_by_role("button", name="A story").click()
+    generate(page)
+    wait_for_position(page, 1.0)
+    page.screenshot(path=screenshots / "preview.png", full_page=True)
+    at, whole = times(page)
+    assert 1.0 <= at < whole
+    assert 5 < whole < 15
+
+
+def test_the_sound_starts_before_it_is_finished_and_progress_is_real(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
+    page = open_page(tone_url)
+    write(page, SLOWLY)
+    page.get_by_role("button", name="Generate").click()
+    wait_for_position(page, 0.5)
+    assert page.locator("body").get_attribute("data-stage") == "busy"
+    expect(page.locator("#progress-text")).to_contain_text(re.compile(r"Speaking .*so far"))
+    page.screenshot(path=screenshots / "generating.png", full_page=True)
+    expect(page.locator("#takeaway")).to_be_visible()
+    assert times(page)[1] == pytest.approx(0.06 * len(SLOWLY), rel=0.25)
+
+
+def test_what_was_spoken_so_far_stays_when_it_is_cancelled(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    write(page, SLOWLY * 4)
+    page.get_by_role("button", name="Generate").click()
+    wait_for_position(page, 0.3)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#warnings")).to_contain_text("Stopped early")
+    expect(page.locator("body")).to_have_attribute("data-stage", "idle")
+    expect(page.locator("#history-list li")).to_have_count(0)
+    assert 0.3 < times(page)[1] < 0.06 * len(SLOWLY) * 4
+
+
+def test_the_player_pauses_seeks_by_key_and_pointer_and_changes_speed(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "A tone that lasts long enough to walk about in, back and forth, at any speed. " * 3)
+    page.get_by_role("button", name="Pause").click()
+    wave = page.locator("#wave")
+    wave.focus()
+    page.keyboard.press("Home")
+    assert times(page)[0] == 0
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowLeft")
+    assert times(page)[0] == pytest.approx(4.0, abs=0.11)
+    box = wave.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    at, whole = times(page)
+    assert at == pytest.approx(whole / 2, abs=0.3)
+    page.locator("#rate").select_option("2")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_timeout(1500)
+    assert times(page)[0] - at > 2.0
+
+
+def test_every_format_holds_the_sound_that_was_heard(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "Keep this one. It has two sentences.")
+    whole = times(page)[1]
+    for name in FORMATS:
+        data = _download(page, "download-menu", name).read_bytes()
+        assert decode(data, field="test", max_s=60).duration_s == pytest.approx(whole, abs=0.15), name
+    assert len(_download(page, "download-menu", "PCM").read_bytes()) / 48_000 == pytest.approx(whole, abs=0.1)
+
+
+def test_captions_carry_the_texts_with_times_inside_the_sound(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "The first sentence of the two is here. " * 9)
+    srt = _download(page, "captions-menu", "SRT").read_text()
+    assert srt.startswith("1\n00:00:00,000 --> ")
+    assert _download(page, "captions-menu", "VTT").read_text().startswith("WEBVTT\n\n1\n")
+    told = json.loads(_download(page, "captions-menu", "JSON").read_text())
+    assert len(told["chunks"]) > 1
+    assert told["chunks"][-1]["end_s"] <= told["duration_s"] == pytest.approx(times(page)[1], abs=0.1)
+
+
+def test_a_dialogue_is_one_sound_with_a_voice_and_a_pause_for_each_turn(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
+    page = open_page(tone_url)
+    page.get_by_role("radio", name="Dialogue").check()
+    page.get_by_label("Text of turn 1").fill("Where were you last night?")
+    page.get_by_label("Pause after turn 1, in seconds").fill("2.5")
+    page.get_by_label("Text of turn 2").fill("At home. And you?")
+    page.get_by_role("button", name="Add a turn").click()
+    expect(page.get_by_label("Text of turn 3")).to_be_focused()
+    page.keyboard.type("Not far from there.")
+    page.get_by_role("button", name="Move turn 3 up").click()
+    expect(page.get_by_label("Text of turn 2")).to_have_value("Not far from there.")
+    page.screenshot(path=screenshots / "dialogue.png", full_page=True)
+    generate(page)
+    told = json.loads(_download(page, "captions-menu", "JSON").read_text())
+    assert [chunk["turn"] for chunk in told["chunks"]] == [0, 1, 2]
+    gap_s = told["chunks"][1]["start_s"] - told["chunks"][0]["end_s"]
+    assert gap_s == pytest.approx(2.5, abs=0.2)
+    expect(page.locator("#history-list")).to_contain_text("3 turns")
+
+
+def test_history_survives_a_reload_plays_again_and_gives_its_settings_back(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.get_by_label("Expression").fill("1.2")
+    page.get_by_text("Fine tuning").click()
+    page.get_by_label("Seed", exact=True).fill("77")
+    generate(page, "The first of two.")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    generate(page, "The second of two.")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.locator("#history-list li")).to_have_count(2)
+    page.get_by_role("button", name="Use the text and settings of “The first of two.”").click()
+    expect(page.locator("#text")).to_have_value("The first of two.")
+    expect(page.get_by_label("Expression")).to_have_value("1.2")
+    expect(page.locator("#seed")).to_have_value("77")
+    page.get_by_role("button", name="Play “The first of two.”").click()
+    wait_for_position(page, 0.2)
+    page.get_by_role("button", name="Delete “The first of two.”").click()
+    expect(page.locator("#history-list li")).to_have_count(1)
+    page.locator("#history-clear").click()
+    page.get_by_role("button", name="Delete all").click()
+    expect(page.locator("#history-empty")).to_be_visible()
+
+
+def test_the_same_seed_gives_the_same_sound_and_another_does_not(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "Again and again.")
+    first = _download(page, "download-menu", "WAV").read_bytes()
+    page.get_by_role("button", name="Keep this seed for the next one").click()
+    generate(page)
+    assert _download(page, "download-menu", "WAV").read_bytes() == first
+    page.get_by_role("button", name="Reset", exact=True).click()
+    generate(page)
+    assert _download(page, "download-menu", "WAV").read_bytes() != first
+
+
+def test_sliders_are_those_that_the_model_can_use(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    expression = page.get_by_label("Expression")
+    assert (expression.get_attribute("min"), expression.get_attribute("max")) == ("0.25", "2")
+    page.get_by_label("Model").select_option("turbo")
+    expect(expression).to_have_count(0)
+    expect(page.locator("#unused")).to_contain_text("Expression, Guidance")
+    expect(page.locator("#language")).to_be_disabled()
+    page.get_by_role("button", name="Insert the sound laugh").click()
+    expect(page.locator("#text")).to_have_value("[laugh] ")
+
+
+@pytest.mark.parametrize("kind", ["curl", "Python", "OpenAI"])
+def test_the_copied_code_runs_and_gives_speech(open_page: Open, tone_url: str, tmp_path: Path, kind: str) -> None:
+    page = open_page(tone_url)
+    write(page, 'It\'s "quoted" — $HOME, `tick`, \\n and señor 你好.')
+    page.get_by_label("Expression").fill("0.8")
+    page.get_by_role("button", name="Copy as code").click()
+    page.get_by_role("radio", name=kind).check()
+    _run(page.locator("#snippet").inner_text(), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["curl", "Python"])
+def test_the_copied_code_of_a_dialogue_runs(open_page: Open, tone_url: str, tmp_path: Path, kind: str) -> None:
+    page = open_page(tone_url)
+    page.get_by_role("radio", name="Dialogue").check()
+    page.get_by_label("Text of turn 1").fill("Who's there?")
+    page.get_by_label("Text of turn 2").fill("It is I.")
+    page.get_by_role("button", name="Copy as code").click()
+    expect(page.get_by_label("OpenAI")).to_be_disabled()
+    page.get_by_role("radio", name=kind).check()
+    _run(page.locator("#snippet").inner_text(), tmp_path)
+
+
+def _run(code: str, folder: Path) -> None:
+    command: list[Any] = ["bash", "-ec", code] if "curl" in code else [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr + code
+    assert decode((folder / "speech.mp3").read_bytes(), field="test", max_s=60).duration_s > 0.3

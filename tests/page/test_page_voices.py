@@ -1,0 +1,137 @@
+"""A voice of one's own: uploaded or recorded, judged, saved or used once, heard, deleted."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+
+from page.steps import Open, choose_file, generate, speechlike, write
+
+pytestmark = pytest.mark.slow
+
+
+def _asked(page: Page) -> dict[str, Any]:
+    """The request that generating sends."""
+    with page.expect_request(re.compile("/v1/audio/speech")) as caught:
+        generate(page)
+    body: dict[str, Any] = json.loads(caught.value.post_data or "")
+    return body
+
+
+def test_a_voice_is_uploaded_used_heard_and_deleted(open_page: Open, tone_url: str, screenshots: Path) -> None:
+    page = open_page(tone_url)
+    choose_file(page, "Ana María (2).wav", speechlike())
+    expect(page.locator("#advice")).to_contain_text("Good: clear and long enough.")
+    expect(page.get_by_label("Name of the voice")).to_have_value("Ana-Maria-2")
+    page.screenshot(path=screenshots / "upload.png")
+    page.get_by_role("button", name="Save voice").click()
+    voice = page.get_by_role("radio", name="Ana-Maria-2")
+    expect(voice).to_be_checked()
+    write(page, "Spoken with her voice.")
+    assert _asked(page)["voice"] == "Ana-Maria-2"
+    with page.expect_response(re.compile("/voices/Ana-Maria-2/audio")) as heard:
+        page.get_by_role("button", name="Listen to Ana-Maria-2").click()
+    assert heard.value.ok
+    page.get_by_role("button", name="Delete Ana-Maria-2").click()
+    expect(page.locator("#confirm-text")).to_contain_text("Ana-Maria-2")
+    page.get_by_role("button", name="Delete voice").click()
+    expect(voice).to_have_count(0)
+    expect(page.get_by_role("radio", name="Default")).to_be_checked()
+
+
+def test_a_recording_is_used_once_and_restored_from_history(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    choose_file(page, "once.wav", speechlike())
+    page.get_by_role("button", name="Use once").click()
+    write(page, "Only this once.")
+    body = _asked(page)
+    assert "voice" not in body
+    assert len(body["reference_audio"]) > 100_000
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.get_by_role("radio", name="Default")).to_be_checked()
+    page.get_by_role("button", name=re.compile("^Use the text and settings of")).click()
+    expect(page.get_by_role("radio", name="This recording")).to_be_checked()
+    assert _asked(page)["reference_audio"] == body["reference_audio"]
+    assert httpx2.get(f"{tone_url}/voices").json() == ["default"]
+
+
+def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, screenshots: Path) -> None:
+    page = open_page(tone_url)
+    page.get_by_role("button", name="New voice").click()
+    page.get_by_role("button", name="Record").click()
+    page.wait_for_function("Number(document.getElementById('meter-fill').style.getPropertyValue('--level')) > 0.2")
+    page.wait_for_timeout(800)
+    page.screenshot(path=screenshots / "recording.png")
+    page.wait_for_timeout(3500)
+    page.get_by_role("button", name="Stop").click()
+    facts = page.locator("#reference-facts").inner_text()
+    assert 3.5 < float(re.findall(r"([\d.]+) s", facts)[0]) < 8
+    page.screenshot(path=screenshots / "recorded.png")
+    page.get_by_label("Name of the voice").fill("booth")
+    page.get_by_role("button", name="Save voice").click()
+    expect(page.get_by_role("radio", name="booth")).to_be_checked()
+    saved = httpx2.get(f"{tone_url}/voices/booth").json()
+    assert 3.5 < saved["duration_s"] < 8
+    httpx2.delete(f"{tone_url}/voices/booth").raise_for_status()
+
+
+def test_a_file_that_is_no_sound_is_refused_in_plain_words(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    choose_file(page, "letter.wav", b"Dear Sir or Madam")
+    expect(page.locator("#advice")).to_contain_text("This browser cannot look into the file")
+    page.get_by_role("button", name="Save voice").click()
+    expect(page.locator("#reference-error")).to_contain_text("Recording: the server cannot read this file as sound.")
+
+
+def test_a_model_with_one_voice_says_so_and_offers_no_other(open_page: Open, preview_url: str) -> None:
+    page = open_page(preview_url)
+    choose_file(page, "guest.wav", speechlike())
+    expect(page.locator("#reference-deaf")).to_be_visible()
+    expect(page.get_by_role("button", name="Use once")).to_be_disabled()
+    page.get_by_role("button", name="Save voice").click()
+    expect(page.get_by_role("radio", name="guest")).to_be_disabled()
+    expect(page.locator("#voice-refusal")).to_contain_text("This model speaks with its own voice only.")
+    httpx2.delete(f"{preview_url}/voices/guest").raise_for_status()
+
+
+_SYNTHETIC = """async ([kind, seconds, min_s]) => {
+  const { advise } = await import("/advice.js");
+  const rate = 24000;
+  let seed = 1;
+  const noise = () => ((seed = (seed * 16807) % 2147483647) / 1073741823.5 - 1);
+  const levels = { good: [0.4, 0], quiet: [0.02, 0], clipped: [2, 0], noisy: [0.4, 0.1], silent: [0.0001, 0] };
+  const [voice, hiss] = levels[kind];
+  const samples = Float32Array.from({ length: rate * seconds }, (_, i) => {
+    const spoken = Math.sin((2 * Math.PI * 1.5 * i) / rate) > 0 ? voice * Math.sin((2 * Math.PI * 180 * i) / rate) : 0;
+    return Math.max(-1, Math.min(1, spoken + hiss * noise()));
+  });
+  return advise(samples, rate, { min_s }).notes.map(({ grade, key }) => [grade, key.replace("advice.", "")]);
+}"""
+
+
+@pytest.mark.parametrize(
+    ("sound", "told"),
+    [
+        (("good", 8, 0), [["good", "good"]]),
+        (("good", 1, 0), [["bad", "short"]]),
+        (("good", 4, 0), [["warn", "shortish"]]),
+        (("good", 4, 5), [["bad", "short_for_model"]]),
+        (("good", 20, 0), [["warn", "long"]]),
+        (("quiet", 8, 0), [["warn", "quiet"]]),
+        (("clipped", 8, 0), [["bad", "clipped"]]),
+        (("noisy", 8, 0), [["warn", "noisy"]]),
+        (("silent", 8, 0), [["bad", "silent"]]),
+    ],
+)
+def test_advice_comes_from_the_samples(
+    open_page: Open, tone_url: str, sound: tuple[str, int, int], told: list[list[str]]
+) -> None:
+    page = open_page(tone_url)
+    assert page.evaluate(_SYNTHETIC, list(sound)) == told

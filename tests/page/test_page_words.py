@@ -1,0 +1,138 @@
+"""The page is understood: two languages, errors in plain words, keys, the server's states."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import expect
+
+from page.steps import KEY, ROOT, Open, choose_file, generate, speechlike, write
+
+pytestmark = pytest.mark.slow
+
+STATIC = ROOT / "src" / "chatterbox_worker" / "server" / "static"
+
+
+def test_it_speaks_the_browsers_language_and_remembers_another_choice(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
+    page = open_page(tone_url, locale="es-MX")
+    assert page.locator("html").get_attribute("lang") == "es"
+    expect(page.get_by_role("heading", name="Historial")).to_be_visible()
+    expect(page.locator("#language")).to_have_value("es")
+    page.get_by_role("button", name="Un cuento").click()
+    generate(page)
+    page.screenshot(path=screenshots / "spanish.png", full_page=True)
+    page.get_by_role("radio", name="English").check()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+
+def test_both_languages_have_all_the_words(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    en, es = page.evaluate(
+        "async () => Object.values((await import('/i18n.js')).TABLES).map(table => Object.keys(table))"
+    )
+    assert set(en) == set(es)
+    asked = set(re.findall(r'data-t(?:-[a-z-]+)?="([^"]+)"', (STATIC / "index.html").read_text()))
+    for module in STATIC.glob("*.js"):
+        asked |= set(re.findall(r'\bt\("([^"]+)"', module.read_text()))
+    assert asked <= set(en)
+    assert len(asked) > 100
+
+
+def test_theme_follows_the_system_until_it_is_chosen(open_page: Open, tone_url: str, screenshots: Path) -> None:
+    page = open_page(tone_url, color_scheme="dark")
+    colour = "() => getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    generate(page, "In the dark, all voices are near.")
+    page.screenshot(path=screenshots / "dark.png", full_page=True)
+    page.locator("#theme").click()
+    assert page.evaluate(colour) != dark
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    assert page.evaluate(colour) != dark
+
+
+def test_an_empty_text_is_told_at_its_field(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("alert")).to_contain_text("Text: there is nothing to say yet.")
+    expect(page.locator("#text")).to_be_focused()
+    assert page.locator("#text").get_attribute("aria-invalid") == "true"
+    write(page, "Now there is.")
+    generate(page)
+    expect(page.locator("#error")).to_be_hidden()
+
+
+def test_a_voice_that_is_gone_is_told_in_spanish_with_the_servers_own_words_at_hand(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
+    page = open_page(tone_url)
+    choose_file(page, "gone.wav", speechlike())
+    page.get_by_role("button", name="Save voice").click()
+    expect(page.get_by_role("radio", name="gone")).to_be_checked()
+    page.get_by_role("radio", name="Español").check()
+    httpx2.delete(f"{tone_url}/voices/gone").raise_for_status()
+    write(page, "Con una voz que ya no está.")
+    page.get_by_role("button", name="Generar").click()
+    expect(page.get_by_role("alert")).to_contain_text("Voz: ya no está en el servidor. Elige otra.")
+    page.get_by_text("Lo que dijo el servidor").click()
+    expect(page.locator("#error-detail")).to_contain_text("gone")
+    page.screenshot(path=screenshots / "error.png", full_page=True)
+    expect(page.get_by_role("radio", name="gone")).to_have_count(0)
+
+
+def test_a_failure_in_the_middle_of_a_dialogue_names_the_turn(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.get_by_role("radio", name="Dialogue").check()
+    page.get_by_label("Text of turn 1").fill("All is well.")
+    page.get_by_label("Text of turn 2").fill("And now I explode.")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("alert")).to_contain_text("Turn 2. The model failed on this text.")
+    expect(page.locator("#warnings")).to_contain_text("Stopped early")
+
+
+def test_a_server_with_keys_asks_for_one_and_the_page_sends_it(open_page: Open, locked_url: str) -> None:
+    page = open_page(locked_url, wait=False)
+    expect(page.get_by_role("dialog")).to_contain_text("API key")
+    page.get_by_label("Key", exact=True).fill("a-wrong-key-of-this-length")
+    page.get_by_role("button", name="Use key").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_label("Key", exact=True).fill(KEY)
+    page.get_by_role("button", name="Use key").click()
+    page.wait_for_selector("body[data-loaded]")
+    generate(page, "The door is open.")
+    page.get_by_role("button", name="Copy as code").click()
+    expect(page.locator("#snippet")).to_contain_text("$CHATTERBOX_API_KEY")
+    assert KEY not in page.locator("#snippet").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("starting", "loading its models"), ("asleep", "asleep to save the GPU"), ("waking", "coming back"), ("failed", "could not start")],
+)  # fmt: skip
+def test_the_servers_state_is_shown(open_page: Open, tone_url: str, state: str, words: str) -> None:
+    page = open_page(tone_url)
+    page.route("**/health", lambda route: route.fulfill(json={"status": state, "reason": ""}))
+    page.reload()
+    expect(page.locator("#server-notice")).to_contain_text(words)
+    expect(page.locator("#status")).to_have_attribute("data-state", state)
+
+
+def test_out_of_reach_is_shown_and_forgotten_when_it_is_back(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.context.set_offline(True)
+    expect(page.locator("#server-notice")).to_contain_text("cannot be reached")
+    write(page, "Is anybody there?")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    page.context.set_offline(False)
+    expect(page.locator("#server-notice")).to_be_hidden()
+    expect(page.locator("#error")).to_be_hidden()
+    generate(page)
