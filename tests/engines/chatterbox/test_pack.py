@@ -1,0 +1,244 @@
+"""Packed weights: they change no bit, and nothing that can happen to the file keeps a model from loading."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox import pack as pack_module
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.pack import Pack, load_modules, main, pack_of
+from chatterbox_worker.engines.chatterbox.read_ahead import needed, read_ahead
+from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.state import made
+from chatterbox_worker.engines.chatterbox.t3 import T3
+from chatterbox_worker.engines.chatterbox.threads import allowed_cores
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from checkpoints import checkpoint
+
+CPU, META = torch.device("cpu"), torch.device("meta")
+
+
+def found(model: str, folder: Path) -> Checkpoint:
+    """A copy of the tiny checkpoint that the test may write beside."""
+    if not folder.exists():
+        shutil.copytree(checkpoint(model), folder, ignore=shutil.ignore_patterns("chatterbox-worker-*"))
+    return find(LAYOUTS[model], weights_dir=folder, offline=True)
+
+
+def packed(model: str, folder: Path, profile: str = "exact") -> tuple[Checkpoint, Pack]:
+    place = found(model, folder)
+    pack = pack_of(place, profile, CPU)
+    load_modules(place, profile, CPU, pack)
+    assert pack.made
+    assert pack.save()
+    return place, pack
+
+
+def tensors(module: object, path: str = "", seen: set[int] | None = None) -> dict[str, Tensor]:
+    """Every tensor that an object holds, however deep, by where it lies."""
+    seen = set() if seen is None else seen
+    if isinstance(module, Tensor):
+        return {path: module}
+    if id(module) in seen:
+        return {}
+    seen.add(id(module))
+    if isinstance(module, Mapping):
+        parts = list(module.items())
+    elif isinstance(module, list | tuple):
+        parts = list(enumerate(module))
+    elif type(module).__module__.startswith("chatterbox_worker"):
+        names = [*getattr(module, "__dict__", ()), *getattr(type(module), "__slots__", ())]
+        parts = [(name, getattr(module, name)) for name in names]
+    else:
+        return {}
+    return {key: value for name, part in parts for key, value in tensors(part, f"{path}.{name}", seen).items()}
+
+
+def _steps(tensor: Tensor) -> list[int]:
+    """How the tensor lies in memory: the strides that are ever taken."""
+    return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+
+
+def fresh(place: Checkpoint, profile: str) -> tuple[T3, S3Gen]:
+    nothing: Any = made
+    return load_modules(place, profile, CPU, nothing)
+
+
+@pytest.mark.parametrize(
+    ("model", "profile"),
+    [("turbo", "exact"), ("nano", "int8"), ("nano", "fast"), ("multilingual", "exact"), ("english", "int8")],
+)
+def test_a_pack_gives_every_tensor_that_the_checkpoint_gives_bit_for_bit(
+    model: str, profile: str, tmp_path: Path
+) -> None:
+    place, _ = packed(model, tmp_path / model, profile)
+    again = pack_of(place, profile, CPU)
+    theirs, ours = tensors(fresh(place, profile)), tensors(load_modules(place, profile, CPU, again))
+    assert again.made == 0
+    assert len(ours) > 100
+    assert ours.keys() == theirs.keys()
+    for name, tensor in theirs.items():
+        assert ours[name].dtype == tensor.dtype, name
+        assert _steps(ours[name]) == _steps(tensor), name
+        assert torch.equal(ours[name], tensor), name
+
+
+def test_a_pack_for_a_gpu_is_made_without_one(tmp_path: Path) -> None:
+    place = found("nano", tmp_path / "nano")
+    pack = pack_of(place, "fast", META)
+    load_modules(place, "fast", META, pack)
+    assert pack.save()
+    assert pack.path.name == "chatterbox-worker-nano-fast-cuda.safetensors"
+    with safe_open(pack.path, framework="pt") as file:
+        kinds = {name.partition(".")[0]: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+    assert kinds["tfmr"] is torch.bfloat16
+    assert kinds["flow"] in (torch.float16, torch.float32)
+    assert kinds["mel2wav"] is torch.float32
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _other_format(path: Path) -> None:
+    path.write_bytes(b"\xff" * 1000)
+
+
+@pytest.mark.parametrize("harm", [_cut, _emptied, _other_format])
+def test_a_broken_pack_is_made_anew(
+    harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place, pack = packed("nano", tmp_path / "nano")
+    harm(pack.path)
+    caplog.set_level(logging.WARNING)
+    again = pack_of(place, "exact", CPU)
+    load_modules(place, "exact", CPU, again)
+    assert again.made > 0
+    assert "is made anew" in caplog.text
+    assert again.save()
+    assert pack_of(place, "exact", CPU)("nothing", lambda: torch.ones(1)).item() == 1
+    last = pack_of(place, "exact", CPU)
+    load_modules(place, "exact", CPU, last)
+    assert last.made == 0
+
+
+def test_a_pack_of_other_weights_is_not_taken(tmp_path: Path) -> None:
+    place, _ = packed("nano", tmp_path / "nano")
+    t3 = place.path(place.layout.t3)
+    t3.write_bytes(t3.read_bytes()[:-4] + b"\x00\x00\x80\x3f")
+    assert pack_of(found("nano", tmp_path / "nano"), "exact", CPU).made == 0  # nothing asked yet
+    changed = found("nano", tmp_path / "nano")
+    assert changed.revision != place.revision
+    again = pack_of(changed, "exact", CPU)
+    load_modules(changed, "exact", CPU, again)
+    assert again.made > 100
+
+
+def test_a_pack_of_another_version_of_the_engine_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place, _ = packed("nano", tmp_path / "nano")
+    monkeypatch.setattr(pack_module, "_source_digest", lambda: "another")
+    again = pack_of(place, "exact", CPU)
+    load_modules(place, "exact", CPU, again)
+    assert again.made > 100
+
+
+def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path) -> None:
+    pack = Pack(tmp_path / "pack.safetensors", {"a": "b"})
+    pack("one", lambda: torch.ones(3))
+    assert pack.save()
+    more = Pack(tmp_path / "pack.safetensors", {"a": "b"})
+    assert more("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
+    more("two", lambda: torch.tensor([2, 2], dtype=torch.int8))
+    assert more.made == 1
+    assert more.save()
+    whole = Pack(tmp_path / "pack.safetensors", {"a": "b"})
+    assert whole("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
+    assert whole("two", lambda: torch.zeros(2, dtype=torch.int8)).tolist() == [2, 2]
+    assert whole.made == 0
+
+
+def test_a_folder_that_cannot_be_written_to_costs_no_more_than_time(tmp_path: Path) -> None:
+    pack = Pack(tmp_path / "gone" / "pack.safetensors", {})
+    assert pack("one", lambda: torch.ones(3)).tolist() == [1, 1, 1]
+    assert not pack.save()
+
+
+def test_drafts_of_writers_that_died_are_cleared_away(tmp_path: Path) -> None:
+    import os
+
+    old, new = (tmp_path / f".pack.safetensors.{name}.draft" for name in ("0", "1"))
+    for draft in (old, new):
+        draft.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    pack = Pack(tmp_path / "pack.safetensors", {})
+    pack("one", lambda: torch.ones(3))
+    assert pack.save()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "pack.safetensors"]
+
+
+def test_large_tensors_begin_on_cache_lines(tmp_path: Path) -> None:
+    pack = Pack(tmp_path / "pack.safetensors", {"note": "x"})
+    for index, size in enumerate((3, 1024, 5, 512)):
+        pack(f"{index}", torch.ones(size).clone)
+    assert pack.save()
+    read = Pack(tmp_path / "pack.safetensors", {"note": "x"})
+    places = [read(name, lambda: torch.zeros(1)).data_ptr() % 64 for name in ("1", "3")]
+    assert places == [0, 0]
+
+
+def test_the_command_writes_a_pack_that_the_next_start_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = found("nano", tmp_path / "nano")
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
+    assert needed(place) == [place.path(place.layout.t3), place.path(place.layout.s3gen)]
+    assert main(["nano", "--profile", "int8"]) == 0
+    pack = pack_of(place, "int8", CPU)
+    load_modules(place, "int8", CPU, pack)
+    assert pack.made == 0
+    assert needed(place) == [pack.path]
+    read_ahead("nano", tmp_path).join()
+
+
+def test_the_command_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        main(["nano"])
+    assert end.value.code == 1
+    assert "no weights for nano" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, None),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "100000 100000\n"}, 1),
+        ({"cpu.max": "20000 100000\n"}, 1),
+        ({"cpu.max": "999900000 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "50000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu.max": "nonsense\n"}, None),
+    ],
+)
+def test_a_container_s_quota_bounds_the_threads(files: dict[str, str], cores: int | None, tmp_path: Path) -> None:
+    unbounded = allowed_cores(tmp_path / "nowhere")
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert allowed_cores(tmp_path) == (unbounded if cores is None else cores)
