@@ -4,10 +4,13 @@ A stream is rendered in hops. Each hop carries all tokens so far through the flo
 with noise that belongs to the frame and not to the hop, so that the mel of what was heard hardly moves. The whole prefix
 is solved every time: with a reference of 10 s before it, bounding what lies to the left would save a third at most for
 chunks of 20 s, and change the sound. The vocoder continues from eight frames of mel and their source, holds back
-eight frames whose right neighbours it has not seen, and crossfades them with what the next hop makes of them.
+eight frames whose right neighbours it has not seen, and fades from them to what the next hop makes of them.
 
-Unlike CosyVoice, which vocodes the held frames with nothing to their left: eight frames of context, a source whose
-phase goes on beyond the cached samples, and a crossfade whose halves sum to one (its Hamming halves sum to 1.08).
+CosyVoice vocodes the held frames with nothing to their left, begins a new phase behind the cached source and fades over all
+eight. Here the eight frames of mel lie before the held ones, the source goes on in phase, and the fade takes three frames,
+which are all that the missing right side has hardly touched: for one and the same mel the result is the offline one
+within 3e-4, and within 0.02 in the fades and four frames before them, where a fade over eight frames is off by 0.16
+(measured on random weights). Its halves sum to one, as CosyVoice's Hamming halves do not (1.08).
 
 What comes out depends on the tokens and the seed alone, never on when they came. In one hop it is what the offline path
 makes of the same noise. Attention is not causal and the model was trained on whole utterances, so in several hops it is
@@ -26,8 +29,11 @@ from chatterbox_worker.engines.chatterbox.vocoder import HARMONICS, SAMPLE_RATE,
 HOPS = (12, 12, 25, 50, 100)
 """Tokens; the last again and again. Two of half a second: the reader needs 0.4 s of speech before it lets the first out."""
 
-_CONTEXT = 8  # frames on either side that the vocoder sees: its convolutions reach 7 (measured)
+_CONTEXT = (
+    8  # frames on either side that the vocoder sees: farther ones change it by a thousandth of its peak (measured)
+)
 _PITCH_REACH = 5  # frames: five convolutions of width 3
+_FADE = 3 * SAMPLES_PER_FRAME  # 60 ms
 _BLOCK = 50  # tokens of noise drawn at once
 _SHORTEST_HOP = (
     6  # tokens: 12 frames less the 8 held back, and one that a prompt may have in excess; 40 ms are faded in
@@ -164,6 +170,6 @@ def _crossfaded(old: Tensor | None, new: Tensor) -> Tensor:
     """`new` (n,), its beginning faded in over the end of what was there before: Hann halves."""
     if old is None or not len(old):
         return new
-    size = min(len(old), len(new))
+    size = min(len(old), len(new), _FADE)
     rise = torch.hann_window(2 * size, device=new.device)[:size]
     return torch.cat([old[:size] * (1 - rise) + new[:size] * rise, new[size:]])
