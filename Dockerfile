@@ -90,7 +90,7 @@ ENV CHATTERBOX_WEIGHTS_DIR=/weights \
     RUNPOD_LOG_LEVEL=INFO
 WORKDIR /app
 COPY src/ handler.py LICENSE ./
-RUN python3 -m compileall -q --invalidation-mode unchecked-hash /app
+RUN python3 -m compileall -q -f --invalidation-mode unchecked-hash /app
 # The CUDA images' entry point prints a banner and checks for a GPU first.
 ENTRYPOINT []
 

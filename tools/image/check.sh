@@ -6,8 +6,9 @@
 # 20 GB of disk and `make setup`'s environment. Settings, all optional:
 #   RUNTIME=cuda|cpu                which image; by default cuda, as the Hub builds it
 #   MODELS="nano"                   synthetic weights to bake; the image's own default otherwise
-#   STATE=DIR                       keeps the base, the weights and buildah's layers for the next run; otherwise all goes
-#   PIP_INDEX_URL, UV_INDEX_URL ... are read from outside: see `settings` below
+#   STATE=DIR                       keeps the base, the weights and buildah's layers for the next run of the same kind;
+#                                   otherwise nothing stays
+#   PIP_INDEX_URL, UV_INDEX_URL, DEBIAN_MIRROR, STORAGE_DRIVER, PY
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -33,8 +34,12 @@ if [ ${#missing[@]} -gt 0 ]; then
         || skip "${missing[*]} cannot be installed"
 fi
 
-work="${STATE:-$(mktemp -d /var/tmp/chatterbox-image.XXXXXX)}"
+# A folder for each kind: buildah 1.28 takes an ENV from its cache although the build argument in it has changed.
+work="${STATE:+$STATE/$RUNTIME-${MODELS// /+}}"
+work="${work:-$(mktemp -d /var/tmp/chatterbox-image.XXXXXX)}"
 mkdir -p "$work"
+free_gb="$(($(df --output=avail -k "$work" | tail -1) / 1000 / 1000))"
+[ "$free_gb" -ge 20 ] || { echo "$work has $free_gb GB free; 20 are needed (set STATE to a folder with more)" >&2; exit 1; }
 export BUILDAH="buildah --root $work/store --runroot $work/run --storage-driver ${STORAGE_DRIVER:-overlay}"
 hub_pid=""
 
