@@ -102,7 +102,7 @@ def test_an_idle_worker_ends_at_once_on_sigterm(tmp_path: Path) -> None:
 
 
 def test_a_job_too_long_to_be_finished_goes_to_another_worker(tmp_path: Path) -> None:
-    endless = {"text": "This slow sentence is one chunk of the many here. " * 100, "chunk_size": 50}  # 20 s
+    endless = {"text": "This slow sentence is one chunk of the many here. " * 80, "chunk_size": 50}  # 16 s
     with open_queue(TONE, tmp_path) as queue:
         ((first, pid),) = queue.pids.items()
         job_id = queue.submit(endless)
