@@ -64,6 +64,15 @@ def _run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=100, check=False)
 
 
+def _program_for(script: str) -> str:
+    """Skips where the machine lacks what the script needs; Python alone is promised."""
+    needed = ["node"] if script.endswith(".mjs") else ["bash", "curl", "jq"]
+    for program in needed:
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}")
+    return needed[0]
+
+
 def _mp3_s(data: bytes) -> float:
     file = soundfile.info(io.BytesIO(data))
     assert file.format == "MP3"
@@ -87,8 +96,7 @@ def test_every_python_example_type_checks() -> None:
 
 @pytest.mark.parametrize("script", ["speak.sh", "speak.mjs"])
 def test_the_shell_and_the_javascript_example_speak(endpoint: None, tmp_path: Path, script: str) -> None:
-    command: list[str | Path] = ["node"] if script.endswith(".mjs") else ["bash"]
-    run = _run(*command, EXAMPLES / script, "Hello “there”.", "hello.mp3", cwd=tmp_path)
+    run = _run(_program_for(script), EXAMPLES / script, "Hello “there”.", "hello.mp3", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "s of audio, seed" in run.stdout
     assert _mp3_s((tmp_path / "hello.mp3").read_bytes()) > 0.2
@@ -96,8 +104,7 @@ def test_the_shell_and_the_javascript_example_speak(endpoint: None, tmp_path: Pa
 
 @pytest.mark.parametrize("script", ["speak.sh", "speak.mjs"])
 def test_they_say_why_a_job_failed(endpoint: None, tmp_path: Path, script: str) -> None:
-    command: list[str | Path] = ["node"] if script.endswith(".mjs") else ["bash"]
-    run = _run(*command, EXAMPLES / script, " ", cwd=tmp_path)
+    run = _run(_program_for(script), EXAMPLES / script, " ", cwd=tmp_path)
     assert run.returncode == 1
     assert "text is empty" in run.stderr
 

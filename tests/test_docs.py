@@ -1,0 +1,169 @@
+"""The guides: their tables are the code's, and what they tell people to run runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatterbox_worker import config, errors, request
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.localqueue import LocalQueue
+from preview_queue import ROOT, preview_queue
+
+DOCS = ROOT / "docs"
+API = (DOCS / "API.md").read_text(encoding="utf-8")
+DEPLOYMENT = (DOCS / "DEPLOYMENT.md").read_text(encoding="utf-8")
+PREAMBLES = {"bash": "set -euo pipefail\n", "python": ""}
+IN_WORDS = {  # patterns, as the table says them
+    request.VOICE_ID: "1 to 64 of `A-Z a-z 0-9 . _ -`",
+    r"(?i)^https?://\S+$": "an http(s) URL, at most 2048 characters",
+}
+
+
+def _table(text: str, name: str) -> list[list[str]]:
+    """The rows between two comments, without the head."""
+    between = text.partition(f"<!-- {name}")[2].partition(f"<!-- /{name} -->")[0]
+    rows = [line for line in between.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[2:]]
+
+
+def _blocks() -> list[Any]:
+    """Every fenced block that is marked to run."""
+    found = []
+    for name in ("API", "DEPLOYMENT"):
+        text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+        for block in re.finditer(r"^```(bash|python) run\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            line = text[: block.start()].count("\n") + 1
+            found.append(pytest.param(block[1], block[2], id=f"{name}.md:{line}"))
+    return found
+
+
+def _field_rows() -> list[list[str]]:
+    """Name, type, range and default of every field, as the parser has them."""
+    schema = request._Speak.model_json_schema()
+    rows = []
+    for name, shown in schema["properties"].items():
+        about = next((kind for kind in shown.get("anyOf", ()) if kind["type"] != "null"), shown)
+        default = shown.get("default")
+        written = str(default).lower() if isinstance(default, bool) else default
+        rows.append([
+            f"`{name}`", about["type"], _range(about),
+            "required" if name in schema["required"] else "none" if default is None else f"`{written}`",
+        ])  # fmt: skip
+    return rows
+
+
+def _range(about: dict[str, Any]) -> str:
+    if "pattern" in about:
+        return IN_WORDS[about["pattern"]]
+    if "maxLength" in about:
+        return f"{about['minLength']} to {about['maxLength']} characters"
+    if "maximum" in about:
+        return f"{about['minimum']} to {about['maximum']}"
+    return ", ".join(f"`{value}`" for value in about.get("enum", [about["const"]] if "const" in about else []))
+
+
+def test_the_table_of_fields_is_the_parsers() -> None:
+    assert [row[:4] for row in _table(API, "fields")] == _field_rows()
+
+
+def test_every_alias_is_named() -> None:
+    for alias, name in request.ALIASES.items():
+        assert f"`{alias}` for `{name}`" in API.replace("\n", " ")
+
+
+def test_the_table_of_models_is_the_catalogues() -> None:
+    parameters = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
+    assert _table(API, "models") == [
+        [f"`{card.name}`", str(len(card.languages)), *(str(card.sampling.get(name, "refused")) for name in parameters),
+         f"{card.reference_min_s:g} s" if card.speaks_references else "never"]
+        for card in MODELS.values()
+    ]  # fmt: skip
+
+
+def test_every_sound_is_named() -> None:
+    for sound in MODELS["turbo"].tags:
+        assert f"`[{sound}]`" in API
+
+
+def test_the_table_of_errors_is_the_tree() -> None:
+    def kinds(root: type[errors.WorkerError]) -> Iterator[type[errors.WorkerError]]:
+        yield root
+        for kind in root.__subclasses__():
+            if kind.__module__ == errors.__name__:
+                yield from kinds(kind)
+
+    assert [row[:2] for row in _table(API, "errors")] == [
+        [f"`{kind.code}`", str(kind.status)] for kind in kinds(errors.WorkerError)
+    ]
+
+
+def test_every_field_of_an_answer_is_explained(queue: LocalQueue) -> None:
+    answer = queue.run({"text": "Hello."})["output"]
+    explained = {name for row in _table(API, "answer") for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(answer) == explained
+
+
+def test_prices_by_the_hour_are_those_by_the_second() -> None:
+    rows = _table(DEPLOYMENT, "prices")
+    assert len(rows) == 8
+    for *_, second, hour in rows:
+        assert float(hour) == pytest.approx(float(second) * 3600)
+
+
+def test_troubleshooting_goes_by_symptom_and_every_row_says_what_to_do() -> None:
+    rows = _table(DEPLOYMENT, "symptoms")
+    assert len(rows) >= 15
+    assert len({row[0] for row in rows}) == len(rows)
+    assert all(len(row) == 3 and all(row) for row in rows)
+
+
+def test_every_variable_that_a_guide_names_exists() -> None:
+    known = {config.variable(field.name) for field in dataclasses.fields(config.Settings)}
+    for text in (API, DEPLOYMENT):
+        assert set(re.findall(r"CHATTERBOX_[A-Z_]+[A-Z]", text)) <= known
+
+
+@pytest.mark.parametrize("name", ["API", "DEPLOYMENT"])
+def test_every_link_inside_the_repository_leads_somewhere(name: str) -> None:
+    text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    anchors = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        assert anchor in anchors if not path else (DOCS / path).is_file(), target
+
+
+@pytest.fixture(scope="module")
+def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
+        yield queue
+
+
+@pytest.mark.parametrize(("language", "code"), _blocks())
+def test_what_a_guide_says_can_be_run_runs(queue: LocalQueue, tmp_path: Path, language: str, code: str) -> None:
+    if missing := [
+        tool for tool in ("curl", "jq") if re.search(rf"^{tool} |\| {tool} ", code, re.MULTILINE) and not shutil.which(tool)
+    ]:
+        pytest.skip(f"needs {missing[0]}")
+    environment = config.environment()
+    env = environment | {
+        "RUNPOD_ENDPOINT_ID": "local", "RUNPOD_API_KEY": queue.api_key, "RUNPOD_ENDPOINT_BASE_URL": queue.url,
+        "PYTHONPATH": str(ROOT / "src"), "PATH": f"{Path(sys.executable).parent}:{environment['PATH']}",
+    }  # fmt: skip
+    program = "bash" if language == "bash" else sys.executable
+    command = [program, "-c", PREAMBLES[language] + code]
+    run = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100, check=False)
+    assert run.returncode == 0, run.stderr
+    for sound in tmp_path.glob("*.mp3"):
+        assert sound.stat().st_size > 1000, sound.name
