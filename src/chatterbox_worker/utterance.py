@@ -11,7 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.clip import Audio, Samples
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Speaker:
+    """Who is heard, averaged over more than one clip (`chatterbox_worker.clone`)."""
+
+    embedding: Samples
+    """(256,) float32, of length 1."""
+    made_by: str
+    """SHA-256 (hex) of the voice encoder's weights: another encoder cannot use it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,9 +31,11 @@ class Voice:
     id: str
     """What the answer calls it: "default", a library id, or "reference" for a clip that came with the request."""
     digest: str
-    """SHA-256 (hex) of the recording's canonical PCM; "default" for the model's own voice."""
+    """SHA-256 (hex) of everything the voice is made of; "default" for the model's own voice."""
     clip: Audio | None = None
     """The recording, mono, at its own rate; None for the model's own voice."""
+    speaker: Speaker | None = None
+    """Where more is known of the speaker than the clip tells; engines whose encoder did not make it go by the clip."""
 
     @property
     def duration_s(self) -> float:

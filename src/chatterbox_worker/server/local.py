@@ -16,7 +16,7 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Condition, Live
 from chatterbox_worker.server.sleep import Sleeper
 from chatterbox_worker.synthesizer import Call, Recording, Synthesizer, facts
-from chatterbox_worker.voices.library import SUFFIXES, VoiceEntry, VoiceLibrary
+from chatterbox_worker.voices.library import SUFFIXES, VoiceEntry, VoiceLibrary, wav_of
 
 log = logging.getLogger(__name__)
 
@@ -95,13 +95,14 @@ class LocalBackend:
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         def read() -> tuple[bytes, str]:
+            clip = self._library.get(voice).clip
             for suffix in SUFFIXES:
                 path = self._library.folder / f"{voice}{suffix}"
-                if path.is_file():
-                    return path.read_bytes(), _MIMETYPES[suffix]
+                if clip is not None and path.is_file():  # a voice file is no sound by itself, but holds some
+                    is_sound = suffix in _MIMETYPES
+                    return (path.read_bytes(), _MIMETYPES[suffix]) if is_sound else (wav_of(clip), _MIMETYPES[".wav"])
             raise AssertionError("found a moment ago")
 
-        await asyncio.to_thread(self._library.get, voice)
         return await asyncio.to_thread(read)
 
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The voice library: a folder of recordings, one file a voice, its name the id.
+"""The voice library: a folder of recordings and voice files (`bundle`), one file a voice, its name the id.
 
 A file dropped into the folder by hand is a voice at once. The folder is a network volume, so it may be missing,
 read-only or shared: reading tolerates all of that, saving says what went wrong. Ids are checked against one pattern
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import re
 import secrets
@@ -26,9 +27,11 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.utterance import DEFAULT_VOICE, Voice
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
 
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")  # an earlier one wins
+SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")  # an earlier one wins
+_log = logging.getLogger(__name__)
 _KEPT_IN_MEMORY = 64  # decoded clips; a 10 s clip at 24 kHz is 1 MB
 
 
@@ -82,7 +85,7 @@ class VoiceLibrary:
             data = path.read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        loaded = Voice(voice, digest(data), decode(data, field="voice", max_s=MAX_DURATION_S))
+        loaded = voice_of(voice, data, field="voice")
         with self._lock:
             self._clips[key] = loaded
             while len(self._clips) > _KEPT_IN_MEMORY:
@@ -90,7 +93,7 @@ class VoiceLibrary:
         return loaded
 
     def save(self, voice: str, data: bytes, *, field: str) -> Voice:
-        """Keep a recording under an id, replacing what was there; stored as 16-bit mono wav.
+        """Keep a recording, as 16-bit mono wav, or a voice file as it is, under an id, replacing what was there.
 
         Raises:
             InvalidRequest: the id is taken by the built-in voice, or the bytes are not a usable recording.
@@ -98,15 +101,18 @@ class VoiceLibrary:
         """
         if voice == DEFAULT_VOICE.id:
             raise InvalidRequest('voice "default" is the model\'s own and cannot be replaced', field="voice")
-        path = self._path(voice, ".wav")
-        content = _wav(decode(data, field=field, max_s=MAX_DURATION_S))
+        if is_bundle(data):
+            path, content = self._path(voice, BUNDLE_SUFFIX), pack(unpack(data, field=field))
+        else:
+            path, content = self._path(voice, ".wav"), wav_of(decode(data, field=field, max_s=MAX_DURATION_S))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             draft = self.folder / f".saving-{secrets.token_hex(8)}"
             draft.write_bytes(content)
             draft.replace(path)
-            for other in SUFFIXES[1:]:
-                self._path(voice, other).unlink(missing_ok=True)
+            for suffix in SUFFIXES:
+                if suffix != path.suffix:
+                    self._path(voice, suffix).unlink(missing_ok=True)
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         return self.get(voice)
@@ -154,12 +160,30 @@ class VoiceLibrary:
         return VoiceNotFound(f"voice {shown(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
 
 
+def voice_of(name: str, data: bytes, *, field: str) -> Voice:
+    """The voice in the bytes of a recording or of a voice file.
+
+    Raises:
+        InvalidRequest: blames `field`; they are neither.
+    """
+    if is_bundle(data):
+        bundle = unpack(data, field=field)
+        return Voice(name, bundle.digest, bundle.clip, bundle.speaker)
+    return Voice(name, digest(data), decode(data, field=field, max_s=MAX_DURATION_S))
+
+
 def digest(data: bytes) -> str:
-    """SHA-256 of a recording's bytes, in hex."""
+    """SHA-256 in hex: of a recording's bytes, or of what a voice file holds, whatever is written about it there."""
+    if is_bundle(data):
+        try:
+            return unpack(data, field="voice").digest
+        except InvalidRequest:  # a damaged one can still be deleted
+            _log.warning("a damaged voice file goes by its bytes")
     return hashlib.sha256(data).hexdigest()
 
 
-def _wav(clip: Audio) -> bytes:
+def wav_of(clip: Audio) -> bytes:
+    """16-bit mono."""
     buffer = io.BytesIO()
     soundfile.write(buffer, clip.samples, clip.sample_rate, format="WAV", subtype="PCM_16")
     return buffer.getvalue()

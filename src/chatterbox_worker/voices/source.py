@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.utterance import Voice
-from chatterbox_worker.voices.library import VoiceLibrary, digest
-from chatterbox_worker.voices.reference import MAX_DURATION_S, fetch, from_base64
+from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
+from chatterbox_worker.voices.reference import fetch, from_base64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +38,7 @@ def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private
     fingerprint = digest(data)
 
     def load() -> Voice:
-        return Voice("reference", fingerprint, decode(data, field=field, max_s=MAX_DURATION_S))
+        return voice_of("reference", data, field=field)
 
     return VoiceSource("reference", fingerprint, field, load)
 

@@ -6,11 +6,13 @@ reference arrives, or by `warm_up` in idle time; a worker that only speaks with 
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 import sys
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -86,6 +88,14 @@ class ReferenceEncoders:
         with self._lock, torch.inference_mode():
             embedded = self._networks().voice.embeds_from_wavs([speech], sample_rate=SPEECH_RATE)
             return torch.from_numpy(embedded).mean(dim=0, keepdim=True)
+
+    @cached_property
+    def speaker_revision(self) -> str:
+        """SHA-256 (hex) of the voice encoder's weights, the same in every file format: who has them hears the same."""
+        told = hashlib.sha256()
+        for name, value in sorted(load_voice_encoder_state(self._checkpoint).items()):
+            told.update(f"{name} {tuple(value.shape)}\n".encode() + value.float().contiguous().numpy().tobytes())
+        return told.hexdigest()
 
     def _networks(self) -> _Networks:
         with self._lock:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 from chatterbox_worker.engines.chatterbox.conditioning import Conditioning, condition
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
@@ -13,7 +15,7 @@ from chatterbox_worker.engines.chatterbox.flow import Prompt
 from chatterbox_worker.engines.chatterbox.layout import Layout
 from chatterbox_worker.engines.chatterbox.t3 import T3, Prefix
 from chatterbox_worker.utterance import Voice
-from chatterbox_worker.voices.conditioning import ConditioningKey, ConditioningStore
+from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
 _AT_HAND = 8  # voices kept ready on the device; turbo's prefix takes 37 MB in bf16
 
@@ -71,8 +73,11 @@ class Voices:
         if voice.clip is None:
             return self._own
         clip = voice.clip
-        kept = self._store.get_or_compute(
-            ConditioningKey(voice.digest, self._made_by),
-            lambda: condition(clip, self._layout, self._encoders).arrays(),
-        )
-        return Conditioning.from_arrays(kept)
+
+        def made() -> Arrays:
+            heard = condition(clip, self._layout, self._encoders)
+            if voice.speaker is not None and voice.speaker.made_by == self._encoders.speaker_revision:
+                heard = replace(heard, speaker_emb=torch.from_numpy(voice.speaker.embedding)[None].float())
+            return heard.arrays()
+
+        return Conditioning.from_arrays(self._store.get_or_compute(ConditioningKey(voice.digest, self._made_by), made))
