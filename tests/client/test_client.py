@@ -191,6 +191,7 @@ def test_a_stream_arrives_in_order_and_makes_one_file(streaming: LocalQueue, tmp
         assert duration_s(whole) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("audio_format", ["wav", "mp3", "pcm"])
 def test_the_real_worker_streams_a_long_text_and_its_pieces_are_the_whole(tmp_path: Path, audio_format: str) -> None:
     text = " ".join(f"This is sentence number {index} of a rather long text." for index in range(24))
@@ -253,6 +254,7 @@ def test_a_stream_takes_a_text_or_a_job(client: RunPodServerlessClient) -> None:
         client.stream(job_id="j", format="mp3")
 
 
+@pytest.mark.slow
 def test_a_runsync_over_its_wait_is_polled_on_to_the_end(tmp_path: Path) -> None:
     limits = Limits(wait_range_s=(0.0, 0.0))  # the platform answers at once with what it has
     with preview_queue(tmp_path, limits=limits) as queue, client_of(queue) as client:
