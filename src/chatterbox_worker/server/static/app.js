@@ -104,7 +104,7 @@ function mark(error, field) {
   if (!node) return;
   node.closest("details")?.setAttribute("open", "");
   node.setAttribute("aria-invalid", "true");
-  node.setAttribute("aria-errormessage", "error-title");
+  node.setAttribute("aria-errormessage", "error");
   (node.matches("input, textarea, select") ? node : node.querySelector("input:checked"))?.focus();
 }
 
