@@ -24,7 +24,8 @@ from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.errors import Cancelled
 from tiny_engine import CPU, parts, prompt, say, sound_of, tiny_engine
 
-MODELS = ["turbo", "multilingual"]
+MODELS = ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)]
+BOTH = ["turbo", "multilingual"]
 FADE = 3 * 480
 
 
@@ -69,7 +70,7 @@ def streamed(
     return torch.cat([*pieces, vocoder(whole, last=True)]), cuts
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", BOTH)
 def test_one_huge_hop_is_the_offline_path_sample_for_sample(model: str) -> None:
     tokens = spoken(60)
     sound, cuts = streamed(model, tokens, (10_000,))
@@ -166,7 +167,7 @@ def test_a_first_hop_that_could_not_be_faded_in_is_refused() -> None:
 # In the engine
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", BOTH)
 def test_a_streamed_take_in_one_hop_is_the_offline_take(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,10 +201,10 @@ def test_a_streamed_take_is_heard_while_it_is_spoken(model: str, tmp_path: Path)
 
 
 def test_what_is_heard_does_not_depend_on_when_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alone on a CPU's one thread; beside T3, late, and among other takes."""
-    alone = tiny_engine("turbo", tmp_path, max_tokens=80)
-    expected = [sound_of(alone.submit(say("turbo", seed=seed, streaming=True))) for seed in range(2)]
-    alone.close()
+    """At once; beside T3 and late; and late among other takes."""
+    inline = tiny_engine("turbo", tmp_path, max_tokens=60)
+    expected = [sound_of(inline.submit(say("turbo", seed=seed, streaming=True))) for seed in range(2)]
+    inline.close()
 
     make = render.Renderer.make
 
@@ -212,16 +213,18 @@ def test_what_is_heard_does_not_depend_on_when_it_was_made(tmp_path: Path, monke
         make(renderer, jobs)
 
     monkeypatch.setattr(render.Renderer, "make", late)
-    beside = tiny_engine("turbo", tmp_path, slots=4, max_tokens=80)
+    beside = tiny_engine("turbo", tmp_path, slots=4, max_tokens=60)
     beside._sounds = RenderQueue(
         beside._sounds._make, CPU, beside=True, more_to_come=lambda: beside._scheduler.active > 0
     )
+    alone = sound_of(beside.submit(say("turbo", seed=0, streaming=True)))
     takes = [beside.submit(say("turbo", seed=seed, streaming=seed < 2)) for seed in range(4)]
     together = [sound_of(take) for take in takes]
     beside.close()
 
+    np.testing.assert_array_equal(alone, expected[0])
     for own, other in zip(expected, together, strict=False):
-        np.testing.assert_allclose(other, own, atol=1e-4)
+        np.testing.assert_allclose(other, own, atol=5e-4)  # a batch rounds differently
 
 
 def test_the_mark_is_found_in_what_was_streamed(tmp_path: Path) -> None:

@@ -130,9 +130,15 @@ class Renderer:
 
     def _stage(self, name: str, make: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
         """Those that got through it. Each is charged its share of the time, so that takes' times add up."""
-        started_s = self._now()
-        failures = in_parts(make, works)
-        share_s = (self._now() - started_s) / max(1, len(works))
+
+        def made(some: Sequence[_Work]) -> None:
+            make(some)
+            if self._s3gen.device.type == "cuda":  # what went wrong on the device shows here, and the time is known
+                torch.cuda.current_stream(self._s3gen.device).synchronize()
+
+        started_s = time.perf_counter()
+        failures = in_parts(made, works)
+        share_s = (time.perf_counter() - started_s) / max(1, len(works))
         for work, failure in zip(works, failures, strict=True):
             work.job.take.spent(name, share_s)
             if failure is not None:
@@ -174,11 +180,6 @@ class Renderer:
                 job.take.put(marked)
             if job.last:
                 job.take.end()
-
-    def _now(self) -> float:
-        if self._s3gen.device.type == "cuda":
-            torch.cuda.current_stream(self._s3gen.device).synchronize()
-        return time.perf_counter()
 
 
 def _fail(take: ChatterboxTake, error: Exception) -> None:

@@ -7,13 +7,17 @@ never waits. On a CPU there is nothing to gain from company: the cores are busy 
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
 import torch
 
+from chatterbox_worker.engines.chatterbox.failures import answer_to
 from chatterbox_worker.engines.chatterbox.order import Line
 from chatterbox_worker.engines.chatterbox.render import Job
+
+log = logging.getLogger(__name__)
 
 _COMPANY_WAIT_S = 0.003  # a few steps of T3, little beside the flow's 4 ms and more (chatterbox.md 1.7)
 _MOST_ROWS = 8
@@ -62,7 +66,12 @@ class RenderQueue:
     def _run(self) -> None:
         with _own_stream(self._device):
             while (batch := self._next()) is not None:
-                self._make(batch)
+                try:
+                    self._make(batch)
+                except Exception as error:  # the thread's edge: if it died, every caller would hang
+                    log.exception("a batch could not be rendered")
+                    for job in batch:
+                        job.take.fail(answer_to(error, "making sound"))
 
     def _next(self) -> list[Job] | None:
         """The next batch; None when closed."""
