@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
 from chatterbox_worker.server import auth, failures, websocket
 from chatterbox_worker.server.backend import Backend
@@ -54,7 +54,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Chatterbox worker",
-        version=version("chatterbox-worker"),
+        version=__version__,
         description="Speech by Chatterbox, over OpenAI's routes and its own.",
         lifespan=lifespan,
     )

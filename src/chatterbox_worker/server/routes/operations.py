@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from chatterbox_worker import __version__
 from chatterbox_worker.server import metrics
 from chatterbox_worker.server.house import TheHouse
 
 router = APIRouter(tags=["operations"])
 
-_VERSION = version("chatterbox-worker")
+_VERSION = __version__
 _PING = {"starting": 204, "failed": 503}  # RunPod's load balancer: 204 is still starting, 200 is ready
 
 

@@ -21,12 +21,12 @@ export const db = (amplitude) => Math.max(FLOOR_DB, 20 * Math.log10(amplitude ||
 export function advise(samples, rate, { min_s = 0 } = {}) {
   const duration_s = samples.length / rate;
   const levels = frames(samples, rate);
-  const loud = percentile(levels, 0.95);
+  const loud = percentile(levels, 0.98);
   const quiet = percentile(levels, 0.1);
   const snr_db = loud - quiet;
   const notes = [];
   const note = (grade, key, values = {}) => notes.push({ grade, key: `advice.${key}`, values });
-  if (loud < SILENT_DBFS) note("bad", "silent");
+  if (levels[levels.length - 1] < SILENT_DBFS) note("bad", "silent");
   else {
     if (duration_s < SHORTEST_S) note("bad", "short", { seconds: SHORTEST_S });
     else if (duration_s <= min_s) note("bad", "short_for_model", { seconds: min_s });

@@ -8,7 +8,7 @@ import { decoded, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
 
 const MOST_BYTES = 25_000_000; // the server's limit of an upload
 const METER_FLOOR_DB = -60;
-const FALL = 0.9; // of the meter, each block: it rises at once and falls slowly
+const FALL = 0.994; // of the meter, each block of 128 samples: it rises at once and falls by half in a third of a second
 
 export class Reference {
   #recorder = null;
