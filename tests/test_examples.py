@@ -142,12 +142,14 @@ def test_the_fastapi_app_speaks_and_refuses(endpoint: None) -> None:
 
 
 def test_the_flask_app_speaks_and_refuses(endpoint: None) -> None:
-    client = _load("flask_app").app.test_client()
+    flask_app = _load("flask_app")
+    client = flask_app.app.test_client()
     answer = client.post("/speak", json={"text": "Hello."})
     assert (answer.status_code, answer.mimetype) == (200, "audio/mpeg")
     assert _mp3_s(answer.data) > 0.2
     assert client.post("/speak", json={"text": " "}).get_json() == {"error": "text is empty"}
     assert client.post("/speak", data="nonsense").status_code == 400
+    flask_app.client.close()
 
 
 def test_the_django_view_speaks_and_refuses(endpoint: None) -> None:
