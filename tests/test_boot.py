@@ -37,7 +37,7 @@ print(json.dumps({"bytes": len(recording.audio), "modules": sorted(sys.modules)}
 @pytest.mark.parametrize("model", ["turbo", "multilingual"])
 def test_speaking_with_a_preset_voice_imports_none_of_the_heavy_packages(model: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", _SPEAK, str(tmp_path), model, str(checkpoint(model))]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["bytes"] > 5000

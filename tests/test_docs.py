@@ -153,7 +153,9 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
 @pytest.mark.parametrize(("language", "code"), _blocks())
 def test_what_a_guide_says_can_be_run_runs(queue: LocalQueue, tmp_path: Path, language: str, code: str) -> None:
     if missing := [
-        tool for tool in ("curl", "jq") if re.search(rf"^{tool} |\| {tool} ", code, re.MULTILINE) and not shutil.which(tool)
+        tool
+        for tool in ("curl", "jq")
+        if re.search(rf"^{tool} |\| {tool} ", code, re.MULTILINE) and not shutil.which(tool)
     ]:
         pytest.skip(f"needs {missing[0]}")
     environment = config.environment()

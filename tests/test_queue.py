@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import soundfile
-from bad_inputs import BAD_INPUTS
 
+from bad_inputs import BAD_INPUTS
 from chatterbox_worker.localqueue import LocalQueue
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,9 @@ GOOD: list[dict[str, Any]] = [
     {"action": "voices.list"},
 ]
 # those whose field does not depend on which models the worker serves
-BAD = [(name, value, field) for name, value, field in BAD_INPUTS if value and "model" not in name and "turbo" not in name]
+BAD = [
+    (name, value, field) for name, value, field in BAD_INPUTS if value and "model" not in name and "turbo" not in name
+]
 
 
 @pytest.fixture(scope="module")

@@ -176,13 +176,15 @@ class AudioCache:
             log.warning("the audio cache cannot %s %s: %s; speaking on without it", what, self.folder, error)
 
 
-class _MakerGone(Exception):  # noqa: N818  # a signal between waiters, never seen outside
+class _MakerGone(Exception):  # a signal between waiters, never seen outside
     pass
 
 
 def _write(path: Path, content: bytes) -> None:
     """All of `content` under a temporary name, then renamed: readers see the whole file or none."""
-    draft = path.with_name(f".writing-{secrets.token_hex(8)}")  # not mkstemp's 0600: other workers may run as other users
+    draft = path.with_name(
+        f".writing-{secrets.token_hex(8)}"
+    )  # not mkstemp's 0600: other workers may run as other users
     try:
         draft.write_bytes(content)
         draft.replace(path)

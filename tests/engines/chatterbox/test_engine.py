@@ -53,7 +53,9 @@ class Unmarked:
         return audio
 
 
-def build(model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = TOKENS) -> ChatterboxEngine:
+def build(
+    model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = TOKENS
+) -> ChatterboxEngine:
     found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
     parts = Parts(
         layout=found.layout,
@@ -148,7 +150,11 @@ def test_the_wave_before_the_watermark_is_upstreams(model: str, tmp_path: Path) 
 def test_a_second_call_is_as_long_and_as_good_as_the_first(engine: ChatterboxEngine) -> None:
     utterance = say(model_of(engine))
 
-    first, second, other_seed = heard(engine, utterance), heard(engine, utterance), heard(engine, say(model_of(engine), seed=2))
+    first, second, other_seed = (
+        heard(engine, utterance),
+        heard(engine, utterance),
+        heard(engine, say(model_of(engine), seed=2)),
+    )
 
     np.testing.assert_array_equal(first, second)
     assert len(other_seed) == len(first)
