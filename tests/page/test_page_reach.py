@@ -29,6 +29,7 @@ def test_on_a_phone_nothing_sticks_out_and_the_button_is_at_hand(
         page.get_by_role("radio", name=mode).check()
         assert page.evaluate("document.documentElement.scrollWidth") <= 375
     page.get_by_role("button", name="New voice").tap()
+    page.wait_for_timeout(400)  # until the dialog has arrived
     page.screenshot(path=screenshots / "phone-voice.png")
 
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chatterbox_worker.audio.decode import decode
-from page.steps import Open, generate, times, wait_for_position, write
+from page.steps import Open, choose_file, generate, speechlike, times, wait_for_position, write
 
 pytestmark = pytest.mark.slow
 
@@ -204,6 +204,21 @@ def test_the_copied_code_of_a_dialogue_runs(open_page: Open, tone_url: str, tmp_
     page.get_by_role("button", name="Copy as code").click()
     expect(page.get_by_label("OpenAI")).to_be_disabled()
     page.get_by_role("radio", name=kind).check()
+    _run(page.locator("#snippet").inner_text(), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["curl", "Python", "OpenAI"])
+def test_the_copied_code_sends_a_recording_that_lies_beside_it(
+    open_page: Open, tone_url: str, tmp_path: Path, kind: str
+) -> None:
+    page = open_page(tone_url)
+    choose_file(page, "me.wav", speechlike())
+    page.get_by_role("button", name="Use once").click()
+    write(page, "In my own voice, it's said.")
+    page.get_by_role("button", name="Copy as code").click()
+    expect(page.locator("#copy-reference")).to_be_visible()
+    page.get_by_role("radio", name=kind).check()
+    (tmp_path / "reference.wav").write_bytes(speechlike())
     _run(page.locator("#snippet").inner_text(), tmp_path)
 
 

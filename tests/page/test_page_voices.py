@@ -66,7 +66,9 @@ def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, scre
     page = open_page(tone_url)
     page.get_by_role("button", name="New voice").click()
     page.get_by_role("button", name="Record").click()
-    page.wait_for_function("() => Number(document.getElementById('meter-fill').style.getPropertyValue('--level')) > 0.2")
+    page.wait_for_function(
+        "() => Number(document.getElementById('meter-fill').style.getPropertyValue('--level')) > 0.2"
+    )
     page.wait_for_timeout(800)
     page.screenshot(path=screenshots / "recording.png")
     page.wait_for_timeout(3500)
