@@ -29,6 +29,7 @@ def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
     defaults = {
         variable("cache_dir"): str(root / ".local" / "cache"),
         variable("voices_dir"): str(root / ".local" / "voices"),
+        variable("outputs_dir"): str(root / ".local" / "outputs"),
     }
     chosen = defaults | {name: value for name, value in env.items() if value}
     if not chosen.get(variable("models")):

@@ -132,7 +132,7 @@ def test_an_answer_without_sound_is_printed(queue: LocalQueue, capsys: pytest.Ca
     ("text", "code", "err"), [("Hi.", 0, ""), ("fail", 1, "text must not be empty\n")]
 )  # fmt: skip
 def test_the_command_speaks_once_and_ends(tmp_path: Path, text: str, code: int, err: str) -> None:
-    environment = config.environment() | {"PYTHONPATH": "src"}
+    environment = config.environment() | {"PYTHONPATH": "src", config.variable("models"): "preview"}
     command = [*_MODULE, "--say", text, "--out", str(tmp_path / "a.wav")]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (run.returncode, run.stderr) == (code, err)
@@ -141,7 +141,7 @@ def test_the_command_speaks_once_and_ends(tmp_path: Path, text: str, code: int, 
 
 @pytest.mark.slow
 def test_the_command_serves_until_it_is_told_to_end() -> None:
-    environment = config.environment() | {"PYTHONPATH": "src"}
+    environment = config.environment() | {"PYTHONPATH": "src", config.variable("models"): "preview"}
     command = [*_MODULE, "--port", "0", "--key", "secret"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
