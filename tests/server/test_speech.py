@@ -168,11 +168,11 @@ def test_audio_is_heard_before_the_rest_is_made(live_url: str, engine: HeldEngin
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("field", "value"), [("output", "s3"), ("output", "volume"), ("response_format", "auto")])
-async def test_what_only_the_queue_can_deliver_is_refused_by_name(open_server: Open, field: str, value: str) -> None:
+@pytest.mark.parametrize("value", ["s3", "volume"])
+async def test_what_only_the_queue_can_deliver_is_refused_by_name(open_server: Open, value: str) -> None:
     async with open_server() as http:
-        body = {"model": "multilingual", "voice": "default", "input": TEXT, field: value}
+        body = {"model": "multilingual", "voice": "default", "input": TEXT, "output": value}
         answer = await http.post("/v1/audio/speech", json=body)
 
     assert answer.status_code == 400
-    assert answer.json()["error"]["param"] in (field, "format")
+    assert answer.json()["error"]["param"] == "output"

@@ -86,8 +86,6 @@ def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
     assert isinstance(parsed, SpeechRequest)  # noqa: S101 - without an action it is no other
     if parsed.output not in ("auto", "inline"):
         raise InvalidRequest(f"output must be auto or inline over HTTP, not {parsed.output}", field="output")
-    if parsed.format not in FORMATS:
-        raise InvalidRequest(f"format must be {choices(FORMATS)} over HTTP, not {parsed.format}", field="format")
     return parsed
 
 
