@@ -33,6 +33,7 @@ from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.scheduler import Scheduler, Speaking
 from chatterbox_worker.engines.chatterbox.stream_watermark import Marker
+from chatterbox_worker.engines.chatterbox.streaming import HOPS, HOPS_ON_CPU, HopClock
 from chatterbox_worker.engines.chatterbox.t3 import T3
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.threads import use_threads
@@ -72,9 +73,10 @@ class ChatterboxEngine:
         max_tokens: int = MAX_SPEECH_TOKENS,
     ) -> None:
         """`max_tokens` is where a take that does not end by itself is ended, with a warning."""
-        self._parts = parts
-        self._max_tokens = max_tokens
+        self.parts = parts
+        self.slots, self.max_tokens = slots, max_tokens
         device = parts.t3.device
+        self._hops = HOPS if device.type == "cuda" else HOPS_ON_CPU
         self.device = str(device)
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
@@ -126,14 +128,14 @@ class ChatterboxEngine:
                 text_ids=self._text_ids(utterance),
                 sampling=Sampling(**sampling),  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
                 voice=self._voices.hear(utterance.voice, emotion),
-                max_tokens=self._max_tokens,
-                stream=Stream() if utterance.streaming else None,
+                max_tokens=self.max_tokens,
+                stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
             )
         )
         return take
 
     def mark(self, audio: Audio) -> Audio:
-        return self._parts.watermark.mark(audio)
+        return self.parts.watermark.mark(audio)
 
     def close(self) -> None:
         self._scheduler.close()
@@ -141,8 +143,8 @@ class ChatterboxEngine:
         self._sounds.close()
 
     def _text_ids(self, utterance: Utterance) -> list[int]:
-        ids = self._parts.tokenizer.encode(utterance.text, utterance.language)
-        return ids if self._parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
+        ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
+        return ids if self.parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
 
     def _said(self, speaking: Speaking, is_whole: bool) -> None:
         """Tokens are due to be made sound."""

@@ -99,7 +99,7 @@ class Renderer:
         whole = self._stage("vocoder_s", self._to_sound, [work for work in works if work.chance is not None])
         hops = [self._stage("vocoder_s", self._to_hop, [work]) for work in works if work.chance is None]
         for work in (*whole, *(work for each in hops for work in each)):
-            self._stage("watermark_s", self._to_reader, [work])
+            self._stage(None, self._to_reader, [work])
         for job in jobs:
             if job.stream is not None:
                 job.stream.hops_made += 1
@@ -128,8 +128,8 @@ class Renderer:
         stream.sound.bank.reach(FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens)))
         return _Work(job, Row(tokens, prompt, stream.sound.bank.mel, finalize=job.last), None)
 
-    def _stage(self, name: str, make: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
-        """Those that got through it. Each is charged its share of the time, so that takes' times add up."""
+    def _stage(self, name: str | None, make: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
+        """Those that got through it. Each is charged its share of a named stage's time, so that takes' times add up."""
 
         def made(some: Sequence[_Work]) -> None:
             make(some)
@@ -140,7 +140,8 @@ class Renderer:
         failures = in_parts(made, works)
         share_s = (time.perf_counter() - started_s) / max(1, len(works))
         for work, failure in zip(works, failures, strict=True):
-            work.job.take.spent(name, share_s)
+            if name is not None:
+                work.job.take.spent(name, share_s)
             if failure is not None:
                 _fail(work.job.take, failure)
         return [work for work, failure in zip(works, failures, strict=True) if failure is None]
@@ -172,10 +173,12 @@ class Renderer:
             job, samples = work.job, work.sound.cpu().numpy()
             if job.last and self._layout.cuts_last_token and len(samples) > _TOKEN_SAMPLES:
                 samples = samples[:-_TOKEN_SAMPLES]
+            started_s = time.perf_counter()
             if job.stream is None or job.stream.sound is None:
                 marked = self._marker.mark(Audio(samples, SAMPLE_RATE))
             else:
                 marked = Audio(job.stream.sound.mark.push(samples, last=job.last), SAMPLE_RATE)
+            job.take.spent("watermark_s", time.perf_counter() - started_s)  # before the reader can ask
             if len(marked.samples):
                 job.take.put(marked)
             if job.last:

@@ -55,6 +55,7 @@ class Speaking:
     codes: int = 0
     """How many of the tokens can be heard."""
     admitted_s: float = 0.0
+    """By the scheduler's clock, which stands still while sound is made on its thread."""
 
     def say(self, token: int) -> bool:
         """The next token; True where a hop of the stream is due."""
@@ -81,6 +82,7 @@ class Scheduler:
         self._waiting: Line[Speaking] = Line()
         self._speaking: dict[int, Speaking] = {}
         self._bound = Bound(slots.size)
+        self._sound_s = 0.0  # spent in `render` so far
         self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -166,7 +168,7 @@ class Scheduler:
         heard = speaking.voice.result()
         speaking.take.started()
         self._slots.prefill(slot, heard.prefix, speaking.text_ids, speaking.sampling, speaking.take.utterance.seed)
-        speaking.admitted_s = time.perf_counter()
+        speaking.admitted_s = self._clock_s()
         speaking.max_tokens = min(speaking.max_tokens, self._slots.room(slot))
 
     def _refuse(self, speaking: Speaking, failure: Exception) -> None:
@@ -237,13 +239,21 @@ class Scheduler:
             )
             self._finish(slot, speaking)
         elif hop_is_due:
-            self._render(speaking, False)
+            self._sound(speaking, is_whole=False)
 
     def _finish(self, slot: int, speaking: Speaking) -> None:
         self._leave(slot)
         self._bound.served()
-        speaking.take.spent("t3_s", time.perf_counter() - speaking.admitted_s)
-        self._render(speaking, True)
+        speaking.take.spent("t3_s", self._clock_s() - speaking.admitted_s)
+        self._sound(speaking, is_whole=True)
+
+    def _sound(self, speaking: Speaking, *, is_whole: bool) -> None:
+        started_s = time.perf_counter()
+        self._render(speaking, is_whole)
+        self._sound_s += time.perf_counter() - started_s
+
+    def _clock_s(self) -> float:
+        return time.perf_counter() - self._sound_s
 
     def _leave(self, slot: int) -> None:
         del self._speaking[slot]
