@@ -48,6 +48,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(PY) -m bench.queue
+	$(PY) -m bench.engine
 
 setup: $(READY)
 

@@ -1,0 +1,90 @@
+"""A start, timed from outside: a fresh Python until a model is ready to speak, beside what no start can do without.
+
+The floor is `import torch`, in a process of its own, and reading the bytes that the model needs. Prints one JSON line:
+
+    python -m bench.boot ours|upstream MODEL FOLDER PROFILE DEVICE SIZE
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).parents[1]
+
+
+def measure(side: str, *, model: str, folder: Path, profile: str, device: str, size: str) -> dict[str, Any]:
+    """Seconds and bytes of one start; `ready_s` counts from before Python itself is started.
+
+    Raises:
+        RuntimeError: the start failed.
+    """
+    command = [sys.executable, "-m", "bench.boot", side, model, str(folder), profile, device, size]
+    started_s = time.time()
+    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    said["ready_s"] = said.pop("ready_at") - started_s
+    started_s = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], cwd=_ROOT, check=True)
+    said["torch_s"] = time.perf_counter() - started_s
+    return said
+
+
+def _ours(model: str, folder: Path, profile: str, device: str) -> list[Path]:
+    import tempfile  # noqa: PLC0415
+
+    from chatterbox_worker.config import Settings  # noqa: PLC0415
+    from chatterbox_worker.wiring import build  # noqa: PLC0415
+
+    empty = Path(tempfile.mkdtemp())
+    build(
+        Settings(models=(model,), weights_dir=folder, profile=profile, device=device, cache_dir=empty, voices_dir=empty)
+    )
+    from chatterbox_worker.engines.chatterbox.layout import LAYOUTS  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.read_ahead import needed  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.weights import find  # noqa: PLC0415
+
+    return needed(find(LAYOUTS[model], weights_dir=folder, offline=True))
+
+
+def _upstream(model: str, folder: Path, device: str, size: str) -> list[Path]:
+    import torch  # noqa: PLC0415
+
+    from bench.upstream import Upstream  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.layout import LAYOUTS  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.weights import find  # noqa: PLC0415
+
+    checkpoint = find(LAYOUTS[model], weights_dir=folder, offline=True)
+    Upstream(checkpoint, torch.device(device), size)
+    return [checkpoint.path(checkpoint.layout.t3), checkpoint.path(checkpoint.layout.s3gen)]
+
+
+def main(side: str, model: str, folder: str, profile: str, device: str, size: str) -> None:  # noqa: PLR0917  # argv
+    files = (
+        _ours(model, Path(folder), profile, device) if side == "ours" else _upstream(model, Path(folder), device, size)
+    )
+    said: dict[str, Any] = {"ready_at": time.time()}
+    import torch  # noqa: PLC0415  # it is there by now
+
+    said["resident_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    said["device_bytes"] = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    started_s = time.perf_counter()
+    buffer = bytearray(8 * 2**20)
+    for path in files:
+        with path.open("rb", buffering=0) as file:
+            while file.readinto(buffer):
+                pass
+    said |= {"read_s": time.perf_counter() - started_s, "weights_bytes": sum(path.stat().st_size for path in files)}
+    print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+    sys.exit(0)

@@ -1,0 +1,243 @@
+"""Upstream and this engine side by side: the same synthetic weights, the same number of tokens, one process, turn by turn.
+
+    python -m bench.engine                                         tiny weights, a minute or two on two cores
+    python -m bench.engine --model nano --size full --seconds 5 --repeat 3 --profiles exact,int8
+    python -m bench.engine --model turbo --size full --device cuda --concurrency 1,8,32,64 --minutes 40 --streaming --boot
+
+Turns are interleaved and the least of each is compared, because a busy machine only ever adds. Prints a table, then one JSON
+line. A part that cannot run here says why and the others go on. Weights are written to `--weights` (default: the temporary
+folder) when they are not there yet; full-size ones take 2 to 4 GB and a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import gc
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench import boot
+from bench.ours import Ours, graphs_equal_eager, load_parts, sampling_of
+from bench.upstream import Upstream
+from chatterbox_worker.engines.chatterbox.engine import Parts
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, TOKEN_RATE
+from chatterbox_worker.engines.chatterbox.threads import use_threads
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.errors import WorkerError
+
+_TEXT = "The rain had stopped, and for a moment the whole street held its breath before anybody spoke."
+_STAGES = ("t3", "flow", "vocoder", "watermark", "total")
+_LONG_CHUNK_S = 10  # of a long text's chunks: the flow's best length (chatterbox.md 1.7: 8 to 20 s)
+
+
+def main(arguments: Sequence[str]) -> int:
+    asked = _parser().parse_args(arguments)
+    device = torch.device(
+        "cuda" if asked.device == "auto" and torch.cuda.is_available() else asked.device.replace("auto", "cpu")
+    )
+    if device.type == "cpu":
+        use_threads(asked.threads)
+    profiles = asked.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
+    checkpoint = _checkpoint(asked.weights, asked.model, asked.size)
+    result: dict[str, Any] = {"bench": "engine", "where": _where(device), "asked": vars(asked) | {"weights": None}}
+    print(
+        f"{asked.model}, {asked.size}, {asked.seconds:g} s of audio, on {result['where']['name']}; load {os.getloadavg()[0]:.1f}\n"
+    )
+
+    parts = {profile: _try(lambda profile=profile: load_parts(checkpoint, profile, device)) for profile in profiles}
+    loaded: dict[str, Parts] = {profile: part for profile, part in parts.items() if isinstance(part, Parts)}
+    result["not_loaded"] = {profile: part for profile, part in parts.items() if not isinstance(part, Parts)}
+    tokens = max(1, round(asked.seconds * TOKEN_RATE))
+    result["single"] = _try(functools.partial(_single, asked, checkpoint, loaded, device, tokens))
+    for profile, part in loaded.items():
+        said = result.setdefault(profile, {})
+        if device.type == "cuda":
+            said["graphs_equal_eager"] = _try(lambda part=part: graphs_equal_eager(part, _TEXT))
+        if asked.concurrency:
+            said["concurrency"] = _try(lambda part=part: _concurrency(part, asked.concurrency, tokens))
+        if asked.minutes:
+            said["long_text"] = _try(lambda part=part: _long_text(part, asked.minutes))
+        if asked.streaming:
+            said["streaming"] = _try(lambda part=part: _streaming(part, tokens, asked.repeat))
+        _print(profile, said)
+    parts.clear()
+    loaded.clear()
+    gc.collect()
+    if asked.boot:
+        result["boot"] = _try(lambda: _boot(asked, checkpoint, profiles, device))
+    result["where"]["load_after"] = os.getloadavg()[0]
+    print(json.dumps(result, default=float))
+    return 0
+
+
+def _single(
+    asked: argparse.Namespace, checkpoint: Checkpoint, loaded: dict[str, Parts], device: torch.device, tokens: int
+) -> dict[str, Any]:
+    """Seconds per stage of one request, the least of each over the turns; the first turn warms up and does not count."""
+    sampling, emotion = sampling_of(asked.model)
+    sides: dict[str, Callable[[int], dict[str, float]]] = {}
+    engines = {profile: Ours(part, tokens=tokens) for profile, part in loaded.items()}
+    if not asked.no_upstream:
+        upstream = Upstream(checkpoint, device, asked.size)
+        sides["upstream"] = lambda seed: upstream.speak(_TEXT, sampling, emotion, tokens=tokens, seed=seed)
+    sides |= {
+        profile: lambda seed, engine=engine: engine.speak(_TEXT, seed=seed) for profile, engine in engines.items()
+    }
+    turns: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    try:
+        for turn in range(asked.repeat + 1):
+            for side, speak in sides.items():
+                turns[side].append(speak(turn))
+    finally:
+        for engine in engines.values():
+            engine.__exit__()
+    least = {side: {stage: min(one[stage] for one in all_[1:]) for stage in _STAGES} for side, all_ in turns.items()}
+    audio_s = tokens / TOKEN_RATE
+    print(
+        f"{'one request, s':16}"
+        + "".join(f"{stage:>11}" for stage in _STAGES)
+        + f"{'x realtime':>12}{'x upstream':>12}"
+    )
+    for side, times in least.items():
+        gain = f"{least['upstream']['total'] / times['total']:.2f}" if "upstream" in least else ""
+        row = "".join(f"{times[stage]:>11.3f}" for stage in _STAGES)
+        print(f"{side:16}{row}{audio_s / times['total']:>12.2f}{gain:>12}")
+    print()
+    return {"least": least, "turns": {side: all_[1:] for side, all_ in turns.items()}}
+
+
+def _concurrency(parts: Parts, sizes: Sequence[int], tokens: int) -> dict[str, Any]:
+    with Ours(parts, tokens=tokens) as engine:
+        engine.crowd([_TEXT] * min(max(sizes), engine.places))  # warms up; on a GPU it captures the graphs
+        out: dict[str, Any] = {"places": engine.places}
+        for size in sizes:
+            said = engine.crowd([_TEXT] * size)
+            out[str(size)] = said | {"requests_per_s": size / said["wall_s"]}
+        return out
+
+
+def _long_text(parts: Parts, minutes: float) -> dict[str, float]:
+    """Many chunks of one text, submitted together, as the synthesizer does."""
+    chunks = max(1, round(minutes * 60 / _LONG_CHUNK_S))
+    with Ours(parts, tokens=_LONG_CHUNK_S * TOKEN_RATE) as engine:
+        engine.crowd([_TEXT] * min(chunks, engine.places))
+        said = engine.crowd([_TEXT] * chunks)
+    return said | {"times_realtime": said["audio_s"] / said["wall_s"]}
+
+
+def _streaming(parts: Parts, tokens: int, repeat: int) -> dict[str, float]:
+    with Ours(parts, tokens=tokens) as engine:
+        turns = [engine.first_audio(_TEXT, seed=turn) for turn in range(repeat + 1)][1:]
+    return min(turns, key=lambda turn: turn["first_s"])
+
+
+def _boot(
+    asked: argparse.Namespace, checkpoint: Checkpoint, profiles: Sequence[str], device: torch.device
+) -> dict[str, Any]:
+    """The least of `repeat` starts; `ratio` is against `import torch` and reading the bytes."""
+    out: dict[str, Any] = {}
+    sides = [("ours", profile) for profile in profiles] + ([] if asked.no_upstream else [("upstream", "exact")])
+    print(f"{'start, s':16}{'ready':>9}{'torch':>9}{'read':>9}{'ratio':>9}{'resident MB':>13}{'weights MB':>12}")
+    for side, profile in sides:
+        turns = [
+            boot.measure(
+                side, model=asked.model, folder=checkpoint.folder, profile=profile, device=str(device), size=asked.size
+            )
+            for _ in range(asked.repeat)
+        ]
+        least = {name: min(turn[name] for turn in turns) for name in turns[0]}
+        least["ratio"] = least["ready_s"] / (least["torch_s"] + least["read_s"])
+        name = profile if side == "ours" else side
+        out[name] = least | {"turns": turns}
+        print(
+            f"{name:16}{least['ready_s']:>9.2f}{least['torch_s']:>9.2f}{least['read_s']:>9.2f}{least['ratio']:>9.2f}"
+            f"{least['resident_bytes'] / 1e6:>13.0f}{least['weights_bytes'] / 1e6:>12.0f}"
+        )
+    print()
+    return out
+
+
+def _print(profile: str, said: dict[str, Any]) -> None:
+    for part, figures in said.items():
+        if not isinstance(figures, dict):
+            print(f"{profile} {part}: {figures}")
+            continue
+        for name, value in figures.items():
+            row = ", ".join(f"{k} {v:.3f}" for k, v in value.items()) if isinstance(value, dict) else f"{value:.3f}"
+            print(f"{profile} {part} {name}: {row}")
+    print()
+
+
+def _try(part: Callable[[], Any]) -> Any:
+    """What the part says, or why it could not."""
+    try:
+        return part()
+    except (RuntimeError, WorkerError, ImportError, OSError) as error:  # out of memory is a RuntimeError
+        reason = f"failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        print(reason, file=sys.stderr)
+        return reason
+
+
+def _checkpoint(home: Path | None, model: str, size: str) -> Checkpoint:
+    folder = (home or Path(tempfile.gettempdir()) / "chatterbox-worker-bench") / f"{model}-{size}"
+    if not folder.is_dir():
+        from tools.synthetic_checkpoint import write_checkpoint  # noqa: PLC0415
+
+        started_s = time.perf_counter()
+        write_checkpoint(folder, LAYOUTS[model], size=size)
+        print(f"wrote {folder} in {time.perf_counter() - started_s:.0f} s")
+    return find(LAYOUTS[model], weights_dir=folder, offline=True)
+
+
+def _where(device: torch.device) -> dict[str, Any]:
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        info = Path("/proc/cpuinfo")
+        lines = info.read_text().splitlines() if info.is_file() else []
+        name = next(
+            (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+        )
+    return {
+        "device": str(device), "name": name, "torch": torch.__version__, "cuda": torch.version.cuda,
+        "threads": torch.get_num_threads(), "load_before": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d"),
+    }  # fmt: skip
+
+
+def _parser() -> argparse.ArgumentParser:
+    def several(text: str) -> list[int]:
+        return [int(part) for part in text.split(",") if part]
+
+    parser = argparse.ArgumentParser(prog="python -m bench.engine", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", default="nano", choices=list(LAYOUTS))
+    parser.add_argument("--size", default="tiny", choices=["tiny", "full"])
+    parser.add_argument("--seconds", type=float, default=5.0, help="of audio in one request")
+    parser.add_argument("--repeat", type=int, default=3, help="turns that count; one more goes before")
+    parser.add_argument(
+        "--profiles", type=lambda text: text.split(","), help="of exact, fast, int8; default: those of the device"
+    )
+    parser.add_argument(
+        "--concurrency", type=several, default=[1, 4], help="requests at once, e.g. 1,8,32,64; empty for none"
+    )
+    parser.add_argument("--minutes", type=float, default=0.0, help="of audio in one long text; 0 for none")
+    parser.add_argument("--streaming", action="store_true", help="first audio of a streamed take")
+    parser.add_argument("--boot", action="store_true", help="a fresh process until it is ready")
+    parser.add_argument("--no-upstream", action="store_true")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=0, help="of a CPU; 0 for all it may use")
+    parser.add_argument("--weights", type=Path, help="folder to keep synthetic weights in")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""Our engine as one side of a benchmark: built on a checkpoint, made to speak for a given number of tokens."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.layout import START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.memory import places_for
+from chatterbox_worker.engines.chatterbox.pack import load_modules, pack_of
+from chatterbox_worker.engines.chatterbox.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.t3_slots import Slots
+from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
+from chatterbox_worker.engines.chatterbox.watermark import Watermark
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint
+from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance
+from chatterbox_worker.voices.conditioning import ConditioningStore
+
+_STAGES = {"t3_s": "t3", "s3gen_s": "flow", "vocoder_s": "vocoder", "watermark_s": "watermark"}
+_LONGEST = 2000  # positions: prefix, text and 40 s
+
+
+def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Parts:
+    """Weights for as many engines as the benchmark needs."""
+    pack = pack_of(checkpoint, profile, device)
+    t3, s3gen = load_modules(checkpoint, profile, device, pack)
+    pack.save()
+    return Parts(
+        layout=checkpoint.layout,
+        t3=t3,
+        s3gen=s3gen,
+        tokenizer=load_tokenizer(checkpoint),
+        default_voice=load_default_conditionals(checkpoint),
+        encoders=ReferenceEncoders(checkpoint, device),
+        watermark=Watermark(device),
+    )
+
+
+class Ours:
+    """An engine whose every utterance has `tokens` tokens. A context manager."""
+
+    def __init__(self, parts: Parts, *, tokens: int) -> None:
+        self._home = tempfile.TemporaryDirectory()
+        self._model = parts.layout.name
+        self.places = places_for(parts.t3, _LONGEST, engines=1)
+        store = ConditioningStore(Path(self._home.name), 10**8)
+        self._engine = ChatterboxEngine(parts, "bench", store, slots=self.places, max_tokens=tokens)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.close()
+        self._home.cleanup()
+
+    def speak(self, text: str, *, seed: int) -> dict[str, float]:
+        """Seconds for each stage of one utterance, and `total` from submission to the last sample."""
+        started_s = time.perf_counter()
+        take = self._engine.submit(self._utterance(text, seed))
+        for _ in take:
+            pass
+        total = time.perf_counter() - started_s
+        return {name: take.timings.get(key, 0.0) for key, name in _STAGES.items()} | {"total": total}
+
+    def crowd(self, texts: list[str]) -> dict[str, float]:
+        """All at once: wall seconds, seconds of sound, and the median and last answer's latency."""
+        started_s = time.perf_counter()
+        takes = [self._engine.submit(self._utterance(text, seed)) for seed, text in enumerate(texts)]
+        latencies, samples = [], 0
+        for take in takes:  # they end in about this order; waiting for an earlier one adds nothing to a later one's end
+            samples += sum(len(piece.samples) for piece in take)
+            latencies.append(time.perf_counter() - started_s)
+        return {
+            "wall_s": latencies[-1],
+            "audio_s": samples / self._engine.sample_rate,
+            "median_latency_s": sorted(latencies)[len(latencies) // 2],
+        }
+
+    def first_audio(self, text: str, *, seed: int) -> dict[str, float]:
+        """A streamed take: seconds to its first piece and to its end, and how many pieces there were."""
+        started_s = time.perf_counter()
+        times = [
+            time.perf_counter() - started_s
+            for _ in self._engine.submit(dataclasses.replace(self._utterance(text, seed), streaming=True))
+        ]
+        return {"first_s": times[0], "total_s": times[-1], "pieces": len(times)}
+
+    def _utterance(self, text: str, seed: int) -> Utterance:
+        return Utterance(text, "en", DEFAULT_VOICE, MODELS[self._model].sampling, seed)
+
+
+def sampling_of(model: str) -> tuple[Sampling, float | None]:
+    """The model's default sampling, and its emotion."""
+    given: dict[str, Any] = dict(MODELS[model].sampling)
+    emotion = given.pop("exaggeration", None)
+    return Sampling(**given), emotion
+
+
+@torch.inference_mode()
+def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> bool:
+    """Whether the same steps, replayed from graphs and run eagerly, give the same tokens and logits bit for bit. CUDA only."""
+    sampling, emotion = sampling_of(parts.layout.name)
+    voice, ids = parts.default_voice, parts.tokenizer.encode(text, "en")
+    ids = ids if parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
+    prefix = parts.t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
+    graphed, eager = (Slots(parts.t3, 2, _LONGEST) for _ in range(2))
+    eager._step = eager._step_once  # type: ignore[assignment]  # only a comparison wants to go round the graphs
+    eager._prefill = eager._read_text  # type: ignore[assignment]
+    for slots in (graphed, eager):
+        slots.prefill(0, prefix, ids, sampling, 1)
+    for _ in range(steps):
+        left, right = graphed.step().clone(), eager.step().clone()
+        if not (torch.equal(left[:1], right[:1]) and torch.equal(graphed.logits, eager.logits)):
+            return False
+    return True

@@ -1,0 +1,171 @@
+"""Upstream as the other side of a benchmark: chatterbox-tts' own modules, HEAD's loops, perth's own watermark on the CPU.
+
+GPT-2 models run the package's own `inference_turbo`. The package's Llama loop is older than HEAD 5de7a54 (it builds an alignment
+analyser that HEAD dropped, and asks for attentions), so HEAD's is written out here, on two rows, drawing as it does. Both are
+made to run for a given number of tokens: synthetic weights never draw the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.layout import SAMPLE_RATE, START_SPEECH, START_TEXT, STOP_SPEECH, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Upstream uses what its dependencies have deprecated, prints, and draws progress bars."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+class Upstream:
+    """One model in fp32, eager, one request at a time: upstream has no other way."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, sizes: str) -> None:
+        """`sizes`: "full" or "tiny", as the checkpoint was written."""
+        with _quietly():
+            from tools.upstream import SIZES, build_s3gen, build_t3  # noqa: PLC0415  # 7 s of imports
+
+            self._layout, self._device = checkpoint.layout, device
+            with torch.device("meta"):
+                t3 = build_t3(self._layout, SIZES[sizes])
+            t3.load_state_dict(load_file(checkpoint.path(self._layout.t3)), assign=True)
+            s3gen = build_s3gen(SIZES[sizes], meanflow=self._layout.meanflow)
+            s3gen.load_state_dict(_state(checkpoint), strict=False)
+        self._t3: Any = t3.to(device).eval().requires_grad_(requires_grad=False)
+        self._s3gen: Any = s3gen.to(device).eval().requires_grad_(requires_grad=False)
+        self._tokenizer = load_tokenizer(checkpoint)
+        self._voice = load_default_conditionals(checkpoint)
+        self._watermarker: Any = None
+
+    def speak(
+        self, text: str, sampling: Sampling, emotion: float | None, *, tokens: int, seed: int
+    ) -> dict[str, float]:
+        """Seconds for each stage of one utterance of so many tokens, and `total`."""
+        torch.manual_seed(seed)
+        ids = self._tokenizer.encode(text, "en")
+        laps = [self._now()]
+        with torch.inference_mode(), _quietly():
+            codes = (
+                self._gpt2(ids, sampling, tokens)
+                if self._layout.is_gpt
+                else self._llama(ids, sampling, emotion, tokens)
+            )
+            laps.append(self._now())
+            codes = torch.cat(
+                [codes[codes < START_SPEECH], torch.tensor(self._layout.silence_tail, device=self._device).long()]
+            )
+            mel = self._s3gen.flow_inference(codes, ref_dict=self._reference(), finalize=True)
+            laps.append(self._now())
+            wave, _ = self._s3gen.hift_inference(mel, None)
+            wave[:, : len(self._s3gen.trim_fade)] *= self._s3gen.trim_fade
+            samples = wave.squeeze(0).cpu().numpy()
+            laps.append(self._now())
+            self._marker().apply_watermark(samples, sample_rate=SAMPLE_RATE)
+            laps.append(self._now())
+        names = ("t3", "flow", "vocoder", "watermark")
+        return {name: laps[at + 1] - laps[at] for at, name in enumerate(names)} | {"total": laps[-1] - laps[0]}
+
+    def _gpt2(self, ids: Sequence[int], sampling: Sampling, tokens: int) -> Tensor:
+        made: Tensor = self._t3.inference_turbo(
+            t3_cond=self._condition(None),
+            text_tokens=torch.tensor([list(ids)], device=self._device),
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            repetition_penalty=sampling.repetition_penalty,
+            max_gen_len=tokens - 1,  # besides the one that the prompt's pass gives
+        )
+        return _counted(made[0], tokens)
+
+    def _llama(self, ids: Sequence[int], sampling: Sampling, emotion: float | None, tokens: int) -> Tensor:
+        from transformers.generation import logits_process as processors  # noqa: PLC0415
+
+        text = torch.tensor([[START_TEXT, *ids, STOP_TEXT]] * 2, device=self._device)
+        bos = torch.full((2, 1), START_SPEECH, device=self._device)
+        embeddings, _ = self._t3.prepare_input_embeds(
+            t3_cond=self._condition(emotion), text_tokens=text, speech_tokens=bos, cfg_weight=1.0
+        )
+        again = self._t3.speech_emb(bos) + self._t3.speech_pos_emb.get_fixed_embedding(0)
+        inputs, past, seen, drawn = torch.cat([embeddings, again], dim=1), None, bos[:1], []
+        penalty = processors.RepetitionPenaltyLogitsProcessor(float(sampling.repetition_penalty))
+        min_p, top_p = processors.MinPLogitsWarper(sampling.min_p), processors.TopPLogitsWarper(sampling.top_p)
+        for step in range(tokens):
+            output = self._t3.tfmr(
+                inputs_embeds=inputs, past_key_values=past, use_cache=True, output_hidden_states=True
+            )
+            past, logits = output.past_key_values, self._t3.speech_head(output.hidden_states[-1])[:, -1]
+            logits = logits[:1] + sampling.cfg_weight * (logits[:1] - logits[1:])
+            logits = top_p(seen, min_p(seen, penalty(seen, logits) / sampling.temperature))
+            token = torch.multinomial(torch.softmax(logits, dim=-1), num_samples=1)
+            drawn.append(token)
+            seen = torch.cat([seen, token], dim=1)
+            if token.view(-1) == STOP_SPEECH:  # the host waits here, as it does upstream
+                break
+            embedded = self._t3.speech_emb(token) + self._t3.speech_pos_emb.get_fixed_embedding(step + 1)
+            inputs = torch.cat([embedded, embedded])
+        return _counted(torch.cat(drawn, dim=1)[0], tokens)
+
+    def _condition(self, emotion: float | None) -> Any:
+        from chatterbox.models.t3.modules.cond_enc import T3Cond  # noqa: PLC0415
+
+        return T3Cond(
+            speaker_emb=self._voice.speaker_emb.to(self._device),
+            cond_prompt_speech_tokens=self._voice.speech_tokens.to(self._device),
+            emotion_adv=None if emotion is None else torch.full((1, 1, 1), emotion, device=self._device),
+        )
+
+    def _reference(self) -> dict[str, Any]:
+        voice, device = self._voice, self._device
+        return {
+            "prompt_token": voice.prompt_token.to(device),
+            "prompt_token_len": torch.tensor([voice.prompt_token.shape[1]], device=device),
+            "prompt_feat": voice.prompt_feat.to(device),
+            "prompt_feat_len": None,
+            "embedding": voice.embedding.to(device),
+        }
+
+    def _marker(self) -> Any:
+        if self._watermarker is None:
+            import perth  # noqa: PLC0415
+
+            self._watermarker = perth.PerthImplicitWatermarker()
+        return self._watermarker
+
+    def _now(self) -> float:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        return time.perf_counter()
+
+
+def _counted(codes: Tensor, tokens: int) -> Tensor:
+    if len(codes) != tokens:
+        raise RuntimeError(f"upstream ended after {len(codes)} of {tokens} tokens: the weights are not synthetic ones")
+    return codes
+
+
+def _state(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    path = checkpoint.path(checkpoint.layout.s3gen)
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    state: dict[str, Tensor] = torch.load(path, weights_only=True, mmap=True)
+    return state
