@@ -61,7 +61,8 @@ def test_the_digest_is_of_what_can_be_heard() -> None:
 
 
 def _file(told: object, **tensors: object) -> bytes:
-    return save(tensors, metadata={"chatterbox_worker_voice": json.dumps(told)})  # type: ignore[arg-type]
+    packed: bytes = save(tensors, metadata={"chatterbox_worker_voice": json.dumps(told)})
+    return packed
 
 
 CLIP = np.full(24_000, 1000, np.int16)

@@ -70,7 +70,10 @@ def pack(bundle: Bundle) -> bytes:
     if bundle.speaker is not None:
         tensors["speaker"] = np.ascontiguousarray(bundle.speaker.embedding, np.float32)
         told["made_by"] = bundle.speaker.made_by
-    return save(tensors, metadata={_KEY: json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True)})
+    packed: bytes = save(
+        tensors, metadata={_KEY: json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True)}
+    )
+    return packed
 
 
 def unpack(data: bytes, *, field: str) -> Bundle:

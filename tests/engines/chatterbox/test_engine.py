@@ -235,8 +235,8 @@ def test_the_voice_of_a_recording_is_kept_for_other_workers(tmp_path: Path) -> N
     assert len(list(tmp_path.glob("buzz-110.*.safetensors"))) == 1
 
     second = build("turbo", tmp_path)
-    second._parts.encoders.warm_up = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
-    second._parts.encoders._networks = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
+    second.parts.encoders.warm_up = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
+    second.parts.encoders._networks = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
     np.testing.assert_array_equal(heard(second, say("turbo", voice=recording(110))), sound)
     second.close()
 
