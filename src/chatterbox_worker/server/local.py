@@ -157,7 +157,7 @@ class _Live:
             self._call.check()
             with self._sleeper.lent() as synthesizer:
                 plan = synthesizer.plan(self._request)
-                speech = synthesizer.stream(plan, self._call)
+                speech = synthesizer.stream(plan, self._call, streaming=True)
                 samples = 0
                 for piece in speech:
                     samples += len(piece.samples)
