@@ -53,6 +53,7 @@ def test_a_recording_is_used_once_and_restored_from_history(open_page: Open, ton
     body = _asked(page)
     assert "voice" not in body
     assert len(body["reference_audio"]) > 100_000
+    expect(page.get_by_role("button", name=re.compile("^Use the text and settings of"))).to_be_visible()  # it is kept
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     expect(page.get_by_role("radio", name="Default")).to_be_checked()
