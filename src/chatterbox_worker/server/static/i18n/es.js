@@ -216,7 +216,7 @@ export default {
   "advice.good": "Bien: clara y suficientemente larga.",
   "advice.unreadable": "Este navegador no puede mirar dentro del archivo, así que no hay consejo; quizá el servidor sí lo lea.",
 
-  "copy.open": "Copiar como código",
+  "copy.open": "Ver código",
   "copy.title": "La misma locución desde código",
   "copy.kind": "Lenguaje del código",
   "copy.copy": "Copiar",
