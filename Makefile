@@ -26,7 +26,7 @@ queue: $(READY)  ## the local queue and its worker, until Ctrl-C
 	@$(PY) -m chatterbox_worker.localqueue
 
 serve: $(READY)  ## the HTTP server and the page, until Ctrl-C
-	@$(PY) -m chatterbox_worker.server
+	@$(PY) -m chatterbox_worker.server --local
 
 test: $(READY)  ## the fast tests
 	$(PY) -m pytest -m "not slow"
