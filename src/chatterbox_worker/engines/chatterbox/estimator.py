@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.frames import conv, linear, norm
+from chatterbox_worker.engines.chatterbox.frames import conv, linear, linear_onto, norm
 from chatterbox_worker.engines.chatterbox.state import State
 
 HEAD_WIDTH = 64  # upstream's attention_head_dim; the fused projections do not show it
@@ -116,15 +116,15 @@ class _Block:
     def __init__(self, state: State) -> None:
         self._norm_attention = state.affine("norm1")
         self._qkv = state.stacked("attn1.to_q", "attn1.to_k", "attn1.to_v")
-        self._out = state.affine("attn1.to_out.0")
+        self._out = state.matrix("attn1.to_out.0")
         self._norm_ff = state.affine("norm3")
-        self._widen = state.affine("ff.net.0.proj")
-        self._narrow = state.affine("ff.net.2")
+        self._widen = state.matrix("ff.net.0.proj")
+        self._narrow = state.matrix("ff.net.2")
 
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
         batch, size, _ = x.shape
         qkv = linear(norm(x, self._norm_attention), self._qkv).view(batch, size, 3, -1, HEAD_WIDTH)
         q, k, v = qkv.transpose(1, 3).unbind(2)
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        x = x + linear(y.transpose(1, 2).flatten(2), self._out)
-        return x + linear(F.gelu(linear(norm(x, self._norm_ff), self._widen)), self._narrow)
+        x = linear_onto(x, y.transpose(1, 2).flatten(2), self._out)
+        return linear_onto(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)

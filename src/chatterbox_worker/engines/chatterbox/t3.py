@@ -100,8 +100,7 @@ class T3:
         # Logits are float32 in every precision: the head's share of a step is small, a logit's last bits decide tokens.
         bias = weights["speech_head.bias"] if self.is_gpt else None
         head = weights["speech_head.weight"]
-        source = Source("speech_head", lambda: head, bias, self.vocabulary >= self.width, keep)
-        self._head = linear(source, Precision.EXACT, self.device, lone=self.is_gpt)
+        self._head = linear(Source("speech_head", lambda: head, bias, keep), Precision.EXACT, self.device)
 
     @property
     def rows(self) -> int:

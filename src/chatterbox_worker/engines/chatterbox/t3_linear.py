@@ -1,8 +1,6 @@
 """Linear layers for one to a few rows, where reading the weights is the whole cost, in three precisions.
 
-Weights are cast once, here, and never by autocast. Measured with float32 weights on 2 cores of an AVX2 CPU (EPYC 7003): for one row a
-widening layer is read at 24 to 30 GB/s if its inputs come first in memory and at 17 to 22 if its outputs do, a narrowing one the
-other way round; for two rows and more `F.linear` reads at 9 to 14 GB/s, the same product as `W @ x.T` at 21 to 24.
+Weights are cast once, here, and never by autocast. float32 on a CPU has a layout of its own (`cpu_products`).
 int8 weights with bfloat16 activations take 0.3 of float32's time for one row; `torch.ops.quantized.linear_dynamic` is faster still,
 but shares one activation scale among all rows, so that a row would hear its neighbours.
 """
@@ -18,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import can_pack, packed, product, product_onto
 from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.errors import NotReady
 
@@ -47,8 +46,6 @@ class Source:
     """(outputs, inputs), any float dtype."""
     bias: Tensor | None
     """(outputs,)."""
-    widens: bool
-    """Whether there are as many outputs as inputs, or more."""
     keep: Keep
 
 
@@ -80,23 +77,18 @@ class Dense(Linear):
         return torch.addmm(residual.reshape(-1, outputs), x.reshape(-1, inputs), self.weight.t()).view(residual.shape)
 
 
-class CpuDense(Linear):
-    """float32 on a CPU."""
+class Packed(Linear):
+    """float32 on a CPU, in oneDNN's layout."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, inputs_first: bool) -> None:
-        """`weight`: contiguous, (inputs, outputs) if `inputs_first`, else (outputs, inputs)."""
-        self.weight, self.bias, self.inputs_first = weight, bias, inputs_first
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        """`weight`: what `cpu_products.packed` gave."""
+        self.weight, self.bias = weight, bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        if self.inputs_first:
-            y = rows @ self.weight if self.bias is None else torch.addmm(self.bias, rows, self.weight)
-        elif rows.shape[0] == 1:
-            y = F.linear(rows, self.weight, self.bias)
-        else:
-            y = (self.weight @ rows.t()).t()
-            y = y.contiguous() if self.bias is None else y + self.bias
-        return y.reshape(*x.shape[:-1], -1)
+        return product(x, self.weight, self.bias)
+
+    def onto(self, residual: Tensor, x: Tensor) -> Tensor:
+        return product_onto(residual, x, self.weight, self.bias)
 
 
 class Int8(Linear):
@@ -114,9 +106,8 @@ class Int8(Linear):
         return (y if self.bias is None else y + self.bias).reshape(*x.shape[:-1], -1)
 
 
-def linear(source: Source, precision: Precision, device: torch.device, *, lone: bool) -> Linear:
-    """A layer; `lone`: one row at a time is the common case.
-
+def linear(source: Source, precision: Precision, device: torch.device) -> Linear:
+    """
     Raises:
         NotReady: int8 was asked for on a device that is not a CPU.
     """
@@ -127,16 +118,10 @@ def linear(source: Source, precision: Precision, device: torch.device, *, lone: 
         scale = source.keep(f"{source.name} scale", lambda: _scaled(source.weight())[1])
         return Int8(weight, scale, None if source.bias is None else source.bias.float())
     bias = None if source.bias is None else source.bias.to(device, precision.dtype)
-    is_read_by_cpu = device.type == "cpu" and precision is Precision.EXACT
-    inputs_first = is_read_by_cpu and lone and source.widens
-
-    def laid_out() -> Tensor:
-        weight = source.weight()
-        return (weight.t() if inputs_first else weight).to(precision.dtype).contiguous()
-
-    order = "inputs first" if inputs_first else "outputs first"
-    weight = source.keep(f"{source.name} {precision.dtype} {order}", laid_out).to(device)
-    return CpuDense(weight, bias, inputs_first=inputs_first) if is_read_by_cpu else Dense(weight, bias)
+    weight = source.keep(
+        f"{source.name} {precision.dtype}", lambda: source.weight().to(precision.dtype).contiguous()
+    ).to(device)
+    return Packed(packed(weight), bias) if can_pack(weight) else Dense(weight, bias)
 
 
 def _scaled(weight: Tensor) -> tuple[Tensor, Tensor]:
