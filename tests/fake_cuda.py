@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -22,7 +21,8 @@ _WAITS = {
     "_local_scalar_dense", "item", "is_nonzero", "nonzero", "equal", "masked_select", "unique_consecutive", "_unique2", "bincount",
     "repeat_interleave.Tensor", "allclose", "_pin_memory",
 }  # fmt: skip
-_DRAWS = {"rand", "randn", "randint", "normal_", "uniform_", "exponential_", "bernoulli_", "multinomial", "dropout", "native_dropout"}
+_WHOLE = {"scaled_dot_product_attention"}  # what it is made of is chosen by the GPU; none of its kernels waits
+_DRAWS = {"rand", "rand_like", "randn", "randn_like", "randint", "normal_", "uniform_", "exponential_", "bernoulli_", "multinomial", "dropout", "native_dropout"}
 
 
 def on_cuda(thing: Any, mode: FakeTensorMode, seen: dict[int, Any] | None = None) -> Any:
@@ -66,6 +66,11 @@ class Capturable(TorchDispatchMode):
     ) -> Any:
         name = func.name().removeprefix("aten::")
         base = name.partition(".")[0]
+        if name.startswith("prim::"):  # a question about the tensor
+            return func(*args, **(kwargs or {}))
+        if base not in _WHOLE and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
+            with self:  # what it is made of, since that is what runs
+                return func.decompose(*args, **(kwargs or {}))
         assert name not in _WAITS and base not in _WAITS, f"{name} waits for the device"
         assert base not in _DRAWS, f"{name} draws from a generator"
         made = func(*args, **(kwargs or {}))
@@ -111,9 +116,3 @@ class FakeRecorder:
             work()
 
         return replay
-
-
-@contextmanager
-def pretending() -> Iterator[FakeTensorMode]:
-    with FakeTensorMode() as mode:
-        yield mode

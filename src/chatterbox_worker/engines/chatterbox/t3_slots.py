@@ -115,7 +115,7 @@ class Slots:
         mine[:, :, :, : prefix.length] = prefix.keys_values[:, None]
         mine[:, :, :, filled : self._used[slot]].fill_(0)  # masked anyway, but 0 * inf is not 0
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
-        shape = self._context(prefix.length + padded), padded
+        shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
         self._sampling.put(slot, sampling)
         self._seen[slot].fill_(False)
@@ -160,7 +160,7 @@ class Slots:
         """The shapes of texts after such a prefix, the short ones first."""
         longest = min(_LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - 1)
         return [
-            (self._context(prefix_length + padded), padded)
+            (self.context_of(prefix_length + padded), padded)
             for padded in range(self._text_step, longest + 1, self._text_step)
         ]
 
@@ -182,9 +182,10 @@ class Slots:
     def _shape(self) -> Shape:
         slots = min(1 << max(self._occupants).bit_length(), self.size)
         context = max(self._used[slot] for slot in self._occupants) + 1
-        return slots, self._context(context), any(s.sorts for s in self._occupants.values())
+        return slots, self.context_of(context), any(s.sorts for s in self._occupants.values())
 
-    def _context(self, positions: int) -> int:
+    def context_of(self, positions: int) -> int:
+        """What is attended to where so many positions are filled."""
         return min(-(-positions // self._context_step) * self._context_step, self.length)
 
     def _text(self, embeddings: Tensor, row: int, start: int, size: int) -> tuple[Tensor, ...]:
