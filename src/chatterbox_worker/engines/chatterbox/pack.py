@@ -34,6 +34,8 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
+from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.engines.chatterbox.t3 import T3
 from chatterbox_worker.engines.chatterbox.t3_linear import Precision
 from chatterbox_worker.engines.chatterbox.weight_files import pack_name
@@ -111,21 +113,29 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
     return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
 
 
-def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device) -> tuple[T3, S3Gen]:
+def load_packed(
+    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True
+) -> tuple[T3, S3Gen]:
     """T3 and S3Gen, from the pack if there is one; else a pack is written behind the caller's back, for the next start."""
     pack = pack_of(checkpoint, profile, device)
-    modules = load_modules(checkpoint, profile, device, pack)
+    modules = load_modules(checkpoint, profile, device, pack, graphs=graphs)
     threading.Thread(target=pack.save, name="pack", daemon=True).start()
     return modules
 
 
-def load_modules(checkpoint: Checkpoint, profile: str, device: torch.device, pack: Pack) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is made for a GPU that is not there."""
+def load_modules(
+    checkpoint: Checkpoint, profile: str, device: torch.device, pack: Keep, *, graphs: bool = True
+) -> tuple[T3, S3Gen]:
+    """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is made for a GPU that is not there.
+
+    `graphs`: whether S3Gen may replay graphs on a GPU.
+    """
     t3 = T3(load_t3_state(checkpoint), precision=Precision(profile), device=device, keep=pack)
     s3gen = S3Gen.from_state(
         load_s3gen_state(checkpoint, "flow.", "mel2wav."),
         device=device,
         profile="fast" if profile == "fast" else "exact",
+        buckets=BUCKETS if graphs and device.type == "cuda" else (),
         keep=pack,
     )
     return t3, s3gen
