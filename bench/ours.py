@@ -19,7 +19,7 @@ from chatterbox_worker.engines.chatterbox.flow import Prompt, Row, packed, spoke
 from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.layout import START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.memory import places_for
-from chatterbox_worker.engines.chatterbox.pack import load_modules, pack_of
+from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
@@ -38,6 +38,7 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pa
     """Weights for as many engines as the benchmark needs."""
     pack = pack_of(checkpoint, profile, device)
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
+    add_draft(t3, checkpoint)
     pack.save()
     return Parts(
         layout=checkpoint.layout,

@@ -51,7 +51,9 @@ def found(model: str) -> Any:
     return find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
 
 
-def slots_on(mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> tuple[Slots, Judge]:
+def slots_on(
+    mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Slots, Judge]:
     t3, judge = T3(load_t3_state(found(model)), precision=precision, device=META), Judge()
     monkeypatch.setattr(t3_slots, "recorder_of", lambda _: judge)
     t3 = on_cuda(t3, mode)
@@ -63,7 +65,9 @@ def slots_on(mode: FakeTensorMode, model: str, precision: Precision, monkeypatch
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
 @pytest.mark.parametrize("model", MODELS)
-def test_every_step_and_every_text_can_be_captured(model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_and_every_text_can_be_captured(
+    model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mode = FakeTensorMode()
     slots, judge = slots_on(mode, model, precision, monkeypatch)
     with mode:
@@ -76,7 +80,9 @@ def test_every_step_and_every_text_can_be_captured(model: str, precision: Precis
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
 @pytest.mark.parametrize("model", MODELS)
-def test_an_utterance_on_a_gpu_waits_for_nothing(model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_utterance_on_a_gpu_waits_for_nothing(
+    model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mode = FakeTensorMode()
     slots, judge = slots_on(mode, model, precision, monkeypatch)
     t3 = slots.t3

@@ -113,14 +113,24 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
     return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
 
 
-def load_packed(
-    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True
-) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen, from the pack if there is one; else a pack is written behind the caller's back, for the next start."""
+def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True) -> tuple[T3, S3Gen]:
+    """T3 and S3Gen, from the pack if there is one. Behind the caller's back T3 gets its draft, and the next start its pack."""
     pack = pack_of(checkpoint, profile, device)
-    modules = load_modules(checkpoint, profile, device, pack, graphs=graphs)
-    threading.Thread(target=pack.save, name="pack", daemon=True).start()
-    return modules
+    t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs)
+
+    def afterwards() -> None:
+        add_draft(t3, checkpoint)
+        pack.save()
+
+    threading.Thread(target=afterwards, name="pack", daemon=True).start()
+    return t3, s3gen
+
+
+def add_draft(t3: T3, checkpoint: Checkpoint) -> None:
+    """Give T3 what guesses ahead of it, where that pays: on a CPU, beside float32 weights. It changes when tokens come, not which."""
+    if t3.precision is Precision.EXACT and t3.device.type == "cpu":
+        weights = load_t3_state(checkpoint)
+        t3.draft = T3(weights, precision=Precision.INT8, head=Precision.INT8, device=t3.device)
 
 
 def load_modules(

@@ -8,12 +8,14 @@ can change the last bits of its logits, by way of other kernels for other shapes
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.graphs import Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.lookahead import DEEPEST, Lookahead, Place
 from chatterbox_worker.engines.chatterbox.sampling import (
     Noise,
     Sampling,
@@ -76,6 +78,7 @@ class Slots:
         recorder = recorder_of(device) if graphs else None
         self._step = Graphed[Shape](self._step_once, recorder, state, at_once=True)  # 128 calls and more follow
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
+        self._lookahead = Lookahead(t3)
 
     @property
     def free(self) -> list[int]:
@@ -113,7 +116,7 @@ class Slots:
         first = slot * self.t3.rows
         mine = self._cache[:, first : first + self.t3.rows]
         mine[:, :, :, : prefix.length] = prefix.keys_values[:, None]
-        mine[:, :, :, filled : self._used[slot]].fill_(0)  # masked anyway, but 0 * inf is not 0
+        mine[:, :, :, filled : self._used[slot] + DEEPEST].fill_(0)  # masked anyway, but 0 * inf is not 0
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
@@ -123,10 +126,12 @@ class Slots:
         for tensor, value in ((self._positions, filled), (self._steps, 0), (self._seeds, seed), (self._active, 1)):
             tensor[slot].fill_(value)
         self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
+        self._lookahead.forget()
 
     def release(self, slot: int) -> None:
         """The slot's utterance is over. Raises KeyError if there is none."""
         del self._occupants[slot]
+        self._lookahead.forget()
         for tensor in (self._active, self._positions, self._steps):
             tensor[slot].fill_(0)
 
@@ -144,7 +149,10 @@ class Slots:
             return self.tokens
         if full := [slot for slot in self._occupants if self.room(slot) < 1]:
             raise ValueError(f"slots {full} are full")
-        self._step(self._shape())
+        shape = self._shape()
+        if shape[0] > 1:
+            self._lookahead.forget()
+        self._step(shape)
         for slot in self._occupants:
             self._used[slot] += 1
             self._drawn[slot] += 1
@@ -202,19 +210,20 @@ class Slots:
 
     def _step_once(self, shape: Shape) -> None:
         slots, length, sorts = shape
-        t3, rows = self.t3, self._sampling.first(slots)
-        steps, positions, seen = self._steps[:slots], self._positions[:slots], self._seen[:slots]
-        logits, noise = self.logits[: slots * t3.rows], self._noise(self._seeds[:slots], steps, t3.vocabulary)
+        t3, steps, positions, seen = self.t3, self._steps[:slots], self._positions[:slots], self._seen[:slots]
+        logits = self.logits[: slots * t3.rows]
+        tokens = self._drawn_from(logits, seen, steps, sorts=sorts)
         if t3.is_gpt:
-            tokens = draw(filter_gpt2(logits, seen, rows, sorts=sorts), noise, rows)
             seen[:, t3.bos].logical_and_(steps > 0)  # upstream penalises the BOS for the first token only
+        if t3.draft is not None and slots == 1 and self._context_step == 1:
+            draws = functools.partial(self._drawn_from, sorts=sorts)
+            place = Place(self._cache, self._used[0], self._drawn[0], seen, room=self.room(0) - 1)
+            following = self._lookahead.after(tokens, t3.draft, place, draws)
         else:
-            guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)
-            tokens = draw(filter_llama(guided, seen, rows, sorts=sorts), noise, rows)
-        x = t3.embed_speech(tokens, steps + 1)
-        at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
-        sees_all = slots == 1 and self._context_step == 1
-        following = t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0])
+            x = t3.embed_speech(tokens, steps + 1)
+            at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
+            sees_all = slots == 1 and self._context_step == 1
+            following = t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0])
         # nothing is kept before nothing can fail any more for want of memory: a step that did may be repeated
         logits.copy_(following)
         seen.scatter_(1, tokens[:, None], value=True)
@@ -222,3 +231,12 @@ class Slots:
         active = self._active[:slots]
         positions += active
         steps += active
+
+    def _drawn_from(self, logits: Tensor, seen: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
+        """What the first slots say by these logits (n * rows, V) at their steps (n,), where they have said what they have `seen`."""
+        rows = self._sampling.first(len(steps))
+        noise = self._noise(self._seeds[: len(steps)], steps, self.t3.vocabulary)
+        if self.t3.is_gpt:
+            return draw(filter_gpt2(logits, seen, rows, sorts=sorts), noise, rows)
+        guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)
+        return draw(filter_llama(guided, seen, rows, sorts=sorts), noise, rows)
