@@ -51,7 +51,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then = "none")
 
 
 def product_onto(residual: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """residual + x W^T + b, for a weight that `packed` gave."""
+    """Residual + x W^T + b, for a weight that `packed` gave."""
     if weight.is_mkldnn:
         return torch.ops.mkldnn._linear_pointwise.binary(x, residual, weight, bias, "add")  # type: ignore[no-any-return]
     return residual + F.linear(x, weight, bias)

@@ -39,6 +39,7 @@ from chatterbox_worker.engines.chatterbox.streaming import HOPS, HOPS_ON_CPU, Ho
 from chatterbox_worker.engines.chatterbox.t3 import T3
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.warmup import Chores, sound_chores, speech_chores
@@ -102,6 +103,7 @@ class ChatterboxEngine:
             more_to_come=lambda: self._scheduler.active > 0,
             chores=self._chores[1],
         )
+        rest()
 
     @classmethod
     def load(cls, name: str, settings: Settings, store: ConditioningStore) -> ChatterboxEngine:
@@ -154,7 +156,10 @@ class ChatterboxEngine:
                 log.warning("graphs are still being captured after %.0f s; speaking begins without them", _WARM_UP_S)
 
     def mark(self, audio: Audio) -> Audio:
-        return self.parts.watermark.mark(audio)
+        try:
+            return self.parts.watermark.mark(audio)
+        finally:
+            rest()
 
     def close(self) -> None:
         self._scheduler.close()

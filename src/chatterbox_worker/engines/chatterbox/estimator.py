@@ -125,6 +125,17 @@ class _Block:
         batch, size, _ = x.shape
         qkv = linear(norm(x, self._norm_attention), self._qkv).view(batch, size, 3, -1, HEAD_WIDTH)
         q, k, v = qkv.transpose(1, 3).unbind(2)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        y = _attended(q, k, v, mask)
         x = linear_onto(x, y.transpose(1, 2).flatten(2), self._out)
         return linear_onto(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)
+
+
+def _attended(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention over (B, H, T, 64); `mask` as in `Estimator`."""
+    if q.dtype != torch.bfloat16 or q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    # bfloat16 on a CPU: three plain steps take half the time of torch's fused kernel (5 and 10 ms for 762 frames, 2 cores)
+    scores = torch.matmul((q * HEAD_WIDTH**-0.5).contiguous(), k.transpose(2, 3).contiguous())  # 1/8: exact in bfloat16
+    if mask is not None:
+        scores.masked_fill_(~mask, -torch.inf)
+    return torch.matmul(scores.softmax(-1), v.contiguous())

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from huggingface_hub import constants
@@ -33,7 +33,7 @@ from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen import Profile, S3Gen
 from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.engines.chatterbox.t3 import T3
@@ -144,7 +144,7 @@ def load_modules(
     s3gen = S3Gen.from_state(
         load_s3gen_state(checkpoint, "flow.", "mel2wav."),
         device=device,
-        profile="fast" if profile == "fast" else "exact",
+        profile=cast("Profile", profile),
         buckets=BUCKETS if graphs and device.type == "cuda" else (),
         keep=pack,
     )

@@ -16,14 +16,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.flow import Flow, FlowInputs, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.flow import Flow, Prompt, Row, packed, spoken
 from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.graphs import recorder_of
 from chatterbox_worker.engines.chatterbox.sound_graphs import FlowGraphs, VocoderGraphs
 from chatterbox_worker.engines.chatterbox.state import Keep, State, made
 from chatterbox_worker.engines.chatterbox.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
 
-Profile = Literal["exact", "fast"]
+Profile = Literal["exact", "fast", "int8"]
 
 _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against "spillover" from the reference
 
@@ -81,12 +81,12 @@ class S3Gen:
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
-        "exact" is float32. "fast" holds the flow in float16 where there is a GPU: as CosyVoice serves the same flow; pitch
-        and vocoder stay float32, because rounding shifts phases. Keys of other parts are left alone.
+        "exact" is float32. "fast" holds the flow in float16 where there is a GPU: as CosyVoice serves the same flow. "int8"
+        holds it in bfloat16 on a CPU that multiplies it natively. Pitch and vocoder stay float32, because rounding shifts
+        phases. Keys of other parts are left alone.
         Raises KeyError where a tensor is missing.
         """
-        dtype = torch.float16 if profile == "fast" and device.type != "cpu" else torch.float32
-        weights = State(state, device, dtype, keep=keep)
+        weights = State(state, device, _flow_dtype(profile, device), keep=keep)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
     def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Chance:
@@ -171,3 +171,11 @@ class S3Gen:
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
         return time.perf_counter()
+
+
+def _flow_dtype(profile: Profile, device: torch.device) -> torch.dtype:
+    if profile == "fast" and device.type != "cpu":
+        return torch.float16
+    if profile == "int8" and torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16  # without such instructions it is several times slower than float32
+    return torch.float32

@@ -29,6 +29,7 @@ from chatterbox_worker.engines.chatterbox.render import Stream
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.voices import Heard
 from chatterbox_worker.engines.chatterbox.warmup import Chores
 from chatterbox_worker.errors import DeviceFailed, WorkerError
@@ -128,6 +129,7 @@ class Scheduler:
             with self._changed:
                 self._waiting.send_away(_is_over)
                 while not (self._closed or self._is_wanted() or self._chores):
+                    rest()
                     self._changed.wait()
                     self._waiting.send_away(_is_over)
                 if self._closed:

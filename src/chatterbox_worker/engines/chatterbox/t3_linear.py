@@ -109,13 +109,21 @@ class Int8(Linear):
             y = self._many(rows)
         else:
             y = torch.cat(
-                [torch.ops.quantized.linear_dynamic(row, self._laid_out, self._reduce_range) for row in rows.split(1)]
+                [
+                    torch.ops.quantized.linear_dynamic(row, self._laid_out, self._reduce_range)
+                    for row in torch.split(rows, 1)
+                ]
             )
         return y.reshape(*x.shape[:-1], -1)
 
     def _many(self, rows: Tensor) -> Tensor:
-        y = F.linear(rows, self._weight.to(rows.dtype)) * self._scale
-        return y if self._bias is None else y + self._bias
+        if self._reduce_range:
+            y = F.linear(rows, self._weight.to(rows.dtype)) * self._scale
+        else:
+            scale = rows.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / 127
+            products = torch._int_mm((rows / scale).round_().to(torch.int8), self._weight.t())
+            y = products.to(rows.dtype).mul_(scale).mul_(self._scale)
+        return y if self._bias is None else y.add_(self._bias)
 
 
 def linear(source: Source, precision: Precision, device: torch.device) -> Linear:

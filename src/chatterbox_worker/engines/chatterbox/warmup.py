@@ -50,7 +50,7 @@ class Chores:
             if not chore():
                 log.info("%d graphs are left out: memory is short, or the device captures none", len(self._left) + 1)
                 self._left.clear()
-        except Exception as error:  # noqa: BLE001 - nobody asked for it, so nobody may suffer from it
+        except Exception as error:
             log.warning("a graph could not be captured ahead; %d are left out", len(self._left) + 1, exc_info=error)
             self._left.clear()
             is_short = is_out_of_memory(error)
