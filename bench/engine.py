@@ -170,7 +170,8 @@ def _print(profile: str, said: dict[str, Any]) -> None:
             print(f"{profile} {part}: {figures}")
             continue
         for name, value in figures.items():
-            row = ", ".join(f"{k} {v:.3f}" for k, v in value.items()) if isinstance(value, dict) else f"{value:.3f}"
+            pairs = value.items() if isinstance(value, dict) else [("", value)]
+            row = ", ".join(f"{k} {v}".strip() if isinstance(v, bool) else f"{k} {v:.3f}".strip() for k, v in pairs)
             print(f"{profile} {part} {name}: {row}")
     print()
 

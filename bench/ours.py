@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-import torch.nn.functional as F
 
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
@@ -145,8 +144,8 @@ def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
 
     short = next((1, bucket) for bucket in BUCKETS if bucket >= tokens)
     frames, samples = FRAMES_PER_TOKEN * short[1], FRAMES_PER_TOKEN * short[1] * SAMPLES_PER_FRAME
-    source = F.pad(chance.source, (0, samples - chance.source.shape[1]))[None]
-    own = F.pad(spoken(eager_mel, [row])[0], (0, frames - FRAMES_PER_TOKEN * tokens))[None]
+    source = torch.nn.functional.pad(chance.source, (0, samples - chance.source.shape[1]))[None]
+    own = torch.nn.functional.pad(spoken(eager_mel, [row])[0], (0, frames - FRAMES_PER_TOKEN * tokens))[None]
     count = torch.full((1,), FRAMES_PER_TOKEN * tokens, device=s3gen.device)
     s3gen.vocoder_graphs.warm(short)
     sound = s3gen.vocoder_graphs(short, own, chance.phase[None], source, count).clone()

@@ -22,7 +22,20 @@ _WAITS = {
     "repeat_interleave.Tensor", "allclose", "_pin_memory",
 }  # fmt: skip
 _WHOLE = {"scaled_dot_product_attention"}  # what it is made of is chosen by the GPU; none of its kernels waits
-_DRAWS = {"rand", "rand_like", "randn", "randn_like", "randint", "normal_", "uniform_", "exponential_", "bernoulli_", "multinomial", "dropout", "native_dropout"}
+_DRAWS = {
+    "rand",
+    "rand_like",
+    "randn",
+    "randn_like",
+    "randint",
+    "normal_",
+    "uniform_",
+    "exponential_",
+    "bernoulli_",
+    "multinomial",
+    "dropout",
+    "native_dropout",
+}
 
 
 def on_cuda(thing: Any, mode: FakeTensorMode, seen: dict[int, Any] | None = None) -> Any:
@@ -71,13 +84,15 @@ class Capturable(TorchDispatchMode):
         if base not in _WHOLE and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
             with self:  # what it is made of, since that is what runs
                 return func.decompose(*args, **(kwargs or {}))
-        assert name not in _WAITS and base not in _WAITS, f"{name} waits for the device"
+        assert not {name, base} & _WAITS, f"{name} waits for the device"
         assert base not in _DRAWS, f"{name} draws from a generator"
+        if base in ("index", "index_put_", "index_put"):
+            assert not any(each.dtype in (torch.bool, torch.uint8) for each in _tensors(args[1])), (
+                f"{name} by a mask waits"
+            )
         made = func(*args, **(kwargs or {}))
         for tensor in (*_tensors(args), *_tensors(kwargs), *_tensors(made)):
             assert tensor.device == CUDA, f"{name} has a tensor of {tensor.device}"
-        if base in ("index", "index_put_", "index_put"):
-            assert not any(each.dtype in (torch.bool, torch.uint8) for each in _tensors(args[1])), f"{name} by a mask waits"
         self.calls[base] += 1
         return made
 

@@ -10,7 +10,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from chatterbox_worker.engines.chatterbox import t3_slots
 from chatterbox_worker.engines.chatterbox.checkpoint import load_s3gen_state, load_t3_state
-from chatterbox_worker.engines.chatterbox.graphs import Recorder
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
@@ -51,7 +50,9 @@ def found(model: str) -> Any:
     return find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
 
 
-def slots_on(mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> tuple[Slots, Judge]:
+def slots_on(
+    mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Slots, Judge]:
     t3, judge = T3(load_t3_state(found(model)), precision=precision, device=META), Judge()
     monkeypatch.setattr(t3_slots, "recorder_of", lambda _: judge)
     t3 = on_cuda(t3, mode)
@@ -63,7 +64,9 @@ def slots_on(mode: FakeTensorMode, model: str, precision: Precision, monkeypatch
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
 @pytest.mark.parametrize("model", MODELS)
-def test_every_step_and_every_text_can_be_captured(model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_step_and_every_text_can_be_captured(
+    model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mode = FakeTensorMode()
     slots, judge = slots_on(mode, model, precision, monkeypatch)
     with mode:
@@ -76,9 +79,11 @@ def test_every_step_and_every_text_can_be_captured(model: str, precision: Precis
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
 @pytest.mark.parametrize("model", MODELS)
-def test_an_utterance_on_a_gpu_waits_for_nothing(model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_utterance_on_a_gpu_waits_for_nothing(
+    model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mode = FakeTensorMode()
-    slots, judge = slots_on(mode, model, precision, monkeypatch)
+    slots, _ = slots_on(mode, model, precision, monkeypatch)
     t3 = slots.t3
     with mode:
         speaker, prompt = torch.zeros(256), torch.zeros(40, dtype=torch.int64)
@@ -115,7 +120,7 @@ def test_flow_and_vocoder_can_be_captured(model: str, profile: Any) -> None:
         (lambda x: x.sum().item(), "waits"),
         (lambda x: x[x > 0], "waits"),
         (lambda x: bool(x.any()), "waits"),
-        (lambda x: torch.rand_like(x), "draws"),
+        (torch.rand_like, "draws"),
         (lambda x: x + torch.ones(3, device="cpu")[0], "tensor of cpu"),
         (lambda x: x.cpu(), "tensor of cpu"),
     ],

@@ -77,7 +77,9 @@ def test_a_variant_is_captured_once_and_replayed_on_its_own_memory(*, at_once: b
     assert counter.total == (14 if not at_once else 11)
     assert recorder.recorded == (2 if at_once else 1)
     assert recorder.replayed == (3 if at_once else 2)
-    assert len(counter.inputs) == (1 if at_once else 2)  # graphs share the buffer; what has no graph is called with its own
+    assert len(counter.inputs) == (
+        1 if at_once else 2
+    )  # graphs share the buffer; what has no graph is called with its own
 
 
 def test_without_room_a_function_is_called() -> None:

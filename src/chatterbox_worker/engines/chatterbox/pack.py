@@ -113,9 +113,7 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
     return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
 
 
-def load_packed(
-    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True
-) -> tuple[T3, S3Gen]:
+def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True) -> tuple[T3, S3Gen]:
     """T3 and S3Gen, from the pack if there is one; else a pack is written behind the caller's back, for the next start."""
     pack = pack_of(checkpoint, profile, device)
     modules = load_modules(checkpoint, profile, device, pack, graphs=graphs)

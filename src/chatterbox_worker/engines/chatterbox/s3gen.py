@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.flow import Flow, FlowInputs, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.flow import Flow, Prompt, Row, packed, spoken
 from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.graphs import recorder_of
 from chatterbox_worker.engines.chatterbox.sound_graphs import FlowGraphs, VocoderGraphs

@@ -50,7 +50,7 @@ class Chores:
             if not chore():
                 log.info("%d graphs are left out: memory is short, or the device captures none", len(self._left) + 1)
                 self._left.clear()
-        except Exception as error:  # noqa: BLE001 - nobody asked for it, so nobody may suffer from it
+        except Exception as error:
             log.warning("a graph could not be captured ahead; %d are left out", len(self._left) + 1, exc_info=error)
             self._left.clear()
             is_short = is_out_of_memory(error)
@@ -81,9 +81,7 @@ class Chores:
 def speech_chores(slots: Slots, prefix_length: int, *, sorts: bool) -> Chores:
     """T3's, where the model's own voice takes `prefix_length` positions and its default sampling sorts or does not."""
     texts = slots.text_shapes(prefix_length)
-    steps = [
-        shape for how in (sorts, not sorts) for shape in slots.step_shapes(sorts=how) if shape[1] > prefix_length
-    ]
+    steps = [shape for how in (sorts, not sorts) for shape in slots.step_shapes(sorts=how) if shape[1] > prefix_length]
     longest = slots.context_of(prefix_length + _HOT_TEXT + _HOT_SPEECH)
     hot_texts = [(context, padded) for context, padded in texts if padded <= _HOT_TEXT]
     hot_steps = [shape for shape in steps if shape[0] == 1 and shape[1] <= longest and shape[2] == sorts]
