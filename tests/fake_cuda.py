@@ -67,11 +67,11 @@ def _is_enum(thing: object) -> bool:
     return hasattr(thing, "_value_")
 
 
-class Capturable(TorchDispatchMode):
+class Capturable(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fails at whatever a CUDA graph cannot hold: a wait, a draw, a tensor of the host."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: Counter[str] = Counter()
 
     def __torch_dispatch__(

@@ -37,7 +37,7 @@ def test_a_gpus_convolutions_are_float32_and_a_cpus_threads_are_those_wanted() -
 
 
 def test_a_thread_works_on_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    entered = []
+    entered: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "set_device", entered.append)
     work_on(torch.device("cpu"))
     work_on(torch.device("cuda:2"))
