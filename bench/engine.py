@@ -42,7 +42,10 @@ _LONG_CHUNK_S = 10  # of a long text's chunks: the flow's best length (chatterbo
 
 def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
-    device = device_of(asked.device)
+    try:
+        device = device_of(asked.device)
+    except WorkerError as error:
+        _parser().exit(1, f"{error.message}\n")
     prepare(device, asked.threads)
     profiles = asked.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
     checkpoint = _checkpoint(asked.weights, asked.model, asked.size)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from chatterbox_worker.engines.chatterbox.device import device_of, prepare, work_on
+from chatterbox_worker.errors import NotReady
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +24,24 @@ def test_auto_takes_a_gpu_where_there_is_one(*, is_there: bool, expected: str, m
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("cpu", "cpu"), ("cuda", "cuda:0"), ("cuda:3", "cuda:3")])
-def test_a_gpu_has_its_number(wanted: str, expected: str) -> None:
+def test_a_gpu_has_its_number(wanted: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert str(device_of(wanted)) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted", "sentence"),
+    [
+        (0, "cuda", "cuda was asked for, but there is no GPU"),
+        (2, "cuda:2", "cuda:2 was asked for, but the last GPU here is cuda:1"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_named(
+    count: int, wanted: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    with pytest.raises(NotReady, match=sentence):
+        device_of(wanted)
 
 
 def test_a_gpus_convolutions_are_float32_and_a_cpus_threads_are_those_wanted() -> None:
