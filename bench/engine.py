@@ -42,7 +42,10 @@ _LONG_CHUNK_S = 10  # of a long text's chunks: the flow's best length (chatterbo
 
 def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
-    device = device_of(asked.device)
+    try:
+        device = device_of(asked.device)
+    except WorkerError as error:
+        _parser().exit(1, f"{error.message}\n")
     prepare(device, asked.threads)
     profiles = asked.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
     checkpoint = _checkpoint(asked.weights, asked.model, asked.size)
@@ -170,7 +173,8 @@ def _print(profile: str, said: dict[str, Any]) -> None:
             print(f"{profile} {part}: {figures}")
             continue
         for name, value in figures.items():
-            row = ", ".join(f"{k} {v:.3f}" for k, v in value.items()) if isinstance(value, dict) else f"{value:.3f}"
+            pairs = value.items() if isinstance(value, dict) else [("", value)]
+            row = ", ".join(f"{k} {v}".strip() if isinstance(v, bool) else f"{k} {v:.3f}".strip() for k, v in pairs)
             print(f"{profile} {part} {name}: {row}")
     print()
 

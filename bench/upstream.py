@@ -65,7 +65,9 @@ class Upstream:
         torch.manual_seed(seed)
         ids = self._tokenizer.encode(text, "en")
         laps = [self._now()]
-        with torch.inference_mode(), _quietly():
+        # as torch sets it, and upstream leaves it: our engine has switched it off
+        tf32 = torch.backends.cudnn.flags(enabled=True, allow_tf32=True)
+        with torch.inference_mode(), _quietly(), tf32:
             codes = (
                 self._gpt2(ids, sampling, tokens)
                 if self._layout.is_gpt

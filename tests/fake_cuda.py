@@ -67,11 +67,11 @@ def _is_enum(thing: object) -> bool:
     return hasattr(thing, "_value_")
 
 
-class Capturable(TorchDispatchMode):
+class Capturable(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Fails at whatever a CUDA graph cannot hold: a wait, a draw, a tensor of the host."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: Counter[str] = Counter()
 
     def __torch_dispatch__(
@@ -84,15 +84,15 @@ class Capturable(TorchDispatchMode):
         if base not in _WHOLE and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
             with self:  # what it is made of, since that is what runs
                 return func.decompose(*args, **(kwargs or {}))
-        assert name not in _WAITS and base not in _WAITS, f"{name} waits for the device"
+        assert not {name, base} & _WAITS, f"{name} waits for the device"
         assert base not in _DRAWS, f"{name} draws from a generator"
-        made = func(*args, **(kwargs or {}))
-        for tensor in (*_tensors(args), *_tensors(kwargs), *_tensors(made)):
-            assert tensor.device == CUDA, f"{name} has a tensor of {tensor.device}"
         if base in ("index", "index_put_", "index_put"):
             assert not any(each.dtype in (torch.bool, torch.uint8) for each in _tensors(args[1])), (
                 f"{name} by a mask waits"
             )
+        made = func(*args, **(kwargs or {}))
+        for tensor in (*_tensors(args), *_tensors(kwargs), *_tensors(made)):
+            assert tensor.device == CUDA, f"{name} has a tensor of {tensor.device}"
         self.calls[base] += 1
         return made
 

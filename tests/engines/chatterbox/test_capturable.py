@@ -10,13 +10,14 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from chatterbox_worker.engines.chatterbox import t3_slots
 from chatterbox_worker.engines.chatterbox.checkpoint import load_s3gen_state, load_t3_state
-from chatterbox_worker.engines.chatterbox.graphs import Recorder
+from chatterbox_worker.engines.chatterbox.flow import Prompt, Row
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen import Chance, S3Gen
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3 import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3_linear import Precision
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
+from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import find
 from checkpoints import checkpoint
 from fake_cuda import CUDA, Capturable, on_cuda
@@ -84,7 +85,7 @@ def test_an_utterance_on_a_gpu_waits_for_nothing(
     model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mode = FakeTensorMode()
-    slots, judge = slots_on(mode, model, precision, monkeypatch)
+    slots, _ = slots_on(mode, model, precision, monkeypatch)
     t3 = slots.t3
     with mode:
         speaker, prompt = torch.zeros(256), torch.zeros(40, dtype=torch.int64)
@@ -115,13 +116,52 @@ def test_flow_and_vocoder_can_be_captured(model: str, profile: Any) -> None:
     assert judge.seen.calls["convolution"] > 50
 
 
+@pytest.mark.parametrize("profile", ["exact", "fast"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) -> None:
+    """What no graph holds: voices and tokens come from the host, noise from the device."""
+    s3gen = S3Gen.from_state(load_s3gen_state(found(model), "flow.", "mel2wav."), device=META, profile=profile)
+    mode = FakeTensorMode()
+    s3gen = on_cuda(s3gen, mode)
+    assert {s3gen.vocoder._first.weight.dtype, s3gen.vocoder._pitch._read.weight.dtype} == {torch.float32}
+    with mode:
+        prompt = Prompt(torch.zeros(10, dtype=torch.int64), torch.zeros(21, 80), torch.zeros(192))
+        rows = [
+            Row(
+                torch.zeros(count, dtype=torch.int64),
+                prompt,
+                torch.zeros(80, 2 * (10 + count), device=CUDA),
+                finalize=whole,
+            )
+            for count, whole in ((12, True), (30, False), (5, True))
+        ]
+        mels = s3gen.mels(rows)
+        assert [tuple(mel.shape) for mel in mels] == [(80, 23), (80, 53), (80, 9)]
+        phase = torch.zeros(9, device=CUDA)
+        chances = [
+            Chance(row.noise, phase, torch.zeros(9, 480 * mel.shape[1], device=CUDA))
+            for row, mel in zip(rows, mels, strict=True)
+        ]
+        sounds = [s3gen.faded(sound) for sound, _ in s3gen.sounds(mels, chances)]
+        assert [(len(sound), sound.dtype, sound.device) for sound in sounds] == [
+            (480 * mel.shape[1], torch.float32, CUDA) for mel in mels
+        ]
+
+
+def test_the_watermark_goes_in_on_one_device() -> None:
+    mode = FakeTensorMode()
+    watermark = on_cuda(Watermark(torch.device("cpu")), mode)
+    with mode, torch.inference_mode():
+        assert watermark._change(torch.zeros(50_000, device=CUDA)).device == CUDA
+
+
 @pytest.mark.parametrize(
     ("work", "reason"),
     [
         (lambda x: x.sum().item(), "waits"),
         (lambda x: x[x > 0], "waits"),
         (lambda x: bool(x.any()), "waits"),
-        (lambda x: torch.rand_like(x), "draws"),
+        (torch.rand_like, "draws"),
         (lambda x: x + torch.ones(3, device="cpu")[0], "tensor of cpu"),
         (lambda x: x.cpu(), "tensor of cpu"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -11,18 +12,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox import t3_slots
+from chatterbox_worker.engines.chatterbox import engine, pack, t3_slots
 from chatterbox_worker.engines.chatterbox.flow import Row
 from chatterbox_worker.engines.chatterbox.graphs import Arena, Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.render import Job
 from chatterbox_worker.engines.chatterbox.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.s3gen import Line, S3Gen
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.scheduler import Scheduler, Speaking
 from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS, MOST_TOKENS
+from chatterbox_worker.engines.chatterbox.state import made
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.warmup import Chores, sound_chores, speech_chores
+from chatterbox_worker.engines.chatterbox.weights import find
+from checkpoints import checkpoint
 from fake_cuda import FakeRecorder
 from tiny_engine import CPU, heard_voice, parts, prompt, say
 
@@ -321,6 +326,30 @@ def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> No
     assert len(set(every)) == len(every)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_an_engines_chores_begin_with_its_own_voice(model: str) -> None:
+    own, prefix = parts(model), heard_voice(model).result().prefix.length
+    speech, sound = engine._chores(own, Slots(own.t3, 2, 900, context_step=128))
+    assert captured(speech)[0] == ("Slots.warm_text", (-(-(prefix + 32) // 128) * 128, 32))
+    assert ("Slots.warm_step", (1, -(-(prefix + 1) // 128) * 128, own.layout.is_gpt)) in captured(speech)
+    assert not sound  # on a CPU there are no buckets
+
+
+@pytest.mark.parametrize(
+    ("device", "graphs", "expected"),
+    [("cuda:0", True, BUCKETS), ("cuda:0", False, ()), ("cpu", True, ()), ("meta", True, ())],
+)
+def test_sound_has_graphs_on_a_gpu_unless_they_are_switched_off(
+    device: str, *, graphs: bool, expected: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(pack, "T3", lambda *_, **__: None)
+    monkeypatch.setattr(S3Gen, "from_state", lambda *_, **more: given.update(more))
+    place = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
+    pack.load_modules(place, "fast", torch.device(device), made, graphs=graphs)
+    assert given["buckets"] == expected
+
+
 class Slow:
     """Chores that say when they are at one, and wait to be let on."""
 
@@ -394,3 +423,20 @@ def test_sounds_chores_rest_while_more_is_to_come_and_while_something_waits() ->
     assert slow.chores.wait_all(10)
     assert made == [1]
     queue.close()
+
+
+def test_the_benchmarks_comparison_of_graphs_with_eager_sees_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.ours import graphs_equal_eager
+
+    recorder = FakeRecorder()
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
+    assert graphs_equal_eager(parts("turbo"), "Hello there.", steps=3) == {"t3": True, "flow": True, "vocoder": True}
+    assert recorder.replayed >= 3
+    step, calls = Slots._step_once, itertools.count()
+
+    def drifting(slots: Slots, shape: t3_slots.Shape) -> None:
+        step(slots, shape)
+        slots.logits.add_(next(calls) * 1e-3)
+
+    monkeypatch.setattr(Slots, "_step_once", drifting)
+    assert not graphs_equal_eager(parts("turbo"), "Hello there.", steps=3)["t3"]

@@ -5,13 +5,22 @@ from __future__ import annotations
 import torch
 
 from chatterbox_worker.engines.chatterbox.threads import use_threads
+from chatterbox_worker.errors import NotReady
 
 
 def device_of(wanted: str) -> torch.device:
-    """Of a setting: "auto", "cpu", "cuda" or "cuda:N"; a GPU always with its number."""
+    """Of a setting: "auto", "cpu", "cuda" or "cuda:N"; a GPU always with its number.
+
+    Raises:
+        NotReady: there is no such GPU.
+    """
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    return torch.device("cuda:0" if wanted == "cuda" else wanted)
+    device = torch.device("cuda:0" if wanted == "cuda" else wanted)
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        there = f"the last GPU here is cuda:{count - 1}" if count else "there is no GPU here"
+        raise NotReady(f"the device {wanted} was asked for, but {there}; auto takes what there is")
+    return device
 
 
 def prepare(device: torch.device, threads: int) -> None:

@@ -119,7 +119,10 @@ def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, g
     t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs)
 
     def afterwards() -> None:
-        add_draft(t3, checkpoint)
+        try:
+            add_draft(t3, checkpoint)
+        except Exception as error:  # noqa: BLE001 - the thread's edge: T3 speaks without a draft, too
+            _log.warning("no draft to guess ahead with: %s", error)
         pack.save()
 
     threading.Thread(target=afterwards, name="pack", daemon=True).start()

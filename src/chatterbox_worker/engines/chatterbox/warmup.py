@@ -45,7 +45,10 @@ class Chores:
 
     def do_one(self) -> None:
         """The next one; never raises."""
-        chore, is_short = self._left.pop(), False
+        try:
+            chore, is_short = self._left.pop(), False
+        except IndexError:  # stopped meanwhile
+            return
         try:
             if not chore():
                 log.info("%d graphs are left out: memory is short, or the device captures none", len(self._left) + 1)
