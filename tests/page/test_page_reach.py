@@ -36,9 +36,7 @@ def _wider_than_the_screen(page: Page, width: int) -> list[str]:
 def test_on_a_phone_nothing_sticks_out_and_the_button_is_at_hand(
     open_page: Open, tone_url: str, screenshots: Path, width: int, locale: str
 ) -> None:
-    page = open_page(
-        tone_url, viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True, locale=locale
-    )
+    page = open_page(tone_url, viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True, locale=locale)
     shot = f"phone-{width}-{locale[:2]}"
 
     def fits(state: str) -> None:

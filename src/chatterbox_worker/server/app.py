@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from chatterbox_worker.server.local import LocalBackend
 from chatterbox_worker.server.metrics import Metrics, Observer
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
+from chatterbox_worker.server.threads import HELPERS, computing
 
 PAGE = Path(__file__).parent / "static"
 _ROUTERS = (
@@ -48,6 +50,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(computing(HELPERS, "help"))
         await backend.open()
         yield
         await backend.close()
