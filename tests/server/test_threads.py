@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import sys
 import threading
@@ -45,7 +46,7 @@ def test_no_route_waits_for_a_thread_to_begin() -> None:
         route.path
         for route in routes
         for part in (route.dependant, *route.dependant.dependencies)
-        if not part.is_coroutine_callable
+        if not inspect.iscoroutinefunction(part.call)
     ]
 
     assert len(routes) > 15
