@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
 
 from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
@@ -66,7 +67,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     if PAGE.is_dir():
-        app.mount("/", Page(directory=PAGE, html=True), name="page")
+        app.mount("/", Page(directory=PAGE, html=True, posted=_posted()), name="page")
     # the last added is the outermost
     app.add_middleware(BodyLimit)
     app.add_middleware(
@@ -86,6 +87,12 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         )
     app.add_middleware(Observer, metrics=house.metrics)
     return app
+
+
+def _posted() -> set[str]:
+    """The routes that take a POST and nothing else."""
+    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return {route.path for route in routes} - {route.path for route in routes if route.methods != {"POST"}}
 
 
 def _page_paths(folder: Path) -> frozenset[str]:
