@@ -10,7 +10,7 @@ lives in `t3_slots.Slots`. Prefix, text and speech are laid out as upstream does
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import packed
 from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.state import Keep, made
 from chatterbox_worker.engines.chatterbox.t3_blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
@@ -67,15 +68,28 @@ class T3:
         self.draft: T3 | None = None
         """The same model, cheaper: what guesses ahead (`lookahead`)."""
         self.is_gpt = "tfmr.ln_f.weight" in weights
+        self.tensors: dict[str, Tensor] = {}
+        """What it is made of, norms and biases aside, on its device: by the names given to `keep`, which tell of what they are made."""
+
+        def placed(name: str, make: Callable[[], Tensor]) -> Tensor:
+            tensor = self.tensors[name] = keep(name, make).to(device)
+            return tensor
+
+        def laid_out(name: str, make: Callable[[], Tensor]) -> Tensor:
+            tensor = self.tensors[name] = packed(keep(name, make).to(device))
+            return tensor
+
         try:
-            self._load(weights, head_dim, head, keep)
+            self._load(weights, head_dim, head, placed, laid_out)
         except KeyError as missing:
             raise NotReady(f"The T3 checkpoint lacks {missing}.") from missing
 
-    def _load(self, weights: Mapping[str, Tensor], head_dim: int, head: Precision, keep: Keep) -> None:
+    def _load(
+        self, weights: Mapping[str, Tensor], head_dim: int, head: Precision, keep: Keep, keep_matrix: Keep
+    ) -> None:
         def held(name: str, dtype: torch.dtype = self.precision.dtype) -> Tensor:
             source = weights[name]
-            return keep(f"{name} {dtype}", lambda: source.to(dtype)).to(self.device)
+            return keep(f"{name} {dtype}", lambda: source.to(dtype))
 
         start = "tfmr.h." if self.is_gpt else "tfmr.layers."
         self.layers = 1 + max(
@@ -85,7 +99,7 @@ class T3:
         self.head_dim, self.heads = head_dim, self.width // head_dim
         make = gpt2_block if self.is_gpt else llama_block
         self._blocks: list[Block] = [
-            make(weights, layer, self.precision, self.device, keep) for layer in range(self.layers)
+            make(weights, layer, self.precision, self.device, keep_matrix) for layer in range(self.layers)
         ]
         self._text, self._speech = held("text_emb.weight"), held("speech_emb.weight")
         if self.is_gpt:
@@ -104,7 +118,7 @@ class T3:
             {name: held(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
         )
         bias = weights["speech_head.bias"] if self.is_gpt else None
-        source = Source("speech_head", lambda: weights["speech_head.weight"], bias, keep)
+        source = Source("speech_head", lambda: weights["speech_head.weight"], bias, keep_matrix)
         self._head = linear(source, head, self.device)
 
     @property

@@ -83,7 +83,8 @@ def llama_block(
 
     def fused(*names: str) -> Linear:
         parts = [weights[f"{at}{name}.weight"] for name in names]
-        return linear(Source(f"{at}{'+'.join(names)}", lambda: torch.cat(parts), None, keep), precision, device)
+        source = Source("+".join(f"{at}{name}" for name in names), lambda: torch.cat(parts), None, keep)
+        return linear(source, precision, device)
 
     def norm(name: str) -> Tensor:
         return weights[f"{at}{name}.weight"].to(device, precision.dtype)
