@@ -13,7 +13,7 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt
 
 
 def stem_of(name: object) -> str:
-    """Letters and digits of any script, `.`, `_` and `-` stay; a run of anything else is one `_`.
+    """Letters, their marks and digits of any script, `.`, `_` and `-` stay; a run of anything else is one `_`.
 
     Raises:
         InvalidRequest: the id is no text, or nothing of it is left.
@@ -21,7 +21,7 @@ def stem_of(name: object) -> str:
     if not isinstance(name, str):
         raise InvalidRequest(f"id must be a text, not {shown(name)}", field="id")
     normal = unicodedata.normalize("NFC", name)
-    kept = "".join(c if c.isalnum() or unicodedata.combining(c) or c in "._-" else " " for c in normal)
+    kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in "._-" else " " for c in normal)
     stem = "_".join(kept.split()).strip("._")
     if not stem:
         raise InvalidRequest(f"id {shown(name)} has nothing that a file could be called", field="id")
