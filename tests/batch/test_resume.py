@@ -43,8 +43,8 @@ def command(queue: LocalQueue, folder: Path) -> list[str]:
     ]
 
 
-def write_rows(folder: Path) -> None:
-    rows = [{"id": f"text-{n:03}", "text": f"This is text number {n}. " * 3} for n in range(TEXTS)]
+def write_rows(folder: Path, count: int) -> None:
+    rows = [{"id": f"text-{n:03}", "text": f"This is text number {n}. " * 3} for n in range(count)]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
@@ -81,7 +81,7 @@ def killed_midway(queue: LocalQueue, folder: Path, done: int) -> None:
 
 
 def test_a_run_that_is_killed_twice_speaks_every_text_once(queue: LocalQueue, tmp_path: Path) -> None:
-    write_rows(tmp_path)
+    write_rows(tmp_path, TEXTS)
 
     killed_midway(queue, tmp_path, done=40)
     assert states(tmp_path)["submitted"] > 0  # jobs were in flight
@@ -106,7 +106,7 @@ def test_a_run_that_is_killed_twice_speaks_every_text_once(queue: LocalQueue, tm
 def test_a_submission_that_was_never_noted_is_sent_again_and_answered_from_the_cache(
     queue: LocalQueue, tmp_path: Path
 ) -> None:
-    write_rows(tmp_path)
+    write_rows(tmp_path, 60)
     killed_midway(queue, tmp_path, done=20)
     lines = (tmp_path / "out" / NAME).read_text(encoding="utf-8").splitlines(keepends=True)
     unfinished = {line["key"]: line for line in map(json.loads, lines)}
@@ -118,9 +118,9 @@ def test_a_submission_that_was_never_noted_is_sent_again_and_answered_from_the_c
     run = subprocess.run(command(queue, tmp_path), cwd=ROOT / "src", capture_output=True, text=True, check=False)
 
     assert run.returncode == 0, run.stderr
-    assert len(queue.jobs) == TEXTS + len(lost)
+    assert len(queue.jobs) == 60 + len(lost)
     spoken = Counter(
         job.body["input"]["text"] for job in queue.jobs.values() if not job.result["output"]["cache_hit"]
     )  # fmt: skip
-    assert len(spoken) == TEXTS
+    assert len(spoken) == 60
     assert set(spoken.values()) == {1}, "a text was spoken twice"
