@@ -25,6 +25,8 @@ ALIASES: Mapping[str, str] = {
 }
 VOICES = ("voice", "reference_audio", "voice_url")
 """Ways to say whose voice; a request has one of them at most."""
+OF_A_VOICE = (*VOICES, "reference_transcript")
+"""What goes with a voice: whoever names another one leaves all of it behind."""
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
@@ -175,7 +177,7 @@ def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str
     """What a request says for itself, over what it shares with others; its own voice, of whatever kind, over theirs."""
     own, shared = _without_aliases(own), _without_aliases(shared)
     has_voice = not own.keys().isdisjoint(VOICES)
-    return {name: value for name, value in shared.items() if not (has_voice and name in VOICES)} | own
+    return {name: value for name, value in shared.items() if not (has_voice and name in OF_A_VOICE)} | own
 
 
 def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:

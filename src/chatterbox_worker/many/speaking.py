@@ -19,7 +19,7 @@ from typing import Generic, ParamSpec, TypeVar
 from chatterbox_worker.cache import Entry
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.many.texts import Text, Texts
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import OF_A_VOICE, SpeechRequest
 from chatterbox_worker.synthesizer import Call, Plan, Progress, Recording, Synthesizer, found
 from chatterbox_worker.utterance import Voice
 from chatterbox_worker.voices.source import VoiceSource
@@ -147,7 +147,7 @@ class _Speaking:
         return lambda: self._synthesizer.finish(plan, speech, started_s)
 
     def _source_of(self, request: SpeechRequest) -> VoiceSource:
-        voice = (request.voice, request.reference_audio, request.voice_url)
+        voice = tuple(getattr(request, name, None) for name in OF_A_VOICE)
         with self._lock:
             source = self._sources.setdefault(voice, _Once(lambda: _decoded_once(self._synthesizer.source(request))))
         return source()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.delivery import inline
 from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
-from chatterbox_worker.request import SpeechRequest, with_defaults
+from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.house import House, TheHouse
 from chatterbox_worker.synthesizer import Call, Recording
@@ -77,12 +77,19 @@ def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechReque
         own = dict(turn)
         pauses_s.append(_pause(own.pop("pause_s", pause_s), f"{place}.pause_s"))
         try:
-            requests.append(speech.parse(with_defaults(own, fields), settings))
+            requests.append(speech.parse(_with_one_voice(fields, own), settings))
         except InvalidRequest as error:
             raise InvalidRequest(f"{place}: {error.message}", field=f"{place}.{error.field}") from None
     if sum(len(request.text) for request in requests) > settings.max_text_chars:
         raise InvalidRequest(f"the turns have more than {settings.max_text_chars} characters together", field="turns")
     return requests, [*pauses_s[:-1], 0.0]
+
+
+def _with_one_voice(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A turn's own voice, of whatever kind, in place of the dialogue's."""
+    voices = {"voice", "reference_audio", "voice_url", "audio_prompt"}
+    kept = {name: value for name, value in shared.items() if name not in voices or not voices & set(own)}
+    return kept | dict(own)
 
 
 def _pause(value: object, field: str) -> float:
