@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import httpx
 
 from chatterbox_worker import __version__
-from chatterbox_worker.client.types import Recording, SavedVoice, VoiceEntry
+from chatterbox_worker.client.types import Recording, SavedVoice, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import Call, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
 
@@ -68,6 +69,11 @@ def failure(error: httpx.RequestError) -> Outcome:
     reason = f"{type(error).__name__} {error}".strip()
     never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     return Unreached(reason) if never_left else Lost(reason)
+
+
+def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of a job of many texts; a field that is None is left out, and so is the job's."""
+    return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}
 
 
 def save_voice_input(voice: str, data: Recording | None, url: str | None) -> dict[str, Any]:
