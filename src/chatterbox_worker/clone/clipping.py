@@ -18,7 +18,7 @@ _RUN = 3  # samples in a row: a natural peak touches the ceiling once
 def clipped_at(audio: Audio) -> npt.NDArray[np.float64]:
     """(n,) seconds: where each run of at least 3 samples at the ceiling begins."""
     loud = np.abs(audio.samples)
-    at_ceiling = loud >= min(_FULL, _FLAT * float(loud.max(initial=0.0)))
+    at_ceiling = (loud >= min(_FULL, _FLAT * float(loud.max(initial=0.0)))) & (loud > 0)
     edges = np.flatnonzero(np.diff(at_ceiling, prepend=False, append=False))
     starts, ends = edges[::2], edges[1::2]
     return starts[ends - starts >= _RUN] / audio.sample_rate

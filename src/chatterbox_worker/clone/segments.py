@@ -73,7 +73,7 @@ def _loud(levels: Levels) -> npt.NDArray[np.bool_]:
     """Which frames are no silence."""
     noise, voice = np.percentile(levels, 10), np.percentile(levels, 95)
     threshold = np.clip(noise + _ABOVE_NOISE_DB, voice - _BELOW_VOICE_DB, voice - _NEAREST_DB)
-    loud: npt.NDArray[np.bool_] = levels > threshold
+    loud: npt.NDArray[np.bool_] = levels > max(float(threshold), SILENT_DBFS)
     return loud
 
 

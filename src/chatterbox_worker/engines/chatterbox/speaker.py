@@ -19,8 +19,8 @@ from chatterbox_worker.errors import NotReady
 class SpeakerEncoder:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._encoders = ReferenceEncoders(checkpoint)
-        self.name = f"{checkpoint.layout.voice_encoder} of {checkpoint.layout.name}, {checkpoint.revision}"
-        """For people."""
+        self.name = _name(checkpoint)
+        """For people: where it was found."""
         self.made_by = self._encoders.speaker_revision
         """SHA-256 (hex) of its weights."""
 
@@ -31,13 +31,19 @@ class SpeakerEncoder:
         Raises:
             NotReady: it is nowhere, or broken.
         """
-        use_threads(settings.threads)
+        use_threads(settings.threads or 1)  # so small a network gains nothing from more, and loses where cores are busy
         return cls(_checkpoint(settings))
 
     def __call__(self, speech: Samples) -> Samples:
         """Embedding (256,) float32, of length 1, of 16 kHz `speech` (samples,)."""
         embedding: Samples = self._encoders.speaker(speech)[0].numpy()
         return embedding
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    layout, revision = checkpoint.layout, checkpoint.revision
+    is_local = revision.startswith("local-")  # a folder does not say whose weights it holds
+    return f"{'' if is_local else f'{(layout.base or layout.remote).repo}/'}{layout.voice_encoder}@{revision}"
 
 
 def _checkpoint(settings: Settings) -> Checkpoint:
