@@ -89,6 +89,11 @@ class SaveVoiceRequest(_Body):
     voice_url: _Url | None = None
 
 
+class ExportVoiceRequest(_Body):
+    action: Literal["voices.export"]
+    voice: _VoiceId
+
+
 class DeleteVoiceRequest(_Body):
     action: Literal["voices.delete"]
     voice: _VoiceId
@@ -127,13 +132,14 @@ class SpeechRequest:
     """What a queue worker may send in place of `format` where that would not fit, in order: the format was "auto"."""
 
 
-Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
+Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
 
 _ACTIONS: Mapping[str, type[_Body]] = {
     "speak": _Speak,
     "info": InfoRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
+    "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
 }
 
