@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +13,16 @@ import soundfile
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.clone.__main__ import main
+from checkpoints import checkpoint
 from speakers import ANN, BOB, SENTENCES, said
 
 RATE = 24_000
+
+ROOT = Path(__file__).parents[1]
+TINY = ROOT / "tests" / "clone" / "workers" / "tiny.py"
+"""The real edges on a tiny checkpoint: `tiny.py queue` and `tiny.py http`."""
+TINY_PATHS = {"PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("src", ".", "tests"))}
 
 
 def pause(seconds: float) -> Samples:
@@ -76,3 +84,17 @@ def write_folder(folder: Path) -> Path:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return folder
+
+
+def clone_ann(folder: Path) -> dict[str, str]:
+    """A voice "ann" made of recordings by the command itself, and the settings of an edge that can speak with it."""
+    (folder / "in").mkdir()
+    (folder / "in" / "ann.wav").write_bytes(wav(talk(ANN, SENTENCES[:4])))
+    weights = str(checkpoint("nano"))
+    places = ["--voices-dir", str(folder / "voices"), "--weights-dir", weights, "--no-report"]
+    assert main(["--input-dir", str(folder / "in"), "--output-voice-id", "ann", "--min-seconds", "10", *places]) == 0
+    return {
+        "CHATTERBOX_MODELS": "nano", "CHATTERBOX_WEIGHTS_DIR": weights, "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
+        "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_DEVICE": "cpu", "CHATTERBOX_THREADS": "1",
+        "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
