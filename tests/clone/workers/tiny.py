@@ -14,11 +14,14 @@ from chatterbox_worker.server.__main__ import main as serve_http
 _TOKENS = 20  # 0.8 s
 
 
-def main(edge: str) -> int | None:
+def main(edge: str) -> int:
     defaults = ChatterboxEngine.__init__.__kwdefaults__
     assert defaults is not None
     defaults["max_tokens"] = _TOKENS
-    return handler.main() if edge == "queue" else serve_http([])
+    if edge == "http":
+        return serve_http([])
+    handler.main()
+    return 0
 
 
 if __name__ == "__main__":
