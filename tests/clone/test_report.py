@@ -60,6 +60,14 @@ def test_the_file_is_a_picture_in_the_colours_of_the_key(folder: Path, tmp_path:
         assert np.count_nonzero((picture == wanted).all(axis=2)) > 500, colour
 
 
+def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    for name in ("$x_$.wav", "录音.wav", "a&<b>.wav"):
+        (tmp_path / name).write_bytes(wav(talk(ANN, SENTENCES[:2], pause_s=0.4 + len(name) / 100)))
+    findings = examine(tmp_path, PitchEncoder())
+    draw("x", findings, make(findings, least_s=6), tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes()[:4] == b"\x89PNG"
+
+
 def test_nothing_but_refusals_can_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "silence.wav").write_bytes(wav(pause(3.0)))
     findings = examine(tmp_path, PitchEncoder())

@@ -71,6 +71,19 @@ def test_the_average_has_length_one_and_longer_stretches_count_more() -> None:
     assert mean[1] / mean[0] == pytest.approx(1 / 3)
 
 
+def test_where_the_network_heard_nothing_it_is_nobody() -> None:
+    class Deaf(PitchEncoder):
+        def __call__(self, speech: Samples) -> Samples:
+            return np.full(256, np.nan, np.float32)
+
+    told = tell_apart([*heard(ANN), listen(Deaf(), said(ANN, SENTENCES[5]))])
+    assert told.similarity[4] == 0.0
+    assert (fault(told, 4) or "").startswith("other voice: similarity 0.00")
+    assert np.isfinite(told.embedding).all()
+    alone = tell_apart([listen(Deaf(), said(ANN, SENTENCES[5]))])
+    assert fault(alone, 0) is not None
+
+
 def test_long_speech_is_heard_in_parts() -> None:
     asked: list[int] = []
 

@@ -6,6 +6,7 @@ whoever draws imports this when it is wanted.
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,13 @@ from chatterbox_worker.clone.voice import Made
 from chatterbox_worker.clone.waves import CLIP, INK, KEPT, LEFT, QUIET, draw_clip, draw_strip
 from chatterbox_worker.errors import InvalidRequest
 
-_STYLE: Any = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False, "axes.titlelocation": "left"}
+_STYLE: Any = {
+    "text.parse_math": False,
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+}
 _WIDTH = 15.0  # inches
 _HEAD, _STRIP, _PANEL, _CLIP, _LINE = 0.75, 1.2, 2.7, 1.2, 0.21  # inches of height
 _MOST_STRIPS = 40
@@ -35,7 +42,8 @@ _LETTERS = 190  # in a line of the width
 def draw(name: str, findings: Findings, made: Made | InvalidRequest, path: Path) -> None:
     """Write the picture of voice `name` as PNG; `made` says why there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")  # a name in letters that the font lacks is drawn as boxes
         _figure(name, findings, made).savefig(path, dpi=110, facecolor="white", format="png")
 
 
@@ -126,4 +134,4 @@ def _lines(findings: Findings, made: Made | InvalidRequest, *, hidden: int) -> l
 
 def _list(axes: Axes, lines: Sequence[str]) -> None:
     axes.axis("off")
-    axes.text(0, 1, "\n".join(lines), color=INK, va="top", fontsize=9, linespacing=1.5, parse_math=False)
+    axes.text(0, 1, "\n".join(lines), color=INK, va="top", fontsize=9, linespacing=1.5)

@@ -74,8 +74,8 @@ def listen(encoder: Encoder, audio: Audio) -> Heard:
     """`audio` as `encoder` hears it."""
     speech = resample(audio, _ENCODER_RATE).samples
     count = max(1, round(len(speech) / (_PART_S * _ENCODER_RATE)))
-    parts = np.stack([encoder(part) for part in np.array_split(speech, count)])
-    return Heard(encoder(speech) if count > 1 else parts[0], parts, audio.duration_s)
+    parts = np.stack([_heard(encoder, part) for part in np.array_split(speech, count)])
+    return Heard(_heard(encoder, speech) if count > 1 else parts[0], parts, audio.duration_s)
 
 
 def tell_apart(heard: Sequence[Heard], *, same: float = SAME, like: Heard | None = None) -> Speakers:
@@ -118,9 +118,15 @@ def averaged(heard: Sequence[Heard]) -> Samples:
     return _mean(heard)
 
 
+def _heard(encoder: Encoder, speech: Samples) -> Samples:
+    """The embedding; zeros, which are like nobody, where the network heard nothing and divided by it."""
+    embedding: Samples = np.nan_to_num(encoder(speech))
+    return embedding
+
+
 def _mean(heard: Sequence[Heard]) -> Samples:
     total = sum((each.embedding.astype(np.float64) * each.duration_s for each in heard), np.zeros(1))
-    mean: Samples = (total / np.linalg.norm(total)).astype(np.float32)
+    mean: Samples = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
     return mean
 
 

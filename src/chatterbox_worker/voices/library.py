@@ -131,7 +131,13 @@ class VoiceLibrary:
             data = self._find(voice).read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        return data if is_bundle(data) else pack(Bundle(loaded.clip, None, {"recording_sha256": loaded.digest}))
+        packed = data if is_bundle(data) else pack(Bundle(loaded.clip, None, {"recording_sha256": loaded.digest}))
+        if len(packed) > MAX_BYTES:
+            raise InvalidRequest(
+                f"voice {shown(voice)} makes a file of {len(packed)} bytes, and {MAX_BYTES} are taken; copy its recording",
+                field="voice",
+            )
+        return packed
 
     def delete(self, voice: str) -> str:
         """Remove a voice; its recording's digest comes back, so that what was derived from it can go too."""
