@@ -12,7 +12,8 @@ import pytest
 
 from chatterbox_worker import wiring
 from chatterbox_worker.clone.__main__ import main
-from chatterbox_worker.config import environment
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.local import with_local_folders
 from chatterbox_worker.utterance import Speaker
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -57,6 +58,13 @@ def test_a_voice_its_picture_and_what_was_done(home: Path, capfd: pytest.Capture
     assert "consent" not in told.out
     assert "| 0/2 [" in told.err  # the bar
     assert "Traceback" not in told.err
+
+
+def test_without_a_setting_it_goes_where_the_local_queue_and_server_look(home: Path) -> None:
+    arguments = ["--input-dir", "in", "--output-voice-id", "ann", "--min-seconds", "10", "--no-report"]
+    assert main(arguments) == 0
+    there = Settings.from_env(with_local_folders({}, home)).voices_dir
+    assert [path.name for path in there.iterdir()] == ["ann.safetensors"]
 
 
 def test_without_a_word_of_consent_it_says_so(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -124,6 +132,9 @@ def test_without_matplotlib_it_says_so_before_it_works(
         (["--input-dir", "in", "--export", "ann"], "not allowed with"),
         (["--input-dir", "in", "--output-voice-id", "a", "--similarity", "2"], "'2' is not a number from 0 to 1"),
         (["--input-dir", "in", "--output-voice-id", "a", "--min-seconds", "some"], "'some' is not a number from 6"),
+        (["--input-dir", "in", "--output-voice-id", "a", "--out", "x"], "--out does not go with"),
+        (["--export", "ann", "--consent", "yes"], "--consent does not go with"),
+        (["--import", "ann.wav", "--dry-run"], "--dry-run does not go with"),
         (["--input-dir", "in", "--output-voice-id", "a", "--trust-one-speaker", "--like", "x"], "--like needs"),
     ],
 )

@@ -14,6 +14,7 @@ _ABOUT = """\
 A voice from recordings of one person: 1 to 5 minutes in any audio format. What is kept and what is left out is said with
 the reason and drawn as a picture; the voice goes into the voices folder as one file, where every edge lists it at once.
 """
+_MOVES = {"export": ("out",), "import_file": ("output_voice_id",)}  # and the options that each has of its own
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -52,9 +53,20 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.input_dir is not None and options.output_voice_id is None:
         parser.error("--input-dir needs --output-voice-id NAME")
+    for name in _out_of_place(parser, options):
+        parser.error(f"--{name.replace('_', '-')} does not go with what is asked for")
     if options.trust_one_speaker and options.like is not None:
         parser.error("--like needs the voice encoder, which --trust-one-speaker does without")
     return options
+
+
+def _out_of_place(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
+    """Names of options that were given and would be ignored."""
+    given = {name for name, value in vars(options).items() if value != parser.get_default(name)}
+    for action, own in _MOVES.items():
+        if action in given:
+            return sorted(given - {action, "voices_dir", "replace", *own})
+    return ["out"] if "out" in given else []
 
 
 def _part(text: str) -> float:
