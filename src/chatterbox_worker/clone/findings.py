@@ -112,8 +112,8 @@ def _doubt(listened: list[Segment], told: Speakers) -> str | None:
         return None
     rival = max(range(1, len(told.seconds)), key=lambda person: told.seconds[person])
     voices = " and ".join(
-        f"{told.seconds[person]:.0f} s of one voice as in {_place(listened[told.groups.index(person)])}"
-        for person in (0, rival)
+        f"{told.seconds[person]:.0f} s of {which} as in {_place(listened[told.groups.index(person)])}"
+        for person, which in ((0, "one"), (rival, "another"))
     )
     return f"two speakers have much to say: {voices}; say who is meant by a recording of them alone: --like FILE"
 

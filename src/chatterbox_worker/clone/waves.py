@@ -15,7 +15,8 @@ from chatterbox_worker.clone.strips import STRIP_S, Place
 
 KEPT, LEFT, QUIET, INK, CLIP = "#0f766e", "#c2410c", "#b5b5ac", "#26261f", "#7c3aed"
 _COLUMNS = 1800  # of a strip; more than its pixels
-_LETTER_S = 0.25  # as wide as that at this scale
+_LETTER_S, _BOLD_LETTER_S = 0.25, 0.28  # as wide as that at this scale
+_GAP_S = 1.0  # of the space before the next recording
 
 
 def draw_strip(
@@ -44,7 +45,13 @@ def draw_clip(axes: Axes, audio: Audio) -> None:
 
 def _title(place: Place, audio: Audio) -> str:
     is_whole = place.end_s - place.start_s >= audio.duration_s
-    return f"{place.name}, {'' if is_whole else f'{place.start_s:.0f} to '}{place.end_s:.0f} s"
+    told = f", {'' if is_whole else f'{place.start_s:.0f} to '}{place.end_s:.0f} s"
+    letters = int((place.end_s - place.start_s + _GAP_S) / _BOLD_LETTER_S) - len(told)
+    return _shortened(place.name, letters) + told
+
+
+def _shortened(text: str, letters: int) -> str:
+    return text if len(text) <= letters else text[: max(0, letters - 1)] + "…"
 
 
 def _mark(axes: Axes, judged: Judged, audio: Audio, place: Place, number: int) -> None:
@@ -57,10 +64,8 @@ def _mark(axes: Axes, judged: Judged, audio: Audio, place: Place, number: int) -
     _wave(axes, audio, Place(it.file, place.strip, at_s, start_s, end_s), colour)
     reason = "" if judged.fault is None else judged.fault.partition(":")[0]
     letters = int((end_s - start_s) / _LETTER_S) - len(f"{number} ")
-    label = (
-        f"{number} {reason if len(reason) <= letters else reason[: max(0, letters - 1)] + '…'}" if reason else number
-    )
-    axes.text(at_s, 1.08, str(label), color=colour, fontsize=7.5, va="bottom", clip_on=True)
+    label = f"{number} {_shortened(reason, letters)}".strip()
+    axes.text(at_s, 1.08, label, color=colour, fontsize=7.5, va="bottom", clip_on=True)
 
 
 def _bar(axes: Axes, place: Place, span: Span) -> None:
