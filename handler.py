@@ -6,7 +6,7 @@
    the answer then carries `audio_url`, a data URI, in place of `audio_base64`;
 3. what RunPod makes of its `/openai/v1/*` routes: `{"openai_route": "/v1/audio/speech", "openai_input": {...}}`;
 4. many texts: `{"texts": [{"id": "a", "text": "Hello."}, ...], "format": "mp3", ...}`, each failing alone (many/);
-5. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.delete`.
+5. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`.
 Beside the input a job may carry `s3Config`, a bucket of its own for a large answer.
 
 What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "code": "...", "field": "..."}`, which makes

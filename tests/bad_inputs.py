@@ -134,6 +134,8 @@ BAD_INPUTS: list[tuple[str, Any, str]] = [
      {"action": "voices.save", "voice": "default", "reference_audio": wav_base64()}, "voice"),
     ("save text as a voice",
      {"action": "voices.save", "voice": "a", "reference_audio": _base64(b"text" * 100)}, "reference_audio"),
+    ("export an unknown voice", {"action": "voices.export", "voice": "nobody"}, "voice"),
+    ("export the built-in voice", {"action": "voices.export", "voice": "default"}, "voice"),
     ("delete an unknown voice", {"action": "voices.delete", "voice": "nobody"}, "voice"),
     ("delete by climbing", {"action": "voices.delete", "voice": "../a"}, "voice"),
     ("openai route unknown", {"openai_route": "/v1/chat/completions", "openai_input": {}}, "openai_route"),

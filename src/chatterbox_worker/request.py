@@ -95,6 +95,11 @@ class SaveVoiceRequest(_Body):
     voice_url: _Url | None = None
 
 
+class ExportVoiceRequest(_Body):
+    action: Literal["voices.export"]
+    voice: _VoiceId
+
+
 class DeleteVoiceRequest(_Body):
     action: Literal["voices.delete"]
     voice: _VoiceId
@@ -143,13 +148,14 @@ class SpeechRequest:
         return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
-Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
+Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
 
 _ACTIONS: Mapping[str, type[_Body]] = {
     "speak": _Speak,
     "info": InfoRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
+    "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
 }
 

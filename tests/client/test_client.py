@@ -165,6 +165,8 @@ def test_voices_are_saved_listed_and_deleted(client: RunPodServerlessClient, tmp
     assert client.voices.save("bob", path.read_bytes()).digest == saved.digest
     assert [voice.id for voice in client.voices.list()] == ["alice", "bob"]
     client.voices.delete("alice")
+    assert client.voices.save("carol", client.voices.export("bob")).duration_s == 6.0
+    client.voices.delete("carol")
     client.voices.delete("bob")
     assert client.voices.list() == []
     with pytest.raises(JobFailed) as caught:

@@ -149,6 +149,10 @@ class AsyncVoices:
         job_input = endpoints.save_voice_input(voice, recording, url)
         return endpoints.saved_voice((await self._client.call(job_input)).output)
 
+    async def export(self, voice: str) -> bytes:
+        """The voice as one file, which `save` takes on this endpoint or another."""
+        return endpoints.voice_file((await self._client.call({"action": "voices.export", "voice": voice})).output)
+
     async def delete(self, voice: str) -> None:
         await self._client.call({"action": "voices.delete", "voice": voice})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +92,10 @@ def only(output: Any) -> Any:
 def saved_voice(output: Any) -> SavedVoice:
     output = only(output)
     return SavedVoice(output["voice"], output["digest"], output["duration_s"])
+
+
+def voice_file(output: Any) -> bytes:
+    return base64.b64decode(only(output)["reference_audio"])
 
 
 def voice_entries(output: Any) -> list[VoiceEntry]:

@@ -176,6 +176,10 @@ class Voices:
         """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced."""
         return endpoints.saved_voice(self._client.call(endpoints.save_voice_input(voice, recording, url)).output)
 
+    def export(self, voice: str) -> bytes:
+        """The voice as one file, which `save` takes on this endpoint or another."""
+        return endpoints.voice_file(self._client.call({"action": "voices.export", "voice": voice}).output)
+
     def delete(self, voice: str) -> None:
         self._client.call({"action": "voices.delete", "voice": voice})
 
