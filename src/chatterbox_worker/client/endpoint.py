@@ -70,11 +70,12 @@ def failure(error: httpx.RequestError) -> Outcome:
     return Unreached(reason) if never_left else Lost(reason)
 
 
-def save_voice_input(voice: str, data: Recording | None, url: str | None) -> dict[str, Any]:
+def save_voice_input(voice: str, data: Recording | None, url: str | None, words: str | None) -> dict[str, Any]:
     if (data is None) == (url is None):
         raise ValueError("give a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
-    return {"action": "voices.save", "voice": voice, **source}
+    told = {} if words is None else {"reference_transcript": words}
+    return {"action": "voices.save", "voice": voice, **source, **told}
 
 
 def only(output: Any) -> Any:

@@ -63,7 +63,7 @@ class Backend(Protocol):
     async def recording(self, voice: str) -> tuple[bytes, str]:
         """A voice's file and its mimetype; raises VoiceNotFound."""
 
-    async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
-        """Keep a recording: voice, digest and duration_s; raises InvalidRequest, VolumeFailed."""
+    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        """Keep a recording, and its words: voice, digest and duration_s; raises InvalidRequest, VolumeFailed."""
 
     async def delete_voice(self, voice: str) -> None: ...

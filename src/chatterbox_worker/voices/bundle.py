@@ -1,8 +1,9 @@
 """A voice as one safetensors file: the clip to speak from, who speaks, and where both came from.
 
 Layout of the file: `clip` (n,) int16; `speaker` (256,) float32, where it is known; and one metadata entry,
-`chatterbox_worker_voice`, a JSON object with `version`, `sample_rate`, `made_by` beside `speaker`, and `about`. What is
-`about` the voice (sources, date, consent) changes nothing that is heard and is no part of its digest.
+`chatterbox_worker_voice`, a JSON object with `version`, `sample_rate`, `made_by` beside `speaker`, `about`, and `transcript`
+where the clip's words are known. What is `about` the voice (sources, date, consent) changes nothing that is heard and is no
+part of its digest; neither are the words, which only some models read.
 
 The bytes may be a stranger's: everything in them is checked, and nothing in them can run.
 """
@@ -23,6 +24,7 @@ from safetensors.numpy import load, save
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS
 from chatterbox_worker.utterance import Speaker
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
@@ -46,6 +48,8 @@ class Bundle:
     """None: the worker hears the speaker in the clip."""
     about: Mapping[str, Any]
     """JSON-safe: where the voice came from."""
+    transcript: str | None = None
+    """The words of the clip."""
 
     @property
     def digest(self) -> str:
@@ -70,6 +74,8 @@ def pack(bundle: Bundle) -> bytes:
     if bundle.speaker is not None:
         tensors["speaker"] = np.ascontiguousarray(bundle.speaker.embedding, np.float32)
         told["made_by"] = bundle.speaker.made_by
+    if bundle.transcript is not None:
+        told["transcript"] = bundle.transcript
     packed: bytes = save(
         tensors, metadata={_KEY: json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True)}
     )
@@ -95,13 +101,18 @@ def unpack(data: bytes, *, field: str) -> Bundle:
     rate, about = told.get("sample_rate"), told.get("about", {})
     if not isinstance(rate, int) or not _LOWEST_RATE <= rate <= _HIGHEST_RATE or not isinstance(about, dict):
         raise refused(f"its sample rate is {rate!r}, or what is said about it is no JSON object")
+    words = told.get("transcript")
+    if words is not None and not (
+        isinstance(words, str) and 0 < len(words.strip()) <= len(words) <= LONGEST_TRANSCRIPT_CHARS
+    ):
+        raise refused(f"its transcript is blank, no text, or longer than {LONGEST_TRANSCRIPT_CHARS} characters")
     clip = tensors.get("clip")
     if clip is None or clip.dtype != np.int16 or clip.ndim != 1:
         raise refused("it holds no 16-bit clip")
     if not _SHORTEST_S <= len(clip) / rate <= MAX_DURATION_S or not clip.any():
         raise refused(f"its clip lasts {len(clip) / rate:.2f} s or is silent")
     samples = clip.astype(np.float32) / np.float32(32767.0)  # the reverse of Audio.pcm16, to the bit
-    return Bundle(Audio(samples, rate), _speaker(tensors, told.get("made_by"), refused), about)
+    return Bundle(Audio(samples, rate), _speaker(tensors, told.get("made_by"), refused), about, words)
 
 
 def _speaker(

@@ -6,10 +6,12 @@ The digest is known at once, for the cache key; decoding waits until the voice m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.text.normalise import as_said
 from chatterbox_worker.utterance import Voice
+from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
 from chatterbox_worker.voices.reference import fetch, from_base64
 
@@ -23,6 +25,8 @@ class VoiceSource:
     """The request's field to blame."""
     load: Callable[[], Voice]
     """Decodes the recording; raises InvalidRequest where it is none."""
+    transcript: str | None = None
+    """The words of the recording, as the request or else the voice has them."""
 
 
 def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
@@ -33,14 +37,23 @@ def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private
     """
     if request.voice is not None:
         voice = library.get(request.voice)
-        return VoiceSource(voice.id, voice.digest, "voice", lambda: voice)
+        voice = replace(voice, transcript=_words(request.reference_transcript or voice.transcript))
+        return VoiceSource(voice.id, voice.digest, "voice", lambda: voice, voice.transcript)
     data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
-    fingerprint = digest(data)
+    words = _words(request.reference_transcript)
+    if is_bundle(data):
+        own = voice_of("reference", data, field=field)
+        own = replace(own, transcript=words or _words(own.transcript))
+        return VoiceSource("reference", own.digest, field, lambda: own, own.transcript)
 
     def load() -> Voice:
-        return voice_of("reference", data, field=field)
+        return voice_of("reference", data, field=field, transcript=words)
 
-    return VoiceSource("reference", fingerprint, field, load)
+    return VoiceSource("reference", digest(data), field, load, words)
+
+
+def _words(transcript: str | None) -> str | None:
+    return None if transcript is None else as_said(transcript, field="reference_transcript")
 
 
 def reference_bytes(

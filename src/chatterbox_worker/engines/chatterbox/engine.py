@@ -23,6 +23,7 @@ from chatterbox_worker.engines.chatterbox.layout import (
     SAMPLE_RATE,
     START_TEXT,
     STOP_TEXT,
+    TOKEN_RATE,
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.memory import make_slots, places_for
@@ -41,6 +42,7 @@ from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer, load_t
 from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.engines.device import chosen_device
 from chatterbox_worker.utterance import Utterance
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
@@ -100,7 +102,7 @@ class ChatterboxEngine:
         """
         layout = LAYOUTS[name]
         checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
-        device = _device(settings.device)
+        device = chosen_device(settings.device)
         if device.type == "cpu":
             use_threads(settings.threads)
         profile = ("fast" if device.type == "cuda" else "exact") if settings.profile == "auto" else settings.profile
@@ -128,7 +130,7 @@ class ChatterboxEngine:
                 text_ids=self._text_ids(utterance),
                 sampling=Sampling(**sampling),  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
                 voice=self._voices.hear(utterance.voice, emotion),
-                max_tokens=self.max_tokens,
+                max_tokens=self._most_tokens(utterance),
                 stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
             )
         )
@@ -146,6 +148,10 @@ class ChatterboxEngine:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
         return ids if self.parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
 
+    def _most_tokens(self, utterance: Utterance) -> int:
+        wanted = self.max_tokens if utterance.max_s is None else max(1, round(utterance.max_s * TOKEN_RATE))
+        return min(self.max_tokens, wanted)
+
     def _said(self, speaking: Speaking, is_whole: bool) -> None:
         """Tokens are due to be made sound."""
         stream, hop = speaking.stream, 0
@@ -159,9 +165,3 @@ def _positions(layout: Layout, max_tokens: int) -> int:
     """How long an utterance can get in T3's cache."""
     prefix = 1 + layout.prompt_tokens if layout.is_gpt else 34  # chatterbox.md 1.1
     return prefix + _TEXT_TOKENS + max_tokens
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    return torch.device("cuda:0" if wanted == "cuda" else wanted)
