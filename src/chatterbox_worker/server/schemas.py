@@ -79,7 +79,9 @@ TTS = body(
     "text",
 )
 TTS_GENERATE = body({"text": {"type": "string"}, "voice_id": {"type": "string", "default": "default"}}, "text")
-_TURN = body({**fields("format", "sample_rate", "context"), "pause_s": {"type": "number", "minimum": 0, "maximum": 10}}, "text")
+_TURN = body(
+    {**fields("format", "sample_rate", "context"), "pause_s": {"type": "number", "minimum": 0, "maximum": 10}}, "text"
+)
 DIALOGUE = body(
     {
         "turns": {"type": "array", "minItems": 1, "maxItems": 200, "items": _TURN},
