@@ -29,10 +29,10 @@ import torch
 from bench import boot
 from bench.ours import Ours, graphs_equal_eager, load_parts, sampling_of
 from bench.upstream import Upstream
-from chatterbox_worker.engines.chatterbox.device import device_of, prepare
 from chatterbox_worker.engines.chatterbox.engine import Parts
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import WorkerError
 
 _TEXT = "The rain had stopped, and for a moment the whole street held its breath before anybody spoke."

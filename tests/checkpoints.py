@@ -26,13 +26,13 @@ from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, Layout
 
 _ROOT = Path(__file__).parents[1]
 _WRITERS = (
-    *(_ROOT / "tools" / f"{name}.py" for name in ("synthetic_checkpoint", "synthetic_tokenizer", "synthetic_weights", "upstream")),
+    *(_ROOT / "tools" / f"{name}.py" for name in ("synthetic_checkpoint", "synthetic_csm", "synthetic_tokenizer", "synthetic_weights", "upstream")),
     Path(layout_module.__file__),
 )  # fmt: skip
 
 
 def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
-    """The folder of a synthetic checkpoint of `model`, written if it is not there yet. Read it, never change it."""
+    """The folder of a synthetic checkpoint of `model` ("csm" too), written if it is not there yet. Read it, never change it."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in _WRITERS)).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / f"chatterbox-worker-checkpoints-{getpass.getuser()}" / digest
     folder = home / f"{model}-{size}-{seed}"
@@ -40,7 +40,7 @@ def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
         from tools.synthetic_checkpoint import write_checkpoint
 
         try:
-            write_checkpoint(folder, LAYOUTS[model], size=size, seed=seed)
+            write_checkpoint(folder, LAYOUTS.get(model), size=size, seed=seed)
         except OSError:
             if not folder.is_dir():  # else another test run was faster
                 raise

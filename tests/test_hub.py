@@ -40,6 +40,7 @@ NOT_FOR_THE_HUB = {
     "the platform's, not the user's": {"payload_limit_bytes", "runsync_limit_bytes"},
     "for a CPU alone": {"threads"},
     "for finding faults": {"graphs"},
+    "of a model that the image leaves out": {"csm_repo"},
     "for tests": {"allow_private_urls"},
 }  # fmt: skip
 POOLS = {
@@ -56,7 +57,7 @@ def go(value: object) -> str:
         return str(value)
     mantissa, exponent = f"{float(value):.17e}".split("e")
     if int(exponent) < 21 and not (abs(int(exponent)) >= 6 or int(exponent) < -4):
-        return str(int(value))
+        return str(int(value)) if value == int(value) else repr(value)
     shortest = next(text for text in (f"{value:.{digits}e}" for digits in range(18)) if float(text) == value)
     mantissa, exponent = shortest.split("e")
     return f"{mantissa}e{exponent}"

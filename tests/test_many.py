@@ -176,9 +176,9 @@ def test_a_voice_that_all_share_is_fetched_and_decoded_once(
         fetched.append(url)
         return wav_bytes()
 
-    def decode(name: str, data: bytes, *, field: str) -> Voice:
+    def decode(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
         decoded.append(data)
-        return library.voice_of(name, data, field=field)
+        return library.voice_of(name, data, field=field, transcript=transcript)
 
     monkeypatch.setattr(source, "fetch", fetch)
     monkeypatch.setattr(source, "voice_of", decode)

@@ -11,7 +11,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, openai_speech, parse
 
-ALL = Settings(models=("multilingual", "multilingual-v2", "english", "turbo", "nano", "preview"))
+ALL = Settings(models=("multilingual", "multilingual-v2", "english", "turbo", "nano", "csm", "preview"))
 
 
 def speech(settings: Settings = ALL, **fields: Any) -> SpeechRequest:

@@ -1,4 +1,4 @@
-"""Write a Chatterbox checkpoint of random weights, in the hub's exact layout: the files, keys, shapes and types.
+"""Write a Chatterbox or CSM checkpoint of random weights, in the hub's exact layout: the files, keys, shapes and types.
 
     python tools/synthetic_checkpoint.py DIR --model turbo --size tiny
 
@@ -33,6 +33,7 @@ from chatterbox_worker.engines.chatterbox.layout import (
     SPEECH_CODES,
     Layout,
 )
+from tools.synthetic_csm import write_csm
 from tools.synthetic_tokenizer import write_tokenizer
 from tools.synthetic_weights import Shape, fill
 from tools.upstream import SIZES, Sizes, build_s3gen, build_t3, build_voice_encoder, shapes
@@ -44,9 +45,14 @@ _COMPUTED = ("tokenizer._mel_filters", "tokenizer.window")
 
 
 def write_checkpoint(
-    folder: Path, layout: Layout, *, size: str = "tiny", seed: int = 0, say: Callable[[str], object] = lambda _: None
+    folder: Path,
+    layout: Layout | None,
+    *,
+    size: str = "tiny",
+    seed: int = 0,
+    say: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Fill `folder` with everything that `layout` names, deterministically for a seed.
+    """Fill `folder` with everything that `layout` names, or with CSM without one, deterministically for a seed.
 
     The folder appears whole or not at all; one that is already there is an error.
 
@@ -58,7 +64,11 @@ def write_checkpoint(
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        _write_parts(draft, layout, SIZES[size], seed, say)
+        if layout is None:
+            say("CSM's language model and codec: 7.13 GB" if size == "full" else "CSM's language model and codec")
+            write_csm(draft, size, seed, lambda path, parts, known: _write_safetensors(path, parts, seed, known))
+        else:
+            _write_parts(draft, layout, SIZES[size], seed, say)
         draft.chmod(0o755)
         draft.rename(folder)
     finally:
@@ -159,12 +169,12 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m tools.synthetic_checkpoint", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to write; must not exist yet")
-    parser.add_argument("--model", default="multilingual", choices=LAYOUTS)
+    parser.add_argument("--model", default="multilingual", choices=[*LAYOUTS, "csm"])
     parser.add_argument("--size", default="tiny", choices=SIZES)
     parser.add_argument("--seed", default=0, type=int)
     chosen = parser.parse_args(arguments)
     started = time.monotonic()
-    write_checkpoint(chosen.folder, LAYOUTS[chosen.model], size=chosen.size, seed=chosen.seed, say=print)
+    write_checkpoint(chosen.folder, LAYOUTS.get(chosen.model), size=chosen.size, seed=chosen.seed, say=print)
     print(f"{chosen.folder}: {chosen.model}, {chosen.size}, in {time.monotonic() - started:.1f} s")
 
 

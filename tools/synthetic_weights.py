@@ -19,6 +19,7 @@ Shape = tuple[int, ...]
 Fill = Callable[[Shape, torch.Generator], torch.Tensor]
 
 _EOS = 6562  # layout.STOP_SPEECH
+_CODES = 2048  # in each of Mimi's codebooks
 
 
 def _normal(std: float, mean: float = 0.0) -> Fill:
@@ -52,6 +53,17 @@ def _speech_head_bias(shape: Shape, generator: torch.Generator) -> torch.Tensor:
     return bias
 
 
+def _without_special(gain: float, axis: int) -> Fill:
+    """Logits of standard deviation `gain`; those of what is no code of the codec are 0, where top_k never finds them."""
+
+    def made(shape: Shape, generator: torch.Generator) -> torch.Tensor:
+        head = _normal(gain / math.sqrt(shape[1]))(shape, generator)
+        head.narrow(axis, _CODES, shape[axis] - _CODES).zero_()
+        return head
+
+    return made
+
+
 # The first pattern that matches the end of a name wins.
 _RULES: tuple[tuple[str, Fill], ...] = (
     (r"num_batches_tracked", lambda shape, _: torch.full(shape, 1000, dtype=torch.int64)),
@@ -68,6 +80,12 @@ _RULES: tuple[tuple[str, Fill], ...] = (
     (r"c_(fc|proj)\.weight", _conv1d_transposed(1.0)),
     (r"pre_attention_query", _normal(0.7)),
     (r"spkr_enc\.weight", _normal(0.5)),  # the embedding has length 1
+    # CSM
+    (r"lm_head\.weight", _without_special(3.0, 0)),
+    (r"codebooks_head\.weight", _without_special(3.0, 2)),
+    (r"embed_text_tokens\.weight|embed_audio_tokens\.weight", _normal(0.5)),
+    (r"codebook\.initialized", lambda shape, _: torch.ones(shape)),
+    (r"codebook\.cluster_usage", _uniform(0.5, 1.5)),
     # S3Gen
     (r"parametrizations\.weight\.original0", _uniform(0.4, 1.0)),
     (r"alpha", _uniform(0.5, 1.5)),

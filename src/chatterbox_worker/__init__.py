@@ -1,3 +1,18 @@
 """Chatterbox speech on RunPod: one core behind a queue worker, an HTTP server and Python."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatterbox_worker.voice_cloner import VoiceCloner as VoiceCloner
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "VoiceCloner":  # on first use: clients of a queue import this package without a model stack
+        from chatterbox_worker.voice_cloner import VoiceCloner  # noqa: PLC0415
+
+        return VoiceCloner
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

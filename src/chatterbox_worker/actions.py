@@ -40,7 +40,7 @@ def act(request: Action, settings: Settings, synthesizer: Synthesizer, tally: Ta
             data, field = reference_bytes(
                 request.reference_audio, request.voice_url, allow_private_urls=settings.allow_private_urls
             )
-            voice = library.save(request.voice, data, field=field)
+            voice = library.save(request.voice, data, field=field, transcript=request.reference_transcript)
             return {"voice": voice.id, "digest": voice.digest, "duration_s": round(voice.duration_s, 3)}
         case ExportVoiceRequest():
             return _exported(request.voice, library, settings.payload_limit_bytes - _ROOM_BYTES)

@@ -39,6 +39,12 @@ class ModelCard:
     """A reference clip must be longer than this, in seconds; 0 for no limit."""
     speaks_references: bool = True
     """Whether the model can take a voice from a recording."""
+    needs_transcript: bool = False
+    """Whether it takes a voice only with the words of the recording."""
+    hears_context: bool = False
+    """Whether it can be told what was said before."""
+    longest_chunk_s: float | None = 40.0
+    """The most that `max_chunk_s` may be; None where a chunk always ends by itself."""
     punctuation: Literal["llama", "gpt", "plain"] = "llama"
     """Which of upstream's two punctuation tables its training wants; plain: none."""
     watermarks: bool = True
@@ -52,6 +58,8 @@ _LLAMA_SAMPLING = MappingProxyType({
 })  # fmt: skip
 # ChatterboxTurboTTS.generate; it warns that CFG, min_p and exaggeration do nothing.
 _GPT_SAMPLING = MappingProxyType({"temperature": 0.8, "repetition_penalty": 1.2, "top_p": 0.95, "top_k": 1000})
+# generation_config.json of sesame/csm-1b, and transformers' own top_k; Sesame's generator uses the same.
+_CSM_SAMPLING = MappingProxyType({"temperature": 0.9, "top_k": 50})
 # The sound tags among turbo's 19 added tokens that are known to work.
 _SOUNDS = ("laugh", "chuckle", "cough", "sigh", "gasp", "sniff", "groan", "shush", "clear throat")
 
@@ -64,7 +72,14 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         # "Audio prompt must be longer than 5 seconds!", upstream tts_turbo.py
         ModelCard("turbo", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
         ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
-        ModelCard("preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, punctuation="plain", watermarks=False),
+        # 90 s: max_audio_length_ms of Sesame's generator
+        ModelCard(
+            "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, hears_context=True, longest_chunk_s=90.0
+        ),
+        ModelCard(
+            "preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, punctuation="plain", watermarks=False,
+            longest_chunk_s=None,
+        ),
     )
 })  # fmt: skip
 

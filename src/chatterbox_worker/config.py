@@ -68,6 +68,22 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        raise ValueError("it must be a number") from None
+    if not _LEAST_SHARE <= share <= 1:  # false for what is not a number, too
+        raise ValueError(f"it must be from {_LEAST_SHARE} to 1")
+    return share
+
+
+def _repository(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", text):
+        raise ValueError("it must be owner/name or owner/name@revision")
+    return text
+
+
 def _device(text: str) -> str:
     device = text.lower()
     if device in ("auto", "cpu", "cuda") or (device.startswith("cuda:") and device[5:].isdecimal()):
@@ -118,6 +134,7 @@ def _base_url(text: str) -> str:
 
 
 _KEY_CHARS = 16  # a key that is typed by hand is guessed by a machine
+_LEAST_SHARE = 0.05  # of a GPU: below it no model finds room
 _GIB = 2**30
 _DAY_S = 86_400
 
@@ -144,6 +161,12 @@ class Settings:
     graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     adapters: int = _setting(
         2, _number(0, 16), "Fine-tuned voices kept loaded at once beside each model; 0 serves none."
+    )
+    gpu_memory_fraction: float = _setting(
+        1.0, _share, "Share of the GPU's memory that this process may take, 0.05 to 1."
+    )
+    csm_repo: str = _setting(
+        "sesame/csm-1b", _repository, "Repository of the model `csm`: `owner/name` or `owner/name@revision`."
     )
     threads: int = _setting(
         0, _number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."

@@ -16,6 +16,7 @@ from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance
 log = logging.getLogger(__name__)
 
 _WORDS = "Hello."
+_LONGEST_S = 4.0  # a model that does not stop by itself proves as much as one that does
 _SILENCE = 1e-3  # -60 dBFS: nothing that would be heard
 
 
@@ -29,7 +30,9 @@ def prove_speech(synthesizer: Synthesizer) -> None:
         started_s = time.perf_counter()
         card = MODELS.get(name, MODELS["multilingual"])  # a pack is a multilingual model
         take = engine.submit(
-            Utterance(_WORDS, languages.get(name, "en"), DEFAULT_VOICE, sampling=card.sampling, seed=0)
+            Utterance(
+                _WORDS, languages.get(name, "en"), DEFAULT_VOICE, sampling=card.sampling, seed=0, max_s=_LONGEST_S
+            )
         )
         pieces = list(take)
         if not pieces or not float(np.max(np.abs(concatenate(pieces).samples), initial=0.0)) > _SILENCE:

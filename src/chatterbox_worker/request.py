@@ -31,6 +31,9 @@ OF_A_VOICE = (*VOICES, "reference_transcript")
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
+LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech; the one model that reads it hears less
+MOST_CONTEXT_TURNS = 16
+MOST_SPEAKERS = 100
 _BY_SIZE = (
     "wav",
     "flac",
@@ -44,11 +47,22 @@ _Model = Annotated[str, Field(min_length=1, max_length=64)]
 _VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 _Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
 _SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
+_Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
+_Speaker = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+class PastTurn(_Body):
+    """Something that was said before."""
+
+    text: _Transcript
+    audio: _Reference
+    """Base64 or a data URI."""
+    speaker: _Speaker = 0
 
 
 class _Speak(_Body):
@@ -61,6 +75,9 @@ class _Speak(_Body):
     voice: _VoiceId | None = None
     reference_audio: _Reference | None = None
     voice_url: _Url | None = None
+    reference_transcript: _Transcript | None = None
+    speaker: _Speaker = 0
+    context: Annotated[list[PastTurn], Field(max_length=MOST_CONTEXT_TURNS)] = []
     format: str = "wav"
     sample_rate: int = 24_000
     speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
@@ -74,6 +91,7 @@ class _Speak(_Body):
     top_k: Annotated[int, Field(ge=0, le=2000)] | None = None
     split_text: bool = True
     chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
+    max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None
     cache: bool = True
     output: Literal["auto", "inline", "s3", "volume"] = "auto"
 
@@ -93,6 +111,7 @@ class SaveVoiceRequest(_Body):
     voice: _VoiceId
     reference_audio: _Reference | None = None
     voice_url: _Url | None = None
+    reference_transcript: _Transcript | None = None
 
 
 class ExportVoiceRequest(_Body):
@@ -134,6 +153,14 @@ class SpeechRequest:
     """Answer with a data URI: the request came in the shape of RunPod's public endpoint."""
     output: str = "auto"
     """How a queue worker's answer goes back: "inline", "s3", "volume", or "auto" for the first that fits."""
+    reference_transcript: str | None = None
+    """The words of the recording, of the library's or the one that came along; the library may know them itself."""
+    speaker: int = 0
+    """Who speaks, among those of `context`."""
+    context: tuple[PastTurn, ...] = ()
+    """What was said before, oldest first."""
+    max_chunk_s: float | None = None
+    """A chunk that has not ended after so many seconds of sound is ended; None leaves it to the engine."""
     smaller_formats: tuple[str, ...] = ()
     """What a queue worker may send in place of `format` where that would not fit, in order: the format was "auto"."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
@@ -172,6 +199,8 @@ def parse(body: object, settings: Settings) -> Request:
     if not isinstance(action, str) or action not in _ACTIONS:
         raise InvalidRequest(f"action must be {choices(_ACTIONS)}, not {shown(action)}", field="action")
     checked = _check(_ACTIONS[action], _without_aliases(body))
+    if isinstance(checked, _Speak | SaveVoiceRequest):
+        transcript(checked.reference_transcript)
     if isinstance(checked, SaveVoiceRequest):
         _one_source(reference_audio=checked.reference_audio, voice_url=checked.voice_url, required=True)
     if isinstance(checked, _Speak):
@@ -214,10 +243,12 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
     except ValidationError as error:
         # an unknown field first: it is the likely reason for a missing one
         first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
-        name = str(first["loc"][0]) if first["loc"] else "input"
+        name = _place(first["loc"])
         if first["type"] == "missing":
             raise InvalidRequest(f"{name} is required", field=name) from None
         if first["type"] == "extra_forbidden":
+            if len(first["loc"]) > 1:
+                shape = PastTurn  # the one shape within a shape
             known = sorted({*shape.model_fields, *(ALIASES if shape is _Speak else ())})
             raise InvalidRequest(
                 f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
@@ -226,6 +257,24 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
             raise InvalidRequest(f"{name} must be {_SHAPES[name]}, not {shown(first['input'])}", field=name) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    """("context", 0, "text") → "context[0].text"."""
+    if not loc:
+        return "input"
+    first, *rest = loc
+    return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+
+
+def transcript(words: str | None) -> str | None:
+    """The words of a recording as they came, if there are any; raises InvalidRequest."""
+    if words is not None and not 0 < len(words.strip()) <= len(words) <= LONGEST_TRANSCRIPT_CHARS:
+        raise InvalidRequest(
+            f"reference_transcript must have 1 to {LONGEST_TRANSCRIPT_CHARS} characters, not {len(words.strip())}",
+            field="reference_transcript",
+        )
+    return words
 
 
 def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechRequest:
@@ -255,6 +304,10 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         cache=fields.cache,
         as_url=as_url,
         output=fields.output,
+        reference_transcript=fields.reference_transcript,
+        speaker=fields.speaker,
+        context=tuple(fields.context),
+        max_chunk_s=fields.max_chunk_s,
         smaller_formats=tuple(smaller),
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
@@ -263,8 +316,32 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
 def _of_model(fields: _Speak, settings: Settings, name: str | None) -> dict[str, Any]:
     """What depends on the model; None for the worker's default."""
     card = _card(name, settings)
+    _usable(fields, card, settings)
     language = _language(fields.language, card, settings)
     return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
+
+
+def _usable(fields: _Speak, card: ModelCard, settings: Settings) -> None:
+    """Refuse what the model would ignore."""
+    has_recording = bool(fields.reference_audio or fields.voice_url) or fields.voice not in (None, "default")
+    unused = {
+        "reference_transcript": fields.reference_transcript is not None and not card.needs_transcript,
+        "context": bool(fields.context) and not card.hears_context,
+        "speaker": "speaker" in fields.model_fields_set and not card.hears_context,
+    }
+    for name, is_unused in unused.items():
+        if is_unused:
+            others = [model for model in settings.models if MODELS[model].hears_context]
+            only = f"; {choices(others)} can" if others else ""
+            raise InvalidRequest(f"{card.name} cannot use {name}{only}", field=name)
+    if fields.reference_transcript is not None and not has_recording:
+        raise InvalidRequest(
+            "reference_transcript has the words of a recording, and there is none: give reference_audio, voice_url or "
+            "the voice of one", field="reference_transcript",
+        )  # fmt: skip
+    if fields.max_chunk_s is not None and not fields.max_chunk_s <= (card.longest_chunk_s or 0.0):
+        most = "does not go by it" if card.longest_chunk_s is None else f"takes at most {card.longest_chunk_s:g}"
+        raise InvalidRequest(f"max_chunk_s is {fields.max_chunk_s:g}, but {card.name} {most}", field="max_chunk_s")
 
 
 def _card(model: str | None, settings: Settings) -> ModelCard:

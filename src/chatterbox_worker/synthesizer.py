@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chatterbox_worker.audio.clip import Audio, concatenate
@@ -29,7 +29,8 @@ from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, Pause, chunks
 from chatterbox_worker.text.normalise import clean, finish
-from chatterbox_worker.utterance import Engine, Take, Utterance, Voice
+from chatterbox_worker.utterance import DEFAULT_VOICE, Engine, Take, Utterance, Voice
+from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, voice_source
 
@@ -98,6 +99,7 @@ class Plan:
     chunks: tuple[Chunk, ...]
     key: str
     seed: int
+    context: tuple[PastSpeech, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,11 +155,21 @@ class Synthesizer:
                 f"{LONGEST_CHUNK_CHARS} in one breath",
                 field="split_text",
             )
+        if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
+            raise InvalidRequest(
+                f"{card.name} needs the words of the recording: give reference_transcript"
+                + ("" if request.voice is None else f', or save them with voice "{request.voice}"'),
+                field="reference_transcript",
+            )
+        context = past_speech(request.context)
         key = key_of({
             "pipeline": PIPELINE_VERSION, "model": request.model, "weights": engine.revision, "text": text,
             "voice": source.digest, "language": request.language, "sampling": dict(request.sampling),
             "seed": request.seed, "speed": request.speed, "format": request.format,
             "sample_rate": request.sample_rate, "chunk": limit if request.split_text else None,
+            **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
+            **({"transcript": source.transcript} if card.needs_transcript else {}),
+            **({"speaker": request.speaker, "context": [past.identity for past in context]} if card.hears_context else {}),
         })  # fmt: skip
         return Plan(
             request=request,
@@ -166,6 +178,7 @@ class Synthesizer:
             chunks=tuple(chunks(text, limit if request.split_text else LONGEST_CHUNK_CHARS, request.language[:2])),
             key=key,
             seed=secrets.randbits(32) if request.seed is None else request.seed,
+            context=context,
         )
 
     def stream(self, plan: Plan, call: Call, *, streaming: bool = False) -> Speech:
@@ -180,6 +193,7 @@ class Synthesizer:
         """
         call.check()
         voice = plan.source.load()
+        context = tuple(past.load() for past in plan.context)
         card = MODELS[plan.request.model]
         if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
             raise InvalidRequest(
@@ -189,10 +203,12 @@ class Synthesizer:
             )
         started_s = time.perf_counter()
         first_streams = streaming and plan.request.speed == 1.0
-        takes = [
-            call.hold(plan.engine.submit(_utterance(plan, index, voice, streaming=first_streams and index == 0)))
-            for index in range(len(plan.chunks))
-        ]
+        takes: list[Take] = []
+        for index in range(len(plan.chunks)):
+            said = _utterance(plan, index, voice, streaming=first_streams and index == 0)
+            takes.append(
+                call.hold(plan.engine.submit(replace(said, context=context, lead=takes[0] if takes else None)))
+            )
         return Speech(plan, takes, call, started_s)
 
     def speak(self, request: SpeechRequest, call: Call) -> Recording:
@@ -337,6 +353,8 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
         seed=(plan.seed + index) % 2**32,  # each chunk its own noise, all of it from the one seed
         streaming=streaming,
         turn=index,
+        max_s=request.max_chunk_s,
+        speaker=request.speaker,
     )
 
 

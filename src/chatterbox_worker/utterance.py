@@ -63,6 +63,8 @@ class Voice:
     """Where more is known of the speaker than the clip tells; engines whose encoder did not make it go by the clip."""
     adapter: Adapter | None = None
     """Where the model was fine-tuned to this voice."""
+    transcript: str | None = None
+    """The words in the clip, where they are known; no part of the digest."""
 
     @property
     def duration_s(self) -> float:
@@ -71,6 +73,18 @@ class Voice:
 
 
 DEFAULT_VOICE = Voice(id="default", digest="default")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """Something that was said before."""
+
+    text: str
+    clip: Audio
+    speaker: int
+    """A number that tells the speakers of a conversation apart."""
+    digest: str
+    """SHA-256 (hex) of the recording."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +104,14 @@ class Utterance:
     """True: pieces as early as possible, not the same samples as the offline path's. False: the offline path, one piece."""
     turn: int = 0
     """Which chunk of its text this is: first chunks are spoken first, so that a long text does not hold up a short one."""
+    max_s: float | None = None
+    """End it after so many seconds of sound, with a warning; None for the engine's own limit."""
+    speaker: int = 0
+    """Who speaks, among those of `context`; for models that hear context."""
+    context: tuple[Turn, ...] = ()
+    """Earlier turns, oldest first; for models that hear context."""
+    lead: Take | None = None
+    """The take of its text's first chunk, from the same engine: what holds a text together in a voice without a recording."""
 
 
 class Take(Protocol):
@@ -108,7 +130,7 @@ class Take(Protocol):
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Seconds spent in each stage so far: queue_s, t3_s, s3gen_s, vocoder_s, watermark_s as far as the engine has them."""
+        """Seconds spent in each stage so far: queue_s, t3_s, s3gen_s, vocoder_s, csm_s, codec_s, watermark_s as far as the engine has them."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ def build(settings: Settings) -> Synthesizer:
     Raises:
         NotReady: a model's weights are missing or broken.
     """
+    _limit_memory(settings)
     store = ConditioningStore(settings.voices_dir / ".conditioning", max_bytes=_CONDITIONING_BYTES)
     engines: dict[str, Engine] = {}
     for name in (*settings.models, *settings.packs):
@@ -52,6 +53,8 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
         from chatterbox_worker.engines.preview import PreviewEngine  # noqa: PLC0415
 
         return PreviewEngine()
+    if name == "csm":
+        return _csm(settings, store)
     from chatterbox_worker.engines.chatterbox.read_ahead import read_ahead  # noqa: PLC0415
 
     read_ahead(name, settings.weights_dir)  # beside torch's import
@@ -71,19 +74,34 @@ def speaker_encoder(settings: Settings) -> SpeakerEncoder:
     return SpeakerEncoder.load(settings)
 
 
+def _csm(settings: Settings, store: ConditioningStore) -> Engine:
+    try:
+        from chatterbox_worker.engines.csm.engine import CsmEngine  # noqa: PLC0415
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "transformers":
+            raise
+        raise NotReady("the model csm needs the package transformers (the extra named csm)") from error
+    return CsmEngine.load(settings, store)
+
+
+def _limit_memory(settings: Settings) -> None:
+    if settings.gpu_memory_fraction == 1.0 or set(settings.models) <= {"preview"}:
+        return
+    from chatterbox_worker.engines.device import device_of, limit_memory  # noqa: PLC0415
+
+    limit_memory(device_of(settings.device), settings.gpu_memory_fraction)
+
+
 def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
     """How sure it is, 0 to 1, that sound carries the models' watermark.
 
     Raises:
         NotReady: the network's weights are not installed.
     """
-    import torch  # noqa: PLC0415
-
     from chatterbox_worker.engines.chatterbox.watermark import Watermark  # noqa: PLC0415
+    from chatterbox_worker.engines.device import device_of  # noqa: PLC0415
 
-    on_gpu = settings.device != "cpu" and torch.cuda.is_available()
-    device = settings.device if settings.device.startswith("cuda") else "cuda" if on_gpu else "cpu"
     try:
-        return Watermark(torch.device(device)).detect
+        return Watermark(device_of(settings.device)).detect
     except FileNotFoundError as error:
         raise NotReady(str(error)) from error

@@ -145,8 +145,10 @@ class AsyncVoices:
     async def list(self) -> list[VoiceEntry]:
         return endpoints.voice_entries((await self._client.call({"action": "voices.list"})).output)
 
-    async def save(self, voice: str, recording: Recording | None = None, *, url: str | None = None) -> SavedVoice:
-        job_input = endpoints.save_voice_input(voice, recording, url)
+    async def save(
+        self, voice: str, recording: Recording | None = None, *, url: str | None = None, transcript: str | None = None
+    ) -> SavedVoice:
+        job_input = endpoints.save_voice_input(voice, recording, url, transcript)
         return endpoints.saved_voice((await self._client.call(job_input)).output)
 
     async def export(self, voice: str) -> bytes:

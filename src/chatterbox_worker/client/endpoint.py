@@ -77,11 +77,12 @@ def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[
     return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}
 
 
-def save_voice_input(voice: str, data: Recording | None, url: str | None) -> dict[str, Any]:
+def save_voice_input(voice: str, data: Recording | None, url: str | None, words: str | None) -> dict[str, Any]:
     if (data is None) == (url is None):
         raise ValueError("give a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
-    return {"action": "voices.save", "voice": voice, **source}
+    told = {} if words is None else {"reference_transcript": words}
+    return {"action": "voices.save", "voice": voice, **source, **told}
 
 
 def only(output: Any) -> Any:

@@ -172,9 +172,15 @@ class Voices:
     def list(self) -> list[VoiceEntry]:
         return endpoints.voice_entries(self._client.call({"action": "voices.list"}).output)
 
-    def save(self, voice: str, recording: Recording | None = None, *, url: str | None = None) -> SavedVoice:
-        """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced."""
-        return endpoints.saved_voice(self._client.call(endpoints.save_voice_input(voice, recording, url)).output)
+    def save(
+        self, voice: str, recording: Recording | None = None, *, url: str | None = None, transcript: str | None = None
+    ) -> SavedVoice:
+        """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced.
+
+        `transcript` are its words, which the model `csm` needs.
+        """
+        job_input = endpoints.save_voice_input(voice, recording, url, transcript)
+        return endpoints.saved_voice(self._client.call(job_input).output)
 
     def export(self, voice: str) -> bytes:
         """The voice as one file, which `save` takes on this endpoint or another."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Required, TypedDict
@@ -27,6 +27,9 @@ class RequestFields(TypedDict, total=False):
     voice: str | None
     reference_audio: Recording | None
     voice_url: str | None
+    reference_transcript: str | None
+    speaker: int
+    context: Sequence[Mapping[str, Any]]
     format: str
     sample_rate: int
     speed: float
@@ -40,6 +43,7 @@ class RequestFields(TypedDict, total=False):
     top_k: int | None
     split_text: bool
     chunk_size: int | None
+    max_chunk_s: float | None
     cache: bool
     output: str
 

@@ -147,7 +147,7 @@ class _Speaking:
         return lambda: self._synthesizer.finish(plan, speech, started_s)
 
     def _source_of(self, request: SpeechRequest) -> VoiceSource:
-        voice = tuple(getattr(request, name, None) for name in OF_A_VOICE)
+        voice = tuple(getattr(request, name) for name in OF_A_VOICE)
         with self._lock:
             source = self._sources.setdefault(voice, _Once(lambda: _decoded_once(self._synthesizer.source(request))))
         return source()

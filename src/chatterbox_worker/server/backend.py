@@ -66,7 +66,7 @@ class Backend(Protocol):
     async def export_voice(self, voice: str) -> bytes:
         """The voice as one file, which `save_voice` takes; raises VoiceNotFound."""
 
-    async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
-        """Keep a recording: voice, digest and duration_s; raises InvalidRequest, VolumeFailed."""
+    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        """Keep a recording, and its words: voice, digest and duration_s; raises InvalidRequest, VolumeFailed."""
 
     async def delete_voice(self, voice: str) -> None: ...

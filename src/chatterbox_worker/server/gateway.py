@@ -19,6 +19,7 @@ import httpx
 from chatterbox_worker import errors
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Busy, Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError
 from chatterbox_worker.request import SpeechRequest
@@ -116,9 +117,9 @@ class RunPodBackend:
         answer = await self._run({"action": "voices.export", "voice": voice}, Call())
         return base64.b64decode(answer["reference_audio"])
 
-    async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
-        reference = base64.b64encode(data).decode()
-        return await self._changed({"action": "voices.save", "voice": voice, "reference_audio": reference})
+    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        fields = {"action": "voices.save", "voice": voice, "reference_audio": base64.b64encode(data).decode()}
+        return await self._changed(fields if transcript is None else fields | {"reference_transcript": transcript})
 
     async def delete_voice(self, voice: str) -> None:
         await self._changed({"action": "voices.delete", "voice": voice})
@@ -202,6 +203,9 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
         "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
         "sample_rate": request.sample_rate, "speed": request.speed, "seed": request.seed,
         "split_text": request.split_text, "chunk_size": request.chunk_size, "cache": request.cache,
+        "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
+        "context": [turn.model_dump() for turn in request.context] or None,
+        "speaker": request.speaker if MODELS[request.model].hears_context else None,
         **request.sampling,
     }  # fmt: skip
     return {name: value for name, value in fields.items() if value is not None}

@@ -88,7 +88,11 @@ class LocalBackend:
         def look() -> dict[str, Any]:
             loaded = self._library.get(voice)
             entry = next(entry for entry in self._library.list() if entry.id == voice)
-            known = {"duration_s": round(loaded.duration_s, 3), "digest": loaded.digest}
+            known = {
+                "duration_s": round(loaded.duration_s, 3),
+                "digest": loaded.digest,
+                "transcript": loaded.transcript,
+            }
             if loaded.adapter is not None:
                 known["model"] = loaded.adapter.model
             return {"id": voice, "size_bytes": entry.size_bytes, "modified": entry.modified, **known}
@@ -110,8 +114,8 @@ class LocalBackend:
     async def export_voice(self, voice: str) -> bytes:
         return await asyncio.to_thread(self._library.export, voice)
 
-    async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
-        saved = await asyncio.to_thread(self._library.save, voice, data, field="file")
+    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        saved = await asyncio.to_thread(self._library.save, voice, data, field="file", transcript=transcript)
         return {"voice": saved.id, "digest": saved.digest, "duration_s": round(saved.duration_s, 3)}
 
     async def delete_voice(self, voice: str) -> None:

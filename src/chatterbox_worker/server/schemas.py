@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.request import _Speak
+from chatterbox_worker.request import MOST_CONTEXT_TURNS, PastTurn, _Speak
 from chatterbox_worker.server import captions
 
 _Schema = dict[str, Any]
@@ -15,7 +15,10 @@ _FIELDS: Mapping[str, _Schema] = {
     name: {key: value for key, value in field.items() if key != "title"}
     for name, field in _Speak.model_json_schema()["properties"].items()
     if name != "action"
-} | {"format": {"type": "string", "enum": list(FORMATS), "default": "wav"}}
+} | {
+    "format": {"type": "string", "enum": list(FORMATS), "default": "wav"},
+    "context": {"type": "array", "maxItems": MOST_CONTEXT_TURNS, "items": PastTurn.model_json_schema()},
+}
 _MANNER: Mapping[str, _Schema] = {
     "stream_format": {"type": "string", "enum": ["audio", "sse"], "description": "Left out: a whole file."},
     "stream": {"type": "boolean", "default": False, "description": 'true is stream_format "audio".'},
@@ -76,11 +79,13 @@ TTS = body(
     "text",
 )
 TTS_GENERATE = body({"text": {"type": "string"}, "voice_id": {"type": "string", "default": "default"}}, "text")
-_TURN = body({**fields("format", "sample_rate"), "pause_s": {"type": "number", "minimum": 0, "maximum": 10}}, "text")
+_TURN = body(
+    {**fields("format", "sample_rate", "context"), "pause_s": {"type": "number", "minimum": 0, "maximum": 10}}, "text"
+)
 DIALOGUE = body(
     {
         "turns": {"type": "array", "minItems": 1, "maxItems": 200, "items": _TURN},
-        **fields("text", "reference_audio", "voice_url"),
+        **fields("text", "reference_audio", "voice_url", "reference_transcript", "context"),
         "pause_s": {"type": "number", "minimum": 0, "maximum": 10, "default": 0.4},
         "captions": _MANNER["captions"],
     },

@@ -25,6 +25,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Literal
 
+from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.scripts import require_speakable
 
 Style = Literal["llama", "gpt", "plain"]
@@ -82,6 +83,18 @@ def finish(chunk: str, style: Style) -> str:
         text = text.replace(uncommon, common)
     text = text.rstrip(" ")
     return text if text.endswith(_ENDINGS[style]) else text + "."
+
+
+def as_said(text: str, *, field: str) -> str:
+    """The words of a recording, in one line.
+
+    Raises:
+        InvalidRequest: blames `field`; the text is blank or holds nothing to speak.
+    """
+    try:
+        return finish(clean(text), "plain")
+    except InvalidRequest as error:
+        raise InvalidRequest(error.message.replace("text", field, 1), field=field) from None
 
 
 def normalise(text: str, style: Style) -> str:

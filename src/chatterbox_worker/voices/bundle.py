@@ -2,8 +2,9 @@
 
 Layout of the file: `clip` (n,) int16; `speaker` (256,) float32, where it is known; the tensors of an adapter, where a model
 was fine-tuned (`adapter`); and one metadata entry, `chatterbox_worker_voice`, a JSON object with `version`, `sample_rate`,
-`made_by` beside `speaker`, `adapter` beside its tensors, and `about`. What is `about` the voice (sources, date, consent)
-changes nothing that is heard and is no part of its digest.
+`made_by` beside `speaker`, `adapter` beside its tensors, `about`, and `transcript` where the clip's words are known. What is
+`about` the voice (sources, date, consent) changes nothing that is heard and is no part of its digest; neither are the words,
+which only some models read.
 
 The bytes may be a stranger's: everything in them is checked, and nothing in them can run.
 """
@@ -24,6 +25,7 @@ from safetensors.numpy import load, save
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS
 from chatterbox_worker.utterance import Adapter, Speaker
 from chatterbox_worker.voices import adapter as adapters
 from chatterbox_worker.voices.reference import MAX_DURATION_S
@@ -50,6 +52,8 @@ class Bundle:
     """JSON-safe: where the voice came from."""
     adapter: Adapter | None = None
     """None: the models speak as they were published."""
+    transcript: str | None = None
+    """The words of the clip."""
 
     @property
     def digest(self) -> str:
@@ -79,6 +83,8 @@ def pack(bundle: Bundle) -> bytes:
     if bundle.adapter is not None:
         tensors |= adapters.tensors_of(bundle.adapter)
         told["adapter"] = adapters.described(bundle.adapter)
+    if bundle.transcript is not None:
+        told["transcript"] = bundle.transcript
     packed: bytes = save(
         tensors, metadata={_KEY: json.dumps(told, ensure_ascii=False, allow_nan=False, sort_keys=True)}
     )
@@ -104,6 +110,11 @@ def unpack(data: bytes, *, field: str) -> Bundle:
     rate, about = told.get("sample_rate"), told.get("about", {})
     if not isinstance(rate, int) or not _LOWEST_RATE <= rate <= _HIGHEST_RATE or not isinstance(about, dict):
         raise refused(f"its sample rate is {rate!r}, or what is said about it is no JSON object")
+    words = told.get("transcript")
+    if words is not None and not (
+        isinstance(words, str) and 0 < len(words.strip()) <= len(words) <= LONGEST_TRANSCRIPT_CHARS
+    ):
+        raise refused(f"its transcript is blank, no text, or longer than {LONGEST_TRANSCRIPT_CHARS} characters")
     clip = tensors.get("clip")
     if clip is None or clip.dtype != np.int16 or clip.ndim != 1:
         raise refused("it holds no 16-bit clip")
@@ -115,6 +126,7 @@ def unpack(data: bytes, *, field: str) -> Bundle:
         _speaker(tensors, told.get("made_by"), refused),
         about,
         adapters.adapter_of(told.get("adapter"), tensors, refused),
+        words,
     )
 
 

@@ -1,6 +1,6 @@
 """The voice library: a folder of recordings and voice files (`bundle`), one file a voice, its name the id.
 
-A file dropped into the folder by hand is a voice at once. The folder is a network volume, so it may be missing,
+The words of a recording may lie beside it, as `<id>.txt`; a voice file holds its own. A file dropped into the folder by hand is a voice at once. The folder is a network volume, so it may be missing,
 read-only or shared: reading tolerates all of that, saving says what went wrong. Ids are checked against one pattern
 and every path against the folder.
 """
@@ -16,7 +16,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,12 +25,13 @@ import soundfile
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
-from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.utterance import DEFAULT_VOICE, Voice
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
 
 SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")  # an earlier one wins
+WORDS_SUFFIX = ".txt"
 _log = logging.getLogger(__name__)
 _KEPT_IN_MEMORY = 64  # decoded clips; a 10 s clip at 24 kHz is 1 MB
 
@@ -50,7 +51,7 @@ class VoiceLibrary:
         """`forget` is told the digest of a recording that was deleted, so that what was made of it can go too."""
         self.folder = folder
         self._forget = forget
-        self._clips: OrderedDict[tuple[str, int, int], Voice] = OrderedDict()
+        self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
         self._lock = threading.Lock()
 
     def list(self) -> list[VoiceEntry]:
@@ -77,7 +78,8 @@ class VoiceLibrary:
         path = self._find(voice)
         try:
             stat = path.stat()
-            key = (str(path), stat.st_mtime_ns, stat.st_size)
+            words = None if path.suffix.lower() == BUNDLE_SUFFIX else self._words(voice)
+            key = (str(path), stat.st_mtime_ns, stat.st_size, words)
             with self._lock:
                 if key in self._clips:
                     self._clips.move_to_end(key)
@@ -85,15 +87,17 @@ class VoiceLibrary:
             data = path.read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        loaded = voice_of(voice, data, field="voice")
+        loaded = voice_of(voice, data, field="voice", transcript=words)
         with self._lock:
             self._clips[key] = loaded
             while len(self._clips) > _KEPT_IN_MEMORY:
                 self._clips.popitem(last=False)
         return loaded
 
-    def save(self, voice: str, data: bytes, *, field: str) -> Voice:
+    def save(self, voice: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
         """Keep a recording, as 16-bit mono wav, or a voice file as it is, under an id, replacing what was there.
+
+        `transcript` are its words; without them a voice file keeps those it has.
 
         Raises:
             InvalidRequest: the id is taken by the built-in voice, or the bytes are not a usable recording.
@@ -102,17 +106,21 @@ class VoiceLibrary:
         if voice == DEFAULT_VOICE.id:
             raise InvalidRequest('voice "default" is the model\'s own and cannot be replaced', field="voice")
         if is_bundle(data):
-            path, content = self._path(voice, BUNDLE_SUFFIX), pack(unpack(data, field=field))
+            bundle = unpack(data, field=field)
+            path = self._path(voice, BUNDLE_SUFFIX)
+            content = pack(bundle if transcript is None else replace(bundle, transcript=transcript))
         else:
             path, content = self._path(voice, ".wav"), wav_of(decode(data, field=field, max_s=MAX_DURATION_S))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            draft = self.folder / f".saving-{secrets.token_hex(8)}"
-            draft.write_bytes(content)
-            draft.replace(path)
+            words = self._path(voice, WORDS_SUFFIX)
+            words.unlink(missing_ok=True)  # first: those of another recording are worse than none
+            self._write(path, content)
             for suffix in SUFFIXES:
                 if suffix != path.suffix:
                     self._path(voice, suffix).unlink(missing_ok=True)
+            if transcript is not None and path.suffix != BUNDLE_SUFFIX:
+                self._write(words, transcript.encode())
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         return self.get(voice)
@@ -131,7 +139,11 @@ class VoiceLibrary:
             data = self._find(voice).read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        packed = data if is_bundle(data) else pack(Bundle(loaded.clip, None, {"recording_sha256": loaded.digest}))
+        packed = (
+            data
+            if is_bundle(data)
+            else pack(Bundle(loaded.clip, None, {"recording_sha256": loaded.digest}, transcript=loaded.transcript))
+        )
         if len(packed) > MAX_BYTES:
             raise InvalidRequest(
                 f"voice {shown(voice)} makes a file of {len(packed)} bytes, and {MAX_BYTES} are taken; copy its recording",
@@ -144,7 +156,7 @@ class VoiceLibrary:
         path = self._find(voice)
         try:
             removed = digest(path.read_bytes())
-            for suffix in SUFFIXES:
+            for suffix in (*SUFFIXES, WORDS_SUFFIX):
                 self._path(voice, suffix).unlink(missing_ok=True)
         except FileNotFoundError:
             raise self._missing(voice) from None
@@ -152,6 +164,26 @@ class VoiceLibrary:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         self._forget(removed)
         return removed
+
+    def _write(self, path: Path, content: bytes) -> None:
+        draft = self.folder / f".saving-{secrets.token_hex(8)}"
+        draft.write_bytes(content)
+        draft.replace(path)
+
+    def _words(self, voice: str) -> str | None:
+        """Beside the recording; None where there are none that can be used."""
+        path = self._path(voice, WORDS_SUFFIX)
+        try:
+            words = path.read_text("utf-8-sig").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            _log.warning("the words in %s cannot be read: %s", path, type(error).__name__)
+            return None
+        if not 0 < len(words) <= LONGEST_TRANSCRIPT_CHARS:
+            _log.warning("%s has %d characters; 1 to %d are used", path, len(words), LONGEST_TRANSCRIPT_CHARS)
+            return None
+        return words
 
     def _files(self) -> Iterator[Path]:
         try:
@@ -182,16 +214,16 @@ class VoiceLibrary:
         return VoiceNotFound(f"voice {shown(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
 
 
-def voice_of(name: str, data: bytes, *, field: str) -> Voice:
-    """The voice in the bytes of a recording or of a voice file.
+def voice_of(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
+    """The voice in the bytes of a recording, `transcript` its words, or of a voice file, which holds its own.
 
     Raises:
         InvalidRequest: blames `field`; they are neither.
     """
     if is_bundle(data):
         bundle = unpack(data, field=field)
-        return Voice(name, bundle.digest, bundle.clip, bundle.speaker, bundle.adapter)
-    return Voice(name, digest(data), decode(data, field=field, max_s=MAX_DURATION_S))
+        return Voice(name, bundle.digest, bundle.clip, bundle.speaker, bundle.adapter, bundle.transcript)
+    return Voice(name, digest(data), decode(data, field=field, max_s=MAX_DURATION_S), transcript=transcript)
 
 
 def digest(data: bytes) -> str:

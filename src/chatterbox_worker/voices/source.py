@@ -6,9 +6,10 @@ The digest is known at once, for the cache key; decoding waits until the voice m
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.text.normalise import as_said
 from chatterbox_worker.utterance import Voice
 from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
@@ -26,6 +27,8 @@ class VoiceSource:
     """Decodes the recording; raises InvalidRequest where it is none."""
     model: str | None = None
     """The one model that speaks with it: it was fine-tuned."""
+    transcript: str | None = None
+    """The words of the recording, as the request or else the voice has them."""
 
 
 def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
@@ -35,21 +38,29 @@ def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private
         InvalidRequest: the reference is not base64, too large, cannot be fetched, or is a voice file that cannot be used.
     """
     if request.voice is not None:
-        return _at_hand(library.get(request.voice), "voice")
+        voice = library.get(request.voice)
+        return _at_hand(voice, "voice", _words(request.reference_transcript or voice.transcript))
     data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
+    words = _words(request.reference_transcript)
     if is_bundle(data):
-        return _at_hand(voice_of("reference", data, field=field), field)
+        own = voice_of("reference", data, field=field)
+        return _at_hand(own, field, words or _words(own.transcript))
     fingerprint = digest(data)
 
     def load() -> Voice:
-        return voice_of("reference", data, field=field)
+        return voice_of("reference", data, field=field, transcript=words)
 
-    return VoiceSource("reference", fingerprint, field, load)
+    return VoiceSource("reference", fingerprint, field, load, transcript=words)
 
 
-def _at_hand(voice: Voice, field: str) -> VoiceSource:
+def _words(transcript: str | None) -> str | None:
+    return None if transcript is None else as_said(transcript, field="reference_transcript")
+
+
+def _at_hand(voice: Voice, field: str, words: str | None) -> VoiceSource:
+    voice = replace(voice, transcript=words)
     model = None if voice.adapter is None else voice.adapter.model
-    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model)
+    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, words)
 
 
 def reference_bytes(

@@ -17,7 +17,6 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.conditioning import Conditioning
-from chatterbox_worker.engines.chatterbox.device import device_of, prepare
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.layout import (
     LAYOUTS,
@@ -25,6 +24,7 @@ from chatterbox_worker.engines.chatterbox.layout import (
     SAMPLE_RATE,
     START_TEXT,
     STOP_TEXT,
+    TOKEN_RATE,
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.memory import make_slots, places_for
@@ -46,6 +46,7 @@ from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.warmup import Chores, sound_chores, speech_chores
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.utterance import Utterance
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
@@ -168,7 +169,7 @@ class ChatterboxEngine:
                     text_ids=text_ids,
                     sampling=sampling,
                     voice=mouth.voices.hear(utterance.voice, emotion),
-                    max_tokens=self.max_tokens,
+                    max_tokens=self._most_tokens(utterance),
                     stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
                 )
             )
@@ -211,6 +212,10 @@ class ChatterboxEngine:
     def _text_ids(self, utterance: Utterance) -> list[int]:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
         return ids if self.parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
+
+    def _most_tokens(self, utterance: Utterance) -> int:
+        wanted = self.max_tokens if utterance.max_s is None else max(1, round(utterance.max_s * TOKEN_RATE))
+        return min(self.max_tokens, wanted)
 
     def _said(self, speaking: Speaking, is_whole: bool) -> None:
         """Tokens are due to be made sound."""

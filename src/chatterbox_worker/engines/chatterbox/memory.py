@@ -12,8 +12,8 @@ from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 
 _MOST_ON_GPU = 64  # chatterbox.md 1.7: the step's cost is the cache's by then, and a place more brings nothing
 _MOST_ON_CPU = 4  # as many rows as a matrix product costs no more for than one (t3_linear)
-_GPU_SHARE = 0.5  # of what is free beside the weights; the rest is for the flow, the vocoder and the graphs
-_CPU_BUDGET_BYTES = 3 * 2**29  # 1.5 GiB: four places of the largest model in float32 (380 MB each)
+GPU_SHARE = 0.5  # of what is free beside the weights; the rest is for the flow, the vocoder and the graphs
+CPU_BUDGET_BYTES = 3 * 2**29  # 1.5 GiB: four places of the largest model in float32 (380 MB each)
 _CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
 
 
@@ -27,12 +27,19 @@ def places(slot: int, budget: float, most: int) -> int:
     return max(1, min(most, int(budget // slot)))
 
 
+def gpu_free_bytes(device: torch.device) -> int:
+    """Of a GPU, as far as this process may use it (`engines.device.limit_memory`)."""
+    free, total = torch.cuda.mem_get_info(device)
+    mine = round(torch.cuda.get_per_process_memory_fraction(device) * total) - torch.cuda.memory_reserved(device)
+    return max(0, min(free, mine))
+
+
 def places_for(t3: T3, length: int, *, engines: int) -> int:
     """How many slots of `length` positions fit now, where `engines` such engines will share the machine."""
     if t3.device.type == "cuda":
-        budget, most = torch.cuda.mem_get_info(t3.device)[0] * _GPU_SHARE / engines, _MOST_ON_GPU
+        budget, most = gpu_free_bytes(t3.device) * GPU_SHARE / engines, _MOST_ON_GPU
     else:
-        budget, most = _CPU_BUDGET_BYTES / engines, _MOST_ON_CPU
+        budget, most = CPU_BUDGET_BYTES / engines, _MOST_ON_CPU
     return places(slot_bytes(t3, length), budget, most)
 
 

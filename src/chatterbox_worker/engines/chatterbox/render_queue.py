@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from chatterbox_worker.engines.chatterbox.device import work_on
 from chatterbox_worker.engines.chatterbox.failures import answer_to
 from chatterbox_worker.engines.chatterbox.order import Line
 from chatterbox_worker.engines.chatterbox.render import Job
 from chatterbox_worker.engines.chatterbox.sound_graphs import MOST_ROWS, MOST_TOKENS, ROW_STEP
 from chatterbox_worker.engines.chatterbox.warmup import Chores
+from chatterbox_worker.engines.device import work_on
 
 log = logging.getLogger(__name__)
 

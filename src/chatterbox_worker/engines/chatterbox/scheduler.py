@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device import work_on
 from chatterbox_worker.engines.chatterbox.failures import answer_to, attempt, is_device_failure, is_out_of_memory
 from chatterbox_worker.engines.chatterbox.layout import SPEECH_CODES, TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.order import Bound, Line
@@ -32,6 +31,7 @@ from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.voices import Heard
 from chatterbox_worker.engines.chatterbox.warmup import Chores
+from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import DeviceFailed, WorkerError
 
 log = logging.getLogger(__name__)

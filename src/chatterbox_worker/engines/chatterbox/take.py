@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import Cancelled, WorkerError
@@ -59,6 +60,14 @@ class ChatterboxTake:
 
     def spent(self, stage: str, seconds: float) -> None:
         self._timings[stage] = self._timings.get(stage, 0.0) + seconds
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        started_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent(stage, time.perf_counter() - started_s)
 
     def warn(self, sentence: str) -> None:
         self._warnings.append(sentence)

@@ -71,7 +71,7 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """The files that one repository holds."""
 
     remote: Remote
@@ -84,7 +84,7 @@ class _Part:
     def names(self) -> tuple[str, ...]:
         return self.required + self.optional
 
-    def narrowed(self, only: Container[str] | None) -> _Part:
+    def narrowed(self, only: Container[str] | None) -> Part:
         """The same with no other files than these."""
         if only is None:
             return self
@@ -96,7 +96,7 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     files: Mapping[str, Path]
     revision: str
 
@@ -123,7 +123,7 @@ def find(
             file is truncated or corrupt.
     """
     parts = [wanted for part in _parts(layout, weights_dir, revisions) if (wanted := part.narrowed(only)).required]
-    found = [_find_part(layout, part, runpod_cache, hub_cache, offline=offline, say=on_progress) for part in parts]
+    found = [find_part(layout.name, part, runpod_cache, hub_cache, offline=offline, say=on_progress) for part in parts]
     files = {name: path for each in reversed(found) for name, path in each.files.items()}
     for path in files.values():
         check_file(path)
@@ -131,7 +131,7 @@ def find(
     return Checkpoint(layout, files[parts[0].required[0]].parent, MappingProxyType(files), revision)
 
 
-def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str]) -> list[_Part]:
+def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str]) -> list[Part]:
     """The layout's files by repository; the folders that may hold each."""
 
     def pinned(remote: Remote) -> Remote:
@@ -143,7 +143,7 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
     own = _repo_name(layout.remote)
     home = folders(layout.name, own)
     if layout.base is None:
-        return [_Part(pinned(layout.remote), layout.required, layout.optional, home)]
+        return [Part(pinned(layout.remote), layout.required, layout.optional, home)]
     borrowed = set(layout.borrowed)
     mine, lent = (tuple(n for n in layout.required if (n in borrowed) is is_lent) for is_lent in (False, True))
     my_extras, lent_extras = (
@@ -151,8 +151,8 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
     )
     base = folders(layout.name, own, "multilingual", "multilingual-v2", _repo_name(layout.base))
     return [
-        _Part(pinned(layout.remote), mine, my_extras, home),
-        _Part(pinned(layout.base), lent, lent_extras, base),
+        Part(pinned(layout.remote), mine, my_extras, home),
+        Part(pinned(layout.base), lent, lent_extras, base),
     ]
 
 
@@ -160,20 +160,21 @@ def _repo_name(remote: Remote) -> str:
     return remote.repo.rpartition("/")[2]
 
 
-def _find_part(
-    layout: Layout,
-    part: _Part,
-    runpod_cache: Path,
-    hub_cache: Path | None,
+def find_part(
+    model: str,
+    part: Part,
+    runpod_cache: Path = RUNPOD_CACHE,
+    hub_cache: Path | None = None,
     *,
     offline: bool,
-    say: Callable[[str], object],
-) -> _Found:
+    say: Callable[[str], object] = _log.info,
+) -> Found:
+    """The files of one repository, all from one place; `find` says which places. Raises NotReady."""
     looked: list[_Place] = []
     for folder in part.plain:
         if not (missing := part.missing(folder)):
             files = _present(folder, part.names)
-            return _Found(files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
+            return Found(files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
         looked.append(_Place(folder, missing))
     hub_cache = hub_cache or _library_cache()
     for cache in (runpod_cache, hub_cache):
@@ -189,12 +190,12 @@ def _find_part(
                         snapshot.name,
                         part.remote.revision,
                     )
-                return _Found(_present(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
+                return Found(_present(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
             looked.append(_Place(snapshot, missing))
         looked.append(_Place(_repo_folder(cache, part.remote), part.required))
     if offline:
-        raise _nowhere(layout, part, looked, "downloads are switched off")
-    return _download(layout, part, hub_cache, looked, say)
+        raise _nowhere(model, part, looked, "downloads are switched off")
+    return _download(model, part, hub_cache, looked, say)
 
 
 def _present(folder: Path, names: Iterable[str]) -> Mapping[str, Path]:
@@ -223,9 +224,7 @@ def _snapshots(cache: Path, remote: Remote) -> list[Path]:
     return [home / "snapshots" / commit for commit in dict.fromkeys(commits) if (home / "snapshots" / commit).is_dir()]
 
 
-def _download(
-    layout: Layout, part: _Part, hub_cache: Path, looked: list[_Place], say: Callable[[str], object]
-) -> _Found:
+def _download(model: str, part: Part, hub_cache: Path, looked: list[_Place], say: Callable[[str], object]) -> Found:
     import httpx  # noqa: PLC0415 - the hub library's transport, whose errors it lets through
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
@@ -243,14 +242,14 @@ def _download(
     # OSError: no network, a full disk, HF_HUB_OFFLINE (LocalEntryNotFoundError); ValueError: nothing cached while offline
     except (OSError, httpx.HTTPError, HfHubHTTPError, HFValidationError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise _nowhere(layout, part, looked, f"the download failed: {reason}") from error
+        raise _nowhere(model, part, looked, f"the download failed: {reason}") from error
     if missing := part.missing(folder):
-        raise _nowhere(layout, part, [*looked, _Place(folder, missing)], "the hub's repository lacks them")
-    return _Found(_present(folder, part.names), folder.name[:_REVISION_CHARS])
+        raise _nowhere(model, part, [*looked, _Place(folder, missing)], "the hub's repository lacks them")
+    return Found(_present(folder, part.names), folder.name[:_REVISION_CHARS])
 
 
-def _nowhere(layout: Layout, part: _Part, looked: list[_Place], reason: str) -> NotReady:
+def _nowhere(model: str, part: Part, looked: list[_Place], reason: str) -> NotReady:
     places = "; ".join(dict.fromkeys(str(place) for place in looked)) or "nowhere"
     return NotReady(
-        f"no weights for {layout.name}: {', '.join(part.required)} of {part.remote.repo} are in none of: {places}; {reason}"
+        f"no weights for {model}: {', '.join(part.required)} of {part.remote.repo} are in none of: {places}; {reason}"
     )

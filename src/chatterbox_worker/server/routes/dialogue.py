@@ -1,8 +1,12 @@
-"""Several voices in one file: each turn is a request of its own, so that it is cached, and changed, by itself."""
+"""Several voices in one file: each turn is a request of its own, so that it is cached, and changed, by itself.
+
+Where the model hears context, a turn waits for those before it and hears the last of them; else they are spoken side by side.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,11 +17,11 @@ from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.join import SENTENCE_PAUSE_S
-from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.delivery import inline
 from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.house import House, TheHouse
 from chatterbox_worker.server.sliced import Sliced, SlicedJson
@@ -29,6 +33,7 @@ _MOST_TURNS = 200
 _LONGEST_PAUSE_S = 10.0
 _AT_ONCE = 4  # turns of one dialogue, so that it leaves room for others
 _BETWEEN = "flac"  # lossless, and small enough for a queue's answer
+_TURNS_HEARD = 8  # by a turn, of those before it: about as much as csm has room for
 _LONGEST_TURN_S = 86_400.0  # no limit but `max_text_chars`
 
 
@@ -65,19 +70,24 @@ def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechReque
         raise InvalidRequest(f"turns must be a list of 1 to {_MOST_TURNS} objects, each with a text", field="turns")
     if "text" in fields:
         raise InvalidRequest("each turn has a text of its own; leave this one out", field="text")
+    if "context" in fields:
+        raise InvalidRequest("the turns are each other's context; leave this one out", field="context")
     pause_s = _pause(fields.pop("pause_s", SENTENCE_PAUSE_S), "pause_s")
     requests, pauses_s = [], []
+    speakers: dict[object, int] = {}
     for index, turn in enumerate(turns):
         place = f"turns[{index}]"
         if not isinstance(turn, dict):
             raise InvalidRequest(f"{place} must be an object, not {shown(turn)}", field=place)
+        if "context" in turn:
+            raise InvalidRequest("the turns are each other's context; leave this one out", field=f"{place}.context")
         if misplaced := {"format", "sample_rate"} & set(turn):
             name = min(misplaced)
             raise InvalidRequest(f"{name} is of the whole dialogue; put it beside turns", field=f"{place}.{name}")
         own = dict(turn)
         pauses_s.append(_pause(own.pop("pause_s", pause_s), f"{place}.pause_s"))
         try:
-            requests.append(speech.parse(_with_one_voice(fields, own), settings))
+            requests.append(_numbered(speech.parse(whole := with_defaults(own, fields), settings), whole, speakers))
         except InvalidRequest as error:
             raise InvalidRequest(f"{place}: {error.message}", field=f"{place}.{error.field}") from None
     if sum(len(request.text) for request in requests) > settings.max_text_chars:
@@ -85,11 +95,12 @@ def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechReque
     return requests, [*pauses_s[:-1], 0.0]
 
 
-def _with_one_voice(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A turn's own voice, of whatever kind, in place of the dialogue's."""
-    voices = {"voice", "reference_audio", "voice_url", "audio_prompt"}
-    kept = {name: value for name, value in shared.items() if name not in voices or not voices & set(own)}
-    return kept | dict(own)
+def _numbered(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:
+    """With the number of its speaker, for a model that hears context: each voice is one, unless the turn says otherwise."""
+    if "speaker" in fields or not MODELS[request.model].hears_context:
+        return request
+    voice = (request.voice, request.reference_audio, request.voice_url)
+    return replace(request, speaker=speakers.setdefault(voice, len(speakers) % MOST_SPEAKERS))
 
 
 def _pause(value: object, field: str) -> float:
@@ -102,10 +113,15 @@ async def _spoken(house: House, turns: Sequence[SpeechRequest], calls: Sequence[
     room = asyncio.Semaphore(min(_AT_ONCE, house.settings.concurrency))
 
     async def speak(index: int) -> Recording:
+        context: tuple[PastTurn, ...] = ()
+        if MODELS[turns[index].model].hears_context:
+            said = await asyncio.gather(*tasks[:index])
+            context = _heard(list(zip(turns, said, strict=False))[-_TURNS_HEARD:])
         async with room:
             try:
                 rate = 24_000  # every model's own
-                return await house.backend.speak(replace(turns[index], format=_BETWEEN, sample_rate=rate), calls[index])
+                turn = replace(turns[index], format=_BETWEEN, sample_rate=rate, context=context)
+                return await house.backend.speak(turn, calls[index])
             except WorkerError as error:
                 for call in calls:
                     call.cancel()
@@ -120,6 +136,15 @@ async def _spoken(house: House, turns: Sequence[SpeechRequest], calls: Sequence[
         await asyncio.gather(*tasks, return_exceptions=True)
         raise failed
     return [task.result() for task in tasks]
+
+
+def _heard(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastTurn, ...]:
+    """As context, but for turns so long that no model would have room for them."""
+    return tuple(
+        PastTurn(text=turn.text, audio=base64.b64encode(recording.audio).decode(), speaker=turn.speaker)
+        for turn, recording in turns
+        if len(turn.text) <= LONGEST_TRANSCRIPT_CHARS
+    )
 
 
 def _answer(

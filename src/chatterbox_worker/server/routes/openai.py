@@ -20,6 +20,7 @@ router = APIRouter(tags=["OpenAI"])
 
 LATAM = "chatterbox-es-latam"
 """The model name of older servers: the multilingual model speaking the Spanish of Latin America."""
+_OWNERS = {"preview": "espeak-ng", "csm": "sesame"}
 _CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list wants a time
 
 
@@ -75,11 +76,13 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
         "name": name,
         "object": "model",
         "created": _CREATED,
-        "owned_by": "espeak-ng" if name == "preview" else "resemble-ai",
+        "owned_by": _OWNERS.get(name, "resemble-ai"),
         "languages": [*card.languages, *regions],
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
         "speaks_references": card.speaks_references,
         "reference_min_s": card.reference_min_s,
+        "needs_transcript": card.needs_transcript,
+        "hears_context": card.hears_context,
         "watermarks": card.watermarks,
         "tags": list(card.tags),
         "formats": {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
+from chatterbox_worker import request as requests
 from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
@@ -20,9 +22,11 @@ router = APIRouter(tags=["voices"])
 _VoiceId = Annotated[str, Path(description="An id, or a file name such as alice.wav.")]
 _IDS = ("voice", "voice_id", "name", "voice_name")
 _FILES = ("file", "audio")
+_WORDS = {"reference_transcript": schemas.TEXT | {"description": "The words of the recording, for csm."}}
 _UPLOAD = {
     "file": schemas.FILE,
     "voice_id": schemas.TEXT | {"pattern": VOICE_ID, "description": "The file's name if left out."},
+    **_WORDS,
 }
 
 
@@ -38,19 +42,27 @@ async def upload(http: Request, house: TheHouse) -> dict[str, Any]:
     return {"voice_id": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
-@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT}, "file"))
+@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT, **_WORDS}, "file"))
 async def upload_voice(http: Request, house: TheHouse) -> dict[str, Any]:
     saved = await _save(http, house)
     return {"success": True, "voice_name": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
-@router.post(
-    "/clone-voice", **schemas.form({"text": schemas.TEXT, "voice_name": schemas.TEXT, "language": schemas.TEXT}, "text")
-)
+_CLONE = {
+    **dict.fromkeys(("text", "voice_name", "language", "model"), schemas.TEXT),
+    **_WORDS,
+    "reference_audio": schemas.FILE,
+}
+
+
+@router.post("/clone-voice", **schemas.form(_CLONE, "text"))
 async def clone_voice(http: Request, house: TheHouse) -> Response:
-    """Speak with a voice of the library; a wav file comes back."""
-    async with bodies.read_form(http, files=(), texts=("text", "voice_name", "language", "model")) as form:
-        fields = dict(form)
+    """Speak with a voice of the library, or that of a recording; a wav file comes back."""
+    texts = [name for name in _CLONE if name != "reference_audio"]
+    async with bodies.read_form(http, files=("reference_audio",), texts=texts) as form:
+        fields = {name: value for name, value in form.items() if name != "filename"}
+    if "reference_audio" in fields:
+        fields["reference_audio"] = base64.b64encode(fields["reference_audio"]).decode()
     if "voice_name" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_name"))
     return await speech.answer(http, house, fields, speech.Manner())
@@ -89,12 +101,14 @@ async def delete_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, str]:
 
 
 async def _save(http: Request, house: House) -> dict[str, Any]:
-    async with bodies.read_form(http, files=_FILES, texts=_IDS) as form:
+    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_WORDS)) as form:
         data = next((form[name] for name in _FILES if name in form), None)
         if data is None:
             raise InvalidRequest("file is required: the recording", field="file")
         named = next((form[name] for name in _IDS if form.get(name)), form.get("filename", ""))
-        return await house.backend.save_voice(_checked(named), data)
+        return await house.backend.save_voice(
+            _checked(named), data, requests.transcript(form.get("reference_transcript"))
+        )
 
 
 def _checked(name: str) -> str:

@@ -63,10 +63,11 @@ export const voices = async () => (await (await call("v1/voices")).json()).data;
 export const voiceAudio = async (id) => (await call(`voices/${encodeURIComponent(id)}/audio`)).blob();
 export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });
 
-export async function saveVoice(id, file) {
+export async function saveVoice(id, file, words) {
   const form = new FormData();
   form.append("voice_id", id);
   form.append("file", file, "reference");
+  if (words) form.append("reference_transcript", words);
   return (await call("voices", { method: "POST", body: form })).json();
 }
 

@@ -20,7 +20,7 @@ import { applyTheme, nextTheme, onTheme, theme } from "./theme.js";
 import { Voices } from "./voices.js";
 
 const THEME_ICONS = { system: "auto", light: "sun", dark: "moon" };
-const FIELDS = { text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", seed: "seed", chunk_size: "chunk-size" };
+const FIELDS = { text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size" };
 
 let loaded = false;
 let lastError = null;
@@ -45,6 +45,8 @@ function order() {
     turns: composer.mode === "dialogue" ? composer.dialogue.turns : [],
     voice: voices.chosen,
     once: voices.referenceName,
+    words: model()?.needs_transcript ? voices.referenceWords : null,
+    converses: composer.mode === "dialogue" && Boolean(model()?.hears_context),
     ...settings.order(),
   };
 }
@@ -143,7 +145,7 @@ async function restore(item) {
     return;
   }
   const kept = await history.sound(item.id);
-  if (kept?.reference) voices.useOnce(kept.reference, was.once);
+  if (kept?.reference) voices.useOnce(kept.reference, was.once, was.words);
   if (was.mode === "text" && was.voice !== ONCE) voices.choose(was.voice);
   composer.restore(was);
   toast(t("history.restored"));

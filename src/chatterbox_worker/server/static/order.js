@@ -1,7 +1,8 @@
 // What was ordered: everything a sound depends on, as one plain object that history keeps and the form restores.
 //
 // {mode: "text" | "dialogue", text, turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
-//  chunk_size, sampling}. `voice` is an id, or null with `once`, the name of a recording that goes along. Pure.
+//  chunk_size, sampling}. `voice` is an id, or null with `once`, the name of a recording that goes along, and `words`, what
+// is said in it, where the model needs to know. `converses`: the model hears a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
 export const ONCE = "\u0000once"; // no voice's id: ids are letters, digits, '.', '_' and '-'
@@ -15,15 +16,18 @@ function shared(order) {
   return { ...fields, ...order.sampling };
 }
 
-const voiceField = (voice, reference) => (voice === ONCE ? { reference_audio: reference } : { voice });
+function voiceField(voice, reference, words) {
+  if (voice !== ONCE) return { voice };
+  return words ? { reference_audio: reference, reference_transcript: words } : { reference_audio: reference };
+}
 
 /** One request for each turn: [{fields, pause_s}]; `reference` is base64, for the turns that use it. */
 export function requests(order, reference) {
   if (order.mode === "text") {
-    return [{ fields: { input: order.text, ...shared(order), ...voiceField(order.voice, reference) }, pause_s: 0 }];
+    return [{ fields: { input: order.text, ...shared(order), ...voiceField(order.voice, reference, order.words) }, pause_s: 0 }];
   }
   return order.turns.map((turn, i) => ({
-    fields: { input: turn.text, ...shared(order), ...voiceField(turn.voice, reference) },
+    fields: { input: turn.text, ...shared(order), ...voiceField(turn.voice, reference, order.words) },
     pause_s: i === order.turns.length - 1 ? 0 : turn.pause_s,
   }));
 }
@@ -32,7 +36,7 @@ export function requests(order, reference) {
 export function dialogueBody(order, reference) {
   return {
     ...shared(order),
-    turns: order.turns.map((turn) => ({ text: turn.text, ...voiceField(turn.voice, reference), pause_s: turn.pause_s })),
+    turns: order.turns.map((turn) => ({ text: turn.text, ...voiceField(turn.voice, reference, order.words), pause_s: turn.pause_s })),
   };
 }
 

@@ -102,6 +102,7 @@ export class Reference {
     this.#url = URL.createObjectURL(blob);
     $("reference-audio").src = this.#url;
     $("reference-name").value = idFrom(name);
+    $("reference-words").value = "";
     this.dialog.dataset.stage = "review";
     this.#tell();
     $("reference-name").focus();
@@ -116,11 +117,19 @@ export class Reference {
     $("advice").replaceChildren(...notes);
     $("reference-once").disabled = !this.model().speaks_references;
     $("reference-deaf").hidden = this.model().speaks_references;
+    $("reference-words-box").hidden = !this.model().needs_transcript;
+    $("reference-words").required = this.model().needs_transcript;
     announce(advice.notes.map(({ key, values }) => t(key, values)).join(" "));
   }
 
+  /** What is said in the recording, for a model that needs to know. */
+  get #words() {
+    return this.model().needs_transcript ? $("reference-words").value.trim() : null;
+  }
+
   #useOnce() {
-    this.voices.useOnce(this.#file.blob, this.#file.name);
+    if (!$("reference-words").reportValidity()) return;
+    this.voices.useOnce(this.#file.blob, this.#file.name, this.#words);
     this.dialog.close();
     toast(t("reference.used_once"));
   }
@@ -134,7 +143,7 @@ export class Reference {
     $("reference-save").classList.add("busy");
     $("reference-save").disabled = true;
     try {
-      await api.saveVoice(id, this.#file.blob);
+      await api.saveVoice(id, this.#file.blob, this.#words);
       await this.voices.load();
       this.voices.choose(id);
       this.dialog.close();

@@ -14,7 +14,7 @@ export class Voices {
   #list = [];
   #chosen = recall("voice", "default");
   #model = null;
-  #once = null; // {name, blob}
+  #once = null; // {name, blob, words}
   #filter = "";
   #audio = new Audio();
   #heard = null; // {id, button}
@@ -51,6 +51,10 @@ export class Voices {
     return this.#once?.name ?? null;
   }
 
+  get referenceWords() {
+    return this.#once?.words ?? null;
+  }
+
   async load() {
     this.#list = await api.voices();
     if (this.#model) this.#draw();
@@ -69,8 +73,8 @@ export class Voices {
     this.onChange();
   }
 
-  useOnce(blob, name) {
-    this.#once = { blob, name };
+  useOnce(blob, name, words) {
+    this.#once = { blob, name, words };
     this.choose(ONCE);
   }
 

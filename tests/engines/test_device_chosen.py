@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from chatterbox_worker.engines.chatterbox.device import device_of, prepare, work_on
+from chatterbox_worker.engines.device import device_of, prepare, work_on
 from chatterbox_worker.errors import NotReady
 
 

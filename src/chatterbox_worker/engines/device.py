@@ -1,4 +1,4 @@
-"""Where an engine computes, and with how many threads or which arithmetic: settings that hold for the whole process."""
+"""Where an engine computes, with how many threads, which arithmetic and how much memory: settings that hold for the whole process."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def work_on(device: torch.device) -> None:
     """The calling thread's events, streams and new tensors are this device's. Threads begin on GPU 0."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
+
+
+def limit_memory(device: torch.device, share: float) -> None:
+    """Let this process take no more than `share` of a GPU's memory: what goes beyond it fails as if there were no more."""
+    if device.type == "cuda" and share < 1.0:
+        torch.cuda.set_per_process_memory_fraction(share, device)

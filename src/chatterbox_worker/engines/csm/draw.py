@@ -1,0 +1,48 @@
+"""From logits to codes, a row for each utterance, each from its own chance.
+
+The arithmetic and the use of the random generator are those of transformers' `generate` for one utterance (temperature,
+top_k, softmax, multinomial), so the same seed draws the same codes there and here, whoever else is in the batch.
+A temperature of 0 means the most probable code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chance:
+    """How one utterance is drawn."""
+
+    temperature: float
+    top_k: int
+    """0 for no limit."""
+    generator: torch.Generator
+
+    @classmethod
+    def of(cls, seed: int, temperature: float, top_k: int, device: torch.device) -> Chance:
+        return cls(temperature, top_k, torch.Generator(device).manual_seed(seed))
+
+
+def draw(logits: Tensor, chances: Mapping[int, Chance], codes: int) -> Tensor:
+    """Codes (n,) from logits (n, V), of the first `codes` of the vocabulary; 0 for rows without a chance."""
+    logits = logits.float()
+    logits[:, codes:] = -torch.inf
+    drawn = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
+    for row, chance in chances.items():
+        drawn[row] = _draw(logits[row], chance)
+    return drawn
+
+
+def _draw(logits: Tensor, chance: Chance) -> Tensor:
+    if chance.temperature == 0:
+        return logits.argmax()
+    scores = logits / chance.temperature
+    if 0 < chance.top_k < len(scores):
+        least = scores.topk(chance.top_k).values[-1]
+        scores = scores.masked_fill(scores < least, -torch.inf)
+    return torch.multinomial(scores.softmax(-1), 1, generator=chance.generator)[0]

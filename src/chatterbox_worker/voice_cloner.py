@@ -1,0 +1,165 @@
+"""`VoiceCloner`: a recording, its words and a text go in, the text in that voice comes out. On this machine, without a server.
+
+It drives the engine that the worker's other edges drive, so what holds for them holds here: every field is honoured or
+refused, the same seed gives the same audio, and the sound carries the watermark.
+"""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from chatterbox_worker import request as requests
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.synthesizer import Call
+from chatterbox_worker.voices.reference import MAX_BYTES
+from chatterbox_worker.wiring import build
+
+_REQUIRED = ("reference_audio", "target_text")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClonedSpeech:
+    audio: bytes
+    """The encoded file."""
+    about: Mapping[str, Any]
+    """What the worker says of it: format, sample_rate, duration_s, seed, chunks, warnings (docs/API.md)."""
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.about["duration_s"])
+
+    @property
+    def seed(self) -> int:
+        """Give it back to hear the same again."""
+        return int(self.about["seed"])
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file, its folder too where it is missing."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.audio)
+        return path
+
+
+class VoiceCloner:
+    """Safe for several threads. Close it, or use it in a `with`, to free the device."""
+
+    def __init__(
+        self,
+        model_path: str | Path | None = None,
+        *,
+        model: str = "csm",
+        device: str = "auto",
+        profile: str = "auto",
+        gpu_memory_fraction: float = 1.0,
+        at_once: int = 8,
+    ) -> None:
+        """Load `model`, from the folder `model_path` or, without one, from the caches and the hub.
+
+        `model` is any that takes a voice from a recording: "csm", "multilingual", "turbo", ... `device` and `profile` are
+        those of the worker's settings. `at_once` is how many texts of a batch are spoken side by side, as far as the
+        device has room.
+
+        Raises:
+            InvalidRequest: an argument that cannot be; `field` names it.
+            NotReady: the weights are missing or broken.
+        """
+        if model_path is not None and not Path(model_path).is_dir():
+            raise InvalidRequest(f"model_path {shown(str(model_path))} is not a folder", field="model_path")
+        told = {"MODELS": model, "DEVICE": device, "PROFILE": profile, "GPU_MEMORY_FRACTION": str(gpu_memory_fraction)}
+        self._home = tempfile.TemporaryDirectory(prefix="voice-cloner-")
+        places = {"VOICES_DIR": self._home.name, "CACHE_MAX_BYTES": "0", "WEIGHTS_DIR": str(model_path or "")}
+        try:
+            self._settings = Settings.from_env({f"CHATTERBOX_{name}": value for name, value in (told | places).items()})
+            self._synthesizer = build(self._settings)
+        except BaseException:
+            self._home.cleanup()
+            raise
+        self._threads = ThreadPoolExecutor(max(1, at_once), thread_name_prefix="cloner")
+
+    def clone_voice_from_file(
+        self,
+        *,
+        reference_audio: str | Path,
+        target_text: str,
+        reference_transcript: str | None = None,
+        output_path: str | Path | None = None,
+        **fields: Any,
+    ) -> ClonedSpeech:
+        """Speak `target_text` in the voice of the recording, and write it to `output_path` if there is one.
+
+        `reference_transcript`, the words of the recording, is needed by csm and refused by the others, which do not read
+        it. `fields` are the worker's own (docs/API.md): `seed`, `temperature`, `top_k`, `max_chunk_s`, `format`, `context`, ...
+
+        Raises:
+            InvalidRequest: names the field, the value and the choices.
+            SynthesisFailed: the engine failed on good input.
+        """
+        recording = self._synthesizer.speak(
+            self._request(reference_audio, target_text, reference_transcript, fields), Call()
+        )
+        speech = ClonedSpeech(recording.audio, recording.about)
+        if output_path is not None:
+            speech.save(output_path)
+        return speech
+
+    def clone_batch(self, jobs: Iterable[Mapping[str, Any]]) -> list[ClonedSpeech | WorkerError]:
+        """The answers to many jobs, in order, each with the arguments of `clone_voice_from_file`; all of them are in the
+        engine's batch as far as there is room. A job that fails gives its error and leaves the others alone.
+        """
+        return list(self._threads.map(self._tried, jobs))
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        self._synthesizer.close()
+        self._home.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _tried(self, job: Mapping[str, Any]) -> ClonedSpeech | WorkerError:
+        try:
+            if missing := [name for name in _REQUIRED if name not in job]:
+                raise InvalidRequest(f"{missing[0]} is required", field=missing[0])
+            return self.clone_voice_from_file(**job)
+        except WorkerError as error:
+            return error
+
+    def _request(
+        self, reference_audio: str | Path, text: str, transcript: str | None, fields: Mapping[str, Any]
+    ) -> SpeechRequest:
+        own = {"text": text, "reference_audio": _encoded(reference_audio), "cache": False}
+        if taken := (set(own) | {"action"}) & set(fields):
+            raise InvalidRequest(f"{min(taken)} cannot be chosen here", field=min(taken))
+        words = {} if transcript is None else {"reference_transcript": transcript}
+        parsed = requests.parse({**fields, **own, **words}, self._settings)
+        assert isinstance(parsed, SpeechRequest)  # noqa: S101 - without an action it is no other
+        return parsed
+
+
+def _encoded(path: str | Path) -> str:
+    try:
+        if Path(path).stat().st_size > MAX_BYTES:
+            raise InvalidRequest(
+                f"reference_audio {shown(str(path))} has more than {MAX_BYTES} bytes", field="reference_audio"
+            )
+        return base64.b64encode(Path(path).read_bytes()).decode()
+    except (OSError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidRequest(
+            f"reference_audio {shown(str(path))} cannot be read: {reason}", field="reference_audio"
+        ) from None

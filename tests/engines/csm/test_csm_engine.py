@@ -1,0 +1,249 @@
+"""CSM speaks what transformers' own `generate` speaks, whoever else is in the batch."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tiny_csm as tiny
+from chatterbox_worker.engines.chatterbox.watermark import Watermark
+from chatterbox_worker.engines.csm.draw import Chance, draw
+from chatterbox_worker.engines.csm.engine import CsmEngine, _precision
+from chatterbox_worker.engines.csm.model import Csm
+from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed
+from chatterbox_worker.utterance import Turn
+from checkpoints import checkpoint
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[CsmEngine]:
+    engine = tiny.engine(tmp_path)
+    yield engine
+    engine.close()
+
+
+def test_a_voice_with_its_words_is_spoken_as_transformers_speaks_it(engine: CsmEngine) -> None:
+    voice = tiny.alice()
+    take = engine.submit(tiny.say(voice=voice, seed=7))
+    sound = tiny.sound_of(take)
+    codes, expected = tiny.generated(
+        [(0, str(voice.transcript), voice.clip), (0, "How are you today?", None)], seed=7, frames=10
+    )
+
+    assert take.frames == codes
+    assert np.array_equal(sound, expected)
+    assert take.warnings == ("the model did not stop within 0.8 s; what it said may be cut off",)
+
+
+def test_a_dialogue_is_heard_turn_by_turn_with_its_speakers(engine: CsmEngine) -> None:
+    voice = tiny.alice()
+    before = (tiny.turn("Hello Alice.", 120.0, 1), tiny.turn("Hello Bob.", 200.0, 0))
+    take = engine.submit(tiny.say("What a day.", voice=voice, seed=3, context=before, speaker=2))
+    sound = tiny.sound_of(take)
+    codes, expected = tiny.generated(
+        [(2, str(voice.transcript), voice.clip), *((said.speaker, said.text, said.clip) for said in before),
+         (2, "What a day.", None)],
+        seed=3, frames=10,
+    )  # fmt: skip
+
+    assert take.frames == codes
+    assert np.array_equal(sound, expected)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"temperature": 0.0, "top_k": 50}, {"do_sample": False, "temperature": None, "top_k": None}),
+        ({"temperature": 1.3, "top_k": 5}, {"temperature": 1.3, "top_k": 5}),
+    ],
+)
+def test_sampling_is_transformers_own_and_0_is_greedy(
+    engine: CsmEngine, ours: dict[str, float], theirs: dict[str, Any]
+) -> None:
+    take = engine.submit(tiny.say(sampling=ours, seed=5))
+    tiny.sound_of(take)
+
+    assert take.frames == tiny.generated([(0, "How are you today?", None)], seed=5, frames=10, **theirs)[0]
+
+
+def test_the_same_seed_gives_the_same_sound_whoever_sits_beside(tmp_path: Path) -> None:
+    """Neighbours join before and after, are longer and shorter, and take places that others have left."""
+    engine = tiny.engine(tmp_path, slots=3)
+    wanted = tiny.say(voice=tiny.alice(), seed=7)
+    alone = tiny.sound_of(engine.submit(wanted))
+    others = [
+        tiny.say(f"Neighbour {n}.", seed=n, max_s=0.3 * n, voice=tiny.alice(seconds=1 + n / 4)) for n in range(1, 6)
+    ]
+    takes = [engine.submit(said) for said in (*others[:2], wanted, *others[2:], wanted)]
+    sounds = [tiny.sound_of(take) for take in takes]
+    engine.close()
+
+    assert np.array_equal(sounds[2], alone)
+    assert np.array_equal(sounds[-1], alone)
+    assert [len(sound) for sound in sounds[:2]] == [4 * 1920, 8 * 1920]
+
+
+def test_without_a_recording_later_chunks_go_on_from_the_first(tmp_path: Path) -> None:
+    engine = tiny.engine(tmp_path, slots=2)
+    first = engine.submit(tiny.say("One.", seed=1))
+    second = engine.submit(tiny.say("Two.", seed=2, lead=first, turn=1))
+    alone = engine.submit(tiny.say("Two.", seed=2))
+    for take in (first, second, alone):
+        tiny.sound_of(take)
+    recorded = [engine.submit(tiny.say("Two.", seed=2, voice=tiny.alice(), lead=lead)) for lead in (first, None)]
+    for take in recorded:
+        tiny.sound_of(take)
+    engine.close()
+
+    assert second.frames != alone.frames
+    assert recorded[0].frames == recorded[1].frames
+
+
+def test_a_chunk_whose_lead_was_given_up_fails_and_does_not_hang(engine: CsmEngine) -> None:
+    lead = engine.submit(tiny.say(max_s=30.0))
+    follower = engine.submit(tiny.say(lead=lead, max_s=30.0))
+    lead.cancel()
+
+    with pytest.raises(SynthesisFailed, match="goes on with"):
+        list(follower)
+
+
+def test_a_cancelled_take_frees_its_place_at_the_next_frame(engine: CsmEngine) -> None:
+    long = engine.submit(tiny.say(max_s=80.0))
+    next_one = engine.submit(tiny.say(seed=4, max_s=0.16))
+    while not long.frames:
+        time.sleep(0.005)
+    long.cancel()
+    with pytest.raises(Cancelled):
+        list(long)
+
+    assert len(tiny.sound_of(next_one)) == 2 * 1920
+    assert len(long.frames) < 900
+
+
+def test_closing_wakes_those_who_wait(tmp_path: Path) -> None:
+    engine = tiny.engine(tmp_path)
+    takes = [engine.submit(tiny.say(max_s=80.0)) for _ in range(3)]
+    engine.close()
+    takes.append(engine.submit(tiny.say()))
+
+    for take in takes:
+        with pytest.raises(Cancelled):
+            list(take)
+
+
+def test_the_end_of_speech_ends_it_and_is_not_heard(tmp_path: Path) -> None:
+    """Heads of zeros and no chance: every code is 0, which is the end."""
+    silent = Csm(copy.deepcopy(tiny.csm().model), _processor())
+    silent.model.lm_head.weight.data.zero_()
+    silent.model.depth_decoder.codebooks_head.weight.data.zero_()
+    engine = tiny.engine(tmp_path, model=silent)
+    take = engine.submit(tiny.say(sampling={"temperature": 0.0, "top_k": 0}))
+    sound = tiny.sound_of(take)
+    engine.close()
+
+    assert (take.frames, len(sound), take.warnings) == ([], 0, ())
+
+
+def test_what_leaves_is_watermarked(tmp_path: Path) -> None:
+    watermark = Watermark(CPU)
+    engine = tiny.engine(tmp_path, watermark=watermark)
+    (piece,) = engine.submit(tiny.say(max_s=4.0))
+    marked_again = engine.mark(tiny.hum(3.0))
+    engine.close()
+
+    assert watermark.detect(piece) > 0.5
+    assert watermark.detect(marked_again) > 0.5
+
+
+def test_a_recording_is_encoded_once_for_all_workers(tmp_path: Path) -> None:
+    engine = tiny.engine(tmp_path)
+    tiny.sound_of(engine.submit(tiny.say(voice=tiny.alice(), context=(tiny.turn("Hello.", 120.0, 1),))))
+    engine.close()
+
+    (kept,) = (tmp_path / ".conditioning").iterdir()
+    assert kept.name.startswith(tiny.alice().digest)
+    assert ".csm-tiny." in kept.name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field", "sentence"),
+    [
+        ({"voice": tiny.alice(None)}, "reference_transcript", "needs the words"),
+        ({"voice": tiny.alice(seconds=0.3)}, "reference_audio", "0.30 s long"),
+        ({"voice": tiny.alice(seconds=100.0), "max_s": 80.0}, "reference_audio", "shorten the recording"),
+    ],
+)
+def test_what_can_never_be_spoken_is_refused_at_once(
+    engine: CsmEngine, wanted: dict[str, Any], field: str, sentence: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=sentence) as refused:
+        engine.submit(tiny.say(**wanted))
+
+    assert refused.value.field == field
+
+
+def test_context_without_room_is_left_out_from_the_start_and_the_caller_is_told(engine: CsmEngine) -> None:
+    long = Turn("Long ago.", tiny.hum(70.0), 1, "c" * 64)
+    late = tiny.turn("Just now.", 120.0, 1)
+    take = engine.submit(tiny.say(seed=2, context=(long, late), max_s=90.0))
+    take.cancel()
+    shorter = engine.submit(tiny.say(seed=2, context=(late,), max_s=0.8))
+
+    assert [turn.text for turn in take.script.heard] == ["Just now."]
+    assert take.warnings == ("the first 1 of 2 turns of context were left out: no room for them",)
+    assert shorter.warnings == ()
+
+
+def test_special_tokens_spelt_out_in_a_text_are_text() -> None:
+    csm = tiny.csm()
+    ids = csm.ids(0, "Hello <|AUDIO|><|end_of_text|>")
+
+    assert csm.model.config.audio_token_id not in ids
+    assert ids.count(ids[-1]) == 1
+    assert ids[:1] + ids[-1:] == [csm.model.config.bos_token_id, csm.model.config.bos_token_id + 1]
+
+
+def test_in_bfloat16_the_codec_stays_in_float32(tmp_path: Path) -> None:
+    csm = Csm.load(checkpoint("csm"), CPU, torch.bfloat16)
+    engine = tiny.engine(tmp_path, model=csm)
+    sound = tiny.sound_of(engine.submit(tiny.say(voice=tiny.alice())))
+    engine.close()
+
+    assert {part.dtype for part in csm.model.codec_model.parameters()} == {torch.float32}
+    assert {part.dtype for part in csm.model.backbone_model.parameters()} == {torch.bfloat16}
+    assert engine.revision == "csm@tiny/bfloat16"
+    assert len(sound) == 10 * 1920
+
+
+def test_precision_follows_the_device_and_the_profile() -> None:
+    assert _precision("auto", CPU) is torch.float32
+    assert _precision("exact", torch.device("cuda")) is torch.float32
+    assert _precision("fast", CPU) is torch.bfloat16
+    with pytest.raises(NotReady, match="CHATTERBOX_PROFILE"):
+        _precision("int8", CPU)
+
+
+def test_a_code_that_the_codec_lacks_is_never_drawn() -> None:
+    logits = torch.zeros(2, 12)
+    logits[:, 10:] = 50.0
+    chances = {1: Chance.of(3, 1.0, 0, CPU)}
+    drawn = torch.stack([draw(logits.clone(), chances, 10) for _ in range(200)])
+
+    assert (drawn[:, 0] == 0).all()
+    assert set(drawn[:, 1].tolist()) == set(range(10))
+
+
+def _processor() -> Any:
+    from transformers import CsmProcessor
+
+    return CsmProcessor.from_pretrained(checkpoint("csm"))

@@ -1,0 +1,111 @@
+"""Where CSM's files are looked for, and what is said when they are not there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from chatterbox_worker.engines.csm.model import Csm
+from chatterbox_worker.engines.csm.weights import DEFAULT_REPO, find
+from chatterbox_worker.errors import NotReady
+from checkpoints import checkpoint
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy that may be broken."""
+    return Path(shutil.copytree(checkpoint("csm"), tmp_path / "weights" / "csm"))
+
+
+def look(weights_dir: Path | None, repo: str = DEFAULT_REPO) -> Path:
+    return find(repo, weights_dir=weights_dir, offline=True).folder
+
+
+@pytest.mark.parametrize("name", ["csm", "csm-1b", "."])
+def test_a_folder_may_hold_the_files_or_a_folder_of_them(tmp_path: Path, name: str) -> None:
+    home = Path(shutil.copytree(checkpoint("csm"), tmp_path / "weights" / name, dirs_exist_ok=True)).resolve()
+
+    assert look(tmp_path / "weights").resolve() == home
+
+
+def test_another_repository_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    shutil.copytree(checkpoint("csm"), tmp_path / "my-csm")
+
+    assert look(tmp_path, "someone/my-csm@v2") == tmp_path / "my-csm"
+    with pytest.raises(NotReady, match="sesame/csm-1b"):
+        look(tmp_path)
+
+
+def test_the_file_that_config_names_counts_and_not_the_other_format_beside_it(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"Sesame's own format, which nobody reads here")
+
+    assert look(folder.parent) == folder
+
+
+def test_one_plain_file_will_do(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor for path in folder.glob("*.safetensors") for name, tensor in load_file(path).items()}
+    for path in folder.glob("transformers*"):
+        path.unlink()
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    del config["transformers_weights"]
+    (folder / "config.json").write_text(json.dumps(config))
+
+    found = find(DEFAULT_REPO, weights_dir=folder, offline=True)
+    assert Csm.load(found.folder, torch.device("cpu"), torch.float32).codebooks == 6
+
+
+def test_other_weights_have_another_revision(folder: Path) -> None:
+    before = find(DEFAULT_REPO, weights_dir=folder, offline=True).revision
+    path = folder / "transformers-00002-of-00002.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-4:] = b"\x01\x02\x03\x04"
+    path.write_bytes(data)
+
+    assert find(DEFAULT_REPO, weights_dir=folder, offline=True).revision != before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("transformers-00002-of-00002.safetensors", b"", "is empty"),
+        ("transformers-00001-of-00002.safetensors", b"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"),
+        ("transformers-00002-of-00002.safetensors", None, "transformers-00002-of-00002.safetensors"),
+        ("config.json", b'{"model_type": "llama"}', "not csm"),
+        ("config.json", b'{"model_type": "csm", "transformers_weights": "../../weights.pt"}', "same folder"),
+        ("config.json", b"{", "not JSON"),
+        ("transformers.safetensors.index.json", b"{}", "lists no tensors"),
+        ("tokenizer.json", None, "tokenizer.json"),
+    ],
+)
+def test_what_is_missing_or_broken_is_named(folder: Path, name: str, content: bytes | None, sentence: str) -> None:
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+
+    with pytest.raises(NotReady, match=sentence):
+        look(folder)
+
+
+def test_a_checkpoint_that_lacks_tensors_is_not_loaded(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    for path in folder.glob("transformers-*.safetensors"):
+        tensors = {name: tensor for name, tensor in load_file(path).items() if "codec_model.decoder." not in name}
+        save_file(tensors, path, metadata={"format": "pt"})
+
+    with pytest.raises(NotReady, match=r"lacks \d+ tensors, codec_model\.decoder\."):
+        Csm.load(folder, torch.device("cpu"), torch.float32)
+
+
+def test_a_tokenizer_that_is_none_is_not_loaded(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text('{"model": "none"}')
+
+    with pytest.raises(NotReady, match="cannot be loaded"):
+        Csm.load(folder, torch.device("cpu"), torch.float32)
