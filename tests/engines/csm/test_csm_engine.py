@@ -18,6 +18,7 @@ from chatterbox_worker.engines.csm.draw import Chance, draw
 from chatterbox_worker.engines.csm.engine import CsmEngine, _precision
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed
+from chatterbox_worker.utterance import Turn
 from checkpoints import checkpoint
 
 CPU = torch.device("cpu")
@@ -192,7 +193,7 @@ def test_what_can_never_be_spoken_is_refused_at_once(
 
 
 def test_context_without_room_is_left_out_from_the_start_and_the_caller_is_told(engine: CsmEngine) -> None:
-    long = tiny.Turn("Long ago.", tiny.hum(70.0), 1, "c" * 64)
+    long = Turn("Long ago.", tiny.hum(70.0), 1, "c" * 64)
     late = tiny.turn("Just now.", 120.0, 1)
     take = engine.submit(tiny.say(seed=2, context=(long, late), max_s=90.0))
     take.cancel()
