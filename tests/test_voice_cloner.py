@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,6 +126,18 @@ def test_it_drives_chatterbox_as_well(recording: Path) -> None:
     assert speech.about["model"] == "multilingual"
     assert speech.duration_s == pytest.approx(0.8, abs=0.1)
     assert any("did not stop within 20 tokens" in warning for warning in speech.about["warnings"])
+
+
+@pytest.mark.slow
+def test_the_example_speaks_what_it_is_given(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "voice_cloner.py"))
+    monkeypatch.chdir(tmp_path)
+    example["main"](str(checkpoint("csm")), str(recording), WORDS, "One.", "...")
+
+    assert "'One.': 20.0 s, seed 7" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["cloned-1.wav"]
 
 
 def test_importing_the_package_imports_no_model() -> None:

@@ -111,6 +111,7 @@ class Csm:
         samples: Samples = sound.audio_values[0, 0].float().cpu().numpy()
         return samples
 
+    @torch.inference_mode()
     def prompt(self, said: Sequence[Said], ids: Sequence[int]) -> Tensor:
         """Embeddings (1, n, width) of a conversation and the text that goes on with it."""
         parts = []

@@ -1,0 +1,93 @@
+"""The page with a model that needs the words of a recording and hears a dialogue's earlier turns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from conftest import wav_bytes
+from page.conftest import _serving
+from page.steps import Open
+
+pytestmark = pytest.mark.slow
+
+WORDS = "This is what is said there."
+
+
+@pytest.fixture(scope="module")
+def csm_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    script = str(Path(__file__).with_name("tone_server.py"))
+    with _serving(tmp_path_factory.mktemp("csm"), "csm,turbo", script, "PORT") as url:
+        yield url
+
+
+def _asked(page: Page) -> list[dict[str, Any]]:
+    """The bodies of speech that the page sends from now on."""
+    bodies: list[dict[str, Any]] = []
+
+    def note(request: Any) -> None:
+        if request.url.endswith("/v1/audio/speech"):
+            bodies.append(json.loads(request.post_data))
+
+    page.on("request", note)
+    return bodies
+
+
+def _choose_recording(page: Page) -> None:
+    page.click("#reference-open")
+    page.set_input_files("#reference-file", {"name": "mine.wav", "mimeType": "audio/wav", "buffer": wav_bytes(6.0)})
+    page.wait_for_selector("#reference[data-stage=review]")
+
+
+def test_the_words_are_asked_for_where_the_model_needs_them(
+    open_page: Open, csm_url: str, axe: Callable[[Page], list[str]]
+) -> None:
+    page = open_page(csm_url)
+    bodies = _asked(page)
+    _choose_recording(page)
+    expect(page.locator("#reference-words")).to_be_visible()
+    assert axe(page) == []
+    page.click("#reference-once")  # the browser says that words are missing
+    expect(page.locator("#reference")).to_be_visible()
+    page.fill("#reference-words", WORDS)
+    page.click("#reference-once")
+    page.fill("#text", "Hello there.")
+    page.click("#generate")
+    page.wait_for_selector("body[data-stage=idle]")
+    expect(page.locator("#error")).to_be_hidden()
+
+    assert [body.get("reference_transcript") for body in bodies] == [WORDS]
+    page.select_option("#model", "turbo")
+    _choose_recording(page)
+    expect(page.locator("#reference-words")).to_be_hidden()
+
+
+def test_a_voice_is_saved_with_its_words(open_page: Open, csm_url: str) -> None:
+    page = open_page(csm_url, locale="es")
+    _choose_recording(page)
+    page.fill("#reference-name", "ana")
+    page.fill("#reference-words", WORDS)
+    page.click("#reference-save")
+    expect(page.locator("#reference")).to_be_hidden()
+
+    assert page.evaluate("async () => (await (await fetch('voices/ana')).json()).transcript") == WORDS
+
+
+def test_a_dialogue_hears_what_was_said(open_page: Open, csm_url: str) -> None:
+    page = open_page(csm_url)
+    bodies = _asked(page)
+    page.check("[name=mode][value=dialogue]", force=True)
+    page.fill("#turn-0-text", "Are you ready?")
+    page.fill("#turn-1-text", "I am.")
+    page.click("#generate")
+    page.wait_for_selector("body[data-stage=idle]")
+    expect(page.locator("#error")).to_be_hidden()
+
+    assert [len(body["context"]) for body in bodies] == [0, 1]
+    assert bodies[1]["context"][0]["text"] == "Are you ready?"
+    assert [body["speaker"] for body in bodies] == [0, 0]
