@@ -168,7 +168,7 @@ def voice_of(name: str, data: bytes, *, field: str) -> Voice:
     """
     if is_bundle(data):
         bundle = unpack(data, field=field)
-        return Voice(name, bundle.digest, bundle.clip, bundle.speaker)
+        return Voice(name, bundle.digest, bundle.clip, bundle.speaker, bundle.adapter)
     return Voice(name, digest(data), decode(data, field=field, max_s=MAX_DURATION_S))
 
 

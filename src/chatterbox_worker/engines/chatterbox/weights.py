@@ -51,6 +51,11 @@ class Checkpoint:
             raise NotReady(f"the {self.layout.name} checkpoint in {self.folder} has no {name}")
         return self.files[name]
 
+    @property
+    def t3_digest(self) -> str:
+        """SHA-256 (hex) that names T3's weights wherever they lie, by samples of their file; read anew each time."""
+        return sample_digest({self.layout.t3: self.path(self.layout.t3)})
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
