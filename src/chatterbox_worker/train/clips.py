@@ -37,6 +37,7 @@ class Prepared(Protocol):
 
 
 P = TypeVar("P", bound=Prepared)
+Made = TypeVar("Made", bound=Prepared, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ class Refused:
     why: str
 
 
-class Prepare(Protocol[P]):
+class Prepare(Protocol[Made]):
     def __call__(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
-    ) -> P:
+    ) -> Made:
         """Raises InvalidRequest for what cannot be learnt from."""
 
 
@@ -67,9 +68,7 @@ def usable(rows: Iterable[Row], rules: Rules, prepare: Prepare[P]) -> Iterator[t
     recordings: dict[str, str] = {}
     for row in rows:
         try:
-            if row.id in ids:
-                raise InvalidRequest(f"its id {shown(row.id)} is that of an earlier clip", field="id")
-            ids.add(row.id)
+            _claim(row.id, ids)
             yield row, _clip(row, rules, prepare, recordings)
         except InvalidRequest as refusal:
             yield row, Refused(row.id, row.where, refusal.message)
@@ -85,6 +84,12 @@ def without_loners(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], 
         if count[clip.person] == 1
     ]
     return kept, alone
+
+
+def _claim(name: str, ids: set[str]) -> None:
+    if name in ids:
+        raise InvalidRequest(f"its id {shown(name)} is that of an earlier clip", field="id")
+    ids.add(name)
 
 
 def _clip(row: Row, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
@@ -128,5 +133,7 @@ def _sound(data: bytes, max_s: float) -> Audio:
         sentence = f"its recording has a sample rate of {audio.sample_rate} Hz; at least {LOWEST_RATE} are needed"
         raise InvalidRequest(sentence, field="audio")
     if audio.duration_s < SHORTEST_S:
-        raise InvalidRequest(f"its recording lasts {audio.duration_s:.2f} s; at least {SHORTEST_S} are needed", field="audio")
+        raise InvalidRequest(
+            f"its recording lasts {audio.duration_s:.2f} s; at least {SHORTEST_S} are needed", field="audio"
+        )
     return audio

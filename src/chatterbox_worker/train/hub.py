@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices
-from chatterbox_worker.train.rows import Row, column, require
+from chatterbox_worker.train.rows import COLUMNS, Row, column, require
 
 
 def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train") -> Iterator[Row]:
@@ -42,31 +42,36 @@ def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train
 
 def _made(loaded: Any, name: str) -> Iterator[Row]:
     home = Path(name).parent if name.endswith(".parquet") else Path(name)
-    named = {wanted: column(loaded.column_names, wanted) for wanted in ("audio", "text", "id", "language", "speaker")}
-    for number, values in enumerate(loaded):
+    named = {wanted: column(loaded.column_names, wanted) for wanted in COLUMNS}
+    texts = loaded.remove_columns([named["audio"]])  # sounds are read when their turn comes, and not kept
+    for number, values in enumerate(texts):
         said = {
-            wanted: "" if held is None or values[held] is None else str(values[held]).strip()
+            wanted: "" if held is None or wanted == "audio" or values[held] is None else str(values[held]).strip()
             for wanted, held in named.items()
-            if wanted != "audio"
         }
-        audio = values[named["audio"]]
-        path = audio.get("path") if isinstance(audio, Mapping) else None
         yield Row(
-            id=said["id"] or (Path(path).stem if path else f"row {number}"),
+            id=said["id"] or _name(loaded, named["audio"] or "", number),
             where=f"{name}, row {number}",
             text=said["text"],
-            read=_reader(audio, home),
+            read=_reader(loaded, named["audio"] or "", number, home),
             language=said["language"] or None,
             speaker=said["speaker"] or None,
         )
 
 
-def _reader(audio: object, home: Path) -> Callable[[], bytes]:
+def _name(loaded: Any, audio: str, number: int) -> str:
+    sound = loaded[number][audio]
+    path = sound.get("path") if isinstance(sound, Mapping) else None
+    return Path(path).stem if path else f"row-{number}"
+
+
+def _reader(loaded: Any, audio: str, number: int, home: Path) -> Callable[[], bytes]:
     def read() -> bytes:
-        stored = audio.get("bytes") if isinstance(audio, Mapping) else audio if isinstance(audio, bytes) else None
-        if stored is not None:
-            return bytes(stored)
-        path = audio.get("path") if isinstance(audio, Mapping) else audio
+        sound = loaded[number][audio]
+        stored = sound.get("bytes") if isinstance(sound, Mapping) else sound
+        if isinstance(stored, bytes):
+            return stored
+        path = sound.get("path") if isinstance(sound, Mapping) else sound
         if not isinstance(path, str) or not path:
             raise InvalidRequest("it holds no audio", field="audio")
         try:

@@ -163,13 +163,20 @@ def _made(lines: Iterator[_Line], table: Path) -> Iterator[Row]:
     for line in lines:
         where = f"{table.name}, line {line.number}"
         said = {
-            wanted: str(value).strip() if (value := line.values.get(column(line.values, wanted) or "")) is not None else ""
+            wanted: str(value).strip()
+            if (value := line.values.get(column(line.values, wanted) or "")) is not None
+            else ""
             for wanted in COLUMNS
         }
         audio, flaw = said["audio"], line.flaw
         name = said["id"] or (Path(audio).stem if audio else f"line {line.number}")
         yield Row(
-            name, where, said["text"], _reader(table.parent, audio, flaw), said["language"] or None, said["speaker"] or None
+            name,
+            where,
+            said["text"],
+            _reader(table.parent, audio, flaw),
+            said["language"] or None,
+            said["speaker"] or None,
         )
 
 

@@ -100,7 +100,7 @@ class ChatterboxEngine:
         """
         layout = LAYOUTS[name]
         checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
-        device = _device(settings.device)
+        device = device_of(settings.device)
         if device.type == "cpu":
             use_threads(settings.threads)
         profile = ("fast" if device.type == "cuda" else "exact") if settings.profile == "auto" else settings.profile
@@ -161,7 +161,7 @@ def _positions(layout: Layout, max_tokens: int) -> int:
     return prefix + _TEXT_TOKENS + max_tokens
 
 
-def _device(wanted: str) -> torch.device:
+def device_of(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
     return torch.device("cuda:0" if wanted == "cuda" else wanted)

@@ -55,9 +55,7 @@ class Preparer:
         """
         ids = self._text_ids(text, language)
         digest = hashlib.sha256(data).hexdigest()
-        heard = self._store.get_or_compute(
-            ConditioningKey(digest, self._made_by), lambda: self._listened(decode(data))
-        )
+        heard = self._store.get_or_compute(ConditioningKey(digest, self._made_by), lambda: self._listened(decode(data)))
         duration_s, peak = (float(number) for number in heard["measures"])
         most = _TEXT_PER_SPEECH * duration_s * TOKEN_RATE
         if len(ids) > most:

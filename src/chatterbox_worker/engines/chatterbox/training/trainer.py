@@ -16,14 +16,17 @@ from enum import Enum
 from typing import Any
 
 import torch
+from torch.amp.grad_scaler import GradScaler
 
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.loss import Example, sums
 from chatterbox_worker.engines.chatterbox.training.module import T3Module, adapter_parameters, set_adapter
 from chatterbox_worker.engines.chatterbox.training.order import Batching
+from chatterbox_worker.errors import InvalidRequest
 
 _LONGEST_GRADIENT = 1.0  # the usual clip for transformers
 _WARM_UP = 0.05  # of all steps
+_NO_ROOM = "the GPU's memory is full: --gradient-checkpointing, a lower --batch-size or a lower --max-clip-s need less"
 
 
 class Arithmetic(Enum):
@@ -100,7 +103,7 @@ class Trainer:
         self._module = _placed(module, recipe, device)
         self._parameters = adapter_parameters(module)
         self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=recipe.learning_rate, weight_decay=0.0)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
+        self._scaler = GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
         self._best = self.adapter()
         torch.manual_seed(recipe.seed)  # the adapter's dropout
 
@@ -133,7 +136,15 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.rate_at(self.done)
         self._module.train()
-        speech, text = self._backward(batches)
+        try:
+            speech, text = self._backward(batches)
+        except torch.OutOfMemoryError as error:
+            raise InvalidRequest(_NO_ROOM, field="batch_size") from error
+        if not (math.isfinite(speech) and math.isfinite(text)):
+            raise InvalidRequest(
+                f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text): a lower --learning-rate is needed",
+                field="learning_rate",
+            )
         self._scaler.unscale_(self._optimizer)
         torch.nn.utils.clip_grad_norm_(self._parameters.values(), _LONGEST_GRADIENT)
         self._scaler.step(self._optimizer)
@@ -193,7 +204,7 @@ class Trainer:
             with self._autocast():
                 made = sums(self._module, batch)
                 loss = made.speech / speech_targets + self.recipe.text_weight * made.text / text_targets
-            self._scaler.scale(loss).backward()
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             speech, text = speech + float(made.speech.detach()), text + float(made.text.detach())
         return speech / speech_targets, text / text_targets
 
@@ -207,7 +218,9 @@ class Trainer:
 def _placed(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
     adapted = set(map(id, adapter_parameters(module).values()))
     for parameter in module.parameters():
-        parameter.data = parameter.data.to(device, torch.float32 if id(parameter) in adapted else recipe.arithmetic.dtype)
+        parameter.data = parameter.data.to(
+            device, torch.float32 if id(parameter) in adapted else recipe.arithmetic.dtype
+        )
     module.to(device)  # buffers: the rotary angles stay in float32
     if recipe.recompute:
         module.tfmr.gradient_checkpointing_enable({"use_reentrant": False})
