@@ -100,7 +100,7 @@ class Trainer:
         self.history = History()
         self.done = 0
         """Optimizer steps."""
-        self._module = _placed(module, recipe, device)
+        self._module = _placed(module, recipe, device).eval()
         self._parameters = adapter_parameters(module)
         self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=recipe.learning_rate, weight_decay=0.0)
         self._scaler = GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
@@ -135,7 +135,7 @@ class Trainer:
         ]
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.rate_at(self.done)
-        self._module.train()
+        self._module.tfmr.train()  # not the rest: upstream's perceiver has a dropout that no switch turns off
         try:
             speech, text = self._backward(batches)
         except torch.OutOfMemoryError as error:
