@@ -7,8 +7,9 @@ honoured or refused; none is accepted and ignored. Nothing is decoded or fetched
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -125,6 +126,16 @@ class SpeechRequest:
     """How a queue worker's answer goes back: "inline", "s3", "volume", or "auto" for the first that fits."""
     smaller_formats: tuple[str, ...] = ()
     """What a queue worker may send in place of `format` where that would not fit, in order: the format was "auto"."""
+    as_model: Callable[[str], Mapping[str, Any]] | None = None
+    """The fields that would differ had it named this model; None where it named one itself."""
+
+    def with_model(self, name: str) -> SpeechRequest:
+        """The request as if it had named this model, unless it named one itself.
+
+        Raises:
+            InvalidRequest: this worker does not serve that model, or it cannot use a field that was given.
+        """
+        return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
 Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
@@ -193,14 +204,13 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         raise InvalidRequest(
             f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
         )
-    card = _card(fields.model, settings)
+    chosen = _of_model(fields, settings, fields.model)
     format_, *smaller = _formats(fields.format, fields.sample_rate)
     _one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
         text=text,
-        model=card.name,
-        language=_language(fields.language, card, settings),
+        **chosen,
         voice=None if reference else fields.voice or "default",
         reference_audio=fields.reference_audio,
         voice_url=fields.voice_url,
@@ -208,14 +218,21 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         sample_rate=fields.sample_rate,
         speed=fields.speed,
         seed=fields.seed,
-        sampling=_sampling(fields, card),
         split_text=fields.split_text,
         chunk_size=fields.chunk_size,
         cache=fields.cache,
         as_url=as_url,
         output=fields.output,
         smaller_formats=tuple(smaller),
+        as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
+
+
+def _of_model(fields: _Speak, settings: Settings, name: str | None) -> dict[str, Any]:
+    """What depends on the model; None for the worker's default."""
+    card = _card(name, settings)
+    language = _language(fields.language, card, settings)
+    return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
 
 
 def _card(model: str | None, settings: Settings) -> ModelCard:

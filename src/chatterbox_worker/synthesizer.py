@@ -125,12 +125,13 @@ class Synthesizer:
             InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
         """
         card = MODELS[request.model]
-        engine = self.engines[REGIONS.get(request.language, request.model)]
         if request.voice != "default" and not card.speaks_references:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
         text = clean(request.text)
         source = voice_source(request, self.library, allow_private_urls=self._allow_private_urls)
+        request = _suited(request, source)
+        engine = self.engines[REGIONS.get(request.language, request.model)]
         limit = request.chunk_size or DEFAULT_CHUNK_CHARS
         if not request.split_text and len(text) > LONGEST_CHUNK_CHARS:
             raise InvalidRequest(
@@ -290,6 +291,19 @@ class Speech:
         if self._takes and "queue_s" in stages:
             stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait on purpose
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
+
+
+def _suited(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:
+    """The request; with the model that its voice is fine-tuned for, if it named none."""
+    if source.model is None:
+        return request
+    suited = request.with_model(source.model)
+    if suited.model != source.model:
+        raise InvalidRequest(
+            f"{source.field} is fine-tuned for {source.model}: ask for model {source.model}, not {request.model}",
+            field="model",
+        )
+    return suited
 
 
 def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:

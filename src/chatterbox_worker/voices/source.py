@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.utterance import Voice
+from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
 from chatterbox_worker.voices.reference import fetch, from_base64
 
@@ -23,24 +24,32 @@ class VoiceSource:
     """The request's field to blame."""
     load: Callable[[], Voice]
     """Decodes the recording; raises InvalidRequest where it is none."""
+    model: str | None = None
+    """The one model that speaks with it: it was fine-tuned."""
 
 
 def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
     """
     Raises:
         VoiceNotFound: no such id in the library.
-        InvalidRequest: the reference is not base64, too large, or cannot be fetched.
+        InvalidRequest: the reference is not base64, too large, cannot be fetched, or is a voice file that cannot be used.
     """
     if request.voice is not None:
-        voice = library.get(request.voice)
-        return VoiceSource(voice.id, voice.digest, "voice", lambda: voice)
+        return _at_hand(library.get(request.voice), "voice")
     data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
+    if is_bundle(data):
+        return _at_hand(voice_of("reference", data, field=field), field)
     fingerprint = digest(data)
 
     def load() -> Voice:
         return voice_of("reference", data, field=field)
 
     return VoiceSource("reference", fingerprint, field, load)
+
+
+def _at_hand(voice: Voice, field: str) -> VoiceSource:
+    model = None if voice.adapter is None else voice.adapter.model
+    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model)
 
 
 def reference_bytes(

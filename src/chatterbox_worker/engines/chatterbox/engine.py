@@ -26,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.memory import make_slots, places_for
+from chatterbox_worker.engines.chatterbox.mouths import Mouth, Mouths
 from chatterbox_worker.engines.chatterbox.pack import load_packed
 from chatterbox_worker.engines.chatterbox.render import Job, Renderer, Stream
 from chatterbox_worker.engines.chatterbox.render_queue import RenderQueue
@@ -40,7 +41,7 @@ from chatterbox_worker.engines.chatterbox.threads import use_threads
 from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
-from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
 from chatterbox_worker.utterance import Utterance
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
@@ -71,8 +72,13 @@ class ChatterboxEngine:
         *,
         slots: int,
         max_tokens: int = MAX_SPEECH_TOKENS,
+        checkpoint: Checkpoint | None = None,
+        adapters: int = 0,
     ) -> None:
-        """`max_tokens` is where a take that does not end by itself is ended, with a warning."""
+        """`max_tokens` is where a take that does not end by itself is ended, with a warning.
+
+        Fine-tuned voices, `adapters` of them at once, need the `checkpoint` that `parts` were made of.
+        """
         self.parts = parts
         self.slots, self.max_tokens = slots, max_tokens
         device = parts.t3.device
@@ -88,7 +94,11 @@ class ChatterboxEngine:
             make_slots(parts.t3, slots, _positions(parts.layout, max_tokens)), self._said, name=parts.layout.name
         )
         self._sounds = RenderQueue(
-            renderer.make, device, beside=device.type == "cuda", more_to_come=lambda: self._scheduler.active > 0
+            renderer.make, device, beside=device.type == "cuda", more_to_come=lambda: self._active > 0
+        )
+        self._own = Mouth(self._voices, self._scheduler)
+        self._adapted = Mouths(
+            parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters), most=adapters
         )
 
     @classmethod
@@ -116,31 +126,55 @@ class ChatterboxEngine:
         )
         engines = len(settings.models) + len(settings.packs)
         slots = places_for(parts.t3, _positions(layout, MAX_SPEECH_TOKENS), engines=engines)
-        return cls(parts, checkpoint.revision, store, slots=slots)
+        return cls(parts, checkpoint.revision, store, slots=slots, checkpoint=checkpoint, adapters=settings.adapters)
 
     def submit(self, utterance: Utterance) -> ChatterboxTake:
-        sampling = dict(utterance.sampling)
-        emotion = sampling.pop("exaggeration", None)
-        take = ChatterboxTake(utterance, self._scheduler.wake)
-        self._scheduler.submit(
-            Speaking(
-                take=take,
-                text_ids=self._text_ids(utterance),
-                sampling=Sampling(**sampling),  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
-                voice=self._voices.hear(utterance.voice, emotion),
-                max_tokens=self.max_tokens,
-                stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
+        adapter = utterance.voice.adapter
+        if adapter is not None:
+            self._adapted.check(adapter)
+        given = dict(utterance.sampling)
+        emotion = given.pop("exaggeration", None)
+        sampling = Sampling(**given)  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
+        text_ids = self._text_ids(utterance)
+        take = ChatterboxTake(utterance, self._scheduler.wake if adapter is None else self._adapted.wake)
+
+        def begin(mouth: Mouth) -> None:
+            mouth.scheduler.submit(
+                Speaking(
+                    take=take,
+                    text_ids=text_ids,
+                    sampling=sampling,
+                    voice=mouth.voices.hear(utterance.voice, emotion),
+                    max_tokens=self.max_tokens,
+                    stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
+                )
             )
-        )
+
+        if adapter is None:
+            begin(self._own)
+        else:
+            self._adapted.submit(adapter, take, begin)
         return take
 
     def mark(self, audio: Audio) -> Audio:
         return self.parts.watermark.mark(audio)
 
     def close(self) -> None:
+        self._adapted.close()
         self._scheduler.close()
         self._voices.close()
         self._sounds.close()
+
+    @property
+    def _active(self) -> int:
+        return self._scheduler.active + self._adapted.active
+
+    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, mouths: int) -> Mouth:
+        """For a T3 beside the engine's own, where there may be so many `mouths`: a batch of its own, and the same ears."""
+        layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
+        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=mouths)), length)
+        voices = Voices(t3, self.parts.encoders, store, layout=layout, own=self.parts.default_voice, revision=revision)
+        return Mouth(voices, Scheduler(slots, self._said, name=f"{layout.name}-adapted"))
 
     def _text_ids(self, utterance: Utterance) -> list[int]:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)

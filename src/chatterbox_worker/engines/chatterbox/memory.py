@@ -1,6 +1,8 @@
-"""How many utterances may be spoken at once, from the memory that their keys and values take."""
+"""How many utterances may be spoken at once, from the memory that their keys and values take, and what memory there is."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import torch
 
@@ -12,6 +14,7 @@ _MOST_ON_GPU = 64  # chatterbox.md 1.7: the step's cost is the cache's by then, 
 _MOST_ON_CPU = 4  # as many rows as a matrix product costs no more for than one (t3_linear)
 _GPU_SHARE = 0.5  # of what is free beside the weights; the rest is for the flow, the vocoder and the graphs
 _CPU_BUDGET_BYTES = 3 * 2**29  # 1.5 GiB: four places of the largest model in float32 (380 MB each)
+_CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
 
 
 def slot_bytes(t3: T3, length: int) -> int:
@@ -44,3 +47,41 @@ def make_slots(t3: T3, size: int, length: int) -> Slots:
         free_memory()  # another process took what was free
         size //= 2
     return Slots(t3, 1, length)
+
+
+def check_room(needed: int, device: torch.device) -> None:
+    """See that a CPU has so many bytes to give; a GPU says so itself, when it is asked.
+
+    Raises:
+        MemoryError: it has not. A process that took them all the same would be killed, with everyone it speaks for.
+    """
+    if device.type == "cpu" and needed > (free := free_bytes()):
+        raise MemoryError(f"{needed / 2**20:.0f} MiB are needed and {free / 2**20:.0f} MiB are free")
+
+
+def free_bytes(cgroup: Path = _CGROUP, meminfo: Path = _MEMINFO) -> float:
+    """What the machine has free and this process's container allows; infinite where neither tells."""
+    return min(_machine_free(meminfo), _container_free(cgroup))
+
+
+def _machine_free(meminfo: Path) -> float:
+    try:
+        lines = meminfo.read_text().splitlines()
+    except OSError:
+        return float("inf")
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), float("inf"))
+
+
+def _container_free(cgroup: Path) -> float:
+    """By version 2's files or version 1's; pages of files do not count as taken, for they can go."""
+    for limit, stat, taken in (
+        ("memory.max", "memory.stat", "anon"),
+        ("memory/memory.limit_in_bytes", "memory/memory.stat", "total_rss"),
+    ):
+        try:
+            allowed = float((cgroup / limit).read_text())
+            used = dict(line.split() for line in (cgroup / stat).read_text().splitlines())[taken]
+        except (OSError, ValueError, KeyError):  # no such file, or "max"
+            continue
+        return allowed - float(used)
+    return float("inf")

@@ -41,13 +41,15 @@ class RenderQueue:
         self._line: Line[Job] = Line()
         self._changed = threading.Condition()
         self._closed = False
+        self._alone = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="render", daemon=True) if beside else None
         if self._thread is not None:
             self._thread.start()
 
     def submit(self, job: Job) -> None:
         if self._thread is None:
-            self._make([job])
+            with self._alone:
+                self._make([job])
             return
         with self._changed:
             self._line.join(job, job.take.utterance.turn)

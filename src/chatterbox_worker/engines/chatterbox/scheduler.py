@@ -85,7 +85,7 @@ class Scheduler:
         self._sound_s = 0.0  # spent in `render` so far
         self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._finishing = False
         self._broken: DeviceFailed | None = None
         self._thread = threading.Thread(target=self._run, name=f"t3-{name}", daemon=True)
         self._thread.start()
@@ -110,6 +110,18 @@ class Scheduler:
         """Takes in the batch right now."""
         return len(self._speaking)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody speaks and nobody waits."""
+        return not self._speaking and not len(self._waiting)
+
+    def finish(self) -> None:
+        """Speak what was submitted, and end the thread. Nothing may be submitted meanwhile."""
+        with self._changed:
+            self._finishing = True
+            self._changed.notify()
+        self._thread.join()
+
     def close(self) -> None:
         """Give up what runs and waits, and end the thread."""
         with self._changed:
@@ -117,14 +129,18 @@ class Scheduler:
             self._changed.notify()
         self._thread.join()
 
+    @property
+    def _is_done(self) -> bool:
+        return self._closed or (self._finishing and self.is_idle)
+
     def _run(self) -> None:
         while True:
             with self._changed:
                 self._waiting.send_away(_is_over)
-                while not (self._closed or self._speaking or any(map(_is_ready, self._waiting))):
+                while not (self._is_done or self._speaking or any(map(_is_ready, self._waiting))):
                     self._changed.wait()
                     self._waiting.send_away(_is_over)
-                if self._closed:
+                if self._is_done:
                     break
             try:
                 self._advance()

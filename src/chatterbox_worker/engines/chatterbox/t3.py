@@ -10,7 +10,7 @@ lives in `t3_slots.Slots`. Prefix, text and speech are laid out as upstream does
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,15 +61,22 @@ class T3:
         """
         self.precision, self.device = precision, device
         self.is_gpt = "tfmr.ln_f.weight" in weights
+        self.tensors: dict[str, Tensor] = {}
+        """What it is made of, norms and biases aside, on its device: by the names given to `keep`, which tell of what they are made."""
+
+        def placed(name: str, make: Callable[[], Tensor]) -> Tensor:
+            tensor = self.tensors[name] = keep(name, make).to(device)
+            return tensor
+
         try:
-            self._load(weights, head_dim, keep)
+            self._load(weights, head_dim, placed)
         except KeyError as missing:
             raise NotReady(f"The T3 checkpoint lacks {missing}.") from missing
 
     def _load(self, weights: Mapping[str, Tensor], head_dim: int, keep: Keep) -> None:
         def held(name: str, dtype: torch.dtype = self.precision.dtype) -> Tensor:
             source = weights[name]
-            return keep(f"{name} {dtype}", lambda: source.to(dtype)).to(self.device)
+            return keep(f"{name} {dtype}", lambda: source.to(dtype))
 
         start = "tfmr.h." if self.is_gpt else "tfmr.layers."
         self.layers = 1 + max(

@@ -84,7 +84,9 @@ def llama_block(
     def fused(*names: str) -> Linear:
         parts = [weights[f"{at}{name}.weight"] for name in names]
         outputs, inputs = sum(len(part) for part in parts), parts[0].shape[1]
-        source = Source(f"{at}{'+'.join(names)}", lambda: torch.cat(parts), None, outputs >= inputs, keep)
+        source = Source(
+            "+".join(f"{at}{name}" for name in names), lambda: torch.cat(parts), None, outputs >= inputs, keep
+        )
         return linear(source, precision, device, lone=False)
 
     def norm(name: str) -> Tensor:
