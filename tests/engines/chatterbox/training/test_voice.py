@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import pytest
 import torch
 
 from audio_clips import tone
+from chatterbox_worker.engines.chatterbox.adapters import merge_into_checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus, split
 from chatterbox_worker.engines.chatterbox.training.loss import sums
-from chatterbox_worker.engines.chatterbox.training.merging import merged_state, write_merged
 from chatterbox_worker.engines.chatterbox.training.module import upstream_t3
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
 from chatterbox_worker.engines.chatterbox.weights import find
@@ -78,7 +77,7 @@ def test_merged_weights_say_what_the_adapter_says(model: str, tmp_path: Path) ->
     for _ in range(3):
         trainer.step()
     adapter = adapter_of(trainer.adapter(), found.layout, found.t3_digest, SHAPE, half=False)
-    write_merged(found, adapter, tmp_path / model)
+    merge_into_checkpoint(found, adapter, tmp_path / model)
 
     merged = find(found.layout, weights_dir=tmp_path, offline=True)
     module = upstream_t3(found.layout, load_t3_state(merged)).eval()
@@ -94,21 +93,12 @@ def test_merged_weights_say_what_the_adapter_says(model: str, tmp_path: Path) ->
     assert {path.name for path in (tmp_path / model).iterdir()} == set(found.files)
 
 
-def test_an_adapter_of_other_weights_is_not_merged(tmp_path: Path) -> None:
+def test_an_adapter_is_kept_in_half_precision() -> None:
+    """Half the size; what is lost is a thousandth of a change that is itself small."""
     found = find(LAYOUTS["english"], weights_dir=checkpoint("english"), offline=True)
-    adapter = adapter_of(trainer_of().adapter(), found.layout, found.t3_digest, SHAPE)
-    assert all(factors.down.dtype == np.float16 for factors in adapter.factors.values())
-    for wrong, why in (
-        (replace(adapter, base="0" * 64), "was trained on english 000000000000"),
-        (replace(adapter, model="nano"), "was trained on nano"),
-        (
-            replace(adapter, factors={"tfmr.layers.9.self_attn.q_proj": next(iter(adapter.factors.values()))}),
-            "does not have",
-        ),
-        (replace(adapter, factors={"speech_head": next(iter(adapter.factors.values()))}), r"matrix of \(128, 128\)"),
-    ):
-        with pytest.raises(InvalidRequest, match=why):
-            merged_state(found, wrong)
-    shutil.copytree(found.folder, tmp_path / "there")
-    with pytest.raises(InvalidRequest, match="already there"):
-        write_merged(found, adapter, tmp_path / "there")
+    trained = trainer_of().adapter()
+    adapter = adapter_of(trained, found.layout, found.t3_digest, SHAPE)
+    assert len(adapter.factors) == 8
+    for module, factors in adapter.factors.items():
+        assert (factors.down.dtype, factors.up.dtype) == (np.float16, np.float16)
+        assert np.allclose(factors.down, trained[f"{module}.lora_A"].numpy(), rtol=1e-3, atol=1e-6)

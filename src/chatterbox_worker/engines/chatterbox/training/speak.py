@@ -56,7 +56,9 @@ class Speaking:
         )
         self._model = layout.name
         store = ConditioningStore(None, _IN_MEMORY)
-        self._engine = ChatterboxEngine(parts, checkpoint.revision, store, slots=1, max_tokens=max_tokens)
+        self._engine = ChatterboxEngine(
+            parts, checkpoint.revision, store, slots=1, max_tokens=max_tokens, checkpoint=checkpoint, adapters=1
+        )
 
     def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
         """Each text in the voice, watermarked.
