@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -58,3 +60,34 @@ def write_table(path: Path, rows: list[dict[str, str]]) -> Path:
         table.writeheader()
         table.writerows(rows)
     return path
+
+
+def as_json_lines(folder: Path) -> Path:
+    """The table of `write_clips` as JSON lines, beside it."""
+    lines = (line.split("|") for line in (folder / "metadata.csv").read_text().splitlines())
+    rows = [{"file_name": f"wavs/{name}.wav", "text": text} for name, text, _ in lines]
+    path = folder / "clips.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def as_parquet(folder: Path, target: Path) -> Path:
+    """The clips of `write_clips` as the hub stores an audio set: bytes and path in a struct, the text beside it."""
+    lines = [line.split("|") for line in (folder / "metadata.csv").read_text().splitlines()]
+    clips = [(f"{name}.wav", (folder / "wavs" / f"{name}.wav").read_bytes(), text) for name, text, _ in lines]
+    return write_parquet(target, clips)
+
+
+def write_parquet(folder: Path, clips: Sequence[tuple[str, bytes, str]]) -> Path:
+    """File name, bytes and text of each."""
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    folder.mkdir()
+    audio = [{"bytes": data, "path": name} for name, data, _ in clips]
+    table = pa.table({"audio": audio, "text": [text for *_, text in clips]})
+    features = datasets.Features({"audio": datasets.Audio(), "text": datasets.Value("string")})
+    told = json.dumps({"info": {"features": features.to_dict()}})
+    pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": told}), folder / "train.parquet")
+    return folder

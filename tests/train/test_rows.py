@@ -10,6 +10,7 @@ import pytest
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.train.hub import rows_of_dataset
 from chatterbox_worker.train.rows import Row, rows_of
+from training_clips import write_parquet
 
 
 def _write(folder: Path, name: str, text: str) -> Path:
@@ -98,22 +99,12 @@ def test_two_tables_must_be_told_apart(tmp_path: Path) -> None:
 
 @pytest.fixture
 def parquet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """As Elise is stored: audio as a struct of bytes and path, the text beside it."""
+    """As Elise is stored."""
     import datasets
-    import pyarrow as pa
-    import pyarrow.parquet
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
-    folder = tmp_path / "set"
-    folder.mkdir()
-    audio = [{"bytes": b"sound of one", "path": "one.wav"}, {"bytes": b"sound of two", "path": "two.wav"}]
-    table = pa.table({"audio": audio, "text": ["First, said.", "Second one."]})
-    info = {
-        "info": {"features": datasets.Features({"audio": datasets.Audio(), "text": datasets.Value("string")}).to_dict()}
-    }
-    table = table.replace_schema_metadata({"huggingface": json.dumps(info)})
-    pyarrow.parquet.write_table(table, folder / "train.parquet")  # type: ignore[no-untyped-call]
-    return folder
+    clips = [("one.wav", b"sound of one", "First, said."), ("two.wav", b"sound of two", "Second one.")]
+    return write_parquet(tmp_path / "set", clips)
 
 
 def test_a_dataset_is_read_without_decoding_its_sound(parquet: Path) -> None:
@@ -122,7 +113,7 @@ def test_a_dataset_is_read_without_decoding_its_sound(parquet: Path) -> None:
 
 
 def test_a_dataset_that_is_not_there_or_has_no_such_split_is_named(parquet: Path) -> None:
-    with pytest.raises(InvalidRequest, match="dataset .*nowhere cannot be loaded"):
+    with pytest.raises(InvalidRequest, match=r"dataset .*nowhere cannot be loaded"):
         list(rows_of_dataset(str(parquet / "nowhere")))
     with pytest.raises(InvalidRequest, match="cannot be loaded: Unknown split"):
         list(rows_of_dataset(str(parquet), split="validation"))

@@ -37,7 +37,7 @@ class Prepared(Protocol):
 
 
 P = TypeVar("P", bound=Prepared)
-Made = TypeVar("Made", bound=Prepared, covariant=True)
+Made_co = TypeVar("Made_co", bound=Prepared, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Refused:
     why: str
 
 
-class Prepare(Protocol[Made]):
+class Prepare(Protocol[Made_co]):
     def __call__(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
-    ) -> Made:
+    ) -> Made_co:
         """Raises InvalidRequest for what cannot be learnt from."""
 
 

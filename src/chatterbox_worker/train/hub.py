@@ -20,7 +20,7 @@ def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train
     Raises:
         InvalidRequest: blames `dataset`; it cannot be loaded, or has no columns for audio and text.
     """
-    from datasets import Audio, DatasetDict, load_dataset  # type: ignore[import-untyped]  # noqa: PLC0415 - the train extra
+    from datasets import Audio, DatasetDict, load_dataset  # noqa: PLC0415 - the train extra
 
     try:
         if name.endswith(".parquet"):

@@ -11,8 +11,8 @@ from pathlib import Path
 from chatterbox_worker.catalogue import LANGUAGES, MODELS
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.voices.adapter import MODELS as TRAINABLE
 
-TRAINABLE = tuple(name for name, card in MODELS.items() if card.speaks_references)
 _LONGEST_CLIP_S = 40  # upstream's 1000 tokens: no model says more at once
 
 

@@ -63,6 +63,7 @@ def run(options: Options, settings: Settings, say: Callable[[str], object]) -> P
     if options.install:
         _folder(settings.voices_dir)
     workshop = Workshop.open(options.model, settings, folder / "prepared")
+    workshop.arithmetic(options.precision)  # said before the clips are listened to
     try:
         gathered = gather(options, workshop, say)
         corpus = split(gathered.clips, share=options.eval_share, seed=options.seed)

@@ -9,9 +9,9 @@ from unittest import mock
 import chatterbox.models.t3.t3 as upstream
 import pytest
 import torch
-import torch.nn.functional as F
 from chatterbox.models.t3.modules.cond_enc import T3Cond
 from torch import Tensor
+from torch.nn import functional
 
 from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip
@@ -20,7 +20,7 @@ from checkpoints import upstream_may_warn
 from learners import clip, module_of
 
 MODELS = ("english", "turbo")
-_entropy = F.cross_entropy
+_entropy = functional.cross_entropy
 
 
 def _example(source: Clip) -> Example:
@@ -39,7 +39,7 @@ def _arguments(examples: Sequence[Example]) -> dict[str, Any]:
 
     def padded(rows: list[Tensor]) -> Tensor:
         longest = max(map(len, rows))
-        return torch.stack([F.pad(row, (0, longest - len(row))) for row in rows])
+        return torch.stack([functional.pad(row, (0, longest - len(row))) for row in rows])
 
     return {
         "t3_cond": T3Cond(
@@ -65,7 +65,7 @@ def _upstream_loss(module: Any, examples: Sequence[Example]) -> tuple[float, flo
     with (
         torch.no_grad(),
         mock.patch.object(upstream.F, "cross_entropy", _next_token),
-        mock.patch.object(upstream, "_ensure_BOT_EOT", lambda *_: None),  # GPT-2 bodies have no such text tokens
+        mock.patch.object(upstream, "_ensure_BOT_EOT"),  # GPT-2 bodies have no such text tokens
     ):
         text, speech = module.loss(**_arguments(examples))
     return float(text), float(speech)

@@ -7,7 +7,7 @@ import pytest
 
 from chatterbox_worker.engines.chatterbox.training.order import Batching, prompt_for
 
-LENGTHS = np.random.default_rng(0).integers(20, 900, 157).tolist()
+LENGTHS: list[int] = np.random.default_rng(0).integers(20, 900, 157).tolist()
 
 
 @pytest.mark.parametrize(("size", "accumulate"), [(1, 1), (4, 4), (3, 5), (200, 1)])

@@ -71,8 +71,9 @@ def test_recomputing_changes_no_number(model: str) -> None:
     _assert_equal(plain, recomputing)
 
 
-def test_half_precision_stays_close_and_keeps_the_adapter_whole() -> None:
-    exact, half = _go(trainer_of(), 3), _go(trainer_of(arithmetic=Arithmetic.BF16), 3)
+@pytest.mark.parametrize("model", ["english", "turbo"])
+def test_half_precision_stays_close_and_keeps_the_adapter_whole(model: str) -> None:
+    exact, half = _go(trainer_of(model), 3), _go(trainer_of(model, arithmetic=Arithmetic.BF16), 3)
     assert half.history.steps[2].speech == pytest.approx(exact.history.steps[2].speech, rel=0.02)
     assert all(tensor.dtype is torch.float32 for tensor in half.adapter().values())
     assert half._module.speech_head.weight.dtype is torch.bfloat16

@@ -33,15 +33,9 @@ _IN_MEMORY = 2**24  # bytes of conditionings
 
 class Speaking:
     def __init__(
-        self,
-        checkpoint: Checkpoint,
-        tokenizer: TextTokenizer,
-        encoders: ReferenceEncoders,
-        device: torch.device,
-        *,
-        max_tokens: int = MAX_SPEECH_TOKENS,
+        self, checkpoint: Checkpoint, tokenizer: TextTokenizer, encoders: ReferenceEncoders, device: torch.device
     ) -> None:
-        """Loads the engine; `max_tokens` is where a sample that does not end by itself is ended."""
+        """Loads the engine."""
         layout, on_gpu = checkpoint.layout, device.type == "cuda"
         precision = Precision.FAST if on_gpu else Precision.EXACT
         s3gen_state = load_s3gen_state(checkpoint, "flow.", "mel2wav.")
@@ -57,7 +51,13 @@ class Speaking:
         self._model = layout.name
         store = ConditioningStore(None, _IN_MEMORY)
         self._engine = ChatterboxEngine(
-            parts, checkpoint.revision, store, slots=1, max_tokens=max_tokens, checkpoint=checkpoint, adapters=1
+            parts,
+            checkpoint.revision,
+            store,
+            slots=1,
+            max_tokens=MAX_SPEECH_TOKENS,
+            checkpoint=checkpoint,
+            adapters=1,
         )
 
     def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
