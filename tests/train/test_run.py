@@ -59,6 +59,7 @@ def _events(folder: Path) -> list[tuple[int, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_run_writes_a_voice_that_speaks_otherwise_and_all_that_a_person_judges_by(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,6 +200,7 @@ def test_a_voice_without_an_adapter_is_not_merged(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("model", "source", "more"),
     [("turbo", "--dataset", ()), ("nano", "--data", ()), ("multilingual", "--data", ("--language", "en"))],
