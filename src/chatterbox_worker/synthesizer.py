@@ -297,7 +297,11 @@ def _suited(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:
     """The request; with the model that its voice is fine-tuned for, if it named none."""
     if source.model is None:
         return request
-    suited = request.with_model(source.model)
+    try:
+        suited = request.with_model(source.model)
+    except InvalidRequest as error:
+        why = f"{source.field} is fine-tuned for {source.model}, but {error.message}"
+        raise InvalidRequest(why, field=error.field) from None
     if suited.model != source.model:
         raise InvalidRequest(
             f"{source.field} is fine-tuned for {source.model}: ask for model {source.model}, not {request.model}",

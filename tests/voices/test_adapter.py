@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,15 @@ import pytest
 from safetensors.numpy import load
 
 from audio_clips import tone
+from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import SpeechRequest, parse
+from chatterbox_worker.synthesizer import Call, Synthesizer
 from chatterbox_worker.utterance import Adapter, Factors
 from chatterbox_worker.voices.adapter import adapter_of, described, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
+from fakes import ToneEngine
 
 DRAW = np.random.default_rng(0)
 QUERY, DOWN = "tfmr.layers.0.self_attn.q_proj", "tfmr.layers.0.mlp.down_proj"
@@ -123,3 +128,68 @@ def test_a_dropped_fine_tuned_voice_is_a_voice_at_once(tmp_path: Path) -> None:
     assert tensors_of(got.adapter).keys() == tensors_of(ADAPTER).keys()
     assert got.digest == _voice().digest
     assert library.save("bob", pack(_voice()), field="file").digest == got.digest
+
+
+@pytest.fixture
+def tuned(settings: Settings) -> Settings:
+    """The library holds a voice that is fine-tuned for turbo."""
+    settings.voices_dir.mkdir()
+    (settings.voices_dir / "alice.safetensors").write_bytes(pack(_voice(replace(ADAPTER, model="turbo"))))
+    (settings.voices_dir / "plain.safetensors").write_bytes(pack(_voice(None)))
+    return settings
+
+
+def _asked(settings: Settings, **fields: Any) -> SpeechRequest:
+    asked = parse({"text": "Hello.", **fields}, settings)
+    assert isinstance(asked, SpeechRequest)
+    return asked
+
+
+def test_who_names_no_model_gets_the_one_that_the_voice_is_for(
+    tuned: Settings, synthesizer: Synthesizer, engine: ToneEngine
+) -> None:
+    recording = synthesizer.speak(_asked(tuned, voice="alice", top_p=0.9), Call())
+    plan = synthesizer.plan(replace(_asked(tuned, voice="alice", format="mp3"), format="wav"))
+
+    assert recording.about["model"] == "turbo"
+    utterance = engine.takes[0].utterance
+    assert utterance.voice.adapter is not None
+    assert set(utterance.sampling) == {"temperature", "repetition_penalty", "top_p", "top_k"}
+    assert utterance.sampling["top_p"] == 0.9
+    assert (plan.request.model, plan.request.format) == ("turbo", "wav")
+    assert synthesizer.plan(_asked(tuned, voice="plain")).request.model == "multilingual"
+
+
+def test_it_may_come_with_the_request(tuned: Settings, synthesizer: Synthesizer) -> None:
+    data = (tuned.voices_dir / "alice.safetensors").read_bytes()
+    asked = _asked(tuned, reference_audio=base64.b64encode(data).decode())
+    assert synthesizer.plan(asked).request.model == "turbo"
+
+
+@pytest.mark.parametrize(
+    ("fields", "why", "field"),
+    [
+        ({"model": "multilingual"}, "voice is fine-tuned for turbo: ask for model turbo, not multilingual", "model"),
+        ({"exaggeration": 1}, "voice is fine-tuned for turbo, but turbo cannot use exaggeration", "exaggeration"),
+        ({"language": "es"}, "voice is fine-tuned for turbo, but turbo speaks en, not 'es'", "language"),
+    ],
+)
+def test_what_its_model_cannot_do_is_refused(
+    tuned: Settings, synthesizer: Synthesizer, fields: dict[str, Any], why: str, field: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=why) as refused:
+        synthesizer.plan(_asked(tuned, voice="alice", **fields))
+    assert refused.value.field == field
+
+
+def test_a_worker_without_its_model_says_so(tuned: Settings, synthesizer: Synthesizer) -> None:
+    asked = _asked(replace(tuned, models=("multilingual",)), voice="alice")
+    with pytest.raises(
+        InvalidRequest, match="for turbo, but model 'turbo' exists, but this worker serves multilingual"
+    ):
+        synthesizer.plan(asked)
+
+
+def test_the_cache_tells_the_tuned_voice_from_the_plain_one(tuned: Settings, synthesizer: Synthesizer) -> None:
+    keys = {synthesizer.plan(_asked(tuned, voice=voice, model="turbo")).key for voice in ("alice", "plain")}
+    assert len(keys) == 2

@@ -89,6 +89,8 @@ class LocalBackend:
             loaded = self._library.get(voice)
             entry = next(entry for entry in self._library.list() if entry.id == voice)
             known = {"duration_s": round(loaded.duration_s, 3), "digest": loaded.digest}
+            if loaded.adapter is not None:
+                known["model"] = loaded.adapter.model
             return {"id": voice, "size_bytes": entry.size_bytes, "modified": entry.modified, **known}
 
         return await asyncio.to_thread(look)

@@ -13,12 +13,12 @@ import torch
 
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.engines.chatterbox import mouths
+from chatterbox_worker.engines.chatterbox.adapters import adapted
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.t3 import T3
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.utterance import Adapter, Factors, Voice
-from chatterbox_worker.voices.library import voice_of
-from fine_tuned import fine_tuned, tiny_adapter, voice_file
+from fine_tuned import fine_tuned, tiny_adapter
 from tiny_engine import say, sound_of, tiny_engine
 
 LAYER = "tfmr.h.0.attn.c_attn"
@@ -37,6 +37,11 @@ def engine(tmp_path: Path) -> Iterator[ChatterboxEngine]:
     made = tiny_engine("turbo", tmp_path, adapters=1, max_tokens=12)
     yield made
     made.close()
+
+
+def tuned(model: str, *, seed: int = 0) -> Voice:
+    """The model's own voice with an adapter: no recording need be listened to."""
+    return Voice("tuned", f"tuned-{seed}", adapter=tiny_adapter(model, seed=seed))
 
 
 def heard(engine: ChatterboxEngine, voice: Voice, *, seed: int = 1) -> Samples:
@@ -73,14 +78,14 @@ def test_an_adapter_changes_what_is_heard_and_nothing_else_that_is_spoken(model:
 
 
 def test_a_voice_streams_with_its_adapter(engine: ChatterboxEngine) -> None:
-    take = engine.submit(say("turbo", voice=fine_tuned("turbo"), streaming=True))
+    take = engine.submit(say("turbo", voice=tuned("turbo"), streaming=True))
     assert len(sound_of(take))
 
 
 def test_more_voices_than_may_be_loaded_are_all_heard_each_as_if_alone(
     engine: ChatterboxEngine, tmp_path: Path
 ) -> None:
-    voices = [fine_tuned("turbo", seed=seed) for seed in range(3)]
+    voices = [tuned("turbo", seed=seed) for seed in range(3)]
     wide = tiny_engine("turbo", tmp_path / "wide", adapters=3, max_tokens=12)
     alone = [heard(wide, voice) for voice in voices]
     assert len(loaded(wide)) == 3
@@ -96,7 +101,7 @@ def test_more_voices_than_may_be_loaded_are_all_heard_each_as_if_alone(
 
 def test_the_voice_that_was_silent_longest_makes_room(tmp_path: Path) -> None:
     engine = tiny_engine("turbo", tmp_path, adapters=2, max_tokens=4)
-    anna, ben, carl = (fine_tuned("turbo", seed=seed) for seed in range(3))
+    anna, ben, carl = (tuned("turbo", seed=seed) for seed in range(3))
     for voice in (anna, ben, anna, carl):
         heard(engine, voice)
     assert loaded(engine) == [anna.digest, carl.digest]
@@ -104,7 +109,7 @@ def test_the_voice_that_was_silent_longest_makes_room(tmp_path: Path) -> None:
 
 
 def test_a_voice_that_makes_room_says_what_it_has_to_say_first(engine: ChatterboxEngine) -> None:
-    anna, ben = fine_tuned("turbo", seed=0), fine_tuned("turbo", seed=1)
+    anna, ben = tuned("turbo", seed=0), tuned("turbo", seed=1)
     long = [engine.submit(say("turbo", voice=anna, seed=seed)) for seed in range(5)]
     other = engine.submit(say("turbo", voice=ben))
     assert len(sound_of(other))
@@ -114,7 +119,7 @@ def test_a_voice_that_makes_room_says_what_it_has_to_say_first(engine: Chatterbo
 
 def misfit(**changes: object) -> Voice:
     adapter = replace(tiny_adapter("turbo"), **changes)  # type: ignore[arg-type]
-    return voice_of("misfit", voice_file(adapter), field="voice")
+    return Voice("misfit", "misfit", adapter=adapter)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_a_voice_for_another_model_or_other_weights_is_refused_at_once(
 def test_a_worker_without_places_for_them_says_so(tmp_path: Path) -> None:
     engine = tiny_engine("turbo", tmp_path, adapters=0)
     with pytest.raises(InvalidRequest, match="CHATTERBOX_ADAPTERS is 0"):
-        engine.submit(say("turbo", voice=fine_tuned("turbo")))
+        engine.submit(say("turbo", voice=tuned("turbo")))
     engine.close()
 
 
@@ -156,9 +161,9 @@ def test_without_memory_another_voice_makes_room_and_the_last_one_fails(
 ) -> None:
     wide = engine
     wide._adapted._most = 2
-    anna, ben, carl = (fine_tuned("turbo", seed=seed) for seed in range(3))
+    anna, ben, carl = (tuned("turbo", seed=seed) for seed in range(3))
     heard(wide, anna)
-    adapted, full = mouths.adapted, [True]
+    full = [True]
 
     def short(t3: T3, weights: object, adapter: Adapter) -> T3:
         if len(wide._adapted._all()) or not full[0]:
@@ -178,7 +183,7 @@ def test_without_memory_another_voice_makes_room_and_the_last_one_fails(
 def test_what_is_given_up_while_its_voice_loads_is_given_up_at_once(
     engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    adapted, go, asked = mouths.adapted, threading.Event(), []
+    go, asked = threading.Event(), []
 
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
         asked.append(adapter)
@@ -186,7 +191,7 @@ def test_what_is_given_up_while_its_voice_loads_is_given_up_at_once(
         return adapted(t3, weights, adapter)  # type: ignore[arg-type]
 
     monkeypatch.setattr(mouths, "adapted", slow)
-    anna, ben = fine_tuned("turbo", seed=0), fine_tuned("turbo", seed=1)
+    anna, ben = tuned("turbo", seed=0), tuned("turbo", seed=1)
     kept, left, unheard = (engine.submit(say("turbo", voice=voice)) for voice in (anna, anna, ben))
     for take in (left, unheard):
         take.cancel()
@@ -199,7 +204,7 @@ def test_what_is_given_up_while_its_voice_loads_is_given_up_at_once(
 
 
 def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    adapted, go, began = mouths.adapted, threading.Event(), threading.Event()
+    go, began = threading.Event(), threading.Event()
 
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
         began.set()
@@ -207,7 +212,7 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
         return adapted(t3, weights, adapter)  # type: ignore[arg-type]
 
     monkeypatch.setattr(mouths, "adapted", slow)
-    takes = [engine.submit(say("turbo", voice=fine_tuned("turbo", seed=seed))) for seed in range(2)]
+    takes = [engine.submit(say("turbo", voice=tuned("turbo", seed=seed))) for seed in range(2)]
     assert began.wait(30)
     closing = threading.Thread(target=engine.close)
     closing.start()
