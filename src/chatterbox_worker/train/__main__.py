@@ -27,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1
+    except OSError as error:  # a disk that filled up
+        sys.stderr.write(
+            f"{error.filename or 'a file'} cannot be written: {error.strerror or error}; the same command goes on\n"
+        )
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from the last save\n")
         return _STOPPED

@@ -95,7 +95,7 @@ def _claim(name: str, ids: set[str]) -> None:
 def _clip(row: Row, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
     if not row.text:
         raise InvalidRequest("its transcript is empty", field="text")
-    language = _language(row, rules)
+    language = language_of(row, rules)
     data = row.read()
     if not data:
         raise InvalidRequest("its file is empty: 0 bytes", field="audio")
@@ -115,7 +115,8 @@ def _clip(row: Row, rules: Rules, prepare: Prepare[P], recordings: dict[str, str
     return made
 
 
-def _language(row: Row, rules: Rules) -> str:
+def language_of(row: Row, rules: Rules) -> str:
+    """Raises InvalidRequest for what the model does not speak."""
     known = MODELS[rules.model].languages
     wanted = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")
     code = wanted.partition("-")[0].lower()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from chatterbox_worker.engines.chatterbox.training import trainer as training
 from chatterbox_worker.engines.chatterbox.training.kept import keep, recall
 from chatterbox_worker.engines.chatterbox.training.module import Shape, adapter_parameters
 from chatterbox_worker.engines.chatterbox.training.order import Batching
@@ -115,6 +116,15 @@ def test_a_loss_that_is_no_number_stops_the_run() -> None:
     with pytest.raises(InvalidRequest, match="loss at step 1 is nan") as caught:
         trainer.step()
     assert caught.value.field == "learning_rate"
+
+
+def test_a_full_gpu_is_said_with_the_flags_that_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(training, "sums", full)
+    with pytest.raises(InvalidRequest, match="--gradient-checkpointing, a lower --batch-size"):
+        trainer_of().step()
 
 
 def test_the_learning_rate_rises_then_falls_to_a_tenth() -> None:

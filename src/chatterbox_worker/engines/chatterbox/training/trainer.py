@@ -136,10 +136,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.rate_at(self.done)
         self._module.tfmr.train()  # not the rest: upstream's perceiver has a dropout that no switch turns off
-        try:
-            speech, text = self._backward(batches)
-        except torch.OutOfMemoryError as error:
-            raise InvalidRequest(_NO_ROOM, field="batch_size") from error
+        speech, text = self._backward(batches)
         if not (math.isfinite(speech) and math.isfinite(text)):
             raise InvalidRequest(
                 f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text): a lower --learning-rate is needed",
@@ -160,7 +157,7 @@ class Trainer:
         size = self.recipe.batching.size
         self._module.eval()
         speech = text = 0.0
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), self._computing():
             for at in range(0, len(examples), size):
                 made = sums(self._module, examples[at : at + size])
                 speech, text = speech + float(made.speech), text + float(made.text)
@@ -201,18 +198,27 @@ class Trainer:
         speech_targets, text_targets = _targets(batches)
         speech = text = 0.0
         for batch in batches:
-            with self._autocast():
+            with self._computing():
                 made = sums(self._module, batch)
                 loss = made.speech / speech_targets + self.recipe.text_weight * made.text / text_targets
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            with _room():
+                self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             speech, text = speech + float(made.speech.detach()), text + float(made.text.detach())
         return speech / speech_targets, text / text_targets
 
     @contextmanager
-    def _autocast(self) -> Iterator[None]:
+    def _computing(self) -> Iterator[None]:
         arithmetic = self.recipe.arithmetic
-        with torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32):
+        with _room(), torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32):
             yield
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InvalidRequest(_NO_ROOM, field="batch_size") from error
 
 
 def _placed(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
