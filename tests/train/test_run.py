@@ -98,6 +98,8 @@ def test_a_run_writes_a_voice_that_speaks_otherwise_and_all_that_a_person_judges
     }
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_finished_run_may_be_asked_for_again_and_another_recipe_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
