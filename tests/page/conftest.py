@@ -56,7 +56,7 @@ def _serving(folder: Path, models: str, *command: str, **variables: str) -> Iter
         yield url
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)  # a model may be loading
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -97,9 +97,11 @@ def locked_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def cloned_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The real server on a tiny checkpoint, with a voice "ann" that was made of recordings."""
+    """The real server on a tiny checkpoint, warm, with a voice "ann" that was made of recordings."""
     folder = tmp_path_factory.mktemp("cloned")
     with _serving(folder, "nano", str(TINY), "http", **clone_ann(folder), **TINY_PATHS) as url:
+        # what listens to a recording is loaded with the first one: some seconds that are not the page's
+        httpx2.post(f"{url}/v1/audio/speech", json={"input": "Hi.", "voice": "ann"}, timeout=120).raise_for_status()
         yield url
 
 

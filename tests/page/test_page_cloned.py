@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from page.steps import Open, generate, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_a_voice_made_of_recordings_is_chosen_heard_and_speaks(
