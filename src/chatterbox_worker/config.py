@@ -144,6 +144,7 @@ class Settings:
     adapters: int = _setting(
         2, _number(0, 16), "Fine-tuned voices kept loaded at once beside each model; 0 serves none."
     )
+    graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     threads: int = _setting(
         0, _number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )

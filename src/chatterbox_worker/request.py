@@ -39,6 +39,7 @@ LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 _Model = Annotated[str, Field(min_length=1, max_length=64)]
 _VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 _Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
+_SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 
@@ -192,6 +193,8 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
             raise InvalidRequest(
                 f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
             ) from None
+        if first["type"] == "string_pattern_mismatch":
+            raise InvalidRequest(f"{name} must be {_SHAPES[name]}, not {shown(first['input'])}", field=name) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
 

@@ -11,6 +11,7 @@ from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.house import House, TheHouse
+from chatterbox_worker.server.sliced import Sliced
 from chatterbox_worker.utterance import DEFAULT_VOICE
 
 router = APIRouter(tags=["voices"])
@@ -66,7 +67,7 @@ async def about_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, Any]:
 async def voice_audio(voice_id: _VoiceId, house: TheHouse) -> Response:
     """The recording, as it is kept."""
     data, mimetype = await house.backend.recording(_recorded(voice_id))
-    return Response(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
+    return Sliced(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.delete("/voices/{voice_id}")
