@@ -89,6 +89,7 @@ ROWS = [
     # our own
     Row("GET", "/voices/alice", keys=("id", "built_in", "size_bytes", "modified", "duration_s", "digest")),
     Row("GET", "/voices/alice/audio", mimetype="audio/wav"),
+    Row("GET", "/voices/alice/file", mimetype="application/octet-stream"),
     Row("GET", "/v1/models/turbo", keys=("id", "sampling")),
     Row("GET", "/v1/models/tts-1", status=404, keys=("error",)),
     Row("GET", "/languages", keys=("languages",)),

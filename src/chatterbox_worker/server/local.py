@@ -107,6 +107,9 @@ class LocalBackend:
 
         return await asyncio.to_thread(read)
 
+    async def export_voice(self, voice: str) -> bytes:
+        return await asyncio.to_thread(self._library.export, voice)
+
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
         saved = await asyncio.to_thread(self._library.save, voice, data, field="file")
         return {"voice": saved.id, "digest": saved.digest, "duration_s": round(saved.duration_s, 3)}

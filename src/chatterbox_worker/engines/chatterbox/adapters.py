@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -20,7 +20,6 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.memory import check_room
 from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.t3_linear import Precision
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint
 from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.utterance import Adapter, Factors
@@ -28,7 +27,6 @@ from chatterbox_worker.voices.adapter import digest
 
 _FIELD = "voice"
 _EMBEDDINGS = ("_emb", "wpe", "wte")  # in a module's path: a table, which LoRA keeps the other way round
-_BYTES = {Precision.EXACT: 4, Precision.FAST: 2, Precision.INT8: 2}  # of a weight; int8 is held in two layouts
 _SHOWN_CHARS = 12  # of a digest
 
 
@@ -66,14 +64,10 @@ class Merged(Mapping[str, Tensor]):
             raise InvalidRequest(f"the voice's adapter makes {name} overflow", field=_FIELD)
         return merged
 
-    def changes(self, part: str) -> bool:
-        """Whether a part of a T3, by its name in `T3.parts`, is another one here."""
-        return any(name in self._factors for name in _made_of(part))
-
-    def changed_bytes(self, parts: Iterable[str], precision: Precision) -> int:
-        """About how much memory those of a T3's parts take that are others here."""
-        changed = [name for part in parts if self.changes(part) for name in _made_of(part)]
-        return sum(self._base[name].numel() for name in changed) * _BYTES[precision]
+    def changes(self, kept: str) -> bool:
+        """Whether a tensor that a T3 is made of, by its name in `T3.tensors`, is another one here."""
+        names = kept.partition(" ")[0].split("+")
+        return any(f"{name.removesuffix('.weight')}.weight" in self._factors for name in names)
 
     def _check(self, module: str, factors: Factors, model: str) -> None:
         weight = self._base.get(f"{module}.weight")
@@ -114,11 +108,15 @@ def adapted(t3: T3, weights: Mapping[str, Tensor], adapter: Adapter) -> T3:
         MemoryError: it does not fit into memory.
     """
     merged = Merged(weights, adapter)
-    check_room(merged.changed_bytes(t3.parts, t3.precision), t3.device)
-    shared = {name: part for name, part in t3.parts.items() if not merged.changes(name)}
-    made = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, shared=shared)
-    made.draft = t3.draft  # it guesses, and what it guesses is checked
-    return made
+    changed = [tensor for name, tensor in t3.tensors.items() if merged.changes(name)]
+    check_room(sum(tensor.numel() * tensor.element_size() for tensor in changed), t3.device)
+
+    def keep(name: str, make: Callable[[], Tensor]) -> Tensor:
+        return make() if merged.changes(name) or name not in t3.tensors else t3.tensors[name]
+
+    speaking = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, keep=keep)
+    speaking.draft = t3.draft  # a guess need not be good
+    return speaking
 
 
 def merge_into_checkpoint(checkpoint: Checkpoint, adapter: Adapter, folder: Path) -> Path:
@@ -162,11 +160,6 @@ def _copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # another disk
         shutil.copyfile(source, target)
-
-
-def _made_of(part: str) -> list[str]:
-    """The weights that a part of a T3 is made of."""
-    return [f"{module.removesuffix('.weight')}.weight" for module in part.partition(" ")[0].split("+")]
 
 
 def _keeps_inputs_first(name: str) -> bool:

@@ -109,9 +109,9 @@ class ChatterboxEngine:
             more_to_come=lambda: self._active > 0,
             chores=self._chores[1],
         )
-        self._graphs, self._own = graphs, Mouth(self._voices, self._scheduler)
+        self._own = Mouth(self._voices, self._scheduler)
         self._adapted = Mouths(
-            parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters), most=adapters
+            parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters, graphs=graphs), most=adapters
         )
         rest()
 
@@ -201,10 +201,10 @@ class ChatterboxEngine:
     def _active(self) -> int:
         return self._scheduler.active + self._adapted.active
 
-    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, mouths: int) -> Mouth:
+    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, mouths: int, *, graphs: bool) -> Mouth:
         """For a T3 beside the engine's own, where there may be so many `mouths`: a batch of its own, and the same ears."""
         layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
-        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=mouths)), length, graphs=self._graphs)
+        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=mouths)), length, graphs=graphs)
         voices = Voices(t3, self.parts.encoders, store, layout=layout, own=self.parts.default_voice, revision=revision)
         return Mouth(voices, Scheduler(slots, self._said, name=f"{layout.name}-adapted"))
 

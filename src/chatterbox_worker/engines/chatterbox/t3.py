@@ -10,27 +10,24 @@ lives in `t3_slots.Slots`. Prefix, text and speech are laid out as upstream does
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import packed
 from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.state import Keep, made
 from chatterbox_worker.engines.chatterbox.t3_blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
 from chatterbox_worker.engines.chatterbox.t3_conditioning import ConditioningEncoder
-from chatterbox_worker.engines.chatterbox.t3_linear import Linear, Precision, Source, linear
+from chatterbox_worker.engines.chatterbox.t3_linear import Precision, Source, linear
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 _HEAD_DIM = 64  # of every model upstream has published
 _ROTARY_LENGTH = 8192  # where upstream's long-context stretching would begin to matter; GPT-2's table has 8196
-
-Part = Tensor | Linear
-_NOTHING: Mapping[str, Part] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +55,8 @@ class T3:
         head_dim: int = _HEAD_DIM,
         head: Precision = Precision.EXACT,
         keep: Keep = made,
-        shared: Mapping[str, Part] = _NOTHING,
     ) -> None:
-        """`weights`: upstream's `T3.state_dict()`; what inference does not use may be missing. `keep`: see `State`. `shared`: what to
-        take over from another T3, by the names of its `parts`.
+        """`weights`: upstream's `T3.state_dict()`; what inference does not use may be missing. `keep`: see `State`.
 
         `head`: of the speech head. float32 beside every precision of the body: its share of a step is small, a logit's last bits
         decide tokens.
@@ -72,31 +67,29 @@ class T3:
         self.precision, self.device = precision, device
         self.draft: T3 | None = None
         """The same model, cheaper: what guesses ahead (`lookahead`)."""
-        self.parts: dict[str, Part] = {}
-        """What it is made of but for norms: layers by the modules they are made of, joined by "+", and tensors by name and type."""
         self.is_gpt = "tfmr.ln_f.weight" in weights
+        self.tensors: dict[str, Tensor] = {}
+        """What it is made of, norms and biases aside, on its device: by the names given to `keep`, which tell of what they are made."""
+
+        def placed(name: str, make: Callable[[], Tensor]) -> Tensor:
+            tensor = self.tensors[name] = keep(name, make).to(device)
+            return tensor
+
+        def laid_out(name: str, make: Callable[[], Tensor]) -> Tensor:
+            tensor = self.tensors[name] = packed(keep(name, make).to(device))
+            return tensor
+
         try:
-            self._load(weights, head_dim, head, keep, shared)
+            self._load(weights, head_dim, head, placed, laid_out)
         except KeyError as missing:
             raise NotReady(f"The T3 checkpoint lacks {missing}.") from missing
 
     def _load(
-        self, weights: Mapping[str, Tensor], head_dim: int, head: Precision, keep: Keep, shared: Mapping[str, Part]
+        self, weights: Mapping[str, Tensor], head_dim: int, head: Precision, keep: Keep, keep_matrix: Keep
     ) -> None:
         def held(name: str, dtype: torch.dtype = self.precision.dtype) -> Tensor:
-            kept, source = f"{name} {dtype}", weights[name]
-            part = shared.get(kept)
-            if not isinstance(part, Tensor):
-                part = keep(kept, lambda: source.to(dtype)).to(self.device)
-            self.parts[kept] = part
-            return part
-
-        def layer_of(source: Source, precision: Precision = self.precision) -> Linear:
-            part = shared.get(source.name)
-            if not isinstance(part, Linear):
-                part = linear(source, precision, self.device)
-            self.parts[source.name] = part
-            return part
+            source = weights[name]
+            return keep(f"{name} {dtype}", lambda: source.to(dtype))
 
         start = "tfmr.h." if self.is_gpt else "tfmr.layers."
         self.layers = 1 + max(
@@ -106,7 +99,7 @@ class T3:
         self.head_dim, self.heads = head_dim, self.width // head_dim
         make = gpt2_block if self.is_gpt else llama_block
         self._blocks: list[Block] = [
-            make(weights, layer, self.precision, self.device, keep, make=layer_of) for layer in range(self.layers)
+            make(weights, layer, self.precision, self.device, keep_matrix) for layer in range(self.layers)
         ]
         self._text, self._speech = held("text_emb.weight"), held("speech_emb.weight")
         if self.is_gpt:
@@ -125,8 +118,8 @@ class T3:
             {name: held(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
         )
         bias = weights["speech_head.bias"] if self.is_gpt else None
-        source = Source("speech_head", lambda: weights["speech_head.weight"], bias, keep)
-        self._head = layer_of(source, head)
+        source = Source("speech_head", lambda: weights["speech_head.weight"], bias, keep_matrix)
+        self._head = linear(source, head, self.device)
 
     @property
     def rows(self) -> int:

@@ -6,7 +6,7 @@ Keys and values go to a cache of static shape; see `t3.T3.forward`. Arithmetic a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,16 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.state import Keep
-from chatterbox_worker.engines.chatterbox.t3_linear import Linear, Precision, Source
+from chatterbox_worker.engines.chatterbox.t3_linear import Linear, Precision, Source, linear
 
 _EPSILON = 1e-5  # rms_norm_eps and layer_norm_epsilon of upstream's llama_configs.py
 
 # Llama 3.1's rotary embedding, upstream llama_configs.py
 _THETA = 500_000.0
 _FACTOR, _LOW, _HIGH, _ORIGINAL_LENGTH = 8.0, 1.0, 4.0, 8192
-
-Make = Callable[[Source], Linear]
-"""Gives the layer of a source, new or one that is at hand."""
 
 
 class Block(Protocol):
@@ -80,13 +77,14 @@ def layer_norm(x: Tensor, weight_bias: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def llama_block(
-    weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device, keep: Keep, *, make: Make
+    weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device, keep: Keep
 ) -> LlamaBlock:
     at = f"tfmr.layers.{layer}."
 
     def fused(*names: str) -> Linear:
         parts = [weights[f"{at}{name}.weight"] for name in names]
-        return make(Source("+".join(f"{at}{name}" for name in names), lambda: torch.cat(parts), None, keep))
+        source = Source("+".join(f"{at}{name}" for name in names), lambda: torch.cat(parts), None, keep)
+        return linear(source, precision, device)
 
     def norm(name: str) -> Tensor:
         return weights[f"{at}{name}.weight"].to(device, precision.dtype)
@@ -102,13 +100,13 @@ def llama_block(
 
 
 def gpt2_block(
-    weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device, keep: Keep, *, make: Make
+    weights: Mapping[str, Tensor], layer: int, precision: Precision, device: torch.device, keep: Keep
 ) -> Gpt2Block:
     at = f"tfmr.h.{layer}."
 
     def transposed(name: str) -> Linear:  # Conv1D keeps (inputs, outputs)
         weight, bias = weights[f"{at}{name}.weight"], weights[f"{at}{name}.bias"]
-        return make(Source(f"{at}{name}", weight.t, bias, keep))
+        return linear(Source(f"{at}{name}", weight.t, bias, keep), precision, device)
 
     def norm(name: str) -> tuple[Tensor, Tensor]:
         weight, bias = (weights[f"{at}{name}.{part}"].to(device, precision.dtype) for part in ("weight", "bias"))

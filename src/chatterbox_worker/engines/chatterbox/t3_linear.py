@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.cpu_products import can_pack, packed, product, product_onto
+from chatterbox_worker.engines.chatterbox.cpu_products import product, product_onto
 from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.errors import NotReady
 
@@ -48,6 +48,7 @@ class Source:
     bias: Tensor | None
     """(outputs,)."""
     keep: Keep
+    """Gives the weight as it is to be multiplied: on the device, and on a CPU perhaps in `cpu_products.packed`'s layout."""
 
 
 class Linear(ABC):
@@ -141,7 +142,7 @@ def linear(source: Source, precision: Precision, device: torch.device) -> Linear
     weight = source.keep(
         f"{source.name} {precision.dtype}", lambda: source.weight().to(precision.dtype).contiguous()
     ).to(device)
-    return Packed(packed(weight), bias) if can_pack(weight) else Dense(weight, bias)
+    return Packed(weight, bias) if weight.is_mkldnn else Dense(weight, bias)
 
 
 def _scaled(weight: Tensor) -> tuple[Tensor, Tensor]:
