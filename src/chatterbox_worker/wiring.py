@@ -98,6 +98,8 @@ def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
     Raises:
         NotReady: the network's weights are not installed.
     """
+    import torch  # noqa: F401, PLC0415 - first: a gateway may be without, and its caller is to hear that name
+
     from chatterbox_worker.engines.chatterbox.watermark import Watermark  # noqa: PLC0415
     from chatterbox_worker.engines.device import device_of  # noqa: PLC0415
 

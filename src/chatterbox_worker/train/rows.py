@@ -29,6 +29,7 @@ TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "transcripts.csv", "
 """What a folder is searched for."""
 
 _SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")  # LJSpeech's table names clips without
+_LONGEST_CELL_CHARS = 131_072  # the csv module's own limit; a transcript is a sentence
 _MOST_BYTES = 500_000_000  # of one recording in memory: half an hour in studio quality
 
 
@@ -129,6 +130,7 @@ def _ljspeech_audio(folder: Path, name: str) -> str:
 def _csv(text: str, table: Path) -> Iterator[_Line]:
     head = text.partition("\n")[0]
     delimiter = max(",;|\t", key=head.count)
+    csv.field_size_limit(_LONGEST_CELL_CHARS)  # of the whole process, and others may have wished for more
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     require(reader.fieldnames or (), table)
     try:

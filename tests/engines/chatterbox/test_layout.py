@@ -7,7 +7,7 @@ from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, Layout
 
 
 def test_every_model_that_has_weights_has_a_layout() -> None:
-    assert set(LAYOUTS) == {*MODELS, *PACKS} - {"preview"}
+    assert set(LAYOUTS) == {*MODELS, *PACKS} - {"preview", "csm"}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=lambda layout: layout.name)

@@ -117,7 +117,7 @@ def test_a_slots_bytes_are_those_of_its_cache(model: str) -> None:
 
 def test_engines_share_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     t3 = parts("turbo").t3
-    monkeypatch.setattr(memory, "_CPU_BUDGET_BYTES", 4 * slot_bytes(t3, 100))
+    monkeypatch.setattr(memory, "CPU_BUDGET_BYTES", 4 * slot_bytes(t3, 100))
     assert [places_for(t3, 100, engines=engines) for engines in (1, 2, 9)] == [4, 2, 1]
 
 
