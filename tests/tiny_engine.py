@@ -23,7 +23,7 @@ from chatterbox_worker.engines.chatterbox.t3_linear import Precision
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.voices import Heard
-from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
 from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance, Voice
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from checkpoints import checkpoint
@@ -39,28 +39,41 @@ class Unmarked:
 
 
 @cache
+def found(model: str) -> Checkpoint:
+    return find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+
+
+@cache
 def parts(model: str) -> Parts:
     """Shared: do not change them."""
-    found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+    here = found(model)
     return Parts(
-        layout=found.layout,
-        t3=T3(load_t3_state(found), precision=Precision.EXACT, device=CPU),
-        s3gen=S3Gen.from_state(load_s3gen_state(found, "flow.", "mel2wav."), device=CPU),
-        tokenizer=load_tokenizer(found),
-        default_voice=load_default_conditionals(found),
-        encoders=ReferenceEncoders(found),
+        layout=here.layout,
+        t3=T3(load_t3_state(here), precision=Precision.EXACT, device=CPU),
+        s3gen=S3Gen.from_state(load_s3gen_state(here, "flow.", "mel2wav."), device=CPU),
+        tokenizer=load_tokenizer(here),
+        default_voice=load_default_conditionals(here),
+        encoders=ReferenceEncoders(here),
         watermark=Unmarked(),
     )
 
 
 def tiny_engine(
-    model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = 30
+    model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = 30, adapters: int = 0
 ) -> ChatterboxEngine:
     own = parts(model)
     made = Parts(
         own.layout, own.t3, own.s3gen, own.tokenizer, own.default_voice, own.encoders, watermark or own.watermark
     )
-    return ChatterboxEngine(made, "tiny", ConditioningStore(folder, 10**7), slots=slots, max_tokens=max_tokens)
+    return ChatterboxEngine(
+        made,
+        "tiny",
+        ConditioningStore(folder, 10**7),
+        slots=slots,
+        max_tokens=max_tokens,
+        checkpoint=found(model),
+        adapters=adapters,
+    )
 
 
 def say(

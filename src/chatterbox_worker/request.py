@@ -7,8 +7,9 @@ honoured or refused; none is accepted and ignored. Nothing is decoded or fetched
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +24,10 @@ ALIASES: Mapping[str, str] = {
     "language_id": "language",
     "audio_prompt": "reference_audio",
 }
+VOICES = ("voice", "reference_audio", "voice_url")
+"""Ways to say whose voice; a request has one of them at most."""
+OF_A_VOICE = (*VOICES, "reference_transcript")
+"""What goes with a voice: whoever names another one leaves all of it behind."""
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
@@ -41,6 +46,7 @@ LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 _Model = Annotated[str, Field(min_length=1, max_length=64)]
 _VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 _Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
+_SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
 _Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
 _Speaker = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
@@ -108,6 +114,11 @@ class SaveVoiceRequest(_Body):
     reference_transcript: _Transcript | None = None
 
 
+class ExportVoiceRequest(_Body):
+    action: Literal["voices.export"]
+    voice: _VoiceId
+
+
 class DeleteVoiceRequest(_Body):
     action: Literal["voices.delete"]
     voice: _VoiceId
@@ -152,15 +163,26 @@ class SpeechRequest:
     """A chunk that has not ended after so many seconds of sound is ended; None leaves it to the engine."""
     smaller_formats: tuple[str, ...] = ()
     """What a queue worker may send in place of `format` where that would not fit, in order: the format was "auto"."""
+    as_model: Callable[[str], Mapping[str, Any]] | None = None
+    """The fields that would differ had it named this model; None where it named one itself."""
+
+    def with_model(self, name: str) -> SpeechRequest:
+        """The request as if it had named this model, unless it named one itself.
+
+        Raises:
+            InvalidRequest: this worker does not serve that model, or it cannot use a field that was given.
+        """
+        return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
-Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
+Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
 
 _ACTIONS: Mapping[str, type[_Body]] = {
     "speak": _Speak,
     "info": InfoRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
+    "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
 }
 
@@ -184,6 +206,25 @@ def parse(body: object, settings: Settings) -> Request:
     if isinstance(checked, _Speak):
         return _speech(checked, settings, as_url="prompt" in body)
     return checked  # type: ignore[return-value]  # the table holds no other class
+
+
+def fields_of(body: Mapping[str, Any], *, has_text: bool = True) -> dict[str, Any]:
+    """The fields of a speech request under their own names, each known and in its range; without a text, the defaults of many.
+
+    What depends on a worker's settings, or on several fields together, is left to `parse`. Raises InvalidRequest.
+    """
+    fields = _without_aliases(body)
+    if not has_text and "text" in fields:
+        raise InvalidRequest("every text has its own place; leave this one out", field="text")
+    _check(_Speak, fields if has_text else {**fields, "text": ""})
+    return fields
+
+
+def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request says for itself, over what it shares with others; its own voice, of whatever kind, over theirs."""
+    own, shared = _without_aliases(own), _without_aliases(shared)
+    has_voice = not own.keys().isdisjoint(VOICES)
+    return {name: value for name, value in shared.items() if not (has_voice and name in OF_A_VOICE)} | own
 
 
 def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +253,8 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
             raise InvalidRequest(
                 f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
             ) from None
+        if first["type"] == "string_pattern_mismatch":
+            raise InvalidRequest(f"{name} must be {_SHAPES[name]}, not {shown(first['input'])}", field=name) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
 
@@ -242,15 +285,13 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         raise InvalidRequest(
             f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
         )
-    card = _card(fields.model, settings)
+    chosen = _of_model(fields, settings, fields.model)
     format_, *smaller = _formats(fields.format, fields.sample_rate)
     _one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
-    _usable(fields, card, settings, has_recording=reference or fields.voice not in (None, "default"))
     return SpeechRequest(
         text=text,
-        model=card.name,
-        language=_language(fields.language, card, settings),
+        **chosen,
         voice=None if reference else fields.voice or "default",
         reference_audio=fields.reference_audio,
         voice_url=fields.voice_url,
@@ -258,7 +299,6 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         sample_rate=fields.sample_rate,
         speed=fields.speed,
         seed=fields.seed,
-        sampling=_sampling(fields, card),
         split_text=fields.split_text,
         chunk_size=fields.chunk_size,
         cache=fields.cache,
@@ -269,11 +309,21 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         context=tuple(fields.context),
         max_chunk_s=fields.max_chunk_s,
         smaller_formats=tuple(smaller),
+        as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 
 
-def _usable(fields: _Speak, card: ModelCard, settings: Settings, *, has_recording: bool) -> None:
+def _of_model(fields: _Speak, settings: Settings, name: str | None) -> dict[str, Any]:
+    """What depends on the model; None for the worker's default."""
+    card = _card(name, settings)
+    _usable(fields, card, settings)
+    language = _language(fields.language, card, settings)
+    return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
+
+
+def _usable(fields: _Speak, card: ModelCard, settings: Settings) -> None:
     """Refuse what the model would ignore."""
+    has_recording = bool(fields.reference_audio or fields.voice_url) or fields.voice not in (None, "default")
     unused = {
         "reference_transcript": fields.reference_transcript is not None and not card.needs_transcript,
         "context": bool(fields.context) and not card.hears_context,

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy.typing as npt
 
 from chatterbox_worker.audio.clip import Audio, Samples
 
@@ -24,6 +26,29 @@ class Speaker:
     """SHA-256 (hex) of the voice encoder's weights: another encoder cannot use it."""
 
 
+class Factors(NamedTuple):
+    """A matrix of low rank as a product, `down` first: (alpha / rank) * up @ down is added to a weight (out, in)."""
+
+    down: npt.NDArray[Any]
+    """(rank, in) float16 or float32; `lora_A` of arXiv:2106.09685."""
+    up: npt.NDArray[Any]
+    """(out, rank) likewise; `lora_B`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapter:
+    """What fine-tuning changed in a model's T3 (`voices.adapter`)."""
+
+    model: str
+    """The one model that can speak with it."""
+    base: str
+    """`Checkpoint.t3_digest` of the weights it was trained on: it means nothing on others."""
+    rank: int
+    alpha: float
+    factors: Mapping[str, Factors]
+    """By the module's path in upstream's T3, such as "tfmr.layers.3.self_attn.q_proj"."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
     """Whose voice to speak with: the model's own, or that of a recording."""
@@ -36,6 +61,8 @@ class Voice:
     """The recording, mono, at its own rate; None for the model's own voice."""
     speaker: Speaker | None = None
     """Where more is known of the speaker than the clip tells; engines whose encoder did not make it go by the clip."""
+    adapter: Adapter | None = None
+    """Where the model was fine-tuned to this voice."""
     transcript: str | None = None
     """The words in the clip, where they are known; no part of the digest."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
@@ -17,6 +18,9 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.utterance import Engine
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
+
+if TYPE_CHECKING:
+    from chatterbox_worker.engines.chatterbox.speaker import SpeakerEncoder
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +63,17 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
     return ChatterboxEngine.load(name, settings, store)
 
 
+def speaker_encoder(settings: Settings) -> SpeakerEncoder:
+    """What tells speakers apart: the voice encoder of any model's checkpoint.
+
+    Raises:
+        NotReady: its weights are nowhere, or broken.
+    """
+    from chatterbox_worker.engines.chatterbox.speaker import SpeakerEncoder  # noqa: PLC0415
+
+    return SpeakerEncoder.load(settings)
+
+
 def _csm(settings: Settings, store: ConditioningStore) -> Engine:
     try:
         from chatterbox_worker.engines.csm.engine import CsmEngine  # noqa: PLC0415
@@ -72,9 +87,9 @@ def _csm(settings: Settings, store: ConditioningStore) -> Engine:
 def _limit_memory(settings: Settings) -> None:
     if settings.gpu_memory_fraction == 1.0 or set(settings.models) <= {"preview"}:
         return
-    from chatterbox_worker.engines.device import chosen_device, limit_memory  # noqa: PLC0415
+    from chatterbox_worker.engines.device import device_of, limit_memory  # noqa: PLC0415
 
-    limit_memory(chosen_device(settings.device), settings.gpu_memory_fraction)
+    limit_memory(device_of(settings.device), settings.gpu_memory_fraction)
 
 
 def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
@@ -84,9 +99,9 @@ def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
         NotReady: the network's weights are not installed.
     """
     from chatterbox_worker.engines.chatterbox.watermark import Watermark  # noqa: PLC0415
-    from chatterbox_worker.engines.device import chosen_device  # noqa: PLC0415
+    from chatterbox_worker.engines.device import device_of  # noqa: PLC0415
 
     try:
-        return Watermark(chosen_device(settings.device)).detect
+        return Watermark(device_of(settings.device)).detect
     except FileNotFoundError as error:
         raise NotReady(str(error)) from error

@@ -9,8 +9,8 @@ from importlib.metadata import packages_distributions
 from image.recipe import PINS, ROOT
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
-# Imported where they are installed and done without elsewhere: the preview's voice and two languages' helpers.
-OPTIONAL = {"dicta_onnx", "espeakng_loader", "russian_text_stresser"}
+# Imported where they are installed and done without elsewhere: the preview's voice, two languages' helpers, pictures.
+OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "russian_text_stresser"}
 
 
 def imported() -> dict[str, str]:
@@ -29,12 +29,15 @@ def imported() -> dict[str, str]:
     }
 
 
+TRAINING = {"datasets", "matplotlib", "peft", "tensorboard"}  # the train extra; no image trains
+
+
 def test_every_package_the_code_imports_is_in_the_images_lock() -> None:
     distributions = packages_distributions()
     missing = {
         name: path
         for name, path in imported().items()
-        if name not in OPTIONAL
+        if name not in OPTIONAL | TRAINING
         and not {each.lower().replace("_", "-").replace(".", "-") for each in distributions.get(name, [name])}
         & set(PINS)
     }

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from chatterbox_worker.config import environment
 from page.steps import KEY, ROOT, Open
+from recorded import TINY, TINY_PATHS, clone_ann
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = [
@@ -55,7 +56,7 @@ def _serving(folder: Path, models: str, *command: str, **variables: str) -> Iter
         yield url
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(90)  # a model may be loading
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -91,6 +92,16 @@ def locked_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     script = str(Path(__file__).with_name("tone_server.py"))
     folder = tmp_path_factory.mktemp("locked")
     with _serving(folder, "multilingual", script, "PORT", CHATTERBOX_API_KEYS=KEY) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def cloned_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real server on a tiny checkpoint, warm, with a voice "ann" that was made of recordings."""
+    folder = tmp_path_factory.mktemp("cloned")
+    with _serving(folder, "nano", str(TINY), "http", **clone_ann(folder), **TINY_PATHS) as url:
+        # what listens to a recording is loaded with the first one: some seconds that are not the page's
+        httpx2.post(f"{url}/v1/audio/speech", json={"input": "Hi.", "voice": "ann"}, timeout=120).raise_for_status()
         yield url
 
 

@@ -28,7 +28,7 @@ def library(tmp_path: Path) -> VoiceLibrary:
 
 
 def voice_file(transcript: str | None = WORDS) -> bytes:
-    return pack(Bundle(decode(wav_bytes(), field="test", max_s=60), None, {"date": "today"}, transcript))
+    return pack(Bundle(decode(wav_bytes(), field="test", max_s=60), None, {"date": "today"}, transcript=transcript))
 
 
 def test_words_beside_a_recording_are_its_transcript(library: VoiceLibrary) -> None:

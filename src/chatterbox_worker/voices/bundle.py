@@ -1,9 +1,10 @@
-"""A voice as one safetensors file: the clip to speak from, who speaks, and where both came from.
+"""A voice as one safetensors file: the clip to speak from, who speaks, what a model learnt of it, and where all came from.
 
-Layout of the file: `clip` (n,) int16; `speaker` (256,) float32, where it is known; and one metadata entry,
-`chatterbox_worker_voice`, a JSON object with `version`, `sample_rate`, `made_by` beside `speaker`, `about`, and `transcript`
-where the clip's words are known. What is `about` the voice (sources, date, consent) changes nothing that is heard and is no
-part of its digest; neither are the words, which only some models read.
+Layout of the file: `clip` (n,) int16; `speaker` (256,) float32, where it is known; the tensors of an adapter, where a model
+was fine-tuned (`adapter`); and one metadata entry, `chatterbox_worker_voice`, a JSON object with `version`, `sample_rate`,
+`made_by` beside `speaker`, `adapter` beside its tensors, `about`, and `transcript` where the clip's words are known. What is
+`about` the voice (sources, date, consent) changes nothing that is heard and is no part of its digest; neither are the words,
+which only some models read.
 
 The bytes may be a stranger's: everything in them is checked, and nothing in them can run.
 """
@@ -25,7 +26,8 @@ from safetensors.numpy import load, save
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS
-from chatterbox_worker.utterance import Speaker
+from chatterbox_worker.utterance import Adapter, Speaker
+from chatterbox_worker.voices import adapter as adapters
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
 BUNDLE_SUFFIX = ".safetensors"
@@ -48,6 +50,8 @@ class Bundle:
     """None: the worker hears the speaker in the clip."""
     about: Mapping[str, Any]
     """JSON-safe: where the voice came from."""
+    adapter: Adapter | None = None
+    """None: the models speak as they were published."""
     transcript: str | None = None
     """The words of the clip."""
 
@@ -58,6 +62,8 @@ class Bundle:
         told.update(self.clip.pcm16())
         if self.speaker is not None:
             told.update(self.speaker.made_by.encode() + b"\n" + self.speaker.embedding.astype("<f4").tobytes())
+        if self.adapter is not None:
+            told.update(adapters.digest(self.adapter).encode())
         return told.hexdigest()
 
 
@@ -74,6 +80,9 @@ def pack(bundle: Bundle) -> bytes:
     if bundle.speaker is not None:
         tensors["speaker"] = np.ascontiguousarray(bundle.speaker.embedding, np.float32)
         told["made_by"] = bundle.speaker.made_by
+    if bundle.adapter is not None:
+        tensors |= adapters.tensors_of(bundle.adapter)
+        told["adapter"] = adapters.described(bundle.adapter)
     if bundle.transcript is not None:
         told["transcript"] = bundle.transcript
     packed: bytes = save(
@@ -112,7 +121,13 @@ def unpack(data: bytes, *, field: str) -> Bundle:
     if not _SHORTEST_S <= len(clip) / rate <= MAX_DURATION_S or not clip.any():
         raise refused(f"its clip lasts {len(clip) / rate:.2f} s or is silent")
     samples = clip.astype(np.float32) / np.float32(32767.0)  # the reverse of Audio.pcm16, to the bit
-    return Bundle(Audio(samples, rate), _speaker(tensors, told.get("made_by"), refused), about, words)
+    return Bundle(
+        Audio(samples, rate),
+        _speaker(tensors, told.get("made_by"), refused),
+        about,
+        adapters.adapter_of(told.get("adapter"), tensors, refused),
+        words,
+    )
 
 
 def _speaker(

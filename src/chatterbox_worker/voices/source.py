@@ -25,6 +25,8 @@ class VoiceSource:
     """The request's field to blame."""
     load: Callable[[], Voice]
     """Decodes the recording; raises InvalidRequest where it is none."""
+    model: str | None = None
+    """The one model that speaks with it: it was fine-tuned."""
     transcript: str | None = None
     """The words of the recording, as the request or else the voice has them."""
 
@@ -33,27 +35,32 @@ def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private
     """
     Raises:
         VoiceNotFound: no such id in the library.
-        InvalidRequest: the reference is not base64, too large, or cannot be fetched.
+        InvalidRequest: the reference is not base64, too large, cannot be fetched, or is a voice file that cannot be used.
     """
     if request.voice is not None:
         voice = library.get(request.voice)
-        voice = replace(voice, transcript=_words(request.reference_transcript or voice.transcript))
-        return VoiceSource(voice.id, voice.digest, "voice", lambda: voice, voice.transcript)
+        return _at_hand(voice, "voice", _words(request.reference_transcript or voice.transcript))
     data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
     words = _words(request.reference_transcript)
     if is_bundle(data):
         own = voice_of("reference", data, field=field)
-        own = replace(own, transcript=words or _words(own.transcript))
-        return VoiceSource("reference", own.digest, field, lambda: own, own.transcript)
+        return _at_hand(own, field, words or _words(own.transcript))
+    fingerprint = digest(data)
 
     def load() -> Voice:
         return voice_of("reference", data, field=field, transcript=words)
 
-    return VoiceSource("reference", digest(data), field, load, words)
+    return VoiceSource("reference", fingerprint, field, load, transcript=words)
 
 
 def _words(transcript: str | None) -> str | None:
     return None if transcript is None else as_said(transcript, field="reference_transcript")
+
+
+def _at_hand(voice: Voice, field: str, words: str | None) -> VoiceSource:
+    voice = replace(voice, transcript=words)
+    model = None if voice.adapter is None else voice.adapter.model
+    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, words)
 
 
 def reference_bytes(

@@ -38,6 +38,20 @@ def cached(cache: Path, layout: Layout, commit: str, *, ref: str | None = "main"
     return snapshot
 
 
+def test_t3_has_one_name_wherever_it_lies_and_whatever_lies_beside_it(tmp_path: Path) -> None:
+    shutil.copytree(checkpoint("english"), tmp_path / "weights")
+    (tmp_path / "weights" / "conds.pt").write_bytes(b"")
+    copied = Checkpoint(ENGLISH, tmp_path, {ENGLISH.t3: tmp_path / "weights" / ENGLISH.t3}, "another")
+    cached(tmp_path / "hub", ENGLISH, COMMIT)
+    found = look(ENGLISH, tmp_path, hub_cache=tmp_path / "hub")
+
+    assert found.t3_digest == copied.t3_digest
+    with (tmp_path / "weights" / ENGLISH.t3).open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"diff")
+    assert found.t3_digest != copied.t3_digest
+
+
 @pytest.mark.parametrize("inside", ["english", "chatterbox", "."])
 def test_a_local_folder_is_found_by_model_by_repository_or_as_it_is(inside: str, tmp_path: Path) -> None:
     shutil.copytree(checkpoint("english"), tmp_path / "weights" / inside, dirs_exist_ok=True)

@@ -87,7 +87,7 @@ def condition(clip: Audio, layout: Layout, encoders: Encoders) -> Conditioning:
     speech = resample(clip.samples, clip.sample_rate, SAMPLE_RATE)
     _check(speech, layout)
     if layout.loudness_lufs is not None:
-        speech = _at_loudness(speech, layout.loudness_lufs)
+        speech = at_loudness(speech, layout.loudness_lufs)
     speech_16k = resample(speech, SAMPLE_RATE, SPEECH_RATE)
     with torch.inference_mode():
         prompt_token, prompt_feat, embedding = encoders.flow_prompt(speech[: _FLOW_PROMPT_S * SAMPLE_RATE])
@@ -127,7 +127,7 @@ def resample(samples: Samples, rate: int, wanted_rate: int) -> Samples:
     return np.pad(made, (0, count - len(made)))
 
 
-def _at_loudness(speech: Samples, wanted_lufs: float) -> Samples:
+def at_loudness(speech: Samples, wanted_lufs: float) -> Samples:
     """`speech` at an integrated loudness (ITU-R BS.1770-4); as it is where none can be measured."""
     from pyloudnorm import Meter  # noqa: PLC0415 - scipy's 1 s of imports, for turbo and nano only
 

@@ -20,16 +20,15 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.failures import answer_to
-from chatterbox_worker.engines.chatterbox.memory import CPU_BUDGET_BYTES, GPU_SHARE, free_bytes, places
+from chatterbox_worker.engines.chatterbox.memory import CPU_BUDGET_BYTES, GPU_SHARE, gpu_free_bytes, places
 from chatterbox_worker.engines.chatterbox.stream_watermark import Marker
-from chatterbox_worker.engines.chatterbox.threads import use_threads
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.csm.batch import Batch
 from chatterbox_worker.engines.csm.model import Codes, Csm, Said
 from chatterbox_worker.engines.csm.slots import Slots
 from chatterbox_worker.engines.csm.take import CsmTake, Script
 from chatterbox_worker.engines.csm.weights import find
-from chatterbox_worker.engines.device import chosen_device
+from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from chatterbox_worker.utterance import Turn, Utterance
 from chatterbox_worker.voices.conditioning import ConditioningKey, ConditioningStore
@@ -61,10 +60,9 @@ class CsmEngine:
         Raises:
             NotReady: the weights are missing or broken, or there are none in the precision that is asked for.
         """
-        device = chosen_device(settings.device)
+        device = device_of(settings.device)
         dtype = _precision(settings.profile, device)
-        if device.type == "cpu":
-            use_threads(settings.threads)
+        prepare(device, settings.threads)
         files = find(settings.csm_repo, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         csm = Csm.load(files.folder, device, dtype)
         slots = _places(csm, engines=len(settings.models) + len(settings.packs))
@@ -189,5 +187,5 @@ def _places(csm: Csm, *, engines: int) -> int:
         config.num_hidden_layers * config.num_key_value_heads + config.num_attention_heads
     )  # and the attention's copy
     if csm.device.type == "cuda":
-        return places(slot, free_bytes(csm.device) * GPU_SHARE / engines, _MOST_ON_GPU)
+        return places(slot, gpu_free_bytes(csm.device) * GPU_SHARE / engines, _MOST_ON_GPU)
     return places(slot, CPU_BUDGET_BYTES / engines, _MOST_ON_CPU)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.decode import decode
@@ -22,16 +21,16 @@ from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.delivery import inline
 from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
-from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest
+from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.house import House, TheHouse
+from chatterbox_worker.server.sliced import Sliced, SlicedJson
 from chatterbox_worker.synthesizer import Call, Recording
 
 router = APIRouter(tags=["speech"])
 
 _MOST_TURNS = 200
 _LONGEST_PAUSE_S = 10.0
-_VOICES = ("voice", "reference_audio", "voice_url", "audio_prompt")
 _AT_ONCE = 4  # turns of one dialogue, so that it leaves room for others
 _BETWEEN = "flac"  # lossless, and small enough for a queue's answer
 _TURNS_HEARD = 8  # by a turn, of those before it: about as much as csm has room for
@@ -88,21 +87,12 @@ def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechReque
         own = dict(turn)
         pauses_s.append(_pause(own.pop("pause_s", pause_s), f"{place}.pause_s"))
         try:
-            requests.append(_numbered(speech.parse(whole := _with_one_voice(fields, own), settings), whole, speakers))
+            requests.append(_numbered(speech.parse(whole := with_defaults(own, fields), settings), whole, speakers))
         except InvalidRequest as error:
             raise InvalidRequest(f"{place}: {error.message}", field=f"{place}.{error.field}") from None
     if sum(len(request.text) for request in requests) > settings.max_text_chars:
         raise InvalidRequest(f"the turns have more than {settings.max_text_chars} characters together", field="turns")
     return requests, [*pauses_s[:-1], 0.0]
-
-
-def _with_one_voice(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A turn's own voice, of whatever kind, in place of the dialogue's."""
-    given = set(own) & set(_VOICES)
-    kept = {
-        name: value for name, value in shared.items() if not given or name not in (*_VOICES, "reference_transcript")
-    }
-    return kept | dict(own)
 
 
 def _numbered(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:
@@ -184,10 +174,10 @@ def _answer(
         about.pop(of_one)
     data = encode(audio, wanted.format, wanted.sample_rate)
     if kind is None:
-        return Response(data, media_type=about["mimetype"], headers={"X-Chatterbox-Duration": str(about["duration_s"])})
+        return Sliced(data, media_type=about["mimetype"], headers={"X-Chatterbox-Duration": str(about["duration_s"])})
     total_s = sum(recording.timings["total_s"] for recording in recordings)
     hit = all(recording.hit for recording in recordings)
     whole = Recording(data, about, "", hit=hit, timings={"total_s": total_s})
     told = inline(whole, as_url=False, limit_bytes=2**40)
     del told["cache_key"]  # it has one for each turn
-    return JSONResponse(told | {"captions": speech.captions_of(kind, about)})
+    return SlicedJson(told | {"captions": speech.captions_of(kind, about)})

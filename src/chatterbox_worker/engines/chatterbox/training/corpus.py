@@ -1,0 +1,103 @@
+"""What is learnt from: clips as tokens, who speaks each, and what every one of them is prompted with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
+from chatterbox_worker.engines.chatterbox.training.loss import Example
+from chatterbox_worker.engines.chatterbox.training.order import prompt_for
+
+_HELD_OUT = 3  # a stream of its own of the seed (order)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    id: str
+    digest: str
+    """SHA-256 (hex) of the recording's bytes."""
+    person: str
+    text: Tensor
+    """(t,) int64, as T3 takes it."""
+    speech: Tensor
+    """(s,) int64 codes of the whole recording."""
+    prompt: Tensor
+    """(p,) int64 codes of its start, heard alone, as a reference is."""
+    speaker: Tensor
+    """(256,) float32, of length 1."""
+    duration_s: float
+    peak: float
+    """Of its loudest sample; full scale is 1."""
+
+    @property
+    def length(self) -> int:
+        """Tokens in the transformer, but for the prompt's."""
+        return len(self.text) + len(self.speech) + 2
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Clips to learn from and clips held out to judge by. Voices are prompted from the former only."""
+
+    clips: Sequence[Clip]
+    held_out: Sequence[Clip]
+    seed: int
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        return [clip.length for clip in self.clips]
+
+    @cached_property
+    def speakers(self) -> Mapping[str, Tensor]:
+        """Each person's averaged embedding (256,), of length 1: what the finished voice is served with."""
+        by_person: dict[str, list[Tensor]] = defaultdict(list)
+        for clip in self.clips:
+            by_person[clip.person].append(clip.speaker)
+        means = {person: torch.stack(heard).mean(0) for person, heard in by_person.items()}
+        return {person: mean / mean.norm() for person, mean in means.items()}
+
+    def example(self, number: int, epoch: int) -> Example:
+        """Clip `number` of those to learn from, with the prompt of this epoch."""
+        return self._example(self.clips[number], number, epoch)
+
+    def held_out_examples(self) -> list[Example]:
+        """The same ones at any time, with one prompt each."""
+        return [self._example(clip, len(self.clips) + at, 0) for at, clip in enumerate(self.held_out)]
+
+    def _example(self, clip: Clip, number: int, epoch: int) -> Example:
+        other = prompt_for(number, self._of_person[clip.person], seed=self.seed, epoch=epoch)
+        ends = (torch.tensor([START_SPEECH]), torch.tensor([STOP_SPEECH]))
+        speech = torch.cat([ends[0], clip.speech, ends[1]])
+        return Example(clip.text, speech, self.clips[other].prompt, self.speakers[clip.person])
+
+    @cached_property
+    def _of_person(self) -> Mapping[str, list[int]]:
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for number, clip in enumerate(self.clips):
+            numbers[clip.person].append(number)
+        return numbers
+
+
+def split(clips: Sequence[Clip], *, share: float, seed: int) -> Corpus:
+    """Hold out `share` of each person's clips, at least one where the share is not 0, and leave each at least two.
+
+    A person with fewer than four clips gives none, so that there is something to learn from and to be prompted with.
+    """
+    held_out: set[int] = set()
+    for person in dict.fromkeys(clip.person for clip in clips):
+        numbers = [number for number, clip in enumerate(clips) if clip.person == person]
+        wanted = max(1, round(share * len(numbers))) if share and len(numbers) >= 4 else 0
+        shuffled = np.random.default_rng((seed, _HELD_OUT, len(numbers))).permutation(numbers).tolist()
+        held_out.update(shuffled[: min(wanted, len(numbers) - 2)])
+    return Corpus(
+        clips=[clip for number, clip in enumerate(clips) if number not in held_out],
+        held_out=[clip for number, clip in enumerate(clips) if number in held_out],
+        seed=seed,
+    )

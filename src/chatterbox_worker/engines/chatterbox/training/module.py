@@ -1,0 +1,138 @@
+"""Upstream's own T3 on any checkpoint, and the low-rank adapter that is trained on it.
+
+Serving has a T3 of its own, without gradients; learning takes upstream's module with transformers' backbone, so that what
+is learnt belongs to the arithmetic the checkpoint was trained with. The wheel's constructors know one size, so the size
+comes from the tensors. Everything but the adapter is frozen, and upstream's dropout is off: the only one is the adapter's.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from chatterbox_worker.engines.chatterbox.layout import Layout
+from chatterbox_worker.errors import NotReady
+
+T3Module = Any
+"""`chatterbox.models.t3.T3`, which has no types."""
+
+_HEAD = 64  # every published T3's
+_QUERIES = 32  # the perceiver's, upstream modules/perceiver.py
+_UNUSED = ("tfmr.wte.weight", "tfmr.embed_tokens.weight")  # both bodies are given embeddings, never ids
+_NAME = "default"  # peft's name for its first adapter
+
+TARGETS: Mapping[str, tuple[str, ...]] = {
+    "llama": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"),
+    "gpt2": ("attn.c_attn", "attn.c_proj"),
+}
+"""The layers of each block that an adapter changes: its attention's maps, all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of an adapter."""
+
+    rank: int
+    alpha: float
+    """What is added to a weight is alpha / rank · B·A."""
+    dropout: float = 0.0
+
+
+def upstream_t3(layout: Layout, state: Mapping[str, Tensor]) -> T3Module:
+    """The module with the weights in `state`, frozen, on the CPU in float32.
+
+    Raises:
+        NotReady: `state` is not that of a T3.
+    """
+    with warnings.catch_warnings():  # diffusers and perth deprecate what upstream imports and does not use
+        warnings.simplefilter("ignore")
+        from chatterbox.models.t3 import t3  # noqa: PLC0415 - seconds of imports
+        from chatterbox.models.t3.llama_configs import LLAMA_CONFIGS  # noqa: PLC0415
+        from chatterbox.models.t3.modules.perceiver import Perceiver  # noqa: PLC0415
+        from chatterbox.models.t3.modules.t3_config import T3Config  # noqa: PLC0415
+
+        config = _backbone(layout, state, LLAMA_CONFIGS)
+        name = f"chatterbox_worker_{layout.backbone}_{config['hidden_size']}"
+        LLAMA_CONFIGS[name] = config  # the constructor takes a name in this table, nothing else
+        hp = T3Config(text_tokens_dict_size=state["text_emb.weight"].shape[0])
+        hp.speech_tokens_dict_size = state["speech_emb.weight"].shape[0]
+        hp.speech_cond_prompt_len = layout.prompt_tokens
+        hp.llama_config_name = name
+        if layout.is_gpt:
+            hp.input_pos_emb, hp.use_perceiver_resampler, hp.emotion_adv = None, False, False
+        module = t3.T3(hp)
+        if hp.use_perceiver_resampler:
+            module.cond_enc.perceiver = Perceiver(_QUERIES, config["hidden_size"], config["hidden_size"])
+    _fill(module, layout, state)
+    for each in module.modules():
+        if isinstance(each, nn.Dropout):
+            each.p = 0.0
+    return module.requires_grad_(requires_grad=False)
+
+
+def with_adapter(module: T3Module, layout: Layout, shape: Shape, *, seed: int) -> T3Module:
+    """`module` itself, with a new adapter in its attention that changes nothing yet: its B is zero."""
+    from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415 - of the train extra
+
+    wanted = [name for name, _ in module.named_modules() if name.endswith(TARGETS[layout.backbone])]
+    config = LoraConfig(
+        r=shape.rank,
+        lora_alpha=shape.alpha,  # type: ignore[arg-type]  # whole numbers are peft's habit, no need
+        lora_dropout=shape.dropout,
+        target_modules=wanted,
+        fan_in_fan_out=layout.is_gpt,
+    )
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, module)
+    return module
+
+
+def adapter_parameters(module: T3Module) -> dict[str, nn.Parameter]:
+    """What is trained, by the adapted layer's path in T3 with `.lora_A` (rank, inputs) or `.lora_B` (outputs, rank) after it."""
+    return {
+        name.removesuffix(f".{_NAME}.weight"): parameter
+        for name, parameter in module.named_parameters()
+        if name.endswith((f".lora_A.{_NAME}.weight", f".lora_B.{_NAME}.weight"))
+    }
+
+
+def set_adapter(module: T3Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put these values into the adapter; the reverse of `adapter_parameters`."""
+    with torch.no_grad():
+        for name, parameter in adapter_parameters(module).items():
+            parameter.copy_(tensors[name])
+
+
+def _backbone(layout: Layout, state: Mapping[str, Tensor], known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The transformer's configuration: upstream's, in the size of the tensors."""
+    try:
+        width = state["speech_head.weight"].shape[1]
+        start = "tfmr.h." if layout.is_gpt else "tfmr.layers."
+        layers = 1 + max(int(name.split(".")[2]) for name in state if name.startswith(start))
+        if layout.is_gpt:
+            sizes = {"n_embd": width, "hidden_size": width, "n_layer": layers, "n_head": width // _HEAD}
+            return known["GPT2_medium"] | sizes | {"n_positions": state["tfmr.wpe.weight"].shape[0]}
+        inner = state["tfmr.layers.0.mlp.up_proj.weight"].shape[0]
+    except (KeyError, ValueError) as error:
+        raise NotReady(f"the {layout.name} checkpoint holds no T3 that can be trained: {error}") from error
+    return known["Llama_520M"] | {
+        "hidden_size": width, "intermediate_size": inner, "num_hidden_layers": layers,
+        "num_attention_heads": width // _HEAD, "num_key_value_heads": width // _HEAD,
+    }  # fmt: skip
+
+
+def _fill(module: T3Module, layout: Layout, state: Mapping[str, Tensor]) -> None:
+    known = {name: value.float() for name, value in state.items() if name not in _UNUSED}
+    try:
+        missing, unexpected = module.load_state_dict(known, strict=False, assign=True)
+    except RuntimeError as error:
+        raise NotReady(f"the {layout.name} checkpoint does not fit upstream's T3: {error}") from error
+    if lacking := [name for name in (*missing, *unexpected) if name not in _UNUSED]:
+        raise NotReady(f"the {layout.name} checkpoint and upstream's T3 differ in {', '.join(lacking[:5])}")

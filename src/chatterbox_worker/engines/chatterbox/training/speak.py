@@ -1,0 +1,80 @@
+"""The voice as it stands, spoken: a worker's own engine on the weights that are being trained from, with the adapter so far.
+
+What is heard is what serving would say, by the code that serves. The engine is loaded for the first sample and stays; its
+random numbers are its own, so that a run with samples and one without end in the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from chatterbox_worker.audio.clip import Audio, concatenate
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals, load_s3gen_state, load_t3_state
+from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.layout import MAX_SPEECH_TOKENS
+from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.t3 import T3
+from chatterbox_worker.engines.chatterbox.t3_linear import Precision
+from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer
+from chatterbox_worker.engines.chatterbox.watermark import Watermark
+from chatterbox_worker.engines.chatterbox.weights import Checkpoint
+from chatterbox_worker.text.normalise import normalise
+from chatterbox_worker.utterance import Utterance, Voice
+from chatterbox_worker.voices.bundle import Bundle
+from chatterbox_worker.voices.conditioning import ConditioningStore
+
+_SEED = 1  # the same at every judgement: what changes is the voice
+_IN_MEMORY = 2**24  # bytes of conditionings
+
+
+class Speaking:
+    def __init__(
+        self, checkpoint: Checkpoint, tokenizer: TextTokenizer, encoders: ReferenceEncoders, device: torch.device
+    ) -> None:
+        """Loads the engine."""
+        layout, on_gpu = checkpoint.layout, device.type == "cuda"
+        precision = Precision.FAST if on_gpu else Precision.EXACT
+        s3gen_state = load_s3gen_state(checkpoint, "flow.", "mel2wav.")
+        parts = Parts(
+            layout=layout,
+            t3=T3(load_t3_state(checkpoint), precision=precision, device=device),
+            s3gen=S3Gen.from_state(s3gen_state, device=device, profile="fast" if on_gpu else "exact"),
+            tokenizer=tokenizer,
+            default_voice=load_default_conditionals(checkpoint),
+            encoders=encoders,
+            watermark=Watermark(device),
+        )
+        self._model = layout.name
+        store = ConditioningStore(None, _IN_MEMORY)
+        self._engine = ChatterboxEngine(
+            parts,
+            checkpoint.revision,
+            store,
+            slots=1,
+            max_tokens=MAX_SPEECH_TOKENS,
+            checkpoint=checkpoint,
+            adapters=1,
+        )
+
+    def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
+        """Each text in the voice, watermarked.
+
+        Raises:
+            SynthesisFailed: the engine failed.
+        """
+        card = MODELS[self._model]
+        speaker = Voice("training", voice.digest, voice.clip, voice.speaker, voice.adapter)
+        takes = [
+            self._engine.submit(
+                Utterance(normalise(text, card.punctuation), language, speaker, card.sampling, _SEED, turn=0)
+            )
+            for text in texts
+        ]
+        return [concatenate(list(take)) for take in takes]
+
+    def close(self) -> None:
+        self._engine.close()

@@ -1,0 +1,242 @@
+"""The loop's body: a step of AdamW on the adapter, a judgement by the clips held out, and what must be kept of both.
+
+The loss of an optimizer step is the mean over all tokens of all its batches, however they are cut, so that four batches of
+one clip weigh as one batch of four. The frozen weights are in the precision of the run, the adapter, the heads' output and
+the optimizer in float32. On a CPU, where the arithmetic repeats itself, so does the run, bit for bit, and a run restored
+from `state()` goes on to the same weights; on a GPU some of cuDNN's and cuBLAS's sums do not promise that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import torch
+from torch.amp.grad_scaler import GradScaler
+
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
+from chatterbox_worker.engines.chatterbox.training.loss import Example, sums
+from chatterbox_worker.engines.chatterbox.training.module import T3Module, adapter_parameters, set_adapter
+from chatterbox_worker.engines.chatterbox.training.order import Batching
+from chatterbox_worker.errors import InvalidRequest
+
+_LONGEST_GRADIENT = 1.0  # the usual clip for transformers
+_WARM_UP = 0.05  # of all steps
+_NO_ROOM = "the GPU's memory is full: --gradient-checkpointing, a lower --batch-size or a lower --max-clip-s need less"
+
+
+class Arithmetic(Enum):
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    """With a loss scale; for GPUs that lack bf16."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides where the weights go, but for the data."""
+
+    steps: int
+    batching: Batching
+    learning_rate: float
+    text_weight: float
+    """Of the text's loss beside the speech's."""
+    evaluate_every: int
+    """Steps; 0 for never."""
+    patience: int
+    """Judgements without a better one after which the run ends; 0 for never."""
+    arithmetic: Arithmetic
+    recompute: bool
+    """Gradient checkpointing: activations are made again on the way back, not kept."""
+    seed: int
+
+    def rate_at(self, step: int) -> float:
+        """A short rise, then a half cosine down to a tenth."""
+        rise = max(1, round(_WARM_UP * self.steps))
+        if step < rise:
+            return self.learning_rate * (step + 1) / rise
+        done = (step - rise) / max(1, self.steps - rise)
+        return self.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Of a curve: mean cross entropy in nats a token."""
+
+    step: int
+    """1 is the first; 0 stands for the model as it was."""
+    speech: float
+    text: float
+
+
+@dataclass(slots=True)
+class History:
+    steps: list[Point] = field(default_factory=list)
+    judgements: list[Point] = field(default_factory=list)
+
+    @property
+    def best(self) -> Point | None:
+        return min(self.judgements, key=lambda point: point.speech, default=None)
+
+    @property
+    def idle(self) -> int:
+        """Judgements since the best."""
+        best = self.best
+        return 0 if best is None else len(self.judgements) - 1 - self.judgements.index(best)
+
+
+class Trainer:
+    def __init__(self, module: T3Module, corpus: Corpus, recipe: Recipe, device: torch.device) -> None:
+        """`module` has its adapter; it is moved to `device` and changed there."""
+        self.corpus, self.recipe, self.device = corpus, recipe, device
+        self.history = History()
+        self.done = 0
+        """Optimizer steps."""
+        self._module = _placed(module, recipe, device).eval()
+        self._parameters = adapter_parameters(module)
+        self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=recipe.learning_rate, weight_decay=0.0)
+        self._scaler = GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
+        self._best = self.adapter()
+        torch.manual_seed(recipe.seed)  # the adapter's dropout
+
+    @property
+    def is_finished(self) -> bool:
+        patience = self.recipe.patience
+        return self.done >= self.recipe.steps or bool(patience and self.history.idle >= patience)
+
+    @property
+    def is_judgement_due(self) -> bool:
+        every = self.recipe.evaluate_every
+        return bool(every and self.corpus.held_out) and (self.done % every == 0 or self.done == self.recipe.steps)
+
+    def adapter(self) -> dict[str, torch.Tensor]:
+        """A copy of the adapter as it is, on the CPU, float32."""
+        return {name: parameter.detach().cpu().clone() for name, parameter in self._parameters.items()}
+
+    def best(self) -> dict[str, torch.Tensor]:
+        """The adapter of the best judgement; as it is where nothing is judged."""
+        return self._best if self.history.judgements else self.adapter()
+
+    def step(self) -> Point:
+        """One optimizer step; its losses as they were before it."""
+        batching, recipe = self.recipe.batching, self.recipe
+        epoch = self.done // batching.steps_per_epoch(len(self.corpus.clips))
+        batches = [
+            [self.corpus.example(number, epoch) for number in batch]
+            for batch in batching.at(self.corpus.lengths, self.done)
+        ]
+        for group in self._optimizer.param_groups:
+            group["lr"] = recipe.rate_at(self.done)
+        self._module.tfmr.train()  # not the rest: upstream's perceiver has a dropout that no switch turns off
+        speech, text = self._backward(batches)
+        if not (math.isfinite(speech) and math.isfinite(text)):
+            raise InvalidRequest(
+                f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text): a lower --learning-rate is needed",
+                field="learning_rate",
+            )
+        self._scaler.unscale_(self._optimizer)
+        torch.nn.utils.clip_grad_norm_(self._parameters.values(), _LONGEST_GRADIENT)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad()
+        self.done += 1
+        self.history.steps.append(Point(self.done, speech, text))
+        return self.history.steps[-1]
+
+    def judge(self) -> Point:
+        """The losses on what was held out. Draws nothing at random."""
+        examples = sorted(self.corpus.held_out_examples(), key=lambda each: len(each.speech))
+        size = self.recipe.batching.size
+        self._module.eval()
+        speech = text = 0.0
+        with torch.no_grad(), self._computing():
+            for at in range(0, len(examples), size):
+                made = sums(self._module, examples[at : at + size])
+                speech, text = speech + float(made.speech), text + float(made.text)
+        counts = _targets([examples])
+        self.history.judgements.append(Point(self.done, speech / counts[0], text / counts[1]))
+        if self.history.best is self.history.judgements[-1]:
+            self._best = self.adapter()
+        return self.history.judgements[-1]
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs, fit for `kept.keep`."""
+        return {
+            "done": self.done,
+            "adapter": self.adapter(),
+            "best": self._best,
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "steps": [(point.step, point.speech, point.text) for point in self.history.steps],
+            "judgements": [(point.step, point.speech, point.text) for point in self.history.judgements],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.done = state["done"]
+        set_adapter(self._module, state["adapter"])
+        self._best = state["best"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"] is not None:
+            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+        self.history = History(
+            [Point(*point) for point in state["steps"]], [Point(*point) for point in state["judgements"]]
+        )
+
+    def _backward(self, batches: Sequence[Sequence[Example]]) -> tuple[float, float]:
+        speech_targets, text_targets = _targets(batches)
+        speech = text = 0.0
+        for batch in batches:
+            with self._computing():
+                made = sums(self._module, batch)
+                loss = made.speech / speech_targets + self.recipe.text_weight * made.text / text_targets
+            with _room():
+                self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            speech, text = speech + float(made.speech.detach()), text + float(made.text.detach())
+        return speech / speech_targets, text / text_targets
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        arithmetic = self.recipe.arithmetic
+        with _room(), torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32):
+            yield
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InvalidRequest(_NO_ROOM, field="batch_size") from error
+
+
+def _placed(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
+    adapted = set(map(id, adapter_parameters(module).values()))
+    for parameter in module.parameters():
+        parameter.data = parameter.data.to(
+            device, torch.float32 if id(parameter) in adapted else recipe.arithmetic.dtype
+        )
+    module.to(device)  # buffers: the rotary angles stay in float32
+    if recipe.recompute:
+        module.tfmr.gradient_checkpointing_enable({"use_reentrant": False})
+    return module
+
+
+def _targets(batches: Sequence[Sequence[Example]]) -> tuple[int, int]:
+    """How many speech and text tokens are predicted; at least 1, since they divide."""
+    examples = [example for batch in batches for example in batch]
+    return (
+        max(1, sum(each.speech_targets for each in examples)),
+        max(1, sum(each.text_targets for each in examples)),
+    )

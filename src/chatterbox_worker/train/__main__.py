@@ -1,0 +1,47 @@
+"""`python -m chatterbox_worker.train`: exit code 0 for a finished voice, 2 for flags or data that cannot work, 1 for the rest."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.errors import InvalidRequest, WorkerError
+from chatterbox_worker.train import extras
+from chatterbox_worker.train.options import parse
+
+_STOPPED = 130  # as a shell says of a process that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        options = parse(arguments)
+        reads_sets = options.dataset is not None or (options.data is not None and options.data.suffix == ".parquet")
+        extras.require(extras.NEEDED + (extras.FOR_DATASETS if reads_sets else ()))
+        settings = Settings.from_env(environment())
+        from chatterbox_worker.train.run import run  # noqa: PLC0415 - torch's seconds, after what needs none is checked
+
+        run(options, settings, _say)
+    except WorkerError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 2 if isinstance(error, InvalidRequest) else 1
+    except OSError as error:  # a disk that filled up
+        sys.stderr.write(
+            f"{error.filename or 'a file'} cannot be written: {error.strerror or error}; the same command goes on\n"
+        )
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from the last save\n")
+        return _STOPPED
+    return 0
+
+
+def _say(sentence: str) -> None:
+    sys.stdout.write(f"{sentence}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""Whether what only training needs is installed, asked before anything slow begins."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+
+from chatterbox_worker.errors import NotReady
+
+NEEDED = ("peft", "matplotlib", "tensorboard")
+FOR_DATASETS = ("datasets",)
+
+
+def require(packages: Sequence[str]) -> None:
+    """
+    Raises:
+        NotReady: one is missing; says how to install it.
+    """
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotReady(
+            f'training needs {", ".join(missing)}: install them with  pip install "chatterbox-worker[train]"  '
+            "or  uv pip install -e '.[train]'  in a checkout"
+        )

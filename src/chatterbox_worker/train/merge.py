@@ -1,0 +1,54 @@
+"""`python -m chatterbox_worker.train.merge VOICE.safetensors DIR`: a fine-tuned voice's adapter worked into whole weights.
+
+DIR is then a checkpoint like any other; called like the model, in a folder that CHATTERBOX_WEIGHTS_DIR names, every voice of
+that model speaks with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
+from chatterbox_worker.voices.bundle import unpack
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.train.merge", description=__doc__)
+    parser.add_argument("voice", type=Path, help="a voice file with an adapter")
+    parser.add_argument("folder", type=Path, help="where the weights go")
+    asked = parser.parse_args(arguments)
+    try:
+        _merge(asked.voice, asked.folder, Settings.from_env(environment()))
+    except WorkerError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 2 if isinstance(error, InvalidRequest) else 1
+    return 0
+
+
+def _merge(voice: Path, folder: Path, settings: Settings) -> None:
+    try:
+        adapter = unpack(voice.read_bytes(), field=str(voice)).adapter
+    except OSError as error:
+        raise InvalidRequest(f"{voice} cannot be read: {error.strerror or error}", field="voice") from error
+    if adapter is None:
+        raise InvalidRequest(f"{voice} holds no adapter: nothing was fine-tuned", field="voice")
+    from huggingface_hub import constants  # noqa: PLC0415 - torch and the hub after what needs neither is checked
+
+    from chatterbox_worker.engines.chatterbox.adapters import merge_into_checkpoint  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.layout import LAYOUTS  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.weights import find  # noqa: PLC0415
+
+    checkpoint = find(LAYOUTS[adapter.model], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
+    try:
+        merge_into_checkpoint(checkpoint, adapter, folder)
+    except OSError as error:
+        raise VolumeFailed(f"{folder} cannot be written: {error.strerror or error}") from error
+    sys.stdout.write(f"{folder}: {adapter.model} with the adapter of {voice} in its weights\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

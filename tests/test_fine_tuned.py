@@ -1,0 +1,122 @@
+"""A fine-tuned voice through the edges: a file in the voices folder is heard at once, and leaves no trace when it goes."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.config import Settings
+from chatterbox_worker.localqueue import LocalQueue
+from chatterbox_worker.server.app import create_app
+from chatterbox_worker.server.local import LocalBackend
+from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.voices.library import VoiceLibrary
+from checkpoints import checkpoint
+from fine_tuned import tiny_adapter, voice_file
+from tiny_engine import tiny_engine
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A server with a tiny nano engine."""
+
+    def build(_: Settings) -> Synthesizer:
+        engine = tiny_engine("nano", settings.voices_dir / ".heard", adapters=1, max_tokens=8)
+        return Synthesizer(
+            {"nano": engine},
+            VoiceLibrary(settings.voices_dir),
+            AudioCache(settings.cache_dir, max_bytes=0, max_age_s=1),
+        )
+
+    app = create_app(settings, LocalBackend(settings, build))
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://server", timeout=60) as http:
+            yield http
+
+
+@pytest.mark.anyio
+async def test_over_http_it_is_uploaded_or_dropped_heard_and_deleted(settings: Settings) -> None:
+    chosen = replace(settings, models=("nano",))
+    data = voice_file(tiny_adapter("nano"))
+    async with opened(chosen) as http:
+
+        async def heard(voice: str) -> bytes:
+            fields = {"input": "Hello.", "voice": voice, "model": "nano", "response_format": "wav", "seed": 1}
+            answer = await http.post("/v1/audio/speech", json=fields)
+            assert answer.status_code == 200, answer.text
+            return answer.content
+
+        await http.post("/voices", files={"file": ("plain.safetensors", voice_file(None))})
+        plain, own = await heard("plain"), await heard("default")
+        saved = await http.post("/voices", files={"file": ("alice.safetensors", data)})
+        (chosen.voices_dir / "dropped.safetensors").write_bytes(data)
+        about = (await http.get("/voices/alice")).json()
+        listed = (await http.get("/voices")).json()
+        tuned, again = await heard("alice"), await heard("dropped")
+        assert (await http.delete("/voices/alice")).status_code == 200
+        gone = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": "alice", "model": "nano"})
+        assert await heard("plain") == plain
+        assert await heard("default") == own
+
+    assert saved.status_code == 201, saved.text
+    assert about["model"] == "nano"
+    assert listed == ["default", "alice", "dropped", "plain"]
+    assert tuned == again != plain
+    assert gone.status_code == 404
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_running_worker_speaks_with_it_without_a_restart(tmp_path: Path) -> None:
+    voices, weights = tmp_path / "voices", tmp_path / "weights"
+    weights.mkdir()
+    (weights / "nano").symlink_to(checkpoint("nano"))
+    env = {
+        "CHATTERBOX_MODELS": "nano", "CHATTERBOX_WEIGHTS_DIR": str(weights), "CHATTERBOX_VOICES_DIR": str(voices),
+        "CHATTERBOX_CACHE_DIR": str(tmp_path / "cache"), "CHATTERBOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1", "CHATTERBOX_CACHE_MAX_BYTES": "0",
+    }  # fmt: skip
+
+    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, start_timeout_s=150) as queue:
+
+        def run(**fields: Any) -> dict[str, Any]:
+            answer: dict[str, Any] = queue.run(fields, sync=True, timeout_s=300)
+            return answer
+
+        def heard(voice: str) -> bytes:
+            answer = run(text="Hi.", voice=voice, seed=1, sample_rate=8000)
+            assert answer["status"] == "COMPLETED", answer
+            return base64.b64decode(answer["output"]["audio_base64"])
+
+        plain = base64.b64encode(voice_file(None)).decode()
+        assert run(action="voices.save", voice="plain", reference_audio=plain)["status"] == "COMPLETED"
+        before = heard("plain")
+        (voices / "alice.safetensors").write_bytes(voice_file(tiny_adapter("nano")))
+        (voices / "other.safetensors").write_bytes(voice_file(tiny_adapter("nano", base="f" * 64)))
+        assert [voice["id"] for voice in run(action="voices.list")["output"]["voices"]] == ["alice", "other", "plain"]
+        assert heard("alice") != before
+        refused = run(text="Hi.", voice="other")
+        assert run(action="voices.delete", voice="alice")["status"] == "COMPLETED"
+        gone = run(text="Hi.", voice="alice")
+        assert heard("plain") == before
+
+    assert refused["status"] == gone["status"] == "FAILED"
+    assert "fine-tuned on other weights of nano (ffffffffffff)" in refused["error"]
+    assert gone["output"]["code"] == "voice_not_found"

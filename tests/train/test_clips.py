@@ -1,0 +1,103 @@
+"""What cannot be learnt from is refused by name and reason, and the rest goes on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import soundfile
+
+from audio_clips import tone
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.train.clips import Refused, Rules, usable, without_loners
+from chatterbox_worker.train.rows import Row
+from training_clips import wav
+
+GOOD = wav(tone(2.0))
+HALF_AN_HOUR = wav(Audio(np.tile(tone(10.0, rate=16_000).samples, 180), 16_000))
+
+
+@dataclass
+class _Made:
+    id: str
+    digest: str
+    duration_s: float
+    person: str
+    language: str
+
+
+def _prepare(
+    name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
+) -> _Made:
+    return _Made(name, str(hash(data)), decode(data).duration_s, person, language)
+
+
+def _row(
+    name: str, data: bytes = GOOD, text: str = "Said.", language: str | None = None, speaker: str | None = None
+) -> Row:
+    return Row(name, f"line of {name}", text, lambda: data, language, speaker)
+
+
+def _gone() -> bytes:
+    raise InvalidRequest("there is no file gone.wav", field="audio")
+
+
+def _noise() -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros(48_000, np.float32), 24_000, format="WAV")
+    return buffer.getvalue()
+
+
+ENGLISH = Rules("english", None, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (_row("bad", text=""), "transcript is empty"),
+        (_row("bad", b""), "file is empty: 0 bytes"),
+        (_row("bad", HALF_AN_HOUR), "longer than 30 s"),
+        (_row("bad", wav(tone(2.0, rate=8_000))), "sample rate of 8000 Hz; at least 16000"),
+        (_row("bad", wav(tone(0.3))), r"lasts 0\.30 s; at least 0\.5"),
+        (_row("bad", b"%PDF-1.4 not sound"), "not audio that can be read .*PDF"),
+        (_row("bad", GOOD[:30]), "not audio|no samples|no sound"),
+        (_row("bad", _noise()), "silent"),
+        (Row("bad", "line", "Said.", _gone), r"no file gone\.wav"),
+        (_row("bad", GOOD), "its recording is that of 'first'"),
+        (_row("first", wav(tone(3.0))), "its id 'first' is that of an earlier clip"),
+        (_row("bad", wav(tone(3.0)), language="fr"), "language 'fr' is not one of en"),
+    ],
+)
+def test_a_bad_clip_is_refused_with_its_reason_and_the_rest_goes_on(row: Row, why: str) -> None:
+    last = _row("last", wav(tone(4.0)))
+    first, refused, second = (made for _, made in usable([_row("first"), row, last], ENGLISH, _prepare))
+    assert isinstance(first, _Made)
+    assert isinstance(second, _Made)
+    assert isinstance(refused, Refused)
+    assert refused.where == row.where
+    with pytest.raises(InvalidRequest, match=why):
+        raise InvalidRequest(refused.why)
+
+
+def test_the_multilingual_model_must_be_told_the_language() -> None:
+    def made(row: Row, language: str | None) -> _Made | Refused:
+        return next(iter(usable([row], Rules("multilingual", language, 30.0), _prepare)))[1]
+
+    nothing = made(_row("a"), None)
+    assert isinstance(nothing, Refused)
+    assert "language '' is not one of ar, " in nothing.why
+    for row, default, expected in ((_row("a"), "es", "es"), (_row("a", language="pt-BR"), "es", "pt")):
+        spoken = made(row, default)
+        assert isinstance(spoken, _Made)
+        assert spoken.language == expected
+
+
+def test_a_speaker_with_one_clip_has_nothing_to_be_prompted_with() -> None:
+    clips = [_Made("a", "1", 2, "ann", "en"), _Made("b", "2", 2, "ben", "en"), _Made("c", "3", 2, "ann", "en")]
+    kept, alone = without_loners(clips, lambda clip: f"line of {clip.id}")
+    assert [clip.id for clip in kept] == ["a", "c"]
+    assert alone == [Refused("b", "line of b", "it is the only usable clip of 'ben'; at least two are needed")]

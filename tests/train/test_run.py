@@ -1,0 +1,263 @@
+"""Whole runs from the command line on a tiny checkpoint: what comes out, what is refused, and what a kill costs."""
+
+from __future__ import annotations
+
+import csv
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from safetensors.numpy import load_file
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from audio_clips import tone
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.config import environment
+from chatterbox_worker.engines.chatterbox.training import speak
+from chatterbox_worker.train import extras
+from chatterbox_worker.train.__main__ import main
+from chatterbox_worker.train.merge import main as merge
+from chatterbox_worker.voices.bundle import unpack
+from chatterbox_worker.voices.library import voice_of
+from checkpoints import checkpoint
+from tiny_engine import say, sound_of, tiny_engine
+from training_clips import as_json_lines, as_parquet, recordings, wav, write_clips, write_table
+
+ROOT = Path(__file__).parents[2]
+QUICK = ("--learning-rate", "3e-3", "--batch-size", "2", "--accumulate", "2")
+
+
+@pytest.fixture(autouse=True)
+def _worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tiny weights, a CPU, and samples of one second."""
+    settings = {
+        "CHATTERBOX_WEIGHTS_DIR": str(checkpoint("english")),
+        "CHATTERBOX_DEVICE": "cpu",
+        "CHATTERBOX_THREADS": "1",
+        "CHATTERBOX_VOICES_DIR": str(tmp_path / "voices"),
+        "HF_HUB_OFFLINE": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(speak, "MAX_SPEECH_TOKENS", 25)
+
+
+def _arguments(data: Path, run: Path, *more: str) -> list[str]:
+    given = ["--data", str(data), "--model", "english", "--output-voice-id", "anna", "--run-dir", str(run)]
+    return [*given, *QUICK, *more]
+
+
+def _events(folder: Path) -> list[tuple[int, str]]:
+    (path,) = folder.glob("events.out.tfevents.*")
+    return [(event.step, value.tag) for event in EventFileLoader(str(path)).Load() for value in event.summary.value]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_writes_a_voice_that_speaks_otherwise_and_all_that_a_person_judges_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = write_clips(tmp_path / "data", 8), tmp_path / "run"
+    more = ("--steps", "4", "--eval-every", "2", "--install", "--consent", "asked and agreed")
+    assert main(_arguments(data, run, *more)) == 0
+
+    told = capsys.readouterr().out
+    assert "8 clips kept" in told
+    assert "step 4: held out, speech" in told
+    bundle = unpack((run / "anna.safetensors").read_bytes(), field="voice")
+    assert bundle.adapter is not None
+    assert (bundle.adapter.model, bundle.adapter.rank, len(bundle.adapter.factors)) == ("english", 8, 8)
+    assert bundle.about["consent"] == "asked and agreed"
+    assert len(bundle.about["sources"]) == 7
+    assert (run / "curve.png").read_bytes().startswith(b"\x89PNG")
+    assert _events(run / "events").count((4, "train/speech_loss")) == 1
+    assert [path.name for path in sorted((run / "samples").iterdir())] == [
+        f"step-{step:06}-1.wav" for step in (0, 2, 4)
+    ]
+    first, last = (soundfile.read(run / "samples" / f"step-{step:06}-1.wav")[0] for step in (0, 4))
+    assert len(first) == len(last) == 25 * 960
+    assert not np.array_equal(first, last)
+
+    installed = voice_of("anna", (tmp_path / "voices" / "anna.safetensors").read_bytes(), field="voice")
+    assert installed.digest == bundle.digest
+    engine = tiny_engine("english", tmp_path, adapters=1)
+    plain = voice_of("anna", wav(bundle.clip), field="voice")
+    with_it, without = (sound_of(engine.submit(say("english", voice=voice))) for voice in (installed, plain))
+    assert not np.array_equal(with_it, without)
+    engine.close()
+
+    assert merge([str(run / "anna.safetensors"), str(tmp_path / "merged" / "english")]) == 0
+    assert {path.name for path in (tmp_path / "merged" / "english").iterdir()} == {
+        path.name for path in checkpoint("english").iterdir() if "chatterbox-worker" not in path.name
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_finished_run_may_be_asked_for_again_and_another_recipe_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
+    assert main(_arguments(data, run, "--steps", "2", "--no-samples")) == 0
+    first = load_file(run / "anna.safetensors")
+    assert main(_arguments(data, run, "--steps", "2", "--no-samples")) == 0
+    assert "going on after step 2" in capsys.readouterr().out
+    again = load_file(run / "anna.safetensors")
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+
+    assert main(_arguments(data, run, "--steps", "3", "--rank", "2", "--no-samples")) == 2
+    error = capsys.readouterr().err
+    assert "rank was 8 and is 2, steps was 2 and is 3; take another --run-dir" in error
+
+
+BAD = {
+    "empty-file": (b"", "x", "0 bytes"),
+    "empty-words": (wav(tone(2.0)), "", "transcript is empty"),
+    "telephone": (wav(tone(2.1, rate=8_000)), "x", "8000 Hz; at least 16000"),
+    "hours": (wav(Audio(np.tile(tone(10.0, rate=16_000).samples, 180), 16_000)), "x", "longer than 30 s"),
+    "picture": (b"\x89PNG not sound", "x", "PNG picture"),
+    "novel": (wav(tone(2.2)), "A very long sentence indeed. " * 200, "1[0-9]+ tokens|tokens; the model has 2050"),
+    "hurried": (wav(tone(0.6)), "Far more words than anybody could ever say in that time.", "cannot be said in 0.6 s"),
+    "marks": (wav(tone(2.3)), "?!...", "nothing"),
+}
+
+
+def _with_bad_data(folder: Path) -> Path:
+    folder.mkdir()
+    rows = [{"id": f"good-{at}", "audio": f"good-{at}.wav", "text": f"Number {at} is fine."} for at in range(5)]
+    for row, audio in zip(rows, recordings(), strict=False):
+        (folder / row["audio"]).write_bytes(wav(audio))
+    for name, (data, text, _) in BAD.items():
+        (folder / f"{name}.wav").write_bytes(data)
+        rows.insert(2, {"id": name, "audio": f"{name}.wav", "text": text})
+    rows += [{"id": "gone", "audio": "gone.wav", "text": "x"}, {"id": "good-1", "audio": "good-2.wav", "text": "x"}]
+    write_table(folder / "metadata.csv", rows)
+    return folder
+
+
+def test_bad_data_is_refused_by_name_while_the_rest_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, run = _with_bad_data(tmp_path / "data"), tmp_path / "run"
+    assert main(_arguments(data, run, "--steps", "1", "--no-samples")) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("5 clips kept, ")
+    assert f"seconds; {len(BAD) + 2} refused" in told
+    with (run / "clips.csv").open(newline="") as file:
+        fate = {(row["id"], row["kept"]): row["why"] for row in csv.DictReader(file)}
+    assert {name for name, kept in fate if kept == "yes"} == {f"good-{at}" for at in range(5)}
+    for name, (_, _, why) in BAD.items():
+        assert re.search(why, fate[name, "no"]), (name, fate[name, "no"])
+    assert "no file gone.wav" in fate["gone", "no"]
+    assert "that of an earlier clip" in fate["good-1", "no"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "why"),
+    [
+        (("--data", "nowhere"), 2, "nowhere cannot be read"),
+        (("--data", "EMPTY"), 2, "none of the 1 clips can be learnt from"),
+        (("--data", "EMPTY", "--language", "fr"), 2, "--language fr: english speaks en"),
+        (("--data", "EMPTY", "--dataset-split", "dev"), 2, "go with --dataset"),
+        (("--data", "EMPTY", "--precision", "fp16"), 2, "--precision fp16 is for GPUs"),
+        (
+            ("--data", "EMPTY", "--eval-share", "0", "--eval-every", "5"),
+            2,
+            "--eval-every needs clips that are held out",
+        ),
+    ],
+)
+def test_what_cannot_work_ends_with_a_sentence_and_a_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], code: int, why: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "metadata.csv").write_text("audio,text\ngone.wav,Hello.\n")
+    given = [str(tmp_path / "empty") if flag == "EMPTY" else flag for flag in flags]
+    arguments = [*given, "--model", "english", "--output-voice-id", "anna", "--run-dir", str(tmp_path / "run")]
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert why in error
+    assert "Traceback" not in error
+
+
+def test_without_the_extra_it_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(extras, "NEEDED", ("peft", "no_such_package"))
+    assert main(_arguments(tmp_path, tmp_path / "run")) == 1
+    assert (
+        'training needs no_such_package: install them with  pip install "chatterbox-worker[train]"'
+        in capsys.readouterr().err
+    )
+
+
+def test_a_voice_without_an_adapter_is_not_merged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "voice.safetensors").write_bytes(b"RIFF")
+    assert merge([str(tmp_path / "voice.safetensors"), str(tmp_path / "out")]) == 2
+    assert "not a voice file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("model", "source", "more"),
+    [("turbo", "--dataset", ()), ("nano", "--data", ()), ("multilingual", "--data", ("--language", "en"))],
+)
+def test_every_model_learns_from_every_kind_of_table(
+    model: str, source: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clips of 2 s: turbo and nano, which want more than 5 s of reference, get some that are joined."""
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(checkpoint(model)))
+    data = write_clips(tmp_path / "data", 6)
+    given = str(as_parquet(data, tmp_path / "set")) if source == "--dataset" else str(as_json_lines(data))
+    run = ["--model", model, "--output-voice-id", "anna", "--run-dir", str(tmp_path / "run"), *QUICK, *more]
+    assert main([source, given, *run, "--steps", "2", "--eval-every", "1", "--sample-text", "Well then."]) == 0
+    bundle = unpack((tmp_path / "run" / "anna.safetensors").read_bytes(), field="voice")
+    assert bundle.adapter is not None
+    assert bundle.adapter.model == model
+    assert bundle.clip.duration_s > 5
+    assert len(list((tmp_path / "run" / "samples").iterdir())) == 3
+
+
+def _killed_again_and_again(arguments: list[str], memory: Path, kills: int) -> int:
+    """Start the command until it ends by itself; after each new save but the last few it is killed without warning."""
+    killed = 0
+    while True:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "chatterbox_worker.train", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+        )
+        before = memory.stat().st_mtime_ns if memory.exists() else 0
+        while process.poll() is None:
+            if killed < kills and memory.exists() and memory.stat().st_mtime_ns != before:
+                time.sleep(0.03 * (killed + 1))  # into the steps after the save
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            time.sleep(0.002)
+        if process.returncode != -signal.SIGKILL:
+            return process.returncode
+        killed += 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_killed_in_the_middle_ends_in_the_same_weights_bit_for_bit(tmp_path: Path) -> None:
+    """Twenty clips; SIGKILL in steps that no save had seen yet."""
+    data, run = write_clips(tmp_path / "data"), tmp_path / "killed"
+    more = ("--steps", "12", "--save-every", "3", "--eval-every", "6", "--no-samples")
+    assert main(_arguments(data, tmp_path / "unbroken", *more)) == 0
+    assert _killed_again_and_again(_arguments(data, run, *more), run / "state.pt", kills=1) == 0
+
+    one, other = (load_file(folder / "anna.safetensors") for folder in (tmp_path / "unbroken", run))
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert np.array_equal(tensor, other[name]), name
+    assert sorted(_events(run / "events")) == sorted(_events(tmp_path / "unbroken" / "events"))
+    assert any(np.abs(tensor).max() > 0 for name, tensor in one.items() if name.endswith("lora_B"))
