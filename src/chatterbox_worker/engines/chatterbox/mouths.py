@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 
 from chatterbox_worker.engines.chatterbox.adapters import adapted, check
 from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
-from chatterbox_worker.engines.chatterbox.device import work_on
 from chatterbox_worker.engines.chatterbox.failures import (
     answer_to,
     attempt,
@@ -32,6 +31,7 @@ from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint
+from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, WorkerError
 from chatterbox_worker.utterance import Adapter
 
