@@ -89,7 +89,7 @@ def configuration(size: str) -> dict[str, Any]:
     }
     return {
         "architectures": ["CsmForConditionalGeneration"], "model_type": "csm", "transformers_weights": _INDEX,
-        "torch_dtype": "float32", "max_position_embeddings": 2048, "tie_codebooks_embeddings": True,
+        "torch_dtype": "float32", "transformers_version": "4.52.0.dev0", "max_position_embeddings": 2048, "tie_codebooks_embeddings": True,
         "bos_token_id": first, "audio_token_id": first + 2, "audio_eos_token_id": first + 3, "pad_token_id": first + 2,
         "codebook_eos_token_id": 0, "codebook_pad_token_id": 2050,
         **shared, **_LLAMA, **own,

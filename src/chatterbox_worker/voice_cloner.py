@@ -61,7 +61,7 @@ class VoiceCloner:
         device: str = "auto",
         profile: str = "auto",
         gpu_memory_fraction: float = 1.0,
-        at_once: int = 8,
+        at_once: int = 32,
     ) -> None:
         """Load `model`, from the folder `model_path` or, without one, from the caches and the hub.
 

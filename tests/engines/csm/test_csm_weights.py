@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from chatterbox_worker import config
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.engines.csm.weights import DEFAULT_REPO, find
 from chatterbox_worker.errors import NotReady
 from checkpoints import checkpoint
+from tools.image.hub import Repository, serve
 
 
 @pytest.fixture
@@ -53,9 +57,9 @@ def test_one_plain_file_will_do(folder: Path) -> None:
     for path in folder.glob("transformers*"):
         path.unlink()
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    config = json.loads((folder / "config.json").read_text())
-    del config["transformers_weights"]
-    (folder / "config.json").write_text(json.dumps(config))
+    told = json.loads((folder / "config.json").read_text())
+    del told["transformers_weights"]
+    (folder / "config.json").write_text(json.dumps(told))
 
     found = find(DEFAULT_REPO, weights_dir=folder, offline=True)
     assert Csm.load(found.folder, torch.device("cpu"), torch.float32).codebooks == 6
@@ -109,3 +113,39 @@ def test_a_tokenizer_that_is_none_is_not_loaded(folder: Path) -> None:
 
     with pytest.raises(NotReady, match="cannot be loaded"):
         Csm.load(folder, torch.device("cpu"), torch.float32)
+
+
+_DOWNLOAD = """
+from chatterbox_worker.engines.csm.weights import DEFAULT_REPO, find
+from chatterbox_worker.errors import NotReady
+try:
+    print(find(DEFAULT_REPO, weights_dir=None, offline=False).folder)
+except NotReady as error:
+    print(error.message)
+"""
+
+
+def test_the_hub_is_asked_for_these_files_and_not_for_the_other_format(folder: Path, tmp_path: Path) -> None:
+    for name in ("model.safetensors", "ckpt.pt"):
+        (folder / name).write_bytes(b"12 GB that nobody needs here")
+    files = {path.name: path for path in folder.iterdir()}
+    commit = "c92a71e1c419772e25be7dc14d952c2521a740ab"
+
+    def download(url: str, home: str, **variables: str) -> str:
+        env = config.environment() | {
+            "HF_ENDPOINT": url,
+            "HF_HOME": str(tmp_path / home),
+            "HF_HUB_OFFLINE": "0",
+            **variables,
+        }
+        done = subprocess.run([sys.executable, "-c", _DOWNLOAD], env=env, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    with serve({DEFAULT_REPO: Repository(commit, files)}, token="hf_secret") as hub:
+        refused = download(hub.url, "stranger")
+        snapshot = Path(download(hub.url, "guest", HF_TOKEN="hf_secret"))
+
+    assert refused.startswith("no weights for csm: config.json, tokenizer.json")
+    assert "the download failed" in refused
+    assert snapshot.name == commit
+    assert {path.name for path in snapshot.iterdir()} == set(files) - {"model.safetensors", "ckpt.pt"}
