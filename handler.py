@@ -5,7 +5,8 @@
 2. the shape of RunPod's public Chatterbox endpoint: `{"prompt": "Hello.", "voice_url": "https://..."}`;
    the answer then carries `audio_url`, a data URI, in place of `audio_base64`;
 3. what RunPod makes of its `/openai/v1/*` routes: `{"openai_route": "/v1/audio/speech", "openai_input": {...}}`;
-4. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.delete`.
+4. many texts: `{"texts": [{"id": "a", "text": "Hello."}, ...], "format": "mp3", ...}`, each failing alone (many/);
+5. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`.
 Beside the input a job may carry `s3Config`, a bucket of its own for a large answer.
 
 What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "code": "...", "field": "..."}`, which makes
@@ -23,7 +24,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from chatterbox_worker import joblog
+from chatterbox_worker import joblog, many
 from chatterbox_worker import request as requests
 from chatterbox_worker.actions import act
 from chatterbox_worker.config import Settings, ensure_variable, environment
@@ -50,7 +51,7 @@ _OPENAI_ROUTES: Mapping[str, Callable[[object], dict[str, Any]]] = {
 }
 
 
-def parse(job_input: object, settings: Settings) -> Request:
+def parse(job_input: object, settings: Settings) -> Request | many.Texts:
     """The request in a job's `input`. Pure; raises InvalidRequest."""
     if isinstance(job_input, dict) and "openai_route" in job_input:
         if unknown := set(job_input) - {"openai_route", "openai_input"}:
@@ -61,6 +62,8 @@ def parse(job_input: object, settings: Settings) -> Request:
                 f"openai_route must be {choices(_OPENAI_ROUTES)}, not {shown(route)}", field="openai_route"
             )
         job_input = _OPENAI_ROUTES[route](job_input.get("openai_input"))
+    elif isinstance(job_input, dict) and many.asks_for_many(job_input):
+        return many.parse(job_input, settings)
     return requests.parse(job_input, settings)
 
 
@@ -94,6 +97,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # the edge's one: _failure tells bugs from refusals
             return self._failure(error)
         self._tally.jobs_done += 1
+        if "refresh_worker" in answer:  # of many texts, those that were spoken before the device failed go back
+            self.device_failed()
         return answer
 
     async def stream(self, job: Job) -> AsyncIterator[dict[str, Any]]:
@@ -102,6 +107,8 @@ class Worker:
         try:
             pieces = await self._on_thread(self._pieces, job, call)
             while (piece := await self._on_thread(next, pieces, None)) is not None:
+                if piece.pop("refresh_worker", False):
+                    self.device_failed()
                 yield piece
         except Exception as error:  # noqa: BLE001  # likewise
             yield self._failure(error)
@@ -146,15 +153,19 @@ class Worker:
 
     def _answer(self, job: Job, call: Call) -> dict[str, Any]:
         request = parse(job.get("input"), self._settings)
-        if not isinstance(request, SpeechRequest):
+        if not isinstance(request, SpeechRequest | tuple):
             return Unlogged(act(request, self._settings, self.synthesizer, self._tally))
         route = self._delivery.route(job)
+        if isinstance(request, tuple):
+            return Unlogged(many.answer(request, self.synthesizer, self._delivery, route, call))
         self._delivery.check(request, route)
         recording = self.synthesizer.speak(request, call)
         return Unlogged(self._delivery.deliver(recording, request, route))
 
     def _pieces(self, job: Job, call: Call) -> Iterator[dict[str, Any]]:
         request = parse(job.get("input"), self._settings)
+        if isinstance(request, tuple):
+            return many.streamed(request, self.synthesizer, self._delivery, self._delivery.route(job), call)
         if not isinstance(request, SpeechRequest) or request.output in ("s3", "volume"):
             return iter([self._answer(job, call)])  # there is nothing to be streamed
         return streamed(self.synthesizer, self._delivery, request, self._delivery.route(job), call)

@@ -29,9 +29,9 @@ import torch
 from bench import boot
 from bench.ours import Ours, graphs_equal_eager, load_parts, sampling_of
 from bench.upstream import Upstream
+from chatterbox_worker.engines.chatterbox.device import device_of, prepare
 from chatterbox_worker.engines.chatterbox.engine import Parts
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, TOKEN_RATE
-from chatterbox_worker.engines.chatterbox.threads import use_threads
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
 from chatterbox_worker.errors import WorkerError
 
@@ -42,11 +42,11 @@ _LONG_CHUNK_S = 10  # of a long text's chunks: the flow's best length (chatterbo
 
 def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
-    device = torch.device(
-        "cuda" if asked.device == "auto" and torch.cuda.is_available() else asked.device.replace("auto", "cpu")
-    )
-    if device.type == "cpu":
-        use_threads(asked.threads)
+    try:
+        device = device_of(asked.device)
+    except WorkerError as error:
+        _parser().exit(1, f"{error.message}\n")
+    prepare(device, asked.threads)
     profiles = asked.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
     checkpoint = _checkpoint(asked.weights, asked.model, asked.size)
     result: dict[str, Any] = {"bench": "engine", "where": _where(device), "asked": vars(asked) | {"weights": None}}
@@ -173,7 +173,8 @@ def _print(profile: str, said: dict[str, Any]) -> None:
             print(f"{profile} {part}: {figures}")
             continue
         for name, value in figures.items():
-            row = ", ".join(f"{k} {v:.3f}" for k, v in value.items()) if isinstance(value, dict) else f"{value:.3f}"
+            pairs = value.items() if isinstance(value, dict) else [("", value)]
+            row = ", ".join(f"{k} {v}".strip() if isinstance(v, bool) else f"{k} {v:.3f}".strip() for k, v in pairs)
             print(f"{profile} {part} {name}: {row}")
     print()
 

@@ -14,12 +14,16 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.flow import Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.layout import START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.memory import places_for
-from chatterbox_worker.engines.chatterbox.pack import load_modules, pack_of
+from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
+from chatterbox_worker.engines.chatterbox.vocoder import SAMPLES_PER_FRAME
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint
 from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance
@@ -33,6 +37,7 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pa
     """Weights for as many engines as the benchmark needs."""
     pack = pack_of(checkpoint, profile, device)
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
+    add_draft(t3, checkpoint)
     pack.save()
     return Parts(
         layout=checkpoint.layout,
@@ -49,11 +54,13 @@ class Ours:
     """An engine whose every utterance has `tokens` tokens. A context manager."""
 
     def __init__(self, parts: Parts, *, tokens: int) -> None:
+        """Returns when all graphs are captured: nothing may be captured while anything is timed."""
         self._home = tempfile.TemporaryDirectory()
         self._model = parts.layout.name
         self.places = places_for(parts.t3, _LONGEST, engines=1)
         store = ConditioningStore(Path(self._home.name), 10**8)
         self._engine = ChatterboxEngine(parts, "bench", store, slots=self.places, max_tokens=tokens)
+        self._engine.warm_up(wholly=True)
 
     def __enter__(self) -> Self:
         return self
@@ -106,19 +113,42 @@ def sampling_of(model: str) -> tuple[Sampling, float | None]:
 
 
 @torch.inference_mode()
-def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> bool:
-    """Whether the same steps, replayed from graphs and run eagerly, give the same tokens and logits bit for bit. CUDA only."""
+def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str, bool]:
+    """Whether the same work, replayed from graphs and run eagerly, gives the same bits: T3's logits and tokens, mel and sound."""
     sampling, emotion = sampling_of(parts.layout.name)
     voice, ids = parts.default_voice, parts.tokenizer.encode(text, "en")
     ids = ids if parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
     prefix = parts.t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
-    graphed, eager = (Slots(parts.t3, 2, _LONGEST) for _ in range(2))
-    eager._step = eager._step_once  # type: ignore[assignment]  # only a comparison wants to go round the graphs
-    eager._prefill = eager._read_text  # type: ignore[assignment]
+    graphed, eager = (Slots(parts.t3, 2, _LONGEST, graphs=graphs) for graphs in (True, False))
+    for shape in graphed.text_shapes(prefix.length)[:4]:  # up to 128 positions on a GPU
+        graphed.warm_text(shape)
     for slots in (graphed, eager):
         slots.prefill(0, prefix, ids, sampling, 1)
+    rows, same = slice(0, parts.t3.rows), torch.equal(graphed.logits, eager.logits)
     for _ in range(steps):
         left, right = graphed.step().clone(), eager.step().clone()
-        if not (torch.equal(left[:1], right[:1]) and torch.equal(graphed.logits, eager.logits)):
-            return False
-    return True
+        same &= torch.equal(left[:1], right[:1]) and torch.equal(graphed.logits[rows], eager.logits[rows])
+    return {"t3": same} | _sound_equals_eager(parts, steps)
+
+
+def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
+    """Of the shortest bucket that an utterance of so many tokens takes."""
+    s3gen, voice = parts.s3gen, parts.default_voice
+    prompt = Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
+    codes = torch.arange(tokens) * 7
+    chance = s3gen.draw(tokens, prompt, torch.Generator(s3gen.device).manual_seed(1))
+    row = Row(codes, prompt, chance.mel)
+    size = next((1, bucket) for bucket in BUCKETS if bucket >= row.token_count)
+    batch = packed([row], s3gen.device, tokens=size[1])
+    s3gen.flow_graphs.warm(size)
+    mel, eager_mel = s3gen.flow_graphs(size, batch).clone(), s3gen.flow(batch)
+
+    short = next((1, bucket) for bucket in BUCKETS if bucket >= tokens)
+    frames, samples = FRAMES_PER_TOKEN * short[1], FRAMES_PER_TOKEN * short[1] * SAMPLES_PER_FRAME
+    source = torch.nn.functional.pad(chance.source, (0, samples - chance.source.shape[1]))[None]
+    own = torch.nn.functional.pad(spoken(eager_mel, [row])[0], (0, frames - FRAMES_PER_TOKEN * tokens))[None]
+    count = torch.full((1,), FRAMES_PER_TOKEN * tokens, device=s3gen.device)
+    s3gen.vocoder_graphs.warm(short)
+    sound = s3gen.vocoder_graphs(short, own, chance.phase[None], source, count).clone()
+    eager_sound = torch.stack(s3gen.vocoder(own, chance.phase[None], source, count))
+    return {"flow": torch.equal(mel, eager_mel), "vocoder": torch.equal(sound, eager_sound)}

@@ -21,6 +21,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.layout import SAMPLE_RATE, START_SPEECH, START_TEXT, STOP_SPEECH, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint
 
@@ -64,7 +65,9 @@ class Upstream:
         torch.manual_seed(seed)
         ids = self._tokenizer.encode(text, "en")
         laps = [self._now()]
-        with torch.inference_mode(), _quietly():
+        # as torch sets it, and upstream leaves it: our engine has switched it off
+        tf32 = torch.backends.cudnn.flags(enabled=True, allow_tf32=True)
+        with torch.inference_mode(), _quietly(), tf32:
             codes = (
                 self._gpt2(ids, sampling, tokens)
                 if self._layout.is_gpt
@@ -82,6 +85,7 @@ class Upstream:
             laps.append(self._now())
             self._marker().apply_watermark(samples, sample_rate=SAMPLE_RATE)
             laps.append(self._now())
+        rest()  # its threads would slow the other side down
         names = ("t3", "flow", "vocoder", "watermark")
         return {name: laps[at + 1] - laps[at] for at, name in enumerate(names)} | {"total": laps[-1] - laps[0]}
 

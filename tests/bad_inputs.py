@@ -28,6 +28,7 @@ def _say(**fields: Any) -> dict[str, Any]:
     return {"text": "Hello there.", **fields}
 
 
+_TEXT = {"id": "a", "text": "Hello there."}
 _TRUNCATED = _base64(base64.b64decode(wav_base64())[:30])
 
 BAD_INPUTS: list[tuple[str, Any, str]] = [
@@ -133,6 +134,8 @@ BAD_INPUTS: list[tuple[str, Any, str]] = [
      {"action": "voices.save", "voice": "default", "reference_audio": wav_base64()}, "voice"),
     ("save text as a voice",
      {"action": "voices.save", "voice": "a", "reference_audio": _base64(b"text" * 100)}, "reference_audio"),
+    ("export an unknown voice", {"action": "voices.export", "voice": "nobody"}, "voice"),
+    ("export the built-in voice", {"action": "voices.export", "voice": "default"}, "voice"),
     ("delete an unknown voice", {"action": "voices.delete", "voice": "nobody"}, "voice"),
     ("delete by climbing", {"action": "voices.delete", "voice": "../a"}, "voice"),
     ("openai route unknown", {"openai_route": "/v1/chat/completions", "openai_input": {}}, "openai_route"),
@@ -141,5 +144,21 @@ BAD_INPUTS: list[tuple[str, Any, str]] = [
                              "openai_input": {"input": "Hello", "instructions": "whisper"}}, "instructions"),
     ("openai format unknown", {"openai_route": "/v1/audio/speech",
                                "openai_input": {"input": "Hello", "response_format": "wma"}}, "format"),
+    ("texts is a string", {"texts": "Hello there."}, "texts"),
+    ("texts is empty", {"texts": []}, "texts"),
+    ("texts are too many", {"texts": [{"id": str(n), "text": "Hello."} for n in range(501)]}, "texts"),
+    ("texts are too long together", {"texts": [{"id": str(n), "text": "a" * 20_000} for n in range(3)]}, "texts"),
+    ("texts holds a string", {"texts": [_TEXT, "Hello."]}, "texts[1]"),
+    ("texts without an id", {"texts": [{"text": "Hello."}]}, "texts[0].id"),
+    ("texts with an id that is a number", {"texts": [{"id": 1, "text": "Hello."}]}, "texts[0].id"),
+    ("texts with an empty id", {"texts": [{"id": "", "text": "Hello."}]}, "texts[0].id"),
+    ("texts with an id of half a character", {"texts": [{"id": "a\ud800", "text": "Hello."}]}, "texts[0].id"),
+    ("texts with an id twice", {"texts": [_TEXT, {"id": "b", "text": "Hello."}, _TEXT]}, "texts[2].id"),
+    ("texts and a text", _say(texts=[_TEXT]), "text"),
+    ("texts and a text by its alias", {"prompt": "Hello.", "texts": [_TEXT]}, "text"),
+    ("texts and an unknown field", {"texts": [_TEXT], "colour": "red"}, "colour"),
+    ("texts and a bad default", {"texts": [_TEXT], "speed": 9}, "speed"),
+    ("texts of an action", {"action": "info", "texts": [_TEXT]}, "texts"),
+    ("texts over the openai route", {"openai_route": "/v1/audio/speech", "openai_input": {"texts": [_TEXT]}}, "texts"),
     ("openai with a field beside it", {"openai_route": "/v1/models", "text": "Hello"}, "text"),
 ]  # fmt: skip

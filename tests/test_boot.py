@@ -27,7 +27,7 @@ from chatterbox_worker.wiring import build
 folder, model = Path(sys.argv[1]), sys.argv[2]
 settings = Settings(models=(model,), weights_dir=Path(sys.argv[3]), device="cpu", cache_dir=folder / "cache", voices_dir=folder / "voices")
 synthesizer = build(settings)
-synthesizer.engines[model]._max_tokens = 10  # random weights do not stop by themselves
+synthesizer.engines[model].max_tokens = 10  # random weights do not stop by themselves
 recording = synthesizer.speak(parse({"text": "Hello there.", "cache": False}, settings), Call())
 print(json.dumps({"bytes": len(recording.audio), "modules": sorted(sys.modules)}))
 """

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chatterbox_worker import config, errors, request
+from chatterbox_worker import config, errors, many, request
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.localqueue import LocalQueue
 from preview_queue import ROOT, preview_queue
@@ -38,7 +38,7 @@ def _table(text: str, name: str) -> list[list[str]]:
 def _blocks() -> list[Any]:
     """Every fenced block that is marked to run."""
     found = []
-    for name in ("API", "DEPLOYMENT"):
+    for name in ("API", "BATCH", "DEPLOYMENT"):
         text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
         for block in re.finditer(r"^```(bash|python) run\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             line = text[: block.start()].count("\n") + 1
@@ -73,6 +73,13 @@ def _range(about: dict[str, Any]) -> str:
 
 def test_the_table_of_fields_is_the_parsers() -> None:
     assert [row[:4] for row in _table(API, "fields")] == _field_rows()
+
+
+def test_the_limits_of_many_texts_are_the_parsers() -> None:
+    prose = API.replace("\n", " ")
+    assert f"up to {many.MOST_TEXTS} texts" in prose
+    assert f"| texts of a job | {many.MOST_TEXTS} |" in API
+    assert f"1 to {many.texts.LONGEST_ID_CHARS} printable characters" in prose
 
 
 def test_every_alias_is_named() -> None:
@@ -132,7 +139,7 @@ def test_every_variable_that_a_guide_names_exists() -> None:
         assert set(re.findall(r"CHATTERBOX_[A-Z_]+[A-Z]", text)) <= known
 
 
-@pytest.mark.parametrize("name", ["API", "DEPLOYMENT"])
+@pytest.mark.parametrize("name", ["API", "BATCH", "DEPLOYMENT"])
 def test_every_link_inside_the_repository_leads_somewhere(name: str) -> None:
     text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
     anchors = {

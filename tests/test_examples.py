@@ -82,7 +82,7 @@ def _mp3_s(data: bytes) -> float:
 def test_every_example_is_short_and_tested_here() -> None:
     here = Path(__file__).read_text(encoding="utf-8")
     files = [path for path in EXAMPLES.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    assert len(files) == 11
+    assert len(files) == 12
     for path in files:
         assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_LINES, path
         assert path.stem in here or path.parent.name in here, path
@@ -128,6 +128,16 @@ def test_the_async_batch_speaks_every_line_and_counts_what_failed(endpoint: None
     run = _run(sys.executable, EXAMPLES / "async_batch.py", "lines.txt", "out", cwd=tmp_path)
     assert (run.returncode, run.stdout) == (1, "1 of 2 spoken\n")
     assert run.stderr.startswith("0002: text has 50001 characters")
+
+
+def test_many_texts_are_spoken_and_one_fails_alone(endpoint: None, tmp_path: Path) -> None:
+    run = _run(sys.executable, EXAMPLES / "many_texts.py", "out", cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.startswith("nobody: invalid_request, voice: ")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "bienvenida.mp3", "closing.mp3", "welcome.mp3",
+    ]  # fmt: skip
+    assert _mp3_s((tmp_path / "out" / "welcome.mp3").read_bytes()) > 0.5
 
 
 def test_the_fastapi_app_speaks_and_refuses(endpoint: None) -> None:

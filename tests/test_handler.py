@@ -154,6 +154,27 @@ def test_voices_are_saved_listed_spoken_with_and_deleted(worker: handler.Worker,
     assert gone["code"] == "voice_not_found"
 
 
+def test_a_voice_leaves_as_a_file_that_can_come_back(worker: handler.Worker) -> None:
+    ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
+    out = ask(worker, {"action": "voices.export", "voice": "alice"})
+    back = ask(worker, {"action": "voices.save", "voice": "bob", "reference_audio": out["reference_audio"]})
+    again = ask(worker, {"action": "voices.export", "voice": "bob"})
+
+    assert out["voice"] == "alice"
+    assert back["duration_s"] == 6.0
+    assert again["digest"] == back["digest"]
+    assert again["reference_audio"] == out["reference_audio"]
+
+
+def test_a_voice_that_does_not_fit_an_answer_says_where_it_is(settings: Settings, synthesizer: Synthesizer) -> None:
+    worker = handler.Worker(replace(settings, payload_limit_bytes=100_000), synthesizer)
+    ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
+    answer = ask(worker, {"action": "voices.export", "voice": "alice"})
+
+    assert answer["code"] == "answer_too_large"
+    assert "copy its file from the volume" in answer["error"]
+
+
 def test_info_tells_what_is_served(worker: handler.Worker) -> None:
     ask(worker, {"text": ""})
     answer = ask(worker, {"action": "info"})

@@ -39,6 +39,7 @@ NOT_FOR_THE_HUB = {
     "the image's own": {"weights_dir", "packs", "device"},
     "the platform's, not the user's": {"payload_limit_bytes", "runsync_limit_bytes"},
     "for a CPU alone": {"threads"},
+    "for finding faults": {"graphs"},
     "for tests": {"allow_private_urls"},
 }  # fmt: skip
 POOLS = {

@@ -141,6 +141,7 @@ class Settings:
         _one_of("auto", "exact", "fast", "int8"),
         "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, CPU only); auto: fast on a GPU, else exact.",
     )
+    graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     adapters: int = _setting(
         2, _number(0, 16), "Fine-tuned voices kept loaded at once beside each model; 0 serves none."
     )

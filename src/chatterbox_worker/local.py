@@ -26,15 +26,20 @@ _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # there before any CUDA li
 
 def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
     """`env` with what a local worker needs where it says nothing: models, and folders under `root`/.local."""
+    chosen = with_local_folders(env, root)
+    if not chosen.get(variable("models")):
+        chosen[variable("models")] = ",".join(local_models(chosen))
+    return chosen
+
+
+def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`env` with folders under `root`/.local where it says nothing."""
     defaults = {
         variable("cache_dir"): str(root / ".local" / "cache"),
         variable("voices_dir"): str(root / ".local" / "voices"),
         variable("outputs_dir"): str(root / ".local" / "outputs"),
     }
-    chosen = defaults | {name: value for name, value in env.items() if value}
-    if not chosen.get(variable("models")):
-        chosen[variable("models")] = ",".join(local_models(chosen))
-    return chosen
+    return defaults | {name: value for name, value in env.items() if value}
 
 
 def local_models(env: Mapping[str, str]) -> tuple[str, ...]:

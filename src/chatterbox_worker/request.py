@@ -24,6 +24,10 @@ ALIASES: Mapping[str, str] = {
     "language_id": "language",
     "audio_prompt": "reference_audio",
 }
+VOICES = ("voice", "reference_audio", "voice_url")
+"""Ways to say whose voice; a request has one of them at most."""
+OF_A_VOICE = (*VOICES, "reference_transcript")
+"""What goes with a voice: whoever names another one leaves all of it behind."""
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
@@ -39,6 +43,7 @@ LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 _Model = Annotated[str, Field(min_length=1, max_length=64)]
 _VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 _Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
+_SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 
@@ -90,6 +95,11 @@ class SaveVoiceRequest(_Body):
     voice_url: _Url | None = None
 
 
+class ExportVoiceRequest(_Body):
+    action: Literal["voices.export"]
+    voice: _VoiceId
+
+
 class DeleteVoiceRequest(_Body):
     action: Literal["voices.delete"]
     voice: _VoiceId
@@ -138,13 +148,14 @@ class SpeechRequest:
         return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
-Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | DeleteVoiceRequest
+Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
 
 _ACTIONS: Mapping[str, type[_Body]] = {
     "speak": _Speak,
     "info": InfoRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
+    "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
 }
 
@@ -166,6 +177,25 @@ def parse(body: object, settings: Settings) -> Request:
     if isinstance(checked, _Speak):
         return _speech(checked, settings, as_url="prompt" in body)
     return checked  # type: ignore[return-value]  # the table holds no other class
+
+
+def fields_of(body: Mapping[str, Any], *, has_text: bool = True) -> dict[str, Any]:
+    """The fields of a speech request under their own names, each known and in its range; without a text, the defaults of many.
+
+    What depends on a worker's settings, or on several fields together, is left to `parse`. Raises InvalidRequest.
+    """
+    fields = _without_aliases(body)
+    if not has_text and "text" in fields:
+        raise InvalidRequest("every text has its own place; leave this one out", field="text")
+    _check(_Speak, fields if has_text else {**fields, "text": ""})
+    return fields
+
+
+def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request says for itself, over what it shares with others; its own voice, of whatever kind, over theirs."""
+    own, shared = _without_aliases(own), _without_aliases(shared)
+    has_voice = not own.keys().isdisjoint(VOICES)
+    return {name: value for name, value in shared.items() if not (has_voice and name in OF_A_VOICE)} | own
 
 
 def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +222,8 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
             raise InvalidRequest(
                 f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
             ) from None
+        if first["type"] == "string_pattern_mismatch":
+            raise InvalidRequest(f"{name} must be {_SHAPES[name]}, not {shown(first['input'])}", field=name) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
 

@@ -53,7 +53,7 @@ class Call:
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = progress
         self._cancelled = threading.Event()
-        self._takes: list[Take] = []
+        self._takes: list[Take | Call] = []
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
@@ -69,6 +69,15 @@ class Call:
         if self._cancelled.is_set():
             take.cancel()
         return take
+
+    def part(self, progress: Progress | None = None) -> Call:
+        """A call that is cancelled with this one, but not this one with it."""
+        part = Call(progress)
+        with self._lock:
+            self._takes.append(part)
+        if self._cancelled.is_set():
+            part.cancel()
+        return part
 
     def check(self) -> None:
         """
@@ -119,8 +128,13 @@ class Synthesizer:
         self.cache = cache
         self._allow_private_urls = allow_private_urls
 
-    def plan(self, request: SpeechRequest) -> Plan:
-        """
+    def source(self, request: SpeechRequest) -> VoiceSource:
+        """Whose voice the request asks for. Raises InvalidRequest, VoiceNotFound."""
+        return voice_source(request, self.library, allow_private_urls=self._allow_private_urls)
+
+    def plan(self, request: SpeechRequest, source_of: Callable[[SpeechRequest], VoiceSource] | None = None) -> Plan:
+        """`source_of` in place of `source`: for whoever makes many plans with one voice.
+
         Raises:
             InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
         """
@@ -129,7 +143,7 @@ class Synthesizer:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
         text = clean(request.text)
-        source = voice_source(request, self.library, allow_private_urls=self._allow_private_urls)
+        source = (source_of or self.source)(request)
         request = _suited(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
         limit = request.chunk_size or DEFAULT_CHUNK_CHARS
@@ -192,10 +206,10 @@ class Synthesizer:
         if not request.cache:
             return self._make(plan, call, started_s)
         if (entry := self.cache.get(plan.key, request.format)) is not None:
-            return _found(plan, entry, started_s)
+            return found(plan, entry, started_s)
         with self.cache.single_flight(plan.key) as maker:
             if isinstance(maker, Entry):
-                return _found(plan, maker, started_s)
+                return found(plan, maker, started_s)
             recording = self._make(plan, call, started_s)
             entry = Entry(recording.audio, recording.about)
             maker(entry)
@@ -207,7 +221,10 @@ class Synthesizer:
             engine.close()
 
     def _make(self, plan: Plan, call: Call, started_s: float) -> Recording:
-        speech = self.stream(plan, call)
+        return self.finish(plan, self.stream(plan, call), started_s)
+
+    def finish(self, plan: Plan, speech: Speech, started_s: float) -> Recording:
+        """The recording of a speech that is read to its end here. Raises SynthesisFailed, Cancelled."""
         audio = concatenate(list(speech))
         encoding_s = time.perf_counter()
         data = encode(audio, plan.request.format, plan.request.sample_rate)
@@ -323,7 +340,8 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
-def _found(plan: Plan, entry: Entry, started_s: float) -> Recording:
+def found(plan: Plan, entry: Entry, started_s: float) -> Recording:
+    """What the plan asks for, from the cache."""
     total_s = time.perf_counter() - started_s
     timings = {"total_s": total_s, "real_time_factor": total_s / entry.about["duration_s"]}
     return Recording(entry.audio, {**entry.about, "voice": plan.source.id}, plan.key, hit=True, timings=timings)

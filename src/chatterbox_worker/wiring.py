@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
@@ -17,6 +18,9 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.utterance import Engine
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
+
+if TYPE_CHECKING:
+    from chatterbox_worker.engines.chatterbox.speaker import SpeakerEncoder
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +58,17 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
     from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
 
     return ChatterboxEngine.load(name, settings, store)
+
+
+def speaker_encoder(settings: Settings) -> SpeakerEncoder:
+    """What tells speakers apart: the voice encoder of any model's checkpoint.
+
+    Raises:
+        NotReady: its weights are nowhere, or broken.
+    """
+    from chatterbox_worker.engines.chatterbox.speaker import SpeakerEncoder  # noqa: PLC0415
+
+    return SpeakerEncoder.load(settings)
 
 
 def watermark_detector(settings: Settings) -> Callable[[Audio], float]:

@@ -28,6 +28,8 @@ from chatterbox_worker.client import (
     RunPodServerlessClient,
     SpeechFields,
     StillRunning,
+    TextError,
+    TextFields,
     Unauthorized,
     Unavailable,
 )
@@ -108,6 +110,53 @@ def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) 
     assert (caught.value.code, caught.value.field) == ("invalid_request", "format")
 
 
+def test_many_texts_are_one_job_with_a_result_for_each(
+    client: RunPodServerlessClient, queue: LocalQueue, tmp_path: Path
+) -> None:
+    recording = tmp_path / "voice.wav"
+    recording.write_bytes(wav_bytes(6.0))
+    texts: list[TextFields] = [
+        {"id": "one", "text": "Number one.", "seed": 3, "voice": None},
+        {"id": "two", "text": " "},
+        {"id": "three", "text": "Number three.", "reference_audio": recording},  # the preview has its own voice only
+        {"id": "four", "text": "Number four.", "format": "wav"},
+    ]
+    jobs = len(queue.jobs)
+
+    job = client.runsync_many(texts, format="mp3", seed=4)
+    later = client.poll_until_complete(client.run_many(texts[:1], format="mp3").id)
+
+    assert len(queue.jobs) == jobs + 2
+    one, two, three, four = job.results
+    assert [result.id for result in job.results] == ["one", "two", "three", "four"]
+    assert (one.speech.seed, one.speech.format, one.error) == (3, "mp3", None)
+    assert (four.speech.seed, four.speech.format) == (4, "wav")
+    assert two.error == TextError("invalid_request", "text is empty", "text")
+    assert three.error is not None
+    assert three.error.field == "reference_audio"
+    assert duration_s(client.save_audio(one, tmp_path / "one.mp3")) > 0.2
+    assert later.results[0]["cache_hit"]
+    with pytest.raises(NoAudio, match="it was not spoken: text is empty"):
+        client.save_audio(two, tmp_path / "two.mp3")
+    with pytest.raises(NoAudio, match="no results"):
+        _ = client.runsync("Hello.").results
+    with pytest.raises(JobFailed, match="is taken by") as caught:
+        client.runsync_many([texts[0], texts[0]])
+    assert caught.value.field == "texts[1].id"
+
+
+@pytest.mark.slow
+def test_many_texts_on_a_streaming_endpoint(tmp_path: Path) -> None:
+    texts: list[TextFields] = [{"id": str(n), "text": f"Number {n}." if n else ""} for n in range(12)]
+    with preview_queue(tmp_path, stream="1") as queue, client_of(queue) as client:
+        job = client.runsync_many(texts, format="mp3")
+        assert [result.id for result in job.results] == [text["id"] for text in texts]
+        assert [result.error is None for result in job.results] == [False] + [True] * 11
+        assert len(client.audio(job.results[5])) > 1000
+        with pytest.raises(NoAudio, match="many texts"):
+            list(client.stream(job_id=client.run_many(texts).id))
+
+
 def test_voices_are_saved_listed_and_deleted(client: RunPodServerlessClient, tmp_path: Path) -> None:
     path = tmp_path / "alice.wav"
     path.write_bytes(wav_bytes(6.0))
@@ -116,6 +165,8 @@ def test_voices_are_saved_listed_and_deleted(client: RunPodServerlessClient, tmp
     assert client.voices.save("bob", path.read_bytes()).digest == saved.digest
     assert [voice.id for voice in client.voices.list()] == ["alice", "bob"]
     client.voices.delete("alice")
+    assert client.voices.save("carol", client.voices.export("bob")).duration_s == 6.0
+    client.voices.delete("carol")
     client.voices.delete("bob")
     assert client.voices.list() == []
     with pytest.raises(JobFailed) as caught:
@@ -280,6 +331,9 @@ def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueu
             await client.voices.delete("dora")
             assert (await client.info())["default_model"] == "preview"
             assert (await client.health())["workers"]["ready"] == 1
+            many = await client.runsync_many([{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}], format="mp3")
+            assert [result.id for result in many.results] == ["a", "b"]
+            assert (await client.run_many([{"id": "a", "text": "One."}])).status in ("IN_QUEUE", "IN_PROGRESS")
             with pytest.raises(JobFailed) as caught:
                 await client.runsync("")
             assert caught.value.field == "text"

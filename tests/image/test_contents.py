@@ -9,8 +9,8 @@ from importlib.metadata import packages_distributions
 from image.recipe import PINS, ROOT
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
-# Imported where they are installed and done without elsewhere: the preview's voice and two languages' helpers.
-OPTIONAL = {"dicta_onnx", "espeakng_loader", "russian_text_stresser"}
+# Imported where they are installed and done without elsewhere: the preview's voice, two languages' helpers, pictures.
+OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "russian_text_stresser"}
 
 
 def imported() -> dict[str, str]:

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from chatterbox_worker.config import environment
 from page.steps import KEY, ROOT, Open
+from recorded import TINY, TINY_PATHS, clone_ann
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = [
@@ -91,6 +92,14 @@ def locked_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     script = str(Path(__file__).with_name("tone_server.py"))
     folder = tmp_path_factory.mktemp("locked")
     with _serving(folder, "multilingual", script, "PORT", CHATTERBOX_API_KEYS=KEY) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def cloned_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The real server on a tiny checkpoint, with a voice "ann" that was made of recordings."""
+    folder = tmp_path_factory.mktemp("cloned")
+    with _serving(folder, "nano", str(TINY), "http", **clone_ann(folder), **TINY_PATHS) as url:
         yield url
 
 

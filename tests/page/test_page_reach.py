@@ -8,29 +8,67 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from page.steps import Open, generate, times, wait_for_position
+from page.steps import Open, generate, speechlike, times, wait_for_position
 
 pytestmark = pytest.mark.slow
 
 Axe = Callable[[Page], list[str]]
 
 
+def _wider_than_the_screen(page: Page, width: int) -> list[str]:
+    """What reaches beyond the screen, unless it scrolls by itself. A phone's `innerWidth` grows with what sticks out."""
+    found: list[str] = page.evaluate(
+        """width => [
+            ...(document.documentElement.scrollWidth > width ? [`page ${document.documentElement.scrollWidth}`] : []),
+            ...[...document.querySelectorAll("body *")]
+                .filter(node => node.checkVisibility() && !node.closest("pre, svg, .sr"))
+                .map(node => [node, node.getBoundingClientRect()])
+                .filter(([, box]) => box.width > 1 && (box.right > width + 0.5 || box.left < -0.5))
+                .map(([node, box]) => `${node.tagName}#${node.id}.${node.className} ${box.left} to ${box.right}`),
+        ]""",
+        width,
+    )
+    return found
+
+
+@pytest.mark.parametrize("locale", ["en-US", "es-MX"])
+@pytest.mark.parametrize("width", [320, 360, 390])
 def test_on_a_phone_nothing_sticks_out_and_the_button_is_at_hand(
-    open_page: Open, tone_url: str, screenshots: Path
+    open_page: Open, tone_url: str, screenshots: Path, width: int, locale: str
 ) -> None:
-    page = open_page(tone_url, viewport={"width": 375, "height": 740}, has_touch=True, is_mobile=True)
-    page.screenshot(path=screenshots / "phone.png")
-    expect(page.get_by_role("button", name="Generate")).to_be_in_viewport()
-    page.get_by_role("button", name="A story").tap()
+    page = open_page(tone_url, viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True, locale=locale)
+    shot = f"phone-{width}-{locale[:2]}"
+
+    def fits(state: str) -> None:
+        assert _wider_than_the_screen(page, width) == [], state
+
+    fits("empty")
+    page.screenshot(path=screenshots / f"{shot}.png")
+    expect(page.locator("#generate")).to_be_in_viewport()
+    page.locator("#example-list button").first.tap()
     generate(page)
-    page.screenshot(path=screenshots / "phone-result.png")
-    page.screenshot(path=screenshots / "phone-whole.png", full_page=True)
-    for mode in ("Dialogue", "Text"):
-        page.get_by_role("radio", name=mode).check()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375
-    page.get_by_role("button", name="New voice").tap()
+    fits("spoken")
+    page.screenshot(path=screenshots / f"{shot}-result.png", full_page=True)
+    for menu in ("download-menu", "captions-menu"):
+        page.locator(f"#{menu} summary").tap()
+        fits(menu)
+        page.keyboard.press("Escape")
+    page.locator("#fine summary").tap()
+    fits("fine tuning")
+    page.locator("[name=mode][value=dialogue]").check()
+    fits("dialogue")
+    page.screenshot(path=screenshots / f"{shot}-dialogue.png")
+    page.locator("#copy-open").tap()
+    fits("copy as code")
+    page.keyboard.press("Escape")
+    page.locator("#reference-open").tap()
+    fits("new voice")
+    name = "a-name-" * 8 + ".wav"
+    page.locator("#reference-file").set_input_files({"name": name, "mimeType": "audio/wav", "buffer": speechlike()})
+    expect(page.locator("#reference-form")).to_be_visible()
+    fits("review")
     page.wait_for_timeout(400)  # until the dialog has arrived
-    page.screenshot(path=screenshots / "phone-voice.png")
+    page.screenshot(path=screenshots / f"{shot}-voice.png")
 
 
 def test_speech_can_be_made_and_heard_with_the_keyboard_alone(open_page: Open, tone_url: str) -> None:

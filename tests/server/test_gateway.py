@@ -256,6 +256,9 @@ async def test_the_other_routes_work_through_the_queue_too(open_gateway: Callabl
         listed = (await http.get("/voices")).json()
         about = (await http.get("/voices/alice")).json()
         audio = await http.get("/voices/alice/audio")
+        file = await http.get("/voices/alice/file")
+        back = await http.post("/voices", files={"file": ("bob.safetensors", file.content)})
+        await http.delete("/voices/bob")
         deleted = await http.delete("/voices/alice")
         gone = await http.get("/voices/alice")
         dialogue = await http.post(
@@ -269,6 +272,7 @@ async def test_the_other_routes_work_through_the_queue_too(open_gateway: Callabl
     assert listed == ["default", "alice"]
     assert about["size_bytes"] > 0
     assert audio.status_code == 501
+    assert back.json()["duration_s"] == pytest.approx(6.0)
     assert deleted.status_code == 200
     assert gone.status_code == 404
     assert decoded_s(dialogue.content, "mp3") > 0.5

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
+from chatterbox_worker.server.app import create_app
+from chatterbox_worker.server.routes import watermark
 from conftest import wav_bytes
 from serving import Open, decoded_s
 
@@ -84,6 +89,7 @@ ROWS = [
     # our own
     Row("GET", "/voices/alice", keys=("id", "built_in", "size_bytes", "modified", "duration_s", "digest")),
     Row("GET", "/voices/alice/audio", mimetype="audio/wav"),
+    Row("GET", "/voices/alice/file", mimetype="application/octet-stream"),
     Row("GET", "/v1/models/turbo", keys=("id", "sampling")),
     Row("GET", "/v1/models/tts-1", status=404, keys=("error",)),
     Row("GET", "/languages", keys=("languages",)),
@@ -217,6 +223,9 @@ async def test_the_lists_say_what_is_served_and_what_a_page_needs(open_server: O
         ("GET", "/nope", 404, "not_found"),
         ("GET", "/v1/nope", 404, "not_found"),
         ("PUT", "/tts", 405, "method_not_allowed"),
+        ("GET", "/tts", 405, "method_not_allowed"),
+        ("GET", "/v1/audio/speech", 405, "method_not_allowed"),
+        ("DELETE", "/voices", 405, "method_not_allowed"),
     ],
 )
 async def test_what_is_not_there_is_said_in_the_routes_own_shape(
@@ -238,3 +247,49 @@ def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
 
     assert set(_Speak.model_fields) - {"action"} <= shown
     assert json.dumps(schemas.DIALOGUE)
+
+
+@pytest.mark.anyio
+async def test_a_voice_that_is_there_but_cannot_be_spoken_is_not_called_missing(settings: Any) -> None:
+    """The preview has one voice; saying "not found" of a voice in the library would be a lie."""
+    app = create_app(replace(settings, models=("preview",)))
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://server") as http:
+        await http.post("/voices", files={"file": ("alice.wav", RECORDING)})
+        answer = await http.post("/tts/generate", json={"text": "Hello.", "voice_id": "alice"})
+
+    assert answer.status_code == 400
+    assert "preview speaks with its own voice only" in answer.json()["detail"]
+
+
+@pytest.mark.anyio
+async def test_an_unknown_field_of_openais_route_is_answered_with_that_routes_names(open_server: Open) -> None:
+    async with open_server() as http:
+        answer = await http.post("/v1/audio/speech", json={"input": "x", "emotion": 1})
+
+    for name in ("input", "response_format", "stream_format", "seed"):
+        assert name in answer.json()["error"]["message"]
+
+
+@pytest.mark.anyio
+async def test_where_nothing_can_look_for_the_watermark_that_is_said(
+    open_server: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a gateway, which needs no torch."""
+    watermark._detector.cache_clear()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    async with open_server() as http:
+        answer = await http.post("/watermark/detect", files={"file": ("a.wav", RECORDING)})
+
+    assert (answer.status_code, answer.json()["code"]) == (501, "not_offered")
+    assert "torch" in answer.json()["error"]
+
+
+def test_a_long_answer_comes_whole_in_slices(live_url: str) -> None:
+    body = {"input": "A sentence that is said again and again. " * 200, "response_format": "wav", "cache": False}
+    whole = httpx2.post(f"{live_url}/v1/audio/speech", json=body)
+    told = httpx2.post(f"{live_url}/v1/audio/speech", json=body | {"captions": "json"})
+
+    assert len(whole.content) == int(whole.headers["content-length"]) > 3_000_000
+    assert len(told.content) == int(told.headers["content-length"])
+    assert len(base64.b64decode(told.json()["audio_base64"])) == len(whole.content)

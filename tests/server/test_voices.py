@@ -91,3 +91,22 @@ async def test_a_voice_that_is_used_by_name_in_the_clone_form_must_exist(open_se
 
     assert answer.status_code == 404
     assert "there are default" in answer.json()["error"]
+
+
+@pytest.mark.anyio
+async def test_a_voice_goes_from_one_server_to_another_as_one_file(open_server: Open) -> None:
+    async with open_server() as http:
+        await http.post("/voices", files={"file": ("alice.wav", RECORDING)})
+        out = await http.get("/voices/alice/file")
+        back = await http.post("/voices", files={"file": ("bob.safetensors", out.content)})
+        again = await http.get("/voices/bob/file")
+        heard = await http.get("/voices/bob/audio")
+        none = await http.get("/voices/default/file")
+        unknown = await http.get("/voices/nobody/file")
+
+    assert out.headers["content-disposition"] == 'attachment; filename="alice.safetensors"'
+    assert back.json()["voice_id"] == "bob"
+    assert back.json()["duration_s"] == 6.0
+    assert again.content == out.content
+    assert heard.content[:4] == b"RIFF"
+    assert (none.status_code, unknown.status_code) == (400, 404)

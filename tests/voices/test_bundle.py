@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from safetensors.numpy import save
 
 from audio_clips import tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import Call, Synthesizer
 from chatterbox_worker.utterance import Speaker
@@ -136,6 +137,28 @@ def test_a_damaged_voice_file_is_refused_and_can_be_deleted(tmp_path: Path) -> N
         library.get("alice")
     library.delete("alice")
     assert library.list() == []
+
+
+def test_a_library_exports_what_another_takes(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path)
+    library.save("file", pack(a_bundle()), field="file")
+    library.save("recording", wav_bytes(), field="file")
+
+    assert library.export("file") == pack(a_bundle())
+    assert unpack(library.export("recording"), field="file").clip.duration_s == 6.0
+    with pytest.raises(InvalidRequest, match="nothing to export"):
+        library.export("default")
+    with pytest.raises(VoiceNotFound, match="file or recording"):
+        library.export("nobody")
+
+
+def test_a_recording_too_long_to_be_taken_again_is_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatterbox_worker.voices.library.MAX_BYTES", 250_000)
+    soundfile.write(tmp_path / "long.flac", tone(6.0).samples, 24_000)
+    with pytest.raises(InvalidRequest, match=r"makes a file of 288\d+ bytes, and 250000 are taken"):
+        VoiceLibrary(tmp_path).export("long")
 
 
 def test_a_voice_file_may_come_with_the_request(

@@ -26,7 +26,17 @@ from chatterbox_worker.client.errors import (
     Unavailable,
 )
 from chatterbox_worker.client.sync import RunPodServerlessClient, SpeechStream
-from chatterbox_worker.client.types import Job, SavedVoice, Speech, SpeechFields, StreamChunk, VoiceEntry
+from chatterbox_worker.client.types import (
+    Job,
+    SavedVoice,
+    Speech,
+    SpeechFields,
+    StreamChunk,
+    TextError,
+    TextFields,
+    TextResult,
+    VoiceEntry,
+)
 from chatterbox_worker.client.wire import Patience
 
 __all__ = [
@@ -49,6 +59,9 @@ __all__ = [
     "SpeechStream",
     "StillRunning",
     "StreamChunk",
+    "TextError",
+    "TextFields",
+    "TextResult",
     "Unauthorized",
     "Unavailable",
     "VoiceEntry",

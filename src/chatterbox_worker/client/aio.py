@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -15,7 +15,7 @@ from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
 from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, Pause, StreamReader
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
-from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, VoiceEntry
+from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import Call, Outcome, Patience
 
 T = TypeVar("T")
@@ -44,6 +44,14 @@ class AsyncRunPodServerlessClient:
 
     async def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
         return await self.submit({"text": text, **speech})
+
+    async def runsync_many(
+        self, texts: Iterable[TextFields], *, timeout_s: float | None = None, **shared: Unpack[SpeechFields]
+    ) -> Job:
+        return await self.call(endpoints.texts_input(texts, shared), timeout_s=timeout_s)
+
+    async def run_many(self, texts: Iterable[TextFields], **shared: Unpack[SpeechFields]) -> Job:
+        return await self.submit(endpoints.texts_input(texts, shared))
 
     async def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
         return await self._drive(flows.runsync(job_input, self._limit(timeout_s), self._patience))
@@ -140,6 +148,10 @@ class AsyncVoices:
     async def save(self, voice: str, recording: Recording | None = None, *, url: str | None = None) -> SavedVoice:
         job_input = endpoints.save_voice_input(voice, recording, url)
         return endpoints.saved_voice((await self._client.call(job_input)).output)
+
+    async def export(self, voice: str) -> bytes:
+        """The voice as one file, which `save` takes on this endpoint or another."""
+        return endpoints.voice_file((await self._client.call({"action": "voices.export", "voice": voice})).output)
 
     async def delete(self, voice: str) -> None:
         await self._client.call({"action": "voices.delete", "voice": voice})

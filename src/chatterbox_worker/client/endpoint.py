@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import httpx
 
 from chatterbox_worker import __version__
-from chatterbox_worker.client.types import Recording, SavedVoice, VoiceEntry
+from chatterbox_worker.client.types import Recording, SavedVoice, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import Call, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
 
@@ -70,6 +72,11 @@ def failure(error: httpx.RequestError) -> Outcome:
     return Unreached(reason) if never_left else Lost(reason)
 
 
+def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The input of a job of many texts; a field that is None is left out, and so is the job's."""
+    return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}
+
+
 def save_voice_input(voice: str, data: Recording | None, url: str | None) -> dict[str, Any]:
     if (data is None) == (url is None):
         raise ValueError("give a recording or a url, one of the two")
@@ -85,6 +92,10 @@ def only(output: Any) -> Any:
 def saved_voice(output: Any) -> SavedVoice:
     output = only(output)
     return SavedVoice(output["voice"], output["digest"], output["duration_s"])
+
+
+def voice_file(output: Any) -> bytes:
+    return base64.b64decode(only(output)["reference_audio"])
 
 
 def voice_entries(output: Any) -> list[VoiceEntry]:

@@ -192,6 +192,8 @@ def _take(reader: StreamReader, output: object, chunks: list[StreamChunk]) -> bo
     """Put what was streamed where it belongs; False where something before it is missing."""
     if not isinstance(output, Mapping):
         raise NoAudio(f"the stream holds {type(output).__name__}, not chunks of speech")
+    if "result" in output:
+        raise NoAudio(f"the job speaks many texts: poll_until_complete({reader.job_id!r}).results has them")
     if "index" not in output:
         reader.summary = output
         return True

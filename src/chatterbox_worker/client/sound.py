@@ -40,6 +40,8 @@ def find(output: object) -> Found:
         return _whole(output)
     if not isinstance(output, Mapping):
         raise NoAudio(f"the output is {type(output).__name__}, not speech")
+    if isinstance(error := output.get("error"), Mapping):  # of one of many texts
+        raise NoAudio(f"it was not spoken: {error.get('message')}")
     about = {name: value for name, value in output.items() if name not in ("audio_base64", "audio_url")}
     encoded, url, path = output.get("audio_base64"), output.get("audio_url"), output.get("audio_path")
     if encoded is None and isinstance(url, str) and url.startswith("data:"):

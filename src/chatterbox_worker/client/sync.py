@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -14,7 +14,7 @@ from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
 from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, Pause, StreamReader
-from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, VoiceEntry
+from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import Call, Outcome, Patience
 
 T = TypeVar("T")
@@ -55,6 +55,16 @@ class RunPodServerlessClient:
     def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
         """Submit and return at once; its `id` is for `poll_until_complete`, `stream` and `cancel`."""
         return self.submit({"text": text, **speech})
+
+    def runsync_many(
+        self, texts: Iterable[TextFields], *, timeout_s: float | None = None, **shared: Unpack[SpeechFields]
+    ) -> Job:
+        """Many texts as one job, and wait; `results` of the job has them in order, each with its speech or its error."""
+        return self.call(endpoints.texts_input(texts, shared), timeout_s=timeout_s)
+
+    def run_many(self, texts: Iterable[TextFields], **shared: Unpack[SpeechFields]) -> Job:
+        """The same, submitted only."""
+        return self.submit(endpoints.texts_input(texts, shared))
 
     def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
         """`runsync` with any input: an action, an OpenAI route."""
@@ -165,6 +175,10 @@ class Voices:
     def save(self, voice: str, recording: Recording | None = None, *, url: str | None = None) -> SavedVoice:
         """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced."""
         return endpoints.saved_voice(self._client.call(endpoints.save_voice_input(voice, recording, url)).output)
+
+    def export(self, voice: str) -> bytes:
+        """The voice as one file, which `save` takes on this endpoint or another."""
+        return endpoints.voice_file(self._client.call({"action": "voices.export", "voice": voice}).output)
 
     def delete(self, voice: str) -> None:
         self._client.call({"action": "voices.delete", "voice": voice})

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Required, TypedDict
 
+from chatterbox_worker.client.errors import NoAudio
 from chatterbox_worker.client.sound import Found, find
 
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"})
@@ -18,8 +19,8 @@ Recording = bytes | Path | str
 """A voice's recording: its bytes, a file, or base64 (a data URI too)."""
 
 
-class SpeechFields(TypedDict, total=False):
-    """What may stand beside `text`: the worker's own fields (docs/API.md), then what RunPod reads beside the input."""
+class RequestFields(TypedDict, total=False):
+    """What may stand beside a `text`: the worker's own fields (docs/API.md)."""
 
     model: str | None
     language: str
@@ -42,9 +43,20 @@ class SpeechFields(TypedDict, total=False):
     cache: bool
     output: str
 
+
+class SpeechFields(RequestFields, total=False):
+    """The same for a whole job, and what RunPod reads beside its input."""
+
     webhook: str
     policy: Mapping[str, Any]
     s3Config: Mapping[str, str]
+
+
+class TextFields(RequestFields, total=False):
+    """One of many texts; what it leaves out is the job's."""
+
+    id: Required[str]
+    text: Required[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +99,64 @@ class Job(Mapping[str, Any]):
             NoAudio: this job's output is not speech.
         """
         return Speech(find(self.output))
+
+    @property
+    def results(self) -> tuple[TextResult, ...]:
+        """What became of each of many texts, in their order; of a streaming endpoint, as far as it has come.
+
+        Raises:
+            NoAudio: this job did not ask for many texts.
+        """
+        output = self.output
+        if isinstance(output, Mapping) and isinstance(output.get("results"), list):
+            return tuple(TextResult(raw) for raw in output["results"])
+        pieces = [piece for piece in output if "result" in piece] if isinstance(output, list) else []
+        if not pieces:
+            raise NoAudio("the output holds no results of many texts")
+        return tuple(TextResult(piece["result"]) for piece in sorted(pieces, key=lambda piece: int(piece["index"])))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextResult(Mapping[str, Any]):
+    """What became of one of many texts: `save_audio` takes it, and so does `audio`."""
+
+    raw: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.raw[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw)
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    @property
+    def id(self) -> str:
+        return str(self.raw["id"])
+
+    @property
+    def error(self) -> TextError | None:
+        """Why it was not spoken, or not delivered."""
+        error = self.raw.get("error")
+        return None if error is None else TextError(error["code"], error["message"], error["field"])
+
+    @property
+    def speech(self) -> Speech:
+        """
+        Raises:
+            NoAudio: it has an error instead, or its audio was in the stream only.
+        """
+        return Speech(find(self.raw))
+
+
+@dataclass(frozen=True, slots=True)
+class TextError:
+    code: str
+    """One of the worker's error codes (docs/API.md)."""
+    message: str
+    field: str | None
+    """The field of the text that is to blame, where one is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -121,6 +121,11 @@ def submission(path: Literal["/run", "/runsync"], job_input: Mapping[str, Any], 
 
 
 def _jsonable(value: Any) -> Any:
+    """With recordings as base64, however deep they lie."""
+    if isinstance(value, Mapping):
+        return {name: _jsonable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
     if isinstance(value, Path):
         value = value.read_bytes()
     return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.routing import APIRoute
 
 from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
@@ -20,6 +22,7 @@ from chatterbox_worker.server.local import LocalBackend
 from chatterbox_worker.server.metrics import Metrics, Observer
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
+from chatterbox_worker.server.threads import HELPERS, computing
 
 PAGE = Path(__file__).parent / "static"
 _ROUTERS = (
@@ -48,6 +51,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_default_executor(computing(HELPERS, "help"))
         await backend.open()
         yield
         await backend.close()
@@ -63,7 +67,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     if PAGE.is_dir():
-        app.mount("/", Page(directory=PAGE, html=True), name="page")
+        app.mount("/", Page(directory=PAGE, html=True, posted=_posted()), name="page")
     # the last added is the outermost
     app.add_middleware(BodyLimit)
     app.add_middleware(
@@ -83,6 +87,12 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         )
     app.add_middleware(Observer, metrics=house.metrics)
     return app
+
+
+def _posted() -> set[str]:
+    """The routes that take a POST and nothing else."""
+    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return {route.path for route in routes} - {route.path for route in routes if route.methods != {"POST"}}
 
 
 def _page_paths(folder: Path) -> frozenset[str]:

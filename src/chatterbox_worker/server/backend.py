@@ -63,6 +63,9 @@ class Backend(Protocol):
     async def recording(self, voice: str) -> tuple[bytes, str]:
         """A voice's file and its mimetype; raises VoiceNotFound."""
 
+    async def export_voice(self, voice: str) -> bytes:
+        """The voice as one file, which `save_voice` takes; raises VoiceNotFound."""
+
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
         """Keep a recording: voice, digest and duration_s; raises InvalidRequest, VolumeFailed."""
 

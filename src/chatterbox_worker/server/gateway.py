@@ -112,6 +112,10 @@ class RunPodBackend:
     async def recording(self, voice: str) -> tuple[bytes, str]:
         raise NotOffered(f"the recording of {errors.shown(voice)} is with the endpoint's workers, which do not send it")
 
+    async def export_voice(self, voice: str) -> bytes:
+        answer = await self._run({"action": "voices.export", "voice": voice}, Call())
+        return base64.b64decode(answer["reference_audio"])
+
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
         reference = base64.b64encode(data).decode()
         return await self._changed({"action": "voices.save", "voice": voice, "reference_audio": reference})

@@ -24,7 +24,7 @@ class House:
     started_s: float = field(default_factory=time.monotonic)
 
 
-def _house(connection: HTTPConnection) -> House:
+async def _house(connection: HTTPConnection) -> House:  # not a plain function: that would wait for a thread
     house: House = connection.app.state.house
     return house
 

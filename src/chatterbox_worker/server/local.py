@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chatterbox_worker import wiring
@@ -15,6 +14,7 @@ from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Condition, Live
 from chatterbox_worker.server.sleep import Sleeper
+from chatterbox_worker.server.threads import computing
 from chatterbox_worker.synthesizer import Call, Recording, Synthesizer, facts
 from chatterbox_worker.voices.library import SUFFIXES, VoiceEntry, VoiceLibrary, wav_of
 
@@ -40,7 +40,7 @@ class LocalBackend:
             lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
         )
         self._library = VoiceLibrary(settings.voices_dir)
-        self._speakers = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="speak")
+        self._speakers = computing(settings.concurrency, "speak")
         self._calls: set[Call] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,6 +106,9 @@ class LocalBackend:
             raise AssertionError("found a moment ago")
 
         return await asyncio.to_thread(read)
+
+    async def export_voice(self, voice: str) -> bytes:
+        return await asyncio.to_thread(self._library.export, voice)
 
     async def save_voice(self, voice: str, data: bytes) -> dict[str, Any]:
         saved = await asyncio.to_thread(self._library.save, voice, data, field="file")

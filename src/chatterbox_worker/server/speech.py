@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fastapi import Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from chatterbox_worker import request as requests
@@ -35,6 +35,7 @@ from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.house import House
 from chatterbox_worker.server.limits import Ticket
+from chatterbox_worker.server.sliced import Sliced, json_of
 from chatterbox_worker.synthesizer import Call, Recording
 
 _Stream = Literal["whole", "audio", "sse"]
@@ -95,9 +96,9 @@ async def answer(http: Request, house: House, fields: Mapping[str, Any], manner:
         return await _streamed(http, house, request, manner)
     recording = await whole(http, house, request)
     if manner.captions is None:
-        return Response(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
-    told = inline(recording, as_url=False, limit_bytes=_NO_LIMIT_BYTES)
-    return JSONResponse(told | {"captions": captions_of(manner.captions, recording.about)})
+        return Sliced(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
+    written = captions_of(manner.captions, recording.about)
+    return await json_of(lambda: inline(recording, as_url=False, limit_bytes=_NO_LIMIT_BYTES) | {"captions": written})
 
 
 async def whole(http: Request, house: House, request: SpeechRequest) -> Recording:

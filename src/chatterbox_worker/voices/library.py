@@ -27,7 +27,7 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.utterance import DEFAULT_VOICE, Voice
-from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
 
 SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")  # an earlier one wins
@@ -116,6 +116,28 @@ class VoiceLibrary:
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         return self.get(voice)
+
+    def export(self, voice: str) -> bytes:
+        """The voice as one file that `save` takes anywhere: its voice file as it is, or one made of its recording.
+
+        Raises:
+            VoiceNotFound: names the choices.
+            InvalidRequest: the built-in voice, or a file that cannot be used.
+        """
+        loaded = self.get(voice)
+        if loaded.clip is None:
+            raise InvalidRequest('voice "default" is the model\'s own: there is nothing to export', field="voice")
+        try:
+            data = self._find(voice).read_bytes()
+        except OSError:
+            raise self._missing(voice) from None
+        packed = data if is_bundle(data) else pack(Bundle(loaded.clip, None, {"recording_sha256": loaded.digest}))
+        if len(packed) > MAX_BYTES:
+            raise InvalidRequest(
+                f"voice {shown(voice)} makes a file of {len(packed)} bytes, and {MAX_BYTES} are taken; copy its recording",
+                field="voice",
+            )
+        return packed
 
     def delete(self, voice: str) -> str:
         """Remove a voice; its recording's digest comes back, so that what was derived from it can go too."""

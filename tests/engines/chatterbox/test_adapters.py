@@ -124,13 +124,18 @@ def test_the_sum_and_what_it_says_are_upstreams_with_peft(model: str) -> None:
     assert furthest(mine, forced_logits(base, model)) > 0.1
 
 
+def plain(tensor: Tensor) -> Tensor:
+    """The numbers, of a matrix in oneDNN's layout too."""
+    return tensor.to_dense() if tensor.is_mkldnn else tensor
+
+
 @both
 @pytest.mark.parametrize("precision", Precision)
 def test_every_precision_is_made_of_the_sum_and_shares_the_rest(model: str, precision: Precision) -> None:
     name = "attn.c_attn" if model == "turbo" else "self_attn.k_proj"
     adapter = adapter_for(model, names=[name])
     base = T3(state(model), precision=precision, device=CPU)
-    was = {name: tensor.clone() for name, tensor in base.tensors.items()}
+    was = {name: plain(tensor).clone() for name, tensor in base.tensors.items()}
     merged = dict(Merged(state(model), adapter))
     expected = T3(merged, precision=precision, device=CPU)
 
@@ -138,9 +143,9 @@ def test_every_precision_is_made_of_the_sum_and_shares_the_rest(model: str, prec
 
     assert got.tensors.keys() == expected.tensors.keys() == base.tensors.keys()
     for kept, tensor in got.tensors.items():
-        assert torch.equal(tensor, expected.tensors[kept]), kept
-        assert torch.equal(base.tensors[kept], was[kept])
-        assert (tensor.data_ptr() == base.tensors[kept].data_ptr()) is (name not in kept), kept
+        assert torch.equal(plain(tensor), plain(expected.tensors[kept])), kept
+        assert torch.equal(plain(base.tensors[kept]), was[kept])
+        assert (tensor is base.tensors[kept]) is (name not in kept), kept
 
 
 @both

@@ -183,7 +183,7 @@ def test_more_takes_than_places_are_all_spoken_each_as_if_alone(engine: Chatterb
     together = [np.concatenate([piece.samples for piece in take]) for take in takes]
 
     for utterance, sound in zip(asked, together, strict=True):
-        np.testing.assert_allclose(heard(engine, utterance), sound, atol=1e-4)
+        np.testing.assert_allclose(heard(engine, utterance), sound, atol=1e-5)
 
 
 def test_a_cancelled_take_wakes_its_reader_and_leaves_its_place(engine: ChatterboxEngine) -> None:

@@ -195,3 +195,13 @@ def test_a_missing_tensor_is_named() -> None:
     state = {name: tensor for name, tensor in upstream("turbo").state_dict().items() if "encoder_proj" not in name}
     with pytest.raises(KeyError, match=r"flow\.encoder_proj\.weight"):
         Flow(State(state, CPU, torch.float32).scope("flow"))
+
+
+def test_in_bfloat16_the_mel_stays_near_and_a_row_alone_is_the_row_in_a_ragged_batch(model: str) -> None:
+    rough = Flow(State(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
+    rows = [row_of(20, 15, seed=1), row_of(5, 40, seed=2)]
+    exact, alone = mels(flow_of(model), rows), [mels(rough, [row])[0] for row in rows]
+    for mel, reference, in_company in zip(alone, exact, mels(rough, rows), strict=True):
+        assert 10 * torch.log10(reference.var() / (mel - reference).var()) > 25  # decibels; 41 at full size
+        assert 10 * torch.log10(reference.var() / (mel - in_company).var()) > 25
+        assert not torch.equal(mel, reference)

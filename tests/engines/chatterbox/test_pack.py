@@ -47,7 +47,7 @@ def tensors(module: object, path: str = "", seen: set[int] | None = None) -> dic
     """Every tensor that an object holds, however deep, by where it lies."""
     seen = set() if seen is None else seen
     if isinstance(module, Tensor):
-        return {path: module}
+        return {path: module.to_dense() if module.is_mkldnn else module}
     if id(module) in seen:
         return {}
     seen.add(id(module))

@@ -108,12 +108,15 @@ def adapted(t3: T3, weights: Mapping[str, Tensor], adapter: Adapter) -> T3:
         MemoryError: it does not fit into memory.
     """
     merged = Merged(weights, adapter)
-    check_room(sum(tensor.nbytes for name, tensor in t3.tensors.items() if merged.changes(name)), t3.device)
+    changed = [tensor for name, tensor in t3.tensors.items() if merged.changes(name)]
+    check_room(sum(tensor.numel() * tensor.element_size() for tensor in changed), t3.device)
 
     def keep(name: str, make: Callable[[], Tensor]) -> Tensor:
         return make() if merged.changes(name) or name not in t3.tensors else t3.tensors[name]
 
-    return T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, keep=keep)
+    speaking = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, keep=keep)
+    speaking.draft = t3.draft  # a guess need not be good
+    return speaking
 
 
 def merge_into_checkpoint(checkpoint: Checkpoint, adapter: Adapter, folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """The networks that listen to a reference: speech tokenizer, x-vector network and voice encoder.
 
-They are upstream's own modules (half a gigabyte of weights and some seconds of imports), loaded when the first
+The voice encoder loads alone, so that telling speakers apart takes its own file and no other. They are upstream's own modules (half a gigabyte of weights and some seconds of imports), loaded when the first
 reference arrives, or by `warm_up` in idle time; a worker that only speaks with stored voices never pays for them.
 """
 
@@ -39,7 +39,6 @@ _log = logging.getLogger(__name__)
 class _Networks:
     tokenizer: Any  # chatterbox.models.s3tokenizer.S3Tokenizer
     x_vector: Any  # chatterbox.models.s3gen.xvector.CAMPPlus
-    voice: Any  # chatterbox.models.voice_encoder.VoiceEncoder
     to_16k: Any  # torchaudio.transforms.Resample
     log_mel: Any  # chatterbox.models.s3gen.utils.mel.mel_spectrogram
 
@@ -52,6 +51,7 @@ class ReferenceEncoders:
         self._checkpoint = checkpoint
         self._lock = threading.RLock()
         self._loaded: _Networks | None = None
+        self._voice: Any = None  # chatterbox.models.voice_encoder.VoiceEncoder
 
     def warm_up(self) -> None:
         """Load now rather than with the first reference.
@@ -60,6 +60,7 @@ class ReferenceEncoders:
             NotReady: the checkpoint's tensors are not those of these networks.
         """
         self._networks()
+        self._voice_encoder()
 
     def tokens(self, speech: Samples, *, limit: int | None = None) -> Tensor:
         """Speech tokens (1, n) int64 of 16 kHz `speech` (samples,); at most `limit`, 25 a second."""
@@ -86,7 +87,7 @@ class ReferenceEncoders:
     def speaker(self, speech: Samples) -> Tensor:
         """Speaker embedding (1, 256) of 16 kHz `speech` (samples,), silence at its ends trimmed."""
         with self._lock, torch.inference_mode():
-            embedded = self._networks().voice.embeds_from_wavs([speech], sample_rate=SPEECH_RATE)
+            embedded = self._voice_encoder().embeds_from_wavs([speech], sample_rate=SPEECH_RATE)
             return torch.from_numpy(embedded).mean(dim=0, keepdim=True)
 
     @cached_property
@@ -104,17 +105,23 @@ class ReferenceEncoders:
                 self._loaded = self._load()
             return self._loaded
 
+    def _voice_encoder(self) -> Any:
+        with self._lock:
+            if self._voice is None:
+                with torch.device("meta"):
+                    voice = _upstream("voice_encoder/__init__.py").VoiceEncoder()
+                self._voice = self._filled(voice, load_voice_encoder_state(self._checkpoint))
+            return self._voice
+
     def _load(self) -> _Networks:
         from torchaudio.transforms import Resample  # noqa: PLC0415
 
         state = load_s3gen_state(self._checkpoint, "tokenizer.", "speaker_encoder.")
         with torch.device("meta"):
             x_vector = _upstream("s3gen/xvector.py").CAMPPlus(memory_efficient=False)
-            voice = _upstream("voice_encoder/__init__.py").VoiceEncoder()
         return _Networks(
             self._filled(_tokenizer(_under(state, "tokenizer.")), _under(state, "tokenizer.")),
             self._filled(x_vector, _under(state, "speaker_encoder.")),
-            self._filled(voice, load_voice_encoder_state(self._checkpoint)),
             Resample(SAMPLE_RATE, SPEECH_RATE).to(self.device),
             _upstream("s3gen/utils/mel.py").mel_spectrogram,
         )

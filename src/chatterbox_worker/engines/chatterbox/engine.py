@@ -6,6 +6,7 @@ makes sound of them, and nothing leaves without the watermark.
 
 from __future__ import annotations
 
+import logging
 import platform
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.conditioning import Conditioning
+from chatterbox_worker.engines.chatterbox.device import device_of, prepare
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.layout import (
     LAYOUTS,
@@ -36,15 +38,21 @@ from chatterbox_worker.engines.chatterbox.scheduler import Scheduler, Speaking
 from chatterbox_worker.engines.chatterbox.stream_watermark import Marker
 from chatterbox_worker.engines.chatterbox.streaming import HOPS, HOPS_ON_CPU, HopClock
 from chatterbox_worker.engines.chatterbox.t3 import T3
+from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.threads import use_threads
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.voices import Voices
+from chatterbox_worker.engines.chatterbox.warmup import Chores, sound_chores, speech_chores
 from chatterbox_worker.engines.chatterbox.watermark import Watermark
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
 from chatterbox_worker.utterance import Utterance
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
+log = logging.getLogger(__name__)
+
+_LLAMA_PREFIX = 34  # positions of a voice: speaker, 32 of the perceiver, emotion
+_WARM_UP_S = 120.0  # some twenty graphs, each a fraction of a second: only a device that hangs takes longer
 _TEXT_TOKENS = 512  # room for a chunk: 500 characters at most, about one token each
 
 
@@ -72,10 +80,11 @@ class ChatterboxEngine:
         *,
         slots: int,
         max_tokens: int = MAX_SPEECH_TOKENS,
+        graphs: bool = True,
         checkpoint: Checkpoint | None = None,
         adapters: int = 0,
     ) -> None:
-        """`max_tokens` is where a take that does not end by itself is ended, with a warning.
+        """`max_tokens` is where a take that does not end by itself is ended, with a warning; `graphs`: whether a GPU replays graphs.
 
         Fine-tuned voices, `adapters` of them at once, need the `checkpoint` that `parts` were made of.
         """
@@ -90,16 +99,21 @@ class ChatterboxEngine:
             parts.t3, parts.encoders, store, layout=parts.layout, own=parts.default_voice, revision=revision
         )
         renderer = Renderer(parts.s3gen, parts.layout, parts.watermark)
-        self._scheduler = Scheduler(
-            make_slots(parts.t3, slots, _positions(parts.layout, max_tokens)), self._said, name=parts.layout.name
-        )
+        places = make_slots(parts.t3, slots, _positions(parts.layout, max_tokens), graphs=graphs)
+        self._chores = _chores(parts, places) if graphs and device.type == "cuda" else (Chores(), Chores())
+        self._scheduler = Scheduler(places, self._said, name=parts.layout.name, chores=self._chores[0])
         self._sounds = RenderQueue(
-            renderer.make, device, beside=device.type == "cuda", more_to_come=lambda: self._active > 0
+            renderer.make,
+            device,
+            beside=device.type == "cuda",
+            more_to_come=lambda: self._active > 0,
+            chores=self._chores[1],
         )
         self._own = Mouth(self._voices, self._scheduler)
         self._adapted = Mouths(
-            parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters), most=adapters
+            parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters, graphs=graphs), most=adapters
         )
+        rest()
 
     @classmethod
     def load(cls, name: str, settings: Settings, store: ConditioningStore) -> ChatterboxEngine:
@@ -111,10 +125,9 @@ class ChatterboxEngine:
         layout = LAYOUTS[name]
         checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         device = device_of(settings.device)
-        if device.type == "cpu":
-            use_threads(settings.threads)
+        prepare(device, settings.threads)
         profile = ("fast" if device.type == "cuda" else "exact") if settings.profile == "auto" else settings.profile
-        t3, s3gen = load_packed(checkpoint, profile, device)
+        t3, s3gen = load_packed(checkpoint, profile, device, graphs=settings.graphs)
         parts = Parts(
             layout=layout,
             t3=t3,
@@ -126,7 +139,17 @@ class ChatterboxEngine:
         )
         engines = len(settings.models) + len(settings.packs)
         slots = places_for(parts.t3, _positions(layout, MAX_SPEECH_TOKENS), engines=engines)
-        return cls(parts, checkpoint.revision, store, slots=slots, checkpoint=checkpoint, adapters=settings.adapters)
+        engine = cls(
+            parts,
+            checkpoint.revision,
+            store,
+            slots=slots,
+            graphs=settings.graphs,
+            checkpoint=checkpoint,
+            adapters=settings.adapters,
+        )
+        engine.warm_up()
+        return engine
 
     def submit(self, utterance: Utterance) -> ChatterboxTake:
         adapter = utterance.voice.adapter
@@ -156,8 +179,17 @@ class ChatterboxEngine:
             self._adapted.submit(adapter, take, begin)
         return take
 
+    def warm_up(self, *, wholly: bool = False) -> None:
+        """Return when the hottest graphs are captured, or `wholly` all; at once where there are none to capture."""
+        for chores in self._chores:
+            if not (chores.wait_all(_WARM_UP_S) if wholly else chores.wait_hot(_WARM_UP_S)):
+                log.warning("graphs are still being captured after %.0f s; speaking begins without them", _WARM_UP_S)
+
     def mark(self, audio: Audio) -> Audio:
-        return self.parts.watermark.mark(audio)
+        try:
+            return self.parts.watermark.mark(audio)
+        finally:
+            rest()
 
     def close(self) -> None:
         self._adapted.close()
@@ -169,10 +201,10 @@ class ChatterboxEngine:
     def _active(self) -> int:
         return self._scheduler.active + self._adapted.active
 
-    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, mouths: int) -> Mouth:
+    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, mouths: int, *, graphs: bool) -> Mouth:
         """For a T3 beside the engine's own, where there may be so many `mouths`: a batch of its own, and the same ears."""
         layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
-        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=mouths)), length)
+        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=mouths)), length, graphs=graphs)
         voices = Voices(t3, self.parts.encoders, store, layout=layout, own=self.parts.default_voice, revision=revision)
         return Mouth(voices, Scheduler(slots, self._said, name=f"{layout.name}-adapted"))
 
@@ -191,11 +223,15 @@ class ChatterboxEngine:
 
 def _positions(layout: Layout, max_tokens: int) -> int:
     """How long an utterance can get in T3's cache."""
-    prefix = 1 + layout.prompt_tokens if layout.is_gpt else 34  # chatterbox.md 1.1
+    prefix = 1 + layout.prompt_tokens if layout.is_gpt else _LLAMA_PREFIX
     return prefix + _TEXT_TOKENS + max_tokens
 
 
-def device_of(wanted: str) -> torch.device:
-    if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    return torch.device("cuda:0" if wanted == "cuda" else wanted)
+def _chores(parts: Parts, slots: Slots) -> tuple[Chores, Chores]:
+    """The graphs that T3 and S3Gen may want: first what the model's own voice does, then all."""
+    voice, is_gpt = parts.default_voice, parts.layout.is_gpt
+    prefix = 1 + voice.speech_tokens.shape[1] if is_gpt else _LLAMA_PREFIX
+    return (
+        speech_chores(slots, prefix, sorts=is_gpt),  # top_k and top_p are in the GPT-2 models' defaults only
+        sound_chores(parts.s3gen, voice.prompt_token.shape[1]),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ import torch
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 
 Item = TypeVar("Item")
+
+ALONE = threading.Lock()
+"""Held while a CUDA graph is captured and while anything waits for the whole device: CUDA forbids the one during the other."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -43,7 +47,8 @@ def free_memory() -> None:
     """Give back what the allocator keeps for later. Call it where no handled exception keeps its frames alive."""
     gc.collect()
     if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        with ALONE:
+            torch.cuda.empty_cache()
 
 
 def attempt(work: Callable[[], object]) -> Exception | None:

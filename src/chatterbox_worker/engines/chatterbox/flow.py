@@ -142,6 +142,11 @@ class Flow:
     def dtype(self) -> torch.dtype:
         return self._embedding.dtype
 
+    @property
+    def embedding_width(self) -> int:
+        """Of the speaker."""
+        return self._speaker.weight.shape[1]
+
     @torch.inference_mode()
     def __call__(self, batch: FlowInputs) -> Tensor:
         """Mel (B, 80, M), float32, the prompt's frames included and zero at padding."""

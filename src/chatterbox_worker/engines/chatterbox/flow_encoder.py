@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.frames import conv, linear, norm, valid
+from chatterbox_worker.engines.chatterbox.frames import conv, linear, linear_onto, norm, valid
 from chatterbox_worker.engines.chatterbox.state import State
 
 LOOKAHEAD_TOKENS = 3  # PreLookaheadLayer(pre_lookahead_len=3)
@@ -66,7 +66,7 @@ class FlowEncoder:
 
 class _Embed:
     def __init__(self, state: State) -> None:
-        self._project = state.affine("out.0")
+        self._project = state.matrix("out.0")
         self._norm = state.affine("out.1")
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -80,17 +80,18 @@ class _Block:
         attention = state.scope("self_attn")
         self._norm_attention = state.affine("norm_mha")
         self._qkv = attention.stacked("linear_q", "linear_k", "linear_v")
-        self._position = attention.affine("linear_pos")
-        self._out = attention.affine("linear_out")
+        self._position = attention.matrix("linear_pos")
+        self._out = attention.matrix("linear_out")
         self._content_bias = attention["pos_bias_u"]
         self._position_bias = attention["pos_bias_v"]
         self._norm_ff = state.affine("norm_ff")
-        self._widen = state.affine("feed_forward.w_1")
-        self._narrow = state.affine("feed_forward.w_2")
+        self._widen = state.matrix("feed_forward.w_1")
+        self._narrow = state.matrix("feed_forward.w_2")
 
     def __call__(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
-        x = x + self._attend(norm(x, self._norm_attention, _BLOCK_EPS), positions, mask)
-        return x + linear(F.silu(linear(norm(x, self._norm_ff, _BLOCK_EPS), self._widen)), self._narrow)
+        attended = self._attend(norm(x, self._norm_attention, _BLOCK_EPS), positions, mask)
+        x = linear_onto(x, attended, self._out)
+        return linear_onto(x, linear(norm(x, self._norm_ff, _BLOCK_EPS), self._widen, "swish"), self._narrow)
 
     def _attend(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """Transformer-XL attention (arXiv:1901.02860, 3.3): content scores by SDPA, position scores as its bias."""
@@ -104,7 +105,7 @@ class _Block:
             bias = bias.masked_fill(~mask[:, None, None], float("-inf"))
         k, v = k.transpose(1, 2), v.transpose(1, 2)
         y = F.scaled_dot_product_attention((q + self._content_bias).transpose(1, 2), k, v, attn_mask=bias.contiguous())
-        return linear(y.transpose(1, 2).flatten(2), self._out)
+        return y.transpose(1, 2).flatten(2)
 
 
 def _shift(scores: Tensor) -> Tensor:

@@ -9,11 +9,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import Then, product, product_onto
 from chatterbox_worker.engines.chatterbox.state import Affine
 
 
-def linear(x: Tensor, affine: Affine) -> Tensor:
-    return F.linear(x, affine.weight, affine.bias)
+def linear(x: Tensor, affine: Affine, then: Then = "none") -> Tensor:
+    return product(x, affine.weight, affine.bias, then)
+
+
+def linear_onto(residual: Tensor, x: Tensor, affine: Affine) -> Tensor:
+    """The sum of the residual and `linear(x, affine)`."""
+    return product_onto(residual, x, affine.weight, affine.bias)
 
 
 def norm(x: Tensor, affine: Affine, eps: float = 1e-5) -> Tensor:

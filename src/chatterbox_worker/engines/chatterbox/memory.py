@@ -36,17 +36,17 @@ def places_for(t3: T3, length: int, *, engines: int) -> int:
     return places(slot_bytes(t3, length), budget, most)
 
 
-def make_slots(t3: T3, size: int, length: int) -> Slots:
-    """So many slots, or as many of them as there turns out to be memory for."""
+def make_slots(t3: T3, size: int, length: int, *, graphs: bool = True) -> Slots:
+    """So many slots, or as many of them as there turns out to be memory for. `graphs` as in `Slots`."""
     while size > 1:
         try:
-            return Slots(t3, size, length)
+            return Slots(t3, size, length, graphs=graphs)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
         free_memory()  # another process took what was free
         size //= 2
-    return Slots(t3, 1, length)
+    return Slots(t3, 1, length, graphs=graphs)
 
 
 def check_room(needed: int, device: torch.device) -> None:

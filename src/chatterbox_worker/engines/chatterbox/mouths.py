@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from chatterbox_worker.engines.chatterbox.adapters import adapted, check
 from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.device import work_on
 from chatterbox_worker.engines.chatterbox.failures import (
     answer_to,
     attempt,
@@ -28,6 +29,7 @@ from chatterbox_worker.engines.chatterbox.failures import (
 from chatterbox_worker.engines.chatterbox.scheduler import Scheduler
 from chatterbox_worker.engines.chatterbox.t3 import T3
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.voices import Voices
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, WorkerError
@@ -76,7 +78,7 @@ class Mouths:
         self._leaving: Mouth | None = None
         self._closed = False
         self._lock = threading.RLock()  # a take that fails while it is being handed over wakes everyone
-        self._maker = ThreadPoolExecutor(1, thread_name_prefix="adapters")
+        self._maker = ThreadPoolExecutor(1, "adapters", initializer=work_on, initargs=(t3.device,))
 
     def check(self, adapter: Adapter) -> Checkpoint:
         """The checkpoint that the adapter is for.
@@ -138,7 +140,10 @@ class Mouths:
     def _made(self, adapter: Adapter) -> Mouth:
         checkpoint = self.check(adapter)
         check(adapter, checkpoint.layout.name, checkpoint.t3_digest)  # the file, too: it may have changed
-        return self._make(adapted(self._t3, load_t3_state(checkpoint), adapter))
+        try:
+            return self._make(adapted(self._t3, load_t3_state(checkpoint), adapter))
+        finally:
+            rest()
 
     def _fill(self, key: str, adapter: Adapter) -> None:
         """Make the mouth of a place, on the maker's thread."""

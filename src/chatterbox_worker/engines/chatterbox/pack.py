@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from huggingface_hub import constants
@@ -33,7 +33,9 @@ from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen import Profile, S3Gen
+from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
+from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.engines.chatterbox.t3 import T3
 from chatterbox_worker.engines.chatterbox.t3_linear import Precision
 from chatterbox_worker.engines.chatterbox.weight_files import pack_name
@@ -111,21 +113,42 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
     return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
 
 
-def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen, from the pack if there is one; else a pack is written behind the caller's back, for the next start."""
+def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True) -> tuple[T3, S3Gen]:
+    """T3 and S3Gen, from the pack if there is one. Behind the caller's back T3 gets its draft, and the next start its pack."""
     pack = pack_of(checkpoint, profile, device)
-    modules = load_modules(checkpoint, profile, device, pack)
-    threading.Thread(target=pack.save, name="pack", daemon=True).start()
-    return modules
+    t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs)
+
+    def afterwards() -> None:
+        try:
+            add_draft(t3, checkpoint)
+        except Exception as error:  # noqa: BLE001 - the thread's edge: T3 speaks without a draft, too
+            _log.warning("no draft to guess ahead with: %s", error)
+        pack.save()
+
+    threading.Thread(target=afterwards, name="pack", daemon=True).start()
+    return t3, s3gen
 
 
-def load_modules(checkpoint: Checkpoint, profile: str, device: torch.device, pack: Pack) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is made for a GPU that is not there."""
+def add_draft(t3: T3, checkpoint: Checkpoint) -> None:
+    """Give T3 what guesses ahead of it, where that pays: on a CPU, beside float32 weights. It changes when tokens come, not which."""
+    if t3.precision is Precision.EXACT and t3.device.type == "cpu":
+        weights = load_t3_state(checkpoint)
+        t3.draft = T3(weights, precision=Precision.INT8, head=Precision.INT8, device=t3.device)
+
+
+def load_modules(
+    checkpoint: Checkpoint, profile: str, device: torch.device, pack: Keep, *, graphs: bool = True
+) -> tuple[T3, S3Gen]:
+    """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is made for a GPU that is not there.
+
+    `graphs`: whether S3Gen may replay graphs on a GPU.
+    """
     t3 = T3(load_t3_state(checkpoint), precision=Precision(profile), device=device, keep=pack)
     s3gen = S3Gen.from_state(
         load_s3gen_state(checkpoint, "flow.", "mel2wav."),
         device=device,
-        profile="fast" if profile == "fast" else "exact",
+        profile=cast("Profile", profile),
+        buckets=BUCKETS if graphs and device.type == "cuda" else (),
         keep=pack,
     )
     return t3, s3gen

@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from chatterbox_worker.engines.chatterbox.device import work_on
 from chatterbox_worker.engines.chatterbox.failures import answer_to
 from chatterbox_worker.engines.chatterbox.order import Line
 from chatterbox_worker.engines.chatterbox.render import Job
+from chatterbox_worker.engines.chatterbox.sound_graphs import MOST_ROWS, MOST_TOKENS, ROW_STEP
+from chatterbox_worker.engines.chatterbox.warmup import Chores
 
 log = logging.getLogger(__name__)
 
+_BUSY_WAIT_S = 0.2  # chores rest while T3 speaks
 _COMPANY_WAIT_S = 0.003  # a few steps of T3, little beside the flow's 4 ms and more (chatterbox.md 1.7)
-_MOST_ROWS = 8
-_MOST_TOKENS = 4096  # of a batch, padding included: eight chunks of 10 s with a reference of 10 s
-_LIKE = 64  # tokens: rows are padded to at most so much more than they have, an eighth of a usual row
 
 
 class RenderQueue:
@@ -35,9 +36,11 @@ class RenderQueue:
         *,
         beside: bool,
         more_to_come: Callable[[], bool],
+        chores: Chores | None = None,
     ) -> None:
-        """`make` renders a batch and does not raise; `tokens` is how long a job's row is."""
+        """`make` renders a batch and does not raise. `chores` are done, one at a time, while nothing waits or is to come."""
         self._make, self._device, self._more_to_come = make, device, more_to_come
+        self._chores = chores or Chores()
         self._line: Line[Job] = Line()
         self._changed = threading.Condition()
         self._closed = False
@@ -60,12 +63,14 @@ class RenderQueue:
         with self._changed:
             self._closed = True
             self._changed.notify()
+        self._chores.stop()
         if self._thread is not None:
             self._thread.join()
         for job in self._line:
             job.take.cancel()
 
     def _run(self) -> None:
+        work_on(self._device)
         with _own_stream(self._device):
             while (batch := self._next()) is not None:
                 try:
@@ -77,18 +82,26 @@ class RenderQueue:
 
     def _next(self) -> list[Job] | None:
         """The next batch; None when closed."""
+        while not self._something_waits():
+            if not self._more_to_come():
+                self._chores.do_one()
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._line))
             first = None if self._closed else self._line.take(_is_ready)
             if first is None:
                 return None
             batch, length = [first], _padded(first.length)
-            most = max(1, min(_MOST_ROWS, _MOST_TOKENS // length))
+            most = max(1, min(MOST_ROWS, MOST_TOKENS // length))
             self._join(batch, length, most)
             if first.stream is None and len(batch) < most and self._more_to_come():
                 self._changed.wait_for(lambda: self._closed, timeout=_COMPANY_WAIT_S)
                 self._join(batch, length, most)
             return batch
+
+    def _something_waits(self) -> bool:
+        """Once it does, or the queue is closed; False where there are chores to look at meanwhile."""
+        with self._changed:
+            patience = None if not self._chores else _BUSY_WAIT_S if self._more_to_come() else 0.0
+            return self._changed.wait_for(lambda: self._closed or len(self._line) > 0, timeout=patience)
 
     def _join(self, batch: list[Job], length: int, most: int) -> None:
         """Let those in who are as long."""
@@ -106,10 +119,12 @@ def _is_ready(job: Job) -> bool:
 
 
 def _padded(tokens: int) -> int:
-    return -(-tokens // _LIKE) * _LIKE
+    return -(-tokens // ROW_STEP) * ROW_STEP
 
 
 def _own_stream(device: torch.device) -> contextlib.AbstractContextManager[object]:
     if device.type != "cuda":
         return contextlib.nullcontext()
-    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.default_stream(device))  # where the weights were made
+    return torch.cuda.stream(stream)

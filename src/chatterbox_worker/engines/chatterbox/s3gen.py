@@ -1,6 +1,6 @@
 """Speech tokens to sound: the flow, then the vocoder, for a batch of rows.
 
-`S3Gen` packs ragged rows, pads them to buckets where the device replays graphs, and unpacks the answers. Its parts are
+`S3Gen` packs ragged rows, pads them to a bucket where there is a graph for it, and unpacks the answers. Its parts are
 pure functions of tensors; all chance is drawn beforehand by `draw`, row by row, so a row sounds the same alone and in
 company. Watermarking is elsewhere. Not for two threads at once.
 """
@@ -16,15 +16,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.flow import Flow, FlowInputs, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.flow import Flow, Prompt, Row, packed, spoken
 from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
-from chatterbox_worker.engines.chatterbox.graphs import Graphed
+from chatterbox_worker.engines.chatterbox.graphs import recorder_of
+from chatterbox_worker.engines.chatterbox.sound_graphs import FlowGraphs, VocoderGraphs
 from chatterbox_worker.engines.chatterbox.state import Keep, State, made
 from chatterbox_worker.engines.chatterbox.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
 
-Profile = Literal["exact", "fast"]
-
-_Variant = tuple[int, int]  # rows and their bucket
+Profile = Literal["exact", "fast", "int8"]
 
 _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against "spillover" from the reference
 
@@ -60,15 +59,13 @@ class Spoken:
 
 
 class S3Gen:
-    """A flow and a vocoder; `buckets` are the row lengths in tokens, prompt included, that graphs are captured for."""
+    """A flow and a vocoder; `buckets` are the row lengths in tokens, prompt included, that there may be graphs for."""
 
     def __init__(self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = ()) -> None:
         self.flow, self.vocoder, self.device = flow, vocoder, device
-        self._buckets = tuple(sorted(buckets))
-        self._flow_graphs = Graphed[_Variant](self._run_flow, device)
-        self._vocoder_graphs = Graphed[_Variant](self._run_vocoder, device)
-        self._mels: dict[_Variant, Tensor] = {}
-        self._sounds: dict[_Variant, Tensor] = {}
+        recorder = recorder_of(device) if buckets else None
+        self.flow_graphs = FlowGraphs(flow, device, buckets, recorder)
+        self.vocoder_graphs = VocoderGraphs(vocoder, device, buckets, recorder)
         rise = (torch.cos(torch.linspace(math.pi, 0, _FADE)) + 1) / 2
         self._fade = torch.cat([torch.zeros(_FADE), rise]).to(device)
 
@@ -84,12 +81,12 @@ class S3Gen:
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
-        "exact" is float32. "fast" holds the flow in float16 where there is a GPU: as CosyVoice serves the same flow; pitch
-        and vocoder stay float32, because rounding shifts phases. Keys of other parts are left alone.
+        "exact" is float32. "fast" holds the flow in float16 where there is a GPU: as CosyVoice serves the same flow. "int8"
+        holds it in bfloat16 on a CPU that multiplies it natively. Pitch and vocoder stay float32, because rounding shifts
+        phases. Keys of other parts are left alone.
         Raises KeyError where a tensor is missing.
         """
-        dtype = torch.float16 if profile == "fast" and device.type != "cpu" else torch.float32
-        weights = State(state, device, dtype, keep=keep)
+        weights = State(state, device, _flow_dtype(profile, device), keep=keep)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
     def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Chance:
@@ -126,15 +123,11 @@ class S3Gen:
     @torch.inference_mode()
     def mels(self, rows: Sequence[Row]) -> list[Tensor]:
         """Each row's mel (80, frames), without the prompt's."""
-        bucket = self._bucket(max(row.token_count for row in rows))
-        batch = packed(rows, self.device, tokens=bucket)
-        if bucket is None:
-            return spoken(self.flow(batch), rows)
-        variant = len(rows), bucket
-        if variant not in self._mels:
-            self._mels[variant] = torch.empty_like(batch.noise)
-        self._flow_graphs(variant, *batch.tensors())
-        return spoken(self._mels[variant].clone(), rows)
+        variant = self.flow_graphs.variant_for(len(rows), max(row.token_count for row in rows))
+        if variant is None:
+            return spoken(self.flow(packed(rows, self.device)), rows)
+        filled = [*rows, *[rows[-1]] * (variant[0] - len(rows))]
+        return spoken(self.flow_graphs(variant, packed(filled, self.device, tokens=variant[1])).clone(), rows)
 
     @torch.inference_mode()
     def sounds(
@@ -148,8 +141,8 @@ class S3Gen:
         if cache_source is not None and len(mels) != 1:
             raise ValueError("only a single row can be continued")
         counts = [mel.shape[1] for mel in mels]
-        bucket = self._bucket(-(-max(counts) // FRAMES_PER_TOKEN)) if cache_source is None else None
-        size = max(counts) if bucket is None else FRAMES_PER_TOKEN * bucket
+        variant = None if cache_source is not None else self.vocoder_graphs.variant_for(len(mels), max(counts))
+        size = max(counts) if variant is None else FRAMES_PER_TOKEN * variant[1]
         mel = torch.zeros(len(mels), mels[0].shape[0], size, device=self.device)
         noise = torch.zeros(len(mels), HARMONICS, size * SAMPLES_PER_FRAME, device=self.device)
         for index, (own, chance) in enumerate(zip(mels, chances, strict=True)):
@@ -159,12 +152,9 @@ class S3Gen:
             mel[index, :, : counts[index]] = own
             noise[index, :, :samples] = chance.source[:, :samples]
         phase = torch.stack([chance.phase for chance in chances])
-        if bucket is not None:
-            variant = len(mels), bucket
-            if variant not in self._sounds:
-                self._sounds[variant] = torch.empty(2, len(mels), size * SAMPLES_PER_FRAME, device=self.device)
-            self._vocoder_graphs(variant, mel, phase, noise, torch.tensor(counts, device=self.device))
-            sound, source = self._sounds[variant].clone()
+        if variant is not None:
+            frames = torch.tensor(counts, device=self.device)
+            sound, source = self.vocoder_graphs(variant, mel, phase, noise, frames).clone()
         else:
             ragged = None if min(counts) == size else torch.tensor(counts, device=self.device)
             cache = None if cache_source is None else cache_source[None]
@@ -177,16 +167,15 @@ class S3Gen:
         size = min(len(self._fade), len(sound))
         return torch.cat([sound[:size] * self._fade[:size], sound[size:]])
 
-    def _run_flow(self, variant: _Variant, *tensors: Tensor) -> None:
-        self._mels[variant].copy_(self.flow(FlowInputs(*tensors)))
-
-    def _run_vocoder(self, variant: _Variant, *tensors: Tensor) -> None:
-        torch.stack(self.vocoder(*tensors), out=self._sounds[variant])
-
-    def _bucket(self, tokens: int) -> int | None:
-        return next((bucket for bucket in self._buckets if bucket >= tokens), None)
-
     def _now(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.current_stream(self.device).synchronize()
         return time.perf_counter()
+
+
+def _flow_dtype(profile: Profile, device: torch.device) -> torch.dtype:
+    if profile == "fast" and device.type != "cpu":
+        return torch.float16
+    if profile == "int8" and torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16  # without such instructions it is several times slower than float32
+    return torch.float32

@@ -138,7 +138,7 @@ def _nucleus(logits: Tensor, rows: SamplingRows) -> Tensor:
     removed = ascending < edge
     ascending = ascending.masked_fill(removed, -torch.inf)
     removed = removed | ((ascending.softmax(-1).cumsum(-1) <= rows.tail) & (rows.tail > 0.0))
-    removed[:, -1] = False  # at least one token stays
+    removed[:, -1].fill_(False)  # at least one token stays
     return logits.masked_fill(torch.zeros_like(removed).scatter(-1, order, removed), -torch.inf)
 
 

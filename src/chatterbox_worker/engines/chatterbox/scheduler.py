@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.device import work_on
 from chatterbox_worker.engines.chatterbox.failures import answer_to, attempt, is_device_failure, is_out_of_memory
 from chatterbox_worker.engines.chatterbox.layout import SPEECH_CODES, TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.order import Bound, Line
@@ -28,7 +29,9 @@ from chatterbox_worker.engines.chatterbox.render import Stream
 from chatterbox_worker.engines.chatterbox.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3_slots import Slots
 from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.engines.chatterbox.voices import Heard
+from chatterbox_worker.engines.chatterbox.warmup import Chores
 from chatterbox_worker.errors import DeviceFailed, WorkerError
 
 log = logging.getLogger(__name__)
@@ -75,9 +78,11 @@ Render = Callable[[Speaking, bool], None]
 
 
 class Scheduler:
-    def __init__(self, slots: Slots, render: Render, *, name: str) -> None:
+    def __init__(self, slots: Slots, render: Render, *, name: str, chores: Chores | None = None) -> None:
+        """`chores` are done, one at a time, while nobody speaks or is ready to."""
         self._slots = slots
         self._render = render
+        self._chores = chores or Chores()
         self._lag = 1 if slots.t3.device.type == "cuda" else 0
         self._waiting: Line[Speaking] = Line()
         self._speaking: dict[int, Speaking] = {}
@@ -127,6 +132,7 @@ class Scheduler:
         with self._changed:
             self._closed = True
             self._changed.notify()
+        self._chores.stop()
         self._thread.join()
 
     @property
@@ -134,20 +140,29 @@ class Scheduler:
         return self._closed or (self._finishing and self.is_idle)
 
     def _run(self) -> None:
+        work_on(self._slots.t3.device)
         while True:
             with self._changed:
                 self._waiting.send_away(_is_over)
-                while not (self._is_done or self._speaking or any(map(_is_ready, self._waiting))):
+                while not (self._is_done or self._is_wanted() or self._chores):
+                    rest()
                     self._changed.wait()
                     self._waiting.send_away(_is_over)
                 if self._is_done:
                     break
+                is_idle = not self._is_wanted()
+            if is_idle:
+                self._chores.do_one()
+                continue
             try:
                 self._advance()
             except Exception as error:  # noqa: BLE001 - the thread's edge: if it died, every caller would hang
                 self._give_up(error)
         for speaking in (*self._speaking.values(), *self._waiting):
             speaking.take.cancel()
+
+    def _is_wanted(self) -> bool:
+        return bool(self._speaking) or any(map(_is_ready, self._waiting))
 
     def _advance(self) -> None:
         for slot, speaking in list(self._speaking.items()):

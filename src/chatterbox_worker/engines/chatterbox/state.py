@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import packed
+
 Keep = Callable[[str, Callable[[], Tensor]], Tensor]
 """Gives the tensor of this name, by the function that makes it or from memory. A name stands for one tensor of one checkpoint."""
 
@@ -65,14 +67,18 @@ class State:
     def affine(self, name: str) -> Affine:
         return Affine(self[f"{name}.weight"], self.optional(f"{name}.bias"))
 
+    def matrix(self, name: str) -> Affine:
+        """A linear map, its weight laid out for `cpu_products.product` where the device has a layout for it."""
+        return Affine(packed(self[f"{name}.weight"]), self.optional(f"{name}.bias"))
+
     def conv(self, name: str) -> Affine:
         """A convolution; weight norm, g·v/|v| over all dimensions but the first, is folded in (arXiv:1602.07868, eq. 2)."""
         return Affine(self._kept(f"{name}.folded", lambda: self._folded(name)), self.optional(f"{name}.bias"))
 
     def taps(self, name: str) -> Affine:
-        """A convolution (out, in, k) as one matrix (out, k·in) for channels-last frames; see `frames.conv`."""
+        """A convolution (out, in, k) as one matrix (out, k·in) for channels-last frames; see `frames.conv`. Laid out as in `matrix`."""
         weight = self._kept(f"{name}.taps", lambda: self._folded(name).permute(0, 2, 1).flatten(1))
-        return Affine(weight, self.optional(f"{name}.bias"))
+        return Affine(packed(weight), self.optional(f"{name}.bias"))
 
     def image(self, name: str, layout: torch.memory_format) -> Affine:
         """A convolution (out, in, k) as one over images one pixel high, (out, in, 1, k), laid out as they are."""
@@ -83,7 +89,7 @@ class State:
         return Affine(weight.permute(0, 3, 1, 2), self.optional(f"{name}.bias"))
 
     def stacked(self, *names: str) -> Affine:
-        """Several linear maps of one input as one."""
+        """Several linear maps of one input as one, laid out as in `matrix`."""
         joined = "+".join(names)
         weights, biases = (
             [self.tensors[key] for name in names if (key := f"{self.prefix}{name}.{part}") in self.tensors]
@@ -92,7 +98,7 @@ class State:
         if len(weights) < len(names):
             raise KeyError(f"{self.prefix}{joined}.weight")
         return Affine(
-            self._kept(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.dtype)),
+            packed(self._kept(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.dtype))),
             self._kept(f"{joined}.bias", lambda: torch.cat(biases).detach().to(self.dtype)) if biases else None,
         )
 

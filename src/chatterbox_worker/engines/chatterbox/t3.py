@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import packed
 from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.state import Keep, made
 from chatterbox_worker.engines.chatterbox.t3_blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
@@ -52,14 +53,20 @@ class T3:
         precision: Precision,
         device: torch.device,
         head_dim: int = _HEAD_DIM,
+        head: Precision = Precision.EXACT,
         keep: Keep = made,
     ) -> None:
         """`weights`: upstream's `T3.state_dict()`; what inference does not use may be missing. `keep`: see `State`.
+
+        `head`: of the speech head. float32 beside every precision of the body: its share of a step is small, a logit's last bits
+        decide tokens.
 
         Raises:
             NotReady: a weight is missing, or the precision and the device do not go together.
         """
         self.precision, self.device = precision, device
+        self.draft: T3 | None = None
+        """The same model, cheaper: what guesses ahead (`lookahead`)."""
         self.is_gpt = "tfmr.ln_f.weight" in weights
         self.tensors: dict[str, Tensor] = {}
         """What it is made of, norms and biases aside, on its device: by the names given to `keep`, which tell of what they are made."""
@@ -68,12 +75,18 @@ class T3:
             tensor = self.tensors[name] = keep(name, make).to(device)
             return tensor
 
+        def laid_out(name: str, make: Callable[[], Tensor]) -> Tensor:
+            tensor = self.tensors[name] = packed(keep(name, make).to(device))
+            return tensor
+
         try:
-            self._load(weights, head_dim, placed)
+            self._load(weights, head_dim, head, placed, laid_out)
         except KeyError as missing:
             raise NotReady(f"The T3 checkpoint lacks {missing}.") from missing
 
-    def _load(self, weights: Mapping[str, Tensor], head_dim: int, keep: Keep) -> None:
+    def _load(
+        self, weights: Mapping[str, Tensor], head_dim: int, head: Precision, keep: Keep, keep_matrix: Keep
+    ) -> None:
         def held(name: str, dtype: torch.dtype = self.precision.dtype) -> Tensor:
             source = weights[name]
             return keep(f"{name} {dtype}", lambda: source.to(dtype))
@@ -86,7 +99,7 @@ class T3:
         self.head_dim, self.heads = head_dim, self.width // head_dim
         make = gpt2_block if self.is_gpt else llama_block
         self._blocks: list[Block] = [
-            make(weights, layer, self.precision, self.device, keep) for layer in range(self.layers)
+            make(weights, layer, self.precision, self.device, keep_matrix) for layer in range(self.layers)
         ]
         self._text, self._speech = held("text_emb.weight"), held("speech_emb.weight")
         if self.is_gpt:
@@ -104,11 +117,9 @@ class T3:
         self._encoder = ConditioningEncoder(
             {name: held(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
         )
-        # Logits are float32 in every precision: the head's share of a step is small, a logit's last bits decide tokens.
         bias = weights["speech_head.bias"] if self.is_gpt else None
-        head = weights["speech_head.weight"]
-        source = Source("speech_head", lambda: head, bias, self.vocabulary >= self.width, keep)
-        self._head = linear(source, Precision.EXACT, self.device, lone=self.is_gpt)
+        source = Source("speech_head", lambda: weights["speech_head.weight"], bias, keep_matrix)
+        self._head = linear(source, head, self.device)
 
     @property
     def rows(self) -> int:
@@ -194,8 +205,8 @@ class T3:
         """Run the transformer over embeddings x (r, n, width) at `positions` (r, n), and leave their keys and values in the cache.
 
         Position p sees positions 0 to p of its own row; `length` is any bound above every position. `rows` (r,) says which rows
-        of the cache these are; None: the first r, read in place. `sees_all`: `length` is what every position sees, so that nothing
-        need be masked. Returns the normalised last layer, (r, n, width).
+        of the cache these are; None: the first r, read in place. `sees_all`: there is one position to a row, the last
+        of `length`, so that nothing need be masked. Returns the normalised last layer, (r, n, width).
         """
         count, new = positions.shape
         if self.is_gpt:
@@ -208,7 +219,11 @@ class T3:
             qkv = block.qkv(x).view(count, new, 3, self.heads, self.head_dim)
             if angles is not None:
                 qkv = self._rotary.turn(qkv, angles)
-            cache[layer].index_put_(index, qkv[:, :, 1:].flatten(2, 3).transpose(1, 2))
+            keys_values = qkv[:, :, 1:].flatten(2, 3).transpose(1, 2)
+            if sees_all:
+                cache[layer][:count, :, length - new : length] = keys_values
+            else:
+                cache[layer].index_put_(index, keys_values)
             held = cache[layer][:, :, :length]
             held = held[:count] if rows is None else held.index_select(0, rows)
             query, key, value = qkv[:, :, 0].transpose(1, 2), held[:, : self.heads], held[:, self.heads :]

@@ -83,11 +83,8 @@ def llama_block(
 
     def fused(*names: str) -> Linear:
         parts = [weights[f"{at}{name}.weight"] for name in names]
-        outputs, inputs = sum(len(part) for part in parts), parts[0].shape[1]
-        source = Source(
-            "+".join(f"{at}{name}" for name in names), lambda: torch.cat(parts), None, outputs >= inputs, keep
-        )
-        return linear(source, precision, device, lone=False)
+        source = Source("+".join(f"{at}{name}" for name in names), lambda: torch.cat(parts), None, keep)
+        return linear(source, precision, device)
 
     def norm(name: str) -> Tensor:
         return weights[f"{at}{name}.weight"].to(device, precision.dtype)
@@ -109,8 +106,7 @@ def gpt2_block(
 
     def transposed(name: str) -> Linear:  # Conv1D keeps (inputs, outputs)
         weight, bias = weights[f"{at}{name}.weight"], weights[f"{at}{name}.bias"]
-        source = Source(f"{at}{name}", weight.t, bias, weight.shape[1] >= weight.shape[0], keep)
-        return linear(source, precision, device, lone=True)
+        return linear(Source(f"{at}{name}", weight.t, bias, keep), precision, device)
 
     def norm(name: str) -> tuple[Tensor, Tensor]:
         weight, bias = (weights[f"{at}{name}.{part}"].to(device, precision.dtype) for part in ("weight", "bias"))

@@ -1,10 +1,9 @@
 """Linear layers for one to a few rows, where reading the weights is the whole cost, in three precisions.
 
-Weights are cast once, here, and never by autocast. Measured with float32 weights on 2 cores of an AVX2 CPU (EPYC 7003): for one row a
-widening layer is read at 24 to 30 GB/s if its inputs come first in memory and at 17 to 22 if its outputs do, a narrowing one the
-other way round; for two rows and more `F.linear` reads at 9 to 14 GB/s, the same product as `W @ x.T` at 21 to 24.
-int8 weights with bfloat16 activations take 0.3 of float32's time for one row; `torch.ops.quantized.linear_dynamic` is faster still,
-but shares one activation scale among all rows, so that a row would hear its neighbours.
+Weights are cast once, here, and never by autocast. float32 on a CPU has a layout of its own (`cpu_products`).
+For one row, `torch.ops.quantized.linear_dynamic` reads 8-bit weights at 16 to 27 GB/s (2 cores, AVX-512), a weight-only product with
+bfloat16 activations at 13 to 20. It shares one activation scale among the rows of a call, so every row is a call of its own: else a
+row would hear its neighbours.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.cpu_products import product, product_onto
 from chatterbox_worker.engines.chatterbox.state import Keep
 from chatterbox_worker.errors import NotReady
 
-_FEW_ROWS = 16  # up to here int8 is read as it is; beyond, unpacking it once is cheaper
+_FEW_ROWS = 16  # up to here int8 is read row by row; beyond, unpacking it once is cheaper
 
 
 class Precision(Enum):
@@ -30,7 +30,7 @@ class Precision(Enum):
     FAST = "fast"
     """bfloat16 weights, activations and cache; float32 inside norms, in the speech head and in sampling."""
     INT8 = "int8"
-    """8-bit weights with one scale per output channel, float32 between the layers. CPUs only."""
+    """8-bit weights with one scale per output channel, 8-bit activations with one per row, float32 between the layers. CPUs only."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -47,9 +47,8 @@ class Source:
     """(outputs, inputs), any float dtype."""
     bias: Tensor | None
     """(outputs,)."""
-    widens: bool
-    """Whether there are as many outputs as inputs, or more."""
     keep: Keep
+    """Gives the weight as it is to be multiplied: on the device, and on a CPU perhaps in `cpu_products.packed`'s layout."""
 
 
 class Linear(ABC):
@@ -80,43 +79,56 @@ class Dense(Linear):
         return torch.addmm(residual.reshape(-1, outputs), x.reshape(-1, inputs), self.weight.t()).view(residual.shape)
 
 
-class CpuDense(Linear):
-    """float32 on a CPU."""
+class Packed(Linear):
+    """float32 on a CPU, in oneDNN's layout."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, inputs_first: bool) -> None:
-        """`weight`: contiguous, (inputs, outputs) if `inputs_first`, else (outputs, inputs)."""
-        self.weight, self.bias, self.inputs_first = weight, bias, inputs_first
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        """`weight`: what `cpu_products.packed` gave."""
+        self.weight, self.bias = weight, bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        if self.inputs_first:
-            y = rows @ self.weight if self.bias is None else torch.addmm(self.bias, rows, self.weight)
-        elif rows.shape[0] == 1:
-            y = F.linear(rows, self.weight, self.bias)
-        else:
-            y = (self.weight @ rows.t()).t()
-            y = y.contiguous() if self.bias is None else y + self.bias
-        return y.reshape(*x.shape[:-1], -1)
+        return product(x, self.weight, self.bias)
+
+    def onto(self, residual: Tensor, x: Tensor) -> Tensor:
+        return product_onto(residual, x, self.weight, self.bias)
 
 
 class Int8(Linear):
-    """8-bit weights (outputs, inputs), scaled per output channel (outputs,)."""
+    """8-bit weights (outputs, inputs), scaled per output channel (outputs,) float32."""
 
     def __init__(self, weight: Tensor, scale: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.scale, self.bias = weight, scale, bias
+        self._weight, self._scale, self._bias = weight, scale, bias
+        with torch.inference_mode(False):
+            zeros = torch.zeros(len(scale), dtype=torch.int64)
+            quantized = torch._make_per_channel_quantized_tensor(weight, scale.double(), zeros, 0)
+            self._laid_out = torch.ops.quantized.linear_prepack(quantized, bias)
+        self._reduce_range = not torch.cpu._is_vnni_supported()  # without VNNI, sums of 8-bit products overflow 16 bits
 
     def __call__(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, x.shape[-1])
-        if rows.shape[0] > _FEW_ROWS:
-            y = F.linear(rows, self.weight.to(x.dtype)) * self.scale.to(x.dtype)
+        if len(rows) > _FEW_ROWS:
+            y = self._many(rows)
         else:
-            y = torch.ops.aten._weight_int8pack_mm(rows.bfloat16(), self.weight, self.scale).to(x.dtype)
-        return (y if self.bias is None else y + self.bias).reshape(*x.shape[:-1], -1)
+            y = torch.cat(
+                [
+                    torch.ops.quantized.linear_dynamic(row, self._laid_out, self._reduce_range)
+                    for row in torch.split(rows, 1)
+                ]
+            )
+        return y.reshape(*x.shape[:-1], -1)
+
+    def _many(self, rows: Tensor) -> Tensor:
+        if self._reduce_range:
+            y = F.linear(rows, self._weight.to(rows.dtype)) * self._scale
+        else:
+            scale = rows.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny) / 127
+            products = torch._int_mm((rows / scale).round_().to(torch.int8), self._weight.t())
+            y = products.to(rows.dtype).mul_(scale).mul_(self._scale)
+        return y if self._bias is None else y.add_(self._bias)
 
 
-def linear(source: Source, precision: Precision, device: torch.device, *, lone: bool) -> Linear:
-    """A layer; `lone`: one row at a time is the common case.
-
+def linear(source: Source, precision: Precision, device: torch.device) -> Linear:
+    """
     Raises:
         NotReady: int8 was asked for on a device that is not a CPU.
     """
@@ -127,20 +139,14 @@ def linear(source: Source, precision: Precision, device: torch.device, *, lone: 
         scale = source.keep(f"{source.name} scale", lambda: _scaled(source.weight())[1])
         return Int8(weight, scale, None if source.bias is None else source.bias.float())
     bias = None if source.bias is None else source.bias.to(device, precision.dtype)
-    is_read_by_cpu = device.type == "cpu" and precision is Precision.EXACT
-    inputs_first = is_read_by_cpu and lone and source.widens
-
-    def laid_out() -> Tensor:
-        weight = source.weight()
-        return (weight.t() if inputs_first else weight).to(precision.dtype).contiguous()
-
-    order = "inputs first" if inputs_first else "outputs first"
-    weight = source.keep(f"{source.name} {precision.dtype} {order}", laid_out).to(device)
-    return CpuDense(weight, bias, inputs_first=inputs_first) if is_read_by_cpu else Dense(weight, bias)
+    weight = source.keep(
+        f"{source.name} {precision.dtype}", lambda: source.weight().to(precision.dtype).contiguous()
+    ).to(device)
+    return Packed(weight, bias) if weight.is_mkldnn else Dense(weight, bias)
 
 
 def _scaled(weight: Tensor) -> tuple[Tensor, Tensor]:
     """(outputs, inputs) to 8 bits and the scale of each output, (outputs,), so that the largest weight of each is 127."""
     weight = weight.float()
     scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
-    return (weight / scale[:, None]).round().to(torch.int8).contiguous(), scale.bfloat16()
+    return (weight / scale[:, None]).round().to(torch.int8).contiguous(), scale

@@ -6,6 +6,7 @@ threads beyond it wait for each other at every layer. CPU affinity torch honours
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 
 _CGROUP = Path("/sys/fs/cgroup")
+_SOFT = 1  # omp_pause_soft of omp.h: the team ends, settings stay
 _NO_LIMIT = 1_000_000.0  # cores
 
 
@@ -22,6 +24,18 @@ def use_threads(wanted: int) -> int:
     if count != torch.get_num_threads():
         torch.set_num_threads(count)
     return count
+
+
+def rest() -> None:
+    """Give back the threads that helped this one compute; whoever computed aside from an engine's own thread calls it when done.
+
+    libgomp keeps a team for every thread that ever computed, and once all teams together have more threads than there are cores, none
+    waits awake for its next product any more: a step of T3 took 12.5 ms instead of 10 (nano, int8, 2 cores). Where torch has another
+    OpenMP, nothing happens.
+    """
+    pause = getattr(ctypes.CDLL(None), "omp_pause_resource_all", None)
+    if pause is not None:
+        pause(_SOFT)
 
 
 def allowed_cores(cgroup: Path = _CGROUP) -> int:

@@ -14,6 +14,7 @@ from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.flow import Prompt
 from chatterbox_worker.engines.chatterbox.layout import Layout
 from chatterbox_worker.engines.chatterbox.t3 import T3, Prefix
+from chatterbox_worker.engines.chatterbox.threads import rest
 from chatterbox_worker.utterance import Voice
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
@@ -64,9 +65,12 @@ class Voices:
         self._listener.shutdown(cancel_futures=True)
 
     def _made(self, voice: Voice, emotion: float | None) -> Heard:
-        known = self._conditioning(voice)
-        prefix = self._t3.encode(known.speaker_emb[0], known.speech_tokens[0], emotion)
-        return Heard(prefix, Prompt(known.prompt_token[0], known.prompt_feat[0], known.embedding[0]))
+        try:
+            known = self._conditioning(voice)
+            prefix = self._t3.encode(known.speaker_emb[0], known.speech_tokens[0], emotion)
+            return Heard(prefix, Prompt(known.prompt_token[0], known.prompt_feat[0], known.embedding[0]))
+        finally:
+            rest()
 
     def _conditioning(self, voice: Voice) -> Conditioning:
         """What the model hears in the voice: its own, or that of the recording, worked out once for all workers."""

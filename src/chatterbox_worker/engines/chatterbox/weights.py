@@ -12,8 +12,8 @@ in cache keys and file names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -84,6 +84,13 @@ class _Part:
     def names(self) -> tuple[str, ...]:
         return self.required + self.optional
 
+    def narrowed(self, only: Container[str] | None) -> _Part:
+        """The same with no other files than these."""
+        if only is None:
+            return self
+        required, optional = (tuple(n for n in names if n in only) for names in (self.required, self.optional))
+        return replace(self, required=required, optional=optional)
+
     def missing(self, folder: Path) -> tuple[str, ...]:
         return tuple(name for name in self.required if not (folder / name).is_file())
 
@@ -102,25 +109,26 @@ def find(
     hub_cache: Path | None = None,
     offline: bool = False,
     revisions: Mapping[str, str] = _NO_OVERRIDES,
+    only: Container[str] | None = None,
     on_progress: Callable[[str], object] = _log.info,
 ) -> Checkpoint:
     """The model's files, downloaded if that is what it takes.
 
     `weights_dir` may hold the files themselves, or a folder named like the model or its repository. `revisions`
     overrides the layout's pins, by repository. `hub_cache` is the hub library's own unless given; the library itself
-    honours HF_HUB_OFFLINE, HF_TOKEN and shows a progress bar. `on_progress` hears a sentence before anything slow.
+    honours HF_HUB_OFFLINE, HF_TOKEN and shows a progress bar. `only` names the files that are wanted. `on_progress` hears a sentence before anything slow.
 
     Raises:
         NotReady: the files are nowhere (the message lists the places and what they lacked), a download failed, or a
             file is truncated or corrupt.
     """
-    parts = _parts(layout, weights_dir, revisions)
+    parts = [wanted for part in _parts(layout, weights_dir, revisions) if (wanted := part.narrowed(only)).required]
     found = [_find_part(layout, part, runpod_cache, hub_cache, offline=offline, say=on_progress) for part in parts]
     files = {name: path for each in reversed(found) for name, path in each.files.items()}
     for path in files.values():
         check_file(path)
     revision = "+".join(dict.fromkeys(each.revision for each in found))
-    return Checkpoint(layout, files[layout.t3].parent, MappingProxyType(files), revision)
+    return Checkpoint(layout, files[parts[0].required[0]].parent, MappingProxyType(files), revision)
 
 
 def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str]) -> list[_Part]:

@@ -12,6 +12,7 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.server.sliced import Sliced
 
 router = APIRouter(tags=["speech"])
 
@@ -42,4 +43,4 @@ async def convert(http: Request, house: TheHouse) -> Response:
         return encode(decode(data, field="file", max_s=LONGEST_S), wanted, int(rate))
 
     with house.admission.place():
-        return Response(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)
+        return Sliced(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)

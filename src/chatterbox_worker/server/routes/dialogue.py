@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.decode import decode
@@ -21,6 +20,7 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.house import House, TheHouse
+from chatterbox_worker.server.sliced import Sliced, SlicedJson
 from chatterbox_worker.synthesizer import Call, Recording
 
 router = APIRouter(tags=["speech"])
@@ -149,10 +149,10 @@ def _answer(
         about.pop(of_one)
     data = encode(audio, wanted.format, wanted.sample_rate)
     if kind is None:
-        return Response(data, media_type=about["mimetype"], headers={"X-Chatterbox-Duration": str(about["duration_s"])})
+        return Sliced(data, media_type=about["mimetype"], headers={"X-Chatterbox-Duration": str(about["duration_s"])})
     total_s = sum(recording.timings["total_s"] for recording in recordings)
     hit = all(recording.hit for recording in recordings)
     whole = Recording(data, about, "", hit=hit, timings={"total_s": total_s})
     told = inline(whole, as_url=False, limit_bytes=2**40)
     del told["cache_key"]  # it has one for each turn
-    return JSONResponse(told | {"captions": speech.captions_of(kind, about)})
+    return SlicedJson(told | {"captions": speech.captions_of(kind, about)})

@@ -32,6 +32,10 @@ async def create_speech(http: Request, house: TheHouse) -> Response:
 
 def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Our own fields from OpenAI's, with the names that older servers used; raises InvalidRequest."""
+    known = (*schemas.OPENAI_SPEECH["properties"], "text", "format", *requests.ALIASES)
+    if unknown := set(body) - set(known):
+        name = min(unknown)
+        raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(known)}", field=name)
     fields = requests.openai_speech(body)
     if isinstance(voice := fields.get("voice"), dict):
         if set(voice) != {"id"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, shown
+from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, captions, failures, schemas, speech
 from chatterbox_worker.server.house import TheHouse
 
@@ -79,7 +81,8 @@ async def tts_generate(http: Request, house: TheHouse) -> Response:
     except VoiceNotFound as error:
         raise failures.not_found_as_documented(error, str(voice)) from None
     except InvalidRequest as error:
-        if error.field == "voice" and isinstance(voice, str) and voice:  # no id at all is no voice either
+        # what can be no id is no voice either
+        if error.field == "voice" and isinstance(voice, str) and voice and not re.fullmatch(VOICE_ID, voice):
             raise failures.not_found_as_documented(VoiceNotFound(error.message), voice) from None
         raise
 

@@ -11,7 +11,9 @@ from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.house import House, TheHouse
+from chatterbox_worker.server.sliced import Sliced
 from chatterbox_worker.utterance import DEFAULT_VOICE
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
 
 router = APIRouter(tags=["voices"])
 
@@ -66,7 +68,18 @@ async def about_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, Any]:
 async def voice_audio(voice_id: _VoiceId, house: TheHouse) -> Response:
     """The recording, as it is kept."""
     data, mimetype = await house.backend.recording(_recorded(voice_id))
-    return Response(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
+    return Sliced(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
+
+
+@router.get("/voices/{voice_id}/file", response_class=Response)
+async def voice_file(voice_id: _VoiceId, house: TheHouse) -> Response:
+    """The whole voice as one file, which `POST /voices` takes here or elsewhere."""
+    voice = _recorded(voice_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{voice}{BUNDLE_SUFFIX}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(await house.backend.export_voice(voice), media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/voices/{voice_id}")

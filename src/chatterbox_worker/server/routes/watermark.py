@@ -16,6 +16,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.server.refusals import NotOffered
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
 router = APIRouter(tags=["watermark"])
@@ -46,4 +47,7 @@ async def detect(http: Request, house: TheHouse) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _detector(settings: Settings) -> Callable[[Audio], float]:
-    return wiring.watermark_detector(settings)
+    try:
+        return wiring.watermark_detector(settings)
+    except ImportError as missing:
+        raise NotOffered(f"the watermark cannot be looked for: {missing.name} is not installed here") from missing

@@ -94,6 +94,7 @@ function slug(order) {
 }
 
 function closeWhenLeft(menu) {
+  menu.addEventListener("toggle", () => menu.open && menu.querySelector(".menu-box").scrollIntoView({ block: "nearest" }));
   document.addEventListener("pointerdown", (event) => menu.contains(event.target) || (menu.open = false));
   menu.addEventListener("focusout", (event) => event.relatedTarget && !menu.contains(event.relatedTarget) && (menu.open = false));
   menu.addEventListener("keydown", (event) => {

@@ -1,0 +1,10 @@
+"""A voice from recordings: `python scripts/clone_voice.py --input_dir DIR --output_voice_id NAME` (docs/VOICES.md)."""
+
+from __future__ import annotations
+
+import sys
+
+from chatterbox_worker.clone.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main())

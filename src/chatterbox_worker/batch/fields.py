@@ -1,0 +1,45 @@
+"""A row's fields: those of one request, but for what a file makes no sense of. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.request import ALIASES, _Speak
+
+_NOT_OF_A_ROW = {
+    "action": "a row is there to be spoken",
+    "output": "the audio of a row comes back into its file",
+}
+_SCHEMA = _Speak.model_json_schema()["properties"]
+KNOWN = ("id", "reference", *(name for name in (*_SCHEMA, *ALIASES) if name not in _NOT_OF_A_ROW))
+"""`id` is the row's own name; `reference` the path of a recording to speak with."""
+
+
+def refuse_unknown(names: Mapping[str, Any]) -> None:
+    """Raises InvalidRequest for a name that is no field of a row."""
+    for name in names:
+        if name in _NOT_OF_A_ROW:
+            raise InvalidRequest(f"{name} cannot be chosen here: {_NOT_OF_A_ROW[name]}", field=name)
+        if name not in KNOWN:
+            raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(sorted(KNOWN))}", field=name)
+
+
+def typed(name: str, text: str) -> Any:
+    """A value that came as text: a cell of a CSV file, an argument of the command. Raises InvalidRequest."""
+    shape = _SCHEMA.get(ALIASES.get(name, name), {"type": "string"})
+    kind = next((one["type"] for one in shape.get("anyOf", ()) if one["type"] != "null"), shape.get("type"))
+    convert, wanted = _CONVERSIONS.get(kind, (str, ""))
+    try:
+        return convert(text.strip() if wanted else text)
+    except (ValueError, KeyError):
+        raise InvalidRequest(f"{name} must be {wanted}, not {shown(text)}", field=name) from None
+
+
+_SWITCH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+_CONVERSIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "integer": (int, "a whole number"),
+    "number": (float, "a number"),
+    "boolean": (lambda text: _SWITCH[text.lower()], "true or false"),
+}

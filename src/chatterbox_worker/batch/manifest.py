@@ -1,0 +1,164 @@
+"""`manifest.jsonl`: what became of each row, a JSON object on a line each, in the folder of the audio files.
+
+    submitted   {"key", "id", "state", "job"}: an endpoint has the job; it is looked for there before it is sent again
+    done        {..., "file", "size_bytes", "sha256", "duration_s", "seed", "model"}
+    failed      {..., "error": {"code", "message", "field"}}, and "job" where that may still end well
+
+A line is on the disk before what it says is relied on, and the last line of a key counts. A line that a kill has cut in two
+is the last one, and is taken away. At the end of a run the file is written anew, one line for each row in the rows' order.
+One run at a time: the folder is locked, and the lock goes with the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from chatterbox_worker.errors import Busy, InvalidRequest
+
+NAME = "manifest.jsonl"
+_DRAFT = "part"
+
+Error = Mapping[str, str | None]
+"""`code`, `message`, `field`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: str
+    id: str
+    state: Literal["submitted", "done", "failed"]
+    job: str | None = None
+    """Of the endpoint, while something may still come of it."""
+    file: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    duration_s: float | None = None
+    seed: int | None = None
+    model: str | None = None
+    error: Error | None = None
+
+    def line(self) -> str:
+        return _line({name: value for name, value in asdict(self).items() if value is not None})
+
+
+class Manifest:
+    """Of one folder. Entering takes its lock; every method belongs to one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / NAME
+        self.entries: dict[str, Entry] = {}
+        """By key."""
+        self._owners: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """
+        Raises:
+            Busy: another run writes to this folder.
+            InvalidRequest: the file there is not one of ours.
+            OSError: the folder cannot be written.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise Busy(f"another run writes to {self._folder}; wait for it, or choose another folder") from None
+        try:
+            self._load()
+            self._file = self._path.open("a", encoding="utf-8")
+        except BaseException:
+            os.close(self._lock)
+            raise
+        for draft in self._folder.glob(f".*.{_DRAFT}"):
+            draft.unlink()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+        os.close(self._lock)
+
+    def has(self, key: str) -> bool:
+        """Whether the row is spoken and its file is there, as long as it was."""
+        entry = self.entries.get(key)
+        if entry is None or entry.state != "done" or entry.file is None:
+            return False
+        try:
+            return (self._folder / entry.file).stat().st_size == entry.size_bytes
+        except OSError:
+            return False
+
+    def note(self, entry: Entry) -> None:
+        """On the disk when this returns."""
+        self._file.write(entry.line())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._put(entry)
+
+    def keep(self, audio: bytes, name: str) -> None:
+        """The file whole or not at all, and on the disk when this returns."""
+        draft = self._folder / f".{name}.{_DRAFT}"
+        self._write(draft, audio)
+        draft.replace(self._folder / name)
+        os.fsync(self._lock)
+
+    def tidy(self, keys: Iterable[str], refused: Iterable[Mapping[str, Any]]) -> None:
+        """One line for each key, in this order; before them, those of other inputs whose files are still theirs."""
+        ours = {key: self.entries[key] for key in keys if key in self.entries}
+        files = {entry.file for entry in ours.values() if entry.file}
+        ids = {entry.id for entry in ours.values()}
+        others = [e for key, e in self.entries.items() if key not in ours and e.file not in files and e.id not in ids]
+        lines = [entry.line() for entry in (*others, *ours.values())] + [_line(row) for row in refused]
+        draft = self._folder / f".{NAME}.{_DRAFT}"
+        self._write(draft, "".join(lines).encode())
+        self._file.close()
+        draft.replace(self._path)
+        os.fsync(self._lock)
+        self._file = self._path.open("a", encoding="utf-8")
+
+    def _put(self, entry: Entry) -> None:
+        """A file belongs to whoever wrote it last."""
+        self.entries[entry.key] = entry
+        if entry.file is not None and (owner := self._owners.get(entry.file, entry.key)) != entry.key:
+            self.entries.pop(owner, None)
+        if entry.file is not None:
+            self._owners[entry.file] = entry.key
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _load(self) -> None:
+        try:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        whole = content[: content.rfind(b"\n") + 1]
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                told = json.loads(line)
+                if told.get("state") != "refused":  # it has no key: told to people, not to the next run
+                    self._put(Entry(**told))
+            except (ValueError, TypeError, KeyError, AttributeError):
+                raise InvalidRequest(
+                    f"{self._path}:{number} is no line of a manifest; choose another folder, or move the file away",
+                    field="out",
+                ) from None
+        if len(whole) < len(content):
+            os.truncate(self._path, len(whole))
+
+
+def _line(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False) + "\n"

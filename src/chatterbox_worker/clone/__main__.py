@@ -1,0 +1,134 @@
+"""`python -m chatterbox_worker.clone --input-dir DIR --output-voice-id NAME`: a voice from recordings of one person.
+
+1 to 5 minutes in any audio format. What is kept and what is left out is said with the reason and drawn as a picture; the
+voice goes into the voices folder as one file, where every edge lists it. `--export NAME` and `--import FILE` move voices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from chatterbox_worker import wiring
+from chatterbox_worker.clone import summary
+from chatterbox_worker.clone.arguments import parse_arguments
+from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
+from chatterbox_worker.clone.findings import Findings, examine
+from chatterbox_worker.clone.speakers import Encoder
+from chatterbox_worker.clone.voice import Made, make
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
+from chatterbox_worker.local import with_local_folders
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
+from chatterbox_worker.voices.library import VoiceLibrary
+
+_GET_ENCODER = (
+    "One speaker is told from another by Chatterbox's voice encoder, a file of 6 MB that every model's checkpoint has: "
+    "let this machine reach the Hugging Face hub once, or put ve.pt of ResembleAI/chatterbox into a folder and name that "
+    "with --weights-dir. Without it --trust-one-speaker takes your word that nobody else is heard."
+)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """Of the environment; without a volume the folders that `make queue` and `make serve` use."""
+    env = environment()
+    on_volume = Settings().voices_dir.parent.is_dir()
+    settings = Settings.from_env(env if on_volume else with_local_folders(env, Path.cwd()))
+    return replace(
+        settings,
+        voices_dir=options.voices_dir or settings.voices_dir,
+        weights_dir=options.weights_dir or settings.weights_dir,
+    )
+
+
+def _track(items: Sequence[Any], what: str) -> Iterable[Any]:
+    shown_items: Iterable[Any] = tqdm(
+        items, desc={"file": "reading", "segment": "listening"}[what], unit=what, leave=False
+    )
+    return shown_items
+
+
+def _encoder(options: argparse.Namespace, settings: Settings) -> Encoder | None:
+    if options.trust_one_speaker:
+        return None
+    try:
+        return wiring.speaker_encoder(settings)
+    except NotReady as error:
+        raise NotReady(f"{error.message}. {_GET_ENCODER}") from error
+
+
+def _draw() -> Callable[[str, Findings, Made | InvalidRequest, Path], None]:
+    try:
+        from chatterbox_worker.clone.report import draw  # noqa: PLC0415 - matplotlib is an extra
+    except ModuleNotFoundError as error:
+        raise NotReady(
+            f"the picture needs {error.name}: pip install 'chatterbox-worker[tools]', or --no-report"
+        ) from error
+    return draw
+
+
+def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrary) -> Iterator[str]:
+    name = free_id(options.output_voice_id, library, may_replace=options.replace or options.dry_run)
+    picture = None if options.no_report else options.report or Path(f"{name}.png")
+    draw = None if picture is None else _draw()
+    encoder = _encoder(options, settings)
+    findings = examine(options.input_dir, encoder, same=options.similarity, like=options.like, track=_track)
+    yield from summary.lines(findings)
+    yield summary.total(findings)
+    made: Made | InvalidRequest
+    try:
+        made = make(findings, least_s=options.min_seconds, consent=options.consent)
+    except InvalidRequest as refusal:
+        made = refusal
+    if draw is not None and picture is not None:
+        draw(name, findings, made, picture)
+        yield f"the picture: {picture}"
+    if isinstance(made, InvalidRequest):
+        raise made
+    yield summary.clip(made)
+    if options.dry_run:
+        return
+    library.save(name, pack(made.bundle), field="output_voice_id")
+    yield f"voice {name}: {library.folder / (name + BUNDLE_SUFFIX)}"
+    if options.consent is None:
+        yield "its file says nothing of consent: only use the voice of somebody who agreed, and say so with --consent"
+
+
+def _lines(options: argparse.Namespace) -> Iterator[str]:
+    settings = _settings(options)
+    library = VoiceLibrary(settings.voices_dir)
+    if options.export is not None:
+        yield export_voice(library, options.export, options.out, may_replace=options.replace)
+    elif options.import_file is not None:
+        yield import_voice(library, options.import_file, options.output_voice_id, may_replace=options.replace)
+    else:
+        yield from _clone(options, settings, library)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s| %(name)s | %(message)s")
+    try:
+        for line in _lines(options):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    except WorkerError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'a file'}: {error.strerror}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Voices out of one library and into another, each as one file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.utterance import DEFAULT_VOICE
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle
+from chatterbox_worker.voices.library import VoiceLibrary
+from chatterbox_worker.voices.reference import MAX_BYTES
+
+
+def free_id(name: str, library: VoiceLibrary, *, may_replace: bool) -> str:
+    """`name`, checked.
+
+    Raises:
+        InvalidRequest: it is no id, or one that is taken.
+    """
+    if not re.fullmatch(VOICE_ID, name) or name == DEFAULT_VOICE.id:
+        raise InvalidRequest(
+            f"output_voice_id {shown(name)} is not an id: 1 to 64 letters, digits, '.', '_' and '-', and not \"default\"",
+            field="output_voice_id",
+        )
+    if not may_replace and name in {entry.id for entry in library.list()}:
+        raise InvalidRequest(
+            f"output_voice_id {shown(name)} exists already in {library.folder}; --replace takes its place",
+            field="output_voice_id",
+        )
+    return name
+
+
+def export_voice(library: VoiceLibrary, name: str, path: Path | None, *, may_replace: bool) -> str:
+    """Write a voice as one file; a line about it.
+
+    Raises:
+        VoiceNotFound, InvalidRequest: there is no such voice, or there is such a file.
+    """
+    path = path or Path(f"{name}{BUNDLE_SUFFIX}")
+    data = library.export(name)
+    if path.exists() and not may_replace:
+        raise InvalidRequest(f"{path} exists already; --replace takes its place", field="out")
+    path.write_bytes(data)
+    return f"voice {name}: {path}, {len(data)} bytes"
+
+
+def import_voice(library: VoiceLibrary, path: Path, name: str | None, *, may_replace: bool) -> str:
+    """Take a voice file or a recording into the library; a line about it.
+
+    Raises:
+        InvalidRequest: it is neither, or the id cannot be had.
+        VolumeFailed: the folder cannot be written.
+    """
+    name = free_id(path.stem if name is None else name, library, may_replace=may_replace)
+    if path.stat().st_size > MAX_BYTES:
+        raise InvalidRequest(f"{path.name} holds more than {MAX_BYTES} bytes", field="import")
+    data = path.read_bytes()
+    voice = library.save(name, data, field=path.name)
+    kind = "voice file" if is_bundle(data) else "recording"
+    return f"voice {name}, {voice.duration_s:.1f} s from a {kind}: {library.folder}"

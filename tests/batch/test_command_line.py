@@ -1,0 +1,230 @@
+"""`python -m chatterbox_worker.batch`, through the local queue and through this machine's own engine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from chatterbox_worker.batch.__main__ import main, parse_arguments
+from chatterbox_worker.batch.manifest import NAME
+from chatterbox_worker.localqueue import LocalQueue
+from conftest import wav_bytes
+from preview_queue import ROOT, preview_queue
+
+
+@pytest.fixture(scope="module")
+def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
+        yield queue
+
+
+@pytest.fixture
+def reachable(monkeypatch: pytest.MonkeyPatch, queue: LocalQueue, tmp_path: Path) -> None:
+    monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "local")
+    monkeypatch.setenv("RUNPOD_API_KEY", queue.api_key)
+    monkeypatch.setenv("RUNPOD_ENDPOINT_BASE_URL", queue.url)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(*rows: Any, name: str = "rows.jsonl") -> str:
+    Path(name).write_text("".join((r if isinstance(r, str) else json.dumps(r)) + "\n" for r in rows), encoding="utf-8")
+    return name
+
+
+def told(folder: str = "out") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (Path(folder) / NAME).read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_file_of_rows_becomes_files_of_sound_with_a_manifest(
+    queue: LocalQueue, reachable: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": f"line {n}", "text": f"This is line {n}.", "seed": n} for n in range(8)]
+    arguments = [
+        write(*rows, {"id": "own", "text": "Its own format.", "format": "flac"}),
+        "-o",
+        "out",
+        "--format",
+        "mp3",
+    ]
+    before = len(queue.jobs)
+
+    assert main(arguments) == 0
+    assert "9 texts: 9 spoken" in capsys.readouterr().out
+
+    assert [line["id"] for line in told()] == [*(f"line {n}" for n in range(8)), "own"]
+    for number, line in enumerate(told()):
+        data = (Path("out") / line["file"]).read_bytes()
+        info = soundfile.info(io.BytesIO(data))
+        assert line["file"] == (f"line_{number}.mp3" if number < 8 else "own.flac")
+        assert info.format == ("MP3" if number < 8 else "FLAC")
+        assert info.duration == pytest.approx(line["duration_s"], abs=0.1)
+        assert (line["sha256"], line["size_bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert line["model"] == "preview"
+    assert [line["seed"] for line in told()[:8]] == list(range(8))
+
+    assert main(arguments) == 0
+    assert "9 texts: 0 spoken, 0.0 s of audio; 9 were there already" in capsys.readouterr().out
+    assert len(queue.jobs) == before + 9
+
+
+def test_a_changed_row_and_a_lost_file_are_spoken_anew_and_the_others_are_not(
+    queue: LocalQueue, reachable: None
+) -> None:
+    rows = [{"id": str(n), "text": f"Row number {n}."} for n in range(4)]
+    assert main([write(*rows), "-o", "out"]) == 0
+    first, before = told(), len(queue.jobs)
+    rows[1]["text"] = "Row number one has changed."
+    (Path("out") / "2.wav").unlink()
+
+    assert main([write(*rows), "-o", "out"]) == 0
+
+    assert len(queue.jobs) == before + 2
+    assert [line["id"] for line in told()] == ["0", "1", "2", "3"]
+    assert [old["sha256"] == new["sha256"] for old, new in zip(first, told(), strict=True)] == [True, False, True, True]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["0.wav", "1.wav", "2.wav", "3.wav", NAME]
+
+
+def test_bad_rows_are_named_by_line_and_field_and_the_rest_goes_on(
+    reachable: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = write(
+        {"id": "good", "text": "Good."}, "no json", {"id": "fast", "text": "a", "speed": 9}, {"id": "empty", "text": " "},
+        {"id": "nobody", "text": "a", "voice": "nobody"}, {"id": "../good", "text": "a"}, {"id": "last", "text": "Last."},
+    )  # fmt: skip
+
+    assert main([name, "-o", "out"]) == 1
+
+    output = capsys.readouterr()
+    assert "7 texts: 2 spoken" in output.out
+    assert "2 failed; 3 refused" in output.out
+    for sentence in (
+        "rows.jsonl:2: the line is not JSON", "rows.jsonl:3: speed: ", "rows.jsonl:4: text is empty",
+        "rows.jsonl:5: ", "rows.jsonl:6: id '../good' would take the file of rows.jsonl:1: good",
+    ):  # fmt: skip
+        assert sentence in output.err
+    assert "Traceback" not in output.err
+    failed = {line["id"]: line["error"] for line in told() if line["state"] == "failed"}
+    assert {name: error["field"] for name, error in failed.items()} == {"empty": "text", "nobody": "voice"}
+    assert {line["where"] for line in told() if line["state"] == "refused"} == {f"rows.jsonl:{n}" for n in (2, 3, 6)}
+    assert sorted(path.name for path in Path("out").iterdir()) == ["good.wav", "last.wav", NAME]
+
+
+def test_a_folder_of_texts_and_a_table(reachable: None) -> None:
+    Path("texts").mkdir()
+    (Path("texts") / "one.txt").write_text("From a folder.", encoding="utf-8")
+    Path("rows.csv").write_text("id,text,format\ntwo,From a table.,flac\n", encoding="utf-8")
+
+    assert main(["texts", "-o", "out"]) == 0
+    assert main(["rows.csv", "-o", "out"]) == 0
+
+    assert [line["file"] for line in told()] == ["one.wav", "two.flac"]  # one folder may have several inputs
+
+
+def test_the_recording_of_a_row_goes_along(queue: LocalQueue, reachable: None) -> None:
+    Path("voice.wav").write_bytes(wav_bytes())
+
+    assert main([write({"id": "a", "text": "Hello.", "reference": "voice.wav"}), "-o", "out"]) == 1
+
+    sent = list(queue.jobs.values())[-1].body["input"]
+    assert base64.b64decode(sent["reference_audio"]) == Path("voice.wav").read_bytes()
+    assert told()[0]["error"]["field"] == "reference_audio"  # the preview speaks with its own voice only
+
+
+def test_this_machines_own_engine_speaks_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATTERBOX_MODELS", "preview")
+    monkeypatch.chdir(tmp_path)
+    rows = [{"id": str(n), "text": f"Number {n}."} for n in range(6)]
+    name = write(*rows, {"id": "bad", "text": "a", "model": "turbo"})
+
+    assert main([name, "-o", "out", "--local", "--set", "sample_rate=16000", "--in-flight", "3"]) == 1
+
+    assert "7 texts: 6 spoken" in capsys.readouterr().out
+    assert [line["state"] for line in told()] == ["done"] * 6 + ["refused"]
+    assert told()[-1]["error"]["field"] == "model"
+    assert soundfile.info(str(tmp_path / "out" / "3.wav")).samplerate == 16_000
+    assert main([name, "-o", "out", "--local", "--set", "sample_rate=16000"]) == 1
+    assert "6 were there already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--key", "wrong"], "is the API key right"),
+        (["--endpoint", "elsewhere"], "no such endpoint"),
+    ],
+)
+def test_an_endpoint_that_takes_nobody_is_one_line(
+    reachable: None, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    rows = [{"text": f"Row {n}."} for n in range(40)]
+
+    assert main([write(*rows), "-o", "out", *arguments]) == 1
+
+    errors = capsys.readouterr().err
+    assert message in errors.splitlines()[-1]
+    assert errors.count(message) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rows.jsonl"], "-o/--out"),
+        (["rows.jsonl", "-o", "out", "--local", "--key", "k"], "--local speaks here"),
+        (["rows.jsonl", "-o", "out", "--in-flight", "0"], "must be 1 or more"),
+        (["rows.jsonl", "-o", "out", "--set", "speed"], "--set takes FIELD=VALUE, not 'speed'"),
+        (["rows.jsonl", "-o", "out", "--set", "speed=fast"], "speed must be a number, not 'fast'"),
+        (["rows.jsonl", "-o", "out", "--set", "speed=9"], "less than or equal to 4, not 9"),
+        (["rows.jsonl", "-o", "out", "--set", "colour=red"], "unknown field 'colour'"),
+        (["rows.jsonl", "-o", "out", "--set", "text=Hi"], "text is each row's own"),
+        (["rows.jsonl", "-o", "out", "--set", "output=s3"], "output cannot be chosen here"),
+        (["rows.jsonl", "-o", "out", "--reference", "a.wav", "--voice", "b"], "not both"),
+    ],
+)
+def test_a_command_that_cannot_be_meant_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["missing.jsonl", "rows.txt", "empty"])
+def test_an_input_that_is_none_is_one_line(
+    reachable: None, capsys: pytest.CaptureFixture[str], source: str
+) -> None:  # fmt: skip
+    Path("empty").mkdir()
+    Path("rows.txt").write_text("Hello.", encoding="utf-8")
+
+    assert main([source, "-o", "out"]) == 1
+
+    assert source in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_the_command_runs_with_a_bar(queue: LocalQueue, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"id": "a", "text": "Hello."}\n', encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "chatterbox_worker.batch",
+        str(tmp_path / "rows.jsonl"),
+        "-o",
+        str(tmp_path / "out"),
+    ]
+    keys = ["--endpoint", "local", "--key", queue.api_key, "--url", queue.url]
+    run = subprocess.run([*command, *keys], cwd=ROOT / "src", capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "1/1" in run.stderr
+    assert "1 texts: 1 spoken" in run.stdout

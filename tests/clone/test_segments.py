@@ -1,0 +1,119 @@
+"""Where recordings are cut, what is measured of each part, and which faults that tells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.clone.clipping import clipped_at
+from chatterbox_worker.clone.quality import fault
+from chatterbox_worker.clone.recordings import Recording
+from chatterbox_worker.clone.segments import Segment, split
+from recorded import RATE, in_noise, pause, talk
+from speakers import ANN, SENTENCES, said
+
+
+def recording(*parts: Samples) -> Recording:
+    audio = Audio(np.concatenate(parts).astype(np.float32), RATE)
+    return Recording("x.wav", "0" * 64, RATE, audio, clipped_at(audio))
+
+
+def tone(seconds: float, hertz: float = 200.0, peak: float = 0.3) -> Samples:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return (peak * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+
+
+def test_sentences_are_cut_at_the_silences_between_them() -> None:
+    segments = split(recording(talk(ANN, SENTENCES[:3], pause_s=0.5)))
+    at_s = 0.5
+    assert len(segments) == 3
+    for segment, text in zip(segments, SENTENCES, strict=False):
+        length_s = said(ANN, text).duration_s
+        assert at_s - 0.1 <= segment.start_s
+        assert segment.end_s <= at_s + length_s + 0.1
+        assert segment.duration_s > length_s - 0.5  # espeak-ng's own silence at the end of a sentence
+        at_s += length_s + 0.5
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.1, 0.02])
+def test_a_quiet_recording_is_cut_as_a_loud_one(gain: float) -> None:
+    loud = in_noise(talk(ANN, SENTENCES[:3]), -60.0)
+    there = [(each.start_s, each.end_s) for each in split(recording(loud))]
+    assert [(each.start_s, each.end_s) for each in split(recording(gain * loud))] == there
+
+
+def test_a_short_word_joins_its_neighbour_and_a_click_is_nothing() -> None:
+    click = np.full(round(0.03 * RATE), 0.5, np.float32)
+    segments = split(recording(pause(1), tone(3), pause(0.5), tone(1), pause(2), click, pause(2), tone(3), pause(1)))
+    assert [round(each.start_s) for each in segments] == [1, 9]
+    assert segments[0].end_s == pytest.approx(5.5, abs=0.1)
+
+
+def test_what_has_no_pause_is_cut_where_it_is_quietest() -> None:
+    lull = tone(0.2, peak=0.05)
+    segments = split(recording(pause(1), tone(8), lull, tone(9), pause(1)))
+    assert len(segments) == 2
+    assert segments[0].end_s == segments[1].start_s == pytest.approx(9.1, abs=0.15)
+    assert all(each.duration_s < 12.5 for each in split(recording(tone(40))))
+
+
+@given(st.lists(st.tuples(st.floats(0.02, 3), st.floats(0.0, 0.5)), min_size=1, max_size=8))
+@settings(max_examples=20, deadline=None)
+def test_segments_are_in_order_apart_and_inside(parts: list[tuple[float, float]]) -> None:
+    sound = recording(*(tone(seconds, peak=peak) for seconds, peak in parts))
+    edges = [edge for each in split(sound) for edge in (each.start_s, each.end_s)]
+    assert edges == sorted(edges)
+    assert not edges or (edges[0] >= 0 and edges[-1] <= sound.audio.duration_s)
+
+
+_SPOKEN = talk(ANN, SENTENCES[:2])
+_STORM = 0.1 * np.random.default_rng(1).standard_normal(4 * RATE).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("sound", "reason"),
+    [
+        (_SPOKEN, None),
+        (in_noise(_SPOKEN, -45.0), None),
+        (in_noise(_SPOKEN, -30.0), "noisy: the noise"),
+        (np.clip(4 * _SPOKEN, -1, 1), "clipped"),
+        (0.2 * np.clip(4 * _SPOKEN, -1, 1), "clipped"),  # and turned down afterwards
+        (0.01 * _SPOKEN, "too quiet"),
+        (np.concatenate([pause(1), _STORM, pause(1)]), "no voice"),
+        (np.concatenate([pause(1), tone(4), pause(1)]), "noisy: something"),
+        (talk(ANN, ["Oh no."]), "too short"),
+    ],
+)
+def test_every_fault_has_its_reason(sound: Samples, reason: str | None) -> None:
+    found = split(recording(sound))
+    assert found
+    for segment in found:
+        told = fault(segment)
+        assert told is None if reason is None else (told or "").startswith(reason), told
+
+
+def test_noise_under_one_sentence_costs_that_sentence_only() -> None:
+    sound = recording(talk(ANN, SENTENCES[:2]), in_noise(talk(ANN, SENTENCES[2:3]), -30.0), talk(ANN, SENTENCES[3:4]))
+    told = [fault(each) for each in split(sound)]
+    assert told[:2] == [None, None]
+    assert told[-1] is None
+    assert all("noisy" in (each or "") for each in told[2:-1])
+    assert len(told) == 4
+
+
+def test_silence_has_no_segments() -> None:
+    assert split(recording(pause(3))) == []
+
+
+@pytest.mark.parametrize("ceiling", [1.0, 0.5, 0.05])
+def test_flat_peaks_are_found_at_any_ceiling(ceiling: float) -> None:
+    flat = np.clip(3 * ceiling * tone(1.0, 100.0, peak=1.0), -ceiling, ceiling).astype(np.float32)
+    assert len(clipped_at(Audio(flat, RATE))) == 200
+    assert len(clipped_at(Audio(talk(ANN, SENTENCES[:1]), RATE))) == 0
+
+
+def test_a_segment_tells_its_length() -> None:
+    assert Segment("x", 1.0, 3.5, -20, 40, 30, 0.5, 0).duration_s == 2.5

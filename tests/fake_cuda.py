@@ -1,0 +1,133 @@
+"""A GPU that is not there: modules whose tensors only pretend to be on it, and a judge of what may stand in a captured graph.
+
+`torch`'s fake tensors carry shape, dtype, strides and device through every operation and compute nothing. An operation on tensors
+of two devices fails as it would on a GPU, and so does reading a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+CUDA = torch.device("cuda:0")
+
+_WAITS = {
+    "_local_scalar_dense", "item", "is_nonzero", "nonzero", "equal", "masked_select", "unique_consecutive", "_unique2", "bincount",
+    "repeat_interleave.Tensor", "allclose", "_pin_memory",
+}  # fmt: skip
+_WHOLE = {"scaled_dot_product_attention"}  # what it is made of is chosen by the GPU; none of its kernels waits
+_DRAWS = {
+    "rand",
+    "rand_like",
+    "randn",
+    "randn_like",
+    "randint",
+    "normal_",
+    "uniform_",
+    "exponential_",
+    "bernoulli_",
+    "multinomial",
+    "dropout",
+    "native_dropout",
+}
+
+
+def on_cuda(thing: Any, mode: FakeTensorMode, seen: dict[int, Any] | None = None) -> Any:
+    """`thing` with all its tensors, wherever they lie in objects of this project, on the GPU; its objects are changed, not copied."""
+    seen = {} if seen is None else seen
+    if id(thing) in seen:
+        return seen[id(thing)]
+    made = thing
+    if isinstance(thing, Tensor):
+        made = FakeTensor(mode, thing.detach().to("meta"), CUDA)
+    elif isinstance(thing, torch.device):
+        made = CUDA
+    elif isinstance(thing, tuple):
+        parts = [on_cuda(part, mode, seen) for part in thing]
+        made = type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
+    elif isinstance(thing, list):
+        made = [on_cuda(part, mode, seen) for part in thing]
+    elif isinstance(thing, Mapping):
+        made = {name: on_cuda(part, mode, seen) for name, part in thing.items()}
+    elif type(thing).__module__.startswith("chatterbox_worker") and not isinstance(thing, type) and not _is_enum(thing):
+        seen[id(thing)] = thing
+        for name in [*getattr(thing, "__dict__", ()), *getattr(type(thing), "__slots__", ())]:
+            object.__setattr__(thing, name, on_cuda(getattr(thing, name), mode, seen))
+    seen[id(thing)] = made
+    return made
+
+
+def _is_enum(thing: object) -> bool:
+    return hasattr(thing, "_value_")
+
+
+class Capturable(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Fails at whatever a CUDA graph cannot hold: a wait, a draw, a tensor of the host."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func.name().removeprefix("aten::")
+        base = name.partition(".")[0]
+        if name.startswith("prim::"):  # a question about the tensor
+            return func(*args, **(kwargs or {}))
+        if base not in _WHOLE and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
+            with self:  # what it is made of, since that is what runs
+                return func.decompose(*args, **(kwargs or {}))
+        assert not {name, base} & _WAITS, f"{name} waits for the device"
+        assert base not in _DRAWS, f"{name} draws from a generator"
+        if base in ("index", "index_put_", "index_put"):
+            assert not any(each.dtype in (torch.bool, torch.uint8) for each in _tensors(args[1])), (
+                f"{name} by a mask waits"
+            )
+        made = func(*args, **(kwargs or {}))
+        for tensor in (*_tensors(args), *_tensors(kwargs), *_tensors(made)):
+            assert tensor.device == CUDA, f"{name} has a tensor of {tensor.device}"
+        self.calls[base] += 1
+        return made
+
+
+def _tensors(thing: Any) -> Iterator[Tensor]:
+    if isinstance(thing, Tensor):
+        yield thing
+    elif isinstance(thing, tuple | list):
+        for part in thing:
+            yield from _tensors(part)
+    elif isinstance(thing, Mapping):
+        yield from _tensors(list(thing.values()))
+
+
+class FakeRecorder:
+    """A `graphs.Recorder` that keeps a graph's promises and checks the caller's: replaying runs the same work on the same memory."""
+
+    def __init__(self, *, room: int = 10**6, is_healthy: bool = True) -> None:
+        self.room, self.is_healthy = room, is_healthy
+        self.recorded = self.replayed = 0
+
+    def has_room(self) -> bool:
+        return self.recorded < self.room
+
+    def is_well(self) -> bool:
+        return self.is_healthy
+
+    def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
+        for _ in range(3):  # twice to warm up; and a capture executes nothing, so what it did is undone as well
+            work()
+            undo()
+        self.recorded += 1
+
+        def replay() -> None:
+            self.replayed += 1
+            work()
+
+        return replay

@@ -1,0 +1,32 @@
+"""A voice that was made of recordings is on the page at once, can be listened to, and speaks."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from page.steps import Open, generate, write
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_voice_made_of_recordings_is_chosen_heard_and_speaks(
+    open_page: Open, cloned_url: str, screenshots: Path
+) -> None:
+    page = open_page(cloned_url)
+    voice = page.get_by_role("radio", name="ann")
+    voice.check()
+    with page.expect_response(re.compile("/voices/ann/audio")) as heard:
+        page.get_by_role("button", name="Listen to ann").click()
+    assert heard.value.ok
+    assert heard.value.headers["content-type"] == "audio/wav"
+    write(page, "Hello.")
+    with page.expect_request(re.compile("/v1/audio/speech")) as asked:
+        generate(page)
+    assert json.loads(asked.value.post_data or "")["voice"] == "ann"
+    expect(voice).to_be_checked()
+    page.screenshot(path=screenshots / "cloned.png")
