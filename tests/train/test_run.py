@@ -182,6 +182,7 @@ def test_what_cannot_work_ends_with_a_sentence_and_a_code(
     error = capsys.readouterr().err
     assert why in error
     assert "Traceback" not in error
+    assert (tmp_path / "run").exists() is ("none of the" in why or "fp16" in why)
 
 
 def test_without_the_extra_it_says_how_to_get_it(

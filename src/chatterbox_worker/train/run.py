@@ -29,13 +29,14 @@ def run(options: Options, settings: Settings, say: Callable[[str], object]) -> P
     Raises:
         WorkerError: the flags, the data or the weights do not allow it.
     """
+    rows = _rows(options)  # before anything is made: a table that is not there is the commonest slip
     folder = _folder(options.run_dir)
     if options.install:
         _folder(settings.voices_dir)
     workshop = Workshop.open(options.model, settings, folder / "prepared")
     workshop.arithmetic(options.precision)  # said before the clips are listened to
     try:
-        gathered = gather(options, workshop, say)
+        gathered = gather(rows, options, workshop, say)
         corpus = split(gathered.clips, share=options.eval_share, seed=options.seed)
         learning = Learning(options, workshop, gathered, corpus, say)
         learning.go()
@@ -44,7 +45,7 @@ def run(options: Options, settings: Settings, say: Callable[[str], object]) -> P
         workshop.close()
 
 
-def gather(options: Options, workshop: Workshop, say: Callable[[str], object]) -> Gathered:
+def gather(rows: Iterator[Row], options: Options, workshop: Workshop, say: Callable[[str], object]) -> Gathered:
     """What can be learnt from; the rest is named with its reason.
 
     Raises:
@@ -52,8 +53,8 @@ def gather(options: Options, workshop: Workshop, say: Callable[[str], object]) -
     """
     made = Gathered()
     rules = Rules(options.model, options.language, options.max_clip_s)
-    rows = tqdm(_rows(options), desc="listening", unit="clip", disable=None)
-    for row, clip in usable(rows, rules, workshop.preparer.clip):
+    listening = tqdm(rows, desc="listening", unit="clip", disable=None)
+    for row, clip in usable(listening, rules, workshop.preparer.clip):
         if isinstance(clip, Refused):
             made.refused.append(clip)
         else:

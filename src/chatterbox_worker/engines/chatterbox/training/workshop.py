@@ -15,9 +15,9 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.device import device_of, prepare
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.threads import use_threads
 from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
 from chatterbox_worker.engines.chatterbox.training.module import Shape, upstream_t3, with_adapter
@@ -60,8 +60,7 @@ class Workshop:
         """
         checkpoint = find(LAYOUTS[model], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         device = device_of(settings.device)
-        if device.type == "cpu":
-            use_threads(settings.threads)
+        prepare(device, settings.threads)
         return cls(checkpoint, device, prepared)
 
     def arithmetic(self, wanted: str) -> Arithmetic:
