@@ -15,7 +15,6 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
-from chatterbox_worker.engines.chatterbox.device import device_of, prepare
 from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
@@ -26,7 +25,7 @@ from chatterbox_worker.engines.chatterbox.training.speak import Speaking
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
 from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
-from chatterbox_worker.engines.device import device_of
+from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.utterance import Speaker
 from chatterbox_worker.voices.bundle import Bundle
