@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,14 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from fakes import ToneEngine
+
+
+@pytest.fixture(autouse=True, scope="module")
+def a_light_heap() -> Iterator[None]:
+    """What a module's tests leave behind, libraries above all, is not looked through again by every collection after it."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 def wav_bytes(seconds: float = 6.0, rate: int = 24_000, pitch: float = 220.0) -> bytes:
