@@ -17,8 +17,8 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.t3 import T3
 
-DEEPEST = 6
-"""Guesses at most: more rows than 7 are no longer read at the price of one (`cpu_products`)."""
+DEEPEST = 5
+"""Guesses at most: more rows than 6 are no longer read at the price of one (`cpu_products`)."""
 
 Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits (rows, V), seen (1, V), steps (1,)) -> token (1,): the utterance's own way to draw."""

@@ -123,9 +123,10 @@ def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, g
             add_draft(t3, checkpoint)
         except Exception as error:  # noqa: BLE001 - the thread's edge: T3 speaks without a draft, too
             _log.warning("no draft to guess ahead with: %s", error)
-        pack.save()
+        threading.Thread(target=pack.save, name="pack", daemon=True).start()
 
-    threading.Thread(target=afterwards, name="pack", daemon=True).start()
+    # Not a daemon: a process that ends while torch computes in one is aborted, so the end waits for these few seconds.
+    threading.Thread(target=afterwards, name="draft").start()
     return t3, s3gen
 
 

@@ -105,17 +105,16 @@ class Int8(Linear):
         self._reduce_range = not torch.cpu._is_vnni_supported()  # without VNNI, sums of 8-bit products overflow 16 bits
 
     def __call__(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        if len(rows) > _FEW_ROWS:
-            y = self._many(rows)
-        else:
-            y = torch.cat(
-                [
-                    torch.ops.quantized.linear_dynamic(row, self._laid_out, self._reduce_range)
-                    for row in torch.split(rows, 1)
-                ]
-            )
+        count = x.numel() // x.shape[-1]
+        if count == 1:
+            return self._one(x)
+        rows = x.reshape(count, -1)
+        y = self._many(rows) if count > _FEW_ROWS else torch.cat([self._one(row) for row in torch.split(rows, 1)])
         return y.reshape(*x.shape[:-1], -1)
+
+    def _one(self, row: Tensor) -> Tensor:
+        y: Tensor = torch.ops.quantized.linear_dynamic(row, self._laid_out, self._reduce_range)
+        return y
 
     def _many(self, rows: Tensor) -> Tensor:
         if self._reduce_range:
