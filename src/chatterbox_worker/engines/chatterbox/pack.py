@@ -13,6 +13,7 @@ write one for a GPU.
 from __future__ import annotations
 
 import argparse
+import errno
 import hashlib
 import json
 import logging
@@ -123,10 +124,10 @@ def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, g
             add_draft(t3, checkpoint)
         except Exception as error:  # noqa: BLE001 - the thread's edge: T3 speaks without a draft, too
             _log.warning("no draft to guess ahead with: %s", error)
-        threading.Thread(target=pack.save, name="pack", daemon=True).start()
+        pack.save()
 
-    # Not a daemon: a process that ends while torch computes in one is aborted, so the end waits for these few seconds.
-    threading.Thread(target=afterwards, name="draft").start()
+    # No daemon: a process that ends while torch works in one is aborted. So the end waits; a file half written is given up.
+    threading.Thread(target=afterwards, name="pack").start()
     return t3, s3gen
 
 
@@ -190,6 +191,8 @@ def _write(path: Path, tensors: Mapping[str, Tensor], stamp: Mapping[str, str]) 
     with path.open("wb") as file:
         file.write(len(written).to_bytes(8, "little") + written)
         for _, tensor in ordered:
+            if not threading.main_thread().is_alive():
+                raise InterruptedError(errno.EINTR, "the process ends")
             file.write(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
