@@ -156,7 +156,7 @@ class Settings:
     profile: str = _setting(
         "auto",
         _one_of("auto", "exact", "fast", "int8"),
-        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, CPU only); auto: fast on a GPU, else exact.",
+        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, bf16 flow; CPU only); auto: fast on a GPU, else exact.",
     )
     graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     adapters: int = _setting(
