@@ -45,7 +45,8 @@ def on_cuda(thing: Any, mode: FakeTensorMode, seen: dict[int, Any] | None = None
         return seen[id(thing)]
     made = thing
     if isinstance(thing, Tensor):
-        made = FakeTensor(mode, thing.detach().to("meta"), CUDA)
+        plain = thing.to_dense() if thing.is_mkldnn else thing  # a CPU's own layout
+        made = FakeTensor(mode, plain.detach().to("meta"), CUDA)
     elif isinstance(thing, torch.device):
         made = CUDA
     elif isinstance(thing, tuple):

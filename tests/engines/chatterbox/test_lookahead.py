@@ -46,6 +46,7 @@ def spoken(slots: Slots, steps: int, slot: int = 0) -> list[int]:
     return [int(slots.step()[slot]) for _ in range(steps)]
 
 
+@pytest.mark.slow
 @both
 def test_250_tokens_are_those_without_it_and_most_guesses_were_right(model: str) -> None:
     plain, ahead = Slots(model_of(model), 1, 700), Slots(model_of(model, draft_seed=0), 1, 700)

@@ -57,7 +57,9 @@ def plain(voice: Voice) -> Voice:
     return replace(voice, digest="plain", adapter=None)
 
 
-@pytest.mark.parametrize("model", ["turbo", pytest.param("nano", marks=pytest.mark.slow), "multilingual"])
+@pytest.mark.parametrize(
+    "model", ["turbo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("nano", "multilingual"))]
+)
 def test_an_adapter_changes_what_is_heard_and_nothing_else_that_is_spoken(model: str, tmp_path: Path) -> None:
     alice = fine_tuned(model)
     bare = tiny_engine(model, tmp_path / "bare", max_tokens=12)
@@ -156,6 +158,7 @@ def test_a_voice_that_does_not_fit_fails_its_own_takes_each_time(engine: Chatter
     assert not loaded(engine)
 
 
+@pytest.mark.slow
 def test_without_memory_another_voice_makes_room_and_the_last_one_fails(
     engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
