@@ -25,6 +25,8 @@ from chatterbox_worker.client import AsyncRunPodServerlessClient
 from chatterbox_worker.localqueue import LocalQueue
 from preview_queue import ROOT, preview_queue
 
+pytestmark = pytest.mark.slow  # programs are started, one for each
+
 EXAMPLES = ROOT / "examples"
 LONGEST_LINES = 60
 WITHOUT_A_QUEUE = ("voice_cloner.py",)  # tried in test_voice_cloner.py
@@ -89,7 +91,6 @@ def test_every_example_is_short_and_tested_here() -> None:
         assert path.stem in here or path.parent.name in here, path
 
 
-@pytest.mark.slow
 def test_every_python_example_type_checks() -> None:
     run = _run(sys.executable, "-m", "mypy", "--ignore-missing-imports", *sorted(EXAMPLES.glob("*.py")), cwd=ROOT)
     assert run.returncode == 0, run.stdout

@@ -21,6 +21,8 @@ from chatterbox_worker.localqueue import LocalQueue
 from conftest import wav_bytes
 from preview_queue import ROOT, preview_queue
 
+pytestmark = pytest.mark.slow  # programs are started, one for each
+
 
 @pytest.fixture(scope="module")
 def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
