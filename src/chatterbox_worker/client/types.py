@@ -64,8 +64,8 @@ class TextFields(RequestFields, total=False):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job(Mapping[str, Any]):
-    """One answer about a job, as JSON and typed."""
+class _Told(Mapping[str, Any]):
+    """A JSON object that also has typed sides."""
 
     raw: Mapping[str, Any]
 
@@ -77,6 +77,11 @@ class Job(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.raw)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job(_Told):
+    """One answer about a job, as JSON and typed."""
 
     @property
     def id(self) -> str:
@@ -121,19 +126,8 @@ class Job(Mapping[str, Any]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TextResult(Mapping[str, Any]):
+class TextResult(_Told):
     """What became of one of many texts: `save_audio` takes it, and so does `audio`."""
-
-    raw: Mapping[str, Any]
-
-    def __getitem__(self, name: str) -> Any:
-        return self.raw[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.raw)
-
-    def __len__(self) -> int:
-        return len(self.raw)
 
     @property
     def id(self) -> str:

@@ -24,7 +24,7 @@ _POST_OPS: dict[Then, tuple[str, str]] = {
 }
 
 
-def can_pack(weight: Tensor) -> bool:
+def _can_pack(weight: Tensor) -> bool:
     """Whether `packed` helps a weight of this kind on this machine."""
     is_kind = weight.ndim == 2 and weight.device.type == "cpu" and weight.dtype == torch.float32
     return is_kind and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
@@ -32,7 +32,7 @@ def can_pack(weight: Tensor) -> bool:
 
 def packed(weight: Tensor) -> Tensor:
     """A weight (outputs, inputs) in oneDNN's layout, where there is one for it or it is in it; else the weight itself."""
-    if weight.is_mkldnn or not can_pack(weight):
+    if weight.is_mkldnn or not _can_pack(weight):
         return weight
     with torch.inference_mode(False):
         return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)  # type: ignore[no-any-return]

@@ -18,7 +18,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.t3 import T3
 
 DEEPEST = 5
-"""Guesses at most: more rows than 6 are no longer read at the price of one (`cpu_products`)."""
+"""Guesses at most: the fastest of three to six (docs/PERFORMANCE.md)."""
 
 Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(logits (rows, V), seen (1, V), steps (1,)) -> token (1,): the utterance's own way to draw."""
