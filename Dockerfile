@@ -61,9 +61,12 @@ WORKDIR /bake
 COPY src/chatterbox_worker/__init__.py src/chatterbox_worker/catalogue.py src/chatterbox_worker/errors.py \
      chatterbox_worker/
 COPY src/chatterbox_worker/engines/__init__.py chatterbox_worker/engines/
-COPY src/chatterbox_worker/engines/chatterbox/__init__.py src/chatterbox_worker/engines/chatterbox/layout.py \
-     src/chatterbox_worker/engines/chatterbox/weight_files.py src/chatterbox_worker/engines/chatterbox/weights.py \
-     chatterbox_worker/engines/chatterbox/
+COPY src/chatterbox_worker/engines/chatterbox/__init__.py chatterbox_worker/engines/chatterbox/
+COPY src/chatterbox_worker/engines/chatterbox/checkpoint/__init__.py \
+     src/chatterbox_worker/engines/chatterbox/checkpoint/layout.py \
+     src/chatterbox_worker/engines/chatterbox/checkpoint/weight_files.py \
+     src/chatterbox_worker/engines/chatterbox/checkpoint/locate.py \
+     chatterbox_worker/engines/chatterbox/checkpoint/
 COPY tools/image/bake.py ./
 ARG HF_ENDPOINT=https://huggingface.co
 RUN --mount=type=secret,id=hf_token \

@@ -24,19 +24,20 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from chatterbox_worker import joblog, many
 from chatterbox_worker import request as requests
-from chatterbox_worker.actions import act
 from chatterbox_worker.config import Settings, ensure_variable, environment
-from chatterbox_worker.delivery import Delivery, Unlogged, UnloggedText
-from chatterbox_worker.delivery.streaming import streamed
 from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, NotReady, WorkerError, choices, shown
-from chatterbox_worker.fitness import prove_speech
-from chatterbox_worker.information import Tally
-from chatterbox_worker.progress import Progress
 from chatterbox_worker.request import Request, SpeechRequest
-from chatterbox_worker.shutdown import Shutdown
-from chatterbox_worker.stops import Stops
+from chatterbox_worker.serverless import joblog
+from chatterbox_worker.serverless import texts as many
+from chatterbox_worker.serverless.actions import act
+from chatterbox_worker.serverless.delivery import Delivery, Unlogged, UnloggedText
+from chatterbox_worker.serverless.delivery.streaming import streamed
+from chatterbox_worker.serverless.fitness import prove_speech
+from chatterbox_worker.serverless.information import Tally
+from chatterbox_worker.serverless.progress import Progress
+from chatterbox_worker.serverless.shutdown import Shutdown
+from chatterbox_worker.serverless.stops import Stops
 from chatterbox_worker.synthesizer import Call, Synthesizer
 from chatterbox_worker.wiring import build
 

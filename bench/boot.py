@@ -47,9 +47,9 @@ def _ours(model: str, folder: Path, profile: str, device: str) -> list[Path]:
     build(
         Settings(models=(model,), weights_dir=folder, profile=profile, device=device, cache_dir=empty, voices_dir=empty)
     )
-    from chatterbox_worker.engines.chatterbox.layout import LAYOUTS  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.read_ahead import needed  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.weights import find  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import needed  # noqa: PLC0415
 
     return needed(find(LAYOUTS[model], weights_dir=folder, offline=True))
 
@@ -58,8 +58,8 @@ def _upstream(model: str, folder: Path, device: str, size: str) -> list[Path]:
     import torch  # noqa: PLC0415
 
     from bench.upstream import Upstream  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.layout import LAYOUTS  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.weights import find  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
 
     checkpoint = find(LAYOUTS[model], weights_dir=folder, offline=True)
     Upstream(checkpoint, torch.device(device), size)

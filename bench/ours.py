@@ -11,22 +11,22 @@ from typing import Any, Self
 import torch
 
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
-from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
-from chatterbox_worker.engines.chatterbox.flow import Prompt, Row, packed, spoken
-from chatterbox_worker.engines.chatterbox.flow_encoder import FRAMES_PER_TOKEN
-from chatterbox_worker.engines.chatterbox.layout import START_TEXT, STOP_TEXT
-from chatterbox_worker.engines.chatterbox.memory import places_for
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
-from chatterbox_worker.engines.chatterbox.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
-from chatterbox_worker.engines.chatterbox.t3_slots import Slots
-from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
-from chatterbox_worker.engines.chatterbox.vocoder import SAMPLES_PER_FRAME
-from chatterbox_worker.engines.chatterbox.watermark import Watermark
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint
-from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance
+from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
+from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
+from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
+from chatterbox_worker.engines.chatterbox.serving.memory import places_for
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
+from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
 _STAGES = {"t3_s": "t3", "s3gen_s": "flow", "vocoder_s": "vocoder", "watermark_s": "watermark"}

@@ -18,12 +18,18 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
-from chatterbox_worker.engines.chatterbox.layout import SAMPLE_RATE, START_SPEECH, START_TEXT, STOP_SPEECH, STOP_TEXT
-from chatterbox_worker.engines.chatterbox.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.threads import rest
-from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
+    SAMPLE_RATE,
+    START_SPEECH,
+    START_TEXT,
+    STOP_SPEECH,
+    STOP_TEXT,
+)
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.device.threads import rest
+from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 
 
 @contextlib.contextmanager

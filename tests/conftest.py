@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import gc
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
-from fakes import ToneEngine
+from support.fakes import ToneEngine
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,18 +21,6 @@ def a_light_heap() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
-
-
-def wav_bytes(seconds: float = 6.0, rate: int = 24_000, pitch: float = 220.0) -> bytes:
-    """A recording of a hummed tone, as a 16-bit wav file."""
-    time = np.arange(round(seconds * rate)) / rate
-    buffer = io.BytesIO()
-    soundfile.write(buffer, (0.3 * np.sin(2 * np.pi * pitch * time)).astype(np.float32), rate, format="WAV")
-    return buffer.getvalue()
-
-
-def wav_base64(seconds: float = 6.0, pitch: float = 220.0) -> str:
-    return base64.b64encode(wav_bytes(seconds, pitch=pitch)).decode()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints import checkpoint
+from support.checkpoints import checkpoint
 
 _HEAVY = (
     "transformers", "diffusers", "librosa", "chatterbox", "perth", "s3tokenizer", "scipy", "sympy", "numba", "sklearn", "pandas",

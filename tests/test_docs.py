@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
-from chatterbox_worker import config, errors, many, request
+from chatterbox_worker import config, errors, request
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.localqueue import LocalQueue
-from preview_queue import ROOT, preview_queue
+from chatterbox_worker.serverless import texts as many
+from support.paths import ROOT
+from support.preview_queue import preview_queue
 
 DOCS = ROOT / "docs"
 API = (DOCS / "API.md").read_text(encoding="utf-8")
@@ -79,7 +81,7 @@ def test_the_limits_of_many_texts_are_the_parsers() -> None:
     prose = API.replace("\n", " ")
     assert f"up to {many.MOST_TEXTS} texts" in prose
     assert f"| texts of a job | {many.MOST_TEXTS} |" in API
-    assert f"1 to {many.texts.LONGEST_ID_CHARS} printable characters" in prose
+    assert f"1 to {many.request.LONGEST_ID_CHARS} printable characters" in prose
 
 
 def test_every_alias_is_named() -> None:

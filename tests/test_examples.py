@@ -23,7 +23,8 @@ import soundfile
 from chatterbox_worker import config
 from chatterbox_worker.client import AsyncRunPodServerlessClient
 from chatterbox_worker.localqueue import LocalQueue
-from preview_queue import ROOT, preview_queue
+from support.paths import ROOT
+from support.preview_queue import preview_queue
 
 pytestmark = pytest.mark.slow  # programs are started, one for each
 

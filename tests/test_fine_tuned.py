@@ -18,14 +18,13 @@ from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.server.app import create_app
-from chatterbox_worker.server.local import LocalBackend
+from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
-from checkpoints import checkpoint
-from fine_tuned import tiny_adapter, voice_file
-from tiny_engine import tiny_engine
-
-ROOT = Path(__file__).parents[1]
+from support.checkpoints import checkpoint
+from support.fine_tuned import tiny_adapter, voice_file
+from support.paths import ROOT
+from support.tiny_engine import tiny_engine
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from chatterbox_worker import __version__
 from chatterbox_worker.config import as_table
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -19,7 +18,7 @@ def test_the_table_of_settings_is_the_codes() -> None:
 
 
 def test_the_tree_names_what_is_there() -> None:
-    tree = README.partition("## The house")[2].partition("```\n")[2].partition("```")[0]
+    tree = README.partition("## Layout")[2].partition("```\n")[2].partition("```")[0]
     top, _, inner = tree.partition("src/chatterbox_worker/\n")
     package, _, rest = inner.partition("\ntests/")
     names = [(ROOT, name) for line in top.splitlines() for name in re.findall(r"\S+\.\S+|Dockerfile", line[:26])]
@@ -30,11 +29,11 @@ def test_the_tree_names_what_is_there() -> None:
     assert [str(folder / name) for folder, name in names if not (folder / name).exists()] == []
 
 
-def test_every_room_of_the_package_is_in_the_tree() -> None:
+def test_every_folder_of_the_package_is_in_the_tree() -> None:
     package = ROOT / "src" / "chatterbox_worker"
-    rooms = [path.name for path in package.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    folders = [path.name for path in package.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
 
-    assert [room for room in rooms if f"  {room}/" not in README] == []
+    assert [folder for folder in folders if f"  {folder}/" not in README] == []
 
 
 def test_links_lead_somewhere() -> None:

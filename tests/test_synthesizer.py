@@ -19,8 +19,8 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import Call, Synthesizer
-from conftest import wav_base64, wav_bytes
-from fakes import ToneEngine
+from support.audio_clips import wav_base64, wav_bytes
+from support.fakes import ToneEngine
 
 STORY = "The rain had stopped. A door opened, and somebody laughed. " * 12 + "\n\nThen it was quiet."
 

@@ -14,8 +14,9 @@ import soundfile
 from chatterbox_worker import VoiceCloner
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from chatterbox_worker.voice_cloner import ClonedSpeech
-from checkpoints import checkpoint
-from conftest import wav_bytes
+from support.audio_clips import wav_bytes
+from support.checkpoints import checkpoint
+from support.paths import ROOT
 
 WORDS = "This is what is said there."
 
@@ -132,7 +133,7 @@ def test_it_drives_chatterbox_as_well(recording: Path) -> None:
 def test_the_example_speaks_what_it_is_given(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "voice_cloner.py"))
+    example = runpy.run_path(str(ROOT / "examples" / "voice_cloner.py"))
     monkeypatch.chdir(tmp_path)
     example["main"](str(checkpoint("csm")), str(recording), WORDS, "One.", "...")
 

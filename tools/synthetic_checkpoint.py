@@ -27,7 +27,7 @@ if __package__ in (None, ""):  # started as a file: its neighbours are found fro
 
 import torch
 
-from chatterbox_worker.engines.chatterbox.layout import (
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     LAYOUTS,
     SPEAKER_WIDTH,
     SPEECH_CODES,

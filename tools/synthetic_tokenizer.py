@@ -16,7 +16,7 @@ from pathlib import Path
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers  # type: ignore[import-untyped]
 
 from chatterbox_worker.catalogue import LANGUAGES
-from chatterbox_worker.engines.chatterbox.layout import START_TEXT, Layout
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, Layout
 
 SENTENCES: dict[str, str] = {
     "ar": "مرحباً، كيف حالك اليوم؟ الطقس جميل في المدينة.",

@@ -17,7 +17,7 @@ from unittest import mock
 import torch
 from torch import nn
 
-from chatterbox_worker.engines.chatterbox.layout import Layout
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
 
 with warnings.catch_warnings():  # diffusers deprecates a class that upstream does not use
     warnings.simplefilter("ignore")

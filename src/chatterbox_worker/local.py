@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from chatterbox_worker.config import variable
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.errors import NotReady
 
 log = logging.getLogger(__name__)

@@ -25,11 +25,11 @@ from chatterbox_worker.audio.join import (
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cache import AudioCache, Entry, key_of
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
+from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, Pause, chunks
 from chatterbox_worker.text.normalise import clean, finish
-from chatterbox_worker.utterance import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, voice_source

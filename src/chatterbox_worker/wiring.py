@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import Engine
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.synthesizer import Synthesizer
-from chatterbox_worker.utterance import Engine
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 
 if TYPE_CHECKING:
-    from chatterbox_worker.engines.chatterbox.speaker import SpeakerEncoder
+    from chatterbox_worker.engines.chatterbox.reference.speaker import SpeakerEncoder
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
         return PreviewEngine()
     if name == "csm":
         return _csm(settings, store)
-    from chatterbox_worker.engines.chatterbox.read_ahead import read_ahead  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead  # noqa: PLC0415
 
     read_ahead(name, settings.weights_dir)  # beside torch's import
     from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
@@ -69,7 +69,7 @@ def speaker_encoder(settings: Settings) -> SpeakerEncoder:
     Raises:
         NotReady: its weights are nowhere, or broken.
     """
-    from chatterbox_worker.engines.chatterbox.speaker import SpeakerEncoder  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.reference.speaker import SpeakerEncoder  # noqa: PLC0415
 
     return SpeakerEncoder.load(settings)
 
@@ -100,7 +100,7 @@ def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
     """
     import torch  # noqa: F401, PLC0415 - first: a gateway may be without, and its caller is to hear that name
 
-    from chatterbox_worker.engines.chatterbox.watermark import Watermark  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark  # noqa: PLC0415
     from chatterbox_worker.engines.device import device_of  # noqa: PLC0415
 
     try:

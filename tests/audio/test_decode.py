@@ -16,11 +16,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_clips import RATE, noise, tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.errors import InvalidRequest
+from support.audio_clips import RATE, noise, tone
 
 
 def _by_libsndfile(kind: str, subtype: str, samples: np.ndarray | None = None, rate: int = RATE) -> bytes:

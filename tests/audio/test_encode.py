@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_clips import RATE, speech, tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import AAC_PRIMING_SAMPLES, encode
 from chatterbox_worker.audio.ogg import with_fixed_serial
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
+from support.audio_clips import RATE, speech, tone
 
 EVERY = [(name, rate) for name, entry in FORMATS.items() for rate in entry.sample_rates]
 WITH_HEADER = [(name, rate) for name, rate in EVERY if name != "pcm"]

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_clips import RATE, noise, rms_dbfs, speech, tone
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.join import (
     CLAUSE_PAUSE_S,
@@ -20,6 +19,7 @@ from chatterbox_worker.audio.join import (
     join,
 )
 from chatterbox_worker.audio.level import CEILING_DBTP, MAX_GAIN_DB, gain_towards, speech_level, true_peak
+from support.audio_clips import RATE, noise, rms_dbfs, speech, tone
 
 # Words that begin and end with what is weak or short: fricatives, plosives, a whispered h, a nasal.
 SENTENCES = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio_clips import RATE, tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
+from support.audio_clips import RATE, tone
 
 CASES = [(name, rate) for name, fmt in FORMATS.items() for rate in fmt.sample_rates]
 # Seconds by which a decoder may differ: what a format without a head cannot tell about its padding, docs of `encode`.

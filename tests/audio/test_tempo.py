@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audio_clips import RATE, rms_dbfs, speech, tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.tempo import change_speed
+from support.audio_clips import RATE, rms_dbfs, speech, tone
 
 SPEEDS = (0.25, 0.4, 0.5, 0.8, 1.3, 2.0, 3.3, 4.0)
 

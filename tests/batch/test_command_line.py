@@ -18,8 +18,9 @@ import soundfile
 from chatterbox_worker.batch.__main__ import main, parse_arguments
 from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.localqueue import LocalQueue
-from conftest import wav_bytes
-from preview_queue import ROOT, preview_queue
+from support.audio_clips import wav_bytes
+from support.paths import ROOT
+from support.preview_queue import preview_queue
 
 pytestmark = pytest.mark.slow  # programs are started, one for each
 

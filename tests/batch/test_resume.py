@@ -17,7 +17,8 @@ import pytest
 
 from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.localqueue import LocalQueue
-from preview_queue import ROOT, preview_queue
+from support.paths import ROOT
+from support.preview_queue import preview_queue
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

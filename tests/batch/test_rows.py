@@ -14,7 +14,7 @@ from chatterbox_worker.batch.names import LONGEST_BYTES, stem_of
 from chatterbox_worker.batch.rows import BadRow, Row, read
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import fields_of
-from conftest import wav_bytes
+from support.audio_clips import wav_bytes
 
 
 def rows_of(path: Path, **defaults: Any) -> list[Row | BadRow]:

@@ -35,11 +35,12 @@ from chatterbox_worker.client import (
 )
 from chatterbox_worker.client.sound import join
 from chatterbox_worker.localqueue import Limits, LocalQueue, State
-from conftest import wav_bytes
-from preview_queue import preview_queue
+from support.audio_clips import wav_bytes
+from support.paths import WORKERS
+from support.preview_queue import preview_queue
 
 QUICK = Patience(attempts=3, backoff_s=0.01, poll_s=0.05, poll_most_s=0.1)
-STREAMING = Path(__file__).parent / "workers" / "streaming.py"
+STREAMING = WORKERS / "streaming.py"
 
 
 @pytest.fixture(scope="module")

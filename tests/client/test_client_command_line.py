@@ -15,8 +15,9 @@ from tqdm import tqdm
 from chatterbox_worker.client import Job
 from chatterbox_worker.client.__main__ import main, parse_arguments, show
 from chatterbox_worker.localqueue import LocalQueue
-from conftest import wav_bytes
-from preview_queue import ROOT, preview_queue
+from support.audio_clips import wav_bytes
+from support.paths import ROOT
+from support.preview_queue import preview_queue
 
 
 @pytest.fixture(scope="module")

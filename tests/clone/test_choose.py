@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio_clips import rms_dbfs
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.clone.choose import best
 from chatterbox_worker.clone.recordings import RATE, Recording
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.errors import InvalidRequest
+from support.audio_clips import rms_dbfs
 
 
 def segment(file: str, start_s: float, end_s: float, snr_db: float = 50.0) -> Segment:

@@ -13,16 +13,15 @@ import pytest
 from chatterbox_worker import wiring
 from chatterbox_worker.clone.__main__ import main
 from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.engine import Speaker
 from chatterbox_worker.local import with_local_folders
-from chatterbox_worker.utterance import Speaker
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.voices.library import VoiceLibrary
-from checkpoints import checkpoint
-from conftest import wav_bytes
-from recorded import talk, wav
-from speakers import ANN, SENTENCES, PitchEncoder
-
-ROOT = Path(__file__).parents[2]
+from support.audio_clips import wav_bytes
+from support.checkpoints import checkpoint
+from support.paths import ROOT
+from support.recorded import talk, wav
+from support.speakers import ANN, SENTENCES, PitchEncoder
 
 
 @pytest.fixture

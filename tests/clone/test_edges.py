@@ -19,7 +19,8 @@ import soundfile
 
 from chatterbox_worker.config import environment
 from chatterbox_worker.localqueue import LocalQueue
-from recorded import ROOT, TINY, TINY_PATHS, clone_ann
+from support.paths import ROOT
+from support.recorded import TINY, TINY_PATHS, clone_ann
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ASKED: dict[str, Any] = {"text": "Hello.", "seed": 3, "cache": False}

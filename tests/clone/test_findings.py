@@ -12,8 +12,8 @@ from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.findings import ENOUGH_S, Findings, examine
 from chatterbox_worker.clone.voice import make
 from chatterbox_worker.errors import InvalidRequest
-from recorded import talk, wav, write_folder
-from speakers import ANN, BOB, SENTENCES, PitchEncoder
+from support.recorded import talk, wav, write_folder
+from support.speakers import ANN, BOB, SENTENCES, PitchEncoder
 
 EAR = PitchEncoder()
 REFUSED = {

@@ -17,8 +17,8 @@ from chatterbox_worker.clone.strips import STRIP_S, lay_out
 from chatterbox_worker.clone.voice import make
 from chatterbox_worker.clone.waves import CLIP, KEPT, LEFT
 from chatterbox_worker.errors import InvalidRequest
-from recorded import in_noise, pause, talk, wav
-from speakers import ANN, SENTENCES, PitchEncoder
+from support.recorded import in_noise, pause, talk, wav
+from support.speakers import ANN, SENTENCES, PitchEncoder
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from chatterbox_worker.clone.clipping import clipped_at
 from chatterbox_worker.clone.quality import fault
 from chatterbox_worker.clone.recordings import Recording
 from chatterbox_worker.clone.segments import Segment, split
-from recorded import RATE, in_noise, pause, talk
-from speakers import ANN, SENTENCES, said
+from support.recorded import RATE, in_noise, pause, talk
+from support.speakers import ANN, SENTENCES, said
 
 
 def recording(*parts: Samples) -> Recording:

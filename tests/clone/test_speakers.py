@@ -7,8 +7,8 @@ import pytest
 
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.clone.speakers import Heard, averaged, fault, has_rival, listen, tell_apart
-from recorded import RATE
-from speakers import ANN, BOB, SENTENCES, PitchEncoder, said
+from support.recorded import RATE
+from support.speakers import ANN, BOB, SENTENCES, PitchEncoder, said
 
 EAR = PitchEncoder()
 

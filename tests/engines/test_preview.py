@@ -11,9 +11,9 @@ import pytest
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.catalogue import LANGUAGES, REGIONS
+from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Utterance, Voice
 from chatterbox_worker.engines.preview import PreviewEngine
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady
-from chatterbox_worker.utterance import DEFAULT_VOICE, Engine, Utterance, Voice
 
 HELLO = {
     "ar": "مرحبا بالعالم", "da": "Hej verden", "de": "Hallo Welt", "el": "Καλημέρα κόσμε", "en": "Hello world",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chatterbox_worker import __version__
-from image.recipe import ROOT
+from support.paths import ROOT
 
 _DOCKER = """#!/bin/sh
 if [ "$1 $2" = "buildx version" ]; then exit ${NO_BUILDX:-0}; fi

@@ -6,7 +6,8 @@ import ast
 import sys
 from importlib.metadata import packages_distributions
 
-from image.recipe import PINS, ROOT
+from support.image_recipe import PINS
+from support.paths import ROOT
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
 # Imported where they are installed and done without elsewhere: the preview's voice, two languages' helpers, pictures.

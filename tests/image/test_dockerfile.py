@@ -10,7 +10,8 @@ import tomllib
 import pytest
 
 from chatterbox_worker.config import Settings
-from image.recipe import PIN, PINS, ROOT, WORKER_LOCK, is_sent, read
+from support.image_recipe import PIN, PINS, WORKER_LOCK, is_sent, read
+from support.paths import ROOT
 
 RECIPE = read()
 

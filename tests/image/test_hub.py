@@ -13,10 +13,11 @@ import pytest
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.weights import find
-from image.hub_files import write_files
-from image.recipe import ROOT, read
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from support.hub_files import write_files
+from support.image_recipe import read
+from support.paths import ROOT
 from tools.image.hub import repositories, serve
 
 TURBO = LAYOUTS["turbo"]

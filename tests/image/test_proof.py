@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from image.recipe import ROOT
+from support.paths import ROOT
 from tools.image.enter import entering
 
 

@@ -16,8 +16,9 @@ from chatterbox_worker import config
 from chatterbox_worker.errors import SynthesisFailed
 from chatterbox_worker.localqueue import LocalQueue, say
 from chatterbox_worker.localqueue.__main__ import job_body, parse_arguments, send, worker_variables
+from support.paths import WORKERS
 
-SPEECH = Path(__file__).parent / "workers" / "speech.py"
+SPEECH = WORKERS / "speech.py"
 _MODULE = [sys.executable, "-m", "chatterbox_worker.localqueue", "--handler", str(SPEECH)]
 
 

@@ -17,8 +17,8 @@ import requests
 
 from chatterbox_worker.localqueue import JobNotFoundError, Limits, LocalQueue, State, Trouble, WorkerStartError
 from chatterbox_worker.localqueue.store import EXECUTION_TIMED_OUT, LOST
+from support.paths import WORKERS
 
-WORKERS = Path(__file__).parent / "workers"
 # Small enough to wait for, large enough that a slow machine's pings (one a second) are not missed.
 _LIMITS = Limits(lost_after_s=3.0, execution_timeout_range_s=(0.2, 600.0), ttl_range_s=(0.2, 86400.0))
 

@@ -20,8 +20,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from chatterbox_worker.config import environment
-from page.steps import KEY, ROOT, Open
-from recorded import TINY, TINY_PATHS, clone_ann
+from support.page_steps import KEY, Open
+from support.paths import ROOT, WORKERS
+from support.recorded import TINY, TINY_PATHS, clone_ann
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = [
@@ -82,14 +83,14 @@ def preview_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose models can do what Chatterbox's can, in tones."""
-    script = str(Path(__file__).with_name("tone_server.py"))
+    script = str(WORKERS / "tone_server.py")
     with _serving(tmp_path_factory.mktemp("tone"), "multilingual,turbo", script, "PORT") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def locked_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    script = str(Path(__file__).with_name("tone_server.py"))
+    script = str(WORKERS / "tone_server.py")
     folder = tmp_path_factory.mktemp("locked")
     with _serving(folder, "multilingual", script, "PORT", CHATTERBOX_API_KEYS=KEY) as url:
         yield url

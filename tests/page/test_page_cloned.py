@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from page.steps import Open, generate, write
+from support.page_steps import Open, generate, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import wav_bytes
 from page.conftest import _serving
-from page.steps import Open
+from support.audio_clips import wav_bytes
+from support.page_steps import Open
+from support.paths import WORKERS
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +21,7 @@ WORDS = "This is what is said there."
 
 @pytest.fixture(scope="module")
 def csm_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    script = str(Path(__file__).with_name("tone_server.py"))
+    script = str(WORKERS / "tone_server.py")
     with _serving(tmp_path_factory.mktemp("csm"), "csm,turbo", script, "PORT") as url:
         yield url
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from page.steps import Open, generate, speechlike, times, wait_for_position
+from support.page_steps import Open, generate, speechlike, times, wait_for_position
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chatterbox_worker.audio.decode import decode
-from page.steps import Open, choose_file, generate, speechlike, times, wait_for_position, write
+from support.page_steps import Open, choose_file, generate, speechlike, times, wait_for_position, write
 
 pytestmark = pytest.mark.slow
 

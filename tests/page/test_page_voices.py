@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from page.steps import Open, choose_file, generate, speechlike, write
+from support.page_steps import Open, choose_file, generate, speechlike, write
 
 pytestmark = pytest.mark.slow
 

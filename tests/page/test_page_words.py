@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from page.steps import KEY, ROOT, Open, choose_file, generate, speechlike, write
+from support.page_steps import KEY, Open, choose_file, generate, speechlike, write
+from support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -14,9 +14,9 @@ import pytest
 from chatterbox_worker.config import Settings
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.backend import Backend
-from chatterbox_worker.server.local import LocalBackend
+from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
-from serving import HeldEngine, Open, on_a_socket
+from support.serving import HeldEngine, Open, on_a_socket
 
 
 @pytest.fixture

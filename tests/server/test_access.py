@@ -13,7 +13,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server.limits import Admission, RateLimit
 from chatterbox_worker.server.refusals import RateLimited, TryLater
-from serving import HeldEngine, Open
+from support.serving import HeldEngine, Open
 
 KEY, OTHER = "k" * 32, "o" * 32
 SPEECH = {"input": "Hello.", "response_format": "pcm"}

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from chatterbox_worker.server import captions
-from serving import Open
+from support.serving import Open
 
 CHUNKS = [
     {"text": "Hello --> & <b>you</b>.", "start": 0, "end": 23, "start_s": 0.0, "end_s": 1.2345},

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chatterbox_worker.catalogue import FORMATS
-from conftest import wav_bytes
-from serving import Open, decoded_s
+from support.audio_clips import wav_bytes
+from support.serving import Open, decoded_s
 
 pytestmark = pytest.mark.anyio
 

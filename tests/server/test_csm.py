@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import soundfile
 
-import tiny_csm as tiny
+import support.tiny_csm as tiny
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import Utterance
 from chatterbox_worker.engines.csm.engine import CsmEngine
 from chatterbox_worker.engines.csm.take import CsmTake
 from chatterbox_worker.server.backend import Backend
-from chatterbox_worker.server.local import LocalBackend
+from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
-from chatterbox_worker.utterance import Utterance
 from chatterbox_worker.voices.library import VoiceLibrary
-from conftest import wav_base64, wav_bytes
-from serving import Open
+from support.audio_clips import wav_base64, wav_bytes
+from support.serving import Open
 
 WORDS = "This is what Alice says."
 SHORT = {"max_chunk_s": 0.5, "seed": 1}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from conftest import wav_bytes
-from serving import Open, decoded_s
+from support.audio_clips import wav_bytes
+from support.serving import Open, decoded_s
 
 TURNS: list[dict[str, Any]] = [
     {"voice": "alice", "text": "Are you ready for this?"},
@@ -55,7 +55,7 @@ async def test_a_turn_that_stays_the_same_is_not_spoken_again(open_server: Open,
 
 @pytest.mark.anyio
 async def test_a_turns_own_recording_takes_the_place_of_the_dialogues_voice(open_server: Open) -> None:
-    from conftest import wav_base64
+    from support.audio_clips import wav_base64
 
     turns = [{"text": "Mine."}, {"text": "Theirs.", "reference_audio": wav_base64()}]
     async with open_server() as http:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,8 +24,9 @@ from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.gateway import RunPodBackend
 from chatterbox_worker.server.refusals import BodyTooLarge
 from chatterbox_worker.synthesizer import Call
-from conftest import wav_base64, wav_bytes
-from serving import decoded_s
+from support.audio_clips import wav_base64, wav_bytes
+from support.paths import ROOT
+from support.serving import decoded_s
 
 SETTINGS = Settings(
     models=("preview",),
@@ -35,7 +35,6 @@ SETTINGS = Settings(
     runpod_base_url="http://queue/v2",
     concurrency=4,
 )
-ROOT = Path(__file__).parents[2]
 TEXT = "One sentence. Another sentence, which is longer. And a third."
 ABOUT = {"mimetype": "audio/wav", "format": "wav", "sample_rate": 24000, "duration_s": 6.0, "seed": 1, "model": "preview",
          "language": "en", "voice": "default", "device": "cpu", "chunks": [], "warnings": []}  # fmt: skip

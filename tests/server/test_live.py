@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from openai import OpenAI
 
-from serving import HeldEngine, wait_for
+from support.serving import HeldEngine, wait_for
 
 LONG = "A first sentence that is long enough to be a chunk of its own. " * 8
 

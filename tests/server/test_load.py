@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.server.app import create_app
-from serving import on_a_socket
+from support.paths import ROOT
+from support.serving import on_a_socket
 
-ROOT = Path(__file__).parents[2]
 REQUESTS, AT_ONCE = 500, 32
 SLOWEST_HEALTH_S = 0.050
 CALM_S = 0.010  # p99 of a server that does nothing, on two cores that do nothing else but this test: 5 to 8 ms

@@ -8,7 +8,6 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,11 +15,12 @@ import pytest
 
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.routes import watermark
-from conftest import wav_bytes
-from serving import Open, decoded_s
+from support.audio_clips import wav_bytes
+from support.paths import ROOT
+from support.serving import Open, decoded_s
 
 RECORDING = wav_bytes()
-DOCUMENT = Path(__file__).parents[2] / "docs" / "HTTP.md"
+DOCUMENT = ROOT / "docs" / "HTTP.md"
 
 _TTS = {  # the README of Chatterbox ES-LATAM
     "text": "Texto a sintetizar en español latinoamericano.", "voice_mode": "predefined",

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from serving import HeldEngine, Open, decoded_s
+from support.serving import HeldEngine, Open, decoded_s
 
 TEXT = "One sentence. Another sentence, which is longer. And a third."
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")

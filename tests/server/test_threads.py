@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from chatterbox_worker.server import app
 from chatterbox_worker.server.threads import computing
-from serving import Open
+from support.serving import Open
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is the whole process's")

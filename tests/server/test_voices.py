@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chatterbox_worker.voices.reference import MAX_BYTES
-from conftest import wav_bytes
-from serving import Open
+from support.audio_clips import wav_bytes
+from support.serving import Open
 
 RECORDING = wav_bytes()
 

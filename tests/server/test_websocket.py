@@ -16,7 +16,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.sentences import SentenceBuffer
-from serving import HeldEngine, decoded_s, on_a_socket, wait_for
+from support.serving import HeldEngine, decoded_s, on_a_socket, wait_for
 
 SENTENCES = ["This is the first sentence of it.", "Here is another one, a little longer.", "And that is the last one."]
 

@@ -3,8 +3,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, START_TEXT, STOP_TEXT
-from checkpoints import checkpoint, layout_of, upstream_may_warn, upstream_s3gen, upstream_t3, upstream_voice_encoder
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
+from support.checkpoints import (
+    checkpoint,
+    layout_of,
+    upstream_may_warn,
+    upstream_s3gen,
+    upstream_t3,
+    upstream_voice_encoder,
+)
 from tools.synthetic_checkpoint import main
 from tools.synthetic_weights import fill
 from tools.upstream import FULL, TINY, build_s3gen, build_t3, shapes

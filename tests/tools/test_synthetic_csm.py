@@ -6,7 +6,7 @@ import json
 
 import torch
 
-from checkpoints import checkpoint
+from support.checkpoints import checkpoint
 from tools.synthetic_csm import tensors
 
 # The hub's repository as public projects list it: 538 tensors of float32 in two files of 4 944 026 784 and 2 189 474 180 bytes.

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_clips import tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.train.clips import Refused, Rules, usable, without_loners
 from chatterbox_worker.train.rows import Row
-from training_clips import wav
+from support.audio_clips import tone
+from support.training_clips import wav
 
 GOOD = wav(tone(2.0))
 HALF_AN_HOUR = wav(Audio(np.tile(tone(10.0, rate=16_000).samples, 180), 16_000))

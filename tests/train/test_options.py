@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from chatterbox_worker.train.options import parse, parser
+from support.paths import ROOT
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "TRAINING.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "TRAINING.md").read_text(encoding="utf-8")
 NEEDED = ["--data", "d", "--model", "nano", "--output-voice-id", "anna"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.train.hub import rows_of_dataset
 from chatterbox_worker.train.rows import Row, rows_of
-from training_clips import write_parquet
+from support.training_clips import write_parquet
 
 
 def _write(folder: Path, name: str, text: str) -> Path:

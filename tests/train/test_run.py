@@ -16,7 +16,6 @@ import soundfile
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from audio_clips import tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import environment
 from chatterbox_worker.engines.chatterbox.training import speak
@@ -25,11 +24,12 @@ from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.merge import main as merge
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.voices.library import voice_of
-from checkpoints import checkpoint
-from tiny_engine import say, sound_of, tiny_engine
-from training_clips import as_json_lines, as_parquet, recordings, wav, write_clips, write_table
+from support.audio_clips import tone
+from support.checkpoints import checkpoint
+from support.paths import ROOT
+from support.tiny_engine import say, sound_of, tiny_engine
+from support.training_clips import as_json_lines, as_parquet, recordings, wav, write_clips, write_table
 
-ROOT = Path(__file__).parents[2]
 QUICK = ("--learning-rate", "3e-3", "--batch-size", "2", "--accumulate", "2")
 
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from audio_clips import tone
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import Call, Synthesizer
-from chatterbox_worker.utterance import Adapter, Factors
 from chatterbox_worker.voices.adapter import adapter_of, described, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
-from fakes import ToneEngine
+from support.audio_clips import tone
+from support.fakes import ToneEngine
 
 DRAW = np.random.default_rng(0)
 QUERY, DOWN = "tfmr.layers.0.self_attn.q_proj", "tfmr.layers.0.mlp.down_proj"

@@ -12,17 +12,16 @@ import pytest
 import soundfile
 from safetensors.numpy import save
 
-from audio_clips import tone
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import Call, Synthesizer
-from chatterbox_worker.utterance import Speaker
 from chatterbox_worker.voices.bundle import Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
-from conftest import wav_bytes
-from fakes import ToneEngine
+from support.audio_clips import tone, wav_bytes
+from support.fakes import ToneEngine
 
 
 def a_bundle(*, heard: bool = True, note: str = "asked and agreed") -> Bundle:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
-from chatterbox_worker.utterance import DEFAULT_VOICE
 from chatterbox_worker.voices.library import VoiceLibrary
-from conftest import wav_bytes
+from support.audio_clips import wav_bytes
 
 
 def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import voice_source
-from conftest import wav_base64, wav_bytes
-from fakes import ToneEngine
+from support.audio_clips import wav_base64, wav_bytes
+from support.fakes import ToneEngine
 
 WORDS = "This is what is said."
 

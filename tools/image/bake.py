@@ -17,8 +17,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.errors import NotReady, choices
 
 log = logging.getLogger("bake")

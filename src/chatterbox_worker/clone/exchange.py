@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.utterance import DEFAULT_VOICE
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.reference import MAX_BYTES

@@ -11,8 +11,8 @@ from chatterbox_worker import __version__
 from chatterbox_worker.clone import choose, speakers
 from chatterbox_worker.clone.choose import Clip, Span
 from chatterbox_worker.clone.findings import Findings
+from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.utterance import Speaker
 from chatterbox_worker.voices.bundle import Bundle
 
 LEAST_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from chatterbox_worker.engines.chatterbox.threads import use_threads
+from chatterbox_worker.engines.chatterbox.device.threads import use_threads
 from chatterbox_worker.errors import NotReady
 
 

@@ -28,8 +28,8 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import LANGUAGES, REGIONS
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError, choices, shown
-from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chatterbox_worker.localqueue.condition import Pulse
+from chatterbox_worker.localqueue.fault import Route, TroublePlan
 from chatterbox_worker.localqueue.jobs import Limits, State
-from chatterbox_worker.localqueue.pulse import Pulse
 from chatterbox_worker.localqueue.store import JobStore
-from chatterbox_worker.localqueue.trouble import Route, TroublePlan
 
 _CALLS_KEPT = 10_000
 

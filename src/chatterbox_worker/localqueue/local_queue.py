@@ -28,10 +28,10 @@ from chatterbox_worker import config
 from chatterbox_worker.localqueue.app import ENDPOINT_ID, build_app
 from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
 from chatterbox_worker.localqueue.environment import worker_environment
+from chatterbox_worker.localqueue.fault import TroublePlan
 from chatterbox_worker.localqueue.jobs import Job, JsonObject, Limits
 from chatterbox_worker.localqueue.store import JobStore
 from chatterbox_worker.localqueue.supervisor import Supervisor, WorkerCommand
-from chatterbox_worker.localqueue.trouble import TroublePlan
 from chatterbox_worker.localqueue.webhook import Webhooks
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
-from chatterbox_worker.localqueue.trouble import Route, Trouble
+from chatterbox_worker.localqueue.fault import Route, Trouble
 from chatterbox_worker.localqueue.wire import check_size, parse_json, worker_and_query
 
 _log = logging.getLogger(__name__)

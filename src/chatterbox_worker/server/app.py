@@ -16,12 +16,12 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.server import auth, failures, websocket
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.gateway import RunPodBackend
-from chatterbox_worker.server.house import House
+from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
-from chatterbox_worker.server.local import LocalBackend
 from chatterbox_worker.server.metrics import Metrics, Observer
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
+from chatterbox_worker.server.state import House
 from chatterbox_worker.server.threads import HELPERS, computing
 
 PAGE = Path(__file__).parent / "static"

@@ -28,14 +28,14 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.delivery import inline
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
-from chatterbox_worker.server.house import House
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.sliced import Sliced, json_of
+from chatterbox_worker.server.state import House
+from chatterbox_worker.serverless.delivery import inline
 from chatterbox_worker.synthesizer import Call, Recording
 
 _Stream = Literal["whole", "audio", "sse"]

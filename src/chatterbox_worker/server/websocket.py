@@ -31,10 +31,10 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, shown
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import auth, bodies, failures, speech
 from chatterbox_worker.server.backend import Live
-from chatterbox_worker.server.house import House, TheHouse
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.refusals import TryLater
 from chatterbox_worker.server.sentences import SentenceBuffer
+from chatterbox_worker.server.state import House, TheHouse
 from chatterbox_worker.synthesizer import Call
 
 log = logging.getLogger(__name__)

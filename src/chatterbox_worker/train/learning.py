@@ -16,11 +16,11 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
-from chatterbox_worker.engines.chatterbox.training.kept import keep, recall
 from chatterbox_worker.engines.chatterbox.training.module import Shape
-from chatterbox_worker.engines.chatterbox.training.order import Batching
+from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
+from chatterbox_worker.engines.chatterbox.training.sampler import Batching
+from chatterbox_worker.engines.chatterbox.training.session import Workshop, data_digest
 from chatterbox_worker.engines.chatterbox.training.trainer import Point, Recipe, Trainer
-from chatterbox_worker.engines.chatterbox.training.workshop import Workshop, data_digest
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
 from chatterbox_worker.train import curve
 from chatterbox_worker.train.board import Board

@@ -38,9 +38,9 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
         raise InvalidRequest(f"{voice} holds no adapter: nothing was fine-tuned", field="voice")
     from huggingface_hub import constants  # noqa: PLC0415 - torch and the hub after what needs neither is checked
 
-    from chatterbox_worker.engines.chatterbox.adapters import merge_into_checkpoint  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.layout import LAYOUTS  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.weights import find  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
+    from chatterbox_worker.engines.chatterbox.serving.adapters import merge_into_checkpoint  # noqa: PLC0415
 
     checkpoint = find(LAYOUTS[adapter.model], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
     try:

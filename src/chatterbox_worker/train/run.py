@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import split
-from chatterbox_worker.engines.chatterbox.training.workshop import Workshop
+from chatterbox_worker.engines.chatterbox.training.session import Workshop
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import Refused, Rules, usable, without_loners

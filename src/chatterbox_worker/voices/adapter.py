@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest, choices, shown
-from chatterbox_worker.utterance import Adapter, Factors
 
 MODELS = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
 """Those whose T3 can be fine-tuned."""

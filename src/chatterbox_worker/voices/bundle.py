@@ -24,9 +24,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engine import Adapter, Speaker
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS
-from chatterbox_worker.utterance import Adapter, Speaker
 from chatterbox_worker.voices import adapter as adapters
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
@@ -38,7 +38,7 @@ _EMBEDDING = 256  # numbers in the voice encoder's embedding
 _HEAD_BYTES = 8  # safetensors: the header's length, little-endian
 _LONGEST_HEADER_BYTES = 1_000_000  # the sources of a voice by name and digest; hundreds of files
 _LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000  # Hertz, as audio.decode takes
-_SHORTEST_S = 0.5  # engines/chatterbox/conditioning.py
+_SHORTEST_S = 0.5  # engines/chatterbox/reference/conditioning.py
 _ROUNDING = 1e-3  # how far from 1 the length of a float32 embedding may be
 
 

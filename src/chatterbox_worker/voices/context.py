@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.engine import Turn
 from chatterbox_worker.request import PastTurn
 from chatterbox_worker.text.normalise import as_said
-from chatterbox_worker.utterance import Turn
 from chatterbox_worker.voices.library import digest
 from chatterbox_worker.voices.reference import MAX_DURATION_S, from_base64
 

@@ -24,9 +24,9 @@ import soundfile
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
-from chatterbox_worker.utterance import DEFAULT_VOICE, Voice
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from chatterbox_worker.engine import Voice
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.text.normalise import as_said
-from chatterbox_worker.utterance import Voice
 from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
 from chatterbox_worker.voices.reference import fetch, from_base64

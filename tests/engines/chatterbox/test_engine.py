@@ -16,30 +16,27 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.checkpoint import (
-    load_default_conditionals,
-    load_s3gen_state,
-    load_t3_state,
-)
-from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, START_TEXT, STOP_TEXT
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
-from chatterbox_worker.engines.chatterbox.sampling import Sampling, counter_noise
-from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.t3_linear import Precision
-from chatterbox_worker.engines.chatterbox.tokenizer import load_tokenizer
-from chatterbox_worker.engines.chatterbox.watermark import Watermark
-from chatterbox_worker.engines.chatterbox.weights import find
+from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
+from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import Call, Synthesizer
-from chatterbox_worker.utterance import DEFAULT_VOICE, Utterance, Voice
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
-from checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
-from t3_oracle import Voice as OracleVoice
-from t3_oracle import generate_gpt2, generate_llama
+from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
+from support.t3_oracle import Voice as OracleVoice
+from support.t3_oracle import generate_gpt2, generate_llama
 
 CPU = torch.device("cpu")
 TOKENS = 30  # random weights do not stop by themselves

@@ -14,15 +14,15 @@ from safetensors import safe_open
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox import pack as pack_module
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import needed, read_ahead
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import made
+from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
 from chatterbox_worker.engines.chatterbox.pack import Pack, load_modules, main, pack_of
-from chatterbox_worker.engines.chatterbox.read_ahead import needed, read_ahead
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
-from chatterbox_worker.engines.chatterbox.state import made
-from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.threads import allowed_cores
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
-from checkpoints import checkpoint
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.t3.model import T3
+from support.checkpoints import checkpoint
 
 CPU, META = torch.device("cpu"), torch.device("meta")
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-import tiny_csm as tiny
-from chatterbox_worker.engines.chatterbox.watermark import Watermark
+import support.tiny_csm as tiny
+from chatterbox_worker.engine import Turn
+from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.csm.draw import Chance, draw
 from chatterbox_worker.engines.csm.engine import CsmEngine, _precision
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed
-from chatterbox_worker.utterance import Turn
-from checkpoints import checkpoint
+from support.checkpoints import checkpoint
 
 CPU = torch.device("cpu")
 

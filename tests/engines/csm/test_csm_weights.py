@@ -15,7 +15,7 @@ from chatterbox_worker import config
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.engines.csm.weights import DEFAULT_REPO, find
 from chatterbox_worker.errors import NotReady
-from checkpoints import checkpoint
+from support.checkpoints import checkpoint
 from tools.image.hub import Repository, serve
 
 

@@ -15,10 +15,8 @@ from huggingface_hub import constants
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals
-from chatterbox_worker.engines.chatterbox.conditioning import Conditioning
-from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
-from chatterbox_worker.engines.chatterbox.layout import (
+from chatterbox_worker.engine import Utterance
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     LAYOUTS,
     MAX_SPEECH_TOKENS,
     SAMPLE_RATE,
@@ -27,27 +25,28 @@ from chatterbox_worker.engines.chatterbox.layout import (
     TOKEN_RATE,
     Layout,
 )
-from chatterbox_worker.engines.chatterbox.memory import make_slots, places_for
-from chatterbox_worker.engines.chatterbox.mouths import Mouth, Mouths
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.device.threads import rest
 from chatterbox_worker.engines.chatterbox.pack import load_packed
-from chatterbox_worker.engines.chatterbox.render import Job, Renderer, Stream
-from chatterbox_worker.engines.chatterbox.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
-from chatterbox_worker.engines.chatterbox.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.scheduler import Scheduler, Speaking
-from chatterbox_worker.engines.chatterbox.stream_watermark import Marker
-from chatterbox_worker.engines.chatterbox.streaming import HOPS, HOPS_ON_CPU, HopClock
-from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.t3_slots import Slots
-from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.threads import rest
-from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer, load_tokenizer
-from chatterbox_worker.engines.chatterbox.voices import Voices
-from chatterbox_worker.engines.chatterbox.warmup import Chores, sound_chores, speech_chores
-from chatterbox_worker.engines.chatterbox.watermark import Watermark
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HOPS_ON_CPU, HopClock
+from chatterbox_worker.engines.chatterbox.serving.adapter_pool import Mouth, Mouths
+from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, places_for
+from chatterbox_worker.engines.chatterbox.serving.render import Job, Renderer, Stream
+from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Speaking
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.serving.voices import Voices
+from chatterbox_worker.engines.chatterbox.serving.warmup import Chores, sound_chores, speech_chores
+from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, load_tokenizer
+from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
+from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
 from chatterbox_worker.engines.device import device_of, prepare
-from chatterbox_worker.utterance import Utterance
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
 log = logging.getLogger(__name__)

@@ -32,20 +32,23 @@ from torch import Tensor
 
 from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engines.chatterbox.checkpoint import load_s3gen_state, load_t3_state
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.s3gen import Profile, S3Gen
-from chatterbox_worker.engines.chatterbox.sound_graphs import BUCKETS
-from chatterbox_worker.engines.chatterbox.state import Keep
-from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.t3_linear import Precision
-from chatterbox_worker.engines.chatterbox.weight_files import pack_name
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep
+from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import pack_name
+from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
+from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, S3Gen
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import WorkerError
 
 _ALIGNMENT = 64  # bytes, a cache line: one row times a matrix reads 3% faster from an aligned one (2 cores, AVX2)
 _ABANDONED_S = 3600.0  # a draft this old has no writer any more
-_MAKERS = ("state", "s3gen", "flow", "flow_encoder", "estimator", "vocoder", "t3", "t3_blocks", "t3_linear", "pack")
+_MAKERS = (  # files of this folder
+    "checkpoint/state_dict", "s3gen/model", "s3gen/flow", "s3gen/flow_encoder", "s3gen/estimator", "s3gen/vocoder",
+    "t3/model", "t3/blocks", "t3/linear", "pack",
+)  # fmt: skip
 _TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8", torch.int64: "I64"}
 
 _log = logging.getLogger(__name__)
@@ -174,7 +177,7 @@ def _source_digest() -> str:
     """Of the code that makes the tensors: it is part of what they are."""
     digest = hashlib.sha256()
     for name in _MAKERS:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 
 

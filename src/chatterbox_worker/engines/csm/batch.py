@@ -15,8 +15,8 @@ from operator import attrgetter
 
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.failures import answer_to, attempt, is_device_failure
-from chatterbox_worker.engines.chatterbox.order import Line
+from chatterbox_worker.engines.chatterbox.device.failures import answer_to, attempt, is_device_failure
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import Line
 from chatterbox_worker.engines.csm.draw import Chance
 from chatterbox_worker.engines.csm.slots import Slots
 from chatterbox_worker.engines.csm.take import CsmTake

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.failures import answer_to
-from chatterbox_worker.engines.chatterbox.memory import CPU_BUDGET_BYTES, GPU_SHARE, gpu_free_bytes, places
-from chatterbox_worker.engines.chatterbox.stream_watermark import Marker
-from chatterbox_worker.engines.chatterbox.watermark import Watermark
+from chatterbox_worker.engine import Turn, Utterance
+from chatterbox_worker.engines.chatterbox.device.failures import answer_to
+from chatterbox_worker.engines.chatterbox.serving.memory import CPU_BUDGET_BYTES, GPU_SHARE, gpu_free_bytes, places
+from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
+from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
 from chatterbox_worker.engines.csm.batch import Batch
 from chatterbox_worker.engines.csm.model import Codes, Csm, Said
 from chatterbox_worker.engines.csm.slots import Slots
@@ -30,7 +31,6 @@ from chatterbox_worker.engines.csm.take import CsmTake, Script
 from chatterbox_worker.engines.csm.weights import find
 from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import InvalidRequest, NotReady
-from chatterbox_worker.utterance import Turn, Utterance
 from chatterbox_worker.voices.conditioning import ConditioningKey, ConditioningStore
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from transformers import CsmForConditionalGeneration, CsmProcessor
 from transformers.utils import logging as transformers_logging
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.engines.chatterbox.conditioning import resample
+from chatterbox_worker.engines.chatterbox.reference.conditioning import resample
 from chatterbox_worker.errors import NotReady
 
 Codes = npt.NDArray[np.int64]

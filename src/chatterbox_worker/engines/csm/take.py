@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chatterbox_worker.engines.chatterbox.take import ChatterboxTake
-from chatterbox_worker.utterance import Turn, Utterance
+from chatterbox_worker.engine import Turn, Utterance
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chatterbox_worker.engines.chatterbox.layout import Remote
-from chatterbox_worker.engines.chatterbox.weight_files import check_file
-from chatterbox_worker.engines.chatterbox.weights import Found, Part, find_part
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import Remote
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Found, Part, find_part
+from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import check_file
 from chatterbox_worker.errors import NotReady
 
 DEFAULT_REPO = "sesame/csm-1b"

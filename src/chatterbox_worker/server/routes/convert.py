@@ -11,8 +11,8 @@ from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas
-from chatterbox_worker.server.house import TheHouse
 from chatterbox_worker.server.sliced import Sliced
+from chatterbox_worker.server.state import TheHouse
 
 router = APIRouter(tags=["speech"])
 

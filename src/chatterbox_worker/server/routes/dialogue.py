@@ -19,12 +19,12 @@ from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.join import SENTENCE_PAUSE_S
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.delivery import inline
 from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
 from chatterbox_worker.server import bodies, captions, schemas, speech
-from chatterbox_worker.server.house import House, TheHouse
 from chatterbox_worker.server.sliced import Sliced, SlicedJson
+from chatterbox_worker.server.state import House, TheHouse
+from chatterbox_worker.serverless.delivery import inline
 from chatterbox_worker.synthesizer import Call, Recording
 
 router = APIRouter(tags=["speech"])

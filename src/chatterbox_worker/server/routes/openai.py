@@ -10,11 +10,11 @@ from fastapi import APIRouter, Request, Response
 from chatterbox_worker import request as requests
 from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas, speech
-from chatterbox_worker.server.house import TheHouse
 from chatterbox_worker.server.refusals import ModelNotFound
-from chatterbox_worker.utterance import DEFAULT_VOICE
+from chatterbox_worker.server.state import TheHouse
 
 router = APIRouter(tags=["OpenAI"])
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from chatterbox_worker import __version__
 from chatterbox_worker.server import metrics
-from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.server.state import TheHouse
 
 router = APIRouter(tags=["operations"])
 

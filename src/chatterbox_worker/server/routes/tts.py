@@ -12,7 +12,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, captions, failures, schemas, speech
-from chatterbox_worker.server.house import TheHouse
+from chatterbox_worker.server.state import TheHouse
 
 router = APIRouter(tags=["speech"])
 

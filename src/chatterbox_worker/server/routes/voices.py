@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from chatterbox_worker import request as requests
+from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
-from chatterbox_worker.server.house import House, TheHouse
 from chatterbox_worker.server.sliced import Sliced
-from chatterbox_worker.utterance import DEFAULT_VOICE
+from chatterbox_worker.server.state import House, TheHouse
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
 
 router = APIRouter(tags=["voices"])

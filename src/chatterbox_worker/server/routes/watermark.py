@@ -15,8 +15,8 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server import bodies, schemas
-from chatterbox_worker.server.house import TheHouse
 from chatterbox_worker.server.refusals import NotOffered
+from chatterbox_worker.server.state import TheHouse
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
 router = APIRouter(tags=["watermark"])

@@ -13,11 +13,11 @@ from chatterbox.models.t3.modules.cond_enc import T3Cond
 from torch import Tensor
 from torch.nn import functional
 
-from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip
 from chatterbox_worker.engines.chatterbox.training.loss import EMOTION, Example, sums
-from checkpoints import upstream_may_warn
-from learners import clip, module_of
+from support.checkpoints import upstream_may_warn
+from support.learners import clip, module_of
 
 MODELS = ("english", "turbo")
 _entropy = functional.cross_entropy

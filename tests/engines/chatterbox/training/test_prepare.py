@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from audio_clips import tone
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS, START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip
 from chatterbox_worker.engines.chatterbox.training.prepare import Preparer
 from chatterbox_worker.errors import InvalidRequest
-from tiny_engine import parts
+from support.audio_clips import tone
+from support.tiny_engine import parts
 
 
 class _Ears:

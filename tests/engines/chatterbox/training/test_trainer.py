@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from chatterbox_worker.engines.chatterbox.training import trainer as training
-from chatterbox_worker.engines.chatterbox.training.kept import keep, recall
 from chatterbox_worker.engines.chatterbox.training.module import Shape, adapter_parameters
-from chatterbox_worker.engines.chatterbox.training.order import Batching
+from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
+from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Point, Trainer
 from chatterbox_worker.errors import InvalidRequest
-from learners import clip, corpus_of, recipe, trainer_of
+from support.learners import clip, corpus_of, recipe, trainer_of
 
 DROPPING = Shape(rank=4, alpha=8.0, dropout=0.2)
 

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from audio_clips import tone
-from chatterbox_worker.engines.chatterbox.adapters import merge_into_checkpoint
-from chatterbox_worker.engines.chatterbox.checkpoint import load_t3_state
-from chatterbox_worker.engines.chatterbox.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.serving.adapters import merge_into_checkpoint
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus, split
 from chatterbox_worker.engines.chatterbox.training.loss import sums
 from chatterbox_worker.engines.chatterbox.training.module import upstream_t3
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
-from chatterbox_worker.engines.chatterbox.weights import find
 from chatterbox_worker.errors import InvalidRequest
-from checkpoints import checkpoint
-from learners import SHAPE, clip, corpus_of, trainer_of
+from support.audio_clips import tone
+from support.checkpoints import checkpoint
+from support.learners import SHAPE, clip, corpus_of, trainer_of
 
 
 def _towards(x: float, name: int, **changed: object) -> Clip:

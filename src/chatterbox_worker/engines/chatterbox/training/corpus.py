@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.layout import START_SPEECH, STOP_SPEECH
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.training.loss import Example
-from chatterbox_worker.engines.chatterbox.training.order import prompt_for
+from chatterbox_worker.engines.chatterbox.training.sampler import prompt_for
 
 _HELD_OUT = 3  # a stream of its own of the seed (order)
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chatterbox_worker.engines.chatterbox.layout import Layout
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
 from chatterbox_worker.errors import NotReady
 
 T3Module = Any

@@ -16,9 +16,15 @@ import torch
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.engines.chatterbox.conditioning import SPEECH_RATE, Encoders, at_loudness, resample
-from chatterbox_worker.engines.chatterbox.layout import SAMPLE_RATE, START_TEXT, STOP_TEXT, TOKEN_RATE, Layout
-from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
+    SAMPLE_RATE,
+    START_TEXT,
+    STOP_TEXT,
+    TOKEN_RATE,
+    Layout,
+)
+from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE, Encoders, at_loudness, resample
+from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.normalise import normalise

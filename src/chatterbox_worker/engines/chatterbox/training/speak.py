@@ -12,18 +12,19 @@ import torch
 
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.engines.chatterbox.checkpoint import load_default_conditionals, load_s3gen_state, load_t3_state
-from chatterbox_worker.engines.chatterbox.encoders import ReferenceEncoders
+from chatterbox_worker.engine import Utterance, Voice
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import MAX_SPEECH_TOKENS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
-from chatterbox_worker.engines.chatterbox.layout import MAX_SPEECH_TOKENS
-from chatterbox_worker.engines.chatterbox.s3gen import S3Gen
-from chatterbox_worker.engines.chatterbox.t3 import T3
-from chatterbox_worker.engines.chatterbox.t3_linear import Precision
-from chatterbox_worker.engines.chatterbox.tokenizer import TextTokenizer
-from chatterbox_worker.engines.chatterbox.watermark import Watermark
-from chatterbox_worker.engines.chatterbox.weights import Checkpoint
+from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
+from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.text.normalise import normalise
-from chatterbox_worker.utterance import Utterance, Voice
 from chatterbox_worker.voices.bundle import Bundle
 from chatterbox_worker.voices.conditioning import ConditioningStore
 

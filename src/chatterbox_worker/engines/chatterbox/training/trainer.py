@@ -21,7 +21,7 @@ from torch.amp.grad_scaler import GradScaler
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.loss import Example, sums
 from chatterbox_worker.engines.chatterbox.training.module import T3Module, adapter_parameters, set_adapter
-from chatterbox_worker.engines.chatterbox.training.order import Batching
+from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.errors import InvalidRequest
 
 _LONGEST_GRADIENT = 1.0  # the usual clip for transformers

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.resample import resample
-from chatterbox_worker.engines.chatterbox.layout import SAMPLE_RATE, Layout
+from chatterbox_worker.engine import Adapter, Factors
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, Layout
 from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
 from chatterbox_worker.engines.chatterbox.training.module import Shape
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.utterance import Adapter, Factors
 
 _PROMPT_S = 6.0  # what the Llama models hear of a reference (ENC_COND_LEN); turbo and nano want more than 5 s
 _PAUSE_S = 0.2  # between clips that are joined: a short breath

@@ -1,0 +1,65 @@
+"""Read a checkpoint's tensors: safetensors memory-mapped, .pt memory-mapped with `weights_only=True`.
+
+Everything comes back on the CPU as stored (float32 upstream); nothing is copied until it is touched.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.errors import NotReady
+
+
+def load_t3_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """T3's state dict under upstream's names (`tfmr.`, `cond_enc.`, `text_emb.`, `speech_head.`, ...)."""
+    return _load(checkpoint.path(checkpoint.layout.t3))
+
+
+def load_s3gen_state(checkpoint: Checkpoint, *parts: str) -> dict[str, Tensor]:
+    """S3Gen's state dict under upstream's names; with `parts` only what starts with them, and no byte of the rest.
+
+    The parts: "flow.", "mel2wav.", and for references "tokenizer." (half the file) and "speaker_encoder.". Some of
+    the hub's files lack the buffers `tokenizer._mel_filters` and `tokenizer.window`, which upstream recomputes.
+    """
+    return _load(checkpoint.path(checkpoint.layout.s3gen), parts)
+
+
+def load_voice_encoder_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The speaker LSTM's state dict."""
+    return _load(checkpoint.path(checkpoint.layout.voice_encoder))
+
+
+def _load(path: Path, parts: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    wanted = parts or ("",)
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, framework="pt") as file:
+                return {name: file.get_tensor(name) for name in file.keys() if name.startswith(wanted)}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise NotReady(f"the weights file {path} cannot be read: {error}") from error
+    state: Mapping[str, Any] = load_pickle(path)
+    if "model" in state:  # upstream unwraps training checkpoints like this
+        state = state["model"][0]
+    return {name: value for name, value in state.items() if name.startswith(wanted)}
+
+
+def load_pickle(path: Path) -> Any:
+    """Raises NotReady for what is corrupt and for a pickle that wants to run code."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise NotReady(f"the weights file {path} cannot be read: {str(error).partition(chr(10))[0]}") from error
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether torch can map the file: it cannot map its own format of before 2020."""
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"

@@ -1,0 +1,57 @@
+"""Read a model's weights into the page cache while Python is still importing torch.
+
+The modules map their weights (`pack`, `checkpoint`), so what is not in memory yet would be fetched page by page, at the worst from
+a network volume. Nothing here is needed for being right. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import pack_name
+from chatterbox_worker.errors import NotReady
+
+_READERS = 4  # network volumes give each reader its own share; a local disk is busy with one
+_BLOCK = 8 * 2**20  # bytes
+
+
+def read_ahead(model: str, weights_dir: Path | None) -> threading.Thread:
+    """Start reading whatever is on the disk already; returns at once."""
+    thread = threading.Thread(target=_read, args=(model, weights_dir), name=f"read-ahead-{model}", daemon=True)
+    thread.start()
+    return thread
+
+
+def _read(model: str, weights_dir: Path | None) -> None:
+    with contextlib.suppress(NotReady):  # whoever loads the model says so
+        for path in needed(find(LAYOUTS[model], weights_dir=weights_dir, offline=True)):
+            _read_file(path)
+
+
+def needed(checkpoint: Checkpoint) -> list[Path]:
+    """The large files that loading the model will read: its newest pack, else what packs are made of."""
+    packs = checkpoint.folder.glob(pack_name(checkpoint.layout.name, "*", "*"))
+    newest = sorted(packs, key=lambda path: path.stat().st_mtime)[-1:]
+    return newest or [checkpoint.path(checkpoint.layout.t3), checkpoint.path(checkpoint.layout.s3gen)]
+
+
+def _read_file(path: Path) -> None:
+    size = path.stat().st_size
+    share = -(-size // _READERS)
+    with ThreadPoolExecutor(_READERS, thread_name_prefix="read-ahead") as readers:
+        list(
+            readers.map(lambda index: _read_part(path, index * share, min((index + 1) * share, size)), range(_READERS))
+        )
+
+
+def _read_part(path: Path, start: int, end: int) -> None:
+    buffer = memoryview(bytearray(_BLOCK))
+    with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while start < end and (count := file.readinto(buffer[: min(_BLOCK, end - start)])):
+            start += count

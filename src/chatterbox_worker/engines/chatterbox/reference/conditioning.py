@@ -1,0 +1,150 @@
+"""A voice as the model sees it: from a recording to the tensors that condition T3 and S3Gen.
+
+The arithmetic is upstream's `prepare_conditionals`, resampler by resampler, so that a clip gives the same voice here
+and there. Emotion is no part of it: it is a sampling parameter of each request. A `Conditioning` is never changed;
+whoever needs it on a device copies it there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+import torch
+from torch import Tensor
+
+from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_pickle
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, Layout
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.errors import InvalidRequest, NotReady
+
+SPEECH_RATE = 16_000
+"""Hertz, that the speech tokenizer and both speaker encoders hear."""
+_FLOW_PROMPT_S = 10  # DEC_COND_LEN
+_SHORTEST_S = 0.5  # below it the spectrograms have nothing to look at
+_FIELD = "reference_audio"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditioning:
+    """One voice. CPU tensors; never mutated."""
+
+    speaker_emb: Tensor
+    """(1, 256) float32, of length 1: the voice encoder's, for T3."""
+    speech_tokens: Tensor
+    """(1, n) int64, n up to `Layout.prompt_tokens`: the start of the recording, for T3."""
+    prompt_token: Tensor
+    """(1, t) int64, t up to 250: the first 10 s, for the flow."""
+    prompt_feat: Tensor
+    """(1, 2t or 2t + 1, 80) float32: log mel of the same 10 s."""
+    embedding: Tensor
+    """(1, 192) float32: the x-vector, for the flow."""
+
+    @classmethod
+    def from_upstream(cls, t3: Mapping[str, Any], gen: Mapping[str, Any]) -> Conditioning:
+        """From the two halves of upstream's `Conditionals`, as `conds.pt` holds them; its emotion is left out."""
+        return cls(
+            speaker_emb=t3["speaker_emb"].reshape(1, -1).float().cpu(),
+            speech_tokens=t3["cond_prompt_speech_tokens"].reshape(1, -1).long().cpu(),
+            prompt_token=gen["prompt_token"].reshape(1, -1).long().cpu(),
+            prompt_feat=gen["prompt_feat"].float().cpu(),
+            embedding=gen["embedding"].reshape(1, -1).float().cpu(),
+        )
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The same as numpy arrays, by field name: what a `ConditioningStore` keeps."""
+        return {field.name: getattr(self, field.name).numpy() for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]]) -> Conditioning:
+        """The reverse of `arrays`. Raises KeyError if one is missing."""
+        return cls(**{field.name: torch.tensor(arrays[field.name]) for field in fields(cls)})
+
+
+class Encoders(Protocol):
+    """The four networks that listen to a recording. Safe to call from any thread."""
+
+    def tokens(self, speech: Samples, *, limit: int | None = None) -> Tensor:
+        """Speech tokens (1, n) int64 of a 16 kHz recording; at most `limit`."""
+
+    def flow_prompt(self, speech: Samples) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (1, t), log mel (1, 2t, 80) and x-vector (1, 192) of at most 10 s at 24 kHz."""
+
+    def speaker(self, speech: Samples) -> Tensor:
+        """Speaker embedding (1, 256) of a 16 kHz recording of any length."""
+
+
+def condition(clip: Audio, layout: Layout, encoders: Encoders) -> Conditioning:
+    """The voice of `clip`, as the model of `layout` wants it.
+
+    Raises:
+        InvalidRequest: the clip is too short for this model, silent, or not finite.
+    """
+    speech = resample(clip.samples, clip.sample_rate, SAMPLE_RATE)
+    _check(speech, layout)
+    if layout.loudness_lufs is not None:
+        speech = at_loudness(speech, layout.loudness_lufs)
+    speech_16k = resample(speech, SAMPLE_RATE, SPEECH_RATE)
+    with torch.inference_mode():
+        prompt_token, prompt_feat, embedding = encoders.flow_prompt(speech[: _FLOW_PROMPT_S * SAMPLE_RATE])
+        start = speech_16k[: round(layout.prompt_s * SPEECH_RATE)]
+        made = (
+            encoders.speaker(speech_16k),
+            encoders.tokens(start, limit=layout.prompt_tokens),
+            prompt_token,
+            prompt_feat,
+            embedding,
+        )
+    return Conditioning(*(tensor.cpu().clone() for tensor in made))  # a clone is an ordinary tensor again
+
+
+def _check(speech: Samples, layout: Layout) -> None:
+    duration_s = len(speech) / SAMPLE_RATE
+    if duration_s < _SHORTEST_S:
+        raise InvalidRequest(
+            f"the reference audio is {duration_s:.2f} s long; at least {_SHORTEST_S} s are needed", field=_FIELD
+        )
+    if layout.reference_min_s and duration_s <= layout.reference_min_s:
+        raise InvalidRequest(
+            f"the reference audio is {duration_s:.2f} s long; the {layout.name} model needs more than "
+            f"{layout.reference_min_s:g} s",
+            field=_FIELD,
+        )
+    if not np.isfinite(speech).all() or not speech.any():
+        raise InvalidRequest("the reference audio holds no sound", field=_FIELD)
+
+
+def resample(samples: Samples, rate: int, wanted_rate: int) -> Samples:
+    """`samples` at `wanted_rate` (Hertz), as librosa's `resample(res_type="soxr_hq")`: ceil(n * ratio) samples."""
+    if rate == wanted_rate:
+        return samples
+    count = math.ceil(len(samples) * wanted_rate / rate)
+    made: Samples = soxr.resample(samples, rate, wanted_rate, quality="HQ")[:count]
+    return np.pad(made, (0, count - len(made)))
+
+
+def at_loudness(speech: Samples, wanted_lufs: float) -> Samples:
+    """`speech` at an integrated loudness (ITU-R BS.1770-4); as it is where none can be measured."""
+    from pyloudnorm import Meter  # noqa: PLC0415 - scipy's 1 s of imports, for turbo and nano only
+
+    with np.errstate(divide="ignore"):  # below the gate: a loudness of -inf
+        loudness_lufs = float(Meter(SAMPLE_RATE).integrated_loudness(speech))
+    if not math.isfinite(loudness_lufs):
+        return speech
+    return speech * np.float32(10.0 ** ((wanted_lufs - loudness_lufs) / 20.0))
+
+
+def load_default_conditionals(checkpoint: Checkpoint) -> Conditioning:
+    """The model's own voice, as `conds.pt` holds it."""
+    path = checkpoint.path(checkpoint.layout.conditionals)
+    loaded = load_pickle(path)
+    try:
+        return Conditioning.from_upstream(loaded["t3"], loaded["gen"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise NotReady(f"the weights file {path} holds no built-in voice: {error!r}") from error

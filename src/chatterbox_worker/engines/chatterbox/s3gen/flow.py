@@ -1,0 +1,194 @@
+"""Speech tokens to mel: flow matching, solved with a few Euler steps (upstream's CausalMaskedDiffWithXvec).
+
+The distilled meanflow models (turbo, nano) take 2 linear steps; the others 10 on a cosine schedule, guided. `Flow` is
+a pure function of tensors with static shapes: no randomness, no host sync, no branch on data, so it can be captured
+in a CUDA graph. `packed` brings ragged rows into such tensors. A row's mel does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
+from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
+from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, FlowEncoder
+from chatterbox_worker.engines.chatterbox.s3gen.frames import linear, valid
+
+MEL_BANDS = 80
+GUIDANCE = 0.7  # CFM_PARAMS.inference_cfg_rate
+STEPS = 10  # S3Token2Wav.flow_inference
+MEANFLOW_STEPS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """The reference clip as the flow needs it."""
+
+    tokens: Tensor
+    """(P,) int64 speech tokens."""
+    mel: Tensor
+    """(F, 80) log-mel at 50 Hz; F is 2P, or 2P + 1 where the clip ended within a token."""
+    embedding: Tensor
+    """(192,) speaker embedding; its length does not matter."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One utterance to be turned into mel."""
+
+    tokens: Tensor
+    """(T,) int64, at least one."""
+    prompt: Prompt
+    noise: Tensor
+    """(80, >= 2(P+T)) normal noise by absolute frame, the prompt's first; what is not needed is not read."""
+    finalize: bool = True
+    """False while more tokens are to come: the last 3 tokens are only looked at, not spoken."""
+
+    @property
+    def token_count(self) -> int:
+        return len(self.prompt.tokens) + len(self.tokens)
+
+    @property
+    def frame_count(self) -> int:
+        """Frames solved, the prompt's included."""
+        return FRAMES_PER_TOKEN * (self.token_count - (0 if self.finalize else LOOKAHEAD_TOKENS))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowInputs:
+    """A batch of B rows in N tokens and M <= 2N frames, right-padded; prompt and utterance of a row are adjacent."""
+
+    tokens: Tensor
+    """(B, N) int64, zero beyond the row's end."""
+    prompt_mel: Tensor
+    """(B, M, 80), zero beyond the row's prompt."""
+    embedding: Tensor
+    """(B, 192)."""
+    noise: Tensor
+    """(B, 80, M)."""
+    token_lengths: Tensor | None = None
+    """(B,) int64; None where every row is full."""
+    frame_lengths: Tensor | None = None
+    """(B,) int64; None where every row is full."""
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The fields in order; without the lengths where every row is full."""
+        lengths = (self.token_lengths, self.frame_lengths)
+        return (
+            self.tokens,
+            self.prompt_mel,
+            self.embedding,
+            self.noise,
+            *(each for each in lengths if each is not None),
+        )
+
+
+def packed(rows: Sequence[Row], device: torch.device, *, tokens: int | None = None) -> FlowInputs:
+    """The rows as one batch on `device`; `tokens` pads to that many tokens per row, which then always takes lengths.
+
+    Raises ValueError for a row that is longer than `tokens` or whose noise is too short.
+    """
+    size = max(row.token_count for row in rows) if tokens is None else tokens
+    frames = max(row.frame_count for row in rows) if tokens is None else size * FRAMES_PER_TOKEN
+    ids = torch.zeros(len(rows), size, dtype=torch.int64)
+    mel = torch.zeros(len(rows), frames, MEL_BANDS, device=device)
+    noise = torch.zeros(len(rows), MEL_BANDS, frames, device=device)
+    for index, row in enumerate(rows):
+        if row.token_count > size:
+            raise ValueError(f"a row of {row.token_count} tokens does not fit into {size}")
+        if row.noise.shape[1] < row.frame_count:
+            raise ValueError(f"a row of {row.frame_count} frames needs more noise than {row.noise.shape[1]}")
+        ids[index, : row.token_count] = torch.cat([row.prompt.tokens.cpu(), row.tokens.cpu()])
+        mel[index, : len(row.prompt.mel)] = row.prompt.mel
+        noise[index, :, : row.frame_count] = row.noise[:, : row.frame_count]
+    full = tokens is None and all(row.token_count == size and row.frame_count == frames for row in rows)
+    return FlowInputs(
+        tokens=ids.to(device),
+        prompt_mel=mel,
+        embedding=torch.stack([row.prompt.embedding.reshape(-1).to(device) for row in rows]),
+        noise=noise,
+        token_lengths=None if full else torch.tensor([row.token_count for row in rows], device=device),
+        frame_lengths=None if full else torch.tensor([row.frame_count for row in rows], device=device),
+    )
+
+
+def spoken(mel: Tensor, rows: Sequence[Row]) -> list[Tensor]:
+    """Each row's own mel (80, frames) out of the flow's answer (B, 80, M): without prompt, without padding."""
+    return [mel[index, :, len(row.prompt.mel) : row.frame_count] for index, row in enumerate(rows)]
+
+
+class Flow:
+    """From `flow.*` of a hub checkpoint; the estimator's shape tells whether it is a meanflow model."""
+
+    def __init__(self, state: State, *, steps: int | None = None) -> None:
+        decoder = state.scope("decoder.estimator")
+        self._embedding = state["input_embedding.weight"]
+        self._encoder = FlowEncoder(state.scope("encoder"))
+        self._project = state.affine("encoder_proj")
+        self._speaker = state.affine("spk_embed_affine_layer")
+        self._estimator = Estimator(decoder)
+        self.meanflow = self._estimator.meanflow
+        times = _times(steps or (MEANFLOW_STEPS if self.meanflow else STEPS), cosine=not self.meanflow)
+        self._shifts = self._estimator.schedule(times.to(state.device))
+        self._spans = [float(end - start) for start, end in pairwise(times)]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._embedding.dtype
+
+    @property
+    def embedding_width(self) -> int:
+        """Of the speaker."""
+        return self._speaker.weight.shape[1]
+
+    @torch.inference_mode()
+    def __call__(self, batch: FlowInputs) -> Tensor:
+        """Mel (B, 80, M), float32, the prompt's frames included and zero at padding."""
+        features = self.encode(batch.tokens, batch.token_lengths)[:, : batch.noise.shape[2]]
+        speakers = self._speakers(batch.embedding)[:, None].expand(-1, features.shape[1], -1)
+        context = torch.cat([features, speakers, batch.prompt_mel.to(features.dtype)], dim=2)
+        mel = self.solve(batch.noise.transpose(1, 2).float(), context, batch.frame_lengths)
+        return mel.transpose(1, 2).contiguous()
+
+    @torch.inference_mode()
+    def encode(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Tokens (B, N) to features (B, 2N, 80), undefined beyond a row's end."""
+        return linear(self._encoder(F.embedding(tokens, self._embedding), lengths), self._project)
+
+    @torch.inference_mode()
+    def solve(self, x: Tensor, context: Tensor, lengths: Tensor | None = None, *, steps: int | None = None) -> Tensor:
+        """Carry noise x (B, M, 80) to mel (B, M, 80), float32, along the field that `context` (B, M, 240) conditions.
+
+        `steps` stops early, after so many steps of the schedule.
+        """
+        inside = None if lengths is None else valid(lengths, x.shape[1])
+        mask = None if inside is None else inside[:, None, None]
+        guided = not self.meanflow  # meanflow models were distilled from guided ones
+        if guided:
+            context = torch.cat([context, torch.zeros_like(context)])
+            mask = None if mask is None else torch.cat([mask, mask])
+        for shifts, span in list(zip(self._shifts, self._spans, strict=True))[:steps]:
+            noisy = x.to(context.dtype)
+            velocity = self._estimator(
+                torch.cat([torch.cat([noisy, noisy]) if guided else noisy, context], 2), shifts, mask
+            )
+            if guided:
+                toward, free = velocity.float().chunk(2)
+                velocity = (1.0 + GUIDANCE) * toward - GUIDANCE * free
+            x = x + span * velocity.float()
+        return x if inside is None else x * inside[:, :, None]
+
+    def _speakers(self, embedding: Tensor) -> Tensor:
+        return linear(F.normalize(embedding.float(), dim=1).to(self.dtype), self._speaker)
+
+
+def _times(steps: int, *, cosine: bool) -> Tensor:
+    """(steps + 1,) times from 0 to 1; the cosine schedule is 1 - cos(πt/2), dense at the start."""
+    times = torch.linspace(0, 1, steps + 1)
+    return 1 - torch.cos(times * 0.5 * torch.pi) if cosine else times

@@ -1,0 +1,181 @@
+"""Speech tokens to sound: the flow, then the vocoder, for a batch of rows.
+
+`S3Gen` packs ragged rows, pads them to a bucket where there is a graph for it, and unpacks the answers. Its parts are
+pure functions of tensors; all chance is drawn beforehand by `draw`, row by row, so a row sounds the same alone and in
+company. Watermarking is elsewhere. Not for two threads at once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep, State, made
+from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
+from chatterbox_worker.engines.chatterbox.s3gen.graphs import FlowGraphs, VocoderGraphs
+from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
+
+Profile = Literal["exact", "fast", "int8"]
+
+_FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against "spillover" from the reference
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chance:
+    """What chance gives one row."""
+
+    mel: Tensor
+    """(80, 2(P+T)) normal, by absolute frame, the prompt's first."""
+    phase: Tensor
+    """(9,) radians."""
+    source: Tensor
+    """(9, 480·frames) normal, by absolute sample of the utterance."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One utterance to be spoken."""
+
+    tokens: Tensor
+    """(T,) int64 speech codes below 6561, at least one."""
+    prompt: Prompt
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    sounds: list[Tensor]
+    """Each row's sound (480·frames,), float32, on the device; not watermarked."""
+    timings: dict[str, float] = field(default_factory=dict)
+    """Seconds for the whole batch: s3gen_s (the flow) and vocoder_s."""
+
+
+class S3Gen:
+    """A flow and a vocoder; `buckets` are the row lengths in tokens, prompt included, that there may be graphs for."""
+
+    def __init__(self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = ()) -> None:
+        self.flow, self.vocoder, self.device = flow, vocoder, device
+        recorder = recorder_of(device) if buckets else None
+        self.flow_graphs = FlowGraphs(flow, device, buckets, recorder)
+        self.vocoder_graphs = VocoderGraphs(vocoder, device, buckets, recorder)
+        rise = (torch.cos(torch.linspace(math.pi, 0, _FADE)) + 1) / 2
+        self._fade = torch.cat([torch.zeros(_FADE), rise]).to(device)
+
+    @classmethod
+    def from_state(
+        cls,
+        state: Mapping[str, Tensor],
+        *,
+        device: torch.device,
+        profile: Profile = "exact",
+        buckets: Sequence[int] = (),
+        keep: Keep = made,
+    ) -> S3Gen:
+        """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
+
+        "exact" is float32. "fast" holds the flow in float16 where there is a GPU: as CosyVoice serves the same flow. "int8"
+        holds it in bfloat16 on a CPU that multiplies it natively. Pitch and vocoder stay float32, because rounding shifts
+        phases. Keys of other parts are left alone.
+        Raises KeyError where a tensor is missing.
+        """
+        weights = State(state, device, _flow_dtype(profile, device), keep=keep)
+        return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
+
+    def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Chance:
+        """Chance for an utterance of so many tokens, in upstream's order, so that a seeded CPU generator repeats upstream.
+
+        The order (S3Token2Wav.flow_inference, SineGen): meanflow's own noise, the flow's, phases, the source's, and one
+        draw that nobody reads.
+        """
+        place = generator.device
+        frames = FRAMES_PER_TOKEN * (len(prompt.tokens) + tokens)
+        own = (
+            torch.randn(1, 80, FRAMES_PER_TOKEN * tokens, generator=generator, device=place)
+            if self.flow.meanflow
+            else None
+        )
+        mel = torch.randn(1, 80, frames, generator=generator, device=place)
+        if own is not None:
+            mel[:, :, frames - own.shape[2] :] = own
+        phase = torch.rand(1, HARMONICS, 1, generator=generator, device=place) * (2 * math.pi) - math.pi
+        samples = SAMPLES_PER_FRAME * (frames - len(prompt.mel))
+        source = torch.randn(1, HARMONICS, samples, generator=generator, device=place)
+        torch.randn(1, 1, samples, generator=generator, device=place)
+        return Chance(mel[0].to(self.device), phase[0, :, 0].to(self.device), source[0].to(self.device))
+
+    @torch.inference_mode()
+    def speak(self, lines: Sequence[Line]) -> Spoken:
+        """Whole utterances, faded in. Raises ValueError for a row that does not fit."""
+        start = time.perf_counter()
+        mels = self.mels([Row(line.tokens, line.prompt, line.chance.mel) for line in lines])
+        middle = self._now()
+        sounds = [self.faded(sound) for sound, _ in self.sounds(mels, [line.chance for line in lines])]
+        return Spoken(sounds, {"s3gen_s": middle - start, "vocoder_s": self._now() - middle})
+
+    @torch.inference_mode()
+    def mels(self, rows: Sequence[Row]) -> list[Tensor]:
+        """Each row's mel (80, frames), without the prompt's."""
+        variant = self.flow_graphs.variant_for(len(rows), max(row.token_count for row in rows))
+        if variant is None:
+            return spoken(self.flow(packed(rows, self.device)), rows)
+        filled = [*rows, *[rows[-1]] * (variant[0] - len(rows))]
+        return spoken(self.flow_graphs(variant, packed(filled, self.device, tokens=variant[1])).clone(), rows)
+
+    @torch.inference_mode()
+    def sounds(
+        self, mels: Sequence[Tensor], chances: Sequence[Chance], cache_source: Tensor | None = None
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Each row's sound and source, (480·frames,) both, from its mel (80, frames); not faded.
+
+        `cache_source` (n,) is for a single row that continues another: see `Vocoder`.
+        Raises ValueError where a row has less source noise than mel, or `cache_source` comes with several rows.
+        """
+        if cache_source is not None and len(mels) != 1:
+            raise ValueError("only a single row can be continued")
+        counts = [mel.shape[1] for mel in mels]
+        variant = None if cache_source is not None else self.vocoder_graphs.variant_for(len(mels), max(counts))
+        size = max(counts) if variant is None else FRAMES_PER_TOKEN * variant[1]
+        mel = torch.zeros(len(mels), mels[0].shape[0], size, device=self.device)
+        noise = torch.zeros(len(mels), HARMONICS, size * SAMPLES_PER_FRAME, device=self.device)
+        for index, (own, chance) in enumerate(zip(mels, chances, strict=True)):
+            samples = counts[index] * SAMPLES_PER_FRAME
+            if chance.source.shape[1] < samples:
+                raise ValueError(f"{samples} samples need more source noise than {chance.source.shape[1]}")
+            mel[index, :, : counts[index]] = own
+            noise[index, :, :samples] = chance.source[:, :samples]
+        phase = torch.stack([chance.phase for chance in chances])
+        if variant is not None:
+            frames = torch.tensor(counts, device=self.device)
+            sound, source = self.vocoder_graphs(variant, mel, phase, noise, frames).clone()
+        else:
+            ragged = None if min(counts) == size else torch.tensor(counts, device=self.device)
+            cache = None if cache_source is None else cache_source[None]
+            sound, source = self.vocoder(mel, phase, noise, ragged, cache)
+        ends = [count * SAMPLES_PER_FRAME for count in counts]
+        return [(sound[index, :end], source[index, :end]) for index, end in enumerate(ends)]
+
+    def faded(self, sound: Tensor) -> Tensor:
+        """The beginning of an utterance, muted for 20 ms and faded in over the next 20."""
+        size = min(len(self._fade), len(sound))
+        return torch.cat([sound[:size] * self._fade[:size], sound[size:]])
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()
+        return time.perf_counter()
+
+
+def _flow_dtype(profile: Profile, device: torch.device) -> torch.dtype:
+    if profile == "fast" and device.type != "cpu":
+        return torch.float16
+    if profile == "int8" and torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16  # without such instructions it is several times slower than float32
+    return torch.float32

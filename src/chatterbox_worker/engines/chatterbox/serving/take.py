@@ -1,0 +1,85 @@
+"""One utterance on its way through the engine: what the caller reads from and the scheduler writes to."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engine import Utterance
+from chatterbox_worker.errors import Cancelled, WorkerError
+
+_END = None
+
+
+class ChatterboxTake:
+    """Audio pieces, in order, then the end or the error. Written by the engine's threads, read by one caller."""
+
+    def __init__(self, utterance: Utterance, on_over: Callable[[], None]) -> None:
+        """`on_over` is called, from any thread, when the take has been cancelled or has failed."""
+        self.utterance = utterance
+        self._on_over = on_over
+        self._pieces: queue.SimpleQueue[Audio | WorkerError | None] = queue.SimpleQueue()
+        self._cancelled, self._failed = threading.Event(), threading.Event()
+        self._timings: dict[str, float] = {}
+        self._warnings: list[str] = []
+        self._submitted_s = time.perf_counter()
+
+    def __iter__(self) -> Iterator[Audio]:
+        while (piece := self._pieces.get()) is not _END:
+            if isinstance(piece, WorkerError):
+                raise piece
+            yield piece
+
+    def cancel(self) -> None:
+        """The reader is woken at once; the place in the batch is free at the next step."""
+        if not self._cancelled.is_set():
+            self._cancelled.set()
+            self._pieces.put(Cancelled("the take was cancelled"))
+            self._on_over()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is wanted of it: cancelled or failed."""
+        return self._cancelled.is_set() or self._failed.is_set()
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return dict(self._timings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warnings)
+
+    def started(self) -> None:
+        """The take leaves the queue."""
+        self.spent("queue_s", time.perf_counter() - self._submitted_s)
+
+    def spent(self, stage: str, seconds: float) -> None:
+        self._timings[stage] = self._timings.get(stage, 0.0) + seconds
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        started_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent(stage, time.perf_counter() - started_s)
+
+    def warn(self, sentence: str) -> None:
+        self._warnings.append(sentence)
+
+    def put(self, piece: Audio) -> None:
+        self._pieces.put(piece)
+
+    def end(self) -> None:
+        self._pieces.put(_END)
+
+    def fail(self, error: WorkerError) -> None:
+        """The place in the batch, if there still is one, is free at the next step."""
+        self._failed.set()
+        self._pieces.put(error)
+        self._on_over()

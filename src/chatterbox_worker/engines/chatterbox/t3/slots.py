@@ -1,0 +1,242 @@
+"""Utterances being spoken side by side: they come and go at any step, and every step moves all of them by one token.
+
+Everything a step needs lives in device tensors of static shape, so that a step is a replay of one CUDA graph and never waits for the
+host. The shapes are kept close to the need: a step computes the slots up to the highest active one, rounded up to a power of two, and
+attends to the longest active context, on a GPU rounded up to 128. An utterance's tokens depend on its own inputs and seed only; its neighbours
+can change the last bits of its logits, by way of other kernels for other shapes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
+from chatterbox_worker.engines.chatterbox.t3.sampling import (
+    Noise,
+    Sampling,
+    SamplingRows,
+    counter_noise,
+    draw,
+    filter_gpt2,
+    filter_llama,
+    guide,
+)
+from chatterbox_worker.engines.chatterbox.t3.speculative import DEEPEST, Lookahead, Place
+from chatterbox_worker.errors import InvalidRequest
+
+_CONTEXT_STEP = 128  # positions, on a GPU: fewer would mean more graphs, more would read more for nothing
+_TEXT_STEP = 32  # positions, on a GPU: texts are padded to a captured length
+_LONGEST_TEXT = 512  # positions that are captured ahead; what is longer is read without a graph
+
+Shape = tuple[int, int, bool]
+"""Slots computed, positions attended to, whether the logits are sorted."""
+TextShape = tuple[int, int]
+"""Positions attended to, positions read."""
+
+
+class Slots:
+    """`size` places of `length` positions each. For one thread and one stream."""
+
+    def __init__(
+        self,
+        t3: T3,
+        size: int,
+        length: int,
+        noise: Noise = counter_noise,
+        context_step: int | None = None,
+        *,
+        graphs: bool = True,
+    ) -> None:
+        """`context_step`: contexts are rounded up to its multiples; None for 128 on a GPU and 1, which saves the mask, on a CPU.
+
+        `graphs`: whether a GPU replays graphs.
+        """
+        self.t3, self.size, self.length = t3, size, length
+        device = t3.device
+        self.tokens = torch.zeros(size, device=device, dtype=torch.int64)
+        """(size,) what the last step drew."""
+        self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
+        """(size * rows, V) float32: what the next step draws from; a guided utterance has its conditional row first."""
+        self._noise = noise
+        self._context_step = context_step or (_CONTEXT_STEP if device.type == "cuda" else 1)
+        self._text_step = _TEXT_STEP if self._context_step > 1 else 1
+        self._positions, self._steps, self._active, self._seeds = (
+            torch.zeros(size, device=device, dtype=torch.int64) for _ in range(4)
+        )
+        self._seen = torch.zeros(size, t3.vocabulary, device=device, dtype=torch.bool)
+        self._sampling = SamplingRows.of([Sampling()] * size, device)
+        self._cache = t3.cache(size * t3.rows, length)
+        self._occupants: dict[int, Sampling] = {}
+        self._used = [0] * size  # positions filled, by the present occupant or else the last one
+        self._drawn = [0] * size
+        state = [self.tokens, self.logits, self._positions, self._steps, self._seen]
+        recorder = recorder_of(device) if graphs else None
+        self._step = Graphed[Shape](self._step_once, recorder, state, at_once=True)  # 128 calls and more follow
+        self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
+        self._lookahead = Lookahead(t3)
+
+    @property
+    def free(self) -> list[int]:
+        """Slots that nobody holds. Take the lowest: a step pays for the highest."""
+        return [slot for slot in range(self.size) if slot not in self._occupants]
+
+    @property
+    def active(self) -> list[int]:
+        return sorted(self._occupants)
+
+    def room(self, slot: int) -> int:
+        """How many more steps the slot's utterance can take."""
+        return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot])
+
+    @torch.inference_mode()
+    def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
+        """Put an utterance into a free slot; the next step draws its first token.
+
+        `text_ids` as in `T3.embed_text`; `seed` from 0 to 2**63 - 1.
+
+        Raises:
+            InvalidRequest: the text does not fit.
+            ValueError: the slot is taken, or the ids or the sampling are not the model's.
+        """
+        if slot not in range(self.size) or slot in self._occupants:
+            raise ValueError(f"slot {slot} is not free; free are {self.free}")
+        if sampling.min_p or sampling.cfg_weight if self.t3.is_gpt else sampling.top_k:
+            raise ValueError(f"this model does not sample with {sampling}")
+        embeddings = self.t3.embed_text(text_ids)
+        text = embeddings.shape[1]
+        padded = -(-text // self._text_step) * self._text_step
+        filled = prefix.length + text
+        if prefix.length + padded >= min(self.length, self.t3.positions):
+            raise InvalidRequest(f"The text has {len(text_ids)} tokens, more than fit beside the voice.", field="text")
+        first = slot * self.t3.rows
+        mine = self._cache[:, first : first + self.t3.rows]
+        mine[:, :, :, : prefix.length] = prefix.keys_values[:, None]
+        mine[:, :, :, filled : self._used[slot] + DEEPEST].fill_(0)  # masked anyway, but 0 * inf is not 0
+        embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
+        shape = self.context_of(prefix.length + padded), padded
+        self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
+        self._sampling.put(slot, sampling)
+        self._seen[slot].fill_(False)
+        self._seen[slot, self.t3.bos].fill_(True)  # an assignment to one element would wait for the device
+        for tensor, value in ((self._positions, filled), (self._steps, 0), (self._seeds, seed), (self._active, 1)):
+            tensor[slot].fill_(value)
+        self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
+        self._lookahead.forget()
+
+    def release(self, slot: int) -> None:
+        """The slot's utterance is over. Raises KeyError if there is none."""
+        del self._occupants[slot]
+        self._lookahead.forget()
+        for tensor in (self._active, self._positions, self._steps):
+            tensor[slot].fill_(0)
+
+    @torch.inference_mode()
+    def step(self) -> Tensor:
+        """Draw one token for every active slot and feed it back. Returns `tokens`, a buffer that the next step overwrites.
+
+        Nothing waits: read the tokens through a pinned copy, enqueued before the next step. Entries of free slots mean nothing,
+        and a slot goes on after its `T3.eos` until it is released. Without active slots nothing happens.
+
+        Raises:
+            ValueError: an active slot has no room.
+        """
+        if not self._occupants:
+            return self.tokens
+        if full := [slot for slot in self._occupants if self.room(slot) < 1]:
+            raise ValueError(f"slots {full} are full")
+        shape = self._shape()
+        if shape[0] > 1:
+            self._lookahead.forget()
+        self._step(shape)
+        for slot in self._occupants:
+            self._used[slot] += 1
+            self._drawn[slot] += 1
+        return self.tokens
+
+    def step_shapes(self, *, sorts: bool) -> list[Shape]:
+        """All shapes that steps can have, those of few slots and short contexts first."""
+        counts = [count for count in (1 << bit for bit in range(self.size.bit_length())) if count < self.size]
+        contexts = range(self._context_step, self.length + self._context_step, self._context_step)
+        return [(count, min(context, self.length), sorts) for count in (*counts, self.size) for context in contexts]
+
+    def text_shapes(self, prefix_length: int) -> list[TextShape]:
+        """The shapes of texts after such a prefix, the short ones first."""
+        longest = min(_LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - 1)
+        return [
+            (self.context_of(prefix_length + padded), padded)
+            for padded in range(self._text_step, longest + 1, self._text_step)
+        ]
+
+    @torch.inference_mode()
+    def warm_step(self, shape: Shape) -> bool:
+        """Capture the step of this shape ahead of need, if there is room; nothing is spoken."""
+        return self._step.capture(shape)
+
+    @torch.inference_mode()
+    def warm_text(self, shape: TextShape) -> bool:
+        """The same for texts. Raises ValueError where slot 0, which it writes to, is taken."""
+        if 0 in self._occupants:
+            raise ValueError("slot 0 is taken")
+        context, padded = shape
+        size = (self.t3.rows, padded, self.t3.width)
+        embeddings = torch.zeros(size, device=self.t3.device, dtype=self.t3.precision.dtype)
+        return self._prefill.capture(shape, *self._text(embeddings, 0, context - padded, padded))
+
+    def _shape(self) -> Shape:
+        slots = min(1 << max(self._occupants).bit_length(), self.size)
+        context = max(self._used[slot] for slot in self._occupants) + 1
+        return slots, self.context_of(context), any(s.sorts for s in self._occupants.values())
+
+    def context_of(self, positions: int) -> int:
+        """What is attended to where so many positions are filled."""
+        return min(-(-positions // self._context_step) * self._context_step, self.length)
+
+    def _text(self, embeddings: Tensor, row: int, start: int, size: int) -> tuple[Tensor, ...]:
+        """What `_read_text` takes for a text of `size` positions from `start` on, in the cache's rows from `row` on."""
+        rows = torch.arange(row, row + self.t3.rows, device=self.t3.device)
+        positions = torch.arange(start, start + embeddings.shape[1], device=self.t3.device)
+        return embeddings, rows, positions, torch.full((1,), size - 1, device=self.t3.device)
+
+    def _read_text(self, shape: TextShape, embeddings: Tensor, rows: Tensor, positions: Tensor, last: Tensor) -> None:
+        context, _ = shape
+        at = positions.expand(self.t3.rows, -1)
+        hidden = self.t3.forward(embeddings, self._cache, at, context, rows)
+        self.logits.index_copy_(0, rows, self.t3.logits(hidden.index_select(1, last)[:, 0]))
+
+    def _step_once(self, shape: Shape) -> None:
+        slots, length, sorts = shape
+        t3, steps, positions, seen = self.t3, self._steps[:slots], self._positions[:slots], self._seen[:slots]
+        logits = self.logits[: slots * t3.rows]
+        tokens = self._drawn_from(logits, seen, steps, sorts=sorts)
+        if t3.is_gpt:
+            seen[:, t3.bos].logical_and_(steps > 0)  # upstream penalises the BOS for the first token only
+        if t3.draft is not None and slots == 1 and self._context_step == 1:
+            draws = functools.partial(self._drawn_from, sorts=sorts)
+            place = Place(self._cache, self._used[0], self._drawn[0], seen, room=self.room(0) - 1)
+            following = self._lookahead.after(tokens, t3.draft, place, draws)
+        else:
+            x = t3.embed_speech(tokens, steps + 1)
+            at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
+            sees_all = slots == 1 and self._context_step == 1
+            following = t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0])
+        # nothing is kept before nothing can fail any more for want of memory: a step that did may be repeated
+        logits.copy_(following)
+        seen.scatter_(1, tokens[:, None], value=True)
+        self.tokens[:slots] = tokens
+        active = self._active[:slots]
+        positions += active
+        steps += active
+
+    def _drawn_from(self, logits: Tensor, seen: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
+        """What the first slots say by these logits (n * rows, V) at their steps (n,), where they have said what they have `seen`."""
+        rows = self._sampling.first(len(steps))
+        noise = self._noise(self._seeds[: len(steps)], steps, self.t3.vocabulary)
+        if self.t3.is_gpt:
+            return draw(filter_gpt2(logits, seen, rows, sorts=sorts), noise, rows)
+        guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)
+        return draw(filter_llama(guided, seen, rows, sorts=sorts), noise, rows)

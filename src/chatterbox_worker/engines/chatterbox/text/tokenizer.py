@@ -1,0 +1,137 @@
+"""Text to token ids, exactly as upstream's tokenizers give them, without upstream's or transformers' imports.
+
+Three kinds: English (characters merged, case kept), multilingual (NFKD, lower case, a language token first, scripts
+rewritten by `scripts`) and turbo's GPT-2 byte-level BPE with its tags. Start and stop tokens are not theirs to add:
+the Llama models want `[START_TEXT, *ids, STOP_TEXT]`, the GPT-2 models the ids alone.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers  # type: ignore[import-untyped]
+
+from chatterbox_worker.catalogue import LANGUAGES
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.text import scripts
+from chatterbox_worker.errors import NotReady
+
+_SPACE = "[SPACE]"
+_CANGJIE = "Cangjie5_TC.json"
+_END_OF_TEXT = "<|endoftext|>"  # GPT-2's only special token
+
+
+class TextTokenizer(Protocol):
+    """Safe to call from any thread."""
+
+    def encode(self, text: str, language: str) -> list[int]:
+        """Ids of `text`, without start and stop. `language` is one of `catalogue.LANGUAGES` or a regional tag of one."""
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
+    """The tokenizer of the checkpoint's model.
+
+    Raises:
+        NotReady: a file is missing or corrupt, or is not the tokenizer of a model of this size.
+    """
+    layout = checkpoint.layout
+    paths = [checkpoint.path(name) for name in layout.tokenizer]
+    try:
+        tokenizer = _byte_level(*paths) if layout.is_gpt else Tokenizer.from_file(str(paths[0]))
+    # tokenizers raises bare Exception for what it cannot parse
+    except Exception as error:
+        raise NotReady(f"the tokenizer {paths[0]} cannot be read: {error}") from error
+    if tokenizer.get_vocab_size() != layout.text_vocab:
+        raise NotReady(
+            f"the tokenizer {paths[0]} has {tokenizer.get_vocab_size()} tokens; {layout.name} has {layout.text_vocab}"
+        )
+    if layout.is_gpt:
+        return ByteTokenizer(tokenizer)
+    for token, number in (("[START]", START_TEXT), ("[STOP]", STOP_TEXT)):
+        if tokenizer.token_to_id(token) != number:
+            raise NotReady(f"the tokenizer {paths[0]} has {token} at {tokenizer.token_to_id(token)}, not {number}")
+    if layout.language == "en":
+        return EnglishTokenizer(tokenizer)
+    return MultilingualTokenizer(tokenizer, checkpoint)
+
+
+class EnglishTokenizer:
+    """Upstream's EnTokenizer."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - it knows one
+        ids: list[int] = self._tokenizer.encode(text.replace(" ", _SPACE)).ids
+        return ids
+
+
+class ByteTokenizer:
+    """Turbo's and nano's: any text has ids, and tags like [laugh] have one each."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - it knows bytes
+        ids: list[int] = self._tokenizer.encode(text).ids
+        return ids
+
+
+class MultilingualTokenizer:
+    """Upstream's MTLTokenizer; the helper of a language is loaded when its first text comes."""
+
+    def __init__(self, tokenizer: Tokenizer, checkpoint: Checkpoint) -> None:
+        self._tokenizer = tokenizer
+        self._makers: dict[str, Callable[[], scripts.Rewrite]] = {
+            "zh": lambda: scripts.chinese(checkpoint.path(_CANGJIE)),
+            "ja": scripts.japanese,
+            "he": scripts.hebrew,
+            "ru": scripts.russian,
+            "ko": lambda: str.strip,
+        }
+        self._rewrites: dict[str, scripts.Rewrite] = {}
+        self._lock = threading.Lock()
+
+    def encode(self, text: str, language: str) -> list[int]:
+        """As promised by `TextTokenizer`.
+
+        Raises:
+            NotReady: Chinese, and the checkpoint lacks the Cangjie table.
+            ValueError: a language the model does not speak.
+        """
+        code = language.partition("-")[0].lower()
+        if code not in LANGUAGES:
+            raise ValueError(f"no language token for {language!r}")
+        text = self._rewrite(code)(unicodedata.normalize("NFKD", text.lower()))
+        ids: list[int] = self._tokenizer.encode(f"[{code}]{text}".replace(" ", _SPACE)).ids
+        return ids
+
+    def _rewrite(self, code: str) -> scripts.Rewrite:
+        with self._lock:
+            if code not in self._rewrites:
+                make = self._makers.get(code)
+                self._rewrites[code] = make() if make else lambda text: text
+            return self._rewrites[code]
+
+
+def _byte_level(vocabulary: Path, merges: Path, added: Path) -> Tokenizer:
+    """GPT-2's tokenizer from its three files, as transformers builds it.
+
+    Raises:
+        ValueError: the added tokens do not follow the vocabulary without gap.
+    """
+    tokenizer = Tokenizer(models.BPE.from_file(str(vocabulary), str(merges)))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens([AddedToken(_END_OF_TEXT, normalized=True)])
+    numbers: dict[str, int] = json.loads(added.read_text(encoding="utf-8"))
+    for token in sorted(numbers, key=numbers.__getitem__):
+        tokenizer.add_tokens([AddedToken(token)])
+        if tokenizer.token_to_id(token) != numbers[token]:
+            raise ValueError(f"{token} is {numbers[token]} in {added}, {tokenizer.token_to_id(token)} by its place")
+    return tokenizer

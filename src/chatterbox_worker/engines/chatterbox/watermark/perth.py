@@ -1,0 +1,192 @@
+"""Perth's implicit watermark: put into sound and found in it, with the network and weights of the `resemble-perth` package.
+
+The arithmetic is perth's own (its `perth_net_implicit`); the package itself is never imported, because it brings librosa
+and numba along and writes into site-packages. The mark lies below 2 kHz, as a change of loudness of the bins of a 32 kHz
+short-time spectrum, where the frame is not much quieter than the clip's loudest. Kept from upstream: sound at another
+rate goes through two resamplings, so what lies above about 0.91 of its Nyquist frequency is lost.
+
+Unlike upstream: the answer is as long as the question (upstream drops up to 10 ms), clips under 33 ms are marked rather than
+refused, and silence scores 0 rather than NaN. Work is done in blocks, so memory does not grow with the spectrum of a long clip.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, State
+from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear
+from chatterbox_worker.engines.chatterbox.s3gen.stft import overlap_add
+
+# perth's pretrained/implicit/hparams.yaml
+_RATE = 32_000
+_FFT, _HOP = 2048, 320
+_BAND = 128  # bins: round(1025 · 2000 Hz / 16000 Hz)
+_QUIETEST = 1e-9
+_FLOOR_DB, _RANGE_DB = 180.0, 195.0  # -20·log10(1e-9), and perth's 15 dB of headroom on top
+
+_MASK = 0.05  # of the loudest frame, perth's magmask
+_BLOCK = 1500  # frames, 15 s
+_CONTEXT = 15  # frames that five convolutions of width 7 see on each side
+
+
+def _checkpoint() -> Path:
+    """Raises FileNotFoundError where `resemble-perth` is not installed or holds no weights."""
+    spec = importlib.util.find_spec("perth")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        found = sorted(Path(folder).glob("perth_net/pretrained/implicit/*.pth.tar"))
+        if found:
+            return found[-1]
+    raise FileNotFoundError("the watermark's weights come with the resemble-perth package, which is not installed")
+
+
+class Watermark:
+    """The network that marks and the one that looks for marks. Safe for several threads."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Raises FileNotFoundError without the `resemble-perth` package."""
+        stored = torch.load(_checkpoint(), map_location="cpu", weights_only=True)
+        state = State(stored["model"], device, torch.float32)
+        self._device = device
+        self._mark = _Layers(state.scope("encoder.layers"))
+        self._detectors = [
+            (stretch, _Layers(state.scope(f"decoder.{name}_layers")))
+            for name, stretch in (("slow", 1.25), ("normal", 1.0), ("fast", 0.75))
+        ]
+        self._window = torch.hann_window(_FFT, device=device)
+
+    @torch.inference_mode()
+    def mark(self, audio: Audio) -> Audio:
+        """`audio` with the mark in it: as long, at the same rate. Silence stays silent."""
+        if not len(audio.samples):
+            return audio
+        wide = _resampled(audio.samples, audio.sample_rate, _RATE)
+        signal = torch.from_numpy(wide).to(self._device)
+        marked = (signal + self._change(signal)).cpu().numpy()
+        return Audio(_fitted(_resampled(marked, _RATE, audio.sample_rate), len(audio.samples)), audio.sample_rate)
+
+    @torch.inference_mode()
+    def detect(self, audio: Audio) -> float:
+        """How sure the network is that `audio` is marked, 0 to 1; perth takes 0.5 and more for a yes. Silence gives 0."""
+        signal = torch.from_numpy(_polyphase(audio.samples, audio.sample_rate, _RATE)).to(self._device)
+        if not signal.any():
+            return 0.0
+        spectrum, loudness = self._band(signal)
+        levels, mask = _levels(spectrum.abs()).T[None], _mask(loudness)[None, None]
+        votes, weights = [], []
+        for stretch, layers in self._detectors:
+            size = int(levels.shape[2] * stretch)
+            stretched = F.interpolate(levels, size=size, mode="linear", align_corners=True)
+            heard = F.interpolate(mask, size=size, mode="nearest")
+            weight, vote = (layers(stretched.mT) * heard.mT).sum(dim=1)[0] / heard.sum()
+            votes.append(vote)
+            weights.append(weight)
+        confidence = float((torch.stack(votes) * torch.softmax(torch.stack(weights), 0)).sum().clamp(0, 1))
+        return 0.0 if math.isnan(confidence) else confidence
+
+    def _change(self, signal: Tensor) -> Tensor:
+        """What the mark adds to (n,) samples at 32 kHz."""
+        spectrum, loudness = self._band(signal)
+        levels, mask = _levels(spectrum.abs()), _mask(loudness)
+        count = len(levels)
+        size = (count - 1 + -(-_FFT // _HOP)) * _HOP
+        change, cover = signal.new_zeros(size), signal.new_zeros(size)
+        for start in range(0, count, _BLOCK):
+            end = min(start + _BLOCK, count)
+            first = max(start - _CONTEXT, 0)
+            residual = self._mark(levels[None, first : end + _CONTEXT])[0, start - first : end - first]
+            gain = torch.exp(residual * mask[start:end, None] * (_RANGE_DB / 20 * math.log(10)))
+            frames = torch.fft.irfft(spectrum[start:end] * (gain - 1), n=_FFT) * self._window
+            part = slice(start * _HOP, start * _HOP + (end - start - 1 + -(-_FFT // _HOP)) * _HOP)
+            change[part] += overlap_add(frames[None], _HOP)[0]
+            cover[part] += overlap_add(self._window.square().expand(1, end - start, -1), _HOP)[0]
+        inside = slice(_FFT // 2, _FFT // 2 + len(signal))
+        return change[inside] / cover[inside]
+
+    def _band(self, signal: Tensor) -> tuple[Tensor, Tensor]:
+        """(n,) samples to the spectrum's marked band (T, 128), complex, and each frame's summed level over all bins (T,).
+
+        Centred frames with reflected edges, as torch.stft makes them; a clip too short to be reflected is followed by silence.
+        """
+        half = _FFT // 2
+        signal = F.pad(signal, (0, max(0, half + 1 - len(signal))))
+        padded = F.pad(signal[None, None], (half, half), mode="reflect")[0, 0]
+        frames = padded.unfold(0, _FFT, _HOP)
+        bands, loudness = [], []
+        for block in torch.split(frames, _BLOCK):
+            spectrum = torch.fft.rfft(block * self._window)
+            bands.append(spectrum[:, :_BAND].clone())
+            loudness.append(_levels(spectrum.abs()).sum(dim=1))
+        return torch.cat(bands), torch.cat(loudness)
+
+
+class _Layers:
+    """Seven convolutions over time with leaky ReLUs between them, frames (B, T, C)."""
+
+    def __init__(self, state: State) -> None:
+        names = sorted(
+            {key.removeprefix(state.prefix).partition(".")[0] for key in state.tensors if key.startswith(state.prefix)}
+        )
+        self._convs: list[Affine] = [state.taps(f"{name}.conv") for name in names]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for affine in self._convs[:-1]:
+            taps = affine.weight.shape[1] // x.shape[2]
+            x = F.leaky_relu(conv(x, affine, ahead=taps // 2), inplace=True)
+        return linear(x, self._convs[-1])
+
+
+def _levels(magnitude: Tensor) -> Tensor:
+    """Magnitudes to perth's scale, where 0 is 1e-9 and 1 is 15 dB above full scale."""
+    return (20 * torch.log10(magnitude.clamp_min(_QUIETEST)) + _FLOOR_DB) / _RANGE_DB
+
+
+def _mask(loudness: Tensor) -> Tensor:
+    return (loudness > _MASK * loudness.max()).to(loudness.dtype)
+
+
+def _resampled(samples: Samples, source: int, target: int) -> Samples:
+    """By soxr at its HQ setting, to ceil(n · target / source) samples: librosa.resample's default, which perth uses."""
+    if source == target:
+        return np.ascontiguousarray(samples, np.float32)
+    resampled: Samples = soxr.resample(np.ascontiguousarray(samples, np.float32), source, target, quality="HQ")
+    return _fitted(resampled, math.ceil(len(samples) * target / source))
+
+
+def _fitted(samples: Samples, size: int) -> Samples:
+    """Cut or followed by silence."""
+    return samples[:size] if len(samples) >= size else np.pad(samples, (0, size - len(samples)))
+
+
+def _polyphase(samples: Samples, source: int, target: int) -> Samples:
+    """Resampled as scipy.signal.resample_poly does, which perth's detector uses.
+
+    A windowed sinc of 20·max(up, down) + 1 taps, Kaiser β = 5, cut off at the lower Nyquist frequency.
+    """
+    if source == target or not len(samples):
+        return np.ascontiguousarray(samples, np.float32)
+    up, down = target // math.gcd(source, target), source // math.gcd(source, target)
+    longest = max(up, down)
+    half = 10 * longest
+    offsets = np.arange(-half, half + 1)
+    kernel = np.sinc(offsets / longest) * np.kaiser(2 * half + 1, 5.0)
+    kernel *= up / kernel.sum()
+    taps = 2 * half // up + 1
+    filters = np.pad(kernel, (0, (taps + 1) * up - len(kernel))).astype(np.float32).reshape(taps + 1, up)
+    place = np.arange(-(-len(samples) * up // down), dtype=np.int64) * down + half
+    newest: npt.NDArray[np.int64] = place // up
+    phase = place % up
+    padded = np.pad(samples.astype(np.float32), (taps, taps + half // up))
+    out = np.zeros(len(place), np.float32)
+    for tap in range(taps + 1):
+        out += padded[newest + (taps - tap)] * filters[tap, phase]
+    return out

@@ -1,0 +1,210 @@
+"""The backend that speaks in this process: a synthesizer on threads of its own, so that the event loop stays free."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from chatterbox_worker import wiring
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.server.backend import Condition, Live
+from chatterbox_worker.server.idle_unload import Sleeper
+from chatterbox_worker.server.threads import computing
+from chatterbox_worker.synthesizer import Call, Recording, Synthesizer, facts
+from chatterbox_worker.voices.library import SUFFIXES, VoiceEntry, VoiceLibrary, wav_of
+
+log = logging.getLogger(__name__)
+
+_LOOKS_PER_IDLE = 10  # how often idleness is looked at within its limit
+_MIMETYPES: Mapping[str, str] = {
+    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg",
+    ".m4a": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
+}  # fmt: skip
+
+
+class LocalBackend:
+    def __init__(
+        self,
+        settings: Settings,
+        build: Callable[[Settings], Synthesizer] = wiring.build,
+        *,
+        on_device_failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._settings = settings
+        self._sleeper = Sleeper(
+            lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
+        )
+        self._library = VoiceLibrary(settings.voices_dir)
+        self._speakers = computing(settings.concurrency, "speak")
+        self._calls: set[Call] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def condition(self) -> Condition:
+        return self._sleeper.condition
+
+    async def open(self) -> None:
+        self._keep(asyncio.create_task(self._start()))
+        if self._settings.idle_unload_s:
+            self._keep(asyncio.create_task(self._watch_idleness()))
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        for call in list(self._calls):
+            call.cancel()
+        await asyncio.to_thread(self._speakers.shutdown, wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._sleeper.close)
+
+    async def speak(self, request: SpeechRequest, call: Call) -> Recording:
+        def work() -> Recording:
+            call.check()
+            with self._sleeper.lent() as synthesizer:
+                return synthesizer.speak(request, call)
+
+        self._calls.add(call)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._speakers, work)
+        finally:
+            self._calls.discard(call)
+
+    async def stream(self, request: SpeechRequest, call: Call) -> Live:
+        live = _Live(asyncio.get_running_loop(), self._sleeper, request, call)
+        self._calls.add(call)
+        live.running.add_done_callback(lambda _: self._calls.discard(call))
+        self._speakers.submit(live.run)
+        await live.first_piece()
+        return live
+
+    async def voices(self) -> list[VoiceEntry]:
+        return await asyncio.to_thread(self._library.list)
+
+    async def about_voice(self, voice: str) -> dict[str, Any]:
+        def look() -> dict[str, Any]:
+            loaded = self._library.get(voice)
+            entry = next(entry for entry in self._library.list() if entry.id == voice)
+            known = {
+                "duration_s": round(loaded.duration_s, 3),
+                "digest": loaded.digest,
+                "transcript": loaded.transcript,
+            }
+            if loaded.adapter is not None:
+                known["model"] = loaded.adapter.model
+            return {"id": voice, "size_bytes": entry.size_bytes, "modified": entry.modified, **known}
+
+        return await asyncio.to_thread(look)
+
+    async def recording(self, voice: str) -> tuple[bytes, str]:
+        def read() -> tuple[bytes, str]:
+            clip = self._library.get(voice).clip
+            for suffix in SUFFIXES:
+                path = self._library.folder / f"{voice}{suffix}"
+                if clip is not None and path.is_file():  # a voice file is no sound by itself, but holds some
+                    is_sound = suffix in _MIMETYPES
+                    return (path.read_bytes(), _MIMETYPES[suffix]) if is_sound else (wav_of(clip), _MIMETYPES[".wav"])
+            raise AssertionError("found a moment ago")
+
+        return await asyncio.to_thread(read)
+
+    async def export_voice(self, voice: str) -> bytes:
+        return await asyncio.to_thread(self._library.export, voice)
+
+    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        saved = await asyncio.to_thread(self._library.save, voice, data, field="file", transcript=transcript)
+        return {"voice": saved.id, "digest": saved.digest, "duration_s": round(saved.duration_s, 3)}
+
+    async def delete_voice(self, voice: str) -> None:
+        await asyncio.to_thread(self._library.delete, voice)
+
+    async def _start(self) -> None:
+        def build() -> None:
+            with self._sleeper.lent():
+                pass
+
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._speakers, build)
+        except WorkerError as error:
+            log.error("not ready: %s", error.message)  # noqa: TRY400 - the sentence is the whole story
+
+    async def _watch_idleness(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.idle_unload_s / _LOOKS_PER_IDLE)
+            await asyncio.to_thread(self._sleeper.sleep_if_idle)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Live:
+    """One speech, spoken by a thread and read by the event loop. Nothing bounds what waits between them but the speech
+    itself: the thread and its takes are worth more than the memory that a slow reader costs.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sleeper: Sleeper, request: SpeechRequest, call: Call) -> None:
+        self._loop = loop
+        self._sleeper = sleeper
+        self._request = request
+        self._call = call
+        self._queue: asyncio.Queue[Audio | Exception | None] = asyncio.Queue()
+        self._first: Audio | None = None
+        self._about: Mapping[str, Any] = {}
+        self.running: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def sample_rate(self) -> int:
+        return 0 if self._first is None else self._first.sample_rate
+
+    def run(self) -> None:
+        """In a worker thread."""
+        try:
+            self._call.check()
+            with self._sleeper.lent() as synthesizer:
+                plan = synthesizer.plan(self._request)
+                speech = synthesizer.stream(plan, self._call, streaming=True)
+                samples = 0
+                for piece in speech:
+                    samples += len(piece.samples)
+                    self._put(piece)
+                self._about = facts(plan, speech, samples / plan.engine.sample_rate)
+        except Exception as error:  # noqa: BLE001 - it is raised again where the pieces are read
+            self._put(error)
+        else:
+            self._put(None)
+
+    async def first_piece(self) -> None:
+        piece = await self._next()
+        if piece is None:
+            raise AssertionError("a speech without sound raises")
+        self._first = piece
+
+    async def pieces(self) -> AsyncIterator[Audio]:
+        if self._first is not None:
+            yield self._first
+        while (piece := await self._next()) is not None:
+            yield piece
+
+    def about(self) -> Mapping[str, Any]:
+        return self._about
+
+    async def _next(self) -> Audio | None:
+        item = await self._queue.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def _put(self, item: Audio | Exception | None) -> None:
+        is_last = not isinstance(item, Audio)
+
+        def put() -> None:
+            self._queue.put_nowait(item)
+            if is_last and not self.running.done():
+                self.running.set_result(None)
+
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(put)

@@ -1,0 +1,173 @@
+"""A bucket that large answers go to: S3 or anything that speaks it.
+
+RunPod's convention for a worker's bucket is an endpoint URL with the bucket in its host
+(`https://bucket.s3.eu-west-1.amazonaws.com`) and two keys, for a job's own `s3Config` the bucket beside the endpoint; both
+are understood, and a bucket as the URL's path. The SDK's upload is not used: without keys it writes to the local
+disk and calls that the URL, and it gives audio no content type.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from chatterbox_worker.config import Settings, variable
+from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.serverless.delivery.answer import NotDelivered
+
+EXPIRES_S = 7 * 86_400
+"""Of a presigned URL: the most that Signature Version 4 allows."""
+
+_S3_CONFIG = {"endpointUrl": "the endpoint", "bucketName": "the bucket", "accessId": "a key", "accessSecret": "a key"}
+_LONGEST_FIELD_CHARS = 2048
+_HOSTED = re.compile(  # bucket.s3.region.amazonaws.com and those who follow it, Spaces, R2
+    r"(?P<bucket>[a-z0-9][a-z0-9.-]*?)\."
+    r"(?P<host>s3[.-].+|[a-z0-9]+\.digitaloceanspaces\.com|[0-9a-f]{32}(\.[a-z]+)?\.r2\.cloudflarestorage\.com)"
+)
+_REGION = re.compile(
+    r"(?:^|\.)(?:s3[.-])?(?P<region>[a-z]{2,}-?[a-z0-9-]*\d)\.(?:[a-z0-9-]+)\.(?:com|net|io)(?:\.cn)?$"
+)
+_DEFAULT_REGION = "us-east-1"  # what those without regions expect in a signature
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    endpoint_url: str
+    name: str
+    access_key_id: str = field(repr=False)
+    secret_access_key: str = field(repr=False)
+
+    @classmethod
+    def of_worker(cls, settings: Settings) -> Bucket | None:
+        """The worker's own, from BUCKET_* variables; None where none is set.
+
+        Raises:
+            InvalidRequest: some of it is missing; names the variable.
+        """
+        needed = {
+            "bucket_endpoint_url": settings.bucket_endpoint_url,
+            "bucket_access_key_id": settings.bucket_access_key_id,
+            "bucket_secret_access_key": settings.bucket_secret_access_key,
+        }
+        if not any(needed.values()):
+            return None
+        if missing := [variable(name) for name, value in needed.items() if not value]:
+            raise InvalidRequest(f"a bucket needs {choices(missing)} too", field=missing[0])
+        endpoint, name = _split(settings.bucket_endpoint_url or "", settings.bucket_name, variable("bucket_name"))
+        return cls(endpoint, name, settings.bucket_access_key_id or "", settings.bucket_secret_access_key or "")
+
+    @classmethod
+    def of_job(cls, config: object, *, allow_private: bool) -> Bucket:
+        """A job's own, from its top-level `s3Config`.
+
+        Raises:
+            InvalidRequest: it is not complete, or its endpoint is no public address.
+        """
+        if not isinstance(config, dict):
+            raise InvalidRequest(f"s3Config must be an object with {choices(_S3_CONFIG)}", field="s3Config")
+        if unknown := [name for name in config if name not in _S3_CONFIG]:
+            raise InvalidRequest(f"s3Config has {choices(_S3_CONFIG)}, not {shown(unknown[0])}", field="s3Config")
+        for name in _S3_CONFIG:
+            value = config.get(name)
+            if not isinstance(value, str) or not 0 < len(value.strip()) <= _LONGEST_FIELD_CHARS:
+                raise InvalidRequest(f"s3Config needs {name}, a string", field="s3Config")
+        url, bucket, key_id, secret = (config[name].strip() for name in _S3_CONFIG)
+        endpoint, name = _split(url, bucket, "s3Config.bucketName", field="s3Config")
+        if not allow_private:
+            _refuse_private(urlsplit(endpoint))
+        return cls(endpoint, name, key_id, secret)
+
+    def put(self, data: bytes, *, mimetype: str, suffix: str) -> str:
+        """Upload under a name that nobody can guess; a URL to get it by, for `EXPIRES_S` seconds.
+
+        Raises:
+            NotDelivered: the upload failed, after retries.
+        """
+        import boto3.session  # type: ignore[import-untyped]  # noqa: PLC0415  # half a second and 20 MB, for those who need it
+        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415
+            BotoCoreError,
+            ClientError,
+        )
+
+        is_amazon = ".amazonaws.com" in self.endpoint_url
+        key = f"chatterbox/{datetime.now(UTC):%Y-%m-%d}/{secrets.token_urlsafe(24)}.{suffix}"
+        try:
+            client: Any = boto3.session.Session().client(
+                "s3",
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+                region_name=_region(self.endpoint_url),
+                config=Config(
+                    signature_version="s3v4",
+                    connect_timeout=5,
+                    read_timeout=60,
+                    retries={"max_attempts": 3, "mode": "standard"},
+                    s3={"addressing_style": "virtual" if is_amazon else "path"},
+                    # not every S3 knows the checksums that boto3 adds by itself since 1.36
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
+            client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=mimetype)
+            url: str = client.generate_presigned_url(
+                "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=EXPIRES_S
+            )
+        except ClientError as error:
+            reason = error.response.get("Error", {}).get("Code", "an error")
+            raise NotDelivered(f"the bucket answered {reason}") from None
+        except (BotoCoreError, ValueError) as error:  # ValueError: botocore's for an endpoint or a name that is none
+            raise NotDelivered(f"the bucket cannot be reached: {type(error).__name__}") from None
+        return url
+
+
+def _split(url: str, name: str | None, asked: str, *, field: str | None = None) -> tuple[str, str]:
+    """The endpoint without the bucket, and the bucket."""
+    parts = _parts(url, field)
+    host, path = parts.netloc, parts.path.strip("/")
+    if name is None and path:
+        name, path = path, ""
+    elif name is None and (hosted := _HOSTED.fullmatch(host)):
+        name, host = hosted["bucket"], hosted["host"]
+    elif name is not None:
+        host = host.removeprefix(f"{name}.")
+        path = "" if path == name else path
+    if not name:
+        raise InvalidRequest(f"{asked} is needed: the endpoint does not name a bucket", field=field or asked)
+    return urlunsplit((parts.scheme, host, path, "", "")), name
+
+
+def _parts(url: str, field: str | None) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.username is not None:
+        raise InvalidRequest("the bucket's endpoint is not an http or https URL", field=field or "BUCKET_ENDPOINT_URL")
+    return parts
+
+
+def _region(endpoint_url: str) -> str:
+    host = urlsplit(endpoint_url).hostname or ""
+    if host.endswith(".r2.cloudflarestorage.com"):
+        return "auto"
+    found = _REGION.search(host)
+    return _DEFAULT_REGION if found is None else found["region"]
+
+
+def _refuse_private(parts: SplitResult) -> None:
+    """So that a caller cannot make the worker write to what only it can reach."""
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise InvalidRequest("the endpoint in s3Config cannot be resolved", field="s3Config") from None
+    if not all(ipaddress.ip_address(str(info[4][0]).partition("%")[0]).is_global for info in found):
+        raise InvalidRequest("the endpoint in s3Config is not a public address", field="s3Config")

@@ -1,0 +1,189 @@
+"""Speech piece by piece, for a worker whose handler is a generator: chunks, then a summary.
+
+A chunk is `{"index", "start_s", "duration_s", "audio_base64"}`. In wav, flac, ogg, opus and aac its audio is a file of its
+own; pcm and mp3 are one file in pieces, to be put one after another. The summary is a plain answer without the audio.
+Every format is cut from the same 16-bit samples: those that an unstreamed wav of the same request holds, unless
+resampling overshoots full scale, which a whole is scaled down for and a stream clipped. The cache keeps that wav.
+
+The SDK collects what is yielded and posts it all again as the job's result, under the limit of any result. What it
+collects are the very objects that were yielded, after it posted them; so where the whole would not fit, the chunks
+there lose their audio, and the summary says where the whole was put: a bucket or the volume, or nowhere but the stream.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.audio.stream_encode import StreamEncoder
+from chatterbox_worker.cache import Entry
+from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.serverless.delivery.answer import Unlogged, facts, serialized_bytes
+from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, note
+from chatterbox_worker.synthesizer import Call, Plan, Recording, Speech, Synthesizer
+from chatterbox_worker.synthesizer import facts as spoken_facts
+
+CHUNK_BYTES = 700_000
+"""Of one chunk, serialized: RunPod refuses more than 1 MB and drops it (docs/API.md)."""
+
+_CUT_BYTES = 500_000  # of samples: 666 668 in base64; the rest is for a container's headers and our own fields
+_LEAST_S = 0.5  # a chunk is a request to the platform, so not one for every breath
+_RESERVE_S = 0.05  # kept back, so that the last chunk is never too short for a reader to recognise its format
+_IN_ONE_PIECE = ("pcm", "mp3")
+
+
+def streamed(
+    synthesizer: Synthesizer, delivery: Delivery, request: SpeechRequest, route: Route, call: Call
+) -> Iterator[Unlogged]:
+    """Everything a caller can be blamed for is checked before the first chunk. Blocks between chunks.
+
+    Raises:
+        WorkerError: it cannot be spoken; or, after some chunks, it failed half-way.
+    """
+    started_s = time.perf_counter()
+    plan = synthesizer.plan(replace(request, format="wav"))
+    entry = synthesizer.cache.get(plan.key, "wav") if request.cache else None
+    speech = None if entry is not None else synthesizer.stream(plan, call)
+    pieces = [entry.audio[WAV_HEAD_BYTES:]] if entry is not None else _samples(speech, request.sample_rate)
+    post = _Collected(route.limit_bytes)
+    whole = _Whole(request)
+    for chunk in whole.chunks(pieces):
+        yield chunk
+        post.add(chunk)  # the SDK asks for the next one when it has posted and collected this one
+    if entry is None:
+        entry = _entry(plan, speech, whole)
+        if request.cache:
+            synthesizer.cache.put(plan.key, "wav", entry)
+    timings = _timings(speech, time.perf_counter() - started_s, whole.duration_s)
+    about = {**entry.about, "voice": plan.source.id, "format": request.format,
+             "mimetype": FORMATS[request.format].mimetype}  # fmt: skip
+    recording = Recording(b"", about, plan.key, hit=speech is None, timings=timings)
+    note(recording)
+    yield _summary(recording, whole, post, delivery, route)
+
+
+class _Whole:
+    """What has been streamed, as samples and as sent."""
+
+    def __init__(self, request: SpeechRequest) -> None:
+        self._format = request.format
+        self.rate = request.sample_rate
+        self.pcm = bytearray()
+        """16-bit little-endian samples."""
+        self.size_bytes = 0
+        """Of all the audio that was sent."""
+        self._sent: list[bytes] = []  # where that is one file in pieces
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.pcm) / 2 / self.rate
+
+    def chunks(self, pieces: Iterable[bytes]) -> Iterator[Unlogged]:
+        encoder = StreamEncoder(self._format, self.rate) if self._format in _IN_ONE_PIECE else None
+        for index, (cut, is_last) in enumerate(_cuts(pieces, self.rate)):
+            audio = audio_of_pcm(cut, self.rate)
+            if encoder is None:
+                data = encode(audio, self._format, self.rate)
+            else:
+                data = encoder.add(audio) + (encoder.finish() if is_last else b"")
+                self._sent.append(data)
+            start_s = self.duration_s
+            self.pcm += cut
+            self.size_bytes += len(data)
+            yield Unlogged(
+                index=index,
+                start_s=round(start_s, 4),
+                duration_s=round(audio.duration_s, 4),
+                audio_base64=base64.b64encode(data).decode("ascii"),
+            )
+
+    def file(self) -> bytes:
+        """All of it as one file."""
+        return b"".join(self._sent) or encode(audio_of_pcm(bytes(self.pcm), self.rate), self._format, self.rate)
+
+
+class _Collected:
+    """What the SDK has collected for the job's result, kept under the limit of a result."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._chunks: list[Unlogged] = []
+        self._bytes = 0
+        self.is_whole = True
+        """Whether the chunks in the result still have their audio."""
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def add(self, chunk: Unlogged) -> None:
+        self._bytes += serialized_bytes(chunk)
+        self._chunks.append(chunk)
+        self.make_room(0)
+
+    def make_room(self, more_bytes: int) -> None:
+        if self._bytes + more_bytes > self._limit:
+            self.is_whole = False
+        if not self.is_whole:
+            for chunk in self._chunks:
+                chunk.pop("audio_base64", None)
+
+
+def _samples(speech: Speech | None, rate: int) -> Iterator[bytes]:
+    encoder = StreamEncoder("pcm", rate)  # resamples across pieces, to the same bits as the whole at once
+    for piece in speech or ():
+        yield encoder.add(piece)
+    yield encoder.finish()
+
+
+def _cuts(pieces: Iterable[bytes], rate: int) -> Iterator[tuple[bytes, bool]]:
+    """The samples in lengths that fit a chunk, as soon as there are enough; and whether it is the last."""
+    reserve, least = round(_RESERVE_S * rate) * 2, round(_LEAST_S * rate) * 2
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        if len(held) >= least + reserve:
+            for cut in _even(bytes(held[:-reserve])):
+                yield cut, False
+            del held[:-reserve]
+    *most, last = _even(bytes(held))
+    for cut in most:
+        yield cut, False
+    yield last, True
+
+
+def _even(samples: bytes) -> list[bytes]:
+    """Cut into as few parts as fit, of about one size: no crumb at the end."""
+    parts = max(1, -(-len(samples) // _CUT_BYTES))
+    ends = [len(samples) // 2 * part // parts * 2 for part in range(parts + 1)]
+    return [samples[start:end] for start, end in pairwise(ends)]
+
+
+def _entry(plan: Plan, speech: Speech | None, whole: _Whole) -> Entry:
+    assert speech is not None  # noqa: S101 - without an entry there was one
+    audio = encode(audio_of_pcm(bytes(whole.pcm), whole.rate), "wav", whole.rate)
+    return Entry(audio, spoken_facts(plan, speech, whole.duration_s))
+
+
+def _timings(speech: Speech | None, total_s: float, duration_s: float) -> dict[str, float]:
+    stages = {} if speech is None else speech.timings()
+    return {**stages, "total_s": total_s, "real_time_factor": total_s / duration_s}
+
+
+def _summary(recording: Recording, whole: _Whole, post: _Collected, delivery: Delivery, route: Route) -> Unlogged:
+    """What is said about the whole; and where it is, if the job's result cannot hold it."""
+    summary = Unlogged(facts(recording), size_bytes=whole.size_bytes, chunks_streamed=len(post))
+    post.make_room(serialized_bytes(summary))
+    if not post.is_whole:
+        place, failed = delivery.store(replace(recording, audio=whole.file()), route)
+        nowhere = [] if place else ["the whole is too large for the job's result: it went through the stream only"]
+        summary |= place
+        summary["warnings"] = [*summary["warnings"], *failed, *nowhere]
+    if serialized_bytes(summary) > CHUNK_BYTES:  # a text of megabytes
+        summary["warnings"] = [*summary["warnings"], "the list of chunks is left out: it is too long to be streamed"]
+        del summary["chunks"]
+    return summary

@@ -1,0 +1,40 @@
+"""The proof, before a worker takes its first job, that every model it serves speaks. It warms them up, too."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+
+from chatterbox_worker.audio.clip import concatenate
+from chatterbox_worker.catalogue import MODELS, REGIONS
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
+from chatterbox_worker.errors import SynthesisFailed
+from chatterbox_worker.synthesizer import Synthesizer
+
+log = logging.getLogger(__name__)
+
+_WORDS = "Hello."
+_LONGEST_S = 4.0  # a model that does not stop by itself proves as much as one that does
+_SILENCE = 1e-3  # -60 dBFS: nothing that would be heard
+
+
+def prove_speech(synthesizer: Synthesizer) -> None:
+    """
+    Raises:
+        SynthesisFailed: a model fails, or what it says cannot be heard; names the model.
+    """
+    languages = {pack: tag[:2] for tag, pack in REGIONS.items()}
+    for name, engine in synthesizer.engines.items():
+        started_s = time.perf_counter()
+        card = MODELS.get(name, MODELS["multilingual"])  # a pack is a multilingual model
+        take = engine.submit(
+            Utterance(
+                _WORDS, languages.get(name, "en"), DEFAULT_VOICE, sampling=card.sampling, seed=0, max_s=_LONGEST_S
+            )
+        )
+        pieces = list(take)
+        if not pieces or not float(np.max(np.abs(concatenate(pieces).samples), initial=0.0)) > _SILENCE:
+            raise SynthesisFailed(f"{name} makes no sound")
+        log.info("%s speaks, after %.1f s", name, time.perf_counter() - started_s)

@@ -1,0 +1,270 @@
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.errors import NotReady
+from support.checkpoints import checkpoint
+from support.paths import ROOT
+
+COMMIT, OTHER = "0123456789abcdef" * 2 + "01234567", "f" * 40
+ENGLISH, TURBO, PACK = LAYOUTS["english"], LAYOUTS["turbo"], LAYOUTS["pt-br"]
+
+
+def look(layout: Layout, tmp_path: Path, **places: Any) -> Checkpoint:
+    """`find` with nothing but the given places, and no network."""
+    nowhere: dict[str, Any] = {
+        "runpod_cache": tmp_path / "no-runpod",
+        "hub_cache": tmp_path / "no-hub",
+        "offline": True,
+    }
+    return find(layout, **(nowhere | places))
+
+
+def cached(cache: Path, layout: Layout, commit: str, *, ref: str | None = "main", names: tuple[str, ...] = ()) -> Path:
+    """The layout's files in a hub cache's snapshot, as the hub's library and RunPod lay it out."""
+    home = cache / f"models--{layout.remote.repo.replace('/', '--')}"
+    snapshot = home / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for name in names or layout.files:
+        shutil.copy(checkpoint(layout.name) / name, snapshot / name)
+    if ref:
+        (home / "refs").mkdir(exist_ok=True)
+        (home / "refs" / ref).write_text(commit + "\n")
+    return snapshot
+
+
+def test_t3_has_one_name_wherever_it_lies_and_whatever_lies_beside_it(tmp_path: Path) -> None:
+    shutil.copytree(checkpoint("english"), tmp_path / "weights")
+    (tmp_path / "weights" / "conds.pt").write_bytes(b"")
+    copied = Checkpoint(ENGLISH, tmp_path, {ENGLISH.t3: tmp_path / "weights" / ENGLISH.t3}, "another")
+    cached(tmp_path / "hub", ENGLISH, COMMIT)
+    found = look(ENGLISH, tmp_path, hub_cache=tmp_path / "hub")
+
+    assert found.t3_digest == copied.t3_digest
+    with (tmp_path / "weights" / ENGLISH.t3).open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"diff")
+    assert found.t3_digest != copied.t3_digest
+
+
+@pytest.mark.parametrize("inside", ["english", "chatterbox", "."])
+def test_a_local_folder_is_found_by_model_by_repository_or_as_it_is(inside: str, tmp_path: Path) -> None:
+    shutil.copytree(checkpoint("english"), tmp_path / "weights" / inside, dirs_exist_ok=True)
+    found = look(ENGLISH, tmp_path, weights_dir=tmp_path / "weights")
+    assert found.folder == (tmp_path / "weights" / inside)
+    assert set(found.files) == set(ENGLISH.files)
+    assert found.revision.startswith("local-")
+    assert found.path("tokenizer.json").is_file()
+
+
+def test_the_places_are_asked_in_order_and_the_revision_is_the_one_that_was_found(tmp_path: Path) -> None:
+    runpod, hub, weights = tmp_path / "runpod", tmp_path / "hub", tmp_path / "weights"
+    cached(hub, ENGLISH, ENGLISH.remote.revision, ref=None)
+    places = {"weights_dir": weights, "runpod_cache": runpod, "hub_cache": hub}
+    assert look(ENGLISH, tmp_path, **places).folder.is_relative_to(hub)
+    assert look(ENGLISH, tmp_path, **places).revision == ENGLISH.remote.revision[:12]
+    cached(runpod, ENGLISH, COMMIT)  # RunPod fetched another commit: what is there is used, and called what it is
+    assert look(ENGLISH, tmp_path, **places).folder.is_relative_to(runpod)
+    assert look(ENGLISH, tmp_path, **places).revision == COMMIT[:12]
+    shutil.copytree(checkpoint("english"), weights)
+    assert look(ENGLISH, tmp_path, **places).folder == weights
+
+
+def test_the_pinned_snapshot_wins_over_the_one_that_main_names(tmp_path: Path) -> None:
+    cached(tmp_path, TURBO, OTHER)
+    cached(tmp_path, TURBO, TURBO.remote.revision, ref=None)
+    assert look(TURBO, tmp_path, runpod_cache=tmp_path).revision == TURBO.remote.revision[:12]
+    revised = look(TURBO, tmp_path, runpod_cache=tmp_path, revisions={TURBO.remote.repo: OTHER})
+    assert revised.revision == OTHER[:12]
+
+
+def test_a_pack_borrows_from_the_base_model_wherever_that_lies(tmp_path: Path) -> None:
+    own = tuple(name for name in PACK.required if name not in PACK.borrowed)
+    cached(tmp_path / "hub", PACK, PACK.remote.revision, ref=None, names=own)
+    with pytest.raises(NotReady, match=r"ve\.pt, conds\.pt of ResembleAI/chatterbox"):
+        look(PACK, tmp_path, hub_cache=tmp_path / "hub")
+    base = LAYOUTS["multilingual"]
+    cached(tmp_path / "runpod", base, COMMIT)
+    found = look(PACK, tmp_path, hub_cache=tmp_path / "hub", runpod_cache=tmp_path / "runpod")
+    assert found.path("ve.pt").is_relative_to(tmp_path / "runpod")
+    assert found.path(PACK.t3).is_relative_to(tmp_path / "hub")
+    assert found.folder == found.path(PACK.t3).parent
+    assert found.revision == f"{PACK.remote.revision[:12]}+{COMMIT[:12]}"
+    shutil.copytree(checkpoint("pt-br"), tmp_path / "weights" / "pt-br")
+    alone = look(PACK, tmp_path, weights_dir=tmp_path / "weights")
+    assert {path.parent for path in alone.files.values()} == {tmp_path / "weights" / "pt-br"}
+    assert set(alone.files) >= set(PACK.required)
+
+
+def test_what_is_nowhere_is_said_with_every_place_and_what_it_lacked(tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(checkpoint("turbo"), weights / "turbo")
+    (weights / "turbo" / "vocab.json").unlink()
+    (weights / "turbo" / "conds.pt").unlink()
+    with pytest.raises(NotReady) as refusal:
+        look(TURBO, tmp_path, weights_dir=weights)
+    said = refusal.value.message
+    assert f"{weights / 'turbo'} (without vocab.json, conds.pt)" in said
+    assert f"{weights / 'chatterbox-turbo'} (no such folder)" in said
+    assert str(tmp_path / "no-runpod" / "models--ResembleAI--chatterbox-turbo") in said
+    assert str(tmp_path / "no-hub" / "models--ResembleAI--chatterbox-turbo") in said
+    assert "downloads are switched off" in said
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def behead(path: Path) -> None:
+    path.write_bytes(b"\xff" * 8 + path.read_bytes()[8:])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def point(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "because"),
+    [
+        ("ve.safetensors", truncate, "truncated or corrupt"),
+        ("ve.safetensors", behead, "within its header"),
+        ("ve.safetensors", empty, "is empty"),
+        ("t3_cfg.safetensors", point, "Git LFS pointer"),
+        ("conds.pt", truncate, "truncated"),
+        ("tokenizer.json", truncate, "not JSON"),
+    ],
+)
+def test_a_damaged_file_is_named_before_anything_is_loaded(
+    name: str, damage: Any, because: str, tmp_path: Path
+) -> None:
+    shutil.copytree(checkpoint("english"), tmp_path / "it")
+    damage(tmp_path / "it" / name)
+    with pytest.raises(NotReady, match=because) as refusal:
+        look(ENGLISH, tmp_path, weights_dir=tmp_path / "it")
+    assert str(tmp_path / "it" / name) in refusal.value.message
+
+
+def test_other_weights_of_the_same_shape_have_another_revision(tmp_path: Path) -> None:
+    for name in ("first", "again", "other"):
+        shutil.copytree(checkpoint("english"), tmp_path / name)
+    tuned = tmp_path / "other" / ENGLISH.t3
+    content = bytearray(tuned.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    tuned.write_bytes(content)
+    first, again, other = (
+        look(ENGLISH, tmp_path, weights_dir=tmp_path / name).revision for name in ("first", "again", "other")
+    )
+    assert first == again != other
+
+
+def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    asked: dict[str, Any] = {}
+
+    def download(repo: str, **given: Any) -> str:
+        asked.update(given, repo=repo)
+        return str(cached(given["cache_dir"], TURBO, given["revision"], ref=None))
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    cached(tmp_path, TURBO, OTHER)  # an older snapshot is no reason not to fetch the pinned one
+    said: list[str] = []
+    found = look(TURBO, tmp_path, hub_cache=tmp_path, offline=False, on_progress=said.append)
+    assert asked == {
+        "repo": TURBO.remote.repo,
+        "revision": TURBO.remote.revision,
+        "cache_dir": tmp_path,
+        "allow_patterns": list(TURBO.files),
+    }
+    assert found.revision == TURBO.remote.revision[:12]
+    assert len(said) == 1
+    assert "t3_turbo_v1.safetensors" in said[0]
+
+
+@pytest.mark.parametrize("error", [OSError("no network"), ValueError("cannot find it"), ConnectionError("no network")])
+def test_a_download_that_fails_is_not_ready_and_says_why(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+
+    def download(repo: str, **given: Any) -> str:
+        raise error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    with pytest.raises(NotReady, match=f"the download failed: {error}.*"):
+        look(TURBO, tmp_path, offline=False)
+
+
+def test_looking_for_weights_imports_no_model_stack() -> None:
+    code = (
+        "import sys; sys.path[:0] = ['src']\n"
+        "import chatterbox_worker.engines.chatterbox.checkpoint.locate\n"
+        "print(sorted({'torch', 'numpy', 'transformers', 'huggingface_hub', 'safetensors'} & set(sys.modules)))"
+    )
+
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        == "[]\n"
+    )
+
+
+def test_tensors_come_back_as_stored_and_only_those_asked_for() -> None:
+    import torch
+
+    from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import (
+        load_s3gen_state,
+        load_t3_state,
+        load_voice_encoder_state,
+    )
+
+    for model in ("turbo", "multilingual"):  # safetensors and .pt
+        found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+        assert load_t3_state(found)["speech_emb.weight"].shape[0] == LAYOUTS[model].speech_vocab
+        vocoder = load_s3gen_state(found, "mel2wav.")
+        assert vocoder
+        assert all(name.startswith("mel2wav.") for name in vocoder)
+        everything = load_s3gen_state(found)
+        assert {name.partition(".")[0] for name in everything} == {"flow", "mel2wav", "speaker_encoder", "tokenizer"}
+        name = next(iter(vocoder))
+        assert torch.equal(vocoder[name], everything[name])
+        assert "proj.weight" in load_voice_encoder_state(found)
+
+
+def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path: Path) -> None:
+    import torch
+
+    from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+
+    shutil.copytree(checkpoint("english"), tmp_path / "it")
+    torch.save({"t3": Path("/tmp"), "gen": {}}, tmp_path / "it" / "conds.pt")  # noqa: S108 - any object at all
+    found = find(ENGLISH, weights_dir=tmp_path / "it", offline=True)
+    with pytest.raises(NotReady, match=r"conds\.pt cannot be read"):
+        load_default_conditionals(found)
+    torch.save({"other": 1}, tmp_path / "it" / "conds.pt")
+    with pytest.raises(NotReady, match="no built-in voice"):
+        load_default_conditionals(found)
+
+
+def test_a_training_checkpoint_is_unwrapped(tmp_path: Path) -> None:
+    import torch
+
+    from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_voice_encoder_state
+
+    path = tmp_path / "ve.pt"
+    torch.save({"model": [{"proj.bias": torch.ones(3)}]}, path)
+    layout = LAYOUTS["multilingual"]
+    assert torch.equal(
+        load_voice_encoder_state(Checkpoint(layout, tmp_path, {"ve.pt": path}, "x"))["proj.bias"], torch.ones(3)
+    )

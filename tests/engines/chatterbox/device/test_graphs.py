@@ -1,0 +1,443 @@
+"""Graphs without a GPU: a recorder that keeps a graph's promises stands in for CUDA's."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox import engine, pack
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import made
+from chatterbox_worker.engines.chatterbox.device.graphs import Arena, Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Row
+from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS, MOST_TOKENS
+from chatterbox_worker.engines.chatterbox.s3gen.model import Line, S3Gen
+from chatterbox_worker.engines.chatterbox.serving.render import Job
+from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Speaking
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.serving.warmup import Chores, sound_chores, speech_chores
+from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from support.checkpoints import checkpoint
+from support.fake_cuda import FakeRecorder
+from support.tiny_engine import CPU, heard_voice, parts, prompt, say
+
+MODELS = ["turbo", "multilingual"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Counter:
+    """A function with a state and an answer that it closes over."""
+
+    def __init__(self) -> None:
+        self.total, self.answer = torch.zeros(()), torch.zeros(8)
+        self.inputs: set[int] = set()
+
+    def add(self, size: int, given: Tensor) -> None:
+        assert given.shape == (size,)
+        self.inputs.add(given.data_ptr())
+        self.total += given.sum()
+        self.answer[:size] = given * 2
+
+
+def test_without_a_recorder_a_function_is_called() -> None:
+    counter = Counter()
+    graphed = Graphed[int](counter.add, recorder_of(CPU), [counter.total])
+    graphed(3, torch.ones(3))
+    assert graphed.is_ready(99)
+    assert counter.total == 3
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_variant_is_captured_once_and_replayed_on_its_own_memory(*, at_once: bool) -> None:
+    counter, recorder = Counter(), FakeRecorder()
+    graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=at_once)
+    if not at_once:
+        graphed(3, torch.ones(3))
+        assert recorder.recorded == 0
+        assert graphed.capture(3, torch.zeros(3))
+        assert counter.total == 3
+        counter.inputs.clear()
+    for value in (1.0, 2.0):
+        graphed(3, torch.full((3,), value))
+        assert counter.answer[:3].tolist() == [2 * value] * 3
+    graphed(2, torch.ones(2))
+
+    assert counter.total == (14 if not at_once else 11)
+    assert recorder.recorded == (2 if at_once else 1)
+    assert recorder.replayed == (3 if at_once else 2)
+    assert len(counter.inputs) == (
+        1 if at_once else 2
+    )  # graphs share the buffer; what has no graph is called with its own
+
+
+def test_without_room_a_function_is_called() -> None:
+    counter, recorder = Counter(), FakeRecorder(room=1)
+    graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
+    for size in (2, 3, 2, 3):
+        graphed(size, torch.ones(size))
+    assert (recorder.recorded, recorder.replayed, float(counter.total)) == (1, 2, 10.0)
+
+
+class Failing(FakeRecorder):
+    def __init__(self, error: Exception, *, is_healthy: bool) -> None:
+        super().__init__(is_healthy=is_healthy)
+        self.error = error
+
+    def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
+        work()
+        raise self.error
+
+
+def test_what_cannot_be_captured_is_called_from_then_on_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    counter = Counter()
+    recorder = Failing(torch.AcceleratorError("operation not permitted when stream is capturing"), is_healthy=True)
+    graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
+    with caplog.at_level(logging.WARNING):
+        graphed(2, torch.ones(2))
+        graphed(3, torch.ones(3))
+    assert counter.total == 5
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_healthy"),
+    [(torch.OutOfMemoryError("CUDA out of memory"), True), (torch.AcceleratorError("illegal access"), False)],
+)
+def test_want_of_memory_and_a_dead_device_are_the_callers_to_know(error: Exception, *, is_healthy: bool) -> None:
+    counter = Counter()
+    graphed = Graphed[int](counter.add, Failing(error, is_healthy=is_healthy), [counter.total], at_once=True)
+    with pytest.raises(type(error)):
+        graphed(2, torch.ones(2))
+    if is_healthy:
+        assert counter.total == 0
+
+
+def test_an_arena_gives_the_same_memory_to_all_and_more_where_it_is_too_short() -> None:
+    arena = Arena()
+    first = arena.like("a", torch.zeros(4, 5))
+    second = arena.like("a", torch.zeros(5, 4, dtype=torch.int32))
+    assert first.data_ptr() == second.data_ptr()
+    assert (second.shape, second.dtype) == ((5, 4), torch.int32)
+    longer = arena.like("a", torch.zeros(21))
+    assert longer.data_ptr() != first.data_ptr()
+    assert arena.like("a", torch.zeros(30)).data_ptr() == longer.data_ptr()  # it grew by half
+    assert arena.like("b", torch.zeros(4, 5)).data_ptr() != longer.data_ptr()
+
+
+# T3
+
+
+def said(slots: Slots, model: str) -> list[list[int]]:
+    """What three utterances say that join at different steps; one leaves and another takes its place."""
+    prefix = heard_voice(model).result().prefix
+    tokens: list[list[int]] = [[], [], [], []]
+    whose: dict[int, int] = {}
+    for step in range(45):
+        if step % 15 == 0:
+            number = step // 15
+            slot = slots.free[0]
+            slots.prefill(slot, prefix, [255, *range(5, 9 + 20 * number), 0], Sampling(temperature=0.8), number)
+            whose[slot] = number
+        if step == 20:
+            slots.release(0)
+            del whose[0]
+        drawn = slots.step().tolist()
+        for slot, number in whose.items():
+            tokens[number].append(drawn[slot])
+    return tokens
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
+    t3 = parts(model).t3
+    slots = Slots(t3, 4, 700, context_step=128)
+    for shape in slots.text_shapes(heard_voice(model).result().prefix.length)[:2]:
+        assert slots.warm_text(shape)
+    texts = recorder.recorded
+    assert texts == 2
+
+    replayed = said(slots, model)
+
+    assert recorder.recorded > texts  # new steps are captured as they come
+    assert recorder.replayed >= 45 + 1
+    assert replayed == said(Slots(t3, 4, 700, context_step=128, graphs=False), model)
+    assert replayed == said(Slots(t3, 4, 700), model)
+
+
+@pytest.mark.parametrize(("size", "counts"), [(1, [1]), (4, [1, 2, 4]), (13, [1, 2, 4, 8, 13])])
+def test_every_shape_that_a_step_takes_is_listed(size: int, counts: list[int]) -> None:
+    slots = Slots(parts("turbo").t3, size, 500, context_step=128)
+    shapes = slots.step_shapes(sorts=True)
+    assert [shape[0] for shape in shapes if shape[1] == 128] == counts
+    assert [shape[1] for shape in shapes if shape[0] == 1] == [128, 256, 384, 500]
+    for slot in range(size):
+        slots._occupants = {slot: Sampling(top_k=5)}
+        for used in (0, 127, 128, 300, 499):
+            slots._used[slot] = used
+            assert slots._shape() in shapes
+
+
+def test_a_text_is_warmed_in_an_empty_place_only() -> None:
+    slots = Slots(parts("turbo").t3, 2, 500, context_step=128)
+    slots.prefill(0, heard_voice("turbo").result().prefix, [4, 5], Sampling(), 1)
+    with pytest.raises(ValueError, match="slot 0 is taken"):
+        slots.warm_text((128, 32))
+
+
+# Sound
+
+
+def graphed_s3gen(model: str, recorder: FakeRecorder | None, buckets: tuple[int, ...] = (32, 64)) -> S3Gen:
+    own = parts(model).s3gen
+    made = S3Gen(own.flow, own.vocoder, CPU, buckets=buckets)
+    for graphs in (made.flow_graphs, made.vocoder_graphs):
+        graphs._graphs._recorder = recorder
+    return made
+
+
+def lines(model: str, tokens: list[int]) -> list[Line]:
+    s3gen, made = parts(model).s3gen, []
+    for seed, count in enumerate(tokens):
+        draw = torch.Generator().manual_seed(seed)
+        spoken = torch.randint(0, 6561, (count,), generator=draw)
+        made.append(Line(spoken, prompt(model), s3gen.draw(count, prompt(model), draw)))
+    return made
+
+
+@pytest.mark.parametrize("model", ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
+def test_sound_from_graphs_is_that_without(model: str) -> None:
+    longest = len(prompt(model).tokens) + 20
+    recorder = FakeRecorder()
+    s3gen = graphed_s3gen(model, recorder, (longest // 2, longest + 7))
+    cold = lines(model, [20])
+    assert torch.equal(s3gen.speak(cold).sounds[0], parts(model).s3gen.speak(cold).sounds[0])  # not even padded
+    assert recorder.recorded == 0
+    for variant in ((1, longest + 7), (4, longest + 7)):
+        assert s3gen.flow_graphs.warm(variant)
+    assert all(map(s3gen.vocoder_graphs.warm, s3gen.vocoder_graphs.variants()))
+    for several, replays in ((lines(model, [20]), 2), (lines(model, [11, 20, 5]), 1)):
+        before = recorder.replayed
+        sounds, expected = s3gen.speak(several).sounds, parts(model).s3gen.speak(several).sounds
+        assert recorder.replayed == before + replays
+        for sound, plain in zip(sounds, expected, strict=True):
+            torch.testing.assert_close(sound, plain, atol=5e-4, rtol=0)  # mels differ by 1e-6, and pitch adds up
+        rows = [Row(line.tokens, line.prompt, line.chance.mel) for line in several]
+        for mel, plain in zip(s3gen.mels(rows), parts(model).s3gen.mels(rows), strict=True):
+            torch.testing.assert_close(mel, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_rows_take_the_shortest_bucket_and_the_next_count_of_rows() -> None:
+    flow = graphed_s3gen("turbo", None, BUCKETS).flow_graphs
+    assert [flow.variant_for(rows, 65) for rows in (1, 2, 3, 4, 5, 8, 9)] == [
+        (1, 128), (2, 128), (4, 128), (4, 128), (8, 128), (8, 128), None,
+    ]  # fmt: skip
+    assert [flow.variant_for(1, tokens) for tokens in (1, 64, 768, 769)] == [(1, 64), (1, 64), (1, 768), None]
+    assert all(rows * length <= MOST_TOKENS for rows, length in flow.variants())
+    assert len(set(flow.variants())) == len(flow.variants())
+    vocoder = graphed_s3gen("turbo", None, BUCKETS).vocoder_graphs
+    assert [vocoder.variant_for(1, frames) for frames in (1, 128, 129)] == [(1, 64), (1, 64), (1, 128)]
+    assert vocoder.variant_for(2, 10) is None
+
+
+# Ahead of need
+
+
+def numbered(done: list[int], number: int, *, is_done: bool = True) -> Callable[[], bool]:
+    def chore() -> bool:
+        done.append(number)
+        return is_done
+
+    return chore
+
+
+def test_hot_chores_come_first_and_whoever_waits_for_them_goes_on() -> None:
+    done: list[int] = []
+    chores = Chores([numbered(done, 0), numbered(done, 1)], [numbered(done, 2)])
+    assert not chores.wait_hot(0)
+    chores.do_one()
+    chores.do_one()
+    assert chores.wait_hot(0)
+    assert not chores.wait_all(0)
+    chores.do_one()
+    assert chores.wait_all(0)
+    assert (done, bool(chores)) == ([0, 1, 2], False)
+
+
+def test_chores_end_where_memory_is_short_and_where_one_fails() -> None:
+    def fails() -> bool:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    for bad in (numbered([], 0, is_done=False), fails):
+        chores = Chores([bad, numbered([], 1)], [numbered([], 2)])
+        chores.do_one()
+        assert not chores
+        assert chores.wait_hot(0)
+        assert chores.wait_all(0)
+
+
+def test_no_chores_keep_nobody_waiting() -> None:
+    assert Chores().wait_hot(0)
+    assert Chores().wait_all(0)
+
+
+def captured(chores: Chores) -> list[Any]:
+    """What is captured, in order, by name and variant."""
+    return [(chore.func.__qualname__, chore.args[0]) for chore in reversed(chores._left)]  # type: ignore[attr-defined]
+
+
+def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> None:
+    slots = Slots(parts("turbo").t3, 4, 700, context_step=128)
+    chores = speech_chores(slots, 101, sorts=True)
+    every = captured(chores)
+    hot, later = every[: -chores._later], every[-chores._later :]
+    assert hot == [
+        ("Slots.warm_text", (256, 32)), ("Slots.warm_text", (256, 64)),
+        ("Slots.warm_step", (1, 128, True)), ("Slots.warm_step", (1, 256, True)), ("Slots.warm_step", (1, 384, True)),
+    ]  # fmt: skip
+    assert len(set(every)) == len(every)
+    assert ("Slots.warm_step", (4, 700, False)) in later
+    assert all(shape[1] > 101 for name, shape in every if name == "Slots.warm_step")
+
+    sounds = sound_chores(graphed_s3gen("turbo", None, BUCKETS), 250)
+    every = captured(sounds)
+    assert every[: -sounds._later] == [
+        ("FlowGraphs.warm", (1, 256)), ("FlowGraphs.warm", (1, 320)), ("FlowGraphs.warm", (1, 384)), ("FlowGraphs.warm", (1, 448)),
+        ("VocoderGraphs.warm", (1, 64)), ("VocoderGraphs.warm", (1, 128)), ("VocoderGraphs.warm", (1, 192)),
+    ]  # fmt: skip
+    assert len(set(every)) == len(every)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_engines_chores_begin_with_its_own_voice(model: str) -> None:
+    own, prefix = parts(model), heard_voice(model).result().prefix.length
+    speech, sound = engine._chores(own, Slots(own.t3, 2, 900, context_step=128))
+    assert captured(speech)[0] == ("Slots.warm_text", (-(-(prefix + 32) // 128) * 128, 32))
+    assert ("Slots.warm_step", (1, -(-(prefix + 1) // 128) * 128, own.layout.is_gpt)) in captured(speech)
+    assert not sound  # on a CPU there are no buckets
+
+
+@pytest.mark.parametrize(
+    ("device", "graphs", "expected"),
+    [("cuda:0", True, BUCKETS), ("cuda:0", False, ()), ("cpu", True, ()), ("meta", True, ())],
+)
+def test_sound_has_graphs_on_a_gpu_unless_they_are_switched_off(
+    device: str, *, graphs: bool, expected: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(pack, "T3", lambda *_, **__: None)
+    monkeypatch.setattr(S3Gen, "from_state", lambda *_, **more: given.update(more))
+    place = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
+    pack.load_modules(place, "fast", torch.device(device), made, graphs=graphs)
+    assert given["buckets"] == expected
+
+
+class Slow:
+    """Chores that say when they are at one, and wait to be let on."""
+
+    def __init__(self, count: int) -> None:
+        self.at_one, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
+        self.done = 0
+        self.chores = Chores([], [self.one] * count)
+
+    def one(self) -> bool:
+        self.at_one.release()
+        assert self.go_on.acquire(timeout=10)
+        self.done += 1
+        return True
+
+
+def speaking(scheduler: Scheduler, seed: int) -> Speaking:
+    take = ChatterboxTake(say("turbo", seed=seed), scheduler.wake)
+    return Speaking(take, [40, 5], Sampling(temperature=0.8), heard_voice("turbo"), 5)
+
+
+def test_a_request_waits_for_one_chore_at_most_and_the_rest_is_done_afterwards() -> None:
+    slow, done_at_end = Slow(3), []
+
+    def render(who: Speaking, is_whole: bool) -> None:
+        done_at_end.append(slow.done)
+        who.take.end()
+
+    scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), render, name="test", chores=slow.chores)
+    assert slow.at_one.acquire(timeout=10)
+    one = speaking(scheduler, 1)
+    scheduler.submit(one)
+    slow.go_on.release()
+    list(one.take)
+    slow.go_on.release(2)
+
+    assert slow.chores.wait_all(10)
+    assert done_at_end == [1]
+    scheduler.close()
+
+
+def test_closing_leaves_the_chores_that_are_left() -> None:
+    slow = Slow(1000)
+    scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), lambda *_: None, name="test", chores=slow.chores)
+    assert slow.at_one.acquire(timeout=10)
+    closing = threading.Thread(target=scheduler.close)
+    closing.start()
+    slow.go_on.release()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert slow.done == 1
+
+
+def test_sounds_chores_rest_while_more_is_to_come_and_while_something_waits() -> None:
+    slow, is_busy, made = Slow(2), threading.Event(), []
+
+    def make(jobs: Any) -> None:
+        made.append(slow.done)
+        for each in jobs:
+            each.take.end()
+
+    is_busy.set()
+    queue = RenderQueue(make, CPU, beside=True, more_to_come=is_busy.is_set, chores=slow.chores)
+    assert not slow.at_one.acquire(timeout=0.5)
+    is_busy.clear()
+    assert slow.at_one.acquire(timeout=10)
+    take = ChatterboxTake(say("turbo"), lambda: None)
+    queue.submit(Job(take, prompt("turbo"), [1, 2, 3], last=True))
+    slow.go_on.release()
+    list(take)
+    slow.go_on.release()
+    assert slow.chores.wait_all(10)
+    assert made == [1]
+    queue.close()
+
+
+def test_the_benchmarks_comparison_of_graphs_with_eager_sees_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.ours import graphs_equal_eager
+
+    recorder = FakeRecorder()
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
+    assert graphs_equal_eager(parts("turbo"), "Hello there.", steps=3) == {"t3": True, "flow": True, "vocoder": True}
+    assert recorder.replayed >= 3
+    step, calls = Slots._step_once, itertools.count()
+
+    def drifting(slots: Slots, shape: t3_slots.Shape) -> None:
+        step(slots, shape)
+        slots.logits.add_(next(calls) * 1e-3)
+
+    monkeypatch.setattr(Slots, "_step_once", drifting)
+    assert not graphs_equal_eager(parts("turbo"), "Hello there.", steps=3)["t3"]

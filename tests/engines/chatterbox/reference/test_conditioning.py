@@ -1,0 +1,197 @@
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from chatterbox_worker.audio.clip import Audio, silence
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.reference.conditioning import (
+    Conditioning,
+    condition,
+    load_default_conditionals,
+    resample,
+)
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.errors import InvalidRequest, NotReady
+from support.checkpoints import (
+    checkpoint,
+    layout_of,
+    upstream_may_warn,
+    upstream_s3gen,
+    upstream_voice_encoder,
+)
+from support.paths import ROOT
+
+FIELDS = ("speaker_emb", "speech_tokens", "prompt_token", "prompt_feat", "embedding")
+
+
+def recording(duration_s: float, sample_rate: int, *, level: float = 0.1) -> Audio:
+    """Something with pitch, breath and pauses."""
+    time_s = np.arange(round(duration_s * sample_rate)) / sample_rate
+    rng = np.random.default_rng(0)
+    pitch = sum(np.sin(2 * np.pi * 140 * k * time_s + 3 * np.sin(2 * np.pi * 0.7 * time_s)) / k for k in range(1, 20))
+    envelope = np.clip(np.sin(2 * np.pi * 1.3 * time_s) + 0.6, 0.02, 1)
+    return Audio((level * envelope * (pitch + 0.3 * rng.standard_normal(len(time_s)))).astype(np.float32), sample_rate)
+
+
+def local(model: str) -> Checkpoint:
+    folder = checkpoint(model)
+    return find(layout_of(folder), weights_dir=folder, offline=True)
+
+
+@pytest.fixture(scope="module")
+def encoders() -> dict[str, ReferenceEncoders]:
+    torch.set_num_threads(1)
+    return {model: ReferenceEncoders(local(model)) for model in ("english", "turbo")}
+
+
+def upstream_conditionals(model: str, clip: Audio, folder: Path) -> Conditioning:
+    """What upstream's class makes of the clip in a file, with the same weights."""
+    with upstream_may_warn():
+        from chatterbox.tts import ChatterboxTTS
+        from chatterbox.tts_turbo import ChatterboxTurboTTS
+    weights, layout = checkpoint(model), LAYOUTS[model]
+    tts: Any = (ChatterboxTurboTTS if layout.is_gpt else ChatterboxTTS).__new__(
+        ChatterboxTurboTTS if layout.is_gpt else ChatterboxTTS
+    )
+    tts.s3gen, tts.ve, tts.device = upstream_s3gen(weights), upstream_voice_encoder(weights), torch.device("cpu")
+    tts.t3 = SimpleNamespace(hp=SimpleNamespace(speech_cond_prompt_len=layout.prompt_tokens))
+    soundfile.write(folder / "clip.wav", clip.samples, clip.sample_rate, subtype="FLOAT")
+    if layout.is_gpt:  # its gain is a numpy scalar, which widens the samples to float64 since NumPy 2
+        widened = tts.norm_loudness
+        tts.norm_loudness = lambda wav, rate: widened(wav, rate).astype(np.float32)
+    with upstream_may_warn(), torch.inference_mode():
+        tts.prepare_conditionals(folder / "clip.wav")
+    return Conditioning.from_upstream(vars(tts.conds.t3), tts.conds.gen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "duration_s", "sample_rate"),
+    [("english", 3.21, 24_000), ("english", 12.34, 44_100), ("turbo", 6.06, 48_000), ("turbo", 16.5, 16_000)],
+)
+def test_a_clip_gives_the_voice_that_upstream_makes_of_it(
+    model: str, duration_s: float, sample_rate: int, tmp_path: Path, encoders: dict[str, ReferenceEncoders]
+) -> None:
+    clip = recording(duration_s, sample_rate)
+    ours = condition(clip, LAYOUTS[model], encoders[model])
+    theirs = upstream_conditionals(model, clip, tmp_path)
+    assert torch.equal(ours.speech_tokens, theirs.speech_tokens)
+    assert torch.equal(ours.prompt_token, theirs.prompt_token)
+    for name in ("speaker_emb", "prompt_feat", "embedding"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name), rtol=1e-4, atol=1e-5)
+    assert len(set(ours.speech_tokens[0].tolist())) > 10, "tokens of a lively clip differ"
+    assert ours.speech_tokens.shape[1] <= LAYOUTS[model].prompt_tokens
+
+
+@pytest.mark.slow
+def test_a_conditioning_is_plain_cpu_tensors_of_the_promised_types(encoders: dict[str, ReferenceEncoders]) -> None:
+    clip = recording(2.0, 24_000)
+    made = condition(clip, LAYOUTS["english"], encoders["english"])
+    built_in = load_default_conditionals(local("english"))
+    for name in FIELDS:
+        ours, stored = getattr(made, name), getattr(built_in, name)
+        assert not ours.is_inference()
+        assert (ours.device.type, ours.dtype, ours.ndim) == ("cpu", stored.dtype, stored.ndim)
+    assert made.prompt_feat.shape == (1, 100, 80)
+    assert made.prompt_token.shape == (1, 50)
+    assert made.speaker_emb.norm().item() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_loudness_of_the_reference_does_not_matter_to_turbo(encoders: dict[str, ReferenceEncoders]) -> None:
+    loud, quiet = (
+        condition(recording(5.5, 24_000, level=level), LAYOUTS["turbo"], encoders["turbo"]) for level in (0.2, 0.05)
+    )
+    torch.testing.assert_close(loud.prompt_feat, quiet.prompt_feat, rtol=0, atol=1e-2)
+
+
+class Deaf:
+    """Encoders that must not be asked."""
+
+    def tokens(self, speech: Any, *, limit: int | None = None) -> Any:
+        raise AssertionError
+
+    def flow_prompt(self, speech: Any) -> Any:
+        raise AssertionError
+
+    def speaker(self, speech: Any) -> Any:
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("model", "clip", "because"),
+    [
+        ("turbo", recording(5.0, 24_000), "needs more than 5 s"),
+        ("nano", recording(3.0, 48_000), "nano model needs more than 5 s"),
+        ("english", recording(0.3, 16_000), "at least 0.5 s"),
+        ("english", silence(3.0, 24_000), "no sound"),
+        ("english", Audio(np.full(48_000, np.nan, np.float32), 24_000), "no sound"),
+    ],
+)
+def test_a_clip_no_voice_can_be_taken_from_is_refused_naming_the_field(model: str, clip: Audio, because: str) -> None:
+    with pytest.raises(InvalidRequest, match=because) as refusal:
+        condition(clip, LAYOUTS[model], Deaf())
+    assert refusal.value.field == "reference_audio"
+
+
+@pytest.mark.parametrize(("rate", "wanted"), [(44_100, 24_000), (24_000, 16_000), (8_000, 24_000), (24_000, 24_000)])
+def test_resampling_is_librosas(rate: int, wanted: int) -> None:
+    librosa = pytest.importorskip("librosa")
+    clip = recording(0.7311, rate)
+    expected = librosa.resample(clip.samples, orig_sr=rate, target_sr=wanted)
+    made = resample(clip.samples, rate, wanted)
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made, expected)
+
+
+def test_a_conditioning_survives_the_trip_through_arrays() -> None:
+    first = load_default_conditionals(local("turbo"))
+    second = Conditioning.from_arrays(first.arrays())
+    assert tuple(first.arrays()) == FIELDS
+    assert all(torch.equal(getattr(first, name), getattr(second, name)) for name in FIELDS)
+    with pytest.raises(KeyError, match="embedding"):
+        Conditioning.from_arrays({name: value for name, value in first.arrays().items() if name != "embedding"})
+
+
+def test_the_built_in_voice_is_that_of_conds_pt() -> None:
+    stored = torch.load(checkpoint("english") / "conds.pt", weights_only=True)
+    ours = load_default_conditionals(local("english"))
+    assert torch.equal(ours.speaker_emb, stored["t3"]["speaker_emb"])
+    assert torch.equal(ours.speech_tokens, stored["t3"]["cond_prompt_speech_tokens"])
+    assert torch.equal(ours.prompt_feat, stored["gen"]["prompt_feat"])
+
+
+def test_a_checkpoint_of_other_networks_is_not_ready(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    source = local("english")
+    state = load_file(source.path("ve.safetensors"))
+    save_file({name: value for name, value in state.items() if name != "proj.bias"}, tmp_path / "ve.safetensors")
+    broken = Checkpoint(source.layout, tmp_path, {**source.files, "ve.safetensors": tmp_path / "ve.safetensors"}, "x")
+    with pytest.raises(NotReady, match=r"VoiceEncoder.*\n?.*proj\.bias"):
+        ReferenceEncoders(broken).warm_up()
+
+
+@pytest.mark.slow
+def test_listening_to_a_reference_imports_neither_transformers_nor_diffusers() -> None:
+    code = (
+        "import sys; sys.path[:0] = ['src', 'tests', '.']\n"
+        "from test_conditioning import local\n"
+        "from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders\n"
+        "ReferenceEncoders(local('english')).warm_up()\n"
+        "print(sorted({'transformers', 'diffusers', 'chatterbox', 'perth'} & set(sys.modules)))"
+    )
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("'src'", f"'src', {str(here)!r}")],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "[]\n"

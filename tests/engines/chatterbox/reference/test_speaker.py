@@ -1,0 +1,73 @@
+"""The voice encoder by itself: its own file is enough, and it hears what the whole engine's does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.config import Settings
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.reference.speaker import _checkpoint, _name
+from chatterbox_worker.errors import NotReady
+from chatterbox_worker.wiring import speaker_encoder
+from support.audio_clips import tone
+from support.checkpoints import checkpoint
+
+SPEECH = resample(tone(4.0), 16_000).samples
+
+
+@pytest.fixture(autouse=True)
+def nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("model", ["nano", "multilingual"])
+def test_its_own_file_is_enough_and_it_hears_as_the_whole_does(tmp_path: Path, model: str) -> None:
+    shutil.copy(checkpoint(model) / LAYOUTS[model].voice_encoder, tmp_path)
+    alone = speaker_encoder(Settings(models=("preview",), weights_dir=tmp_path, threads=1))
+    whole = ReferenceEncoders(find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True))
+
+    assert alone.made_by == whole.speaker_revision
+    assert np.array_equal(alone(SPEECH), whole.speaker(SPEECH)[0].numpy())
+    assert alone.name.startswith(LAYOUTS[model].voice_encoder + "@local-")
+
+
+def test_a_served_models_encoder_comes_first(tmp_path: Path) -> None:
+    for model in ("nano", "multilingual"):
+        (tmp_path / model).mkdir()
+        shutil.copy(checkpoint(model) / LAYOUTS[model].voice_encoder, tmp_path / model)
+    names = [
+        speaker_encoder(Settings(models=models, weights_dir=tmp_path)).name
+        for models in (("nano", "multilingual"), ("multilingual",))
+    ]
+    assert [name.partition("@local-")[0] for name in names] == ["ve.safetensors", "ve.pt"]
+
+
+@pytest.mark.parametrize("model", ["multilingual", "pt-br"])
+def test_one_of_the_hubs_cache_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+    commit = LAYOUTS["multilingual"].remote.revision
+    snapshot = tmp_path / "cache" / "models--ResembleAI--chatterbox" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    shutil.copy(checkpoint("multilingual") / "ve.pt", snapshot)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    found = _checkpoint(Settings(models=("nano",)))
+    assert found.layout.name == "multilingual"
+    assert _name(find(LAYOUTS[model], offline=True, only=("ve.pt",))) == f"ResembleAI/chatterbox/ve.pt@{commit[:12]}"
+
+
+def test_without_one_the_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"ve\.safetensors of ResembleAI/chatterbox-turbo are in none of: .*/none"):
+        speaker_encoder(Settings(models=("turbo",), weights_dir=tmp_path / "none"))
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ve.safetensors").write_bytes(b"broken")
+    with pytest.raises(NotReady, match=r"ve\.safetensors"):
+        speaker_encoder(Settings(models=("nano",), weights_dir=tmp_path))

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
+from chatterbox_worker.engines.chatterbox.s3gen.model import Chance, Line, S3Gen
+from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(params=["english", "turbo"])
+def model(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@cache
+def ours(model: str, buckets: tuple[int, ...] = ()) -> S3Gen:
+    return S3Gen.from_state(upstream_s3gen(checkpoint(model)).state_dict(), device=CPU, buckets=buckets)
+
+
+def prompt_of(tokens: int, seed: int = 0, spare_frames: int = 0) -> Prompt:
+    draw = torch.Generator().manual_seed(seed)
+    return Prompt(
+        tokens=torch.randint(0, 6561, (tokens,), generator=draw),
+        mel=torch.randn(2 * tokens + spare_frames, 80, generator=draw),
+        embedding=torch.randn(192, generator=draw),
+    )
+
+
+def line_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> Line:
+    draw = torch.Generator().manual_seed(seed)
+    spoken = torch.randint(0, 6561, (tokens,), generator=draw)
+    return Line(spoken, prompt, s3gen.draw(tokens, prompt, draw))
+
+
+def upstream_sound(s3gen: Any, tokens: Tensor, prompt: Prompt, seed: int) -> Tensor:
+    reference = {
+        "prompt_token": prompt.tokens[None],
+        "prompt_token_len": torch.tensor([len(prompt.tokens)]),
+        "prompt_feat": prompt.mel[None],
+        "prompt_feat_len": None,
+        "embedding": prompt.embedding[None],
+    }
+    with upstream_may_warn():
+        torch.manual_seed(seed)
+        sound: Tensor = s3gen.inference(tokens[None], ref_dict=reference)[0]
+    return sound[0]
+
+
+@pytest.mark.parametrize("spare_frames", [0, 1])
+def test_a_seed_sounds_as_it_does_upstream(model: str, spare_frames: int) -> None:
+    prompt, seed = prompt_of(12, spare_frames=spare_frames), 1234
+    tokens = torch.randint(0, 6561, (25,))
+    theirs = upstream_sound(upstream_s3gen(checkpoint(model)), tokens, prompt, seed)
+    chance = ours(model).draw(25, prompt, torch.Generator().manual_seed(seed))
+    spoken = ours(model).speak([Line(tokens, prompt, chance)])
+    assert theirs.std() > 0.01
+    torch.testing.assert_close(spoken.sounds[0], theirs, atol=1e-4, rtol=0)
+    assert spoken.timings.keys() == {"s3gen_s", "vocoder_s"}
+    assert min(spoken.timings.values()) > 0
+
+
+def test_lines_of_several_voices_sound_the_same_alone_and_together(model: str) -> None:
+    s3gen = ours(model)
+    lines = [
+        line_of(s3gen, tokens, prompt_of(prompt, seed=seed), seed)
+        for seed, (tokens, prompt) in enumerate([(20, 12), (5, 30), (33, 4), (20, 12)])
+    ]
+    together = s3gen.speak(lines).sounds
+    for line, sound in zip(lines, together, strict=True):
+        assert sound.shape == (960 * len(line.tokens),)
+        torch.testing.assert_close(sound, s3gen.speak([line]).sounds[0], atol=1e-4, rtol=0)
+
+
+def test_buckets_do_not_change_the_sound(model: str) -> None:
+    plain, bucketed = ours(model), ours(model, buckets=(64, 16))
+    lines = [line_of(plain, 10, prompt_of(20), 1), line_of(plain, 30, prompt_of(8), 2)]
+    for theirs, sound in zip(plain.speak(lines).sounds, bucketed.speak(lines).sounds, strict=True):
+        torch.testing.assert_close(sound, theirs, atol=1e-4, rtol=0)
+
+
+def test_what_is_longer_than_every_bucket_is_spoken_all_the_same() -> None:
+    plain, bucketed = ours("turbo"), ours("turbo", buckets=(16,))
+    line = line_of(plain, 20, prompt_of(10), 1)
+    torch.testing.assert_close(bucketed.speak([line]).sounds[0], plain.speak([line]).sounds[0], atol=1e-4, rtol=0)
+
+
+def test_an_utterance_in_one_piece_is_the_same_as_streamed_at_once() -> None:
+    s3gen = ours("turbo")
+    line = line_of(s3gen, 20, prompt_of(10), 1)
+    mel = s3gen.mels([Row(line.tokens, line.prompt, line.chance.mel)])
+    sound, source = s3gen.sounds(mel, [line.chance], cache_source=torch.zeros(0))[0]
+    assert source.shape == sound.shape == (960 * 20,)
+    assert torch.equal(s3gen.faded(sound), s3gen.speak([line]).sounds[0])
+
+
+def test_the_beginning_is_muted_for_20_ms_and_rises_for_20() -> None:
+    faded = ours("turbo").faded(torch.ones(2000))
+    assert not faded[:480].any()
+    assert (faded[480:960].diff() >= 0).all()
+    assert faded[959:].tolist() == [1.0] * 1041
+    assert not ours("turbo").faded(torch.ones(100)).any()
+
+
+def test_what_cannot_be_vocoded_is_refused() -> None:
+    s3gen = ours("turbo")
+    mel = torch.zeros(80, 4)
+    short = Chance(torch.zeros(80, 4), torch.zeros(9), torch.zeros(9, 1919))
+    with pytest.raises(ValueError, match="1920 samples need more source noise than 1919"):
+        s3gen.sounds([mel], [short])
+    with pytest.raises(ValueError, match="single row"):
+        s3gen.sounds([mel, mel], [short, short], cache_source=torch.zeros(10))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("meanflow", [True, False])
+def test_the_full_model_sounds_as_it_does_upstream(meanflow: bool) -> None:
+    from tools.synthetic_weights import fill
+    from tools.upstream import FULL, build_s3gen
+
+    theirs = build_s3gen(FULL, meanflow=meanflow).eval()
+    parts = ("flow.", "mel2wav.")
+    with torch.no_grad():
+        for name, tensor in theirs.state_dict().items():
+            if name.startswith(parts):
+                tensor.copy_(fill(name, tuple(tensor.shape), file="s3gen.safetensors", seed=7))
+    prompt, tokens = prompt_of(30), torch.randint(0, 6561, (25,))
+    expected = upstream_sound(theirs, tokens, prompt, 5)
+    s3gen = S3Gen.from_state(theirs.state_dict(), device=CPU)
+    chance = s3gen.draw(25, prompt, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(s3gen.speak([Line(tokens, prompt, chance)]).sounds[0], expected, atol=1e-4, rtol=0)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
+from chatterbox_worker.engines.chatterbox.s3gen.stft import ShortFourier, overlap_add
+from chatterbox_worker.engines.chatterbox.s3gen.vocoder import Vocoder
+from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@cache
+def upstream() -> Any:
+    return upstream_s3gen(checkpoint("turbo")).mel2wav
+
+
+@cache
+def vocoder() -> Vocoder:
+    state = upstream_s3gen(checkpoint("turbo")).state_dict()
+    return Vocoder(State(state, CPU, torch.float32).scope("mel2wav"))
+
+
+def drawn(frames: int, rows: int = 1, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """mel, phase, noise."""
+    draw = torch.Generator().manual_seed(seed)
+    return (
+        torch.randn(rows, 80, frames, generator=draw),
+        (torch.rand(rows, 9, generator=draw) * 2 - 1) * torch.pi,
+        torch.randn(rows, 9, 480 * frames, generator=draw),
+    )
+
+
+def oracle(
+    mel: Tensor,
+    phase: Tensor,
+    noise: Tensor,
+    cache_source: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    pitch: Any = None,
+) -> Any:
+    """Upstream's sound and source for this phase, this noise and our pitch.
+
+    Pitch is compared by itself: in its last bit it may differ, and phase adds that up over the whole clip.
+    """
+    with monkeypatch.context() as patch, upstream_may_warn():
+        patch.setattr(upstream().f0_predictor, "forward", pitch or vocoder().pitch)
+        patch.setattr(torch.distributions.Uniform, "sample", lambda self, sample_shape: phase[:, :, None].clone())
+        patch.setattr(torch, "randn_like", lambda like: noise if like.shape[1] == 9 else torch.zeros_like(like))
+        return upstream().inference(speech_feat=mel, cache_source=cache_source)
+
+
+def test_the_pitch_is_upstreams_with_and_without_voice() -> None:
+    mel = drawn(60)[0]
+    with torch.inference_mode():
+        theirs = upstream().f0_predictor(mel)
+    assert (theirs > 10).any()
+    torch.testing.assert_close(vocoder().pitch(mel), theirs, atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 50, 120])
+def test_the_sound_is_upstreams(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    mel, phase, noise = drawn(frames)
+    theirs, source = oracle(mel, phase, noise, torch.zeros(1, 1, 0), monkeypatch)
+    ours, our_source = vocoder()(mel, phase, noise)
+    assert ours.shape == (1, 480 * frames)
+    assert theirs.abs().max() > 0.01
+    torch.testing.assert_close(our_source, source[:, 0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_voiced_and_unvoiced_sources_are_upstreams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pitch is set by hand, so that both branches are sure to be taken."""
+    mel, phase, noise = drawn(40)
+    pitch = torch.where(torch.arange(40) % 8 < 4, 220.0, 3.0)[None]
+    source = oracle(mel, phase, noise, torch.zeros(1, 1, 0), monkeypatch, pitch=lambda _: pitch)[1]
+    torch.testing.assert_close(vocoder().source(pitch, phase, noise), source[:, 0], atol=1e-5, rtol=0)
+
+
+def test_a_cached_source_is_used_as_upstream_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    mel, phase, noise = drawn(40)
+    cached = torch.randn(1, 1, 8 * 480) * 0.1
+    theirs, source = oracle(mel, phase, noise, cached, monkeypatch)
+    ours, our_source = vocoder()(mel, phase, noise, cache_source=cached[:, 0])
+    torch.testing.assert_close(our_source, source[:, 0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+def test_a_chunk_that_continues_another_sounds_like_it_where_they_overlap() -> None:
+    """8 frames of overlap: their middle is far enough from the new chunk's left edge to agree with the old chunk."""
+    mel, phase, noise = drawn(60, seed=3)
+    first, source = vocoder()(mel, phase, noise)
+    start = 30
+    later_noise, tail = noise[:, :, start * 480 :].flip(2), source[:, start * 480 : (start + 8) * 480]
+    cached, _ = vocoder()(mel[:, :, start:], phase, later_noise, cache_source=tail)
+    fresh, _ = vocoder()(mel[:, :, start:], phase, later_noise)
+    overlap = slice(4 * 480, 6 * 480)
+    old = first[:, start * 480 :][:, overlap]
+    assert (cached[:, overlap] - old).abs().mean() < 0.3 * (fresh[:, overlap] - old).abs().mean()
+
+
+def test_a_row_sounds_the_same_alone_and_in_company() -> None:
+    """The filter to 1e-5; the whole to 1e-4, because a pitch that differs in its last bit drifts out of phase."""
+    lengths = [50, 23, 1, 49]
+    mel, phase, noise = drawn(50, rows=4)
+    frames = torch.tensor(lengths)
+    sounds, sources = vocoder()(mel, phase, noise, frames)
+    for row, length in enumerate(lengths):
+        one, samples = slice(row, row + 1), 480 * length
+        alone, _ = vocoder()(mel[one, :, :length], phase[one], noise[one, :, :samples])
+        torch.testing.assert_close(sounds[one, :samples], alone, atol=1e-4, rtol=0)
+        with torch.inference_mode():
+            filtered = vocoder()._filter(mel[one, :, :length], sources[one, :samples], None)
+        torch.testing.assert_close(sounds[one, :samples], filtered, atol=1e-5, rtol=0)
+        assert not sounds[row, samples:].any()
+
+
+def test_frames_that_fill_the_batch_change_nothing() -> None:
+    mel, phase, noise = drawn(30, rows=2)
+    masked, _ = vocoder()(mel, phase, noise, torch.tensor([30, 30]))
+    torch.testing.assert_close(masked, vocoder()(mel, phase, noise)[0], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("size", "hop", "count"), [(16, 4, 40), (16, 8, 5), (64, 16, 12)])
+def test_the_transform_is_torchs(size: int, hop: int, count: int) -> None:
+    signal = torch.randn(2, hop * count)
+    window = torch.hann_window(size)
+    theirs = torch.stft(signal, size, hop, window=window, return_complex=True)
+    ours = ShortFourier(size, hop, CPU).forward(signal)
+    torch.testing.assert_close(ours, torch.cat([theirs.real, theirs.imag], dim=1), atol=1e-5, rtol=1e-5)
+    spectrum = torch.randn(2, size // 2 + 1, count + 1, dtype=torch.complex64)
+    back = ShortFourier(size, hop, CPU).inverse(torch.cat([spectrum.real, spectrum.imag], dim=1))
+    torch.testing.assert_close(back, torch.istft(spectrum, size, hop, window=window), atol=1e-5, rtol=1e-5)
+
+
+def test_overlapping_frames_are_summed_where_they_lie() -> None:
+    frames = torch.tensor([[[1.0, 1, 1], [10, 10, 10], [100, 100, 100]]])
+    assert overlap_add(frames, 2).tolist() == [[1, 1, 11, 10, 110, 100, 100, 0]]

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engines.chatterbox.device.failures import in_parts, is_device_failure, is_out_of_memory
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.serving.render import Job, Renderer, Stream
+from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.errors import Cancelled, SynthesisFailed
+from support.tiny_engine import CPU, Unmarked, parts, prompt, say, sound_of
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def renderer(model: str = "turbo") -> Renderer:
+    return Renderer(parts(model).s3gen, parts(model).layout, Unmarked())
+
+
+def job(
+    tokens: int,
+    *,
+    model: str = "turbo",
+    seed: int = 0,
+    turn: int = 0,
+    stream: Stream | None = None,
+    hop: int = 0,
+    last: bool = True,
+) -> Job:
+    take = ChatterboxTake(say(model, seed=seed, turn=turn), lambda: None)
+    codes = torch.randint(0, 6561, (tokens,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return Job(take, prompt(model), codes, last, stream, hop)
+
+
+LENGTHS = [30, 12, 45, 30, 3]
+
+
+def alone(model: str = "turbo") -> list[Any]:
+    sounds = []
+    for seed, tokens in enumerate(LENGTHS):
+        single = job(tokens, model=model, seed=seed)
+        renderer(model).make([single])
+        sounds.append(sound_of(single.take))
+    return sounds
+
+
+@pytest.mark.parametrize("model", ["turbo", "multilingual"])
+def test_a_ragged_batch_sounds_as_its_rows_do_alone(model: str) -> None:
+    jobs = [job(tokens, model=model, seed=seed) for seed, tokens in enumerate(LENGTHS)]
+    renderer(model).make(jobs)
+
+    for together, own in zip(jobs, alone(model), strict=True):
+        sound = sound_of(together.take)
+        assert sound.shape == own.shape
+        np.testing.assert_allclose(sound, own, atol=5e-4)  # mels differ by 1e-6, and pitch adds up to phase
+
+
+@pytest.mark.parametrize("model", ["turbo", "multilingual"])
+def test_a_row_of_a_ragged_batch_has_the_mel_it_has_alone(model: str) -> None:
+    s3gen, rows = parts(model).s3gen, []
+    for seed, tokens in enumerate(LENGTHS):
+        chance = s3gen.draw(tokens, prompt(model), torch.Generator().manual_seed(seed))
+        rows.append(Row(torch.tensor(job(tokens, seed=seed).tokens), prompt(model), chance.mel))
+
+    for together, row in zip(s3gen.mels(rows), rows, strict=True):
+        torch.testing.assert_close(together, s3gen.mels([row])[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stage", ["mels", "sounds"])
+def test_a_batch_that_does_not_fit_into_memory_is_made_in_parts(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Callable[..., Any] = getattr(S3Gen, stage)
+    sizes = []
+
+    def fits_two(s3gen: S3Gen, rows: Sequence[Any], *rest: Any) -> Any:
+        sizes.append(len(rows))
+        if len(rows) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(s3gen, rows, *rest)
+
+    expected = alone()
+    monkeypatch.setattr(S3Gen, stage, fits_two)
+    jobs = [job(tokens, seed=seed) for seed, tokens in enumerate(LENGTHS)]
+    renderer().make(jobs)
+
+    for made, own in zip(jobs, expected, strict=True):
+        np.testing.assert_allclose(sound_of(made.take), own, atol=5e-4)
+    assert sizes == [5, 3, 2, 1, 2]
+
+
+def test_what_fits_at_the_second_try_is_made_and_what_never_fits_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tries = S3Gen.mels, {12: 1, 30: 10**6}
+
+    def sometimes(s3gen: S3Gen, rows: Sequence[Row]) -> Any:
+        for row in rows:
+            if tries.get(len(row.tokens) - 3, 0):
+                tries[len(row.tokens) - 3] -= 1
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(s3gen, rows)
+
+    monkeypatch.setattr(S3Gen, "mels", sometimes)
+    late, never, good = job(12), job(30), job(20)
+    renderer().make([late])
+    renderer().make([never, good])
+
+    assert len(sound_of(late.take))
+    assert len(sound_of(good.take))
+    with pytest.raises(SynthesisFailed, match="not enough memory"):
+        list(never.take)
+
+
+def test_a_bad_row_fails_alone() -> None:
+    good, silent, long = job(20), job(1), job(3000)
+    silent = Job(silent.take, silent.prompt, [6561, 8000], last=True)
+    renderer().make([silent, good, long])
+
+    assert len(sound_of(good.take))
+    with pytest.raises(SynthesisFailed, match="nothing to say"):
+        list(silent.take)
+    with pytest.raises(SynthesisFailed, match="while making sound"):
+        list(long.take)
+
+
+def test_a_watermark_that_fails_never_lets_sound_out() -> None:
+    class Broken:
+        def mark(self, audio: Audio) -> Audio:
+            raise RuntimeError("no")
+
+    one = job(20)
+    Renderer(parts("turbo").s3gen, parts("turbo").layout, Broken()).make([one])
+    with pytest.raises(SynthesisFailed):
+        next(iter(one.take))
+
+
+def test_the_times_of_a_batch_add_up_to_what_it_took() -> None:
+    jobs = [job(12), job(12, seed=1)]
+    began_s = time.perf_counter()
+    renderer().make(jobs)
+    took_s = time.perf_counter() - began_s
+    first, second = (each.take.timings for each in jobs)
+    assert first["s3gen_s"] == second["s3gen_s"] > 0
+    assert sum(sum(timings.values()) for timings in (first, second)) < took_s
+
+
+def test_want_of_memory_is_seen_behind_what_it_caused() -> None:
+    def runs_out() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def captured() -> None:  # as a graph's capture fails
+        try:
+            runs_out()
+        except torch.OutOfMemoryError:
+            raise torch.AcceleratorError("capture was invalidated")  # noqa: B904
+
+    with pytest.raises(torch.AcceleratorError) as error:
+        captured()
+    assert is_out_of_memory(error.value)
+    assert not is_device_failure(error.value)
+    assert is_device_failure(torch.AcceleratorError("an illegal memory access was encountered"))
+    assert not is_out_of_memory(ValueError())
+
+
+def test_a_device_that_is_gone_is_asked_once() -> None:
+    calls = []
+
+    def gone(items: Sequence[int]) -> None:
+        calls.append(items)
+        raise torch.AcceleratorError("an illegal memory access was encountered")
+
+    assert all(map(is_device_failure, in_parts(gone, [1, 2, 3])))  # type: ignore[arg-type]
+    assert len(calls) == 1
+
+
+# The queue, as it runs beside T3 on a GPU
+
+
+class Studio:
+    """Notes batches; holds the first until told."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Job]] = []
+        self.holding, self.go_on = threading.Event(), threading.Event()
+
+    def make(self, jobs: Sequence[Job]) -> None:
+        self.batches.append(list(jobs))
+        self.holding.set()
+        self.go_on.wait(10)
+        for each in jobs:
+            if each.stream is not None:
+                each.stream.hops_made += 1
+            if each.last:
+                each.take.end()
+
+
+@pytest.fixture
+def studio() -> Studio:
+    return Studio()
+
+
+@pytest.fixture
+def busy(studio: Studio) -> Iterator[RenderQueue]:
+    """A queue whose thread is at work already."""
+    queue = RenderQueue(studio.make, CPU, beside=True, more_to_come=lambda: False)
+    queue.submit(job(500))
+    assert studio.holding.wait(10)
+    yield queue
+    studio.go_on.set()
+    queue.close()
+
+
+def finish(studio: Studio, jobs: Sequence[Job]) -> list[list[int]]:
+    """The batches that came after the first, by the jobs' numbers."""
+    studio.go_on.set()
+    for each in jobs:
+        if each.last:
+            list(each.take)
+    return [[jobs.index(each) for each in batch] for batch in studio.batches[1:]]
+
+
+def test_first_chunks_are_made_first_and_like_lengths_together(studio: Studio, busy: RenderQueue) -> None:
+    jobs = [job(300, turn=2), job(100, turn=1), job(20, turn=0), job(22, turn=3), job(102, turn=0), job(24, turn=0)]
+    for each in jobs:
+        busy.submit(each)
+    assert finish(studio, jobs) == [[2, 5, 3], [4, 1], [0]]
+
+
+def test_a_batch_has_a_limit_of_rows_and_of_tokens(studio: Studio, busy: RenderQueue) -> None:
+    jobs = [job(20, seed=seed) for seed in range(10)] + [job(1000, seed=seed) for seed in range(5)]
+    for each in jobs:
+        busy.submit(each)
+    assert [len(batch) for batch in finish(studio, jobs)] == [8, 2, 3, 2]
+
+
+def test_the_hops_of_a_stream_are_made_in_order_and_one_at_a_time(studio: Studio, busy: RenderQueue) -> None:
+    stream, first = Stream(), job(20)
+    jobs = [Job(first.take, first.prompt, [1] * (20 + hop), last=hop == 2, stream=stream, hop=hop) for hop in range(3)]
+    jobs += [job(21), job(21, seed=1)]
+    for each in jobs:
+        busy.submit(each)
+    batches = finish(studio, jobs)
+
+    assert [number for batch in batches for number in batch if number < 3] == [0, 1, 2]
+    assert all(sum(number < 3 for number in batch) <= 1 for batch in batches)
+
+
+def test_whoever_may_have_company_soon_waits_for_it(studio: Studio) -> None:
+    studio.go_on.set()
+    queue: RenderQueue
+    jobs = [job(20), job(20, seed=1)]
+
+    def more_to_come() -> bool:
+        threading.Timer(0.0005, queue.submit, [jobs[1]]).start()
+        return True
+
+    queue = RenderQueue(studio.make, CPU, beside=True, more_to_come=more_to_come)
+    queue.submit(jobs[0])
+    list(jobs[0].take)
+    list(jobs[1].take)
+    queue.close()
+    assert [len(batch) for batch in studio.batches] in ([2], [1, 1])  # a slow machine may miss it
+
+
+def test_a_closed_queue_cancels_what_waits(studio: Studio, busy: RenderQueue) -> None:
+    waiting = job(20)
+    busy.submit(waiting)
+    closing = threading.Thread(target=busy.close)
+    closing.start()
+    studio.go_on.set()
+    closing.join()
+    with pytest.raises(Cancelled):
+        list(waiting.take)
+
+
+def test_a_batch_that_fails_by_surprise_fails_its_takes_and_the_next_is_made() -> None:
+    fails = [True]
+
+    def make(jobs: Sequence[Job]) -> None:
+        if fails.pop():
+            raise KeyError("a bug")
+        for each in jobs:
+            each.take.end()
+
+    queue = RenderQueue(make, CPU, beside=True, more_to_come=lambda: False)
+    bad, good = job(20), job(20)
+    queue.submit(bad)
+    with pytest.raises(SynthesisFailed):
+        list(bad.take)
+    fails.append(False)
+    queue.submit(good)
+    assert list(good.take) == []
+    queue.close()
+
+
+def test_the_prompt_counts_in_a_rows_length() -> None:
+    short = Prompt(torch.zeros(10, dtype=torch.int64), torch.zeros(20, 80), torch.zeros(192))
+    assert Job(job(1).take, short, [1, 2, 3], last=True).length == 13

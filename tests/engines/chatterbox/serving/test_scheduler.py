@@ -1,0 +1,426 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engine import Voice
+from chatterbox_worker.engines.chatterbox.serving import memory
+from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, places, places_for, slot_bytes
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import Bound, Line
+from chatterbox_worker.engines.chatterbox.serving.render import Stream
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Speaking
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.serving.voices import Heard
+from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
+from support.tiny_engine import heard_voice, parts, say, sound_of, tiny_engine
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# Whose turn it is
+
+
+def everyone(_: str) -> bool:
+    return True
+
+
+def order(line: Line[str]) -> list[str]:
+    return [line.take(everyone) or "" for _ in range(len(line))]
+
+
+def test_first_chunks_go_first_and_equals_go_as_they_came() -> None:
+    line: Line[str] = Line()
+    for name, turn in (("a0", 0), ("a1", 1), ("a2", 2), ("b0", 0), ("b1", 1), ("c0", 0)):
+        line.join(name, turn)
+    assert order(line)[:3] == ["a0", "b0", "c0"]
+
+
+def test_a_short_text_is_not_held_up_by_a_long_one_before_it() -> None:
+    line: Line[str] = Line()
+    for turn in range(150):
+        line.join(f"long {turn}", turn)
+    for _ in range(10):
+        line.take(everyone)
+    line.join("short", 0)
+    assert "short" in [line.take(everyone) for _ in range(2)]
+
+
+def test_short_texts_that_keep_coming_do_not_hold_up_a_long_one() -> None:
+    line: Line[str] = Line()
+    for turn in range(5):
+        line.join("long", turn)
+    taken = []
+    for _ in range(20):
+        line.join("short", 0)
+        taken.append(line.take(everyone))
+    assert taken.count("long") == 5
+
+
+def test_whoever_is_not_ready_lets_others_by_and_whoever_comes_back_is_first() -> None:
+    line: Line[str] = Line()
+    for name in ("a", "b", "c"):
+        line.join(name, 0)
+    assert line.take(lambda name: name != "a") == "b"
+    assert line.take(lambda name: name == "z") is None
+    line.rejoin("b", 0)
+    assert order(line) == ["b", "a", "c"]
+
+
+def test_a_bound_shrinks_at_once_and_grows_slowly() -> None:
+    bound = Bound(8)
+    bound.shrink(3)
+    assert bound.now == 3
+    for _ in range(Bound.CALM):
+        bound.served()
+    assert bound.now == 4
+    bound.shrink(0)
+    assert bound.now == 1
+    for _ in range(20 * Bound.CALM):
+        bound.served()
+    assert bound.now == 8
+
+
+# How many fit
+
+
+@pytest.mark.parametrize(
+    ("slot", "budget", "expected"), [(100, 1000, 8), (100, 399, 3), (100, 99, 1), (100, 0, 1), (1, 10**9, 8)]
+)
+def test_places_are_what_the_budget_holds_but_one_at_least(slot: int, budget: int, expected: int) -> None:
+    assert places(slot, budget, 8) == expected
+
+
+@pytest.mark.parametrize("model", ["turbo", "multilingual"])
+def test_a_slots_bytes_are_those_of_its_cache(model: str) -> None:
+    t3 = parts(model).t3
+    assert slot_bytes(t3, 77) == t3.cache(t3.rows, 77).nbytes
+
+
+def test_engines_share_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    t3 = parts("turbo").t3
+    monkeypatch.setattr(memory, "CPU_BUDGET_BYTES", 4 * slot_bytes(t3, 100))
+    assert [places_for(t3, 100, engines=engines) for engines in (1, 2, 9)] == [4, 2, 1]
+
+
+def test_slots_that_do_not_fit_after_all_become_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = T3.cache
+
+    def small(t3: T3, rows: int, length: int) -> Tensor:
+        if rows > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(t3, rows, length)
+
+    monkeypatch.setattr(T3, "cache", small)
+    assert make_slots(parts("turbo").t3, 16, 50).size == 2
+
+
+# The batch
+
+
+TOKENS = 12
+SAMPLING = Sampling(temperature=0.8)
+
+
+class Batch:
+    """A scheduler over tiny slots, whose takes end when their tokens are whole."""
+
+    def __init__(self, slots: int = 4, *, is_gated: bool = False) -> None:
+        self.slots = Slots(parts("turbo").t3, slots, 500)
+        self.whole: dict[int, list[int]] = {}
+        self.hops: list[tuple[int, int]] = []
+        self.admitted: list[int] = []
+        self.steps = 0
+        self.gate = threading.Semaphore(0) if is_gated else None
+        self.at_gate = threading.Semaphore(0)
+        self._step, self._prefill = self.slots.step, self.slots.prefill
+        self.slots.step, self.slots.prefill = self.step, self.prefill  # type: ignore[method-assign]
+        self.scheduler = Scheduler(self.slots, self.render, name="test")
+
+    def step(self) -> Tensor:
+        if self.gate is not None:
+            self.at_gate.release()
+            self.gate.acquire()
+        self.steps += 1
+        return self._step()
+
+    def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
+        self._prefill(slot, prefix, text_ids, sampling, seed)
+        self.admitted.append(seed)
+
+    def render(self, speaking: Speaking, is_whole: bool) -> None:
+        seed = speaking.take.utterance.seed
+        if is_whole:
+            self.whole[seed] = list(speaking.tokens)
+            speaking.take.end()
+        else:
+            self.hops.append((seed, len(speaking.tokens)))
+
+    def submit(
+        self,
+        seed: int,
+        *,
+        turn: int = 0,
+        tokens: int = TOKENS,
+        stream: Stream | None = None,
+        voice: Future[Heard] | None = None,
+    ) -> ChatterboxTake:
+        take = ChatterboxTake(say("turbo", seed=seed, turn=turn), self.scheduler.wake)
+        text = [40 + seed % 50, *range(5, 5 + seed % 7)]
+        self.scheduler.submit(Speaking(take, text, SAMPLING, voice or own_voice(), tokens, stream))
+        return take
+
+
+@cache
+def own_voice() -> Future[Heard]:
+    return heard_voice("turbo")
+
+
+@pytest.fixture
+def batch() -> Iterator[Batch]:
+    made = Batch()
+    yield made
+    made.scheduler.close()
+
+
+@pytest.fixture
+def gated() -> Iterator[Batch]:
+    made = Batch(slots=2, is_gated=True)
+    yield made
+    assert made.gate is not None
+    made.gate.release(10**6)
+    made.scheduler.close()
+
+
+@cache
+def tokens_alone(seed: int) -> tuple[int, ...]:
+    batch = Batch(slots=1)
+    list(batch.submit(seed))
+    batch.scheduler.close()
+    return tuple(batch.whole[seed])
+
+
+def allow(batch: Batch, steps: int) -> None:
+    """Let so many steps happen, and wait until the next one is asked for."""
+    assert batch.gate is not None
+    for _ in range(steps):
+        assert batch.at_gate.acquire(timeout=10)
+        batch.gate.release()
+    assert batch.at_gate.acquire(timeout=10)
+    batch.at_gate.release()
+
+
+def test_a_cancelled_take_frees_its_row_at_the_next_step(gated: Batch) -> None:
+    takes = [gated.submit(seed, tokens=1000) for seed in range(3)]
+    allow(gated, 5)
+    assert sorted(gated.admitted) == [0, 1]
+    steps = gated.steps
+
+    takes[0].cancel()
+    allow(gated, 1)
+
+    assert gated.steps == steps + 1
+    assert sorted(gated.admitted) == [0, 1, 2]
+    assert len(gated.slots.active) == 2
+
+
+def test_a_failed_take_frees_its_row_too(gated: Batch) -> None:
+    takes = [gated.submit(seed, tokens=1000) for seed in range(2)]
+    allow(gated, 2)
+    takes[0].fail(SynthesisFailed("its sound could not be made"))
+    allow(gated, 1)
+    assert gated.scheduler.active == 1
+
+
+def test_a_long_text_does_not_starve_a_later_short_one(gated: Batch) -> None:
+    for turn in range(150):
+        gated.submit(turn, turn=turn)
+    allow(gated, 2 * TOKENS)  # two rounds of two places
+    gated.submit(1000)
+    allow(gated, 2 * TOKENS)
+
+    assert len(gated.admitted) < 12
+    assert 1000 in gated.admitted
+
+
+def test_a_voice_that_takes_its_time_lets_others_by(batch: Batch) -> None:
+    slow: Future[Heard] = Future()
+    late = batch.submit(1, voice=slow)
+    list(batch.submit(2))
+    slow.set_result(own_voice().result())
+    list(late)
+    assert batch.admitted == [2, 1]
+
+
+def test_takes_join_and_leave_at_any_step_and_say_what_they_say_alone(batch: Batch) -> None:
+    takes = [batch.submit(seed, turn=seed % 3) for seed in range(9)]
+    for take in takes:
+        list(take)
+    assert {seed: tuple(said) for seed, said in batch.whole.items()} == {seed: tokens_alone(seed) for seed in range(9)}
+
+
+def test_a_stream_asks_for_sound_at_every_hop_and_at_its_end(batch: Batch) -> None:
+    list(batch.submit(3, tokens=60, stream=Stream()))
+    heard = [code for code in batch.whole[3] if code < 6561]
+    assert len(heard) == 60
+    assert batch.hops == [(3, 15), (3, 27), (3, 52)]
+
+
+# Want of memory
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, fits: Callable[[int, int], bool]) -> list[tuple[int, int]]:
+    """T3's pass needs more memory than there is unless `fits(rows, tokens)`. Returns what was refused."""
+    real, refused = T3.forward, []
+
+    def forward(t3: T3, x: Tensor, cache: Tensor, positions: Tensor, *rest: Any, **more: Any) -> Tensor:
+        rows, tokens = positions.shape
+        if not fits(rows, tokens):
+            refused.append((rows, tokens))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(t3, x, cache, positions, *rest, **more)
+
+    monkeypatch.setattr(T3, "forward", forward)
+    return refused
+
+
+def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_nobody(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = {seed: tokens_alone(seed) for seed in range(7)}
+    refused = limited(monkeypatch, lambda rows, tokens: rows <= 2 or tokens > 1)
+
+    takes = [batch.submit(seed) for seed in range(7)]
+    for take in takes:
+        list(take)
+
+    assert {seed: tuple(said) for seed, said in batch.whole.items()} == expected
+    assert refused == [(4, 1), (4, 1)]  # it tried, tried with all memory there was, and did not try again
+
+
+def test_a_stream_that_starts_again_asks_for_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_enough = threading.Event()
+    limited(monkeypatch, lambda rows, tokens: not (rows > 1 and tokens == 1 and long_enough.is_set()))
+    say_one = Speaking.say
+
+    def noticing(speaking: Speaking, token: int) -> bool:
+        if len(speaking.tokens) >= 20:
+            long_enough.set()
+        return say_one(speaking, token)
+
+    monkeypatch.setattr(Speaking, "say", noticing)
+    takes = [batch.submit(seed, tokens=40, stream=Stream()) for seed in range(2)]
+    for take in takes:
+        list(take)
+
+    assert sorted(batch.hops) == [(0, 15), (0, 27), (1, 15), (1, 27)]
+    assert [len(batch.whole[seed]) for seed in range(2)] == [40, 40]
+    assert len(batch.admitted) == 3
+
+
+def test_a_text_that_does_not_fit_beside_others_waits_for_them(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = {seed: tokens_alone(seed) for seed in range(3)}
+    limited(monkeypatch, lambda rows, tokens: tokens == 1 or batch.scheduler.active == 0)
+
+    takes = [batch.submit(seed) for seed in range(3)]
+    for take in takes:
+        list(take)
+
+    assert {seed: tuple(said) for seed, said in batch.whole.items()} == expected
+
+
+def test_what_does_not_even_fit_alone_says_so_and_the_next_is_spoken(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        limited(patch, lambda rows, tokens: tokens > 1)
+        with pytest.raises(SynthesisFailed, match="not enough memory"):
+            list(batch.submit(1))
+    list(batch.submit(2))
+    assert tuple(batch.whole[2]) == tokens_alone(2)
+
+
+def test_a_step_that_ran_out_of_memory_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots, tokens = Slots(parts("turbo").t3, 1, 500), []
+    slots.prefill(0, own_voice().result().prefix, [40], SAMPLING, 0)
+    for step in range(TOKENS):
+        if step % 3 == 1:
+            with monkeypatch.context() as patch:
+                limited(patch, lambda rows, tokens: False)
+                with pytest.raises(torch.OutOfMemoryError):
+                    slots.step()
+        tokens.append(int(slots.step()[0]))
+    assert tuple(tokens) == tokens_alone(0)
+
+
+def test_a_device_that_is_gone_fails_who_speaks_who_waits_and_who_comes(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise torch.AcceleratorError("an illegal memory access was encountered")
+
+    monkeypatch.setattr(T3, "logits", gone)
+    takes = [batch.submit(seed) for seed in range(7)]
+    for take in takes:
+        with pytest.raises(DeviceFailed):
+            list(take)
+    with pytest.raises(DeviceFailed):
+        list(batch.submit(8))
+
+
+def test_closing_cancels_what_is_left() -> None:
+    batch = Batch(slots=1)
+    takes = [batch.submit(seed, tokens=400) for seed in range(3)]
+    batch.scheduler.close()
+    for take in takes:
+        with pytest.raises(Cancelled):
+            list(take)
+
+
+# The whole engine, for long
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_memory_stays_flat_over_300_mixed_requests_with_50_voices(tmp_path: Path) -> None:
+    def buzz(number: int) -> Voice:
+        time = np.arange(6 * 24_000) / 24_000
+        wave = 0.2 * np.sign(np.sin(2 * np.pi * (90 + 3 * number) * time)) * (1 + np.sin(2 * np.pi * 3 * time)) / 2
+        return Voice("reference", f"buzz-{number}", Audio(wave.astype(np.float32), 24_000))
+
+    engine, draw, after_50 = tiny_engine("turbo", tmp_path, slots=4, max_tokens=40), np.random.default_rng(0), 0
+    for number in range(0, 300, 6):
+        takes = []
+        for seed in range(number, number + 6):
+            text = "word " * int(draw.integers(1, 30))
+            takes.append(engine.submit(say("turbo", text, seed=seed, voice=buzz(seed % 50), streaming=seed % 3 == 0)))
+        takes[draw.integers(6)].cancel()
+        for take in takes:
+            if not take.is_over:
+                sound_of(take)
+        if number == 48:
+            after_50 = resident_bytes()
+    engine.close()
+    assert resident_bytes() < 1.03 * after_50

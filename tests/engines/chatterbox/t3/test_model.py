@@ -1,0 +1,294 @@
+"""Our T3 against upstream's: the same weights, float32, on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.errors import InvalidRequest, NotReady
+from support.t3_oracle import Generated, Voice, generate_gpt2, generate_llama, oracle_t3, random_voice
+
+CPU = torch.device("cpu")
+DEFAULTS = {
+    "english": Sampling(temperature=0.8, repetition_penalty=1.2, min_p=0.05, cfg_weight=0.5),
+    "turbo": Sampling(temperature=0.8, repetition_penalty=1.2, top_p=0.95, top_k=1000),
+}
+VOICES = {"english": random_voice(seed=1), "turbo": random_voice(seed=1, prompt=60, emotion=None)}
+ORACLES = {"english": generate_llama, "turbo": generate_gpt2}
+TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
+both = pytest.mark.parametrize("model", ["english", "turbo"])
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@cache
+def upstream(model: str) -> nn.Module:
+    return oracle_t3(model)
+
+
+@cache
+def ours(model: str, precision: Precision = Precision.EXACT) -> T3:
+    return T3(upstream(model).state_dict(), precision=precision, device=CPU)
+
+
+def random_noise(seed: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+    """Exp(1) by torch's own generator, keyed by the step alone."""
+    return torch.stack(
+        [torch.empty(vocabulary).exponential_(generator=torch.Generator().manual_seed(int(s))) for s in steps]
+    )
+
+
+def forcing(tokens: list[int]) -> Noise:
+    """Noise under which step i draws tokens[i], whatever its logits are."""
+
+    def noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+        certain = torch.full((len(steps), vocabulary), 1e30)
+        for row, step in enumerate(steps):
+            certain[row, tokens[int(step)]] = 1e-35
+        return certain
+
+    return noise
+
+
+def single(noise: Noise, model: str) -> Callable[[int], Tensor]:
+    """The same noise as the oracle asks for it: one row, by step."""
+    return lambda step: noise(torch.zeros(1), torch.tensor([step]), ours(model).vocabulary)[0]
+
+
+def occupy(
+    slots: Slots,
+    slot: int,
+    model: str,
+    *,
+    text: list[int] = TEXT,
+    sampling: Sampling | None = None,
+    seed: int = 0,
+    voice: Voice | None = None,
+) -> None:
+    voice = voice or VOICES[model]
+    prefix = slots.t3.encode(voice.speaker, voice.prompt, voice.emotion)
+    slots.prefill(slot, prefix, text, sampling or DEFAULTS[model], seed)
+
+
+def speak(slots: Slots, slot: int, steps: int) -> Generated:
+    """Tokens and logits of one slot over so many steps."""
+    rows, spoken = slots.t3.rows, Generated([], [])
+    for _ in range(steps):
+        spoken.logits.append(slots.logits[slot * rows : (slot + 1) * rows].clone())
+        spoken.tokens.append(int(slots.step()[slot]))
+    return spoken
+
+
+def alone(model: str, steps: int, *, noise: Noise = counter_noise, length: int = 800, **given: object) -> Generated:
+    slots = Slots(ours(model), 1, length, noise)
+    occupy(slots, 0, model, **given)  # type: ignore[arg-type]
+    return speak(slots, 0, steps)
+
+
+def worst(ours: Generated, theirs: Generated) -> float:
+    """The largest difference of any row's logits at any step, relative to that row's largest logit."""
+    pairs = zip(ours.logits, theirs.logits, strict=True)
+    return max(float(((a - b).abs().amax(-1) / b.abs().amax(-1)).max()) for a, b in pairs)
+
+
+@both
+def test_logits_are_upstreams_over_300_forced_steps_row_by_row(model: str) -> None:
+    tokens = torch.randint(0, 6563, (300,), generator=torch.Generator().manual_seed(3)).tolist()
+    neutral = Sampling()
+    theirs = ORACLES[model](
+        upstream(model), VOICES[model], TEXT, neutral, noise=single(forcing(tokens), model), steps=300
+    )
+    mine = alone(model, 300, noise=forcing(tokens), sampling=neutral)
+    assert mine.tokens == theirs.tokens == tokens
+    assert worst(mine, theirs) < 1e-4
+    assert len(mine.logits[0]) == (1 if model == "turbo" else 2)
+
+
+@both
+def test_500_sampled_tokens_are_upstreams_given_the_same_noise(model: str) -> None:
+    theirs = ORACLES[model](
+        upstream(model), VOICES[model], TEXT, DEFAULTS[model], noise=single(random_noise, model), steps=500
+    )
+    mine = alone(model, 500, noise=random_noise)
+    assert mine.tokens == theirs.tokens
+    assert len(set(mine.tokens)) > 100  # the comparison is worth something only if the tokens vary
+
+
+@pytest.mark.parametrize("cfg_weight", [0.0, 1.5])
+def test_any_guidance_weight_gives_upstreams_arithmetic(cfg_weight: float) -> None:
+    sampling = replace(DEFAULTS["english"], cfg_weight=cfg_weight, top_p=0.9)
+    theirs = generate_llama(
+        upstream("english"), VOICES["english"], TEXT, sampling, noise=single(random_noise, "english"), steps=60
+    )
+    assert alone("english", 60, noise=random_noise, sampling=sampling).tokens == theirs.tokens
+
+
+@both
+@pytest.mark.parametrize("prompt", [0, 1])
+def test_a_voice_with_next_to_no_prompt_is_upstreams(model: str, prompt: int) -> None:
+    voice = random_voice(seed=5, prompt=prompt, emotion=VOICES[model].emotion)
+    theirs = ORACLES[model](upstream(model), voice, TEXT, DEFAULTS[model], noise=single(random_noise, model), steps=5)
+    mine = alone(model, 5, noise=random_noise, voice=voice)
+    assert worst(mine, theirs) < 1e-4
+    assert mine.tokens == theirs.tokens
+
+
+def test_emotion_changes_what_is_said() -> None:
+    calm, wild = (alone("english", 5, voice=replace(VOICES["english"], emotion=emotion)) for emotion in (0.1, 0.9))
+    assert worst(calm, wild) > 1e-2
+
+
+@pytest.mark.parametrize(("model", "emotion"), [("english", None), ("turbo", 0.5)])
+def test_an_emotion_that_does_not_fit_the_model_is_refused(model: str, emotion: float | None) -> None:
+    with pytest.raises(ValueError, match="emotion"):
+        ours(model).encode(VOICES[model].speaker, VOICES[model].prompt, emotion)
+
+
+@both
+def test_rows_in_a_ragged_batch_are_the_rows_alone(model: str) -> None:
+    """Three utterances of different voices, texts, parameters and seeds, joining at different steps, one leaving."""
+    texts = [TEXT, [255, *range(20, 90), 0], [255, 5, 0]]
+    voices = [random_voice(seed=s, prompt=p, emotion=VOICES[model].emotion) for s, p in ((1, 20), (2, 90), (3, 5))]
+    samplings = [
+        DEFAULTS[model],
+        Sampling(temperature=0.0, repetition_penalty=2.0),
+        Sampling(top_p=0.8, temperature=1.3),
+    ]
+    expected = [
+        alone(model, 60, text=text, voice=voice, sampling=sampling, seed=seed)
+        for seed, (text, voice, sampling) in enumerate(zip(texts, voices, samplings, strict=True))
+    ]
+    slots, rows = Slots(ours(model), 4, 500), ours(model).rows
+    tokens: list[list[int]] = [[], [], []]
+    gap = 0.0
+    for step in range(100):
+        for slot in range(3):
+            if step == 20 * slot:
+                occupy(slots, slot, model, text=texts[slot], voice=voices[slot], sampling=samplings[slot], seed=slot)
+            if len(tokens[slot]) == 60 and slot in slots.active:
+                slots.release(slot)
+        for slot in slots.active:
+            mine, reference = slots.logits[slot * rows : (slot + 1) * rows], expected[slot].logits[len(tokens[slot])]
+            gap = max(gap, float((mine - reference).abs().max() / reference.abs().max()))
+        drawn = slots.step().tolist()
+        for slot in slots.active:
+            tokens[slot].append(drawn[slot])
+    assert tokens == [spoken.tokens for spoken in expected]
+    assert gap < 1e-5
+
+
+@both
+def test_a_slot_keeps_no_trace_of_who_spoke_before(model: str) -> None:
+    fresh = alone(model, 20, seed=9)
+    slots = Slots(ours(model), 1, 500)
+    occupy(slots, 0, model, text=[255, *range(10, 99), 0], sampling=Sampling(temperature=1.5), seed=4)
+    speak(slots, 0, 150)
+    slots._cache.fill_(torch.inf)  # the worst that an overflow could have left: even a masked infinity would spread
+    slots.release(0)
+    occupy(slots, 0, model, seed=9)
+    again = speak(slots, 0, 20)
+    assert again.tokens == fresh.tokens
+    assert all(torch.equal(a, b) for a, b in zip(again.logits, fresh.logits, strict=True))
+
+
+@both
+def test_rounding_the_context_up_and_crossing_a_bound_changes_nothing(model: str) -> None:
+    exact = alone(model, 120)
+    for context_step, length in (
+        (128, 800),
+        (128, 200),
+        (64, 800),
+    ):  # in a cache of 200 the second bound is the cache itself
+        slots = Slots(ours(model), 1, length, context_step=context_step)
+        occupy(slots, 0, model)
+        rounded = speak(slots, 0, 120)
+        assert rounded.tokens == exact.tokens
+        assert worst(rounded, exact) < 1e-5
+
+
+def test_a_step_is_as_large_as_its_highest_slot_and_longest_context_need() -> None:
+    slots = Slots(ours("turbo"), 8, 800, context_step=128)
+    occupy(slots, 0, "turbo")
+    assert slots._shape() == (1, 128, True)
+    speak(slots, 0, 128 - slots._used[0])
+    assert slots._shape() == (1, 256, True)
+    occupy(slots, 4, "turbo", sampling=Sampling())
+    assert slots._shape() == (8, 256, True)
+    slots.release(0)
+    assert slots._shape() == (8, 128, False)
+
+
+def test_the_same_seed_gives_the_same_tokens_and_another_seed_others() -> None:
+    first, again, other = (alone("turbo", 20, seed=seed).tokens for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@both
+def test_a_full_slot_says_so_before_it_writes(model: str) -> None:
+    slots = Slots(ours(model), 1, 120)
+    occupy(slots, 0, model)
+    room = slots.room(0)
+    speak(slots, 0, room)
+    assert slots.room(0) == 0
+    with pytest.raises(ValueError, match="full"):
+        slots.step()
+    slots.release(0)
+    assert slots.free == [0]
+
+
+@both
+def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> None:
+    slots = Slots(ours(model), 1, 120)
+    with pytest.raises(InvalidRequest, match="tokens"):
+        occupy(slots, 0, model, text=[255] * 200)
+    with pytest.raises(ValueError, match="text ids"):
+        occupy(slots, 0, model, text=[1_000_000])
+    wrong = Sampling(top_k=5) if model == "english" else Sampling(cfg_weight=0.5)
+    with pytest.raises(ValueError, match="does not sample"):
+        occupy(slots, 0, model, sampling=wrong)
+    assert slots.free == [0]
+    occupy(slots, 0, model)
+    with pytest.raises(ValueError, match="not free"):
+        occupy(slots, 0, model)
+
+
+def test_a_text_beyond_the_models_positions_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="2050"):
+        ours("english").embed_text([1] * 2051)
+
+
+@both
+def test_a_checkpoint_with_a_hole_is_named(model: str) -> None:
+    state = dict(upstream(model).state_dict())
+    del state["speech_emb.weight"]
+    with pytest.raises(NotReady, match=r"speech_emb\.weight"):
+        T3(state, precision=Precision.EXACT, device=CPU)
+
+
+@both
+@pytest.mark.parametrize(("precision", "limit"), [(Precision.FAST, 0.1), (Precision.INT8, 0.1)])
+def test_other_precisions_stay_near_the_exact_one(model: str, precision: Precision, limit: float) -> None:
+    """Random peaky weights are harder on rounding than trained ones; this guards against wrong arithmetic, not against loss of quality."""
+    tokens = torch.randint(0, 6563, (40,), generator=torch.Generator().manual_seed(3)).tolist()
+    exact = alone(model, 40, noise=forcing(tokens), sampling=Sampling())
+    slots = Slots(ours(model, precision), 1, 300, forcing(tokens))
+    occupy(slots, 0, model, sampling=Sampling())
+    rounded = speak(slots, 0, 40)
+    assert slots.logits.dtype == torch.float32
+    errors = [float((a - b).norm() / b.norm()) for a, b in zip(rounded.logits, exact.logits, strict=True)]
+    assert 0 < sum(errors) / len(errors) < limit, errors

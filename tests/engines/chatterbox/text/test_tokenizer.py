@@ -1,0 +1,227 @@
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from chatterbox_worker.catalogue import LANGUAGES
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.text import scripts
+from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, load_tokenizer
+from chatterbox_worker.errors import NotReady
+from support.checkpoints import checkpoint, layout_of, upstream_may_warn
+from support.paths import ROOT
+from tools.synthetic_tokenizer import SENTENCES, TAGS
+
+EXTRA = {  # what trips a rewriting: mixed scripts, shared Cangjie codes, particles, lone punctuation
+    "zh": ("日曰月 abc 你好！", "北京大学 2024", "", "，。", "かな漢字"),
+    "ja": ("", "私は東京へ行く。", "ガギグゲゴ ｶﾞ", "母は花を", "OK、Tシャツ", "々〆"),
+    "ko": (" 가각힣 ", "ㄱㄴ abc"),
+    "tr": ("İSTANBUL IĞDIR",),
+    "de": ("STRASSE GROẞ",),
+    "en": ("", " ", "[SPACE][STOP] [laugh]", "emoji 🙂 ﬁ ½ ²", "tabs\tand\nlines"),
+}
+
+
+def local(model: str) -> Checkpoint:
+    folder = checkpoint(model)
+    return find(layout_of(folder), weights_dir=folder, offline=True)
+
+
+class Words:
+    """A segmenter that cuts after every second character, in place of pkuseg's downloaded model."""
+
+    def cut(self, text: str) -> list[str]:
+        return [text[start : start + 2] for start in range(0, len(text), 2)]
+
+
+@pytest.fixture
+def segmenter(monkeypatch: pytest.MonkeyPatch) -> None:
+    import spacy_pkuseg
+
+    monkeypatch.setattr(spacy_pkuseg, "pkuseg", Words)
+
+
+def upstream_multilingual(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with upstream_may_warn():
+        from chatterbox.models.tokenizers import tokenizer as module
+    monkeypatch.setattr(module, "hf_hub_download", lambda filename, **_: folder / filename)
+    return module.MTLTokenizer(str(folder / "grapheme_mtl_merged_expanded_v1.json"))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("segmenter")
+def test_every_language_gets_upstreams_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = checkpoint("multilingual")
+    theirs, ours = upstream_multilingual(folder, monkeypatch), load_tokenizer(local("multilingual"))
+    for language in LANGUAGES:
+        for text in (SENTENCES[language], SENTENCES[language].upper(), *EXTRA.get(language, ())):
+            assert ours.encode(text, language) == theirs.encode(text, language_id=language), (language, text)
+
+
+@pytest.mark.usefixtures("segmenter")
+def test_no_letter_of_a_language_is_unknown_and_the_language_comes_first() -> None:
+    ours = load_tokenizer(local("multilingual"))
+    vocabulary = json.loads((checkpoint("multilingual") / "grapheme_mtl_merged_expanded_v1.json").read_text())["model"][
+        "vocab"
+    ]
+    for language, sentence in SENTENCES.items():
+        ids = ours.encode(sentence, language)
+        assert ids[0] == vocabulary[f"[{language}]"]
+        if language != "zh":  # its table here is small
+            assert vocabulary["[UNK]"] not in ids, language
+    assert ours.encode("olá", "pt-BR") == ours.encode("olá", "pt")
+    with pytest.raises(ValueError, match="vi"):
+        ours.encode("xin chào", "vi")
+
+
+@pytest.mark.usefixtures("segmenter")
+def test_characters_that_share_a_cangjie_code_are_told_apart() -> None:
+    ours = load_tokenizer(local("multilingual"))
+    vocabulary = json.loads((checkpoint("multilingual") / "grapheme_mtl_merged_expanded_v1.json").read_text())["model"][
+        "vocab"
+    ]
+    assert ours.encode("日", "zh")[1:] == [vocabulary[token] for token in ("[cj_a]", "[cj_.]")]
+    assert ours.encode("曰", "zh")[1:] == [vocabulary[token] for token in ("[cj_a]", "[cj_1]", "[cj_.]")]
+
+
+@pytest.mark.slow
+def test_english_gets_upstreams_ids() -> None:
+    from chatterbox.models.tokenizers import EnTokenizer
+
+    folder = checkpoint("english")
+    theirs, ours = EnTokenizer(str(folder / "tokenizer.json")), load_tokenizer(local("english"))
+    for text in (SENTENCES["en"], "ALL CAPS", "naïve café", *EXTRA["en"]):
+        assert ours.encode(text, "en") == theirs.encode(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["turbo", "nano"])
+def test_turbo_gets_the_ids_of_transformers_tokenizer(model: str) -> None:
+    with upstream_may_warn():
+        from transformers import AutoTokenizer
+
+        theirs = AutoTokenizer.from_pretrained(checkpoint(model))
+    ours = load_tokenizer(local(model))
+    assert len(theirs) == 50276
+    tagged = [f"Oh [{tag}] I see.[{tag}]" for tag in TAGS]
+    for text in (
+        *SENTENCES.values(),
+        *EXTRA["en"],
+        *tagged,
+        "a<|endoftext|>b",
+        "  two  spaces ",
+        "it's we'll I'd 12345",
+    ):
+        assert ours.encode(text, "en") == theirs(text)["input_ids"], text
+    assert [ours.encode(f"[{tag}]", "en") for tag in TAGS] == [[50257 + index] for index in range(19)]
+
+
+def test_chinese_without_word_segmentation_is_read_and_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import spacy_pkuseg
+
+    def no_network() -> None:
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(spacy_pkuseg, "pkuseg", no_network)
+    ours = load_tokenizer(local("multilingual"))
+    with caplog.at_level(logging.WARNING):
+        assert ours.encode("你好", "zh") == ours.encode("你好", "zh")
+    assert caplog.text.count("no route to host") == 1
+    vocabulary = json.loads((checkpoint("multilingual") / "grapheme_mtl_merged_expanded_v1.json").read_text())["model"][
+        "vocab"
+    ]
+    assert vocabulary["[SPACE]"] not in ours.encode("你好", "zh")
+
+
+def test_chinese_without_the_cangjie_table_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "multilingual"
+    shutil.copytree(checkpoint("multilingual"), folder)
+    (folder / "Cangjie5_TC.json").unlink()
+    ours = load_tokenizer(find(layout_of(folder), weights_dir=folder, offline=True))
+    assert ours.encode("Hallo", "de")
+    with pytest.raises(NotReady, match=r"Cangjie5_TC\.json"):
+        ours.encode("你好", "zh")
+
+
+@pytest.mark.parametrize(("language", "package"), [("he", "dicta_onnx"), ("ru", "russian_text_stresser.text_stresser")])
+def test_an_optional_helper_is_used_if_it_is_installed_and_spoken_without_if_it_fails(
+    language: str, package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Helper:
+        def add_diacritics(self, text: str) -> str:
+            if "!" in text:
+                raise RuntimeError("no model")
+            return text[::-1]
+
+        stress_text = add_diacritics
+
+    module = ModuleType(package)
+    monkeypatch.setattr(module, "Dicta", Helper, raising=False)
+    monkeypatch.setattr(module, "RussianTextStresser", Helper, raising=False)
+    monkeypatch.setitem(sys.modules, package.partition(".")[0], ModuleType(package.partition(".")[0]))
+    monkeypatch.setitem(sys.modules, package, module)
+    rewrite = {"he": scripts.hebrew, "ru": scripts.russian}[language]()
+    assert rewrite("абв") == "вба"
+    assert rewrite("абв!") == "абв!"
+    assert "no model" in caplog.text
+
+
+@pytest.mark.parametrize(("language", "make"), [("Hebrew", scripts.hebrew), ("Russian", scripts.russian)])
+def test_a_missing_helper_is_said_once(language: str, make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    rewrite = make()
+    if language in caplog.text:  # not installed here
+        assert rewrite("text") == rewrite("text") == "text"
+        assert caplog.text.count(language) == 1
+
+
+def broken(folder: Path, name: str, content: str) -> Checkpoint:
+    shutil.copytree(checkpoint("english" if name == "tokenizer.json" else "turbo"), folder)
+    (folder / name).write_text(content)
+    return find(layout_of(folder), weights_dir=folder, offline=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "because"),
+    [
+        ("tokenizer.json", "{}", "cannot be read"),
+        (
+            "tokenizer.json",
+            '{"version": "1.0", "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}',
+            "1 tokens; english has 704",
+        ),
+        ("added_tokens.json", '{"[laugh]": 60000}', r"\[laugh\] is 60000"),
+        ("merges.txt", "one two three\nfour\n", "cannot be read"),
+    ],
+)
+def test_a_tokenizer_that_is_not_the_models_is_refused_at_start_up(
+    name: str, content: str, because: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotReady, match=because):
+        load_tokenizer(broken(tmp_path / "it", name, content))
+
+
+def test_nothing_heavy_is_imported_to_read_english() -> None:
+    code = (
+        "import sys; sys.path[:0] = ['src', 'tests', '.']\n"
+        "import chatterbox_worker.engines.chatterbox.text.tokenizer\n"
+        "heavy = {'torch', 'transformers', 'chatterbox', 'pykakasi', 'spacy_pkuseg', 'huggingface_hub', 'librosa'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        == "[]\n"
+    )
+
+
+def test_the_tokenizers_keep_the_protocol() -> None:
+    tokenizers: list[TextTokenizer] = [load_tokenizer(local(model)) for model in ("english", "multilingual", "turbo")]
+    assert all(tokenizer.encode("Hello.", "en") for tokenizer in tokenizers)

@@ -1,0 +1,218 @@
+"""hub.json and tests.json against the worker they describe, and against what deployers make of them.
+
+RunPod publishes no schema. The shapes here are those of its publishing guide; the deployers are its command-line tool and
+the MCP server, which differ (docs/DEPLOYMENT.md).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+import handler
+from chatterbox_worker import config
+from chatterbox_worker.config import Settings
+from chatterbox_worker.localqueue import LocalQueue
+from chatterbox_worker.request import SpeechRequest
+from support.checkpoints import checkpoint
+from support.paths import ROOT
+
+HUB: dict[str, Any] = json.loads((ROOT / "hub.json").read_text(encoding="utf-8"))
+TESTS: dict[str, Any] = json.loads((ROOT / "tests.json").read_text(encoding="utf-8"))
+ENTRIES: list[dict[str, Any]] = HUB["config"]["env"]
+INPUTS: dict[str, dict[str, Any]] = {entry["key"]: entry["input"] for entry in ENTRIES}
+IMAGE_MODELS = ("multilingual", "turbo")  # the Dockerfile's default
+
+# Why a setting is not in the listing's form.
+NOT_FOR_THE_HUB = {
+    "of the HTTP server": {
+        "host", "port", "api_keys", "rate_limit_per_minute", "queue_limit", "cors_origins", "idle_unload_s", "backend",
+        "runpod_api_key", "runpod_base_url",
+    },
+    "the image's own": {"weights_dir", "packs", "device"},
+    "the platform's, not the user's": {"payload_limit_bytes", "runsync_limit_bytes"},
+    "for a CPU alone": {"threads"},
+    "for finding faults": {"graphs"},
+    "of a model that the image leaves out": {"csm_repo"},
+    "for tests": {"allow_private_urls"},
+}  # fmt: skip
+POOLS = {
+    "AMPERE_16", "AMPERE_24", "ADA_24", "AMPERE_48", "ADA_48_PRO", "AMPERE_80", "ADA_80_PRO", "HOPPER_141", "ADA_32_PRO",
+    "BLACKWELL_96", "BLACKWELL_180",
+}  # fmt: skip
+
+
+def go(value: object) -> str:
+    """Go's `%v`, which RunPod's command-line tool writes defaults with: JSON numbers are float64 there."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, int | float):
+        return str(value)
+    mantissa, exponent = f"{float(value):.17e}".split("e")
+    if int(exponent) < 21 and not (abs(int(exponent)) >= 6 or int(exponent) < -4):
+        return str(int(value)) if value == int(value) else repr(value)
+    shortest = next(text for text in (f"{value:.{digits}e}" for digits in range(18)) if float(text) == value)
+    mantissa, exponent = shortest.split("e")
+    return f"{mantissa}e{exponent}"
+
+
+def as_runpodctl() -> dict[str, str]:
+    """Everything is sent, what has no default as an empty string."""
+    return {key: go(field["default"]) if "default" in field else "" for key, field in INPUTS.items()}
+
+
+def as_mcp() -> dict[str, str]:
+    """What has no default is left out, and a switch sends its own words."""
+    sent: dict[str, str] = {}
+    for key, field in INPUTS.items():
+        if field["type"] == "boolean":
+            sent[key] = field["trueValue"] if field["default"] else field["falseValue"]
+        elif "default" in field:
+            sent[key] = str(field["default"])
+    return sent
+
+
+def as_console_left_alone() -> dict[str, str]:
+    return dict.fromkeys(INPUTS, "")
+
+
+@pytest.mark.parametrize(("value", "written"), [
+    (8, "8"), (50_000, "50000"), (1_000_000, "1e+06"), (5_368_709_120, "5.36870912e+09"), (2_592_000, "2.592e+06"),
+    (0, "0"), (False, "false"), ("auto", "auto"),
+])  # fmt: skip
+def test_numbers_are_written_as_go_writes_them(value: object, written: str) -> None:
+    assert go(value) == written
+
+
+@pytest.mark.parametrize("deployer", [as_runpodctl, as_mcp, as_console_left_alone])
+def test_every_deployers_defaults_are_the_workers_own(deployer: Any) -> None:
+    assert Settings.from_env(deployer()) == Settings()
+
+
+@pytest.mark.parametrize("preset", HUB["config"]["presets"], ids=lambda preset: preset["name"].partition(":")[0])
+@pytest.mark.parametrize("write", [go, str])
+def test_every_preset_is_one_the_image_can_serve(preset: dict[str, Any], write: Any) -> None:
+    assert set(preset) == {"name", "defaults"}
+    assert set(preset["defaults"]) <= set(INPUTS)
+    settings = Settings.from_env(as_mcp() | {key: write(value) for key, value in preset["defaults"].items()})
+    assert set(settings.models) <= set(IMAGE_MODELS)
+    assert settings != Settings()
+
+
+def test_there_are_presets_for_low_cost_quality_and_streaming() -> None:
+    low_cost, quality, streaming = (preset["defaults"] for preset in HUB["config"]["presets"])
+    assert low_cost["CHATTERBOX_MODELS"] == "turbo"
+    assert quality["CHATTERBOX_PROFILE"] == "exact"
+    assert streaming["CHATTERBOX_STREAM"] == "1"
+
+
+def test_every_setting_is_in_the_form_or_has_a_reason_not_to_be() -> None:
+    left_out = [name for names in NOT_FOR_THE_HUB.values() for name in names]
+    listed = [name for name in Settings.__dataclass_fields__ if config.variable(name) in INPUTS]
+    assert sorted([*left_out, *listed]) == sorted(Settings.__dataclass_fields__)
+    assert len(listed) == len(INPUTS)
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["key"])
+def test_an_entry_says_what_it_is_and_every_value_it_offers_is_accepted(entry: dict[str, Any]) -> None:
+    assert set(entry) == {"key", "input"}  # a static value would be dropped by one deployer and emptied by another
+    field = entry["input"]
+    allowed = {
+        "string": {"options"}, "number": {"min", "max"}, "boolean": {"trueValue", "falseValue"},
+    }[field["type"]]  # fmt: skip
+    assert set(field) <= {"name", "type", "description", "default", "required", "advanced"} | allowed
+    assert field["name"]
+    assert field["description"].endswith((".", "both keys."))
+    offered = [field[name] for name in ("min", "max", "trueValue", "falseValue", "default") if name in field]
+    for value in [*offered, *(option["value"] for option in field.get("options", ()))]:
+        for written in {go(value), str(value) if not isinstance(value, bool) else go(value)}:
+            assert Settings.from_env({entry["key"]: written}) is not None
+    if field["type"] == "number":
+        assert field["min"] <= field["default"] <= field["max"]
+    if "options" in field:
+        assert field["default"] in [option["value"] for option in field["options"]]
+
+
+def test_the_listing_has_what_the_hub_asks_for() -> None:
+    assert (HUB["type"], HUB["category"], HUB["config"]["runsOn"]) == ("serverless", "audio", "GPU")
+    assert "endpointType" not in HUB["config"]  # a queue
+    assert HUB["iconUrl"].startswith("https://")
+    assert 10 <= len(HUB["title"]) <= 60
+    assert HUB["config"]["containerDiskInGb"] >= 20
+    assert set(HUB["config"]["gpuIds"].split(",")) == {"AMPERE_16", "AMPERE_24", "ADA_24"} <= POOLS
+    for name in ("Dockerfile", "handler.py"):
+        assert (ROOT / name).is_file(), name
+
+
+def test_cuda_versions_ascend_and_can_run_the_pinned_torch() -> None:
+    """One deployer takes the first as the least that a machine must have."""
+    needed = next(
+        line.removeprefix("cuda-toolkit==").split(" ")[0]
+        for line in (ROOT / "locks" / "dev.txt").read_text().splitlines()
+        if line.startswith("cuda-toolkit==")
+    )
+    versions = [tuple(map(int, version.split("."))) for version in HUB["config"]["allowedCudaVersions"]]
+    assert versions == sorted(set(versions))
+    assert versions[0] >= tuple(map(int, needed.split(".")))[:2]
+    assert TESTS["config"]["allowedCudaVersions"] == HUB["config"]["allowedCudaVersions"]
+
+
+def test_the_tests_are_what_the_harness_reads() -> None:
+    assert set(TESTS) == {"tests", "config"}
+    assert set(TESTS["config"]) <= {"gpuTypeId", "gpuCount", "cpuFlavor", "env", "allowedCudaVersions", "runsOn"}
+    assert TESTS["config"]["gpuTypeId"] == "NVIDIA GeForce RTX 4090"  # of pool ADA_24
+    assert len({test["name"] for test in TESTS["tests"]}) == len(TESTS["tests"]) == 5
+    for test in TESTS["tests"]:
+        assert set(test) == {"name", "input", "timeout"}
+
+
+@pytest.mark.parametrize("test", TESTS["tests"], ids=lambda test: test["name"])
+def test_a_hub_test_asks_for_what_the_default_image_serves(test: dict[str, Any]) -> None:
+    request = handler.parse(test["input"], Settings(models=IMAGE_MODELS))
+    assert isinstance(request, SpeechRequest)
+    assert request.model in IMAGE_MODELS
+    assert request.seed is not None
+    assert len(request.text) <= 20  # the harness waits 30 s, and what is not done by then "passes"
+
+
+@pytest.fixture(scope="module")
+def hub_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+    """The worker with tiny weights, under the harness's conditions: `sh -c`, no pings, no stream."""
+    weights, volume = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("volume")
+    for model in IMAGE_MODELS:
+        (weights / model).symlink_to(checkpoint(model))
+    env = as_mcp() | {
+        "CHATTERBOX_WEIGHTS_DIR": str(weights), "CHATTERBOX_CACHE_DIR": str(volume / "cache"),
+        "CHATTERBOX_VOICES_DIR": str(volume / "voices"), "CHATTERBOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    with LocalQueue(
+        command=["python3", "-u", "handler.py"], cwd=ROOT, env=_with_our_python(env), hub=True, start_timeout_s=150
+    ) as queue:
+        yield queue
+
+
+def _with_our_python(env: Mapping[str, str]) -> dict[str, str]:
+    """The image's command says `python3`; here that must be the one which runs the tests."""
+    import sys
+
+    return {**env, "PATH": f"{Path(sys.executable).parent}:{config.environment()['PATH']}"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_hub_test_passes_under_the_hubs_conditions(hub_queue: LocalQueue) -> None:
+    sounds: dict[str, bytes] = {}
+    for test in TESTS["tests"]:
+        answer = hub_queue.run(test["input"], sync=True, timeout_s=300)
+        assert answer["status"] == "COMPLETED", (test["name"], answer)
+        sounds[test["name"]] = base64.b64decode(answer["output"]["audio_base64"])
+        assert soundfile.info(io.BytesIO(sounds[test["name"]])).duration > 0.1
+    assert sounds["english"] == sounds["english again, same seed"]

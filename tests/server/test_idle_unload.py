@@ -1,0 +1,163 @@
+"""The models' day: starting, ready, asleep, awake again, failed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import DeviceFailed, NotReady
+from chatterbox_worker.server.app import create_app
+from chatterbox_worker.server.idle_unload import Sleeper
+from chatterbox_worker.server.in_process import LocalBackend
+from chatterbox_worker.synthesizer import Synthesizer
+from support.serving import HeldEngine
+
+SPEECH = {"input": "Hello.", "cache": False}
+
+
+class ClosingEngine(HeldEngine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def engine() -> ClosingEngine:
+    return ClosingEngine()
+
+
+@asynccontextmanager
+async def _server(settings: Settings, build: Callable[[Settings], Synthesizer]) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create_app(settings, LocalBackend(settings, build))
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server", timeout=30) as client,
+    ):
+        yield client
+
+
+async def _becomes(http: httpx2.AsyncClient, status: str) -> httpx2.Response:
+    for _ in range(500):
+        answer = await http.get("/health")
+        if answer.json()["status"] == status:
+            return answer
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it is {answer.text}, not {status}")
+
+
+@pytest.mark.anyio
+async def test_while_it_starts_health_answers_and_requests_wait(settings: Settings, synthesizer: Synthesizer) -> None:
+    loaded = threading.Event()
+
+    def build(_: Settings) -> Synthesizer:
+        assert loaded.wait(10)
+        return synthesizer
+
+    async with _server(settings, build) as http:
+        assert (await http.get("/health")).json()["status"] == "starting"
+        assert (await http.get("/ping")).status_code == 204
+        waiting = asyncio.create_task(http.post("/v1/audio/speech", json=SPEECH))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        loaded.set()
+        assert (await waiting).status_code == 200
+        assert (await http.get("/ping")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_it_falls_asleep_when_nobody_asks_and_the_next_request_wakes_it_once(
+    settings: Settings, synthesizer: Synthesizer, engine: ClosingEngine
+) -> None:
+    built = []
+
+    def build(_: Settings) -> Synthesizer:
+        built.append(1)
+        return synthesizer
+
+    async with _server(replace(settings, idle_unload_s=1), build) as http:
+        await _becomes(http, "ok")
+        await _becomes(http, "asleep")
+        assert engine.closed == 2  # the two models of the fixture share it
+        assert (await http.get("/ping")).status_code == 200
+        assert (await http.get("/voices")).json() == ["default"]
+        answers = await asyncio.gather(*(http.post("/v1/audio/speech", json=SPEECH) for _ in range(4)))
+        await _becomes(http, "ok")
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len(built) == 2
+
+
+def test_nobody_is_put_to_sleep_while_they_speak(synthesizer: Synthesizer, engine: ClosingEngine) -> None:
+    now = [0.0]
+    sleeper = Sleeper(lambda: synthesizer, idle_s=10, clock=lambda: now[0])
+    with sleeper.lent():
+        now[0] = 100.0
+        assert not sleeper.sleep_if_idle()
+    assert not sleeper.sleep_if_idle()
+    now[0] = 110.0
+    assert sleeper.sleep_if_idle()
+    assert engine.closed
+
+
+@pytest.mark.anyio
+async def test_a_start_that_failed_is_told_to_everyone_and_tried_again_later(
+    settings: Settings, synthesizer: Synthesizer
+) -> None:
+    async def tried(http: httpx2.AsyncClient) -> tuple[int, str]:
+        answer = await http.post("/v1/audio/speech", json=SPEECH)
+        return answer.status_code, answer.text
+
+    def build(_: Settings) -> Synthesizer:
+        raise NotReady("there are no weights for multilingual")
+
+    async with _server(settings, build) as http:
+        health = await _becomes(http, "failed")
+        ping = await http.get("/ping")
+        status, text = await tried(http)
+
+    assert health.status_code == ping.status_code == status == 503
+    assert "no weights for multilingual" in health.json()["reason"]
+    assert "no weights for multilingual" in text
+
+
+def test_a_loader_that_throws_anything_is_a_failure_without_its_insides() -> None:
+    now = [0.0]
+    attempts = []
+
+    def build() -> Synthesizer:
+        attempts.append(1)
+        raise OSError("/secret/path")
+
+    sleeper = Sleeper(build, idle_s=0, clock=lambda: now[0])
+    for _ in range(3):
+        with pytest.raises(NotReady) as refused, sleeper.lent():
+            pass
+        assert "secret" not in refused.value.message
+    assert len(attempts) == 1
+    now[0] = 60.0
+    with pytest.raises(NotReady), sleeper.lent():
+        pass
+    assert len(attempts) == 2
+
+
+def test_a_device_that_failed_needs_a_restart(synthesizer: Synthesizer) -> None:
+    ended: list[bool] = []
+    sleeper = Sleeper(lambda: synthesizer, idle_s=0, on_device_failed=lambda: ended.append(True))
+    with pytest.raises(DeviceFailed), sleeper.lent():
+        raise DeviceFailed("CUDA error: an illegal memory access was encountered")
+    with pytest.raises(NotReady) as refused, sleeper.lent():
+        pass
+
+    assert sleeper.condition.state == "failed"
+    assert ended == [True]
+    assert "must be restarted" in refused.value.message

@@ -1,0 +1,98 @@
+"""CSM behind the local queue: the worker as RunPod runs it, and the same sound as from Python."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatterbox_worker import VoiceCloner
+from chatterbox_worker.localqueue import LocalQueue
+from support.audio_clips import wav_base64, wav_bytes
+from support.checkpoints import checkpoint
+from support.paths import ROOT
+from support.platform_queue import cancel, eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+WORDS = "This is what is said there."
+JOB: dict[str, Any] = {"text": "Hello there.", "max_chunk_s": 0.8, "seed": 7}
+
+
+@pytest.fixture(scope="module")
+def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+    folder = tmp_path_factory.mktemp("volume")
+    env = {
+        "CHATTERBOX_MODELS": "csm", "CHATTERBOX_WEIGHTS_DIR": str(checkpoint("csm")), "CHATTERBOX_DEVICE": "cpu",
+        "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
+        "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, start_timeout_s=150) as queue:
+        yield queue
+
+
+def test_a_job_gives_the_sound_that_python_gives(queue: LocalQueue, tmp_path: Path) -> None:
+    answer = queue.run({**JOB, "reference_audio": wav_base64(1.5), "reference_transcript": WORDS})
+    recording = tmp_path / "reference.wav"
+    recording.write_bytes(wav_bytes(1.5))
+    with VoiceCloner(model_path=checkpoint("csm"), device="cpu") as cloner:
+        speech = cloner.clone_voice_from_file(
+            reference_audio=recording, reference_transcript=WORDS, target_text=JOB["text"], seed=7, max_chunk_s=0.8
+        )
+
+    assert answer["status"] == "COMPLETED"
+    assert base64.b64decode(answer["output"]["audio_base64"]) == speech.audio
+    assert answer["output"]["warnings"] == ["the model did not stop within 0.8 s; what it said may be cut off"]
+
+
+def test_a_voice_saved_with_its_words_speaks_and_hears_what_was_said(queue: LocalQueue) -> None:
+    saved = queue.run(
+        {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64(1.5), "reference_transcript": WORDS}
+    )
+    first = queue.run({**JOB, "voice": "alice"})["output"]
+    past = [{"text": JOB["text"], "audio": first["audio_base64"], "speaker": 0}]
+    second = queue.run({**JOB, "speaker": 1, "context": past})["output"]
+    without = queue.run({**JOB, "speaker": 1})["output"]
+
+    assert saved["status"] == "COMPLETED"
+    assert first["voice"] == "alice"
+    assert second["audio_base64"] != without["audio_base64"]
+    assert queue.run({**JOB, "speaker": 1, "context": past})["output"]["cache_hit"] is True
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"reference_audio": wav_base64(1.5)}, "reference_transcript"),
+        ({"language": "es"}, "language"),
+        ({"context": [{"text": "Hum.", "audio": "AAAA"}]}, "context[0].audio"),
+    ],
+)
+def test_a_bad_job_is_answered_with_its_field(queue: LocalQueue, fields: dict[str, Any], field: str) -> None:
+    answer = queue.run({**JOB, **fields})
+
+    assert (answer["status"], answer["output"]["field"]) == ("FAILED", field)
+
+
+def test_a_cancelled_job_frees_its_place(queue: LocalQueue) -> None:
+    import requests
+
+    headers = {"Authorization": f"Bearer {queue.api_key}"}
+    long = {"input": {"text": "A very long one.", "max_chunk_s": 80, "seed": 1}}
+    jobs = [
+        requests.post(f"{queue.endpoint_url}/run", json=long, headers=headers, timeout=10).json()["id"]
+        for _ in range(2)
+    ]
+
+    def status(job: str) -> str:
+        return str(requests.get(f"{queue.endpoint_url}/status/{job}", headers=headers, timeout=10).json()["status"])
+
+    assert eventually(lambda: {status(job) for job in jobs} == {"IN_PROGRESS"})
+    for job in jobs:
+        cancel(queue, job)
+
+    assert queue.run({**JOB, "cache": False}, timeout_s=60)["status"] == "COMPLETED"

@@ -1,0 +1,47 @@
+"""The proof that every model speaks, made before the first job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.config import Settings
+from chatterbox_worker.engine import Utterance
+from chatterbox_worker.errors import SynthesisFailed
+from chatterbox_worker.serverless.fitness import prove_speech
+from chatterbox_worker.synthesizer import Synthesizer
+from support.fakes import RATE, ToneEngine, ToneTake
+
+
+class MuteTake(ToneTake):
+    def __iter__(self) -> Iterator[Audio]:
+        yield Audio(np.zeros(RATE, np.float32), RATE)
+
+
+class MuteEngine(ToneEngine):
+    def submit(self, utterance: Utterance) -> ToneTake:
+        return MuteTake(utterance, self.gate)
+
+
+def house(synthesizer: Synthesizer, **engines: ToneEngine) -> Synthesizer:
+    return Synthesizer({name.replace("_", "-"): engine for name, engine in engines.items()},
+                       synthesizer.library, synthesizer.cache)  # fmt: skip
+
+
+def test_every_model_and_pack_is_asked_once_in_its_own_language(synthesizer: Synthesizer) -> None:
+    engines = {"multilingual": ToneEngine(), "turbo": ToneEngine(), "pt_br": ToneEngine()}
+
+    prove_speech(house(synthesizer, **engines))
+
+    said = {name: [take.utterance for take in engine.takes] for name, engine in engines.items()}
+    assert {name: len(utterances) for name, utterances in said.items()} == dict.fromkeys(engines, 1)
+    assert [said[name][0].language for name in engines] == ["en", "en", "pt"]
+    assert "top_k" in said["turbo"][0].sampling
+
+
+def test_a_model_without_a_sound_is_named(synthesizer: Synthesizer, settings: Settings) -> None:
+    with pytest.raises(SynthesisFailed, match="turbo makes no sound"):
+        prove_speech(house(synthesizer, multilingual=ToneEngine(), turbo=MuteEngine()))

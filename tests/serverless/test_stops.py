@@ -1,0 +1,54 @@
+"""A stop signal for a job that has not begun is kept for it; for a moment, and once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import handler
+from chatterbox_worker.config import Settings
+from chatterbox_worker.serverless.stops import KEPT_S, Stops
+from chatterbox_worker.synthesizer import Synthesizer
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def signals() -> list[str]:
+    return ["stopped"]
+
+
+def noted(clock: Clock) -> Stops:
+    stops = Stops(clock)
+    assert asyncio.run(stops.noting(signals)()) == ["stopped"]  # type: ignore[arg-type]  # noting gives a coroutine function
+    return stops
+
+
+def test_a_stopped_job_is_known_once() -> None:
+    stops = noted(Clock())
+
+    assert not stops.include("another")
+    assert stops.include("stopped")
+    assert not stops.include("stopped")
+
+
+def test_a_signal_is_forgotten_after_a_moment() -> None:
+    clock = Clock()
+    stops = noted(clock)
+    clock.now_s = KEPT_S
+
+    assert not stops.include("stopped")
+
+
+def test_a_job_stopped_before_it_began_does_not_begin(settings: Settings, synthesizer: Synthesizer) -> None:
+    worker = handler.Worker(settings, synthesizer)
+    worker.was_stopped = noted(Clock()).include
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(worker({"id": "stopped", "input": {"text": "Hello."}}))
+    assert "audio_base64" in asyncio.run(worker({"id": "stopped", "input": {"text": "Hello."}}))

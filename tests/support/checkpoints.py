@@ -1,0 +1,134 @@
+"""Checkpoints of random weights for the tests, and upstream's own modules loaded with them as oracles.
+
+`checkpoint("turbo")` writes a tiny one the first time any run asks and returns its folder; it is kept in the
+temporary folder under a digest of the tools that wrote it. `upstream_t3(folder)` and `upstream_s3gen(folder)` load
+such a folder into upstream's classes, tiny or full. The fixtures are the same by name:
+
+    from support.checkpoints import turbo_folder  # noqa: F401
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatterbox_worker.engines.chatterbox.checkpoint import layout as layout_module
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
+from support.paths import ROOT
+
+_WRITERS = (
+    *(ROOT / "tools" / f"{name}.py" for name in ("synthetic_checkpoint", "synthetic_csm", "synthetic_tokenizer", "synthetic_weights", "upstream")),
+    Path(layout_module.__file__),
+)  # fmt: skip
+
+
+def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
+    """The folder of a synthetic checkpoint of `model` ("csm" too), written if it is not there yet. Read it, never change it."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in _WRITERS)).hexdigest()[:12]
+    home = Path(tempfile.gettempdir()) / f"chatterbox-worker-checkpoints-{getpass.getuser()}" / digest
+    folder = home / f"{model}-{size}-{seed}"
+    if not folder.is_dir():
+        from tools.synthetic_checkpoint import write_checkpoint
+
+        try:
+            write_checkpoint(folder, LAYOUTS.get(model), size=size, seed=seed)
+        except OSError:
+            if not folder.is_dir():  # else another test run was faster
+                raise
+    return folder
+
+
+def layout_of(folder: Path) -> Layout:
+    """The layout whose T3 lies in `folder`."""
+    return next(layout for layout in LAYOUTS.values() if (folder / layout.t3).is_file())
+
+
+@contextmanager
+def upstream_may_warn() -> Iterator[None]:
+    """Around calls into upstream's code, which uses what torch and diffusers have deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@cache
+def upstream_t3(folder: Path) -> Any:
+    """Upstream's T3 with the weights in `folder`, in eval mode on the CPU. Shared: do not change it."""
+    from safetensors.torch import load_file
+
+    from tools.upstream import build_t3
+
+    t3 = build_t3(layout_of(folder), _sizes(folder))
+    t3.load_state_dict(load_file(folder / layout_of(folder).t3))
+    return t3.eval()
+
+
+@cache
+def upstream_s3gen(folder: Path) -> Any:
+    """Upstream's S3Token2Wav (tokenizer, x-vector network, flow, vocoder) with the weights in `folder`. Shared."""
+    import torch
+    from safetensors.torch import load_file
+
+    from tools.upstream import build_s3gen
+
+    layout = layout_of(folder)
+    path = folder / layout.s3gen
+    state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
+    s3gen = build_s3gen(_sizes(folder), meanflow=layout.meanflow)
+    missing, unexpected = s3gen.load_state_dict(state, strict=False)
+    assert not unexpected
+    assert set(missing) <= {"tokenizer._mel_filters", "tokenizer.window"}
+    return s3gen.eval()
+
+
+@cache
+def upstream_voice_encoder(folder: Path) -> Any:
+    """Upstream's VoiceEncoder with the weights in `folder`. Shared."""
+    import torch
+    from safetensors.torch import load_file
+
+    from tools.upstream import build_voice_encoder
+
+    path = folder / layout_of(folder).voice_encoder
+    encoder = build_voice_encoder()
+    encoder.load_state_dict(load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True))
+    return encoder.eval()
+
+
+def _sizes(folder: Path) -> Any:
+    from safetensors import safe_open
+
+    from tools.upstream import FULL, TINY
+
+    with safe_open(folder / layout_of(folder).t3, "pt") as file:
+        width = file.get_slice("speech_head.weight").get_shape()[1]
+    return TINY if width == TINY.t3_width else FULL
+
+
+@pytest.fixture(scope="session")
+def english_folder() -> Path:
+    return checkpoint("english")
+
+
+@pytest.fixture(scope="session")
+def multilingual_folder() -> Path:
+    return checkpoint("multilingual")
+
+
+@pytest.fixture(scope="session")
+def turbo_folder() -> Path:
+    return checkpoint("turbo")
+
+
+@pytest.fixture(scope="session")
+def nano_folder() -> Path:
+    return checkpoint("nano")

@@ -1,0 +1,81 @@
+"""A real engine without a model: it speaks every utterance as a tone, deterministically."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engine import Utterance
+from chatterbox_worker.errors import Cancelled, SynthesisFailed
+
+RATE = 24_000
+SECONDS_PER_CHARACTER = 0.01
+
+
+class ToneTake:
+    def __init__(self, utterance: Utterance, gate: threading.Event) -> None:
+        self.utterance = utterance
+        self.cancelled = threading.Event()
+        self._gate = gate
+
+    def __iter__(self) -> Iterator[Audio]:
+        while not self._gate.wait(0.005):
+            if self.cancelled.is_set():
+                break
+        if self.cancelled.is_set():
+            raise Cancelled("the take was cancelled")
+        if "explode" in self.utterance.text.lower():
+            raise SynthesisFailed("the engine failed on this chunk")
+        if "bug" in self.utterance.text.lower():
+            raise RuntimeError("/secret/path of a bug")
+        yield Audio(tone(self.utterance), RATE)
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return {"t3_s": 0.25}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+
+class ToneEngine:
+    """Speaks at a pitch made from everything the sound may depend on."""
+
+    sample_rate = RATE
+    device = "cpu"
+    device_name = "tone"
+    revision = "tone-1"
+
+    def __init__(self) -> None:
+        self.takes: list[ToneTake] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.asked = threading.Event()
+
+    def submit(self, utterance: Utterance) -> ToneTake:
+        take = ToneTake(utterance, self.gate)
+        self.takes.append(take)
+        self.asked.set()
+        return take
+
+    def mark(self, audio: Audio) -> Audio:
+        return audio
+
+    def close(self) -> None:
+        pass
+
+
+def tone(utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    identity = repr((utterance.text, utterance.language, utterance.voice.digest, sorted(utterance.sampling.items()),
+                     utterance.seed))  # fmt: skip
+    pitch = 200 + int(hashlib.sha256(identity.encode()).hexdigest()[:4], 16) % 1000
+    seconds = np.arange(round(len(utterance.text) * SECONDS_PER_CHARACTER * RATE)) / RATE
+    return (0.3 * np.sin(2 * np.pi * pitch * seconds)).astype(np.float32)

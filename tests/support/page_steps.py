@@ -1,0 +1,61 @@
+"""What a person does on the page, in words."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+import numpy as np
+import soundfile
+from playwright.sync_api import Page, expect
+
+KEY = "a-key-of-sixteen-letters"
+RATE = 24_000
+Open = Callable[..., Page]
+"""`open_page` of conftest."""
+GENERATE = re.compile("^(Generate|Generar)")
+
+
+def write(page: Page, text: str) -> None:
+    page.locator("#text").fill(text)
+
+
+def generate(page: Page, text: str | None = None) -> None:
+    """Until the speech is complete."""
+    if text is not None:
+        write(page, text)
+    page.get_by_role("button", name=GENERATE).click()
+    expect(page.locator("#takeaway")).to_be_visible()
+    expect(page.locator("body")).to_have_attribute("data-stage", "idle")
+
+
+def times(page: Page) -> tuple[float, float]:
+    """Position and duration that the player shows, in seconds."""
+    at, whole = page.locator("#time").inner_text().split(" / ")
+    return _seconds(at), _seconds(whole)
+
+
+def _seconds(clock: str) -> float:
+    minutes, seconds = clock.split(":")
+    return 60 * int(minutes) + float(seconds)
+
+
+def wait_for_position(page: Page, seconds: float) -> None:
+    page.wait_for_function(
+        "least => Number(document.getElementById('wave').getAttribute('aria-valuenow')) >= least", arg=seconds
+    )
+
+
+def speechlike(seconds: float = 7.0) -> bytes:
+    """Syllables with silence between them, as a wav file."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    samples = 0.4 * np.sin(2 * np.pi * 180 * time) * (np.sin(2 * np.pi * 1.5 * time) > 0)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples.astype(np.float32), RATE, format="WAV")
+    return buffer.getvalue()
+
+
+def choose_file(page: Page, name: str, data: bytes) -> None:
+    page.get_by_role("button", name="New voice").click()
+    page.locator("#reference-file").set_input_files({"name": name, "mimeType": "audio/wav", "buffer": data})

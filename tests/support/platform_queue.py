@@ -1,0 +1,45 @@
+"""A local queue with the real worker behind it, for the tests under platform/."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from chatterbox_worker.localqueue import LocalQueue
+from support.paths import ROOT, WORKERS
+
+PREVIEW = ROOT / "handler.py"
+TONE = WORKERS / "tone.py"
+"""The same worker with an engine that does what the text says."""
+
+
+def open_queue(script: Path, folder: Path, *, options: dict[str, Any] | None = None, **settings: str) -> LocalQueue:
+    """A queue whose worker keeps everything in `folder` and has neither bucket nor volume unless `settings` say so."""
+    env = {
+        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("src", ".", "tests")),
+        "CHATTERBOX_MODELS": "preview" if script is PREVIEW else "multilingual",
+        "CHATTERBOX_CACHE_DIR": str(folder / "cache"),
+        "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
+        "CHATTERBOX_OUTPUTS_DIR": str(folder / "missing" / "outputs"),
+        "CHATTERBOX_ALLOW_PRIVATE_URLS": "1",
+        **settings,
+    }
+    return LocalQueue(command=[sys.executable, str(script)], cwd=ROOT, env=env, **({"grace_s": 20.0} | (options or {})))
+
+
+def cancel(queue: LocalQueue, job_id: str) -> None:
+    headers = {"Authorization": f"Bearer {queue.api_key}"}
+    requests.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=10).raise_for_status()
+
+
+def eventually(holds: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return holds()

@@ -1,0 +1,16 @@
+"""The real worker with the preview voice behind a local queue, for tests of what callers do. Up in some three seconds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from chatterbox_worker.localqueue import Limits, LocalQueue
+from support.paths import ROOT
+
+
+def preview_queue(folder: Path, *, hub: bool = False, limits: Limits | None = None, **settings: str) -> LocalQueue:
+    """To be entered; `settings` without their prefix: `stream="1"`. The cache and the voices are kept in `folder`."""
+    chosen = {"models": "preview", "cache_dir": str(folder / "cache"), "voices_dir": str(folder / "voices")} | settings
+    env = {f"CHATTERBOX_{name.upper()}": value for name, value in chosen.items()}
+    return LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, hub=hub, limits=limits)

@@ -1,0 +1,76 @@
+"""What the tests of the HTTP server share."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+
+import httpx2
+import uvicorn
+from fastapi import FastAPI
+
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.engine import Utterance
+from support.fakes import ToneEngine, ToneTake
+
+Open = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
+
+
+class HeldEngine(ToneEngine):
+    """Speaks freely, until it is told to hold whatever comes after so many takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free = threading.Event()
+        self._free.set()
+        self._held_after: int | None = None
+
+    def hold_after(self, takes: int) -> None:
+        self._held_after = len(self.takes) + takes
+        self.gate.clear()
+
+    def release(self) -> None:
+        self._held_after = None
+        self.gate.set()
+
+    def submit(self, utterance: Utterance) -> ToneTake:
+        held = self._held_after is not None and len(self.takes) >= self._held_after
+        take = ToneTake(utterance, self.gate if held else self._free)
+        self.takes.append(take)
+        return take
+
+
+def decoded_s(data: bytes, audio_format: str) -> float:
+    """Seconds of sound in a file, as a decoder finds them."""
+    return len(data) / 48_000 if audio_format == "pcm" else decode(data, field="test", max_s=600).duration_s
+
+
+@contextmanager
+def on_a_socket(app: FastAPI) -> Iterator[str]:
+    """The base URL of `app`, served by uvicorn in a thread."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(app, port=port, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+    """Fails unless the condition comes true in time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)

@@ -1,0 +1,108 @@
+"""Tiny Chatterbox engines on the CPU, and their parts, for tests that need the real thing but not its size."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.serving.voices import Heard
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
+from chatterbox_worker.voices.conditioning import ConditioningStore
+from support.checkpoints import checkpoint
+
+CPU = torch.device("cpu")
+
+
+class Unmarked:
+    """In the watermark's place where sound before it is compared."""
+
+    def mark(self, audio: Audio) -> Audio:
+        return audio
+
+
+@cache
+def found(model: str) -> Checkpoint:
+    return find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+
+
+@cache
+def parts(model: str) -> Parts:
+    """Shared: do not change them."""
+    here = found(model)
+    return Parts(
+        layout=here.layout,
+        t3=T3(load_t3_state(here), precision=Precision.EXACT, device=CPU),
+        s3gen=S3Gen.from_state(load_s3gen_state(here, "flow.", "mel2wav."), device=CPU),
+        tokenizer=load_tokenizer(here),
+        default_voice=load_default_conditionals(here),
+        encoders=ReferenceEncoders(here),
+        watermark=Unmarked(),
+    )
+
+
+def tiny_engine(
+    model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = 30, adapters: int = 0
+) -> ChatterboxEngine:
+    own = parts(model)
+    made = Parts(
+        own.layout, own.t3, own.s3gen, own.tokenizer, own.default_voice, own.encoders, watermark or own.watermark
+    )
+    return ChatterboxEngine(
+        made,
+        "tiny",
+        ConditioningStore(folder, 10**7),
+        slots=slots,
+        max_tokens=max_tokens,
+        checkpoint=found(model),
+        adapters=adapters,
+    )
+
+
+def say(
+    model: str,
+    text: str = "Hello there, my friend.",
+    *,
+    seed: int = 1,
+    voice: Voice = DEFAULT_VOICE,
+    streaming: bool = False,
+    turn: int = 0,
+) -> Utterance:
+    return Utterance(text, "en", voice, MODELS[model].sampling, seed, streaming, turn)
+
+
+def prompt(model: str) -> Prompt:
+    voice = parts(model).default_voice
+    return Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
+
+
+def heard_voice(model: str) -> Future[Heard]:
+    """The model's own voice, at hand."""
+    own = parts(model)
+    future: Future[Heard] = Future()
+    emotion = None if own.layout.is_gpt else 0.5
+    prefix = own.t3.encode(own.default_voice.speaker_emb[0], own.default_voice.speech_tokens[0], emotion)
+    future.set_result(Heard(prefix, prompt(model)))
+    return future
+
+
+def sound_of(take: ChatterboxTake) -> Samples:
+    return np.concatenate([piece.samples for piece in take])

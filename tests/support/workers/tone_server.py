@@ -1,0 +1,104 @@
+"""The HTTP server with an engine of tones in place of Chatterbox: every model's abilities, no weights.
+
+    python tests/page/tone_server.py PORT
+
+A take that is told to go "slowly" gives its pieces one by one, so that a page can be seen in the middle of it; one that
+is told to "explode" fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import uvicorn
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.engine import Utterance
+from chatterbox_worker.errors import Cancelled, SynthesisFailed
+from chatterbox_worker.server.app import create_app
+from chatterbox_worker.server.in_process import LocalBackend
+from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.voices.library import VoiceLibrary
+
+RATE = 24_000
+PIECE_CHARS = 8
+_SLOW_S = 0.15  # for a piece that lasts 0.48 s: faster than it is heard
+CHAR_S = 0.06
+
+
+class _Take:
+    def __init__(self, utterance: Utterance) -> None:
+        self._utterance = utterance
+        self._cancelled = threading.Event()
+
+    def __iter__(self) -> Iterator[Audio]:
+        text = self._utterance.text
+        samples = _melody(self._utterance)
+        size = round(PIECE_CHARS * CHAR_S * RATE)
+        for start in range(0, len(samples), size):
+            if self._cancelled.wait(_SLOW_S if "slowly" in text.lower() else 0):
+                raise Cancelled("the take was cancelled")
+            if "explode" in text.lower():
+                raise SynthesisFailed("the engine failed on this chunk")
+            yield Audio(samples[start : start + size], RATE)
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return {}
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+
+class MelodyEngine:
+    """A syllable for each letter, at a pitch of the voice's own, silence for each space."""
+
+    sample_rate = RATE
+    device = "cpu"
+    device_name = "tone"
+    revision = "melody-1"
+
+    def submit(self, utterance: Utterance) -> _Take:
+        return _Take(utterance)
+
+    def mark(self, audio: Audio) -> Audio:
+        return audio
+
+    def close(self) -> None:
+        pass
+
+
+def _melody(utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    identity = repr((utterance.voice.digest, utterance.seed, sorted(utterance.sampling.items())))
+    pitch = 150 + hashlib.sha256(identity.encode()).digest()[0]
+    size = round(CHAR_S * RATE)
+    loud = [0.0 if letter.isspace() else 0.15 + 0.5 * (ord(letter) * 37 % 17) / 17 for letter in utterance.text]
+    envelope = np.repeat(np.asarray(loud, np.float32), size)
+    envelope = np.convolve(envelope, np.hanning(size) / np.hanning(size).sum(), "same")
+    time = np.arange(len(envelope)) / RATE
+    return (0.6 * envelope * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
+
+
+def main(port: int) -> None:
+    settings = Settings.from_env(environment())
+    engine = MelodyEngine()
+
+    def build(chosen: Settings) -> Synthesizer:
+        cache = AudioCache(chosen.cache_dir, max_bytes=chosen.cache_max_bytes, max_age_s=chosen.cache_max_age_s)
+        return Synthesizer(dict.fromkeys(chosen.models, engine), VoiceLibrary(chosen.voices_dir), cache)
+
+    uvicorn.run(create_app(settings, LocalBackend(settings, build)), port=port, log_config=None, access_log=False)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
