@@ -15,6 +15,7 @@ import soundfile
 
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.cache import Entry
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
@@ -140,6 +141,27 @@ def test_a_hit_says_the_voice_by_the_name_it_was_asked_for(synthesizer: Synthesi
     hit = synthesizer.speak(request(settings, "Hello.", voice="bob"), Call())
 
     assert (hit.hit, hit.about["voice"]) == (True, "bob")
+
+
+def test_a_caller_who_comes_while_the_recording_is_written_is_given_it(
+    synthesizer: Synthesizer, settings: Settings, engine: ToneEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = synthesizer.cache.put
+    late: list[bool] = []
+
+    def slow_put(key: str, audio_format: str, entry: Entry) -> None:
+        thread = threading.Thread(
+            target=lambda: late.append(synthesizer.speak(request(settings, "Hello."), Call()).hit)
+        )
+        thread.start()
+        thread.join(10)
+        put(key, audio_format, entry)
+
+    monkeypatch.setattr(synthesizer.cache, "put", slow_put)
+    synthesizer.speak(request(settings, "Hello."), Call())
+
+    assert late == [True]
+    assert len(engine.takes) == 1
 
 
 def test_many_callers_of_one_text_make_it_once(

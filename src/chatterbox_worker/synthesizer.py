@@ -221,15 +221,16 @@ class Synthesizer:
         plan = self.plan(request)
         if not request.cache:
             return self._make(plan, call, started_s)
-        if (entry := self.cache.get(plan.key, request.format)) is not None:
-            return found(plan, entry, started_s)
         with self.cache.single_flight(plan.key) as maker:
             if isinstance(maker, Entry):
                 return found(plan, maker, started_s)
+            if (entry := self.cache.get(plan.key, request.format)) is not None:
+                maker(entry)
+                return found(plan, entry, started_s)
             recording = self._make(plan, call, started_s)
             entry = Entry(recording.audio, recording.about)
             maker(entry)
-        self.cache.put(plan.key, request.format, entry)
+            self.cache.put(plan.key, request.format, entry)  # inside: who comes next finds it running, or kept
         return recording
 
     def close(self) -> None:

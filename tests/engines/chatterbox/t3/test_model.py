@@ -283,7 +283,12 @@ def test_a_checkpoint_with_a_hole_is_named(model: str) -> None:
 @both
 @pytest.mark.parametrize(("precision", "limit"), [(Precision.FAST, 0.1), (Precision.INT8, 0.1)])
 def test_other_precisions_stay_near_the_exact_one(model: str, precision: Precision, limit: float) -> None:
-    """Random peaky weights are harder on rounding than trained ones; this guards against wrong arithmetic, not against loss of quality."""
+    """Random peaky weights are harder on rounding than trained ones; this guards against wrong arithmetic, not against loss of quality.
+
+    A CPU without VNNI rounds activations to 7 bits instead of 8, which doubles the error of int8.
+    """
+    if precision is Precision.INT8 and not torch.cpu._is_vnni_supported():
+        limit *= 2
     tokens = torch.randint(0, 6563, (40,), generator=torch.Generator().manual_seed(3)).tolist()
     exact = alone(model, 40, noise=forcing(tokens), sampling=Sampling())
     slots = Slots(ours(model, precision), 1, 300, forcing(tokens))
