@@ -34,11 +34,11 @@ from chatterbox_worker.serverless.actions import act
 from chatterbox_worker.serverless.delivery import Delivery, Unlogged, UnloggedText
 from chatterbox_worker.serverless.delivery.streaming import streamed
 from chatterbox_worker.serverless.fitness import prove_speech
-from chatterbox_worker.serverless.information import Tally
+from chatterbox_worker.serverless.information import JobCounts
 from chatterbox_worker.serverless.progress import Progress
 from chatterbox_worker.serverless.shutdown import Shutdown
 from chatterbox_worker.serverless.stops import Stops
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.wiring import build
 
 log = logging.getLogger("handler")
@@ -80,7 +80,7 @@ class Worker:
         self.synthesizer = synthesizer
         self._delivery = Delivery(settings)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
-        self._tally = Tally()
+        self._tally = JobCounts()
         self._tasks: set[asyncio.Task[Any]] = set()
 
         self.tell_progress: Callable[[Job, Any], None] | None = None
@@ -125,7 +125,7 @@ class Worker:
         self.synthesizer.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _begin(self, job: Job) -> Call:
+    def _begin(self, job: Job) -> CancelScope:
         """A call that is given up when the SDK's task for this job ends, however it ends.
 
         Raises:
@@ -135,7 +135,7 @@ class Worker:
         joblog.enter(job_id)
         if self.was_stopped(job_id):
             raise asyncio.CancelledError
-        call = Call(None if self.tell_progress is None else Progress(partial(self.tell_progress, job)))
+        call = CancelScope(None if self.tell_progress is None else Progress(partial(self.tell_progress, job)))
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # coroutines run in tasks
         self._tasks.add(task)
@@ -143,7 +143,7 @@ class Worker:
         task.add_done_callback(partial(self._end, job_id, call))
         return call
 
-    def _end(self, job_id: str, call: Call, task: asyncio.Task[Any]) -> None:
+    def _end(self, job_id: str, call: CancelScope, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         call.cancel()  # the thread cannot be interrupted, but its takes can
         self.was_stopped(job_id)  # told once, and now: should the job be retried, it shall begin
@@ -152,7 +152,7 @@ class Worker:
         there = partial(copy_context().run, work, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, there)
 
-    def _answer(self, job: Job, call: Call) -> dict[str, Any]:
+    def _answer(self, job: Job, call: CancelScope) -> dict[str, Any]:
         request = parse(job.get("input"), self._settings)
         if not isinstance(request, SpeechRequest | tuple):
             return Unlogged(act(request, self._settings, self.synthesizer, self._tally))
@@ -163,7 +163,7 @@ class Worker:
         recording = self.synthesizer.speak(request, call)
         return Unlogged(self._delivery.deliver(recording, request, route))
 
-    def _pieces(self, job: Job, call: Call) -> Iterator[dict[str, Any]]:
+    def _pieces(self, job: Job, call: CancelScope) -> Iterator[dict[str, Any]]:
         request = parse(job.get("input"), self._settings)
         if isinstance(request, tuple):
             return many.streamed(request, self.synthesizer, self._delivery, self._delivery.route(job), call)

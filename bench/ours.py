@@ -18,7 +18,7 @@ from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, packed, spoken
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
@@ -136,8 +136,8 @@ def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
     s3gen, voice = parts.s3gen, parts.default_voice
     prompt = Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
     codes = torch.arange(tokens) * 7
-    chance = s3gen.draw(tokens, prompt, torch.Generator(s3gen.device).manual_seed(1))
-    row = Row(codes, prompt, chance.mel)
+    noise = s3gen.draw(tokens, prompt, torch.Generator(s3gen.device).manual_seed(1))
+    row = FlowRow(codes, prompt, noise.mel)
     size = next((1, bucket) for bucket in BUCKETS if bucket >= row.token_count)
     batch = packed([row], s3gen.device, tokens=size[1])
     s3gen.flow_graphs.warm(size)
@@ -145,10 +145,10 @@ def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
 
     short = next((1, bucket) for bucket in BUCKETS if bucket >= tokens)
     frames, samples = FRAMES_PER_TOKEN * short[1], FRAMES_PER_TOKEN * short[1] * SAMPLES_PER_FRAME
-    source = torch.nn.functional.pad(chance.source, (0, samples - chance.source.shape[1]))[None]
+    source = torch.nn.functional.pad(noise.source, (0, samples - noise.source.shape[1]))[None]
     own = torch.nn.functional.pad(spoken(eager_mel, [row])[0], (0, frames - FRAMES_PER_TOKEN * tokens))[None]
     count = torch.full((1,), FRAMES_PER_TOKEN * tokens, device=s3gen.device)
     s3gen.vocoder_graphs.warm(short)
-    sound = s3gen.vocoder_graphs(short, own, chance.phase[None], source, count).clone()
-    eager_sound = torch.stack(s3gen.vocoder(own, chance.phase[None], source, count))
+    sound = s3gen.vocoder_graphs(short, own, noise.phase[None], source, count).clone()
+    eager_sound = torch.stack(s3gen.vocoder(own, noise.phase[None], source, count))
     return {"flow": torch.equal(mel, eager_mel), "vocoder": torch.equal(sound, eager_sound)}

@@ -26,7 +26,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     STOP_TEXT,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.device.threads import rest
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
@@ -91,7 +91,7 @@ class Upstream:
             laps.append(self._now())
             self._marker().apply_watermark(samples, sample_rate=SAMPLE_RATE)
             laps.append(self._now())
-        rest()  # its threads would slow the other side down
+        release_threads()  # its threads would slow the other side down
         names = ("t3", "flow", "vocoder", "watermark")
         return {name: laps[at + 1] - laps[at] for at, name in enumerate(names)} | {"total": laps[-1] - laps[0]}
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from chatterbox_worker.cache import AudioCache, Entry, key_of
+from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 
-ENTRY = Entry(b"RIFF sound", {"duration_s": 1.5, "seed": 7})
+ENTRY = CacheEntry(b"RIFF sound", {"duration_s": 1.5, "seed": 7})
 
 
 def cache_in(folder: Path, *, max_bytes: int = 10**6, max_age_s: float = 3600) -> AudioCache:
@@ -28,7 +28,7 @@ def settle() -> None:
             thread.join(5)
 
 
-def put_and_get(cache: AudioCache, key: str = "k") -> Entry | None:
+def put_and_get(cache: AudioCache, key: str = "k") -> CacheEntry | None:
     cache.put(key, "wav", ENTRY)
     return cache.get(key, "wav")
 
@@ -95,7 +95,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
     roomy = cache_in(tmp_path)
     now = time.time()
     for index in range(20):
-        roomy.put(f"k{index:02}", "wav", Entry(bytes([65]) * 100, {}))
+        roomy.put(f"k{index:02}", "wav", CacheEntry(bytes([65]) * 100, {}))
     for index in range(20):
         os.utime(tmp_path / f"k{index:02}.wav", (now - 50 + index, now - 50 + index))
     settle()
@@ -114,7 +114,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
 def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=250)
     for key in "abc":
-        cache_in(tmp_path).put(key, "wav", Entry(b"x" * 100, {}))
+        cache_in(tmp_path).put(key, "wav", CacheEntry(b"x" * 100, {}))
         os.utime(tmp_path / f"{key}.wav", (time.time() - 60, time.time() - 60 + ord(key) / 100))
     settle()
     cache.get("a", "wav")
@@ -128,12 +128,12 @@ def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
 def test_the_folder_stays_under_its_limit_without_being_asked(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=10_000)
     for index in range(100):
-        cache.put(str(index), "wav", Entry(b"x" * 1000, {}))
+        cache.put(str(index), "wav", CacheEntry(b"x" * 1000, {}))
         time.sleep(0.001)
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and sum(p.stat().st_size for p in tmp_path.glob("*.wav")) > 12_000:
         time.sleep(0.01)
-        cache.put("last", "wav", Entry(b"x" * 1000, {}))
+        cache.put("last", "wav", CacheEntry(b"x" * 1000, {}))
 
     assert sum(path.stat().st_size for path in tmp_path.glob("*.wav")) <= 12_000
 
@@ -145,7 +145,7 @@ def test_one_of_many_makes_it_and_the_others_are_given_it(tmp_path: Path) -> Non
 
     def want(number: int) -> None:
         with cache.single_flight("k") as maker:
-            if isinstance(maker, Entry):
+            if isinstance(maker, CacheEntry):
                 got.append(maker.audio)
                 return
             made.append(number)
@@ -176,7 +176,7 @@ def test_when_the_maker_fails_the_next_in_line_makes_it(tmp_path: Path) -> None:
     def make() -> None:
         inside.wait(5)
         with cache.single_flight("k") as maker:
-            outcomes.append("given" if isinstance(maker, Entry) else "making")
+            outcomes.append("given" if isinstance(maker, CacheEntry) else "making")
 
     threads = [threading.Thread(target=fail), threading.Thread(target=make)]
     for thread in threads:

@@ -15,11 +15,11 @@ import soundfile
 
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
-from chatterbox_worker.cache import Entry
+from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine
 
@@ -33,7 +33,7 @@ def request(settings: Settings, text: str = STORY, **fields: Any) -> SpeechReque
 
 
 def test_the_chunks_cover_the_text_in_order(synthesizer: Synthesizer, settings: Settings) -> None:
-    recording = synthesizer.speak(request(settings), Call())
+    recording = synthesizer.speak(request(settings), CancelScope())
 
     chunks = recording.about["chunks"]
     assert len(chunks) > 3
@@ -50,7 +50,7 @@ def test_every_chunk_is_submitted_before_the_first_is_read(
     engine.gate.clear()
     plan = synthesizer.plan(request(settings))
 
-    speech = synthesizer.stream(plan, Call())
+    speech = synthesizer.stream(plan, CancelScope())
 
     assert len(engine.takes) == len(plan.chunks) > 3
     engine.gate.set()
@@ -59,9 +59,9 @@ def test_every_chunk_is_submitted_before_the_first_is_read(
 
 def test_a_stream_joined_is_the_recording(synthesizer: Synthesizer, settings: Settings) -> None:
     asked = request(settings, seed=5)
-    streamed = concatenate(list(synthesizer.stream(synthesizer.plan(asked), Call())))
+    streamed = concatenate(list(synthesizer.stream(synthesizer.plan(asked), CancelScope())))
 
-    recording = synthesizer.speak(asked, Call())
+    recording = synthesizer.speak(asked, CancelScope())
 
     assert encode(streamed, "wav", 24_000) == recording.audio
 
@@ -69,7 +69,7 @@ def test_a_stream_joined_is_the_recording(synthesizer: Synthesizer, settings: Se
 def test_each_chunk_has_its_own_seed_and_the_request_decides_them(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
 ) -> None:
-    synthesizer.speak(request(settings, seed=2**32 - 1), Call())
+    synthesizer.speak(request(settings, seed=2**32 - 1), CancelScope())
 
     assert [take.utterance.seed for take in engine.takes[:3]] == [2**32 - 1, 0, 1]
 
@@ -78,9 +78,9 @@ def test_each_chunk_has_its_own_seed_and_the_request_decides_them(
 def test_speed_changes_the_length_and_leaves_the_pitch(
     synthesizer: Synthesizer, settings: Settings, speed: float
 ) -> None:
-    plain = synthesizer.speak(request(settings, "A single sentence of some length, spoken.", seed=1), Call())
+    plain = synthesizer.speak(request(settings, "A single sentence of some length, spoken.", seed=1), CancelScope())
     changed = synthesizer.speak(
-        request(settings, "A single sentence of some length, spoken.", seed=1, speed=speed), Call()
+        request(settings, "A single sentence of some length, spoken.", seed=1, speed=speed), CancelScope()
     )
 
     assert changed.about["duration_s"] == pytest.approx(plain.about["duration_s"] / speed, rel=0.15)
@@ -124,7 +124,7 @@ def test_other_weights_change_the_key(synthesizer: Synthesizer, settings: Settin
 def test_cache_false_is_neither_served_nor_kept(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine, tmp_path: Path
 ) -> None:
-    recordings = [synthesizer.speak(request(settings, "Hello.", cache=False), Call()) for _ in range(2)]
+    recordings = [synthesizer.speak(request(settings, "Hello.", cache=False), CancelScope()) for _ in range(2)]
 
     assert [recording.hit for recording in recordings] == [False, False]
     assert len(engine.takes) == 2
@@ -137,8 +137,8 @@ def test_a_hit_says_the_voice_by_the_name_it_was_asked_for(synthesizer: Synthesi
     second = synthesizer.library.save("bob", wav_bytes(), field="reference_audio")
     assert first.digest == second.digest
 
-    synthesizer.speak(request(settings, "Hello.", voice="alice"), Call())
-    hit = synthesizer.speak(request(settings, "Hello.", voice="bob"), Call())
+    synthesizer.speak(request(settings, "Hello.", voice="alice"), CancelScope())
+    hit = synthesizer.speak(request(settings, "Hello.", voice="bob"), CancelScope())
 
     assert (hit.hit, hit.about["voice"]) == (True, "bob")
 
@@ -149,16 +149,16 @@ def test_a_caller_who_comes_while_the_recording_is_written_is_given_it(
     put = synthesizer.cache.put
     late: list[bool] = []
 
-    def slow_put(key: str, audio_format: str, entry: Entry) -> None:
+    def slow_put(key: str, audio_format: str, entry: CacheEntry) -> None:
         thread = threading.Thread(
-            target=lambda: late.append(synthesizer.speak(request(settings, "Hello."), Call()).hit)
+            target=lambda: late.append(synthesizer.speak(request(settings, "Hello."), CancelScope()).hit)
         )
         thread.start()
         thread.join(10)
         put(key, audio_format, entry)
 
     monkeypatch.setattr(synthesizer.cache, "put", slow_put)
-    synthesizer.speak(request(settings, "Hello."), Call())
+    synthesizer.speak(request(settings, "Hello."), CancelScope())
 
     assert late == [True]
     assert len(engine.takes) == 1
@@ -170,7 +170,9 @@ def test_many_callers_of_one_text_make_it_once(
     engine.gate.clear()
     heard: list[bytes] = []
     threads = [
-        threading.Thread(target=lambda: heard.append(synthesizer.speak(request(settings, "Hello."), Call()).audio))
+        threading.Thread(
+            target=lambda: heard.append(synthesizer.speak(request(settings, "Hello."), CancelScope()).audio)
+        )
         for _ in range(6)
     ]
     for thread in threads:
@@ -190,8 +192,8 @@ def test_alternating_voices_never_bleed(synthesizer: Synthesizer, settings: Sett
     voices = [{"reference_audio": wav_base64(pitch=pitch)} for pitch in (220, 330)] + [{}]
     asked = [request(settings, "Hello.", seed=1, cache=False, **voice) for voice in voices]
 
-    first = [synthesizer.speak(each, Call()).audio for each in asked]
-    again = [synthesizer.speak(each, Call()).audio for each in reversed(asked)]
+    first = [synthesizer.speak(each, CancelScope()).audio for each in asked]
+    again = [synthesizer.speak(each, CancelScope()).audio for each in reversed(asked)]
 
     assert len(set(first)) == 3
     assert again[::-1] == first
@@ -201,13 +203,13 @@ def test_an_unknown_voice_fails_before_anything_is_submitted(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
 ) -> None:
     with pytest.raises(VoiceNotFound):
-        synthesizer.speak(request(settings, voice="nobody"), Call())
+        synthesizer.speak(request(settings, voice="nobody"), CancelScope())
     assert engine.takes == []
 
 
 def test_a_failed_chunk_gives_up_the_others(synthesizer: Synthesizer, settings: Settings, engine: ToneEngine) -> None:
     with pytest.raises(SynthesisFailed):
-        synthesizer.speak(request(settings, "Explode now. " + STORY), Call())
+        synthesizer.speak(request(settings, "Explode now. " + STORY), CancelScope())
 
     assert all(take.cancelled.is_set() for take in engine.takes)
 
@@ -215,7 +217,7 @@ def test_a_failed_chunk_gives_up_the_others(synthesizer: Synthesizer, settings: 
 def test_a_reader_who_goes_away_frees_the_rest(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
 ) -> None:
-    speech = iter(synthesizer.stream(synthesizer.plan(request(settings)), Call()))
+    speech = iter(synthesizer.stream(synthesizer.plan(request(settings)), CancelScope()))
     next(speech)
     del speech
 
@@ -225,7 +227,7 @@ def test_a_reader_who_goes_away_frees_the_rest(
 def test_cancelled_before_it_began_it_does_not_begin(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine
 ) -> None:
-    call = Call()
+    call = CancelScope()
     call.cancel()
 
     with pytest.raises(Cancelled):
@@ -236,7 +238,7 @@ def test_cancelled_before_it_began_it_does_not_begin(
 def test_progress_is_told_after_every_chunk(synthesizer: Synthesizer, settings: Settings) -> None:
     told: list[tuple[int, int, float]] = []
 
-    recording = synthesizer.speak(request(settings), Call(lambda *progress: told.append(progress)))
+    recording = synthesizer.speak(request(settings), CancelScope(lambda *progress: told.append(progress)))
 
     count = len(recording.about["chunks"])
     assert {done for done, _, _ in told} >= set(range(1, count + 1))
@@ -250,7 +252,7 @@ def test_a_clip_that_is_too_short_for_the_model_is_refused_with_its_length(
     asked = request(settings, "Hello.", model="turbo", reference_audio=wav_base64(4.5))
 
     with pytest.raises(InvalidRequest, match=r"lasts 4\.5 s; turbo needs a recording longer than 5 s"):
-        synthesizer.speak(asked, Call())
+        synthesizer.speak(asked, CancelScope())
 
 
 def test_a_model_without_voices_refuses_one(settings: Settings, engine: ToneEngine, synthesizer: Synthesizer) -> None:
@@ -258,5 +260,5 @@ def test_a_model_without_voices_refuses_one(settings: Settings, engine: ToneEngi
     asked = request(replace(settings, models=("preview",)), "Hello.", reference_audio=wav_base64())
 
     with pytest.raises(InvalidRequest) as refused:
-        preview.speak(asked, Call())
+        preview.speak(asked, CancelScope())
     assert refused.value.field == "reference_audio"

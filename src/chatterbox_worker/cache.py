@@ -32,7 +32,7 @@ _ORPHAN_S = 3600.0  # a temporary file this old belongs to a worker that died
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class CacheEntry:
     """A finished recording."""
 
     audio: bytes
@@ -52,7 +52,7 @@ class AudioCache:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._lock = threading.Lock()
-        self._making: dict[str, Future[Entry]] = {}
+        self._making: dict[str, Future[CacheEntry]] = {}
         self._unswept_bytes = round(max_bytes * _SWEEP_SHARE)  # due at the first write, for what others left
         self._sweeper: threading.Thread | None = None
         self._complained: set[str] = set()
@@ -63,7 +63,7 @@ class AudioCache:
     def enabled(self) -> bool:
         return self._max_bytes > 0
 
-    def get(self, key: str, audio_format: str) -> Entry | None:
+    def get(self, key: str, audio_format: str) -> CacheEntry | None:
         """The entry, or None for a miss: absent, too old, half written or unreadable."""
         if not self.enabled:
             return None
@@ -85,9 +85,9 @@ class AudioCache:
         with contextlib.suppress(OSError):
             os.utime(audio_path)  # recency, for the sweep
         self.hits += 1
-        return Entry(audio, about)
+        return CacheEntry(audio, about)
 
-    def put(self, key: str, audio_format: str, entry: Entry) -> None:
+    def put(self, key: str, audio_format: str, entry: CacheEntry) -> None:
         """Keep the entry if the volume lets us."""
         if not self.enabled:
             return
@@ -104,7 +104,7 @@ class AudioCache:
         self._sweep_if_due()
 
     @contextlib.contextmanager
-    def single_flight(self, key: str) -> Iterator[Callable[[Entry], None] | Entry]:
+    def single_flight(self, key: str) -> Iterator[Callable[[CacheEntry], None] | CacheEntry]:
         """One maker for a key: yields a function to hand the result to, or the result another thread just made.
 
         A maker that fails or is cancelled without a result leaves the work to the next in line.

@@ -23,7 +23,7 @@ from chatterbox_worker.audio.join import (
     Joiner,
 )
 from chatterbox_worker.audio.tempo import change_speed
-from chatterbox_worker.cache import AudioCache, Entry, key_of
+from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
@@ -48,13 +48,13 @@ Progress = Callable[[int, int, float], None]
 """Told after each chunk: chunks done, chunks in all, seconds of audio so far."""
 
 
-class Call:
+class CancelScope:
     """One caller's hold on the work done for it: who keeps it can cancel, from any thread."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = progress
         self._cancelled = threading.Event()
-        self._takes: list[Take | Call] = []
+        self._takes: list[Take | CancelScope] = []
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
@@ -71,9 +71,9 @@ class Call:
             take.cancel()
         return take
 
-    def part(self, progress: Progress | None = None) -> Call:
+    def part(self, progress: Progress | None = None) -> CancelScope:
         """A call that is cancelled with this one, but not this one with it."""
-        part = Call(progress)
+        part = CancelScope(progress)
         with self._lock:
             self._takes.append(part)
         if self._cancelled.is_set():
@@ -181,7 +181,7 @@ class Synthesizer:
             context=context,
         )
 
-    def stream(self, plan: Plan, call: Call, *, streaming: bool = False) -> Speech:
+    def stream(self, plan: Plan, call: CancelScope, *, streaming: bool = False) -> AudioStream:
         """Submit every chunk and return at once; iterate the result for the audio.
 
         `streaming`: the first chunk is heard while it is still being spoken; at another speed than 1 it cannot be. Those
@@ -209,9 +209,9 @@ class Synthesizer:
             takes.append(
                 call.hold(plan.engine.submit(replace(said, context=context, lead=takes[0] if takes else None)))
             )
-        return Speech(plan, takes, call, started_s)
+        return AudioStream(plan, takes, call, started_s)
 
-    def speak(self, request: SpeechRequest, call: Call) -> Recording:
+    def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
         """The whole of a request as one encoded recording, from the cache where the request allows.
 
         Raises:
@@ -222,13 +222,13 @@ class Synthesizer:
         if not request.cache:
             return self._make(plan, call, started_s)
         with self.cache.single_flight(plan.key) as maker:
-            if isinstance(maker, Entry):
+            if isinstance(maker, CacheEntry):
                 return found(plan, maker, started_s)
             if (entry := self.cache.get(plan.key, request.format)) is not None:
                 maker(entry)
                 return found(plan, entry, started_s)
             recording = self._make(plan, call, started_s)
-            entry = Entry(recording.audio, recording.about)
+            entry = CacheEntry(recording.audio, recording.about)
             maker(entry)
             self.cache.put(plan.key, request.format, entry)  # inside: who comes next finds it running, or kept
         return recording
@@ -237,10 +237,10 @@ class Synthesizer:
         for engine in self.engines.values():
             engine.close()
 
-    def _make(self, plan: Plan, call: Call, started_s: float) -> Recording:
+    def _make(self, plan: Plan, call: CancelScope, started_s: float) -> Recording:
         return self.finish(plan, self.stream(plan, call), started_s)
 
-    def finish(self, plan: Plan, speech: Speech, started_s: float) -> Recording:
+    def finish(self, plan: Plan, speech: AudioStream, started_s: float) -> Recording:
         """The recording of a speech that is read to its end here. Raises SynthesisFailed, Cancelled."""
         audio = concatenate(list(speech))
         encoding_s = time.perf_counter()
@@ -252,13 +252,13 @@ class Synthesizer:
             "total_s": done_s - started_s,
             "real_time_factor": (done_s - started_s) / audio.duration_s,
         }
-        return Recording(data, facts(plan, speech, audio.duration_s), plan.key, hit=False, timings=timings)
+        return Recording(data, describe(plan, speech, audio.duration_s), plan.key, hit=False, timings=timings)
 
 
-class Speech:
+class AudioStream:
     """A plan being spoken: iterate it once, for the joined audio as it can be heard."""
 
-    def __init__(self, plan: Plan, takes: list[Take], call: Call, started_s: float) -> None:
+    def __init__(self, plan: Plan, takes: list[Take], call: CancelScope, started_s: float) -> None:
         self._plan = plan
         self._takes = takes
         self._call = call
@@ -359,14 +359,14 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
-def found(plan: Plan, entry: Entry, started_s: float) -> Recording:
+def found(plan: Plan, entry: CacheEntry, started_s: float) -> Recording:
     """What the plan asks for, from the cache."""
     total_s = time.perf_counter() - started_s
     timings = {"total_s": total_s, "real_time_factor": total_s / entry.about["duration_s"]}
     return Recording(entry.audio, {**entry.about, "voice": plan.source.id}, plan.key, hit=True, timings=timings)
 
 
-def facts(plan: Plan, speech: Speech, duration_s: float) -> dict[str, Any]:
+def describe(plan: Plan, speech: AudioStream, duration_s: float) -> dict[str, Any]:
     """What is said about a speech that was read to its end, and lasted so many seconds."""
     request = plan.request
     return {

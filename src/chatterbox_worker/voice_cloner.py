@@ -19,7 +19,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import Call
+from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.reference import MAX_BYTES
 from chatterbox_worker.wiring import build
 
@@ -105,7 +105,7 @@ class VoiceCloner:
             SynthesisFailed: the engine failed on good input.
         """
         recording = self._synthesizer.speak(
-            self._request(reference_audio, target_text, reference_transcript, fields), Call()
+            self._request(reference_audio, target_text, reference_transcript, fields), CancelScope()
         )
         speech = ClonedSpeech(recording.audio, recording.about)
         if output_path is not None:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from chatterbox_worker.batch.manifest import NAME, Entry, Manifest
+from chatterbox_worker.batch.manifest import NAME, Manifest, ManifestEntry
 from chatterbox_worker.errors import Busy, InvalidRequest
 
 
-def done(key: str, file: str, content: bytes = b"sound") -> Entry:
+def done(key: str, file: str, content: bytes = b"sound") -> ManifestEntry:
     digest = hashlib.sha256(content).hexdigest()
-    return Entry(key, f"id of {key}", "done", file=file, size_bytes=len(content), sha256=digest, duration_s=1.0, seed=7)
+    return ManifestEntry(
+        key, f"id of {key}", "done", file=file, size_bytes=len(content), sha256=digest, duration_s=1.0, seed=7
+    )
 
 
 def told(folder: Path) -> list[dict[str, object]]:
@@ -24,14 +26,14 @@ def told(folder: Path) -> list[dict[str, object]]:
 def test_what_was_noted_is_known_to_the_next_run(tmp_path: Path) -> None:
     error = {"code": "x", "message": "why", "field": None}
     with Manifest(tmp_path / "new" / "out") as manifest:
-        manifest.note(Entry("a", "1", "submitted", job="j1"))
-        manifest.note(Entry("b", "2", "submitted", job="j2"))
+        manifest.note(ManifestEntry("a", "1", "submitted", job="j1"))
+        manifest.note(ManifestEntry("b", "2", "submitted", job="j2"))
         manifest.keep(b"sound", "b.wav")
         manifest.note(done("b", "b.wav"))
-        manifest.note(Entry("c", "3", "failed", error=error))
+        manifest.note(ManifestEntry("c", "3", "failed", error=error))
 
     with Manifest(tmp_path / "new" / "out") as again:
-        assert again.entries["a"] == Entry("a", "1", "submitted", job="j1")
+        assert again.entries["a"] == ManifestEntry("a", "1", "submitted", job="j1")
         assert again.entries["b"] == done("b", "b.wav")
         assert again.entries["c"].error == error
         assert (again.has("a"), again.has("b"), again.has("c"), again.has("d")) == (False, True, False, False)
@@ -39,8 +41,8 @@ def test_what_was_noted_is_known_to_the_next_run(tmp_path: Path) -> None:
 
 def test_a_kill_in_the_middle_of_a_line_costs_that_line_alone(tmp_path: Path) -> None:
     with Manifest(tmp_path) as manifest:
-        manifest.note(Entry("a", "1", "submitted", job="j1"))
-        manifest.note(Entry("b", "größe", "submitted", job="j2"))
+        manifest.note(ManifestEntry("a", "1", "submitted", job="j1"))
+        manifest.note(ManifestEntry("b", "größe", "submitted", job="j2"))
     whole = (tmp_path / NAME).read_bytes()
     first = whole.index(b"\n") + 1
 
@@ -48,7 +50,7 @@ def test_a_kill_in_the_middle_of_a_line_costs_that_line_alone(tmp_path: Path) ->
         (tmp_path / NAME).write_bytes(whole[:length])
         with Manifest(tmp_path) as again:
             assert list(again.entries) == ["a"]
-            again.note(Entry("c", "3", "submitted", job="j3"))
+            again.note(ManifestEntry("c", "3", "submitted", job="j3"))
         with Manifest(tmp_path) as later:
             assert list(later.entries) == ["a", "c"]
 
@@ -107,12 +109,12 @@ def test_it_is_tidied_to_one_line_a_row_in_the_rows_order(tmp_path: Path) -> Non
     refused = {"state": "refused", "where": "rows.jsonl:3", "id": None, "error": {"code": "x"}}
     with Manifest(tmp_path) as manifest:
         for key in ("other", "b", "a", "changed"):
-            manifest.note(Entry(key, key, "submitted", job="j"))
+            manifest.note(ManifestEntry(key, key, "submitted", job="j"))
             manifest.keep(b"sound", f"{key}.wav")
             manifest.note(done(key, f"{key}.wav"))
-        manifest.note(Entry("changed now", "id of changed", "failed", error={"code": "x"}))
+        manifest.note(ManifestEntry("changed now", "id of changed", "failed", error={"code": "x"}))
         manifest.tidy(["a", "b", "changed now", "never begun"], [refused])
-        manifest.note(Entry("later", "later", "submitted", job="j"))
+        manifest.note(ManifestEntry("later", "later", "submitted", job="j"))
 
     assert [line.get("key", "refused") for line in told(tmp_path)] == [
         "other", "a", "b", "changed now", "refused", "later",

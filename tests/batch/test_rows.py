@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 
 from chatterbox_worker.batch.names import LONGEST_BYTES, stem_of
-from chatterbox_worker.batch.rows import BadRow, Row, read
+from chatterbox_worker.batch.rows import BadRow, BatchRow, read
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import fields_of
 from support.audio_clips import wav_bytes
 
 
-def rows_of(path: Path, **defaults: Any) -> list[Row | BadRow]:
+def rows_of(path: Path, **defaults: Any) -> list[BatchRow | BadRow]:
     return read(path, defaults, fields_of)
 
 
-def row(path: Path, **defaults: Any) -> Row:
+def row(path: Path, **defaults: Any) -> BatchRow:
     (only,) = rows_of(path, **defaults)
-    assert isinstance(only, Row), only
+    assert isinstance(only, BatchRow), only
     return only
 
 
@@ -38,8 +38,8 @@ def test_a_line_is_a_request_with_an_id(tmp_path: Path) -> None:
 
     first, second = rows_of(path, format="flac", language="en")
 
-    assert isinstance(first, Row)
-    assert isinstance(second, Row)
+    assert isinstance(first, BatchRow)
+    assert isinstance(second, BatchRow)
     assert (first.where, first.id, first.stem) == (f"{path}:1", "intro", "intro")
     assert first.request() == {"text": "Hello.", "seed": 7, "format": "mp3", "language": "en"}
     assert (second.where, second.id, second.request()["format"]) == (f"{path}:3", "00003", "flac")
@@ -75,8 +75,8 @@ def test_a_bad_line_is_named_and_the_others_go_on(tmp_path: Path, line: Any, fie
 
     first, bad, last = rows_of(path)
 
-    assert isinstance(first, Row)
-    assert isinstance(last, Row)
+    assert isinstance(first, BatchRow)
+    assert isinstance(last, BatchRow)
     assert isinstance(bad, BadRow)
     assert bad.field == field
     assert str(bad).startswith(f"{path}:2: ")
@@ -90,7 +90,7 @@ def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 
     good, bad = rows_of(path)
 
-    assert isinstance(good, Row)
+    assert isinstance(good, BatchRow)
     assert bad == BadRow(f"{path}:2", "the line is not UTF-8")
 
 
@@ -104,14 +104,14 @@ def test_a_table_has_a_field_in_each_column(tmp_path: Path) -> None:
 
     first, second, seed, switch, many, last = rows_of(path)
 
-    assert isinstance(first, Row)
+    assert isinstance(first, BatchRow)
     assert first.request() == {"text": "Two\nlines, quoted.", "seed": 7, "speed": 1.5, "split_text": False}
-    assert isinstance(second, Row)
+    assert isinstance(second, BatchRow)
     assert (second.where, second.fields["voice"]) == (f"{path}:4", "alice")
     assert seed == BadRow(f"{path}:5", "seed must be a whole number, not 'x'", "seed")
     assert switch == BadRow(f"{path}:6", "split_text must be true or false, not 'maybe'", "split_text")
     assert many == BadRow(f"{path}:7", "the row has 7 cells and the head 6")
-    assert isinstance(last, Row)
+    assert isinstance(last, BatchRow)
     assert last.where == f"{path}:9"
 
 
@@ -129,7 +129,7 @@ def test_a_cell_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     bad, good = rows_of(path)
 
     assert bad == BadRow(f"{path}:2", "text is not UTF-8", "text")
-    assert isinstance(good, Row)
+    assert isinstance(good, BatchRow)
     assert good.fields["text"] == "café"
 
 
@@ -154,9 +154,9 @@ def test_a_folder_has_a_text_in_each_file(tmp_path: Path) -> None:
     bad, second, third = rows_of(tmp_path)
 
     assert bad == BadRow(str(tmp_path / "a.txt"), "the file is not UTF-8", "text")
-    assert isinstance(second, Row)
+    assert isinstance(second, BatchRow)
     assert (second.id, second.fields["text"]) == ("b", "Second.")
-    assert isinstance(third, Row)
+    assert isinstance(third, BatchRow)
     assert (third.id, third.stem) == ("part 1/größe", "part_1_größe")
 
 
@@ -201,7 +201,7 @@ def test_a_recording_is_named_by_its_path_and_known_by_its_content(tmp_path: Pat
         {"id": "named", "text": "Three.", "voice": "carol"},
     )
 
-    own, shared, named = (r for r in rows_of(path, reference=str(tmp_path / "bob.wav")) if isinstance(r, Row))
+    own, shared, named = (r for r in rows_of(path, reference=str(tmp_path / "bob.wav")) if isinstance(r, BatchRow))
 
     assert own.fields["reference_audio"] == "sha256:" + hashlib.sha256(recording).hexdigest()
     assert base64.b64decode(own.request()["reference_audio"]) == recording

@@ -11,9 +11,9 @@ import pytest
 
 from chatterbox_worker.batch import run as loop
 from chatterbox_worker.batch.manifest import Manifest
-from chatterbox_worker.batch.rows import Row
-from chatterbox_worker.batch.run import Tally, run
-from chatterbox_worker.batch.speakers import EndpointSpeaker, Failed, Spoken, Stopped
+from chatterbox_worker.batch.rows import BatchRow
+from chatterbox_worker.batch.run import RunTotals, run
+from chatterbox_worker.batch.speakers import EndpointSpeaker, Failed, Stopped, SynthesizedRow
 from chatterbox_worker.client import (
     AnswerLost,
     ClientError,
@@ -42,8 +42,8 @@ def manifest(tmp_path: Path) -> Iterator[Manifest]:
         yield manifest
 
 
-def rows(count: int) -> list[Row]:
-    return [Row(f"rows:{n}", f"n{n}", f"n{n}", {"text": f"Text {n}."}, None) for n in range(count)]
+def rows(count: int) -> list[BatchRow]:
+    return [BatchRow(f"rows:{n}", f"n{n}", f"n{n}", {"text": f"Text {n}."}, None) for n in range(count)]
 
 
 class Scripted:
@@ -54,7 +54,7 @@ class Scripted:
         self.jobs: list[str | None] = []
         self.at_once = self.most_at_once = 0
 
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> Spoken:
+    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
         self.jobs.append(job)
         submitted(f"job {len(self.jobs)}")
         self.at_once += 1
@@ -63,10 +63,12 @@ class Scripted:
         self.at_once -= 1
         if self.failures:
             raise self.failures.pop(0)
-        return Spoken(request["text"].encode(), ABOUT)
+        return SynthesizedRow(request["text"].encode(), ABOUT)
 
 
-def spoken(rows: list[Row], manifest: Manifest, speaker: Any, *, in_flight: int = 4, attempts: int = 3) -> Tally:
+def spoken(
+    rows: list[BatchRow], manifest: Manifest, speaker: Any, *, in_flight: int = 4, attempts: int = 3
+) -> RunTotals:
     return asyncio.run(
         run(rows, manifest, speaker, in_flight=in_flight, attempts=attempts, on_row=lambda row, failure: None)
     )
@@ -118,7 +120,7 @@ def test_a_job_that_may_still_end_well_is_looked_at_again_and_not_sent_again(man
 
 
 def test_a_reference_that_is_gone_fails_its_row_alone(manifest: Manifest, tmp_path: Path) -> None:
-    gone = Row("rows:1", "gone", "gone", {"text": "One."}, tmp_path / "gone.wav")
+    gone = BatchRow("rows:1", "gone", "gone", {"text": "One."}, tmp_path / "gone.wav")
 
     tally = spoken([gone, *rows(1)], manifest, Scripted())
 
@@ -166,7 +168,7 @@ class FakeClient:
         return b"audio"
 
 
-def speak(client: FakeClient, job: str | None = None) -> tuple[Spoken, list[str]]:
+def speak(client: FakeClient, job: str | None = None) -> tuple[SynthesizedRow, list[str]]:
     told: list[str] = []
     speaker = EndpointSpeaker(client)  # type: ignore[arg-type]
     return asyncio.run(speaker.speak({"text": "One."}, job, told.append)), told

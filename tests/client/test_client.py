@@ -34,7 +34,7 @@ from chatterbox_worker.client import (
     Unavailable,
 )
 from chatterbox_worker.client.sound import join
-from chatterbox_worker.localqueue import Limits, LocalQueue, State
+from chatterbox_worker.localqueue import JobState, Limits, LocalQueue
 from support.audio_clips import wav_bytes
 from support.paths import WORKERS
 from support.preview_queue import preview_queue
@@ -278,7 +278,7 @@ def test_a_stream_that_fails_on_the_way_gives_what_came_and_the_reason(streaming
 def test_leaving_a_stream_early_cancels_its_job(streaming: LocalQueue) -> None:
     with client_of(streaming) as client, client.stream("slow", timeout_s=30) as stream:
         pass
-    assert streaming.jobs[stream.job_id].state is State.CANCELLED
+    assert streaming.jobs[stream.job_id].state is JobState.CANCELLED
 
 
 def test_a_cancelled_job_is_told_from_a_failed_one(streaming: LocalQueue) -> None:
@@ -346,7 +346,7 @@ def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueu
             assert stream.summary is not None
             async with await client.stream("slow") as left:
                 pass
-            assert streaming.jobs[left.job_id].state is State.CANCELLED
+            assert streaming.jobs[left.job_id].state is JobState.CANCELLED
             with pytest.raises(ValueError, match="one of the two"):
                 await client.stream()
 

@@ -26,17 +26,17 @@ from chatterbox_worker.client import (
     Unavailable,
     flows,
 )
-from chatterbox_worker.client.flows import Deadline, Flow, Pause, StreamReader
-from chatterbox_worker.client.wire import Call, Lost, Outcome, Reply, Unreached, submission
+from chatterbox_worker.client.flows import Deadline, Flow, StreamReader, Wait
+from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, submission
 
 T = TypeVar("T")
 PATIENT = Patience(random=lambda: 1.0, clock=lambda: 0.0)
 NEVER = Deadline(PATIENT, 0.0, 1e9)
 
 
-def drive(flow: Flow[T], outcomes: Sequence[Outcome]) -> tuple[T, list[Call | Pause]]:
+def drive(flow: Flow[T], outcomes: Sequence[Outcome]) -> tuple[T, list[HttpCall | Wait]]:
     """The flow's value, given these outcomes one after another, and the steps it took."""
-    left, steps, outcome = list(outcomes), list[Call | Pause](), None
+    left, steps, outcome = list(outcomes), list[HttpCall | Wait](), None
     while True:
         try:
             step = flow.send(outcome)
@@ -45,15 +45,15 @@ def drive(flow: Flow[T], outcomes: Sequence[Outcome]) -> tuple[T, list[Call | Pa
             value: T = end.value
             return value, steps
         steps.append(step)
-        outcome = None if isinstance(step, Pause) else left.pop(0)
+        outcome = None if isinstance(step, Wait) else left.pop(0)
 
 
 def ok(**answer: Any) -> Reply:
     return Reply(200, json.dumps(answer).encode())
 
 
-def calls(steps: Sequence[Call | Pause]) -> list[str]:
-    return [f"{step.method} {step.path}" for step in steps if isinstance(step, Call)]
+def calls(steps: Sequence[HttpCall | Wait]) -> list[str]:
+    return [f"{step.method} {step.path}" for step in steps if isinstance(step, HttpCall)]
 
 
 def encoded(audio: bytes) -> str:
@@ -117,7 +117,7 @@ def test_pauses_grow_and_are_spread_and_respect_retry_after() -> None:
     assert [PATIENT.pause_s(failures) for failures in (1, 2, 3, 9)] == [0.5, 1.0, 2.0, 20.0]
     assert replace(PATIENT, random=lambda: 0.25).pause_s(2) == 0.25
     _, steps = drive(flows.status("j", PATIENT), [Reply(429, b"", retry_after="7"), GOOD])
-    assert steps[1] == Pause(7.0)
+    assert steps[1] == Wait(7.0)
 
 
 def test_runsync_that_comes_back_unfinished_is_polled_on() -> None:
@@ -126,7 +126,7 @@ def test_runsync_that_comes_back_unfinished_is_polled_on() -> None:
     job, steps = drive(flows.runsync({"text": "a"}, 600.0, PATIENT), outcomes)
     assert job["output"] == {"x": 1}
     assert calls(steps) == ["POST /runsync", "GET /status/j", "GET /status/j"]
-    assert isinstance(steps[0], Call)
+    assert isinstance(steps[0], HttpCall)
     assert steps[0].params == {"wait": "90000"}  # under the edge's 100 s
     assert steps[0].timeout_s > 90
 
@@ -215,7 +215,7 @@ def test_audio_behind_a_url_is_downloaded_without_the_key_and_again_if_need_be()
     outcomes: list[Outcome] = [Lost("reset"), Reply(503, b""), Reply(200, b"sound")]
     audio, steps = drive(flows.audio_of({"audio_url": url}, PATIENT), outcomes)
     assert audio == b"sound"
-    assert all(step.is_absolute and step.path == url for step in steps if isinstance(step, Call))
+    assert all(step.is_absolute and step.path == url for step in steps if isinstance(step, HttpCall))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.clone.choose import best
-from chatterbox_worker.clone.recordings import RATE, Recording
+from chatterbox_worker.clone.recordings import RATE, SourceRecording
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.errors import InvalidRequest
 from support.audio_clips import rms_dbfs
@@ -17,10 +17,10 @@ def segment(file: str, start_s: float, end_s: float, snr_db: float = 50.0) -> Se
     return Segment(file, start_s, end_s, -20.0, snr_db, 30.0, 0.6, 0)
 
 
-def recordings(*names: str, peak: float = 0.3) -> dict[str, Recording]:
+def recordings(*names: str, peak: float = 0.3) -> dict[str, SourceRecording]:
     time = np.arange(60 * RATE) / RATE
     audio = Audio((peak * np.sin(2 * np.pi * 200 * time)).astype(np.float32), RATE)
-    return {name: Recording(name, "0" * 64, RATE, audio, np.zeros(0)) for name in names}
+    return {name: SourceRecording(name, "0" * 64, RATE, audio, np.zeros(0)) for name in names}
 
 
 def spans(kept: list[Segment], likeness: dict[Segment, float] | None = None) -> list[tuple[str, float, float]]:

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.clone.clipping import clipped_at
 from chatterbox_worker.clone.quality import fault
-from chatterbox_worker.clone.recordings import Recording
+from chatterbox_worker.clone.recordings import SourceRecording
 from chatterbox_worker.clone.segments import Segment, split
 from support.recorded import RATE, in_noise, pause, talk
 from support.speakers import ANN, SENTENCES, said
 
 
-def recording(*parts: Samples) -> Recording:
+def recording(*parts: Samples) -> SourceRecording:
     audio = Audio(np.concatenate(parts).astype(np.float32), RATE)
-    return Recording("x.wav", "0" * 64, RATE, audio, clipped_at(audio))
+    return SourceRecording("x.wav", "0" * 64, RATE, audio, clipped_at(audio))
 
 
 def tone(seconds: float, hertz: float = 200.0, peak: float = 0.3) -> Samples:

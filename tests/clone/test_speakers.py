@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.clone.speakers import Heard, averaged, fault, has_rival, listen, tell_apart
+from chatterbox_worker.clone.speakers import EmbeddedSpeech, averaged, fault, has_rival, listen, tell_apart
 from support.recorded import RATE
 from support.speakers import ANN, BOB, SENTENCES, PitchEncoder, said
 
 EAR = PitchEncoder()
 
 
-def heard(*who: str, texts: int = 4) -> list[Heard]:
+def heard(*who: str, texts: int = 4) -> list[EmbeddedSpeech]:
     return [listen(EAR, said(speaker, text)) for speaker in who for text in SENTENCES[:texts]]
 
 
-def at_angle(degrees: float, seconds: float = 3.0) -> Heard:
+def at_angle(degrees: float, seconds: float = 3.0) -> EmbeddedSpeech:
     embedding = np.zeros(256, np.float32)
     embedding[:2] = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return Heard(embedding, embedding[None], seconds)
+    return EmbeddedSpeech(embedding, embedding[None], seconds)
 
 
 def test_one_speaker_is_one_group() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from chatterbox_worker.localqueue import Limits, LocalQueue, State, Trouble
+from chatterbox_worker.localqueue import Fault, JobState, Limits, LocalQueue
 
 _LIMITS = Limits(
     run_bytes=2000, runsync_bytes=4000, chunk_bytes=1000, poll_s=0.3, wait_range_s=(0.05, 300.0), webhook_pause_s=0.05
@@ -175,9 +175,9 @@ def test_a_result_over_the_limit_is_refused_and_the_job_hears_nothing(hands: Han
     body = json.dumps({"output": "x" * (limit + 1 - len('{"output": ""}'))})
     assert hands.done(job_id, body).status_code == 400
     job = hands.queue.jobs[job_id]
-    assert (job.state, job.done_posts, job.refused_posts) == (State.IN_PROGRESS, 1, 1)
+    assert (job.state, job.done_posts, job.refused_posts) == (JobState.IN_PROGRESS, 1, 1)
     assert hands.done(job_id, body.replace("xx", "x", 1)).status_code == 200
-    assert hands.queue.jobs[job_id].state is State.COMPLETED
+    assert hands.queue.jobs[job_id].state is JobState.COMPLETED
 
 
 @pytest.mark.parametrize("body", ['{"output": NaN}', '{"output": -Infinity}', "output=1", "[1]", ""])
@@ -185,7 +185,7 @@ def test_a_result_that_is_not_json_is_refused(hands: Hands, body: str) -> None:
     job_id = hands.queue.submit({"n": 1})
     hands.take()
     assert hands.done(job_id, body).status_code == 400
-    assert hands.queue.jobs[job_id].state is State.IN_PROGRESS
+    assert hands.queue.jobs[job_id].state is JobState.IN_PROGRESS
 
 
 def test_chunks_are_drained_and_an_over_long_one_is_dropped(hands: Hands) -> None:
@@ -254,9 +254,9 @@ def test_a_worker_that_asked_to_be_stopped_gets_no_more_jobs(hands: Hands) -> No
 
 
 def test_trouble_comes_as_often_as_ordered_and_then_all_is_well(hands: Hands) -> None:
-    hands.queue.troubles.add("job-done", Trouble(status=500), times=2)
-    hands.queue.troubles.add("job-done", Trouble(drop=True))
-    hands.queue.troubles.add("job-done", Trouble(delay_s=0.2))
+    hands.queue.troubles.add("job-done", Fault(status=500), times=2)
+    hands.queue.troubles.add("job-done", Fault(drop=True))
+    hands.queue.troubles.add("job-done", Fault(delay_s=0.2))
     job_id = hands.queue.submit({"n": 1})
     hands.take()
     assert [hands.done(job_id, '{"output": 1}').status_code for _ in range(2)] == [500, 500]
@@ -269,7 +269,7 @@ def test_trouble_comes_as_often_as_ordered_and_then_all_is_well(hands: Hands) ->
 
 
 def test_trouble_reaches_a_take_that_is_open_already(hands: Hands) -> None:
-    threading.Timer(0.05, hands.queue.troubles.add, ["job-take", Trouble(status=429)]).start()
+    threading.Timer(0.05, hands.queue.troubles.add, ["job-take", Fault(status=429)]).start()
     assert hands.work("GET", "job-take/w").status_code == 429
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.localqueue.jobs import Job, Limits, State
+from chatterbox_worker.localqueue.jobs import JobState, Limits, QueuedJob
 from chatterbox_worker.localqueue.store import EXECUTION_TIMED_OUT, LOST, JobNotFoundError, JobStore
 
 
@@ -17,7 +17,7 @@ def _store(*, pings_expected: bool = True, **limits: Any) -> JobStore:
     return JobStore(Limits(**limits), lambda: f"job{next(numbers)}", pings_expected=pings_expected)
 
 
-def _submitted(store: JobStore, now: float = 0.0, *, is_sync: bool = False, **beside: Any) -> Job:
+def _submitted(store: JobStore, now: float = 0.0, *, is_sync: bool = False, **beside: Any) -> QueuedJob:
     return store.submit({"input": {"text": "hi"}, **beside}, is_sync=is_sync, now=now)
 
 
@@ -38,16 +38,16 @@ def test_a_job_is_queued_taken_and_completed_and_says_how_long_each_took() -> No
 @pytest.mark.parametrize(
     ("result", "state", "kept"),
     [
-        ({"output": {"a": 1}}, State.COMPLETED, {"output": {"a": 1}}),
-        ({}, State.COMPLETED, {}),
-        ({"output": None}, State.COMPLETED, {"output": None}),
-        ({"output": 1, "error": None}, State.COMPLETED, {"output": 1, "error": None}),
-        ({"error": "bad"}, State.FAILED, {"error": "bad"}),
-        ({"error": "bad", "output": {"code": "x"}}, State.FAILED, {"error": "bad", "output": {"code": "x"}}),
-        ({"output": 1, "stopPod": True}, State.COMPLETED, {"output": 1}),
+        ({"output": {"a": 1}}, JobState.COMPLETED, {"output": {"a": 1}}),
+        ({}, JobState.COMPLETED, {}),
+        ({"output": None}, JobState.COMPLETED, {"output": None}),
+        ({"output": 1, "error": None}, JobState.COMPLETED, {"output": 1, "error": None}),
+        ({"error": "bad"}, JobState.FAILED, {"error": "bad"}),
+        ({"error": "bad", "output": {"code": "x"}}, JobState.FAILED, {"error": "bad", "output": {"code": "x"}}),
+        ({"output": 1, "stopPod": True}, JobState.COMPLETED, {"output": 1}),
     ],
 )
-def test_a_result_decides_the_state(result: dict[str, Any], state: State, kept: dict[str, Any]) -> None:
+def test_a_result_decides_the_state(result: dict[str, Any], state: JobState, kept: dict[str, Any]) -> None:
     store = _store()
     job = _submitted(store)
     store.take("w", 1, 1.0)
@@ -96,7 +96,7 @@ def test_jobs_are_taken_in_order_as_many_as_wanted() -> None:
 def test_a_cancelled_job_in_the_queue_is_never_taken() -> None:
     store = _store()
     job = _submitted(store)
-    assert store.cancel(job.id, 1.0).state is State.CANCELLED
+    assert store.cancel(job.id, 1.0).state is JobState.CANCELLED
     assert store.take("w", 1, 2.0) == []
     assert store.stops("w") == []
 
@@ -112,7 +112,7 @@ def test_a_cancelled_running_job_is_stopped_and_what_it_still_posts_is_ignored()
     store.progress(job.id, "w", "half")
     store.chunk(job.id, "w", "piece")
     store.done(job.id, "w", {"output": 1}, 3.0)
-    assert (job.state, job.result, job.chunks, job.done_posts) == (State.CANCELLED, {}, [], 1)
+    assert (job.state, job.result, job.chunks, job.done_posts) == (JobState.CANCELLED, {}, [], 1)
 
 
 def test_cancelling_a_finished_job_changes_nothing() -> None:
@@ -120,7 +120,7 @@ def test_cancelling_a_finished_job_changes_nothing() -> None:
     job = _submitted(store)
     store.take("w", 1, 1.0)
     store.done(job.id, "w", {"output": 1}, 2.0)
-    assert store.cancel(job.id, 3.0).state is State.COMPLETED
+    assert store.cancel(job.id, 3.0).state is JobState.COMPLETED
 
 
 def test_a_late_progress_cannot_undo_a_result() -> None:
@@ -153,7 +153,7 @@ def test_a_job_that_no_ping_names_is_tried_once_more_and_then_fails() -> None:
     assert not store.tick(8.0)
     store.ping("w", ["another"], 8.5)
     assert store.tick(9.5)
-    assert (job.state, job.retries) == (State.IN_QUEUE, 1)
+    assert (job.state, job.retries) == (JobState.IN_QUEUE, 1)
     store.done(job.id, "w", {"output": "too late"}, 10.0)
     assert store.take("v", 1, 11.0) == [job]
     store.ping("w", [job.id], 15.0)  # not its worker any more
@@ -170,7 +170,7 @@ def test_without_pings_only_the_end_of_the_worker_loses_a_job() -> None:
     store.take("w", 1, 0.0)
     assert not store.tick(100.0)
     store.worker_gone("w", 101.0)
-    assert job.state is State.IN_QUEUE
+    assert job.state is JobState.IN_QUEUE
 
 
 def test_a_job_over_its_execution_timeout_is_stopped_and_timed_out() -> None:
@@ -228,5 +228,5 @@ def test_purging_ends_what_waits_and_leaves_what_runs() -> None:
     running, *waiting = [_submitted(store) for _ in range(3)]
     store.take("w", 1, 1.0)
     assert store.purge(2.0) == 2
-    assert [job.state for job in (running, *waiting)] == [State.IN_PROGRESS, State.CANCELLED, State.CANCELLED]
+    assert [job.state for job in (running, *waiting)] == [JobState.IN_PROGRESS, JobState.CANCELLED, JobState.CANCELLED]
     assert store.purge(3.0) == 0

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from chatterbox_worker.localqueue import JobNotFoundError, Limits, LocalQueue, State, Trouble, WorkerStartError
+from chatterbox_worker.localqueue import Fault, JobNotFoundError, JobState, Limits, LocalQueue, WorkerStartError
 from chatterbox_worker.localqueue.store import EXECUTION_TIMED_OUT, LOST
 from support.paths import WORKERS
 
@@ -95,7 +95,7 @@ def test_an_exception_fails_the_job_with_the_sdks_report(queue: LocalQueue) -> N
 def test_progress_shows_before_the_result(queue: LocalQueue) -> None:
     job_id = queue.submit({"do": "progress"})
     assert _eventually(lambda: queue.jobs[job_id].answer().get("output") == "half")
-    assert queue.jobs[job_id].state is State.IN_PROGRESS
+    assert queue.jobs[job_id].state is JobState.IN_PROGRESS
     assert queue.wait(job_id)["output"]["echo"] == {"do": "progress"}
     assert queue.jobs[job_id].done_posts == 1
 
@@ -109,7 +109,7 @@ def test_jobs_overlap_as_far_as_the_handlers_concurrency(queue: LocalQueue) -> N
 
 def test_a_cancelled_job_is_stopped_inside_the_worker(queue: LocalQueue) -> None:
     job_id = queue.submit({"do": "slow", "seconds": 60})
-    assert _eventually(lambda: queue.jobs[job_id].state is State.IN_PROGRESS)
+    assert _eventually(lambda: queue.jobs[job_id].state is JobState.IN_PROGRESS)
     time.sleep(0.3)  # the SDK takes a job up to 0.1 s before it runs it
     headers = {"Authorization": f"Bearer {queue.api_key}"}
     reply = requests.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=5)
@@ -156,7 +156,7 @@ def test_a_worker_has_runpods_environment_and_a_home_of_its_own(queue: LocalQueu
 
 
 def test_a_result_survives_two_bad_replies(queue: LocalQueue) -> None:
-    queue.troubles.add("job-done", Trouble(status=500))
+    queue.troubles.add("job-done", Fault(status=500))
     job_id = queue.submit({"text": "again"})
     assert queue.wait(job_id)["status"] == "COMPLETED"
     assert queue.jobs[job_id].done_posts == 1
@@ -164,8 +164,8 @@ def test_a_result_survives_two_bad_replies(queue: LocalQueue) -> None:
 
 def test_a_storm_of_bad_takes_does_not_lose_a_job(queue: LocalQueue) -> None:
     for status in (500, 400, 404):
-        queue.troubles.add("job-take", Trouble(status=status), times=5)
-    queue.troubles.add("job-take", Trouble(drop=True), times=3)
+        queue.troubles.add("job-take", Fault(status=status), times=5)
+    queue.troubles.add("job-take", Fault(drop=True), times=3)
     assert queue.run({"text": "after the storm"})["status"] == "COMPLETED"
     assert not queue.troubles.is_due("job-take")
 
@@ -272,8 +272,8 @@ def test_two_workers_share_one_queue_and_all_processes_end_with_it() -> None:
 def test_a_job_that_runs_when_the_queue_closes_may_still_post(hub: bool) -> None:
     with _queue("plain", hub=hub) as queue:
         job_id = queue.submit({"do": "slow", "seconds": 1.0})
-        assert _eventually(lambda: queue.jobs[job_id].state is State.IN_PROGRESS)
-    assert queue.jobs[job_id].state is State.COMPLETED
+        assert _eventually(lambda: queue.jobs[job_id].state is JobState.IN_PROGRESS)
+    assert queue.jobs[job_id].state is JobState.COMPLETED
 
 
 @pytest.mark.slow

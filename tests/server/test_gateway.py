@@ -23,7 +23,7 @@ from chatterbox_worker.server import speech
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.gateway import RunPodBackend
 from chatterbox_worker.server.refusals import BodyTooLarge
-from chatterbox_worker.synthesizer import Call
+from chatterbox_worker.synthesizer import CancelScope
 from support.audio_clips import wav_base64, wav_bytes
 from support.paths import ROOT
 from support.serving import decoded_s
@@ -91,7 +91,7 @@ DONE = {
 @pytest.mark.anyio
 async def test_a_job_holds_what_was_asked_and_nothing_that_was_left_open() -> None:
     queue = Queue(WAITING, {"status": "IN_PROGRESS"}, DONE)
-    recording = await queue.backend().speak(_request(speed=1.5, format="wav", language="de"), Call())
+    recording = await queue.backend().speak(_request(speed=1.5, format="wav", language="de"), CancelScope())
 
     assert queue.inputs == [{
         "text": "Hello.", "model": "preview", "language": "de", "voice": "default", "format": "wav", "sample_rate": 24000,
@@ -118,7 +118,7 @@ async def test_a_job_holds_what_was_asked_and_nothing_that_was_left_open() -> No
 )
 async def test_what_happens_to_a_job_is_told_as_our_own_error(state: Any, kind: type[WorkerError], said: str) -> None:
     with pytest.raises(kind) as failed:
-        await Queue(state).backend().speak(_request(), Call())
+        await Queue(state).backend().speak(_request(), CancelScope())
 
     assert said in failed.value.message
 
@@ -128,14 +128,14 @@ async def test_a_poll_that_fails_for_a_moment_is_tried_again(monkeypatch: pytest
     monkeypatch.setattr("chatterbox_worker.server.gateway._LONGEST_POLL_S", 0.01)
     queue = Queue(502, httpx.ConnectError("down"), WAITING, DONE)
 
-    assert (await queue.backend().speak(_request(), Call())).about["duration_s"] == 6.0
+    assert (await queue.backend().speak(_request(), CancelScope())).about["duration_s"] == 6.0
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("how", ["call", "task"])
 async def test_who_goes_away_cancels_the_job(how: str) -> None:
     queue = Queue(WAITING)
-    call = Call()
+    call = CancelScope()
     task = asyncio.create_task(queue.backend().speak(_request(), call))
     while "/status/job" not in queue.asked:  # noqa: ASYNC110 - another's progress
         await asyncio.sleep(0.01)

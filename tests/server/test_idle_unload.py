@@ -14,7 +14,7 @@ import pytest
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import DeviceFailed, NotReady
 from chatterbox_worker.server.app import create_app
-from chatterbox_worker.server.idle_unload import Sleeper
+from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
 from support.serving import HeldEngine
@@ -99,13 +99,13 @@ async def test_it_falls_asleep_when_nobody_asks_and_the_next_request_wakes_it_on
 
 def test_nobody_is_put_to_sleep_while_they_speak(synthesizer: Synthesizer, engine: ClosingEngine) -> None:
     now = [0.0]
-    sleeper = Sleeper(lambda: synthesizer, idle_s=10, clock=lambda: now[0])
-    with sleeper.lent():
+    unloader = IdleUnloader(lambda: synthesizer, idle_s=10, clock=lambda: now[0])
+    with unloader.acquire():
         now[0] = 100.0
-        assert not sleeper.sleep_if_idle()
-    assert not sleeper.sleep_if_idle()
+        assert not unloader.sleep_if_idle()
+    assert not unloader.sleep_if_idle()
     now[0] = 110.0
-    assert sleeper.sleep_if_idle()
+    assert unloader.sleep_if_idle()
     assert engine.closed
 
 
@@ -138,26 +138,26 @@ def test_a_loader_that_throws_anything_is_a_failure_without_its_insides() -> Non
         attempts.append(1)
         raise OSError("/secret/path")
 
-    sleeper = Sleeper(build, idle_s=0, clock=lambda: now[0])
+    unloader = IdleUnloader(build, idle_s=0, clock=lambda: now[0])
     for _ in range(3):
-        with pytest.raises(NotReady) as refused, sleeper.lent():
+        with pytest.raises(NotReady) as refused, unloader.acquire():
             pass
         assert "secret" not in refused.value.message
     assert len(attempts) == 1
     now[0] = 60.0
-    with pytest.raises(NotReady), sleeper.lent():
+    with pytest.raises(NotReady), unloader.acquire():
         pass
     assert len(attempts) == 2
 
 
 def test_a_device_that_failed_needs_a_restart(synthesizer: Synthesizer) -> None:
     ended: list[bool] = []
-    sleeper = Sleeper(lambda: synthesizer, idle_s=0, on_device_failed=lambda: ended.append(True))
-    with pytest.raises(DeviceFailed), sleeper.lent():
+    unloader = IdleUnloader(lambda: synthesizer, idle_s=0, on_device_failed=lambda: ended.append(True))
+    with pytest.raises(DeviceFailed), unloader.acquire():
         raise DeviceFailed("CUDA error: an illegal memory access was encountered")
-    with pytest.raises(NotReady) as refused, sleeper.lent():
+    with pytest.raises(NotReady) as refused, unloader.acquire():
         pass
 
-    assert sleeper.condition.state == "failed"
+    assert unloader.condition.state == "failed"
     assert ended == [True]
     assert "must be restarted" in refused.value.message

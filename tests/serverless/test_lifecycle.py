@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chatterbox_worker.localqueue import Limits, LocalQueue, State, WorkerStartError, WorkerState
+from chatterbox_worker.localqueue import JobState, Limits, LocalQueue, WorkerStartError, WorkerState
 from support.platform_queue import PREVIEW, TONE, cancel, eventually, open_queue
 
 pytestmark = pytest.mark.slow
@@ -52,7 +52,7 @@ def test_fifty_cancels_at_random_moments_free_every_place(tmp_path: Path, stream
             return told[-1] == "held 0"
 
         assert eventually(all_are_free, 10.0), told[-3:]
-        cancelled = [job for job in queue.jobs.values() if job.state is State.CANCELLED]
+        cancelled = [job for job in queue.jobs.values() if job.state is JobState.CANCELLED]
         assert len(cancelled) == 50
         assert not any(job.done_posts for job in cancelled)
         after = queue.run({"text": "All is well again."})
@@ -73,7 +73,7 @@ def test_sigterm_in_mid_job_loses_nothing_and_ends_the_worker_in_time(tmp_path: 
     with open_queue(TONE, tmp_path, CHATTERBOX_STREAM=stream) as queue:
         ((first, pid),) = queue.pids.items()
         running = [queue.submit(SLOW | {"seed": n}) for n in range(3)]
-        assert eventually(lambda: all(queue.jobs[job_id].state is State.IN_PROGRESS for job_id in running))
+        assert eventually(lambda: all(queue.jobs[job_id].state is JobState.IN_PROGRESS for job_id in running))
         time.sleep(0.5)
         os.kill(pid, signal.SIGTERM)
         asked_s = time.monotonic()
@@ -106,7 +106,7 @@ def test_a_job_too_long_to_be_finished_goes_to_another_worker(tmp_path: Path) ->
     with open_queue(TONE, tmp_path) as queue:
         ((first, pid),) = queue.pids.items()
         job_id = queue.submit(endless)
-        assert eventually(lambda: queue.jobs[job_id].state is State.IN_PROGRESS)
+        assert eventually(lambda: queue.jobs[job_id].state is JobState.IN_PROGRESS)
         time.sleep(0.5)
         os.kill(pid, signal.SIGTERM)
         asked_s = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chatterbox_worker.localqueue import Limits, State, Trouble
+from chatterbox_worker.localqueue import Fault, JobState, Limits
 from chatterbox_worker.localqueue.fault import Route
 from chatterbox_worker.localqueue.store import LOST
 from support.platform_queue import TONE, open_queue
@@ -16,21 +16,21 @@ from support.platform_queue import TONE, open_queue
 JOBS = 1000
 GUSTS = 40
 # How often each trouble comes in a gust, on average. A 429 to a take costs the SDK 5 s, so there are few.
-WEATHER: dict[Route, list[tuple[Trouble, float]]] = {
+WEATHER: dict[Route, list[tuple[Fault, float]]] = {
     "job-take": [
-        (Trouble(status=500), 3),
-        (Trouble(drop=True), 2),
-        (Trouble(status=404), 1),
-        (Trouble(status=429), 0.1),
+        (Fault(status=500), 3),
+        (Fault(drop=True), 2),
+        (Fault(status=404), 1),
+        (Fault(status=429), 0.1),
     ],
-    "job-stop": [(Trouble(status=500), 1), (Trouble(drop=True), 1)],
+    "job-stop": [(Fault(status=500), 1), (Fault(drop=True), 1)],
     "job-done": [
-        (Trouble(status=500), 3),
-        (Trouble(status=503), 1),
-        (Trouble(drop=True), 2),
-        (Trouble(status=429), 0.3),
+        (Fault(status=500), 3),
+        (Fault(status=503), 1),
+        (Fault(drop=True), 2),
+        (Fault(status=429), 0.3),
     ],
-    "ping": [(Trouble(status=500), 0.2), (Trouble(drop=True), 0.2)],
+    "ping": [(Fault(status=500), 0.2), (Fault(drop=True), 0.2)],
 }
 
 
@@ -44,16 +44,16 @@ def test_a_thousand_jobs_are_posted_once_or_reported(tmp_path: Path) -> None:
         ids = [queue.submit({"text": f"Job number {n} of the storm.", "seed": n}) for n in range(JOBS)]
         for _ in range(GUSTS):
             for route, troubles in WEATHER.items():
-                for trouble, average in troubles:
+                for fault, average in troubles:
                     times = int(average + weather.random())
                     if times and not queue.troubles.is_due(route):
-                        queue.troubles.add(route, trouble, times=times)
+                        queue.troubles.add(route, fault, times=times)
             time.sleep(0.3)
         answers = [queue.wait(job_id, 200) for job_id in ids]
         time.sleep(1.0)  # for a second post that should not come
         jobs = [queue.jobs[job_id] for job_id in ids]
 
-    posted = [job for job in jobs if job.state is State.COMPLETED]
+    posted = [job for job in jobs if job.state is JobState.COMPLETED]
     reported = [answer for answer in answers if answer["status"] == "FAILED"]
     assert len(posted) + len(reported) == JOBS
     assert {job.done_posts for job in posted} == {1}

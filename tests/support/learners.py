@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape, upstream_t3, with_adapter
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
@@ -31,14 +31,14 @@ def module_of(model: str) -> Any:
     return upstream_t3(LAYOUTS[model], {name: value.clone() for name, value in weights(model).items()}).eval()
 
 
-def clip(number: int, *, model: str = "english", person: str = "ann", text: int = 12, speech: int = 30) -> Clip:
+def clip(number: int, *, model: str = "english", person: str = "ann", text: int = 12, speech: int = 30) -> TrainingClip:
     """Random, and the same for a number. Its speech repeats three codes, which can be learnt."""
     generator = torch.Generator().manual_seed(number)
     ids = torch.randint(1, 200, (text,), generator=generator)
     if not LAYOUTS[model].is_gpt:
         ids = torch.cat([torch.tensor([START_TEXT]), ids, torch.tensor([STOP_TEXT])])
     speaker = torch.rand(256, generator=generator)
-    return Clip(
+    return TrainingClip(
         id=f"clip-{number}",
         digest=f"{number:064x}",
         person=person,

@@ -22,7 +22,7 @@ from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEnc
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.voices import Heard
+from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
@@ -94,13 +94,13 @@ def prompt(model: str) -> Prompt:
     return Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
 
 
-def heard_voice(model: str) -> Future[Heard]:
+def heard_voice(model: str) -> Future[EncodedVoice]:
     """The model's own voice, at hand."""
     own = parts(model)
-    future: Future[Heard] = Future()
+    future: Future[EncodedVoice] = Future()
     emotion = None if own.layout.is_gpt else 0.5
     prefix = own.t3.encode(own.default_voice.speaker_emb[0], own.default_voice.speech_tokens[0], emotion)
-    future.set_result(Heard(prefix, prompt(model)))
+    future.set_result(EncodedVoice(prefix, prompt(model)))
     return future
 
 

@@ -12,8 +12,8 @@ import soundfile
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.train.clips import Refused, Rules, usable, without_loners
-from chatterbox_worker.train.rows import Row
+from chatterbox_worker.train.clips import RefusedClip, Rules, usable, without_loners
+from chatterbox_worker.train.rows import TranscriptRow
 from support.audio_clips import tone
 from support.training_clips import wav
 
@@ -38,8 +38,8 @@ def _prepare(
 
 def _row(
     name: str, data: bytes = GOOD, text: str = "Said.", language: str | None = None, speaker: str | None = None
-) -> Row:
-    return Row(name, f"line of {name}", text, lambda: data, language, speaker)
+) -> TranscriptRow:
+    return TranscriptRow(name, f"line of {name}", text, lambda: data, language, speaker)
 
 
 def _gone() -> bytes:
@@ -66,29 +66,29 @@ ENGLISH = Rules("english", None, 30.0)
         (_row("bad", b"%PDF-1.4 not sound"), "not audio that can be read .*PDF"),
         (_row("bad", GOOD[:30]), "not audio|no samples|no sound"),
         (_row("bad", _noise()), "silent"),
-        (Row("bad", "line", "Said.", _gone), r"no file gone\.wav"),
+        (TranscriptRow("bad", "line", "Said.", _gone), r"no file gone\.wav"),
         (_row("bad", GOOD), "its recording is that of 'first'"),
         (_row("first", wav(tone(3.0))), "its id 'first' is that of an earlier clip"),
         (_row("bad", wav(tone(3.0)), language="fr"), "language 'fr' is not one of en"),
     ],
 )
-def test_a_bad_clip_is_refused_with_its_reason_and_the_rest_goes_on(row: Row, why: str) -> None:
+def test_a_bad_clip_is_refused_with_its_reason_and_the_rest_goes_on(row: TranscriptRow, why: str) -> None:
     last = _row("last", wav(tone(4.0)))
     first, refused, second = (made for _, made in usable([_row("first"), row, last], ENGLISH, _prepare))
     assert isinstance(first, _Made)
     assert isinstance(second, _Made)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedClip)
     assert refused.where == row.where
     with pytest.raises(InvalidRequest, match=why):
         raise InvalidRequest(refused.why)
 
 
 def test_the_multilingual_model_must_be_told_the_language() -> None:
-    def made(row: Row, language: str | None) -> _Made | Refused:
+    def made(row: TranscriptRow, language: str | None) -> _Made | RefusedClip:
         return next(iter(usable([row], Rules("multilingual", language, 30.0), _prepare)))[1]
 
     nothing = made(_row("a"), None)
-    assert isinstance(nothing, Refused)
+    assert isinstance(nothing, RefusedClip)
     assert "language '' is not one of ar, " in nothing.why
     for row, default, expected in ((_row("a"), "es", "es"), (_row("a", language="pt-BR"), "es", "pt")):
         spoken = made(row, default)
@@ -100,4 +100,4 @@ def test_a_speaker_with_one_clip_has_nothing_to_be_prompted_with() -> None:
     clips = [_Made("a", "1", 2, "ann", "en"), _Made("b", "2", 2, "ben", "en"), _Made("c", "3", 2, "ann", "en")]
     kept, alone = without_loners(clips, lambda clip: f"line of {clip.id}")
     assert [clip.id for clip in kept] == ["a", "c"]
-    assert alone == [Refused("b", "line of b", "it is the only usable clip of 'ben'; at least two are needed")]
+    assert alone == [RefusedClip("b", "line of b", "it is the only usable clip of 'ben'; at least two are needed")]

@@ -7,33 +7,35 @@ from pathlib import Path
 from matplotlib.image import imread
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from chatterbox_worker.engines.chatterbox.training.trainer import Point
+from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint
 from chatterbox_worker.train.board import Board
-from chatterbox_worker.train.clips import Refused
+from chatterbox_worker.train.clips import RefusedClip
 from chatterbox_worker.train.curve import draw
 from chatterbox_worker.train.report import Kept, summary, write
 
-STEPS = [Point(step, 8 / step, 1.0) for step in range(1, 50)]
-JUDGED = [Point(step, 9 / (step + 1), 1.0) for step in range(0, 50, 10)]
+STEPS = [LossPoint(step, 8 / step, 1.0) for step in range(1, 50)]
+JUDGED = [LossPoint(step, 9 / (step + 1), 1.0) for step in range(0, 50, 10)]
 
 
 def test_the_summary_counts_minutes_by_speaker_and_gives_reasons() -> None:
     kept = [Kept(f"a{at}", "t", 60.0, "ann") for at in range(3)] + [Kept("b", "t", 30.0, "ben")]
-    told = summary(kept, [Refused("x", "t, line 4", "its transcript is empty")])
+    told = summary(kept, [RefusedClip("x", "t, line 4", "its transcript is empty")])
     assert told.splitlines() == [
         "4 clips kept, 3.5 minutes; 1 refused",
         "  ann: 3 clips, 3.0 minutes",
         "  ben: 1 clips, 30.0 seconds",
         "  x  t, line 4: its transcript is empty",
     ]
-    many = summary([], [Refused(f"x{at}", "t", "why") for at in range(40)])
+    many = summary([], [RefusedClip(f"x{at}", "t", "why") for at in range(40)])
     assert many.splitlines()[-1] == "  and 10 more, in clips.csv"
     assert len(many.splitlines()) == 32
 
 
 def test_every_clip_is_in_the_file(tmp_path: Path) -> None:
     write(
-        tmp_path / "clips.csv", [Kept("a", "t, line 1", 1.234, "ann")], [Refused("b", "t, line 2", 'no "file", there')]
+        tmp_path / "clips.csv",
+        [Kept("a", "t, line 1", 1.234, "ann")],
+        [RefusedClip("b", "t, line 2", 'no "file", there')],
     )
     assert (tmp_path / "clips.csv").read_text().splitlines()[1:] == [
         'a,"t, line 1",yes,1.23,ann,',

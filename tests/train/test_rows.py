@@ -9,7 +9,7 @@ import pytest
 
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.train.hub import rows_of_dataset
-from chatterbox_worker.train.rows import Row, rows_of
+from chatterbox_worker.train.rows import TranscriptRow, rows_of
 from support.training_clips import write_parquet
 
 
@@ -21,7 +21,7 @@ def _write(folder: Path, name: str, text: str) -> Path:
     return folder / name
 
 
-def _seen(rows: list[Row]) -> list[tuple[str, str, bytes, str | None, str | None]]:
+def _seen(rows: list[TranscriptRow]) -> list[tuple[str, str, bytes, str | None, str | None]]:
     return [(row.id, row.text, row.read(), row.language, row.speaker) for row in rows]
 
 

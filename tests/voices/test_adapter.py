@@ -16,7 +16,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.voices.adapter import adapter_of, described, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -148,7 +148,7 @@ def _asked(settings: Settings, **fields: Any) -> SpeechRequest:
 def test_who_names_no_model_gets_the_one_that_the_voice_is_for(
     tuned: Settings, synthesizer: Synthesizer, engine: ToneEngine
 ) -> None:
-    recording = synthesizer.speak(_asked(tuned, voice="alice", top_p=0.9), Call())
+    recording = synthesizer.speak(_asked(tuned, voice="alice", top_p=0.9), CancelScope())
     plan = synthesizer.plan(replace(_asked(tuned, voice="alice", format="mp3"), format="wav"))
 
     assert recording.about["model"] == "turbo"

@@ -17,7 +17,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import tone, wav_bytes
@@ -166,7 +166,7 @@ def test_a_voice_file_may_come_with_the_request(
     encoded = base64.b64encode(pack(a_bundle())).decode()
     request = parse({"text": "Hello.", "reference_audio": encoded}, settings)
     assert isinstance(request, SpeechRequest)
-    synthesizer.speak(request, Call())
+    synthesizer.speak(request, CancelScope())
 
     voice = engine.takes[0].utterance.voice
     assert voice.digest == a_bundle().digest

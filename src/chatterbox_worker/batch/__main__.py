@@ -23,9 +23,9 @@ from chatterbox_worker.batch import rows as sources
 from chatterbox_worker.batch import speakers
 from chatterbox_worker.batch.fields import refuse_unknown, typed
 from chatterbox_worker.batch.manifest import NAME, Manifest
-from chatterbox_worker.batch.rows import BadRow, Row
-from chatterbox_worker.batch.run import Tally, run
-from chatterbox_worker.batch.speakers import Failed, Speaker, Stopped
+from chatterbox_worker.batch.rows import BadRow, BatchRow
+from chatterbox_worker.batch.run import RunTotals, run
+from chatterbox_worker.batch.speakers import Failed, RowSynthesizer, Stopped
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.client import AsyncRunPodServerlessClient
 from chatterbox_worker.config import Settings, environment
@@ -92,9 +92,9 @@ def _defaults(options: argparse.Namespace) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    rows: list[Row]
+    rows: list[BatchRow]
     refused: list[BadRow]
-    speaker: AbstractAsyncContextManager[Speaker]
+    speaker: AbstractAsyncContextManager[RowSynthesizer]
 
 
 def _plan(options: argparse.Namespace) -> _Plan:
@@ -109,18 +109,18 @@ def _plan(options: argparse.Namespace) -> _Plan:
         )
         speaker = speakers.endpoint(client)
         found = sources.read(options.input, options.defaults, requests.fields_of)
-    rows = [row for row in found if isinstance(row, Row)]
+    rows = [row for row in found if isinstance(row, BatchRow)]
     return _Plan(rows, [row for row in found if isinstance(row, BadRow)], speaker)
 
 
-async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> Tally:
+async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> RunTotals:
     todo = [row for row in plan.rows if not manifest.has(row.key)]
     if not todo:
-        return Tally()
+        return RunTotals()
     done = len(plan.rows) - len(todo)
     with tqdm(total=len(plan.rows), initial=done, unit="text", file=sys.stderr, dynamic_ncols=True) as bar:
 
-        def on_row(row: Row, failure: Failed | None) -> None:
+        def on_row(row: BatchRow, failure: Failed | None) -> None:
             if failure is not None:
                 bar.write(f"{row.where}: {failure.message}", file=sys.stderr)
             bar.update()

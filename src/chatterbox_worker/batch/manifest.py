@@ -30,7 +30,7 @@ Error = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManifestEntry:
     key: str
     id: str
     state: Literal["submitted", "done", "failed"]
@@ -54,7 +54,7 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, ManifestEntry] = {}
         """By key."""
         self._owners: dict[str, str] = {}
 
@@ -98,7 +98,7 @@ class Manifest:
         except OSError:
             return False
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: ManifestEntry) -> None:
         """On the disk when this returns."""
         self._file.write(entry.line())
         self._file.flush()
@@ -126,7 +126,7 @@ class Manifest:
         os.fsync(self._lock)
         self._file = self._path.open("a", encoding="utf-8")
 
-    def _put(self, entry: Entry) -> None:
+    def _put(self, entry: ManifestEntry) -> None:
         """A file belongs to whoever wrote it last."""
         self.entries[entry.key] = entry
         if entry.file is not None and (owner := self._owners.get(entry.file, entry.key)) != entry.key:
@@ -150,7 +150,7 @@ class Manifest:
             try:
                 told = json.loads(line)
                 if told.get("state") != "refused":  # it has no key: told to people, not to the next run
-                    self._put(Entry(**told))
+                    self._put(ManifestEntry(**told))
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise InvalidRequest(
                     f"{self._path}:{number} is no line of a manifest; choose another folder, or move the file away",

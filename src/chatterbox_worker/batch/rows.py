@@ -32,7 +32,7 @@ Check = Callable[[Mapping[str, Any]], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BatchRow:
     where: str
     """File and line, or the file of a folder."""
     id: str
@@ -74,7 +74,7 @@ class _Raw:
     fields: Mapping[str, Any]
 
 
-def read(source: Path, defaults: Mapping[str, Any], check: Check) -> list[Row | BadRow]:
+def read(source: Path, defaults: Mapping[str, Any], check: Check) -> list[BatchRow | BadRow]:
     """Every row of `source`, in order; `defaults` are the fields of rows that leave them out.
 
     Raises:
@@ -181,7 +181,7 @@ def _of_cells(cells: list[str], columns: list[str], path: Path, number: int) -> 
 
 def _row(
     raw: _Raw, folder: Path, defaults: Mapping[str, Any], check: Check, taken: dict[str, str]
-) -> Row | BadRow:  # fmt: skip
+) -> BatchRow | BadRow:  # fmt: skip
     """`taken` has the names that are used, and where."""
     given = raw.fields.get("id", raw.number)
     name = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
@@ -196,7 +196,7 @@ def _row(
     except InvalidRequest as error:
         return BadRow(raw.where, error.message, error.field, name if isinstance(name, str) else None)
     taken[stem.casefold()] = raw.where
-    return Row(raw.where, name, stem, fields, reference)
+    return BatchRow(raw.where, name, stem, fields, reference)
 
 
 def _free_stem(name: object, taken: Mapping[str, str]) -> str:

@@ -8,38 +8,44 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chatterbox_worker.batch.manifest import Entry, Manifest
-from chatterbox_worker.batch.rows import Row
-from chatterbox_worker.batch.speakers import Failed, Speaker, Spoken
+from chatterbox_worker.batch.manifest import Manifest, ManifestEntry
+from chatterbox_worker.batch.rows import BatchRow
+from chatterbox_worker.batch.speakers import Failed, RowSynthesizer, SynthesizedRow
 
 _BACKOFF_S = 1.0  # longest pause after the first failure; it doubles with each
 _BACKOFF_MOST_S = 30.0
 
 
 @dataclass(slots=True)
-class Tally:
+class RunTotals:
     spoken: int = 0
     failed: int = 0
     audio_s: float = 0.0
     """Of what was spoken in this run."""
 
 
-OnRow = Callable[[Row, Failed | None], None]
+OnRow = Callable[[BatchRow, Failed | None], None]
 """Told when a row is over."""
 
 
 async def run(
-    rows: Sequence[Row], manifest: Manifest, speaker: Speaker, *, in_flight: int, attempts: int, on_row: OnRow
-) -> Tally:
+    rows: Sequence[BatchRow],
+    manifest: Manifest,
+    speaker: RowSynthesizer,
+    *,
+    in_flight: int,
+    attempts: int,
+    on_row: OnRow,
+) -> RunTotals:
     """
     Raises:
         Stopped: no row can be spoken any more; those in flight are given up.
         OSError: the folder cannot be written any more.
     """
-    tally = Tally()
+    tally = RunTotals()
     left = iter(rows)
 
-    async def work(rows: Iterator[Row]) -> None:
+    async def work(rows: Iterator[BatchRow]) -> None:
         for row in rows:  # shared by all workers
             failure = await _spoken(row, manifest, speaker, attempts, tally)
             on_row(row, failure)
@@ -54,7 +60,9 @@ async def run(
     return tally
 
 
-async def _spoken(row: Row, manifest: Manifest, speaker: Speaker, attempts: int, tally: Tally) -> Failed | None:
+async def _spoken(
+    row: BatchRow, manifest: Manifest, speaker: RowSynthesizer, attempts: int, tally: RunTotals
+) -> Failed | None:
     """The reason, if it failed in the end."""
     earlier = manifest.entries.get(row.key)
     job = None if earlier is None else earlier.job
@@ -74,14 +82,14 @@ async def _spoken(row: Row, manifest: Manifest, speaker: Speaker, attempts: int,
             return None
     assert failure is not None  # noqa: S101 - there is one attempt at least
     why = {"code": failure.code, "message": failure.message, "field": failure.field}
-    manifest.note(Entry(row.key, row.id, "failed", job=failure.job, error=why))
+    manifest.note(ManifestEntry(row.key, row.id, "failed", job=failure.job, error=why))
     tally.failed += 1
     return failure
 
 
-async def _speak(row: Row, manifest: Manifest, speaker: Speaker, job: str | None) -> Spoken:
+async def _speak(row: BatchRow, manifest: Manifest, speaker: RowSynthesizer, job: str | None) -> SynthesizedRow:
     def submitted(job: str) -> None:
-        manifest.note(Entry(row.key, row.id, "submitted", job=job))
+        manifest.note(ManifestEntry(row.key, row.id, "submitted", job=job))
 
     try:
         request = row.request()
@@ -92,10 +100,10 @@ async def _speak(row: Row, manifest: Manifest, speaker: Speaker, job: str | None
     return await speaker.speak(request, job, submitted)
 
 
-def _kept(row: Row, manifest: Manifest, spoken: Spoken) -> Entry:
+def _kept(row: BatchRow, manifest: Manifest, spoken: SynthesizedRow) -> ManifestEntry:
     name = f"{row.stem}.{spoken.about['format']}"
     manifest.keep(spoken.audio, name)
-    entry = Entry(
+    entry = ManifestEntry(
         row.key,
         row.id,
         "done",

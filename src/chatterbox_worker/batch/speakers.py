@@ -28,7 +28,7 @@ from chatterbox_worker.client import (
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.wiring import build
 
 _WORTH_ANOTHER_TRY = ("busy", "not_ready", "synthesis_failed", "device_failed")
@@ -38,7 +38,7 @@ _LAST_WORD_S = 15.0  # as long as the client waits for an answer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
+class SynthesizedRow:
     audio: bytes
     about: Mapping[str, Any]
     """`format`, `duration_s`, `seed`, `model`: what an answer says (docs/API.md)."""
@@ -64,8 +64,8 @@ class Stopped(Exception):
     """No row can be spoken any more; the sentence says why."""
 
 
-class Speaker(Protocol):
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> Spoken:
+class RowSynthesizer(Protocol):
+    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
         """`job`: one that an earlier run has submitted. `submitted` is told the id of a new one, before it is waited for.
 
         Raises:
@@ -79,9 +79,9 @@ class LocalSpeaker:
         self._synthesizer = synthesizer
         self._threads = threads
 
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> Spoken:
+    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
         del job, submitted  # nothing outlives this process
-        call = Call()
+        call = CancelScope()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._speak, request, call)
         except DeviceFailed as error:
@@ -92,15 +92,15 @@ class LocalSpeaker:
         finally:
             call.cancel()
 
-    def _speak(self, request: dict[str, Any], call: Call) -> Spoken:
+    def _speak(self, request: dict[str, Any], call: CancelScope) -> SynthesizedRow:
         parsed = requests.parse(request, self._settings)
         assert isinstance(parsed, SpeechRequest)  # noqa: S101 - rows have no action
         recording = self._synthesizer.speak(parsed, call)
-        return Spoken(recording.audio, recording.about)
+        return SynthesizedRow(recording.audio, recording.about)
 
 
 @asynccontextmanager
-async def local(settings: Settings, in_flight: int) -> AsyncIterator[Speaker]:
+async def local(settings: Settings, in_flight: int) -> AsyncIterator[RowSynthesizer]:
     """Raises Stopped: the engine cannot start."""
     try:
         synthesizer = await asyncio.to_thread(build, settings)
@@ -118,7 +118,7 @@ class EndpointSpeaker:
     def __init__(self, client: AsyncRunPodServerlessClient) -> None:
         self._client = client
 
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> Spoken:
+    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
         if job is not None and (spoken := await self._resumed(job)) is not None:
             return spoken
         job = await self._submit(request, submitted)
@@ -127,7 +127,7 @@ class EndpointSpeaker:
         except ClientError as error:
             raise _failed(error, job) from error
 
-    async def _resumed(self, job: str) -> Spoken | None:
+    async def _resumed(self, job: str) -> SynthesizedRow | None:
         """What came of a job; None where nothing will: its result has expired, or somebody has cancelled it."""
         try:
             return await self._waited(job)
@@ -154,13 +154,13 @@ class EndpointSpeaker:
         submitted(job)
         return job
 
-    async def _waited(self, job: str) -> Spoken:
+    async def _waited(self, job: str) -> SynthesizedRow:
         done: Job = await self._client.poll_until_complete(job)
-        return Spoken(await self._client.audio(done), done.speech.found.about)
+        return SynthesizedRow(await self._client.audio(done), done.speech.found.about)
 
 
 @asynccontextmanager
-async def endpoint(client: AsyncRunPodServerlessClient) -> AsyncIterator[Speaker]:
+async def endpoint(client: AsyncRunPodServerlessClient) -> AsyncIterator[RowSynthesizer]:
     async with client:
         yield EndpointSpeaker(client)
 

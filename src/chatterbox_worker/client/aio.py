@@ -13,10 +13,18 @@ import httpx
 from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
-from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, Pause, StreamReader
+from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReader, Wait
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
-from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, TextFields, VoiceEntry
-from chatterbox_worker.client.wire import Call, Outcome, Patience
+from chatterbox_worker.client.types import (
+    AudioSource,
+    Job,
+    SavedVoice,
+    SpeechFields,
+    StreamChunk,
+    TextFields,
+    VoiceEntry,
+)
+from chatterbox_worker.client.wire import HttpCall, Outcome, Patience
 
 T = TypeVar("T")
 
@@ -126,8 +134,8 @@ class AsyncRunPodServerlessClient:
                 return value
             outcome = await self._do(step)
 
-    async def _do(self, step: Call | Pause) -> Outcome | None:
-        if isinstance(step, Pause):
+    async def _do(self, step: HttpCall | Wait) -> Outcome | None:
+        if isinstance(step, Wait):
             await asyncio.sleep(step.duration_s)
             return None
         try:
@@ -146,7 +154,7 @@ class AsyncVoices:
         return endpoints.voice_entries((await self._client.call({"action": "voices.list"})).output)
 
     async def save(
-        self, voice: str, recording: Recording | None = None, *, url: str | None = None, transcript: str | None = None
+        self, voice: str, recording: AudioSource | None = None, *, url: str | None = None, transcript: str | None = None
     ) -> SavedVoice:
         job_input = endpoints.save_voice_input(voice, recording, url, transcript)
         return endpoints.saved_voice((await self._client.call(job_input)).output)

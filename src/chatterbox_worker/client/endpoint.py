@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from chatterbox_worker import __version__
-from chatterbox_worker.client.types import Recording, SavedVoice, TextFields, VoiceEntry
-from chatterbox_worker.client.wire import Call, Lost, Outcome, Reply, Unreached, recording
+from chatterbox_worker.client.types import AudioSource, SavedVoice, TextFields, VoiceEntry
+from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
 
 CLOUD_URL = "https://api.runpod.ai/v2"
@@ -43,7 +43,7 @@ class Endpoint:
             raise ValueError(f"base_url must be an http or https URL, not {base_url!r}")
         return cls(f"{base_url.rstrip('/')}/{endpoint_id}", api_key)
 
-    def request(self, call: Call) -> dict[str, Any]:
+    def request(self, call: HttpCall) -> dict[str, Any]:
         """The arguments of httpx's `request`. The key goes to the endpoint alone, never to a bucket or past a redirect."""
         headers = {"User-Agent": f"chatterbox-worker/{__version__}"}
         if not call.is_absolute:
@@ -77,7 +77,7 @@ def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[
     return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}
 
 
-def save_voice_input(voice: str, data: Recording | None, url: str | None, words: str | None) -> dict[str, Any]:
+def save_voice_input(voice: str, data: AudioSource | None, url: str | None, words: str | None) -> dict[str, Any]:
     if (data is None) == (url is None):
         raise ValueError("give a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}

@@ -1,6 +1,6 @@
 """What each call does, step by step, once for the sync and the async client.
 
-A flow is a generator: it yields a `Call` and is sent its outcome, or yields a `Pause`; its value is the result. Whoever
+A flow is a generator: it yields a `HttpCall` and is sent its outcome, or yields a `Wait`; its value is the result. Whoever
 drives it owns the network and the sleeping, so every branch can be tested without either.
 """
 
@@ -17,7 +17,7 @@ from chatterbox_worker.client.sound import decode, find
 from chatterbox_worker.client.types import Job, StreamChunk
 from chatterbox_worker.client.wire import (
     LONGEST_WAIT_S,
-    Call,
+    HttpCall,
     Outcome,
     Patience,
     content_of,
@@ -35,11 +35,11 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Wait:
     duration_s: float
 
 
-Flow = Generator[Call | Pause, Outcome | None, T]
+Flow = Generator[HttpCall | Wait, Outcome | None, T]
 OnUpdate = Callable[[Job], object]
 
 
@@ -64,7 +64,7 @@ class Deadline:
         return self.timeout_s - self.waited_s
 
 
-def send(call: Call, patience: Patience) -> Flow[Outcome]:
+def send(call: HttpCall, patience: Patience) -> Flow[Outcome]:
     """The call's outcome, tried again as far as that is safe."""
     failures = 0
     while True:
@@ -76,10 +76,10 @@ def send(call: Call, patience: Patience) -> Flow[Outcome]:
         if pause_s is None:
             return outcome
         log.warning("%s %s failed, trying again in %.1f s", call.method, call.path.partition("?")[0], pause_s)
-        yield Pause(pause_s)
+        yield Wait(pause_s)
 
 
-def ask(call: Call, patience: Patience) -> Flow[dict[str, Any]]:
+def ask(call: HttpCall, patience: Patience) -> Flow[dict[str, Any]]:
     """The JSON object that answers the call. Raises ClientError."""
     return json_of(call, (yield from send(call, patience)))
 
@@ -101,7 +101,7 @@ def runsync(job_input: Mapping[str, Any], timeout_s: float, patience: Patience) 
 
 
 def status(job_id: str, patience: Patience) -> Flow[Job]:
-    return _job((yield from ask(Call("GET", f"/status/{_segment(job_id)}"), patience)))
+    return _job((yield from ask(HttpCall("GET", f"/status/{_segment(job_id)}"), patience)))
 
 
 def poll(job_id: str, deadline: Deadline, on_update: OnUpdate | None) -> Flow[Job]:
@@ -117,15 +117,15 @@ def poll(job_id: str, deadline: Deadline, on_update: OnUpdate | None) -> Flow[Jo
         pause_s = deadline.patience.poll_pause_s(looks)
         if deadline.left_s < pause_s:
             raise StillRunning(job, deadline.waited_s)
-        yield Pause(pause_s)
+        yield Wait(pause_s)
 
 
 def cancel(job_id: str, patience: Patience) -> Flow[Job]:
-    return _job((yield from ask(Call("POST", f"/cancel/{_segment(job_id)}"), patience)))
+    return _job((yield from ask(HttpCall("POST", f"/cancel/{_segment(job_id)}"), patience)))
 
 
 def health(patience: Patience) -> Flow[dict[str, Any]]:
-    return ask(Call("GET", "/health"), patience)
+    return ask(HttpCall("GET", "/health"), patience)
 
 
 def audio_of(response: object, patience: Patience) -> Flow[bytes]:
@@ -143,7 +143,7 @@ def audio_of(response: object, patience: Patience) -> Flow[bytes]:
         )
     if found.url is None or not found.url.lower().startswith(("http://", "https://")):
         raise NoAudio("audio_url is not an http or https URL")
-    call = Call("GET", found.url)
+    call = HttpCall("GET", found.url)
     return content_of(call, (yield from send(call, patience)))
 
 
@@ -170,7 +170,7 @@ def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
     if reader.needs_result:
         return (yield from _rest(reader))
     patience = reader.deadline.patience
-    call = Call("GET", f"/stream/{_segment(reader.job_id)}", wait_s=_STREAM_WAIT_S)
+    call = HttpCall("GET", f"/stream/{_segment(reader.job_id)}", wait_s=_STREAM_WAIT_S)
     answer = yield from ask(call, patience)
     chunks: list[StreamChunk] = []
     for item in answer.get("stream") or ():
@@ -184,7 +184,7 @@ def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
     elif not chunks:
         if reader.deadline.left_s <= 0:
             raise StillRunning(Job({"id": reader.job_id, "status": state}), reader.deadline.waited_s)
-        yield Pause(patience.poll_pause_s(1))
+        yield Wait(patience.poll_pause_s(1))
     return chunks
 
 

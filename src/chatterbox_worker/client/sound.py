@@ -21,7 +21,7 @@ _CONCATENATES = ("pcm", "mp3", "aac", "ogg", "opus")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AudioLocation:
     """One answer's audio, and what was said about it."""
 
     about: Mapping[str, Any]
@@ -31,7 +31,7 @@ class Found:
     path: str | None = None
 
 
-def find(output: object) -> Found:
+def find(output: object) -> AudioLocation:
     """
     Raises:
         NoAudio: there is none, or it cannot be decoded.
@@ -47,11 +47,11 @@ def find(output: object) -> Found:
     if encoded is None and isinstance(url, str) and url.startswith("data:"):
         encoded = url.partition(",")[2]
     if encoded is not None:
-        return Found(about, audio=decode(encoded))
+        return AudioLocation(about, audio=decode(encoded))
     if isinstance(url, str):
-        return Found(about, url=url)
+        return AudioLocation(about, url=url)
     if isinstance(path, str):
-        return Found(about, path=path)
+        return AudioLocation(about, path=path)
     raise NoAudio(f"the output holds no audio, only {', '.join(sorted(map(str, output))) or 'nothing'}")
 
 
@@ -80,14 +80,16 @@ def join(pieces: Sequence[bytes], audio_format: str | None = None) -> bytes:
     raise NoAudio(f"{audio_format} pieces do not make one {audio_format} file; stream wav, mp3 or pcm, or save each")
 
 
-def _whole(items: Sequence[object]) -> Found:
+def _whole(items: Sequence[object]) -> AudioLocation:
     chunks = [item for item in items if isinstance(item, Mapping) and "audio_base64" in item]
     rest = [item for item in items if isinstance(item, Mapping) and "audio_base64" not in item]
     about = dict(rest[-1]) if rest else {}
     if "audio_url" in about or "audio_path" in about:
         return find(about)  # too long for the result: the chunks in it have lost their audio
     audio = join([decode(chunk["audio_base64"]) for chunk in chunks], about.get("format"))
-    return Found(about or {name: value for name, value in chunks[-1].items() if name != "audio_base64"}, audio=audio)
+    return AudioLocation(
+        about or {name: value for name, value in chunks[-1].items() if name != "audio_base64"}, audio=audio
+    )
 
 
 def _join_wav(pieces: Sequence[bytes]) -> bytes:

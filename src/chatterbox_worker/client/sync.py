@@ -13,9 +13,17 @@ import httpx
 from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
-from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, Pause, StreamReader
-from chatterbox_worker.client.types import Job, Recording, SavedVoice, SpeechFields, StreamChunk, TextFields, VoiceEntry
-from chatterbox_worker.client.wire import Call, Outcome, Patience
+from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReader, Wait
+from chatterbox_worker.client.types import (
+    AudioSource,
+    Job,
+    SavedVoice,
+    SpeechFields,
+    StreamChunk,
+    TextFields,
+    VoiceEntry,
+)
+from chatterbox_worker.client.wire import HttpCall, Outcome, Patience
 
 T = TypeVar("T")
 
@@ -153,8 +161,8 @@ class RunPodServerlessClient:
                 return value
             outcome = self._do(step)
 
-    def _do(self, step: Call | Pause) -> Outcome | None:
-        if isinstance(step, Pause):
+    def _do(self, step: HttpCall | Wait) -> Outcome | None:
+        if isinstance(step, Wait):
             time.sleep(step.duration_s)
             return None
         try:
@@ -173,7 +181,7 @@ class Voices:
         return endpoints.voice_entries(self._client.call({"action": "voices.list"}).output)
 
     def save(
-        self, voice: str, recording: Recording | None = None, *, url: str | None = None, transcript: str | None = None
+        self, voice: str, recording: AudioSource | None = None, *, url: str | None = None, transcript: str | None = None
     ) -> SavedVoice:
         """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced.
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Required, TypedDict
 
 from chatterbox_worker.client.errors import NoAudio
-from chatterbox_worker.client.sound import Found, find
+from chatterbox_worker.client.sound import AudioLocation, find
 
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"})
 
-Recording = bytes | Path | str
+AudioSource = bytes | Path | str
 """A voice's recording: its bytes, a file, or base64 (a data URI too)."""
 
 
@@ -25,7 +25,7 @@ class RequestFields(TypedDict, total=False):
     model: str | None
     language: str
     voice: str | None
-    reference_audio: Recording | None
+    reference_audio: AudioSource | None
     voice_url: str | None
     reference_transcript: str | None
     speaker: int
@@ -161,7 +161,7 @@ class TextError:
 class Speech:
     """What is known about a recording that came back."""
 
-    found: Found
+    found: AudioLocation
 
     @property
     def audio(self) -> bytes | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chatterbox_worker.client.errors import AnswerLost, ClientError, NotFound, RequestRefused, Unauthorized, Unavailable
-from chatterbox_worker.client.types import Recording
+from chatterbox_worker.client.types import AudioSource
 
 RUN_LIMIT_BYTES = 10_000_000  # RunPod's documentation, "Send API requests"; 20 MB for runsync
 RUNSYNC_LIMIT_BYTES = 20_000_000
@@ -53,7 +53,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """One HTTP request."""
 
     method: Literal["GET", "POST"]
@@ -102,7 +102,9 @@ class Lost:
 Outcome = Reply | Unreached | Lost
 
 
-def submission(path: Literal["/run", "/runsync"], job_input: Mapping[str, Any], *, wait_s: float | None = None) -> Call:
+def submission(
+    path: Literal["/run", "/runsync"], job_input: Mapping[str, Any], *, wait_s: float | None = None
+) -> HttpCall:
     """The call that submits a job; RunPod's own keys are moved beside the input.
 
     Raises:
@@ -117,7 +119,7 @@ def submission(path: Literal["/run", "/runsync"], job_input: Mapping[str, Any], 
             f"the request has {len(content) / 1e6:.1f} MB and RunPod takes at most {limit / 1e6:.0f} MB on {path}: "
             "give a recording by voice_url, or save it as a voice"
         )
-    return Call("POST", path, content, wait_s)
+    return HttpCall("POST", path, content, wait_s)
 
 
 def _jsonable(value: Any) -> Any:
@@ -131,12 +133,12 @@ def _jsonable(value: Any) -> Any:
     return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value
 
 
-def recording(data: Recording) -> str:
+def recording(data: AudioSource) -> str:
     """A voice's recording as the worker takes it."""
     return str(_jsonable(data))
 
 
-def retry_after_s(call: Call, outcome: Outcome, failures: int, patience: Patience) -> float | None:
+def retry_after_s(call: HttpCall, outcome: Outcome, failures: int, patience: Patience) -> float | None:
     """Seconds to wait before the same call again; None where it must not be repeated, or has been often enough."""
     match outcome:
         case Reply(status=429 | 503):
@@ -158,7 +160,7 @@ def retry_after_s(call: Call, outcome: Outcome, failures: int, patience: Patienc
     return max(patience.pause_s(failures), min(least_s, patience.backoff_most_s))
 
 
-def content_of(call: Call, outcome: Outcome) -> bytes:
+def content_of(call: HttpCall, outcome: Outcome) -> bytes:
     """The body of a good answer.
 
     Raises:
@@ -175,7 +177,7 @@ def content_of(call: Call, outcome: Outcome) -> bytes:
             raise _lost(call, reason)
 
 
-def json_of(call: Call, outcome: Outcome) -> dict[str, Any]:
+def json_of(call: HttpCall, outcome: Outcome) -> dict[str, Any]:
     """The JSON object of a good answer. Raises ClientError."""
     body = content_of(call, outcome)
     try:
@@ -187,7 +189,7 @@ def json_of(call: Call, outcome: Outcome) -> dict[str, Any]:
     return answer
 
 
-def _refusal(call: Call, reply: Reply) -> ClientError:
+def _refusal(call: HttpCall, reply: Reply) -> ClientError:
     reason = f"HTTP {reply.status}: {_reason(reply.body)}"
     match reply.status:
         case 401 | 403:
@@ -202,7 +204,7 @@ def _refusal(call: Call, reply: Reply) -> ClientError:
             return RequestRefused(reason, status=status)
 
 
-def _lost(call: Call, reason: str) -> ClientError:
+def _lost(call: HttpCall, reason: str) -> ClientError:
     if call.method == "GET":
         return Unavailable(f"no good answer: {reason}")
     return AnswerLost(f"the answer was lost ({reason}); the job may be running, so it was not sent again")

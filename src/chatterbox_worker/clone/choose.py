@@ -14,7 +14,7 @@ import numpy as np
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.level import CEILING_DBTP, speech_level, true_peak
-from chatterbox_worker.clone.recordings import RATE, Recording
+from chatterbox_worker.clone.recordings import RATE, SourceRecording
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.errors import InvalidRequest
 
@@ -31,7 +31,7 @@ _WORTH = {"length": 0.4, "snr": 0.3, "similarity": 0.3}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ClipSpan:
     """A part of a recording."""
 
     file: str
@@ -40,12 +40,12 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class ReferenceClip:
     audio: Audio
     """At `RATE`, its speech at -20 dBFS as far as its peaks allow."""
     gain_db: float
     """What brought it there."""
-    spans: tuple[Span, ...]
+    spans: tuple[ClipSpan, ...]
     """What it is made of, in order."""
 
 
@@ -53,7 +53,7 @@ Likeness = Mapping[Segment, float]
 """Similarity of each segment to the speaker; empty where nobody listened."""
 
 
-def best(kept: Sequence[Segment], recordings: Mapping[str, Recording], likeness: Likeness) -> Clip:
+def best(kept: Sequence[Segment], recordings: Mapping[str, SourceRecording], likeness: Likeness) -> ReferenceClip:
     """The clip to speak from.
 
     Raises:
@@ -62,15 +62,15 @@ def best(kept: Sequence[Segment], recordings: Mapping[str, Recording], likeness:
     runs = [run for run in _runs(kept) if _duration_s(run) >= SHORTEST_S]
     if runs:
         run = max(runs, key=lambda run: _worth(run, likeness))
-        spans: tuple[Span, ...] = (Span(run[0].file, run[0].start_s, run[-1].end_s),)
+        spans: tuple[ClipSpan, ...] = (ClipSpan(run[0].file, run[0].start_s, run[-1].end_s),)
     else:
-        spans = tuple(Span(each.file, each.start_s, each.end_s) for each in _gathered(kept, likeness))
+        spans = tuple(ClipSpan(each.file, each.start_s, each.end_s) for each in _gathered(kept, likeness))
     joint = silence(_JOINT_S, RATE)
     sounds = [_faded(recordings[each.file].between(each.start_s, each.end_s)) for each in spans]
     sound = concatenate([part for each in sounds for part in (each, joint)][:-1])
     gain_db = _gain_db(sound)
     samples = (sound.samples * np.float32(10 ** (gain_db / 20))).astype(np.float32)
-    return Clip(Audio(samples, sound.sample_rate), gain_db, spans)
+    return ReferenceClip(Audio(samples, sound.sample_rate), gain_db, spans)
 
 
 def _runs(kept: Sequence[Segment]) -> Iterator[tuple[Segment, ...]]:

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from chatterbox_worker.clone import quality, speakers
-from chatterbox_worker.clone.recordings import Recording, Refused, files_in, read, read_all
+from chatterbox_worker.clone.recordings import RefusedRecording, SourceRecording, files_in, read, read_all
 from chatterbox_worker.clone.segments import Segment, split
-from chatterbox_worker.clone.speakers import Encoder, Heard, Speakers
+from chatterbox_worker.clone.speakers import EmbeddedSpeech, Encoder, Speakers
 
 ENOUGH_S = 300.0
 """Of good speech: more would tell the voice encoder nothing new."""
@@ -39,10 +39,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Findings:
-    recordings: Mapping[str, Recording]
-    refused: tuple[Refused, ...]
+    recordings: Mapping[str, SourceRecording]
+    refused: tuple[RefusedRecording, ...]
     judged: tuple[Judged, ...]
-    heard: Mapping[Segment, Heard]
+    heard: Mapping[Segment, EmbeddedSpeech]
     """What the encoder made of the stretches that it listened to."""
     encoder: Encoder | None
     same: float
@@ -84,9 +84,9 @@ def examine(
     recordings, refused = read_all(track(files_in(folder), "file"), folder)
     known = MappingProxyType({recording.name: recording for recording in recordings})
     found = {recording.name: split(recording) for recording in recordings}
-    refused += [Refused(name, f"{name} holds no speech") for name, segments in found.items() if not segments]
+    refused += [RefusedRecording(name, f"{name} holds no speech") for name, segments in found.items() if not segments]
     judged = [Judged(each, quality.fault(each)) for segments in found.values() for each in segments]
-    heard: dict[Segment, Heard] = {}
+    heard: dict[Segment, EmbeddedSpeech] = {}
     doubt = None
     if encoder is not None:
         good = [each.segment for each in judged if each.fault is None]

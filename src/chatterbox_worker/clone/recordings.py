@@ -27,7 +27,7 @@ _MOST_S = 3600.0  # of all files: 350 MB in memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
+class SourceRecording:
     name: str
     """The path under the folder."""
     sha256: str
@@ -46,7 +46,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedRecording:
     name: str
     why: str
     """A sentence that begins with the name."""
@@ -68,7 +68,7 @@ def files_in(folder: Path) -> list[Path]:
     return found
 
 
-def read(path: Path, name: str) -> Recording:
+def read(path: Path, name: str) -> SourceRecording:
     """
     Raises:
         InvalidRequest: the file cannot be used; the sentence begins with `name`.
@@ -88,23 +88,23 @@ def read(path: Path, name: str) -> Recording:
             field=name,
         )
     digest = hashlib.sha256(data).hexdigest()
-    return Recording(name, digest, found.sample_rate, resample(found, RATE), clipped_at(found))
+    return SourceRecording(name, digest, found.sample_rate, resample(found, RATE), clipped_at(found))
 
 
-def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[Recording], list[Refused]]:
+def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:
     """What can be read of the folder's files, and what cannot."""
-    recordings: list[Recording] = []
-    refused: list[Refused] = []
+    recordings: list[SourceRecording] = []
+    refused: list[RefusedRecording] = []
     for path in paths:
         name = str(path.relative_to(folder))
         try:
             recordings.append(_new(read(path, name), recordings))
         except InvalidRequest as error:
-            refused.append(Refused(name, error.message))
+            refused.append(RefusedRecording(name, error.message))
     return recordings, refused
 
 
-def _new(recording: Recording, before: list[Recording]) -> Recording:
+def _new(recording: SourceRecording, before: list[SourceRecording]) -> SourceRecording:
     """Raises InvalidRequest for what adds nothing or is too much."""
     name = recording.name
     if same := next((other.name for other in before if other.sha256 == recording.sha256), None):

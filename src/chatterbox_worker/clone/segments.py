@@ -15,7 +15,7 @@ import numpy.typing as npt
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.level import speech_level
 from chatterbox_worker.audio.trim import FRAME_S, Levels, frame_levels
-from chatterbox_worker.clone.recordings import Recording
+from chatterbox_worker.clone.recordings import SourceRecording
 
 SILENT_DBFS = -90.0
 """Stands for digital silence and for what no 16-bit recording holds."""
@@ -59,7 +59,7 @@ class Segment:
         return self.end_s - self.start_s
 
 
-def split(recording: Recording) -> list[Segment]:
+def split(recording: SourceRecording) -> list[Segment]:
     """Every stretch of sound that is no click, in order; none for a recording without any."""
     levels = np.maximum(
         frame_levels(recording.audio.samples, round(FRAME_S * recording.audio.sample_rate), complete=True), SILENT_DBFS
@@ -121,7 +121,7 @@ def _with_margins(stretches: list[tuple[int, int]], count: int) -> Iterator[tupl
         yield max(start - _MARGIN, (before + start + 1) // 2), min(end + _MARGIN, (end + after) // 2)
 
 
-def _measured(recording: Recording, levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) -> Segment:
+def _measured(recording: SourceRecording, levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) -> Segment:
     audio, inside = recording.audio, levels[start:end]
     hop = round(FRAME_S * audio.sample_rate)
     samples = audio.samples[start * hop : end * hop]

@@ -44,7 +44,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class EmbeddedSpeech:
     """What the encoder made of a stretch of speech."""
 
     embedding: Samples
@@ -70,15 +70,15 @@ class Speakers:
     """How long each person speaks."""
 
 
-def listen(encoder: Encoder, audio: Audio) -> Heard:
+def listen(encoder: Encoder, audio: Audio) -> EmbeddedSpeech:
     """`audio` as `encoder` hears it."""
     speech = resample(audio, _ENCODER_RATE).samples
     count = max(1, round(len(speech) / (_PART_S * _ENCODER_RATE)))
     parts = np.stack([_heard(encoder, part) for part in np.array_split(speech, count)])
-    return Heard(_heard(encoder, speech) if count > 1 else parts[0], parts, audio.duration_s)
+    return EmbeddedSpeech(_heard(encoder, speech) if count > 1 else parts[0], parts, audio.duration_s)
 
 
-def tell_apart(heard: Sequence[Heard], *, same: float = SAME, like: Heard | None = None) -> Speakers:
+def tell_apart(heard: Sequence[EmbeddedSpeech], *, same: float = SAME, like: EmbeddedSpeech | None = None) -> Speakers:
     """The people in `heard`, at least one stretch; the speaker is whoever sounds most like `like`, else speaks most."""
     groups = _grouped(heard, same)
     if like is None:
@@ -113,7 +113,7 @@ def fault(speakers: Speakers, index: int, *, same: float = SAME) -> str | None:
     return None
 
 
-def averaged(heard: Sequence[Heard]) -> Samples:
+def averaged(heard: Sequence[EmbeddedSpeech]) -> Samples:
     """(256,) float32 of length 1: the speaker of all the stretches, longer ones counting more."""
     return _mean(heard)
 
@@ -124,13 +124,13 @@ def _heard(encoder: Encoder, speech: Samples) -> Samples:
     return embedding
 
 
-def _mean(heard: Sequence[Heard]) -> Samples:
+def _mean(heard: Sequence[EmbeddedSpeech]) -> Samples:
     total = sum((each.embedding.astype(np.float64) * each.duration_s for each in heard), np.zeros(1))
     mean: Samples = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
     return mean
 
 
-def _grouped(heard: Sequence[Heard], same: float) -> list[list[int]]:
+def _grouped(heard: Sequence[EmbeddedSpeech], same: float) -> list[list[int]]:
     """Indices of the stretches of each person."""
     members = [[index] for index in range(len(heard))]
     sums = np.stack([each.embedding.astype(np.float64) * each.duration_s for each in heard])

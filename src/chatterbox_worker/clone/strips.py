@@ -10,7 +10,7 @@ _GAP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StripSegment:
     """A part of a recording on its strip."""
 
     name: str
@@ -27,9 +27,9 @@ class Place:
         return self.at_s - self.start_s
 
 
-def lay_out(durations_s: Sequence[tuple[str, float]]) -> list[Place]:
+def lay_out(durations_s: Sequence[tuple[str, float]]) -> list[StripSegment]:
     """Every second of the recordings, by name and length, in order."""
-    places: list[Place] = []
+    places: list[StripSegment] = []
     strip, at_s = 0, 0.0
     for name, duration_s in durations_s:
         if at_s and at_s + duration_s > STRIP_S:
@@ -37,7 +37,7 @@ def lay_out(durations_s: Sequence[tuple[str, float]]) -> list[Place]:
         start_s = 0.0
         while start_s < duration_s:
             end_s = min(duration_s, start_s + STRIP_S - at_s)
-            places.append(Place(name, strip, at_s, start_s, end_s))
+            places.append(StripSegment(name, strip, at_s, start_s, end_s))
             at_s += end_s - start_s + _GAP_S
             start_s = end_s
             if at_s >= STRIP_S:

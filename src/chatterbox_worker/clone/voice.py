@@ -9,7 +9,7 @@ from typing import Any
 
 from chatterbox_worker import __version__
 from chatterbox_worker.clone import choose, speakers
-from chatterbox_worker.clone.choose import Clip, Span
+from chatterbox_worker.clone.choose import ClipSpan, ReferenceClip
 from chatterbox_worker.clone.findings import Findings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest
@@ -22,7 +22,7 @@ LEAST_S = 60.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
     bundle: Bundle
-    clip: Clip
+    clip: ReferenceClip
 
 
 def make(findings: Findings, *, least_s: float = LEAST_S, consent: str | None = None) -> Made:
@@ -46,7 +46,7 @@ def make(findings: Findings, *, least_s: float = LEAST_S, consent: str | None = 
     return Made(Bundle(clip.audio, speaker, _about(findings, clip, consent)), clip)
 
 
-def _about(findings: Findings, clip: Clip, consent: str | None) -> Mapping[str, Any]:
+def _about(findings: Findings, clip: ReferenceClip, consent: str | None) -> Mapping[str, Any]:
     """JSON-safe: what a person wants to know of a voice file years later."""
     return {
         "made_with": f"chatterbox-worker {__version__}",
@@ -73,5 +73,5 @@ def _kept_s(findings: Findings, name: str) -> float:
     return sum(segment.duration_s for segment in findings.kept if segment.file == name)
 
 
-def _place(span: Span) -> Mapping[str, Any]:
+def _place(span: ClipSpan) -> Mapping[str, Any]:
     return {"file": span.file, "start_s": round(span.start_s, 2), "end_s": round(span.end_s, 2)}

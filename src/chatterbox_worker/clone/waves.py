@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.clone.choose import Span
+from chatterbox_worker.clone.choose import ClipSpan
 from chatterbox_worker.clone.findings import Findings, Judged
 from chatterbox_worker.clone.segments import Segment
-from chatterbox_worker.clone.strips import STRIP_S, Place
+from chatterbox_worker.clone.strips import STRIP_S, StripSegment
 
 KEPT, LEFT, QUIET, INK, CLIP = "#0f766e", "#c2410c", "#b5b5ac", "#26261f", "#7c3aed"
 _COLUMNS = 1800  # of a strip; more than its pixels
@@ -20,7 +20,11 @@ _GAP_S = 1.0  # of the space before the next recording
 
 
 def draw_strip(
-    axes: Axes, places: Sequence[Place], findings: Findings, spans: Sequence[Span], numbers: Mapping[Segment, int]
+    axes: Axes,
+    places: Sequence[StripSegment],
+    findings: Findings,
+    spans: Sequence[ClipSpan],
+    numbers: Mapping[Segment, int],
 ) -> None:
     """`spans` are the clip's; `numbers` the segments'."""
     axes.set(xlim=(-0.3, STRIP_S + 0.3), ylim=(-1.3, 1.95), yticks=[], xticks=[])
@@ -40,10 +44,10 @@ def draw_strip(
 def draw_clip(axes: Axes, audio: Audio) -> None:
     axes.set(ylim=(-1, 1), yticks=[], title="The clip it speaks from, s", xlim=(0, audio.duration_s))
     axes.spines["left"].set_visible(False)
-    _wave(axes, audio, Place("", 0, 0.0, 0.0, audio.duration_s), CLIP)
+    _wave(axes, audio, StripSegment("", 0, 0.0, 0.0, audio.duration_s), CLIP)
 
 
-def _title(place: Place, audio: Audio) -> str:
+def _title(place: StripSegment, audio: Audio) -> str:
     is_whole = place.end_s - place.start_s >= audio.duration_s
     told = f", {'' if is_whole else f'{place.start_s:.0f} to '}{place.end_s:.0f} s"
     letters = int((place.end_s - place.start_s + _GAP_S) / _BOLD_LETTER_S) - len(told)
@@ -54,28 +58,28 @@ def _shortened(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: max(0, letters - 1)] + "…"
 
 
-def _mark(axes: Axes, judged: Judged, audio: Audio, place: Place, number: int) -> None:
+def _mark(axes: Axes, judged: Judged, audio: Audio, place: StripSegment, number: int) -> None:
     it, colour = judged.segment, KEPT if judged.fault is None else LEFT
     start_s, end_s = max(it.start_s, place.start_s), min(it.end_s, place.end_s)
     if start_s >= end_s:
         return
     at_s = start_s + place.shift_s
     axes.axvspan(at_s, end_s + place.shift_s, 0.09, 0.71, color=colour, alpha=0.1, lw=0)
-    _wave(axes, audio, Place(it.file, place.strip, at_s, start_s, end_s), colour)
+    _wave(axes, audio, StripSegment(it.file, place.strip, at_s, start_s, end_s), colour)
     reason = "" if judged.fault is None else judged.fault.partition(":")[0]
     letters = int((end_s - start_s) / _LETTER_S) - len(f"{number} ")
     label = f"{number} {_shortened(reason, letters)}".strip()
     axes.text(at_s, 1.08, label, color=colour, fontsize=7.5, va="bottom", clip_on=True)
 
 
-def _bar(axes: Axes, place: Place, span: Span) -> None:
+def _bar(axes: Axes, place: StripSegment, span: ClipSpan) -> None:
     start_s, end_s = max(span.start_s, place.start_s), min(span.end_s, place.end_s)
     if start_s < end_s:
         at_s = (start_s + place.shift_s, end_s + place.shift_s)
         axes.plot(at_s, (-1.2, -1.2), color=CLIP, lw=4, solid_capstyle="butt")
 
 
-def _wave(axes: Axes, audio: Audio, place: Place, colour: str) -> None:
+def _wave(axes: Axes, audio: Audio, place: StripSegment, colour: str) -> None:
     """The samples' extremes, one pair for each pixel or so."""
     samples = audio.samples[round(place.start_s * audio.sample_rate) : round(place.end_s * audio.sample_rate)]
     size = max(1, round(STRIP_S * audio.sample_rate / _COLUMNS))

@@ -1,19 +1,19 @@
 """A faithful RunPod queue on localhost: the real worker loop behind it, RunPod's client API in front."""
 
 from chatterbox_worker.localqueue.context import WorkerState
-from chatterbox_worker.localqueue.fault import Trouble, TroublePlan
-from chatterbox_worker.localqueue.jobs import Job, Limits, State
+from chatterbox_worker.localqueue.fault import Fault, FaultPlan
+from chatterbox_worker.localqueue.jobs import JobState, Limits, QueuedJob
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 from chatterbox_worker.localqueue.store import JobNotFoundError
 
 __all__ = [
-    "Job",
+    "Fault",
+    "FaultPlan",
     "JobNotFoundError",
+    "JobState",
     "Limits",
     "LocalQueue",
-    "State",
-    "Trouble",
-    "TroublePlan",
+    "QueuedJob",
     "WorkerStartError",
     "WorkerState",
 ]

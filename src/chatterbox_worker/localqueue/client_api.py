@@ -6,7 +6,7 @@ from aiohttp import web
 
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.context import Context
-from chatterbox_worker.localqueue.jobs import Job
+from chatterbox_worker.localqueue.jobs import QueuedJob
 from chatterbox_worker.localqueue.wire import check_size, parse_json
 
 
@@ -48,47 +48,47 @@ class ClientApi:
     async def stream(self, request: web.Request) -> web.Response:
         job = self._job(request)
         wait_s = self._wait_s(request, self._context.limits.stream_wait_s)
-        await self._context.pulse.until(lambda: bool(job.chunks) or self._is_over(job), wait_s)
+        await self._context.condition.until(lambda: bool(job.chunks) or self._is_over(job), wait_s)
         # The state is read together with the chunks: a final one says that these are the last.
         chunks = self._context.store.read_chunks(job)
         return web.json_response({"status": job.state, "stream": [{"output": chunk} for chunk in chunks]})
 
     async def cancel(self, request: web.Request) -> web.Response:
         job = self._context.store.cancel(request.match_info["job"], self._context.now())
-        self._context.pulse.beat()
+        self._context.condition.notify()
         return web.json_response({"id": job.id, "status": job.state})
 
     async def retry(self, request: web.Request) -> web.Response:
         job = self._context.store.retry(request.match_info["job"], self._context.now())
-        self._context.pulse.beat()
+        self._context.condition.notify()
         return web.json_response({"id": job.id, "status": job.state})
 
     async def purge(self, request: web.Request) -> web.Response:
         del request
         removed = self._context.store.purge(self._context.now())
-        self._context.pulse.beat()
+        self._context.condition.notify()
         return web.json_response({"removed": removed, "status": "completed"})
 
     async def health(self, request: web.Request) -> web.Response:
         del request
         return web.json_response(self._context.health())
 
-    async def _submit(self, request: web.Request, *, is_sync: bool) -> Job:
+    async def _submit(self, request: web.Request, *, is_sync: bool) -> QueuedJob:
         context = self._context
         body = await request.read()
         check_size(body, context.limits.runsync_bytes if is_sync else context.limits.run_bytes, "the request")
         job = context.store.submit(parse_json(body), is_sync=is_sync, now=context.now())
-        context.pulse.beat()
+        context.condition.notify()
         return job
 
-    async def _answer_when_final(self, job: Job, wait_s: float) -> web.Response:
-        await self._context.pulse.until(lambda: self._is_over(job), wait_s)
+    async def _answer_when_final(self, job: QueuedJob, wait_s: float) -> web.Response:
+        await self._context.condition.until(lambda: self._is_over(job), wait_s)
         return web.json_response(job.answer())
 
-    def _is_over(self, job: Job) -> bool:
+    def _is_over(self, job: QueuedJob) -> bool:
         return job.state.is_final or self._context.is_closing
 
-    def _job(self, request: web.Request) -> Job:
+    def _job(self, request: web.Request) -> QueuedJob:
         return self._context.store.get(request.match_info["job"])
 
     def _wait_s(self, request: web.Request, default_s: float) -> float:

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 
 
-class Pulse:
+class Condition:
     """Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
 
-    def beat(self) -> None:
+    def notify(self) -> None:
         self._event.set()
         self._event = asyncio.Event()
 

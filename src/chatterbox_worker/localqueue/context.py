@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from chatterbox_worker.localqueue.condition import Pulse
-from chatterbox_worker.localqueue.fault import Route, TroublePlan
-from chatterbox_worker.localqueue.jobs import Limits, State
+from chatterbox_worker.localqueue.condition import Condition
+from chatterbox_worker.localqueue.fault import FaultPlan, Route
+from chatterbox_worker.localqueue.jobs import JobState, Limits
 from chatterbox_worker.localqueue.store import JobStore
 
 _CALLS_KEPT = 10_000
@@ -68,8 +68,8 @@ class Context:
     """What clients must send as a bearer token."""
     worker_key: str | None
     """What workers must send, raw; None to check nothing, as the Hub's test harness."""
-    troubles: TroublePlan
-    pulse: Pulse = field(default_factory=Pulse)
+    troubles: FaultPlan
+    condition: Condition = field(default_factory=Condition)
     workers: Workers = field(default_factory=Workers)
     calls: deque[WorkerCall] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
     is_closing: bool = False
@@ -85,8 +85,8 @@ class Context:
             "jobs": {
                 "completed": self.store.counts["completed"],
                 "failed": self.store.counts["failed"],
-                "inProgress": self.store.count(State.IN_PROGRESS),
-                "inQueue": self.store.count(State.IN_QUEUE),
+                "inProgress": self.store.count(JobState.IN_PROGRESS),
+                "inQueue": self.store.count(JobState.IN_QUEUE),
                 "retried": self.store.counts["retried"],
             },
             "workers": {

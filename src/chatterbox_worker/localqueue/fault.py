@@ -12,7 +12,7 @@ ROUTES: tuple[Route, ...] = get_args(Route)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Fault:
     """One bad reply. A status is answered, a drop closes the connection, a delay alone is slow and then right."""
 
     status: int | None = None
@@ -20,23 +20,23 @@ class Trouble:
     delay_s: float = 0.0
 
 
-class TroublePlan:
+class FaultPlan:
     """Thread-safe: deques are, and each entry is used once."""
 
     def __init__(self) -> None:
-        self._plans: dict[Route, deque[Trouble]] = {route: deque() for route in ROUTES}
+        self._plans: dict[Route, deque[Fault]] = {route: deque() for route in ROUTES}
         self.on_change: Callable[[], None] = lambda: None
         """Called when trouble was added; the queue ends its open polls with it."""
 
-    def add(self, route: Route, trouble: Trouble, *, times: int = 1) -> None:
+    def add(self, route: Route, fault: Fault, *, times: int = 1) -> None:
         """The next `times` replies on the route; after what is planned already."""
-        self._plans[route].extend([trouble] * times)
+        self._plans[route].extend([fault] * times)
         self.on_change()
 
     def is_due(self, route: Route) -> bool:
         return bool(self._plans[route])
 
-    def take(self, route: Route) -> Trouble | None:
+    def take(self, route: Route) -> Fault | None:
         try:
             return self._plans[route].popleft()
         except IndexError:

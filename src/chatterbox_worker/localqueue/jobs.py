@@ -23,7 +23,7 @@ JsonObject = dict[str, Any]
 _WEEK_S = 7 * 86400.0
 
 
-class State(StrEnum):
+class JobState(StrEnum):
     IN_QUEUE = "IN_QUEUE"
     IN_PROGRESS = "IN_PROGRESS"
     COMPLETED = "COMPLETED"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        return self not in (State.IN_QUEUE, State.IN_PROGRESS)
+        return self not in (JobState.IN_QUEUE, JobState.IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Job:
+class QueuedJob:
     """One job, as the queue knows it. Only `JobStore` changes it."""
 
     id: str
@@ -73,7 +73,7 @@ class Job:
     submitted_at: float
     execution_timeout_s: float
     ttl_s: float
-    state: State = State.IN_QUEUE
+    state: JobState = JobState.IN_QUEUE
     queued_at: float = 0.0
     taken_at: float = 0.0
     seen_at: float = 0.0
@@ -117,7 +117,7 @@ class Job:
         return limits.runsync_bytes if self.is_sync else limits.run_bytes
 
 
-def new_job(job_id: str, body: object, *, is_sync: bool, now: float, limits: Limits) -> Job:
+def new_job(job_id: str, body: object, *, is_sync: bool, now: float, limits: Limits) -> QueuedJob:
     """The job a submission asks for.
 
     Raises:
@@ -128,7 +128,7 @@ def new_job(job_id: str, body: object, *, is_sync: bool, now: float, limits: Lim
     policy = body.get("policy") or {}
     if not isinstance(policy, dict):
         raise InvalidRequest(f"policy must be an object, not {shown(policy)}", field="policy")
-    return Job(
+    return QueuedJob(
         id=job_id,
         body=dict(body),
         is_sync=is_sync,

@@ -28,8 +28,8 @@ from chatterbox_worker import config
 from chatterbox_worker.localqueue.app import ENDPOINT_ID, build_app
 from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
 from chatterbox_worker.localqueue.environment import worker_environment
-from chatterbox_worker.localqueue.fault import TroublePlan
-from chatterbox_worker.localqueue.jobs import Job, JsonObject, Limits
+from chatterbox_worker.localqueue.fault import FaultPlan
+from chatterbox_worker.localqueue.jobs import JsonObject, Limits, QueuedJob
 from chatterbox_worker.localqueue.store import JobStore
 from chatterbox_worker.localqueue.supervisor import Supervisor, WorkerCommand
 from chatterbox_worker.localqueue.webhook import Webhooks
@@ -81,7 +81,7 @@ class LocalQueue:
         log_line: Callable[[str], None] | None = None,
     ) -> None:
         limits = limits or Limits()
-        self.troubles = TroublePlan()
+        self.troubles = FaultPlan()
         self.log_lines: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
         """What the workers printed."""
         self._context = Context(
@@ -131,7 +131,7 @@ class LocalQueue:
         return self._context.worker_key
 
     @property
-    def jobs(self) -> Mapping[str, Job]:
+    def jobs(self) -> Mapping[str, QueuedJob]:
         """Live, for reading."""
         return MappingProxyType(self._context.store.jobs)
 
@@ -154,7 +154,7 @@ class LocalQueue:
 
         async def submit() -> str:
             job = self._context.store.submit({"input": job_input, **beside}, is_sync=sync, now=self._context.now())
-            self._context.pulse.beat()
+            self._context.condition.notify()
             return job.id
 
         return self._ask(submit())
@@ -164,7 +164,7 @@ class LocalQueue:
 
         async def wait() -> JsonObject:
             job = self._context.store.get(job_id)
-            if not await self._context.pulse.until(lambda: job.state.is_final, timeout_s):
+            if not await self._context.condition.until(lambda: job.state.is_final, timeout_s):
                 raise TimeoutError(f"{job_id} is still {job.state} after {timeout_s} s\n{self._log_tail()}")
             return job.answer()
 
@@ -237,7 +237,7 @@ class LocalQueue:
             started.set_exception(error)
             return
         self._port = runner.addresses[0][1]
-        self.troubles.on_change = lambda: self._on_loop(self._context.pulse.beat)
+        self.troubles.on_change = lambda: self._on_loop(self._context.condition.notify)
         try:
             self._supervisor.tick(self._context.now())
             started.set_result(self._port)
@@ -245,7 +245,7 @@ class LocalQueue:
                 self._tick(webhooks)
                 await asyncio.sleep(_TICK_S)
             self._supervisor.stop()
-            self._context.pulse.beat()
+            self._context.condition.notify()
             while not self._supervisor.is_idle:
                 self._tick(webhooks)
                 await asyncio.sleep(_TICK_S)
@@ -256,7 +256,7 @@ class LocalQueue:
         finally:
             self._supervisor.kill()
             self._context.is_closing = True
-            self._context.pulse.beat()
+            self._context.condition.notify()
             await webhooks.close()
             await runner.cleanup()
 
@@ -269,7 +269,7 @@ class LocalQueue:
         for job in context.store.drain_finished():
             webhooks.send(job)
         if gone or finished_before:
-            context.pulse.beat()
+            context.condition.notify()
 
     def _on_loop(self, call: Callable[[], None]) -> None:
         if self._loop is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from chatterbox_worker.localqueue.context import Context
-from chatterbox_worker.localqueue.jobs import Job, State
+from chatterbox_worker.localqueue.jobs import JobState, QueuedJob
 from chatterbox_worker.localqueue.wire import check_size, parse_json
 
 _EDGE_TIMED_OUT = 524  # Cloudflare's "a timeout occurred"
@@ -34,16 +34,16 @@ class OpenAiApi:
         if body:
             job_input["openai_input"] = parse_json(body)
         job = context.store.submit({"input": job_input}, is_sync=True, now=context.now())
-        context.pulse.beat()
+        context.condition.notify()
         openai_input = job_input.get("openai_input")
         if isinstance(openai_input, dict) and openai_input.get("stream") is True:
             return await self._relay(request, job)
-        await context.pulse.until(lambda: job.state.is_final or context.is_closing, context.limits.gateway_s)
+        await context.condition.until(lambda: job.state.is_final or context.is_closing, context.limits.gateway_s)
         return _answer(job)
 
-    async def _relay(self, request: web.Request, job: Job) -> web.StreamResponse:
+    async def _relay(self, request: web.Request, job: QueuedJob) -> web.StreamResponse:
         context = self._context
-        await context.pulse.until(
+        await context.condition.until(
             lambda: bool(job.chunks) or job.state.is_final or context.is_closing, context.limits.gateway_s
         )
         if not job.chunks:
@@ -57,17 +57,17 @@ class OpenAiApi:
                 await response.write(text.encode())
             if is_last:
                 break
-            await context.pulse.until(
+            await context.condition.until(
                 lambda: bool(job.chunks) or job.state.is_final or context.is_closing, context.limits.gateway_s
             )
         await response.write_eof()
         return response
 
 
-def _answer(job: Job) -> web.Response:
+def _answer(job: QueuedJob) -> web.Response:
     if not job.state.is_final:
         return web.json_response({"error": "the edge waited too long"}, status=_EDGE_TIMED_OUT)
-    if job.state is not State.COMPLETED:
+    if job.state is not JobState.COMPLETED:
         return web.json_response({"error": job.result.get("error", str(job.state))}, status=500)
     output = job.result.get("output")
     return web.json_response(output[0] if isinstance(output, list) and len(output) == 1 else output)

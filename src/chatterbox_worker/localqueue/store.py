@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.localqueue.jobs import Job, JsonObject, Limits, State, new_job
+from chatterbox_worker.localqueue.jobs import JobState, JsonObject, Limits, QueuedJob, new_job
 
 LOST = "job timed out after 1 retries"  # the platform's own words
 EXECUTION_TIMED_OUT = "job exceeded its execution timeout"
@@ -22,31 +22,31 @@ class JobStore:
 
     def __init__(self, limits: Limits, new_id: Callable[[], str], *, pings_expected: bool = True) -> None:
         self.limits = limits
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, QueuedJob] = {}
         self.counts: Counter[str] = Counter()
         """How often a job was "completed", "failed" or "retried"."""
         self._new_id = new_id
         self._pings_expected = pings_expected
-        self._queue: deque[Job] = deque()
+        self._queue: deque[QueuedJob] = deque()
         self._stops: dict[str, list[str]] = {}
-        self._finished: list[Job] = []
+        self._finished: list[QueuedJob] = []
 
-    def get(self, job_id: str) -> Job:
+    def get(self, job_id: str) -> QueuedJob:
         """Raises JobNotFoundError."""
         try:
             return self.jobs[job_id]
         except KeyError:
             raise JobNotFoundError(job_id) from None
 
-    def count(self, state: State) -> int:
+    def count(self, state: JobState) -> int:
         return sum(job.state is state for job in self.jobs.values())
 
-    def running(self, worker_id: str) -> list[Job]:
-        return [job for job in self.jobs.values() if job.state is State.IN_PROGRESS and job.worker_id == worker_id]
+    def running(self, worker_id: str) -> list[QueuedJob]:
+        return [job for job in self.jobs.values() if job.state is JobState.IN_PROGRESS and job.worker_id == worker_id]
 
     # What clients do
 
-    def submit(self, body: object, *, is_sync: bool, now: float) -> Job:
+    def submit(self, body: object, *, is_sync: bool, now: float) -> QueuedJob:
         """Raises InvalidRequest."""
         # The suffix and the prefix are those of RunPod's own ids.
         job_id = f"sync-{self._new_id()}-u1" if is_sync else f"{self._new_id()}-u1"
@@ -55,23 +55,23 @@ class JobStore:
         self._queue.append(job)
         return job
 
-    def read_chunks(self, job: Job) -> list[Any]:
+    def read_chunks(self, job: QueuedJob) -> list[Any]:
         """Chunks that no client has read; each is read once."""
         chunks, job.chunks = job.chunks, []
         return chunks
 
-    def cancel(self, job_id: str, now: float) -> Job:
+    def cancel(self, job_id: str, now: float) -> QueuedJob:
         """A finished job stays as it is. Raises JobNotFoundError."""
         job = self.get(job_id)
         if not job.state.is_final:
             self._stop(job)
-            self._finish(job, State.CANCELLED, {}, now)
+            self._finish(job, JobState.CANCELLED, {}, now)
         return job
 
-    def retry(self, job_id: str, now: float) -> Job:
+    def retry(self, job_id: str, now: float) -> QueuedJob:
         """Queue a FAILED or TIMED_OUT job again, without its old output. Raises JobNotFoundError, InvalidRequest."""
         job = self.get(job_id)
-        if job.state not in (State.FAILED, State.TIMED_OUT):
+        if job.state not in (JobState.FAILED, JobState.TIMED_OUT):
             raise InvalidRequest(f"only a FAILED or TIMED_OUT job can be retried; this one is {job.state}")
         job.retries = 0
         self._queue_again(job, now)
@@ -79,25 +79,25 @@ class JobStore:
 
     def purge(self, now: float) -> int:
         """Cancel whatever waits; how many that were."""
-        waiting = [job for job in self._queue if job.state is State.IN_QUEUE]
+        waiting = [job for job in self._queue if job.state is JobState.IN_QUEUE]
         for job in waiting:
-            self._finish(job, State.CANCELLED, {}, now)
+            self._finish(job, JobState.CANCELLED, {}, now)
         return len(waiting)
 
     # What workers do
 
-    def take(self, worker_id: str, count: int, now: float) -> list[Job]:
-        taken: list[Job] = []
+    def take(self, worker_id: str, count: int, now: float) -> list[QueuedJob]:
+        taken: list[QueuedJob] = []
         while self._queue and len(taken) < count:
             job = self._queue.popleft()
-            if job.state is not State.IN_QUEUE:  # cancelled or forgotten while it waited
+            if job.state is not JobState.IN_QUEUE:  # cancelled or forgotten while it waited
                 continue
-            job.state, job.worker_id, job.taken_at, job.seen_at = State.IN_PROGRESS, worker_id, now, now
+            job.state, job.worker_id, job.taken_at, job.seen_at = JobState.IN_PROGRESS, worker_id, now, now
             taken.append(job)
         return taken
 
     def has_waiting(self) -> bool:
-        return any(job.state is State.IN_QUEUE for job in self._queue)
+        return any(job.state is JobState.IN_QUEUE for job in self._queue)
 
     def ping(self, worker_id: str, job_ids: Iterable[str], now: float) -> None:
         named = set(job_ids)
@@ -124,7 +124,7 @@ class JobStore:
         job.done_posts += 1
         if self._holds(worker_id, job):
             kept: JsonObject = {key: value for key, value in result.items() if key in ("output", "error")}
-            self._finish(job, State.FAILED if result.get("error") else State.COMPLETED, kept, now)
+            self._finish(job, JobState.FAILED if result.get("error") else JobState.COMPLETED, kept, now)
 
     def refuse(self, job_id: str, *, is_final: bool) -> None:
         """Note a post that broke a limit. The job itself never learns of it. Raises JobNotFoundError."""
@@ -151,14 +151,14 @@ class JobStore:
         """Time out, lose and forget; whether anything changed."""
         changed = False
         for job in list(self.jobs.values()):
-            is_running = job.state is State.IN_PROGRESS
+            is_running = job.state is JobState.IN_PROGRESS
             if now - job.submitted_at > job.ttl_s or (
                 job.state.is_final and now - job.finished_at > job.retention_s(self.limits)
             ):
                 self._forget(job)
             elif is_running and now - job.taken_at > job.execution_timeout_s:
                 self._stop(job)
-                self._finish(job, State.TIMED_OUT, {"error": EXECUTION_TIMED_OUT}, now)
+                self._finish(job, JobState.TIMED_OUT, {"error": EXECUTION_TIMED_OUT}, now)
             elif is_running and self._pings_expected and now - job.seen_at > self.limits.lost_after_s:
                 self._lose(job, now)
             else:
@@ -166,37 +166,37 @@ class JobStore:
             changed = True
         return changed
 
-    def drain_finished(self) -> list[Job]:
+    def drain_finished(self) -> list[QueuedJob]:
         """Jobs that reached a final state since the last call."""
         finished, self._finished = self._finished, []
         return finished
 
-    def _holds(self, worker_id: str, job: Job) -> bool:
-        return job.state is State.IN_PROGRESS and job.worker_id == worker_id
+    def _holds(self, worker_id: str, job: QueuedJob) -> bool:
+        return job.state is JobState.IN_PROGRESS and job.worker_id == worker_id
 
-    def _finish(self, job: Job, state: State, result: JsonObject, now: float) -> None:
+    def _finish(self, job: QueuedJob, state: JobState, result: JsonObject, now: float) -> None:
         job.state, job.result, job.finished_at = state, result, now
-        self.counts["completed" if state is State.COMPLETED else "failed"] += state is not State.CANCELLED
+        self.counts["completed" if state is JobState.COMPLETED else "failed"] += state is not JobState.CANCELLED
         self._finished.append(job)
 
-    def _stop(self, job: Job) -> None:
-        if job.state is State.IN_PROGRESS and job.worker_id is not None:
+    def _stop(self, job: QueuedJob) -> None:
+        if job.state is JobState.IN_PROGRESS and job.worker_id is not None:
             self._stops.setdefault(job.worker_id, []).append(job.id)
 
-    def _lose(self, job: Job, now: float) -> None:
+    def _lose(self, job: QueuedJob, now: float) -> None:
         if job.retries:
-            self._finish(job, State.FAILED, {"error": LOST}, now)
+            self._finish(job, JobState.FAILED, {"error": LOST}, now)
             return
         job.retries = 1
         self.counts["retried"] += 1
         self._queue_again(job, now)
 
-    def _queue_again(self, job: Job, now: float) -> None:
-        job.state, job.worker_id, job.queued_at, job.taken_at = State.IN_QUEUE, None, now, 0.0
+    def _queue_again(self, job: QueuedJob, now: float) -> None:
+        job.state, job.worker_id, job.queued_at, job.taken_at = JobState.IN_QUEUE, None, now, 0.0
         job.result, job.chunks = {}, []
         self._queue.append(job)
 
-    def _forget(self, job: Job) -> None:
+    def _forget(self, job: QueuedJob) -> None:
         self._stop(job)
-        job.state = State.TIMED_OUT if not job.state.is_final else job.state
+        job.state = JobState.TIMED_OUT if not job.state.is_final else job.state
         del self.jobs[job.id]

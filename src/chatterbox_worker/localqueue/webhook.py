@@ -7,7 +7,7 @@ import logging
 
 import aiohttp
 
-from chatterbox_worker.localqueue.jobs import Job, JsonObject, Limits
+from chatterbox_worker.localqueue.jobs import JsonObject, Limits, QueuedJob
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Webhooks:
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, job: Job) -> None:
+    def send(self, job: QueuedJob) -> None:
         """Start delivering, if the job has a webhook."""
         url = job.body.get("webhook")
         if not isinstance(url, str) or not url:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
-from chatterbox_worker.localqueue.fault import Route, Trouble
+from chatterbox_worker.localqueue.fault import Fault, Route
 from chatterbox_worker.localqueue.wire import check_size, parse_json, worker_and_query
 
 _log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class WorkerApi:
             context.store.done(job_id, worker_id, result, context.now())
             if result.get("stopPod"):
                 context.workers.set(worker_id, WorkerState.RETIRED)
-        context.pulse.beat()
+        context.condition.notify()
         return web.json_response({})
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
@@ -94,7 +94,7 @@ class WorkerApi:
             context.store.refuse(job_id, is_final=False)
             raise
         context.store.chunk(job_id, worker_id, chunk.get("output"))
-        context.pulse.beat()
+        context.condition.notify()
         return web.json_response({})
 
     async def ping(self, request: web.Request) -> web.StreamResponse:
@@ -116,7 +116,7 @@ class WorkerApi:
         if route == "job-take":
             context.workers.seen(worker_id)
         has_news = context.store.has_waiting if route == "job-take" else lambda: context.store.has_stops(worker_id)
-        await context.pulse.until(
+        await context.condition.until(
             lambda: context.is_closing or has_news() or context.troubles.is_due(route) or self._is_dismissed(worker_id),
             context.limits.poll_s,
         )
@@ -133,7 +133,7 @@ class WorkerApi:
             return []
         taken = context.store.take(worker_id, count, context.now())
         if taken:
-            context.pulse.beat()
+            context.condition.notify()
         return [job.delivered() for job in taken]
 
     async def _reply_badly(
@@ -142,14 +142,14 @@ class WorkerApi:
         self._context.calls.append(WorkerCall(route, worker_id, query, self._context.now()))
         return await self._answer_trouble(request, self._context.troubles.take(route))
 
-    async def _answer_trouble(self, request: web.Request, trouble: Trouble | None) -> web.StreamResponse | None:
-        if trouble is None:
+    async def _answer_trouble(self, request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
+        if fault is None:
             return None
-        await asyncio.sleep(trouble.delay_s)
-        if trouble.drop and request.transport is not None:
+        await asyncio.sleep(fault.delay_s)
+        if fault.drop and request.transport is not None:
             request.transport.abort()
             return web.Response(status=500)  # reaches nobody
-        return None if trouble.status is None else web.json_response({"error": "trouble"}, status=trouble.status)
+        return None if fault.status is None else web.json_response({"error": "trouble"}, status=fault.status)
 
 
 def _object(value: object) -> dict[str, Any]:

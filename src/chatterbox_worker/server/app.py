@@ -21,7 +21,7 @@ from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
 from chatterbox_worker.server.metrics import Metrics, Observer
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
-from chatterbox_worker.server.state import House
+from chatterbox_worker.server.state import AppState
 from chatterbox_worker.server.threads import HELPERS, computing
 
 PAGE = Path(__file__).parent / "static"
@@ -46,8 +46,8 @@ def backend_of(settings: Settings, *, on_device_failed: Callable[[], None] = lam
 
 def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     backend = backend or backend_of(settings)
-    house = House(settings, backend, Admission(settings.concurrency, settings.queue_limit), Metrics())
-    house.metrics.watch(inside=lambda: house.admission.inside, state=lambda: backend.condition.state)
+    state = AppState(settings, backend, Admission(settings.concurrency, settings.queue_limit), Metrics())
+    state.metrics.watch(inside=lambda: state.admission.inside, state=lambda: backend.condition.state)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         description="Speech by Chatterbox, over OpenAI's routes and its own.",
         lifespan=lifespan,
     )
-    app.state.house = house
+    app.state.state = state
     failures.handle_errors(app)
     for router in _ROUTERS:
         app.include_router(router)
@@ -71,7 +71,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     # the last added is the outermost
     app.add_middleware(BodyLimit)
     app.add_middleware(
-        auth.Doorkeeper,
+        auth.AuthMiddleware,
         keys=settings.api_keys,
         page_paths=_page_paths(PAGE),
         origins=settings.cors_origins,
@@ -85,7 +85,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
             expose_headers=["X-Chatterbox-Seed", "X-Chatterbox-Duration", "X-Chatterbox-Cache", "Retry-After"],
         )
-    app.add_middleware(Observer, metrics=house.metrics)
+    app.add_middleware(Observer, metrics=state.metrics)
     return app
 
 

@@ -28,7 +28,7 @@ _REFUSED_SOCKET = 1008  # RFC 6455 section 7.4.1: policy violation
 _COSTLY = ("POST", "DELETE")  # what costs something; reading lists and files does not
 
 
-class Doorkeeper:
+class AuthMiddleware:
     """Middleware."""
 
     def __init__(

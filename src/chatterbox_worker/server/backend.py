@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import Call, Recording
-from chatterbox_worker.voices.library import VoiceEntry
+from chatterbox_worker.synthesizer import CancelScope, Recording
+from chatterbox_worker.voices.library import LibraryEntry
 
 State = Literal["starting", "ready", "asleep", "waking", "failed"]
 
@@ -32,7 +32,7 @@ class Live(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Readiness:
     state: State
     reason: str = ""
     """Why it failed; empty otherwise."""
@@ -40,7 +40,7 @@ class Condition:
 
 class Backend(Protocol):
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> Readiness:
         """Answers at once, whatever is going on."""
 
     async def open(self) -> None:
@@ -49,13 +49,13 @@ class Backend(Protocol):
     async def close(self) -> None:
         """Give up what runs and free everything."""
 
-    async def speak(self, request: SpeechRequest, call: Call) -> Recording:
+    async def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
         """The whole as one recording; raises WorkerError."""
 
-    async def stream(self, request: SpeechRequest, call: Call) -> Live:
+    async def stream(self, request: SpeechRequest, call: CancelScope) -> Live:
         """Returns when the first piece is there; until then it raises WorkerError."""
 
-    async def voices(self) -> list[VoiceEntry]: ...
+    async def voices(self) -> list[LibraryEntry]: ...
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
         """id, size_bytes, modified, and duration_s and digest where they are known; raises VoiceNotFound."""

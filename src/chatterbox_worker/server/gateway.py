@@ -23,10 +23,10 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Busy, Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.server.backend import Condition, Live
+from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
-from chatterbox_worker.synthesizer import Call, Recording
-from chatterbox_worker.voices.library import VoiceEntry
+from chatterbox_worker.synthesizer import CancelScope, Recording
+from chatterbox_worker.voices.library import LibraryEntry
 
 _RUN_BYTES = 10_000_000  # RunPod's documented limit of a body for /run
 _FIRST_POLL_S, _POLL_GROWTH, _LONGEST_POLL_S = 0.1, 1.3, 1.0
@@ -58,9 +58,9 @@ class RunPodBackend:
         """
         if not settings.runpod_api_key:
             raise NotReady(f"{settings.backend} needs RUNPOD_API_KEY", field="RUNPOD_API_KEY")
-        self.condition = Condition("starting")
+        self.condition = Readiness("starting")
         self._listing = asyncio.Lock()
-        self._listed: tuple[float, list[VoiceEntry]] | None = None
+        self._listed: tuple[float, list[LibraryEntry]] | None = None
         self._client = httpx.AsyncClient(
             base_url=f"{settings.runpod_base_url}/{settings.backend.removeprefix('runpod:')}",
             headers={"Authorization": f"Bearer {settings.runpod_api_key}"},
@@ -69,12 +69,12 @@ class RunPodBackend:
         )
 
     async def open(self) -> None:
-        self.condition = Condition("ready")  # whether a worker is up is the queue's affair
+        self.condition = Readiness("ready")  # whether a worker is up is the queue's affair
 
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def speak(self, request: SpeechRequest, call: Call) -> Recording:
+    async def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
         answer = await self._run(_fields(request), call)
         return Recording(
             base64.b64decode(answer["audio_base64"]),
@@ -84,7 +84,7 @@ class RunPodBackend:
             timings=answer["timings"],
         )
 
-    async def stream(self, request: SpeechRequest, call: Call) -> Live:
+    async def stream(self, request: SpeechRequest, call: CancelScope) -> Live:
         fields = _fields(request) | {"format": "flac", "sample_rate": 24_000}  # lossless, and the models' own rate
         answer = await self._run(fields, call)
         data = base64.b64decode(answer["audio_base64"])
@@ -95,12 +95,12 @@ class RunPodBackend:
             call.progress(len(facts["chunks"]), len(facts["chunks"]), audio.duration_s)
         return _Whole(audio, facts | said)
 
-    async def voices(self) -> list[VoiceEntry]:
+    async def voices(self) -> list[LibraryEntry]:
         """Remembered for a minute: each time it is asked may wake a worker."""
         async with self._listing:
             if self._listed is None or time.monotonic() - self._listed[0] > _LIST_S:
-                answer = await self._run({"action": "voices.list"}, Call())
-                self._listed = time.monotonic(), [VoiceEntry(**entry) for entry in answer["voices"]]
+                answer = await self._run({"action": "voices.list"}, CancelScope())
+                self._listed = time.monotonic(), [LibraryEntry(**entry) for entry in answer["voices"]]
             return self._listed[1]
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class RunPodBackend:
         raise NotOffered(f"the recording of {errors.shown(voice)} is with the endpoint's workers, which do not send it")
 
     async def export_voice(self, voice: str) -> bytes:
-        answer = await self._run({"action": "voices.export", "voice": voice}, Call())
+        answer = await self._run({"action": "voices.export", "voice": voice}, CancelScope())
         return base64.b64decode(answer["reference_audio"])
 
     async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
@@ -126,11 +126,11 @@ class RunPodBackend:
 
     async def _changed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return await self._run(fields, Call())
+            return await self._run(fields, CancelScope())
         finally:
             self._listed = None
 
-    async def _run(self, fields: Mapping[str, Any], call: Call) -> dict[str, Any]:
+    async def _run(self, fields: Mapping[str, Any], call: CancelScope) -> dict[str, Any]:
         """The output of a job of these fields.
 
         Raises:
@@ -146,7 +146,7 @@ class RunPodBackend:
             await asyncio.shield(self._ask("POST", f"/cancel/{job['id']}"))
             raise
 
-    async def _final(self, job: dict[str, Any], call: Call) -> dict[str, Any]:
+    async def _final(self, job: dict[str, Any], call: CancelScope) -> dict[str, Any]:
         wait_s = _FIRST_POLL_S
         while job["status"] in ("IN_QUEUE", "IN_PROGRESS", "RUNNING"):
             await asyncio.sleep(wait_s)

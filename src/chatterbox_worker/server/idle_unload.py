@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from chatterbox_worker.errors import DeviceFailed, NotReady, WorkerError
-from chatterbox_worker.server.backend import Condition
+from chatterbox_worker.server.backend import Readiness
 from chatterbox_worker.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _RETRY_S = 10.0  # a start-up that failed is not tried again for every request of a burst
 
 
-class Sleeper:
+class IdleUnloader:
     def __init__(
         self,
         build: Callable[[], Synthesizer],
@@ -40,10 +40,10 @@ class Sleeper:
         self._borrowers = 0
         self._last_used_s = clock()
         self._failed_s = -_RETRY_S
-        self.condition = Condition("starting")
+        self.condition = Readiness("starting")
 
     @contextmanager
-    def lent(self) -> Iterator[Synthesizer]:
+    def acquire(self) -> Iterator[Synthesizer]:
         """The synthesizer, awake as long as the block lasts. Builds it if need be; whoever comes meanwhile waits.
 
         Raises:
@@ -54,7 +54,7 @@ class Sleeper:
         try:
             yield self._awake()
         except DeviceFailed as failure:
-            self.condition = Condition("failed", failure.message)
+            self.condition = Readiness("failed", failure.message)
             self._on_device_failed()
             raise
         finally:
@@ -71,7 +71,7 @@ class Sleeper:
                 if self._borrowers:
                     return False
                 synthesizer, self._synthesizer = self._synthesizer, None
-                self.condition = Condition("asleep")
+                self.condition = Readiness("asleep")
             if synthesizer is not None:
                 synthesizer.close()
             del synthesizer
@@ -99,7 +99,7 @@ class Sleeper:
 
     def _wake(self) -> Synthesizer:
         if self.condition.state != "starting":
-            self.condition = Condition("waking")
+            self.condition = Readiness("waking")
         started_s = time.perf_counter()
         try:
             synthesizer = self._build()
@@ -112,10 +112,10 @@ class Sleeper:
             raise NotReady(f"the models could not be loaded: {self.condition.reason}") from error
         log.info("ready after %.1f s", time.perf_counter() - started_s)
         self._synthesizer = synthesizer
-        self.condition = Condition("ready")
+        self.condition = Readiness("ready")
         return synthesizer
 
     def _give_up(self, reason: str) -> None:
         log.error("start-up failed: %s", reason)
         self._failed_s = self._clock()
-        self.condition = Condition("failed", reason)
+        self.condition = Readiness("failed", reason)

@@ -12,11 +12,11 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.server.backend import Condition, Live
-from chatterbox_worker.server.idle_unload import Sleeper
+from chatterbox_worker.server.backend import Live, Readiness
+from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.threads import computing
-from chatterbox_worker.synthesizer import Call, Recording, Synthesizer, facts
-from chatterbox_worker.voices.library import SUFFIXES, VoiceEntry, VoiceLibrary, wav_of
+from chatterbox_worker.synthesizer import CancelScope, Recording, Synthesizer, describe
+from chatterbox_worker.voices.library import SUFFIXES, LibraryEntry, VoiceLibrary, wav_of
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +36,17 @@ class LocalBackend:
         on_device_failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
-        self._sleeper = Sleeper(
+        self._unloader = IdleUnloader(
             lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
         )
         self._library = VoiceLibrary(settings.voices_dir)
         self._speakers = computing(settings.concurrency, "speak")
-        self._calls: set[Call] = set()
+        self._calls: set[CancelScope] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def condition(self) -> Condition:
-        return self._sleeper.condition
+    def condition(self) -> Readiness:
+        return self._unloader.condition
 
     async def open(self) -> None:
         self._keep(asyncio.create_task(self._start()))
@@ -59,12 +59,12 @@ class LocalBackend:
         for call in list(self._calls):
             call.cancel()
         await asyncio.to_thread(self._speakers.shutdown, wait=True, cancel_futures=True)
-        await asyncio.to_thread(self._sleeper.close)
+        await asyncio.to_thread(self._unloader.close)
 
-    async def speak(self, request: SpeechRequest, call: Call) -> Recording:
+    async def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
         def work() -> Recording:
             call.check()
-            with self._sleeper.lent() as synthesizer:
+            with self._unloader.acquire() as synthesizer:
                 return synthesizer.speak(request, call)
 
         self._calls.add(call)
@@ -73,15 +73,15 @@ class LocalBackend:
         finally:
             self._calls.discard(call)
 
-    async def stream(self, request: SpeechRequest, call: Call) -> Live:
-        live = _Live(asyncio.get_running_loop(), self._sleeper, request, call)
+    async def stream(self, request: SpeechRequest, call: CancelScope) -> Live:
+        live = _Live(asyncio.get_running_loop(), self._unloader, request, call)
         self._calls.add(call)
         live.running.add_done_callback(lambda _: self._calls.discard(call))
         self._speakers.submit(live.run)
         await live.first_piece()
         return live
 
-    async def voices(self) -> list[VoiceEntry]:
+    async def voices(self) -> list[LibraryEntry]:
         return await asyncio.to_thread(self._library.list)
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class LocalBackend:
 
     async def _start(self) -> None:
         def build() -> None:
-            with self._sleeper.lent():
+            with self._unloader.acquire():
                 pass
 
         try:
@@ -134,7 +134,7 @@ class LocalBackend:
     async def _watch_idleness(self) -> None:
         while True:
             await asyncio.sleep(self._settings.idle_unload_s / _LOOKS_PER_IDLE)
-            await asyncio.to_thread(self._sleeper.sleep_if_idle)
+            await asyncio.to_thread(self._unloader.sleep_if_idle)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -146,9 +146,11 @@ class _Live:
     itself: the thread and its takes are worth more than the memory that a slow reader costs.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sleeper: Sleeper, request: SpeechRequest, call: Call) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, unloader: IdleUnloader, request: SpeechRequest, call: CancelScope
+    ) -> None:
         self._loop = loop
-        self._sleeper = sleeper
+        self._unloader = unloader
         self._request = request
         self._call = call
         self._queue: asyncio.Queue[Audio | Exception | None] = asyncio.Queue()
@@ -164,14 +166,14 @@ class _Live:
         """In a worker thread."""
         try:
             self._call.check()
-            with self._sleeper.lent() as synthesizer:
+            with self._unloader.acquire() as synthesizer:
                 plan = synthesizer.plan(self._request)
                 speech = synthesizer.stream(plan, self._call, streaming=True)
                 samples = 0
                 for piece in speech:
                     samples += len(piece.samples)
                     self._put(piece)
-                self._about = facts(plan, speech, samples / plan.engine.sample_rate)
+                self._about = describe(plan, speech, samples / plan.engine.sample_rate)
         except Exception as error:  # noqa: BLE001 - it is raised again where the pieces are read
             self._put(error)
         else:

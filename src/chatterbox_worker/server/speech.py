@@ -34,9 +34,9 @@ from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.sliced import Sliced, json_of
-from chatterbox_worker.server.state import House
+from chatterbox_worker.server.state import AppState
 from chatterbox_worker.serverless.delivery import inline
-from chatterbox_worker.synthesizer import Call, Recording
+from chatterbox_worker.synthesizer import CancelScope, Recording
 
 _Stream = Literal["whole", "audio", "sse"]
 _STREAM_FORMATS: Mapping[str, _Stream] = {"audio": "audio", "sse": "sse"}
@@ -46,7 +46,7 @@ _NO_LIMIT_BYTES = 2**40  # HTTP carries what a queue cannot
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class ResponseOptions:
     """How the answer goes back."""
 
     stream: _Stream = "whole"
@@ -54,7 +54,7 @@ class Manner:
     progress: bool = False
 
 
-def take_manner(fields: dict[str, Any]) -> Manner:
+def take_manner(fields: dict[str, Any]) -> ResponseOptions:
     """Takes `stream_format`, `stream`, `captions` and `progress` out of the fields; raises InvalidRequest."""
     stream, stream_format = _flag(fields, "stream"), fields.pop("stream_format", None)
     if stream_format is not None and (not isinstance(stream_format, str) or stream_format not in _STREAM_FORMATS):
@@ -69,7 +69,7 @@ def take_manner(fields: dict[str, Any]) -> Manner:
         )
     if progress and manner != "sse":
         raise InvalidRequest('progress is told in events: ask for stream_format "sse"', field="progress")
-    return Manner(manner, kind, progress)
+    return ResponseOptions(manner, kind, progress)
 
 
 def _flag(fields: dict[str, Any], name: str) -> bool:
@@ -90,24 +90,24 @@ def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
     return parsed
 
 
-async def answer(http: Request, house: House, fields: Mapping[str, Any], manner: Manner) -> Response:
-    request = parse(fields, house.settings)
+async def answer(http: Request, state: AppState, fields: Mapping[str, Any], manner: ResponseOptions) -> Response:
+    request = parse(fields, state.settings)
     if manner.stream != "whole":
-        return await _streamed(http, house, request, manner)
-    recording = await whole(http, house, request)
+        return await _streamed(http, state, request, manner)
+    recording = await whole(http, state, request)
     if manner.captions is None:
         return Sliced(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
     written = captions_of(manner.captions, recording.about)
     return await json_of(lambda: inline(recording, as_url=False, limit_bytes=_NO_LIMIT_BYTES) | {"captions": written})
 
 
-async def whole(http: Request, house: House, request: SpeechRequest) -> Recording:
+async def whole(http: Request, state: AppState, request: SpeechRequest) -> Recording:
     """The recording, admitted, counted, and given up if the client goes away."""
-    call = Call()
-    with house.admission.place():
+    call = CancelScope()
+    with state.admission.place():
         async with cancelled_when_gone(http, call):
-            recording = await house.backend.speak(request, call)
-    house.metrics.spoke(recording.about, len(request.text), hit=recording.hit)
+            recording = await state.backend.speak(request, call)
+    state.metrics.spoke(recording.about, len(request.text), hit=recording.hit)
     return recording
 
 
@@ -116,7 +116,7 @@ def captions_of(kind: str, about: Mapping[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def cancelled_when_gone(http: Request, call: Call) -> AsyncIterator[None]:
+async def cancelled_when_gone(http: Request, call: CancelScope) -> AsyncIterator[None]:
     """Cancels the call as soon as the client hangs up, while the block lasts."""
 
     async def watch() -> None:
@@ -134,26 +134,26 @@ async def cancelled_when_gone(http: Request, call: Call) -> AsyncIterator[None]:
         watcher.cancel()
 
 
-async def _streamed(http: Request, house: House, request: SpeechRequest, manner: Manner) -> Response:
+async def _streamed(http: Request, state: AppState, request: SpeechRequest, manner: ResponseOptions) -> Response:
     call = _Watched()
-    ticket = house.admission.enter()
+    ticket = state.admission.enter()
     started_s = time.perf_counter()
     try:
         encoder = StreamEncoder(request.format, request.sample_rate)
         async with cancelled_when_gone(http, call):
-            live = await house.backend.stream(request, call)
+            live = await state.backend.stream(request, call)
     except BaseException:
         call.cancel()
         ticket.leave()
         raise
-    house.metrics.first_audio(time.perf_counter() - started_s)
-    body = _counted(_bytes(live, encoder), live, house, request)
+    state.metrics.first_audio(time.perf_counter() - started_s)
+    body = _counted(_bytes(live, encoder), live, state, request)
     if manner.stream == "sse":
         return _Spoken(_events(body, live, request, manner, call), call, ticket, "text/event-stream")
     return _Spoken(body, call, ticket, FORMATS[request.format].mimetype)
 
 
-class _Watched(Call):
+class _Watched(CancelScope):
     """A call that remembers how far it is: chunks done, chunks in all, seconds of audio."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class _Watched(Call):
 class _Spoken(StreamingResponse):
     """Frees the take and the place in the queue, however the answer ends."""
 
-    def __init__(self, content: AsyncIterator[bytes], call: Call, ticket: Ticket, mimetype: str) -> None:
+    def __init__(self, content: AsyncIterator[bytes], call: CancelScope, ticket: Ticket, mimetype: str) -> None:
         # nginx and its like would hold the first sound back
         super().__init__(content, media_type=mimetype, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._call = call
@@ -194,15 +194,15 @@ def _sliced(data: bytes) -> list[bytes]:
 
 
 async def _counted(
-    body: AsyncIterator[bytes], live: Live, house: House, request: SpeechRequest
+    body: AsyncIterator[bytes], live: Live, state: AppState, request: SpeechRequest
 ) -> AsyncIterator[bytes]:
     async for data in body:
         yield data
-    house.metrics.spoke(live.about(), len(request.text))
+    state.metrics.spoke(live.about(), len(request.text))
 
 
 async def _events(
-    body: AsyncIterator[bytes], live: Live, request: SpeechRequest, manner: Manner, call: _Watched
+    body: AsyncIterator[bytes], live: Live, request: SpeechRequest, manner: ResponseOptions, call: _Watched
 ) -> AsyncIterator[bytes]:
     told = None
     try:

@@ -16,7 +16,7 @@ from chatterbox_worker.server.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class AppState:
     settings: Settings
     backend: Backend
     admission: Admission
@@ -24,9 +24,9 @@ class House:
     started_s: float = field(default_factory=time.monotonic)
 
 
-async def _house(connection: HTTPConnection) -> House:  # not a plain function: that would wait for a thread
-    house: House = connection.app.state.house
-    return house
+async def _state(connection: HTTPConnection) -> AppState:  # not a plain function: that would wait for a thread
+    state: AppState = connection.app.state.state
+    return state
 
 
-TheHouse = Annotated[House, Depends(_house)]
+State = Annotated[AppState, Depends(_state)]

@@ -34,8 +34,8 @@ from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.refusals import TryLater
 from chatterbox_worker.server.sentences import SentenceBuffer
-from chatterbox_worker.server.state import House, TheHouse
-from chatterbox_worker.synthesizer import Call
+from chatterbox_worker.server.state import AppState, State
+from chatterbox_worker.synthesizer import CancelScope
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -43,20 +43,20 @@ router = APIRouter()
 _WIRE_FORMATS = ("pcm", "opus", "mp3")  # those that need no end to be heard
 _AHEAD = 3  # sentences of one connection that are spoken at once
 _SILENT_S = 600.0  # a client that says nothing for so long has gone
-_KNOCKS, _KNOCK_S = 240, 0.25  # a sentence waits a minute for a place in the queue
+_CONNECT_ATTEMPTS, _KNOCK_S = 240, 0.25  # a sentence waits a minute for a place in the queue
 _PAUSE_S = SENTENCE_PAUSE_S - GUARD_AFTER_S - GUARD_BEFORE_S  # the guards are part of a pause
 _POLICY, _INTERNAL = 1008, 1011  # close codes, RFC 6455 section 7.4.1
 
 
 @router.websocket("/tts/stream")
-async def stream(ws: WebSocket, house: TheHouse) -> None:
+async def stream(ws: WebSocket, state: State) -> None:
     offered = ws.scope.get("subprotocols", [])
     await ws.accept(auth.SUBPROTOCOL if auth.SUBPROTOCOL in offered else None)
     with suppress(WebSocketDisconnect):
         try:
             first = await _message(ws)
-            request, buffer, rest = _opened(first, house)
-            await _Conversation(ws, house, request, buffer).run(rest)
+            request, buffer, rest = _opened(first, state)
+            await _Conversation(ws, state, request, buffer).run(rest)
         except WorkerError as error:
             await _refuse(ws, error)
 
@@ -80,7 +80,7 @@ async def _message(ws: WebSocket) -> dict[str, Any]:
     return value
 
 
-def _opened(first: dict[str, Any], house: House) -> tuple[SpeechRequest, SentenceBuffer, list[dict[str, Any]]]:
+def _opened(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, SentenceBuffer, list[dict[str, Any]]]:
     """What all sentences have in common, and the messages that the first one stood for."""
     rest: list[dict[str, Any]] = []
     fields = dict(first)
@@ -92,7 +92,7 @@ def _opened(first: dict[str, Any], house: House) -> tuple[SpeechRequest, Sentenc
         raise InvalidRequest('text comes in messages of type "text"', field="text")
     if "voice_id" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_id"))
-    request = speech.parse({"format": "pcm"} | fields | {"text": "text"}, house.settings)
+    request = speech.parse({"format": "pcm"} | fields | {"text": "text"}, state.settings)
     if request.format not in _WIRE_FORMATS:
         raise InvalidRequest(f"format must be {choices(_WIRE_FORMATS)} here, not {request.format}", field="format")
     return request, SentenceBuffer(request.language), rest
@@ -102,7 +102,7 @@ def _opened(first: dict[str, Any], house: House) -> tuple[SpeechRequest, Sentenc
 class _Sentence:
     text: str
     index: int
-    call: Call
+    call: CancelScope
     live: asyncio.Task[Live] | None = None
     ticket: Ticket | None = None
 
@@ -115,9 +115,9 @@ class _Sentence:
 
 
 class _Conversation:
-    def __init__(self, ws: WebSocket, house: House, request: SpeechRequest, buffer: SentenceBuffer) -> None:
+    def __init__(self, ws: WebSocket, state: AppState, request: SpeechRequest, buffer: SentenceBuffer) -> None:
         self._ws = ws
-        self._house = house
+        self._state = state
         self._request = request
         self._buffer = buffer
         self._ahead = asyncio.Semaphore(_AHEAD)
@@ -158,7 +158,7 @@ class _Conversation:
         text = message.get("text")
         if not isinstance(text, str):
             raise InvalidRequest(f"text must be a string, not {shown(text)}", field="text")
-        most = self._house.settings.max_text_chars
+        most = self._state.settings.max_text_chars
         if self._waiting_chars + len(self._buffer) + len(text) > most:
             raise InvalidRequest(f"more than {most} characters wait to be spoken", field="text")
         self._say(self._buffer.add(text))
@@ -200,7 +200,7 @@ class _Conversation:
         for text in texts:
             seed = None if self._request.seed is None else (self._request.seed + self._count) % 2**32
             request = replace(self._request, text=text, seed=seed)
-            sentence = _Sentence(text, self._count, Call())
+            sentence = _Sentence(text, self._count, CancelScope())
             sentence.live = asyncio.create_task(self._start(sentence, request))
             self._count += 1
             self._waiting_chars += len(text)
@@ -209,15 +209,15 @@ class _Conversation:
 
     async def _start(self, sentence: _Sentence, request: SpeechRequest) -> Live:
         await self._ahead.acquire()
-        for knock in range(_KNOCKS):
+        for knock in range(_CONNECT_ATTEMPTS):
             try:
-                sentence.ticket = self._house.admission.enter()
+                sentence.ticket = self._state.admission.enter()
                 break
             except TryLater:
-                if knock == _KNOCKS - 1:
+                if knock == _CONNECT_ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(_KNOCK_S)
-        return await self._house.backend.stream(request, sentence.call)
+        return await self._state.backend.stream(request, sentence.call)
 
     async def _deliver(self, said: asyncio.Queue[_Sentence | str]) -> None:
         """Sends what was said, in order."""
@@ -254,7 +254,7 @@ class _Conversation:
             self._heard_s += pause.duration_s
             await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
             await self._ws.send_json({"type": "sentence.done", "index": sentence.index, **times, "seed": about["seed"]})
-            self._house.metrics.spoke(about, len(sentence.text))
+            self._state.metrics.spoke(about, len(sentence.text))
         finally:
             self._waiting_chars -= len(sentence.text)
             self._sentences.discard(sentence)

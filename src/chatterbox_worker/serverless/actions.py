@@ -15,7 +15,7 @@ from chatterbox_worker.request import (
     ListVoicesRequest,
     SaveVoiceRequest,
 )
-from chatterbox_worker.serverless.information import Tally, info
+from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import reference_bytes
@@ -25,7 +25,7 @@ Action = InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest
 _ROOM_BYTES = 1000  # for what an answer says beside the voice's file
 
 
-def act(request: Action, settings: Settings, synthesizer: Synthesizer, tally: Tally) -> dict[str, Any]:
+def act(request: Action, settings: Settings, synthesizer: Synthesizer, tally: JobCounts) -> dict[str, Any]:
     """
     Raises:
         InvalidRequest, VoiceNotFound, VolumeFailed, AnswerTooLarge: it cannot be done.

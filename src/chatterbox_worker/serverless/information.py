@@ -26,7 +26,7 @@ _PACKAGES = ("chatterbox-tts", "runpod", "torch")
 
 
 @dataclass(slots=True)
-class Tally:
+class JobCounts:
     """Counts of one worker process."""
 
     started_s: float = field(default_factory=time.monotonic)
@@ -34,7 +34,7 @@ class Tally:
     jobs_failed: int = 0
 
 
-def info(settings: Settings, synthesizer: Synthesizer, tally: Tally) -> dict[str, Any]:
+def info(settings: Settings, synthesizer: Synthesizer, tally: JobCounts) -> dict[str, Any]:
     engines = synthesizer.engines.items()
     return {
         "versions": {

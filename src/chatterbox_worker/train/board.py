@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Point(Protocol):
+class CurvePoint(Protocol):
     @property
     def step(self) -> int: ...
     @property
@@ -29,7 +29,7 @@ class Board:
             old.unlink()
         self._writer = EventFileWriter(str(folder))
 
-    def add(self, kind: str, points: Iterable[Point]) -> None:
+    def add(self, kind: str, points: Iterable[CurvePoint]) -> None:
         """Points of the curve `kind`, "train" or "eval"."""
         from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
         from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415

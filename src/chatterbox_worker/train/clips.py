@@ -14,7 +14,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.errors import InvalidRequest, choices, shown
-from chatterbox_worker.train.rows import Row
+from chatterbox_worker.train.rows import TranscriptRow
 
 LOWEST_RATE = 16_000
 """Hertz, that the speech tokenizer and the speaker encoder hear: a lower rate has nothing where they listen."""
@@ -41,7 +41,7 @@ Made_co = TypeVar("Made_co", bound=Prepared, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedClip:
     id: str
     where: str
     why: str
@@ -62,7 +62,9 @@ class Rules:
     max_clip_s: float
 
 
-def usable(rows: Iterable[Row], rules: Rules, prepare: Prepare[P]) -> Iterator[tuple[Row, P | Refused]]:
+def usable(
+    rows: Iterable[TranscriptRow], rules: Rules, prepare: Prepare[P]
+) -> Iterator[tuple[TranscriptRow, P | RefusedClip]]:
     """Each row with what was made of it."""
     ids: set[str] = set()
     recordings: dict[str, str] = {}
@@ -71,15 +73,17 @@ def usable(rows: Iterable[Row], rules: Rules, prepare: Prepare[P]) -> Iterator[t
             _claim(row.id, ids)
             yield row, _clip(row, rules, prepare, recordings)
         except InvalidRequest as refusal:
-            yield row, Refused(row.id, row.where, refusal.message)
+            yield row, RefusedClip(row.id, row.where, refusal.message)
 
 
-def without_loners(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], list[Refused]]:
+def without_loners(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], list[RefusedClip]]:
     """The clips whose speaker has another: each is learnt from with another's start as the reference."""
     count = Counter(clip.person for clip in clips)
     kept = [clip for clip in clips if count[clip.person] > 1]
     alone = [
-        Refused(clip.id, where(clip), f"it is the only usable clip of {shown(clip.person)}; at least two are needed")
+        RefusedClip(
+            clip.id, where(clip), f"it is the only usable clip of {shown(clip.person)}; at least two are needed"
+        )
         for clip in clips
         if count[clip.person] == 1
     ]
@@ -92,7 +96,7 @@ def _claim(name: str, ids: set[str]) -> None:
     ids.add(name)
 
 
-def _clip(row: Row, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
+def _clip(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
     if not row.text:
         raise InvalidRequest("its transcript is empty", field="text")
     language = language_of(row, rules)
@@ -115,7 +119,7 @@ def _clip(row: Row, rules: Rules, prepare: Prepare[P], recordings: dict[str, str
     return made
 
 
-def language_of(row: Row, rules: Rules) -> str:
+def language_of(row: TranscriptRow, rules: Rules) -> str:
     """Raises InvalidRequest for what the model does not speak."""
     known = MODELS[rules.model].languages
     wanted = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")

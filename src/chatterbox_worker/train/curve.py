@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from chatterbox_worker.train.board import Point
+from chatterbox_worker.train.board import CurvePoint
 
 _LEARNT, _HELD_OUT, _BEST, _FAINT = "#1f6f8b", "#d1495b", "#2b2d42", "#9cb4bd"
 _WINDOW = 1 / 25  # of the steps: what the smooth line is a mean of
 
 
-def draw(path: Path, title: str, steps: Sequence[Point], judgements: Sequence[Point]) -> None:
+def draw(path: Path, title: str, steps: Sequence[CurvePoint], judgements: Sequence[CurvePoint]) -> None:
     """Write a PNG: the speech loss large, the text loss below it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - the train extra
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -32,7 +32,7 @@ def draw(path: Path, title: str, steps: Sequence[Point], judgements: Sequence[Po
     draft.replace(path)
 
 
-def _curve(axes: object, name: str, steps: Sequence[Point], judgements: Sequence[Point]) -> None:
+def _curve(axes: object, name: str, steps: Sequence[CurvePoint], judgements: Sequence[CurvePoint]) -> None:
     at: object = axes
     losses = [getattr(point, name) for point in steps]
     numbers = [point.step for point in steps]

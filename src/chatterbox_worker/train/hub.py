@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices
-from chatterbox_worker.train.rows import COLUMNS, Row, column, require
+from chatterbox_worker.train.rows import COLUMNS, TranscriptRow, column, require
 
 
-def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train") -> Iterator[Row]:
+def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train") -> Iterator[TranscriptRow]:
     """The rows of a set of the hub, of a folder with one, or of a parquet file.
 
     Raises:
@@ -40,7 +40,7 @@ def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train
     return _made(loaded, name)
 
 
-def _made(loaded: Any, name: str) -> Iterator[Row]:
+def _made(loaded: Any, name: str) -> Iterator[TranscriptRow]:
     home = Path(name).parent if name.endswith(".parquet") else Path(name)
     named = {wanted: column(loaded.column_names, wanted) for wanted in COLUMNS}
     texts = loaded.remove_columns([named["audio"]])  # sounds are read when their turn comes, and not kept
@@ -49,7 +49,7 @@ def _made(loaded: Any, name: str) -> Iterator[Row]:
             wanted: "" if held is None or wanted == "audio" or values[held] is None else str(values[held]).strip()
             for wanted, held in named.items()
         }
-        yield Row(
+        yield TranscriptRow(
             id=said["id"] or _name(loaded, named["audio"] or "", number),
             where=f"{name}, row {number}",
             text=said["text"],

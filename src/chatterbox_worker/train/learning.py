@@ -15,18 +15,18 @@ from chatterbox_worker import __version__
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape
 from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
-from chatterbox_worker.engines.chatterbox.training.session import Workshop, data_digest
-from chatterbox_worker.engines.chatterbox.training.trainer import Point, Recipe, Trainer
+from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, data_digest
+from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Recipe, Trainer
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
 from chatterbox_worker.train import curve
 from chatterbox_worker.train.board import Board
-from chatterbox_worker.train.clips import Refused, Rules, language_of
+from chatterbox_worker.train.clips import RefusedClip, Rules, language_of
 from chatterbox_worker.train.options import Options
-from chatterbox_worker.train.rows import Row
+from chatterbox_worker.train.rows import TranscriptRow
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary, wav_of
 
@@ -39,12 +39,12 @@ _log = logging.getLogger(__name__)
 class Gathered:
     """The clips of a run, with the rows they came from."""
 
-    clips: list[Clip] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
-    rows: dict[str, Row] = field(default_factory=dict)
+    clips: list[TrainingClip] = field(default_factory=list)
+    refused: list[RefusedClip] = field(default_factory=list)
+    rows: dict[str, TranscriptRow] = field(default_factory=dict)
     """By the id of the clip."""
 
-    def audio_of(self, clip: Clip) -> Audio:
+    def audio_of(self, clip: TrainingClip) -> Audio:
         return decode(self.rows[clip.id].read(), field=clip.id, max_s=clip.duration_s + 1)
 
 
@@ -52,7 +52,12 @@ class Learning:
     """One run's learning, taken up where it was; begun with the same options and data or not at all."""
 
     def __init__(
-        self, options: Options, workshop: Workshop, gathered: Gathered, corpus: Corpus, say: Callable[[str], object]
+        self,
+        options: Options,
+        workshop: TrainingSession,
+        gathered: Gathered,
+        corpus: Corpus,
+        say: Callable[[str], object],
     ) -> None:
         """
         Raises:
@@ -110,7 +115,7 @@ class Learning:
         self._say(f"{path}: {len(data) / 1e6:.2f} MB, {self._outcome(best)}")
         return path
 
-    def _outcome(self, best: Point | None) -> str:
+    def _outcome(self, best: LossPoint | None) -> str:
         if best is None:
             return f"after step {self._trainer.done}, not judged: nothing was held out"
         first = self._trainer.history.judgements[0]
@@ -135,7 +140,7 @@ class Learning:
         self._keep()
         self._draw()
 
-    def _speak(self, point: Point) -> None:
+    def _speak(self, point: LossPoint) -> None:
         """Samples of this judgement; what goes wrong with one is said and costs no run."""
         rows = self._gathered.rows
         said = [rows[clip.id] for clip in self._corpus.held_out[:_SPOKEN]]
@@ -152,7 +157,7 @@ class Learning:
         for number, audio in enumerate(spoken, 1):
             (folder / f"step-{point.step:06d}-{number}.wav").write_bytes(wav_of(audio))
 
-    def _voice(self, tensors: dict[str, Any], point: Point | None) -> Bundle:
+    def _voice(self, tensors: dict[str, Any], point: LossPoint | None) -> Bundle:
         about = {
             "made_with": f"chatterbox-worker {__version__}",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -182,7 +187,7 @@ class Learning:
         curve.draw(self._folder / "curve.png", title, history.steps, history.judgements)
 
 
-def _recipe(options: Options, workshop: Workshop, corpus: Corpus) -> Recipe:
+def _recipe(options: Options, workshop: TrainingSession, corpus: Corpus) -> Recipe:
     batching = Batching(options.batch_size, options.accumulate, options.seed)
     epoch = batching.steps_per_epoch(len(corpus.clips))
     recompute = options.gradient_checkpointing
@@ -199,7 +204,7 @@ def _recipe(options: Options, workshop: Workshop, corpus: Corpus) -> Recipe:
     )
 
 
-def _told(options: Options, recipe: Recipe, workshop: Workshop, corpus: Corpus) -> dict[str, Any]:
+def _told(options: Options, recipe: Recipe, workshop: TrainingSession, corpus: Corpus) -> dict[str, Any]:
     """What a run must have been begun with to go on: all that decides the weights."""
     return {
         "model": options.model,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatterbox_worker.train.clips import Refused
+from chatterbox_worker.train.clips import RefusedClip
 
 _SHOWN = 30  # refusals in the terminal; all of them are in the file
 
@@ -20,7 +20,7 @@ class Kept:
     person: str
 
 
-def summary(kept: Sequence[Kept], refused: Sequence[Refused]) -> str:
+def summary(kept: Sequence[Kept], refused: Sequence[RefusedClip]) -> str:
     """A few lines: how much there is, by speaker, and each refusal with its reason."""
     lines = [f"{len(kept)} clips kept, {_minutes(kept)}; {len(refused)} refused"]
     people = list(dict.fromkeys(each.person for each in kept))
@@ -35,7 +35,7 @@ def summary(kept: Sequence[Kept], refused: Sequence[Refused]) -> str:
     return "\n".join(lines)
 
 
-def write(path: Path, kept: Sequence[Kept], refused: Sequence[Refused]) -> None:
+def write(path: Path, kept: Sequence[Kept], refused: Sequence[RefusedClip]) -> None:
     """Every clip with its fate, as CSV."""
     draft = path.with_name(f".{path.name}")
     with draft.open("w", encoding="utf-8", newline="") as file:

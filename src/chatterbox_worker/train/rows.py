@@ -34,7 +34,7 @@ _MOST_BYTES = 500_000_000  # of one recording in memory: half an hour in studio 
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TranscriptRow:
     """One line of a table."""
 
     id: str
@@ -47,7 +47,7 @@ class Row:
     speaker: str | None = None
 
 
-def rows_of(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[TranscriptRow]:
     """The rows of a table, or of the one in a folder.
 
     Raises:
@@ -161,7 +161,7 @@ def _json_lines(text: str, table: Path) -> Iterator[_Line]:
         yield _Line(number, values)
 
 
-def _made(lines: Iterator[_Line], table: Path) -> Iterator[Row]:
+def _made(lines: Iterator[_Line], table: Path) -> Iterator[TranscriptRow]:
     for line in lines:
         where = f"{table.name}, line {line.number}"
         said = {
@@ -172,7 +172,7 @@ def _made(lines: Iterator[_Line], table: Path) -> Iterator[Row]:
         }
         audio, flaw = said["audio"], line.flaw
         name = said["id"] or (Path(audio).stem if audio else f"line {line.number}")
-        yield Row(
+        yield TranscriptRow(
             name,
             where,
             said["text"],

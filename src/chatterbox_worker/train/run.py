@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import split
-from chatterbox_worker.engines.chatterbox.training.session import Workshop
+from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed
 from chatterbox_worker.train import report
-from chatterbox_worker.train.clips import Refused, Rules, usable, without_loners
+from chatterbox_worker.train.clips import RefusedClip, Rules, usable, without_loners
 from chatterbox_worker.train.learning import Gathered, Learning
 from chatterbox_worker.train.options import Options
-from chatterbox_worker.train.rows import Row, rows_of
+from chatterbox_worker.train.rows import TranscriptRow, rows_of
 
 
 def run(options: Options, settings: Settings, say: Callable[[str], object]) -> Path:
@@ -33,7 +33,7 @@ def run(options: Options, settings: Settings, say: Callable[[str], object]) -> P
     folder = _folder(options.run_dir)
     if options.install:
         _folder(settings.voices_dir)
-    workshop = Workshop.open(options.model, settings, folder / "prepared")
+    workshop = TrainingSession.open(options.model, settings, folder / "prepared")
     workshop.arithmetic(options.precision)  # said before the clips are listened to
     try:
         gathered = gather(rows, options, workshop, say)
@@ -45,7 +45,9 @@ def run(options: Options, settings: Settings, say: Callable[[str], object]) -> P
         workshop.close()
 
 
-def gather(rows: Iterator[Row], options: Options, workshop: Workshop, say: Callable[[str], object]) -> Gathered:
+def gather(
+    rows: Iterator[TranscriptRow], options: Options, workshop: TrainingSession, say: Callable[[str], object]
+) -> Gathered:
     """What can be learnt from; the rest is named with its reason.
 
     Raises:
@@ -55,7 +57,7 @@ def gather(rows: Iterator[Row], options: Options, workshop: Workshop, say: Calla
     rules = Rules(options.model, options.language, options.max_clip_s)
     listening = tqdm(rows, desc="listening", unit="clip", disable=None)
     for row, clip in usable(listening, rules, workshop.preparer.clip):
-        if isinstance(clip, Refused):
+        if isinstance(clip, RefusedClip):
             made.refused.append(clip)
         else:
             made.clips.append(clip)
@@ -70,7 +72,7 @@ def gather(rows: Iterator[Row], options: Options, workshop: Workshop, say: Calla
     return made
 
 
-def _rows(options: Options) -> Iterator[Row]:
+def _rows(options: Options) -> Iterator[TranscriptRow]:
     if options.data is not None and options.data.suffix != ".parquet":
         return rows_of(options.data)
     from chatterbox_worker.train.hub import rows_of_dataset  # noqa: PLC0415 - datasets' seconds of imports

@@ -37,7 +37,7 @@ _KEPT_IN_MEMORY = 64  # decoded clips; a 10 s clip at 24 kHz is 1 MB
 
 
 @dataclass(frozen=True, slots=True)
-class VoiceEntry:
+class LibraryEntry:
     """One line of the list of voices."""
 
     id: str
@@ -54,16 +54,16 @@ class VoiceLibrary:
         self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
         self._lock = threading.Lock()
 
-    def list(self) -> list[VoiceEntry]:
+    def list(self) -> list[LibraryEntry]:
         """Every voice in the folder, by id; the built-in "default" is not a file and not listed."""
-        found: dict[str, VoiceEntry] = {}
+        found: dict[str, LibraryEntry] = {}
         for path in sorted(self._files(), key=lambda path: SUFFIXES.index(path.suffix.lower()), reverse=True):
             try:
                 stat = path.stat()
             except OSError:
                 continue  # deleted by another worker meanwhile
             modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
-            found[path.stem] = VoiceEntry(path.stem, stat.st_size, modified)
+            found[path.stem] = LibraryEntry(path.stem, stat.st_size, modified)
         return [found[voice] for voice in sorted(found)]
 
     def get(self, voice: str) -> Voice:

@@ -31,7 +31,7 @@ from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
@@ -248,7 +248,7 @@ def test_the_watermark_is_found_in_what_callers_get(speed: float, tmp_path: Path
     for audio_format in ("wav", "mp3", "opus"):
         asked = parse({"text": "Hello there, my friend.", "format": audio_format, "seed": 1, "speed": speed}, settings)
         assert isinstance(asked, SpeechRequest)
-        recording = speaker.speak(asked, Call())
+        recording = speaker.speak(asked, CancelScope())
         found = watermark.detect(decode(recording.audio, field="answer", max_s=60))
         assert found > 0.5, f"{audio_format}: {found}"
 

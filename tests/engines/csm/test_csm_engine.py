@@ -15,7 +15,7 @@ import torch
 import support.tiny_csm as tiny
 from chatterbox_worker.engine import Turn
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
-from chatterbox_worker.engines.csm.draw import Chance, draw
+from chatterbox_worker.engines.csm.draw import CodeSampling, draw
 from chatterbox_worker.engines.csm.engine import CsmEngine, _precision
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed
@@ -236,8 +236,8 @@ def test_precision_follows_the_device_and_the_profile() -> None:
 def test_a_code_that_the_codec_lacks_is_never_drawn() -> None:
     logits = torch.zeros(2, 12)
     logits[:, 10:] = 50.0
-    chances = {1: Chance.of(3, 1.0, 0, CPU)}
-    drawn = torch.stack([draw(logits.clone(), chances, 10) for _ in range(200)])
+    samplings = {1: CodeSampling.of(3, 1.0, 0, CPU)}
+    drawn = torch.stack([draw(logits.clone(), samplings, 10) for _ in range(200)])
 
     assert (drawn[:, 0] == 0).all()
     assert set(drawn[:, 1].tolist()) == set(range(10))

@@ -20,7 +20,7 @@ from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.serverless.delivery import Delivery, Route, Unlogged, inline, serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES, streamed
-from chatterbox_worker.synthesizer import Call, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from support.fakes import ToneEngine
 
 TEXT = "This is a sentence of a story that is told in some detail. " * 60  # 36 s at the tone's 10 ms a character
@@ -39,7 +39,7 @@ def asked(settings: Settings) -> Any:
 def stream(
     synthesizer: Synthesizer, settings: Settings, request: SpeechRequest, limit: int = 10_000_000
 ) -> Iterator[Unlogged]:
-    return streamed(synthesizer, Delivery(settings), request, Route(limit), Call())
+    return streamed(synthesizer, Delivery(settings), request, Route(limit), CancelScope())
 
 
 def as_the_sdk_does(pieces: Iterator[Unlogged]) -> tuple[list[dict[str, Any]], list[Unlogged]]:
@@ -60,7 +60,7 @@ def data(chunks: list[dict[str, Any]]) -> list[bytes]:
 def test_pcm_in_pieces_is_the_unstreamed_audio_to_the_bit(
     synthesizer: Synthesizer, settings: Settings, asked: Any, rate: int
 ) -> None:
-    whole = synthesizer.speak(asked(format="pcm", sample_rate=rate, cache=False), Call())
+    whole = synthesizer.speak(asked(format="pcm", sample_rate=rate, cache=False), CancelScope())
 
     (*chunks, summary), _ = as_the_sdk_does(
         stream(synthesizer, settings, asked(format="pcm", sample_rate=rate, cache=False))
@@ -123,7 +123,7 @@ def test_a_finished_stream_serves_the_same_wav_request_without_a_stream(
     synthesizer: Synthesizer, settings: Settings, asked: Any
 ) -> None:
     (*chunks, summary), _ = as_the_sdk_does(stream(synthesizer, settings, asked()))
-    whole = synthesizer.speak(asked(), Call())
+    whole = synthesizer.speak(asked(), CancelScope())
 
     assert whole.hit
     assert whole.key == summary["cache_key"]

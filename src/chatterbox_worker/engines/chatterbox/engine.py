@@ -26,20 +26,20 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.device.threads import rest
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.pack import load_packed
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HOPS_ON_CPU, HopClock
-from chatterbox_worker.engines.chatterbox.serving.adapter_pool import Mouth, Mouths
+from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedModel, AdapterPool
 from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, places_for
-from chatterbox_worker.engines.chatterbox.serving.render import Job, Renderer, Stream
+from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Speaking
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.voices import Voices
-from chatterbox_worker.engines.chatterbox.serving.warmup import Chores, sound_chores, speech_chores
+from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
+from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -95,25 +95,27 @@ class ChatterboxEngine:
         self.device = str(device)
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
-        self._voices = Voices(
+        self._voices = VoiceCache(
             parts.t3, parts.encoders, store, layout=parts.layout, own=parts.default_voice, revision=revision
         )
         renderer = Renderer(parts.s3gen, parts.layout, parts.watermark)
         places = make_slots(parts.t3, slots, _positions(parts.layout, max_tokens), graphs=graphs)
-        self._chores = _chores(parts, places) if graphs and device.type == "cuda" else (Chores(), Chores())
-        self._scheduler = Scheduler(places, self._said, name=parts.layout.name, chores=self._chores[0])
+        self._captures = (
+            _captures(parts, places) if graphs and device.type == "cuda" else (CaptureQueue(), CaptureQueue())
+        )
+        self._scheduler = Scheduler(places, self._said, name=parts.layout.name, captures=self._captures[0])
         self._sounds = RenderQueue(
             renderer.make,
             device,
             beside=device.type == "cuda",
             more_to_come=lambda: self._active > 0,
-            chores=self._chores[1],
+            captures=self._captures[1],
         )
-        self._own = Mouth(self._voices, self._scheduler)
-        self._adapted = Mouths(
+        self._own = AdaptedModel(self._voices, self._scheduler)
+        self._adapted = AdapterPool(
             parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters, graphs=graphs), most=adapters
         )
-        rest()
+        release_threads()
 
     @classmethod
     def load(cls, name: str, settings: Settings, store: ConditioningStore) -> ChatterboxEngine:
@@ -161,9 +163,9 @@ class ChatterboxEngine:
         text_ids = self._text_ids(utterance)
         take = ChatterboxTake(utterance, self._scheduler.wake if adapter is None else self._adapted.wake)
 
-        def begin(mouth: Mouth) -> None:
+        def begin(mouth: AdaptedModel) -> None:
             mouth.scheduler.submit(
-                Speaking(
+                Sequence(
                     take=take,
                     text_ids=text_ids,
                     sampling=sampling,
@@ -181,15 +183,15 @@ class ChatterboxEngine:
 
     def warm_up(self, *, wholly: bool = False) -> None:
         """Return when the hottest graphs are captured, or `wholly` all; at once where there are none to capture."""
-        for chores in self._chores:
-            if not (chores.wait_all(_WARM_UP_S) if wholly else chores.wait_hot(_WARM_UP_S)):
+        for captures in self._captures:
+            if not (captures.wait_all(_WARM_UP_S) if wholly else captures.wait_hot(_WARM_UP_S)):
                 log.warning("graphs are still being captured after %.0f s; speaking begins without them", _WARM_UP_S)
 
     def mark(self, audio: Audio) -> Audio:
         try:
             return self.parts.watermark.mark(audio)
         finally:
-            rest()
+            release_threads()
 
     def close(self) -> None:
         self._adapted.close()
@@ -201,12 +203,14 @@ class ChatterboxEngine:
     def _active(self) -> int:
         return self._scheduler.active + self._adapted.active
 
-    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, mouths: int, *, graphs: bool) -> Mouth:
-        """For a T3 beside the engine's own, where there may be so many `mouths`: a batch of its own, and the same ears."""
+    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, engines: int, *, graphs: bool) -> AdaptedModel:
+        """For a T3 beside the engine's own, where there may be so many `engines`: a batch of its own, and the same ears."""
         layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
-        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=mouths)), length, graphs=graphs)
-        voices = Voices(t3, self.parts.encoders, store, layout=layout, own=self.parts.default_voice, revision=revision)
-        return Mouth(voices, Scheduler(slots, self._said, name=f"{layout.name}-adapted"))
+        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=engines)), length, graphs=graphs)
+        voices = VoiceCache(
+            t3, self.parts.encoders, store, layout=layout, own=self.parts.default_voice, revision=revision
+        )
+        return AdaptedModel(voices, Scheduler(slots, self._said, name=f"{layout.name}-adapted"))
 
     def _text_ids(self, utterance: Utterance) -> list[int]:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
@@ -216,13 +220,13 @@ class ChatterboxEngine:
         wanted = self.max_tokens if utterance.max_s is None else max(1, round(utterance.max_s * TOKEN_RATE))
         return min(self.max_tokens, wanted)
 
-    def _said(self, speaking: Speaking, is_whole: bool) -> None:
+    def _said(self, speaking: Sequence, is_whole: bool) -> None:
         """Tokens are due to be made sound."""
         stream, hop = speaking.stream, 0
         if stream is not None:
             hop, stream.hops_asked = stream.hops_asked, stream.hops_asked + 1
         prompt = speaking.voice.result().prompt
-        self._sounds.submit(Job(speaking.take, prompt, tuple(speaking.tokens), is_whole, stream, hop))
+        self._sounds.submit(RenderJob(speaking.take, prompt, tuple(speaking.tokens), is_whole, stream, hop))
 
 
 def _positions(layout: Layout, max_tokens: int) -> int:
@@ -231,11 +235,11 @@ def _positions(layout: Layout, max_tokens: int) -> int:
     return prefix + _TEXT_TOKENS + max_tokens
 
 
-def _chores(parts: Parts, slots: Slots) -> tuple[Chores, Chores]:
+def _captures(parts: Parts, slots: Slots) -> tuple[CaptureQueue, CaptureQueue]:
     """The graphs that T3 and S3Gen may want: first what the model's own voice does, then all."""
     voice, is_gpt = parts.default_voice, parts.layout.is_gpt
     prefix = 1 + voice.speech_tokens.shape[1] if is_gpt else _LLAMA_PREFIX
     return (
-        speech_chores(slots, prefix, sorts=is_gpt),  # top_k and top_p are in the GPT-2 models' defaults only
-        sound_chores(parts.s3gen, voice.prompt_token.shape[1]),
+        speech_captures(slots, prefix, sorts=is_gpt),  # top_k and top_p are in the GPT-2 models' defaults only
+        sound_captures(parts.s3gen, voice.prompt_token.shape[1]),
     )

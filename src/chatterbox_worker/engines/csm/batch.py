@@ -16,9 +16,9 @@ from operator import attrgetter
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, attempt, is_device_failure
-from chatterbox_worker.engines.chatterbox.serving.queue_policy import Line
-from chatterbox_worker.engines.csm.draw import Chance
-from chatterbox_worker.engines.csm.slots import Slots
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import WaitingQueue
+from chatterbox_worker.engines.csm.draw import CodeSampling
+from chatterbox_worker.engines.csm.slots import CsmSlots
 from chatterbox_worker.engines.csm.take import CsmTake
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 
@@ -30,10 +30,12 @@ _is_ready = attrgetter("is_ready")
 
 
 class Batch:
-    def __init__(self, slots: Slots, prompt: Callable[[CsmTake], Tensor], sound: Callable[[CsmTake], object]) -> None:
+    def __init__(
+        self, slots: CsmSlots, prompt: Callable[[CsmTake], Tensor], sound: Callable[[CsmTake], object]
+    ) -> None:
         """`prompt` gives a take's (1, n, width) and may raise what the take fails with; `sound` hears of those said."""
         self._slots, self._prompt, self._sound = slots, prompt, sound
-        self._waiting: Line[CsmTake] = Line()
+        self._waiting: WaitingQueue[CsmTake] = WaitingQueue()
         self._speaking: dict[int, CsmTake] = {}
         self._since_s: dict[int, float] = {}
         self._changed = threading.Condition()
@@ -113,8 +115,9 @@ class Batch:
         if take.lead is not None and not take.lead.is_said:
             raise SynthesisFailed("the chunk whose voice this one goes on with was not spoken")
         sampling, seed = take.utterance.sampling, take.utterance.seed
-        chance = Chance.of(seed, sampling["temperature"], int(sampling["top_k"]), self._slots.csm.device)
-        self._slots.enter(slot, self._prompt(take), chance)
+        temperature, top_k = sampling["temperature"], int(sampling["top_k"])
+        code_sampling = CodeSampling.of(seed, temperature, top_k, self._slots.csm.device)
+        self._slots.enter(slot, self._prompt(take), code_sampling)
 
     def _read(self, slot: int, take: CsmTake, frame: list[int]) -> None:
         csm = self._slots.csm

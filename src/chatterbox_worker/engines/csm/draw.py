@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chance:
+class CodeSampling:
     """How one utterance is drawn."""
 
     temperature: float
@@ -24,25 +24,25 @@ class Chance:
     generator: torch.Generator
 
     @classmethod
-    def of(cls, seed: int, temperature: float, top_k: int, device: torch.device) -> Chance:
+    def of(cls, seed: int, temperature: float, top_k: int, device: torch.device) -> CodeSampling:
         return cls(temperature, top_k, torch.Generator(device).manual_seed(seed))
 
 
-def draw(logits: Tensor, chances: Mapping[int, Chance], codes: int) -> Tensor:
+def draw(logits: Tensor, samplings: Mapping[int, CodeSampling], codes: int) -> Tensor:
     """Codes (n,) from logits (n, V), of the first `codes` of the vocabulary; 0 for rows without a chance."""
     logits = logits.float()
     logits[:, codes:] = -torch.inf
     drawn = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-    for row, chance in chances.items():
-        drawn[row] = _draw(logits[row], chance)
+    for row, sampling in samplings.items():
+        drawn[row] = _draw(logits[row], sampling)
     return drawn
 
 
-def _draw(logits: Tensor, chance: Chance) -> Tensor:
-    if chance.temperature == 0:
+def _draw(logits: Tensor, sampling: CodeSampling) -> Tensor:
+    if sampling.temperature == 0:
         return logits.argmax()
-    scores = logits / chance.temperature
-    if 0 < chance.top_k < len(scores):
-        least = scores.topk(chance.top_k).values[-1]
+    scores = logits / sampling.temperature
+    if 0 < sampling.top_k < len(scores):
+        least = scores.topk(sampling.top_k).values[-1]
         scores = scores.masked_fill(scores < least, -torch.inf)
-    return torch.multinomial(scores.softmax(-1), 1, generator=chance.generator)[0]
+    return torch.multinomial(scores.softmax(-1), 1, generator=sampling.generator)[0]

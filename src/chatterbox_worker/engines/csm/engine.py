@@ -26,7 +26,7 @@ from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
 from chatterbox_worker.engines.csm.batch import Batch
 from chatterbox_worker.engines.csm.model import Codes, Csm, Said
-from chatterbox_worker.engines.csm.slots import Slots
+from chatterbox_worker.engines.csm.slots import CsmSlots
 from chatterbox_worker.engines.csm.take import CsmTake, Script
 from chatterbox_worker.engines.csm.weights import find
 from chatterbox_worker.engines.device import device_of, prepare
@@ -52,7 +52,7 @@ class CsmEngine:
         self._made_by = f"csm-{revision}"
         self.revision = f"csm@{revision}/{str(dtype).removeprefix('torch.')}"
         self._sounds = ThreadPoolExecutor(1, thread_name_prefix="csm-sound")
-        self._batch = Batch(Slots(csm, slots), self._prompt, lambda take: self._sounds.submit(self._sound, take))
+        self._batch = Batch(CsmSlots(csm, slots), self._prompt, lambda take: self._sounds.submit(self._sound, take))
 
     @classmethod
     def load(cls, settings: Settings, store: ConditioningStore) -> CsmEngine:

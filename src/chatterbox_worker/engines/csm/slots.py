@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from chatterbox_worker.engines.csm.draw import Chance, draw
+from chatterbox_worker.engines.csm.draw import CodeSampling, draw
 from chatterbox_worker.engines.csm.model import Csm
 
 
@@ -37,7 +37,7 @@ class _Cache:
         return self.keys[layer], self.values[layer]
 
 
-class Slots:
+class CsmSlots:
     """For one thread."""
 
     def __init__(self, csm: Csm, size: int) -> None:
@@ -51,14 +51,14 @@ class Slots:
         self._cache = _Cache(layers(), layers(), torch.zeros(size, dtype=torch.int64, device=device))
         self._hidden = torch.zeros(size, config.hidden_size, dtype=dtype, device=device)
         self._length = torch.arange(csm.positions, device=device)
-        self._chances: dict[int, Chance] = {}
+        self._chances: dict[int, CodeSampling] = {}
 
     @property
     def free(self) -> list[int]:
         return [slot for slot in range(self.size) if slot not in self._chances]
 
     @torch.inference_mode()
-    def enter(self, slot: int, prompt: Tensor, chance: Chance) -> None:
+    def enter(self, slot: int, prompt: Tensor, sampling: CodeSampling) -> None:
         """Read a prompt (1, n, width), n under `Csm.positions`, into a free slot."""
         read = DynamicCache()
         told = self.csm.model.backbone_model(inputs_embeds=prompt, past_key_values=read, use_cache=True)
@@ -67,7 +67,7 @@ class Slots:
             self._cache.values[layer][slot, :, : prompt.shape[1]] = kept.values[0]
         self._hidden[slot] = told.last_hidden_state[0, -1]
         self._cache.positions[slot] = prompt.shape[1]
-        self._chances[slot] = chance
+        self._chances[slot] = sampling
 
     def leave(self, slot: int) -> None:
         del self._chances[slot]

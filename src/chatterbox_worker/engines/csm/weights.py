@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Remote
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Found, Part, find_part
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import LocatedFiles, Part, find_part
 from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import check_file
 from chatterbox_worker.errors import NotReady
 
@@ -60,11 +60,11 @@ def find(repo: str, *, weights_dir: Path | None, offline: bool) -> CsmFiles:
     return CsmFiles(found.files["config.json"].parent, found.revision)
 
 
-def _look(remote: Remote, plain: tuple[Path, ...], required: tuple[str, ...], *, offline: bool) -> Found:
+def _look(remote: Remote, plain: tuple[Path, ...], required: tuple[str, ...], *, offline: bool) -> LocatedFiles:
     return find_part("csm", Part(remote, required, _OPTIONAL, plain), offline=offline)
 
 
-def _weights_named(found: Found) -> str:
+def _weights_named(found: LocatedFiles) -> str:
     """The file with the tensors, or with the list of those files."""
     path = found.files["config.json"]
     config = _read(path)

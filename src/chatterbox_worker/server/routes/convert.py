@@ -12,7 +12,7 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.sliced import Sliced
-from chatterbox_worker.server.state import TheHouse
+from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["speech"])
 
@@ -25,7 +25,7 @@ _FIELDS = {
 
 
 @router.post("/convert", **schemas.form(_FIELDS, "file", "format"))
-async def convert(http: Request, house: TheHouse) -> Response:
+async def convert(http: Request, state: State) -> Response:
     async with bodies.read_form(http, files=("file",), texts=("format", "sample_rate")) as form:
         fields = dict(form)
     if "file" not in fields:
@@ -42,5 +42,5 @@ async def convert(http: Request, house: TheHouse) -> Response:
     def work() -> bytes:
         return encode(decode(data, field="file", max_s=LONGEST_S), wanted, int(rate))
 
-    with house.admission.place():
+    with state.admission.place():
         return Sliced(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)

@@ -23,9 +23,9 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.sliced import Sliced, SlicedJson
-from chatterbox_worker.server.state import House, TheHouse
+from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.serverless.delivery import inline
-from chatterbox_worker.synthesizer import Call, Recording
+from chatterbox_worker.synthesizer import CancelScope, Recording
 
 router = APIRouter(tags=["speech"])
 
@@ -38,23 +38,23 @@ _LONGEST_TURN_S = 86_400.0  # no limit but `max_text_chars`
 
 
 @router.post("/dialogue", **schemas.speech(schemas.DIALOGUE))
-async def dialogue(http: Request, house: TheHouse) -> Response:
+async def dialogue(http: Request, state: State) -> Response:
     """`turns`, each with a text and any field of speech; what stands beside them is the default of all."""
     fields = await bodies.read_object(http)
     kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
-    turns, pauses_s = _turns(fields, house.settings)
-    calls = [Call() for _ in turns]
+    turns, pauses_s = _turns(fields, state.settings)
+    calls = [CancelScope() for _ in turns]
     everyone = _Everyone(calls)
-    with house.admission.place():
+    with state.admission.place():
         async with speech.cancelled_when_gone(http, everyone):
-            recordings = await _spoken(house, turns, calls)
+            recordings = await _spoken(state, turns, calls)
     for turn, recording in zip(turns, recordings, strict=True):
-        house.metrics.spoke(recording.about, len(turn.text), hit=recording.hit)
+        state.metrics.spoke(recording.about, len(turn.text), hit=recording.hit)
     return await asyncio.to_thread(_answer, turns[0], recordings, pauses_s, kind)
 
 
-class _Everyone(Call):
-    def __init__(self, calls: Sequence[Call]) -> None:
+class _Everyone(CancelScope):
+    def __init__(self, calls: Sequence[CancelScope]) -> None:
         super().__init__()
         self._calls = calls
 
@@ -109,8 +109,8 @@ def _pause(value: object, field: str) -> float:
     return float(value)
 
 
-async def _spoken(house: House, turns: Sequence[SpeechRequest], calls: Sequence[Call]) -> list[Recording]:
-    room = asyncio.Semaphore(min(_AT_ONCE, house.settings.concurrency))
+async def _spoken(state: AppState, turns: Sequence[SpeechRequest], calls: Sequence[CancelScope]) -> list[Recording]:
+    room = asyncio.Semaphore(min(_AT_ONCE, state.settings.concurrency))
 
     async def speak(index: int) -> Recording:
         context: tuple[PastTurn, ...] = ()
@@ -121,7 +121,7 @@ async def _spoken(house: House, turns: Sequence[SpeechRequest], calls: Sequence[
             try:
                 rate = 24_000  # every model's own
                 turn = replace(turns[index], format=_BETWEEN, sample_rate=rate, context=context)
-                return await house.backend.speak(turn, calls[index])
+                return await state.backend.speak(turn, calls[index])
             except WorkerError as error:
                 for call in calls:
                     call.cancel()

@@ -14,7 +14,7 @@ from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.refusals import ModelNotFound
-from chatterbox_worker.server.state import TheHouse
+from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["OpenAI"])
 
@@ -25,10 +25,10 @@ _CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's
 
 
 @router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
-async def create_speech(http: Request, house: TheHouse) -> Response:
+async def create_speech(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
     manner = speech.take_manner(fields)
-    return await speech.answer(http, house, openai_fields(fields, house.settings), manner)
+    return await speech.answer(http, state, openai_fields(fields, state.settings), manner)
 
 
 def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -54,18 +54,18 @@ def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 @router.get("/v1/models")
 @router.get("/v1/audio/models", include_in_schema=False)
-async def models(house: TheHouse) -> dict[str, Any]:
-    served = [_model(name, house.settings) for name in house.settings.models]
-    return {"object": "list", "data": served, "models": served, "default": house.settings.models[0]}
+async def models(state: State) -> dict[str, Any]:
+    served = [_model(name, state.settings) for name in state.settings.models]
+    return {"object": "list", "data": served, "models": served, "default": state.settings.models[0]}
 
 
 @router.get("/v1/models/{model_id}")
-async def model(model_id: str, house: TheHouse) -> dict[str, Any]:
-    if model_id not in house.settings.models:
+async def model(model_id: str, state: State) -> dict[str, Any]:
+    if model_id not in state.settings.models:
         raise ModelNotFound(
-            f"model {shown(model_id)} is not served here; there are {choices(house.settings.models)}", field="model"
+            f"model {shown(model_id)} is not served here; there are {choices(state.settings.models)}", field="model"
         )
-    return _model(model_id, house.settings)
+    return _model(model_id, state.settings)
 
 
 def _model(name: str, settings: Settings) -> dict[str, Any]:
@@ -95,24 +95,24 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
 
 @router.get("/v1/voices")
 @router.get("/v1/audio/voices", include_in_schema=False)
-async def voices(house: TheHouse) -> dict[str, Any]:
+async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
     kept: list[Mapping[str, Any]] = [
         {"id": entry.id, "name": entry.id, "object": "voice", "built_in": False,
          "size_bytes": entry.size_bytes, "modified": entry.modified}
-        for entry in await house.backend.voices()
+        for entry in await state.backend.voices()
     ]  # fmt: skip
     listed = [own, *kept]
     return {"object": "list", "data": listed, "voices": listed}
 
 
 @router.get("/languages")
-async def languages(house: TheHouse) -> dict[str, Any]:
-    regions = {tag: pack for tag, pack in REGIONS.items() if pack in house.settings.packs}
-    spoken = {code for model in house.settings.models for code in MODELS[model].languages}
+async def languages(state: State) -> dict[str, Any]:
+    regions = {tag: pack for tag, pack in REGIONS.items() if pack in state.settings.packs}
+    spoken = {code for model in state.settings.models for code in MODELS[model].languages}
     return {
         "languages": [
-            {"code": code, "name": name, "models": [m for m in house.settings.models if code in MODELS[m].languages],
+            {"code": code, "name": name, "models": [m for m in state.settings.models if code in MODELS[m].languages],
              "regions": [tag for tag in regions if tag.startswith(f"{code}-")]}
             for code, name in LANGUAGES.items() if code in spoken
         ]

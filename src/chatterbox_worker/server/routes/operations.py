@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from chatterbox_worker import __version__
 from chatterbox_worker.server import metrics
-from chatterbox_worker.server.state import TheHouse
+from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["operations"])
 
@@ -19,15 +19,15 @@ _PING = {"starting": 204, "failed": 503}  # RunPod's load balancer: 204 is still
 
 
 @router.get("/health")
-async def health(house: TheHouse) -> JSONResponse:
-    condition = house.backend.condition
+async def health(state: State) -> JSONResponse:
+    condition = state.backend.condition
     told: dict[str, Any] = {
         "status": "ok" if condition.state == "ready" else condition.state,
         "version": _VERSION,
-        "backend": house.settings.backend,
-        "models": list(house.settings.models),
-        "requests": {"inside": house.admission.inside, "places": house.admission.places},
-        "uptime_s": round(time.monotonic() - house.started_s, 1),
+        "backend": state.settings.backend,
+        "models": list(state.settings.models),
+        "requests": {"inside": state.admission.inside, "places": state.admission.places},
+        "uptime_s": round(time.monotonic() - state.started_s, 1),
     }
     if condition.reason:
         told["reason"] = condition.reason
@@ -35,10 +35,10 @@ async def health(house: TheHouse) -> JSONResponse:
 
 
 @router.get("/ping")
-async def ping(house: TheHouse) -> Response:
-    return Response(status_code=_PING.get(house.backend.condition.state, 200))
+async def ping(state: State) -> Response:
+    return Response(status_code=_PING.get(state.backend.condition.state, 200))
 
 
 @router.get("/metrics", response_class=Response)
-async def show_metrics(house: TheHouse) -> Response:
-    return Response(house.metrics.page(), media_type=metrics.MIMETYPE)
+async def show_metrics(state: State) -> Response:
+    return Response(state.metrics.page(), media_type=metrics.MIMETYPE)

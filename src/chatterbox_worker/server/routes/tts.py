@@ -12,7 +12,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, captions, failures, schemas, speech
-from chatterbox_worker.server.state import TheHouse
+from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["speech"])
 
@@ -28,10 +28,10 @@ _MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filenam
 
 
 @router.post("/tts", **schemas.speech(schemas.TTS))
-async def tts(http: Request, house: TheHouse) -> Response:
+async def tts(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
     manner = speech.take_manner(fields)
-    return await speech.answer(http, house, tts_fields(fields, house.settings), manner)
+    return await speech.answer(http, state, tts_fields(fields, state.settings), manner)
 
 
 def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, A
 
 
 @router.post("/tts/generate", **schemas.speech(schemas.TTS_GENERATE))
-async def tts_generate(http: Request, house: TheHouse) -> Response:
+async def tts_generate(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
     if unknown := set(fields) - {"text", "voice_id"}:
         name = min(unknown)
@@ -77,7 +77,7 @@ async def tts_generate(http: Request, house: TheHouse) -> Response:
     if voice is not None:
         fields["voice"] = bodies.voice_id(voice)
     try:
-        return await speech.answer(http, house, fields, speech.Manner("audio"))
+        return await speech.answer(http, state, fields, speech.ResponseOptions("audio"))
     except VoiceNotFound as error:
         raise failures.not_found_as_documented(error, str(voice)) from None
     except InvalidRequest as error:
@@ -88,9 +88,9 @@ async def tts_generate(http: Request, house: TheHouse) -> Response:
 
 
 @router.post("/captions", **schemas.speech(schemas.CAPTIONS))
-async def write_captions(http: Request, house: TheHouse) -> Response:
+async def write_captions(http: Request, state: State) -> Response:
     """The captions alone; the speech is in the cache for whoever asks for it with the same fields."""
     fields = await bodies.read_object(http)
     kind = captions.check(fields.pop("captions", "srt"))
-    recording = await speech.whole(http, house, speech.parse(fields, house.settings))
+    recording = await speech.whole(http, state, speech.parse(fields, state.settings))
     return Response(speech.captions_of(kind, recording.about), media_type=captions.MIMETYPES[kind])

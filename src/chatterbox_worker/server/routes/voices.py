@@ -14,7 +14,7 @@ from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.sliced import Sliced
-from chatterbox_worker.server.state import House, TheHouse
+from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
 
 router = APIRouter(tags=["voices"])
@@ -31,20 +31,20 @@ _UPLOAD = {
 
 
 @router.get("/voices")
-async def list_voices(house: TheHouse) -> list[str]:
+async def list_voices(state: State) -> list[str]:
     """The ids; `/v1/voices` says more."""
-    return [DEFAULT_VOICE.id, *(entry.id for entry in await house.backend.voices())]
+    return [DEFAULT_VOICE.id, *(entry.id for entry in await state.backend.voices())]
 
 
 @router.post("/voices", status_code=201, **schemas.form(_UPLOAD, "file"))
-async def upload(http: Request, house: TheHouse) -> dict[str, Any]:
-    saved = await _save(http, house)
+async def upload(http: Request, state: State) -> dict[str, Any]:
+    saved = await _save(http, state)
     return {"voice_id": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
 @router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT, **_WORDS}, "file"))
-async def upload_voice(http: Request, house: TheHouse) -> dict[str, Any]:
-    saved = await _save(http, house)
+async def upload_voice(http: Request, state: State) -> dict[str, Any]:
+    saved = await _save(http, state)
     return {"success": True, "voice_name": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
@@ -56,7 +56,7 @@ _CLONE = {
 
 
 @router.post("/clone-voice", **schemas.form(_CLONE, "text"))
-async def clone_voice(http: Request, house: TheHouse) -> Response:
+async def clone_voice(http: Request, state: State) -> Response:
     """Speak with a voice of the library, or that of a recording; a wav file comes back."""
     texts = [name for name in _CLONE if name != "reference_audio"]
     async with bodies.read_form(http, files=("reference_audio",), texts=texts) as form:
@@ -65,48 +65,48 @@ async def clone_voice(http: Request, house: TheHouse) -> Response:
         fields["reference_audio"] = base64.b64encode(fields["reference_audio"]).decode()
     if "voice_name" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_name"))
-    return await speech.answer(http, house, fields, speech.Manner())
+    return await speech.answer(http, state, fields, speech.ResponseOptions())
 
 
 @router.get("/voices/{voice_id}")
-async def about_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, Any]:
+async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
     voice = _checked(voice_id)
     if voice == DEFAULT_VOICE.id:
         return {"id": voice, "built_in": True}
-    return {"built_in": False} | await house.backend.about_voice(voice)
+    return {"built_in": False} | await state.backend.about_voice(voice)
 
 
 @router.get("/voices/{voice_id}/audio", response_class=Response)
-async def voice_audio(voice_id: _VoiceId, house: TheHouse) -> Response:
+async def voice_audio(voice_id: _VoiceId, state: State) -> Response:
     """The recording, as it is kept."""
-    data, mimetype = await house.backend.recording(_recorded(voice_id))
+    data, mimetype = await state.backend.recording(_recorded(voice_id))
     return Sliced(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/voices/{voice_id}/file", response_class=Response)
-async def voice_file(voice_id: _VoiceId, house: TheHouse) -> Response:
+async def voice_file(voice_id: _VoiceId, state: State) -> Response:
     """The whole voice as one file, which `POST /voices` takes here or elsewhere."""
     voice = _recorded(voice_id)
     headers = {
         "Content-Disposition": f'attachment; filename="{voice}{BUNDLE_SUFFIX}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(await house.backend.export_voice(voice), media_type="application/octet-stream", headers=headers)
+    return Response(await state.backend.export_voice(voice), media_type="application/octet-stream", headers=headers)
 
 
 @router.delete("/voices/{voice_id}")
-async def delete_voice(voice_id: _VoiceId, house: TheHouse) -> dict[str, str]:
-    await house.backend.delete_voice(_recorded(voice_id))
+async def delete_voice(voice_id: _VoiceId, state: State) -> dict[str, str]:
+    await state.backend.delete_voice(_recorded(voice_id))
     return {"message": f"Voice '{voice_id}' deleted successfully."}
 
 
-async def _save(http: Request, house: House) -> dict[str, Any]:
+async def _save(http: Request, state: AppState) -> dict[str, Any]:
     async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_WORDS)) as form:
         data = next((form[name] for name in _FILES if name in form), None)
         if data is None:
             raise InvalidRequest("file is required: the recording", field="file")
         named = next((form[name] for name in _IDS if form.get(name)), form.get("filename", ""))
-        return await house.backend.save_voice(
+        return await state.backend.save_voice(
             _checked(named), data, requests.transcript(form.get("reference_transcript"))
         )
 

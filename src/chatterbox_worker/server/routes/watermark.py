@@ -16,7 +16,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.refusals import NotOffered
-from chatterbox_worker.server.state import TheHouse
+from chatterbox_worker.server.state import State
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
 router = APIRouter(tags=["watermark"])
@@ -25,7 +25,7 @@ _SURE = 0.5  # perth's own threshold
 
 
 @router.post("/watermark/detect", **schemas.form({"file": schemas.FILE}, "file"))
-async def detect(http: Request, house: TheHouse) -> dict[str, Any]:
+async def detect(http: Request, state: State) -> dict[str, Any]:
     """Looks for the watermark that every Chatterbox model's speech carries."""
     async with bodies.read_form(http, files=("file",), texts=()) as form:
         if "file" not in form:
@@ -34,14 +34,14 @@ async def detect(http: Request, house: TheHouse) -> dict[str, Any]:
 
     def look() -> dict[str, Any]:
         audio = decode(data, field="file", max_s=MAX_DURATION_S)
-        confidence = _detector(house.settings)(audio)
+        confidence = _detector(state.settings)(audio)
         return {
             "watermarked": confidence >= _SURE,
             "confidence": round(confidence, 4),
             "duration_s": round(audio.duration_s, 3),
         }
 
-    with house.admission.place():
+    with state.admission.place():
         return await asyncio.to_thread(look)
 
 

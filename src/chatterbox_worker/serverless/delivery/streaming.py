@@ -20,13 +20,12 @@ from itertools import pairwise
 
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
-from chatterbox_worker.cache import Entry
+from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.serverless.delivery.answer import Unlogged, facts, serialized_bytes
 from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, note
-from chatterbox_worker.synthesizer import Call, Plan, Recording, Speech, Synthesizer
-from chatterbox_worker.synthesizer import facts as spoken_facts
+from chatterbox_worker.synthesizer import AudioStream, CancelScope, Plan, Recording, Synthesizer, describe
 
 CHUNK_BYTES = 700_000
 """Of one chunk, serialized: RunPod refuses more than 1 MB and drops it (docs/API.md)."""
@@ -38,7 +37,7 @@ _IN_ONE_PIECE = ("pcm", "mp3")
 
 
 def streamed(
-    synthesizer: Synthesizer, delivery: Delivery, request: SpeechRequest, route: Route, call: Call
+    synthesizer: Synthesizer, delivery: Delivery, request: SpeechRequest, route: Route, call: CancelScope
 ) -> Iterator[Unlogged]:
     """Everything a caller can be blamed for is checked before the first chunk. Blocks between chunks.
 
@@ -133,7 +132,7 @@ class _Collected:
                 chunk.pop("audio_base64", None)
 
 
-def _samples(speech: Speech | None, rate: int) -> Iterator[bytes]:
+def _samples(speech: AudioStream | None, rate: int) -> Iterator[bytes]:
     encoder = StreamEncoder("pcm", rate)  # resamples across pieces, to the same bits as the whole at once
     for piece in speech or ():
         yield encoder.add(piece)
@@ -163,13 +162,13 @@ def _even(samples: bytes) -> list[bytes]:
     return [samples[start:end] for start, end in pairwise(ends)]
 
 
-def _entry(plan: Plan, speech: Speech | None, whole: _Whole) -> Entry:
+def _entry(plan: Plan, speech: AudioStream | None, whole: _Whole) -> CacheEntry:
     assert speech is not None  # noqa: S101 - without an entry there was one
     audio = encode(audio_of_pcm(bytes(whole.pcm), whole.rate), "wav", whole.rate)
-    return Entry(audio, spoken_facts(plan, speech, whole.duration_s))
+    return CacheEntry(audio, describe(plan, speech, whole.duration_s))
 
 
-def _timings(speech: Speech | None, total_s: float, duration_s: float) -> dict[str, float]:
+def _timings(speech: AudioStream | None, total_s: float, duration_s: float) -> dict[str, float]:
     stages = {} if speech is None else speech.timings()
     return {**stages, "total_s": total_s, "real_time_factor": total_s / duration_s}
 

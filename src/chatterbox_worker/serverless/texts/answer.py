@@ -23,7 +23,7 @@ from chatterbox_worker.serverless.delivery import Delivery, Route, Unlogged, ser
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.texts.request import Text, Texts
 from chatterbox_worker.serverless.texts.speak import spoken
-from chatterbox_worker.synthesizer import Call, Recording, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Recording, Synthesizer
 
 _ABOUT_BYTES = 2500  # of a result without its audio: facts, timings and a presigned URL; the text is counted apart
 _ABOUT_BYTES_PER_CHARACTER = 4  # of the text: the chunks repeat it, and each has places and times
@@ -34,7 +34,9 @@ _STREAMED_ONLY = "too large for the job's result: the audio went through the str
 Result = dict[str, Any]
 
 
-def answer(texts: Texts, synthesizer: Synthesizer, delivery: Delivery, route: Route, call: Call) -> dict[str, Any]:
+def answer(
+    texts: Texts, synthesizer: Synthesizer, delivery: Delivery, route: Route, call: CancelScope
+) -> dict[str, Any]:
     """
     Raises:
         InvalidRequest: so many texts could not be answered within the platform's limit.
@@ -55,7 +57,7 @@ def answer(texts: Texts, synthesizer: Synthesizer, delivery: Delivery, route: Ro
 
 
 def streamed(
-    texts: Texts, synthesizer: Synthesizer, delivery: Delivery, route: Route, call: Call
+    texts: Texts, synthesizer: Synthesizer, delivery: Delivery, route: Route, call: CancelScope
 ) -> Iterator[Unlogged]:
     """Raises InvalidRequest before the first piece, Cancelled."""
     desk = _Desk(texts, delivery, route)

@@ -16,12 +16,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Generic, ParamSpec, TypeVar
 
-from chatterbox_worker.cache import Entry
+from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.request import OF_A_VOICE, SpeechRequest
 from chatterbox_worker.serverless.texts.request import Text, Texts
-from chatterbox_worker.synthesizer import Call, Plan, Progress, Recording, Synthesizer, found
+from chatterbox_worker.synthesizer import CancelScope, Plan, Progress, Recording, Synthesizer, found
 from chatterbox_worker.voices.source import VoiceSource
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _T = TypeVar("_T")
 
 
 def spoken(
-    texts: Texts, synthesizer: Synthesizer, check: Check, call: Call
+    texts: Texts, synthesizer: Synthesizer, check: Check, call: CancelScope
 ) -> Iterator[tuple[int, Recording | WorkerError]]:
     """Each text's place and what became of it, as they are finished.
 
@@ -84,7 +84,7 @@ Begun = Callable[[], Recording]
 
 
 class _Speaking:
-    def __init__(self, synthesizer: Synthesizer, check: Check, call: Call) -> None:
+    def __init__(self, synthesizer: Synthesizer, check: Check, call: CancelScope) -> None:
         self._synthesizer = synthesizer
         self._check = check
         self._call = call
@@ -136,7 +136,7 @@ class _Speaking:
 
         def made() -> Recording:
             recording = make()
-            cache.put(plan.key, request.format, Entry(recording.audio, recording.about))
+            cache.put(plan.key, request.format, CacheEntry(recording.audio, recording.about))
             return recording
 
         return made
@@ -160,7 +160,7 @@ def _decoded_once(source: VoiceSource) -> VoiceSource:
 
 def _again(plan: Plan, recording: Recording, started_s: float) -> Recording:
     """A recording that another text of the job asked for too."""
-    return found(plan, Entry(recording.audio, recording.about), started_s)
+    return found(plan, CacheEntry(recording.audio, recording.about), started_s)
 
 
 def _said(error: Exception) -> WorkerError:

@@ -11,8 +11,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
-from chatterbox_worker.engines.chatterbox.s3gen.model import Chance, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
+from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
 from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
@@ -127,7 +127,7 @@ def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) ->
     with mode:
         prompt = Prompt(torch.zeros(10, dtype=torch.int64), torch.zeros(21, 80), torch.zeros(192))
         rows = [
-            Row(
+            FlowRow(
                 torch.zeros(count, dtype=torch.int64),
                 prompt,
                 torch.zeros(80, 2 * (10 + count), device=CUDA),
@@ -138,11 +138,11 @@ def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) ->
         mels = s3gen.mels(rows)
         assert [tuple(mel.shape) for mel in mels] == [(80, 23), (80, 53), (80, 9)]
         phase = torch.zeros(9, device=CUDA)
-        chances = [
-            Chance(row.noise, phase, torch.zeros(9, 480 * mel.shape[1], device=CUDA))
+        noises = [
+            Noise(row.noise, phase, torch.zeros(9, 480 * mel.shape[1], device=CUDA))
             for row, mel in zip(rows, mels, strict=True)
         ]
-        sounds = [s3gen.faded(sound) for sound, _ in s3gen.sounds(mels, chances)]
+        sounds = [s3gen.faded(sound) for sound, _ in s3gen.sounds(mels, noises)]
         assert [(len(sound), sound.dtype, sound.device) for sound in sounds] == [
             (480 * mel.shape[1], torch.float32, CUDA) for mel in mels
         ]

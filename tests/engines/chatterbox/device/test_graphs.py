@@ -17,14 +17,14 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import made
 from chatterbox_worker.engines.chatterbox.device.graphs import Arena, Graphed, recorder_of
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Row
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS, MOST_TOKENS
-from chatterbox_worker.engines.chatterbox.s3gen.model import Line, S3Gen
-from chatterbox_worker.engines.chatterbox.serving.render import Job
+from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
+from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Speaking
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.warmup import Chores, sound_chores, speech_chores
+from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
 from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -215,12 +215,12 @@ def graphed_s3gen(model: str, recorder: FakeRecorder | None, buckets: tuple[int,
     return made
 
 
-def lines(model: str, tokens: list[int]) -> list[Line]:
+def lines(model: str, tokens: list[int]) -> list[RenderRow]:
     s3gen, made = parts(model).s3gen, []
     for seed, count in enumerate(tokens):
         draw = torch.Generator().manual_seed(seed)
         spoken = torch.randint(0, 6561, (count,), generator=draw)
-        made.append(Line(spoken, prompt(model), s3gen.draw(count, prompt(model), draw)))
+        made.append(RenderRow(spoken, prompt(model), s3gen.draw(count, prompt(model), draw)))
     return made
 
 
@@ -241,7 +241,7 @@ def test_sound_from_graphs_is_that_without(model: str) -> None:
         assert recorder.replayed == before + replays
         for sound, plain in zip(sounds, expected, strict=True):
             torch.testing.assert_close(sound, plain, atol=5e-4, rtol=0)  # mels differ by 1e-6, and pitch adds up
-        rows = [Row(line.tokens, line.prompt, line.chance.mel) for line in several]
+        rows = [FlowRow(line.tokens, line.prompt, line.noise.mel) for line in several]
         for mel, plain in zip(s3gen.mels(rows), parts(model).s3gen.mels(rows), strict=True):
             torch.testing.assert_close(mel, plain, atol=1e-5, rtol=1e-5)
 
@@ -272,15 +272,15 @@ def numbered(done: list[int], number: int, *, is_done: bool = True) -> Callable[
 
 def test_hot_chores_come_first_and_whoever_waits_for_them_goes_on() -> None:
     done: list[int] = []
-    chores = Chores([numbered(done, 0), numbered(done, 1)], [numbered(done, 2)])
-    assert not chores.wait_hot(0)
-    chores.do_one()
-    chores.do_one()
-    assert chores.wait_hot(0)
-    assert not chores.wait_all(0)
-    chores.do_one()
-    assert chores.wait_all(0)
-    assert (done, bool(chores)) == ([0, 1, 2], False)
+    captures = CaptureQueue([numbered(done, 0), numbered(done, 1)], [numbered(done, 2)])
+    assert not captures.wait_hot(0)
+    captures.do_one()
+    captures.do_one()
+    assert captures.wait_hot(0)
+    assert not captures.wait_all(0)
+    captures.do_one()
+    assert captures.wait_all(0)
+    assert (done, bool(captures)) == ([0, 1, 2], False)
 
 
 def test_chores_end_where_memory_is_short_and_where_one_fails() -> None:
@@ -288,28 +288,28 @@ def test_chores_end_where_memory_is_short_and_where_one_fails() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     for bad in (numbered([], 0, is_done=False), fails):
-        chores = Chores([bad, numbered([], 1)], [numbered([], 2)])
-        chores.do_one()
-        assert not chores
-        assert chores.wait_hot(0)
-        assert chores.wait_all(0)
+        captures = CaptureQueue([bad, numbered([], 1)], [numbered([], 2)])
+        captures.do_one()
+        assert not captures
+        assert captures.wait_hot(0)
+        assert captures.wait_all(0)
 
 
 def test_no_chores_keep_nobody_waiting() -> None:
-    assert Chores().wait_hot(0)
-    assert Chores().wait_all(0)
+    assert CaptureQueue().wait_hot(0)
+    assert CaptureQueue().wait_all(0)
 
 
-def captured(chores: Chores) -> list[Any]:
+def captured(captures: CaptureQueue) -> list[Any]:
     """What is captured, in order, by name and variant."""
-    return [(chore.func.__qualname__, chore.args[0]) for chore in reversed(chores._left)]  # type: ignore[attr-defined]
+    return [(chore.func.__qualname__, chore.args[0]) for chore in reversed(captures._left)]  # type: ignore[attr-defined]
 
 
 def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> None:
     slots = Slots(parts("turbo").t3, 4, 700, context_step=128)
-    chores = speech_chores(slots, 101, sorts=True)
-    every = captured(chores)
-    hot, later = every[: -chores._later], every[-chores._later :]
+    captures = speech_captures(slots, 101, sorts=True)
+    every = captured(captures)
+    hot, later = every[: -captures._later], every[-captures._later :]
     assert hot == [
         ("Slots.warm_text", (256, 32)), ("Slots.warm_text", (256, 64)),
         ("Slots.warm_step", (1, 128, True)), ("Slots.warm_step", (1, 256, True)), ("Slots.warm_step", (1, 384, True)),
@@ -318,7 +318,7 @@ def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> No
     assert ("Slots.warm_step", (4, 700, False)) in later
     assert all(shape[1] > 101 for name, shape in every if name == "Slots.warm_step")
 
-    sounds = sound_chores(graphed_s3gen("turbo", None, BUCKETS), 250)
+    sounds = sound_captures(graphed_s3gen("turbo", None, BUCKETS), 250)
     every = captured(sounds)
     assert every[: -sounds._later] == [
         ("FlowGraphs.warm", (1, 256)), ("FlowGraphs.warm", (1, 320)), ("FlowGraphs.warm", (1, 384)), ("FlowGraphs.warm", (1, 448)),
@@ -330,7 +330,7 @@ def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> No
 @pytest.mark.parametrize("model", MODELS)
 def test_an_engines_chores_begin_with_its_own_voice(model: str) -> None:
     own, prefix = parts(model), heard_voice(model).result().prefix.length
-    speech, sound = engine._chores(own, Slots(own.t3, 2, 900, context_step=128))
+    speech, sound = engine._captures(own, Slots(own.t3, 2, 900, context_step=128))
     assert captured(speech)[0] == ("Slots.warm_text", (-(-(prefix + 32) // 128) * 128, 32))
     assert ("Slots.warm_step", (1, -(-(prefix + 1) // 128) * 128, own.layout.is_gpt)) in captured(speech)
     assert not sound  # on a CPU there are no buckets
@@ -357,7 +357,7 @@ class Slow:
     def __init__(self, count: int) -> None:
         self.at_one, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
         self.done = 0
-        self.chores = Chores([], [self.one] * count)
+        self.captures = CaptureQueue([], [self.one] * count)
 
     def one(self) -> bool:
         self.at_one.release()
@@ -366,19 +366,19 @@ class Slow:
         return True
 
 
-def speaking(scheduler: Scheduler, seed: int) -> Speaking:
+def speaking(scheduler: Scheduler, seed: int) -> Sequence:
     take = ChatterboxTake(say("turbo", seed=seed), scheduler.wake)
-    return Speaking(take, [40, 5], Sampling(temperature=0.8), heard_voice("turbo"), 5)
+    return Sequence(take, [40, 5], Sampling(temperature=0.8), heard_voice("turbo"), 5)
 
 
 def test_a_request_waits_for_one_chore_at_most_and_the_rest_is_done_afterwards() -> None:
     slow, done_at_end = Slow(3), []
 
-    def render(who: Speaking, is_whole: bool) -> None:
+    def render(who: Sequence, is_whole: bool) -> None:
         done_at_end.append(slow.done)
         who.take.end()
 
-    scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), render, name="test", chores=slow.chores)
+    scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), render, name="test", captures=slow.captures)
     assert slow.at_one.acquire(timeout=10)
     one = speaking(scheduler, 1)
     scheduler.submit(one)
@@ -386,14 +386,14 @@ def test_a_request_waits_for_one_chore_at_most_and_the_rest_is_done_afterwards()
     list(one.take)
     slow.go_on.release(2)
 
-    assert slow.chores.wait_all(10)
+    assert slow.captures.wait_all(10)
     assert done_at_end == [1]
     scheduler.close()
 
 
 def test_closing_leaves_the_chores_that_are_left() -> None:
     slow = Slow(1000)
-    scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), lambda *_: None, name="test", chores=slow.chores)
+    scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), lambda *_: None, name="test", captures=slow.captures)
     assert slow.at_one.acquire(timeout=10)
     closing = threading.Thread(target=scheduler.close)
     closing.start()
@@ -412,16 +412,16 @@ def test_sounds_chores_rest_while_more_is_to_come_and_while_something_waits() ->
             each.take.end()
 
     is_busy.set()
-    queue = RenderQueue(make, CPU, beside=True, more_to_come=is_busy.is_set, chores=slow.chores)
+    queue = RenderQueue(make, CPU, beside=True, more_to_come=is_busy.is_set, captures=slow.captures)
     assert not slow.at_one.acquire(timeout=0.5)
     is_busy.clear()
     assert slow.at_one.acquire(timeout=10)
     take = ChatterboxTake(say("turbo"), lambda: None)
-    queue.submit(Job(take, prompt("turbo"), [1, 2, 3], last=True))
+    queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
     slow.go_on.release()
     list(take)
     slow.go_on.release()
-    assert slow.chores.wait_all(10)
+    assert slow.captures.wait_all(10)
     assert made == [1]
     queue.close()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from chatterbox_worker.engines.chatterbox.device.threads import rest
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 
 TASKS = Path("/proc/self/task")
 
@@ -35,7 +35,7 @@ def test_a_thread_that_rests_has_no_helpers_and_gets_them_back_when_it_computes(
         for _ in range(2):
             (x * x).sum()
             seen.append(running())
-            rest()
+            release_threads()
             seen.append(running())
 
     thread = threading.Thread(target=compute)

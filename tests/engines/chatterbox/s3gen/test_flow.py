@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, packed, spoken
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import MAX_FRAMES
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
 
@@ -34,13 +34,13 @@ def upstream(model: str) -> Any:
 
 @cache
 def flow_of(model: str) -> Flow:
-    return Flow(State(upstream(model).state_dict(), CPU, torch.float32).scope("flow"))
+    return Flow(StateDict(upstream(model).state_dict(), CPU, torch.float32).scope("flow"))
 
 
-def row_of(prompt: int, tokens: int, *, seed: int = 0, spare_frames: int = 0, finalize: bool = True) -> Row:
+def row_of(prompt: int, tokens: int, *, seed: int = 0, spare_frames: int = 0, finalize: bool = True) -> FlowRow:
     """A row with random everything; the prompt's mel may have `spare_frames` beyond its tokens."""
     draw = torch.Generator().manual_seed(seed)
-    return Row(
+    return FlowRow(
         tokens=torch.randint(0, 6561, (tokens,), generator=draw),
         prompt=Prompt(
             tokens=torch.randint(0, 6561, (prompt,), generator=draw),
@@ -52,11 +52,11 @@ def row_of(prompt: int, tokens: int, *, seed: int = 0, spare_frames: int = 0, fi
     )
 
 
-def mels(flow: Flow, rows: list[Row], tokens: int | None = None) -> list[Tensor]:
+def mels(flow: Flow, rows: list[FlowRow], tokens: int | None = None) -> list[Tensor]:
     return spoken(flow(packed(rows, CPU, tokens=tokens)), rows)
 
 
-def oracle(model: str, row: Row, monkeypatch: pytest.MonkeyPatch, seen: list[Tensor] | None = None) -> Tensor:
+def oracle(model: str, row: FlowRow, monkeypatch: pytest.MonkeyPatch, seen: list[Tensor] | None = None) -> Tensor:
     """Upstream's mel for `row`'s noise; `seen` collects the state before each Euler step.
 
     Its own `finalize=False` drops the last 6 frames of the features but not of their mask, and so raises; here the encoder's
@@ -159,7 +159,7 @@ def test_what_stands_in_the_padding_does_not_matter(model: str) -> None:
 def test_more_tokens_change_only_what_follows_the_look_ahead_a_little_and_noise_stays_in_place() -> None:
     """What streaming builds on: the noise belongs to a frame, not to a call."""
     row = row_of(10, 40)
-    sooner = Row(row.tokens[:30], row.prompt, row.noise, finalize=False)
+    sooner = FlowRow(row.tokens[:30], row.prompt, row.noise, finalize=False)
     first, whole = mels(flow_of("turbo"), [sooner])[0], mels(flow_of("turbo"), [row])[0][:, :54]
     other_noise = mels(flow_of("turbo"), [replace(row, noise=row.noise.flip(1))])[0][:, :54]
     assert (first - whole).abs().mean() < 0.5 * (other_noise - whole).abs().mean()
@@ -173,7 +173,7 @@ def test_only_the_direction_of_the_speaker_embedding_counts(model: str) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_weights_stay_close(dtype: torch.dtype) -> None:
-    flow = Flow(State(upstream("turbo").state_dict(), CPU, dtype).scope("flow"))
+    flow = Flow(StateDict(upstream("turbo").state_dict(), CPU, dtype).scope("flow"))
     row = row_of(10, 20)
     close, exact = mels(flow, [row])[0], mels(flow_of("turbo"), [row])[0]
     assert close.dtype == torch.float32
@@ -194,11 +194,11 @@ def test_what_does_not_fit_is_refused() -> None:
 def test_a_missing_tensor_is_named() -> None:
     state = {name: tensor for name, tensor in upstream("turbo").state_dict().items() if "encoder_proj" not in name}
     with pytest.raises(KeyError, match=r"flow\.encoder_proj\.weight"):
-        Flow(State(state, CPU, torch.float32).scope("flow"))
+        Flow(StateDict(state, CPU, torch.float32).scope("flow"))
 
 
 def test_in_bfloat16_the_mel_stays_near_and_a_row_alone_is_the_row_in_a_ragged_batch(model: str) -> None:
-    rough = Flow(State(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
+    rough = Flow(StateDict(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
     rows = [row_of(20, 15, seed=1), row_of(5, 40, seed=2)]
     exact, alone = mels(flow_of(model), rows), [mels(rough, [row])[0] for row in rows]
     for mel, reference, in_company in zip(alone, exact, mels(rough, rows), strict=True):

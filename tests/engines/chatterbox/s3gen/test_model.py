@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
-from chatterbox_worker.engines.chatterbox.s3gen.model import Chance, Line, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
+from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, RenderRow, S3Gen
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
 
 CPU = torch.device("cpu")
@@ -38,10 +38,10 @@ def prompt_of(tokens: int, seed: int = 0, spare_frames: int = 0) -> Prompt:
     )
 
 
-def line_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> Line:
+def line_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> RenderRow:
     draw = torch.Generator().manual_seed(seed)
     spoken = torch.randint(0, 6561, (tokens,), generator=draw)
-    return Line(spoken, prompt, s3gen.draw(tokens, prompt, draw))
+    return RenderRow(spoken, prompt, s3gen.draw(tokens, prompt, draw))
 
 
 def upstream_sound(s3gen: Any, tokens: Tensor, prompt: Prompt, seed: int) -> Tensor:
@@ -63,8 +63,8 @@ def test_a_seed_sounds_as_it_does_upstream(model: str, spare_frames: int) -> Non
     prompt, seed = prompt_of(12, spare_frames=spare_frames), 1234
     tokens = torch.randint(0, 6561, (25,))
     theirs = upstream_sound(upstream_s3gen(checkpoint(model)), tokens, prompt, seed)
-    chance = ours(model).draw(25, prompt, torch.Generator().manual_seed(seed))
-    spoken = ours(model).speak([Line(tokens, prompt, chance)])
+    noise = ours(model).draw(25, prompt, torch.Generator().manual_seed(seed))
+    spoken = ours(model).speak([RenderRow(tokens, prompt, noise)])
     assert theirs.std() > 0.01
     torch.testing.assert_close(spoken.sounds[0], theirs, atol=1e-4, rtol=0)
     assert spoken.timings.keys() == {"s3gen_s", "vocoder_s"}
@@ -99,8 +99,8 @@ def test_what_is_longer_than_every_bucket_is_spoken_all_the_same() -> None:
 def test_an_utterance_in_one_piece_is_the_same_as_streamed_at_once() -> None:
     s3gen = ours("turbo")
     line = line_of(s3gen, 20, prompt_of(10), 1)
-    mel = s3gen.mels([Row(line.tokens, line.prompt, line.chance.mel)])
-    sound, source = s3gen.sounds(mel, [line.chance], cache_source=torch.zeros(0))[0]
+    mel = s3gen.mels([FlowRow(line.tokens, line.prompt, line.noise.mel)])
+    sound, source = s3gen.sounds(mel, [line.noise], cache_source=torch.zeros(0))[0]
     assert source.shape == sound.shape == (960 * 20,)
     assert torch.equal(s3gen.faded(sound), s3gen.speak([line]).sounds[0])
 
@@ -116,7 +116,7 @@ def test_the_beginning_is_muted_for_20_ms_and_rises_for_20() -> None:
 def test_what_cannot_be_vocoded_is_refused() -> None:
     s3gen = ours("turbo")
     mel = torch.zeros(80, 4)
-    short = Chance(torch.zeros(80, 4), torch.zeros(9), torch.zeros(9, 1919))
+    short = Noise(torch.zeros(80, 4), torch.zeros(9), torch.zeros(9, 1919))
     with pytest.raises(ValueError, match="1920 samples need more source noise than 1919"):
         s3gen.sounds([mel], [short])
     with pytest.raises(ValueError, match="single row"):
@@ -139,5 +139,5 @@ def test_the_full_model_sounds_as_it_does_upstream(meanflow: bool) -> None:
     prompt, tokens = prompt_of(30), torch.randint(0, 6561, (25,))
     expected = upstream_sound(theirs, tokens, prompt, 5)
     s3gen = S3Gen.from_state(theirs.state_dict(), device=CPU)
-    chance = s3gen.draw(25, prompt, torch.Generator().manual_seed(5))
-    torch.testing.assert_close(s3gen.speak([Line(tokens, prompt, chance)]).sounds[0], expected, atol=1e-4, rtol=0)
+    noise = s3gen.draw(25, prompt, torch.Generator().manual_seed(5))
+    torch.testing.assert_close(s3gen.speak([RenderRow(tokens, prompt, noise)]).sounds[0], expected, atol=1e-4, rtol=0)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
-from chatterbox_worker.engines.chatterbox.s3gen.model import Chance, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
+from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HopClock, NoiseBank, StreamedVocoder
 from chatterbox_worker.engines.chatterbox.serving import render
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
@@ -50,8 +50,8 @@ def bank_for(model: str, tokens: int) -> NoiseBank:
 def offline(model: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Mel and sound of the offline path with a stream's noise."""
     s3gen, bank = parts(model).s3gen, bank_for(model, len(tokens))
-    mel = s3gen.mels([Row(tokens, prompt(model), bank.mel)])[0]
-    return mel, s3gen.sounds([mel], [Chance(bank.mel, bank.phase, bank.source)])[0][0]
+    mel = s3gen.mels([FlowRow(tokens, prompt(model), bank.mel)])[0]
+    return mel, s3gen.sounds([mel], [Noise(bank.mel, bank.phase, bank.source)])[0][0]
 
 
 def streamed(
@@ -63,9 +63,9 @@ def streamed(
     pieces = []
     for count in range(1, len(tokens) + 1):
         if clock.is_due(count):
-            row = Row(tokens[:count], prompt(model), bank.mel, finalize=False)
+            row = FlowRow(tokens[:count], prompt(model), bank.mel, finalize=False)
             pieces.append(vocoder(s3gen.mels([row])[0] if mel is None else mel[:, : 2 * (count - 3)], last=False))
-    whole = s3gen.mels([Row(tokens, prompt(model), bank.mel)])[0] if mel is None else mel
+    whole = s3gen.mels([FlowRow(tokens, prompt(model), bank.mel)])[0] if mel is None else mel
     cuts = np.cumsum([len(piece) for piece in pieces]).tolist()
     return torch.cat([*pieces, vocoder(whole, last=True)]), cuts
 
@@ -173,10 +173,10 @@ def test_a_streamed_take_in_one_hop_is_the_offline_take(
 ) -> None:
     """With the stream's noise in the offline path, and the watermark on both."""
 
-    def bank_noise(s3gen: S3Gen, tokens: int, voice: Prompt, generator: torch.Generator) -> Chance:
+    def bank_noise(s3gen: S3Gen, tokens: int, voice: Prompt, generator: torch.Generator) -> Noise:
         bank = NoiseBank(len(voice.tokens), generator.initial_seed(), CPU)
         bank.reach(2 * (len(voice.tokens) + tokens))
-        return Chance(bank.mel, bank.phase, bank.source)
+        return Noise(bank.mel, bank.phase, bank.source)
 
     monkeypatch.setattr(S3Gen, "draw", bank_noise)
     engine = tiny_engine(model, tmp_path, watermark=Watermark(CPU), max_tokens=14)  # one less than the first hop wants

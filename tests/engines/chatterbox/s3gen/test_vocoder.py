@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.stft import ShortFourier, overlap_add
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import Vocoder
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
@@ -28,7 +28,7 @@ def upstream() -> Any:
 @cache
 def vocoder() -> Vocoder:
     state = upstream_s3gen(checkpoint("turbo")).state_dict()
-    return Vocoder(State(state, CPU, torch.float32).scope("mel2wav"))
+    return Vocoder(StateDict(state, CPU, torch.float32).scope("mel2wav"))
 
 
 def drawn(frames: int, rows: int = 1, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:

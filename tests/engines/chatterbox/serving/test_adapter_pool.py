@@ -14,7 +14,7 @@ import torch
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.engine import Adapter, Factors, Voice
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
-from chatterbox_worker.engines.chatterbox.serving import adapter_pool as mouths
+from chatterbox_worker.engines.chatterbox.serving import adapter_pool
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapted
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
@@ -173,7 +173,7 @@ def test_without_memory_another_voice_makes_room_and_the_last_one_fails(
             raise MemoryError("it does not fit beside the other")
         return adapted(t3, weights, adapter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mouths, "adapted", short)
+    monkeypatch.setattr(adapter_pool, "adapted", short)
     assert len(heard(wide, ben))
     assert loaded(wide) == [ben.digest]
     full[0] = False
@@ -193,7 +193,7 @@ def test_what_is_given_up_while_its_voice_loads_is_given_up_at_once(
         go.wait(30)
         return adapted(t3, weights, adapter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mouths, "adapted", slow)
+    monkeypatch.setattr(adapter_pool, "adapted", slow)
     anna, ben = tuned("turbo", seed=0), tuned("turbo", seed=1)
     kept, left, unheard = (engine.submit(say("turbo", voice=voice)) for voice in (anna, anna, ben))
     for take in (left, unheard):
@@ -214,7 +214,7 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
         go.wait(30)
         return adapted(t3, weights, adapter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(mouths, "adapted", slow)
+    monkeypatch.setattr(adapter_pool, "adapted", slow)
     takes = [engine.submit(say("turbo", voice=tuned("turbo", seed=seed))) for seed in range(2)]
     assert began.wait(30)
     closing = threading.Thread(target=engine.close)

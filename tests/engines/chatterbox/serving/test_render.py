@@ -11,9 +11,9 @@ import torch
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engines.chatterbox.device.failures import in_parts, is_device_failure, is_out_of_memory
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
-from chatterbox_worker.engines.chatterbox.serving.render import Job, Renderer, Stream
+from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.errors import Cancelled, SynthesisFailed
@@ -41,10 +41,10 @@ def job(
     stream: Stream | None = None,
     hop: int = 0,
     last: bool = True,
-) -> Job:
+) -> RenderJob:
     take = ChatterboxTake(say(model, seed=seed, turn=turn), lambda: None)
     codes = torch.randint(0, 6561, (tokens,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return Job(take, prompt(model), codes, last, stream, hop)
+    return RenderJob(take, prompt(model), codes, last, stream, hop)
 
 
 LENGTHS = [30, 12, 45, 30, 3]
@@ -74,8 +74,8 @@ def test_a_ragged_batch_sounds_as_its_rows_do_alone(model: str) -> None:
 def test_a_row_of_a_ragged_batch_has_the_mel_it_has_alone(model: str) -> None:
     s3gen, rows = parts(model).s3gen, []
     for seed, tokens in enumerate(LENGTHS):
-        chance = s3gen.draw(tokens, prompt(model), torch.Generator().manual_seed(seed))
-        rows.append(Row(torch.tensor(job(tokens, seed=seed).tokens), prompt(model), chance.mel))
+        noise = s3gen.draw(tokens, prompt(model), torch.Generator().manual_seed(seed))
+        rows.append(FlowRow(torch.tensor(job(tokens, seed=seed).tokens), prompt(model), noise.mel))
 
     for together, row in zip(s3gen.mels(rows), rows, strict=True):
         torch.testing.assert_close(together, s3gen.mels([row])[0], atol=1e-5, rtol=1e-5)
@@ -105,7 +105,7 @@ def test_a_batch_that_does_not_fit_into_memory_is_made_in_parts(stage: str, monk
 def test_what_fits_at_the_second_try_is_made_and_what_never_fits_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     real, tries = S3Gen.mels, {12: 1, 30: 10**6}
 
-    def sometimes(s3gen: S3Gen, rows: Sequence[Row]) -> Any:
+    def sometimes(s3gen: S3Gen, rows: Sequence[FlowRow]) -> Any:
         for row in rows:
             if tries.get(len(row.tokens) - 3, 0):
                 tries[len(row.tokens) - 3] -= 1
@@ -125,7 +125,7 @@ def test_what_fits_at_the_second_try_is_made_and_what_never_fits_says_so(monkeyp
 
 def test_a_bad_row_fails_alone() -> None:
     good, silent, long = job(20), job(1), job(3000)
-    silent = Job(silent.take, silent.prompt, [6561, 8000], last=True)
+    silent = RenderJob(silent.take, silent.prompt, [6561, 8000], last=True)
     renderer().make([silent, good, long])
 
     assert len(sound_of(good.take))
@@ -192,10 +192,10 @@ class Studio:
     """Notes batches; holds the first until told."""
 
     def __init__(self) -> None:
-        self.batches: list[list[Job]] = []
+        self.batches: list[list[RenderJob]] = []
         self.holding, self.go_on = threading.Event(), threading.Event()
 
-    def make(self, jobs: Sequence[Job]) -> None:
+    def make(self, jobs: Sequence[RenderJob]) -> None:
         self.batches.append(list(jobs))
         self.holding.set()
         self.go_on.wait(10)
@@ -222,7 +222,7 @@ def busy(studio: Studio) -> Iterator[RenderQueue]:
     queue.close()
 
 
-def finish(studio: Studio, jobs: Sequence[Job]) -> list[list[int]]:
+def finish(studio: Studio, jobs: Sequence[RenderJob]) -> list[list[int]]:
     """The batches that came after the first, by the jobs' numbers."""
     studio.go_on.set()
     for each in jobs:
@@ -247,7 +247,9 @@ def test_a_batch_has_a_limit_of_rows_and_of_tokens(studio: Studio, busy: RenderQ
 
 def test_the_hops_of_a_stream_are_made_in_order_and_one_at_a_time(studio: Studio, busy: RenderQueue) -> None:
     stream, first = Stream(), job(20)
-    jobs = [Job(first.take, first.prompt, [1] * (20 + hop), last=hop == 2, stream=stream, hop=hop) for hop in range(3)]
+    jobs = [
+        RenderJob(first.take, first.prompt, [1] * (20 + hop), last=hop == 2, stream=stream, hop=hop) for hop in range(3)
+    ]
     jobs += [job(21), job(21, seed=1)]
     for each in jobs:
         busy.submit(each)
@@ -288,7 +290,7 @@ def test_a_closed_queue_cancels_what_waits(studio: Studio, busy: RenderQueue) ->
 def test_a_batch_that_fails_by_surprise_fails_its_takes_and_the_next_is_made() -> None:
     fails = [True]
 
-    def make(jobs: Sequence[Job]) -> None:
+    def make(jobs: Sequence[RenderJob]) -> None:
         if fails.pop():
             raise KeyError("a bug")
         for each in jobs:
@@ -307,4 +309,4 @@ def test_a_batch_that_fails_by_surprise_fails_its_takes_and_the_next_is_made() -
 
 def test_the_prompt_counts_in_a_rows_length() -> None:
     short = Prompt(torch.zeros(10, dtype=torch.int64), torch.zeros(20, 80), torch.zeros(192))
-    assert Job(job(1).take, short, [1, 2, 3], last=True).length == 13
+    assert RenderJob(job(1).take, short, [1, 2, 3], last=True).length == 13

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import collections.abc
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
@@ -16,11 +17,11 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.engines.chatterbox.serving import memory
 from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, places, places_for, slot_bytes
-from chatterbox_worker.engines.chatterbox.serving.queue_policy import Bound, Line
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Speaking
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.voices import Heard
+from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -43,19 +44,19 @@ def everyone(_: str) -> bool:
     return True
 
 
-def order(line: Line[str]) -> list[str]:
+def order(line: WaitingQueue[str]) -> list[str]:
     return [line.take(everyone) or "" for _ in range(len(line))]
 
 
 def test_first_chunks_go_first_and_equals_go_as_they_came() -> None:
-    line: Line[str] = Line()
+    line: WaitingQueue[str] = WaitingQueue()
     for name, turn in (("a0", 0), ("a1", 1), ("a2", 2), ("b0", 0), ("b1", 1), ("c0", 0)):
         line.join(name, turn)
     assert order(line)[:3] == ["a0", "b0", "c0"]
 
 
 def test_a_short_text_is_not_held_up_by_a_long_one_before_it() -> None:
-    line: Line[str] = Line()
+    line: WaitingQueue[str] = WaitingQueue()
     for turn in range(150):
         line.join(f"long {turn}", turn)
     for _ in range(10):
@@ -65,7 +66,7 @@ def test_a_short_text_is_not_held_up_by_a_long_one_before_it() -> None:
 
 
 def test_short_texts_that_keep_coming_do_not_hold_up_a_long_one() -> None:
-    line: Line[str] = Line()
+    line: WaitingQueue[str] = WaitingQueue()
     for turn in range(5):
         line.join("long", turn)
     taken = []
@@ -76,7 +77,7 @@ def test_short_texts_that_keep_coming_do_not_hold_up_a_long_one() -> None:
 
 
 def test_whoever_is_not_ready_lets_others_by_and_whoever_comes_back_is_first() -> None:
-    line: Line[str] = Line()
+    line: WaitingQueue[str] = WaitingQueue()
     for name in ("a", "b", "c"):
         line.join(name, 0)
     assert line.take(lambda name: name != "a") == "b"
@@ -86,15 +87,15 @@ def test_whoever_is_not_ready_lets_others_by_and_whoever_comes_back_is_first() -
 
 
 def test_a_bound_shrinks_at_once_and_grows_slowly() -> None:
-    bound = Bound(8)
+    bound = BatchLimit(8)
     bound.shrink(3)
     assert bound.now == 3
-    for _ in range(Bound.CALM):
+    for _ in range(BatchLimit.CALM):
         bound.served()
     assert bound.now == 4
     bound.shrink(0)
     assert bound.now == 1
-    for _ in range(20 * Bound.CALM):
+    for _ in range(20 * BatchLimit.CALM):
         bound.served()
     assert bound.now == 8
 
@@ -162,11 +163,13 @@ class Batch:
         self.steps += 1
         return self._step()
 
-    def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
+    def prefill(
+        self, slot: int, prefix: Prefix, text_ids: collections.abc.Sequence[int], sampling: Sampling, seed: int
+    ) -> None:
         self._prefill(slot, prefix, text_ids, sampling, seed)
         self.admitted.append(seed)
 
-    def render(self, speaking: Speaking, is_whole: bool) -> None:
+    def render(self, speaking: Sequence, is_whole: bool) -> None:
         seed = speaking.take.utterance.seed
         if is_whole:
             self.whole[seed] = list(speaking.tokens)
@@ -181,16 +184,16 @@ class Batch:
         turn: int = 0,
         tokens: int = TOKENS,
         stream: Stream | None = None,
-        voice: Future[Heard] | None = None,
+        voice: Future[EncodedVoice] | None = None,
     ) -> ChatterboxTake:
         take = ChatterboxTake(say("turbo", seed=seed, turn=turn), self.scheduler.wake)
         text = [40 + seed % 50, *range(5, 5 + seed % 7)]
-        self.scheduler.submit(Speaking(take, text, SAMPLING, voice or own_voice(), tokens, stream))
+        self.scheduler.submit(Sequence(take, text, SAMPLING, voice or own_voice(), tokens, stream))
         return take
 
 
 @cache
-def own_voice() -> Future[Heard]:
+def own_voice() -> Future[EncodedVoice]:
     return heard_voice("turbo")
 
 
@@ -262,7 +265,7 @@ def test_a_long_text_does_not_starve_a_later_short_one(gated: Batch) -> None:
 
 
 def test_a_voice_that_takes_its_time_lets_others_by(batch: Batch) -> None:
-    slow: Future[Heard] = Future()
+    slow: Future[EncodedVoice] = Future()
     late = batch.submit(1, voice=slow)
     list(batch.submit(2))
     slow.set_result(own_voice().result())
@@ -319,14 +322,14 @@ def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_nobody(
 def test_a_stream_that_starts_again_asks_for_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     long_enough = threading.Event()
     limited(monkeypatch, lambda rows, tokens: not (rows > 1 and tokens == 1 and long_enough.is_set()))
-    say_one = Speaking.say
+    say_one = Sequence.say
 
-    def noticing(speaking: Speaking, token: int) -> bool:
+    def noticing(speaking: Sequence, token: int) -> bool:
         if len(speaking.tokens) >= 20:
             long_enough.set()
         return say_one(speaking, token)
 
-    monkeypatch.setattr(Speaking, "say", noticing)
+    monkeypatch.setattr(Sequence, "say", noticing)
     takes = [batch.submit(seed, tokens=40, stream=Stream()) for seed in range(2)]
     for take in takes:
         list(take)

@@ -13,7 +13,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, condition
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
-from chatterbox_worker.engines.chatterbox.serving.voices import Voices
+from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
@@ -27,7 +27,7 @@ def test_a_voices_own_speaker_is_used_by_the_encoder_that_made_it(tmp_path: Path
     embedding = np.full(256, 1 / 16, np.float32)
     made_by = own.encoders.speaker_revision if same_encoder else "0" * 64
     voice = Voice("alice", "d1gest", tone(6.0), Speaker(embedding, made_by))
-    voices = Voices(
+    voices = VoiceCache(
         own.t3,
         own.encoders,
         ConditioningStore(tmp_path, 10**7),

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH, STOP_SPEECH
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip
+from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.engines.chatterbox.training.loss import EMOTION, Example, sums
 from support.checkpoints import upstream_may_warn
 from support.learners import clip, module_of
@@ -23,7 +23,7 @@ MODELS = ("english", "turbo")
 _entropy = functional.cross_entropy
 
 
-def _example(source: Clip) -> Example:
+def _example(source: TrainingClip) -> Example:
     speech = torch.cat([torch.tensor([START_SPEECH]), source.speech, torch.tensor([STOP_SPEECH])])
     return Example(source.text, speech, source.prompt[:20], source.speaker)
 

@@ -11,7 +11,7 @@ import torch
 
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip
+from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.engines.chatterbox.training.prepare import Preparer
 from chatterbox_worker.errors import InvalidRequest
 from support.audio_clips import tone
@@ -40,7 +40,7 @@ def _preparer(folder: Path, ears: _Ears, model: str = "english", revision: str =
     return Preparer(LAYOUTS[model], revision, parts(model).tokenizer, ears, folder, text_positions=60)
 
 
-def _clip(preparer: Preparer, text: str = "Hello there.", audio: Audio | None = None) -> Clip:
+def _clip(preparer: Preparer, text: str = "Hello there.", audio: Audio | None = None) -> TrainingClip:
     sound = audio or tone(8.0)
     return preparer.clip("a", b"bytes", lambda _: sound, text=text, language="en", person="ann")
 

@@ -12,7 +12,7 @@ from chatterbox_worker.engines.chatterbox.training import trainer as training
 from chatterbox_worker.engines.chatterbox.training.module import Shape, adapter_parameters
 from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
-from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Point, Trainer
+from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, LossPoint, Trainer
 from chatterbox_worker.errors import InvalidRequest
 from support.learners import clip, corpus_of, recipe, trainer_of
 
@@ -94,7 +94,7 @@ def test_the_run_ends_when_judgements_no_longer_improve_and_keeps_the_best() -> 
     trainer = trainer_of(steps=100, learning_rate=1e-9, patience=2)
     trainer.judge()
     start = trainer.adapter()
-    trainer.history.judgements[0] = Point(0, 0.001, 0.001)
+    trainer.history.judgements[0] = LossPoint(0, 0.001, 0.001)
     while not trainer.is_finished:
         _go(trainer, 1)
     assert trainer.done == 4

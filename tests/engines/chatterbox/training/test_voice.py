@@ -13,7 +13,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_s
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.serving.adapters import merge_into_checkpoint
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus, split
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip, split
 from chatterbox_worker.engines.chatterbox.training.loss import sums
 from chatterbox_worker.engines.chatterbox.training.module import upstream_t3
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
@@ -23,7 +23,7 @@ from support.checkpoints import checkpoint
 from support.learners import SHAPE, clip, corpus_of, trainer_of
 
 
-def _towards(x: float, name: int, **changed: object) -> Clip:
+def _towards(x: float, name: int, **changed: object) -> TrainingClip:
     """A clip whose speaker is `x` away from the first axis."""
     speaker = torch.zeros(256)
     speaker[0], speaker[name + 1] = 1.0, x

@@ -96,7 +96,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LocatedFiles:
     files: Mapping[str, Path]
     revision: str
 
@@ -168,13 +168,13 @@ def find_part(
     *,
     offline: bool,
     say: Callable[[str], object] = _log.info,
-) -> Found:
+) -> LocatedFiles:
     """The files of one repository, all from one place; `find` says which places. Raises NotReady."""
     looked: list[_Place] = []
     for folder in part.plain:
         if not (missing := part.missing(folder)):
             files = _present(folder, part.names)
-            return Found(files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
+            return LocatedFiles(files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
         looked.append(_Place(folder, missing))
     hub_cache = hub_cache or _library_cache()
     for cache in (runpod_cache, hub_cache):
@@ -190,7 +190,7 @@ def find_part(
                         snapshot.name,
                         part.remote.revision,
                     )
-                return Found(_present(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
+                return LocatedFiles(_present(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
             looked.append(_Place(snapshot, missing))
         looked.append(_Place(_repo_folder(cache, part.remote), part.required))
     if offline:
@@ -224,7 +224,9 @@ def _snapshots(cache: Path, remote: Remote) -> list[Path]:
     return [home / "snapshots" / commit for commit in dict.fromkeys(commits) if (home / "snapshots" / commit).is_dir()]
 
 
-def _download(model: str, part: Part, hub_cache: Path, looked: list[_Place], say: Callable[[str], object]) -> Found:
+def _download(
+    model: str, part: Part, hub_cache: Path, looked: list[_Place], say: Callable[[str], object]
+) -> LocatedFiles:
     import httpx  # noqa: PLC0415 - the hub library's transport, whose errors it lets through
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
@@ -245,7 +247,7 @@ def _download(model: str, part: Part, hub_cache: Path, looked: list[_Place], say
         raise _nowhere(model, part, looked, f"the download failed: {reason}") from error
     if missing := part.missing(folder):
         raise _nowhere(model, part, [*looked, _Place(folder, missing)], "the hub's repository lacks them")
-    return Found(_present(folder, part.names), folder.name[:_REVISION_CHARS])
+    return LocatedFiles(_present(folder, part.names), folder.name[:_REVISION_CHARS])
 
 
 def _nowhere(model: str, part: Part, looked: list[_Place], reason: str) -> NotReady:

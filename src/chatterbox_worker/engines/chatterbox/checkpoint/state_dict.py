@@ -32,7 +32,7 @@ class Affine(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateDict:
     """The part of a state dict under `prefix`; `state[name]` is that tensor on `device` in `dtype`."""
 
     tensors: Mapping[str, Tensor]
@@ -41,10 +41,10 @@ class State:
     prefix: str = ""
     keep: Keep = made
 
-    def scope(self, name: str) -> State:
+    def scope(self, name: str) -> StateDict:
         return replace(self, prefix=f"{self.prefix}{name}.")
 
-    def cast(self, dtype: torch.dtype) -> State:
+    def cast(self, dtype: torch.dtype) -> StateDict:
         return replace(self, dtype=dtype)
 
     def __contains__(self, name: object) -> bool:
@@ -58,7 +58,7 @@ class State:
     def optional(self, name: str) -> Tensor | None:
         return self[name] if self.prefix + name in self.tensors else None
 
-    def children(self, name: str) -> list[State]:
+    def children(self, name: str) -> list[StateDict]:
         """The scopes `name.0`, `name.1`, ... as far as the checkpoint has them."""
         start = f"{self.prefix}{name}."
         count = len({key.removeprefix(start).partition(".")[0] for key in self.tensors if key.startswith(start)})

@@ -26,7 +26,7 @@ def use_threads(wanted: int) -> int:
     return count
 
 
-def rest() -> None:
+def release_threads() -> None:
     """Give back the threads that helped this one compute; whoever computed aside from an engine's own thread calls it when done.
 
     libgomp keeps a team for every thread that ever computed, and once all teams together have more threads than there are cores, none

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_onto, norm
 
 HEAD_WIDTH = 64  # upstream's attention_head_dim; the fused projections do not show it
@@ -23,7 +23,7 @@ _TIME_SCALE = 1000.0  # SinusoidalPosEmb's default
 class Estimator:
     """From `flow.decoder.estimator.*` of a hub checkpoint."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         if len(state.children("down_blocks")) != 1:
             raise ValueError("this estimator has one resolution; the checkpoint's has more")
         down, up = state.scope("down_blocks.0"), state.scope("up_blocks.0")
@@ -59,7 +59,7 @@ class Estimator:
 
 
 class _Time:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         state = state.cast(torch.float32)  # computed once; no reason to be rough
         self._first = state.affine("time_mlp.linear_1")
         self._second = state.affine("time_mlp.linear_2")
@@ -82,7 +82,7 @@ class _Time:
 class _Stage:
     """A residual pair of causal convolutions, shifted by time, then transformer blocks."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         resnet = state.scope("0")
         self._time = resnet.cast(torch.float32).affine("mlp.1")
         self._first = _ConvBlock(resnet.scope("block1"))
@@ -102,7 +102,7 @@ class _Stage:
 
 
 class _ConvBlock:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         self._conv = state.taps("block.0")
         self._norm = state.affine("block.2")
 
@@ -113,7 +113,7 @@ class _ConvBlock:
 class _Block:
     """Pre-norm full self-attention, then a GELU feed-forward."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         self._norm_attention = state.affine("norm1")
         self._qkv = state.stacked("attn1.to_q", "attn1.to_k", "attn1.to_v")
         self._out = state.matrix("attn1.to_out.0")

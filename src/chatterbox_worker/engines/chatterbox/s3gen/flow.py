@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, FlowEncoder
 from chatterbox_worker.engines.chatterbox.s3gen.frames import linear, valid
@@ -39,7 +39,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class FlowRow:
     """One utterance to be turned into mel."""
 
     tokens: Tensor
@@ -89,7 +89,7 @@ class FlowInputs:
         )
 
 
-def packed(rows: Sequence[Row], device: torch.device, *, tokens: int | None = None) -> FlowInputs:
+def packed(rows: Sequence[FlowRow], device: torch.device, *, tokens: int | None = None) -> FlowInputs:
     """The rows as one batch on `device`; `tokens` pads to that many tokens per row, which then always takes lengths.
 
     Raises ValueError for a row that is longer than `tokens` or whose noise is too short.
@@ -118,7 +118,7 @@ def packed(rows: Sequence[Row], device: torch.device, *, tokens: int | None = No
     )
 
 
-def spoken(mel: Tensor, rows: Sequence[Row]) -> list[Tensor]:
+def spoken(mel: Tensor, rows: Sequence[FlowRow]) -> list[Tensor]:
     """Each row's own mel (80, frames) out of the flow's answer (B, 80, M): without prompt, without padding."""
     return [mel[index, :, len(row.prompt.mel) : row.frame_count] for index, row in enumerate(rows)]
 
@@ -126,7 +126,7 @@ def spoken(mel: Tensor, rows: Sequence[Row]) -> list[Tensor]:
 class Flow:
     """From `flow.*` of a hub checkpoint; the estimator's shape tells whether it is a meanflow model."""
 
-    def __init__(self, state: State, *, steps: int | None = None) -> None:
+    def __init__(self, state: StateDict, *, steps: int | None = None) -> None:
         decoder = state.scope("decoder.estimator")
         self._embedding = state["input_embedding.weight"]
         self._encoder = FlowEncoder(state.scope("encoder"))

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import State
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_onto, norm, valid
 
 LOOKAHEAD_TOKENS = 3  # PreLookaheadLayer(pre_lookahead_len=3)
@@ -25,7 +25,7 @@ _BLOCK_EPS = 1e-12  # ConformerEncoderLayer's norms
 class FlowEncoder:
     """From `flow.encoder.*` of a hub checkpoint."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         self._embed = _Embed(state.scope("embed"))
         self._lookahead = state.taps("pre_lookahead_layer.conv1")
         self._settle = state.taps("pre_lookahead_layer.conv2")
@@ -65,7 +65,7 @@ class FlowEncoder:
 
 
 class _Embed:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         self._project = state.matrix("out.0")
         self._norm = state.affine("out.1")
 
@@ -76,7 +76,7 @@ class _Embed:
 class _Block:
     """Pre-norm attention with relative positions, then a SiLU feed-forward."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         attention = state.scope("self_attn")
         self._norm_attention = state.affine("norm_mha")
         self._qkv = attention.stacked("linear_q", "linear_k", "linear_v")

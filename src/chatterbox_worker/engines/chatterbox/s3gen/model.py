@@ -16,9 +16,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep, State, made
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep, StateDict, made
 from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, Prompt, Row, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, packed, spoken
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import FlowGraphs, VocoderGraphs
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
@@ -29,7 +29,7 @@ _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chance:
+class Noise:
     """What chance gives one row."""
 
     mel: Tensor
@@ -41,17 +41,17 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class RenderRow:
     """One utterance to be spoken."""
 
     tokens: Tensor
     """(T,) int64 speech codes below 6561, at least one."""
     prompt: Prompt
-    chance: Chance
+    noise: Noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
+class Rendered:
     sounds: list[Tensor]
     """Each row's sound (480·frames,), float32, on the device; not watermarked."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -86,10 +86,10 @@ class S3Gen:
         phases. Keys of other parts are left alone.
         Raises KeyError where a tensor is missing.
         """
-        weights = State(state, device, _flow_dtype(profile, device), keep=keep)
+        weights = StateDict(state, device, _flow_dtype(profile, device), keep=keep)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
-    def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Chance:
+    def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Noise:
         """Chance for an utterance of so many tokens, in upstream's order, so that a seeded CPU generator repeats upstream.
 
         The order (S3Token2Wav.flow_inference, SineGen): meanflow's own noise, the flow's, phases, the source's, and one
@@ -109,19 +109,19 @@ class S3Gen:
         samples = SAMPLES_PER_FRAME * (frames - len(prompt.mel))
         source = torch.randn(1, HARMONICS, samples, generator=generator, device=place)
         torch.randn(1, 1, samples, generator=generator, device=place)
-        return Chance(mel[0].to(self.device), phase[0, :, 0].to(self.device), source[0].to(self.device))
+        return Noise(mel[0].to(self.device), phase[0, :, 0].to(self.device), source[0].to(self.device))
 
     @torch.inference_mode()
-    def speak(self, lines: Sequence[Line]) -> Spoken:
+    def speak(self, lines: Sequence[RenderRow]) -> Rendered:
         """Whole utterances, faded in. Raises ValueError for a row that does not fit."""
         start = time.perf_counter()
-        mels = self.mels([Row(line.tokens, line.prompt, line.chance.mel) for line in lines])
+        mels = self.mels([FlowRow(line.tokens, line.prompt, line.noise.mel) for line in lines])
         middle = self._now()
-        sounds = [self.faded(sound) for sound, _ in self.sounds(mels, [line.chance for line in lines])]
-        return Spoken(sounds, {"s3gen_s": middle - start, "vocoder_s": self._now() - middle})
+        sounds = [self.faded(sound) for sound, _ in self.sounds(mels, [line.noise for line in lines])]
+        return Rendered(sounds, {"s3gen_s": middle - start, "vocoder_s": self._now() - middle})
 
     @torch.inference_mode()
-    def mels(self, rows: Sequence[Row]) -> list[Tensor]:
+    def mels(self, rows: Sequence[FlowRow]) -> list[Tensor]:
         """Each row's mel (80, frames), without the prompt's."""
         variant = self.flow_graphs.variant_for(len(rows), max(row.token_count for row in rows))
         if variant is None:
@@ -131,7 +131,7 @@ class S3Gen:
 
     @torch.inference_mode()
     def sounds(
-        self, mels: Sequence[Tensor], chances: Sequence[Chance], cache_source: Tensor | None = None
+        self, mels: Sequence[Tensor], noises: Sequence[Noise], cache_source: Tensor | None = None
     ) -> list[tuple[Tensor, Tensor]]:
         """Each row's sound and source, (480·frames,) both, from its mel (80, frames); not faded.
 
@@ -144,21 +144,21 @@ class S3Gen:
         variant = None if cache_source is not None else self.vocoder_graphs.variant_for(len(mels), max(counts))
         size = max(counts) if variant is None else FRAMES_PER_TOKEN * variant[1]
         mel = torch.zeros(len(mels), mels[0].shape[0], size, device=self.device)
-        noise = torch.zeros(len(mels), HARMONICS, size * SAMPLES_PER_FRAME, device=self.device)
-        for index, (own, chance) in enumerate(zip(mels, chances, strict=True)):
+        source_noise = torch.zeros(len(mels), HARMONICS, size * SAMPLES_PER_FRAME, device=self.device)
+        for index, (own, noise) in enumerate(zip(mels, noises, strict=True)):
             samples = counts[index] * SAMPLES_PER_FRAME
-            if chance.source.shape[1] < samples:
-                raise ValueError(f"{samples} samples need more source noise than {chance.source.shape[1]}")
+            if noise.source.shape[1] < samples:
+                raise ValueError(f"{samples} samples need more source noise than {noise.source.shape[1]}")
             mel[index, :, : counts[index]] = own
-            noise[index, :, :samples] = chance.source[:, :samples]
-        phase = torch.stack([chance.phase for chance in chances])
+            source_noise[index, :, :samples] = noise.source[:, :samples]
+        phase = torch.stack([noise.phase for noise in noises])
         if variant is not None:
             frames = torch.tensor(counts, device=self.device)
-            sound, source = self.vocoder_graphs(variant, mel, phase, noise, frames).clone()
+            sound, source = self.vocoder_graphs(variant, mel, phase, source_noise, frames).clone()
         else:
             ragged = None if min(counts) == size else torch.tensor(counts, device=self.device)
             cache = None if cache_source is None else cache_source[None]
-            sound, source = self.vocoder(mel, phase, noise, ragged, cache)
+            sound, source = self.vocoder(mel, phase, source_noise, ragged, cache)
         ends = [count * SAMPLES_PER_FRAME for count in counts]
         return [(sound[index, :end], source[index, :end]) for index, end in enumerate(ends)]
 

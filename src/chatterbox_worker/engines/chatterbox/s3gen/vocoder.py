@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, State
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.frames import valid
 from chatterbox_worker.engines.chatterbox.s3gen.stft import ShortFourier
 
@@ -37,7 +37,7 @@ _LOUDEST_BIN, _LIMIT = 1e2, 0.99
 class Vocoder:
     """From `mel2wav.*` of a hub checkpoint."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         state = state.cast(torch.float32)
         self._layout = _layout(state.device)
         self._pitch = _Pitch(state.scope("f0_predictor"))
@@ -131,7 +131,7 @@ class Vocoder:
 
 
 class _Pitch:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         self._convs = [state.image(f"condnet.{index}", _layout(state.device)) for index in (0, 2, 4, 6, 8)]
         self._read = state.affine("classifier")
 
@@ -142,7 +142,7 @@ class _Pitch:
 
 
 class _ResBlock:
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         pairs = range(len(_DILATIONS))
         layout = _layout(state.device)
         self._wide = [state.image(f"convs1.{index}", layout) for index in pairs]

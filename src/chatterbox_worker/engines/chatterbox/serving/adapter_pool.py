@@ -26,11 +26,11 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
     is_device_failure,
     is_out_of_memory,
 )
-from chatterbox_worker.engines.chatterbox.device.threads import rest
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapted, check
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.voices import Voices
+from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, WorkerError
@@ -40,10 +40,10 @@ _DOING = "loading the fine-tuned voice"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mouth:
+class AdaptedModel:
     """A T3 at work."""
 
-    voices: Voices
+    voices: VoiceCache
     scheduler: Scheduler
 
     def finish(self) -> None:
@@ -56,26 +56,26 @@ class Mouth:
         self.voices.close()
 
 
-Begin = Callable[[Mouth], None]
+Begin = Callable[[AdaptedModel], None]
 """Hands a take to a mouth; does not wait."""
 
 
 @dataclass(slots=True, eq=False)
 class _Place:
-    mouth: Mouth | None = None
+    mouth: AdaptedModel | None = None
     """None while it is being made."""
     waiting: list[tuple[ChatterboxTake, Begin]] = field(default_factory=list)
 
 
-class Mouths:
+class AdapterPool:
     """Safe for any thread."""
 
-    def __init__(self, t3: T3, checkpoint: Checkpoint | None, make: Callable[[T3], Mouth], *, most: int) -> None:
+    def __init__(self, t3: T3, checkpoint: Checkpoint | None, make: Callable[[T3], AdaptedModel], *, most: int) -> None:
         """`t3` was made of `checkpoint`; None, or 0 for `most`: no fine-tuned voices. `make` is called on a thread of this class."""
         self._t3, self._checkpoint, self._make, self._most = t3, checkpoint, make, most
         self._base = checkpoint.t3_digest if checkpoint is not None and most else ""
         self._places: OrderedDict[str, _Place] = OrderedDict()  # by the voice's digest; the one asked last is last
-        self._leaving: Mouth | None = None
+        self._leaving: AdaptedModel | None = None
         self._closed = False
         self._lock = threading.RLock()  # a take that fails while it is being handed over wakes everyone
         self._maker = ThreadPoolExecutor(1, "adapters", initializer=work_on, initargs=(t3.device,))
@@ -111,8 +111,8 @@ class Mouths:
     def wake(self) -> None:
         """A take is over: the batch that holds it may change."""
         with self._lock:
-            mouths = self._all()
-        for mouth in mouths:
+            adapter_pool = self._all()
+        for mouth in adapter_pool:
             mouth.scheduler.wake()
 
     @property
@@ -125,25 +125,25 @@ class Mouths:
         """Give up what runs and waits."""
         with self._lock:
             self._closed = True
-            mouths, waiting = self._all(), [take for place in self._places.values() for take, _ in place.waiting]
+            adapter_pool, waiting = self._all(), [take for place in self._places.values() for take, _ in place.waiting]
             self._places.clear()
         for take in waiting:
             take.cancel()
-        for mouth in mouths:
+        for mouth in adapter_pool:
             mouth.close()
         self._maker.shutdown(cancel_futures=True)
 
-    def _all(self) -> list[Mouth]:
-        mouths = [place.mouth for place in self._places.values() if place.mouth is not None]
-        return mouths if self._leaving is None else [*mouths, self._leaving]
+    def _all(self) -> list[AdaptedModel]:
+        adapter_pool = [place.mouth for place in self._places.values() if place.mouth is not None]
+        return adapter_pool if self._leaving is None else [*adapter_pool, self._leaving]
 
-    def _made(self, adapter: Adapter) -> Mouth:
+    def _made(self, adapter: Adapter) -> AdaptedModel:
         checkpoint = self.check(adapter)
         check(adapter, checkpoint.layout.name, checkpoint.t3_digest)  # the file, too: it may have changed
         try:
             return self._make(adapted(self._t3, load_t3_state(checkpoint), adapter))
         finally:
-            rest()
+            release_threads()
 
     def _fill(self, key: str, adapter: Adapter) -> None:
         """Make the mouth of a place, on the maker's thread."""
@@ -152,7 +152,7 @@ class Mouths:
         started_s = time.perf_counter()
         while len(self._all()) >= self._most:
             self._see_off()
-        made: list[Mouth] = []
+        made: list[AdaptedModel] = []
         while (failure := attempt(lambda: made.append(self._made(adapter)))) is not None:
             if not (is_out_of_memory(failure) and self._see_off()):
                 self._refuse(key, adapter, failure)

@@ -19,7 +19,7 @@ class _Waiting(Generic[Item]):
     arrival: int
 
 
-class Line(Generic[Item]):
+class WaitingQueue(Generic[Item]):
     """First chunks before second chunks, whoever asked; among equals, first come first served. For one thread, or under a lock."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Line(Generic[Item]):
         self._waiting = [waiting for waiting in self._waiting if not is_unwanted(waiting.item)]
 
 
-class Bound:
+class BatchLimit:
     """How many may be served at once: fewer after trouble, slowly more again while there is none."""
 
     CALM = 32

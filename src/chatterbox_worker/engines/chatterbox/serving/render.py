@@ -17,9 +17,9 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, SPEECH_CODES, TOKEN_RATE, Layout
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, in_parts
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt, Row
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
-from chatterbox_worker.engines.chatterbox.s3gen.model import Chance, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import HopClock, NoiseBank, StreamedVocoder
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker, StreamMark
@@ -51,7 +51,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job:
+class RenderJob:
     """Tokens of one take, to be made sound."""
 
     take: ChatterboxTake
@@ -79,9 +79,9 @@ class Job:
 class _Work:
     """A job on its way."""
 
-    job: Job
-    row: Row
-    chance: Chance | None
+    job: RenderJob
+    row: FlowRow
+    noise: Noise | None
     """None for a stream, which has a bank."""
     mel: Tensor | None = None
     sound: Tensor | None = None
@@ -92,41 +92,41 @@ class Renderer:
         self._s3gen, self._layout, self._marker = s3gen, layout, marker
 
     @torch.inference_mode()
-    def make(self, jobs: Sequence[Job]) -> None:
+    def make(self, jobs: Sequence[RenderJob]) -> None:
         """Give the takes what can be heard of them, or their failure. Of a stream one hop at a time, in order."""
         works = [work for job in jobs if not job.take.is_over and (work := self._begun(job)) is not None]
         works = self._stage("s3gen_s", self._to_mel, works)
-        whole = self._stage("vocoder_s", self._to_sound, [work for work in works if work.chance is not None])
-        hops = [self._stage("vocoder_s", self._to_hop, [work]) for work in works if work.chance is None]
+        whole = self._stage("vocoder_s", self._to_sound, [work for work in works if work.noise is not None])
+        hops = [self._stage("vocoder_s", self._to_hop, [work]) for work in works if work.noise is None]
         for work in (*whole, *(work for each in hops for work in each)):
             self._stage(None, self._to_reader, [work])
         for job in jobs:
             if job.stream is not None:
                 job.stream.hops_made += 1
 
-    def _begun(self, job: Job) -> _Work | None:
+    def _begun(self, job: RenderJob) -> _Work | None:
         try:
             return self._work(job)
         except Exception as error:  # noqa: BLE001 - a thread's edge: an unanswered take would leave its reader waiting
             _fail(job.take, error)
             return None
 
-    def _work(self, job: Job) -> _Work:
+    def _work(self, job: RenderJob) -> _Work:
         seed, prompt, stream, device = job.take.utterance.seed, job.prompt, job.stream, self._s3gen.device
         codes = [token for token in job.tokens if token < SPEECH_CODES]
         if not codes:
             raise SynthesisFailed("the model had nothing to say for this text; try another seed or a longer text")
         tokens = torch.tensor([*codes, *self._layout.silence_tail] if job.last else codes)
         if stream is None:
-            chance = self._s3gen.draw(len(tokens), prompt, torch.Generator(device).manual_seed(seed))
-            return _Work(job, Row(tokens, prompt, chance.mel), chance)
+            noise = self._s3gen.draw(len(tokens), prompt, torch.Generator(device).manual_seed(seed))
+            return _Work(job, FlowRow(tokens, prompt, noise.mel), noise)
         if stream.sound is None:
             bank = NoiseBank(len(prompt.tokens), seed, device)
             stream.sound = StreamedSound(
                 bank, StreamedVocoder(self._s3gen.vocoder, bank), StreamMark(self._marker, SAMPLE_RATE)
             )
         stream.sound.bank.reach(FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens)))
-        return _Work(job, Row(tokens, prompt, stream.sound.bank.mel, finalize=job.last), None)
+        return _Work(job, FlowRow(tokens, prompt, stream.sound.bank.mel, finalize=job.last), None)
 
     def _stage(self, name: str | None, make: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
         """Those that got through it. Each is charged its share of a named stage's time, so that takes' times add up."""
@@ -152,8 +152,8 @@ class Renderer:
 
     def _to_sound(self, works: Sequence[_Work]) -> None:
         mels = [work.mel for work in works if work.mel is not None]
-        chances = [work.chance for work in works if work.chance is not None]
-        for work, (sound, _) in zip(works, self._s3gen.sounds(mels, chances), strict=True):
+        noises = [work.noise for work in works if work.noise is not None]
+        for work, (sound, _) in zip(works, self._s3gen.sounds(mels, noises), strict=True):
             work.sound = self._s3gen.faded(sound)
 
     def _to_hop(self, works: Sequence[_Work]) -> None:

@@ -15,9 +15,9 @@ import torch
 
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import MOST_ROWS, MOST_TOKENS, ROW_STEP
-from chatterbox_worker.engines.chatterbox.serving.queue_policy import Line
-from chatterbox_worker.engines.chatterbox.serving.render import Job
-from chatterbox_worker.engines.chatterbox.serving.warmup import Chores
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import WaitingQueue
+from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
+from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.device import work_on
 
 log = logging.getLogger(__name__)
@@ -31,17 +31,17 @@ class RenderQueue:
 
     def __init__(
         self,
-        make: Callable[[Sequence[Job]], None],
+        make: Callable[[Sequence[RenderJob]], None],
         device: torch.device,
         *,
         beside: bool,
         more_to_come: Callable[[], bool],
-        chores: Chores | None = None,
+        captures: CaptureQueue | None = None,
     ) -> None:
-        """`make` renders a batch and does not raise. `chores` are done, one at a time, while nothing waits or is to come."""
+        """`make` renders a batch and does not raise. `captures` are done, one at a time, while nothing waits or is to come."""
         self._make, self._device, self._more_to_come = make, device, more_to_come
-        self._chores = chores or Chores()
-        self._line: Line[Job] = Line()
+        self._captures = captures or CaptureQueue()
+        self._line: WaitingQueue[RenderJob] = WaitingQueue()
         self._changed = threading.Condition()
         self._closed = False
         self._alone = threading.Lock()
@@ -49,7 +49,7 @@ class RenderQueue:
         if self._thread is not None:
             self._thread.start()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: RenderJob) -> None:
         if self._thread is None:
             with self._alone:
                 self._make([job])
@@ -63,7 +63,7 @@ class RenderQueue:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._chores.stop()
+        self._captures.stop()
         if self._thread is not None:
             self._thread.join()
         for job in self._line:
@@ -80,11 +80,11 @@ class RenderQueue:
                     for job in batch:
                         job.take.fail(answer_to(error, "making sound"))
 
-    def _next(self) -> list[Job] | None:
+    def _next(self) -> list[RenderJob] | None:
         """The next batch; None when closed."""
         while not self._something_waits():
             if not self._more_to_come():
-                self._chores.do_one()
+                self._captures.do_one()
         with self._changed:
             first = None if self._closed else self._line.take(_is_ready)
             if first is None:
@@ -100,13 +100,13 @@ class RenderQueue:
     def _something_waits(self) -> bool:
         """Once it does, or the queue is closed; False where there are chores to look at meanwhile."""
         with self._changed:
-            patience = None if not self._chores else _BUSY_WAIT_S if self._more_to_come() else 0.0
+            patience = None if not self._captures else _BUSY_WAIT_S if self._more_to_come() else 0.0
             return self._changed.wait_for(lambda: self._closed or len(self._line) > 0, timeout=patience)
 
-    def _join(self, batch: list[Job], length: int, most: int) -> None:
+    def _join(self, batch: list[RenderJob], length: int, most: int) -> None:
         """Let those in who are as long."""
 
-        def is_like(job: Job) -> bool:
+        def is_like(job: RenderJob) -> bool:
             taken = any(other.take is job.take for other in batch)
             return job.is_ready and not taken and _padded(job.length) == length
 
@@ -114,7 +114,7 @@ class RenderQueue:
             batch.append(company)
 
 
-def _is_ready(job: Job) -> bool:
+def _is_ready(job: RenderJob) -> bool:
     return job.is_ready
 
 

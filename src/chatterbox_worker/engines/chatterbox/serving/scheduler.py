@@ -9,12 +9,13 @@ Policy only: what a token or a sound is, the models know.
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -23,12 +24,12 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SPEECH_CODES, TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, attempt, is_device_failure, is_out_of_memory
-from chatterbox_worker.engines.chatterbox.device.threads import rest
-from chatterbox_worker.engines.chatterbox.serving.queue_policy import Bound, Line
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.voices import Heard
-from chatterbox_worker.engines.chatterbox.serving.warmup import Chores
+from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
+from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.device import work_on
@@ -41,13 +42,13 @@ _DOING = "speaking"
 
 
 @dataclass(slots=True, eq=False)
-class Speaking:
+class Sequence:
     """A take and what the batch needs of it."""
 
     take: ChatterboxTake
-    text_ids: Sequence[int]
+    text_ids: collections.abc.Sequence[int]
     sampling: Sampling
-    voice: Future[Heard]
+    voice: Future[EncodedVoice]
     """Being made ready; a failure of it is the take's."""
     max_tokens: int
     stream: Stream | None = None
@@ -73,29 +74,29 @@ class Speaking:
         self.to_repeat = len(self.tokens)
 
 
-Render = Callable[[Speaking, bool], None]
+Render = Callable[[Sequence, bool], None]
 """Called on the scheduler's thread with a take, and whether its tokens are whole; does not raise for the take's own failure."""
 
 
 class Scheduler:
-    def __init__(self, slots: Slots, render: Render, *, name: str, chores: Chores | None = None) -> None:
-        """`chores` are done, one at a time, while nobody speaks or is ready to."""
+    def __init__(self, slots: Slots, render: Render, *, name: str, captures: CaptureQueue | None = None) -> None:
+        """`captures` are done, one at a time, while nobody speaks or is ready to."""
         self._slots = slots
         self._render = render
-        self._chores = chores or Chores()
+        self._captures = captures or CaptureQueue()
         self._lag = 1 if slots.t3.device.type == "cuda" else 0
-        self._waiting: Line[Speaking] = Line()
-        self._speaking: dict[int, Speaking] = {}
-        self._bound = Bound(slots.size)
+        self._waiting: WaitingQueue[Sequence] = WaitingQueue()
+        self._speaking: dict[int, Sequence] = {}
+        self._bound = BatchLimit(slots.size)
         self._sound_s = 0.0  # spent in `render` so far
-        self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]] = deque()
+        self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Sequence]]] = deque()
         self._changed = threading.Condition()
         self._closed = self._finishing = False
         self._broken: DeviceFailed | None = None
         self._thread = threading.Thread(target=self._run, name=f"t3-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, speaking: Speaking) -> None:
+    def submit(self, speaking: Sequence) -> None:
         """Queue it; takes are admitted as their voices become ready."""
         with self._changed:
             if self._broken is None:
@@ -132,7 +133,7 @@ class Scheduler:
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._chores.stop()
+        self._captures.stop()
         self._thread.join()
 
     @property
@@ -144,15 +145,15 @@ class Scheduler:
         while True:
             with self._changed:
                 self._waiting.send_away(_is_over)
-                while not (self._is_done or self._is_wanted() or self._chores):
-                    rest()
+                while not (self._is_done or self._is_wanted() or self._captures):
+                    release_threads()
                     self._changed.wait()
                     self._waiting.send_away(_is_over)
                 if self._is_done:
                     break
                 is_idle = not self._is_wanted()
             if is_idle:
-                self._chores.do_one()
+                self._captures.do_one()
                 continue
             try:
                 self._advance()
@@ -195,14 +196,14 @@ class Scheduler:
             else:
                 self._refuse(speaking, failure)
 
-    def _enter(self, slot: int, speaking: Speaking) -> None:
+    def _enter(self, slot: int, speaking: Sequence) -> None:
         heard = speaking.voice.result()
         speaking.take.started()
         self._slots.prefill(slot, heard.prefix, speaking.text_ids, speaking.sampling, speaking.take.utterance.seed)
         speaking.admitted_s = self._clock_s()
         speaking.max_tokens = min(speaking.max_tokens, self._slots.room(slot))
 
-    def _refuse(self, speaking: Speaking, failure: Exception) -> None:
+    def _refuse(self, speaking: Sequence, failure: Exception) -> None:
         speaking.take.fail(answer_to(failure, _DOING))
         if not isinstance(failure, WorkerError):  # else the take's own: a voice that is none, a text too long
             log.error("a take could not begin", exc_info=failure)
@@ -229,7 +230,7 @@ class Scheduler:
         self._send_back(leaving)
         return False
 
-    def _send_back(self, leaving: Sequence[Speaking]) -> None:
+    def _send_back(self, leaving: collections.abc.Sequence[Sequence]) -> None:
         """They did not fit beside those who are speaking now."""
         log.warning("out of memory: %d takes go on, %d start again later", len(self._speaking), len(leaving))
         self._bound.shrink(len(self._speaking))
@@ -238,7 +239,7 @@ class Scheduler:
                 speaking.start_again()
                 self._waiting.rejoin(speaking, speaking.take.utterance.turn)
 
-    def _copied(self) -> tuple[Tensor, torch.cuda.Event | None, dict[int, Speaking]]:
+    def _copied(self) -> tuple[Tensor, torch.cuda.Event | None, dict[int, Sequence]]:
         """The last step's tokens on their way to the host, and whose they are."""
         if not self._lag:
             return self._slots.tokens.clone(), None, dict(self._speaking)
@@ -257,7 +258,7 @@ class Scheduler:
                 if self._speaking.get(slot) is speaking:
                     self._read(slot, speaking, int(tokens[slot]))
 
-    def _read(self, slot: int, speaking: Speaking, token: int) -> None:
+    def _read(self, slot: int, speaking: Sequence, token: int) -> None:
         # upstream's GPT-2 loop looks for the end from the second token on; the first is fed back whatever it is
         if token == self._slots.t3.eos and (speaking.tokens or not self._slots.t3.is_gpt):
             self._finish(slot, speaking)
@@ -272,13 +273,13 @@ class Scheduler:
         elif hop_is_due:
             self._sound(speaking, is_whole=False)
 
-    def _finish(self, slot: int, speaking: Speaking) -> None:
+    def _finish(self, slot: int, speaking: Sequence) -> None:
         self._leave(slot)
         self._bound.served()
         speaking.take.spent("t3_s", self._clock_s() - speaking.admitted_s)
         self._sound(speaking, is_whole=True)
 
-    def _sound(self, speaking: Speaking, *, is_whole: bool) -> None:
+    def _sound(self, speaking: Sequence, *, is_whole: bool) -> None:
         started_s = time.perf_counter()
         self._render(speaking, is_whole)
         self._sound_s += time.perf_counter() - started_s
@@ -309,9 +310,9 @@ class Scheduler:
             speaking.take.fail(failure)
 
 
-def _is_over(speaking: Speaking) -> bool:
+def _is_over(speaking: Sequence) -> bool:
     return speaking.take.is_over
 
 
-def _is_ready(speaking: Speaking) -> bool:
+def _is_ready(speaking: Sequence) -> bool:
     return speaking.voice.done()

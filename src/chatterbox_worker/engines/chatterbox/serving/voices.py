@@ -11,7 +11,7 @@ import torch
 
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
-from chatterbox_worker.engines.chatterbox.device.threads import rest
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, condition
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
@@ -22,14 +22,14 @@ _AT_HAND = 8  # voices kept ready on the device; turbo's prefix takes 37 MB in b
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class EncodedVoice:
     """A voice as the two models take it."""
 
     prefix: Prefix
     prompt: Prompt
 
 
-class Voices:
+class VoiceCache:
     """Safe for several threads."""
 
     def __init__(
@@ -46,10 +46,10 @@ class Voices:
         self._t3, self._encoders, self._store, self._layout, self._own = t3, encoders, store, layout, own
         self._made_by = f"{layout.name}-{revision}"
         self._listener = ThreadPoolExecutor(1, thread_name_prefix="voices")
-        self._at_hand: OrderedDict[tuple[str, float | None], Future[Heard]] = OrderedDict()
+        self._at_hand: OrderedDict[tuple[str, float | None], Future[EncodedVoice]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def hear(self, voice: Voice, emotion: float | None) -> Future[Heard]:
+    def hear(self, voice: Voice, emotion: float | None) -> Future[EncodedVoice]:
         """The voice, being made on a thread of its own unless it is at hand. Its failure is that of the takes that wait for it."""
         key = (voice.digest, emotion)
         with self._lock:
@@ -64,13 +64,13 @@ class Voices:
     def close(self) -> None:
         self._listener.shutdown(cancel_futures=True)
 
-    def _made(self, voice: Voice, emotion: float | None) -> Heard:
+    def _made(self, voice: Voice, emotion: float | None) -> EncodedVoice:
         try:
             known = self._conditioning(voice)
             prefix = self._t3.encode(known.speaker_emb[0], known.speech_tokens[0], emotion)
-            return Heard(prefix, Prompt(known.prompt_token[0], known.prompt_feat[0], known.embedding[0]))
+            return EncodedVoice(prefix, Prompt(known.prompt_token[0], known.prompt_feat[0], known.embedding[0]))
         finally:
-            rest()
+            release_threads()
 
     def _conditioning(self, voice: Voice) -> Conditioning:
         """What the model hears in the voice: its own, or that of the recording, worked out once for all workers."""

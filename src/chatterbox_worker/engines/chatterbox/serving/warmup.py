@@ -23,17 +23,17 @@ from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 log = logging.getLogger(__name__)
 
 Shape = TypeVar("Shape")
-Chore = Callable[[], bool]
+Capture = Callable[[], bool]
 """Captures one graph; False where there is no room for it."""
 
 _HOT_TEXT = 64  # positions
 _HOT_SPEECH = 150  # tokens, 6 s
 
 
-class Chores:
+class CaptureQueue:
     """What is left to do, in order. For the thread that owns the state; `wait` is for others."""
 
-    def __init__(self, hot: Sequence[Chore] = (), later: Sequence[Chore] = ()) -> None:
+    def __init__(self, hot: Sequence[Capture] = (), later: Sequence[Capture] = ()) -> None:
         self._left = [*hot, *later][::-1]
         self._later = len(later)
         self._hot_done, self._all_done = threading.Event(), threading.Event()
@@ -81,14 +81,14 @@ class Chores:
             self._all_done.set()
 
 
-def speech_chores(slots: Slots, prefix_length: int, *, sorts: bool) -> Chores:
+def speech_captures(slots: Slots, prefix_length: int, *, sorts: bool) -> CaptureQueue:
     """T3's, where the model's own voice takes `prefix_length` positions and its default sampling sorts or does not."""
     texts = slots.text_shapes(prefix_length)
     steps = [shape for how in (sorts, not sorts) for shape in slots.step_shapes(sorts=how) if shape[1] > prefix_length]
     longest = slots.context_of(prefix_length + _HOT_TEXT + _HOT_SPEECH)
     hot_texts = [(context, padded) for context, padded in texts if padded <= _HOT_TEXT]
     hot_steps = [shape for shape in steps if shape[0] == 1 and shape[1] <= longest and shape[2] == sorts]
-    return Chores(
+    return CaptureQueue(
         [*_each(slots.warm_text, hot_texts), *_each(slots.warm_step, hot_steps)],
         [
             *_each(slots.warm_text, [shape for shape in texts if shape not in hot_texts]),
@@ -97,13 +97,13 @@ def speech_chores(slots: Slots, prefix_length: int, *, sorts: bool) -> Chores:
     )
 
 
-def sound_chores(s3gen: S3Gen, prompt_tokens: int) -> Chores:
+def sound_captures(s3gen: S3Gen, prompt_tokens: int) -> CaptureQueue:
     """S3Gen's, where the model's own voice has so many tokens."""
     flows, vocoders = s3gen.flow_graphs.variants(), s3gen.vocoder_graphs.variants()
     longest = _HOT_SPEECH + ROW_STEP
     hot_flows = [(rows, length) for rows, length in flows if rows == 1 and 0 < length - prompt_tokens < longest]
     hot_vocoders = [(rows, length) for rows, length in vocoders if length < longest]
-    return Chores(
+    return CaptureQueue(
         [*_each(s3gen.flow_graphs.warm, hot_flows), *_each(s3gen.vocoder_graphs.warm, hot_vocoders)],
         [
             *_each(s3gen.vocoder_graphs.warm, [each for each in vocoders if each not in hot_vocoders]),
@@ -112,5 +112,5 @@ def sound_chores(s3gen: S3Gen, prompt_tokens: int) -> Chores:
     )
 
 
-def _each(capture: Callable[[Shape], bool], shapes: Sequence[Shape]) -> list[Chore]:
+def _each(capture: Callable[[Shape], bool], shapes: Sequence[Shape]) -> list[Capture]:
     return [functools.partial(capture, shape) for shape in shapes]

@@ -26,7 +26,7 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import (
     filter_llama,
     guide,
 )
-from chatterbox_worker.engines.chatterbox.t3.speculative import DEEPEST, Lookahead, Place
+from chatterbox_worker.engines.chatterbox.t3.speculative import DEEPEST, DecodingPosition, SpeculativeDecoder
 from chatterbox_worker.errors import InvalidRequest
 
 _CONTEXT_STEP = 128  # positions, on a GPU: fewer would mean more graphs, more would read more for nothing
@@ -78,7 +78,7 @@ class Slots:
         recorder = recorder_of(device) if graphs else None
         self._step = Graphed[Shape](self._step_once, recorder, state, at_once=True)  # 128 calls and more follow
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
-        self._lookahead = Lookahead(t3)
+        self._lookahead = SpeculativeDecoder(t3)
 
     @property
     def free(self) -> list[int]:
@@ -217,7 +217,7 @@ class Slots:
             seen[:, t3.bos].logical_and_(steps > 0)  # upstream penalises the BOS for the first token only
         if t3.draft is not None and slots == 1 and self._context_step == 1:
             draws = functools.partial(self._drawn_from, sorts=sorts)
-            place = Place(self._cache, self._used[0], self._drawn[0], seen, room=self.room(0) - 1)
+            place = DecodingPosition(self._cache, self._used[0], self._drawn[0], seen, room=self.room(0) - 1)
             following = self._lookahead.after(tokens, t3.draft, place, draws)
         else:
             x = t3.embed_speech(tokens, steps + 1)

@@ -25,7 +25,7 @@ Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class DecodingPosition:
     """Where the utterance is: its token is known and about to be fed."""
 
     cache: Tensor
@@ -40,7 +40,7 @@ class Place:
     """How many more positions there are beyond `position`."""
 
 
-class Lookahead:
+class SpeculativeDecoder:
     """For one utterance at a time, in the cache's first rows; `forget` between two, and whenever a token was fed elsewhere."""
 
     def __init__(self, t3: T3) -> None:
@@ -53,7 +53,7 @@ class Lookahead:
     def forget(self) -> None:
         self._known.clear()
 
-    def after(self, token: Tensor, draft: T3, place: Place, draw: Draw) -> Tensor:
+    def after(self, token: Tensor, draft: T3, place: DecodingPosition, draw: Draw) -> Tensor:
         """The model's logits (rows, V) behind `token` (1,)."""
         if self._known and self._known[0][0] == int(token):
             self._hits += 1
@@ -68,7 +68,7 @@ class Lookahead:
         self.guessed += len(self._known)
         return logits[:, 0]
 
-    def _guess(self, token: Tensor, draft: T3, place: Place, draw: Draw, depth: int) -> list[Tensor]:
+    def _guess(self, token: Tensor, draft: T3, place: DecodingPosition, draw: Draw, depth: int) -> list[Tensor]:
         """The token and what the draft would say behind it; an end of speech is not worth reading."""
         tokens, seen = [token], place.seen.clone()
         for ahead in range(depth):
@@ -82,7 +82,7 @@ class Lookahead:
             tokens.append(guess)
         return tokens
 
-    def _judge(self, tokens: list[Tensor], place: Place) -> Tensor:
+    def _judge(self, tokens: list[Tensor], place: DecodingPosition) -> Tensor:
         """The model's logits (rows, n, V) behind each of the n tokens."""
         count, t3 = len(tokens), self._t3
         steps = torch.arange(place.step + 1, place.step + 1 + count)

@@ -19,7 +19,7 @@ _HELD_OUT = 3  # a stream of its own of the seed (order)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class TrainingClip:
     id: str
     digest: str
     """SHA-256 (hex) of the recording's bytes."""
@@ -46,8 +46,8 @@ class Clip:
 class Corpus:
     """Clips to learn from and clips held out to judge by. Voices are prompted from the former only."""
 
-    clips: Sequence[Clip]
-    held_out: Sequence[Clip]
+    clips: Sequence[TrainingClip]
+    held_out: Sequence[TrainingClip]
     seed: int
 
     @cached_property
@@ -71,7 +71,7 @@ class Corpus:
         """The same ones at any time, with one prompt each."""
         return [self._example(clip, len(self.clips) + at, 0) for at, clip in enumerate(self.held_out)]
 
-    def _example(self, clip: Clip, number: int, epoch: int) -> Example:
+    def _example(self, clip: TrainingClip, number: int, epoch: int) -> Example:
         other = prompt_for(number, self._of_person[clip.person], seed=self.seed, epoch=epoch)
         ends = (torch.tensor([START_SPEECH]), torch.tensor([STOP_SPEECH]))
         speech = torch.cat([ends[0], clip.speech, ends[1]])
@@ -85,7 +85,7 @@ class Corpus:
         return numbers
 
 
-def split(clips: Sequence[Clip], *, share: float, seed: int) -> Corpus:
+def split(clips: Sequence[TrainingClip], *, share: float, seed: int) -> Corpus:
     """Hold out `share` of each person's clips, at least one where the share is not 0, and leave each at least two.
 
     A person with fewer than four clips gives none, so that there is something to learn from and to be prompted with.

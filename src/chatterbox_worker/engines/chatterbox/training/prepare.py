@@ -25,7 +25,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE, Encoders, at_loudness, resample
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip
+from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.normalise import normalise
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
@@ -53,7 +53,7 @@ class Preparer:
 
     def clip(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
-    ) -> Clip:
+    ) -> TrainingClip:
         """The clip in a recording's bytes; `decode` says what is a usable recording, and is asked once for each.
 
         Raises:
@@ -70,7 +70,7 @@ class Preparer:
                 field="text",
             )
         speech, prompt, speaker = (torch.tensor(heard[name]) for name in ("speech", "prompt", "speaker"))
-        return Clip(name, digest, person, ids, speech, prompt, speaker, duration_s, peak)
+        return TrainingClip(name, digest, person, ids, speech, prompt, speaker, duration_s, peak)
 
     def _text_ids(self, text: str, language: str) -> torch.Tensor:
         spoken = normalise(text, MODELS[self._layout.name].punctuation)

@@ -20,10 +20,10 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape, upstream_t3, with_adapter
 from chatterbox_worker.engines.chatterbox.training.prepare import Preparer
-from chatterbox_worker.engines.chatterbox.training.speak import Speaking
+from chatterbox_worker.engines.chatterbox.training.speak import VoiceSampler
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
 from chatterbox_worker.engines.device import device_of, prepare
@@ -34,7 +34,7 @@ _SMALL_GPU_BYTES = 24e9  # below it activations are better made again than kept
 _GPT_PREFIX = 1 + 375  # the speaker and a whole prompt stand before the text (chatterbox.md 1.1)
 
 
-class Workshop:
+class TrainingSession:
     """One model, one device, for as long as a run lasts."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, prepared: Path) -> None:
@@ -51,7 +51,7 @@ class Workshop:
         )
 
     @classmethod
-    def open(cls, model: str, settings: Settings, prepared: Path) -> Workshop:
+    def open(cls, model: str, settings: Settings, prepared: Path) -> TrainingSession:
         """The model's weights on the settings' device; `prepared` is a folder for what is heard in clips.
 
         Raises:
@@ -93,7 +93,7 @@ class Workshop:
         corpus: Corpus,
         tensors: Mapping[str, Tensor],
         shape: Shape,
-        audio_of: Callable[[Clip], Audio],
+        audio_of: Callable[[TrainingClip], Audio],
         about: Mapping[str, Any],
     ) -> Bundle:
         """The voice of whoever speaks longest, with this adapter.
@@ -107,9 +107,9 @@ class Workshop:
         return Bundle(clip, speaker, about, adapter_of(tensors, self.layout, self.checkpoint.t3_digest, shape))
 
     @cached_property
-    def speaking(self) -> Speaking:
+    def speaking(self) -> VoiceSampler:
         """For samples; the engine is loaded when this is first asked for."""
-        return Speaking(self.checkpoint, self._tokenizer, self._encoders, self.device)
+        return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device)
 
     def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
         """Each text in the voice, without a trace in torch's random numbers."""

@@ -32,7 +32,7 @@ _SEED = 1  # the same at every judgement: what changes is the voice
 _IN_MEMORY = 2**24  # bytes of conditionings
 
 
-class Speaking:
+class VoiceSampler:
     def __init__(
         self, checkpoint: Checkpoint, tokenizer: TextTokenizer, encoders: ReferenceEncoders, device: torch.device
     ) -> None:

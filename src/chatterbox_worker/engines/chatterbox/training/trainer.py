@@ -68,7 +68,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class LossPoint:
     """Of a curve: mean cross entropy in nats a token."""
 
     step: int
@@ -79,11 +79,11 @@ class Point:
 
 @dataclass(slots=True)
 class History:
-    steps: list[Point] = field(default_factory=list)
-    judgements: list[Point] = field(default_factory=list)
+    steps: list[LossPoint] = field(default_factory=list)
+    judgements: list[LossPoint] = field(default_factory=list)
 
     @property
-    def best(self) -> Point | None:
+    def best(self) -> LossPoint | None:
         return min(self.judgements, key=lambda point: point.speech, default=None)
 
     @property
@@ -125,7 +125,7 @@ class Trainer:
         """The adapter of the best judgement; as it is where nothing is judged."""
         return self._best if self.history.judgements else self.adapter()
 
-    def step(self) -> Point:
+    def step(self) -> LossPoint:
         """One optimizer step; its losses as they were before it."""
         batching, recipe = self.recipe.batching, self.recipe
         epoch = self.done // batching.steps_per_epoch(len(self.corpus.clips))
@@ -148,10 +148,10 @@ class Trainer:
         self._scaler.update()
         self._optimizer.zero_grad()
         self.done += 1
-        self.history.steps.append(Point(self.done, speech, text))
+        self.history.steps.append(LossPoint(self.done, speech, text))
         return self.history.steps[-1]
 
-    def judge(self) -> Point:
+    def judge(self) -> LossPoint:
         """The losses on what was held out. Draws nothing at random."""
         examples = sorted(self.corpus.held_out_examples(), key=lambda each: len(each.speech))
         size = self.recipe.batching.size
@@ -162,7 +162,7 @@ class Trainer:
                 made = sums(self._module, examples[at : at + size])
                 speech, text = speech + float(made.speech), text + float(made.text)
         counts = _targets([examples])
-        self.history.judgements.append(Point(self.done, speech / counts[0], text / counts[1]))
+        self.history.judgements.append(LossPoint(self.done, speech / counts[0], text / counts[1]))
         if self.history.best is self.history.judgements[-1]:
             self._best = self.adapter()
         return self.history.judgements[-1]
@@ -191,7 +191,7 @@ class Trainer:
         if state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
         self.history = History(
-            [Point(*point) for point in state["steps"]], [Point(*point) for point in state["judgements"]]
+            [LossPoint(*point) for point in state["steps"]], [LossPoint(*point) for point in state["judgements"]]
         )
 
     def _backward(self, batches: Sequence[Sequence[Example]]) -> tuple[float, float]:

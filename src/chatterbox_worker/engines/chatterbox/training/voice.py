@@ -15,7 +15,7 @@ from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, Layout
-from chatterbox_worker.engines.chatterbox.training.corpus import Clip, Corpus
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape
 from chatterbox_worker.errors import InvalidRequest
 
@@ -24,7 +24,7 @@ _PAUSE_S = 0.2  # between clips that are joined: a short breath
 _CLIPPED = 0.999  # of full scale
 
 
-def prompt_clips(corpus: Corpus, person: str, layout: Layout) -> list[Clip]:
+def prompt_clips(corpus: Corpus, person: str, layout: Layout) -> list[TrainingClip]:
     """The clip, or clips to be joined, that the finished voice is to be heard in.
 
     Raises:
@@ -35,7 +35,7 @@ def prompt_clips(corpus: Corpus, person: str, layout: Layout) -> list[Clip]:
     liked = sorted(unclipped, key=lambda clip: (-float(clip.speaker @ corpus.speakers[person]), clip.id))
     if long := next((clip for clip in liked if clip.duration_s >= _PROMPT_S), None):
         return [long]
-    chosen: list[Clip] = []
+    chosen: list[TrainingClip] = []
     for clip in liked:
         chosen.append(clip)
         if _joined_s(chosen) >= _PROMPT_S:
@@ -68,7 +68,7 @@ def adapter_of(tensors: Mapping[str, Tensor], layout: Layout, base: str, shape: 
     return Adapter(layout.name, base, shape.rank, shape.alpha, factors)
 
 
-def joined(clips: Sequence[Clip], audio_of: Callable[[Clip], Audio]) -> Audio:
+def joined(clips: Sequence[TrainingClip], audio_of: Callable[[TrainingClip], Audio]) -> Audio:
     """The sound of one clip as it is; of several at 24 kHz with a pause between."""
     if len(clips) == 1:
         return audio_of(clips[0])
@@ -76,5 +76,5 @@ def joined(clips: Sequence[Clip], audio_of: Callable[[Clip], Audio]) -> Audio:
     return concatenate([piece for sound in sounds for piece in (silence(_PAUSE_S, SAMPLE_RATE), sound)][1:])
 
 
-def _joined_s(clips: Sequence[Clip]) -> float:
+def _joined_s(clips: Sequence[TrainingClip]) -> float:
     return sum(clip.duration_s for clip in clips) + _PAUSE_S * (len(clips) - 1)

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, State
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear
 from chatterbox_worker.engines.chatterbox.s3gen.stft import overlap_add
 
@@ -55,7 +55,7 @@ class Watermark:
     def __init__(self, device: torch.device) -> None:
         """Raises FileNotFoundError without the `resemble-perth` package."""
         stored = torch.load(_checkpoint(), map_location="cpu", weights_only=True)
-        state = State(stored["model"], device, torch.float32)
+        state = StateDict(stored["model"], device, torch.float32)
         self._device = device
         self._mark = _Layers(state.scope("encoder.layers"))
         self._detectors = [
@@ -132,7 +132,7 @@ class Watermark:
 class _Layers:
     """Seven convolutions over time with leaky ReLUs between them, frames (B, T, C)."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: StateDict) -> None:
         names = sorted(
             {key.removeprefix(state.prefix).partition(".")[0] for key in state.tensors if key.startswith(state.prefix)}
         )
