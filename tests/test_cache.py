@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from chatterbox_worker.answer import SpeechInfo, SpokenChunk
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 
-ENTRY = CacheEntry(b"RIFF sound", {"duration_s": 1.5, "seed": 7})
+INFO = SpeechInfo(
+    mimetype="audio/wav", format="wav", sample_rate=24_000, duration_s=1.5, seed=7, model="turbo", language="en",
+    voice="alice", device="cpu", chunks=(SpokenChunk("Hi.", 0, 3, 0.0, 1.5),), warnings=("one",),
+)  # fmt: skip
+ENTRY = CacheEntry(b"RIFF sound", INFO)
 
 
 def cache_in(folder: Path, *, max_bytes: int = 10**6, max_age_s: float = 3600) -> AudioCache:
@@ -37,7 +42,7 @@ def test_an_entry_comes_back_whole(tmp_path: Path) -> None:
     got = put_and_get(cache_in(tmp_path / "new" / "folder"))
 
     assert got is not None
-    assert (got.audio, dict(got.about)) == (ENTRY.audio, dict(ENTRY.about))
+    assert (got.audio, got.info) == (ENTRY.audio, ENTRY.info)
     assert (tmp_path / "new" / "folder" / "k.wav").read_bytes() == ENTRY.audio
 
 
@@ -95,7 +100,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
     roomy = cache_in(tmp_path)
     now = time.time()
     for index in range(20):
-        roomy.put(f"k{index:02}", "wav", CacheEntry(bytes([65]) * 100, {}))
+        roomy.put(f"k{index:02}", "wav", CacheEntry(bytes([65]) * 100, INFO))
     for index in range(20):
         os.utime(tmp_path / f"k{index:02}.wav", (now - 50 + index, now - 50 + index))
     settle()
@@ -114,7 +119,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
 def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=250)
     for key in "abc":
-        cache_in(tmp_path).put(key, "wav", CacheEntry(b"x" * 100, {}))
+        cache_in(tmp_path).put(key, "wav", CacheEntry(b"x" * 100, INFO))
         os.utime(tmp_path / f"{key}.wav", (time.time() - 60, time.time() - 60 + ord(key) / 100))
     settle()
     cache.get("a", "wav")
@@ -128,12 +133,12 @@ def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
 def test_the_folder_stays_under_its_limit_without_being_asked(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=10_000)
     for index in range(100):
-        cache.put(str(index), "wav", CacheEntry(b"x" * 1000, {}))
+        cache.put(str(index), "wav", CacheEntry(b"x" * 1000, INFO))
         time.sleep(0.001)
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and sum(p.stat().st_size for p in tmp_path.glob("*.wav")) > 12_000:
         time.sleep(0.01)
-        cache.put("last", "wav", CacheEntry(b"x" * 1000, {}))
+        cache.put("last", "wav", CacheEntry(b"x" * 1000, INFO))
 
     assert sum(path.stat().st_size for path in tmp_path.glob("*.wav")) <= 12_000
 

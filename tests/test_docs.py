@@ -17,6 +17,7 @@ from chatterbox_worker import config, errors, request
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.serverless import texts as many
+from chatterbox_worker.serverless.job import JobBody
 from support.paths import ROOT
 from support.preview_queue import preview_queue
 
@@ -50,7 +51,7 @@ def _blocks() -> list[Any]:
 
 def _field_rows() -> list[list[str]]:
     """Name, type, range and default of every field, as the parser has them."""
-    schema = request._Speak.model_json_schema()
+    schema = JobBody.model_json_schema()
     rows = []
     for name, shown in schema["properties"].items():
         about = next((kind for kind in shown.get("anyOf", ()) if kind["type"] != "null"), shown)

@@ -10,6 +10,8 @@ from chatterbox_worker.catalogue import LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, openai_speech, parse
+from chatterbox_worker.serverless import job
+from chatterbox_worker.serverless.job import SpeechJob
 
 ALL = Settings(models=("multilingual", "multilingual-v2", "english", "turbo", "nano", "csm", "preview"))
 
@@ -86,11 +88,11 @@ def test_a_reference_takes_the_place_of_a_voice() -> None:
 
 
 def test_only_the_public_shape_asks_for_a_url() -> None:
-    by_prompt = parse({"prompt": "Hello."}, ALL)
+    by_prompt, by_text = (job.parse({name: "Hello."}, ALL) for name in ("prompt", "text"))
 
-    assert isinstance(by_prompt, SpeechRequest)
-    assert by_prompt.as_url
-    assert not speech().as_url
+    assert isinstance(by_prompt, SpeechJob)
+    assert isinstance(by_text, SpeechJob)
+    assert (by_prompt.as_url, by_text.as_url) == (True, False)
 
 
 def test_openai_fields_become_ours() -> None:

@@ -35,13 +35,13 @@ def request(settings: Settings, text: str = STORY, **fields: Any) -> SpeechReque
 def test_the_chunks_cover_the_text_in_order(synthesizer: Synthesizer, settings: Settings) -> None:
     recording = synthesizer.speak(request(settings), CancelScope())
 
-    chunks = recording.about["chunks"]
+    chunks = recording.info.chunks
     assert len(chunks) > 3
-    assert " ".join(" ".join(chunk["text"] for chunk in chunks).split()) == " ".join(STORY.split())
+    assert " ".join(" ".join(chunk.text for chunk in chunks).split()) == " ".join(STORY.split())
     for before, after in pairwise(chunks):
-        assert before["end"] <= after["start"]
-        assert before["start_s"] < before["end_s"] < after["start_s"]
-    assert chunks[-1]["end_s"] <= recording.about["duration_s"]
+        assert before.end <= after.start
+        assert before.start_s < before.end_s < after.start_s
+    assert chunks[-1].end_s <= recording.info.duration_s
 
 
 def test_every_chunk_is_submitted_before_the_first_is_read(
@@ -83,7 +83,7 @@ def test_speed_changes_the_length_and_leaves_the_pitch(
         request(settings, "A single sentence of some length, spoken.", seed=1, speed=speed), CancelScope()
     )
 
-    assert changed.about["duration_s"] == pytest.approx(plain.about["duration_s"] / speed, rel=0.15)
+    assert changed.info.duration_s == pytest.approx(plain.info.duration_s / speed, rel=0.15)
     assert pitch_of(changed.audio) == pytest.approx(pitch_of(plain.audio), rel=0.02)
 
 
@@ -140,7 +140,7 @@ def test_a_hit_says_the_voice_by_the_name_it_was_asked_for(synthesizer: Synthesi
     synthesizer.speak(request(settings, "Hello.", voice="alice"), CancelScope())
     hit = synthesizer.speak(request(settings, "Hello.", voice="bob"), CancelScope())
 
-    assert (hit.hit, hit.about["voice"]) == (True, "bob")
+    assert (hit.hit, hit.info.voice) == (True, "bob")
 
 
 def test_a_caller_who_comes_while_the_recording_is_written_is_given_it(
@@ -240,10 +240,10 @@ def test_progress_is_told_after_every_chunk(synthesizer: Synthesizer, settings: 
 
     recording = synthesizer.speak(request(settings), CancelScope(lambda *progress: told.append(progress)))
 
-    count = len(recording.about["chunks"])
+    count = len(recording.info.chunks)
     assert {done for done, _, _ in told} >= set(range(1, count + 1))
     assert {total for _, total, _ in told} == {count}
-    assert told[-1][2] == pytest.approx(recording.about["duration_s"], abs=1e-3)
+    assert told[-1][2] == pytest.approx(recording.info.duration_s, abs=1e-3)
 
 
 def test_a_clip_that_is_too_short_for_the_model_is_refused_with_its_length(

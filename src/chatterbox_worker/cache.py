@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chatterbox_worker.answer import SpeechInfo
+
 log = logging.getLogger(__name__)
 
 _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder overshoots by no more
@@ -36,8 +38,7 @@ class CacheEntry:
     """A finished recording."""
 
     audio: bytes
-    about: Mapping[str, Any]
-    """JSON-safe facts that go back with it: duration, seed, chunks."""
+    info: SpeechInfo
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
@@ -73,19 +74,20 @@ class AudioCache:
                 raise FileNotFoundError  # noqa: TRY301  # an entry past its age is as good as gone
             audio = audio_path.read_bytes()
             about = json.loads(about_path.read_bytes())
-            whole = isinstance(about, dict) and about.pop("_size", None) == len(audio) > 0
+            if not isinstance(about, dict) or not about.get("_size") == len(audio) > 0:
+                raise FileNotFoundError  # noqa: TRY301  # half written, or still being written
+            info = SpeechInfo.from_json(about)
         except FileNotFoundError:
-            whole = False
+            self.misses += 1
+            return None
         except (OSError, ValueError) as error:
             self._complain("read", error)
-            whole = False
-        if not whole:
             self.misses += 1
             return None
         with contextlib.suppress(OSError):
             os.utime(audio_path)  # recency, for the sweep
         self.hits += 1
-        return CacheEntry(audio, about)
+        return CacheEntry(audio, info)
 
     def put(self, key: str, audio_format: str, entry: CacheEntry) -> None:
         """Keep the entry if the volume lets us."""
@@ -94,7 +96,7 @@ class AudioCache:
         audio_path, about_path = self._paths(key, audio_format)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(about_path, json.dumps({**entry.about, "_size": len(entry.audio)}).encode())
+            _write(about_path, json.dumps({**entry.info.as_json(), "_size": len(entry.audio)}).encode())
             _write(audio_path, entry.audio)
         except OSError as error:
             self._complain("write", error)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.errors import InvalidRequest, choices, shown
@@ -35,10 +35,13 @@ def ensure_variable(name: str, value: str) -> None:
         os.environ[name] = value
 
 
+_T = TypeVar("_T")
+
+
 def _setting(
-    default: Any, parse: Callable[[str], Any], about: str, *, name: str | None = None, is_secret: bool = False
-) -> Any:
-    """`name`: the variable, where it is not our prefix and the field's name."""
+    default: _T, parse: Callable[[str], _T], about: str, *, name: str | None = None, is_secret: bool = False
+) -> _T:
+    """`name`: the variable, if it is not our prefix and the field's name."""
     return field(default=default, repr=not is_secret, metadata={"parse": parse, "about": about, "variable": name})
 
 

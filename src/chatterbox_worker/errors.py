@@ -17,9 +17,11 @@ No edge looks at the message to decide what to do.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import ClassVar
 
+INTERNAL_ERROR = "internal error; the log has the details"
 _SHOWN_CHARS = 80  # of an offending value: enough to recognise, short enough for one sentence
 
 
@@ -98,3 +100,11 @@ def choices(names: Iterable[object]) -> str:
     """The choices as they stand in a sentence: "a, b or c"."""
     *most, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def for_caller(error: BaseException, log: logging.Logger) -> WorkerError:
+    """`error` as a caller may see it: a WorkerError itself; anything else is a bug, which goes to the log only."""
+    if isinstance(error, WorkerError):
+        return error
+    log.error("internal error", exc_info=error)
+    return WorkerError(INTERNAL_ERROR)

@@ -1,4 +1,4 @@
-"""What a caller may ask, parsed and checked in one place for every edge.
+"""Speech requests and actions, parsed and checked in one place for every edge.
 
 `parse` is pure: it takes the JSON that arrived and the process's `Settings` and returns one frozen request in which
 every default is filled in, or raises `InvalidRequest` naming the field, the value and the choices. Every field is
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,22 +25,18 @@ ALIASES: Mapping[str, str] = {
     "audio_prompt": "reference_audio",
 }
 VOICES = ("voice", "reference_audio", "voice_url")
-"""Ways to say whose voice; a request has one of them at most."""
+"""The fields that choose a voice; a request has one of them at most."""
 OF_A_VOICE = (*VOICES, "reference_transcript")
-"""What goes with a voice: whoever names another one leaves all of it behind."""
+"""The fields that belong to a voice: a request with a voice of its own takes none of them from shared defaults."""
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385); nobody should go further
-LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech; the one model that reads it hears less
+LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385)
+LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech, more than the one model that uses it can take
 MOST_CONTEXT_TURNS = 16
 MOST_SPEAKERS = 100
-_BY_SIZE = (
-    "wav",
-    "flac",
-    "opus",
-    "mp3",
-)  # of "auto", largest first but for mp3, which is for the rates that opus has not
-# 25 MB of audio in base64 (4 characters for 3 bytes) and room for a data URI's head
+# The formats of "auto", largest first; mp3 comes last because it is for the rates that opus does not have.
+_BY_SIZE = ("wav", "flac", "opus", "mp3")
+# 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
 LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 
 _Model = Annotated[str, Field(min_length=1, max_length=64)]
@@ -48,7 +44,7 @@ _VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 _Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
 _SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
 _Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
-_Speaker = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
+_SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 
@@ -57,16 +53,16 @@ class _Body(BaseModel):
 
 
 class PastTurn(_Body):
-    """Something that was said before."""
+    """An earlier turn of the conversation."""
 
     text: _Transcript
     audio: _Reference
     """Base64 or a data URI."""
-    speaker: _Speaker = 0
+    speaker: _SpeakerNumber = 0
 
 
-class _Speak(_Body):
-    """The fields of a `speak` job as they arrive; the ranges are the documented ones."""
+class SpeechBody(_Body):
+    """The fields of a speech request as they arrive; the ranges are the documented ones. The one list of them."""
 
     action: Literal["speak"] = "speak"
     text: str
@@ -76,7 +72,7 @@ class _Speak(_Body):
     reference_audio: _Reference | None = None
     voice_url: _Url | None = None
     reference_transcript: _Transcript | None = None
-    speaker: _Speaker = 0
+    speaker: _SpeakerNumber = 0
     context: Annotated[list[PastTurn], Field(max_length=MOST_CONTEXT_TURNS)] = []
     format: str = "wav"
     sample_rate: int = 24_000
@@ -93,7 +89,6 @@ class _Speak(_Body):
     chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
     max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None
     cache: bool = True
-    output: Literal["auto", "inline", "s3", "volume"] = "auto"
 
 
 class InfoRequest(_Body):
@@ -134,7 +129,7 @@ class SpeechRequest:
     language: str
     """A code of `catalogue.LANGUAGES`, or a regional tag whose pack this worker serves."""
     voice: str | None
-    """An id in the voice library or "default"; None when a recording came along."""
+    """An id in the voice library or "default"; None if the request brings a recording."""
     reference_audio: str | None
     """Base64 or a data URI."""
     voice_url: str | None
@@ -147,27 +142,21 @@ class SpeechRequest:
     """Every parameter that the model's card lists, and no other."""
     split_text: bool
     chunk_size: int | None
-    """Characters; None leaves the choice to the text room."""
+    """Characters; None for the chunker's own default."""
     cache: bool
-    as_url: bool = False
-    """Answer with a data URI: the request came in the shape of RunPod's public endpoint."""
-    output: str = "auto"
-    """How a queue worker's answer goes back: "inline", "s3", "volume", or "auto" for the first that fits."""
     reference_transcript: str | None = None
-    """The words of the recording, of the library's or the one that came along; the library may know them itself."""
+    """The words of the recording; a voice of the library may bring them itself."""
     speaker: int = 0
-    """Who speaks, among those of `context`."""
+    """The number of the speaker, among those of `context`."""
     context: tuple[PastTurn, ...] = ()
-    """What was said before, oldest first."""
+    """Earlier turns, oldest first."""
     max_chunk_s: float | None = None
-    """A chunk that has not ended after so many seconds of sound is ended; None leaves it to the engine."""
-    smaller_formats: tuple[str, ...] = ()
-    """What a queue worker may send in place of `format` where that would not fit, in order: the format was "auto"."""
+    """A chunk that has not ended after so many seconds of audio is ended; None for the engine's own limit."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
-    """The fields that would differ had it named this model; None where it named one itself."""
+    """The fields that differ for another model; None if the request named its model."""
 
     def with_model(self, name: str) -> SpeechRequest:
-        """The request as if it had named this model, unless it named one itself.
+        """The same request for this model, unless it named one itself.
 
         Raises:
             InvalidRequest: this worker does not serve that model, or it cannot use a field that was given.
@@ -175,53 +164,65 @@ class SpeechRequest:
         return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
-Request = SpeechRequest | InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
+Action = InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
+Request = SpeechRequest | Action
 
-_ACTIONS: Mapping[str, type[_Body]] = {
-    "speak": _Speak,
+_ACTIONS: Mapping[str, type[Action]] = {
     "info": InfoRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
     "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
 }
+_Fields = TypeVar("_Fields", bound=SpeechBody)
 
 
 def parse(body: object, settings: Settings) -> Request:
-    """The request that `body`, a job's `input`, asks for.
+    """The request in `body`, our own fields as JSON.
 
     Raises:
         InvalidRequest: names the field, the value and the choices.
     """
+    fields = validate(body, SpeechBody)
+    return resolve(fields, settings) if isinstance(fields, SpeechBody) else fields
+
+
+def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
+    """The fields of `body`, each known and in its range; a speech request's as a `shape`. Raises InvalidRequest."""
     if not isinstance(body, dict):
         raise InvalidRequest(f"input must be a JSON object, not {shown(body)}", field="input")
     action = body.get("action", "speak")
-    if not isinstance(action, str) or action not in _ACTIONS:
-        raise InvalidRequest(f"action must be {choices(_ACTIONS)}, not {shown(action)}", field="action")
-    checked = _check(_ACTIONS[action], _without_aliases(body))
-    if isinstance(checked, _Speak | SaveVoiceRequest):
-        transcript(checked.reference_transcript)
+    if not isinstance(action, str) or action not in ("speak", *_ACTIONS):
+        raise InvalidRequest(f"action must be {choices(['speak', *_ACTIONS])}, not {shown(action)}", field="action")
+    fields = _without_aliases(body)
+    if action == "speak":
+        speech = _check(shape, fields)
+        transcript(speech.reference_transcript)
+        return speech
+    checked = _check(_ACTIONS[action], fields)
     if isinstance(checked, SaveVoiceRequest):
+        transcript(checked.reference_transcript)
         _one_source(reference_audio=checked.reference_audio, voice_url=checked.voice_url, required=True)
-    if isinstance(checked, _Speak):
-        return _speech(checked, settings, as_url="prompt" in body)
-    return checked  # type: ignore[return-value]  # the table holds no other class
+    return checked
 
 
-def fields_of(body: Mapping[str, Any], *, has_text: bool = True) -> dict[str, Any]:
-    """The fields of a speech request under their own names, each known and in its range; without a text, the defaults of many.
+def fields_of(
+    body: Mapping[str, Any], shape: type[SpeechBody] = SpeechBody, *, has_text: bool = True
+) -> dict[str, Any]:
+    """The fields of a speech request under their own names, each known and in its range.
 
-    What depends on a worker's settings, or on several fields together, is left to `parse`. Raises InvalidRequest.
+    Without a text they are the defaults of several requests. What depends on a worker's settings, or on several fields
+    together, is left to `parse`. Raises InvalidRequest.
     """
     fields = _without_aliases(body)
     if not has_text and "text" in fields:
-        raise InvalidRequest("every text has its own place; leave this one out", field="text")
-    _check(_Speak, fields if has_text else {**fields, "text": ""})
+        raise InvalidRequest("each text is given in its own entry; leave this one out", field="text")
+    _check(shape, fields if has_text else {**fields, "text": ""})
     return fields
 
 
 def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """What a request says for itself, over what it shares with others; its own voice, of whatever kind, over theirs."""
+    """A request's own fields over shared ones; with a voice of its own, none of the shared voice fields is used."""
     own, shared = _without_aliases(own), _without_aliases(shared)
     has_voice = not own.keys().isdisjoint(VOICES)
     return {name: value for name, value in shared.items() if not (has_voice and name in OF_A_VOICE)} | own
@@ -237,7 +238,10 @@ def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
+_Shape = TypeVar("_Shape", bound=_Body)
+
+
+def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
@@ -247,9 +251,8 @@ def _check(shape: type[_Body], fields: Mapping[str, Any]) -> _Body:
         if first["type"] == "missing":
             raise InvalidRequest(f"{name} is required", field=name) from None
         if first["type"] == "extra_forbidden":
-            if len(first["loc"]) > 1:
-                shape = PastTurn  # the one shape within a shape
-            known = sorted({*shape.model_fields, *(ALIASES if shape is _Speak else ())})
+            owner = PastTurn if len(first["loc"]) > 1 else shape  # the only model inside another
+            known = sorted({*owner.model_fields, *(ALIASES if issubclass(owner, SpeechBody) else ())})
             raise InvalidRequest(
                 f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
             ) from None
@@ -268,7 +271,7 @@ def _place(loc: tuple[str | int, ...]) -> str:
 
 
 def transcript(words: str | None) -> str | None:
-    """The words of a recording as they came, if there are any; raises InvalidRequest."""
+    """The transcript unchanged; raises InvalidRequest if it is empty or too long."""
     if words is not None and not 0 < len(words.strip()) <= len(words) <= LONGEST_TRANSCRIPT_CHARS:
         raise InvalidRequest(
             f"reference_transcript must have 1 to {LONGEST_TRANSCRIPT_CHARS} characters, not {len(words.strip())}",
@@ -277,7 +280,8 @@ def transcript(words: str | None) -> str | None:
     return words
 
 
-def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechRequest:
+def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
+    """The request with every default filled in. Raises InvalidRequest for what this worker cannot do."""
     text = fields.text.strip()
     if not text:
         raise InvalidRequest("text is empty", field="text")
@@ -286,7 +290,7 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
             f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
         )
     chosen = _of_model(fields, settings, fields.model)
-    format_, *smaller = _formats(fields.format, fields.sample_rate)
+    audio_format = formats(fields.format, fields.sample_rate)[0]
     _one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
@@ -295,34 +299,31 @@ def _speech(fields: _Speak, settings: Settings, *, as_url: bool) -> SpeechReques
         voice=None if reference else fields.voice or "default",
         reference_audio=fields.reference_audio,
         voice_url=fields.voice_url,
-        format=format_,
+        format=audio_format,
         sample_rate=fields.sample_rate,
         speed=fields.speed,
         seed=fields.seed,
         split_text=fields.split_text,
         chunk_size=fields.chunk_size,
         cache=fields.cache,
-        as_url=as_url,
-        output=fields.output,
         reference_transcript=fields.reference_transcript,
         speaker=fields.speaker,
         context=tuple(fields.context),
         max_chunk_s=fields.max_chunk_s,
-        smaller_formats=tuple(smaller),
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 
 
-def _of_model(fields: _Speak, settings: Settings, name: str | None) -> dict[str, Any]:
-    """What depends on the model; None for the worker's default."""
+def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[str, Any]:
+    """The fields that depend on the model; None for the worker's default."""
     card = _card(name, settings)
-    _usable(fields, card, settings)
+    _refuse_unusable(fields, card, settings)
     language = _language(fields.language, card, settings)
     return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
 
 
-def _usable(fields: _Speak, card: ModelCard, settings: Settings) -> None:
-    """Refuse what the model would ignore."""
+def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) -> None:
+    """Raises InvalidRequest for a field that the model would ignore."""
     has_recording = bool(fields.reference_audio or fields.voice_url) or fields.voice not in (None, "default")
     unused = {
         "reference_transcript": fields.reference_transcript is not None and not card.needs_transcript,
@@ -336,12 +337,12 @@ def _usable(fields: _Speak, card: ModelCard, settings: Settings) -> None:
             raise InvalidRequest(f"{card.name} cannot use {name}{only}", field=name)
     if fields.reference_transcript is not None and not has_recording:
         raise InvalidRequest(
-            "reference_transcript has the words of a recording, and there is none: give reference_audio, voice_url or "
-            "the voice of one", field="reference_transcript",
+            "reference_transcript is the transcript of a recording, but the request has none: add reference_audio, "
+            "voice_url or a saved voice", field="reference_transcript",
         )  # fmt: skip
     if fields.max_chunk_s is not None and not fields.max_chunk_s <= (card.longest_chunk_s or 0.0):
-        most = "does not go by it" if card.longest_chunk_s is None else f"takes at most {card.longest_chunk_s:g}"
-        raise InvalidRequest(f"max_chunk_s is {fields.max_chunk_s:g}, but {card.name} {most}", field="max_chunk_s")
+        limit = "cannot use it" if card.longest_chunk_s is None else f"takes at most {card.longest_chunk_s:g}"
+        raise InvalidRequest(f"max_chunk_s is {fields.max_chunk_s:g}, but {card.name} {limit}", field="max_chunk_s")
 
 
 def _card(model: str | None, settings: Settings) -> ModelCard:
@@ -374,8 +375,8 @@ def _language(tag: str, card: ModelCard, settings: Settings) -> str:
     return region if region is not None and served else language
 
 
-def _formats(name: str, rate: int) -> list[str]:
-    """The format asked for; for "auto", wav and then what is smaller, as far as it has the rate."""
+def formats(name: str, rate: int) -> list[str]:
+    """The requested format; for "auto", wav and then each smaller one that supports the rate. Raises InvalidRequest."""
     if name.lower() not in (*FORMATS, "auto"):
         raise InvalidRequest(f"format must be {choices([*FORMATS, 'auto'])}, not {shown(name)}", field="format")
     if rate not in SAMPLE_RATES:
@@ -387,7 +388,7 @@ def _formats(name: str, rate: int) -> list[str]:
     return [name.lower()]
 
 
-def _sampling(fields: _Speak, card: ModelCard) -> dict[str, float]:
+def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:
     sampling = dict(card.sampling)
     for name in SAMPLING:
         value = getattr(fields, name)

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.join import (
@@ -100,19 +100,6 @@ class Plan:
     key: str
     seed: int
     context: tuple[PastSpeech, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """A finished answer."""
-
-    audio: bytes
-    about: Mapping[str, Any]
-    """JSON-safe; the same for everyone who is given this recording."""
-    key: str
-    hit: bool
-    timings: Mapping[str, float]
-    """Seconds, of this call; `real_time_factor` is seconds of work for a second of audio."""
 
 
 class Synthesizer:
@@ -223,12 +210,12 @@ class Synthesizer:
             return self._make(plan, call, started_s)
         with self.cache.single_flight(plan.key) as maker:
             if isinstance(maker, CacheEntry):
-                return found(plan, maker, started_s)
+                return from_cache(plan, maker, started_s)
             if (entry := self.cache.get(plan.key, request.format)) is not None:
                 maker(entry)
-                return found(plan, entry, started_s)
+                return from_cache(plan, entry, started_s)
             recording = self._make(plan, call, started_s)
-            entry = CacheEntry(recording.audio, recording.about)
+            entry = CacheEntry(recording.audio, recording.info)
             maker(entry)
             self.cache.put(plan.key, request.format, entry)  # inside: who comes next finds it running, or kept
         return recording
@@ -359,30 +346,30 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
-def found(plan: Plan, entry: CacheEntry, started_s: float) -> Recording:
-    """What the plan asks for, from the cache."""
+def from_cache(plan: Plan, entry: CacheEntry, started_s: float) -> Recording:
+    """The plan's recording, out of a cache entry."""
     total_s = time.perf_counter() - started_s
-    timings = {"total_s": total_s, "real_time_factor": total_s / entry.about["duration_s"]}
-    return Recording(entry.audio, {**entry.about, "voice": plan.source.id}, plan.key, hit=True, timings=timings)
+    timings = {"total_s": total_s, "real_time_factor": total_s / entry.info.duration_s}
+    info = replace(entry.info, voice=plan.source.id)
+    return Recording(entry.audio, info, plan.key, hit=True, timings=timings)
 
 
-def describe(plan: Plan, speech: AudioStream, duration_s: float) -> dict[str, Any]:
-    """What is said about a speech that was read to its end, and lasted so many seconds."""
+def describe(plan: Plan, speech: AudioStream, duration_s: float) -> SpeechInfo:
+    """The facts about a speech that was read to its end and lasts `duration_s` seconds."""
     request = plan.request
-    return {
-        "mimetype": FORMATS[request.format].mimetype,
-        "format": request.format,
-        "sample_rate": request.sample_rate,
-        "duration_s": round(duration_s, 4),
-        "seed": plan.seed,
-        "model": request.model,
-        "language": request.language,
-        "voice": plan.source.id,
-        "device": plan.engine.device,
-        "chunks": [
-            {"text": chunk.text, "start": chunk.start, "end": chunk.end,
-             "start_s": round(start_s, 4), "end_s": round(end_s, 4)}
+    return SpeechInfo(
+        mimetype=FORMATS[request.format].mimetype,
+        format=request.format,
+        sample_rate=request.sample_rate,
+        duration_s=round(duration_s, 4),
+        seed=plan.seed,
+        model=request.model,
+        language=request.language,
+        voice=plan.source.id,
+        device=plan.engine.device,
+        chunks=tuple(
+            SpokenChunk(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4))
             for chunk, (start_s, end_s) in zip(plan.chunks, speech.spans_s, strict=True)
-        ],
-        "warnings": speech.warnings,
-    }  # fmt: skip
+        ),
+        warnings=tuple(speech.warnings),
+    )

@@ -107,7 +107,7 @@ class VoiceCloner:
         recording = self._synthesizer.speak(
             self._request(reference_audio, target_text, reference_transcript, fields), CancelScope()
         )
-        speech = ClonedSpeech(recording.audio, recording.about)
+        speech = ClonedSpeech(recording.audio, recording.info.as_json())
         if output_path is not None:
             speech.save(output_path)
         return speech

@@ -16,7 +16,6 @@ from typing import ClassVar
 import pytest
 import soundfile
 
-from chatterbox_worker import request
 from chatterbox_worker.client import (
     AsyncRunPodServerlessClient,
     ClientError,
@@ -35,6 +34,7 @@ from chatterbox_worker.client import (
 )
 from chatterbox_worker.client.sound import join
 from chatterbox_worker.localqueue import JobState, Limits, LocalQueue
+from chatterbox_worker.serverless.job import JobBody
 from support.audio_clips import wav_bytes
 from support.paths import WORKERS
 from support.preview_queue import preview_queue
@@ -102,7 +102,7 @@ def test_results_are_typed_too(client: RunPodServerlessClient) -> None:
 
 def test_the_clients_fields_are_the_workers() -> None:
     beside = {"webhook", "policy", "s3Config"}
-    assert set(SpeechFields.__annotations__) - beside == set(request._Speak.model_fields) - {"action", "text"}
+    assert set(SpeechFields.__annotations__) - beside == set(JobBody.model_fields) - {"action", "text"}
 
 
 def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) -> None:

@@ -61,4 +61,4 @@ def test_a_whole_that_was_too_long_for_the_result_is_where_its_summary_says() ->
     assert find([*chunks, {"format": "mp3", "audio_url": "https://bucket.example/a.mp3"}]).url is not None
     assert find([*chunks, {"format": "mp3", "audio_path": "/runpod-volume/outputs/a.mp3"}]).path is not None
     with pytest.raises(NoAudio):
-        find([*chunks, {"format": "mp3", "warnings": ["it went through the stream only"]}])
+        find([*chunks, {"format": "mp3", "warnings": ["it is in the stream only"]}])

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import soundfile
 
-import handler
 from chatterbox_worker import config
 from chatterbox_worker.config import Settings
 from chatterbox_worker.localqueue import LocalQueue
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.serverless.job import SpeechJob
+from chatterbox_worker.serverless.worker import parse
 from support.checkpoints import checkpoint
 from support.paths import ROOT
 
@@ -175,8 +175,9 @@ def test_the_tests_are_what_the_harness_reads() -> None:
 
 @pytest.mark.parametrize("test", TESTS["tests"], ids=lambda test: test["name"])
 def test_a_hub_test_asks_for_what_the_default_image_serves(test: dict[str, Any]) -> None:
-    request = handler.parse(test["input"], Settings(models=IMAGE_MODELS))
-    assert isinstance(request, SpeechRequest)
+    job = parse(test["input"], Settings(models=IMAGE_MODELS))
+    assert isinstance(job, SpeechJob)
+    request = job.request
     assert request.model in IMAGE_MODELS
     assert request.seed is not None
     assert len(request.text) <= 20  # the harness waits 30 s, and what is not done by then "passes"

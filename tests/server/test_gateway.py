@@ -98,7 +98,7 @@ async def test_a_job_holds_what_was_asked_and_nothing_that_was_left_open() -> No
         "speed": 1.5, "split_text": True, "cache": True,
     }]  # fmt: skip
     assert decoded_s(recording.audio, "wav") == pytest.approx(6.0)
-    assert recording.about["seed"] == 1
+    assert recording.info.seed == 1
 
 
 @pytest.mark.anyio
@@ -128,7 +128,7 @@ async def test_a_poll_that_fails_for_a_moment_is_tried_again(monkeypatch: pytest
     monkeypatch.setattr("chatterbox_worker.server.gateway._LONGEST_POLL_S", 0.01)
     queue = Queue(502, httpx.ConnectError("down"), WAITING, DONE)
 
-    assert (await queue.backend().speak(_request(), CancelScope())).about["duration_s"] == 6.0
+    assert (await queue.backend().speak(_request(), CancelScope())).info.duration_s == 6.0
 
 
 @pytest.mark.anyio

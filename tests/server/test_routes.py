@@ -240,12 +240,12 @@ async def test_what_is_not_there_is_said_in_the_routes_own_shape(
 
 
 def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
-    from chatterbox_worker.request import _Speak
+    from chatterbox_worker.request import SpeechBody
     from chatterbox_worker.server import schemas
 
     shown = set(schemas.SPEECH["properties"])
 
-    assert set(_Speak.model_fields) - {"action"} <= shown
+    assert set(SpeechBody.model_fields) - {"action"} <= shown
     assert json.dumps(schemas.DIALOGUE)
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-import handler
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.stops import KEPT_S, Stops
+from chatterbox_worker.serverless.worker import NoPlatform, Worker
 from chatterbox_worker.synthesizer import Synthesizer
 
 
@@ -46,8 +46,10 @@ def test_a_signal_is_forgotten_after_a_moment() -> None:
 
 
 def test_a_job_stopped_before_it_began_does_not_begin(settings: Settings, synthesizer: Synthesizer) -> None:
-    worker = handler.Worker(settings, synthesizer)
-    worker.was_stopped = noted(Clock()).include
+    class Stopped(NoPlatform):
+        was_stopped = staticmethod(noted(Clock()).include)
+
+    worker = Worker(settings, synthesizer, Stopped())
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(worker({"id": "stopped", "input": {"text": "Hello."}}))

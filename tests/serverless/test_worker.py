@@ -14,28 +14,30 @@ from typing import Any
 import pytest
 import soundfile
 
-import handler
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless import progress
+from chatterbox_worker.serverless.loop import start
+from chatterbox_worker.serverless.worker import Unready, Worker
 from chatterbox_worker.synthesizer import Synthesizer
 from support.audio_clips import wav_base64
 from support.bad_inputs import BAD_INPUTS
 from support.fakes import ToneEngine
+from support.platforms import RecordingPlatform
 
 
 @pytest.fixture
-def worker(settings: Settings, synthesizer: Synthesizer) -> handler.Worker:
-    return handler.Worker(settings, synthesizer)
+def worker(settings: Settings, synthesizer: Synthesizer) -> Worker:
+    return Worker(settings, synthesizer)
 
 
-def ask(worker: handler.Worker | handler.Unready, job_input: Any) -> dict[str, Any]:
+def ask(worker: Worker | Unready, job_input: Any) -> dict[str, Any]:
     answer = asyncio.run(asyncio.wait_for(worker({"id": "job-1", "input": job_input}), 20))
     json.dumps(answer, allow_nan=False)
     return answer
 
 
 @pytest.mark.parametrize(("job_input", "field"), [row[1:] for row in BAD_INPUTS], ids=[row[0] for row in BAD_INPUTS])
-def test_bad_input_is_answered_with_the_field_named(worker: handler.Worker, job_input: Any, field: str) -> None:
+def test_bad_input_is_answered_with_the_field_named(worker: Worker, job_input: Any, field: str) -> None:
     answer = ask(worker, job_input)
 
     assert set(answer) == {"error", "code", "field"}
@@ -50,7 +52,7 @@ def test_there_are_at_least_sixty_bad_inputs() -> None:
     assert len(BAD_INPUTS) >= 60
 
 
-def test_an_answer_carries_every_documented_field(worker: handler.Worker) -> None:
+def test_an_answer_carries_every_documented_field(worker: Worker) -> None:
     answer = ask(worker, {"text": "Hello there.", "seed": 7})
 
     assert set(answer) == {
@@ -73,7 +75,7 @@ def test_an_answer_carries_every_documented_field(worker: handler.Worker) -> Non
     assert {"queue_to_first_audio_s", "t3_s", "encode_s", "total_s", "real_time_factor"} <= set(answer["timings"])
 
 
-def test_the_second_time_comes_from_the_cache(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_the_second_time_comes_from_the_cache(worker: Worker, engine: ToneEngine) -> None:
     first = ask(worker, {"text": "Hello there."})
     second = ask(worker, {"text": "Hello there."})
 
@@ -83,7 +85,7 @@ def test_the_second_time_comes_from_the_cache(worker: handler.Worker, engine: To
     assert len(engine.takes) == 1
 
 
-def test_the_public_endpoints_shape_gets_a_data_uri(worker: handler.Worker) -> None:
+def test_the_public_endpoints_shape_gets_a_data_uri(worker: Worker) -> None:
     answer = ask(worker, {"prompt": "Hello there.", "format": "flac"})
 
     assert "audio_base64" not in answer
@@ -92,7 +94,7 @@ def test_the_public_endpoints_shape_gets_a_data_uri(worker: handler.Worker) -> N
     assert base64.b64decode(body).startswith(b"fLaC")
 
 
-def test_openai_speech_answers_json_and_mp3_by_default(worker: handler.Worker) -> None:
+def test_openai_speech_answers_json_and_mp3_by_default(worker: Worker) -> None:
     body = {"model": "turbo", "input": "Hello there.", "voice": "default", "speed": 1.5}
 
     answer = ask(worker, {"openai_route": "/v1/audio/speech", "openai_input": body})
@@ -105,26 +107,26 @@ def test_an_answer_over_the_limit_fails_with_its_size_and_a_way_out(
 ) -> None:
     small = Settings(models=settings.models, payload_limit_bytes=20_000)
 
-    answer = ask(handler.Worker(small, synthesizer), {"text": "A sentence that lasts longer than that. " * 5})
+    answer = ask(Worker(small, synthesizer), {"text": "A sentence that lasts longer than that. " * 5})
 
     assert answer["code"] == "answer_too_large"
     assert "mp3" in answer["error"]
 
 
-def test_a_failing_chunk_fails_the_job(worker: handler.Worker) -> None:
+def test_a_failing_chunk_fails_the_job(worker: Worker) -> None:
     answer = ask(worker, {"text": "All is well here. " * 20 + "Now explode."})
 
     assert answer["code"] == "synthesis_failed"
 
 
-def test_a_bug_is_answered_without_its_insides(worker: handler.Worker) -> None:
+def test_a_bug_is_answered_without_its_insides(worker: Worker) -> None:
     answer = ask(worker, {"text": "There is a bug in here."})
 
     assert answer["code"] == "internal_error"
     assert "secret" not in answer["error"]
 
 
-def test_a_cancelled_job_frees_its_takes(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_a_cancelled_job_frees_its_takes(worker: Worker, engine: ToneEngine) -> None:
     engine.gate.clear()
 
     async def cancel_midway() -> None:
@@ -139,7 +141,7 @@ def test_a_cancelled_job_frees_its_takes(worker: handler.Worker, engine: ToneEng
     assert all(take.cancelled.wait(2) for take in engine.takes)
 
 
-def test_voices_are_saved_listed_spoken_with_and_deleted(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_voices_are_saved_listed_spoken_with_and_deleted(worker: Worker, engine: ToneEngine) -> None:
     saved = ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
     listed = ask(worker, {"action": "voices.list"})
     spoken = ask(worker, {"text": "Hello there.", "voice": "alice"})
@@ -154,7 +156,7 @@ def test_voices_are_saved_listed_spoken_with_and_deleted(worker: handler.Worker,
     assert gone["code"] == "voice_not_found"
 
 
-def test_a_voice_leaves_as_a_file_that_can_come_back(worker: handler.Worker) -> None:
+def test_a_voice_leaves_as_a_file_that_can_come_back(worker: Worker) -> None:
     ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
     out = ask(worker, {"action": "voices.export", "voice": "alice"})
     back = ask(worker, {"action": "voices.save", "voice": "bob", "reference_audio": out["reference_audio"]})
@@ -167,7 +169,7 @@ def test_a_voice_leaves_as_a_file_that_can_come_back(worker: handler.Worker) -> 
 
 
 def test_a_voice_that_does_not_fit_an_answer_says_where_it_is(settings: Settings, synthesizer: Synthesizer) -> None:
-    worker = handler.Worker(replace(settings, payload_limit_bytes=100_000), synthesizer)
+    worker = Worker(replace(settings, payload_limit_bytes=100_000), synthesizer)
     ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
     answer = ask(worker, {"action": "voices.export", "voice": "alice"})
 
@@ -175,7 +177,7 @@ def test_a_voice_that_does_not_fit_an_answer_says_where_it_is(settings: Settings
     assert "copy its file from the volume" in answer["error"]
 
 
-def test_info_tells_what_is_served(worker: handler.Worker) -> None:
+def test_info_tells_what_is_served(worker: Worker) -> None:
     ask(worker, {"text": ""})
     answer = ask(worker, {"action": "info"})
 
@@ -184,7 +186,7 @@ def test_info_tells_what_is_served(worker: handler.Worker) -> None:
 
 
 def test_a_worker_that_cannot_start_answers_every_job_with_the_reason() -> None:
-    worker, _ = handler.start({"CHATTERBOX_MODLES": "preview"})
+    worker, _ = start({"CHATTERBOX_MODLES": "preview"})
 
     answer = ask(worker, {"text": "Hello."})
 
@@ -192,19 +194,19 @@ def test_a_worker_that_cannot_start_answers_every_job_with_the_reason() -> None:
     assert "did you mean CHATTERBOX_MODELS" in answer["error"]
 
 
-def stream(worker: handler.Worker | handler.Unready, job_input: Any, **beside: Any) -> list[dict[str, Any]]:
+def stream(worker: Worker | Unready, job_input: Any, **beside: Any) -> list[dict[str, Any]]:
     async def collect() -> list[dict[str, Any]]:
         return [dict(piece) async for piece in worker.stream({"id": "job-1", "input": job_input, **beside})]
 
     return asyncio.run(asyncio.wait_for(collect(), 20))
 
 
-def test_the_sdk_sees_what_kind_each_handler_is(worker: handler.Worker) -> None:
+def test_the_sdk_sees_what_kind_each_handler_is(worker: Worker) -> None:
     assert inspect.isasyncgenfunction(worker.stream)  # what the SDK asks, of the object it is given
     assert not inspect.isasyncgenfunction(worker.__call__)
 
 
-def test_a_stream_says_what_the_plain_answer_says(worker: handler.Worker) -> None:
+def test_a_stream_says_what_the_plain_answer_says(worker: Worker) -> None:
     *chunks, summary = stream(worker, {"text": "Hello there.", "seed": 7, "format": "pcm"})
     answer = ask(worker, {"text": "Hello there.", "seed": 7, "format": "pcm"})
 
@@ -216,7 +218,7 @@ def test_a_stream_says_what_the_plain_answer_says(worker: handler.Worker) -> Non
 
 
 @pytest.mark.parametrize(("job_input", "field"), [row[1:] for row in BAD_INPUTS[::9]])
-def test_a_stream_of_bad_input_is_one_error(worker: handler.Worker, job_input: Any, field: str) -> None:
+def test_a_stream_of_bad_input_is_one_error(worker: Worker, job_input: Any, field: str) -> None:
     (answer,) = stream(worker, job_input)
 
     assert answer["field"] == field
@@ -225,7 +227,7 @@ def test_a_stream_of_bad_input_is_one_error(worker: handler.Worker, job_input: A
 def test_actions_and_stored_answers_are_streams_of_one(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path
 ) -> None:
-    worker = handler.Worker(replace(settings, outputs_dir=tmp_path / "outputs"), synthesizer)
+    worker = Worker(replace(settings, outputs_dir=tmp_path / "outputs"), synthesizer)
 
     (info,) = stream(worker, {"action": "info"})
     (stored,) = stream(worker, {"text": "Hello there.", "output": "volume"})
@@ -234,14 +236,14 @@ def test_actions_and_stored_answers_are_streams_of_one(
     assert Path(stored["audio_path"]).is_file()
 
 
-def test_a_stream_that_fails_half_way_ends_with_the_reason(worker: handler.Worker) -> None:
+def test_a_stream_that_fails_half_way_ends_with_the_reason(worker: Worker) -> None:
     *chunks, last = stream(worker, {"text": "All is well here. " * 20 + "Now explode."})
 
     assert chunks
     assert last["error"] == "the engine failed on this chunk"
 
 
-def test_a_stream_given_up_while_a_chunk_is_posted_frees_its_takes(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_a_stream_given_up_while_a_chunk_is_posted_frees_its_takes(worker: Worker, engine: ToneEngine) -> None:
     kept: list[Any] = []
     posting = asyncio.Event()
 
@@ -266,7 +268,7 @@ def test_a_stream_given_up_while_a_chunk_is_posted_frees_its_takes(worker: handl
 
 
 def test_a_worker_that_cannot_start_answers_streams_too() -> None:
-    worker, _ = handler.start({"CHATTERBOX_STREAM": "yes"})
+    worker, _ = start({"CHATTERBOX_STREAM": "yes"})
 
     (answer,) = stream(worker, {"text": "Hello."})
 
@@ -278,18 +280,18 @@ def test_a_long_job_tells_its_progress(
     settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_EVERY_S", 0.0)
-    worker = handler.Worker(settings, synthesizer)
-    told: list[tuple[str, dict[str, Any]]] = []
-    worker.tell_progress = lambda job, update: told.append((job["id"], update))
+    platform = RecordingPlatform()
 
-    answer = ask(worker, {"text": "A sentence about something else. " * 60, "chunk_size": 50})
+    answer = ask(
+        Worker(settings, synthesizer, platform), {"text": "A sentence about something else. " * 60, "chunk_size": 50}
+    )
 
-    assert {job_id for job_id, _ in told} == {"job-1"}
-    assert told[-1][1]["chunks"] == answer["chunks_processed"]
-    assert told[-1][1]["chunks_done"] == answer["chunks_processed"] - 1
+    assert {job_id for job_id, _ in platform.updates} == {"job-1"}
+    assert platform.updates[-1][1]["chunks"] == answer["chunks_processed"]
+    assert platform.updates[-1][1]["chunks_done"] == answer["chunks_processed"] - 1
 
 
-def test_a_bad_s3_config_is_answered_before_anything_is_spoken(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_a_bad_s3_config_is_answered_before_anything_is_spoken(worker: Worker, engine: ToneEngine) -> None:
     answer = asyncio.run(worker({"id": "1", "input": {"text": "Hello."}, "s3Config": {"accessId": "x"}}))
 
     assert (answer["code"], answer["field"]) == ("invalid_request", "s3Config")
@@ -303,5 +305,5 @@ def test_a_bad_s3_config_is_answered_before_anything_is_spoken(worker: handler.W
         ({"text": "Hi.", "output": None}, "output"), ({"text": "Hi.", "format": "auto", "sample_rate": 7}, "sample_rate"),
     ],
 )  # fmt: skip
-def test_a_wish_that_cannot_be_met_is_refused(worker: handler.Worker, job_input: Any, field: str) -> None:
+def test_a_wish_that_cannot_be_met_is_refused(worker: Worker, job_input: Any, field: str) -> None:
     assert ask(worker, job_input)["field"] == field

@@ -151,7 +151,7 @@ def test_who_names_no_model_gets_the_one_that_the_voice_is_for(
     recording = synthesizer.speak(_asked(tuned, voice="alice", top_p=0.9), CancelScope())
     plan = synthesizer.plan(replace(_asked(tuned, voice="alice", format="mp3"), format="wav"))
 
-    assert recording.about["model"] == "turbo"
+    assert recording.info.model == "turbo"
     utterance = engine.takes[0].utterance
     assert utterance.voice.adapter is not None
     assert set(utterance.sampling) == {"temperature", "repetition_penalty", "top_p", "top_k"}

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices, shown
-from chatterbox_worker.request import ALIASES, _Speak
+from chatterbox_worker.request import ALIASES, SpeechBody
 
 _NOT_OF_A_ROW = {
     "action": "a row is there to be spoken",
     "output": "the audio of a row comes back into its file",
 }
-_SCHEMA = _Speak.model_json_schema()["properties"]
+_SCHEMA = SpeechBody.model_json_schema()["properties"]
 KNOWN = ("id", "reference", *(name for name in (*_SCHEMA, *ALIASES) if name not in _NOT_OF_A_ROW))
 """`id` is the row's own name; `reference` the path of a recording to speak with."""
 

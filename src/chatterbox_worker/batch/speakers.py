@@ -96,7 +96,7 @@ class LocalSpeaker:
         parsed = requests.parse(request, self._settings)
         assert isinstance(parsed, SpeechRequest)  # noqa: S101 - rows have no action
         recording = self._synthesizer.speak(parsed, call)
-        return SynthesizedRow(recording.audio, recording.about)
+        return SynthesizedRow(recording.audio, recording.info.as_json())
 
 
 @asynccontextmanager

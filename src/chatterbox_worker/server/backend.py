@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import CancelScope, Recording
+from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
 State = Literal["starting", "ready", "asleep", "waking", "failed"]
 
 
 class Live(Protocol):
-    """Speech on its way: read `pieces` once; `about` is whole when they have ended."""
+    """Speech on its way: read `pieces` once; `info` is complete when they have ended."""
 
     @property
     def sample_rate(self) -> int:
@@ -27,8 +28,8 @@ class Live(Protocol):
             WorkerError: it ends here, and what came before is all there is.
         """
 
-    def about(self) -> Mapping[str, Any]:
-        """The facts of `Recording.about`."""
+    def info(self) -> SpeechInfo:
+        """What is reported about the whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,13 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from chatterbox_worker import errors
+from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.catalogue import MODELS
@@ -25,7 +27,7 @@ from chatterbox_worker.errors import Busy, Cancelled, InvalidRequest, NotReady, 
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
-from chatterbox_worker.synthesizer import CancelScope, Recording
+from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
 _RUN_BYTES = 10_000_000  # RunPod's documented limit of a body for /run
@@ -34,15 +36,6 @@ _TIMEOUT_S = 30.0  # of one call of the API; a job may take as long as the endpo
 _TRIES = 4  # of a poll that was answered with a 5xx or not at all; the job goes on meanwhile
 _AUDIO_S = 86_400.0
 _LIST_S = 60.0
-_NOT_FACTS = (
-    "audio_base64",
-    "cache_hit",
-    "cache_key",
-    "chunks_processed",
-    "generation_time_ms",
-    "timings",
-    "size_bytes",
-)
 _BY_CODE: Mapping[str, type[WorkerError]] = {
     kind.code: kind
     for kind in vars(errors).values()
@@ -78,7 +71,7 @@ class RunPodBackend:
         answer = await self._run(_fields(request), call)
         return Recording(
             base64.b64decode(answer["audio_base64"]),
-            {name: value for name, value in answer.items() if name not in _NOT_FACTS},
+            SpeechInfo.from_json(answer),
             answer["cache_key"],
             hit=answer["cache_hit"],
             timings=answer["timings"],
@@ -89,11 +82,10 @@ class RunPodBackend:
         answer = await self._run(fields, call)
         data = base64.b64decode(answer["audio_base64"])
         audio = await asyncio.to_thread(decode, data, field="text", max_s=_AUDIO_S)
-        facts = {name: value for name, value in answer.items() if name not in _NOT_FACTS}
-        said = {"format": request.format, "sample_rate": request.sample_rate}
+        info = replace(SpeechInfo.from_json(answer), format=request.format, sample_rate=request.sample_rate)
         if call.progress is not None:
-            call.progress(len(facts["chunks"]), len(facts["chunks"]), audio.duration_s)
-        return _Whole(audio, facts | said)
+            call.progress(len(info.chunks), len(info.chunks), audio.duration_s)
+        return _Whole(audio, info)
 
     async def voices(self) -> list[LibraryEntry]:
         """Remembered for a minute: each time it is asked may wake a worker."""
@@ -181,9 +173,9 @@ class RunPodBackend:
 class _Whole:
     """A stream of one piece."""
 
-    def __init__(self, audio: Audio, facts: Mapping[str, Any]) -> None:
+    def __init__(self, audio: Audio, info: SpeechInfo) -> None:
         self._audio = audio
-        self._facts = facts
+        self._info = info
 
     @property
     def sample_rate(self) -> int:
@@ -192,8 +184,8 @@ class _Whole:
     async def pieces(self) -> AsyncIterator[Audio]:
         yield self._audio
 
-    def about(self) -> Mapping[str, Any]:
-        return self._facts
+    def info(self) -> SpeechInfo:
+        return self._info
 
 
 def _fields(request: SpeechRequest) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from chatterbox_worker import wiring
+from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import WorkerError
@@ -15,7 +16,7 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.threads import computing
-from chatterbox_worker.synthesizer import CancelScope, Recording, Synthesizer, describe
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer, describe
 from chatterbox_worker.voices.library import SUFFIXES, LibraryEntry, VoiceLibrary, wav_of
 
 log = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ class _Live:
         self._call = call
         self._queue: asyncio.Queue[Audio | Exception | None] = asyncio.Queue()
         self._first: Audio | None = None
-        self._about: Mapping[str, Any] = {}
+        self._info: SpeechInfo | None = None
         self.running: asyncio.Future[None] = loop.create_future()
 
     @property
@@ -173,7 +174,7 @@ class _Live:
                 for piece in speech:
                     samples += len(piece.samples)
                     self._put(piece)
-                self._about = describe(plan, speech, samples / plan.engine.sample_rate)
+                self._info = describe(plan, speech, samples / plan.engine.sample_rate)
         except Exception as error:  # noqa: BLE001 - it is raised again where the pieces are read
             self._put(error)
         else:
@@ -191,8 +192,9 @@ class _Live:
         while (piece := await self._next()) is not None:
             yield piece
 
-    def about(self) -> Mapping[str, Any]:
-        return self._about
+    def info(self) -> SpeechInfo:
+        assert self._info is not None, "the pieces have not been read to their end"  # noqa: S101
+        return self._info
 
     async def _next(self) -> Audio | None:
         item = await self._queue.get()

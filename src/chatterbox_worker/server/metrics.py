@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chatterbox_worker.answer import SpeechInfo
 
 MIMETYPE = CONTENT_TYPE_LATEST
 # Seconds: from a cache hit to the longest text a worker takes.
@@ -53,10 +54,10 @@ class Metrics:
     def first_audio(self, seconds: float) -> None:
         self._first_audio.observe(seconds)
 
-    def spoke(self, about: Mapping[str, Any], characters: int, *, hit: bool | None = None) -> None:
-        self._audio.labels(about["model"]).inc(about["duration_s"])
-        self._characters.labels(about["model"]).inc(characters)
-        self._warnings.inc(len(about["warnings"]))
+    def spoke(self, info: SpeechInfo, characters: int, *, hit: bool | None = None) -> None:
+        self._audio.labels(info.model).inc(info.duration_s)
+        self._characters.labels(info.model).inc(characters)
+        self._warnings.inc(len(info.warnings))
         if hit is not None:
             self._cache.labels("hit" if hit else "miss").inc()
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.request import MOST_CONTEXT_TURNS, PastTurn, _Speak
+from chatterbox_worker.request import MOST_CONTEXT_TURNS, PastTurn, SpeechBody
 from chatterbox_worker.server import captions
 
 _Schema = dict[str, Any]
 
 _FIELDS: Mapping[str, _Schema] = {
     name: {key: value for key, value in field.items() if key != "title"}
-    for name, field in _Speak.model_json_schema()["properties"].items()
+    for name, field in SpeechBody.model_json_schema()["properties"].items()
     if name != "action"
 } | {
     "format": {"type": "string", "enum": list(FORMATS), "default": "wav"},

@@ -25,6 +25,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from chatterbox_worker import request as requests
+from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
@@ -35,14 +36,12 @@ from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.sliced import Sliced, json_of
 from chatterbox_worker.server.state import AppState
-from chatterbox_worker.serverless.delivery import inline
-from chatterbox_worker.synthesizer import CancelScope, Recording
+from chatterbox_worker.synthesizer import CancelScope
 
 _Stream = Literal["whole", "audio", "sse"]
 _STREAM_FORMATS: Mapping[str, _Stream] = {"audio": "audio", "sse": "sse"}
 _TOKENS_PER_S = 25  # Chatterbox's speech tokens last 40 ms each (S3 tokenizer, 25 Hz)
 _SLICE_BYTES = 24_000  # of audio in one event: 32 kB of base64, which any reader of lines takes
-_NO_LIMIT_BYTES = 2**40  # HTTP carries what a queue cannot
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +82,11 @@ def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
     """The request in our own fields; raises InvalidRequest."""
     if "action" in fields:
         raise InvalidRequest("unknown field 'action': a route has only one", field="action")
-    parsed = requests.parse(dict(fields), settings)
+    own = dict(fields)
+    if (output := own.pop("output", "auto")) not in ("auto", "inline"):
+        raise InvalidRequest(f"output must be auto or inline over HTTP, not {shown(output)}", field="output")
+    parsed = requests.parse(own, settings)
     assert isinstance(parsed, SpeechRequest)  # noqa: S101 - without an action it is no other
-    if parsed.output not in ("auto", "inline"):
-        raise InvalidRequest(f"output must be auto or inline over HTTP, not {parsed.output}", field="output")
     return parsed
 
 
@@ -97,8 +97,8 @@ async def answer(http: Request, state: AppState, fields: Mapping[str, Any], mann
     recording = await whole(http, state, request)
     if manner.captions is None:
         return Sliced(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
-    written = captions_of(manner.captions, recording.about)
-    return await json_of(lambda: inline(recording, as_url=False, limit_bytes=_NO_LIMIT_BYTES) | {"captions": written})
+    written = captions_of(manner.captions, recording.info)
+    return await json_of(lambda: recording.inline() | {"captions": written})
 
 
 async def whole(http: Request, state: AppState, request: SpeechRequest) -> Recording:
@@ -107,12 +107,12 @@ async def whole(http: Request, state: AppState, request: SpeechRequest) -> Recor
     with state.admission.place():
         async with cancelled_when_gone(http, call):
             recording = await state.backend.speak(request, call)
-    state.metrics.spoke(recording.about, len(request.text), hit=recording.hit)
+    state.metrics.spoke(recording.info, len(request.text), hit=recording.hit)
     return recording
 
 
-def captions_of(kind: str, about: Mapping[str, Any]) -> str:
-    return captions.write(kind, about["chunks"], about["duration_s"])
+def captions_of(kind: str, info: SpeechInfo) -> str:
+    return captions.write(kind, info.as_json()["chunks"], info.duration_s)
 
 
 @asynccontextmanager
@@ -198,7 +198,7 @@ async def _counted(
 ) -> AsyncIterator[bytes]:
     async for data in body:
         yield data
-    state.metrics.spoke(live.about(), len(request.text))
+    state.metrics.spoke(live.info(), len(request.text))
 
 
 async def _events(
@@ -217,11 +217,11 @@ async def _events(
     except Exception as error:  # noqa: BLE001 - the status has been sent, so an event must say it
         yield _event({"type": "error", "error": failures.openai_error(failures.public(error))})
         return
-    about = dict(live.about())
-    spoken = math.ceil(about["duration_s"] * _TOKENS_PER_S)
+    info = live.info()
+    spoken = math.ceil(info.duration_s * _TOKENS_PER_S)
     usage = {"input_tokens": len(request.text), "output_tokens": spoken, "total_tokens": len(request.text) + spoken}
-    more = {} if manner.captions is None else {"captions": captions_of(manner.captions, about)}
-    yield _event({"type": "speech.audio.done", "usage": usage, "speech": about | more})
+    more = {} if manner.captions is None else {"captions": captions_of(manner.captions, info)}
+    yield _event({"type": "speech.audio.done", "usage": usage, "speech": info.as_json() | more})
 
 
 def _event(event: Mapping[str, Any]) -> bytes:
@@ -229,12 +229,12 @@ def _event(event: Mapping[str, Any]) -> bytes:
 
 
 def _headers(recording: Recording) -> dict[str, str]:
-    about = recording.about
+    info = recording.info
     timings = (f"{name.removesuffix('_s')};dur={seconds * 1000:.1f}"
                for name, seconds in recording.timings.items() if name.endswith("_s"))  # fmt: skip
     return {
-        "X-Chatterbox-Seed": str(about["seed"]),
-        "X-Chatterbox-Duration": str(about["duration_s"]),
+        "X-Chatterbox-Seed": str(info.seed),
+        "X-Chatterbox-Duration": str(info.duration_s),
         "X-Chatterbox-Cache": "hit" if recording.hit else "miss",
         "Server-Timing": ", ".join(timings),
-    } | ({"X-Chatterbox-Warnings": json.dumps(about["warnings"])} if about["warnings"] else {})
+    } | ({"X-Chatterbox-Warnings": json.dumps(info.warnings)} if info.warnings else {})

@@ -248,13 +248,13 @@ class _Conversation:
             async for piece in live.pieces():
                 self._heard_s += piece.duration_s
                 await self._send_bytes(await asyncio.to_thread(self._encoder.add, piece))
-            about = live.about()
+            info = live.info()
             times = {"start_s": round(start_s, 4), "end_s": round(self._heard_s, 4)}
             pause = silence(_PAUSE_S / self._request.speed, live.sample_rate)
             self._heard_s += pause.duration_s
             await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
-            await self._ws.send_json({"type": "sentence.done", "index": sentence.index, **times, "seed": about["seed"]})
-            self._state.metrics.spoke(about, len(sentence.text))
+            await self._ws.send_json({"type": "sentence.done", "index": sentence.index, **times, "seed": info.seed})
+            self._state.metrics.spoke(info, len(sentence.text))
         finally:
             self._waiting_chars -= len(sentence.text)
             self._sentences.discard(sentence)

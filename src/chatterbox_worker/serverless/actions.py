@@ -1,4 +1,4 @@
-"""What can be asked besides speech: what this worker is, and the care of its voices."""
+"""The actions other than speech: information about this worker, and its voice library."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import AnswerTooLarge, shown
 from chatterbox_worker.request import (
+    Action,
     DeleteVoiceRequest,
     ExportVoiceRequest,
     InfoRequest,
@@ -20,20 +21,18 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import reference_bytes
 
-Action = InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
-
-_ROOM_BYTES = 1000  # for what an answer says beside the voice's file
+_REPORT_BYTES = 1000  # of an answer, besides the voice's file
 
 
-def act(request: Action, settings: Settings, synthesizer: Synthesizer, tally: JobCounts) -> dict[str, Any]:
+def act(request: Action, settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dict[str, Any]:
     """
     Raises:
-        InvalidRequest, VoiceNotFound, VolumeFailed, AnswerTooLarge: it cannot be done.
+        InvalidRequest, VoiceNotFound, VolumeFailed, AnswerTooLarge: the action cannot be done.
     """
     library = synthesizer.library
     match request:
         case InfoRequest():
-            return info(settings, synthesizer, tally)
+            return info(settings, synthesizer, counts)
         case ListVoicesRequest():
             return {"voices": [asdict(entry) for entry in library.list()]}
         case SaveVoiceRequest():
@@ -43,13 +42,13 @@ def act(request: Action, settings: Settings, synthesizer: Synthesizer, tally: Jo
             voice = library.save(request.voice, data, field=field, transcript=request.reference_transcript)
             return {"voice": voice.id, "digest": voice.digest, "duration_s": round(voice.duration_s, 3)}
         case ExportVoiceRequest():
-            return _exported(request.voice, library, settings.payload_limit_bytes - _ROOM_BYTES)
+            return _export(request.voice, library, settings.payload_limit_bytes - _REPORT_BYTES)
         case DeleteVoiceRequest():
             library.delete(request.voice)
             return {"voice": request.voice, "deleted": True}
 
 
-def _exported(voice: str, library: VoiceLibrary, most_bytes: int) -> dict[str, Any]:
+def _export(voice: str, library: VoiceLibrary, most_bytes: int) -> dict[str, Any]:
     """The voice as one file, under the name by which `voices.save` takes it."""
     encoded = base64.b64encode(library.export(voice)).decode()
     if len(encoded) > most_bytes:

@@ -34,7 +34,7 @@ class JobCounts:
     jobs_failed: int = 0
 
 
-def info(settings: Settings, synthesizer: Synthesizer, tally: JobCounts) -> dict[str, Any]:
+def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dict[str, Any]:
     engines = synthesizer.engines.items()
     return {
         "versions": {
@@ -65,9 +65,9 @@ def info(settings: Settings, synthesizer: Synthesizer, tally: JobCounts) -> dict
         },
         "memory": {"rss_bytes": _rss_bytes(), "gpus": _gpus()},
         "streams": settings.stream,
-        "uptime_s": round(time.monotonic() - tally.started_s, 1),
-        "jobs_done": tally.jobs_done,
-        "jobs_failed": tally.jobs_failed,
+        "uptime_s": round(time.monotonic() - counts.started_s, 1),
+        "jobs_done": counts.jobs_done,
+        "jobs_failed": counts.jobs_failed,
     }  # fmt: skip
 
 
@@ -86,8 +86,8 @@ def _gpus() -> list[dict[str, Any]]:
         return []
     query = [command, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
     try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=_DRIVER_S, check=True).stdout  # noqa: S603
-        rows = [line.rsplit(",", 2) for line in told.splitlines()]
+        output = subprocess.run(query, capture_output=True, text=True, timeout=_DRIVER_S, check=True).stdout  # noqa: S603
+        rows = [line.rsplit(",", 2) for line in output.splitlines()]
         return [{"name": name.strip(), "used_bytes": int(used) * _MIB, "total_bytes": int(total) * _MIB}
                 for name, used, total in rows]  # fmt: skip
     except (OSError, subprocess.SubprocessError, ValueError) as error:  # a driver that hangs, "[N/A]" on some cards

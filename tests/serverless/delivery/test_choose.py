@@ -14,14 +14,14 @@ import pytest
 import requests
 import soundfile
 
+from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import AnswerTooLarge, InvalidRequest
-from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.serverless.delivery import Delivery, Route, serialized_bytes
 from chatterbox_worker.serverless.delivery.s3 import Bucket
-from chatterbox_worker.synthesizer import Recording
+from chatterbox_worker.serverless.job import SpeechJob, parse
 from support.buckets import KEYS, client, running_bucket
 
 RATE = 24_000
@@ -60,16 +60,16 @@ def with_bucket(settings: Settings, config: dict[str, str]) -> Settings:
 def recording(seconds: float = 3.0) -> Recording:
     """Noise, 144 kB in three seconds: 192 kB in base64. Opus makes 15 kB of it, flac little less than it was."""
     noise = (0.1 * np.random.default_rng(7).standard_normal(round(seconds * RATE))).astype(np.float32)
-    about = {
-        "mimetype": "audio/wav", "format": "wav", "sample_rate": RATE, "duration_s": seconds, "chunks": [],
-        "warnings": [],
-    }  # fmt: skip
-    return Recording(encode(Audio(noise, RATE), "wav", RATE), about, "k" * 64, hit=False, timings={"total_s": 1.0})
+    info = SpeechInfo(
+        mimetype="audio/wav", format="wav", sample_rate=RATE, duration_s=seconds, seed=7, model="multilingual",
+        language="en", voice="default", device="cpu", chunks=(),
+    )  # fmt: skip
+    return Recording(encode(Audio(noise, RATE), "wav", RATE), info, "k" * 64, hit=False, timings={"total_s": 1.0})
 
 
-def asked(**fields: Any) -> SpeechRequest:
+def asked(**fields: Any) -> SpeechJob:
     request = parse({"text": "Hello.", **fields}, Settings())
-    assert isinstance(request, SpeechRequest)
+    assert isinstance(request, SpeechJob)
     return request
 
 
@@ -141,7 +141,7 @@ def test_auto_takes_a_smaller_format_that_has_the_rate_where_nothing_else_holds_
 ) -> None:
     delivery = Delivery(settings)
     made = recording()
-    made = replace(made, about={**made.about, "sample_rate": rate})
+    made = replace(made, info=replace(made.info, sample_rate=rate))
 
     answer = delivery.deliver(made, asked(format="auto", sample_rate=rate), Route(100_000))
 

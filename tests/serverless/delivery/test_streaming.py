@@ -17,9 +17,10 @@ import soundfile
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
-from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.serverless.delivery import Delivery, Route, Unlogged, inline, serialized_bytes
-from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES, streamed
+from chatterbox_worker.serverless.delivery import Delivery, Route, Unlogged, serialized_bytes
+from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
+from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
+from chatterbox_worker.serverless.job import SpeechJob, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from support.fakes import ToneEngine
 
@@ -28,18 +29,16 @@ TEXT = "This is a sentence of a story that is told in some detail. " * 60  # 36 
 
 @pytest.fixture
 def asked(settings: Settings) -> Any:
-    def ask(**fields: Any) -> SpeechRequest:
+    def ask(**fields: Any) -> SpeechJob:
         request = parse({"text": TEXT, "seed": 5, **fields}, settings)
-        assert isinstance(request, SpeechRequest)
+        assert isinstance(request, SpeechJob)
         return request
 
     return ask
 
 
-def stream(
-    synthesizer: Synthesizer, settings: Settings, request: SpeechRequest, limit: int = 10_000_000
-) -> Iterator[Unlogged]:
-    return streamed(synthesizer, Delivery(settings), request, Route(limit), CancelScope())
+def stream(synthesizer: Synthesizer, settings: Settings, job: SpeechJob, limit: int = 10_000_000) -> Iterator[Unlogged]:
+    return stream_job(synthesizer, Delivery(settings), job, Route(limit), CancelScope())
 
 
 def as_the_sdk_does(pieces: Iterator[Unlogged]) -> tuple[list[dict[str, Any]], list[Unlogged]]:
@@ -60,7 +59,7 @@ def data(chunks: list[dict[str, Any]]) -> list[bytes]:
 def test_pcm_in_pieces_is_the_unstreamed_audio_to_the_bit(
     synthesizer: Synthesizer, settings: Settings, asked: Any, rate: int
 ) -> None:
-    whole = synthesizer.speak(asked(format="pcm", sample_rate=rate, cache=False), CancelScope())
+    whole = synthesizer.speak(asked(format="pcm", sample_rate=rate, cache=False).request, CancelScope())
 
     (*chunks, summary), _ = as_the_sdk_does(
         stream(synthesizer, settings, asked(format="pcm", sample_rate=rate, cache=False))
@@ -69,7 +68,7 @@ def test_pcm_in_pieces_is_the_unstreamed_audio_to_the_bit(
     assert b"".join(data(chunks)) == whole.audio
     assert len(chunks) > 2
     assert summary["size_bytes"] == len(whole.audio)
-    said = {**inline(whole, as_url=False, limit_bytes=10**9)}
+    said = whole.inline()
     del said["audio_base64"]
     measured = ("timings", "generation_time_ms", "cache_key")  # the stream's entry in the cache is a wav
     assert {k: v for k, v in summary.items() if k not in (*measured, "chunks_streamed")} == {
@@ -123,7 +122,7 @@ def test_a_finished_stream_serves_the_same_wav_request_without_a_stream(
     synthesizer: Synthesizer, settings: Settings, asked: Any
 ) -> None:
     (*chunks, summary), _ = as_the_sdk_does(stream(synthesizer, settings, asked()))
-    whole = synthesizer.speak(asked(), CancelScope())
+    whole = synthesizer.speak(asked().request, CancelScope())
 
     assert whole.hit
     assert whole.key == summary["cache_key"]
@@ -174,7 +173,7 @@ def test_a_result_too_large_for_anywhere_says_so(synthesizer: Synthesizer, setti
     posted, collected = as_the_sdk_does(stream(synthesizer, settings, asked(), 1_000_000))
 
     assert not any("audio_base64" in chunk for chunk in collected)
-    assert posted[-1]["warnings"] == ["the whole is too large for the job's result: it went through the stream only"]
+    assert posted[-1]["warnings"] == ["the whole is too large for the job's result: it is in the stream only"]
 
 
 def test_speech_of_one_letter_is_one_chunk(synthesizer: Synthesizer, settings: Settings, asked: Any) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
-import handler
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
+from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.tiny_engine import tiny_engine
@@ -29,7 +29,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def ask(worker: handler.Worker, job_input: dict[str, Any]) -> dict[str, Any]:
+def ask(worker: Worker, job_input: dict[str, Any]) -> dict[str, Any]:
     return asyncio.run(asyncio.wait_for(worker({"id": "1", "input": job_input}), 60))
 
 
@@ -38,7 +38,7 @@ def test_texts_fill_the_batch_and_sound_as_alone(
 ) -> None:
     engine = tiny_engine("turbo", tmp_path, slots=SLOTS)
     library, cache = VoiceLibrary(tmp_path / "voices"), AudioCache(tmp_path / "cache", max_bytes=0, max_age_s=1)
-    worker = handler.Worker(replace(settings, models=("turbo",)), Synthesizer({"turbo": engine}, library, cache))
+    worker = Worker(replace(settings, models=("turbo",)), Synthesizer({"turbo": engine}, library, cache))
     at_once: list[int] = []
     step = engine._scheduler._slots.step
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-import handler
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Utterance, Voice
@@ -20,24 +19,26 @@ from chatterbox_worker.errors import DeviceFailed
 from chatterbox_worker.serverless import progress
 from chatterbox_worker.serverless.delivery import serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
+from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices import library, source
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine, ToneTake
+from support.platforms import RecordingPlatform
 
 
 @pytest.fixture
-def worker(settings: Settings, synthesizer: Synthesizer) -> handler.Worker:
-    return handler.Worker(settings, synthesizer)
+def worker(settings: Settings, synthesizer: Synthesizer) -> Worker:
+    return Worker(settings, synthesizer)
 
 
-def ask(worker: handler.Worker, job_input: Any) -> dict[str, Any]:
+def ask(worker: Worker, job_input: Any) -> dict[str, Any]:
     answer = asyncio.run(asyncio.wait_for(worker({"id": "job-1", "input": job_input}), 20))
     json.dumps(answer, allow_nan=False)
     return answer
 
 
-def stream(worker: handler.Worker, job_input: Any) -> list[dict[str, Any]]:
+def stream(worker: Worker, job_input: Any) -> list[dict[str, Any]]:
     """As a caller of /stream sees it: what each piece was when it was posted."""
 
     async def collect() -> list[dict[str, Any]]:
@@ -50,7 +51,7 @@ def numbered(count: int, words: int = 4) -> list[dict[str, Any]]:
     return [{"id": f"n{n}", "text": f"Text {n} says " + "so " * words + "."} for n in range(count)]
 
 
-def test_every_text_is_answered_in_order_as_it_would_be_alone(worker: handler.Worker) -> None:
+def test_every_text_is_answered_in_order_as_it_would_be_alone(worker: Worker) -> None:
     texts = numbered(40)
 
     answer = ask(worker, {"texts": texts, "seed": 7, "format": "flac", "cache": False})
@@ -63,7 +64,7 @@ def test_every_text_is_answered_in_order_as_it_would_be_alone(worker: handler.Wo
     assert answer["duration_s"] == pytest.approx(sum(result["duration_s"] for result in answer["results"]), abs=1e-3)
 
 
-def test_a_text_has_its_own_settings_over_the_jobs(worker: handler.Worker) -> None:
+def test_a_text_has_its_own_settings_over_the_jobs(worker: Worker) -> None:
     ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
 
     answer = ask(worker, {
@@ -82,7 +83,7 @@ def test_a_text_has_its_own_settings_over_the_jobs(worker: handler.Worker) -> No
     assert all("audio_base64" in result for result in answer["results"])
 
 
-def test_what_is_wrong_with_a_text_fails_that_text_alone(worker: handler.Worker) -> None:
+def test_what_is_wrong_with_a_text_fails_that_text_alone(worker: Worker) -> None:
     bad: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "empty": ({"text": " "}, "invalid_request", "text"),
         "missing": ({}, "invalid_request", "text"),
@@ -113,7 +114,7 @@ def test_what_is_wrong_with_a_text_fails_that_text_alone(worker: handler.Worker)
         assert "secret" not in result["error"]["message"]
 
 
-def test_all_are_submitted_before_any_is_waited_for(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_all_are_submitted_before_any_is_waited_for(worker: Worker, engine: ToneEngine) -> None:
     engine.gate.clear()
 
     async def watch() -> dict[str, Any]:
@@ -129,7 +130,7 @@ def test_all_are_submitted_before_any_is_waited_for(worker: handler.Worker, engi
     assert asyncio.run(asyncio.wait_for(watch(), 20))["failed"] == 0
 
 
-def test_a_cancelled_job_frees_the_takes_of_all_texts(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_a_cancelled_job_frees_the_takes_of_all_texts(worker: Worker, engine: ToneEngine) -> None:
     engine.gate.clear()
 
     async def cancel_midway() -> None:
@@ -154,7 +155,7 @@ def _ends(thread: threading.Thread) -> bool:
     return not thread.is_alive()
 
 
-def test_texts_that_are_the_same_are_spoken_once_and_kept(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_texts_that_are_the_same_are_spoken_once_and_kept(worker: Worker, engine: ToneEngine) -> None:
     texts = [{"id": str(n), "text": "The same."} for n in range(30)]
 
     answer = ask(worker, {"texts": texts})
@@ -166,9 +167,7 @@ def test_texts_that_are_the_same_are_spoken_once_and_kept(worker: handler.Worker
     assert len({result["seed"] for result in answer["results"]}) == 1
 
 
-def test_a_voice_that_all_share_is_fetched_and_decoded_once(
-    worker: handler.Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_voice_that_all_share_is_fetched_and_decoded_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
     decoded: list[bytes] = []
 
@@ -194,7 +193,7 @@ def _small(settings: Settings, limit_bytes: int, outputs: Path) -> Settings:
 
 
 def test_what_does_not_fit_goes_over_the_volume(settings: Settings, synthesizer: Synthesizer, tmp_path: Path) -> None:
-    worker = handler.Worker(_small(settings, 100_000, tmp_path / "outputs"), synthesizer)
+    worker = Worker(_small(settings, 100_000, tmp_path / "outputs"), synthesizer)
 
     answer = ask(worker, {"texts": numbered(12), "cache": False})
 
@@ -209,7 +208,7 @@ def test_what_does_not_fit_goes_over_the_volume(settings: Settings, synthesizer:
 def test_what_cannot_be_delivered_says_so_in_its_place(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path
 ) -> None:
-    worker = handler.Worker(_small(settings, 100_000, tmp_path / "missing" / "outputs"), synthesizer)
+    worker = Worker(_small(settings, 100_000, tmp_path / "missing" / "outputs"), synthesizer)
 
     answer = ask(worker, {"texts": numbered(12)})
 
@@ -223,7 +222,7 @@ def test_what_cannot_be_delivered_says_so_in_its_place(
 def test_smaller_formats_are_taken_where_the_first_does_not_fit(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path
 ) -> None:
-    worker = handler.Worker(_small(settings, 150_000, tmp_path / "missing" / "outputs"), synthesizer)
+    worker = Worker(_small(settings, 150_000, tmp_path / "missing" / "outputs"), synthesizer)
 
     answer = ask(worker, {"texts": numbered(12), "format": "auto"})
 
@@ -235,7 +234,7 @@ def test_smaller_formats_are_taken_where_the_first_does_not_fit(
 def test_more_texts_than_an_answer_can_tell_of_are_refused_before_any_is_spoken(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path, engine: ToneEngine
 ) -> None:
-    worker = handler.Worker(_small(settings, 20_000, tmp_path / "outputs"), synthesizer)
+    worker = Worker(_small(settings, 20_000, tmp_path / "outputs"), synthesizer)
 
     answer = ask(worker, {"texts": numbered(40)})
 
@@ -243,7 +242,7 @@ def test_more_texts_than_an_answer_can_tell_of_are_refused_before_any_is_spoken(
     assert not engine.takes
 
 
-def test_a_stream_brings_each_text_as_it_is_finished(worker: handler.Worker) -> None:
+def test_a_stream_brings_each_text_as_it_is_finished(worker: Worker) -> None:
     texts = [*numbered(10), {"id": "bad", "text": ""}]
 
     *pieces, summary = stream(worker, {"texts": texts, "seed": 1, "format": "flac"})
@@ -256,7 +255,7 @@ def test_a_stream_brings_each_text_as_it_is_finished(worker: handler.Worker) -> 
     assert (summary["texts"], summary["failed"]) == (11, 1)
 
 
-def test_a_short_text_does_not_wait_for_a_long_one_before_it(worker: handler.Worker, engine: ToneEngine) -> None:
+def test_a_short_text_does_not_wait_for_a_long_one_before_it(worker: Worker, engine: ToneEngine) -> None:
     held = threading.Event()
     submit = engine.submit
 
@@ -281,7 +280,7 @@ def test_a_short_text_does_not_wait_for_a_long_one_before_it(worker: handler.Wor
 def test_audio_that_the_result_cannot_hold_is_in_the_stream_only_and_says_so(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path
 ) -> None:
-    worker = handler.Worker(_small(settings, 100_000, tmp_path / "missing" / "outputs"), synthesizer)
+    worker = Worker(_small(settings, 100_000, tmp_path / "missing" / "outputs"), synthesizer)
     posted: list[dict[str, Any]] = []
     collected: list[dict[str, Any]] = []
 
@@ -306,8 +305,8 @@ def test_a_piece_over_the_platforms_cap_goes_over_the_volume_or_is_refused(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path
 ) -> None:
     job = {"texts": [{"id": "long", "text": "It goes on and on. " * 100}, {"id": "short", "text": "Short."}]}
-    there = handler.Worker(_small(settings, 10_000_000, tmp_path / "outputs"), synthesizer)
-    missing = handler.Worker(_small(settings, 10_000_000, tmp_path / "missing" / "outputs"), synthesizer)
+    there = Worker(_small(settings, 10_000_000, tmp_path / "outputs"), synthesizer)
+    missing = Worker(_small(settings, 10_000_000, tmp_path / "missing" / "outputs"), synthesizer)
 
     stored = {piece["index"]: piece["result"] for piece in stream(there, job)[:-1]}
     refused = {piece["index"]: piece["result"] for piece in stream(missing, job)[:-1]}
@@ -326,11 +325,11 @@ class _Poisoned(ToneTake):
 
 
 def test_what_was_spoken_before_the_device_failed_goes_back_and_a_fresh_worker_is_asked_for(
-    worker: handler.Worker, engine: ToneEngine
+    settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
 ) -> None:
     engine.submit = lambda utterance: _Poisoned(utterance, engine.gate)  # type: ignore[method-assign]
-    told: list[bool] = []
-    worker.device_failed = lambda: told.append(True)
+    platform = RecordingPlatform()
+    worker = Worker(settings, synthesizer, platform)
     job = {"texts": [{"id": "a", "text": "Good."}, {"id": "b", "text": "poison."}], "cache": False}
 
     answer = ask(worker, job)
@@ -340,20 +339,19 @@ def test_what_was_spoken_before_the_device_failed_goes_back_and_a_fresh_worker_i
     assert "audio_base64" in answer["results"][0]
     assert answer["results"][1]["error"]["code"] == "device_failed"
     assert "refresh_worker" not in pieces[-1]
-    assert told == [True, True]
+    assert platform.device_failures == 2
 
 
 def test_the_progress_of_all_texts_is_told_as_one(
     settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_EVERY_S", 0.0)
-    worker = handler.Worker(settings, synthesizer)
-    told: list[dict[str, Any]] = []
-    worker.tell_progress = lambda job, update: told.append(update)
+    platform = RecordingPlatform()
 
-    answer = ask(worker, {"texts": numbered(20)})
+    answer = ask(Worker(settings, synthesizer, platform), {"texts": numbered(20)})
 
+    updates = [update for _, update in platform.updates]
     assert answer["failed"] == 0
-    assert max(update["chunks"] for update in told) == 20
-    assert all(update["chunks_done"] < update["chunks"] for update in told)
-    assert max(update["audio_s"] for update in told) > 1.0
+    assert max(update["chunks"] for update in updates) == 20
+    assert all(update["chunks_done"] < update["chunks"] for update in updates)
+    assert max(update["audio_s"] for update in updates) > 1.0

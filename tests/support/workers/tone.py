@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-import handler
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import Utterance
 from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
 from chatterbox_worker.serverless import joblog
+from chatterbox_worker.serverless.loop import RunPod, serve
+from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.fakes import RATE, tone
@@ -97,7 +98,9 @@ def main() -> None:
     engine = Engine(0.0 if env.get("TONE_IS_MUTE") else 1.0)
     library = VoiceLibrary(settings.voices_dir)
     cache = AudioCache(Path(settings.cache_dir), max_bytes=0, max_age_s=1)
-    handler.serve(handler.Worker(settings, Synthesizer({"multilingual": engine}, library, cache)), settings)
+    platform = RunPod(settings)
+    synthesizer = Synthesizer({"multilingual": engine}, library, cache)
+    serve(Worker(settings, synthesizer, platform, platform.running), platform)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from chatterbox_worker.answer import Recording, SpokenChunk
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
@@ -24,8 +25,7 @@ from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, P
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.sliced import Sliced, SlicedJson
 from chatterbox_worker.server.state import AppState, State
-from chatterbox_worker.serverless.delivery import inline
-from chatterbox_worker.synthesizer import CancelScope, Recording
+from chatterbox_worker.synthesizer import CancelScope
 
 router = APIRouter(tags=["speech"])
 
@@ -49,7 +49,7 @@ async def dialogue(http: Request, state: State) -> Response:
         async with speech.cancelled_when_gone(http, everyone):
             recordings = await _spoken(state, turns, calls)
     for turn, recording in zip(turns, recordings, strict=True):
-        state.metrics.spoke(recording.about, len(turn.text), hit=recording.hit)
+        state.metrics.spoke(recording.info, len(turn.text), hit=recording.hit)
     return await asyncio.to_thread(_answer, turns[0], recordings, pauses_s, kind)
 
 
@@ -151,33 +151,33 @@ def _answer(
     wanted: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
 ) -> Response:
     parts: list[Audio] = []
-    chunks: list[dict[str, Any]] = []
+    chunks: list[SpokenChunk] = []
+    owners: list[dict[str, Any]] = []
     at_s = 0.0
     for index, (recording, pause_s) in enumerate(zip(recordings, pauses_s, strict=True)):
         clip = decode(recording.audio, field="turns", max_s=_LONGEST_TURN_S)
         chunks += [
-            {**chunk, "turn": index, "voice": recording.about["voice"],
-             "start_s": round(chunk["start_s"] + at_s, 4), "end_s": round(chunk["end_s"] + at_s, 4)}
-            for chunk in recording.about["chunks"]
-        ]  # fmt: skip
+            replace(chunk, start_s=round(chunk.start_s + at_s, 4), end_s=round(chunk.end_s + at_s, 4))
+            for chunk in recording.info.chunks
+        ]
+        owners += [{"turn": index, "voice": recording.info.voice}] * len(recording.info.chunks)
         parts += [clip, silence(pause_s, clip.sample_rate)]
         at_s += clip.duration_s + parts[-1].duration_s
     audio = concatenate(parts)
-    about = {
-        **recordings[0].about,
-        "mimetype": FORMATS[wanted.format].mimetype, "format": wanted.format, "sample_rate": wanted.sample_rate,
-        "duration_s": round(audio.duration_s, 4), "chunks": chunks, "turns": len(recordings),
-        "seeds": [recording.about["seed"] for recording in recordings],
-        "warnings": [f"turns[{i}]: {w}" for i, recording in enumerate(recordings) for w in recording.about["warnings"]],
-    }  # fmt: skip
-    for of_one in ("seed", "voice", "model", "language"):
-        about.pop(of_one)
     data = encode(audio, wanted.format, wanted.sample_rate)
+    mimetype, duration_s = FORMATS[wanted.format].mimetype, round(audio.duration_s, 4)
     if kind is None:
-        return Sliced(data, media_type=about["mimetype"], headers={"X-Chatterbox-Duration": str(about["duration_s"])})
+        return Sliced(data, media_type=mimetype, headers={"X-Chatterbox-Duration": str(duration_s)})
+    info = replace(
+        recordings[0].info, mimetype=mimetype, format=wanted.format, sample_rate=wanted.sample_rate,
+        duration_s=duration_s, chunks=tuple(chunks),
+        warnings=tuple(f"turns[{i}]: {w}" for i, recording in enumerate(recordings) for w in recording.info.warnings),
+    )  # fmt: skip
     total_s = sum(recording.timings["total_s"] for recording in recordings)
     hit = all(recording.hit for recording in recordings)
-    whole = Recording(data, about, "", hit=hit, timings={"total_s": total_s})
-    told = inline(whole, as_url=False, limit_bytes=2**40)
-    del told["cache_key"]  # it has one for each turn
-    return SlicedJson(told | {"captions": speech.captions_of(kind, about)})
+    answer = Recording(data, info, "", hit=hit, timings={"total_s": total_s}).inline()
+    answer["chunks"] = [chunk | owner for chunk, owner in zip(answer["chunks"], owners, strict=True)]
+    for of_one_turn in ("seed", "voice", "model", "language", "cache_key"):
+        del answer[of_one_turn]
+    whole = {"turns": len(recordings), "seeds": [recording.info.seed for recording in recordings]}
+    return SlicedJson(answer | whole | {"captions": captions.write(kind, answer["chunks"], duration_s)})

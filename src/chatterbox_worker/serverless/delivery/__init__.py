@@ -1,6 +1,6 @@
-"""How speech goes back from a queue worker: inside the answer, through a bucket, over the volume, or piece by piece."""
+"""How an answer goes back from a queue worker: inline, through a bucket, over the volume, or in pieces."""
 
-from chatterbox_worker.serverless.delivery.answer import Unlogged, UnloggedText, facts, inline, serialized_bytes
+from chatterbox_worker.serverless.delivery.answer import Unlogged, UnloggedText, serialized_bytes
 from chatterbox_worker.serverless.delivery.choose import Delivery, Route
 
-__all__ = ["Delivery", "Route", "Unlogged", "UnloggedText", "facts", "inline", "serialized_bytes"]
+__all__ = ["Delivery", "Route", "Unlogged", "UnloggedText", "serialized_bytes"]

@@ -1,12 +1,12 @@
-"""Which way an answer takes: the first that holds it.
+"""Which delivery method an answer takes: the first that fits.
 
     auto     inline, the job's bucket, the worker's bucket, the volume
     inline   inline
     s3       the job's bucket, the worker's bucket, inline, the volume
     volume   the volume, inline, the job's bucket, the worker's bucket
 
-then inline in a smaller format where the request said `"format": "auto"`, then `AnswerTooLarge`. A way that fails is a
-warning in the answer, and the next is tried: speech that was made is not lost for a bucket's sake.
+then inline in a smaller format if the request had `"format": "auto"`, then `AnswerTooLarge`. A method that fails adds a
+warning to the answer, and the next is tried: finished speech is not lost because a bucket failed.
 """
 
 from __future__ import annotations
@@ -14,39 +14,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from chatterbox_worker.answer import Recording
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.serverless.delivery.answer import (
-    NotDelivered,
-    facts,
-    inline,
-    inline_bytes,
-    serialized_bytes,
-    too_large,
-)
+from chatterbox_worker.serverless.delivery.answer import NotDelivered, inline_bytes, serialized_bytes, too_large
 from chatterbox_worker.serverless.delivery.s3 import EXPIRES_S, Bucket
 from chatterbox_worker.serverless.delivery.volume import Volume
-from chatterbox_worker.synthesizer import Recording
+from chatterbox_worker.serverless.job import SpeechJob
 
 log = logging.getLogger(__name__)
 
 WAV_HEAD_BYTES = 44  # of `encode`'s wav files: RIFF, fmt and data headers, nothing else
 
-_Way = Callable[[Recording], dict[str, Any] | None]
-"""The answer, None where it would not fit; raises NotDelivered."""
+_Answer = dict[str, Any]
+_Method = Callable[[Recording], _Answer | None]
+"""The answer, None if it does not fit; raises NotDelivered."""
+_Store = Callable[[Recording], _Answer]
+"""Puts the audio outside the answer; the fields that say where. Raises NotDelivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How one job came, as far as it matters for the way back."""
+    """What matters about a job for the way back."""
 
     limit_bytes: int
     bucket: Bucket | None = None
@@ -75,119 +72,115 @@ class Delivery:
         private = self._settings.allow_private_urls
         return Route(limit, None if config is None else Bucket.of_job(config, allow_private=private))
 
-    def check(self, request: SpeechRequest, route: Route) -> None:
-        """Before anything is spoken: whether the output asked for exists at all.
+    def check(self, job: SpeechJob, route: Route) -> None:
+        """Whether the requested output exists at all; called before anything is spoken.
 
         Raises:
             InvalidRequest: it does not.
         """
-        if request.output == "s3" and not self._buckets(route):
+        if job.output == "s3" and not self._buckets(route):
             raise InvalidRequest(
                 'output is "s3", but the job has no s3Config and this worker no BUCKET_ENDPOINT_URL', field="output"
             )
-        if request.output == "volume" and not self._volume.is_there:
+        if job.output == "volume" and not self._volume.is_there:
             raise InvalidRequest('output is "volume", but no network volume is attached', field="output")
 
-    def deliver(self, recording: Recording, request: SpeechRequest, route: Route) -> dict[str, Any]:
+    def deliver(self, recording: Recording, job: SpeechJob, route: Route) -> _Answer:
         """
         Raises:
-            AnswerTooLarge: it fits no way there is.
+            AnswerTooLarge: no delivery method fits.
         """
         failed: list[str] = []
-        for way in self._ways(request, route):
+        for method in self._methods(job, route):
             try:
-                answer = way(_warned(recording, failed))
+                answer = method(_with_warnings(recording, failed))
             except NotDelivered as failure:
                 log.warning("%s", failure)
                 failed.append(str(failure))
                 continue
             if answer is not None:
-                note(recording)
+                log_recording(recording)
                 return answer
-        size = inline_bytes(recording, facts(recording))
-        tried = "".join(f", {failure}" for failure in failed)
-        raise too_large(size, route.limit_bytes, tried)
+        raise too_large(inline_bytes(recording), route.limit_bytes, "".join(f", {failure}" for failure in failed))
 
-    def store(self, recording: Recording, route: Route) -> tuple[dict[str, Any], list[str]]:
-        """Where the audio was put outside an answer (nothing if there is nowhere), and what failed on the way."""
+    def store(self, recording: Recording, route: Route) -> tuple[_Answer, list[str]]:
+        """Put the audio outside the answer: where it is (nothing if there is no place), and what failed."""
         failed: list[str] = []
-        for way in [*self._bucket_ways(route), *self._volume_ways()]:
+        for store in self._stores(route):
             try:
-                return way(recording), failed
+                return store(recording), failed
             except NotDelivered as failure:
                 failed.append(str(failure))
         return {}, failed
 
-    def _ways(self, request: SpeechRequest, route: Route) -> Iterator[_Way]:
-        def whole(way: Callable[[Recording], dict[str, Any]]) -> _Way:
-            return lambda recording: _if_fits(way(recording) | facts(recording), route)
+    def _methods(self, job: SpeechJob, route: Route) -> Iterator[_Method]:
+        def inline(recording: Recording) -> _Answer | None:
+            fits = inline_bytes(recording) <= route.limit_bytes
+            return recording.inline(as_url=job.as_url) if fits else None
 
-        def inside(recording: Recording) -> dict[str, Any] | None:
-            if inline_bytes(recording, facts(recording)) > route.limit_bytes:
-                return None
-            return inline(recording, as_url=request.as_url, limit_bytes=route.limit_bytes)
+        def stored(store: _Store, recording: Recording) -> _Answer | None:
+            answer = store(recording) | recording.report()
+            return answer if serialized_bytes(answer) <= route.limit_bytes else None
 
-        buckets = [whole(way) for way in self._bucket_ways(route)]
-        volume = [whole(way) for way in self._volume_ways()]
-        ways: Mapping[str, list[_Way]] = {
-            "auto": [inside, *buckets, *volume],
-            "inline": [inside],
-            "s3": [*buckets, inside, *volume],
-            "volume": [*volume, inside, *buckets],
+        def smaller(name: str, recording: Recording) -> _Answer | None:
+            return inline(_reencode(recording, name))
+
+        buckets: list[_Method] = [partial(stored, store) for store in self._bucket_stores(route)]
+        volume: list[_Method] = [partial(stored, store) for store in self._volume_stores()]
+        methods: Mapping[str, list[_Method]] = {
+            "auto": [inline, *buckets, *volume],
+            "inline": [inline],
+            "s3": [*buckets, inline, *volume],
+            "volume": [*volume, inline, *buckets],
         }
-        yield from ways[request.output]
-        for name in request.smaller_formats:
-            yield lambda recording, name=name: inside(_reencoded(recording, name))  # type: ignore[misc]
+        yield from methods[job.output]
+        yield from (partial(smaller, name) for name in job.smaller_formats)
 
     def _buckets(self, route: Route) -> list[Bucket]:
         return [bucket for bucket in (route.bucket, self._bucket) if bucket is not None]
 
-    def _bucket_ways(self, route: Route) -> list[Callable[[Recording], dict[str, Any]]]:
-        def through(bucket: Bucket) -> Callable[[Recording], dict[str, Any]]:
-            def put(recording: Recording) -> dict[str, Any]:
-                about = recording.about
-                url = bucket.put(recording.audio, mimetype=about["mimetype"], suffix=about["format"])
-                return {"audio_url": url, "expires_s": EXPIRES_S}
+    def _stores(self, route: Route) -> list[_Store]:
+        return [*self._bucket_stores(route), *self._volume_stores()]
 
-            return put
+    def _bucket_stores(self, route: Route) -> list[_Store]:
+        return [partial(_put, bucket) for bucket in self._buckets(route)]
 
-        return [through(bucket) for bucket in self._buckets(route)]
+    def _volume_stores(self) -> list[_Store]:
+        return [self._write] if self._volume.is_there else []
 
-    def _volume_ways(self) -> list[Callable[[Recording], dict[str, Any]]]:
-        return [self._on_volume] if self._volume.is_there else []
-
-    def _on_volume(self, recording: Recording) -> dict[str, Any]:
-        path = self._volume.put(recording.audio, suffix=recording.about["format"])
+    def _write(self, recording: Recording) -> _Answer:
+        path = self._volume.put(recording.audio, suffix=recording.info.format)
         return {"audio_path": str(path), "expires_s": self._volume.max_age_s}
 
 
-def note(recording: Recording) -> None:
-    """One line for a job that was answered, with nothing that was said in it."""
-    about, timings = recording.about, recording.timings
+def _put(bucket: Bucket, recording: Recording) -> _Answer:
+    url = bucket.put(recording.audio, mimetype=recording.info.mimetype, suffix=recording.info.format)
+    return {"audio_url": url, "expires_s": EXPIRES_S}
+
+
+def log_recording(recording: Recording) -> None:
+    """One line for a job that was answered, without anything of its text."""
+    info = recording.info
     log.info(
         "%s in %d chunks, %.1f s of audio in %.2f s%s",
-        about.get("model"), len(about["chunks"]), about["duration_s"], timings["total_s"],
+        info.model, len(info.chunks), info.duration_s, recording.timings["total_s"],
         ", from the cache" if recording.hit else "",
     )  # fmt: skip
 
 
-def _if_fits(answer: dict[str, Any], route: Route) -> dict[str, Any] | None:
-    return answer if serialized_bytes(answer) <= route.limit_bytes else None
+def _with_warnings(recording: Recording, failed: list[str]) -> Recording:
+    warnings = (*recording.info.warnings, *(f"{failure}; delivered another way" for failure in failed))
+    return replace(recording, info=replace(recording.info, warnings=warnings))
 
 
-def _warned(recording: Recording, failed: list[str]) -> Recording:
-    warnings = [*recording.about["warnings"], *(f"{failure}; delivered another way" for failure in failed)]
-    return replace(recording, about={**recording.about, "warnings": warnings})
-
-
-def _reencoded(recording: Recording, name: str) -> Recording:
+def _reencode(recording: Recording, name: str) -> Recording:
     """A wav recording in another format, at its own rate."""
-    rate = recording.about["sample_rate"]
+    rate = recording.info.sample_rate
     audio = audio_of_pcm(recording.audio[WAV_HEAD_BYTES:], rate)
-    about = {**recording.about, "format": name, "mimetype": FORMATS[name].mimetype}
-    return replace(recording, audio=encode(audio, name, rate), about=about)
+    info = replace(recording.info, format=name, mimetype=FORMATS[name].mimetype)
+    return replace(recording, audio=encode(audio, name, rate), info=info)
 
 
 def audio_of_pcm(pcm: bytes, sample_rate: int) -> Audio:
-    """What `Audio.pcm16` gave, to the bit."""
+    """The inverse of `Audio.pcm16`, to the bit."""
     return Audio((np.frombuffer(pcm, "<i2") / np.float32(32767.0)).astype(np.float32), sample_rate)

@@ -1,13 +1,13 @@
-"""Speech piece by piece, for a worker whose handler is a generator: chunks, then a summary.
+"""Speech in pieces, for a worker whose handler is a generator: chunks, then a summary.
 
-A chunk is `{"index", "start_s", "duration_s", "audio_base64"}`. In wav, flac, ogg, opus and aac its audio is a file of its
-own; pcm and mp3 are one file in pieces, to be put one after another. The summary is a plain answer without the audio.
-Every format is cut from the same 16-bit samples: those that an unstreamed wav of the same request holds, unless
-resampling overshoots full scale, which a whole is scaled down for and a stream clipped. The cache keeps that wav.
+A chunk is `{"index", "start_s", "duration_s", "audio_base64"}`. In wav, flac, ogg, opus and aac its audio is a file of
+its own; pcm and mp3 are one file in pieces, to be concatenated. The summary is a plain answer without the audio. Every
+format is cut from the same 16-bit samples: those of an unstreamed wav of the same request, unless resampling overshoots
+full scale, where a whole recording is scaled down and a stream is clipped. The cache stores that wav.
 
-The SDK collects what is yielded and posts it all again as the job's result, under the limit of any result. What it
-collects are the very objects that were yielded, after it posted them; so where the whole would not fit, the chunks
-there lose their audio, and the summary says where the whole was put: a bucket or the volume, or nowhere but the stream.
+The SDK collects the yielded objects and posts them again as the job's result, under the limit of any result. It collects
+the same objects after it posted them. So if the whole does not fit, the collected chunks lose their audio, and the
+summary says where the whole was put: a bucket or the volume, or only the stream.
 """
 
 from __future__ import annotations
@@ -18,39 +18,41 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+from chatterbox_worker.answer import Recording
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.serverless.delivery.answer import Unlogged, facts, serialized_bytes
-from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, note
-from chatterbox_worker.synthesizer import AudioStream, CancelScope, Plan, Recording, Synthesizer, describe
+from chatterbox_worker.serverless.delivery.answer import Unlogged, serialized_bytes
+from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, log_recording
+from chatterbox_worker.serverless.job import SpeechJob
+from chatterbox_worker.synthesizer import AudioStream, CancelScope, Plan, Synthesizer, describe
 
 CHUNK_BYTES = 700_000
 """Of one chunk, serialized: RunPod refuses more than 1 MB and drops it (docs/API.md)."""
 
-_CUT_BYTES = 500_000  # of samples: 666 668 in base64; the rest is for a container's headers and our own fields
-_LEAST_S = 0.5  # a chunk is a request to the platform, so not one for every breath
-_RESERVE_S = 0.05  # kept back, so that the last chunk is never too short for a reader to recognise its format
+_CUT_BYTES = 500_000  # of samples: 666 668 in base64; the rest is for the container's headers and our own fields
+_LEAST_S = 0.5  # a chunk is a request to the platform, so there are few
+_RESERVE_S = 0.05  # held back, so that the last chunk is never too short for a reader to recognise its format
 _IN_ONE_PIECE = ("pcm", "mp3")
 
 
-def streamed(
-    synthesizer: Synthesizer, delivery: Delivery, request: SpeechRequest, route: Route, call: CancelScope
+def stream(
+    synthesizer: Synthesizer, delivery: Delivery, job: SpeechJob, route: Route, scope: CancelScope
 ) -> Iterator[Unlogged]:
-    """Everything a caller can be blamed for is checked before the first chunk. Blocks between chunks.
+    """Everything that the caller can correct is checked before the first chunk. Blocks between chunks.
 
     Raises:
-        WorkerError: it cannot be spoken; or, after some chunks, it failed half-way.
+        WorkerError: it cannot be spoken; or it failed after some chunks.
     """
     started_s = time.perf_counter()
+    request = job.request
     plan = synthesizer.plan(replace(request, format="wav"))
     entry = synthesizer.cache.get(plan.key, "wav") if request.cache else None
-    speech = None if entry is not None else synthesizer.stream(plan, call)
+    speech = None if entry is not None else synthesizer.stream(plan, scope)
     pieces = [entry.audio[WAV_HEAD_BYTES:]] if entry is not None else _samples(speech, request.sample_rate)
     post = _Collected(route.limit_bytes)
-    whole = _Whole(request)
+    whole = _Whole(request.format, request.sample_rate)
     for chunk in whole.chunks(pieces):
         yield chunk
         post.add(chunk)  # the SDK asks for the next one when it has posted and collected this one
@@ -59,19 +61,20 @@ def streamed(
         if request.cache:
             synthesizer.cache.put(plan.key, "wav", entry)
     timings = _timings(speech, time.perf_counter() - started_s, whole.duration_s)
-    about = {**entry.about, "voice": plan.source.id, "format": request.format,
-             "mimetype": FORMATS[request.format].mimetype}  # fmt: skip
-    recording = Recording(b"", about, plan.key, hit=speech is None, timings=timings)
-    note(recording)
+    mimetype = FORMATS[request.format].mimetype
+    info = replace(entry.info, voice=plan.source.id, format=request.format, mimetype=mimetype)
+    recording = Recording(b"", info, plan.key, hit=speech is None, timings=timings)
+    log_recording(recording)
     yield _summary(recording, whole, post, delivery, route)
 
 
 class _Whole:
-    """What has been streamed, as samples and as sent."""
+    """Everything streamed so far, as samples and as sent."""
 
-    def __init__(self, request: SpeechRequest) -> None:
-        self._format = request.format
-        self.rate = request.sample_rate
+    def __init__(self, audio_format: str, rate: int) -> None:
+        self._format = audio_format
+        self.rate = rate
+        """Hertz."""
         self.pcm = bytearray()
         """16-bit little-endian samples."""
         self.size_bytes = 0
@@ -107,7 +110,7 @@ class _Whole:
 
 
 class _Collected:
-    """What the SDK has collected for the job's result, kept under the limit of a result."""
+    """The chunks that the SDK has collected for the job's result, held under the limit of a result."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -122,9 +125,9 @@ class _Collected:
     def add(self, chunk: Unlogged) -> None:
         self._bytes += serialized_bytes(chunk)
         self._chunks.append(chunk)
-        self.make_room(0)
+        self.shrink_to_fit(0)
 
-    def make_room(self, more_bytes: int) -> None:
+    def shrink_to_fit(self, more_bytes: int) -> None:
         if self._bytes + more_bytes > self._limit:
             self.is_whole = False
         if not self.is_whole:
@@ -140,23 +143,23 @@ def _samples(speech: AudioStream | None, rate: int) -> Iterator[bytes]:
 
 
 def _cuts(pieces: Iterable[bytes], rate: int) -> Iterator[tuple[bytes, bool]]:
-    """The samples in lengths that fit a chunk, as soon as there are enough; and whether it is the last."""
+    """The samples in lengths that fit a chunk, as soon as there are enough; and whether a cut is the last."""
     reserve, least = round(_RESERVE_S * rate) * 2, round(_LEAST_S * rate) * 2
     held = bytearray()
     for piece in pieces:
         held += piece
         if len(held) >= least + reserve:
-            for cut in _even(bytes(held[:-reserve])):
+            for cut in _split_evenly(bytes(held[:-reserve])):
                 yield cut, False
             del held[:-reserve]
-    *most, last = _even(bytes(held))
+    *most, last = _split_evenly(bytes(held))
     for cut in most:
         yield cut, False
     yield last, True
 
 
-def _even(samples: bytes) -> list[bytes]:
-    """Cut into as few parts as fit, of about one size: no crumb at the end."""
+def _split_evenly(samples: bytes) -> list[bytes]:
+    """Cut into as few parts as fit, of about one size, so that the last is not tiny."""
     parts = max(1, -(-len(samples) // _CUT_BYTES))
     ends = [len(samples) // 2 * part // parts * 2 for part in range(parts + 1)]
     return [samples[start:end] for start, end in pairwise(ends)]
@@ -174,12 +177,12 @@ def _timings(speech: AudioStream | None, total_s: float, duration_s: float) -> d
 
 
 def _summary(recording: Recording, whole: _Whole, post: _Collected, delivery: Delivery, route: Route) -> Unlogged:
-    """What is said about the whole; and where it is, if the job's result cannot hold it."""
-    summary = Unlogged(facts(recording), size_bytes=whole.size_bytes, chunks_streamed=len(post))
-    post.make_room(serialized_bytes(summary))
+    """The report about the whole; and where it is, if the job's result cannot hold it."""
+    summary = Unlogged(recording.report(), size_bytes=whole.size_bytes, chunks_streamed=len(post))
+    post.shrink_to_fit(serialized_bytes(summary))
     if not post.is_whole:
         place, failed = delivery.store(replace(recording, audio=whole.file()), route)
-        nowhere = [] if place else ["the whole is too large for the job's result: it went through the stream only"]
+        nowhere = [] if place else ["the whole is too large for the job's result: it is in the stream only"]
         summary |= place
         summary["warnings"] = [*summary["warnings"], *failed, *nowhere]
     if serialized_bytes(summary) > CHUNK_BYTES:  # a text of megabytes

@@ -1,4 +1,4 @@
-"""What a job of many texts asks for, parsed. Pure."""
+"""The request of a job of several texts, parsed. Pure."""
 
 from __future__ import annotations
 
@@ -9,46 +9,53 @@ from typing import Any
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, shown
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.serverless import job
+from chatterbox_worker.serverless.job import JobBody, SpeechJob
 
 MOST_TEXTS = 500
-"""Of one job. Together they are bound as one text is, by `Settings.max_text_chars`: a job's work is what it is."""
+"""Of one job. Together they have the limit of a single text, `Settings.max_text_chars`: the work is the same."""
 
 LONGEST_ID_CHARS = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Text:
-    """One of many."""
+    """One text of the job."""
 
     id: str
     """The caller's own name for it."""
-    request: SpeechRequest | InvalidRequest
-    """What is asked, or why it cannot be."""
+    job: SpeechJob | InvalidRequest
+    """What to speak, or why it cannot be spoken."""
 
 
-Texts = tuple[Text, ...]
+@dataclass(frozen=True, slots=True, eq=False)
+class TextsJob:
+    """Several texts, in the order of their results."""
+
+    texts: tuple[Text, ...]
 
 
-def asks_for_many(body: object) -> bool:
+def has_texts(body: object) -> bool:
     return isinstance(body, dict) and "texts" in body and body.get("action", "speak") == "speak"
 
 
-def parse(body: Mapping[str, Any], settings: Settings) -> Texts:
+def parse(body: Mapping[str, Any], settings: Settings) -> TextsJob:
     """
     Raises:
-        InvalidRequest: the list or what stands beside it cannot be used; names the field and the place in the list.
+        InvalidRequest: the list or a field next to it cannot be used; names the field and the index in the list.
     """
-    shared = requests.fields_of({name: value for name, value in body.items() if name != "texts"}, has_text=False)
+    shared = requests.fields_of({n: value for n, value in body.items() if n != "texts"}, JobBody, has_text=False)
     items = _items(body["texts"])
-    texts = tuple(Text(name, _asked(item, shared, settings)) for name, item in zip(_ids(items), items, strict=True))
-    asked = [text.request for text in texts if isinstance(text.request, SpeechRequest)]
-    if (chars := sum(len(request.text) for request in asked)) > settings.max_text_chars:
+    texts = tuple(
+        Text(name, _parse_text(item, shared, settings)) for name, item in zip(_ids(items), items, strict=True)
+    )
+    speech = [text.job.request for text in texts if isinstance(text.job, SpeechJob)]
+    if (chars := sum(len(request.text) for request in speech)) > settings.max_text_chars:
         raise InvalidRequest(
             f"the texts have {chars} characters together; this worker takes at most {settings.max_text_chars} in a job",
             field="texts",
         )
-    return texts
+    return TextsJob(texts)
 
 
 def _items(texts: object) -> Sequence[Mapping[str, Any]]:
@@ -62,7 +69,7 @@ def _items(texts: object) -> Sequence[Mapping[str, Any]]:
 
 
 def _ids(items: Sequence[Mapping[str, Any]]) -> list[str]:
-    places: dict[str, int] = {}
+    indices: dict[str, int] = {}
     for index, item in enumerate(items):
         field, name = f"texts[{index}].id", item.get("id")
         if "id" not in item:
@@ -70,22 +77,19 @@ def _ids(items: Sequence[Mapping[str, Any]]) -> list[str]:
         if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_ID_CHARS or not name.isprintable():
             wanted = f"a string of 1 to {LONGEST_ID_CHARS} printable characters"
             raise InvalidRequest(f"{field} must be {wanted}, not {shown(name)}", field=field)
-        if name in places:
-            raise InvalidRequest(f"{field} {shown(name)} is taken by texts[{places[name]}]", field=field)
-        places[name] = index
-    return list(places)
+        if name in indices:
+            raise InvalidRequest(f"{field} {shown(name)} is taken by texts[{indices[name]}]", field=field)
+        indices[name] = index
+    return list(indices)
 
 
-def _asked(item: Mapping[str, Any], shared: Mapping[str, Any], settings: Settings) -> SpeechRequest | InvalidRequest:
+def _parse_text(item: Mapping[str, Any], shared: Mapping[str, Any], settings: Settings) -> SpeechJob | InvalidRequest:
+    own = {name: value for name, value in item.items() if name != "id"}
+    if "action" in own:
+        return InvalidRequest("unknown field 'action': a text can only be spoken", field="action")
     try:
-        return _request({name: value for name, value in item.items() if name != "id"}, shared, settings)
+        parsed = job.parse(requests.with_defaults(own, shared), settings)
     except InvalidRequest as refusal:
         return refusal
-
-
-def _request(own: Mapping[str, Any], shared: Mapping[str, Any], settings: Settings) -> SpeechRequest:
-    if "action" in own:
-        raise InvalidRequest("unknown field 'action': a text has only one", field="action")
-    parsed = requests.parse(requests.with_defaults(own, shared), settings)
-    assert isinstance(parsed, SpeechRequest)  # noqa: S101 - the action is to speak
+    assert isinstance(parsed, SpeechJob)  # noqa: S101 - without an action it is a speech job
     return parsed

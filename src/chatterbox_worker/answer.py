@@ -1,0 +1,107 @@
+"""What is reported about a recording: one frozen value, the same for a queue's answer, an HTTP header and a cache entry.
+
+`SpeechInfo.as_json` is the JSON of every answer (docs/API.md) and of the cache's files; `from_json` reads it back.
+`Recording` is a finished answer: the encoded audio, its `SpeechInfo` and how it was produced.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+_S_DIGITS = 5  # decimals of the timings: 10 microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenChunk:
+    """One chunk of the text and its place in the audio."""
+
+    text: str
+    start: int
+    """Index of its first character in the cleaned text."""
+    end: int
+    """Index after its last character."""
+    start_s: float
+    """Where it starts in the audio, in seconds."""
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechInfo:
+    """Everything about a recording that is the same for every caller who gets it."""
+
+    mimetype: str
+    format: str
+    sample_rate: int
+    """Hertz."""
+    duration_s: float
+    seed: int
+    model: str
+    language: str
+    voice: str
+    device: str
+    chunks: tuple[SpokenChunk, ...]
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"chunks": [asdict(chunk) for chunk in self.chunks], "warnings": list(self.warnings)}
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> SpeechInfo:
+        """The fields of an answer or of a cache file; others in it are left alone.
+
+        Raises:
+            ValueError: a field is missing or not of its type.
+        """
+        try:
+            values = {name: kind(answer[name]) for name, kind in _KINDS.items()}
+            chunks = tuple(
+                SpokenChunk(str(c["text"]), int(c["start"]), int(c["end"]), float(c["start_s"]), float(c["end_s"]))
+                for c in answer["chunks"]
+            )
+            return cls(**values, chunks=chunks, warnings=tuple(map(str, answer["warnings"])))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not an answer about speech: {error!r}") from error
+
+
+_KINDS: Mapping[str, type] = {
+    field.name: {"str": str, "int": int, "float": float}[str(field.type)]
+    for field in fields(SpeechInfo)
+    if field.name not in ("chunks", "warnings")
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A finished answer."""
+
+    audio: bytes
+    """The encoded file."""
+    info: SpeechInfo
+    key: str
+    """Its cache key."""
+    hit: bool
+    """Whether it came from the cache."""
+    timings: Mapping[str, float]
+    """Seconds, of this request; `real_time_factor` is seconds of work per second of audio."""
+
+    def report(self) -> dict[str, Any]:
+        """Everything in an answer but the audio."""
+        return {
+            **self.info.as_json(),
+            "size_bytes": len(self.audio),
+            "cache_hit": self.hit,
+            "cache_key": self.key,
+            "chunks_processed": len(self.info.chunks),
+            "generation_time_ms": round(self.timings["total_s"] * 1000, 1),
+            "timings": {name: round(seconds, _S_DIGITS) for name, seconds in self.timings.items()},
+        }
+
+    def inline(self, *, as_url: bool = False) -> dict[str, Any]:
+        """The whole answer, with the audio as base64, or as a data URI for RunPod's public schema."""
+        encoded = base64.b64encode(self.audio).decode("ascii")
+        if as_url:
+            return {"audio_url": f"data:{self.info.mimetype};base64,{encoded}"} | self.report()
+        return {"audio_base64": encoded} | self.report()

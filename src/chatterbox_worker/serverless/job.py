@@ -1,0 +1,72 @@
+"""The input of a RunPod job, parsed. Pure.
+
+A speech request of the queue has fields that no other edge has: how its answer goes back. They stay here, next to the
+`SpeechRequest` that the core gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chatterbox_worker import request as requests
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.request import Action, SpeechBody, SpeechRequest
+
+Output = Literal["auto", "inline", "s3", "volume"]
+
+
+class JobBody(SpeechBody):
+    """The fields of a speech job as they arrive."""
+
+    output: Output = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechJob:
+    """A speech request and how its answer goes back."""
+
+    request: SpeechRequest
+    output: Output = "auto"
+    """"inline", "s3", "volume", or "auto" for the first that fits."""
+    smaller_formats: tuple[str, ...] = ()
+    """Formats to try, in order, if the answer does not fit in the request's own: the job asked for "auto"."""
+    as_url: bool = False
+    """Answer with a data URI: the job came in the shape of RunPod's public endpoint."""
+
+
+def parse(body: object, settings: Settings) -> SpeechJob | Action:
+    """Our own fields, or the shape of RunPod's public endpoint.
+
+    Raises:
+        InvalidRequest: names the field, the value and the choices.
+    """
+    fields = requests.validate(body, JobBody)
+    if not isinstance(fields, JobBody):
+        return fields
+    return SpeechJob(
+        requests.resolve(fields, settings),
+        output=fields.output,
+        smaller_formats=tuple(requests.formats(fields.format, fields.sample_rate)[1:]),
+        as_url=isinstance(body, dict) and "prompt" in body,
+    )
+
+
+_OPENAI_ROUTES: Mapping[str, Callable[[object], dict[str, Any]]] = {
+    "/v1/audio/speech": requests.openai_speech,
+    "/v1/models": lambda _: {"action": "info"},
+}
+
+
+def openai_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Our own fields, from what RunPod builds of its `/openai/v1/*` routes. Raises InvalidRequest."""
+    if unknown := set(body) - {"openai_route", "openai_input"}:
+        raise InvalidRequest(f"unknown field {shown(min(unknown))} beside openai_route", field=min(unknown))
+    route = body["openai_route"]
+    if not isinstance(route, str) or route not in _OPENAI_ROUTES:
+        raise InvalidRequest(
+            f"openai_route must be {choices(_OPENAI_ROUTES)}, not {shown(route)}", field="openai_route"
+        )
+    return _OPENAI_ROUTES[route](body.get("openai_input"))

@@ -1,0 +1,90 @@
+"""Loads the models, then runs RunPod's SDK until it ends.
+
+The SDK is imported after the models are loaded: its import takes 2 s and starts a child process.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from chatterbox_worker.config import Settings, ensure_variable
+from chatterbox_worker.errors import NotReady, WorkerError
+from chatterbox_worker.serverless.fitness import prove_speech
+from chatterbox_worker.serverless.shutdown import Shutdown
+from chatterbox_worker.serverless.stops import Stops
+from chatterbox_worker.serverless.worker import Job, RunningJobs, Unready, Worker
+from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.wiring import build
+
+log = logging.getLogger(__name__)
+
+
+class RunPod:
+    """The platform as the worker sees it, through the SDK (`worker.Platform`)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.running = RunningJobs()
+        self.stops = Stops()
+        self.shutdown = Shutdown(settings.concurrency, self.running.cancel_all)
+        self.config: dict[str, Any] = {
+            "return_aggregate_stream": True,
+            "concurrency_modifier": self.shutdown.concurrency,
+        }
+        """The argument of `runpod.serverless.start`."""
+        self.streams = settings.stream
+        """Whether the handler is a generator."""
+
+    @property
+    def takes_progress(self) -> bool:
+        return not self.streams
+
+    def report_progress(self, job: Job, update: dict[str, Any]) -> None:
+        import runpod  # noqa: PLC0415  # loaded by `serve`
+
+        runpod.serverless.progress_update(job, update)
+
+    def was_stopped(self, job_id: str) -> bool:
+        return self.stops.include(job_id)
+
+    def device_failed(self) -> None:
+        self.config["refresh_worker"] = self.streams  # a generator cannot ask for it in its answer
+        self.shutdown.begin()  # take no more jobs, however long the platform needs to end this worker
+
+
+def start(env: Mapping[str, str]) -> tuple[Worker | Unready, RunPod]:
+    """The process's one worker, its models loaded; or one that answers every job with the reason why there is none."""
+    platform = RunPod(Settings())
+    try:
+        settings = Settings.from_env(env)
+        platform = RunPod(settings)
+        return Worker(settings, build(settings), platform, platform.running), platform
+    except WorkerError as error:
+        log.error("start-up failed: %s", error.message)  # noqa: TRY400  # the sentence says it all
+        return Unready(error), platform
+    except Exception as error:  # an engine that cannot load must say so to every job
+        log.exception("start-up failed")
+        reason = NotReady(f"{type(error).__name__} while loading; the worker's log has the details")
+        return Unready(reason), platform
+
+
+def serve(worker: Worker | Unready, platform: RunPod) -> None:
+    """Answer the jobs of RunPod's queue until it ends this process."""
+    ensure_variable("RUNPOD_LOG_LEVEL", "INFO")  # the SDK's own default logs answers, and "" ends it
+
+    import runpod  # noqa: PLC0415  # after the models
+    from runpod.serverless.modules import rp_scale  # noqa: PLC0415
+
+    rp_scale.get_job = platform.shutdown.ending(rp_scale.get_job)
+    rp_scale.get_stop_signals = platform.shutdown.ending(platform.stops.noting(rp_scale.get_stop_signals))
+    # The SDK asks the function whether it is a generator.
+    platform.config["handler"] = worker.stream if platform.streams else worker.__call__
+    if isinstance(worker, Worker):
+
+        @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
+        def every_model_speaks(synthesizer: Synthesizer = worker.synthesizer) -> None:
+            prove_speech(synthesizer)
+
+    runpod.serverless.start(platform.config)
+    worker.close()
