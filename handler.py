@@ -10,9 +10,10 @@
 5. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`.
 Next to the input a job may have `s3Config`, a bucket of its own for a large answer.
 
-What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "code": "...", "field": "..."}`, which makes
-the job FAILED. With CHATTERBOX_STREAM=1 the handler is a generator instead (serverless/delivery/streaming.py); the SDK
-then keeps only the sentence of an error. A failed start does not end the worker: every job is answered with the reason.
+What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "code": "...", "field": "..."}`, which
+makes the job FAILED. With CHATTERBOX_STREAM=1 the handler is a generator instead (serverless/delivery/streaming.py);
+the SDK then keeps only the sentence of an error. A failed start does not end the worker: every job is answered with the
+reason.
 
 The work is done in `chatterbox_worker.serverless`: `worker` answers a job, `loop` runs the SDK.
 """

@@ -1,4 +1,4 @@
-"""Fixtures that every room may use."""
+"""Fixtures for every folder of tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.fakes import ToneEngine
 
 @pytest.fixture(autouse=True, scope="module")
 def a_light_heap() -> Iterator[None]:
-    """What a module's tests leave behind, libraries above all, is not looked through again by every collection after it."""
+    """Freeze what a module's tests leave behind, mostly libraries, so that later collections do not traverse it."""
     yield
     gc.collect()
     gc.freeze()

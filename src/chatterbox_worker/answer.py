@@ -1,4 +1,4 @@
-"""What is reported about a recording: one frozen value, the same for a queue's answer, an HTTP header and a cache entry.
+"""What is reported about a recording: one value for a queue's answer, an HTTP header and a cache entry.
 
 `SpeechInfo.as_json` is the JSON of every answer (docs/API.md) and of the cache's files; `from_json` reads it back.
 `Recording` is a finished answer: the encoded audio, its `SpeechInfo` and how it was produced.

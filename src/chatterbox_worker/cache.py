@@ -1,10 +1,10 @@
-"""The audio cache: finished recordings on the volume, named by what they were made from.
+"""The audio cache: finished recordings on the volume, named by a digest of what they were generated from.
 
-An entry is `{key}.{format}`, the audio as it was sent, and `{key}.json`, what was said about it; the audio is renamed
+An entry is `{key}.{format}`, the audio as it was sent, and `{key}.json`, its `SpeechInfo`; the audio is renamed
 into place last, so that an entry is whole or absent. The key is SHA-256 over everything that changes the sound.
 
 The volume is optional and hostile: missing, read-only, full, slow, shared by many workers. A bad entry is a miss, a
-failed write is logged once, and nothing here raises for the volume's sake. A hit costs two reads whatever the number
+failed write is logged once, and nothing here raises because of the volume. A hit costs two reads whatever the number
 of entries; the folder is walked only now and then, by a thread of its own, after writes.
 """
 
@@ -42,7 +42,7 @@ class CacheEntry:
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of the canonical JSON of `parts`: sorted keys, no spaces, exact floats, case kept."""
+    """SHA-256 (hex) of the canonical JSON of `parts`: sorted keys, no spaces, exact floats, case preserved."""
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -65,7 +65,7 @@ class AudioCache:
         return self._max_bytes > 0
 
     def get(self, key: str, audio_format: str) -> CacheEntry | None:
-        """The entry, or None for a miss: absent, too old, half written or unreadable."""
+        """The entry, or None for a miss: absent, too old, partly written or unreadable."""
         if not self.enabled:
             return None
         audio_path, about_path = self._paths(key, audio_format)
@@ -90,7 +90,7 @@ class AudioCache:
         return CacheEntry(audio, info)
 
     def put(self, key: str, audio_format: str, entry: CacheEntry) -> None:
-        """Keep the entry if the volume lets us."""
+        """Store the entry if the volume allows it."""
         if not self.enabled:
             return
         audio_path, about_path = self._paths(key, audio_format)
@@ -107,9 +107,9 @@ class AudioCache:
 
     @contextlib.contextmanager
     def single_flight(self, key: str) -> Iterator[Callable[[CacheEntry], None] | CacheEntry]:
-        """One maker for a key: yields a function to hand the result to, or the result another thread just made.
+        """One producer for a key: yields a function that takes the result, or the result another thread just produced.
 
-        A maker that fails or is cancelled without a result leaves the work to the next in line.
+        If a producer fails or is cancelled without a result, the next waiting caller becomes the producer.
         """
         while True:
             with self._lock:
@@ -118,7 +118,7 @@ class AudioCache:
                     mine = self._making[key] = Future()
             if running is None:
                 break
-            with contextlib.suppress(_MakerGone):
+            with contextlib.suppress(_ProducerGone):
                 yield running.result()
                 return
         try:
@@ -127,7 +127,7 @@ class AudioCache:
             with self._lock:
                 del self._making[key]
             if not mine.done():
-                mine.set_exception(_MakerGone())
+                mine.set_exception(_ProducerGone())
 
     def figures(self) -> dict[str, Any]:
         """Counts of this process, for the `info` action."""
@@ -178,7 +178,7 @@ class AudioCache:
             log.warning("the audio cache cannot %s %s: %s; speaking on without it", what, self.folder, error)
 
 
-class _MakerGone(Exception):  # a signal between waiters, never seen outside
+class _ProducerGone(Exception):  # between waiting threads only
     pass
 
 

@@ -1,10 +1,11 @@
 """`Settings`: what this process may do, read once from `CHATTERBOX_*` variables.
 
-The only file that reads the environment. Rules: an empty variable is unset (RunPod's deployers send empty strings
-for fields left alone); an unknown variable under our prefix is an error, because it is a misspelt one; a bad value
-is an error that names the variable, the value and the choices. RunPod's own variables belong to its SDK, the Hugging
-Face hub's to huggingface_hub; some are read here under their own names: PORT, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL, since the HTTP
-server has no SDK beneath it, and BUCKET_*, since the SDK's own upload is not for audio (delivery/s3.py).
+The only file that reads the environment. Rules: an empty variable is unset (RunPod's deployers send empty strings for
+fields that were not filled in); an unknown variable with our prefix is an error, because it is a typing mistake; a bad
+value is an error that names the variable, the value and the choices. RunPod's own variables belong to its SDK, those of
+the Hugging Face hub to huggingface_hub. Some are read here under their own names: PORT, RUNPOD_API_KEY and
+RUNPOD_ENDPOINT_BASE_URL, because the HTTP server has no SDK, and BUCKET_*, because the SDK's own upload is not made for
+audio (serverless/delivery/s3.py).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def environment() -> dict[str, str]:
 
 
 def ensure_variable(name: str, value: str) -> None:
-    """Set a variable of this process, and of its children to come, where it is unset or empty."""
+    """Set a variable of this process and of its future children, if it is unset or empty."""
     if not os.environ.get(name, "").strip():
         os.environ[name] = value
 
@@ -104,7 +105,7 @@ def _one_of(*known: str) -> Callable[[str], str]:
 
 
 def _switch(text: str) -> bool:
-    """RunPod's command-line tool sends true and false, whatever a Hub listing says a switch's values are."""
+    """RunPod's command-line tool sends true and false, whatever values a Hub listing has for a switch."""
     return _one_of("0", "1", "false", "true")(text) in ("1", "true")
 
 
@@ -137,7 +138,7 @@ def _base_url(text: str) -> str:
 
 
 _KEY_CHARS = 16  # a key that is typed by hand is guessed by a machine
-_LEAST_SHARE = 0.05  # of a GPU: below it no model finds room
+_LEAST_SHARE = 0.05  # of a GPU: no model fits into less
 _GIB = 2**30
 _DAY_S = 86_400
 
@@ -150,21 +151,20 @@ class Settings:
         ("multilingual", "turbo"), _names(tuple(MODELS)), "Models to serve, comma-separated; the first is the default."
     )
     packs: tuple[str, ...] = _setting(
-        (), _names(PACKS), "Single-language packs to serve beside `multilingual`, comma-separated."
+        (), _names(PACKS), "Single-language packs to serve in addition to `multilingual`, comma-separated."
     )
     weights_dir: Path | None = _setting(
         None, Path, "Folder with checkpoints, one folder per model; searched before the caches and the hub."
     )
-    device: str = _setting("auto", _device, "`auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU where there is one.")
+    device: str = _setting("auto", _device, "`auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one.")
     profile: str = _setting(
         "auto",
         _one_of("auto", "exact", "fast", "int8"),
-        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, bf16 flow; CPU only); auto: fast on a GPU, else exact.",
+        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, bf16 flow; CPU only); "
+        "auto: fast on a GPU, else exact.",
     )
     graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
-    adapters: int = _setting(
-        2, _number(0, 16), "Fine-tuned voices kept loaded at once beside each model; 0 serves none."
-    )
+    adapters: int = _setting(2, _number(0, 16), "Fine-tuned voices loaded at once for each model; 0 serves none.")
     gpu_memory_fraction: float = _setting(
         1.0, _share, "Share of the GPU's memory that this process may take, 0.05 to 1."
     )
@@ -175,10 +175,8 @@ class Settings:
         0, _number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )
     cache_dir: Path = _setting(Path("/runpod-volume/tts_cache"), Path, "Folder of the audio cache.")
-    cache_max_bytes: int = _setting(
-        5 * _GIB, _number(0, 2**50), "Size the audio cache is kept under; 0 switches it off."
-    )
-    cache_max_age_s: int = _setting(30 * _DAY_S, _number(1, 2**31), "Age after which an unused cache entry goes.")
+    cache_max_bytes: int = _setting(5 * _GIB, _number(0, 2**50), "Largest size of the audio cache; 0 switches it off.")
+    cache_max_age_s: int = _setting(30 * _DAY_S, _number(1, 2**31), "Age after which an unused cache entry is deleted.")
     voices_dir: Path = _setting(Path("/runpod-volume/voices"), Path, "Folder of the voice library.")
     concurrency: int = _setting(
         8, _number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
@@ -198,7 +196,7 @@ class Settings:
     )
     outputs_max_age_s: int = _setting(7 * _DAY_S, _number(60, 2**31), "Age after which such an answer is deleted.")
     bucket_endpoint_url: str | None = _setting(
-        None, _base_url, "S3 endpoint for large answers; the bucket may stand in it.", name="BUCKET_ENDPOINT_URL"
+        None, _base_url, "S3 endpoint for large answers; it may contain the bucket.", name="BUCKET_ENDPOINT_URL"
     )
     bucket_access_key_id: str | None = _setting(
         None, str, "Its access key.", name="BUCKET_ACCESS_KEY_ID", is_secret=True
@@ -207,7 +205,7 @@ class Settings:
         None, str, "Its secret key.", name="BUCKET_SECRET_ACCESS_KEY", is_secret=True
     )
     bucket_name: str | None = _setting(
-        None, str, "The bucket, where the endpoint does not name it.", name="BUCKET_NAME"
+        None, str, "The bucket, if the endpoint does not contain it.", name="BUCKET_NAME"
     )
     allow_private_urls: bool = _setting(False, _switch, "1 lets `voice_url` reach private addresses (tests only).")
     host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - a container's server is for others
@@ -219,7 +217,9 @@ class Settings:
         0, _number(0, 1_000_000), "Requests a minute for each key (each address without keys); 0 for no limit."
     )
     queue_limit: int = _setting(
-        64, _number(0, 100_000), "HTTP requests that may wait beside the `concurrency` being spoken; more get 429."
+        64,
+        _number(0, 100_000),
+        "HTTP requests that may wait in addition to the `concurrency` being spoken; more get 429.",
     )
     cors_origins: tuple[str, ...] = _setting(
         (), _origins, "Origins whose web pages may call the HTTP server, comma-separated; none by default."
@@ -228,13 +228,15 @@ class Settings:
         0, _number(0, 2**31), "Seconds without a request after which the HTTP server frees its models; 0 for never."
     )
     backend: str = _setting(
-        "local", _backend, "What the HTTP server speaks with: `local`, or `runpod:<endpoint id>` for a RunPod queue."
+        "local",
+        _backend,
+        "Where the HTTP server generates speech: `local`, or `runpod:<endpoint id>` for a RunPod queue.",
     )
     runpod_api_key: str | None = _setting(
         None, str, "Key for the endpoint of a `runpod:` backend.", name="RUNPOD_API_KEY", is_secret=True
     )
     runpod_base_url: str = _setting(
-        "https://api.runpod.ai/v2", _base_url, "Where RunPod's queues are.", name="RUNPOD_ENDPOINT_BASE_URL"
+        "https://api.runpod.ai/v2", _base_url, "Base URL of RunPod's queues.", name="RUNPOD_ENDPOINT_BASE_URL"
     )
 
     @classmethod
@@ -269,7 +271,7 @@ def _variable(setting: Field[Any]) -> str:
 
 
 def as_table() -> str:
-    """The README's table of variables, in Markdown."""
+    """The table of variables in docs/SETTINGS.md, in Markdown."""
 
     def written(value: object) -> str:
         if isinstance(value, tuple):

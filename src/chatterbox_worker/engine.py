@@ -1,8 +1,8 @@
 """The seam between the synthesizer and the engines: an utterance goes in, a take comes out.
 
-A submission, not a call: whoever has work submits all of it at once and reads the takes in order, so batching
-lives in one place, behind `Engine.submit`. An utterance carries everything its sound depends on and an engine
-keeps no state about a caller: the same utterance gives the same audio whoever asked before.
+A submission, not a call: a caller submits all of its work at once and reads the takes in order, so batching is in one
+place, behind `Engine.submit`. An utterance carries everything its sound depends on, and an engine holds no state about
+a caller: the same utterance produces the same audio, whatever was submitted before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chatterbox_worker.audio.clip import Audio, Samples
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speaker:
-    """Who is heard, averaged over more than one clip (`chatterbox_worker.clone`)."""
+    """A speaker's embedding, averaged over more than one clip (`chatterbox_worker.clone`)."""
 
     embedding: Samples
     """(256,) float32, of length 1."""
@@ -32,7 +32,7 @@ class Factors(NamedTuple):
     down: npt.NDArray[Any]
     """(rank, in) float16 or float32; `lora_A` of arXiv:2106.09685."""
     up: npt.NDArray[Any]
-    """(out, rank) likewise; `lora_B`."""
+    """(out, rank) float16 or float32; `lora_B`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,25 +46,25 @@ class Adapter:
     rank: int
     alpha: float
     factors: Mapping[str, Factors]
-    """By the module's path in upstream's T3, such as "tfmr.layers.3.self_attn.q_proj"."""
+    """By the path of the module in upstream's T3, such as "tfmr.layers.3.self_attn.q_proj"."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Voice:
-    """Whose voice to speak with: the model's own, or that of a recording."""
+    """The voice to speak with: the model's own, or that of a recording."""
 
     id: str
-    """What the answer calls it: "default", a library id, or "reference" for a clip that came with the request."""
+    """Its name in the answer: "default", a library id, or "reference" for a clip that came with the request."""
     digest: str
-    """SHA-256 (hex) of everything the voice is made of; "default" for the model's own voice."""
+    """SHA-256 (hex) of everything that defines the voice; "default" for the model's own voice."""
     clip: Audio | None = None
     """The recording, mono, at its own rate; None for the model's own voice."""
     speaker: Speaker | None = None
-    """Where more is known of the speaker than the clip tells; engines whose encoder did not make it go by the clip."""
+    """A better embedding than the clip's alone; engines with another encoder use the clip."""
     adapter: Adapter | None = None
-    """Where the model was fine-tuned to this voice."""
+    """If the model was fine-tuned to this voice."""
     transcript: str | None = None
-    """The words in the clip, where they are known; no part of the digest."""
+    """The words in the clip, if they are known; not part of the digest."""
 
     @property
     def duration_s(self) -> float:
@@ -77,19 +77,19 @@ DEFAULT_VOICE = Voice(id="default", digest="default")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """Something that was said before."""
+    """An earlier turn of the conversation."""
 
     text: str
     clip: Audio
     speaker: int
-    """A number that tells the speakers of a conversation apart."""
+    """The number of its speaker in the conversation."""
     digest: str
     """SHA-256 (hex) of the recording."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """One chunk of text to be spoken in one breath."""
+    """One chunk of text, spoken as a whole."""
 
     text: str
     """Normalised, never empty."""
@@ -101,17 +101,17 @@ class Utterance:
     seed: int
     """0 to 2**32 - 1."""
     streaming: bool = False
-    """True: pieces as early as possible, not the same samples as the offline path's. False: the offline path, one piece."""
+    """True: pieces as early as possible, whose samples differ from the offline path's. False: offline, one piece."""
     turn: int = 0
-    """Which chunk of its text this is: first chunks are spoken first, so that a long text does not hold up a short one."""
+    """Index of the chunk in its text: first chunks go first, so that a long text does not delay a short one."""
     max_s: float | None = None
     """End it after so many seconds of sound, with a warning; None for the engine's own limit."""
     speaker: int = 0
-    """Who speaks, among those of `context`; for models that hear context."""
+    """The speaker's number, among those of `context`; for models that use context."""
     context: tuple[Turn, ...] = ()
-    """Earlier turns, oldest first; for models that hear context."""
+    """Earlier turns, oldest first; for models that use context."""
     lead: Take | None = None
-    """The take of its text's first chunk, from the same engine: what holds a text together in a voice without a recording."""
+    """The take of its text's first chunk, from the same engine: without a recording it keeps the voice constant."""
 
 
 class Take(Protocol):
@@ -130,15 +130,17 @@ class Take(Protocol):
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Seconds spent in each stage so far: queue_s, t3_s, s3gen_s, vocoder_s, csm_s, codec_s, watermark_s as far as the engine has them."""
+        """Seconds in each stage so far, as far as the engine has it: queue_s, t3_s, s3gen_s, vocoder_s, csm_s, codec_s,
+        watermark_s.
+        """
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the caller should know about this take, such as a token cap that was hit."""
+        """What the caller should know about this take, such as a token limit that was reached."""
 
 
 class Engine(Protocol):
-    """Something that speaks."""
+    """Turns utterances into audio."""
 
     @property
     def sample_rate(self) -> int:
@@ -154,7 +156,7 @@ class Engine(Protocol):
 
     @property
     def revision(self) -> str:
-        """Names the weights and precision: the same revision and utterance give the same audio."""
+        """Identifies the weights and precision: the same revision and utterance produce the same audio."""
 
     def submit(self, utterance: Utterance) -> Take:
         """Queue the utterance and return at once.
@@ -164,7 +166,7 @@ class Engine(Protocol):
         """
 
     def mark(self, audio: Audio) -> Audio:
-        """`audio` with the engine's watermark, for sound that was changed after the take; the audio itself where the engine has none."""
+        """`audio` with the engine's watermark, for audio changed after the take; unchanged if the engine has none."""
 
     def close(self) -> None:
         """Finish or cancel what runs and free the device."""

@@ -121,7 +121,7 @@ class DeleteVoiceRequest(_Body):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechRequest:
-    """One text to be spoken, every choice made."""
+    """One text to be spoken, with every default filled in."""
 
     text: str
     """Trimmed, not yet normalised."""
@@ -404,7 +404,7 @@ def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:
 def openai_speech(body: object) -> dict[str, Any]:
     """The fields that `parse` takes, from the body of OpenAI's `POST /v1/audio/speech`.
 
-    Our own fields may stand beside OpenAI's. Raises InvalidRequest for one that cannot be honoured.
+    Our own fields may be added to OpenAI's. Raises InvalidRequest for one that cannot be honoured.
     """
     if not isinstance(body, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {shown(body)}", field="openai_input")

@@ -1,4 +1,4 @@
-"""The one loop: a request becomes a plan, the plan takes, the takes one stream of audio or one encoded recording.
+"""A request becomes a plan, the plan takes, the takes one stream of audio or one encoded recording.
 
 `plan` checks everything that can be checked before the first byte. `stream` submits every chunk at once and yields
 them joined, in order; `speak` is its plain consumer with the cache around it. No transport, no model.
@@ -45,11 +45,11 @@ _PAUSES_S = {
 }
 
 Progress = Callable[[int, int, float], None]
-"""Told after each chunk: chunks done, chunks in all, seconds of audio so far."""
+"""Called after each chunk with the chunks done, the number of chunks and the seconds of audio so far."""
 
 
 class CancelScope:
-    """One caller's hold on the work done for it: who keeps it can cancel, from any thread."""
+    """The work done for one caller, which can be cancelled as a whole, from any thread."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = progress
@@ -72,7 +72,7 @@ class CancelScope:
         return take
 
     def part(self, progress: Progress | None = None) -> CancelScope:
-        """A call that is cancelled with this one, but not this one with it."""
+        """A scope that is cancelled together with this one, but can be cancelled alone."""
         part = CancelScope(progress)
         with self._lock:
             self._takes.append(part)
@@ -83,10 +83,10 @@ class CancelScope:
     def check(self) -> None:
         """
         Raises:
-            Cancelled: if it was.
+            Cancelled: `cancel` was called.
         """
         if self._cancelled.is_set():
-            raise Cancelled("the call was cancelled")
+            raise Cancelled("the request was cancelled")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +122,7 @@ class Synthesizer:
         return voice_source(request, self.library, allow_private_urls=self._allow_private_urls)
 
     def plan(self, request: SpeechRequest, source_of: Callable[[SpeechRequest], VoiceSource] | None = None) -> Plan:
-        """`source_of` in place of `source`: for whoever makes many plans with one voice.
+        """`source_of` replaces `source` for a caller that makes many plans with one voice.
 
         Raises:
             InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
@@ -133,18 +133,18 @@ class Synthesizer:
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
         text = clean(request.text)
         source = (source_of or self.source)(request)
-        request = _suited(request, source)
+        request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
         limit = request.chunk_size or DEFAULT_CHUNK_CHARS
         if not request.split_text and len(text) > LONGEST_CHUNK_CHARS:
             raise InvalidRequest(
-                f"split_text is false, but text has {len(text)} characters and no model speaks more than "
-                f"{LONGEST_CHUNK_CHARS} in one breath",
+                f"split_text is false, but text has {len(text)} characters and a model speaks at most "
+                f"{LONGEST_CHUNK_CHARS} at once",
                 field="split_text",
             )
         if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
             raise InvalidRequest(
-                f"{card.name} needs the words of the recording: give reference_transcript"
+                f"{card.name} needs the transcript of the recording: add reference_transcript"
                 + ("" if request.voice is None else f', or save them with voice "{request.voice}"'),
                 field="reference_transcript",
             )
@@ -156,7 +156,10 @@ class Synthesizer:
             "sample_rate": request.sample_rate, "chunk": limit if request.split_text else None,
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
-            **({"speaker": request.speaker, "context": [past.identity for past in context]} if card.hears_context else {}),
+            **(
+                {"speaker": request.speaker, "context": [past.identity for past in context]}
+                if card.hears_context else {}
+            ),
         })  # fmt: skip
         return Plan(
             request=request,
@@ -168,17 +171,17 @@ class Synthesizer:
             context=context,
         )
 
-    def stream(self, plan: Plan, call: CancelScope, *, streaming: bool = False) -> AudioStream:
+    def stream(self, plan: Plan, scope: CancelScope, *, streaming: bool = False) -> AudioStream:
         """Submit every chunk and return at once; iterate the result for the audio.
 
-        `streaming`: the first chunk is heard while it is still being spoken; at another speed than 1 it cannot be. Those
-        are not the samples that `speak` makes, so they must not go into its cache. Later chunks are
-        spoken whole either way: they are heard at their end, when their level is known.
+        `streaming`: the first chunk is returned while it is still being generated, unless the speed is not 1. Its
+        samples differ from those of `speak`, so they must not go into its cache. Later chunks are generated whole
+        either way and returned at their end, when their level is known.
 
         Raises:
             InvalidRequest: the voice's recording cannot be used by this model.
         """
-        call.check()
+        scope.check()
         voice = plan.source.load()
         context = tuple(past.load() for past in plan.context)
         card = MODELS[plan.request.model]
@@ -192,40 +195,42 @@ class Synthesizer:
         first_streams = streaming and plan.request.speed == 1.0
         takes: list[Take] = []
         for index in range(len(plan.chunks)):
-            said = _utterance(plan, index, voice, streaming=first_streams and index == 0)
+            utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
             takes.append(
-                call.hold(plan.engine.submit(replace(said, context=context, lead=takes[0] if takes else None)))
+                scope.hold(plan.engine.submit(replace(utterance, context=context, lead=takes[0] if takes else None)))
             )
-        return AudioStream(plan, takes, call, started_s)
+        return AudioStream(plan, takes, scope, started_s)
 
-    def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
+    def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
         """The whole of a request as one encoded recording, from the cache where the request allows.
 
         Raises:
-            WorkerError: nothing was made; a chunk that fails fails the whole.
+            WorkerError: there is no recording; a chunk that fails fails the whole.
         """
         started_s = time.perf_counter()
         plan = self.plan(request)
         if not request.cache:
-            return self._make(plan, call, started_s)
+            return self._make(plan, scope, started_s)
         with self.cache.single_flight(plan.key) as maker:
             if isinstance(maker, CacheEntry):
                 return from_cache(plan, maker, started_s)
             if (entry := self.cache.get(plan.key, request.format)) is not None:
                 maker(entry)
                 return from_cache(plan, entry, started_s)
-            recording = self._make(plan, call, started_s)
+            recording = self._make(plan, scope, started_s)
             entry = CacheEntry(recording.audio, recording.info)
             maker(entry)
-            self.cache.put(plan.key, request.format, entry)  # inside: who comes next finds it running, or kept
+            self.cache.put(
+                plan.key, request.format, entry
+            )  # inside, so that the next caller finds it running or stored
         return recording
 
     def close(self) -> None:
         for engine in self.engines.values():
             engine.close()
 
-    def _make(self, plan: Plan, call: CancelScope, started_s: float) -> Recording:
-        return self.finish(plan, self.stream(plan, call), started_s)
+    def _make(self, plan: Plan, scope: CancelScope, started_s: float) -> Recording:
+        return self.finish(plan, self.stream(plan, scope), started_s)
 
     def finish(self, plan: Plan, speech: AudioStream, started_s: float) -> Recording:
         """The recording of a speech that is read to its end here. Raises SynthesisFailed, Cancelled."""
@@ -243,12 +248,12 @@ class Synthesizer:
 
 
 class AudioStream:
-    """A plan being spoken: iterate it once, for the joined audio as it can be heard."""
+    """A plan being spoken: iterate it once, for the joined audio as it becomes ready."""
 
-    def __init__(self, plan: Plan, takes: list[Take], call: CancelScope, started_s: float) -> None:
+    def __init__(self, plan: Plan, takes: list[Take], scope: CancelScope, started_s: float) -> None:
         self._plan = plan
         self._takes = takes
-        self._call = call
+        self._scope = scope
         self._started_s = started_s
         self._first_audio_s = 0.0
         self._joiner = Joiner(plan.engine.sample_rate)
@@ -256,29 +261,29 @@ class AudioStream:
     def __iter__(self) -> Iterator[Audio]:
         """
         Raises:
-            SynthesisFailed: a chunk failed; the others are given up.
-            Cancelled: the call was cancelled.
+            SynthesisFailed: a chunk failed; the others are cancelled.
+            Cancelled: the scope was cancelled.
         """
-        heard_s = 0.0
+        ready_s = 0.0
         try:
             for index, piece in self._pieces():
                 self._first_audio_s = self._first_audio_s or time.perf_counter() - self._started_s
-                heard_s += piece.duration_s
+                ready_s += piece.duration_s
                 if len(piece.samples):
                     yield piece
-                if self._call.progress is not None:
-                    self._call.progress(index, len(self._takes), heard_s)
-            if not heard_s:
-                raise SynthesisFailed("the model made no sound for this text")
+                if self._scope.progress is not None:
+                    self._scope.progress(index, len(self._takes), ready_s)
+            if not ready_s:
+                raise SynthesisFailed("the model generated no sound for this text")
         finally:
-            self._call.cancel()  # whatever is left when one fails or the reader goes away
+            self._scope.cancel()  # what is left when a chunk fails or the reader goes away
 
     def _pieces(self) -> Iterator[tuple[int, Audio]]:
-        """What can be heard, with the number of chunks that are done."""
+        """The audio that is ready, with the number of chunks that are done."""
         for index, (chunk, take) in enumerate(zip(self._plan.chunks, self._takes, strict=True)):
-            for said in self._at_speed(take):
-                self._call.check()
-                yield index, self._joiner.add(said)
+            for audio in self._at_speed(take):
+                self._scope.check()
+                yield index, self._joiner.add(audio)
             last = index == len(self._takes) - 1
             pause_s = NO_PAUSE_S if last else _PAUSES_S[chunk.pause] / self._plan.request.speed
             yield index + 1, self._joiner.end_chunk(pause_s)
@@ -293,7 +298,7 @@ class AudioStream:
 
     @property
     def spans_s(self) -> list[tuple[float, float]]:
-        """Start and end of each finished chunk in what was heard, in seconds."""
+        """Start and end of each finished chunk in the joined audio, in seconds."""
         rate = self._plan.engine.sample_rate
         return [(span.start / rate, span.end / rate) for span in self._joiner.spans]
 
@@ -304,31 +309,31 @@ class AudioStream:
         return [*silent, *(warning for take in self._takes for warning in take.warnings)]
 
     def timings(self) -> dict[str, float]:
-        """Seconds to the first audio, the first take's wait for a place, and the engine's stages summed over the takes."""
+        """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, summed over takes."""
         stages: dict[str, float] = {}
         for take in self._takes:
             for stage, seconds in take.timings.items():
                 stages[stage] = stages.get(stage, 0.0) + seconds
         if self._takes and "queue_s" in stages:
-            stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait on purpose
+            stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait by design
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
 
 
-def _suited(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:
-    """The request; with the model that its voice is fine-tuned for, if it named none."""
+def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:
+    """The request, for the model that its voice is fine-tuned for if it named none."""
     if source.model is None:
         return request
     try:
-        suited = request.with_model(source.model)
+        changed = request.with_model(source.model)
     except InvalidRequest as error:
         why = f"{source.field} is fine-tuned for {source.model}, but {error.message}"
         raise InvalidRequest(why, field=error.field) from None
-    if suited.model != source.model:
+    if changed.model != source.model:
         raise InvalidRequest(
             f"{source.field} is fine-tuned for {source.model}: ask for model {source.model}, not {request.model}",
             field="model",
         )
-    return suited
+    return changed
 
 
 def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:
@@ -338,7 +343,7 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
         language=request.language[:2],
         voice=voice,
         sampling=request.sampling,
-        seed=(plan.seed + index) % 2**32,  # each chunk its own noise, all of it from the one seed
+        seed=(plan.seed + index) % 2**32,  # each chunk has noise of its own, all of it from one seed
         streaming=streaming,
         turn=index,
         max_s=request.max_chunk_s,

@@ -43,5 +43,5 @@ def test_every_model_and_pack_is_asked_once_in_its_own_language(synthesizer: Syn
 
 
 def test_a_model_without_a_sound_is_named(synthesizer: Synthesizer, settings: Settings) -> None:
-    with pytest.raises(SynthesisFailed, match="turbo makes no sound"):
+    with pytest.raises(SynthesisFailed, match="turbo generated silence"):
         prove_speech(house(synthesizer, multilingual=ToneEngine(), turbo=MuteEngine()))

@@ -1,4 +1,4 @@
-"""The real worker behind the real SDK loop on the local queue, with the preview engine: what a caller of RunPod sees."""
+"""The real worker behind the SDK's loop on the local queue, with the preview engine: what a caller of RunPod gets."""
 
 from __future__ import annotations
 

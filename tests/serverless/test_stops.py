@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.serverless.stops import KEPT_S, Stops
+from chatterbox_worker.serverless.stops import REMEMBERED_S, Stops
 from chatterbox_worker.serverless.worker import NoPlatform, Worker
 from chatterbox_worker.synthesizer import Synthesizer
 
@@ -25,7 +25,7 @@ async def signals() -> list[str]:
 
 def noted(clock: Clock) -> Stops:
     stops = Stops(clock)
-    assert asyncio.run(stops.noting(signals)()) == ["stopped"]  # type: ignore[arg-type]  # noting gives a coroutine function
+    assert asyncio.run(stops.remember(signals)()) == ["stopped"]  # type: ignore[arg-type]  # remember returns a coroutine function
     return stops
 
 
@@ -40,7 +40,7 @@ def test_a_stopped_job_is_known_once() -> None:
 def test_a_signal_is_forgotten_after_a_moment() -> None:
     clock = Clock()
     stops = noted(clock)
-    clock.now_s = KEPT_S
+    clock.now_s = REMEMBERED_S
 
     assert not stops.include("stopped")
 

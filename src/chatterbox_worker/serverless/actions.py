@@ -21,7 +21,7 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import reference_bytes
 
-_REPORT_BYTES = 1000  # of an answer, besides the voice's file
+_REPORT_BYTES = 1000  # of an answer, without the voice's file
 
 
 def act(request: Action, settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dict[str, Any]:

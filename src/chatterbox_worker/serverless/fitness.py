@@ -1,4 +1,4 @@
-"""The proof, before a worker takes its first job, that every model it serves speaks. It warms them up, too."""
+"""A check, before the worker takes its first job, that every model speaks. It also warms them up."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chatterbox_worker.synthesizer import Synthesizer
 log = logging.getLogger(__name__)
 
 _WORDS = "Hello."
-_LONGEST_S = 4.0  # a model that does not stop by itself proves as much as one that does
-_SILENCE = 1e-3  # -60 dBFS: nothing that would be heard
+_LONGEST_S = 4.0  # a model that does not stop by itself passes too
+_SILENCE = 1e-3  # -60 dBFS: inaudible
 
 
 def prove_speech(synthesizer: Synthesizer) -> None:
     """
     Raises:
-        SynthesisFailed: a model fails, or what it says cannot be heard; names the model.
+        SynthesisFailed: a model fails or is silent; names the model.
     """
     languages = {pack: tag[:2] for tag, pack in REGIONS.items()}
     for name, engine in synthesizer.engines.items():
@@ -36,5 +36,5 @@ def prove_speech(synthesizer: Synthesizer) -> None:
         )
         pieces = list(take)
         if not pieces or not float(np.max(np.abs(concatenate(pieces).samples), initial=0.0)) > _SILENCE:
-            raise SynthesisFailed(f"{name} makes no sound")
+            raise SynthesisFailed(f"{name} generated silence")
         log.info("%s speaks, after %.1f s", name, time.perf_counter() - started_s)

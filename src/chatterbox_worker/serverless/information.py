@@ -1,4 +1,4 @@
-"""The answer to `{"action": "info"}`: what this worker is, what it serves and how it is doing."""
+"""The answer to `{"action": "info"}`: versions, models, limits, memory and counts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dic
 
 
 def _rss_bytes() -> int:
-    """Of this process now; where there is no /proc, the most there was."""
+    """Of this process now; without /proc, its peak."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -81,7 +81,7 @@ def _rss_bytes() -> int:
 
 
 def _gpus() -> list[dict[str, Any]]:
-    """Name and memory of each GPU as the driver tells it: the engines' library is not known here."""
+    """Name and memory of each GPU as the driver reports it: the engines' library is not imported here."""
     if (command := shutil.which("nvidia-smi")) is None:
         return []
     query = [command, "--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]

@@ -63,7 +63,7 @@ _OPENAI_ROUTES: Mapping[str, Callable[[object], dict[str, Any]]] = {
 def openai_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """Our own fields, from what RunPod builds of its `/openai/v1/*` routes. Raises InvalidRequest."""
     if unknown := set(body) - {"openai_route", "openai_input"}:
-        raise InvalidRequest(f"unknown field {shown(min(unknown))} beside openai_route", field=min(unknown))
+        raise InvalidRequest(f"unknown field {shown(min(unknown))} next to openai_route", field=min(unknown))
     route = body["openai_route"]
     if not isinstance(route, str) or route not in _OPENAI_ROUTES:
         raise InvalidRequest(

@@ -76,8 +76,8 @@ def serve(worker: Worker | Unready, platform: RunPod) -> None:
     import runpod  # noqa: PLC0415  # after the models
     from runpod.serverless.modules import rp_scale  # noqa: PLC0415
 
-    rp_scale.get_job = platform.shutdown.ending(rp_scale.get_job)
-    rp_scale.get_stop_signals = platform.shutdown.ending(platform.stops.noting(rp_scale.get_stop_signals))
+    rp_scale.get_job = platform.shutdown.end_with(rp_scale.get_job)
+    rp_scale.get_stop_signals = platform.shutdown.end_with(platform.stops.remember(rp_scale.get_stop_signals))
     # The SDK asks the function whether it is a generator.
     platform.config["handler"] = worker.stream if platform.streams else worker.__call__
     if isinstance(worker, Worker):

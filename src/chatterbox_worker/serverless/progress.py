@@ -1,4 +1,4 @@
-"""Progress of a long job, told seldom enough: RunPod's SDK starts a thread and opens a connection for every update."""
+"""Progress of a long job, reported rarely: RunPod's SDK starts a thread and opens a connection for every update."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 _EVERY_S = 2.0
-_FEW_CHUNKS = 3  # of a job so short that nobody would see its progress
+_FEW_CHUNKS = 3  # a job this short is over before its progress is read
 
 
 class Progress:
-    """A `synthesizer.Progress` that passes on what is worth telling.
+    """A `synthesizer.Progress` that passes on an update every few seconds.
 
     Nothing once all chunks are done: an update has no order with the result, and must not come after it.
     """
@@ -19,10 +19,10 @@ class Progress:
     def __init__(self, send: Callable[[dict[str, Any]], None], now_s: Callable[[], float] = time.monotonic) -> None:
         self._send = send
         self._now_s = now_s
-        self._told_s = now_s()
+        self._sent_s = now_s()
 
     def __call__(self, done: int, total: int, audio_s: float) -> None:
         now_s = self._now_s()
-        if total > _FEW_CHUNKS and done < total and now_s - self._told_s >= _EVERY_S:
-            self._told_s = now_s
+        if total > _FEW_CHUNKS and done < total and now_s - self._sent_s >= _EVERY_S:
+            self._sent_s = now_s
             self._send({"chunks_done": done, "chunks": total, "audio_s": round(audio_s, 2)})

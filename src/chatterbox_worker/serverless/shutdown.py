@@ -4,14 +4,16 @@ The SDK (1.12) only sets a flag on SIGTERM. Its open job-take and job-stop polls
 arrives on one of them is taken and never run. So here
 
 1. the two polls are wrapped, and end when the signal arrives: the connection closes, which the platform sees;
-2. the SDK hears of the signal when its take loop next asks for the concurrency, a call that the SDK documents: by then
+2. the SDK gets the signal when its take loop next asks for the concurrency, a call that the SDK documents: by then
    whatever it had taken is in its queue, and it runs its queue to the end;
 3. a job that is not done after `DRAIN_S` is cancelled and nothing is posted for it, so that the platform gives it to
    another worker, as it does with every job whose worker goes away;
-4. a process that is still there after `EXIT_S` ends itself, heartbeat first: an SDK whose worker is killed goes on pinging.
+4. a process that is still there after `EXIT_S` ends itself, heartbeat first: an SDK whose worker is killed goes on
+   pinging.
 
-What is relied on beyond the documented surface: `rp_scale.get_job` and `rp_scale.get_stop_signals`, coroutine functions that
-the scaler looks up by name when it is made. tests/platform holds the SDK to it; pyproject pins the minor version.
+What is relied on beyond the documented surface: `rp_scale.get_job` and `rp_scale.get_stop_signals`, coroutine functions
+that the scaler looks up by name when it is created. tests/serverless holds the SDK to it; pyproject pins the minor
+version.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ class Shutdown:
         self._concurrency = concurrency
         self._give_up = give_up
         self._polls: set[asyncio.Task[Any]] = set()
-        self._told_sdk: _Handler | None = None
+        self._sdk_handler: _Handler | None = None
         self._is_watching = False
         self._began = asyncio.Event()
 
@@ -54,11 +56,11 @@ class Shutdown:
         """The SDK's `concurrency_modifier`: called in its loop, before each take."""
         if not self._is_watching:
             self._watch()
-        if self._began.is_set() and self._told_sdk is not None:
-            self._told_sdk(signal.SIGTERM, None)
+        if self._began.is_set() and self._sdk_handler is not None:
+            self._sdk_handler(signal.SIGTERM, None)
         return self._concurrency
 
-    def ending(self, fetch: Fetch) -> Fetch:
+    def end_with(self, fetch: Fetch) -> Fetch:
         """`fetch`, but it returns no news as soon as the shutdown begins."""
 
         async def fetch_or_end(*args: Any) -> Any:
@@ -91,10 +93,10 @@ class Shutdown:
         watchdog.start()
 
     def _watch(self) -> None:
-        """Take the signals over from the SDK, which is told later."""
+        """Take the signals over from the SDK, which gets them later."""
         handler = signal.getsignal(signal.SIGTERM)
         if callable(handler):
-            self._told_sdk = handler
+            self._sdk_handler = handler
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self.begin)
         self._is_watching = True

@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class Platform(Protocol):
-    """What the worker needs of the platform, besides jobs."""
+    """What the worker needs of the platform, apart from jobs."""
 
     def report_progress(self, job: Job, update: dict[str, Any]) -> None: ...
 

@@ -297,7 +297,7 @@ def test_audio_that_the_result_cannot_hold_is_in_the_stream_only_and_says_so(
     kept = [piece["result"] for piece in collected[:-1]]
     stripped = [result for result in kept if "audio_base64" not in result]
     assert 0 < len(stripped) < 12
-    assert all("through the stream only" in result["warnings"][-1] for result in stripped)
+    assert all("in the stream only" in result["warnings"][-1] for result in stripped)
     assert sum(serialized_bytes(piece) for piece in collected) <= 100_000
 
 

@@ -1,13 +1,13 @@
 """Speech in pieces, for a worker whose handler is a generator: chunks, then a summary.
 
-A chunk is `{"index", "start_s", "duration_s", "audio_base64"}`. In wav, flac, ogg, opus and aac its audio is a file of
-its own; pcm and mp3 are one file in pieces, to be concatenated. The summary is a plain answer without the audio. Every
-format is cut from the same 16-bit samples: those of an unstreamed wav of the same request, unless resampling overshoots
-full scale, where a whole recording is scaled down and a stream is clipped. The cache stores that wav.
+A chunk is `{"index", "start_s", "duration_s", "audio_base64"}`. In wav, flac, ogg, opus and aac its audio is a file
+of its own; pcm and mp3 are one file in pieces, to be concatenated. The summary is a plain answer without the audio.
+Every format is cut from the same 16-bit samples: those of an unstreamed wav of the same request, unless resampling
+overshoots full scale: there a whole recording is scaled down and a stream is clipped. The cache stores that wav.
 
-The SDK collects the yielded objects and posts them again as the job's result, under the limit of any result. It collects
-the same objects after it posted them. So if the whole does not fit, the collected chunks lose their audio, and the
-summary says where the whole was put: a bucket or the volume, or only the stream.
+The SDK collects the yielded objects and posts them again as the job's result, under the limit of any result. It
+collects the same objects after it posted them. So if the whole does not fit, the collected chunks lose their audio, and
+the summary says where the whole was put: a bucket or the volume, or only the stream.
 """
 
 from __future__ import annotations
