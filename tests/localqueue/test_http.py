@@ -254,9 +254,9 @@ def test_a_worker_that_asked_to_be_stopped_gets_no_more_jobs(hands: Hands) -> No
 
 
 def test_trouble_comes_as_often_as_ordered_and_then_all_is_well(hands: Hands) -> None:
-    hands.queue.troubles.add("job-done", Fault(status=500), times=2)
-    hands.queue.troubles.add("job-done", Fault(drop=True))
-    hands.queue.troubles.add("job-done", Fault(delay_s=0.2))
+    hands.queue.faults.add("job-done", Fault(status=500), times=2)
+    hands.queue.faults.add("job-done", Fault(drop=True))
+    hands.queue.faults.add("job-done", Fault(delay_s=0.2))
     job_id = hands.queue.submit({"n": 1})
     hands.take()
     assert [hands.done(job_id, '{"output": 1}').status_code for _ in range(2)] == [500, 500]
@@ -269,7 +269,7 @@ def test_trouble_comes_as_often_as_ordered_and_then_all_is_well(hands: Hands) ->
 
 
 def test_trouble_reaches_a_take_that_is_open_already(hands: Hands) -> None:
-    threading.Timer(0.05, hands.queue.troubles.add, ["job-take", Fault(status=429)]).start()
+    threading.Timer(0.05, hands.queue.faults.add, ["job-take", Fault(status=429)]).start()
     assert hands.work("GET", "job-take/w").status_code == 429
 
 

@@ -61,9 +61,9 @@ def test_a_result_decides_the_state(result: dict[str, Any], state: JobState, kep
 )
 def test_an_empty_input_never_reaches_a_worker(job_input: object, delivered: bool) -> None:
     job = _store().submit({"input": job_input, "webhook": "http://x"}, is_sync=False, now=0.0)
-    assert ("input" in job.delivered()) is delivered
-    assert job.delivered()["id"] == job.id
-    assert job.delivered()["webhook"] == "http://x"
+    assert ("input" in job.payload()) is delivered
+    assert job.payload()["id"] == job.id
+    assert job.payload()["webhook"] == "http://x"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_cancelled_job_in_the_queue_is_never_taken() -> None:
     job = _submitted(store)
     assert store.cancel(job.id, 1.0).state is JobState.CANCELLED
     assert store.take("w", 1, 2.0) == []
-    assert store.stops("w") == []
+    assert store.take_stops("w") == []
 
 
 def test_a_cancelled_running_job_is_stopped_and_what_it_still_posts_is_ignored() -> None:
@@ -107,7 +107,7 @@ def test_a_cancelled_running_job_is_stopped_and_what_it_still_posts_is_ignored()
     store.take("w", 1, 1.0)
     store.cancel(job.id, 2.0)
     assert store.has_stops("w")
-    assert store.stops("w") == [job.id]
+    assert store.take_stops("w") == [job.id]
     assert not store.has_stops("w")
     store.progress(job.id, "w", "half")
     store.chunk(job.id, "w", "piece")
@@ -169,7 +169,7 @@ def test_without_pings_only_the_end_of_the_worker_loses_a_job() -> None:
     job = _submitted(store)
     store.take("w", 1, 0.0)
     assert not store.tick(100.0)
-    store.worker_gone("w", 101.0)
+    store.lose_jobs("w", 101.0)
     assert job.state is JobState.IN_QUEUE
 
 
@@ -184,7 +184,7 @@ def test_a_job_over_its_execution_timeout_is_stopped_and_timed_out() -> None:
     store.tick(55.1)
     assert job.answer()["status"] == "TIMED_OUT"
     assert job.result == {"error": EXECUTION_TIMED_OUT}
-    assert store.stops("w") == [job.id]
+    assert store.take_stops("w") == [job.id]
 
 
 def test_a_job_over_its_ttl_vanishes_even_while_it_runs() -> None:
@@ -194,7 +194,7 @@ def test_a_job_over_its_ttl_vanishes_even_while_it_runs() -> None:
     store.tick(10.1)
     with pytest.raises(JobNotFoundError):
         store.get(job.id)
-    assert store.stops("w") == [job.id]
+    assert store.take_stops("w") == [job.id]
 
 
 @pytest.mark.parametrize(("is_sync", "kept_s"), [(True, 60.0), (False, 1800.0)])

@@ -156,7 +156,7 @@ def test_a_worker_has_runpods_environment_and_a_home_of_its_own(queue: LocalQueu
 
 
 def test_a_result_survives_two_bad_replies(queue: LocalQueue) -> None:
-    queue.troubles.add("job-done", Fault(status=500))
+    queue.faults.add("job-done", Fault(status=500))
     job_id = queue.submit({"text": "again"})
     assert queue.wait(job_id)["status"] == "COMPLETED"
     assert queue.jobs[job_id].done_posts == 1
@@ -164,10 +164,10 @@ def test_a_result_survives_two_bad_replies(queue: LocalQueue) -> None:
 
 def test_a_storm_of_bad_takes_does_not_lose_a_job(queue: LocalQueue) -> None:
     for status in (500, 400, 404):
-        queue.troubles.add("job-take", Fault(status=status), times=5)
-    queue.troubles.add("job-take", Fault(drop=True), times=3)
+        queue.faults.add("job-take", Fault(status=status), times=5)
+    queue.faults.add("job-take", Fault(drop=True), times=3)
     assert queue.run({"text": "after the storm"})["status"] == "COMPLETED"
-    assert not queue.troubles.is_due("job-take")
+    assert not queue.faults.is_due("job-take")
 
 
 @pytest.mark.slow

@@ -102,10 +102,10 @@ def test_nobody_is_put_to_sleep_while_they_speak(synthesizer: Synthesizer, engin
     unloader = IdleUnloader(lambda: synthesizer, idle_s=10, clock=lambda: now[0])
     with unloader.acquire():
         now[0] = 100.0
-        assert not unloader.sleep_if_idle()
-    assert not unloader.sleep_if_idle()
+        assert not unloader.unload_if_idle()
+    assert not unloader.unload_if_idle()
     now[0] = 110.0
-    assert unloader.sleep_if_idle()
+    assert unloader.unload_if_idle()
     assert engine.closed
 
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from chatterbox_worker.server import app
-from chatterbox_worker.server.threads import computing
+from chatterbox_worker.server.threads import low_priority_pool
 from support.serving import Open
 
 
@@ -25,7 +25,7 @@ def test_threads_that_compute_give_way_and_so_do_those_they_start() -> None:
         child.join()
         return seen
 
-    with computing(1, "test") as pool:
+    with low_priority_pool(1, "test") as pool:
         lower = pool.submit(mine_and_a_childs).result()
 
     assert lower[0] == lower[1] > os.nice(0) or lower[0] == 19  # whoever runs the tests may be at the end already
