@@ -1,4 +1,4 @@
-"""The queue's two HTTP faces, with the test playing both client and worker."""
+"""The queue's two HTTP APIs; the test is both client and worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIMITS = Limits(
 )
 
 
-class Hands:
+class Caller:
     """Client and worker in one."""
 
     def __init__(self, queue: LocalQueue) -> None:
@@ -29,281 +29,283 @@ class Hands:
         self.worker = requests.Session()
         self.worker.headers["Authorization"] = queue.worker_key or ""
 
-    def ask(self, method: str, path: str, **arguments: Any) -> requests.Response:
+    def call_client(self, method: str, path: str, **arguments: Any) -> requests.Response:
         return self.client.request(method, f"{self.queue.endpoint_url}/{path}", timeout=10, **arguments)
 
-    def work(self, method: str, path: str, **arguments: Any) -> requests.Response:
+    def call_worker(self, method: str, path: str, **arguments: Any) -> requests.Response:
         return self.worker.request(method, f"{self.queue.endpoint_url}/{path}", timeout=10, **arguments)
 
     def take(self, worker: str = "w") -> dict[str, Any]:
-        reply = self.work("GET", f"job-take/{worker}?gpu=x&job_in_progress=0")
+        reply = self.call_worker("GET", f"job-take/{worker}?gpu=x&job_in_progress=0")
         assert reply.status_code == 200, reply.text
         job: dict[str, Any] = reply.json()
         return job
 
     def done(self, job_id: str, body: str, worker: str = "w") -> requests.Response:
-        # As the SDK posts it: JSON that calls itself a form.
+        # As the SDK posts it: JSON that is declared as a form.
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         path = f"job-done/{worker}/{job_id}?gpu=x&isStream=false"
-        return self.work("POST", path, data=body.encode(), headers=headers)
+        return self.call_worker("POST", path, data=body.encode(), headers=headers)
 
     def chunk(self, job_id: str, body: str) -> requests.Response:
-        return self.work("POST", f"job-stream/w/{job_id}?gpu=x&isStream=false", data=body.encode())
+        return self.call_worker("POST", f"job-stream/w/{job_id}?gpu=x&isStream=false", data=body.encode())
 
 
 @pytest.fixture(scope="module")
-def shared() -> Iterator[Hands]:
+def shared() -> Iterator[Caller]:
     with LocalQueue(workers=0, limits=_LIMITS) as queue:
-        hands = Hands(queue)
-        with hands.client, hands.worker:
-            yield hands
+        caller = Caller(queue)
+        with caller.client, caller.worker:
+            yield caller
 
 
 @pytest.fixture
-def hands(shared: Hands) -> Hands:
-    shared.ask("POST", "purge-queue")
+def caller(shared: Caller) -> Caller:
+    shared.call_client("POST", "purge-queue")
     return shared
 
 
 @pytest.mark.parametrize("key", [None, "local", "Bearer wrong", "Bearer", "Basic local"])
-def test_a_client_without_the_key_is_refused(hands: Hands, key: str | None) -> None:
+def test_a_client_without_the_key_is_refused(caller: Caller, key: str | None) -> None:
     headers = {} if key is None else {"Authorization": key}
     for method, path in [("POST", "run"), ("GET", "status/x"), ("GET", "health"), ("POST", "openai/v1/x")]:
-        reply = requests.request(method, f"{hands.queue.endpoint_url}/{path}", headers=headers, timeout=5)
+        reply = requests.request(method, f"{caller.queue.endpoint_url}/{path}", headers=headers, timeout=5)
         assert reply.status_code == 401
 
 
-def test_a_worker_must_send_its_key_raw(hands: Hands) -> None:
-    for key in ("", "wrong", f"Bearer {hands.queue.worker_key}", "Bearer local"):
+def test_a_worker_must_send_its_key_raw(caller: Caller) -> None:
+    for key in ("", "wrong", f"Bearer {caller.queue.worker_key}", "Bearer local"):
         for route in ("job-take/w", "job-take-batch/w", "job-stop/w", "ping/w"):
-            url = f"{hands.queue.endpoint_url}/{route}"
+            url = f"{caller.queue.endpoint_url}/{route}"
             assert requests.get(url, headers={"Authorization": key}, timeout=5).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["status/x", "stream/x", "status-sync/x"])
-def test_an_unknown_job_is_not_found(hands: Hands, path: str) -> None:
-    assert hands.ask("GET", path).status_code == 404
+def test_an_unknown_job_is_not_found(caller: Caller, path: str) -> None:
+    assert caller.call_client("GET", path).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["cancel/x", "retry/x"])
-def test_nothing_can_be_done_to_an_unknown_job(hands: Hands, path: str) -> None:
-    assert hands.ask("POST", path).status_code == 404
+def test_nothing_can_be_done_to_an_unknown_job(caller: Caller, path: str) -> None:
+    assert caller.call_client("POST", path).status_code == 404
 
 
-def test_an_idle_take_is_held_open_and_answered_204(hands: Hands) -> None:
+def test_an_idle_take_is_held_open_and_answered_204(caller: Caller) -> None:
     for path in ("job-take/w?job_in_progress=0", "job-take-batch/w?batch_size=3", "job-stop/w"):
         started_s = time.monotonic()
-        reply = hands.work("GET", path)
+        reply = caller.call_worker("GET", path)
         assert (reply.status_code, reply.content) == (204, b"")
         assert time.monotonic() - started_s > 0.25
 
 
-def test_a_held_take_is_released_by_a_job_at_once(hands: Hands) -> None:
-    threading.Timer(0.1, hands.queue.submit, [{"n": 1}]).start()
+def test_a_held_take_is_released_by_a_job_at_once(caller: Caller) -> None:
+    threading.Timer(0.1, caller.queue.submit, [{"n": 1}]).start()
     started_s = time.monotonic()
-    assert hands.take()["input"] == {"n": 1}
+    assert caller.take()["input"] == {"n": 1}
     assert time.monotonic() - started_s < 0.25
 
 
-def test_a_job_with_an_empty_input_is_delivered_without_it(hands: Hands) -> None:
-    job_id = hands.ask("POST", "run", json={"input": {}}).json()["id"]
-    assert hands.take() == {"id": job_id}
+def test_a_job_with_an_empty_input_is_delivered_without_it(caller: Caller) -> None:
+    job_id = caller.call_client("POST", "run", json={"input": {}}).json()["id"]
+    assert caller.take() == {"id": job_id}
 
 
-def test_a_batch_is_a_list_even_of_one(hands: Hands) -> None:
-    ids = [hands.queue.submit({"n": n}) for n in range(3)]
-    first = hands.work("GET", "job-take-batch/w?gpu=x&batch_size=2&job_in_progress=0").json()
-    second = hands.work("GET", "job-take-batch/w?gpu=x&batch_size=2&job_in_progress=1").json()
+def test_a_batch_is_a_list_even_of_one(caller: Caller) -> None:
+    ids = [caller.queue.submit({"n": n}) for n in range(3)]
+    first = caller.call_worker("GET", "job-take-batch/w?gpu=x&batch_size=2&job_in_progress=0").json()
+    second = caller.call_worker("GET", "job-take-batch/w?gpu=x&batch_size=2&job_in_progress=1").json()
     assert [job["id"] for job in first + second] == ids
-    assert hands.work("GET", "job-take-batch/w?batch_size=0").status_code == 400
+    assert caller.call_worker("GET", "job-take-batch/w?batch_size=0").status_code == 400
 
 
-def test_the_query_may_stand_in_the_path_as_the_sdk_writes_it(hands: Hands) -> None:
-    job_id = hands.queue.submit({"n": 1})
-    assert hands.work("GET", "job-take/w&job_in_progress=0").json()["id"] == job_id
-    call = hands.queue.calls[-1]
+def test_the_query_may_be_in_the_path_as_the_sdk_writes_it(caller: Caller) -> None:
+    job_id = caller.queue.submit({"n": 1})
+    assert caller.call_worker("GET", "job-take/w&job_in_progress=0").json()["id"] == job_id
+    call = caller.queue.calls[-1]
     assert (call.route, call.worker_id, call.query) == ("job-take", "w", {"job_in_progress": "0"})
 
 
-def test_run_answers_at_once_and_status_follows_the_job(hands: Hands) -> None:
-    answer = hands.ask("POST", "run", json={"input": {"text": "hi"}, "s3Config": {"bucketName": "b"}}).json()
+def test_run_answers_at_once_and_status_follows_the_job(caller: Caller) -> None:
+    answer = caller.call_client("POST", "run", json={"input": {"text": "hi"}, "s3Config": {"bucketName": "b"}}).json()
     assert answer["status"] == "IN_QUEUE"
     path = f"status/{answer['id']}"
-    assert hands.ask("GET", path).json() == answer
-    assert hands.take() == {"id": answer["id"], "input": {"text": "hi"}, "s3Config": {"bucketName": "b"}}
-    hands.done(answer["id"], '{"status": "IN_PROGRESS", "output": "half"}')
-    status = hands.ask("POST", path).json()
+    assert caller.call_client("GET", path).json() == answer
+    assert caller.take() == {"id": answer["id"], "input": {"text": "hi"}, "s3Config": {"bucketName": "b"}}
+    caller.done(answer["id"], '{"status": "IN_PROGRESS", "output": "half"}')
+    status = caller.call_client("POST", path).json()
     assert (status["status"], status["output"], status["workerId"]) == ("IN_PROGRESS", "half", "w")
-    assert hands.done(answer["id"], '{"output": {"text": "grün"}}').status_code == 200
-    status = hands.ask("GET", path).json()
+    assert caller.done(answer["id"], '{"output": {"text": "grün"}}').status_code == 200
+    status = caller.call_client("GET", path).json()
     assert (status["status"], status["output"]) == ("COMPLETED", {"text": "grün"})
     assert set(status) == {"id", "status", "delayTime", "executionTime", "workerId", "output"}
 
 
-def test_runsync_waits_and_status_sync_goes_on_waiting(hands: Hands) -> None:
-    answer = hands.ask("POST", "runsync?wait=50", json={"input": {"text": "hi"}}).json()
+def test_runsync_waits_and_status_sync_goes_on_waiting(caller: Caller) -> None:
+    answer = caller.call_client("POST", "runsync?wait=50", json={"input": {"text": "hi"}}).json()
     assert answer["status"] == "IN_QUEUE"
     assert answer["id"].startswith("sync-")
-    job = hands.take()
-    threading.Timer(0.1, hands.done, [job["id"], '{"output": 1}']).start()
-    assert hands.ask("GET", f"status-sync/{answer['id']}?wait=5000").json()["status"] == "COMPLETED"
-    assert hands.ask("POST", "runsync?wait=soon", json={"input": {"a": 1}}).status_code == 400
+    job = caller.take()
+    threading.Timer(0.1, caller.done, [job["id"], '{"output": 1}']).start()
+    assert caller.call_client("GET", f"status-sync/{answer['id']}?wait=5000").json()["status"] == "COMPLETED"
+    assert caller.call_client("POST", "runsync?wait=soon", json={"input": {"a": 1}}).status_code == 400
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"text": "hi"}', b'{"input": {"speed": NaN}}', b"\xff"])
-def test_what_is_no_submission_is_refused(hands: Hands, body: bytes) -> None:
+def test_an_invalid_submission_is_refused(caller: Caller, body: bytes) -> None:
     for route in ("run", "runsync"):
-        reply = hands.ask("POST", route, data=body)
+        reply = caller.call_client("POST", route, data=body)
         assert reply.status_code == 400
         assert reply.json()["error"]
 
 
-def test_submissions_have_their_size_limits(hands: Hands) -> None:
+def test_submissions_have_their_size_limits(caller: Caller) -> None:
     def body(size: int) -> bytes:
         return json.dumps({"input": "x" * (size - len('{"input": ""}'))}).encode()
 
-    assert hands.ask("POST", "run", data=body(2000)).status_code == 200
-    assert hands.ask("POST", "run", data=body(2001)).status_code == 400
-    assert hands.ask("POST", "runsync?wait=50", data=body(4000)).status_code == 200
-    assert hands.ask("POST", "runsync?wait=50", data=body(4001)).status_code == 400
+    assert caller.call_client("POST", "run", data=body(2000)).status_code == 200
+    assert caller.call_client("POST", "run", data=body(2001)).status_code == 400
+    assert caller.call_client("POST", "runsync?wait=50", data=body(4000)).status_code == 200
+    assert caller.call_client("POST", "runsync?wait=50", data=body(4001)).status_code == 400
 
 
 @pytest.mark.parametrize(("is_sync", "limit"), [(False, 2000), (True, 4000)])
-def test_a_result_over_the_limit_is_refused_and_the_job_hears_nothing(hands: Hands, is_sync: bool, limit: int) -> None:
-    job_id = hands.queue.submit({"n": 1}, sync=is_sync)
-    hands.take()
+def test_a_result_over_the_limit_is_refused_and_the_job_stays_unchanged(
+    caller: Caller, is_sync: bool, limit: int
+) -> None:
+    job_id = caller.queue.submit({"n": 1}, sync=is_sync)
+    caller.take()
     body = json.dumps({"output": "x" * (limit + 1 - len('{"output": ""}'))})
-    assert hands.done(job_id, body).status_code == 400
-    job = hands.queue.jobs[job_id]
+    assert caller.done(job_id, body).status_code == 400
+    job = caller.queue.jobs[job_id]
     assert (job.state, job.done_posts, job.refused_posts) == (JobState.IN_PROGRESS, 1, 1)
-    assert hands.done(job_id, body.replace("xx", "x", 1)).status_code == 200
-    assert hands.queue.jobs[job_id].state is JobState.COMPLETED
+    assert caller.done(job_id, body.replace("xx", "x", 1)).status_code == 200
+    assert caller.queue.jobs[job_id].state is JobState.COMPLETED
 
 
 @pytest.mark.parametrize("body", ['{"output": NaN}', '{"output": -Infinity}', "output=1", "[1]", ""])
-def test_a_result_that_is_not_json_is_refused(hands: Hands, body: str) -> None:
-    job_id = hands.queue.submit({"n": 1})
-    hands.take()
-    assert hands.done(job_id, body).status_code == 400
-    assert hands.queue.jobs[job_id].state is JobState.IN_PROGRESS
+def test_a_result_that_is_not_json_is_refused(caller: Caller, body: str) -> None:
+    job_id = caller.queue.submit({"n": 1})
+    caller.take()
+    assert caller.done(job_id, body).status_code == 400
+    assert caller.queue.jobs[job_id].state is JobState.IN_PROGRESS
 
 
-def test_chunks_are_drained_and_an_over_long_one_is_dropped(hands: Hands) -> None:
-    job_id = hands.queue.submit({"n": 1})
-    assert hands.ask("GET", f"stream/{job_id}?wait=50").json() == {"status": "IN_QUEUE", "stream": []}
-    hands.take()
-    assert hands.chunk(job_id, '{"output": 1}').status_code == 200
-    assert hands.chunk(job_id, json.dumps({"output": "x" * 1000})).status_code == 400
-    assert hands.chunk(job_id, '{"output": NaN}').status_code == 400
-    hands.chunk(job_id, '{"output": [2]}')
-    assert hands.ask("GET", f"stream/{job_id}").json() == {
+def test_chunks_are_drained_and_an_over_long_one_is_dropped(caller: Caller) -> None:
+    job_id = caller.queue.submit({"n": 1})
+    assert caller.call_client("GET", f"stream/{job_id}?wait=50").json() == {"status": "IN_QUEUE", "stream": []}
+    caller.take()
+    assert caller.chunk(job_id, '{"output": 1}').status_code == 200
+    assert caller.chunk(job_id, json.dumps({"output": "x" * 1000})).status_code == 400
+    assert caller.chunk(job_id, '{"output": NaN}').status_code == 400
+    caller.chunk(job_id, '{"output": [2]}')
+    assert caller.call_client("GET", f"stream/{job_id}").json() == {
         "status": "IN_PROGRESS", "stream": [{"output": 1}, {"output": [2]}],
     }  # fmt: skip
-    threading.Timer(0.1, hands.chunk, [job_id, '{"output": 3}']).start()
-    assert hands.ask("POST", f"stream/{job_id}?wait=5000").json()["stream"] == [{"output": 3}]
-    hands.chunk(job_id, '{"output": 4}')
-    hands.done(job_id, '{"output": []}')
-    assert hands.ask("GET", f"stream/{job_id}").json() == {"status": "COMPLETED", "stream": [{"output": 4}]}
-    assert hands.ask("GET", f"stream/{job_id}").json() == {"status": "COMPLETED", "stream": []}
+    threading.Timer(0.1, caller.chunk, [job_id, '{"output": 3}']).start()
+    assert caller.call_client("POST", f"stream/{job_id}?wait=5000").json()["stream"] == [{"output": 3}]
+    caller.chunk(job_id, '{"output": 4}')
+    caller.done(job_id, '{"output": []}')
+    assert caller.call_client("GET", f"stream/{job_id}").json() == {"status": "COMPLETED", "stream": [{"output": 4}]}
+    assert caller.call_client("GET", f"stream/{job_id}").json() == {"status": "COMPLETED", "stream": []}
 
 
-def test_cancelling_a_running_job_tells_its_worker(hands: Hands) -> None:
-    job_id = hands.queue.submit({"n": 1})
-    hands.take()
-    assert hands.ask("POST", f"cancel/{job_id}").json() == {"id": job_id, "status": "CANCELLED"}
-    assert hands.work("GET", "job-stop/w?gpu=x").json() == {"jobsToStop": [job_id]}
+def test_cancelling_a_running_job_stops_it_in_its_worker(caller: Caller) -> None:
+    job_id = caller.queue.submit({"n": 1})
+    caller.take()
+    assert caller.call_client("POST", f"cancel/{job_id}").json() == {"id": job_id, "status": "CANCELLED"}
+    assert caller.call_worker("GET", "job-stop/w?gpu=x").json() == {"jobsToStop": [job_id]}
 
 
-def test_a_failed_job_can_be_retried(hands: Hands) -> None:
-    job_id = hands.queue.submit({"n": 1})
-    assert hands.ask("POST", f"retry/{job_id}").status_code == 400
-    hands.take()
-    hands.done(job_id, '{"error": "bad"}')
-    assert hands.ask("POST", f"retry/{job_id}").json() == {"id": job_id, "status": "IN_QUEUE"}
-    assert hands.take()["id"] == job_id
+def test_a_failed_job_can_be_retried(caller: Caller) -> None:
+    job_id = caller.queue.submit({"n": 1})
+    assert caller.call_client("POST", f"retry/{job_id}").status_code == 400
+    caller.take()
+    caller.done(job_id, '{"error": "bad"}')
+    assert caller.call_client("POST", f"retry/{job_id}").json() == {"id": job_id, "status": "IN_QUEUE"}
+    assert caller.take()["id"] == job_id
 
 
 def test_health_and_purge_count_what_there_is() -> None:
     with LocalQueue(workers=0, limits=_LIMITS) as queue:
-        hands = Hands(queue)
-        with hands.client, hands.worker:
+        caller = Caller(queue)
+        with caller.client, caller.worker:
             ids = [queue.submit({"n": n}) for n in range(4)]
-            hands.take()
-            hands.done(ids[0], '{"output": 1}')
-            hands.take()
-            assert hands.ask("GET", "health").json() == {
+            caller.take()
+            caller.done(ids[0], '{"output": 1}')
+            caller.take()
+            assert caller.call_client("GET", "health").json() == {
                 "jobs": {"completed": 1, "failed": 0, "inProgress": 1, "inQueue": 2, "retried": 0},
                 "workers": {"idle": 0, "initializing": 0, "ready": 1, "running": 1, "throttled": 0, "unhealthy": 0},
             }
-            assert hands.ask("POST", "purge-queue").json() == {"removed": 2, "status": "completed"}
-            assert hands.ask("GET", "health").json()["jobs"]["inQueue"] == 0
+            assert caller.call_client("POST", "purge-queue").json() == {"removed": 2, "status": "completed"}
+            assert caller.call_client("GET", "health").json()["jobs"]["inQueue"] == 0
 
 
-def test_a_worker_that_reports_itself_unhealthy_gets_no_jobs(hands: Hands) -> None:
-    hands.work("GET", "ping/sick?status=unhealthy&check=gpu&reason=none")
-    hands.queue.submit({"n": 1})
-    assert hands.work("GET", "job-take/sick").status_code == 204
+def test_a_worker_that_reports_itself_unhealthy_gets_no_jobs(caller: Caller) -> None:
+    caller.call_worker("GET", "ping/unhealthy?status=unhealthy&check=gpu&reason=none")
+    caller.queue.submit({"n": 1})
+    assert caller.call_worker("GET", "job-take/unhealthy").status_code == 204
 
 
-def test_a_worker_that_asked_to_be_stopped_gets_no_more_jobs(hands: Hands) -> None:
-    job_id = hands.queue.submit({"n": 1})
-    hands.take("tired")
-    hands.queue.submit({"n": 2})
-    hands.done(job_id, '{"output": 1, "stopPod": true}', "tired")
-    assert hands.work("GET", "job-take/tired").status_code == 204
+def test_a_worker_that_asked_to_be_stopped_gets_no_more_jobs(caller: Caller) -> None:
+    job_id = caller.queue.submit({"n": 1})
+    caller.take("stopping")
+    caller.queue.submit({"n": 2})
+    caller.done(job_id, '{"output": 1, "stopPod": true}', "stopping")
+    assert caller.call_worker("GET", "job-take/stopping").status_code == 204
 
 
-def test_trouble_comes_as_often_as_ordered_and_then_all_is_well(hands: Hands) -> None:
-    hands.queue.troubles.add("job-done", Fault(status=500), times=2)
-    hands.queue.troubles.add("job-done", Fault(drop=True))
-    hands.queue.troubles.add("job-done", Fault(delay_s=0.2))
-    job_id = hands.queue.submit({"n": 1})
-    hands.take()
-    assert [hands.done(job_id, '{"output": 1}').status_code for _ in range(2)] == [500, 500]
+def test_a_fault_happens_as_often_as_planned_and_then_all_is_well(caller: Caller) -> None:
+    caller.queue.faults.add("job-done", Fault(status=500), times=2)
+    caller.queue.faults.add("job-done", Fault(drop=True))
+    caller.queue.faults.add("job-done", Fault(delay_s=0.2))
+    job_id = caller.queue.submit({"n": 1})
+    caller.take()
+    assert [caller.done(job_id, '{"output": 1}').status_code for _ in range(2)] == [500, 500]
     with pytest.raises(requests.ConnectionError):
-        hands.done(job_id, '{"output": 1}')
-    assert hands.queue.jobs[job_id].done_posts == 0
+        caller.done(job_id, '{"output": 1}')
+    assert caller.queue.jobs[job_id].done_posts == 0
     started_s = time.monotonic()
-    assert hands.done(job_id, '{"output": 1}').status_code == 200
+    assert caller.done(job_id, '{"output": 1}').status_code == 200
     assert time.monotonic() - started_s > 0.2
 
 
-def test_trouble_reaches_a_take_that_is_open_already(hands: Hands) -> None:
-    threading.Timer(0.05, hands.queue.troubles.add, ["job-take", Fault(status=429)]).start()
-    assert hands.work("GET", "job-take/w").status_code == 429
+def test_a_fault_reaches_a_take_that_is_already_open(caller: Caller) -> None:
+    threading.Timer(0.05, caller.queue.faults.add, ["job-take", Fault(status=429)]).start()
+    assert caller.call_worker("GET", "job-take/w").status_code == 429
 
 
 @pytest.mark.parametrize(
     ("output", "answer"),
     [([{"a": 1}], {"a": 1}), ({"a": 1}, {"a": 1}), ([1, 2], [1, 2]), ([], [])],
 )
-def test_an_openai_call_is_a_job_and_a_list_of_one_is_unwrapped(hands: Hands, output: object, answer: object) -> None:
+def test_an_openai_call_is_a_job_and_a_list_of_one_is_unwrapped(caller: Caller, output: object, answer: object) -> None:
     def work() -> None:
-        job = hands.take()
+        job = caller.take()
         assert job["input"] == {"openai_route": "/v1/audio/speech", "openai_input": {"input": "hi"}}
-        hands.done(job["id"], json.dumps({"output": output}))
+        caller.done(job["id"], json.dumps({"output": output}))
 
     worker = threading.Thread(target=work)
     worker.start()
-    assert hands.ask("POST", "openai/v1/audio/speech", json={"input": "hi"}).json() == answer
+    assert caller.call_client("POST", "openai/v1/audio/speech", json={"input": "hi"}).json() == answer
     worker.join()
 
 
-def test_a_failed_openai_call_is_an_error_and_a_get_has_no_body(hands: Hands) -> None:
+def test_a_failed_openai_call_is_an_error_and_a_get_has_no_body(caller: Caller) -> None:
     def work() -> None:
-        job = hands.take()
-        hands.done(job["id"], json.dumps({"error": job["input"]}))
+        job = caller.take()
+        caller.done(job["id"], json.dumps({"error": job["input"]}))
 
     worker = threading.Thread(target=work)
     worker.start()
-    reply = hands.ask("GET", "openai/v1/models")
+    reply = caller.call_client("GET", "openai/v1/models")
     worker.join()
     assert (reply.status_code, reply.json()) == (500, {"error": {"openai_route": "/v1/models"}})
 
 
 @pytest.fixture
 def receiver() -> Iterator[HTTPServer]:
-    """Fails the first post and keeps all bodies."""
+    """Fails the first post and stores all bodies."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -324,11 +326,11 @@ def receiver() -> Iterator[HTTPServer]:
         thread.join()
 
 
-def test_a_webhook_gets_the_whole_job_and_another_try(hands: Hands, receiver: HTTPServer) -> None:
+def test_a_webhook_gets_the_whole_job_and_another_try(caller: Caller, receiver: HTTPServer) -> None:
     webhook = f"http://127.0.0.1:{receiver.server_port}/hook"
-    job_id = hands.queue.submit({"n": 1}, webhook=webhook)
-    hands.take()
-    hands.done(job_id, '{"error": "bad"}')
+    job_id = caller.queue.submit({"n": 1}, webhook=webhook)
+    caller.take()
+    caller.done(job_id, '{"error": "bad"}')
     bodies: list[dict[str, Any]] = receiver.bodies  # type: ignore[attr-defined]
     deadline = time.monotonic() + 5
     while len(bodies) < 2 and time.monotonic() < deadline:
@@ -340,7 +342,7 @@ def test_a_webhook_gets_the_whole_job_and_another_try(hands: Hands, receiver: HT
     assert len(bodies) == 2
 
 
-def test_a_port_in_use_is_said_at_once(hands: Hands) -> None:
-    port = int(hands.queue.url.split(":")[2].split("/")[0])
+def test_a_port_in_use_is_reported_at_once(caller: Caller) -> None:
+    port = int(caller.queue.url.split(":")[2].split("/")[0])
     with pytest.raises(OSError, match="in use"), LocalQueue(workers=0, port=port):
         pass

@@ -1,4 +1,4 @@
-"""The real SDK loop behind the queue: what a handler does, and what its caller sees."""
+"""The SDK's real loop behind the queue: what a handler does, and what its caller sees."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def _queue(worker: str, **options: Any) -> LocalQueue:
     return LocalQueue(command=[sys.executable, f"{worker}.py"], cwd=WORKERS, grace_s=3.0, **options)
 
 
-def _eventually(holds: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+def _eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> bool:
     deadline = time.monotonic() + timeout_s
-    while not holds() and time.monotonic() < deadline:
+    while not predicate() and time.monotonic() < deadline:
         time.sleep(0.05)
-    return holds()
+    return predicate()
 
 
 def _group_is_alive(pid: int) -> bool:
-    """Whether a process of the group still runs; one that nobody has reaped yet does not."""
+    """Whether a process of the group still runs; a zombie does not."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, group, *_ = stat.read_text().rpartition(")")[2].split()
@@ -71,7 +71,7 @@ def _python(queue: LocalQueue, code: str) -> Any:
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def test_a_job_goes_to_the_handler_whole_and_its_answer_comes_back(queue: LocalQueue) -> None:
+def test_a_job_reaches_the_handler_complete_and_its_answer_comes_back(queue: LocalQueue) -> None:
     answer = queue.run({"text": "grün"})
     assert answer["status"] == "COMPLETED"
     assert answer["output"]["echo"] == {"text": "grün"}
@@ -100,7 +100,7 @@ def test_progress_shows_before_the_result(queue: LocalQueue) -> None:
     assert queue.jobs[job_id].done_posts == 1
 
 
-def test_jobs_overlap_as_far_as_the_handlers_concurrency(queue: LocalQueue) -> None:
+def test_jobs_overlap_up_to_the_handlers_concurrency(queue: LocalQueue) -> None:
     started_s = time.monotonic()
     ids = [queue.submit({"do": "slow", "seconds": 1.0}) for _ in range(3)]
     assert {queue.wait(job_id)["status"] for job_id in ids} == {"COMPLETED"}
@@ -156,29 +156,30 @@ def test_a_worker_has_runpods_environment_and_a_home_of_its_own(queue: LocalQueu
 
 
 def test_a_result_survives_two_bad_replies(queue: LocalQueue) -> None:
-    queue.troubles.add("job-done", Fault(status=500))
+    queue.faults.add("job-done", Fault(status=500))
     job_id = queue.submit({"text": "again"})
     assert queue.wait(job_id)["status"] == "COMPLETED"
     assert queue.jobs[job_id].done_posts == 1
 
 
-def test_a_storm_of_bad_takes_does_not_lose_a_job(queue: LocalQueue) -> None:
+def test_many_bad_replies_to_takes_do_not_lose_a_job(queue: LocalQueue) -> None:
     for status in (500, 400, 404):
-        queue.troubles.add("job-take", Fault(status=status), times=5)
-    queue.troubles.add("job-take", Fault(drop=True), times=3)
-    assert queue.run({"text": "after the storm"})["status"] == "COMPLETED"
-    assert not queue.troubles.is_due("job-take")
+        queue.faults.add("job-take", Fault(status=status), times=5)
+    queue.faults.add("job-take", Fault(drop=True), times=3)
+    assert queue.run({"text": "after the faults"})["status"] == "COMPLETED"
+    assert not queue.faults.is_due("job-take")
 
 
 @pytest.mark.slow
-def test_the_official_client_drives_the_queue_unchanged(queue: LocalQueue) -> None:
+def test_the_official_client_works_with_the_queue_unchanged(queue: LocalQueue) -> None:
     seen = _python(
         queue,
         """
 output = endpoint.run_sync({"text": "hi"}, timeout=30)
 job = endpoint.run({"text": "ho"})
 slow = endpoint.run({"do": "slow", "seconds": 60})
-print(json.dumps([output["echo"], job.output(timeout=20)["echo"], slow.cancel()["status"], endpoint.run_sync({"do": "error"}),
+failed = endpoint.run_sync({"do": "error"})
+print(json.dumps([output["echo"], job.output(timeout=20)["echo"], slow.cancel()["status"], failed,
                   endpoint.health()["workers"]["ready"], endpoint.purge_queue()["status"]]))
 """,
     )
@@ -197,7 +198,7 @@ print(json.dumps([list(job.stream()), job.output()]))
     assert seen == [[0, 1, 2], [0, 1, 2]]
 
 
-def test_a_chunk_over_the_limit_is_dropped_and_the_result_keeps_it(streaming: LocalQueue) -> None:
+def test_a_chunk_over_the_limit_is_dropped_but_is_in_the_result(streaming: LocalQueue) -> None:
     answer = streaming.run({"count": 1, "size": 1_000_001})
     job = streaming.jobs[answer["id"]]
     assert answer["status"] == "COMPLETED"
@@ -205,7 +206,7 @@ def test_a_chunk_over_the_limit_is_dropped_and_the_result_keeps_it(streaming: Lo
     assert (job.chunk_count, job.refused_posts) == (0, 1)
 
 
-def test_an_error_half_way_fails_the_job_and_leaves_the_chunks(streaming: LocalQueue) -> None:
+def test_an_error_half_way_fails_the_job_and_preserves_the_chunks(streaming: LocalQueue) -> None:
     answer = streaming.run({"count": 5, "fail_at": 2})
     assert (answer["status"], answer["error"]) == ("FAILED", "half-way")
     assert streaming.jobs[answer["id"]].chunks == [0, 1]
@@ -233,7 +234,7 @@ def test_an_empty_input_is_dropped_and_a_batching_worker_sees_a_job_without_one(
 
 
 @pytest.mark.slow
-def test_a_worker_that_asks_to_be_refreshed_is_ended_and_a_fresh_one_started() -> None:
+def test_a_worker_that_asks_to_be_refreshed_is_ended_and_a_new_one_started() -> None:
     with _queue("plain") as queue:
         (first,) = queue.pids.values()
         answer = queue.run({"do": "refresh"})

@@ -1,6 +1,6 @@
-"""Chromium, driven by playwright, against servers of their own; and a page that must not complain.
+"""Chromium, driven by playwright, against server processes; and a page that must not log errors.
 
-Every page that a test opens must end without an error in its console: that holds the content security policy, too.
+Every page that a test opens must end without an error in its console; violations of the content security policy count.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from support.recorded import TINY, TINY_PATHS, clone_ann
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 _START_S = 60
 
@@ -82,7 +83,7 @@ def preview_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def tone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server whose models can do what Chatterbox's can, in tones."""
+    """A server whose models have Chatterbox's abilities, but generate tones."""
     script = str(WORKERS / "tone_server.py")
     with _serving(tmp_path_factory.mktemp("tone"), "multilingual,turbo", script, "PORT") as url:
         yield url
@@ -98,15 +99,15 @@ def locked_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def cloned_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The real server on a tiny checkpoint, warm, with a voice "ann" that was made of recordings."""
+    """The real server on a tiny checkpoint, warmed up, with a voice "ann" that was cloned from recordings."""
     folder = tmp_path_factory.mktemp("cloned")
     with _serving(folder, "nano", str(TINY), "http", **clone_ann(folder), **TINY_PATHS) as url:
-        # what listens to a recording is loaded with the first one: some seconds that are not the page's
+        # the reference encoders load with the first request: some seconds that are not the page's
         httpx2.post(f"{url}/v1/audio/speech", json={"input": "Hi.", "voice": "ann"}, timeout=120).raise_for_status()
         yield url
 
 
-@pytest.fixture(scope="module")  # its event loop must not run beside those of other rooms' tests
+@pytest.fixture(scope="module")  # its event loop must not run during other folders' tests
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing: apt-get update && apt-get install -y chromium")
@@ -118,30 +119,30 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Open]:
-    """`open_page(url, locale="es", ...)`: the loaded page of a browser that was never here before."""
-    contexts, complaints = [], []
+    """`open_page(url, locale="es", ...)`: the loaded page, in a new browser context."""
+    contexts, errors = [], []
 
     def note(message: ConsoleMessage) -> None:
-        # an answer of 4xx or 5xx, or none at all, is the page's to explain, and tests look at how it does
+        # the page explains an answer of 4xx or 5xx, or none at all; the tests check how
         if message.type == "error" and "Failed to load resource" not in message.text:
-            complaints.append(message.text)
+            errors.append(message.text)
 
-    def opened(url: str, *, wait: bool = True, **options: Any) -> Page:
+    def load(url: str, *, wait: bool = True, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | options)
         context.set_default_timeout(15_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", note)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         if wait:
             page.wait_for_selector("body[data-loaded]")
         return page
 
-    yield opened
+    yield load
     for context in contexts:
         context.close()
-    assert not complaints
+    assert not errors
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +151,7 @@ def axe() -> Callable[[Page], list[str]]:
     source = (files("axe_playwright_python") / "axe.min.js").read_text()
 
     def findings(page: Page) -> list[str]:
-        page.wait_for_timeout(400)  # what fades in has less contrast until it is there
+        page.wait_for_timeout(400)  # what fades in has less contrast until it is fully shown
         page.evaluate(source)
         found = page.evaluate("() => axe.run()")
         return [

@@ -1,4 +1,4 @@
-"""The page with a model that needs the words of a recording and hears a dialogue's earlier turns."""
+"""The page with a model that needs a recording's transcript and uses a dialogue's earlier turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.paths import WORKERS
 
 pytestmark = pytest.mark.slow
 
-WORDS = "This is what is said there."
+WORDS = "These are the words of the recording."
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def csm_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-def _asked(page: Page) -> list[dict[str, Any]]:
+def _sent_bodies(page: Page) -> list[dict[str, Any]]:
     """The bodies of speech that the page sends from now on."""
     bodies: list[dict[str, Any]] = []
 
@@ -44,15 +44,15 @@ def _choose_recording(page: Page) -> None:
     page.wait_for_selector("#reference[data-stage=review]")
 
 
-def test_the_words_are_asked_for_where_the_model_needs_them(
+def test_the_transcript_is_required_if_the_model_needs_it(
     open_page: Open, csm_url: str, axe: Callable[[Page], list[str]]
 ) -> None:
     page = open_page(csm_url)
-    bodies = _asked(page)
+    bodies = _sent_bodies(page)
     _choose_recording(page)
     expect(page.locator("#reference-words")).to_be_visible()
     assert axe(page) == []
-    page.click("#reference-once")  # the browser says that words are missing
+    page.click("#reference-once")  # the browser reports that the transcript is missing
     expect(page.locator("#reference")).to_be_visible()
     page.fill("#reference-words", WORDS)
     page.click("#reference-once")
@@ -67,7 +67,7 @@ def test_the_words_are_asked_for_where_the_model_needs_them(
     expect(page.locator("#reference-words")).to_be_hidden()
 
 
-def test_a_voice_is_saved_with_its_words(open_page: Open, csm_url: str) -> None:
+def test_a_voice_is_saved_with_its_transcript(open_page: Open, csm_url: str) -> None:
     page = open_page(csm_url, locale="es")
     _choose_recording(page)
     page.fill("#reference-name", "ana")
@@ -78,9 +78,9 @@ def test_a_voice_is_saved_with_its_words(open_page: Open, csm_url: str) -> None:
     assert page.evaluate("async () => (await (await fetch('voices/ana')).json()).transcript") == WORDS
 
 
-def test_a_dialogue_hears_what_was_said(open_page: Open, csm_url: str) -> None:
+def test_a_dialogue_sends_its_earlier_turns_as_context(open_page: Open, csm_url: str) -> None:
     page = open_page(csm_url)
-    bodies = _asked(page)
+    bodies = _sent_bodies(page)
     page.check("[name=mode][value=dialogue]", force=True)
     page.fill("#turn-0-text", "Are you ready?")
     page.fill("#turn-1-text", "I am.")

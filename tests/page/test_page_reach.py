@@ -1,4 +1,4 @@
-"""The page is within everyone's reach: a phone, a keyboard, a screen reader, less motion."""
+"""The page is accessible: on a phone, with a keyboard, with a screen reader, with reduced motion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Axe = Callable[[Page], list[str]]
 
 
 def _wider_than_the_screen(page: Page, width: int) -> list[str]:
-    """What reaches beyond the screen, unless it scrolls by itself. A phone's `innerWidth` grows with what sticks out."""
+    """What overflows the screen, unless it scrolls by itself. A phone's `innerWidth` would grow with it."""
     found: list[str] = page.evaluate(
         """width => [
             ...(document.documentElement.scrollWidth > width ? [`page ${document.documentElement.scrollWidth}`] : []),
@@ -33,7 +33,7 @@ def _wider_than_the_screen(page: Page, width: int) -> list[str]:
 
 @pytest.mark.parametrize("locale", ["en-US", "es-MX"])
 @pytest.mark.parametrize("width", [320, 360, 390])
-def test_on_a_phone_nothing_sticks_out_and_the_button_is_at_hand(
+def test_on_a_phone_nothing_overflows_and_the_button_is_visible(
     open_page: Open, tone_url: str, screenshots: Path, width: int, locale: str
 ) -> None:
     page = open_page(tone_url, viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True, locale=locale)
@@ -67,11 +67,11 @@ def test_on_a_phone_nothing_sticks_out_and_the_button_is_at_hand(
     page.locator("#reference-file").set_input_files({"name": name, "mimeType": "audio/wav", "buffer": speechlike()})
     expect(page.locator("#reference-form")).to_be_visible()
     fits("review")
-    page.wait_for_timeout(400)  # until the dialog has arrived
+    page.wait_for_timeout(400)  # until the dialog is fully shown
     page.screenshot(path=screenshots / f"{shot}-voice.png")
 
 
-def test_speech_can_be_made_and_heard_with_the_keyboard_alone(open_page: Open, tone_url: str) -> None:
+def test_speech_can_be_generated_and_played_with_the_keyboard_alone(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
 
     def tab_to(target: str) -> None:
@@ -107,17 +107,17 @@ def test_speech_can_be_made_and_heard_with_the_keyboard_alone(open_page: Open, t
     wait_for_position(page, 0.2)
 
 
-def test_a_screen_reader_hears_what_happens(open_page: Open, tone_url: str) -> None:
+def test_a_screen_reader_gets_what_happens(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     page.evaluate("""() => {
-        window.heard = [];
-        const look = () => window.heard.push(document.getElementById("announcer").textContent);
+        window.announced = [];
+        const look = () => window.announced.push(document.getElementById("announcer").textContent);
         new MutationObserver(look).observe(document.getElementById("announcer"), { childList: true });
     }""")
-    generate(page, "Say it slowly, so that there is something to tell.")
-    heard = page.evaluate("window.heard")
-    assert heard[0] == "Waiting for the first sound…"
-    assert heard[-1].startswith("Done: 0:0")
+    generate(page, "Speak this slowly, so that there is progress to announce.")
+    announced = page.evaluate("window.announced")
+    assert announced[0] == "Waiting for the first sound…"
+    assert announced[-1].startswith("Done: 0:0")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,4 +1,4 @@
-"""The page speaks: generate, listen, take along, come back to it."""
+"""Speech on the page: generate, play, download, and open it again from the history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.page_steps import Open, choose_file, generate, speechlike, times, w
 
 pytestmark = pytest.mark.slow
 
-SLOWLY = "Tell it slowly, one word after another. " * 5
+SLOWLY = "Speak this slowly, one word after another. " * 5
 FORMATS = ("WAV", "MP3", "FLAC", "OGG", "OPUS", "AAC")
 
 
@@ -28,7 +28,7 @@ def _download(page: Page, menu: str, name: str) -> Path:
     return Path(caught.value.path())
 
 
-def test_the_preview_is_generated_and_played_and_says_loudly_that_it_is_no_chatterbox(
+def test_the_preview_is_generated_and_played_and_clearly_says_that_it_is_not_chatterbox(
     open_page: Open, preview_url: str, screenshots: Path
 ) -> None:
     page = open_page(preview_url)
@@ -44,7 +44,7 @@ def test_the_preview_is_generated_and_played_and_says_loudly_that_it_is_no_chatt
     assert 5 < whole < 15
 
 
-def test_the_sound_starts_before_it_is_finished_and_progress_is_real(
+def test_the_audio_starts_before_it_is_complete_and_progress_is_real(
     open_page: Open, tone_url: str, screenshots: Path
 ) -> None:
     page = open_page(tone_url)
@@ -58,7 +58,7 @@ def test_the_sound_starts_before_it_is_finished_and_progress_is_real(
     assert times(page)[1] == pytest.approx(0.06 * len(SLOWLY), rel=0.25)
 
 
-def test_what_was_spoken_so_far_stays_when_it_is_cancelled(open_page: Open, tone_url: str) -> None:
+def test_what_was_generated_so_far_stays_when_it_is_cancelled(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     write(page, SLOWLY * 4)
     page.get_by_role("button", name="Generate").click()
@@ -94,7 +94,7 @@ def test_the_player_pauses_seeks_by_key_and_pointer_and_changes_speed(open_page:
     assert times(page)[0] - at > 2.0
 
 
-def test_every_format_holds_the_sound_that_was_heard(open_page: Open, tone_url: str) -> None:
+def test_every_format_contains_the_audio_that_was_played(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "Keep this one. It has two sentences.")
     whole = times(page)[1]
@@ -104,18 +104,18 @@ def test_every_format_holds_the_sound_that_was_heard(open_page: Open, tone_url: 
     assert len(_download(page, "download-menu", "PCM").read_bytes()) / 48_000 == pytest.approx(whole, abs=0.1)
 
 
-def test_captions_carry_the_texts_with_times_inside_the_sound(open_page: Open, tone_url: str) -> None:
+def test_captions_have_the_texts_with_times_inside_the_audio(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "The first sentence of the two is here. " * 9)
     srt = _download(page, "captions-menu", "SRT").read_text()
     assert srt.startswith("1\n00:00:00,000 --> ")
     assert _download(page, "captions-menu", "VTT").read_text().startswith("WEBVTT\n\n1\n")
-    told = json.loads(_download(page, "captions-menu", "JSON").read_text())
-    assert len(told["chunks"]) > 1
-    assert told["chunks"][-1]["end_s"] <= told["duration_s"] == pytest.approx(times(page)[1], abs=0.1)
+    captions = json.loads(_download(page, "captions-menu", "JSON").read_text())
+    assert len(captions["chunks"]) > 1
+    assert captions["chunks"][-1]["end_s"] <= captions["duration_s"] == pytest.approx(times(page)[1], abs=0.1)
 
 
-def test_a_dialogue_is_one_sound_with_a_voice_and_a_pause_for_each_turn(
+def test_a_dialogue_is_one_file_with_a_voice_and_a_pause_for_each_turn(
     open_page: Open, tone_url: str, screenshots: Path
 ) -> None:
     page = open_page(tone_url)
@@ -130,14 +130,14 @@ def test_a_dialogue_is_one_sound_with_a_voice_and_a_pause_for_each_turn(
     expect(page.get_by_label("Text of turn 2")).to_have_value("Not far from there.")
     page.screenshot(path=screenshots / "dialogue.png", full_page=True)
     generate(page)
-    told = json.loads(_download(page, "captions-menu", "JSON").read_text())
-    assert [chunk["turn"] for chunk in told["chunks"]] == [0, 1, 2]
-    gap_s = told["chunks"][1]["start_s"] - told["chunks"][0]["end_s"]
+    captions = json.loads(_download(page, "captions-menu", "JSON").read_text())
+    assert [chunk["turn"] for chunk in captions["chunks"]] == [0, 1, 2]
+    gap_s = captions["chunks"][1]["start_s"] - captions["chunks"][0]["end_s"]
     assert gap_s == pytest.approx(2.5, abs=0.2)
     expect(page.locator("#history-list")).to_contain_text("3 turns")
 
 
-def test_history_survives_a_reload_plays_again_and_gives_its_settings_back(open_page: Open, tone_url: str) -> None:
+def test_history_survives_a_reload_plays_again_and_restores_its_settings(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     page.get_by_role("slider", name="Expression").fill("1.2")
     page.get_by_text("Fine tuning").click()
@@ -161,7 +161,7 @@ def test_history_survives_a_reload_plays_again_and_gives_its_settings_back(open_
     expect(page.locator("#history-empty")).to_be_visible()
 
 
-def test_the_same_seed_gives_the_same_sound_and_another_does_not(open_page: Open, tone_url: str) -> None:
+def test_the_same_seed_generates_the_same_audio_and_another_does_not(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "Again and again.")
     first = _download(page, "download-menu", "WAV").read_bytes()
@@ -186,7 +186,7 @@ def test_sliders_are_those_that_the_model_can_use(open_page: Open, tone_url: str
 
 
 @pytest.mark.parametrize("kind", ["curl", "Python", "OpenAI"])
-def test_the_copied_code_runs_and_gives_speech(open_page: Open, tone_url: str, tmp_path: Path, kind: str) -> None:
+def test_the_copied_code_runs_and_saves_speech(open_page: Open, tone_url: str, tmp_path: Path, kind: str) -> None:
     page = open_page(tone_url)
     write(page, 'It\'s "quoted" — $HOME, `tick`, \\n and señor 你好.')
     page.get_by_role("slider", name="Expression").fill("0.8")
@@ -208,13 +208,13 @@ def test_the_copied_code_of_a_dialogue_runs(open_page: Open, tone_url: str, tmp_
 
 
 @pytest.mark.parametrize("kind", ["curl", "Python", "OpenAI"])
-def test_the_copied_code_sends_a_recording_that_lies_beside_it(
+def test_the_copied_code_sends_a_recording_from_its_folder(
     open_page: Open, tone_url: str, tmp_path: Path, kind: str
 ) -> None:
     page = open_page(tone_url)
     choose_file(page, "me.wav", speechlike())
     page.get_by_role("button", name="Use once").click()
-    write(page, "In my own voice, it's said.")
+    write(page, "In my own voice, it's spoken.")
     page.get_by_role("button", name="Copy as code").click()
     expect(page.locator("#copy-reference")).to_be_visible()
     page.get_by_role("radio", name=kind).check()

@@ -1,4 +1,4 @@
-"""A voice of one's own: uploaded or recorded, judged, saved or used once, heard, deleted."""
+"""A user's own voice: uploaded or recorded, judged, saved or used once, played, deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.page_steps import Open, choose_file, generate, speechlike, write
 pytestmark = pytest.mark.slow
 
 
-def _asked(page: Page) -> dict[str, Any]:
+def _sent_body(page: Page) -> dict[str, Any]:
     """The request that generating sends."""
     with page.expect_request(re.compile("/v1/audio/speech")) as caught:
         generate(page)
@@ -24,7 +24,7 @@ def _asked(page: Page) -> dict[str, Any]:
     return body
 
 
-def test_a_voice_is_uploaded_used_heard_and_deleted(open_page: Open, tone_url: str, screenshots: Path) -> None:
+def test_a_voice_is_uploaded_used_played_and_deleted(open_page: Open, tone_url: str, screenshots: Path) -> None:
     page = open_page(tone_url)
     choose_file(page, "Ana María (2).wav", speechlike())
     expect(page.locator("#advice")).to_contain_text("Good: clear and long enough.")
@@ -34,10 +34,10 @@ def test_a_voice_is_uploaded_used_heard_and_deleted(open_page: Open, tone_url: s
     voice = page.get_by_role("radio", name="Ana-Maria-2")
     expect(voice).to_be_checked()
     write(page, "Spoken with her voice.")
-    assert _asked(page)["voice"] == "Ana-Maria-2"
-    with page.expect_response(re.compile("/voices/Ana-Maria-2/audio")) as heard:
+    assert _sent_body(page)["voice"] == "Ana-Maria-2"
+    with page.expect_response(re.compile("/voices/Ana-Maria-2/audio")) as played:
         page.get_by_role("button", name="Listen to Ana-Maria-2").click()
-    assert heard.value.ok
+    assert played.value.ok
     page.get_by_role("button", name="Delete Ana-Maria-2").click()
     expect(page.locator("#confirm-text")).to_contain_text("Ana-Maria-2")
     page.get_by_role("button", name="Delete voice").click()
@@ -50,16 +50,16 @@ def test_a_recording_is_used_once_and_restored_from_history(open_page: Open, ton
     choose_file(page, "once.wav", speechlike())
     page.get_by_role("button", name="Use once").click()
     write(page, "Only this once.")
-    body = _asked(page)
+    body = _sent_body(page)
     assert "voice" not in body
     assert len(body["reference_audio"]) > 100_000
-    expect(page.get_by_role("button", name=re.compile("^Use the text and settings of"))).to_be_visible()  # it is kept
+    expect(page.get_by_role("button", name=re.compile("^Use the text and settings of"))).to_be_visible()  # it is saved
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     expect(page.get_by_role("radio", name="Default")).to_be_checked()
     page.get_by_role("button", name=re.compile("^Use the text and settings of")).click()
     expect(page.get_by_role("radio", name="This recording")).to_be_checked()
-    assert _asked(page)["reference_audio"] == body["reference_audio"]
+    assert _sent_body(page)["reference_audio"] == body["reference_audio"]
     assert httpx2.get(f"{tone_url}/voices").json() == ["default"]
 
 
@@ -77,20 +77,20 @@ def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, scre
     facts = page.locator("#reference-facts").inner_text()
     assert 3.5 < float(re.findall(r"([\d.]+) s", facts)[0]) < 8
     page.screenshot(path=screenshots / "recorded.png")
-    page.get_by_label("Name of the voice").fill("booth")
+    page.get_by_label("Name of the voice").fill("recorded")
     page.get_by_role("button", name="Save voice").click()
-    expect(page.get_by_role("radio", name="booth")).to_be_checked()
-    saved = httpx2.get(f"{tone_url}/voices/booth").json()
+    expect(page.get_by_role("radio", name="recorded")).to_be_checked()
+    saved = httpx2.get(f"{tone_url}/voices/recorded").json()
     assert 3.5 < saved["duration_s"] < 8
-    httpx2.delete(f"{tone_url}/voices/booth").raise_for_status()
+    httpx2.delete(f"{tone_url}/voices/recorded").raise_for_status()
 
 
-def test_a_file_that_is_no_sound_is_refused_in_plain_words(open_page: Open, tone_url: str) -> None:
+def test_a_file_that_is_not_audio_is_refused_in_plain_words(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     choose_file(page, "letter.wav", b"Dear Sir or Madam")
-    expect(page.locator("#advice")).to_contain_text("This browser cannot look into the file")
+    expect(page.locator("#advice")).to_contain_text("This browser cannot read the file")
     page.get_by_role("button", name="Save voice").click()
-    expect(page.locator("#reference-error")).to_contain_text("Recording: the server cannot read this file as sound.")
+    expect(page.locator("#reference-error")).to_contain_text("Recording: the server cannot read this file as audio.")
 
 
 def test_a_model_with_one_voice_says_so_and_offers_no_other(open_page: Open, preview_url: str) -> None:
@@ -120,7 +120,7 @@ _SYNTHETIC = """async ([kind, seconds, min_s]) => {
 
 
 @pytest.mark.parametrize(
-    ("sound", "told"),
+    ("sound", "notes"),
     [
         (("good", 8, 0), [["good", "good"]]),
         (("good", 1, 0), [["bad", "short"]]),
@@ -133,8 +133,8 @@ _SYNTHETIC = """async ([kind, seconds, min_s]) => {
         (("silent", 8, 0), [["bad", "silent"]]),
     ],
 )
-def test_advice_comes_from_the_samples(
-    open_page: Open, tone_url: str, sound: tuple[str, int, int], told: list[list[str]]
+def test_advice_is_computed_from_the_samples(
+    open_page: Open, tone_url: str, sound: tuple[str, int, int], notes: list[list[str]]
 ) -> None:
     page = open_page(tone_url)
-    assert page.evaluate(_SYNTHETIC, list(sound)) == told
+    assert page.evaluate(_SYNTHETIC, list(sound)) == notes

@@ -1,4 +1,4 @@
-"""The page is understood: two languages, errors in plain words, keys, the server's states."""
+"""The page's texts: two languages, plain error messages, API keys, the server's states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 STATIC = ROOT / "src" / "chatterbox_worker" / "server" / "static"
 
 
-def test_it_speaks_the_browsers_language_and_remembers_another_choice(
+def test_it_uses_the_browsers_language_and_remembers_another_choice(
     open_page: Open, tone_url: str, screenshots: Path
 ) -> None:
     page = open_page(tone_url, locale="es-MX")
@@ -34,17 +34,17 @@ def test_it_speaks_the_browsers_language_and_remembers_another_choice(
     expect(page.get_by_role("heading", name="History")).to_be_visible()
 
 
-def test_both_languages_have_all_the_words(open_page: Open, tone_url: str) -> None:
+def test_both_languages_have_all_texts(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     en, es = page.evaluate(
         "async () => Object.values((await import('/i18n.js')).TABLES).map(table => Object.keys(table))"
     )
     assert set(en) == set(es)
-    asked = set(re.findall(r'data-t(?:-[a-z-]+)?="([^"]+)"', (STATIC / "index.html").read_text()))
+    used = set(re.findall(r'data-t(?:-[a-z-]+)?="([^"]+)"', (STATIC / "index.html").read_text()))
     for module in STATIC.glob("*.js"):
-        asked |= set(re.findall(r'\bt\("([^"]+)"', module.read_text()))
-    assert asked <= set(en)
-    assert len(asked) > 100
+        used |= set(re.findall(r'\bt\("([^"]+)"', module.read_text()))
+    assert used <= set(en)
+    assert len(used) > 100
 
 
 def test_theme_follows_the_system_until_it_is_chosen(open_page: Open, tone_url: str, screenshots: Path) -> None:
@@ -60,7 +60,7 @@ def test_theme_follows_the_system_until_it_is_chosen(open_page: Open, tone_url: 
     assert page.evaluate(colour) != dark
 
 
-def test_an_empty_text_is_told_at_its_field(open_page: Open, tone_url: str) -> None:
+def test_an_empty_text_is_reported_at_its_field(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("alert")).to_contain_text("Text: there is nothing to say yet.")
@@ -71,7 +71,7 @@ def test_an_empty_text_is_told_at_its_field(open_page: Open, tone_url: str) -> N
     expect(page.locator("#error")).to_be_hidden()
 
 
-def test_a_voice_that_is_gone_is_told_in_spanish_with_the_servers_own_words_at_hand(
+def test_a_missing_voice_is_reported_in_spanish_with_the_servers_own_message(
     open_page: Open, tone_url: str, screenshots: Path
 ) -> None:
     page = open_page(tone_url)
@@ -83,7 +83,7 @@ def test_a_voice_that_is_gone_is_told_in_spanish_with_the_servers_own_words_at_h
     write(page, "Con una voz que ya no está.")
     page.get_by_role("button", name="Generar").click()
     expect(page.get_by_role("alert")).to_contain_text("Voz: ya no está en el servidor. Elige otra.")
-    page.get_by_text("Lo que dijo el servidor").click()
+    page.get_by_text("Mensaje del servidor").click()
     expect(page.locator("#error-detail")).to_contain_text("gone")
     page.screenshot(path=screenshots / "error.png", full_page=True)
     expect(page.get_by_role("radio", name="gone")).to_have_count(0)
@@ -99,7 +99,7 @@ def test_a_failure_in_the_middle_of_a_dialogue_names_the_turn(open_page: Open, t
     expect(page.locator("#warnings")).to_contain_text("Stopped early")
 
 
-def test_a_server_with_keys_asks_for_one_and_the_page_sends_it(open_page: Open, locked_url: str) -> None:
+def test_the_page_asks_for_a_key_if_the_server_requires_one_and_sends_it(open_page: Open, locked_url: str) -> None:
     page = open_page(locked_url, wait=False)
     expect(page.get_by_role("dialog")).to_contain_text("API key")
     page.get_by_label("Key", exact=True).fill("a-wrong-key-of-this-length")
@@ -108,7 +108,7 @@ def test_a_server_with_keys_asks_for_one_and_the_page_sends_it(open_page: Open, 
     page.get_by_label("Key", exact=True).fill(KEY)
     page.get_by_role("button", name="Use key").click()
     page.wait_for_selector("body[data-loaded]")
-    generate(page, "The door is open.")
+    generate(page, "The key is right.")
     page.get_by_role("button", name="Copy as code").click()
     expect(page.locator("#snippet")).to_contain_text("$CHATTERBOX_API_KEY")
     assert KEY not in page.locator("#snippet").inner_text()
@@ -116,8 +116,13 @@ def test_a_server_with_keys_asks_for_one_and_the_page_sends_it(open_page: Open, 
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("starting", "loading its models"), ("asleep", "asleep to save the GPU"), ("waking", "coming back"), ("failed", "could not start")],
-)  # fmt: skip
+    [
+        ("starting", "loading its models"),
+        ("asleep", "unloaded to free the GPU"),
+        ("waking", "loaded again"),
+        ("failed", "could not start"),
+    ],
+)
 def test_the_servers_state_is_shown(open_page: Open, tone_url: str, state: str, words: str) -> None:
     page = open_page(tone_url)
     page.route("**/health", lambda route: route.fulfill(json={"status": state, "reason": ""}))
@@ -126,11 +131,11 @@ def test_the_servers_state_is_shown(open_page: Open, tone_url: str, state: str, 
     expect(page.locator("#status")).to_have_attribute("data-state", state)
 
 
-def test_out_of_reach_is_shown_and_forgotten_when_it_is_back(open_page: Open, tone_url: str) -> None:
+def test_a_lost_connection_is_shown_until_it_is_back(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     page.context.set_offline(True)
     expect(page.locator("#server-notice")).to_contain_text("cannot be reached")
-    write(page, "Is anybody there?")
+    write(page, "Is the server there?")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
     page.context.set_offline(False)

@@ -1,4 +1,4 @@
-"""A server in this process, spoken to through ASGI; and one on a real socket."""
+"""A server in this process, called through ASGI; and one on a real socket."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def engine() -> HeldEngine:
 
 @pytest.fixture
 def backend(synthesizer: Synthesizer) -> Callable[[Settings], Backend]:
-    """Makes a backend that speaks in tones."""
+    """Builds a backend whose engine generates tones."""
     return lambda chosen: LocalBackend(chosen, lambda _: synthesizer)
 
 
 @pytest.fixture
 def open_server(settings: Settings, backend: Callable[[Settings], Backend]) -> Open:
-    """Opens a ready server with changed settings, and a client of it."""
+    """Starts a server with changed settings, and yields a client for it when it is ready."""
 
     @asynccontextmanager
-    async def opened(**changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    async def start(**changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
         chosen = replace(settings, **changes)
         app = create_app(chosen, backend(chosen))
         async with app.router.lifespan_context(app):
@@ -50,7 +50,7 @@ def open_server(settings: Settings, backend: Callable[[Settings], Backend]) -> O
                     await asyncio.sleep(0.01)
                 yield client
 
-    return opened
+    return start
 
 
 @pytest.fixture

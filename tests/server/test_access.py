@@ -1,4 +1,4 @@
-"""Keys, rates, origins and sizes."""
+"""API keys, rate limits, origins and body sizes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_a_key_opens_every_route(open_server: Open, headers: dict[str, str
 
 
 @pytest.mark.anyio
-async def test_health_needs_no_key_and_tells_none(open_server: Open) -> None:
+async def test_health_needs_no_key_and_shows_none(open_server: Open) -> None:
     async with open_server(api_keys=(KEY,)) as http:
         health, ping = await http.get("/health"), await http.get("/ping")
 
@@ -62,14 +62,14 @@ async def test_the_openai_client_understands_the_refusal(open_server: Open) -> N
 
 @pytest.mark.anyio
 async def test_a_page_of_another_site_may_not_use_a_server_without_keys(open_server: Open) -> None:
-    theirs = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
-    neighbours = {"Sec-Fetch-Site": "same-site", "Origin": "https://other.server"}
-    ours = {"Sec-Fetch-Site": "same-origin", "Origin": "http://server"}
-    friends = {"Sec-Fetch-Site": "cross-site", "Origin": "https://friend.example"}
+    other_site = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    same_site = {"Sec-Fetch-Site": "same-site", "Origin": "https://other.server"}
+    same_origin = {"Sec-Fetch-Site": "same-origin", "Origin": "http://server"}
+    allowed_origin = {"Sec-Fetch-Site": "cross-site", "Origin": "https://friend.example"}
     async with open_server(cors_origins=("https://friend.example",)) as http:
         statuses = [
             (await http.post("/v1/audio/speech", json=SPEECH, headers=h)).status_code
-            for h in (theirs, neighbours, ours, friends)
+            for h in (other_site, same_site, same_origin, allowed_origin)
         ]
 
     assert statuses == [403, 403, 200, 200]
@@ -89,29 +89,29 @@ async def test_the_pages_own_files_need_no_key(
             (await http.get(path)).status_code for path in ("/", "/app.js", "/index.html", "/voices", "/none.js")
         ]
         page_text = (await http.get("/")).text
-        beyond = await http.get("/none.js", headers={"X-API-Key": KEY})
+        missing = await http.get("/none.js", headers={"X-API-Key": KEY})
 
     assert statuses == [200, 200, 200, 401, 401]
     assert "Studio" in page_text
-    assert (beyond.status_code, beyond.json()["code"]) == (404, "not_found")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.anyio
-async def test_cors_is_off_unless_configured_and_then_for_those_origins_alone(open_server: Open) -> None:
+async def test_cors_is_off_unless_configured_and_then_allows_only_those_origins(open_server: Open) -> None:
     ask = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     async with open_server(api_keys=(KEY,)) as http:
         off = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://friend.example"})
     async with open_server(api_keys=(KEY,), cors_origins=("https://friend.example",)) as http:
-        friend = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://friend.example"})
-        stranger = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://evil.example"})
+        allowed = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://friend.example"})
+        refused = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://evil.example"})
 
     assert "access-control-allow-origin" not in off.headers
-    assert friend.headers["access-control-allow-origin"] == "https://friend.example"
-    assert "access-control-allow-origin" not in stranger.headers
+    assert allowed.headers["access-control-allow-origin"] == "https://friend.example"
+    assert "access-control-allow-origin" not in refused.headers
 
 
 @pytest.mark.anyio
-async def test_each_key_has_a_rate_of_its_own_and_hears_when_to_come_back(open_server: Open) -> None:
+async def test_each_key_has_its_own_rate_and_gets_the_time_to_retry_after(open_server: Open) -> None:
     async with open_server(api_keys=(KEY, OTHER), rate_limit_per_minute=2) as http:
         answers = [await http.post("/v1/audio/speech", json=SPEECH, headers={"X-API-Key": KEY}) for _ in range(3)]
         other = await http.post("/v1/audio/speech", json=SPEECH, headers={"X-API-Key": OTHER})
@@ -171,7 +171,9 @@ async def test_a_chunked_body_is_read_no_further_than_the_limit(open_server: Ope
 
 
 @pytest.mark.anyio
-async def test_a_full_queue_says_when_to_come_back_and_health_goes_on(open_server: Open, engine: HeldEngine) -> None:
+async def test_a_full_queue_answers_when_to_retry_and_health_still_answers(
+    open_server: Open, engine: HeldEngine
+) -> None:
     async with open_server(concurrency=3, queue_limit=2) as http:
         engine.hold_after(0)
         waiting = [
@@ -194,7 +196,7 @@ async def test_a_full_queue_says_when_to_come_back_and_health_goes_on(open_serve
     assert after == 0
 
 
-def test_a_place_is_given_back_once() -> None:
+def test_a_place_in_the_queue_is_freed_once() -> None:
     admission = Admission(1, 0)
     ticket = admission.enter()
     with pytest.raises(TryLater):
@@ -220,7 +222,7 @@ def test_a_place_is_given_back_once() -> None:
         ),
     ],
 )
-def test_a_setting_of_the_server_is_taken(name: str, text: str, setting: str, value: object) -> None:
+def test_a_setting_of_the_server_is_read(name: str, text: str, setting: str, value: object) -> None:
     settings = Settings.from_env({name: text})
 
     assert getattr(settings, setting) == value
@@ -243,7 +245,7 @@ def test_keys_are_never_shown() -> None:
         ("PORT", "0"),
     ],
 )
-def test_a_setting_of_the_server_that_cannot_be_is_refused(name: str, text: str) -> None:
+def test_an_invalid_setting_of_the_server_is_refused(name: str, text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         Settings.from_env({name: text})
 

@@ -1,4 +1,4 @@
-"""Captions: exact, well-formed, and never wrong about markup."""
+"""Captions: exact, well-formed, with markup escaped."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ CHUNKS = [
         ),
     ],
 )
-def test_each_format_is_written_as_its_specification_has_it(kind: str, text: str) -> None:
+def test_each_format_follows_its_specification(kind: str, text: str) -> None:
     assert captions.write(kind, CHUNKS, 3663.0) == text
 
 
-def test_json_has_the_chunks_that_are_heard() -> None:
-    told = json.loads(captions.write("json", CHUNKS, 3663.0))
+def test_json_has_the_chunks_with_audio() -> None:
+    answer = json.loads(captions.write("json", CHUNKS, 3663.0))
 
-    assert told["duration_s"] == 3663.0
-    assert [chunk["text"] for chunk in told["chunks"]] == [CHUNKS[0]["text"], CHUNKS[2]["text"]]
+    assert answer["duration_s"] == 3663.0
+    assert [chunk["text"] for chunk in answer["chunks"]] == [CHUNKS[0]["text"], CHUNKS[2]["text"]]
 
 
 def test_a_long_chunk_is_wrapped_into_lines() -> None:
@@ -67,11 +67,11 @@ async def test_the_route_writes_them_and_the_speech_is_in_the_cache_afterwards(
 
 
 @pytest.mark.anyio
-async def test_captions_come_beside_the_audio_and_end_where_it_ends(open_server: Open) -> None:
+async def test_captions_come_with_the_audio_and_end_where_it_ends(open_server: Open) -> None:
     async with open_server() as http:
         body = {"input": "One sentence. " * 40, "captions": "vtt", "chunk_size": 60}
-        told = (await http.post("/v1/audio/speech", json=body)).json()
+        answer = (await http.post("/v1/audio/speech", json=body)).json()
 
-    assert told["audio_base64"]
-    assert told["captions"].count(" --> ") == len(told["chunks"]) > 5
-    assert told["chunks"][-1]["end_s"] == pytest.approx(told["duration_s"], abs=1e-3)
+    assert answer["audio_base64"]
+    assert answer["captions"].count(" --> ") == len(answer["chunks"]) > 5
+    assert answer["chunks"][-1]["end_s"] == pytest.approx(answer["duration_s"], abs=1e-3)

@@ -1,4 +1,4 @@
-"""POST /convert: a sound that was heard, in another format."""
+"""POST /convert: audio in another format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("audio_format", FORMATS)
-async def test_a_sound_keeps_its_length_in_every_format(open_server: Open, audio_format: str) -> None:
+async def test_audio_keeps_its_length_in_every_format(open_server: Open, audio_format: str) -> None:
     async with open_server() as client:
         answer = await client.post("/convert", files={"file": wav_bytes(2.0)}, data={"format": audio_format})
     assert answer.status_code == 200, answer.text
@@ -21,7 +21,7 @@ async def test_a_sound_keeps_its_length_in_every_format(open_server: Open, audio
 
 
 @pytest.mark.parametrize(
-    ("fields", "blamed"),
+    ("fields", "field"),
     [
         ({}, "format"),
         ({"format": "midi"}, "format"),
@@ -31,14 +31,14 @@ async def test_a_sound_keeps_its_length_in_every_format(open_server: Open, audio
     ],
 )
 async def test_what_cannot_be_honoured_is_refused_by_name(
-    open_server: Open, fields: dict[str, str], blamed: str
+    open_server: Open, fields: dict[str, str], field: str
 ) -> None:
     async with open_server() as client:
         answer = await client.post("/convert", files={"file": wav_bytes(1.0)}, data=fields)
-    assert (answer.status_code, answer.json()["field"]) == (400, blamed)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-async def test_a_file_that_is_no_sound_is_refused(open_server: Open) -> None:
+async def test_a_file_that_is_not_audio_is_refused(open_server: Open) -> None:
     async with open_server() as client:
         answer = await client.post("/convert", files={"file": b"not a sound"}, data={"format": "mp3"})
         missing = await client.post("/convert", files={"format": (None, "mp3")})
@@ -46,7 +46,7 @@ async def test_a_file_that_is_no_sound_is_refused(open_server: Open) -> None:
     assert (missing.status_code, missing.json()["field"]) == (400, "file")
 
 
-async def test_the_page_is_sent_with_a_policy_that_lets_nothing_else_in(open_server: Open) -> None:
+async def test_the_page_is_sent_with_a_policy_that_allows_no_other_origin(open_server: Open) -> None:
     async with open_server() as client:
         page = await client.get("/")
         again = await client.get("/", headers={"If-None-Match": page.headers["etag"]})

@@ -24,28 +24,28 @@ from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_base64, wav_bytes
 from support.serving import Open
 
-WORDS = "This is what Alice says."
+WORDS = "These are the words of Alice."
 SHORT = {"max_chunk_s": 0.5, "seed": 1}
 
 
-class Recorded(CsmEngine):
-    """Remembers what it was asked."""
+class RecordingEngine(CsmEngine):
+    """Records the utterances that it gets."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.asked: list[Utterance] = []
+        self.utterances: list[Utterance] = []
 
     def submit(self, utterance: Utterance) -> CsmTake:
         utterance = replace(utterance, max_s=min(utterance.max_s or 0.5, 0.5))  # it never stops by itself
-        self.asked.append(utterance)
+        self.utterances.append(utterance)
         return super().submit(utterance)
 
 
 @pytest.fixture
-def csm_engine(tmp_path: Path) -> Iterator[Recorded]:
+def csm_engine(tmp_path: Path) -> Iterator[RecordingEngine]:
     plain = tiny.engine(tmp_path)
     plain.close()
-    engine = Recorded(tiny.csm(), "tiny", plain._store, tiny.Unmarked(), slots=2)
+    engine = RecordingEngine(tiny.csm(), "tiny", plain._store, tiny.Unmarked(), slots=2)
     yield engine
     engine.close()
 
@@ -56,15 +56,15 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def backend(settings: Settings, csm_engine: Recorded) -> Callable[[Settings], Backend]:
+def backend(settings: Settings, csm_engine: RecordingEngine) -> Callable[[Settings], Backend]:
     library = VoiceLibrary(settings.voices_dir)
     cache = AudioCache(settings.cache_dir, max_bytes=10**7, max_age_s=3600)
     return lambda chosen: LocalBackend(chosen, lambda _: Synthesizer({"csm": csm_engine}, library, cache))
 
 
 @pytest.mark.anyio
-async def test_a_voice_saved_with_its_words_is_cloned(
-    open_server: Open, csm_engine: Recorded, settings: Settings
+async def test_a_voice_saved_with_its_transcript_is_cloned(
+    open_server: Open, csm_engine: RecordingEngine, settings: Settings
 ) -> None:
     async with open_server() as http:
         file = {"file": ("alice.wav", wav_bytes(1.5))}
@@ -79,11 +79,11 @@ async def test_a_voice_saved_with_its_words_is_cloned(
     assert (settings.voices_dir / "alice.txt").read_text() == WORDS
     assert answer.headers["content-type"] == "audio/wav"
     assert soundfile.info(io.BytesIO(answer.content)).duration == pytest.approx(0.48, abs=0.05)
-    assert csm_engine.asked[0].voice.transcript == WORDS
+    assert csm_engine.utterances[0].voice.transcript == WORDS
 
 
 @pytest.mark.anyio
-async def test_clone_voice_takes_a_recording_that_comes_along(open_server: Open, csm_engine: Recorded) -> None:
+async def test_clone_voice_accepts_a_recording_in_the_form(open_server: Open, csm_engine: RecordingEngine) -> None:
     async with open_server() as http:
         file = {"reference_audio": ("mine.wav", wav_bytes(1.5))}
         without = await http.post("/clone-voice", files=file, data={"text": "Hello there."})
@@ -93,11 +93,13 @@ async def test_clone_voice_takes_a_recording_that_comes_along(open_server: Open,
 
     assert (without.status_code, without.json()["field"]) == (400, "reference_transcript")
     assert answer.status_code == 200
-    assert [asked.voice.transcript for asked in csm_engine.asked] == [WORDS]
+    assert [utterance.voice.transcript for utterance in csm_engine.utterances] == [WORDS]
 
 
 @pytest.mark.anyio
-async def test_a_turn_of_a_dialogue_hears_those_before_it(open_server: Open, csm_engine: Recorded) -> None:
+async def test_a_turn_of_a_dialogue_gets_those_before_it_as_context(
+    open_server: Open, csm_engine: RecordingEngine
+) -> None:
     alice = {"reference_audio": wav_base64(1.5), "reference_transcript": WORDS}
     turns = [
         {"text": "Are you ready?", **alice},
@@ -109,18 +111,18 @@ async def test_a_turn_of_a_dialogue_hears_those_before_it(open_server: Open, csm
         answer = await http.post("/dialogue", json={"turns": turns, "pause_s": 0.0, "captions": "json", **SHORT})
         again = await http.post("/dialogue", json={"turns": turns, "pause_s": 0.0, "captions": "json", **SHORT})
 
-    told = answer.json()
-    assert [chunk["text"] for chunk in told["chunks"]] == ["Are you ready?", "I am.", "Then go.", "Now."]
-    assert [asked.speaker for asked in csm_engine.asked] == [0, 1, 0, 7]
-    heard = [[(turn.speaker, turn.text) for turn in asked.context] for asked in csm_engine.asked]
-    assert heard[3] == [(0, "Are you ready?"), (1, "I am."), (0, "Then go.")]
-    assert [len(turns) for turns in heard] == [0, 1, 2, 3]
+    body = answer.json()
+    assert [chunk["text"] for chunk in body["chunks"]] == ["Are you ready?", "I am.", "Then go.", "Now."]
+    assert [utterance.speaker for utterance in csm_engine.utterances] == [0, 1, 0, 7]
+    contexts = [[(turn.speaker, turn.text) for turn in utterance.context] for utterance in csm_engine.utterances]
+    assert contexts[3] == [(0, "Are you ready?"), (1, "I am."), (0, "Then go.")]
+    assert [len(turns) for turns in contexts] == [0, 1, 2, 3]
     assert again.json()["cache_hit"] is True
-    assert len(csm_engine.asked) == 4
+    assert len(csm_engine.utterances) == 4
 
 
 @pytest.mark.anyio
-async def test_a_turn_that_fails_fails_the_dialogue_and_names_itself(open_server: Open) -> None:
+async def test_a_turn_that_fails_fails_the_dialogue_and_is_named(open_server: Open) -> None:
     turns = [{"text": "One."}, {"text": "Two.", "reference_audio": wav_base64(1.5)}, {"text": "Three."}]
     async with open_server() as http:
         answer = await http.post("/dialogue", json={"turns": turns, **SHORT})
@@ -131,7 +133,7 @@ async def test_a_turn_that_fails_fails_the_dialogue_and_names_itself(open_server
 
 
 @pytest.mark.anyio
-async def test_the_list_of_models_tells_what_csm_needs(open_server: Open) -> None:
+async def test_the_list_of_models_shows_what_csm_needs(open_server: Open) -> None:
     async with open_server() as http:
         (model,) = (await http.get("/v1/models")).json()["data"]
 

@@ -14,10 +14,10 @@ TURNS: list[dict[str, Any]] = [
     {"voice": "bob", "text": "I am ready for everything.", "pause_s": 1.0, "speed": 1.0},
     {"voice": "alice", "text": "Then let us begin."},
 ]
-SPOKEN_S = 0.01 * sum(len(turn["text"]) for turn in TURNS)  # ToneEngine's pace
+SPOKEN_S = 0.01 * sum(len(turn["text"]) for turn in TURNS)  # ToneEngine's speed
 
 
-async def _with_voices(http: Any) -> None:
+async def _save_voices(http: Any) -> None:
     for pitch, voice in ((200, "alice"), (120, "bob")):
         await http.post("/voices", files={"file": (f"{voice}.wav", wav_bytes(pitch=pitch))})
 
@@ -27,24 +27,24 @@ async def _with_voices(http: Any) -> None:
 async def test_the_turns_come_in_order_with_their_pauses(open_server: Open, fmt: str) -> None:
     body: dict[str, Any] = {"turns": TURNS, "format": fmt, "pause_s": 0.5, "captions": "srt"}
     async with open_server() as http:
-        await _with_voices(http)
-        told = (await http.post("/dialogue", json=body)).json()
+        await _save_voices(http)
+        answer = (await http.post("/dialogue", json=body)).json()
         file = await http.post("/dialogue", json={name: body[name] for name in ("turns", "format", "pause_s")})
 
-    assert [chunk["voice"] for chunk in told["chunks"]] == ["alice", "bob", "alice"]
-    assert [chunk["turn"] for chunk in told["chunks"]] == [0, 1, 2]
-    gaps = [b["start_s"] - a["end_s"] for a, b in zip(told["chunks"], told["chunks"][1:], strict=False)]
+    assert [chunk["voice"] for chunk in answer["chunks"]] == ["alice", "bob", "alice"]
+    assert [chunk["turn"] for chunk in answer["chunks"]] == [0, 1, 2]
+    gaps = [b["start_s"] - a["end_s"] for a, b in zip(answer["chunks"], answer["chunks"][1:], strict=False)]
     assert gaps == pytest.approx([0.5, 1.0], abs=1e-3)
-    assert told["duration_s"] == pytest.approx(SPOKEN_S + 1.5, abs=0.01)
-    assert len(told["seeds"]) == told["turns"] == 3
-    assert told["cache_hit"] is False
-    assert decoded_s(file.content, fmt) == pytest.approx(told["duration_s"], abs=0.1)
+    assert answer["duration_s"] == pytest.approx(SPOKEN_S + 1.5, abs=0.01)
+    assert len(answer["seeds"]) == answer["turns"] == 3
+    assert answer["cache_hit"] is False
+    assert decoded_s(file.content, fmt) == pytest.approx(answer["duration_s"], abs=0.1)
 
 
 @pytest.mark.anyio
 async def test_a_turn_that_stays_the_same_is_not_spoken_again(open_server: Open, engine: Any) -> None:
     async with open_server() as http:
-        await _with_voices(http)
+        await _save_voices(http)
         await http.post("/dialogue", json={"turns": TURNS})
         before = len(engine.takes)
         changed = [*TURNS[:2], TURNS[2] | {"text": "Then let us stop."}]
@@ -59,10 +59,10 @@ async def test_a_turns_own_recording_takes_the_place_of_the_dialogues_voice(open
 
     turns = [{"text": "Mine."}, {"text": "Theirs.", "reference_audio": wav_base64()}]
     async with open_server() as http:
-        await _with_voices(http)
-        told = (await http.post("/dialogue", json={"turns": turns, "voice": "alice", "captions": "json"})).json()
+        await _save_voices(http)
+        answer = (await http.post("/dialogue", json={"turns": turns, "voice": "alice", "captions": "json"})).json()
 
-    assert [chunk["voice"] for chunk in told["chunks"]] == ["alice", "reference"]
+    assert [chunk["voice"] for chunk in answer["chunks"]] == ["alice", "reference"]
 
 
 @pytest.mark.anyio
@@ -81,14 +81,12 @@ async def test_a_turns_own_recording_takes_the_place_of_the_dialogues_voice(open
         ({"turns": [{"text": "x"}], "text": "y"}, 400, "text"),
         ({"turns": [{"text": "x"}], "colour": 1}, 400, "turns[0].colour"),
         ({"turns": [{"text": "x" * 30_000}] * 2}, 400, "turns"),
-        ({"turns": [{"text": "x"}, {"text": "y", "voice": "nobody"}]}, 404, "turns[1].voice"),
+        ({"turns": [{"text": "x"}, {"text": "y", "voice": "unknown"}]}, 404, "turns[1].voice"),
         ({"turns": [{"text": "x"}, {"text": "explode"}]}, 500, "turns[1]"),
         ({"turns": [{"text": "x"}], "captions": "ass"}, 400, "captions"),
     ],
 )
-async def test_what_is_wrong_with_a_turn_is_said_with_its_number(
-    open_server: Open, body: Any, status: int, field: str
-) -> None:
+async def test_an_error_in_a_turn_names_the_turns_number(open_server: Open, body: Any, status: int, field: str) -> None:
     async with open_server() as http:
         answer = await http.post("/dialogue", json=body)
 

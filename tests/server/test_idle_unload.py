@@ -1,4 +1,4 @@
-"""The models' day: starting, ready, asleep, awake again, failed."""
+"""The states of the models: starting, ready, unloaded, loaded again, failed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ async def test_while_it_starts_health_answers_and_requests_wait(settings: Settin
 
 
 @pytest.mark.anyio
-async def test_it_falls_asleep_when_nobody_asks_and_the_next_request_wakes_it_once(
+async def test_it_unloads_without_requests_and_the_next_requests_load_it_once(
     settings: Settings, synthesizer: Synthesizer, engine: ClosingEngine
 ) -> None:
     built = []
@@ -97,23 +97,21 @@ async def test_it_falls_asleep_when_nobody_asks_and_the_next_request_wakes_it_on
     assert len(built) == 2
 
 
-def test_nobody_is_put_to_sleep_while_they_speak(synthesizer: Synthesizer, engine: ClosingEngine) -> None:
+def test_it_does_not_unload_while_it_is_used(synthesizer: Synthesizer, engine: ClosingEngine) -> None:
     now = [0.0]
     unloader = IdleUnloader(lambda: synthesizer, idle_s=10, clock=lambda: now[0])
     with unloader.acquire():
         now[0] = 100.0
-        assert not unloader.sleep_if_idle()
-    assert not unloader.sleep_if_idle()
+        assert not unloader.unload_if_idle()
+    assert not unloader.unload_if_idle()
     now[0] = 110.0
-    assert unloader.sleep_if_idle()
+    assert unloader.unload_if_idle()
     assert engine.closed
 
 
 @pytest.mark.anyio
-async def test_a_start_that_failed_is_told_to_everyone_and_tried_again_later(
-    settings: Settings, synthesizer: Synthesizer
-) -> None:
-    async def tried(http: httpx2.AsyncClient) -> tuple[int, str]:
+async def test_a_failed_start_is_reported_to_every_request(settings: Settings, synthesizer: Synthesizer) -> None:
+    async def request(http: httpx2.AsyncClient) -> tuple[int, str]:
         answer = await http.post("/v1/audio/speech", json=SPEECH)
         return answer.status_code, answer.text
 
@@ -123,14 +121,14 @@ async def test_a_start_that_failed_is_told_to_everyone_and_tried_again_later(
     async with _server(settings, build) as http:
         health = await _becomes(http, "failed")
         ping = await http.get("/ping")
-        status, text = await tried(http)
+        status, text = await request(http)
 
     assert health.status_code == ping.status_code == status == 503
     assert "no weights for multilingual" in health.json()["reason"]
     assert "no weights for multilingual" in text
 
 
-def test_a_loader_that_throws_anything_is_a_failure_without_its_insides() -> None:
+def test_any_error_of_a_loader_is_reported_without_details_and_tried_again_later() -> None:
     now = [0.0]
     attempts = []
 

@@ -1,4 +1,4 @@
-"""What only a real socket shows: sound before the end, clients that hang up, errors in the middle."""
+"""What only a real socket shows: audio before the end, clients that disconnect, errors in the middle."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _inside(url: str) -> int:
 
 
 @pytest.mark.parametrize("fmt", ["pcm", "wav", "mp3", "opus", "aac", "flac"])
-def test_audio_is_heard_before_the_rest_is_made(live_url: str, engine: HeldEngine, fmt: Any) -> None:
-    """The first chunk of a stream arrives while the second cannot even begin."""
+def test_audio_arrives_before_the_rest_is_generated(live_url: str, engine: HeldEngine, fmt: Any) -> None:
+    """The first chunk of a stream arrives before the second can even start."""
     client = OpenAI(api_key="none", base_url=f"{live_url}/v1", max_retries=0)
     engine.hold_after(1)
     with client.audio.speech.with_streaming_response.create(
@@ -37,23 +37,23 @@ def test_audio_is_heard_before_the_rest_is_made(live_url: str, engine: HeldEngin
         assert first
         assert not engine.gate.is_set()
         engine.release()
-        rest = b"".join(pieces)
-    assert rest
+        remaining = b"".join(pieces)
+    assert remaining
 
 
-@pytest.mark.parametrize("manner", [{}, {"stream_format": "audio"}, {"stream_format": "sse"}])
-def test_a_client_that_hangs_up_before_the_sound_frees_its_takes(
-    live_url: str, engine: HeldEngine, manner: dict[str, str]
+@pytest.mark.parametrize("options", [{}, {"stream_format": "audio"}, {"stream_format": "sse"}])
+def test_a_client_that_disconnects_before_the_audio_frees_its_takes(
+    live_url: str, engine: HeldEngine, options: dict[str, str]
 ) -> None:
     engine.hold_after(0)
     with pytest.raises(httpx2.ReadTimeout):
-        httpx2.post(f"{live_url}/v1/audio/speech", json={"input": LONG, **manner}, timeout=0.3)
+        httpx2.post(f"{live_url}/v1/audio/speech", json={"input": LONG, **options}, timeout=0.3)
 
     wait_for(lambda: bool(engine.takes) and all(take.cancelled.is_set() for take in engine.takes))
     wait_for(lambda: _inside(live_url) == 0)
 
 
-def test_a_client_that_hangs_up_while_it_listens_frees_its_takes(live_url: str, engine: HeldEngine) -> None:
+def test_a_client_that_disconnects_during_the_audio_frees_its_takes(live_url: str, engine: HeldEngine) -> None:
     engine.hold_after(1)
     body = {"input": LONG, "response_format": "pcm", "stream_format": "audio"}
     with httpx2.stream("POST", f"{live_url}/v1/audio/speech", json=body) as response:
@@ -94,4 +94,4 @@ def test_health_answers_while_every_place_is_taken(live_url: str, engine: HeldEn
         thread.join()
 
     assert answer.json()["status"] == "ok"
-    assert took_s < 1.0  # it would be for ever; how fast it is under load is test_load's
+    assert took_s < 1.0  # a blocked one would never answer; test_load measures how fast it is under load

@@ -1,4 +1,4 @@
-"""Many at once, and anything at all."""
+"""Many requests at once, and generated requests of every kind."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from support.serving import on_a_socket
 
 REQUESTS, AT_ONCE = 500, 32
 SLOWEST_HEALTH_S = 0.050
-CALM_S = 0.010  # p99 of a server that does nothing, on two cores that do nothing else but this test: 5 to 8 ms
+CALM_S = 0.010  # p99 of a server that does nothing, on two cores that run only this test: 5 to 8 ms
 
 
-# A server that does nothing but answer, to know what this machine itself takes at the time.
+# A server that does nothing but answer, to measure what the machine itself takes at the time.
 _NOTHING = """
 import asyncio
 async def answer(reader, writer):
@@ -39,7 +39,7 @@ async def main():
         await server.serve_forever()
 asyncio.run(main())
 """
-# Asks both 50 times a second until its input says enough; prints the seconds each answer took.
+# Requests /health of both servers 50 times a second until it gets input; prints the seconds that each answer took.
 _WATCH = """
 import http.client, select, sys, time
 both = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for port in (18004, 18005)]
@@ -77,16 +77,16 @@ def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.slow
-def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_quick(server: tuple[str, int]) -> None:
+def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server: tuple[str, int]) -> None:
     url, pid = server
     formats = ("mp3", "wav", "opus", "pcm", "flac")
     failed: list[Any] = []
     memory: list[int] = []
 
-    async def one(http: httpx2.AsyncClient, number: int, room: asyncio.Semaphore) -> None:
-        manner = ({}, {"stream_format": "audio"}, {"stream_format": "sse"})[number % 3]
-        body = {"input": f"This is request number {number}.", "response_format": formats[number % 5], **manner}
-        async with room:
+    async def one(http: httpx2.AsyncClient, number: int, slots: asyncio.Semaphore) -> None:
+        options = ({}, {"stream_format": "audio"}, {"stream_format": "sse"})[number % 3]
+        body = {"input": f"This is request number {number}.", "response_format": formats[number % 5], **options}
+        async with slots:
             answer = await http.post(f"{url}/v1/audio/speech", json=body)
         if answer.status_code != 200 or len(answer.content) < 1000:
             failed.append((number, answer.status_code, answer.text[:200]))
@@ -94,29 +94,30 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_quick(server
             memory.append(_resident_bytes(pid))
 
     async def main() -> None:
-        room = asyncio.Semaphore(AT_ONCE)
+        slots = asyncio.Semaphore(AT_ONCE)
         limits = httpx2.Limits(max_connections=AT_ONCE + 2)
         async with httpx2.AsyncClient(timeout=120, limits=limits) as http:
-            await asyncio.gather(*(one(http, number, room) for number in range(REQUESTS)))
+            await asyncio.gather(*(one(http, number, slots) for number in range(REQUESTS)))
 
     # in processes of their own: this one is busy being 32 clients
     nothing = subprocess.Popen([sys.executable, "-c", _NOTHING], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
     watcher = subprocess.Popen([sys.executable, "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     asyncio.run(main())
-    asked_s = [float(line) for line in watcher.communicate("enough\n")[0].split()]
+    latencies_s = [float(line) for line in watcher.communicate("stop\n")[0].split()]
     nothing.terminate()
     nothing.wait()
     inside = httpx2.get(f"{url}/health").json()["requests"]["inside"]
-    health, machine = (_p99_s(asked_s[first::2]) for first in (0, 1))
-    print(  # noqa: T201 - for whoever runs it with -s
-        f"p99 of {len(asked_s) // 2} answers: /health {health * 1e3:.1f} ms (at most {max(asked_s[::2]) * 1e3:.1f}), a server that does nothing {machine * 1e3:.1f} ms; "
+    health, machine = (_p99_s(latencies_s[first::2]) for first in (0, 1))
+    print(  # noqa: T201 - shown with -s
+        f"p99 of {len(latencies_s) // 2} answers: /health {health * 1e3:.1f} ms (at most "
+        f"{max(latencies_s[::2]) * 1e3:.1f}), a server that does nothing {machine * 1e3:.1f} ms; "
         f"memory {[m >> 20 for m in memory]} MiB; load {os.getloadavg()[0]:.1f}"
     )
 
     assert not failed
     assert inside == 0
-    # where the machine itself is slow, because others are at work on it, in proportion
+    # in proportion, if the machine itself is slow because of other work on it
     assert health < SLOWEST_HEALTH_S * max(1.0, machine / CALM_S)
     late = memory[len(memory) // 2 :]
     assert max(late) - min(late) < 40 << 20

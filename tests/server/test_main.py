@@ -1,4 +1,4 @@
-"""`python -m chatterbox_worker.server`: what it says before it serves."""
+"""`python -m chatterbox_worker.server`: its errors at start-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chatterbox_worker.server.__main__ import main
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"CHATTERBOX_API_KEYS": "short"}, "fewer than 16 characters"),
         ({"CHATTERBOX_BACKEND": "runpod:abc", "RUNPOD_API_KEY": ""}, "needs RUNPOD_API_KEY"),
@@ -18,13 +18,13 @@ from chatterbox_worker.server.__main__ import main
         ({"CHATTERBOX_PORT": "80"}, "unknown variable CHATTERBOX_PORT"),
     ],
 )
-def test_a_setting_that_cannot_be_ends_it_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variables: dict[str, str], said: str
+def test_an_invalid_setting_ends_it_with_an_error_message(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variables: dict[str, str], message: str
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with caplog.at_level(logging.ERROR):
         assert main([]) == 2
 
-    assert said in caplog.text
+    assert message in caplog.text
     assert "Traceback" not in caplog.text

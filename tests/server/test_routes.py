@@ -1,4 +1,4 @@
-"""Every route answers as docs/HTTP.md says: one row of its table each, the seeds' examples to the letter."""
+"""Every route answers as docs/HTTP.md states, with the examples of the APIs that the server replaces."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DOCUMENT = ROOT / "docs" / "HTTP.md"
 
 _TTS = {  # the README of Chatterbox ES-LATAM
     "text": "Texto a sintetizar en español latinoamericano.", "voice_mode": "predefined",
-    "predefined_voice_id": "default.wav", "temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5, "speed_factor": 1.0,
-    "output_format": "wav", "split_text": True, "chunk_size": 120, "language": "es",
+    "predefined_voice_id": "default.wav", "temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5,
+    "speed_factor": 1.0, "output_format": "wav", "split_text": True, "chunk_size": 120, "language": "es",
 }  # fmt: skip
 _SPEECH = {
     "model": "chatterbox-es-latam", "input": "Hola, bienvenido al sistema TTS.", "voice": "default.wav",
@@ -35,7 +35,7 @@ _SPEECH = {
 
 @dataclass(frozen=True)
 class Row:
-    """A request of an older document, and what that document says of the answer."""
+    """A request of an API's documentation, and what that documentation states of the answer."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Row:
 
 
 ROWS = [
-    # 001, Chatterbox ES-LATAM
+    # Chatterbox ES-LATAM
     Row("GET", "/health", keys=("status",)),
     Row("POST", "/v1/audio/speech", _SPEECH, mimetype="audio/mpeg"),
     Row("POST", "/tts", _TTS, mimetype="audio/wav"),
@@ -64,12 +64,12 @@ ROWS = [
     Row("GET", "/v1/voices", keys=("voices",)),
     Row("GET", "/v1/audio/models", keys=("models",)),
     Row("GET", "/v1/models", keys=("data",)),
-    # 002, the voice cloning system
+    # the voice cloning system
     Row("GET", "/voices"),
     Row("POST", "/clone-voice", data={"text": "Hola mundo", "voice_name": "alice"}, mimetype="audio/wav"),
     Row("POST", "/upload-voice", data={"voice_name": "bob"}, file=True, keys=("voice_name", "message")),
     Row("GET", "/docs", mimetype="text/html"),
-    # 003, the pod API
+    # the pod API
     Row("POST", "/tts/generate", {"text": "Hello, this is a test.", "voice_id": "alice"}, mimetype="audio/wav"),
     Row("POST", "/tts/generate", {"text": "Hello, this is a test of the live demo."}, mimetype="audio/wav"),
     Row("POST", "/tts/generate", {"text": "Hello.", "voice_id": "cloned_voice_alpha"}, status=404, keys=("detail",)),
@@ -105,9 +105,7 @@ ROWS = [
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method} {row.path}")
-async def test_a_route_answers_as_its_document_says(
-    open_server: Open, row: Row, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_route_answers_as_documented(open_server: Open, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chatterbox_worker.wiring.watermark_detector", lambda _: lambda _: 0.9)
     files = {"file": ("new_voice_name.wav", RECORDING)} if row.file else None
     async with open_server() as http:
@@ -139,14 +137,15 @@ async def test_the_document_has_every_route_and_no_other(open_server: Open) -> N
     }
 
     table = DOCUMENT.read_text().partition("## Routes")[2].partition("## ")[0]
-    written = {name.replace("models/{id}", "models/{model_id}").replace("{id}", "{voice_id}") for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
-               for name in re.findall(r"`([^`]+)`", row)}  # fmt: skip
+    cells = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    names = [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+    documented = {name.replace("models/{id}", "models/{model_id}").replace("{id}", "{voice_id}") for name in names}
 
-    assert written == served
+    assert documented == served
 
 
 @pytest.mark.anyio
-async def test_the_pod_apis_sentence_for_a_missing_voice_is_to_the_letter(open_server: Open) -> None:
+async def test_a_missing_voice_has_exactly_the_pod_apis_message(open_server: Open) -> None:
     async with open_server() as http:
         for voice in ("cloned_voice_alpha", "../../etc/passwd", "gone.pth"):
             answer = await http.post("/tts/generate", json={"text": "Hello.", "voice_id": voice})
@@ -156,7 +155,7 @@ async def test_the_pod_apis_sentence_for_a_missing_voice_is_to_the_letter(open_s
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("body", "field", "said"),
+    ("body", "field", "message"),
     [
         ({"text": "x", "voice_mode": "random"}, "voice_mode", "predefined or clone"),
         ({"text": "x", "voice_mode": ["clone"]}, "voice_mode", "predefined or clone"),
@@ -170,17 +169,17 @@ async def test_the_pod_apis_sentence_for_a_missing_voice_is_to_the_letter(open_s
         ({"text": "x", "speed_factor": "fast"}, "speed", "number"),
     ],
 )
-async def test_tts_refuses_by_name_what_it_cannot_do(open_server: Open, body: Any, field: str, said: str) -> None:
+async def test_tts_refuses_by_name_what_it_cannot_do(open_server: Open, body: Any, field: str, message: str) -> None:
     async with open_server() as http:
         answer = await http.post("/tts", json=body)
 
     assert answer.status_code == 400
     assert answer.json()["field"] == field
-    assert said in answer.json()["error"]
+    assert message in answer.json()["error"]
 
 
 @pytest.mark.anyio
-async def test_tts_leaves_out_what_a_model_cannot_use_as_long_as_it_says_no_more_than_the_defaults(
+async def test_tts_leaves_out_what_a_model_cannot_use_if_it_has_the_default_value(
     open_server: Open,
 ) -> None:
     async with open_server() as http:
@@ -190,7 +189,7 @@ async def test_tts_leaves_out_what_a_model_cannot_use_as_long_as_it_says_no_more
 
 
 @pytest.mark.anyio
-async def test_tts_with_seed_0_is_by_chance_and_with_another_seed_is_not(open_server: Open) -> None:
+async def test_tts_picks_a_random_seed_for_seed_0_alone(open_server: Open) -> None:
     async with open_server() as http:
         seeds = [
             (await http.post("/tts", json={"text": "Hola.", "seed": seed}, headers={})).headers["x-chatterbox-seed"]
@@ -202,7 +201,7 @@ async def test_tts_with_seed_0_is_by_chance_and_with_another_seed_is_not(open_se
 
 
 @pytest.mark.anyio
-async def test_the_lists_say_what_is_served_and_what_a_page_needs(open_server: Open) -> None:
+async def test_the_lists_show_what_is_served_and_what_a_page_needs(open_server: Open) -> None:
     async with open_server() as http:
         models = (await http.get("/v1/models")).json()
         voices = (await http.get("/v1/voices")).json()
@@ -228,15 +227,15 @@ async def test_the_lists_say_what_is_served_and_what_a_page_needs(open_server: O
         ("DELETE", "/voices", 405, "method_not_allowed"),
     ],
 )
-async def test_what_is_not_there_is_said_in_the_routes_own_shape(
+async def test_a_missing_route_is_reported_in_its_protocols_shape(
     open_server: Open, method: str, path: str, status: int, code: str
 ) -> None:
     async with open_server() as http:
         answer = await http.request(method, path)
 
     assert answer.status_code == status
-    told = answer.json()
-    assert (told["error"]["code"] if path.startswith("/v1/") else told["code"]) == code
+    body = answer.json()
+    assert (body["error"]["code"] if path.startswith("/v1/") else body["code"]) == code
 
 
 def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
@@ -250,8 +249,8 @@ def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_voice_that_is_there_but_cannot_be_spoken_is_not_called_missing(settings: Any) -> None:
-    """The preview has one voice; saying "not found" of a voice in the library would be a lie."""
+async def test_an_existing_voice_that_the_model_cannot_use_is_not_called_missing(settings: Any) -> None:
+    """The preview has one voice; a voice of the library is not "not found"."""
     app = create_app(replace(settings, models=("preview",)))
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://server") as http:
@@ -263,7 +262,7 @@ async def test_a_voice_that_is_there_but_cannot_be_spoken_is_not_called_missing(
 
 
 @pytest.mark.anyio
-async def test_an_unknown_field_of_openais_route_is_answered_with_that_routes_names(open_server: Open) -> None:
+async def test_an_unknown_field_of_openais_route_lists_that_routes_names(open_server: Open) -> None:
     async with open_server() as http:
         answer = await http.post("/v1/audio/speech", json={"input": "x", "emotion": 1})
 
@@ -272,7 +271,7 @@ async def test_an_unknown_field_of_openais_route_is_answered_with_that_routes_na
 
 
 @pytest.mark.anyio
-async def test_where_nothing_can_look_for_the_watermark_that_is_said(
+async def test_without_a_watermark_detector_the_route_is_not_offered(
     open_server: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a gateway, which needs no torch."""
@@ -285,11 +284,11 @@ async def test_where_nothing_can_look_for_the_watermark_that_is_said(
     assert "torch" in answer.json()["error"]
 
 
-def test_a_long_answer_comes_whole_in_slices(live_url: str) -> None:
-    body = {"input": "A sentence that is said again and again. " * 200, "response_format": "wav", "cache": False}
+def test_a_long_answer_is_complete_in_slices(live_url: str) -> None:
+    body = {"input": "A sentence that is spoken again and again. " * 200, "response_format": "wav", "cache": False}
     whole = httpx2.post(f"{live_url}/v1/audio/speech", json=body)
-    told = httpx2.post(f"{live_url}/v1/audio/speech", json=body | {"captions": "json"})
+    with_captions = httpx2.post(f"{live_url}/v1/audio/speech", json=body | {"captions": "json"})
 
     assert len(whole.content) == int(whole.headers["content-length"]) > 3_000_000
-    assert len(told.content) == int(told.headers["content-length"])
-    assert len(base64.b64decode(told.json()["audio_base64"])) == len(whole.content)
+    assert len(with_captions.content) == int(with_captions.headers["content-length"])
+    assert len(base64.b64decode(with_captions.json()["audio_base64"])) == len(whole.content)

@@ -1,4 +1,4 @@
-"""OpenAI's speech route, by OpenAI's own client and by hand."""
+"""OpenAI's speech route, called by OpenAI's own client and directly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.serving import HeldEngine, Open, decoded_s
 
 TEXT = "One sentence. Another sentence, which is longer. And a third."
 FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
-SECONDS = 0.01 * len(TEXT)  # ToneEngine's pace
+SECONDS = 0.01 * len(TEXT)  # ToneEngine's speed
 
 
 def _client(http: httpx2.AsyncClient, key: str = "none") -> AsyncOpenAI:
@@ -39,7 +39,7 @@ async def test_the_openai_client_gets_speech_of_the_right_length_whole_and_strea
 
 
 @pytest.mark.anyio
-async def test_events_have_openais_shape_and_the_last_says_what_was_spoken(open_server: Open) -> None:
+async def test_events_have_openais_shape_and_the_last_describes_the_speech(open_server: Open) -> None:
     body = {"input": TEXT, "response_format": "pcm", "stream_format": "sse", "progress": True, "captions": "srt"}
     async with open_server() as http:
         answer = await http.post("/v1/audio/speech", json=body)
@@ -88,7 +88,7 @@ async def test_the_same_request_comes_from_the_cache(open_server: Open) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("body", "status", "param", "said"),
+    ("body", "status", "param", "message"),
     [
         ({}, 400, "input", "required"),
         ({"input": ""}, 400, "input", "empty"),
@@ -114,7 +114,7 @@ async def test_the_same_request_comes_from_the_cache(open_server: Open) -> None:
     ],
 )
 async def test_a_refusal_has_openais_shape(
-    open_server: Open, body: dict[str, Any], status: int, param: str | None, said: str
+    open_server: Open, body: dict[str, Any], status: int, param: str | None, message: str
 ) -> None:
     async with open_server() as http:
         answer = await http.post("/v1/audio/speech", json=body)
@@ -123,7 +123,7 @@ async def test_a_refusal_has_openais_shape(
     error = answer.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}
     assert error["param"] == param
-    assert said in error["message"]
+    assert message in error["message"]
     assert error["type"] == ("invalid_request_error" if status < 500 else "server_error")
     assert "secret" not in answer.text
 
@@ -141,7 +141,7 @@ async def test_a_refusal_has_openais_shape(
         (b'{"input": "x"}', "", 415),
     ],
 )
-async def test_a_body_that_is_no_json_object_is_refused(
+async def test_a_body_that_is_not_a_json_object_is_refused(
     open_server: Open, content: bytes, content_type: str, status: int
 ) -> None:
     async with open_server() as http:
@@ -151,8 +151,8 @@ async def test_a_body_that_is_no_json_object_is_refused(
     assert answer.json()["error"]["message"]
 
 
-def test_audio_is_heard_before_the_rest_is_made(live_url: str, engine: HeldEngine) -> None:
-    """The first chunk of a stream arrives while the second cannot even begin."""
+def test_audio_arrives_before_the_rest_is_generated(live_url: str, engine: HeldEngine) -> None:
+    """The first chunk of a stream arrives before the second can even start."""
     client = OpenAI(api_key="none", base_url=f"{live_url}/v1", max_retries=0)
     engine.hold_after(1)
     text = "A first sentence that is long enough to be a chunk of its own. " * 8
@@ -163,8 +163,8 @@ def test_audio_is_heard_before_the_rest_is_made(live_url: str, engine: HeldEngin
         first = next(pieces)
         assert first
         engine.release()
-        rest = b"".join(pieces)
-    assert len(rest) > len(first)
+        remaining = b"".join(pieces)
+    assert len(remaining) > len(first)
 
 
 @pytest.mark.anyio

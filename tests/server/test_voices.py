@@ -1,4 +1,4 @@
-"""The library over HTTP."""
+"""The library of voices over HTTP."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ RECORDING = wav_bytes()
 
 
 @pytest.mark.anyio
-async def test_a_voice_is_uploaded_listed_heard_spoken_with_and_deleted(open_server: Open) -> None:
+async def test_a_voice_is_uploaded_listed_read_used_and_deleted(open_server: Open) -> None:
     async with open_server() as http:
         saved = await http.post("/voices", files={"file": ("x.wav", RECORDING)}, data={"voice_id": "alice"})
         listed = (await http.get("/voices")).json()
         about = (await http.get("/voices/alice")).json()
-        heard = await http.get("/voices/alice/audio")
+        recording = await http.get("/voices/alice/audio")
         spoken = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": "alice", "captions": "json"})
         deleted = await http.delete("/voices/alice.wav")
         gone = await http.get("/voices/alice")
@@ -30,8 +30,8 @@ async def test_a_voice_is_uploaded_listed_heard_spoken_with_and_deleted(open_ser
     assert listed == ["default", "alice"]
     assert about["duration_s"] == pytest.approx(6.0)
     assert about["digest"] == saved.json()["digest"]
-    assert heard.headers["content-type"] == "audio/wav"
-    assert heard.content[:4] == b"RIFF"
+    assert recording.headers["content-type"] == "audio/wav"
+    assert recording.content[:4] == b"RIFF"
     assert spoken.json()["voice"] == "alice"
     assert deleted.status_code == 200
     assert gone.status_code == 404
@@ -64,7 +64,7 @@ async def test_an_upload_that_cannot_be_a_voice_is_refused(
 
 
 @pytest.mark.anyio
-async def test_a_form_is_wanted_and_a_broken_one_refused(open_server: Open) -> None:
+async def test_only_a_valid_form_is_accepted(open_server: Open) -> None:
     async with open_server() as http:
         not_a_form = await http.post("/voices", json={"file": "x"})
         broken = await http.post("/voices", content=b"x", headers={"Content-Type": "multipart/form-data"})
@@ -81,7 +81,7 @@ async def test_only_recordings_of_the_library_can_be_read_or_deleted(open_server
         deleted = await http.delete(path.removesuffix("/audio"))
 
     assert (read.status_code, path) == (200, "/voices/default") or read.status_code in (400, 404)
-    assert deleted.status_code in (400, 404, 405)  # the last from the page, which has files to read only
+    assert deleted.status_code in (400, 404, 405)  # 405 is the page's: its files can only be read
 
 
 @pytest.mark.anyio
@@ -94,19 +94,19 @@ async def test_a_voice_that_is_used_by_name_in_the_clone_form_must_exist(open_se
 
 
 @pytest.mark.anyio
-async def test_a_voice_goes_from_one_server_to_another_as_one_file(open_server: Open) -> None:
+async def test_a_voice_moves_from_one_server_to_another_as_one_file(open_server: Open) -> None:
     async with open_server() as http:
         await http.post("/voices", files={"file": ("alice.wav", RECORDING)})
         out = await http.get("/voices/alice/file")
         back = await http.post("/voices", files={"file": ("bob.safetensors", out.content)})
         again = await http.get("/voices/bob/file")
-        heard = await http.get("/voices/bob/audio")
+        recording = await http.get("/voices/bob/audio")
         none = await http.get("/voices/default/file")
-        unknown = await http.get("/voices/nobody/file")
+        unknown = await http.get("/voices/unknown/file")
 
     assert out.headers["content-disposition"] == 'attachment; filename="alice.safetensors"'
     assert back.json()["voice_id"] == "bob"
     assert back.json()["duration_s"] == 6.0
     assert again.content == out.content
-    assert heard.content[:4] == b"RIFF"
+    assert recording.content[:4] == b"RIFF"
     assert (none.status_code, unknown.status_code) == (400, 404)

@@ -25,54 +25,54 @@ def _url(live_url: str) -> str:
     return live_url.replace("http", "ws") + "/tts/stream"
 
 
-async def _say(ws: ClientConnection, *messages: dict[str, Any]) -> None:
+async def _send(ws: ClientConnection, *messages: dict[str, Any]) -> None:
     for message in messages:
         await ws.send(json.dumps(message))
 
 
 async def _until(ws: ClientConnection, kind: str) -> tuple[list[dict[str, Any]], bytes]:
     """The messages and the audio up to the first of that type."""
-    told: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
     audio = b""
-    while not told or told[-1]["type"] != kind:
+    while not received or received[-1]["type"] != kind:
         frame = await asyncio.wait_for(ws.recv(), 10)
         if isinstance(frame, bytes):
             audio += frame
         else:
-            told.append(json.loads(frame))
-            assert kind == "error" or told[-1]["type"] != "error", told[-1]
-    return told, audio
+            received.append(json.loads(frame))
+            assert kind == "error" or received[-1]["type"] != "error", received[-1]
+    return received, audio
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("fmt", ["pcm", "opus", "mp3"])
 async def test_the_first_audio_comes_before_the_last_text_is_sent(live_url: str, fmt: str) -> None:
     async with connect(_url(live_url)) as ws:
-        await _say(ws, {"type": "start", "format": fmt})
+        await _send(ws, {"type": "start", "format": fmt})
         for token in (SENTENCES[0] + " " + SENTENCES[1] + " ").split(" "):
-            await _say(ws, {"type": "text", "text": token + " "})
+            await _send(ws, {"type": "text", "text": token + " "})
         first, audio = await _until(ws, "sentence.done")
         assert audio
-        await _say(ws, {"type": "text", "text": SENTENCES[2]}, {"type": "end"})
-        rest, more = await _until(ws, "done")
+        await _send(ws, {"type": "text", "text": SENTENCES[2]}, {"type": "end"})
+        remaining, more = await _until(ws, "done")
 
-    told = first + rest
-    assert told[0] == {"type": "ready", "format": fmt, "sample_rate": 24000, "mimetype": told[0]["mimetype"]}
-    assert [message["text"] for message in told if message["type"] == "sentence"] == SENTENCES
-    done = told[-1]
+    received = first + remaining
+    assert received[0] == {"type": "ready", "format": fmt, "sample_rate": 24000, "mimetype": received[0]["mimetype"]}
+    assert [message["text"] for message in received if message["type"] == "sentence"] == SENTENCES
+    done = received[-1]
     assert done["sentences"] == 3
     assert decoded_s(audio + more, fmt) == pytest.approx(done["duration_s"], abs=0.15)
-    spans = [(message["start_s"], message["end_s"]) for message in told if message["type"] == "sentence.done"]
+    spans = [(message["start_s"], message["end_s"]) for message in received if message["type"] == "sentence.done"]
     assert spans == sorted(spans)
     assert all(end > start for start, end in spans)
 
 
 @pytest.mark.anyio
-async def test_flush_speaks_what_waits_and_the_conversation_goes_on(live_url: str) -> None:
+async def test_flush_speaks_what_is_buffered_and_the_conversation_goes_on(live_url: str) -> None:
     async with connect(_url(live_url)) as ws:
-        await _say(ws, {"type": "start", "seed": 5}, {"type": "text", "text": "Half a thought"}, {"type": "flush"})
+        await _send(ws, {"type": "start", "seed": 5}, {"type": "text", "text": "Half a thought"}, {"type": "flush"})
         flushed, audio = await _until(ws, "flushed")
-        await _say(ws, {"type": "text", "text": "and the other half"}, {"type": "end"})
+        await _send(ws, {"type": "text", "text": "and the other half"}, {"type": "end"})
         done, more = await _until(ws, "done")
 
     assert [message["text"] for message in flushed if message["type"] == "sentence"] == ["Half a thought"]
@@ -82,39 +82,39 @@ async def test_flush_speaks_what_waits_and_the_conversation_goes_on(live_url: st
 
 
 @pytest.mark.anyio
-async def test_cancel_frees_the_takes_and_forgets_what_waits(live_url: str, engine: HeldEngine) -> None:
+async def test_cancel_frees_the_takes_and_drops_what_is_buffered(live_url: str, engine: HeldEngine) -> None:
     engine.hold_after(0)
     async with connect(_url(live_url)) as ws:
-        await _say(ws, {"type": "start"}, {"type": "text", "text": " ".join(SENTENCES) + " And"})
+        await _send(ws, {"type": "start"}, {"type": "text", "text": " ".join(SENTENCES) + " And"})
         await asyncio.to_thread(wait_for, lambda: len(engine.takes) >= 3)
-        await _say(ws, {"type": "cancel"})
-        told, audio = await _until(ws, "cancelled")
+        await _send(ws, {"type": "cancel"})
+        received, audio = await _until(ws, "cancelled")
         assert all(take.cancelled.is_set() for take in engine.takes)
         engine.release()
-        await _say(ws, {"type": "text", "text": "Something new."}, {"type": "end"})
+        await _send(ws, {"type": "text", "text": "Something new."}, {"type": "end"})
         after, _ = await _until(ws, "done")
 
     assert not audio
     assert [message["text"] for message in after if message["type"] == "sentence"] == ["Something new."]
-    assert [message["type"] for message in told] == ["ready", "cancelled"]
+    assert [message["type"] for message in received] == ["ready", "cancelled"]
 
 
 @pytest.mark.anyio
-async def test_cancel_is_heard_after_the_end_too(live_url: str, engine: HeldEngine) -> None:
+async def test_cancel_works_after_the_end_too(live_url: str, engine: HeldEngine) -> None:
     engine.hold_after(0)
     async with connect(_url(live_url)) as ws:
-        await _say(ws, {"type": "start"}, {"type": "text", "text": "Never to be heard."}, {"type": "end"})
+        await _send(ws, {"type": "start"}, {"type": "text", "text": "Never to be spoken."}, {"type": "end"})
         await asyncio.to_thread(wait_for, lambda: bool(engine.takes))
-        await _say(ws, {"type": "cancel"})
+        await _send(ws, {"type": "cancel"})
         await _until(ws, "cancelled")
         assert engine.takes[0].cancelled.is_set()
 
 
 @pytest.mark.anyio
-async def test_a_client_that_hangs_up_frees_its_takes(live_url: str, engine: HeldEngine) -> None:
+async def test_a_client_that_disconnects_frees_its_takes(live_url: str, engine: HeldEngine) -> None:
     engine.hold_after(0)
     async with connect(_url(live_url)) as ws:
-        await _say(ws, {"type": "start"}, {"type": "text", "text": "Never to be heard."}, {"type": "end"})
+        await _send(ws, {"type": "start"}, {"type": "text", "text": "Never to be spoken."}, {"type": "end"})
         await asyncio.to_thread(wait_for, lambda: bool(engine.takes))
 
     await asyncio.to_thread(wait_for, engine.takes[0].cancelled.is_set)
@@ -123,15 +123,15 @@ async def test_a_client_that_hangs_up_frees_its_takes(live_url: str, engine: Hel
 @pytest.mark.anyio
 async def test_the_pod_apis_request_is_one_message(live_url: str) -> None:
     async with connect(_url(live_url)) as ws:
-        await _say(ws, {"text": "Hello, this is a test of the system.", "voice_id": "default.wav"})
-        told, audio = await _until(ws, "done")
+        await _send(ws, {"text": "Hello, this is a test of the system.", "voice_id": "default.wav"})
+        received, audio = await _until(ws, "done")
 
-    assert len(audio) / 48_000 == pytest.approx(told[-1]["duration_s"], abs=0.01)
+    assert len(audio) / 48_000 == pytest.approx(received[-1]["duration_s"], abs=0.01)
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("messages", "said"),
+    ("messages", "message"),
     [
         (["{"], "not JSON"),
         (["[]"], "must be a JSON object"),
@@ -145,23 +145,25 @@ async def test_the_pod_apis_request_is_one_message(live_url: str) -> None:
         (['{"type": "start"}', '{"type": "text"}'], "text must be a string"),
         (['{"type": "start"}', '{"type": "flush", "now": true}'], "no field"),
         (
-            ['{"type": "start", "voice": "nobody"}', '{"type": "text", "text": "Hello."}', '{"type": "end"}'],
+            ['{"type": "start", "voice": "unknown"}', '{"type": "text", "text": "Hello."}', '{"type": "end"}'],
             "not found",
         ),
         (['{"type": "start"}', '{"type": "text", "text": "Please explode."}', '{"type": "end"}'], "engine failed"),
         (['{"type": "start"}', '{"type": "text", "text": "A bug is here."}', '{"type": "end"}'], "internal error"),
     ],
 )
-async def test_what_is_wrong_is_said_before_it_hangs_up(live_url: str, messages: list[str], said: str) -> None:
+async def test_an_error_is_reported_before_the_connection_closes(
+    live_url: str, messages: list[str], message: str
+) -> None:
     async with connect(_url(live_url)) as ws:
-        for message in messages:
-            await ws.send(message)
-        told, _ = await _until(ws, "error")
+        for sent in messages:
+            await ws.send(sent)
+        received, _ = await _until(ws, "error")
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(ws.recv(), 5)
 
-    assert said in told[-1]["error"]
-    assert "secret" not in told[-1]["error"]
+    assert message in received[-1]["error"]
+    assert "secret" not in received[-1]["error"]
 
 
 @pytest.mark.anyio
@@ -173,21 +175,21 @@ async def test_a_key_comes_as_a_header_or_a_subprotocol(
         with pytest.raises(InvalidStatus):
             await connect(_url(url))
         async with connect(_url(url), additional_headers={"X-API-Key": "k" * 32}) as ws:
-            await _say(ws, {"type": "start"})
+            await _send(ws, {"type": "start"})
             await _until(ws, "ready")
         protocols: Any = ["chatterbox", "chatterbox-key." + "k" * 32]
         async with connect(_url(url), subprotocols=protocols) as ws:
             assert ws.subprotocol == "chatterbox"
-            await _say(ws, {"type": "start"})
+            await _send(ws, {"type": "start"})
             await _until(ws, "ready")
 
 
 @pytest.mark.anyio
-async def test_a_page_of_another_site_may_not_speak_here(live_url: str) -> None:
+async def test_a_page_of_another_site_may_not_connect(live_url: str) -> None:
     with pytest.raises(InvalidStatus):
         await connect(_url(live_url), additional_headers={"Origin": "https://evil.example"})
     async with connect(_url(live_url), additional_headers={"Origin": live_url}) as ws:
-        await _say(ws, {"type": "start"})
+        await _send(ws, {"type": "start"})
         await _until(ws, "ready")
 
 
@@ -196,8 +198,8 @@ async def test_a_page_of_another_site_may_not_speak_here(live_url: str) -> None:
     ("text", "sentences"),
     [
         (" ".join(SENTENCES), SENTENCES),
-        ("Pi is 3.14159 and Dr. Smith knows it. He told me so yesterday.",
-         ["Pi is 3.14159 and Dr. Smith knows it.", "He told me so yesterday."]),
+        ("Pi is 3.14159 and Dr. Smith knows it. He received me so yesterday.",
+         ["Pi is 3.14159 and Dr. Smith knows it.", "He received me so yesterday."]),
         ("Yes. No. That is what I said to them. *** Good-bye to all of you!",
          ["Yes. No. That is what I said to them.", "*** Good-bye to all of you!"]),
         ("今日はとてもいい天気ですね、散歩に行きましょう。それから買い物に行って、夕食を作りましょう。",
@@ -208,17 +210,17 @@ async def test_a_page_of_another_site_may_not_speak_here(live_url: str) -> None:
 def test_sentences_do_not_depend_on_how_the_text_arrives(text: str, sentences: list[str], size: int) -> None:
     buffer = SentenceBuffer("en")
 
-    given = [s for start in range(0, len(text), size) for s in buffer.add(text[start : start + size])] + buffer.flush()
+    result = [s for start in range(0, len(text), size) for s in buffer.add(text[start : start + size])] + buffer.flush()
 
-    assert given == sentences
+    assert result == sentences
 
 
-def test_a_sentence_without_an_end_is_cut_where_one_would_breathe() -> None:
+def test_a_sentence_without_an_end_is_cut_where_a_reader_would_pause() -> None:
     buffer = SentenceBuffer("en")
     text = "and then, as if nothing had happened, " * 20
 
-    given = [*buffer.add(text), *buffer.flush()]
+    result = [*buffer.add(text), *buffer.flush()]
 
-    assert " ".join(given).split() == text.split()
-    assert max(map(len, given)) <= 240
-    assert all(part.endswith(",") for part in given)
+    assert " ".join(result).split() == text.split()
+    assert max(map(len, result)) <= 240
+    assert all(part.endswith(",") for part in result)

@@ -46,8 +46,8 @@ def test_a_thousand_jobs_are_posted_once_or_reported(tmp_path: Path) -> None:
             for route, troubles in WEATHER.items():
                 for fault, average in troubles:
                     times = int(average + weather.random())
-                    if times and not queue.troubles.is_due(route):
-                        queue.troubles.add(route, fault, times=times)
+                    if times and not queue.faults.is_due(route):
+                        queue.faults.add(route, fault, times=times)
             time.sleep(0.3)
         answers = [queue.wait(job_id, 200) for job_id in ids]
         time.sleep(1.0)  # for a second post that should not come
@@ -61,6 +61,6 @@ def test_a_thousand_jobs_are_posted_once_or_reported(tmp_path: Path) -> None:
     assert len(reported) <= JOBS // 100
     seeds = {answer["output"]["seed"] for answer in answers if answer["status"] == "COMPLETED"}
     assert len(seeds) == len(posted)  # each its own answer
-    assert not queue.troubles.is_due("job-done")
+    assert not queue.faults.is_due("job-done")
     taken_again = sum(job.retries for job in jobs)
     print(f"{len(posted)} posted, {len(reported)} reported lost, {taken_again} given to a worker once more")  # noqa: T201

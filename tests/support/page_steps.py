@@ -1,4 +1,4 @@
-"""What a person does on the page, in words."""
+"""The steps of a user on the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 KEY = "a-key-of-sixteen-letters"
 RATE = 24_000
 Open = Callable[..., Page]
-"""`open_page` of conftest."""
+"""The fixture `open_page` of conftest."""
 GENERATE = re.compile("^(Generate|Generar)")
 
 
@@ -22,7 +22,7 @@ def write(page: Page, text: str) -> None:
 
 
 def generate(page: Page, text: str | None = None) -> None:
-    """Until the speech is complete."""
+    """Generates the speech and waits until it is complete."""
     if text is not None:
         write(page, text)
     page.get_by_role("button", name=GENERATE).click()

@@ -1,4 +1,4 @@
-"""A local queue with the real worker behind it, for the tests under platform/."""
+"""A local queue with the real worker behind it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from support.paths import ROOT, WORKERS
 
 PREVIEW = ROOT / "handler.py"
 TONE = WORKERS / "tone.py"
-"""The same worker with an engine that does what the text says."""
+"""The same worker with an engine that behaves as the text says."""
 
 
 def open_queue(script: Path, folder: Path, *, options: dict[str, Any] | None = None, **settings: str) -> LocalQueue:
-    """A queue whose worker keeps everything in `folder` and has neither bucket nor volume unless `settings` say so."""
+    """A queue whose worker stores everything in `folder`, without a bucket or volume unless `settings` name one."""
     env = {
         "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("src", ".", "tests")),
         "CHATTERBOX_MODELS": "preview" if script is PREVIEW else "multilingual",
@@ -38,8 +38,8 @@ def cancel(queue: LocalQueue, job_id: str) -> None:
     requests.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=10).raise_for_status()
 
 
-def eventually(holds: Callable[[], bool], timeout_s: float = 15.0) -> bool:
+def eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> bool:
     deadline = time.monotonic() + timeout_s
-    while not holds() and time.monotonic() < deadline:
+    while not predicate() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return holds()
+    return predicate()

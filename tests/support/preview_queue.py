@@ -1,4 +1,4 @@
-"""The real worker with the preview voice behind a local queue, for tests of what callers do. Up in some three seconds."""
+"""The real worker with the preview voice behind a local queue, for tests of clients. Ready in about 3 seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.paths import ROOT
 
 
 def preview_queue(folder: Path, *, hub: bool = False, limits: Limits | None = None, **settings: str) -> LocalQueue:
-    """To be entered; `settings` without their prefix: `stream="1"`. The cache and the voices are kept in `folder`."""
+    """A context manager; `settings` have no prefix: `stream="1"`. The cache and the voices are in `folder`."""
     chosen = {"models": "preview", "cache_dir": str(folder / "cache"), "voices_dir": str(folder / "voices")} | settings
     env = {f"CHATTERBOX_{name.upper()}": value for name, value in chosen.items()}
     return LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, hub=hub, limits=limits)

@@ -1,4 +1,4 @@
-"""A folder as people send it: good recordings of one speaker among everything that is wrong with recordings."""
+"""A folder of recordings as users have them: good ones of one speaker, and every kind of unusable one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pause(seconds: float) -> Samples:
 
 
 def talk(speaker: str, texts: Sequence[str] = SENTENCES, pause_s: float = 0.4) -> Samples:
-    """The texts one after another in a quiet room: noise of -65 dBFS."""
+    """The texts one after another, with background noise of -65 dBFS."""
     parts = [part for text in texts for part in (said(speaker, text).samples, pause(pause_s))]
     return in_noise(np.concatenate([pause(0.5), *parts]), -65.0)
 
@@ -52,17 +52,17 @@ def half_an_hour() -> bytes:
     return buffer.getvalue()
 
 
-def resampled(samples: Samples, rate: int) -> Samples:
+def resample_to(samples: Samples, rate: int) -> Samples:
     return resample(Audio(samples, RATE), rate).samples
 
 
 def write_folder(folder: Path) -> Path:
-    """What is good: good-1.wav, good-2.flac, good-3.mp3 and deep/good-4.ogg, all Ann; and the first half of talk.wav."""
+    """Good are good-1.wav, good-2.flac, good-3.mp3 and deep/good-4.ogg, all of Ann, and the first half of talk.wav."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "deep").mkdir()
     a, b = SENTENCES[:4], SENTENCES[4:]
     files = {
-        "good-1.wav": wav(resampled(talk(ANN), 44_100), 44_100),
+        "good-1.wav": wav(resample_to(talk(ANN), 44_100), 44_100),
         "good-2.flac": encode(Audio(talk(ANN, b), RATE), "flac", RATE),
         "good-3.mp3": encode(Audio(talk(ANN, a), RATE), "mp3", RATE),
         "deep/good-4.ogg": encode(Audio(talk(ANN, SENTENCES[::-1]), RATE), "ogg", RATE),
@@ -75,8 +75,8 @@ def write_folder(folder: Path) -> Path:
         "short.wav": wav(talk(ANN, ["Oh no."])),
         "silence.wav": wav(pause(5.0)),
         "empty.wav": b"",
-        "telephone.wav": wav(resampled(talk(ANN, a[:1]), 8000), 8000),
-        "copy.wav": wav(resampled(talk(ANN), 44_100), 44_100),
+        "telephone.wav": wav(resample_to(talk(ANN, a[:1]), 8000), 8000),
+        "copy.wav": wav(resample_to(talk(ANN), 44_100), 44_100),
         "letter.wav": b"Dear Sir or Madam, " * 100,
         "long.flac": half_an_hour(),
         ".DS_Store": b"hidden",
@@ -87,12 +87,12 @@ def write_folder(folder: Path) -> Path:
 
 
 def clone_ann(folder: Path) -> dict[str, str]:
-    """A voice "ann" made of recordings by the command itself, and the settings of an edge that can speak with it."""
+    """Clones a voice "ann" with the command itself; returns the settings of a server or worker that has it."""
     (folder / "in").mkdir()
     (folder / "in" / "ann.wav").write_bytes(wav(talk(ANN, SENTENCES[:4])))
     weights = str(checkpoint("nano"))
-    places = ["--voices-dir", str(folder / "voices"), "--weights-dir", weights, "--no-report"]
-    assert main(["--input-dir", str(folder / "in"), "--output-voice-id", "ann", "--min-seconds", "10", *places]) == 0
+    paths = ["--voices-dir", str(folder / "voices"), "--weights-dir", weights, "--no-report"]
+    assert main(["--input-dir", str(folder / "in"), "--output-voice-id", "ann", "--min-seconds", "10", *paths]) == 0
     return {
         "CHATTERBOX_MODELS": "nano", "CHATTERBOX_WEIGHTS_DIR": weights, "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
         "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_DEVICE": "cpu", "CHATTERBOX_THREADS": "1",

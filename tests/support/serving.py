@@ -1,4 +1,4 @@
-"""What the tests of the HTTP server share."""
+"""Helpers of the HTTP server's tests."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ Open = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 class HeldEngine(ToneEngine):
-    """Speaks freely, until it is told to hold whatever comes after so many takes."""
+    """Generates at once, but after `hold_after(n)` the takes after the next n wait for `release()`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._free = threading.Event()
-        self._free.set()
-        self._held_after: int | None = None
+        self._open_gate = threading.Event()
+        self._open_gate.set()
+        self._hold_from: int | None = None
 
     def hold_after(self, takes: int) -> None:
-        self._held_after = len(self.takes) + takes
+        self._hold_from = len(self.takes) + takes
         self.gate.clear()
 
     def release(self) -> None:
-        self._held_after = None
+        self._hold_from = None
         self.gate.set()
 
     def submit(self, utterance: Utterance) -> ToneTake:
-        held = self._held_after is not None and len(self.takes) >= self._held_after
-        take = ToneTake(utterance, self.gate if held else self._free)
+        is_held = self._hold_from is not None and len(self.takes) >= self._hold_from
+        take = ToneTake(utterance, self.gate if is_held else self._open_gate)
         self.takes.append(take)
         return take
 
 
 def decoded_s(data: bytes, audio_format: str) -> float:
-    """Seconds of sound in a file, as a decoder finds them."""
+    """Seconds of audio in a file, measured by decoding it."""
     return len(data) / 48_000 if audio_format == "pcm" else decode(data, field="test", max_s=600).duration_s
 
 
@@ -69,8 +69,8 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
 
 
 def wait_for(condition: Callable[[], bool], within_s: float = 5.0) -> None:
-    """Fails unless the condition comes true in time."""
+    """Fails unless the condition becomes true in time."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.01)

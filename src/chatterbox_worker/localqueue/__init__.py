@@ -1,4 +1,4 @@
-"""A faithful RunPod queue on localhost: the real worker loop behind it, RunPod's client API in front."""
+"""A RunPod queue on localhost: the real worker loop behind it, RunPod's client API in front of it."""
 
 from chatterbox_worker.localqueue.context import WorkerState
 from chatterbox_worker.localqueue.fault import Fault, FaultPlan

@@ -1,4 +1,4 @@
-"""The web application of one queue: who may call what, and how a refusal looks."""
+"""The web application of one queue: who may call which route, and the shape of an error."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from chatterbox_worker.localqueue.worker_api import WorkerApi
 ENDPOINT_ID = "local"
 _PREFIX = f"/v2/{ENDPOINT_ID}"
 _WORKER_ROUTES = frozenset({"job-take", "job-take-batch", "job-stop", "job-done", "job-stream", "ping"})
-_READ_BYTES = 64 * 2**20  # over every limit, so that it is the route that refuses
+_READ_BYTES = 64 * 2**20  # above every limit, so that the route itself refuses
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build_app(context: Context) -> web.Application:
     @web.middleware
-    async def refuse(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def answer_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if not _is_authorized(request, context):
             return web.json_response({"error": "unauthorized"}, status=401)
         try:
@@ -35,7 +35,7 @@ def build_app(context: Context) -> web.Application:
         except web.HTTPRequestEntityTooLarge:
             return web.json_response({"error": "the body is too large"}, status=400)
 
-    app = web.Application(middlewares=[refuse], client_max_size=_READ_BYTES)
+    app = web.Application(middlewares=[answer_errors], client_max_size=_READ_BYTES)
     for api in (ClientApi(context), OpenAiApi(context), WorkerApi(context)):
         app.add_routes(api.routes(_PREFIX))
     return app

@@ -1,4 +1,4 @@
-"""The routes a client speaks: run, runsync, status, status-sync, stream, cancel, retry, purge-queue, health."""
+"""The routes for clients: run, runsync, status, status-sync, stream, cancel, retry, purge-queue, health."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ClientApi:
         job = self._job(request)
         wait_s = self._wait_s(request, self._context.limits.stream_wait_s)
         await self._context.condition.until(lambda: bool(job.chunks) or self._is_over(job), wait_s)
-        # The state is read together with the chunks: a final one says that these are the last.
+        # The state is read together with the chunks: if it is final, these are the last.
         chunks = self._context.store.read_chunks(job)
         return web.json_response({"status": job.state, "stream": [{"output": chunk} for chunk in chunks]})
 
@@ -92,7 +92,7 @@ class ClientApi:
         return self._context.store.get(request.match_info["job"])
 
     def _wait_s(self, request: web.Request, default_s: float) -> float:
-        """`?wait=` in milliseconds, brought into the documented range."""
+        """`?wait=` in milliseconds, limited to the documented range."""
         wait = request.query.get("wait")
         if wait is None:
             return default_s

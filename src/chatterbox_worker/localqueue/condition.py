@@ -1,4 +1,4 @@
-"""One wake-up for every open poll: whoever changes something beats it, whoever waits looks again."""
+"""One signal for all open polls: a change calls `notify`, and each poll checks its predicate again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Condition:
         self._event = asyncio.Event()
 
     async def until(self, predicate: Callable[[], bool], timeout_s: float) -> bool:
-        """Wait until the predicate holds; whether it does."""
+        """Wait until the predicate is true; returns whether it is."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not predicate():

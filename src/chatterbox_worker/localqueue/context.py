@@ -1,4 +1,4 @@
-"""What the routes, the supervisor and the ticker of one queue share. Lives on one event loop."""
+"""The state that the routes, the supervisor and the ticker of one queue share. Belongs to one event loop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chatterbox_worker.localqueue.fault import FaultPlan, Route
 from chatterbox_worker.localqueue.jobs import JobState, Limits
 from chatterbox_worker.localqueue.store import JobStore
 
-_CALLS_KEPT = 10_000
+_MAX_CALLS = 10_000
 
 
 class WorkerState(StrEnum):
     INITIALIZING = "initializing"
     READY = "ready"
     UNHEALTHY = "unhealthy"
-    """It failed its own fitness check, or died before its first job-take."""
+    """It failed its own fitness check, or ended before its first job-take."""
     RETIRED = "retired"
     """It gets no more jobs and is about to end."""
     GONE = "gone"
@@ -37,7 +37,7 @@ class WorkerCall:
 
 
 class Workers:
-    """The workers the queue has heard of, and whether they may have jobs."""
+    """The workers that the queue knows, and whether they may take jobs."""
 
     def __init__(self) -> None:
         self.states: dict[str, WorkerState] = {}
@@ -45,8 +45,8 @@ class Workers:
     def set(self, worker_id: str, state: WorkerState) -> None:
         self.states[worker_id] = state
 
-    def seen(self, worker_id: str) -> None:
-        """A job-take arrived: whoever asks for jobs is ready."""
+    def note_take(self, worker_id: str) -> None:
+        """A job-take arrived: a worker that asks for jobs is ready."""
         if self.states.get(worker_id, WorkerState.INITIALIZING) is WorkerState.INITIALIZING:
             self.states[worker_id] = WorkerState.READY
 
@@ -67,11 +67,11 @@ class Context:
     api_key: str
     """What clients must send as a bearer token."""
     worker_key: str | None
-    """What workers must send, raw; None to check nothing, as the Hub's test harness."""
-    troubles: FaultPlan
+    """What workers must send, raw; None to check nothing, as in the Hub's test harness."""
+    faults: FaultPlan
     condition: Condition = field(default_factory=Condition)
     workers: Workers = field(default_factory=Workers)
-    calls: deque[WorkerCall] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    calls: deque[WorkerCall] = field(default_factory=lambda: deque(maxlen=_MAX_CALLS))
     is_closing: bool = False
 
     def now(self) -> float:

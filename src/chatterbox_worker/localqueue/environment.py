@@ -1,4 +1,4 @@
-"""The environment RunPod starts a worker with, pointed at a queue on this machine. Pure."""
+"""The environment that RunPod starts a worker with, for a queue on this machine. Pure."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def worker_environment(
     home: Path,
     ping_interval_s: int,
 ) -> dict[str, str]:
-    """`base` without its own RUNPOD_ variables, the platform's variables, then `extra` over all.
+    """`base` without its own RUNPOD_ variables, then the platform's variables, then `extra`; the later ones win.
 
-    `queue_url` is that of the endpoint: http://127.0.0.1:8000/v2/local. Without a `worker_key` they are
-    those of the Hub's test harness: no stream, no pings, and a job-take URL without a query.
+    `queue_url` is that of the endpoint: http://127.0.0.1:8000/v2/local. Without a `worker_key` the platform's variables
+    are those of the Hub's test harness: no stream, no pings, and a job-take URL without a query.
 
-    HOME is a fresh folder, because the SDK would take its Authorization from ~/.runpod/config.toml; downloads
-    stay in the real cache.
+    HOME is a new folder, because the SDK would take its Authorization from ~/.runpod/config.toml. Downloads stay in
+    the real cache.
     """
     environment = {name: value for name, value in base.items() if not name.startswith("RUNPOD_")}
     cache = Path(base["HOME"]) / ".cache" if base.get("HOME") else home / ".cache"
-    environment.setdefault("XDG_CACHE_HOME", str(cache))  # huggingface_hub and torch.hub follow it
+    environment.setdefault("XDG_CACHE_HOME", str(cache))  # huggingface_hub and torch.hub use it
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), base.get("PYTHONPATH"))))
     environment |= {
         "HOME": str(home),
@@ -39,12 +39,12 @@ def worker_environment(
         "RUNPOD_POD_ID": worker_id,
         "RUNPOD_POD_HOSTNAME": worker_id,
         "RUNPOD_LOG_LEVEL": "INFO",
-        # These look for 8.8.8.8, free disk and a GPU.
+        # These checks look for 8.8.8.8, free disk space and a GPU.
         "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
         "RUNPOD_SKIP_GPU_CHECK": "true",
         "RUNPOD_ENDPOINT_BASE_URL": queue_url.rpartition("/")[0],
     }
-    # The SDK puts worker and job id in itself: $ID is the worker in a job-take, the job elsewhere.
+    # The SDK fills in the ids: $ID is the worker's in a job-take and the job's elsewhere.
     done = f"{queue_url}/job-done/$RUNPOD_POD_ID/$ID?gpu=local"
     if worker_key is None:
         environment |= {

@@ -1,4 +1,4 @@
-"""Trouble on order: what the next replies on a worker's route shall be instead of right."""
+"""Planned faults: what the next replies on a worker's route are instead of correct ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUTES: tuple[Route, ...] = get_args(Route)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One bad reply. A status is answered, a drop closes the connection, a delay alone is slow and then right."""
+    """One bad reply. A status is answered, a drop closes the connection, a delay alone makes a correct reply late."""
 
     status: int | None = None
     drop: bool = False
@@ -26,10 +26,10 @@ class FaultPlan:
     def __init__(self) -> None:
         self._plans: dict[Route, deque[Fault]] = {route: deque() for route in ROUTES}
         self.on_change: Callable[[], None] = lambda: None
-        """Called when trouble was added; the queue ends its open polls with it."""
+        """Called when a fault has been added; the queue then ends its open polls."""
 
     def add(self, route: Route, fault: Fault, *, times: int = 1) -> None:
-        """The next `times` replies on the route; after what is planned already."""
+        """Plans the fault for the next `times` replies on the route, after those already planned."""
         self._plans[route].extend([fault] * times)
         self.on_change()
 

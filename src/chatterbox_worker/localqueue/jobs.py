@@ -1,4 +1,4 @@
-"""A job of the queue and its life: values and transitions, no clock and no I/O.
+"""A job of the queue and its states: values and transitions, no clock and no I/O.
 
     IN_QUEUE ── take ──> IN_PROGRESS ── done ──> COMPLETED | FAILED
        │  ^                │  │  │
@@ -6,7 +6,7 @@
        └───────── cancel ─────┴──────────────────────────> CANCELLED
 
 Times are seconds on any monotonic clock, passed in. Limits are those of RunPod's documentation, "Send API
-requests" and "Job states"; what it leaves open (which megabyte, which default) takes the stricter reading.
+requests" and "Job states"; where it is ambiguous (which megabyte, which default), the stricter reading applies.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the platform allows; tests shrink it."""
+    """The platform's limits; tests use smaller ones."""
 
     run_bytes: int = 10_000_000
     runsync_bytes: int = 20_000_000
@@ -57,18 +57,18 @@ class Limits:
     poll_s: float = 20.0
     """How long an idle job-take or job-stop is held open."""
     lost_after_s: float = 30.0
-    """A job that no ping has named for this long is lost. Our own figure; RunPod names none."""
+    """A job that no ping has named for this long is lost. Our own figure; RunPod documents none."""
     webhook_attempts: int = 3
     webhook_pause_s: float = 10.0
 
 
 @dataclass(slots=True)
 class QueuedJob:
-    """One job, as the queue knows it. Only `JobStore` changes it."""
+    """One job of the queue. Only `JobStore` changes it."""
 
     id: str
     body: JsonObject
-    """The submission: `input` and whatever else stood beside it."""
+    """The submission: `input` and all other fields."""
     is_sync: bool
     submitted_at: float
     execution_timeout_s: float
@@ -81,25 +81,25 @@ class QueuedJob:
     finished_at: float = 0.0
     worker_id: str | None = None
     result: JsonObject = field(default_factory=dict)
-    """`output` and `error`, each only where there is one."""
+    """`output` and `error`, each only if there is one."""
     retries: int = 0
     chunks: list[Any] = field(default_factory=list)
-    """Streamed and not yet read by a client."""
+    """Streamed, but not yet read by a client."""
     chunk_count: int = 0
     done_posts: int = 0
-    """Final results that arrived for it, accepted or not: a sound worker sends exactly one."""
+    """Final results that arrived for it, accepted or not: a correct worker sends exactly one."""
     refused_posts: int = 0
     """Results and chunks answered with 400."""
 
-    def delivered(self) -> JsonObject:
-        """What a worker is handed. An empty input is dropped on the way, as the platform does."""
+    def payload(self) -> JsonObject:
+        """The job as a worker receives it. An empty input is left out, as on the platform."""
         job = {**self.body, "id": self.id}
         if job.get("input") in ({}, [], "", None):
             job.pop("input", None)
         return job
 
     def answer(self) -> JsonObject:
-        """What a client is told."""
+        """The job as a client sees it."""
         answer: JsonObject = {"id": self.id, "status": str(self.state)}
         if self.taken_at:
             answer["delayTime"] = _milliseconds(self.taken_at - self.queued_at)
@@ -118,10 +118,10 @@ class QueuedJob:
 
 
 def new_job(job_id: str, body: object, *, is_sync: bool, now: float, limits: Limits) -> QueuedJob:
-    """The job a submission asks for.
+    """The job of a submission.
 
     Raises:
-        InvalidRequest: the body is no object with an `input`, or its policy is out of the platform's range.
+        InvalidRequest: the body is not an object with an `input`, or its policy is out of the platform's range.
     """
     if not isinstance(body, dict) or "input" not in body:
         raise InvalidRequest('the body must be a JSON object with an "input"', field="input")

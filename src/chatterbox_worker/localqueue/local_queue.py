@@ -1,7 +1,7 @@
 """`LocalQueue`: a RunPod endpoint on localhost, with the real worker loop behind it.
 
 It runs in a thread of its own, so it serves tests, scripts and the command line alike. One queue is one endpoint,
-called "local". Deliberately not here: rate limits, scaling, FlashBoot, several endpoints, anything kept across runs.
+called "local". Left out on purpose: rate limits, scaling, FlashBoot, several endpoints, storage across runs.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from chatterbox_worker.localqueue.webhook import Webhooks
 _log = logging.getLogger(__name__)
 
 _TICK_S = 0.05
-_LOG_LINES_KEPT = 5000
+_MAX_LOG_LINES = 5000
 _LOG_LINES_SHOWN = 30
 _START_TIMEOUT_S = 420.0  # RunPod calls a worker unhealthy after seven minutes of start-up
 _T = TypeVar("_T")
 
 
 class WorkerStartError(RuntimeError):
-    """No worker came up."""
+    """No worker became ready."""
 
     def __init__(self, printed: str) -> None:
         super().__init__(f"the worker did not start; it printed:\n{printed}")
@@ -81,15 +81,15 @@ class LocalQueue:
         log_line: Callable[[str], None] | None = None,
     ) -> None:
         limits = limits or Limits()
-        self.troubles = FaultPlan()
-        self.log_lines: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
+        self.faults = FaultPlan()
+        self.log_lines: deque[str] = deque(maxlen=_MAX_LOG_LINES)
         """What the workers printed."""
         self._context = Context(
             store=JobStore(limits, lambda: str(uuid.uuid4()), pings_expected=not hub),
             limits=limits,
             api_key=api_key,
             worker_key=None if hub else secrets.token_hex(16),
-            troubles=self.troubles,
+            faults=self.faults,
         )
         self._env = dict(env or {})
         self._ping_interval_s = ping_interval_s
@@ -101,7 +101,7 @@ class LocalQueue:
         # The harness joins the image's command by spaces and gives it to a shell.
         arguments = ["sh", "-c", " ".join(command)] if hub else list(command)
         self._supervisor = Supervisor(
-            WorkerCommand(arguments, cwd or Path.cwd(), self._environment, self._keep_line),
+            WorkerCommand(arguments, cwd or Path.cwd(), self._environment, self._store_line),
             self._context.workers,
             count=workers,
             grace_s=grace_s,
@@ -111,11 +111,11 @@ class LocalQueue:
         self._thread: threading.Thread | None = None
         self._stop = asyncio.Event()
 
-    # For whoever uses it
+    # For callers
 
     @property
     def url(self) -> str:
-        """http://127.0.0.1:PORT/v2, what RUNPOD_ENDPOINT_BASE_URL wants."""
+        """http://127.0.0.1:PORT/v2, the value for RUNPOD_ENDPOINT_BASE_URL."""
         return f"http://{self._host}:{self._port}/v2"
 
     @property
@@ -132,12 +132,12 @@ class LocalQueue:
 
     @property
     def jobs(self) -> Mapping[str, QueuedJob]:
-        """Live, for reading."""
+        """The current jobs, for reading."""
         return MappingProxyType(self._context.store.jobs)
 
     @property
     def calls(self) -> list[WorkerCall]:
-        """What the workers asked, oldest first."""
+        """The requests of the workers, oldest first."""
         return list(self._context.calls)
 
     @property
@@ -149,15 +149,15 @@ class LocalQueue:
         """The leader of each running worker's process group."""
         return self._supervisor.pids
 
-    def submit(self, job_input: object, *, sync: bool = False, **beside: object) -> str:
-        """Queue a job, `beside` being what stands beside its input (webhook, policy); its id."""
+    def submit(self, job_input: object, *, sync: bool = False, **fields: object) -> str:
+        """Queue a job with these fields in addition to its input (webhook, policy); returns its id."""
 
         async def submit() -> str:
-            job = self._context.store.submit({"input": job_input, **beside}, is_sync=sync, now=self._context.now())
+            job = self._context.store.submit({"input": job_input, **fields}, is_sync=sync, now=self._context.now())
             self._context.condition.notify()
             return job.id
 
-        return self._ask(submit())
+        return self._run_on_loop(submit())
 
     def wait(self, job_id: str, timeout_s: float = 60.0) -> JsonObject:
         """The job's answer once it is final. Raises JobNotFoundError, TimeoutError."""
@@ -168,11 +168,11 @@ class LocalQueue:
                 raise TimeoutError(f"{job_id} is still {job.state} after {timeout_s} s\n{self._log_tail()}")
             return job.answer()
 
-        return self._ask(wait())
+        return self._run_on_loop(wait())
 
-    def run(self, job_input: object, *, sync: bool = False, timeout_s: float = 60.0, **beside: object) -> JsonObject:
+    def run(self, job_input: object, *, sync: bool = False, timeout_s: float = 60.0, **fields: object) -> JsonObject:
         """Submit and wait."""
-        return self.wait(self.submit(job_input, sync=sync, **beside), timeout_s)
+        return self.wait(self.submit(job_input, sync=sync, **fields), timeout_s)
 
     def health(self) -> dict[str, dict[str, int]]:
         return self._context.health()
@@ -185,7 +185,7 @@ class LocalQueue:
                 raise WorkerStartError(self._log_tail())
             time.sleep(_TICK_S)
 
-    # Its life
+    # Start and end
 
     def __enter__(self) -> Self:
         started: Future[int] = Future()
@@ -209,7 +209,7 @@ class LocalQueue:
         """End the workers and the server. Safe to call twice."""
         if self._thread is None or self._loop is None:
             return
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+        with contextlib.suppress(RuntimeError):  # the loop has already ended
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
@@ -223,7 +223,7 @@ class LocalQueue:
         self._loop = asyncio.get_running_loop()
         runner = web.AppRunner(
             build_app(self._context),
-            handler_cancellation=True,  # a job must not be handed to a worker that hung up
+            handler_cancellation=True,  # a worker that disconnected must not get a job
             shutdown_timeout=1.0,
             access_log=None,
         )
@@ -237,7 +237,7 @@ class LocalQueue:
             started.set_exception(error)
             return
         self._port = runner.addresses[0][1]
-        self.troubles.on_change = lambda: self._on_loop(self._context.condition.notify)
+        self.faults.on_change = lambda: self._call_on_loop(self._context.condition.notify)
         try:
             self._supervisor.tick(self._context.now())
             started.set_result(self._port)
@@ -264,22 +264,22 @@ class LocalQueue:
         context, now = self._context, self._context.now()
         gone = self._supervisor.tick(now)
         for worker_id in gone:
-            context.store.worker_gone(worker_id, now)
-        finished_before = context.store.tick(now)
+            context.store.lose_jobs(worker_id, now)
+        changed = context.store.tick(now)
         for job in context.store.drain_finished():
             webhooks.send(job)
-        if gone or finished_before:
+        if gone or changed:
             context.condition.notify()
 
-    def _on_loop(self, call: Callable[[], None]) -> None:
+    def _call_on_loop(self, callback: Callable[[], None]) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(call)
+            self._loop.call_soon_threadsafe(callback)
 
-    def _ask(self, question: Coroutine[Any, Any, _T]) -> _T:
+    def _run_on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None or not self._loop.is_running():
-            question.close()
+            coroutine.close()
             raise RuntimeError("the queue is not running")
-        return asyncio.run_coroutine_threadsafe(question, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def _environment(self, worker_id: str) -> Mapping[str, str]:
         if self._home is None:
@@ -296,7 +296,7 @@ class LocalQueue:
             ping_interval_s=self._ping_interval_s,
         )
 
-    def _keep_line(self, line: str) -> None:
+    def _store_line(self, line: str) -> None:
         self.log_lines.append(line)
         self._sink(line)
 

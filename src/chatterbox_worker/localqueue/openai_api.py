@@ -1,8 +1,8 @@
-"""/openai/*: the call becomes a job of {"openai_route", "openai_input"}, the job's output becomes the answer.
+"""/openai/*: a request becomes a job of {"openai_route", "openai_input"}, and the job's output becomes the answer.
 
-How RunPod's gateway turns an output into an answer is not documented. Done here is what its own workers rely on: a list
-of one is unwrapped, and strings streamed by a generator are relayed as they are. The status of a failed job, 500, is
-our choice.
+How RunPod's gateway turns an output into an answer is not documented. This does what RunPod's own workers rely on: a
+list of one element is unwrapped, and strings streamed by a generator are relayed unchanged. The status of a failed job,
+500, is our choice.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class OpenAiApi:
 
 def _answer(job: QueuedJob) -> web.Response:
     if not job.state.is_final:
-        return web.json_response({"error": "the edge waited too long"}, status=_EDGE_TIMED_OUT)
+        return web.json_response({"error": "the job took too long for a synchronous answer"}, status=_EDGE_TIMED_OUT)
     if job.state is not JobState.COMPLETED:
         return web.json_response({"error": job.result.get("error", str(job.state))}, status=500)
     output = job.result.get("output")

@@ -1,4 +1,4 @@
-"""All jobs of one queue: who waits, who runs, who is lost, what is forgotten. No clock, no I/O, one thread."""
+"""All jobs of one queue: which wait, run, are lost or are removed. No clock, no I/O, one thread."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.jobs import JobState, JsonObject, Limits, QueuedJob, new_job
 
-LOST = "job timed out after 1 retries"  # the platform's own words
+LOST = "job timed out after 1 retries"  # the platform's own message
 EXECUTION_TIMED_OUT = "job exceeded its execution timeout"
 
 
 class JobNotFoundError(LookupError):
-    """Never submitted, or forgotten since."""
+    """Never submitted, or already removed."""
 
 
 class JobStore:
-    """Every method takes the time as `now`; `tick` must be called now and then."""
+    """Every method takes the time as `now`; `tick` must be called regularly."""
 
     def __init__(self, limits: Limits, new_id: Callable[[], str], *, pings_expected: bool = True) -> None:
         self.limits = limits
@@ -44,7 +44,7 @@ class JobStore:
     def running(self, worker_id: str) -> list[QueuedJob]:
         return [job for job in self.jobs.values() if job.state is JobState.IN_PROGRESS and job.worker_id == worker_id]
 
-    # What clients do
+    # Called for clients
 
     def submit(self, body: object, *, is_sync: bool, now: float) -> QueuedJob:
         """Raises InvalidRequest."""
@@ -78,19 +78,19 @@ class JobStore:
         return job
 
     def purge(self, now: float) -> int:
-        """Cancel whatever waits; how many that were."""
+        """Cancel all waiting jobs; returns how many."""
         waiting = [job for job in self._queue if job.state is JobState.IN_QUEUE]
         for job in waiting:
             self._finish(job, JobState.CANCELLED, {}, now)
         return len(waiting)
 
-    # What workers do
+    # Called for workers
 
     def take(self, worker_id: str, count: int, now: float) -> list[QueuedJob]:
         taken: list[QueuedJob] = []
         while self._queue and len(taken) < count:
             job = self._queue.popleft()
-            if job.state is not JobState.IN_QUEUE:  # cancelled or forgotten while it waited
+            if job.state is not JobState.IN_QUEUE:  # cancelled or removed while it waited
                 continue
             job.state, job.worker_id, job.taken_at, job.seen_at = JobState.IN_PROGRESS, worker_id, now, now
             taken.append(job)
@@ -106,56 +106,56 @@ class JobStore:
                 job.seen_at = now
 
     def progress(self, job_id: str, worker_id: str, output: object) -> None:
-        """What the job says so far; ignored once it is no longer this worker's. Raises JobNotFoundError."""
+        """The job's output so far; ignored if it is no longer this worker's job. Raises JobNotFoundError."""
         job = self.get(job_id)
-        if self._holds(worker_id, job):
+        if self._runs(worker_id, job):
             job.result = {"output": output}
 
     def chunk(self, job_id: str, worker_id: str, output: object) -> None:
         """Raises JobNotFoundError."""
         job = self.get(job_id)
-        if self._holds(worker_id, job):
+        if self._runs(worker_id, job):
             job.chunks.append(output)
             job.chunk_count += 1
 
     def done(self, job_id: str, worker_id: str, result: JsonObject, now: float) -> None:
-        """The final result; ignored once the job is no longer this worker's. Raises JobNotFoundError."""
+        """The final result; ignored if it is no longer this worker's job. Raises JobNotFoundError."""
         job = self.get(job_id)
         job.done_posts += 1
-        if self._holds(worker_id, job):
-            kept: JsonObject = {key: value for key, value in result.items() if key in ("output", "error")}
-            self._finish(job, JobState.FAILED if result.get("error") else JobState.COMPLETED, kept, now)
+        if self._runs(worker_id, job):
+            stored: JsonObject = {key: value for key, value in result.items() if key in ("output", "error")}
+            self._finish(job, JobState.FAILED if result.get("error") else JobState.COMPLETED, stored, now)
 
-    def refuse(self, job_id: str, *, is_final: bool) -> None:
-        """Note a post that broke a limit. The job itself never learns of it. Raises JobNotFoundError."""
+    def count_refused(self, job_id: str, *, is_final: bool) -> None:
+        """Count a post that broke a limit. The job's state does not change. Raises JobNotFoundError."""
         job = self.get(job_id)
         job.refused_posts += 1
         job.done_posts += is_final
 
-    def stops(self, worker_id: str) -> list[str]:
-        """Jobs the worker should stop; told once."""
+    def take_stops(self, worker_id: str) -> list[str]:
+        """Jobs that the worker should stop; each is returned once."""
         return self._stops.pop(worker_id, [])
 
     def has_stops(self, worker_id: str) -> bool:
         return bool(self._stops.get(worker_id))
 
-    def worker_gone(self, worker_id: str, now: float) -> None:
-        """The worker's processes have ended: its jobs are lost."""
+    def lose_jobs(self, worker_id: str, now: float) -> None:
+        """The worker's processes have ended, so its jobs are lost."""
         self._stops.pop(worker_id, None)
         for job in self.running(worker_id):
             self._lose(job, now)
 
-    # What time does
+    # Timeouts
 
     def tick(self, now: float) -> bool:
-        """Time out, lose and forget; whether anything changed."""
+        """Time out, lose and remove jobs that are due; returns whether anything changed."""
         changed = False
         for job in list(self.jobs.values()):
             is_running = job.state is JobState.IN_PROGRESS
             if now - job.submitted_at > job.ttl_s or (
                 job.state.is_final and now - job.finished_at > job.retention_s(self.limits)
             ):
-                self._forget(job)
+                self._remove(job)
             elif is_running and now - job.taken_at > job.execution_timeout_s:
                 self._stop(job)
                 self._finish(job, JobState.TIMED_OUT, {"error": EXECUTION_TIMED_OUT}, now)
@@ -171,7 +171,7 @@ class JobStore:
         finished, self._finished = self._finished, []
         return finished
 
-    def _holds(self, worker_id: str, job: QueuedJob) -> bool:
+    def _runs(self, worker_id: str, job: QueuedJob) -> bool:
         return job.state is JobState.IN_PROGRESS and job.worker_id == worker_id
 
     def _finish(self, job: QueuedJob, state: JobState, result: JsonObject, now: float) -> None:
@@ -196,7 +196,7 @@ class JobStore:
         job.result, job.chunks = {}, []
         self._queue.append(job)
 
-    def _forget(self, job: QueuedJob) -> None:
+    def _remove(self, job: QueuedJob) -> None:
         self._stop(job)
         job.state = JobState.TIMED_OUT if not job.state.is_final else job.state
         del self.jobs[job.id]

@@ -1,8 +1,8 @@
-"""Starts the workers, watches them, ends them, starts fresh ones.
+"""Starts the workers, watches them, ends them and starts new ones.
 
 A worker is a process group: the SDK's heartbeat is a child that outlives a killed parent and keeps pinging, and `sh -c`
-adds another process on top. Ending is SIGTERM to the group, then SIGKILL to what is left of it. Nothing here waits:
-`tick` does what is due. POSIX only.
+adds one more process. A worker is ended with SIGTERM to the group, then SIGKILL to what is left of it. Nothing here
+waits: `tick` does what is due. POSIX only.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from chatterbox_worker.localqueue.context import Workers, WorkerState
 
 _log = logging.getLogger(__name__)
 
-FAILED_STARTS = 3  # in a row, before the supervisor gives up; one is enough where no worker ever came up
+FAILED_STARTS = 3  # in a row, before the supervisor gives up; one is enough if no worker was ever ready
 _BACK_OFF_S = 0.5
-_BACK_OFF_MOST_S = 10.0
+_MAX_BACK_OFF_S = 10.0
 _READER_JOIN_S = 2.0
 
 
@@ -34,9 +34,9 @@ class WorkerCommand:
     arguments: Sequence[str]
     cwd: Path
     environment: Callable[[str], Mapping[str, str]]
-    """Of a worker, by its id."""
+    """A worker's environment, by its id."""
     log_line: Callable[[str], None]
-    """Gets every line the worker prints, from a thread of its own."""
+    """Called with every line that the worker prints, from a separate thread."""
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class _Running:
     process: subprocess.Popen[str]
     reader: threading.Thread
     kill_at: float | None = field(default=None)
-    """Set once it has been asked to end."""
+    """Set when it has been asked to end."""
 
 
 class Supervisor:
@@ -76,7 +76,7 @@ class Supervisor:
         return {running.id: running.process.pid for running in self._running}
 
     def tick(self, now: float) -> list[str]:
-        """Start, signal and reap; the workers that are gone since the last call."""
+        """Start, signal and reap workers; returns those that have ended since the last call."""
         gone = []
         for running in list(self._running):
             if running.process.poll() is not None and not self._may_finish(running, now):
@@ -106,7 +106,7 @@ class Supervisor:
             self._reap(running, 0.0)
 
     def _may_finish(self, running: _Running, now: float) -> bool:
-        """Whether the leader has ended on request and the rest of its group has time left: `sh` dies before its child."""
+        """Whether the leader has ended on request and its group still has time: `sh` ends before its child."""
         if running.kill_at is None or now > running.kill_at:
             return False
         try:
@@ -141,7 +141,7 @@ class Supervisor:
                 self._command.log_line(line.rstrip("\n"))
 
     def _reap(self, running: _Running, now: float) -> None:
-        _signal_group(running.process, signal.SIGKILL)  # the heartbeat, and whatever else is left
+        _signal_group(running.process, signal.SIGKILL)  # the heartbeat, and anything else that is left
         running.reader.join(_READER_JOIN_S)
         if running.process.stdout is not None and not running.reader.is_alive():
             running.process.stdout.close()
@@ -154,7 +154,7 @@ class Supervisor:
             self._failed_starts = 0
         else:
             self._failed_starts += 1
-            self._start_at = now + min(_BACK_OFF_S * 2**self._failed_starts, _BACK_OFF_MOST_S)
+            self._start_at = now + min(_BACK_OFF_S * 2**self._failed_starts, _MAX_BACK_OFF_S)
         if self.has_given_up:
             self._workers.set(running.id, WorkerState.UNHEALTHY)
         if not was_asked:
@@ -162,5 +162,5 @@ class Supervisor:
 
 
 def _signal_group(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS reports EPERM for a group of zombies
         os.killpg(process.pid, number)

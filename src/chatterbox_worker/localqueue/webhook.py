@@ -1,4 +1,4 @@
-"""A finished job is posted to its webhook: the full job object, three tries, and a failure harms nothing."""
+"""Posts a finished job to its webhook: the full job object, in up to three attempts. A failure affects nothing else."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from chatterbox_worker.localqueue.jobs import JsonObject, Limits, QueuedJob
 
 _log = logging.getLogger(__name__)
 
-_TIMEOUT = aiohttp.ClientTimeout(total=30)  # RunPod names no figure
+_TIMEOUT = aiohttp.ClientTimeout(total=30)  # RunPod documents no figure
 
 
 class Webhooks:
-    """Belongs to one event loop; `close` it there."""
+    """Belongs to one event loop; must be closed there."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -46,7 +46,7 @@ class Webhooks:
                     if 200 <= response.status < 300:
                         return
                     reason = f"HTTP {response.status}"
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: no URL at all
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: not a URL
                 reason = repr(error)
             _log.warning("webhook of %s, attempt %d: %s", answer["id"], attempt, reason)
             if attempt < self._limits.webhook_attempts:

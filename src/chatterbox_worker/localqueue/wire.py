@@ -1,4 +1,4 @@
-"""Bytes to values, strictly: what a lenient parser would let through is what gets lost on the platform."""
+"""Parses bytes strictly: a lenient parser would accept what gets lost on the platform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatterbox_worker.errors import InvalidRequest
 
 
 def parse_json(body: bytes) -> Any:
-    """Raises InvalidRequest for what is not JSON; NaN and Infinity are not."""
+    """Raises InvalidRequest for what is not JSON, NaN and Infinity included."""
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both ValueErrors
@@ -31,7 +31,7 @@ def check_size(body: bytes, limit_bytes: int, what: str) -> None:
 def worker_and_query(last_segment: str, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """The worker's id and the query of a job-take.
 
-    The SDK appends "&job_in_progress=0" to the URL it was given: without a "?" there, the query ends up in the path.
+    The SDK appends "&job_in_progress=0" to its URL. If that has no "?", the query is part of the path.
     """
-    worker_id, _, rest = last_segment.partition("&")
-    return worker_id, dict(parse_qsl(rest)) | dict(query)
+    worker_id, _, appended = last_segment.partition("&")
+    return worker_id, dict(parse_qsl(appended)) | dict(query)

@@ -1,7 +1,7 @@
-"""The routes a worker speaks: job-take, job-stop, job-done, job-stream, ping.
+"""The routes for workers: job-take, job-stop, job-done, job-stream, ping.
 
-Bodies are raw JSON whatever their content type says. A post that breaks a limit is answered 400 and dropped, which the
-SDK logs and forgets: the job then goes the way of all lost jobs, here as on the platform.
+Bodies are raw JSON, whatever their content type says. A post that breaks a limit is answered 400 and dropped. The SDK
+logs that and goes on, so the job is lost, here as on the platform.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from chatterbox_worker.localqueue.wire import check_size, parse_json, worker_and
 
 _log = logging.getLogger(__name__)
 
-_SPIN_GUARD_S = 0.1  # a retired worker polls again at once until its signal arrives
-_BATCH_MOST = 1000
+_SPIN_GUARD_S = 0.1  # until its signal arrives, a retired worker polls again at once
+_MAX_BATCH = 1000
 _DISMISSED = (WorkerState.UNHEALTHY, WorkerState.RETIRED, WorkerState.GONE)
 
 
@@ -40,38 +40,38 @@ class WorkerApi:
 
     async def take(self, request: web.Request) -> web.StreamResponse:
         worker_id, query = worker_and_query(request.match_info["worker"], request.query)
-        troubled = await self._poll(request, "job-take", worker_id, query)
-        jobs = [] if troubled else self._take(worker_id, 1)
-        return troubled or (web.json_response(jobs[0]) if jobs else web.Response(status=204))
+        bad_reply = await self._poll(request, "job-take", worker_id, query)
+        jobs = [] if bad_reply else self._take(worker_id, 1)
+        return bad_reply or (web.json_response(jobs[0]) if jobs else web.Response(status=204))
 
     async def take_batch(self, request: web.Request) -> web.StreamResponse:
         worker_id, query = worker_and_query(request.match_info["worker"], request.query)
         size = query.get("batch_size", "1")
-        if not size.isdecimal() or not 1 <= int(size) <= _BATCH_MOST:
-            raise InvalidRequest(f"batch_size must be 1 to {_BATCH_MOST}, not {size!r}", field="batch_size")
-        troubled = await self._poll(request, "job-take", worker_id, query)
-        jobs = [] if troubled else self._take(worker_id, int(size))
-        return troubled or (web.json_response(jobs) if jobs else web.Response(status=204))
+        if not size.isdecimal() or not 1 <= int(size) <= _MAX_BATCH:
+            raise InvalidRequest(f"batch_size must be 1 to {_MAX_BATCH}, not {size!r}", field="batch_size")
+        bad_reply = await self._poll(request, "job-take", worker_id, query)
+        jobs = [] if bad_reply else self._take(worker_id, int(size))
+        return bad_reply or (web.json_response(jobs) if jobs else web.Response(status=204))
 
     async def stop(self, request: web.Request) -> web.StreamResponse:
         worker_id, query = worker_and_query(request.match_info["worker"], request.query)
-        troubled = await self._poll(request, "job-stop", worker_id, query)
-        if troubled:
-            return troubled
-        job_ids = self._context.store.stops(worker_id)
+        bad_reply = await self._poll(request, "job-stop", worker_id, query)
+        if bad_reply:
+            return bad_reply
+        job_ids = self._context.store.take_stops(worker_id)
         return web.json_response({"jobsToStop": job_ids}) if job_ids else web.Response(status=204)
 
     async def done(self, request: web.Request) -> web.StreamResponse:
         context, worker_id, job_id = self._context, request.match_info["worker"], request.match_info["job"]
         body = await request.read()
-        if troubled := await self._reply_badly(request, "job-done", worker_id, dict(request.query)):
-            return troubled
+        if bad_reply := await self._fault_reply(request, "job-done", worker_id, dict(request.query)):
+            return bad_reply
         job = context.store.get(job_id)
         try:
             check_size(body, job.result_limit_bytes(context.limits), "the result")
-            result = _object(parse_json(body))
+            result = _check_object(parse_json(body))
         except InvalidRequest:
-            context.store.refuse(job_id, is_final=True)
+            context.store.count_refused(job_id, is_final=True)
             raise
         if result.get("status") == "IN_PROGRESS":
             context.store.progress(job_id, worker_id, result.get("output"))
@@ -85,13 +85,13 @@ class WorkerApi:
     async def stream(self, request: web.Request) -> web.StreamResponse:
         context, worker_id, job_id = self._context, request.match_info["worker"], request.match_info["job"]
         body = await request.read()
-        if troubled := await self._reply_badly(request, "job-stream", worker_id, dict(request.query)):
-            return troubled
+        if bad_reply := await self._fault_reply(request, "job-stream", worker_id, dict(request.query)):
+            return bad_reply
         try:
             check_size(body, context.limits.chunk_bytes, "the chunk")
-            chunk = _object(parse_json(body))
+            chunk = _check_object(parse_json(body))
         except InvalidRequest:
-            context.store.refuse(job_id, is_final=False)
+            context.store.count_refused(job_id, is_final=False)
             raise
         context.store.chunk(job_id, worker_id, chunk.get("output"))
         context.condition.notify()
@@ -99,8 +99,8 @@ class WorkerApi:
 
     async def ping(self, request: web.Request) -> web.StreamResponse:
         context, worker_id = self._context, request.match_info["worker"]
-        if troubled := await self._reply_badly(request, "ping", worker_id, dict(request.query)):
-            return troubled
+        if bad_reply := await self._fault_reply(request, "ping", worker_id, dict(request.query)):
+            return bad_reply
         if request.query.get("status") == "unhealthy":
             _log.warning("worker %s failed its check %s: %s", worker_id, *map(request.query.get, ("check", "reason")))
             context.workers.set(worker_id, WorkerState.UNHEALTHY)
@@ -110,19 +110,19 @@ class WorkerApi:
     async def _poll(
         self, request: web.Request, route: Route, worker_id: str, query: dict[str, str]
     ) -> web.StreamResponse | None:
-        """Hold the request until there is something to say; a response if that is trouble."""
+        """Keep the request open until there is something to answer. Returns a response if a fault is planned."""
         context = self._context
         context.calls.append(WorkerCall(route, worker_id, query, context.now()))
         if route == "job-take":
-            context.workers.seen(worker_id)
+            context.workers.note_take(worker_id)
         has_news = context.store.has_waiting if route == "job-take" else lambda: context.store.has_stops(worker_id)
         await context.condition.until(
-            lambda: context.is_closing or has_news() or context.troubles.is_due(route) or self._is_dismissed(worker_id),
+            lambda: context.is_closing or has_news() or context.faults.is_due(route) or self._is_dismissed(worker_id),
             context.limits.poll_s,
         )
         if self._is_dismissed(worker_id) or context.is_closing:
             await asyncio.sleep(_SPIN_GUARD_S)
-        return await self._answer_trouble(request, context.troubles.take(route))
+        return await self._apply_fault(request, context.faults.take(route))
 
     def _is_dismissed(self, worker_id: str) -> bool:
         return self._context.workers.states.get(worker_id) in _DISMISSED
@@ -134,25 +134,25 @@ class WorkerApi:
         taken = context.store.take(worker_id, count, context.now())
         if taken:
             context.condition.notify()
-        return [job.delivered() for job in taken]
+        return [job.payload() for job in taken]
 
-    async def _reply_badly(
+    async def _fault_reply(
         self, request: web.Request, route: Route, worker_id: str, query: dict[str, str]
     ) -> web.StreamResponse | None:
         self._context.calls.append(WorkerCall(route, worker_id, query, self._context.now()))
-        return await self._answer_trouble(request, self._context.troubles.take(route))
+        return await self._apply_fault(request, self._context.faults.take(route))
 
-    async def _answer_trouble(self, request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
+    async def _apply_fault(self, request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
         if fault is None:
             return None
         await asyncio.sleep(fault.delay_s)
         if fault.drop and request.transport is not None:
             request.transport.abort()
-            return web.Response(status=500)  # reaches nobody
-        return None if fault.status is None else web.json_response({"error": "trouble"}, status=fault.status)
+            return web.Response(status=500)  # never sent
+        return None if fault.status is None else web.json_response({"error": "planned fault"}, status=fault.status)
 
 
-def _object(value: object) -> dict[str, Any]:
+def _check_object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest("the body must be a JSON object")
     return value

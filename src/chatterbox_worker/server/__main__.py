@@ -1,6 +1,7 @@
-"""`python -m chatterbox_worker.server`: serve speech over HTTP until told to stop.
+"""`python -m chatterbox_worker.server`: serve speech over HTTP until the process is stopped.
 
-`--local` is for a developer's machine: the models it has weights for, or the preview, with folders under `./.local`.
+`--local` is for a developer's machine: it serves the models whose weights are there, or the preview, with folders
+under `./.local`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from chatterbox_worker.server.app import backend_of, create_app
 
 log = logging.getLogger(__name__)
 
-# Seconds a thread may hold the interpreter before another gets it; the default of 5 ms, times a thread for each
-# request, is what /health would wait while all of them work in Python.
+# Seconds a thread may hold the interpreter before another gets it. With the default of 5 ms, /health would wait 5 ms
+# for every request whose thread is running Python code.
 _SWITCH_S = 0.001
-_MESSAGE_BYTES = 36_000_000  # a WebSocket's start may carry a reference, as a body may
-_SHUTDOWN_S = 30  # for answers that are still being spoken when the container is told to stop
+_MESSAGE_BYTES = 36_000_000  # a WebSocket's start message may carry a reference, as a body may
+_SHUTDOWN_S = 30  # for answers that are still being sent when the container is stopped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,15 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         env = local_environment(env, Path.cwd())
     try:
-        return _with(Settings.from_env(env), options)
+        return _run(Settings.from_env(env), options)
     except WorkerError as error:  # a bad setting, or one that is missing
-        log.error("%s", error.message)  # noqa: TRY400 - the sentence is the whole story
+        log.error("%s", error.message)  # noqa: TRY400 - a traceback would add nothing
         return 2
 
 
-def _with(settings: Settings, options: argparse.Namespace) -> int:
+def _run(settings: Settings, options: argparse.Namespace) -> int:
     if not settings.api_keys:
-        log.warning("CHATTERBOX_API_KEYS is unset: whoever reaches this port may use it")
+        log.warning("CHATTERBOX_API_KEYS is unset: anyone who can reach this port may use it")
     sys.setswitchinterval(_SWITCH_S)
     return _serve(settings, options.host or settings.host, options.port or settings.port)
 
@@ -57,7 +58,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
     server: uvicorn.Server
 
     def device_failed() -> None:
-        log.error("the device failed; ending, so that whoever runs this starts a fresh process")
+        log.error("the device failed; stopping, so that the container starts a new process")
         server.should_exit = True
 
     backend = backend_of(settings, on_device_failed=device_failed)

@@ -1,4 +1,4 @@
-"""The application: routes, what stands in front of them, and the backend's life."""
+"""The application: its routes, its middleware, and the start and end of its backend."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chatterbox_worker.server.metrics import Metrics, Observer
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
 from chatterbox_worker.server.state import AppState
-from chatterbox_worker.server.threads import HELPERS, computing
+from chatterbox_worker.server.threads import DEFAULT_EXECUTOR_THREADS, low_priority_pool
 
 PAGE = Path(__file__).parent / "static"
 _ROUTERS = (
@@ -38,7 +38,7 @@ _ROUTERS = (
 
 
 def backend_of(settings: Settings, *, on_device_failed: Callable[[], None] = lambda: None) -> Backend:
-    """What the settings say to speak with."""
+    """The backend that the settings name."""
     if settings.backend == "local":
         return LocalBackend(settings, on_device_failed=on_device_failed)
     return RunPodBackend(settings)
@@ -51,7 +51,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        asyncio.get_running_loop().set_default_executor(computing(HELPERS, "help"))
+        asyncio.get_running_loop().set_default_executor(low_priority_pool(DEFAULT_EXECUTOR_THREADS, "help"))
         await backend.open()
         yield
         await backend.close()
@@ -67,8 +67,8 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     if PAGE.is_dir():
-        app.mount("/", Page(directory=PAGE, html=True, posted=_posted()), name="page")
-    # the last added is the outermost
+        app.mount("/", Page(directory=PAGE, html=True, post_only=_post_only_paths()), name="page")
+    # the middleware that is added last is the outermost
     app.add_middleware(BodyLimit)
     app.add_middleware(
         auth.AuthMiddleware,
@@ -89,13 +89,13 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     return app
 
 
-def _posted() -> set[str]:
-    """The routes that take a POST and nothing else."""
+def _post_only_paths() -> set[str]:
+    """The routes that take only POST."""
     routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     return {route.path for route in routes} - {route.path for route in routes if route.methods != {"POST"}}
 
 
 def _page_paths(folder: Path) -> frozenset[str]:
-    """What of the page a browser fetches before it has a key."""
+    """The paths of the page's files, which a browser fetches before it has a key."""
     files = (f"/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*") if path.is_file())
     return frozenset({"/", *files}) if folder.is_dir() else frozenset()

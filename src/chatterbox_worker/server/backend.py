@@ -1,4 +1,4 @@
-"""What the routes speak with: a synthesizer of this process, or a RunPod queue somewhere else."""
+"""What generates the speech behind the routes: a synthesizer in this process, or a RunPod queue elsewhere."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
-State = Literal["starting", "ready", "asleep", "waking", "failed"]
+ReadinessState = Literal["starting", "ready", "asleep", "waking", "failed"]
+"""As `/health` and the metrics show it. `asleep`: the models are unloaded; `waking`: they are loaded again."""
 
 
 class Live(Protocol):
-    """Speech on its way: read `pieces` once; `info` is complete when they have ended."""
+    """Speech that is being generated: read `pieces` once; `info` is complete when they have ended."""
 
     @property
     def sample_rate(self) -> int:
@@ -25,16 +26,16 @@ class Live(Protocol):
     def pieces(self) -> AsyncIterator[Audio]:
         """
         Raises:
-            WorkerError: it ends here, and what came before is all there is.
+            WorkerError: the speech failed; no more pieces follow.
         """
 
     def info(self) -> SpeechInfo:
-        """What is reported about the whole."""
+        """The same as `Recording.info`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    state: State
+    state: ReadinessState
     reason: str = ""
     """Why it failed; empty otherwise."""
 
@@ -42,32 +43,40 @@ class Readiness:
 class Backend(Protocol):
     @property
     def condition(self) -> Readiness:
-        """Answers at once, whatever is going on."""
+        """Returns at once, whatever the backend is doing."""
 
     async def open(self) -> None:
-        """Begin to get ready, and return."""
+        """Start to get ready, and return without waiting for it."""
 
     async def close(self) -> None:
-        """Give up what runs and free everything."""
+        """Cancel what runs and free everything."""
 
-    async def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
-        """The whole as one recording; raises WorkerError."""
+    async def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
+        """The whole speech as one recording; raises WorkerError."""
 
-    async def stream(self, request: SpeechRequest, call: CancelScope) -> Live:
-        """Returns when the first piece is there; until then it raises WorkerError."""
+    async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
+        """Returns when the first piece is ready; raises WorkerError if it fails before that."""
 
     async def voices(self) -> list[LibraryEntry]: ...
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
-        """id, size_bytes, modified, and duration_s and digest where they are known; raises VoiceNotFound."""
+        """id, size_bytes and modified; duration_s and digest if they are known; raises VoiceNotFound."""
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         """A voice's file and its mimetype; raises VoiceNotFound."""
 
     async def export_voice(self, voice: str) -> bytes:
-        """The voice as one file, which `save_voice` takes; raises VoiceNotFound."""
+        """The voice as one file, which `save_voice` accepts; raises VoiceNotFound."""
 
     async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
-        """Keep a recording, and its words: voice, digest and duration_s; raises InvalidRequest, VolumeFailed."""
+        """Save a recording and its transcript.
+
+        Returns:
+            voice, digest and duration_s.
+
+        Raises:
+            InvalidRequest: it cannot be a voice.
+            VolumeFailed: it cannot be written.
+        """
 
     async def delete_voice(self, voice: str) -> None: ...

@@ -1,4 +1,4 @@
-"""Bodies as they arrive: JSON objects and forms, read under the limit of `limits.BodyLimit`, parsed strictly."""
+"""Bodies as they arrive: JSON objects and forms, limited by `limits.BodyLimit` and parsed strictly."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object.
 
     Raises:
-        UnsupportedMediaType: it is not declared as JSON. A page of another site can only send other types unasked.
+        UnsupportedMediaType: it is not declared as JSON, the type that another site's page cannot send unasked.
         InvalidRequest: it is not JSON, or not an object.
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
@@ -40,7 +40,7 @@ async def read_object(request: Request) -> dict[str, Any]:
 
 
 def parse_json(body: bytes | str) -> Any:
-    """Raises InvalidRequest; NaN, Infinity and nesting without end are not JSON here."""
+    """Raises InvalidRequest, also for NaN, Infinity and nesting that is too deep."""
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -56,7 +56,7 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
     """The fields of a form: `bytes` for those in `files`, `str` for those in `texts`.
 
     Raises:
-        UnsupportedMediaType: the body is no form.
+        UnsupportedMediaType: the body is not a form.
         InvalidRequest: it cannot be read, or a field is unknown, given twice or of the wrong kind.
     """
     if not request.headers.get("content-type", "").lower().startswith(_FORMS):
@@ -73,7 +73,7 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
                 raise InvalidRequest(f"unknown field {shown(name)}; known fields are {known}", field=name)
             if name in fields:
                 raise InvalidRequest(f"{name} is given twice", field=name)
-            fields[name] = await _upload(name, value) if name in files else _text(name, value)
+            fields[name] = await _read_file(name, value) if name in files else _read_text(name, value)
             if isinstance(value, UploadFile):
                 fields.setdefault("filename", value.filename or "")
         yield fields
@@ -81,22 +81,22 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
         await form.close()
 
 
-async def _upload(name: str, value: UploadFile | str) -> bytes:
+async def _read_file(name: str, value: UploadFile | str) -> bytes:
     if isinstance(value, str):
         raise InvalidRequest(f"{name} must be a file", field=name)
     if (value.size or 0) > MAX_BYTES:
-        raise BodyTooLarge(f"{name} holds more than {MAX_BYTES} bytes", field=name)
+        raise BodyTooLarge(f"{name} is larger than {MAX_BYTES} bytes", field=name)
     return await value.read()
 
 
-def _text(name: str, value: UploadFile | str) -> str:
+def _read_text(name: str, value: UploadFile | str) -> str:
     if isinstance(value, str):
         return value
     raise InvalidRequest(f"{name} must be text, not a file", field=name)
 
 
 def voice_id(name: object) -> object:
-    """A voice's id from an id or a file name: "alice.wav" is "alice". Anything but a string is left to be refused."""
+    """A voice's id from an id or a file name: "alice.wav" is "alice". Anything but a string is returned unchanged."""
     if not isinstance(name, str):
         return name
     stem, dot, suffix = name.rpartition(".")

@@ -1,7 +1,7 @@
 """Captions from the exact times of the chunks: SubRip, WebVTT or JSON. Pure.
 
-A cue is a chunk: what stands between two joins is timed by the sound itself. Words inside a chunk have no times here,
-because no engine tells them and a guess by length is not a time; a smaller `chunk_size` gives shorter cues.
+A cue is a chunk: its times are those of its audio. Words inside a chunk have no times, because no engine reports them
+and a guess by length is not a time. A smaller `chunk_size` gives shorter cues.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MIMETYPES: Mapping[str, str] = {
     "vtt": "text/vtt",
     "json": "application/json",
 }
-_LINE_CHARS = 42  # the usual measure of a subtitle's line, EBU and BBC guides alike
+_LINE_CHARS = 42  # the usual length of a subtitle's line, in the EBU's guide and the BBC's
 
 
 def check(kind: object) -> str:
@@ -29,26 +29,27 @@ def check(kind: object) -> str:
 
 
 def write(kind: str, chunks: Sequence[Mapping[str, Any]], duration_s: float) -> str:
-    """The captions of `Recording.about["chunks"]`; chunks that came out silent have no cue."""
-    heard = [chunk for chunk in chunks if chunk["end_s"] > chunk["start_s"]]
+    """The captions of `Recording.about["chunks"]`; chunks without audio have no cue."""
+    audible = [chunk for chunk in chunks if chunk["end_s"] > chunk["start_s"]]
     if kind == "json":
-        return json.dumps({"duration_s": duration_s, "chunks": heard}, ensure_ascii=False)
+        return json.dumps({"duration_s": duration_s, "chunks": audible}, ensure_ascii=False)
     comma = "," if kind == "srt" else "."
     cues = [
-        f"{number}\n{_clock(chunk['start_s'], comma)} --> {_clock(chunk['end_s'], comma)}\n{_lines(kind, chunk['text'])}\n"
-        for number, chunk in enumerate(heard, 1)
+        f"{number}\n{_clock(chunk['start_s'], comma)} --> {_clock(chunk['end_s'], comma)}\n"
+        f"{_lines(kind, chunk['text'])}\n"
+        for number, chunk in enumerate(audible, 1)
     ]
     return "\n".join(cues if kind == "srt" else ["WEBVTT\n", *cues])
 
 
 def _clock(seconds: float, comma: str) -> str:
     milliseconds = round(seconds * 1000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{comma}{rest % 1000:03}"
+    minutes, remainder = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{remainder // 1000:02}{comma}{remainder % 1000:03}"
 
 
 def _lines(kind: str, text: str) -> str:
-    if kind == "vtt":  # where a cue may hold markup; "-->" would end it
+    if kind == "vtt":  # a cue may contain markup here; "-->" would end it
         text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     else:
         text = text.replace("-->", "→")

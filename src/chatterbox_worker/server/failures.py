@@ -1,4 +1,4 @@
-"""Every error as the route's own protocol writes it down; no handler looks at a message.
+"""Every error in the shape of its route's protocol; no handler inspects a message.
 
 /v1/...          {"error": {"message", "type", "param", "code"}}     OpenAI's
 /tts/generate    {"detail": "Voice 'x' not found.", "error", "code"}
@@ -61,13 +61,13 @@ def _headers(error: WorkerError) -> dict[str, str]:
 
 
 async def _worker_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, WorkerError)  # noqa: S101 - what it is registered for
+    assert isinstance(error, WorkerError)  # noqa: S101 - registered for this class only
     return response(request.url.path, error)
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
-    """The router's own: no such route, or not with this method."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    """The router's own errors: no such route, or not with this method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     refusal = WorkerError(f"{request.method} {request.url.path}: {error.detail}")
     body = _body(request.url.path, refusal)
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
@@ -91,7 +91,6 @@ def public(error: Exception) -> WorkerError:
     return WorkerError(_INTERNAL)
 
 
-def not_found_as_documented(error: VoiceNotFound, voice: str) -> VoiceNotFound:
-    """Seed 003's sentence, to the letter."""
-    del error
+def voice_not_found(voice: str) -> VoiceNotFound:
+    """In the words that clients of `/tts/generate` expect."""
     return VoiceNotFound(f"Voice '{voice}' not found.", field="voice_id")

@@ -1,6 +1,6 @@
-"""The synthesizer's day: built when first wanted, lent out, freed when nobody has asked for a while, built again.
+"""Loads the synthesizer on first use and unloads it after a time without requests.
 
-All of it happens in worker threads; the condition can be read at any time without waiting.
+Everything here runs in worker threads; `condition` can be read at any time without waiting.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chatterbox_worker.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 
-_RETRY_S = 10.0  # a start-up that failed is not tried again for every request of a burst
+_RETRY_S = 10.0  # after a failed start, so that a burst of requests does not try it again each time
 
 
 class IdleUnloader:
@@ -37,38 +37,38 @@ class IdleUnloader:
         self._building = threading.Lock()
         self._counting = threading.Lock()
         self._synthesizer: Synthesizer | None = None
-        self._borrowers = 0
+        self._users = 0
         self._last_used_s = clock()
         self._failed_s = -_RETRY_S
         self.condition = Readiness("starting")
 
     @contextmanager
     def acquire(self) -> Iterator[Synthesizer]:
-        """The synthesizer, awake as long as the block lasts. Builds it if need be; whoever comes meanwhile waits.
+        """The synthesizer, which stays loaded while the block lasts. Builds it if needed; other callers wait meanwhile.
 
         Raises:
-            NotReady: it cannot be built, or the device failed for good.
+            NotReady: it cannot be built, or the device failed and the process must be restarted.
         """
         with self._counting:
-            self._borrowers += 1
+            self._users += 1
         try:
-            yield self._awake()
+            yield self._get_or_load()
         except DeviceFailed as failure:
             self.condition = Readiness("failed", failure.message)
             self._on_device_failed()
             raise
         finally:
             with self._counting:
-                self._borrowers -= 1
+                self._users -= 1
                 self._last_used_s = self._clock()
 
-    def sleep_if_idle(self) -> bool:
-        """Free the models if nobody has used them for `idle_s`; whether it did."""
+    def unload_if_idle(self) -> bool:
+        """Free the models if they have not been used for `idle_s`; returns whether it did."""
         if not self._idle_s or self._synthesizer is None or self._clock() - self._last_used_s < self._idle_s:
             return False
         with self._building:
-            with self._counting:  # whoever borrows from here on finds nothing, and waits until it is freed
-                if self._borrowers:
+            with self._counting:  # `acquire` finds nothing from here on, and waits until it is freed
+                if self._users:
                     return False
                 synthesizer, self._synthesizer = self._synthesizer, None
                 self.condition = Readiness("asleep")
@@ -76,7 +76,7 @@ class IdleUnloader:
                 synthesizer.close()
             del synthesizer
             gc.collect()  # engines hold cycles; the device's memory must be free when this returns
-        log.info("asleep: nobody asked for %g s, the models are freed", self._idle_s)
+        log.info("unloaded the models after %g s without a request", self._idle_s)
         return True
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class IdleUnloader:
             if synthesizer is not None:
                 synthesizer.close()
 
-    def _awake(self) -> Synthesizer:
+    def _get_or_load(self) -> Synthesizer:
         if (synthesizer := self._synthesizer) is not None and self.condition.state == "ready":
             return synthesizer
         with self._building:
@@ -95,27 +95,27 @@ class IdleUnloader:
                 return self._synthesizer
             if self.condition.state == "failed" and self._clock() - self._failed_s < _RETRY_S:
                 raise NotReady(f"the models could not be loaded: {self.condition.reason}")
-            return self._wake()
+            return self._load()
 
-    def _wake(self) -> Synthesizer:
+    def _load(self) -> Synthesizer:
         if self.condition.state != "starting":
             self.condition = Readiness("waking")
         started_s = time.perf_counter()
         try:
             synthesizer = self._build()
         except WorkerError as error:
-            self._give_up(error.message)
+            self._fail(error.message)
             raise NotReady(f"the models could not be loaded: {error.message}") from error
-        except Exception as error:  # whatever a model's loader throws must not leave "starting" standing for ever
+        except Exception as error:  # no error of a model's loader may leave the state at "starting"
             log.exception("loading failed")
-            self._give_up(f"{type(error).__name__} while loading; the server's log has the details")
+            self._fail(f"{type(error).__name__} while loading; the server's log has the details")
             raise NotReady(f"the models could not be loaded: {self.condition.reason}") from error
         log.info("ready after %.1f s", time.perf_counter() - started_s)
         self._synthesizer = synthesizer
         self.condition = Readiness("ready")
         return synthesizer
 
-    def _give_up(self, reason: str) -> None:
+    def _fail(self, reason: str) -> None:
         log.error("start-up failed: %s", reason)
         self._failed_s = self._clock()
         self.condition = Readiness("failed", reason)

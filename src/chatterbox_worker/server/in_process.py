@@ -1,4 +1,4 @@
-"""The backend that speaks in this process: a synthesizer on threads of its own, so that the event loop stays free."""
+"""The backend in this process: a synthesizer on its own threads, so that the event loop stays free."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
-from chatterbox_worker.server.threads import computing
+from chatterbox_worker.server.threads import low_priority_pool
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer, describe
 from chatterbox_worker.voices.library import SUFFIXES, LibraryEntry, VoiceLibrary, wav_of
 
 log = logging.getLogger(__name__)
 
-_LOOKS_PER_IDLE = 10  # how often idleness is looked at within its limit
+_CHECKS_PER_IDLE = 10  # how often idleness is checked within its limit
 _MIMETYPES: Mapping[str, str] = {
     ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg",
     ".m4a": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
@@ -41,8 +41,8 @@ class LocalBackend:
             lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
         )
         self._library = VoiceLibrary(settings.voices_dir)
-        self._speakers = computing(settings.concurrency, "speak")
-        self._calls: set[CancelScope] = set()
+        self._executor = low_priority_pool(settings.concurrency, "speak")
+        self._scopes: set[CancelScope] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -50,35 +50,35 @@ class LocalBackend:
         return self._unloader.condition
 
     async def open(self) -> None:
-        self._keep(asyncio.create_task(self._start()))
+        self._track(asyncio.create_task(self._start()))
         if self._settings.idle_unload_s:
-            self._keep(asyncio.create_task(self._watch_idleness()))
+            self._track(asyncio.create_task(self._watch_idleness()))
 
     async def close(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        for call in list(self._calls):
-            call.cancel()
-        await asyncio.to_thread(self._speakers.shutdown, wait=True, cancel_futures=True)
+        for scope in list(self._scopes):
+            scope.cancel()
+        await asyncio.to_thread(self._executor.shutdown, wait=True, cancel_futures=True)
         await asyncio.to_thread(self._unloader.close)
 
-    async def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
+    async def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
         def work() -> Recording:
-            call.check()
+            scope.check()
             with self._unloader.acquire() as synthesizer:
-                return synthesizer.speak(request, call)
+                return synthesizer.speak(request, scope)
 
-        self._calls.add(call)
+        self._scopes.add(scope)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._speakers, work)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         finally:
-            self._calls.discard(call)
+            self._scopes.discard(scope)
 
-    async def stream(self, request: SpeechRequest, call: CancelScope) -> Live:
-        live = _Live(asyncio.get_running_loop(), self._unloader, request, call)
-        self._calls.add(call)
-        live.running.add_done_callback(lambda _: self._calls.discard(call))
-        self._speakers.submit(live.run)
+    async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
+        live = _Live(asyncio.get_running_loop(), self._unloader, request, scope)
+        self._scopes.add(scope)
+        live.running.add_done_callback(lambda _: self._scopes.discard(scope))
+        self._executor.submit(live.run)
         await live.first_piece()
         return live
 
@@ -86,7 +86,7 @@ class LocalBackend:
         return await asyncio.to_thread(self._library.list)
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
-        def look() -> dict[str, Any]:
+        def read() -> dict[str, Any]:
             loaded = self._library.get(voice)
             entry = next(entry for entry in self._library.list() if entry.id == voice)
             known = {
@@ -98,17 +98,17 @@ class LocalBackend:
                 known["model"] = loaded.adapter.model
             return {"id": voice, "size_bytes": entry.size_bytes, "modified": entry.modified, **known}
 
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(read)
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         def read() -> tuple[bytes, str]:
             clip = self._library.get(voice).clip
             for suffix in SUFFIXES:
                 path = self._library.folder / f"{voice}{suffix}"
-                if clip is not None and path.is_file():  # a voice file is no sound by itself, but holds some
-                    is_sound = suffix in _MIMETYPES
-                    return (path.read_bytes(), _MIMETYPES[suffix]) if is_sound else (wav_of(clip), _MIMETYPES[".wav"])
-            raise AssertionError("found a moment ago")
+                if clip is not None and path.is_file():  # a voice file is not audio by itself, but contains some
+                    is_audio = suffix in _MIMETYPES
+                    return (path.read_bytes(), _MIMETYPES[suffix]) if is_audio else (wav_of(clip), _MIMETYPES[".wav"])
+            raise AssertionError("the library has this voice, but no file with its recording")
 
         return await asyncio.to_thread(read)
 
@@ -123,37 +123,37 @@ class LocalBackend:
         await asyncio.to_thread(self._library.delete, voice)
 
     async def _start(self) -> None:
-        def build() -> None:
+        def load() -> None:
             with self._unloader.acquire():
                 pass
 
         try:
-            await asyncio.get_running_loop().run_in_executor(self._speakers, build)
+            await asyncio.get_running_loop().run_in_executor(self._executor, load)
         except WorkerError as error:
-            log.error("not ready: %s", error.message)  # noqa: TRY400 - the sentence is the whole story
+            log.error("not ready: %s", error.message)  # noqa: TRY400 - a traceback would add nothing
 
     async def _watch_idleness(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.idle_unload_s / _LOOKS_PER_IDLE)
-            await asyncio.to_thread(self._unloader.sleep_if_idle)
+            await asyncio.sleep(self._settings.idle_unload_s / _CHECKS_PER_IDLE)
+            await asyncio.to_thread(self._unloader.unload_if_idle)
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _track(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
 class _Live:
-    """One speech, spoken by a thread and read by the event loop. Nothing bounds what waits between them but the speech
-    itself: the thread and its takes are worth more than the memory that a slow reader costs.
+    """One speech, generated by a thread and read by the event loop. The queue between them is unbounded: the thread and
+    its takes are worth more than the memory that a slow reader costs.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, unloader: IdleUnloader, request: SpeechRequest, call: CancelScope
+        self, loop: asyncio.AbstractEventLoop, unloader: IdleUnloader, request: SpeechRequest, scope: CancelScope
     ) -> None:
         self._loop = loop
         self._unloader = unloader
         self._request = request
-        self._call = call
+        self._scope = scope
         self._queue: asyncio.Queue[Audio | Exception | None] = asyncio.Queue()
         self._first: Audio | None = None
         self._info: SpeechInfo | None = None
@@ -164,18 +164,18 @@ class _Live:
         return 0 if self._first is None else self._first.sample_rate
 
     def run(self) -> None:
-        """In a worker thread."""
+        """Runs in a worker thread."""
         try:
-            self._call.check()
+            self._scope.check()
             with self._unloader.acquire() as synthesizer:
                 plan = synthesizer.plan(self._request)
-                speech = synthesizer.stream(plan, self._call, streaming=True)
+                speech = synthesizer.stream(plan, self._scope, streaming=True)
                 samples = 0
                 for piece in speech:
                     samples += len(piece.samples)
                     self._put(piece)
                 self._info = describe(plan, speech, samples / plan.engine.sample_rate)
-        except Exception as error:  # noqa: BLE001 - it is raised again where the pieces are read
+        except Exception as error:  # noqa: BLE001 - raised again where the pieces are read
             self._put(error)
         else:
             self._put(None)
@@ -183,7 +183,7 @@ class _Live:
     async def first_piece(self) -> None:
         piece = await self._next()
         if piece is None:
-            raise AssertionError("a speech without sound raises")
+            raise AssertionError("the speech ended without audio and without an error")
         self._first = piece
 
     async def pieces(self) -> AsyncIterator[Audio]:

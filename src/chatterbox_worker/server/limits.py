@@ -1,4 +1,4 @@
-"""How much a caller may ask at once: admission to the queue, a rate for each key, and the size of a body."""
+"""Limits on callers: admission to the queue, a rate for each key, and the size of a body."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from chatterbox_worker.server import failures
 from chatterbox_worker.server.refusals import BodyTooLarge, RateLimited, TryLater
 
 BODY_BYTES = LONGEST_REFERENCE_CHARS + 2_000_000
-"""The longest reference in base64, and 2 MB for a text of 50 000 characters with every one escaped, and other fields."""
+"""The longest reference in base64, and 2 MB for a text of 50 000 escaped characters and the other fields."""
 _LONGEST_RETRY_S = 60  # a client that waits longer than this has given up
-_FIRST_GUESS_S = 2.0  # of one request's time, until some were seen
-_MEMORY = 0.9  # of the running mean: the last ten or so requests count
-_KEYS_KEPT = 10_000  # buckets; the least recently used is full again anyway
+_FIRST_GUESS_S = 2.0  # a request's time, until some have been measured
+_SMOOTHING = 0.9  # of the running mean: about the last ten requests count
+_MAX_BUCKETS = 10_000  # the least recently used one is full again anyway
 
 
 class Ticket:
-    """One request's place; `leave` may be called more than once."""
+    """One request's place in the queue; `leave` may be called more than once."""
 
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
@@ -37,7 +37,7 @@ class Ticket:
 
 
 class Admission:
-    """A bounded queue: so many requests are being worked on, so many wait, and the next one is told when to come back.
+    """A bounded queue: `running` requests are processed, `waiting` wait, and the next one gets the time to retry after.
 
     For one event loop.
     """
@@ -55,7 +55,7 @@ class Admission:
         """
         if self.inside >= self.places:
             raise TryLater(
-                f"{self.inside} requests are being worked on and no more can wait; try again later",
+                f"the queue is full with {self.inside} requests; try again later",
                 retry_after_s=self._retry_after_s(),
             )
         self.inside += 1
@@ -71,7 +71,7 @@ class Admission:
 
     def leave(self, took_s: float) -> None:
         self.inside -= 1
-        self._mean_s = _MEMORY * self._mean_s + (1 - _MEMORY) * took_s
+        self._mean_s = _SMOOTHING * self._mean_s + (1 - _SMOOTHING) * took_s
 
     def _retry_after_s(self) -> int:
         return min(max(1, math.ceil(self._mean_s / self._running)), _LONGEST_RETRY_S)
@@ -84,7 +84,7 @@ class _Bucket:
 
 
 class RateLimit:
-    """A token bucket for each caller, as deep as a minute's worth."""
+    """A token bucket for each caller; a full one lasts for a minute's requests."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_minute = per_minute
@@ -101,7 +101,7 @@ class RateLimit:
         now_s = self._clock()
         bucket = self._buckets.pop(caller, None) or _Bucket(self._per_minute, now_s)
         self._buckets[caller] = bucket
-        if len(self._buckets) > _KEYS_KEPT:
+        if len(self._buckets) > _MAX_BUCKETS:
             self._buckets.popitem(last=False)
         rate = self._per_minute / 60
         bucket.tokens = min(self._per_minute, bucket.tokens + (now_s - bucket.filled_s) * rate)
@@ -113,7 +113,7 @@ class RateLimit:
 
 
 class BodyLimit:
-    """Middleware: refuses a body that is declared too long, and stops reading one that turns out to be."""
+    """Middleware: refuses a body whose declared length is too large, and stops reading one that grows too large."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int = BODY_BYTES) -> None:
         self._app = app
@@ -130,7 +130,7 @@ class BodyLimit:
             return
         size = 0
 
-        async def counted() -> Message:
+        async def receive_limited() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
@@ -138,4 +138,4 @@ class BodyLimit:
                 raise refusal
             return message
 
-        await self._app(scope, counted, send)
+        await self._app(scope, receive_limited, send)

@@ -1,4 +1,4 @@
-"""Prometheus metrics, each server with a registry of its own."""
+"""Prometheus metrics; each server has its own registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from chatterbox_worker.answer import SpeechInfo
 
 MIMETYPE = CONTENT_TYPE_LATEST
-# Seconds: from a cache hit to the longest text a worker takes.
+# Seconds: from a cache hit to the longest text that a worker accepts.
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _STATES = ("starting", "ready", "asleep", "waking", "failed")
 
@@ -40,21 +40,21 @@ class Metrics:
         self._warnings = Counter("chatterbox_warnings", "Warnings in answers.", registry=self._registry)
 
     def watch(self, *, inside: Callable[[], int], state: Callable[[], str]) -> None:
-        """Gauges that are read when somebody looks."""
+        """Adds the gauges, which are read when the metrics are requested."""
         queue = Gauge("chatterbox_requests_inside", "Requests being spoken or waiting.", registry=self._registry)
         queue.set_function(inside)
         states = Gauge("chatterbox_state", "1 for the state the models are in.", ["state"], registry=self._registry)
         for name in _STATES:
             states.labels(name).set_function(partial(_is_state, state, name))
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def first_audio(self, seconds: float) -> None:
+    def observe_first_audio(self, seconds: float) -> None:
         self._first_audio.observe(seconds)
 
-    def spoke(self, info: SpeechInfo, characters: int, *, hit: bool | None = None) -> None:
+    def count_speech(self, info: SpeechInfo, characters: int, *, hit: bool | None = None) -> None:
         self._audio.labels(info.model).inc(info.duration_s)
         self._characters.labels(info.model).inc(characters)
         self._warnings.inc(len(info.warnings))
@@ -82,14 +82,14 @@ class Observer:
             return
         started_s, status = time.perf_counter(), 500
 
-        async def noted(message: Message) -> None:
+        async def note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self._metrics.answered(scope["method"], route, status, time.perf_counter() - started_s)
+            self._metrics.count_answer(scope["method"], route, status, time.perf_counter() - started_s)

@@ -1,4 +1,4 @@
-"""The web page's files, and what a browser may do with them: nothing that did not come from here."""
+"""The web page's files, with headers that allow a browser to load nothing from anywhere else."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _HEADERS: Mapping[str, str] = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",  # asked again each time, answered 304: a new version is seen at once
+    "Cache-Control": "no-cache",  # checked each time and answered 304, so that a new version shows at once
 }
 
 
 class Page(StaticFiles):
-    """Stands behind all routes, so that what none of them takes ends here: also a GET of what wants a POST."""
+    """Gets every request that no route takes, also a GET of a route that takes only POST."""
 
-    def __init__(self, *, posted: Collection[str], **options: Any) -> None:
+    def __init__(self, *, post_only: Collection[str], **options: Any) -> None:
         super().__init__(**options)
-        self._posted = posted
+        self._post_only = post_only
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if scope["path"] in self._posted:
+        if scope["path"] in self._post_only:
             raise HTTPException(405, headers={"Allow": "POST"})
         return await super().get_response(path, scope)
 

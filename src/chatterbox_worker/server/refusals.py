@@ -1,4 +1,4 @@
-"""The refusals that only HTTP knows, beside those of `chatterbox_worker.errors`."""
+"""The errors of the HTTP server alone, in addition to those of `chatterbox_worker.errors`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class UnsupportedMediaType(WorkerError):
 
 
 class NotOffered(WorkerError):
-    """The way it is set up, the server cannot do it."""
+    """The server is not set up to do it."""
 
     code = "not_offered"
     status = 501

@@ -1,4 +1,4 @@
-"""The bodies as OpenAPI shows them, made from the one description there is: `request`'s own."""
+"""The bodies as OpenAPI shows them, derived from the models in `request`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ _FIELDS: Mapping[str, _Schema] = {
     "format": {"type": "string", "enum": list(FORMATS), "default": "wav"},
     "context": {"type": "array", "maxItems": MOST_CONTEXT_TURNS, "items": PastTurn.model_json_schema()},
 }
-_MANNER: Mapping[str, _Schema] = {
-    "stream_format": {"type": "string", "enum": ["audio", "sse"], "description": "Left out: a whole file."},
-    "stream": {"type": "boolean", "default": False, "description": 'true is stream_format "audio".'},
+_RESPONSE_OPTIONS: Mapping[str, _Schema] = {
+    "stream_format": {"type": "string", "enum": ["audio", "sse"], "description": "A whole file if left out."},
+    "stream": {"type": "boolean", "default": False, "description": 'true is the same as stream_format "audio".'},
     "captions": {
         "type": "string",
         "enum": list(captions.MIMETYPES),
-        "description": "The answer is JSON and holds both.",
+        "description": "The answer is JSON with the audio and its captions.",
     },
-    "progress": {"type": "boolean", "default": False, "description": "With sse: events that count chunks."},
+    "progress": {
+        "type": "boolean",
+        "default": False,
+        "description": "With sse: also events that report the progress in chunks.",
+    },
 }
 
 
 def bounds(field: str) -> dict[str, float]:
-    """Least and greatest value of a number, as `min` and `max`."""
+    """The smallest and largest value of a number, as `min` and `max`."""
     schema = _FIELDS[field]
     number: _Schema = next((part for part in schema.get("anyOf", [schema]) if "minimum" in part), {})
     return {short: number[name] for short, name in (("min", "minimum"), ("max", "maximum")) if name in number}
@@ -50,31 +54,35 @@ OPENAI_SPEECH = body(
     {
         "input": {"type": "string"},
         "response_format": {"type": "string", "enum": list(FORMATS), "default": "mp3"},
-        "instructions": {"type": "string", "maxLength": 0, "description": "Refused: no Chatterbox model follows them."},
+        "instructions": {
+            "type": "string",
+            "maxLength": 0,
+            "description": "Must be empty: no Chatterbox model follows instructions.",
+        },
         **fields("text", "format", "voice"),
         "voice": {
             "anyOf": [{"type": "string"}, body({"id": {"type": "string"}}, "id")],
             "description": 'An id of /v1/voices; "default" if left out.',
         },
-        **_MANNER,
+        **_RESPONSE_OPTIONS,
     },
     "input",
 )
-SPEECH = body({**fields(), **_MANNER}, "text")
-CAPTIONS = body({**fields(), "captions": _MANNER["captions"] | {"default": "srt"}}, "text")
+SPEECH = body({**fields(), **_RESPONSE_OPTIONS}, "text")
+CAPTIONS = body({**fields(), "captions": _RESPONSE_OPTIONS["captions"] | {"default": "srt"}}, "text")
 TTS = body(
     {
         "text": {"type": "string"},
         "voice_mode": {"type": "string", "enum": ["predefined", "clone"], "default": "predefined"},
         "predefined_voice_id": {"type": "string", "default": "default.wav"},
-        "reference_audio_filename": {"type": "string", "description": "A voice of the library, for clone."},
+        "reference_audio_filename": {"type": "string", "description": "A voice of the library, for voice_mode clone."},
         "speed_factor": _FIELDS["speed"],
-        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0, "description": "0: by chance."},
+        "seed": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "default": 0, "description": "0: random."},
         "output_format": _FIELDS["format"],
         "language": {"type": "string", "default": "es"},
         "chunk_size": {"type": "integer", "minimum": 50, "maximum": 500, "default": 120},
         **{name: _FIELDS[name] for name in ("temperature", "exaggeration", "cfg_weight", "split_text", "model")},
-        **_MANNER,
+        **_RESPONSE_OPTIONS,
     },
     "text",
 )
@@ -87,7 +95,7 @@ DIALOGUE = body(
         "turns": {"type": "array", "minItems": 1, "maxItems": 200, "items": _TURN},
         **fields("text", "reference_audio", "voice_url", "reference_transcript", "context"),
         "pause_s": {"type": "number", "minimum": 0, "maximum": 10, "default": 0.4},
-        "captions": _MANNER["captions"],
+        "captions": _RESPONSE_OPTIONS["captions"],
     },
     "turns",
 )
@@ -98,7 +106,7 @@ def form(properties: Mapping[str, _Schema], *required: str) -> dict[str, Any]:
 
 
 def speech(schema: _Schema) -> dict[str, Any]:
-    """Keywords for a route that takes JSON and answers with audio."""
+    """Keyword arguments for a route that takes JSON and answers with audio."""
     audio = {fmt.mimetype: {"schema": {"type": "string", "format": "binary"}} for fmt in FORMATS.values()}
     described = {"description": "The speech.", "content": {**audio, "text/event-stream": {}, "application/json": {}}}
     return _route({"application/json": {"schema": schema}}) | {"responses": {200: described}}

@@ -1,8 +1,9 @@
-"""Text that arrives in bits, given out by the sentence. Pure.
+"""Splits text that arrives in parts into sentences. Pure.
 
-A sentence is given out when its end is certain, that is when the next word has begun: "3." may go on as "3.14", and
-"Dr." never ends one. One too short to be spoken well alone joins the next; a stretch without an end is cut where a
-reader would breathe. `flush` gives what is left. What nobody can speak, such as a row of stars, stays with its neighbour.
+A sentence is returned when its end is certain, that is when the next word has begun: "3." may continue as "3.14", and
+"Dr." never ends one. A sentence that is too short to be spoken well alone joins the next. Text without a sentence end
+is cut where a reader would pause. `flush` returns what is left. What cannot be spoken, such as a row of stars, stays
+with the sentence next to it.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ class SentenceBuffer:
         self._text = ""
 
     def __len__(self) -> int:
-        """Characters that wait."""
+        """The characters that no sentence has taken yet."""
         return len(self._text)
 
     def add(self, text: str) -> list[str]:
-        """The sentences that are whole now."""
+        """The sentences that are complete now."""
         self._text += text
         sentences = []
         while (end := self._end()) is not None:
@@ -34,21 +35,21 @@ class SentenceBuffer:
         return sentences
 
     def flush(self) -> list[str]:
-        """What is left, if there is anything to speak in it."""
-        rest, self._text = self._text.strip(), ""
-        return [rest] if any(map(speakable, rest)) else []
+        """What is left, unless there is nothing to speak in it."""
+        left, self._text = self._text.strip(), ""
+        return [left] if any(map(speakable, left)) else []
 
     def clear(self) -> None:
         self._text = ""
 
     def _end(self) -> int | None:
-        """Where the first sentence that can go ends."""
+        """Where the first complete sentence ends; None if there is none yet."""
         found = breaks(self._text, self._language)
         for end in sorted(index for index, strength in found.items() if strength >= Break.SENTENCE):
             if (
                 len(self._text[:end].strip()) >= _SHORT_CHARS
                 and any(map(speakable, self._text[:end]))
-                and self._goes_on(end)
+                and self._is_certain(end)
             ):
                 return end
         if len(self._text) <= DEFAULT_CHUNK_CHARS + _CERTAIN_CHARS:
@@ -58,6 +59,6 @@ class SentenceBuffer:
         ]
         return max(within)[1] if within else DEFAULT_CHUNK_CHARS
 
-    def _goes_on(self, end: int) -> bool:
-        rest = self._text[end:]
-        return any(map(str.isalnum, rest)) or len(rest.strip()) >= _CERTAIN_CHARS
+    def _is_certain(self, end: int) -> bool:
+        following = self._text[end:]
+        return any(map(str.isalnum, following)) or len(following.strip()) >= _CERTAIN_CHARS

@@ -1,4 +1,4 @@
-"""Answers that are long: sent in slices, so that the event loop copies little at a time and a slow reader is waited for."""
+"""Long answers, sent in slices: the event loop copies little at a time and waits for a slow reader."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from starlette.types import Receive, Scope, Send
 _SLICE_BYTES = 1_000_000  # under a millisecond to copy
 
 
-class Sliced(Response):
-    """A file of known length."""
+class SlicedResponse(Response):
+    """A body of known length."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
@@ -26,10 +26,10 @@ class Sliced(Response):
         await send({"type": "http.response.body"})
 
 
-class SlicedJson(Sliced, JSONResponse):
+class SlicedJsonResponse(SlicedResponse, JSONResponse):
     pass
 
 
-async def json_of(tell: Callable[[], Mapping[str, Any]]) -> Response:
-    """What `tell` says, which may hold audio: gathered and written down in a thread."""
-    return await asyncio.to_thread(lambda: SlicedJson(tell()))
+async def json_response(build: Callable[[], Mapping[str, Any]]) -> Response:
+    """The object that `build` returns, which may contain audio: built and serialized in a thread."""
+    return await asyncio.to_thread(lambda: SlicedJsonResponse(build()))

@@ -1,11 +1,11 @@
-"""One way from a body's fields to a spoken answer, for every route: whole, in pieces, or as server-sent events.
+"""From a body's fields to an answer with speech, for every route: whole, in pieces, or as server-sent events.
 
-    whole    the default: a file of known length, kept in the cache and served from there
-    audio    `stream_format: "audio"` or `stream: true`: the file as it is spoken, chunked; not kept
+    whole    the default: a file of known length, stored in the cache and served from there
+    audio    `stream_format: "audio"` or `stream: true`: the file while it is generated, chunked; not cached
     sse      `stream_format: "sse"`: OpenAI's events, `speech.audio.delta` and `speech.audio.done`
 
-An answer starts with its first sound, so that whatever fails before that is an error with a status. What fails later
-breaks the connection off (audio) or is an event `error` (sse): it can never be taken for the end.
+An answer starts with its first audio, so that any failure before that is an error with a status. A later failure breaks
+the connection off (audio) or is an event `error` (sse), so that it cannot be taken for the end.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
-from chatterbox_worker.server.sliced import Sliced, json_of
+from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
 from chatterbox_worker.synthesizer import CancelScope
 
@@ -46,29 +46,29 @@ _SLICE_BYTES = 24_000  # of audio in one event: 32 kB of base64, which any reade
 
 @dataclass(frozen=True, slots=True)
 class ResponseOptions:
-    """How the answer goes back."""
+    """How the answer is sent."""
 
     stream: _Stream = "whole"
     captions: str | None = None
     progress: bool = False
 
 
-def take_manner(fields: dict[str, Any]) -> ResponseOptions:
-    """Takes `stream_format`, `stream`, `captions` and `progress` out of the fields; raises InvalidRequest."""
+def take_options(fields: dict[str, Any]) -> ResponseOptions:
+    """Removes `stream_format`, `stream`, `captions` and `progress` from the fields; raises InvalidRequest."""
     stream, stream_format = _flag(fields, "stream"), fields.pop("stream_format", None)
     if stream_format is not None and (not isinstance(stream_format, str) or stream_format not in _STREAM_FORMATS):
         names = choices(_STREAM_FORMATS)
         raise InvalidRequest(f"stream_format must be {names}, not {shown(stream_format)}", field="stream_format")
-    manner: _Stream = _STREAM_FORMATS[stream_format] if stream_format else "audio" if stream else "whole"
-    kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
+    kind: _Stream = _STREAM_FORMATS[stream_format] if stream_format else "audio" if stream else "whole"
+    captions_kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
     progress = _flag(fields, "progress")
-    if kind is not None and manner == "audio":
+    if captions_kind is not None and kind == "audio":
         raise InvalidRequest(
-            'captions need a whole answer or stream_format "sse", whose last event has them', field="captions"
+            'captions need a whole answer, or stream_format "sse", which sends them in its last event', field="captions"
         )
-    if progress and manner != "sse":
-        raise InvalidRequest('progress is told in events: ask for stream_format "sse"', field="progress")
-    return ResponseOptions(manner, kind, progress)
+    if progress and kind != "sse":
+        raise InvalidRequest('progress is reported in events: it needs stream_format "sse"', field="progress")
+    return ResponseOptions(kind, captions_kind, progress)
 
 
 def _flag(fields: dict[str, Any], name: str) -> bool:
@@ -81,33 +81,33 @@ def _flag(fields: dict[str, Any], name: str) -> bool:
 def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
     """The request in our own fields; raises InvalidRequest."""
     if "action" in fields:
-        raise InvalidRequest("unknown field 'action': a route has only one", field="action")
+        raise InvalidRequest("unknown field 'action': over HTTP the route decides the action", field="action")
     own = dict(fields)
     if (output := own.pop("output", "auto")) not in ("auto", "inline"):
         raise InvalidRequest(f"output must be auto or inline over HTTP, not {shown(output)}", field="output")
     parsed = requests.parse(own, settings)
-    assert isinstance(parsed, SpeechRequest)  # noqa: S101 - without an action it is no other
+    assert isinstance(parsed, SpeechRequest)  # noqa: S101 - always so without an action
     return parsed
 
 
-async def answer(http: Request, state: AppState, fields: Mapping[str, Any], manner: ResponseOptions) -> Response:
+async def answer(http: Request, state: AppState, fields: Mapping[str, Any], options: ResponseOptions) -> Response:
     request = parse(fields, state.settings)
-    if manner.stream != "whole":
-        return await _streamed(http, state, request, manner)
+    if options.stream != "whole":
+        return await _stream(http, state, request, options)
     recording = await whole(http, state, request)
-    if manner.captions is None:
-        return Sliced(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
-    written = captions_of(manner.captions, recording.info)
-    return await json_of(lambda: recording.inline() | {"captions": written})
+    if options.captions is None:
+        return SlicedResponse(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
+    written = captions_of(options.captions, recording.info)
+    return await json_response(lambda: recording.inline() | {"captions": written})
 
 
 async def whole(http: Request, state: AppState, request: SpeechRequest) -> Recording:
-    """The recording, admitted, counted, and given up if the client goes away."""
-    call = CancelScope()
+    """The recording: takes a place in the queue, is counted, and is cancelled if the client disconnects."""
+    scope = CancelScope()
     with state.admission.place():
-        async with cancelled_when_gone(http, call):
-            recording = await state.backend.speak(request, call)
-    state.metrics.spoke(recording.info, len(request.text), hit=recording.hit)
+        async with cancel_on_disconnect(http, scope):
+            recording = await state.backend.speak(request, scope)
+    state.metrics.count_speech(recording.info, len(request.text), hit=recording.hit)
     return recording
 
 
@@ -116,112 +116,112 @@ def captions_of(kind: str, info: SpeechInfo) -> str:
 
 
 @asynccontextmanager
-async def cancelled_when_gone(http: Request, call: CancelScope) -> AsyncIterator[None]:
-    """Cancels the call as soon as the client hangs up, while the block lasts."""
+async def cancel_on_disconnect(http: Request, scope: CancelScope) -> AsyncIterator[None]:
+    """While the block lasts, cancels the scope as soon as the client disconnects."""
 
     async def watch() -> None:
         while (await http.receive())["type"] != "http.disconnect":
             pass
-        call.cancel()
+        scope.cancel()
 
     watcher = asyncio.create_task(watch())
     try:
         yield
     except asyncio.CancelledError:
-        call.cancel()
+        scope.cancel()
         raise
     finally:
         watcher.cancel()
 
 
-async def _streamed(http: Request, state: AppState, request: SpeechRequest, manner: ResponseOptions) -> Response:
-    call = _Watched()
+async def _stream(http: Request, state: AppState, request: SpeechRequest, options: ResponseOptions) -> Response:
+    scope = _ProgressScope()
     ticket = state.admission.enter()
     started_s = time.perf_counter()
     try:
         encoder = StreamEncoder(request.format, request.sample_rate)
-        async with cancelled_when_gone(http, call):
-            live = await state.backend.stream(request, call)
+        async with cancel_on_disconnect(http, scope):
+            live = await state.backend.stream(request, scope)
     except BaseException:
-        call.cancel()
+        scope.cancel()
         ticket.leave()
         raise
-    state.metrics.first_audio(time.perf_counter() - started_s)
-    body = _counted(_bytes(live, encoder), live, state, request)
-    if manner.stream == "sse":
-        return _Spoken(_events(body, live, request, manner, call), call, ticket, "text/event-stream")
-    return _Spoken(body, call, ticket, FORMATS[request.format].mimetype)
+    state.metrics.observe_first_audio(time.perf_counter() - started_s)
+    body = _count_at_end(_encode(live, encoder), live, state, request)
+    if options.stream == "sse":
+        return _SpeechResponse(_events(body, live, request, options, scope), scope, ticket, "text/event-stream")
+    return _SpeechResponse(body, scope, ticket, FORMATS[request.format].mimetype)
 
 
-class _Watched(CancelScope):
-    """A call that remembers how far it is: chunks done, chunks in all, seconds of audio."""
+class _ProgressScope(CancelScope):
+    """A scope that stores the latest progress: chunks done, chunks in all, seconds of audio."""
 
     def __init__(self) -> None:
-        super().__init__(self._note)
+        super().__init__(self._set_position)
         self.position: tuple[int, int, float] | None = None
 
-    def _note(self, done: int, total: int, audio_s: float) -> None:
+    def _set_position(self, done: int, total: int, audio_s: float) -> None:
         self.position = (done, total, audio_s)
 
 
-class _Spoken(StreamingResponse):
-    """Frees the take and the place in the queue, however the answer ends."""
+class _SpeechResponse(StreamingResponse):
+    """Frees the take and the place in the queue, whichever way the answer ends."""
 
-    def __init__(self, content: AsyncIterator[bytes], call: CancelScope, ticket: Ticket, mimetype: str) -> None:
-        # nginx and its like would hold the first sound back
+    def __init__(self, content: AsyncIterator[bytes], cancel_scope: CancelScope, ticket: Ticket, mimetype: str) -> None:
+        # nginx and similar proxies would hold the first audio back
         super().__init__(content, media_type=mimetype, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._call = call
+        self._cancel_scope = cancel_scope
         self._ticket = ticket
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._call.cancel()
+            self._cancel_scope.cancel()
             self._ticket.leave()
 
 
-async def _bytes(live: Live, encoder: StreamEncoder) -> AsyncIterator[bytes]:
+async def _encode(live: Live, encoder: StreamEncoder) -> AsyncIterator[bytes]:
     async for piece in live.pieces():
-        for data in _sliced(await asyncio.to_thread(encoder.add, piece)):
+        for data in _slices(await asyncio.to_thread(encoder.add, piece)):
             yield data
-    for data in _sliced(await asyncio.to_thread(encoder.finish)):
+    for data in _slices(await asyncio.to_thread(encoder.finish)):
         yield data
 
 
-def _sliced(data: bytes) -> list[bytes]:
+def _slices(data: bytes) -> list[bytes]:
     return [data[start : start + _SLICE_BYTES] for start in range(0, len(data), _SLICE_BYTES)]
 
 
-async def _counted(
+async def _count_at_end(
     body: AsyncIterator[bytes], live: Live, state: AppState, request: SpeechRequest
 ) -> AsyncIterator[bytes]:
     async for data in body:
         yield data
-    state.metrics.spoke(live.info(), len(request.text))
+    state.metrics.count_speech(live.info(), len(request.text))
 
 
 async def _events(
-    body: AsyncIterator[bytes], live: Live, request: SpeechRequest, manner: ResponseOptions, call: _Watched
+    body: AsyncIterator[bytes], live: Live, request: SpeechRequest, options: ResponseOptions, scope: _ProgressScope
 ) -> AsyncIterator[bytes]:
-    told = None
+    reported = None
     try:
         async for data in body:
             yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode()})
-            if manner.progress and call.position is not None and (position := call.position) != told:
-                told = position
+            if options.progress and scope.position is not None and (position := scope.position) != reported:
+                reported = position
                 done, total, audio_s = position
                 yield _event({
                     "type": "speech.progress", "chunks_done": done, "chunks_total": total, "audio_s": round(audio_s, 3)
                 })  # fmt: skip
-    except Exception as error:  # noqa: BLE001 - the status has been sent, so an event must say it
+    except Exception as error:  # noqa: BLE001 - the status has been sent, so an event must report it
         yield _event({"type": "error", "error": failures.openai_error(failures.public(error))})
         return
     info = live.info()
-    spoken = math.ceil(info.duration_s * _TOKENS_PER_S)
-    usage = {"input_tokens": len(request.text), "output_tokens": spoken, "total_tokens": len(request.text) + spoken}
-    more = {} if manner.captions is None else {"captions": captions_of(manner.captions, info)}
-    yield _event({"type": "speech.audio.done", "usage": usage, "speech": info.as_json() | more})
+    tokens = math.ceil(info.duration_s * _TOKENS_PER_S)
+    usage = {"input_tokens": len(request.text), "output_tokens": tokens, "total_tokens": len(request.text) + tokens}
+    extra = {} if options.captions is None else {"captions": captions_of(options.captions, info)}
+    yield _event({"type": "speech.audio.done", "usage": usage, "speech": info.as_json() | extra})
 
 
 def _event(event: Mapping[str, Any]) -> bytes:

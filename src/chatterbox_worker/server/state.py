@@ -1,4 +1,4 @@
-"""What all routes share."""
+"""The state that all routes share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AppState:
     started_s: float = field(default_factory=time.monotonic)
 
 
-async def _state(connection: HTTPConnection) -> AppState:  # not a plain function: that would wait for a thread
+async def _state(connection: HTTPConnection) -> AppState:  # a plain function would wait for a thread
     state: AppState = connection.app.state.state
     return state
 

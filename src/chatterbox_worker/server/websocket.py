@@ -5,10 +5,10 @@ Messages are JSON objects; audio comes in binary frames, one stream in one forma
     client                                          server
     {"type": "start", <fields of speech>}           {"type": "ready", "format", "sample_rate", "mimetype"}
     {"type": "text", "text": "Hel"}                 {"type": "sentence", "index", "text"}, then its audio, then
-    {"type": "flush"}   speak what waits            {"type": "sentence.done", "index", "start_s", "end_s", "seed"}
-    {"type": "cancel"}  forget it all               {"type": "flushed"}, {"type": "cancelled"}
-    {"type": "end"}     flush, and good-bye         {"type": "done", "duration_s", "sentences"}
-                                                    {"type": "error", "error", "code", "field"}, then it hangs up
+    {"type": "flush"}   speak what is buffered      {"type": "sentence.done", "index", "start_s", "end_s", "seed"}
+    {"type": "cancel"}  drop everything             {"type": "flushed"}, {"type": "cancelled"}
+    {"type": "end"}     flush, then close           {"type": "done", "duration_s", "sentences"}
+                                                    {"type": "error", "error", "code", "field"}, then it closes
 
 `{"text": "...", "voice_id": "..."}` as the first message is a start, a text and an end in one.
 """
@@ -40,10 +40,10 @@ from chatterbox_worker.synthesizer import CancelScope
 log = logging.getLogger(__name__)
 router = APIRouter()
 
-_WIRE_FORMATS = ("pcm", "opus", "mp3")  # those that need no end to be heard
-_AHEAD = 3  # sentences of one connection that are spoken at once
-_SILENT_S = 600.0  # a client that says nothing for so long has gone
-_CONNECT_ATTEMPTS, _KNOCK_S = 240, 0.25  # a sentence waits a minute for a place in the queue
+_WIRE_FORMATS = ("pcm", "opus", "mp3")  # those that can be played without their end
+_AHEAD = 3  # sentences of one connection that are generated at once
+_SILENT_S = 600.0  # without a message for so long, the connection is closed
+_CONNECT_ATTEMPTS, _CONNECT_RETRY_S = 240, 0.25  # a sentence waits a minute for a place in the queue
 _PAUSE_S = SENTENCE_PAUSE_S - GUARD_AFTER_S - GUARD_BEFORE_S  # the guards are part of a pause
 _POLICY, _INTERNAL = 1008, 1011  # close codes, RFC 6455 section 7.4.1
 
@@ -54,20 +54,20 @@ async def stream(ws: WebSocket, state: State) -> None:
     await ws.accept(auth.SUBPROTOCOL if auth.SUBPROTOCOL in offered else None)
     with suppress(WebSocketDisconnect):
         try:
-            first = await _message(ws)
-            request, buffer, rest = _opened(first, state)
-            await _Conversation(ws, state, request, buffer).run(rest)
+            first = await _receive(ws)
+            request, buffer, messages = _open(first, state)
+            await _Conversation(ws, state, request, buffer).run(messages)
         except WorkerError as error:
             await _refuse(ws, error)
 
 
 async def _refuse(ws: WebSocket, error: WorkerError) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):  # it may have hung up first
+    with suppress(WebSocketDisconnect, RuntimeError):  # the client may have disconnected first
         await ws.send_json({"type": "error", **error.answer()})
         await ws.close(_POLICY if error.status < 500 else _INTERNAL)
 
 
-async def _message(ws: WebSocket) -> dict[str, Any]:
+async def _receive(ws: WebSocket) -> dict[str, Any]:
     try:
         message = await asyncio.wait_for(ws.receive(), _SILENT_S)
     except TimeoutError:
@@ -80,12 +80,12 @@ async def _message(ws: WebSocket) -> dict[str, Any]:
     return value
 
 
-def _opened(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, SentenceBuffer, list[dict[str, Any]]]:
-    """What all sentences have in common, and the messages that the first one stood for."""
-    rest: list[dict[str, Any]] = []
+def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, SentenceBuffer, list[dict[str, Any]]]:
+    """The request that all sentences share, their buffer, and the messages that the first one stands for."""
+    messages: list[dict[str, Any]] = []
     fields = dict(first)
     if "type" not in fields and "text" in fields:
-        rest = [{"type": "text", "text": fields.pop("text")}, {"type": "end"}]
+        messages = [{"type": "text", "text": fields.pop("text")}, {"type": "end"}]
     elif fields.pop("type", None) != "start":
         raise InvalidRequest(f'the first message must be of type "start", not {shown(first.get("type"))}', field="type")
     if "text" in fields:
@@ -95,19 +95,19 @@ def _opened(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, Sent
     request = speech.parse({"format": "pcm"} | fields | {"text": "text"}, state.settings)
     if request.format not in _WIRE_FORMATS:
         raise InvalidRequest(f"format must be {choices(_WIRE_FORMATS)} here, not {request.format}", field="format")
-    return request, SentenceBuffer(request.language), rest
+    return request, SentenceBuffer(request.language), messages
 
 
 @dataclass(slots=True, eq=False)
 class _Sentence:
     text: str
     index: int
-    call: CancelScope
+    scope: CancelScope
     live: asyncio.Task[Live] | None = None
     ticket: Ticket | None = None
 
-    def give_up(self) -> None:
-        self.call.cancel()
+    def cancel(self) -> None:
+        self.scope.cancel()
         if self.live is not None:
             self.live.cancel()
         if self.ticket is not None:
@@ -123,10 +123,10 @@ class _Conversation:
         self._ahead = asyncio.Semaphore(_AHEAD)
         self._count = 0
         self._waiting_chars = 0
-        self._begin()
+        self._start_stream()
 
     async def run(self, messages: list[dict[str, Any]]) -> None:
-        """Until the client ends it."""
+        """Handles messages until the client ends the conversation."""
         fmt = FORMATS[self._request.format]
         ready = {"format": fmt.name, "sample_rate": self._request.sample_rate, "mimetype": fmt.mimetype}
         await self._ws.send_json({"type": "ready", **ready})
@@ -138,16 +138,16 @@ class _Conversation:
                 if unknown := set(message) - {"type"} - ({"text"} if kind == "text" else set()):
                     raise InvalidRequest(f"a {kind} message has no field {shown(min(unknown))}", field=min(unknown))
                 if self._has_ended and kind != "cancel":
-                    raise InvalidRequest(f'after "end" there is only "cancel", not {shown(kind)}', field="type")
+                    raise InvalidRequest(f'after "end" only "cancel" is allowed, not {shown(kind)}', field="type")
                 await self._HANDLERS[kind](self, message)
         finally:
             await self._stop()
 
     async def _next(self, messages: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """The client's next message; None when all has been said, or nothing more can be."""
+        """The client's next message; None when everything has been sent, or sending has failed."""
         if messages:
             return messages.pop(0)
-        reader = asyncio.create_task(_message(self._ws))
+        reader = asyncio.create_task(_receive(self._ws))
         await asyncio.wait({reader, self._deliverer}, return_when=asyncio.FIRST_COMPLETED)
         if reader.done():
             return reader.result()
@@ -160,70 +160,70 @@ class _Conversation:
             raise InvalidRequest(f"text must be a string, not {shown(text)}", field="text")
         most = self._state.settings.max_text_chars
         if self._waiting_chars + len(self._buffer) + len(text) > most:
-            raise InvalidRequest(f"more than {most} characters wait to be spoken", field="text")
-        self._say(self._buffer.add(text))
+            raise InvalidRequest(f"more than {most} characters are waiting to be spoken", field="text")
+        self._speak(self._buffer.add(text))
 
     async def _flush(self, message: dict[str, Any]) -> None:
-        self._say(self._buffer.flush())
+        self._speak(self._buffer.flush())
         self._has_ended = message["type"] == "end"
-        self._said.put_nowait(message["type"])
+        self._outgoing.put_nowait(message["type"])
 
     async def _cancel(self, message: dict[str, Any]) -> None:
         del message
         await self._stop()
         self._buffer.clear()
-        self._begin()
+        self._start_stream()
         await self._ws.send_json({"type": "cancelled"})
 
     _HANDLERS = {"text": _text, "flush": _flush, "end": _flush, "cancel": _cancel}  # noqa: RUF012 - a table
 
-    def _begin(self) -> None:
-        """A fresh stream of audio."""
+    def _start_stream(self) -> None:
+        """Starts a new stream of audio."""
         self._encoder = StreamEncoder(self._request.format, self._request.sample_rate)
         self._has_ended = False
-        self._heard_s = 0.0
+        self._sent_s = 0.0
         self._waiting_chars = 0
-        self._said: asyncio.Queue[_Sentence | str] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[_Sentence | str] = asyncio.Queue()
         self._sentences: set[_Sentence] = set()
-        self._deliverer = asyncio.create_task(self._deliver(self._said))
+        self._deliverer = asyncio.create_task(self._deliver(self._outgoing))
 
     async def _stop(self) -> None:
-        """Give up whatever is being spoken or sent."""
+        """Cancels everything that is being generated or sent."""
         self._deliverer.cancel()
         for sentence in self._sentences:
-            sentence.give_up()
+            sentence.cancel()
         tasks = [self._deliverer, *(sentence.live for sentence in self._sentences if sentence.live is not None)]
         await asyncio.gather(*tasks, return_exceptions=True)
         self._ahead = asyncio.Semaphore(_AHEAD)
 
-    def _say(self, texts: list[str]) -> None:
+    def _speak(self, texts: list[str]) -> None:
         for text in texts:
             seed = None if self._request.seed is None else (self._request.seed + self._count) % 2**32
             request = replace(self._request, text=text, seed=seed)
             sentence = _Sentence(text, self._count, CancelScope())
-            sentence.live = asyncio.create_task(self._start(sentence, request))
+            sentence.live = asyncio.create_task(self._start_sentence(sentence, request))
             self._count += 1
             self._waiting_chars += len(text)
             self._sentences.add(sentence)
-            self._said.put_nowait(sentence)
+            self._outgoing.put_nowait(sentence)
 
-    async def _start(self, sentence: _Sentence, request: SpeechRequest) -> Live:
+    async def _start_sentence(self, sentence: _Sentence, request: SpeechRequest) -> Live:
         await self._ahead.acquire()
-        for knock in range(_CONNECT_ATTEMPTS):
+        for attempt in range(_CONNECT_ATTEMPTS):
             try:
                 sentence.ticket = self._state.admission.enter()
                 break
             except TryLater:
-                if knock == _CONNECT_ATTEMPTS - 1:
+                if attempt == _CONNECT_ATTEMPTS - 1:
                     raise
-                await asyncio.sleep(_KNOCK_S)
-        return await self._state.backend.stream(request, sentence.call)
+                await asyncio.sleep(_CONNECT_RETRY_S)
+        return await self._state.backend.stream(request, sentence.scope)
 
-    async def _deliver(self, said: asyncio.Queue[_Sentence | str]) -> None:
-        """Sends what was said, in order."""
+    async def _deliver(self, outgoing: asyncio.Queue[_Sentence | str]) -> None:
+        """Sends the sentences and the answers to `flush` and `end`, in order."""
         try:
             while True:
-                item = await said.get()
+                item = await outgoing.get()
                 if isinstance(item, _Sentence):
                     await self._send(item)
                 elif item == "flush":
@@ -231,34 +231,34 @@ class _Conversation:
                 else:
                     break
             await self._send_bytes(await asyncio.to_thread(self._encoder.finish))
-            done = {"duration_s": round(self._heard_s, 4), "sentences": self._count}
+            done = {"duration_s": round(self._sent_s, 4), "sentences": self._count}
             await self._ws.send_json({"type": "done", **done})
             await self._ws.close()
         except WebSocketDisconnect:
             pass  # the reader sees it too
-        except Exception as error:  # noqa: BLE001 - a task of its own: nobody else would tell the client
+        except Exception as error:  # noqa: BLE001 - nothing else would report it to the client
             await _refuse(self._ws, failures.public(error))
 
     async def _send(self, sentence: _Sentence) -> None:
         try:
-            assert sentence.live is not None  # noqa: S101 - `_say` started it before anybody could read it
+            assert sentence.live is not None  # noqa: S101 - `_speak` starts it before it is queued
             live = await sentence.live
             await self._ws.send_json({"type": "sentence", "index": sentence.index, "text": sentence.text})
-            start_s = self._heard_s
+            start_s = self._sent_s
             async for piece in live.pieces():
-                self._heard_s += piece.duration_s
+                self._sent_s += piece.duration_s
                 await self._send_bytes(await asyncio.to_thread(self._encoder.add, piece))
             info = live.info()
-            times = {"start_s": round(start_s, 4), "end_s": round(self._heard_s, 4)}
+            times = {"start_s": round(start_s, 4), "end_s": round(self._sent_s, 4)}
             pause = silence(_PAUSE_S / self._request.speed, live.sample_rate)
-            self._heard_s += pause.duration_s
+            self._sent_s += pause.duration_s
             await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
             await self._ws.send_json({"type": "sentence.done", "index": sentence.index, **times, "seed": info.seed})
-            self._state.metrics.spoke(info, len(sentence.text))
+            self._state.metrics.count_speech(info, len(sentence.text))
         finally:
             self._waiting_chars -= len(sentence.text)
             self._sentences.discard(sentence)
-            sentence.give_up()
+            sentence.cancel()
             self._ahead.release()
 
     async def _send_bytes(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A worker whose job says what it shall do."""
+"""A worker that does what its job says."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A worker that answers in the shape of ours, without a model."""
+"""A worker that answers in the shape of the real one, without a model."""
 
 import base64
 from typing import Any

@@ -1,4 +1,7 @@
-"""A worker that streams in the shape of ours: five wav pieces and a summary; `fail_at` ends it early, `slow` lets it take its time."""
+"""A worker that streams in the shape of the real one: five wav pieces and a summary.
+
+The text "fail at N" ends it early, "slow" delays each piece.
+"""
 
 import asyncio
 import base64

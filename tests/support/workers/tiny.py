@@ -1,6 +1,6 @@
-"""The real worker or server on a tiny checkpoint, whose takes end early: random weights do not stop by themselves.
+"""The real worker or server on a tiny checkpoint. Takes end early, because random weights do not stop by themselves.
 
-python tests/clone/workers/tiny.py queue|http
+python tests/support/workers/tiny.py queue|http
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The real worker with an engine that does what the text says: `slow`, `explode`, `poison` the device, or a `bug`."""
+"""The real worker with an engine that behaves as the text says: `slow`, `explode`, `poison` (the device) or `bug`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.fakes import RATE, tone
 
-SLOW_S = 0.2  # for a chunk that says so
+SLOW_S = 0.2  # for a chunk with this word
 
 places: Counter[str] = Counter()
-"""Takes "submitted" and "ended"; the rest of them hold a place."""
+"""Takes "submitted" and "ended"; their difference is the number of places in use."""
 places_lock = threading.Lock()
 
 
@@ -78,7 +78,7 @@ class Engine:
 
     @property
     def revision(self) -> str:
-        """Tells how many places are held: `info` shows it."""
+        """Contains the number of places in use, so that `info` shows it."""
         return f"held {places['submitted'] - places['ended']}"
 
     def submit(self, utterance: Utterance) -> Take:
@@ -88,7 +88,7 @@ class Engine:
         return audio
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to free."""
 
 
 def main() -> None:

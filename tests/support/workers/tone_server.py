@@ -1,9 +1,9 @@
 """The HTTP server with an engine of tones in place of Chatterbox: every model's abilities, no weights.
 
-    python tests/page/tone_server.py PORT
+    python tests/support/workers/tone_server.py PORT
 
-A take that is told to go "slowly" gives its pieces one by one, so that a page can be seen in the middle of it; one that
-is told to "explode" fails.
+A take whose text contains "slowly" yields its pieces one by one, so that a test sees the page in the middle of it; one
+with "explode" fails.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from chatterbox_worker.voices.library import VoiceLibrary
 
 RATE = 24_000
 PIECE_CHARS = 8
-_SLOW_S = 0.15  # for a piece that lasts 0.48 s: faster than it is heard
+_SLOW_S = 0.15  # for a piece that lasts 0.48 s: faster than it is played
 CHAR_S = 0.06
 
 
@@ -61,7 +61,7 @@ class _Take:
 
 
 class MelodyEngine:
-    """A syllable for each letter, at a pitch of the voice's own, silence for each space."""
+    """A syllable for each letter, at a pitch that depends on the voice, and silence for each space."""
 
     sample_rate = RATE
     device = "cpu"

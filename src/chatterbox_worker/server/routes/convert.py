@@ -1,4 +1,4 @@
-"""The same sound in another format, for whoever heard a stream and wants to keep it: nothing is spoken again."""
+"""The same audio in another format, for clients that streamed it and want to save it: nothing is generated again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server import bodies, schemas
-from chatterbox_worker.server.sliced import Sliced
+from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["speech"])
@@ -43,4 +43,4 @@ async def convert(http: Request, state: State) -> Response:
         return encode(decode(data, field="file", max_s=LONGEST_S), wanted, int(rate))
 
     with state.admission.place():
-        return Sliced(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)
+        return SlicedResponse(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)

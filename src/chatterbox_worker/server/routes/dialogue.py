@@ -1,6 +1,7 @@
-"""Several voices in one file: each turn is a request of its own, so that it is cached, and changed, by itself.
+"""Several voices in one file: each turn is a request of its own, so that it can be cached and changed by itself.
 
-Where the model hears context, a turn waits for those before it and hears the last of them; else they are spoken side by side.
+If the model uses context, a turn waits for those before it and gets the last of them as its context. Otherwise the
+turns are generated at the same time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
 from chatterbox_worker.server import bodies, captions, schemas, speech
-from chatterbox_worker.server.sliced import Sliced, SlicedJson
+from chatterbox_worker.server.sliced import SlicedJsonResponse, SlicedResponse
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.synthesizer import CancelScope
 
@@ -31,48 +32,49 @@ router = APIRouter(tags=["speech"])
 
 _MOST_TURNS = 200
 _LONGEST_PAUSE_S = 10.0
-_AT_ONCE = 4  # turns of one dialogue, so that it leaves room for others
-_BETWEEN = "flac"  # lossless, and small enough for a queue's answer
-_TURNS_HEARD = 8  # by a turn, of those before it: about as much as csm has room for
+_AT_ONCE = 4  # turns of one dialogue, so that it leaves capacity for other requests
+_TURN_FORMAT = "flac"  # lossless, and small enough for a queue's answer
+_CONTEXT_TURNS = 8  # that come before a turn: about as much as fits into csm's context
 _LONGEST_TURN_S = 86_400.0  # no limit but `max_text_chars`
 
 
 @router.post("/dialogue", **schemas.speech(schemas.DIALOGUE))
 async def dialogue(http: Request, state: State) -> Response:
-    """`turns`, each with a text and any field of speech; what stands beside them is the default of all."""
+    """`turns`, each with a text and any field of speech; fields next to `turns` are the defaults of all turns."""
     fields = await bodies.read_object(http)
     kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
-    turns, pauses_s = _turns(fields, state.settings)
-    calls = [CancelScope() for _ in turns]
-    everyone = _Everyone(calls)
+    turns, pauses_s = _parse_turns(fields, state.settings)
+    scopes = [CancelScope() for _ in turns]
     with state.admission.place():
-        async with speech.cancelled_when_gone(http, everyone):
-            recordings = await _spoken(state, turns, calls)
+        async with speech.cancel_on_disconnect(http, _TurnsScope(scopes)):
+            recordings = await _speak_turns(state, turns, scopes)
     for turn, recording in zip(turns, recordings, strict=True):
-        state.metrics.spoke(recording.info, len(turn.text), hit=recording.hit)
-    return await asyncio.to_thread(_answer, turns[0], recordings, pauses_s, kind)
+        state.metrics.count_speech(recording.info, len(turn.text), hit=recording.hit)
+    return await asyncio.to_thread(_build_response, turns[0], recordings, pauses_s, kind)
 
 
-class _Everyone(CancelScope):
-    def __init__(self, calls: Sequence[CancelScope]) -> None:
+class _TurnsScope(CancelScope):
+    """Cancels the scopes of all turns."""
+
+    def __init__(self, scopes: Sequence[CancelScope]) -> None:
         super().__init__()
-        self._calls = calls
+        self._scopes = scopes
 
     def cancel(self) -> None:
         super().cancel()
-        for call in self._calls:
-            call.cancel()
+        for scope in self._scopes:
+            scope.cancel()
 
 
-def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechRequest], list[float]]:
+def _parse_turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechRequest], list[float]]:
     turns = fields.pop("turns", None)
     if not isinstance(turns, list) or not 1 <= len(turns) <= _MOST_TURNS:
         raise InvalidRequest(f"turns must be a list of 1 to {_MOST_TURNS} objects, each with a text", field="turns")
     if "text" in fields:
-        raise InvalidRequest("each turn has a text of its own; leave this one out", field="text")
+        raise InvalidRequest("each turn has a text of its own; leave this text out", field="text")
     if "context" in fields:
-        raise InvalidRequest("the turns are each other's context; leave this one out", field="context")
-    pause_s = _pause(fields.pop("pause_s", SENTENCE_PAUSE_S), "pause_s")
+        raise InvalidRequest("the turns are each other's context; leave context out", field="context")
+    pause_s = _check_pause(fields.pop("pause_s", SENTENCE_PAUSE_S), "pause_s")
     requests, pauses_s = [], []
     speakers: dict[object, int] = {}
     for index, turn in enumerate(turns):
@@ -80,14 +82,15 @@ def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechReque
         if not isinstance(turn, dict):
             raise InvalidRequest(f"{place} must be an object, not {shown(turn)}", field=place)
         if "context" in turn:
-            raise InvalidRequest("the turns are each other's context; leave this one out", field=f"{place}.context")
+            raise InvalidRequest("the turns are each other's context; leave context out", field=f"{place}.context")
         if misplaced := {"format", "sample_rate"} & set(turn):
             name = min(misplaced)
-            raise InvalidRequest(f"{name} is of the whole dialogue; put it beside turns", field=f"{place}.{name}")
+            raise InvalidRequest(f"{name} applies to the whole dialogue; set it next to turns", field=f"{place}.{name}")
         own = dict(turn)
-        pauses_s.append(_pause(own.pop("pause_s", pause_s), f"{place}.pause_s"))
+        pauses_s.append(_check_pause(own.pop("pause_s", pause_s), f"{place}.pause_s"))
         try:
-            requests.append(_numbered(speech.parse(whole := with_defaults(own, fields), settings), whole, speakers))
+            full = with_defaults(own, fields)
+            requests.append(_number_speaker(speech.parse(full, settings), full, speakers))
         except InvalidRequest as error:
             raise InvalidRequest(f"{place}: {error.message}", field=f"{place}.{error.field}") from None
     if sum(len(request.text) for request in requests) > settings.max_text_chars:
@@ -95,36 +98,38 @@ def _turns(fields: dict[str, Any], settings: Settings) -> tuple[list[SpeechReque
     return requests, [*pauses_s[:-1], 0.0]
 
 
-def _numbered(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:
-    """With the number of its speaker, for a model that hears context: each voice is one, unless the turn says otherwise."""
+def _number_speaker(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:
+    """With its speaker's number if the model uses context: each voice is a speaker, unless the turn names another."""
     if "speaker" in fields or not MODELS[request.model].hears_context:
         return request
     voice = (request.voice, request.reference_audio, request.voice_url)
     return replace(request, speaker=speakers.setdefault(voice, len(speakers) % MOST_SPEAKERS))
 
 
-def _pause(value: object, field: str) -> float:
+def _check_pause(value: object, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_PAUSE_S:
         raise InvalidRequest(f"{field} must be 0 to {_LONGEST_PAUSE_S:g} seconds, not {shown(value)}", field=field)
     return float(value)
 
 
-async def _spoken(state: AppState, turns: Sequence[SpeechRequest], calls: Sequence[CancelScope]) -> list[Recording]:
-    room = asyncio.Semaphore(min(_AT_ONCE, state.settings.concurrency))
+async def _speak_turns(
+    state: AppState, turns: Sequence[SpeechRequest], scopes: Sequence[CancelScope]
+) -> list[Recording]:
+    slots = asyncio.Semaphore(min(_AT_ONCE, state.settings.concurrency))
 
     async def speak(index: int) -> Recording:
         context: tuple[PastTurn, ...] = ()
         if MODELS[turns[index].model].hears_context:
-            said = await asyncio.gather(*tasks[:index])
-            context = _heard(list(zip(turns, said, strict=False))[-_TURNS_HEARD:])
-        async with room:
+            earlier = await asyncio.gather(*tasks[:index])
+            context = _as_context(list(zip(turns, earlier, strict=False))[-_CONTEXT_TURNS:])
+        async with slots:
             try:
                 rate = 24_000  # every model's own
-                turn = replace(turns[index], format=_BETWEEN, sample_rate=rate, context=context)
-                return await state.backend.speak(turn, calls[index])
+                turn = replace(turns[index], format=_TURN_FORMAT, sample_rate=rate, context=context)
+                return await state.backend.speak(turn, scopes[index])
             except WorkerError as error:
-                for call in calls:
-                    call.cancel()
+                for scope in scopes:
+                    scope.cancel()
                 error.field = f"turns[{index}]" + (f".{error.field}" if error.field else "")
                 error.message = f"turns[{index}]: {error.message}"
                 raise
@@ -138,8 +143,8 @@ async def _spoken(state: AppState, turns: Sequence[SpeechRequest], calls: Sequen
     return [task.result() for task in tasks]
 
 
-def _heard(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastTurn, ...]:
-    """As context, but for turns so long that no model would have room for them."""
+def _as_context(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastTurn, ...]:
+    """As context, without the turns that are too long for a transcript."""
     return tuple(
         PastTurn(text=turn.text, audio=base64.b64encode(recording.audio).decode(), speaker=turn.speaker)
         for turn, recording in turns
@@ -147,7 +152,7 @@ def _heard(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastTurn, 
     )
 
 
-def _answer(
+def _build_response(
     wanted: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
 ) -> Response:
     parts: list[Audio] = []
@@ -167,7 +172,7 @@ def _answer(
     data = encode(audio, wanted.format, wanted.sample_rate)
     mimetype, duration_s = FORMATS[wanted.format].mimetype, round(audio.duration_s, 4)
     if kind is None:
-        return Sliced(data, media_type=mimetype, headers={"X-Chatterbox-Duration": str(duration_s)})
+        return SlicedResponse(data, media_type=mimetype, headers={"X-Chatterbox-Duration": str(duration_s)})
     info = replace(
         recordings[0].info, mimetype=mimetype, format=wanted.format, sample_rate=wanted.sample_rate,
         duration_s=duration_s, chunks=tuple(chunks),
@@ -180,4 +185,4 @@ def _answer(
     for of_one_turn in ("seed", "voice", "model", "language", "cache_key"):
         del answer[of_one_turn]
     whole = {"turns": len(recordings), "seeds": [recording.info.seed for recording in recordings]}
-    return SlicedJson(answer | whole | {"captions": captions.write(kind, answer["chunks"], duration_s)})
+    return SlicedJsonResponse(answer | whole | {"captions": captions.write(kind, answer["chunks"], duration_s)})

@@ -1,4 +1,4 @@
-"""OpenAI's routes, and the lists in the shapes of OpenAI and Open WebUI at once."""
+"""OpenAI's routes, and lists that have the shapes of both OpenAI and Open WebUI."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from chatterbox_worker.server.state import State
 router = APIRouter(tags=["OpenAI"])
 
 LATAM = "chatterbox-es-latam"
-"""The model name of older servers: the multilingual model speaking the Spanish of Latin America."""
+"""The model name of older servers: the multilingual model with Latin American Spanish."""
 _OWNERS = {"preview": "espeak-ng", "csm": "sesame"}
-_CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list wants a time
+_CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list requires a time
 
 
 @router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
 async def create_speech(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
-    manner = speech.take_manner(fields)
-    return await speech.answer(http, state, openai_fields(fields, state.settings), manner)
+    options = speech.take_options(fields)
+    return await speech.answer(http, state, openai_fields(fields, state.settings), options)
 
 
 def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def models(state: State) -> dict[str, Any]:
 async def model(model_id: str, state: State) -> dict[str, Any]:
     if model_id not in state.settings.models:
         raise ModelNotFound(
-            f"model {shown(model_id)} is not served here; there are {choices(state.settings.models)}", field="model"
+            f"model {shown(model_id)} is not served here; use {choices(state.settings.models)}", field="model"
         )
     return _model(model_id, state.settings)
 
@@ -97,23 +97,23 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
 @router.get("/v1/audio/voices", include_in_schema=False)
 async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
-    kept: list[Mapping[str, Any]] = [
+    saved: list[Mapping[str, Any]] = [
         {"id": entry.id, "name": entry.id, "object": "voice", "built_in": False,
          "size_bytes": entry.size_bytes, "modified": entry.modified}
         for entry in await state.backend.voices()
     ]  # fmt: skip
-    listed = [own, *kept]
+    listed = [own, *saved]
     return {"object": "list", "data": listed, "voices": listed}
 
 
 @router.get("/languages")
 async def languages(state: State) -> dict[str, Any]:
     regions = {tag: pack for tag, pack in REGIONS.items() if pack in state.settings.packs}
-    spoken = {code for model in state.settings.models for code in MODELS[model].languages}
+    served = {code for model in state.settings.models for code in MODELS[model].languages}
     return {
         "languages": [
             {"code": code, "name": name, "models": [m for m in state.settings.models if code in MODELS[m].languages],
              "regions": [tag for tag in regions if tag.startswith(f"{code}-")]}
-            for code, name in LANGUAGES.items() if code in spoken
+            for code, name in LANGUAGES.items() if code in served
         ]
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the server is doing; answers from memory, whatever the models are at."""
+"""The server's state; answered from memory, whatever the models are doing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PING = {"starting": 204, "failed": 503}  # RunPod's load balancer: 204 is still
 @router.get("/health")
 async def health(state: State) -> JSONResponse:
     condition = state.backend.condition
-    told: dict[str, Any] = {
+    body: dict[str, Any] = {
         "status": "ok" if condition.state == "ready" else condition.state,
         "version": _VERSION,
         "backend": state.settings.backend,
@@ -30,8 +30,8 @@ async def health(state: State) -> JSONResponse:
         "uptime_s": round(time.monotonic() - state.started_s, 1),
     }
     if condition.reason:
-        told["reason"] = condition.reason
-    return JSONResponse(told, 503 if condition.state == "failed" else 200)
+        body["reason"] = condition.reason
+    return JSONResponse(body, 503 if condition.state == "failed" else 200)
 
 
 @router.get("/ping")

@@ -1,4 +1,4 @@
-"""Two older shapes of the same request, and the file-less one: `/tts`, `/tts/generate`, `/captions`."""
+"""Two older shapes of a speech request, and captions without audio: `/tts`, `/tts/generate`, `/captions`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ router = APIRouter(tags=["speech"])
 
 _RENAMED = {"speed_factor": "speed", "output_format": "format"}
 _TTS_SAMPLING = {"temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5}
-"""The documented defaults of `/tts`, sent along by its clients whatever the model."""
+"""The documented defaults of `/tts`, which its clients send for every model."""
 _TTS_DEFAULTS = {"language": "es", "chunk_size": 120, **_TTS_SAMPLING}
 _TTS_FIELDS = (
-    "text", "voice_mode", "predefined_voice_id", "reference_audio_filename", "temperature", "exaggeration", "cfg_weight",
-    "speed_factor", "seed", "output_format", "split_text", "chunk_size", "language", "model",
+    "text", "voice_mode", "predefined_voice_id", "reference_audio_filename", "temperature", "exaggeration",
+    "cfg_weight", "speed_factor", "seed", "output_format", "split_text", "chunk_size", "language", "model",
 )  # fmt: skip
 _MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filename"}
 
@@ -30,8 +30,8 @@ _MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filenam
 @router.post("/tts", **schemas.speech(schemas.TTS))
 async def tts(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
-    manner = speech.take_manner(fields)
-    return await speech.answer(http, state, tts_fields(fields, state.settings), manner)
+    options = speech.take_options(fields)
+    return await speech.answer(http, state, tts_fields(fields, state.settings), options)
 
 
 def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -50,16 +50,16 @@ def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     if named[wanted] is not None:
         fields["voice"] = bodies.voice_id(named[wanted])
     if fields.get("seed") == 0 and fields["seed"] is not False:
-        del fields["seed"]  # "by chance", on this route
+        del fields["seed"]  # "random" on this route
     return _without_unusable(fields, settings)
 
 
 def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """Without the parameters that the model cannot use, as long as they say no more than the route's defaults do."""
+    """Without the parameters that the model cannot use, as long as they have the route's default values."""
     name = fields.get("model", settings.models[0])
     card = MODELS.get(name) if isinstance(name, str) else None
     if card is None:
-        return fields  # to be refused by name
+        return fields  # the request's own check refuses it by name
     return {
         field: value
         for field, value in fields.items()
@@ -78,18 +78,18 @@ async def tts_generate(http: Request, state: State) -> Response:
         fields["voice"] = bodies.voice_id(voice)
     try:
         return await speech.answer(http, state, fields, speech.ResponseOptions("audio"))
-    except VoiceNotFound as error:
-        raise failures.not_found_as_documented(error, str(voice)) from None
+    except VoiceNotFound:
+        raise failures.voice_not_found(str(voice)) from None
     except InvalidRequest as error:
-        # what can be no id is no voice either
+        # a name that cannot be an id cannot be a voice
         if error.field == "voice" and isinstance(voice, str) and voice and not re.fullmatch(VOICE_ID, voice):
-            raise failures.not_found_as_documented(VoiceNotFound(error.message), voice) from None
+            raise failures.voice_not_found(voice) from None
         raise
 
 
 @router.post("/captions", **schemas.speech(schemas.CAPTIONS))
 async def write_captions(http: Request, state: State) -> Response:
-    """The captions alone; the speech is in the cache for whoever asks for it with the same fields."""
+    """The captions alone. The speech stays in the cache, for a later request with the same fields."""
     fields = await bodies.read_object(http)
     kind = captions.check(fields.pop("captions", "srt"))
     recording = await speech.whole(http, state, speech.parse(fields, state.settings))

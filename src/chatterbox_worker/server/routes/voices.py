@@ -1,4 +1,4 @@
-"""The library of voices, and two older shapes of it."""
+"""The library of voices, and two older forms of its routes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, shown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
-from chatterbox_worker.server.sliced import Sliced
+from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
 
@@ -22,17 +22,17 @@ router = APIRouter(tags=["voices"])
 _VoiceId = Annotated[str, Path(description="An id, or a file name such as alice.wav.")]
 _IDS = ("voice", "voice_id", "name", "voice_name")
 _FILES = ("file", "audio")
-_WORDS = {"reference_transcript": schemas.TEXT | {"description": "The words of the recording, for csm."}}
+_TRANSCRIPT = {"reference_transcript": schemas.TEXT | {"description": "The words spoken in the recording, for csm."}}
 _UPLOAD = {
     "file": schemas.FILE,
     "voice_id": schemas.TEXT | {"pattern": VOICE_ID, "description": "The file's name if left out."},
-    **_WORDS,
+    **_TRANSCRIPT,
 }
 
 
 @router.get("/voices")
 async def list_voices(state: State) -> list[str]:
-    """The ids; `/v1/voices` says more."""
+    """The ids alone; `/v1/voices` has more about each."""
     return [DEFAULT_VOICE.id, *(entry.id for entry in await state.backend.voices())]
 
 
@@ -42,7 +42,7 @@ async def upload(http: Request, state: State) -> dict[str, Any]:
     return {"voice_id": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
-@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT, **_WORDS}, "file"))
+@router.post("/upload-voice", **schemas.form({"file": schemas.FILE, "voice_name": schemas.TEXT, **_TRANSCRIPT}, "file"))
 async def upload_voice(http: Request, state: State) -> dict[str, Any]:
     saved = await _save(http, state)
     return {"success": True, "voice_name": saved["voice"], "message": "Voice uploaded successfully."} | saved
@@ -50,14 +50,14 @@ async def upload_voice(http: Request, state: State) -> dict[str, Any]:
 
 _CLONE = {
     **dict.fromkeys(("text", "voice_name", "language", "model"), schemas.TEXT),
-    **_WORDS,
+    **_TRANSCRIPT,
     "reference_audio": schemas.FILE,
 }
 
 
 @router.post("/clone-voice", **schemas.form(_CLONE, "text"))
 async def clone_voice(http: Request, state: State) -> Response:
-    """Speak with a voice of the library, or that of a recording; a wav file comes back."""
+    """Speak with a voice of the library, or with that of a recording; answers with a wav file."""
     texts = [name for name in _CLONE if name != "reference_audio"]
     async with bodies.read_form(http, files=("reference_audio",), texts=texts) as form:
         fields = {name: value for name, value in form.items() if name != "filename"}
@@ -70,7 +70,7 @@ async def clone_voice(http: Request, state: State) -> Response:
 
 @router.get("/voices/{voice_id}")
 async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
-    voice = _checked(voice_id)
+    voice = _check_id(voice_id)
     if voice == DEFAULT_VOICE.id:
         return {"id": voice, "built_in": True}
     return {"built_in": False} | await state.backend.about_voice(voice)
@@ -78,15 +78,15 @@ async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
 
 @router.get("/voices/{voice_id}/audio", response_class=Response)
 async def voice_audio(voice_id: _VoiceId, state: State) -> Response:
-    """The recording, as it is kept."""
-    data, mimetype = await state.backend.recording(_recorded(voice_id))
-    return Sliced(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
+    """The recording, as it was saved."""
+    data, mimetype = await state.backend.recording(_check_has_recording(voice_id))
+    return SlicedResponse(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/voices/{voice_id}/file", response_class=Response)
 async def voice_file(voice_id: _VoiceId, state: State) -> Response:
-    """The whole voice as one file, which `POST /voices` takes here or elsewhere."""
-    voice = _recorded(voice_id)
+    """The whole voice as one file, which `POST /voices` accepts on this server or another."""
+    voice = _check_has_recording(voice_id)
     headers = {
         "Content-Disposition": f'attachment; filename="{voice}{BUNDLE_SUFFIX}"',
         "X-Content-Type-Options": "nosniff",
@@ -96,29 +96,29 @@ async def voice_file(voice_id: _VoiceId, state: State) -> Response:
 
 @router.delete("/voices/{voice_id}")
 async def delete_voice(voice_id: _VoiceId, state: State) -> dict[str, str]:
-    await state.backend.delete_voice(_recorded(voice_id))
+    await state.backend.delete_voice(_check_has_recording(voice_id))
     return {"message": f"Voice '{voice_id}' deleted successfully."}
 
 
 async def _save(http: Request, state: AppState) -> dict[str, Any]:
-    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_WORDS)) as form:
+    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_TRANSCRIPT)) as form:
         data = next((form[name] for name in _FILES if name in form), None)
         if data is None:
             raise InvalidRequest("file is required: the recording", field="file")
         named = next((form[name] for name in _IDS if form.get(name)), form.get("filename", ""))
         return await state.backend.save_voice(
-            _checked(named), data, requests.transcript(form.get("reference_transcript"))
+            _check_id(named), data, requests.transcript(form.get("reference_transcript"))
         )
 
 
-def _checked(name: str) -> str:
+def _check_id(name: str) -> str:
     voice = bodies.voice_id(name)
     if not isinstance(voice, str) or not re.fullmatch(VOICE_ID, voice):
         raise InvalidRequest(f"voice {shown(name)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
     return voice
 
 
-def _recorded(name: str) -> str:
-    if (voice := _checked(name)) == DEFAULT_VOICE.id:
-        raise InvalidRequest('voice "default" is the model\'s own: it has no recording', field="voice_id")
+def _check_has_recording(name: str) -> str:
+    if (voice := _check_id(name)) == DEFAULT_VOICE.id:
+        raise InvalidRequest('voice "default" is the model\'s own voice: it has no recording', field="voice_id")
     return voice

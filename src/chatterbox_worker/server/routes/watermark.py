@@ -1,4 +1,4 @@
-"""Is this file ours?"""
+"""Whether a file carries Chatterbox's watermark."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from chatterbox_worker.voices.reference import MAX_DURATION_S
 
 router = APIRouter(tags=["watermark"])
 
-_SURE = 0.5  # perth's own threshold
+_THRESHOLD = 0.5  # perth's own threshold
 
 
 @router.post("/watermark/detect", **schemas.form({"file": schemas.FILE}, "file"))
 async def detect(http: Request, state: State) -> dict[str, Any]:
-    """Looks for the watermark that every Chatterbox model's speech carries."""
+    """Detects the watermark that every Chatterbox model's speech carries."""
     async with bodies.read_form(http, files=("file",), texts=()) as form:
         if "file" not in form:
             raise InvalidRequest("file is required: the recording", field="file")
         data: bytes = form["file"]
 
-    def look() -> dict[str, Any]:
+    def analyse() -> dict[str, Any]:
         audio = decode(data, field="file", max_s=MAX_DURATION_S)
         confidence = _detector(state.settings)(audio)
         return {
-            "watermarked": confidence >= _SURE,
+            "watermarked": confidence >= _THRESHOLD,
             "confidence": round(confidence, 4),
             "duration_s": round(audio.duration_s, 3),
         }
 
     with state.admission.place():
-        return await asyncio.to_thread(look)
+        return await asyncio.to_thread(analyse)
 
 
 @lru_cache(maxsize=1)
@@ -50,4 +50,4 @@ def _detector(settings: Settings) -> Callable[[Audio], float]:
     try:
         return wiring.watermark_detector(settings)
     except ImportError as missing:
-        raise NotOffered(f"the watermark cannot be looked for: {missing.name} is not installed here") from missing
+        raise NotOffered(f"this server cannot detect watermarks: {missing.name} is not installed") from missing

@@ -1,4 +1,4 @@
-// Is this recording a good reference for a voice? Told from its samples alone. Pure.
+// Whether a recording is a good reference for a voice, judged by its samples alone. Pure.
 
 const FRAME_S = 0.02;
 const FLOOR_DB = -100;
@@ -7,16 +7,16 @@ const QUIET_DBFS = -30;
 const CLIPPED = 0.99; // of full scale
 const CLIPPED_RUN = 3; // samples in a row: a natural peak touches full scale once
 const MANY_RUNS = 3;
-const NOISY_DB = 20; // between speech and pauses; below it the noise is heard in the cloned voice
+const NOISY_DB = 20; // between speech and pauses; below it the noise can be heard in the cloned voice
 const SHORTEST_S = 3; // below it there is too little of a voice to copy
 const GOOD_S = 6;
-const USED_S = 15; // no model listens to more (voices/reference.py)
+const USED_S = 15; // no model uses more (voices/reference.py)
 
 export const db = (amplitude) => Math.max(FLOOR_DB, 20 * Math.log10(amplitude || 1e-9));
 
 /**
- * What to tell about `samples` (Float32Array, mono): {duration_s, level_db, snr_db, notes: [{key, grade}]}, the gravest
- * first. Grades: "bad" should not be used, "warn" can be better, "good".
+ * Advice about `samples` (Float32Array, mono): {duration_s, level_db, snr_db, notes: [{key, grade}]}, the worst first.
+ * Grades: "bad" should not be used, "warn" could be better, "good".
  */
 export function advise(samples, rate, { min_s = 0 } = {}) {
   const duration_s = samples.length / rate;
@@ -33,7 +33,7 @@ export function advise(samples, rate, { min_s = 0 } = {}) {
     else if (duration_s < GOOD_S) note("warn", "shortish", { seconds: GOOD_S });
     if (clippedRuns(samples) >= MANY_RUNS) note("bad", "clipped");
     if (loud < QUIET_DBFS) note("warn", "quiet");
-    // a voice without pauses has no quiet frames to tell the noise from; then nothing is said
+    // a voice without pauses has no quiet frames in which to measure the noise; then there is no note
     if (snr_db < NOISY_DB && quiet > -60 && snr_db > 3) note("warn", "noisy");
     if (duration_s > USED_S) note("warn", "long", { seconds: USED_S });
   }

@@ -1,4 +1,4 @@
-// The server, as the page sees it. Every failure is an ApiError with the server's code and field.
+// The page's requests to the server. Every failure is an ApiError with the server's code and field.
 
 import { recall } from "./store.js";
 
@@ -12,7 +12,7 @@ export class ApiError extends Error {
   }
 }
 
-const OURS = { input: "text", response_format: "format" }; // OpenAI's names of our fields
+const OUR_NAMES = { input: "text", response_format: "format" }; // of OpenAI's fields
 
 async function call(path, options = {}) {
   const key = recall("key");
@@ -40,7 +40,7 @@ async function refusal(response) {
   const field = error.param ?? error.field ?? null;
   return new ApiError(error.code ?? (response.status >= 502 ? "offline" : "internal_error"), {
     message: error.message ?? error.error ?? `HTTP ${response.status}`,
-    field: OURS[field] ?? field,
+    field: OUR_NAMES[field] ?? field,
     status: response.status,
     retryAfter: Number(response.headers.get("Retry-After")) || null,
   });
@@ -75,7 +75,7 @@ export async function saveVoice(id, file, words) {
 export const speak = async (fields, signal) => (await post("v1/audio/speech", fields, { signal })).blob();
 export const speakDialogue = async (body, signal) => (await post("dialogue", body, { signal })).blob();
 
-/** `blob` in another format; nothing is spoken again. */
+/** `blob` in another format; nothing is generated again. */
 export async function convert(blob, format, signal) {
   const form = new FormData();
   form.append("file", blob, "speech.wav");
@@ -84,8 +84,8 @@ export async function convert(blob, format, signal) {
 }
 
 /**
- * The speech as it is spoken: `onAudio(Int16Array)` for each piece and `onProgress({chunks_done, chunks_total})`.
- * Resolves to what the server tells about the whole.
+ * The speech while it is generated: `onAudio(Int16Array)` for each piece and `onProgress({chunks_done, chunks_total})`.
+ * Resolves to the facts of the whole speech.
  */
 export async function speakStream(fields, { signal, onAudio, onProgress }) {
   const body = { ...fields, response_format: "pcm", stream_format: "sse", progress: true };
@@ -105,13 +105,13 @@ export async function speakStream(fields, { signal, onAudio, onProgress }) {
 /** Server-sent events of a response's body, parsed. */
 async function* events(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
+  let buffered = "";
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
+      const blocks = (buffered + value).split("\n\n");
+      buffered = blocks.pop();
       for (const block of blocks) {
         if (block.startsWith("data: ")) yield JSON.parse(block.slice(6));
       }

@@ -1,4 +1,4 @@
-// Puts the page together: who tells whom. Everything else is in the module that its noun names.
+// Connects the page's modules. Everything else is in the module that is named after it.
 
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
@@ -12,7 +12,7 @@ import { Player } from "./player.js";
 import { Reference } from "./reference.js";
 import { Result } from "./result.js";
 import { Settings } from "./settings.js";
-import { Shelf } from "./shelf.js";
+import { HistoryList } from "./historylist.js";
 import { Status } from "./status.js";
 import { forget, recall, remember } from "./store.js";
 import { Studio } from "./studio.js";
@@ -32,10 +32,10 @@ const composer = new Composer({ voices, order, onChange: changed, onSubmit: () =
 const player = new Player();
 const model = () => settings.model;
 const result = new Result({ model, onError: show, onSeed: keepSeed });
-const shelf = new Shelf({ onOpen: open, onRestore: restore });
-const studio = new Studio({ player, result, shelf, voices, order, check, onError: show });
+const historyList = new HistoryList({ onOpen: open, onRestore: restore });
+const studio = new Studio({ player, result, historyList, voices, order, check, onError: show });
 const status = new Status({ onBack: load });
-new Reference({ voices, model, onError: sentence });
+new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
 
 function order() {
@@ -52,7 +52,7 @@ function order() {
 }
 
 function changed() {
-  if (!loaded) return; // `Settings` may speak before the others are there
+  if (!loaded) return; // `Settings` may call this before the other modules exist
   if (settings.model !== shownModel) {
     shownModel = settings.model;
     voices.setModel(shownModel);
@@ -61,7 +61,7 @@ function changed() {
   composer.count();
 }
 
-/** What the page can tell by itself before anything is asked of the server. */
+/** The checks that the page can do itself before it sends a request. */
 function check() {
   show(null);
   if (!loaded) {
@@ -82,7 +82,7 @@ function check() {
   return true;
 }
 
-/** Shows an error beside the button, marks its field and goes there; null takes all of that away. */
+/** Shows an error next to the button, marks its field and focuses it; null clears all of that. */
 function show(error) {
   lastError = error;
   for (const marked of document.querySelectorAll("[aria-invalid]")) {
@@ -110,7 +110,7 @@ function mark(error, field) {
   (node.matches("input, textarea, select") ? node : node.querySelector("input:checked"))?.focus();
 }
 
-function sentence(error) {
+function describe(error) {
   const { title, detail } = explain(error);
   return detail ? `${title} (${detail})` : title;
 }
@@ -120,11 +120,11 @@ function keepSeed(seed) {
   toast(t("result.seed_kept", { seed }));
 }
 
-/** A piece of history on the table. */
+/** Loads an item of the history into the player. */
 async function open(item) {
   if (studio.busy) return;
-  const kept = await history.sound(item.id);
-  if (!kept) {
+  const stored = await history.sound(item.id);
+  if (!stored) {
     show(new api.ApiError("sound_gone"));
     return;
   }
@@ -132,22 +132,22 @@ async function open(item) {
   $("stage-empty").hidden = true;
   $("stage").hidden = false;
   $("play").disabled = false;
-  await player.load(kept.wav);
-  result.show({ ...item, blob: kept.wav, reference: kept.reference, partial: false });
-  shelf.mark(item.id);
+  await player.load(stored.wav);
+  result.show({ ...item, blob: stored.wav, reference: stored.reference, partial: false });
+  historyList.mark(item.id);
   player.play();
 }
 
 async function restore(item) {
-  const { order: was } = item;
-  if (!settings.restore(was)) {
+  const { order: previous } = item;
+  if (!settings.restore(previous)) {
     show(new api.ApiError("model_gone"));
     return;
   }
-  const kept = await history.sound(item.id);
-  if (kept?.reference) voices.useOnce(kept.reference, was.once, was.words);
-  if (was.mode === "text" && was.voice !== ONCE) voices.choose(was.voice);
-  composer.restore(was);
+  const stored = await history.sound(item.id);
+  if (stored?.reference) voices.useOnce(stored.reference, previous.once, previous.words);
+  if (previous.mode === "text" && previous.voice !== ONCE) voices.choose(previous.voice);
+  composer.restore(previous);
   toast(t("history.restored"));
   $("composer").scrollIntoView({ block: "start" });
 }
@@ -183,7 +183,7 @@ function drawLanguage() {
   for (const radio of document.querySelectorAll("[name=page-language]")) radio.checked = radio.value === language();
 }
 
-function listen() {
+function addListeners() {
   $("theme").addEventListener("click", nextTheme);
   onTheme(drawTheme);
   for (const radio of document.querySelectorAll("[name=page-language]")) radio.addEventListener("change", () => setLanguage(radio.value));
@@ -213,10 +213,10 @@ function listen() {
 }
 
 translate();
-listen();
+addListeners();
 applyTheme();
 drawLanguage();
-shelf.draw();
+historyList.draw();
 composer.dialogue.draw();
-status.look();
+status.poll();
 load();

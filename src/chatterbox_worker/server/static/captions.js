@@ -1,14 +1,14 @@
-// Captions of a speech from the times of its chunks, as the server's done event tells them. Pure.
+// Captions of a speech from the times of its chunks, as the server's done event reports them. Pure.
 
 export const KINDS = { srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" };
-const LINE_CHARS = 42; // the server's measure of a line
+const LINE_CHARS = 42; // the server's length of a line
 
 /** `chunks`: objects with text, start_s, end_s. */
 export function captions(kind, chunks, duration_s) {
-  const heard = chunks.filter((chunk) => chunk.end_s > chunk.start_s);
-  if (kind === "json") return JSON.stringify({ duration_s, chunks: heard }, null, 2);
+  const audible = chunks.filter((chunk) => chunk.end_s > chunk.start_s);
+  if (kind === "json") return JSON.stringify({ duration_s, chunks: audible }, null, 2);
   const comma = kind === "srt" ? "," : ".";
-  const cues = heard.map(
+  const cues = audible.map(
     (chunk, i) => `${i + 1}\n${clock(chunk.start_s, comma)} --> ${clock(chunk.end_s, comma)}\n${lines(kind, chunk.text)}\n`,
   );
   return (kind === "srt" ? cues : ["WEBVTT\n", ...cues]).join("\n");
@@ -24,7 +24,7 @@ function clock(seconds, comma) {
 function lines(kind, text) {
   const safe =
     kind === "vtt"
-      ? text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;") // where a cue may hold markup
+      ? text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;") // a cue may contain markup here
       : text.replaceAll("-->", "→");
   const out = [""];
   for (const word of safe.split(/\s+/)) {

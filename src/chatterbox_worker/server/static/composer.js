@@ -1,4 +1,4 @@
-// What is to be said: one text or a dialogue, with a count and an estimate that follow every key.
+// The input: one text or a dialogue, with a character count and an estimate that follow every edit.
 
 import { Dialogue } from "./dialogue.js";
 import { $, clock, el } from "./dom.js";
@@ -12,7 +12,7 @@ const EXAMPLES = ["story", "news", "warm"];
 export class Composer {
   #model = null;
 
-  /** `order()` is the whole order as it stands; `onChange` after every edit. */
+  /** `order()` is the current order; `onChange` is called after every edit. */
   constructor({ voices, order, onChange, onSubmit }) {
     Object.assign(this, { order, onChange });
     this.dialogue = new Dialogue({ voices, onChange });
@@ -55,7 +55,7 @@ export class Composer {
     this.#setMode(order.mode);
   }
 
-  /** The count and the estimate, for the order as it stands. */
+  /** Shows the count and the estimate of the current order. */
   count() {
     if (!this.#model) return;
     const order = this.order();

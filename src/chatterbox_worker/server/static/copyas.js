@@ -3,7 +3,7 @@
 import { $, toast } from "./dom.js";
 import { t } from "./i18n.js";
 import { usesOnce } from "./order.js";
-import { canSay, KINDS, snippet } from "./snippets.js";
+import { canExpress, KINDS, snippet } from "./snippets.js";
 import { recall } from "./store.js";
 
 export class CopyAs {
@@ -18,10 +18,10 @@ export class CopyAs {
     const order = this.order();
     for (const kind of KINDS) {
       const radio = document.querySelector(`[name=snippet][value=${kind}]`);
-      radio.disabled = !canSay(kind, order);
+      radio.disabled = !canExpress(kind, order);
       if (radio.disabled && radio.checked) document.querySelector("[name=snippet][value=curl]").checked = true;
     }
-    $("copy-no-dialogue").hidden = canSay("openai", order);
+    $("copy-no-dialogue").hidden = canExpress("openai", order);
     $("copy-reference").hidden = !usesOnce(order);
     $("copy-key").hidden = !recall("key");
     this.#draw();
@@ -40,7 +40,7 @@ export class CopyAs {
       await navigator.clipboard.writeText(text);
       toast(t("copy.done"));
     } catch {
-      // no clipboard without https: leave it selected for Ctrl+C
+      // there is no clipboard without https: select the code for Ctrl+C
       getSelection().selectAllChildren($("snippet"));
       toast(t("copy.selected"));
     }

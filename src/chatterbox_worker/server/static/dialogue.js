@@ -26,7 +26,7 @@ export class Dialogue {
 
   restore(turns) {
     this.#turns = turns.map((one) => ({ ...one }));
-    this.#keep();
+    this.#save();
     this.draw();
   }
 
@@ -38,7 +38,7 @@ export class Dialogue {
   #add() {
     const last = this.#turns[this.#turns.length - 2] ?? this.#turns[this.#turns.length - 1];
     this.#turns.push({ ...turn(), voice: last?.voice ?? "default" }); // speakers take turns
-    this.#keep();
+    this.#save();
     this.draw();
     $(`turn-${this.#turns.length - 1}-text`).focus();
   }
@@ -48,7 +48,7 @@ export class Dialogue {
     const id = `turn-${index}`;
     const change = (name, read) => (event) => {
       one[name] = read(event.target);
-      this.#keep();
+      this.#save();
     };
     const voice = el("select", { id: `${id}-voice`, "aria-label": t("dialogue.voice", { n }), on: { change: change("voice", (at) => at.value) } },
       ...this.#voices.choices.map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
@@ -73,19 +73,19 @@ export class Dialogue {
   #move(index, by) {
     const [one] = this.#turns.splice(index, 1);
     this.#turns.splice(index + by, 0, one);
-    this.#keep();
+    this.#save();
     this.draw();
     $(`turn-${index + by}-text`).focus();
   }
 
   #remove(index) {
     this.#turns.splice(index, 1);
-    this.#keep();
+    this.#save();
     this.draw();
     $(`turn-${Math.max(0, index - 1)}-text`).focus();
   }
 
-  #keep() {
+  #save() {
     remember("turns", this.#turns);
     this.onChange();
   }

@@ -1,10 +1,10 @@
-// Small helpers over the document. No state but the two live regions that index.html holds.
+// Small helpers for the document. They have no state; announcements and toasts are elements of index.html.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element: `props` are properties, but `class`, `data` and whatever has a hyphen are attributes; `on` are listeners. */
+/** An element: `props` are properties, except `class`, `data`, names with a hyphen (attributes) and `on` (listeners). */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
@@ -34,12 +34,12 @@ export function setIcon(button, name) {
   button.querySelector("use").setAttribute("href", `icons.svg#${name}`);
 }
 
-/** Say it to a screen reader, politely. */
+/** Announces the text to a screen reader, politely (aria-live). */
 export function announce(text) {
   $("announcer").textContent = text;
 }
 
-/** A short note in the corner that goes by itself. */
+/** A short note in the corner that disappears by itself. */
 export function toast(text) {
   const note = el("div", { class: "toast" }, text);
   $("toasts").replaceChildren(note);
@@ -61,12 +61,12 @@ export function saveFile(blob, name) {
 export function clock(seconds, tenths = false) {
   const whole = tenths ? Math.floor(seconds * 10) / 10 : Math.floor(seconds);
   const minutes = Math.floor(whole / 60);
-  const rest = (whole - minutes * 60).toFixed(tenths ? 1 : 0);
-  return `${minutes}:${rest.padStart(tenths ? 4 : 2, "0")}`;
+  const remainder = (whole - minutes * 60).toFixed(tenths ? 1 : 0);
+  return `${minutes}:${remainder.padStart(tenths ? 4 : 2, "0")}`;
 }
 
 /** Asks with the page's own dialog; resolves to true when it was confirmed. */
-export function confirmed(message, action) {
+export function askToConfirm(message, action) {
   const dialog = $("confirm");
   $("confirm-text").textContent = message;
   $("confirm-yes").textContent = action;

@@ -1,4 +1,5 @@
-// The page's words: two tables, one choice, remembered. Markup names its words with data-t and data-t-<attribute>.
+// The page's texts: two tables, and the chosen language, which is stored. Markup names its texts with data-t and
+// data-t-<attribute>.
 
 import en from "./i18n/en.js";
 import es from "./i18n/es.js";
@@ -10,18 +11,18 @@ const listeners = new Set();
 let current = choose();
 
 function choose() {
-  const kept = recall("language");
-  if (kept in TABLES) return kept;
+  const stored = recall("language");
+  if (stored in TABLES) return stored;
   const wanted = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TABLES);
   return wanted ?? "en";
 }
 
 export const language = () => current;
 
-/** The words under `key`, with {name} filled in; a table may hold a function of the values instead. */
+/** The text of `key`, with {name} filled in; a table may contain a function of the values instead. */
 export function t(key, values = {}) {
   const words = TABLES[current][key];
-  if (words === undefined) throw new Error(`no words for ${key}`);
+  if (words === undefined) throw new Error(`no text for ${key}`);
   if (typeof words === "function") return words(values);
   return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
@@ -49,7 +50,7 @@ export function setLanguage(tag) {
   for (const listener of listeners) listener();
 }
 
-/** Puts the words into everything under `root` that asks for them. */
+/** Sets the texts of all elements under `root` that name one. */
 export function translate(root = document) {
   document.documentElement.lang = current;
   for (const node of root.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);

@@ -1,9 +1,9 @@
-// Plays samples while they still arrive, through Web Audio; can pause and seek within what is there.
+// Plays samples while they arrive, through Web Audio; can pause and seek within what has arrived.
 
 import { RATE, toFloat } from "./wav.js";
 
 const AHEAD_S = 10; // scheduled in advance: a hidden tab's timers fire once a second
-const START_S = 0.12; // between scheduling and sounding, so that the first piece is not late
+const START_S = 0.12; // between scheduling and playing, so that the first piece is not late
 const PUMP_MS = 400;
 
 export class LivePlayback {
@@ -13,13 +13,13 @@ export class LivePlayback {
   #finished = false;
   #nodes = new Set();
   #next = 0; // first sample not yet scheduled
-  #nextTime = 0; // when it is to sound, on the context's clock
+  #nextTime = 0; // when it is to play, on the context's clock
   #anchor = { time: 0, offset_s: 0 };
-  #held_s = 0; // where it stands while not playing
+  #paused_s = 0; // position while not playing
   #timer = 0;
   playing = false;
 
-  /** `onEnd` when everything has sounded; `onStarve` when it waits for more. */
+  /** `onEnd` is called when everything has been played. */
   constructor(context, { onEnd }) {
     this.#context = context;
     this.onEnd = onEnd;
@@ -30,12 +30,12 @@ export class LivePlayback {
   }
 
   get position_s() {
-    if (!this.playing) return this.#held_s;
+    if (!this.playing) return this.#paused_s;
     const at = this.#anchor.offset_s + (this.#context.currentTime - this.#anchor.time);
     return Math.max(this.#anchor.offset_s, Math.min(at, this.#next / RATE));
   }
 
-  /** Whether it plays, but has nothing to play yet. */
+  /** Whether it is playing, but waits for more samples. */
   get starved() {
     return this.playing && !this.#finished && this.#context.currentTime >= this.#nextTime;
   }
@@ -54,24 +54,24 @@ export class LivePlayback {
   play() {
     if (this.playing) return;
     this.playing = true;
-    this.#from(this.#held_s);
+    this.#from(this.#paused_s);
     this.#timer = setInterval(() => this.#pump(), PUMP_MS);
   }
 
   pause() {
     if (!this.playing) return;
-    this.#held_s = this.position_s;
+    this.#paused_s = this.position_s;
     this.#stop();
   }
 
   seek(seconds) {
     const to = Math.max(0, Math.min(seconds, this.duration_s));
-    this.#held_s = to;
+    this.#paused_s = to;
     if (this.playing) this.#from(to);
   }
 
   close() {
-    this.#held_s = this.position_s;
+    this.#paused_s = this.position_s;
     this.#stop();
     this.#pieces = [];
   }
@@ -106,7 +106,7 @@ export class LivePlayback {
       this.#schedule();
     }
     if (this.#finished && this.#next >= this.#samples && now >= this.#nextTime) {
-      this.#held_s = this.duration_s;
+      this.#paused_s = this.duration_s;
       this.#stop();
       this.onEnd();
     }

@@ -1,13 +1,13 @@
-// What was ordered: everything a sound depends on, as one plain object that history keeps and the form restores.
+// An order: everything that a speech depends on, as one plain object that the history stores and the form restores.
 //
 // {mode: "text" | "dialogue", text, turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
-//  chunk_size, sampling}. `voice` is an id, or null with `once`, the name of a recording that goes along, and `words`, what
-// is said in it, where the model needs to know. `converses`: the model hears a dialogue's earlier turns. Pure.
+//  chunk_size, sampling}. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
+// `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
-export const ONCE = "\u0000once"; // no voice's id: ids are letters, digits, '.', '_' and '-'
+export const ONCE = "\u0000once"; // cannot be a voice's id: ids are letters, digits, '.', '_' and '-'
 
-/** The fields of POST /v1/audio/speech that all turns share. */
+/** The fields of POST /v1/audio/speech that are the same for all turns. */
 function shared(order) {
   const fields = { model: order.model, language: order.language };
   if (order.speed !== 1) fields.speed = order.speed;

@@ -1,4 +1,4 @@
-// One sound on the page: heard while it arrives (Web Audio), and afterwards from its file, seekable, at any speed.
+// Plays one speech: while it arrives through Web Audio, and afterwards from its file, seekable and at any speed.
 
 import { $, clock, setIcon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
@@ -9,7 +9,7 @@ import { Waveform } from "./waveform.js";
 
 let context = null;
 
-/** The page's one AudioContext; call it from a click first, or browsers keep it silent. */
+/** The page's only AudioContext; the first call must come from a click, or browsers mute it. */
 export function audioContext() {
   context ??= new AudioContext({ latencyHint: "playback" });
   if (context.state === "suspended") context.resume();
@@ -45,11 +45,11 @@ export class Player {
     return this.waveform.duration_s;
   }
 
-  /** Empty, and ready for `append`; plays as soon as there is something. */
+  /** Clears the player for `append`; plays as soon as there is audio. */
   begin(expected_s) {
-    this.#drop();
+    this.#reset();
     this.waveform.clear(expected_s);
-    const live = new LivePlayback(audioContext(), { onEnd: () => this.#handOver(false) });
+    const live = new LivePlayback(audioContext(), { onEnd: () => this.#switchToFile(false) });
     this.#live = live;
     live.play();
     $("rate").disabled = true;
@@ -62,24 +62,24 @@ export class Player {
     this.waveform.append(data);
   }
 
-  /** No more is coming: the whole as a file. */
+  /** No more audio follows. Returns the whole as a file. */
   finish() {
     const blob = wavBlob(this.#parts, RATE);
     this.#setFile(blob);
     this.waveform.expect(0);
     $("rate").disabled = false;
-    if ($("rate").value !== "1") this.#handOver(this.#live.playing);
+    if ($("rate").value !== "1") this.#switchToFile(this.#live.playing);
     else this.#live.finish();
     return blob;
   }
 
   clear() {
-    this.#drop();
+    this.#reset();
     this.waveform.clear();
   }
 
   async load(blob) {
-    this.#drop();
+    this.#reset();
     this.waveform.clear();
     this.waveform.append(await wavSamples(blob));
     this.#setFile(blob);
@@ -115,20 +115,20 @@ export class Player {
     this.#refresh();
   }
 
-  /** From the stream to the file, at the same place. */
-  #handOver(goOn) {
+  /** Switches from the stream to the file, at the same position. */
+  #switchToFile(keepPlaying) {
     const at = this.#live.position_s;
     this.#live.close();
     this.#live = null;
     this.#audio.currentTime = at;
     this.#setRate();
-    if (goOn) this.play();
+    if (keepPlaying) this.play();
     else this.#refresh();
   }
 
   #setRate() {
     const rate = Number($("rate").value);
-    if (this.#live && this.#url && rate !== 1) this.#handOver(this.#live.playing);
+    if (this.#live && this.#url && rate !== 1) this.#switchToFile(this.#live.playing);
     this.#audio.playbackRate = this.#audio.defaultPlaybackRate = rate;
   }
 
@@ -137,7 +137,7 @@ export class Player {
     this.#audio.src = this.#url;
   }
 
-  #drop() {
+  #reset() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     this.#audio.pause();

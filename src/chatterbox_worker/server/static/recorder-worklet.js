@@ -1,4 +1,4 @@
-// On the audio thread: hands every block of the microphone's first channel to the page.
+// Runs on the audio thread: posts every block of the microphone's first channel to the page.
 
 class Tap extends AudioWorkletProcessor {
   process([input]) {

@@ -1,4 +1,4 @@
-// A recording from the microphone, as samples: through an AudioWorklet, so nothing is lost to a codec.
+// A recording from the microphone, as samples: through an AudioWorklet, so that no codec changes it.
 
 import { toInt16, wavBlob } from "./wav.js";
 
@@ -20,18 +20,18 @@ export class Recorder {
   #blocks = [];
   #count = 0;
 
-  /** Asks for the microphone and records at once; `onBlock(peak, seconds)` some hundred times a second. */
+  /** Asks for the microphone and starts to record; `onBlock(peak, seconds)` is called a few hundred times a second. */
   static async start(onBlock) {
     if (!navigator.mediaDevices?.getUserMedia) throw new MicrophoneError("insecure");
     const recorder = new Recorder();
     try {
-      // a telephone's clean-up would be cloned along with the voice
+      // the effects of such processing would be cloned along with the voice
       const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
       recorder.#stream = await navigator.mediaDevices.getUserMedia({ audio });
     } catch (error) {
       throw new MicrophoneError(REASONS[error.name] ?? "missing");
     }
-    await recorder.#listen(onBlock);
+    await recorder.#capture(onBlock);
     return recorder;
   }
 
@@ -39,7 +39,7 @@ export class Recorder {
     return this.#count / this.#context.sampleRate;
   }
 
-  async #listen(onBlock) {
+  async #capture(onBlock) {
     this.#context = new AudioContext();
     await this.#context.audioWorklet.addModule("recorder-worklet.js");
     const tap = new AudioWorkletNode(this.#context, "tap", { numberOfOutputs: 0 });
@@ -68,8 +68,8 @@ export class Recorder {
   }
 }
 
-/** The samples of a file, mono, or null where this browser cannot read it (the server may). */
-export async function decoded(file) {
+/** The samples of a file, mono, or null if this browser cannot read it (the server may). */
+export async function decode(file) {
   const context = new OfflineAudioContext(1, 1, 48_000);
   try {
     const buffer = await context.decodeAudioData(await file.arrayBuffer());

@@ -1,10 +1,10 @@
-// The dialog for a new voice: drop a file or record one, hear what it is worth, then keep it or use it once.
+// The dialog for a new voice: choose a file or record one, get advice about it, then save it or use it once.
 
 import { advise, db } from "./advice.js";
 import * as api from "./api.js";
 import { $, announce, clock, el, icon, toast } from "./dom.js";
 import { number, onLanguage, t } from "./i18n.js";
-import { decoded, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
+import { decode, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
 
 const MOST_BYTES = 25_000_000; // the server's limit of an upload
 const METER_FLOOR_DB = -60;
@@ -20,7 +20,7 @@ export class Reference {
     Object.assign(this, { voices, model, onError });
     this.dialog = $("reference");
     $("reference-open").addEventListener("click", () => this.open());
-    $("reference-file").addEventListener("change", (event) => event.target.files[0] && this.#take(event.target.files[0]));
+    $("reference-file").addEventListener("change", (event) => event.target.files[0] && this.#accept(event.target.files[0]));
     $("record").addEventListener("click", () => (this.#recorder ? this.#stop() : this.#start()));
     $("reference-again").addEventListener("click", () => this.#clear());
     $("reference-once").addEventListener("click", () => this.#useOnce());
@@ -30,7 +30,7 @@ export class Reference {
     });
     this.dialog.addEventListener("close", () => this.#clear());
     this.#acceptDrops();
-    onLanguage(() => this.#file && this.#tell());
+    onLanguage(() => this.#file && this.#showAdvice());
   }
 
   open() {
@@ -48,9 +48,9 @@ export class Reference {
     zone.addEventListener("dragleave", over(false));
     zone.addEventListener("drop", (event) => {
       over(false)(event);
-      if (event.dataTransfer.files[0]) this.#take(event.dataTransfer.files[0]);
+      if (event.dataTransfer.files[0]) this.#accept(event.dataTransfer.files[0]);
     });
-    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault()); // a near miss must not leave the page
+    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault()); // a drop outside of the zone must not leave the page
   }
 
   async #start() {
@@ -84,13 +84,13 @@ export class Reference {
     if (seconds >= LONGEST_S && this.#recorder) this.#stop();
   }
 
-  async #take(file) {
+  async #accept(file) {
     this.#clear();
     if (file.size > MOST_BYTES) {
       this.#refuse(t("reference.too_big", { megabytes: number(MOST_BYTES / 1e6) }));
       return;
     }
-    this.#show(file, file.name, await decoded(file));
+    this.#show(file, file.name, await decode(file));
   }
 
   #show(blob, name, sound) {
@@ -104,12 +104,12 @@ export class Reference {
     $("reference-name").value = idFrom(name);
     $("reference-words").value = "";
     this.dialog.dataset.stage = "review";
-    this.#tell();
+    this.#showAdvice();
     $("reference-name").focus();
     $("reference-name").select();
   }
 
-  #tell() {
+  #showAdvice() {
     const { name, advice } = this.#file;
     $("reference-facts").textContent = advice.duration_s === null ? name : `${name} · ${t("seconds", { n: number(advice.duration_s, { maximumFractionDigits: 1 }) })}`;
     const notes = advice.notes.map(({ grade, key, values }) =>
@@ -122,7 +122,7 @@ export class Reference {
     announce(advice.notes.map(({ key, values }) => t(key, values)).join(" "));
   }
 
-  /** What is said in the recording, for a model that needs to know. */
+  /** The recording's transcript, for a model that needs one. */
   get #words() {
     return this.model().needs_transcript ? $("reference-words").value.trim() : null;
   }
@@ -156,8 +156,8 @@ export class Reference {
     }
   }
 
-  #refuse(sentence) {
-    $("reference-error").textContent = sentence;
+  #refuse(message) {
+    $("reference-error").textContent = message;
     $("reference-error").hidden = false;
   }
 
@@ -176,7 +176,7 @@ export class Reference {
   }
 }
 
-/** "Ana María (2).wav" → "Ana-Maria-2": letters, digits, '.', '_' and '-' are what the server takes. */
+/** "Ana María (2).wav" → "Ana-Maria-2": the server accepts letters, digits, '.', '_' and '-'. */
 function idFrom(name) {
   const plain = name.replace(/\.[a-z0-9]{2,4}$/i, "").normalize("NFD").replace(/\p{M}/gu, "");
   return plain.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+|-+$/g, "").slice(0, 64) || "voice";

@@ -1,4 +1,4 @@
-// The sound that is on the table: its facts, and every way to take it along.
+// The speech in the player: its facts, its downloads and its captions.
 
 import * as api from "./api.js";
 import { captions, KINDS as CAPTIONS } from "./captions.js";
@@ -8,66 +8,66 @@ import { number, onLanguage, t } from "./i18n.js";
 import { dialogueBody, requests, textOf, usesOnce } from "./order.js";
 
 const CONVERTIBLE_BYTES = 25_000_000; // the server's limit of an upload
-const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all others are their own name
+const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all other formats are their own extension
 
 export class Result {
-  #made = null; // {order, blob, chunks, warnings, duration_s, reference, partial}
+  #speech = null; // {order, blob, chunks, warnings, duration_s, reference, partial}
 
   constructor({ model, onError, onSeed }) {
     Object.assign(this, { model, onError, onSeed });
-    $("seed-keep").addEventListener("click", () => this.onSeed(this.#made.order.seed));
+    $("seed-keep").addEventListener("click", () => this.onSeed(this.#speech.order.seed));
     for (const menu of document.querySelectorAll("details.menu")) closeWhenLeft(menu);
     onLanguage(() => this.#draw());
   }
 
   clear() {
-    this.#made = null;
+    this.#speech = null;
     this.#draw();
   }
 
-  show(made) {
-    this.#made = made;
+  show(speech) {
+    this.#speech = speech;
     this.#draw();
   }
 
   #draw() {
-    const made = this.#made;
-    $("takeaway").hidden = made === null;
+    const speech = this.#speech;
+    $("takeaway").hidden = speech === null;
     $("warnings").replaceChildren();
-    if (made === null) return;
+    if (speech === null) return;
     const formats = Object.keys(this.model().formats);
     $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.#download(format))));
     $("caption-list").replaceChildren(...Object.keys(CAPTIONS).map((kind) => this.#choice(t(`captions.${kind}`), kind.toUpperCase(), () => this.#captions(kind))));
-    $("captions-menu").hidden = !made.chunks.length;
+    $("captions-menu").hidden = !speech.chunks.length;
     $("download-about").textContent = t(this.#tooLong() ? "download.again" : "download.same");
-    $("result-seed").textContent = t("result.seed", { seed: made.order.seed });
-    const warnings = [...(made.partial ? [t("result.partial")] : []), ...made.warnings];
+    $("result-seed").textContent = t("result.seed", { seed: speech.order.seed });
+    const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
     $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
   }
 
-  #choice(words, short, act) {
+  #choice(words, short, action) {
     const button = el("button", { type: "button" }, el("b", {}, short), el("span", {}, words));
     button.addEventListener("click", () => {
       const menu = button.closest("details");
       menu.open = false;
       menu.querySelector("summary").focus();
-      act();
+      action();
     });
     return el("li", {}, button);
   }
 
   #captions(kind) {
-    const { chunks, duration_s, order } = this.#made;
+    const { chunks, duration_s, order } = this.#speech;
     saveFile(new Blob([captions(kind, chunks, duration_s)], { type: CAPTIONS[kind] }), `${slug(order)}.${kind}`);
   }
 
   async #download(format) {
-    const made = this.#made;
+    const speech = this.#speech;
     const summary = $("download-menu").querySelector("summary");
     summary.classList.add("busy");
     try {
-      const blob = format === "wav" ? made.blob : this.#tooLong() ? await this.#again(format) : await api.convert(made.blob, format);
-      saveFile(blob, `${slug(made.order)}.${EXTENSIONS[format] ?? format}`);
+      const blob = format === "wav" ? speech.blob : this.#tooLong() ? await this.#regenerate(format) : await api.convert(speech.blob, format);
+      saveFile(blob, `${slug(speech.order)}.${EXTENSIONS[format] ?? format}`);
       toast(t("download.done", { format: format.toUpperCase(), megabytes: number(blob.size / 1e6, { maximumFractionDigits: 1 }) }));
     } catch (error) {
       this.onError(error);
@@ -77,11 +77,11 @@ export class Result {
   }
 
   #tooLong() {
-    return this.#made.blob.size > CONVERTIBLE_BYTES;
+    return this.#speech.blob.size > CONVERTIBLE_BYTES;
   }
 
-  async #again(format) {
-    const { order, reference } = this.#made;
+  async #regenerate(format) {
+    const { order, reference } = this.#speech;
     const encoded = usesOnce(order) && reference ? await base64(reference) : null;
     if (order.mode === "dialogue") return api.speakDialogue({ ...dialogueBody(order, encoded), format });
     return api.speak({ ...requests(order, encoded)[0].fields, response_format: format });

@@ -1,4 +1,4 @@
-// A sentence in each language, for the voice that has no recording to listen to.
+// A sample sentence in each language, for the model's own voice, which has no recording to play.
 
 export const SAMPLES = {
   ar: "مرحبا، هذا هو صوتي.",

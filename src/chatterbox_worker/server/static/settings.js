@@ -1,4 +1,4 @@
-// Model, language and the sliders: what the server says a model can use, within the ranges it gives.
+// Model, language and the sliders: what the server reports that a model can use, within its ranges.
 
 import { $, el, icon } from "./dom.js";
 import { has, language as pageLanguage, languageName, number, onLanguage, t } from "./i18n.js";
@@ -11,21 +11,21 @@ const MAIN = ["exaggeration", "temperature", "cfg_weight"]; // the others are un
 
 export class Settings {
   #models = [];
-  #kept = recall("settings", {});
+  #stored = recall("settings", {});
 
   constructor(onChange) {
     this.onChange = onChange;
     $("model").addEventListener("change", () => this.#choose({ model: $("model").value }));
     $("language").addEventListener("change", () => this.#choose({ language: $("language").value }));
-    $("seed").addEventListener("input", () => this.#typed());
+    $("seed").addEventListener("input", () => this.#readInputs());
     $("seed-clear").addEventListener("click", () => this.setSeed(null));
-    $("chunk-size").addEventListener("input", () => this.#typed());
+    $("chunk-size").addEventListener("input", () => this.#readInputs());
     $("reset").addEventListener("click", () => this.#reset());
     onLanguage(() => this.#models.length && this.#draw());
   }
 
   get model() {
-    return this.#models.find(({ id }) => id === this.#kept.model);
+    return this.#models.find(({ id }) => id === this.#stored.model);
   }
 
   get language() {
@@ -34,13 +34,13 @@ export class Settings {
 
   setModels(models, first) {
     this.#models = models;
-    if (!this.model) this.#kept.model = first;
-    $("seed").value = this.#kept.seed ?? "";
-    $("chunk-size").value = this.#kept.chunk_size ?? "";
+    if (!this.model) this.#stored.model = first;
+    $("seed").value = this.#stored.seed ?? "";
+    $("chunk-size").value = this.#stored.chunk_size ?? "";
     this.#draw();
   }
 
-  /** The part of an order that is set here. Only what differs from the model's own defaults is said. */
+  /** The part of an order that is set here. `sampling` has only what differs from the model's defaults. */
   order() {
     const sampling = {};
     for (const [name, range] of Object.entries(this.model.sampling)) {
@@ -51,17 +51,17 @@ export class Settings {
       model: this.model.id,
       language: this.language,
       speed: this.#value("speed", this.model.speed),
-      seed: whole($("seed")),
-      chunk_size: whole($("chunk-size")),
+      seed: wholeNumber($("seed")),
+      chunk_size: wholeNumber($("chunk-size")),
       sampling,
     };
   }
 
-  /** False where this server does not serve the order's model any more. */
+  /** Returns false if the server no longer has the order's model. */
   restore(order) {
     if (!this.#models.some(({ id }) => id === order.model)) return false;
-    this.#kept = { ...this.#kept, model: order.model, language: order.language, speed: order.speed, chunk_size: order.chunk_size };
-    this.#kept.sampling = { ...this.#kept.sampling, [order.model]: { ...order.sampling } };
+    this.#stored = { ...this.#stored, model: order.model, language: order.language, speed: order.speed, chunk_size: order.chunk_size };
+    this.#stored.sampling = { ...this.#stored.sampling, [order.model]: { ...order.sampling } };
     $("chunk-size").value = order.chunk_size ?? "";
     this.setSeed(order.seed);
     this.#draw();
@@ -70,42 +70,42 @@ export class Settings {
 
   setSeed(seed) {
     $("seed").value = seed ?? "";
-    this.#typed();
+    this.#readInputs();
   }
 
   #choose(change) {
-    Object.assign(this.#kept, change);
+    Object.assign(this.#stored, change);
     this.#draw();
   }
 
-  #typed() {
-    this.#kept.seed = whole($("seed"));
-    this.#kept.chunk_size = whole($("chunk-size"));
+  #readInputs() {
+    this.#stored.seed = wholeNumber($("seed"));
+    this.#stored.chunk_size = wholeNumber($("chunk-size"));
     $("seed-clear").hidden = $("seed").value === "";
-    remember("settings", this.#kept);
+    remember("settings", this.#stored);
     this.onChange();
   }
 
   #reset() {
-    this.#kept.sampling = { ...this.#kept.sampling, [this.model.id]: {} };
-    this.#kept.speed = undefined;
+    this.#stored.sampling = { ...this.#stored.sampling, [this.model.id]: {} };
+    this.#stored.speed = undefined;
     $("chunk-size").value = "";
     this.setSeed(null);
     this.#draw();
   }
 
   #value(name, range) {
-    const kept = name === "speed" ? this.#kept.speed : this.#kept.sampling?.[this.model.id]?.[name];
-    return kept === undefined ? range.default : Math.min(range.max, Math.max(range.min, kept));
+    const stored = name === "speed" ? this.#stored.speed : this.#stored.sampling?.[this.model.id]?.[name];
+    return stored === undefined ? range.default : Math.min(range.max, Math.max(range.min, stored));
   }
 
   #set(name, value) {
-    if (name === "speed") this.#kept.speed = value;
+    if (name === "speed") this.#stored.speed = value;
     else {
-      const own = { ...this.#kept.sampling?.[this.model.id], [name]: value };
-      this.#kept.sampling = { ...this.#kept.sampling, [this.model.id]: own };
+      const own = { ...this.#stored.sampling?.[this.model.id], [name]: value };
+      this.#stored.sampling = { ...this.#stored.sampling, [this.model.id]: own };
     }
-    remember("settings", this.#kept);
+    remember("settings", this.#stored);
     this.onChange();
   }
 
@@ -116,12 +116,12 @@ export class Settings {
     this.#drawLanguages(model);
     this.#drawSliders(model);
     $("preview-banner").hidden = model.id !== "preview";
-    remember("settings", this.#kept);
+    remember("settings", this.#stored);
     this.onChange();
   }
 
   #drawLanguages(model) {
-    const wanted = [this.#kept.language, pageLanguage(), "en", model.languages[0]].find((tag) => model.languages.includes(tag));
+    const wanted = [this.#stored.language, pageLanguage(), "en", model.languages[0]].find((tag) => model.languages.includes(tag));
     const named = model.languages.map((tag) => ({ tag, name: languageName(tag) })).sort((a, b) => a.name.localeCompare(b.name));
     $("language").replaceChildren(...named.map(({ tag, name }) => el("option", { value: tag, selected: tag === wanted }, name)));
     $("language").disabled = named.length < 2;
@@ -149,7 +149,7 @@ export class Settings {
     });
     const back = el("button", { type: "button", class: "icon-button small", "aria-label": t("settings.reset_one", { name: t(`field.${name}`) }) }, icon("undo"));
     const show = () => {
-      const text = written(name, Number(input.value));
+      const text = format(name, Number(input.value));
       shown.textContent = text;
       input.setAttribute("aria-valuetext", text);
       back.classList.toggle("invisible", Number(input.value) === range.default);
@@ -168,14 +168,14 @@ export class Settings {
     return el("div", { class: "slider" },
       el("div", { class: "slider-head" }, el("label", { for: `field-${name}` }, t(`field.${name}`)), back, shown),
       input,
-      el("div", { class: "slider-ends", "aria-hidden": "true" }, el("span", {}, written(name, range.min)), el("span", {}, written(name, range.max))),
-      el("p", { class: "hint", id: `about-${name}` }, t(`about.${name}`, { value: written(name, range.default) })));
+      el("div", { class: "slider-ends", "aria-hidden": "true" }, el("span", {}, format(name, range.min)), el("span", {}, format(name, range.max))),
+      el("p", { class: "hint", id: `about-${name}` }, t(`about.${name}`, { value: format(name, range.default) })));
   }
 }
 
-const whole = (input) => (input.value === "" || !input.checkValidity() ? null : Number(input.value));
+const wholeNumber = (input) => (input.value === "" || !input.checkValidity() ? null : Number(input.value));
 
-function written(name, value) {
+function format(name, value) {
   if (name === "top_k") return number(value);
   const text = number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return name === "speed" ? `${text}×` : text;

@@ -1,10 +1,10 @@
-// The current order as a command or a program that gives the same sound. Pure.
+// The current order as a command or a program that generates the same speech. Pure.
 
 import { dialogueBody, requests, usesOnce } from "./order.js";
 
 export const KINDS = ["curl", "python", "openai"];
 const FILE = "reference.wav";
-const SLOT = "\u0001"; // stands for the recording in base64 until the language's own expression takes its place
+const SLOT = "\u0001"; // stands for the recording in base64 until it is replaced by the language's expression
 
 /** `site`: {base, hasKey}. */
 export function snippet(kind, order, site) {
@@ -14,8 +14,8 @@ export function snippet(kind, order, site) {
   return kind === "python" ? python(body, path, order, site) : openai(body, order, site);
 }
 
-/** Whether OpenAI's client can say it: its API has no dialogue. */
-export const canSay = (kind, order) => kind !== "openai" || order.mode === "text";
+/** Whether the kind of code can express the order: OpenAI's API has no dialogue. */
+export const canExpress = (kind, order) => kind !== "openai" || order.mode === "text";
 
 function bodyOf(order) {
   if (order.mode === "dialogue") return { ...dialogueBody(order, SLOT), format: "mp3" };
@@ -50,7 +50,7 @@ function python(body, path, order, { base, hasKey }) {
 function openai(body, order, { base, hasKey }) {
   const { model, input, voice, response_format, speed, ...ours } = body;
   const key = hasKey ? 'os.environ["CHATTERBOX_API_KEY"]' : '"none"';
-  // the client insists on a voice; beside a recording the server wants none
+  // the client requires a voice; with a recording the server accepts none
   const own = voice === undefined ? "openai.omit" : literal(voice);
   return [
     ...imports(order, hasKey, voice === undefined ? "openai\nfrom openai import OpenAI" : "OpenAI"),

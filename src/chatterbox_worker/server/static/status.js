@@ -1,11 +1,11 @@
-// How the server is doing, asked now and then; faster while it is waking up or out of reach.
+// The server's state, polled regularly; more often while it loads its models or cannot be reached.
 
 import { $ } from "./dom.js";
 import { health } from "./api.js";
 import { onLanguage, t } from "./i18n.js";
 
-const CALM_MS = 15_000;
-const EAGER_MS = 2_000;
+const SLOW_MS = 15_000;
+const FAST_MS = 2_000;
 const STATES = ["ok", "starting", "asleep", "waking", "failed", "offline"];
 
 export class Status {
@@ -13,25 +13,25 @@ export class Status {
   state = "connecting";
   reason = "";
 
-  /** `onBack` when the server can be reached again after it could not. */
+  /** `onBack` is called when the server can be reached again. */
   constructor({ onBack }) {
     this.onBack = onBack;
     onLanguage(() => this.#show());
-    document.addEventListener("visibilitychange", () => document.hidden || this.look());
-    addEventListener("online", () => this.look());
-    addEventListener("offline", () => this.look());
+    document.addEventListener("visibilitychange", () => document.hidden || this.poll());
+    addEventListener("online", () => this.poll());
+    addEventListener("offline", () => this.poll());
   }
 
-  async look() {
+  async poll() {
     clearTimeout(this.#timer);
     const before = this.state;
-    const told = await health();
-    this.state = STATES.includes(told.status) ? told.status : "offline";
-    this.reason = told.reason ?? "";
+    const answer = await health();
+    this.state = STATES.includes(answer.status) ? answer.status : "offline";
+    this.reason = answer.reason ?? "";
     this.#show();
     if (before === "offline" && this.state !== "offline") this.onBack();
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.look(), this.state === "ok" || this.state === "asleep" ? CALM_MS : EAGER_MS);
+    this.#timer = setTimeout(() => this.poll(), this.state === "ok" || this.state === "asleep" ? SLOW_MS : FAST_MS);
   }
 
   #show() {

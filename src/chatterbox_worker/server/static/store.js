@@ -1,4 +1,4 @@
-// What this browser remembers, in localStorage; where that is full or forbidden, for as long as the page is open.
+// Values stored in localStorage; where that is full or forbidden, in memory until the page is closed.
 
 const PREFIX = "chatterbox.";
 const memory = new Map();
@@ -9,7 +9,7 @@ export function recall(name, fallback = null) {
     const text = localStorage.getItem(PREFIX + name);
     return text === null ? fallback : JSON.parse(text);
   } catch {
-    return fallback; // no storage, or not ours
+    return fallback; // no storage, or a value of another page
   }
 }
 
@@ -27,6 +27,6 @@ export function forget(name) {
   try {
     localStorage.removeItem(PREFIX + name);
   } catch {
-    // nothing was kept there
+    // nothing was stored there
   }
 }

@@ -1,4 +1,4 @@
-// From the button to the sound: one generation at a time, its progress, its end, whichever it is.
+// One generation at a time: its start, its progress and its end, complete or not.
 
 import { $, announce, clock } from "./dom.js";
 import { generate, newSeed } from "./generation.js";
@@ -9,13 +9,13 @@ import { base64 } from "./wav.js";
 
 export class Studio {
   #abort = null;
-  #told = null;
+  #shown = null;
 
-  constructor({ player, result, shelf, voices, order, check, onError }) {
-    Object.assign(this, { player, result, shelf, voices, order, check, onError });
+  constructor({ player, result, historyList, voices, order, check, onError }) {
+    Object.assign(this, { player, result, historyList, voices, order, check, onError });
     $("generate").addEventListener("click", () => this.start());
     $("cancel").addEventListener("click", () => this.#abort?.abort());
-    onLanguage(() => this.#told && this.#tell(this.#told));
+    onLanguage(() => this.#shown && this.#showProgress(this.#shown));
   }
 
   get busy() {
@@ -25,20 +25,20 @@ export class Studio {
   async start() {
     if (this.busy || !this.check()) return;
     const order = this.order();
-    const made = { ...order, seed: order.seed ?? newSeed() };
-    const expected_s = estimate_s(made, history.pace(made.model, made.language));
+    order.seed ??= newSeed();
+    const expected_s = estimate_s(order, history.pace(order.model, order.language));
     this.#begin(expected_s);
-    let told = { chunks: [], warnings: [], partial: true };
+    let speech = { chunks: [], warnings: [], partial: true };
     let failure = null;
-    const reference = usesOnce(made) ? this.voices.reference : null;
+    const reference = usesOnce(order) ? this.voices.reference : null;
     try {
       const encoded = reference ? await base64(reference) : null;
-      told = await generate(made, encoded, { signal: this.#abort.signal, hear: (data) => this.#hear(data), progress: (now) => this.#progress(now) });
+      speech = await generate(order, encoded, { signal: this.#abort.signal, onAudio: (data) => this.#append(data), onProgress: (now) => this.#update(now) });
     } catch (error) {
       if (error.name !== "AbortError") failure = error;
       else announce(t("studio.cancelled"));
     }
-    await this.#end({ ...told, order: made, reference }, failure);
+    await this.#end({ ...speech, order, reference }, failure);
   }
 
   #begin(expected_s) {
@@ -46,7 +46,7 @@ export class Studio {
     this.expected_s = expected_s;
     this.onError(null);
     this.result.clear();
-    this.shelf.mark(null);
+    this.historyList.mark(null);
     document.body.dataset.stage = "busy";
     $("generate").setAttribute("aria-disabled", "true");
     $("cancel").hidden = false;
@@ -56,28 +56,28 @@ export class Studio {
     $("stage").hidden = false;
     $("play").disabled = true;
     this.player.begin(expected_s);
-    this.#tell({ turns: 1, turn: 0, done: 0, total: 0, audio_s: 0 });
+    this.#showProgress({ turns: 1, turn: 0, done: 0, total: 0, audio_s: 0 });
     $("stage").scrollIntoView({ block: "nearest" });
   }
 
-  #hear(data) {
+  #append(data) {
     $("play").disabled = false;
     this.player.append(data);
   }
 
-  #progress(now) {
+  #update(now) {
     const { turn, turns, done, total, audio_s } = now;
     const part = (turn + (total ? done / total : 0)) / turns;
     if (part > 0) $("progress").value = part;
-    // what is done tells more than any guess, once there is enough of it
+    // the measured length is better than the estimate, once enough is done
     if (part > 0.2) this.player.waveform.expect(audio_s / part);
-    this.#tell(now);
+    this.#showProgress(now);
   }
 
-  #tell(now) {
+  #showProgress(now) {
     const { turn, turns, done, total, audio_s } = now;
-    const before = this.#told;
-    this.#told = now;
+    const before = this.#shown;
+    this.#shown = now;
     const values = { turn: turn + 1, turns, done: Math.min(done + 1, total), total, time: clock(audio_s) };
     const words = t(!total && !audio_s ? "studio.waiting" : turns > 1 ? "studio.turn" : "studio.part", values);
     $("progress-text").textContent = words;
@@ -85,9 +85,9 @@ export class Studio {
     if (moved) announce(words);
   }
 
-  async #end(told, failure) {
+  async #end(ended, failure) {
     this.#abort = null;
-    this.#told = null;
+    this.#shown = null;
     document.body.dataset.stage = "idle";
     $("generate").removeAttribute("aria-disabled");
     $("cancel").hidden = true;
@@ -99,16 +99,16 @@ export class Studio {
       $("stage-empty").hidden = false;
       return;
     }
-    const made = { ...told, blob: this.player.finish(), duration_s: told.duration_s ?? this.player.duration_s };
-    this.result.show(made);
-    if (made.partial) return;
-    announce(t("studio.done", { time: clock(made.duration_s) }));
-    await this.#keep(made);
+    const speech = { ...ended, blob: this.player.finish(), duration_s: ended.duration_s ?? this.player.duration_s };
+    this.result.show(speech);
+    if (speech.partial) return;
+    announce(t("studio.done", { time: clock(speech.duration_s) }));
+    await this.#store(speech);
   }
 
-  async #keep({ order, chunks, warnings, duration_s, blob, reference }) {
+  async #store({ order, chunks, warnings, duration_s, blob, reference }) {
     const item = await history.add({ at: Date.now(), order, duration_s, chunks, warnings }, blob, reference);
-    if (item) this.shelf.mark(item.id);
+    if (item) this.historyList.mark(item.id);
     else $("history-full").hidden = false;
   }
 }

@@ -1,4 +1,4 @@
-// Light, dark, or whatever the system says; the stylesheet does the rest.
+// Light, dark or the system's theme; the colours are in the stylesheet.
 
 import { recall, remember } from "./store.js";
 
@@ -6,8 +6,8 @@ const CHOICES = ["system", "light", "dark"];
 const listeners = new Set();
 
 export function theme() {
-  const kept = recall("theme");
-  return CHOICES.includes(kept) ? kept : "system";
+  const stored = recall("theme");
+  return CHOICES.includes(stored) ? stored : "system";
 }
 
 export function setTheme(choice) {

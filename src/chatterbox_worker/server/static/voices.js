@@ -1,14 +1,14 @@
-// The picker of voices: the model's own, those of the library, and a recording for this once.
+// The list of voices: the model's own, those of the library, and a recording that is used once.
 
 import * as api from "./api.js";
-import { $, confirmed, el, icon, setIcon, toast } from "./dom.js";
+import { $, askToConfirm, el, icon, setIcon, toast } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 import { ONCE } from "./order.js";
 import { SAMPLES } from "./samples.js";
 import { recall, remember } from "./store.js";
 
 const SAMPLE_SEED = 1; // so that the server's cache has it the second time
-const FILTER_FROM = 7; // voices; fewer are seen at a glance
+const FILTER_FROM = 7; // voices; fewer need no filter
 
 export class Voices {
   #list = [];
@@ -17,11 +17,11 @@ export class Voices {
   #once = null; // {name, blob, words}
   #filter = "";
   #audio = new Audio();
-  #heard = null; // {id, button}
+  #playing = null; // {id, button}
 
   constructor({ onChange, onError, settings }) {
     Object.assign(this, { onChange, onError, settings });
-    this.#audio.addEventListener("ended", () => this.#silence());
+    this.#audio.addEventListener("ended", () => this.#stop());
     $("voice-filter").addEventListener("input", (event) => {
       this.#filter = event.target.value.trim().toLowerCase();
       this.#draw();
@@ -92,9 +92,9 @@ export class Voices {
     $("voices").replaceChildren(...wanted.map((voice) => this.#row(voice)));
     if (focused) $("voices").querySelector("input:checked")?.focus();
     $("voices-none").hidden = wanted.length > 0;
-    const deaf = !this.#model.speaks_references;
-    $("voice-refusal").hidden = !deaf;
-    $("voices-empty").hidden = deaf || rows.length > 1;
+    const hasOwnVoiceOnly = !this.#model.speaks_references;
+    $("voice-refusal").hidden = !hasOwnVoiceOnly;
+    $("voices-empty").hidden = hasOwnVoiceOnly || rows.length > 1;
   }
 
   #row({ id, built_in: builtIn }) {
@@ -107,9 +107,9 @@ export class Voices {
       radio,
       el("span", { class: "avatar", "aria-hidden": "true", data: { tone: toneOf(id) } }, initials(name)),
       el("span", { class: "voice-words" }, el("span", { class: "voice-name" }, name), el("span", { class: "voice-about" }, about)));
-    const listen = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.listen", { name }) }, icon("play"));
-    listen.addEventListener("click", () => this.#listen(id, listen));
-    const row = el("div", { class: "voice-row" }, label, listen);
+    const play = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.listen", { name }) }, icon("play"));
+    play.addEventListener("click", () => this.#play(id, play));
+    const row = el("div", { class: "voice-row" }, label, play);
     if (id === ONCE || !builtIn) {
       const remove = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.delete", { name }) }, icon("trash"));
       remove.addEventListener("click", () => this.#remove(id, name));
@@ -118,40 +118,40 @@ export class Voices {
     return row;
   }
 
-  async #listen(id, button) {
-    if (this.#heard?.id === id) {
-      this.#silence();
+  async #play(id, button) {
+    if (this.#playing?.id === id) {
+      this.#stop();
       return;
     }
-    this.#silence();
-    this.#heard = { id, button };
+    this.#stop();
+    this.#playing = { id, button };
     button.classList.add("busy");
     try {
       const blob = id === ONCE ? this.#once.blob : id === "default" ? await this.#sample() : await api.voiceAudio(id);
-      if (this.#heard?.button !== button) return;
+      if (this.#playing?.button !== button) return;
       this.#audio.src = URL.createObjectURL(blob);
       await this.#audio.play();
       setIcon(button, "stop");
     } catch (error) {
-      this.#silence();
+      this.#stop();
       this.onError(error);
     } finally {
       button.classList.remove("busy");
     }
   }
 
-  /** The model's own voice has no recording: it says a sentence. */
+  /** The model's own voice has no recording, so it speaks a sample sentence. */
   #sample() {
-    const { model, language: spoken } = this.settings.order();
-    const text = SAMPLES[spoken.slice(0, 2)] ?? SAMPLES.en;
-    return api.speak({ input: text, model, language: spoken, seed: SAMPLE_SEED, response_format: "wav" });
+    const { model, language } = this.settings.order();
+    const text = SAMPLES[language.slice(0, 2)] ?? SAMPLES.en;
+    return api.speak({ input: text, model, language, seed: SAMPLE_SEED, response_format: "wav" });
   }
 
-  #silence() {
+  #stop() {
     this.#audio.pause();
     if (this.#audio.src.startsWith("blob:")) URL.revokeObjectURL(this.#audio.src);
-    if (this.#heard) setIcon(this.#heard.button, "play");
-    this.#heard = null;
+    if (this.#playing) setIcon(this.#playing.button, "play");
+    this.#playing = null;
   }
 
   async #remove(id, name) {
@@ -160,7 +160,7 @@ export class Voices {
       this.choose("default");
       return;
     }
-    if (!(await confirmed(t("voice.delete.sure", { name }), t("voice.delete.yes")))) return;
+    if (!(await askToConfirm(t("voice.delete.sure", { name }), t("voice.delete.yes")))) return;
     try {
       await api.deleteVoice(id);
       if (this.#chosen === id) this.#chosen = "default";
@@ -182,6 +182,6 @@ export function nameOf(id) {
 
 const initials = (name) => [...name.replace(/[._-]+/g, " ").trim().split(/\s+/)].slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
 
-/** One of six quiet colours, always the same for a name. */
+/** One of six muted colours, always the same for a name. */
 const toneOf = (id) => [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 9973, 7) % 6;
 

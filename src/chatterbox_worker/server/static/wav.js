@@ -1,4 +1,4 @@
-// 16-bit mono PCM and the file that holds it. Pure.
+// 16-bit mono PCM and its wav file. Pure.
 
 export const RATE = 24_000; // every model's own
 

@@ -1,4 +1,4 @@
-// The picture of a sound, and the slider that seeks in it: pointer, arrow keys, Home and End.
+// Draws the waveform of a speech; also the slider that seeks in it, by pointer, arrow keys, Home and End.
 
 import { clock } from "./dom.js";
 import { t } from "./i18n.js";
@@ -19,12 +19,12 @@ export class Waveform {
   #position_s = 0;
   #hover = null;
 
-  /** `box` is the focusable slider; it holds a canvas. */
+  /** `box` is the focusable slider; it contains a canvas. */
   constructor(box, onSeek) {
     this.box = box;
     this.#canvas = box.querySelector("canvas");
     this.onSeek = onSeek;
-    this.#listen();
+    this.#addListeners();
     new ResizeObserver(() => this.draw()).observe(box);
   }
 
@@ -55,7 +55,7 @@ export class Waveform {
     this.draw();
   }
 
-  /** How long it will be, as far as is known; draws the rest as a line. */
+  /** The expected length; what is still missing is drawn as a line. */
   expect(seconds) {
     this.#expected_s = seconds;
     this.draw();
@@ -82,18 +82,18 @@ export class Waveform {
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
     const style = getComputedStyle(this.box);
-    const colours = { played: style.getPropertyValue("--accent"), rest: style.getPropertyValue("--wave"), none: style.getPropertyValue("--line") };
+    const colours = { played: style.getPropertyValue("--accent"), ahead: style.getPropertyValue("--wave"), none: style.getPropertyValue("--line") };
     const total_s = this.#total_s();
     const bars = Math.floor(width / (BAR + GAP));
     const loudest = Math.max(0.05, ...this.#sampled());
     for (let bar = 0; bar < bars; bar++) {
       const from_s = (bar / bars) * total_s;
-      const there = from_s < this.duration_s;
-      const peak = there ? this.#peak(from_s, ((bar + 1) / bars) * total_s) / loudest : 0;
+      const isPresent = from_s < this.duration_s;
+      const peak = isPresent ? this.#peak(from_s, ((bar + 1) / bars) * total_s) / loudest : 0;
       const tall = Math.max(2, Math.pow(peak, 0.8) * (height - 8));
-      const reached = this.#hover === null ? from_s < this.#position_s : from_s < this.#hover;
-      pen.fillStyle = !there ? colours.none : reached ? colours.played : colours.rest;
-      pen.globalAlpha = there && this.#hover !== null && reached !== from_s < this.#position_s ? 0.55 : 1;
+      const isPlayed = this.#hover === null ? from_s < this.#position_s : from_s < this.#hover;
+      pen.fillStyle = !isPresent ? colours.none : isPlayed ? colours.played : colours.ahead;
+      pen.globalAlpha = isPresent && this.#hover !== null && isPlayed !== from_s < this.#position_s ? 0.55 : 1;
       pen.beginPath();
       pen.roundRect(bar * (BAR + GAP), (height - tall) / 2, BAR, tall, BAR / 2);
       pen.fill();
@@ -119,7 +119,7 @@ export class Waveform {
     return peak;
   }
 
-  #listen() {
+  #addListeners() {
     const { box } = this;
     const at = (event) => {
       const { left, width } = box.getBoundingClientRect();
@@ -140,14 +140,14 @@ export class Waveform {
       this.draw();
     });
     box.addEventListener("keydown", (event) => {
-      const to = this.#keyed(event.key);
+      const to = this.#targetOf(event.key);
       if (to === null) return;
       event.preventDefault();
       this.onSeek(Math.min(Math.max(0, to), this.duration_s));
     });
   }
 
-  #keyed(key) {
+  #targetOf(key) {
     const here = this.#position_s;
     const steps = {
       ArrowRight: here + SMALL_STEP_S, ArrowUp: here + SMALL_STEP_S,

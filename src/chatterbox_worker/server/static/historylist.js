@@ -1,6 +1,6 @@
-// The list of what was made before: hear it again, take its settings, let it go.
+// The list of the history: play an item again, restore its settings, or delete it.
 
-import { $, clock, confirmed, el, icon } from "./dom.js";
+import { $, clock, askToConfirm, el, icon } from "./dom.js";
 import * as history from "./history.js";
 import { language, languageName, onLanguage, t } from "./i18n.js";
 import { ONCE, textOf } from "./order.js";
@@ -9,7 +9,7 @@ import { nameOf } from "./voices.js";
 
 const TITLE_CHARS = 90;
 
-export class Shelf {
+export class HistoryList {
   #current = null;
 
   constructor({ onOpen, onRestore }) {
@@ -37,10 +37,10 @@ export class Shelf {
     const when = new Date(item.at);
     const format = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });
     const voice = order.mode === "dialogue" ? t("history.turns", { n: order.turns.length }) : order.voice === ONCE ? t("voice.once") : nameOf(order.voice);
-    const button = (name, symbol, act) => {
-      const made = el("button", { type: "button", class: "icon-button", "aria-label": t(name, { title }), title: t(`${name}.short`) }, icon(symbol));
-      made.addEventListener("click", act);
-      return made;
+    const button = (name, symbol, action) => {
+      const node = el("button", { type: "button", class: "icon-button", "aria-label": t(name, { title }), title: t(`${name}.short`) }, icon(symbol));
+      node.addEventListener("click", action);
+      return node;
     };
     return el("li", { class: `history-item${item.id === this.#current ? " current" : ""}` },
       button("history.open", "play", () => this.onOpen(item)),
@@ -60,7 +60,7 @@ export class Shelf {
   }
 
   async #clear() {
-    if (!(await confirmed(t("history.clear.sure"), t("history.clear.yes")))) return;
+    if (!(await askToConfirm(t("history.clear.sure"), t("history.clear.yes")))) return;
     await history.clear();
     this.draw();
     $("history-title").focus();
