@@ -7,7 +7,8 @@ from aiohttp import web
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.context import Context
 from chatterbox_worker.localqueue.jobs import QueuedJob
-from chatterbox_worker.localqueue.wire import check_size, parse_json
+from chatterbox_worker.localqueue.wire import check_size
+from chatterbox_worker.strict_json import parse_json
 
 
 class ClientApi:

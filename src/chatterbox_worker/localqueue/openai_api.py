@@ -14,7 +14,8 @@ from aiohttp import web
 
 from chatterbox_worker.localqueue.context import Context
 from chatterbox_worker.localqueue.jobs import JobState, QueuedJob
-from chatterbox_worker.localqueue.wire import check_size, parse_json
+from chatterbox_worker.localqueue.wire import check_size
+from chatterbox_worker.strict_json import parse_json
 
 _EDGE_TIMED_OUT = 524  # Cloudflare's "a timeout occurred"
 

@@ -1,25 +1,11 @@
-"""Parses bytes strictly: a lenient parser would accept what gets lost on the platform."""
+"""Limits and paths of the queue's HTTP API."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
 from chatterbox_worker.errors import InvalidRequest
-
-
-def parse_json(body: bytes) -> Any:
-    """Raises InvalidRequest for what is not JSON, NaN and Infinity included."""
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both ValueErrors
-        raise InvalidRequest(f"the body is not JSON: {error}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 def check_size(body: bytes, limit_bytes: int, what: str) -> None:

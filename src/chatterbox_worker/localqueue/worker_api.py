@@ -15,7 +15,8 @@ from aiohttp import web
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
 from chatterbox_worker.localqueue.fault import Fault, Route
-from chatterbox_worker.localqueue.wire import check_size, parse_json, worker_and_query
+from chatterbox_worker.localqueue.wire import check_size, worker_and_query
+from chatterbox_worker.strict_json import parse_json
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from chatterbox_worker.errors import InvalidRequest, choices, shown
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
+from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.voices.library import SUFFIXES
 from chatterbox_worker.voices.reference import MAX_BYTES
 
@@ -37,18 +37,6 @@ async def read_object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {shown(value)}")
     return value
-
-
-def parse_json(body: bytes | str) -> Any:
-    """Raises InvalidRequest, also for NaN, Infinity and nesting that is too deep."""
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest(f"the body is not JSON: {shown(str(error))}") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON value")
 
 
 @asynccontextmanager

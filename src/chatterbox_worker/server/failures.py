@@ -16,13 +16,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from chatterbox_worker.errors import VoiceNotFound, WorkerError
+from chatterbox_worker.errors import INTERNAL_ERROR, VoiceNotFound, WorkerError
 from chatterbox_worker.server.refusals import TryLater, Unauthorised
 
 log = logging.getLogger(__name__)
 
 _OPENAI_NAMES: Mapping[str | None, str] = {"text": "input", "format": "response_format"}
-_INTERNAL = "internal error; the server's log has the details"
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -80,15 +79,7 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return response(request.url.path, WorkerError(_INTERNAL))
-
-
-def public(error: Exception) -> WorkerError:
-    """What a caller may be told of `error`; a bug is logged and stays inside."""
-    if isinstance(error, WorkerError):
-        return error
-    log.error("a stream failed", exc_info=error)
-    return WorkerError(_INTERNAL)
+    return response(request.url.path, WorkerError(INTERNAL_ERROR))
 
 
 def voice_not_found(voice: str) -> VoiceNotFound:

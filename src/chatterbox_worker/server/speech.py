@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -29,7 +30,7 @@ from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, for_caller, shown
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
@@ -37,6 +38,8 @@ from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
 from chatterbox_worker.synthesizer import CancelScope
+
+log = logging.getLogger(__name__)
 
 _Stream = Literal["whole", "audio", "sse"]
 _STREAM_FORMATS: Mapping[str, _Stream] = {"audio": "audio", "sse": "sse"}
@@ -215,7 +218,7 @@ async def _events(
                     "type": "speech.progress", "chunks_done": done, "chunks_total": total, "audio_s": round(audio_s, 3)
                 })  # fmt: skip
     except Exception as error:  # noqa: BLE001 - the status has been sent, so an event must report it
-        yield _event({"type": "error", "error": failures.openai_error(failures.public(error))})
+        yield _event({"type": "error", "error": failures.openai_error(for_caller(error, log))})
         return
     info = live.info()
     tokens = math.ceil(info.duration_s * _TOKENS_PER_S)

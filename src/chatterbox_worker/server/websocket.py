@@ -27,14 +27,15 @@ from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, shown
+from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, shown
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.server import auth, bodies, failures, speech
+from chatterbox_worker.server import auth, bodies, speech
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.refusals import TryLater
 from chatterbox_worker.server.sentences import SentenceBuffer
 from chatterbox_worker.server.state import AppState, State
+from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.synthesizer import CancelScope
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ async def _receive(ws: WebSocket) -> dict[str, Any]:
         raise InvalidRequest(f"no message for {_SILENT_S:g} s") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message["code"])
-    value = bodies.parse_json(message.get("text") or message.get("bytes") or b"")
+    value = parse_json(message.get("text") or message.get("bytes") or b"")
     if not isinstance(value, dict):
         raise InvalidRequest(f"a message must be a JSON object, not {shown(value)}")
     return value
@@ -237,7 +238,7 @@ class _Conversation:
         except WebSocketDisconnect:
             pass  # the reader sees it too
         except Exception as error:  # noqa: BLE001 - nothing else would report it to the client
-            await _refuse(self._ws, failures.public(error))
+            await _refuse(self._ws, for_caller(error, log))
 
     async def _send(self, sentence: _Sentence) -> None:
         try:
