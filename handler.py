@@ -26,7 +26,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings, ensure_variable, environment
-from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, NotReady, WorkerError, choices, shown
+from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, NotReady, WorkerError, choices, quote
 from chatterbox_worker.request import Request, SpeechRequest
 from chatterbox_worker.serverless import joblog
 from chatterbox_worker.serverless import texts as many
@@ -56,11 +56,11 @@ def parse(job_input: object, settings: Settings) -> Request | many.Texts:
     """The request in a job's `input`. Pure; raises InvalidRequest."""
     if isinstance(job_input, dict) and "openai_route" in job_input:
         if unknown := set(job_input) - {"openai_route", "openai_input"}:
-            raise InvalidRequest(f"unknown field {shown(min(unknown))} beside openai_route", field=min(unknown))
+            raise InvalidRequest(f"unknown field {quote(min(unknown))} beside openai_route", field=min(unknown))
         route = job_input["openai_route"]
         if not isinstance(route, str) or route not in _OPENAI_ROUTES:
             raise InvalidRequest(
-                f"openai_route must be {choices(_OPENAI_ROUTES)}, not {shown(route)}", field="openai_route"
+                f"openai_route must be {choices(_OPENAI_ROUTES)}, not {quote(route)}", field="openai_route"
             )
         job_input = _OPENAI_ROUTES[route](job_input.get("openai_input"))
     elif isinstance(job_input, dict) and many.asks_for_many(job_input):

@@ -37,11 +37,11 @@ class ModelCard:
     """The sampling parameters the model can use, each with upstream's default."""
     reference_min_s: float = 0.0
     """A reference clip must be longer than this, in seconds; 0 for no limit."""
-    speaks_references: bool = True
+    clones_voices: bool = True
     """Whether the model can take a voice from a recording."""
     needs_transcript: bool = False
     """Whether it takes a voice only with the words of the recording."""
-    hears_context: bool = False
+    uses_context: bool = False
     """Whether it can be told what was said before."""
     longest_chunk_s: float | None = 40.0
     """The most that `max_chunk_s` may be; None where a chunk always ends by itself."""
@@ -74,10 +74,10 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
         # 90 s: max_audio_length_ms of Sesame's generator
         ModelCard(
-            "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, hears_context=True, longest_chunk_s=90.0
+            "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, uses_context=True, longest_chunk_s=90.0
         ),
         ModelCard(
-            "preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, punctuation="plain", watermarks=False,
+            "preview", tuple(LANGUAGES), MappingProxyType({}), clones_voices=False, punctuation="plain", watermarks=False,
             longest_chunk_s=None,
         ),
     )

@@ -84,7 +84,7 @@ class VolumeFailed(WorkerError):
     status = 507
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """`value` as it may stand in a sentence: its repr, cut to a readable length."""
     text = (
         repr(value)

@@ -141,7 +141,7 @@ class Synthesizer:
             InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
         """
         card = MODELS[request.model]
-        if request.voice != "default" and not card.speaks_references:
+        if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
         text = clean(request.text)
@@ -169,7 +169,7 @@ class Synthesizer:
             "sample_rate": request.sample_rate, "chunk": limit if request.split_text else None,
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
-            **({"speaker": request.speaker, "context": [past.identity for past in context]} if card.hears_context else {}),
+            **({"speaker": request.speaker, "context": [past.identity for past in context]} if card.uses_context else {}),
         })  # fmt: skip
         return Plan(
             request=request,

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
+from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.reference import MAX_BYTES
@@ -74,7 +74,7 @@ class VoiceCloner:
             NotReady: the weights are missing or broken.
         """
         if model_path is not None and not Path(model_path).is_dir():
-            raise InvalidRequest(f"model_path {shown(str(model_path))} is not a folder", field="model_path")
+            raise InvalidRequest(f"model_path {quote(str(model_path))} is not a folder", field="model_path")
         told = {"MODELS": model, "DEVICE": device, "PROFILE": profile, "GPU_MEMORY_FRACTION": str(gpu_memory_fraction)}
         self._home = tempfile.TemporaryDirectory(prefix="voice-cloner-")
         places = {"VOICES_DIR": self._home.name, "CACHE_MAX_BYTES": "0", "WEIGHTS_DIR": str(model_path or "")}
@@ -155,11 +155,11 @@ def _encoded(path: str | Path) -> str:
     try:
         if Path(path).stat().st_size > MAX_BYTES:
             raise InvalidRequest(
-                f"reference_audio {shown(str(path))} has more than {MAX_BYTES} bytes", field="reference_audio"
+                f"reference_audio {quote(str(path))} has more than {MAX_BYTES} bytes", field="reference_audio"
             )
         return base64.b64encode(Path(path).read_bytes()).decode()
     except (OSError, TypeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InvalidRequest(
-            f"reference_audio {shown(str(path))} cannot be read: {reason}", field="reference_audio"
+            f"reference_audio {quote(str(path))} cannot be read: {reason}", field="reference_audio"
         ) from None

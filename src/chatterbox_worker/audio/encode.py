@@ -34,7 +34,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.ogg import with_fixed_serial
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, shown
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, quote
 
 _Encoder = Callable[[Audio], bytes]
 
@@ -51,7 +51,7 @@ def encode(audio: Audio, format: str, sample_rate: int) -> bytes:  # noqa: A002 
         ValueError: there are no samples.
     """
     if format not in FORMATS:
-        raise InvalidRequest(f"format {shown(format)} is unknown; choose {choices(FORMATS)}", field="format")
+        raise InvalidRequest(f"format {quote(format)} is unknown; choose {choices(FORMATS)}", field="format")
     if sample_rate not in (rates := FORMATS[format].sample_rates):
         sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
         raise InvalidRequest(sentence, field="sample_rate")

@@ -23,7 +23,7 @@ import soxr
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.encode import VORBIS_COMPRESSION, bit_rate
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, shown
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, quote
 
 _UNKNOWN_BYTES = 0xFFFFFFFF  # what ffmpeg and sox write for a wav whose length nobody knows yet
 _PAGE_US = 100_000  # microseconds of Opus in an Ogg page: the latency that its container adds
@@ -38,7 +38,7 @@ class StreamEncoder:
             InvalidRequest: no such format, or a rate that the format does not have.
         """
         if format not in FORMATS:
-            raise InvalidRequest(f"format {shown(format)} is unknown; choose {choices(FORMATS)}", field="format")
+            raise InvalidRequest(f"format {quote(format)} is unknown; choose {choices(FORMATS)}", field="format")
         if sample_rate not in (rates := FORMATS[format].sample_rates):
             sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
             raise InvalidRequest(sentence, field="sample_rate")

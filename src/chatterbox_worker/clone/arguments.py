@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chatterbox_worker.clone.speakers import SAME
 from chatterbox_worker.clone.voice import LEAST_S
-from chatterbox_worker.errors import shown
+from chatterbox_worker.errors import quote
 
 _ABOUT = """\
 A voice from recordings of one person: 1 to 5 minutes in any audio format. What is kept and what is left out is said with
@@ -83,5 +83,5 @@ def _number(text: str, low: float, high: float) -> float:
     except ValueError:
         number = float("nan")
     if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{shown(text)} is not a number from {low:g} to {high:g}")
+        raise argparse.ArgumentTypeError(f"{quote(text)} is not a number from {low:g} to {high:g}")
     return number

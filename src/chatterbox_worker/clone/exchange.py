@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -21,12 +21,12 @@ def free_id(name: str, library: VoiceLibrary, *, may_replace: bool) -> str:
     """
     if not re.fullmatch(VOICE_ID, name) or name == DEFAULT_VOICE.id:
         raise InvalidRequest(
-            f"output_voice_id {shown(name)} is not an id: 1 to 64 letters, digits, '.', '_' and '-', and not \"default\"",
+            f"output_voice_id {quote(name)} is not an id: 1 to 64 letters, digits, '.', '_' and '-', and not \"default\"",
             field="output_voice_id",
         )
     if not may_replace and name in {entry.id for entry in library.list()}:
         raise InvalidRequest(
-            f"output_voice_id {shown(name)} exists already in {library.folder}; --replace takes its place",
+            f"output_voice_id {quote(name)} exists already in {library.folder}; --replace takes its place",
             field="output_voice_id",
         )
     return name

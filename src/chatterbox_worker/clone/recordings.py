@@ -14,7 +14,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.clone.clipping import clipped_at
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 RATE = 24_000
 """Hertz, in which everything is kept: the models' own."""
@@ -59,11 +59,11 @@ def files_in(folder: Path) -> list[Path]:
         InvalidRequest: no such folder, no files, or more than 1000.
     """
     if not folder.is_dir():
-        raise InvalidRequest(f"input_dir {shown(str(folder))} is not a folder", field="input_dir")
+        raise InvalidRequest(f"input_dir {quote(str(folder))} is not a folder", field="input_dir")
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
     if not 0 < len(found) <= _MOST_FILES:
         raise InvalidRequest(
-            f"input_dir {shown(str(folder))} holds {len(found)} files; 1 to {_MOST_FILES} are taken", field="input_dir"
+            f"input_dir {quote(str(folder))} holds {len(found)} files; 1 to {_MOST_FILES} are taken", field="input_dir"
         )
     return found
 

@@ -59,8 +59,8 @@ def _figure(name: str, findings: Findings, made: Made | InvalidRequest) -> Figur
     numbers = {each.segment: number for number, each in enumerate(findings.judged, 1)}
     spans = () if isinstance(made, InvalidRequest) else made.clip.spans
     for strip in range(strips):
-        shown = [place for place in places if place.strip == strip]
-        draw_strip(figure.add_subplot(grid[1 + strip, :]), shown, findings, spans, numbers)
+        visible = [place for place in places if place.strip == strip]
+        draw_strip(figure.add_subplot(grid[1 + strip, :]), visible, findings, spans, numbers)
     _levels(figure.add_subplot(grid[-3, 0]), findings.judged)
     _similarity(figure.add_subplot(grid[-3, 1]), findings)
     if not isinstance(made, InvalidRequest):

@@ -28,7 +28,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
@@ -59,7 +59,7 @@ def take_manner(fields: dict[str, Any]) -> ResponseOptions:
     stream, stream_format = _flag(fields, "stream"), fields.pop("stream_format", None)
     if stream_format is not None and (not isinstance(stream_format, str) or stream_format not in _STREAM_FORMATS):
         names = choices(_STREAM_FORMATS)
-        raise InvalidRequest(f"stream_format must be {names}, not {shown(stream_format)}", field="stream_format")
+        raise InvalidRequest(f"stream_format must be {names}, not {quote(stream_format)}", field="stream_format")
     manner: _Stream = _STREAM_FORMATS[stream_format] if stream_format else "audio" if stream else "whole"
     kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
     progress = _flag(fields, "progress")
@@ -75,7 +75,7 @@ def take_manner(fields: dict[str, Any]) -> ResponseOptions:
 def _flag(fields: dict[str, Any], name: str) -> bool:
     value = fields.pop(name, None)
     if value is not None and not isinstance(value, bool):
-        raise InvalidRequest(f"{name} must be true or false, not {shown(value)}", field=name)
+        raise InvalidRequest(f"{name} must be true or false, not {quote(value)}", field=name)
     return bool(value)
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.train.rows import TranscriptRow
 
 LOWEST_RATE = 16_000
@@ -82,7 +82,7 @@ def without_loners(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], 
     kept = [clip for clip in clips if count[clip.person] > 1]
     alone = [
         RefusedClip(
-            clip.id, where(clip), f"it is the only usable clip of {shown(clip.person)}; at least two are needed"
+            clip.id, where(clip), f"it is the only usable clip of {quote(clip.person)}; at least two are needed"
         )
         for clip in clips
         if count[clip.person] == 1
@@ -92,7 +92,7 @@ def without_loners(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], 
 
 def _claim(name: str, ids: set[str]) -> None:
     if name in ids:
-        raise InvalidRequest(f"its id {shown(name)} is that of an earlier clip", field="id")
+        raise InvalidRequest(f"its id {quote(name)} is that of an earlier clip", field="id")
     ids.add(name)
 
 
@@ -114,7 +114,7 @@ def _clip(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordings: dic
     if made.duration_s > rules.max_clip_s:  # kept from a run that allowed it
         raise InvalidRequest(f"its recording is longer than {rules.max_clip_s:g} s", field="audio")
     if made.digest in recordings:
-        raise InvalidRequest(f"its recording is that of {shown(recordings[made.digest])}", field="audio")
+        raise InvalidRequest(f"its recording is that of {quote(recordings[made.digest])}", field="audio")
     recordings[made.digest] = row.id
     return made
 
@@ -125,7 +125,7 @@ def language_of(row: TranscriptRow, rules: Rules) -> str:
     wanted = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")
     code = wanted.partition("-")[0].lower()
     if code not in known:
-        raise InvalidRequest(f"its language {shown(wanted)} is not one of {choices(known)}", field="language")
+        raise InvalidRequest(f"its language {quote(wanted)} is not one of {choices(known)}", field="language")
     return code
 
 

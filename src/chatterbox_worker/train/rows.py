@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 # What a column may be called; an earlier name wins. file_name is the hub's audiofolder's, sentence Common Voice's.
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -152,8 +152,8 @@ def _json_lines(text: str, table: Path) -> Iterator[_Line]:
             values = None
         if not isinstance(values, dict):
             if number == 1:
-                raise _refused(f"{table} is not JSON lines: its first line is no object, {shown(line)}")
-            yield _Line(number, {}, f"its line is no JSON object: {shown(line)}")
+                raise _refused(f"{table} is not JSON lines: its first line is no object, {quote(line)}")
+            yield _Line(number, {}, f"its line is no JSON object: {quote(line)}")
             continue
         if not seen:
             require(list(values), table)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chatterbox_worker.engine import Adapter, Factors
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 MODELS = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
 """Those whose T3 can be fine-tuned."""
@@ -67,13 +67,13 @@ def adapter_of(
         raise refused("it holds only one half of an adapter, its tensors or what is said of them")
     model, base, rank, alpha = (told.get(name) for name in ("model", "base", "rank", "alpha"))
     if model not in MODELS:
-        raise refused(f"its adapter is for the model {shown(model)}; there are {choices(MODELS)}")
+        raise refused(f"its adapter is for the model {quote(model)}; there are {choices(MODELS)}")
     if not isinstance(base, str) or not _DIGEST.fullmatch(base):
-        raise refused(f"its adapter does not say which weights it was trained on: base is {shown(base)}")
+        raise refused(f"its adapter does not say which weights it was trained on: base is {quote(base)}")
     if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= HIGHEST_RANK:
-        raise refused(f"its adapter's rank is {shown(rank)}, not a whole number from 1 to {HIGHEST_RANK}")
+        raise refused(f"its adapter's rank is {quote(rank)}, not a whole number from 1 to {HIGHEST_RANK}")
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha <= _LARGEST_ALPHA:  # NaN, too
-        raise refused(f"its adapter's alpha is {shown(alpha)}, not a number above 0 and up to {_LARGEST_ALPHA:g}")
+        raise refused(f"its adapter's alpha is {quote(alpha)}, not a number above 0 and up to {_LARGEST_ALPHA:g}")
     factors = {module: _factors(module, mine, rank, refused) for module in _modules(mine, refused)}
     return Adapter(model, base, rank, float(alpha), factors)
 
@@ -83,11 +83,11 @@ def _modules(mine: Mapping[str, object], refused: Callable[[str], InvalidRequest
     paths = {ending: {name.removesuffix(ending) for name in mine if name.endswith(ending)} for ending in (_DOWN, _UP)}
     if len(paths[_DOWN]) + len(paths[_UP]) != len(mine):
         stray = next(name for name in mine if not name.endswith((_DOWN, _UP)))
-        raise refused(f"its adapter's tensor {shown(stray)} is neither a lora_A nor a lora_B")
+        raise refused(f"its adapter's tensor {quote(stray)} is neither a lora_A nor a lora_B")
     if lone := paths[_DOWN] ^ paths[_UP]:
-        raise refused(f"its adapter lacks the lora_A or the lora_B of {shown(min(lone))}")
+        raise refused(f"its adapter lacks the lora_A or the lora_B of {quote(min(lone))}")
     if odd := [path for path in paths[_DOWN] if not _MODULE.fullmatch(path)]:
-        raise refused(f"its adapter changes {shown(min(odd))}, which is no path of a module")
+        raise refused(f"its adapter changes {quote(min(odd))}, which is no path of a module")
     return sorted(paths[_DOWN])
 
 

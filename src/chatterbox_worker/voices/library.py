@@ -25,7 +25,7 @@ import soundfile
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
-from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
@@ -146,7 +146,7 @@ class VoiceLibrary:
         )
         if len(packed) > MAX_BYTES:
             raise InvalidRequest(
-                f"voice {shown(voice)} makes a file of {len(packed)} bytes, and {MAX_BYTES} are taken; copy its recording",
+                f"voice {quote(voice)} makes a file of {len(packed)} bytes, and {MAX_BYTES} are taken; copy its recording",
                 field="voice",
             )
         return packed
@@ -205,13 +205,13 @@ class VoiceLibrary:
     def _path(self, voice: str, suffix: str) -> Path:
         path = self.folder / f"{voice}{suffix}"
         if not re.fullmatch(VOICE_ID, voice) or not path.resolve().is_relative_to(self.folder.resolve()):
-            raise InvalidRequest(f"voice {shown(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
+            raise InvalidRequest(f"voice {quote(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
         return path
 
     def _missing(self, voice: str) -> VoiceNotFound:
         known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
         more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-        return VoiceNotFound(f"voice {shown(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+        return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
 
 
 def voice_of(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
