@@ -12,7 +12,7 @@ from typing import Any
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.engine import Turn
 from chatterbox_worker.request import PastTurn
-from chatterbox_worker.text.normalise import as_said
+from chatterbox_worker.text.normalise import normalise_transcript
 from chatterbox_worker.voices.library import digest
 from chatterbox_worker.voices.reference import MAX_DURATION_S, from_base64
 
@@ -48,4 +48,6 @@ def past_speech(turns: Sequence[PastTurn]) -> tuple[PastSpeech, ...]:
 
 def _past(turn: PastTurn, place: str) -> PastSpeech:
     data = from_base64(turn.audio, field=f"{place}.audio")
-    return PastSpeech(as_said(turn.text, field=f"{place}.text"), turn.speaker, data, digest(data), f"{place}.audio")
+    return PastSpeech(
+        normalise_transcript(turn.text, field=f"{place}.text"), turn.speaker, data, digest(data), f"{place}.audio"
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.text.normalise import as_said
+from chatterbox_worker.text.normalise import normalise_transcript
 from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
 from chatterbox_worker.voices.reference import fetch, from_base64
@@ -54,7 +54,7 @@ def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private
 
 
 def _words(transcript: str | None) -> str | None:
-    return None if transcript is None else as_said(transcript, field="reference_transcript")
+    return None if transcript is None else normalise_transcript(transcript, field="reference_transcript")
 
 
 def _at_hand(voice: Voice, field: str, words: str | None) -> VoiceSource:
