@@ -1,6 +1,6 @@
-"""What was said before, as it comes with a request: base64 in, turns out.
+"""The earlier turns of a conversation in a request: from base64 to `Turn`.
 
-Digests are known at once, for the cache key; decoding waits until it must really be heard.
+Digests are computed at once, for the cache key; decoding waits until an engine needs the audio.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class PastSpeech:
     data: bytes
     digest: str
     field: str
-    """The request's field to blame."""
+    """The request's field that errors name."""
 
     @property
     def identity(self) -> list[Any]:
-        """JSON-safe: everything that it changes a sound by."""
+        """JSON-safe: everything in it that changes the sound."""
         return [self.speaker, self.text, self.digest]
 
     def load(self) -> Turn:
-        """Raises InvalidRequest where the bytes are no recording."""
+        """Raises InvalidRequest if the bytes are not a recording."""
         clip = decode(self.data, field=self.field, max_s=MAX_DURATION_S)
         return Turn(self.text, clip, self.speaker, self.digest)
 
@@ -41,7 +41,7 @@ class PastSpeech:
 def past_speech(turns: Sequence[PastTurn]) -> tuple[PastSpeech, ...]:
     """
     Raises:
-        InvalidRequest: a recording is not base64, or a text has nothing to speak; names the turn.
+        InvalidRequest: a recording is not base64, or a text contains nothing to speak; names the turn.
     """
     return tuple(_past(turn, f"context[{index}]") for index, turn in enumerate(turns))
 
