@@ -94,7 +94,7 @@ def test_the_table_of_models_is_the_catalogues() -> None:
     parameters = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
     assert _table(API, "models") == [
         [f"`{card.name}`", str(len(card.languages)), *(str(card.sampling.get(name, "refused")) for name in parameters),
-         f"{card.reference_min_s:g} s" if card.speaks_references else "never"]
+         f"{card.reference_min_s:g} s" if card.clones_voices else "never"]
         for card in MODELS.values()
     ]  # fmt: skip
 

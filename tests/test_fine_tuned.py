@@ -1,4 +1,4 @@
-"""A fine-tuned voice through the edges: a file in the voices folder is heard at once, and leaves no trace when it goes."""
+"""A fine-tuned voice through the edges: a file in the voices folder works at once, and deleting it leaves no trace."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def one_thread() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+async def open_server(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A server with a tiny nano engine."""
 
     def build(_: Settings) -> Synthesizer:
-        engine = tiny_engine("nano", settings.voices_dir / ".heard", adapters=1, max_tokens=8)
+        engine = tiny_engine("nano", settings.voices_dir / ".conditioning", adapters=1, max_tokens=8)
         return Synthesizer(
             {"nano": engine},
             VoiceLibrary(settings.voices_dir),
@@ -61,39 +61,39 @@ async def opened(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.mark.anyio
-async def test_over_http_it_is_uploaded_or_dropped_heard_and_deleted(settings: Settings) -> None:
+async def test_over_http_it_is_uploaded_or_copied_used_and_deleted(settings: Settings) -> None:
     chosen = replace(settings, models=("nano",))
     data = voice_file(tiny_adapter("nano"))
-    async with opened(chosen) as http:
+    async with open_server(chosen) as http:
 
-        async def heard(voice: str) -> bytes:
+        async def speak(voice: str) -> bytes:
             fields = {"input": "Hello.", "voice": voice, "model": "nano", "response_format": "wav", "seed": 1}
             answer = await http.post("/v1/audio/speech", json=fields)
             assert answer.status_code == 200, answer.text
             return answer.content
 
         await http.post("/voices", files={"file": ("plain.safetensors", voice_file(None))})
-        plain, own = await heard("plain"), await heard("default")
+        plain, own = await speak("plain"), await speak("default")
         saved = await http.post("/voices", files={"file": ("alice.safetensors", data)})
-        (chosen.voices_dir / "dropped.safetensors").write_bytes(data)
+        (chosen.voices_dir / "copied.safetensors").write_bytes(data)
         about = (await http.get("/voices/alice")).json()
         listed = (await http.get("/voices")).json()
-        tuned, again = await heard("alice"), await heard("dropped")
+        tuned, again = await speak("alice"), await speak("copied")
         assert (await http.delete("/voices/alice")).status_code == 200
         gone = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": "alice", "model": "nano"})
-        assert await heard("plain") == plain
-        assert await heard("default") == own
+        assert await speak("plain") == plain
+        assert await speak("default") == own
 
     assert saved.status_code == 201, saved.text
     assert about["model"] == "nano"
-    assert listed == ["default", "alice", "dropped", "plain"]
+    assert listed == ["default", "alice", "copied", "plain"]
     assert tuned == again != plain
     assert gone.status_code == 404
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_running_worker_speaks_with_it_without_a_restart(tmp_path: Path) -> None:
+def test_a_running_worker_uses_it_without_a_restart(tmp_path: Path) -> None:
     voices, weights = tmp_path / "voices", tmp_path / "weights"
     weights.mkdir()
     (weights / "nano").symlink_to(checkpoint("nano"))
@@ -109,22 +109,22 @@ def test_a_running_worker_speaks_with_it_without_a_restart(tmp_path: Path) -> No
             answer: dict[str, Any] = queue.run(fields, sync=True, timeout_s=300)
             return answer
 
-        def heard(voice: str) -> bytes:
+        def speak(voice: str) -> bytes:
             answer = run(text="Hi.", voice=voice, seed=1, sample_rate=8000)
             assert answer["status"] == "COMPLETED", answer
             return base64.b64decode(answer["output"]["audio_base64"])
 
         plain = base64.b64encode(voice_file(None)).decode()
         assert run(action="voices.save", voice="plain", reference_audio=plain)["status"] == "COMPLETED"
-        before = heard("plain")
+        before = speak("plain")
         (voices / "alice.safetensors").write_bytes(voice_file(tiny_adapter("nano")))
         (voices / "other.safetensors").write_bytes(voice_file(tiny_adapter("nano", base="f" * 64)))
         assert [voice["id"] for voice in run(action="voices.list")["output"]["voices"]] == ["alice", "other", "plain"]
-        assert heard("alice") != before
+        assert speak("alice") != before
         refused = run(text="Hi.", voice="other")
         assert run(action="voices.delete", voice="alice")["status"] == "COMPLETED"
         gone = run(text="Hi.", voice="alice")
-        assert heard("plain") == before
+        assert speak("plain") == before
 
     assert refused["status"] == gone["status"] == "FAILED"
     assert "fine-tuned on other weights of nano (ffffffffffff)" in refused["error"]

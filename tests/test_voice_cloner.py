@@ -1,4 +1,4 @@
-"""`VoiceCloner`: from Python, without a server, the same engine."""
+"""`VoiceCloner`: the same engine from Python, without a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.audio_clips import wav_bytes
 from support.checkpoints import checkpoint
 from support.paths import ROOT
 
-WORDS = "This is what is said there."
+WORDS = "This is what is spoken there."
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,12 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_recording_its_words_and_a_text_become_speech(cloner: VoiceCloner, recording: Path, tmp_path: Path) -> None:
+def test_a_recording_its_transcript_and_a_text_become_speech(
+    cloner: VoiceCloner, recording: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "speech.wav"
     speech = cloner.clone_voice_from_file(
-        reference_audio=str(recording), reference_transcript=WORDS, target_text="What was never said.",
+        reference_audio=str(recording), reference_transcript=WORDS, target_text="Something new to speak.",
         output_path=out, seed=7, max_chunk_s=0.8,
     )  # fmt: skip
 
@@ -46,7 +48,7 @@ def test_a_recording_its_words_and_a_text_become_speech(cloner: VoiceCloner, rec
     assert (speech.seed, speech.about["model"], speech.about["format"]) == (7, "csm", "wav")
 
 
-def test_a_batch_answers_in_order_and_a_bad_job_fails_alone(cloner: VoiceCloner, recording: Path) -> None:
+def test_a_batch_returns_results_in_order_and_a_bad_job_fails_alone(cloner: VoiceCloner, recording: Path) -> None:
     job = {"reference_audio": recording, "reference_transcript": WORDS, "max_chunk_s": 0.5, "seed": 3}
     jobs = [
         {**job, "target_text": "One."},
@@ -80,15 +82,15 @@ def test_a_batch_answers_in_order_and_a_bad_job_fails_alone(cloner: VoiceCloner,
         ({"max_chunk_s": 91.0}, "max_chunk_s"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(
+def test_an_invalid_field_is_rejected_by_name(
     cloner: VoiceCloner, recording: Path, change: dict[str, object], field: str
 ) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequest) as caught:
         cloner.clone_voice_from_file(**{  # type: ignore[arg-type]
             "reference_audio": recording, "reference_transcript": WORDS, "target_text": "Hello.", **change
         })  # fmt: skip
 
-    assert refused.value.field == field
+    assert caught.value.field == field
 
 
 @pytest.mark.parametrize(
@@ -100,23 +102,23 @@ def test_what_cannot_be_is_refused_by_name(
         ({"profile": "int8"}, NotReady, None),
     ],
 )
-def test_a_cloner_that_cannot_be_says_why(
+def test_an_invalid_argument_is_rejected_with_the_reason(
     arguments: dict[str, object], error: type[InvalidRequest], field: str | None
 ) -> None:
-    with pytest.raises(error) as refused:
+    with pytest.raises(error) as caught:
         VoiceCloner(**{"model_path": checkpoint("csm"), "device": "cpu", **arguments})  # type: ignore[arg-type]
 
-    assert refused.value.field == field
+    assert caught.value.field == field
 
 
-def test_an_empty_folder_has_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_folder_is_reported_as_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(NotReady, match="no weights for csm"):
         VoiceCloner(model_path=tmp_path)
 
 
 @pytest.mark.slow
-def test_it_drives_chatterbox_as_well(recording: Path) -> None:
+def test_it_works_with_chatterbox_too(recording: Path) -> None:
     with VoiceCloner(model_path=checkpoint("multilingual"), model="multilingual", device="cpu") as cloner:
         speech = cloner.clone_voice_from_file(
             reference_audio=recording, target_text="Hola a todos.", language="es", max_chunk_s=0.8
@@ -130,7 +132,7 @@ def test_it_drives_chatterbox_as_well(recording: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_example_speaks_what_it_is_given(
+def test_the_example_speaks_its_arguments(
     recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     example = runpy.run_path(str(ROOT / "examples" / "voice_cloner.py"))
@@ -141,8 +143,8 @@ def test_the_example_speaks_what_it_is_given(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["cloned-1.wav"]
 
 
-def test_importing_the_package_imports_no_model() -> None:
-    told = "import sys, chatterbox_worker; print({'torch', 'transformers', 'pydantic', 'numpy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+def test_importing_the_package_does_not_import_a_model_stack() -> None:
+    program = "import sys, chatterbox_worker; print({'torch', 'transformers', 'pydantic', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"

@@ -1,6 +1,6 @@
-"""What can be asked for: models, languages, packs and audio formats, as values.
+"""What can be requested: models, languages, packs and audio formats, as values.
 
-Nothing here says what *this* worker serves (that is `config.Settings`) or how anything is done.
+What *this* worker serves is in `config.Settings`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LANGUAGES: Mapping[str, str] = MappingProxyType({
     "ru": "Russian", "sv": "Swedish", "sw": "Swahili", "tr": "Turkish", "zh": "Chinese",
 })  # fmt: skip
 
-# A regional tag and the single-language pack that speaks it.
+# A regional tag and the single-language pack for it.
 REGIONS: Mapping[str, str] = MappingProxyType({
     "es-MX": "es-mx-latam", "es-ES": "es-es", "pt-BR": "pt-br",
     "pt-PT": "pt-pt", "zh-CN": "zh-cmn", "hi-IN": "hi",
@@ -29,7 +29,7 @@ PACKS: tuple[str, ...] = tuple(REGIONS.values())
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What callers may ask of one model."""
+    """What one model can do."""
 
     name: str
     languages: tuple[str, ...]
@@ -37,19 +37,19 @@ class ModelCard:
     """The sampling parameters the model can use, each with upstream's default."""
     reference_min_s: float = 0.0
     """A reference clip must be longer than this, in seconds; 0 for no limit."""
-    speaks_references: bool = True
+    clones_voices: bool = True
     """Whether the model can take a voice from a recording."""
     needs_transcript: bool = False
-    """Whether it takes a voice only with the words of the recording."""
-    hears_context: bool = False
-    """Whether it can be told what was said before."""
+    """Whether it needs the transcript of the recording to do so."""
+    uses_context: bool = False
+    """Whether it can condition on earlier turns of a conversation."""
     longest_chunk_s: float | None = 40.0
-    """The most that `max_chunk_s` may be; None where a chunk always ends by itself."""
+    """The largest `max_chunk_s` in seconds; None if a chunk always ends by itself."""
     punctuation: Literal["llama", "gpt", "plain"] = "llama"
-    """Which of upstream's two punctuation tables its training wants; plain: none."""
+    """Which of upstream's two punctuation tables it was trained with; plain: none."""
     watermarks: bool = True
     tags: tuple[str, ...] = ()
-    """Sounds that may stand in the text in square brackets."""
+    """Sounds that the text may contain in square brackets."""
 
 
 # Defaults of ChatterboxTTS.generate and ChatterboxMultilingualTTS.generate at upstream HEAD 5de7a54.
@@ -74,11 +74,12 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
         # 90 s: max_audio_length_ms of Sesame's generator
         ModelCard(
-            "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, hears_context=True, longest_chunk_s=90.0
+            "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, uses_context=True,
+            longest_chunk_s=90.0,
         ),
         ModelCard(
-            "preview", tuple(LANGUAGES), MappingProxyType({}), speaks_references=False, punctuation="plain", watermarks=False,
-            longest_chunk_s=None,
+            "preview", tuple(LANGUAGES), MappingProxyType({}), clones_voices=False, punctuation="plain",
+            watermarks=False, longest_chunk_s=None,
         ),
     )
 })  # fmt: skip

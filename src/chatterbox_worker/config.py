@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chatterbox_worker.catalogue import MODELS, PACKS
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
 
@@ -51,7 +51,7 @@ def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
         names = tuple(dict.fromkeys(name for part in text.replace(",", " ").split() if (name := part.lower())))
         for name in names:
             if name not in known:
-                raise ValueError(f"{shown(name)} is not one of {choices(known)}")
+                raise ValueError(f"{quote(name)} is not one of {choices(known)}")
         return names
 
     return parse
@@ -127,7 +127,7 @@ def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(dict.fromkeys(text.replace(",", " ").split()))
     for origin in origins:
         if not re.fullmatch(r"https?://[^/*\s]+", origin):
-            raise ValueError(f"{shown(origin)} is not an origin such as https://example.org")
+            raise ValueError(f"{quote(origin)} is not an origin such as https://example.org")
     return origins
 
 
@@ -257,7 +257,7 @@ class Settings:
             try:
                 values[known[name].name] = known[name].metadata["parse"](text.strip())
             except ValueError as error:
-                raise InvalidRequest(f"{name} is {shown(text)}, but {error}", field=name) from None
+                raise InvalidRequest(f"{name} is {quote(text)}, but {error}", field=name) from None
         return cls(**values)
 
 

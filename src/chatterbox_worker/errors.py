@@ -1,18 +1,18 @@
-"""Every way this system says no.
+"""The errors that a caller may get.
 
     WorkerError
-    ├── InvalidRequest      400  the caller can mend it; names the field
+    ├── InvalidRequest      400  the caller can correct it; names the field
     ├── VoiceNotFound       404
-    ├── AnswerTooLarge      413  spoken, but no way to deliver it
+    ├── AnswerTooLarge      413  synthesized, but there is no way to deliver it
     ├── Busy                429
     ├── Cancelled           499  the caller went away
     ├── SynthesisFailed     500  the engine failed on good input
-    │   └── DeviceFailed    500  and the process cannot go on: ask for a fresh worker
-    ├── NotReady            503  start-up failed or is still going on
-    └── VolumeFailed        507  the caller asked for something to be kept, and the volume refused
+    │   └── DeviceFailed    500  the process cannot go on either: a new worker is needed
+    ├── NotReady            503  start-up failed or has not finished
+    └── VolumeFailed        507  the caller asked to store something, and the volume cannot be written
 
 An error is a sentence for the caller, a code for programs and an HTTP status for the edges that speak HTTP.
-No edge looks at the message to decide what to do.
+No edge reads the message to decide what to do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 INTERNAL_ERROR = "internal error; the log has the details"
-_SHOWN_CHARS = 80  # of an offending value: enough to recognise, short enough for one sentence
+_QUOTED_CHARS = 80  # of an invalid value: enough to recognise it, short enough for one sentence
 
 
 class WorkerError(Exception):
@@ -37,7 +37,7 @@ class WorkerError(Exception):
         self.field = field
 
     def answer(self) -> dict[str, str]:
-        """The JSON form that every edge sends: `error`, `code` and, where one field is to blame, `field`."""
+        """The JSON form that every edge sends: `error`, `code` and, if one field is the cause, `field`."""
         answer = {"error": self.message, "code": self.code}
         return answer if self.field is None else answer | {"field": self.field}
 
@@ -86,18 +86,18 @@ class VolumeFailed(WorkerError):
     status = 507
 
 
-def shown(value: object) -> str:
-    """`value` as it may stand in a sentence: its repr, cut to a readable length."""
+def quote(value: object) -> str:
+    """`value` for use in a sentence: its repr, cut to a readable length."""
     text = (
         repr(value)
-        if not isinstance(value, str) or len(value) <= _SHOWN_CHARS
-        else repr(value[:_SHOWN_CHARS])[:-1] + "…'"
+        if not isinstance(value, str) or len(value) <= _QUOTED_CHARS
+        else repr(value[:_QUOTED_CHARS])[:-1] + "…'"
     )
-    return text if len(text) <= 2 * _SHOWN_CHARS else text[: 2 * _SHOWN_CHARS] + "…"
+    return text if len(text) <= 2 * _QUOTED_CHARS else text[: 2 * _QUOTED_CHARS] + "…"
 
 
 def choices(names: Iterable[object]) -> str:
-    """The choices as they stand in a sentence: "a, b or c"."""
+    """The choices for use in a sentence: "a, b or c"."""
     *most, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(most)} or {last}" if most else last
 

@@ -1,6 +1,6 @@
-"""What a developer's machine serves when nobody said: the models it has weights for, or the preview.
+"""What a developer's machine serves by default: the models it has weights for, or the preview.
 
-Only local commands ask here; the image never does, so that a deployed worker without weights says so instead of
+Only local commands use this. The image does not, so that a deployed worker without weights reports an error instead of
 speaking with another voice.
 """
 
@@ -20,12 +20,12 @@ from chatterbox_worker.errors import NotReady
 
 log = logging.getLogger(__name__)
 
-_HUB_ANSWERS_WITHIN_S = 3.0  # a hub that is slower than this is no good for gigabytes either
-_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # there before any CUDA library is loaded
+_HUB_ANSWERS_WITHIN_S = 3.0  # a hub that is slower than this is too slow for gigabytes as well
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # exists before any CUDA library is loaded
 
 
 def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` with what a local worker needs where it says nothing: models, and folders under `root`/.local."""
+    """`env` with defaults for a local worker: models, and folders under `root`/.local."""
     chosen = with_local_folders(env, root)
     if not chosen.get(variable("models")):
         chosen[variable("models")] = ",".join(local_models(chosen))
@@ -33,7 +33,7 @@ def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` with folders under `root`/.local where it says nothing."""
+    """`env` with defaults for the folders, under `root`/.local."""
     defaults = {
         variable("cache_dir"): str(root / ".local" / "cache"),
         variable("voices_dir"): str(root / ".local" / "voices"),
@@ -43,21 +43,21 @@ def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
 
 
 def local_models(env: Mapping[str, str]) -> tuple[str, ...]:
-    """With a GPU `multilingual` and `turbo`, without one `nano`: if their weights are here or the hub can be reached.
-    Otherwise `preview`.
+    """`multilingual` and `turbo` with a GPU, `nano` without one, if their weights are on this machine or the hub can be
+    reached; otherwise `preview`.
     """
     wanted = ("multilingual", "turbo") if _NVIDIA_DRIVER.exists() else ("nano",)
     folder = env.get(variable("weights_dir"))
-    at_hand = tuple(name for name in wanted if _is_at_hand(name, Path(folder) if folder else None))
-    if at_hand:
-        return at_hand
+    available = tuple(name for name in wanted if _is_available(name, Path(folder) if folder else None))
+    if available:
+        return available
     if env.get("HF_HUB_OFFLINE", "0") in ("", "0") and _answers(env.get("HF_ENDPOINT") or "https://huggingface.co"):
         return wanted
-    log.warning("no Chatterbox weights here and the hub cannot be reached: serving the preview, which is espeak-ng")
+    log.warning("there are no Chatterbox weights, and the hub cannot be reached: serving the preview, espeak-ng")
     return ("preview",)
 
 
-def _is_at_hand(name: str, weights_dir: Path | None) -> bool:
+def _is_available(name: str, weights_dir: Path | None) -> bool:
     try:
         find(LAYOUTS[name], weights_dir=weights_dir, offline=True)
     except NotReady:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS, SAMPLE_RATES, ModelCard
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 ALIASES: Mapping[str, str] = {
     "prompt": "text",
@@ -190,10 +190,10 @@ def parse(body: object, settings: Settings) -> Request:
 def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
     """The fields of `body`, each known and in its range; a speech request's as a `shape`. Raises InvalidRequest."""
     if not isinstance(body, dict):
-        raise InvalidRequest(f"input must be a JSON object, not {shown(body)}", field="input")
+        raise InvalidRequest(f"input must be a JSON object, not {quote(body)}", field="input")
     action = body.get("action", "speak")
     if not isinstance(action, str) or action not in ("speak", *_ACTIONS):
-        raise InvalidRequest(f"action must be {choices(['speak', *_ACTIONS])}, not {shown(action)}", field="action")
+        raise InvalidRequest(f"action must be {choices(['speak', *_ACTIONS])}, not {quote(action)}", field="action")
     fields = _without_aliases(body)
     if action == "speak":
         speech = _check(shape, fields)
@@ -254,12 +254,12 @@ def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
             owner = PastTurn if len(first["loc"]) > 1 else shape  # the only model inside another
             known = sorted({*owner.model_fields, *(ALIASES if issubclass(owner, SpeechBody) else ())})
             raise InvalidRequest(
-                f"unknown field {shown(name)}; known fields are {choices(known)}", field=name
+                f"unknown field {quote(name)}; known fields are {choices(known)}", field=name
             ) from None
         if first["type"] == "string_pattern_mismatch":
-            raise InvalidRequest(f"{name} must be {_SHAPES[name]}, not {shown(first['input'])}", field=name) from None
+            raise InvalidRequest(f"{name} must be {_SHAPES[name]}, not {quote(first['input'])}", field=name) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
-        raise InvalidRequest(f"{name}: {reason}, not {shown(first['input'])}", field=name) from None
+        raise InvalidRequest(f"{name}: {reason}, not {quote(first['input'])}", field=name) from None
 
 
 def _place(loc: tuple[str | int, ...]) -> str:
@@ -327,12 +327,12 @@ def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) ->
     has_recording = bool(fields.reference_audio or fields.voice_url) or fields.voice not in (None, "default")
     unused = {
         "reference_transcript": fields.reference_transcript is not None and not card.needs_transcript,
-        "context": bool(fields.context) and not card.hears_context,
-        "speaker": "speaker" in fields.model_fields_set and not card.hears_context,
+        "context": bool(fields.context) and not card.uses_context,
+        "speaker": "speaker" in fields.model_fields_set and not card.uses_context,
     }
     for name, is_unused in unused.items():
         if is_unused:
-            others = [model for model in settings.models if MODELS[model].hears_context]
+            others = [model for model in settings.models if MODELS[model].uses_context]
             only = f"; {choices(others)} can" if others else ""
             raise InvalidRequest(f"{card.name} cannot use {name}{only}", field=name)
     if fields.reference_transcript is not None and not has_recording:
@@ -350,7 +350,7 @@ def _card(model: str | None, settings: Settings) -> ModelCard:
     if name in settings.models:
         return MODELS[name]
     exists = " exists, but" if name in MODELS else " is unknown;"
-    raise InvalidRequest(f"model {shown(model)}{exists} this worker serves {choices(settings.models)}", field="model")
+    raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {choices(settings.models)}", field="model")
 
 
 def _one_source(*, required: bool = False, **sources: str | None) -> None:
@@ -367,10 +367,10 @@ def _language(tag: str, card: ModelCard, settings: Settings) -> str:
     language = lowered if region is None else region[:2].lower()
     if language not in LANGUAGES:
         raise InvalidRequest(
-            f"language {shown(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS])}", field="language"
+            f"language {quote(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS])}", field="language"
         )
     if language not in card.languages:
-        raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {shown(tag)}", field="language")
+        raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {quote(tag)}", field="language")
     served = region is not None and card.name == "multilingual" and REGIONS[region] in settings.packs
     return region if region is not None and served else language
 
@@ -378,9 +378,9 @@ def _language(tag: str, card: ModelCard, settings: Settings) -> str:
 def formats(name: str, rate: int) -> list[str]:
     """The requested format; for "auto", wav and then each smaller one that supports the rate. Raises InvalidRequest."""
     if name.lower() not in (*FORMATS, "auto"):
-        raise InvalidRequest(f"format must be {choices([*FORMATS, 'auto'])}, not {shown(name)}", field="format")
+        raise InvalidRequest(f"format must be {choices([*FORMATS, 'auto'])}, not {quote(name)}", field="format")
     if rate not in SAMPLE_RATES:
-        raise InvalidRequest(f"sample_rate must be {choices(SAMPLE_RATES)}, not {shown(rate)}", field="sample_rate")
+        raise InvalidRequest(f"sample_rate must be {choices(SAMPLE_RATES)}, not {quote(rate)}", field="sample_rate")
     if name.lower() == "auto":
         return [known for known in _BY_SIZE if rate in FORMATS[known].sample_rates]
     if rate not in (allowed := FORMATS[name.lower()].sample_rates):
@@ -407,12 +407,12 @@ def openai_speech(body: object) -> dict[str, Any]:
     Our own fields may be added to OpenAI's. Raises InvalidRequest for one that cannot be honoured.
     """
     if not isinstance(body, dict):
-        raise InvalidRequest(f"the body must be a JSON object, not {shown(body)}", field="openai_input")
+        raise InvalidRequest(f"the body must be a JSON object, not {quote(body)}", field="openai_input")
     fields = dict(body)
     if fields.pop("instructions", None):
         raise InvalidRequest("instructions cannot be honoured: no Chatterbox model follows them", field="instructions")
     if (stream := fields.pop("stream_format", None)) not in (None, "audio"):
-        raise InvalidRequest(f"stream_format must be audio here, not {shown(stream)}", field="stream_format")
+        raise InvalidRequest(f"stream_format must be audio here, not {quote(stream)}", field="stream_format")
     renamed = {("text" if name == "input" else "format" if name == "response_format" else name): value
                for name, value in fields.items()}  # fmt: skip
     if len(renamed) != len(fields):

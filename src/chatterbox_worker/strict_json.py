@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 
 def parse_json(body: bytes | str) -> Any:
@@ -13,7 +13,7 @@ def parse_json(body: bytes | str) -> Any:
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise InvalidRequest(f"the body is not JSON: {shown(str(error))}") from None
+        raise InvalidRequest(f"the body is not JSON: {quote(str(error))}") from None
 
 
 def _refuse_constant(name: str) -> None:

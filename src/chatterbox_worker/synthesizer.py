@@ -128,7 +128,7 @@ class Synthesizer:
             InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
         """
         card = MODELS[request.model]
-        if request.voice != "default" and not card.speaks_references:
+        if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
         text = clean(request.text)
@@ -158,7 +158,7 @@ class Synthesizer:
             **({"transcript": source.transcript} if card.needs_transcript else {}),
             **(
                 {"speaker": request.speaker, "context": [past.identity for past in context]}
-                if card.hears_context else {}
+                if card.uses_context else {}
             ),
         })  # fmt: skip
         return Plan(

@@ -1,6 +1,6 @@
-"""Builds a `Synthesizer` from `Settings`: the only chooser of engines.
+"""Builds a `Synthesizer` from `Settings`: the only place that chooses engines.
 
-Engines are imported here and nowhere else, each when it is first wanted, so that a preview worker needs no torch.
+Engines are imported here and nowhere else, each when it is first needed, so that a preview worker needs no torch.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CONDITIONING_BYTES = 64 * 2**20  # in memory: some 400 voices at 160 kB (500 mel frames of 80 floats)
+_CONDITIONING_BYTES = 64 * 2**20  # in memory: about 400 voices at 160 kB (500 mel frames of 80 floats)
 
 
 def build(settings: Settings) -> Synthesizer:
-    """Everything loaded and ready to speak.
+    """A synthesizer with every model loaded and ready.
 
     Raises:
         NotReady: a model's weights are missing or broken.
@@ -57,17 +57,17 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
         return _csm(settings, store)
     from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead  # noqa: PLC0415
 
-    read_ahead(name, settings.weights_dir)  # beside torch's import
+    read_ahead(name, settings.weights_dir)  # while torch is imported
     from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
 
     return ChatterboxEngine.load(name, settings, store)
 
 
 def speaker_encoder(settings: Settings) -> SpeakerEncoder:
-    """What tells speakers apart: the voice encoder of any model's checkpoint.
+    """The network that distinguishes speakers: the voice encoder of any model's checkpoint.
 
     Raises:
-        NotReady: its weights are nowhere, or broken.
+        NotReady: its weights are missing or broken.
     """
     from chatterbox_worker.engines.chatterbox.reference.speaker import SpeakerEncoder  # noqa: PLC0415
 
@@ -93,12 +93,12 @@ def _limit_memory(settings: Settings) -> None:
 
 
 def watermark_detector(settings: Settings) -> Callable[[Audio], float]:
-    """How sure it is, 0 to 1, that sound carries the models' watermark.
+    """A function from audio to the confidence, 0 to 1, that it carries the models' watermark.
 
     Raises:
         NotReady: the network's weights are not installed.
     """
-    import torch  # noqa: F401, PLC0415 - first: a gateway may be without, and its caller is to hear that name
+    import torch  # noqa: F401, PLC0415 - first: a gateway may lack it, and the error then names torch
 
     from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark  # noqa: PLC0415
     from chatterbox_worker.engines.device import device_of  # noqa: PLC0415

@@ -23,13 +23,13 @@ from chatterbox_worker.errors import InvalidRequest
 from support.audio_clips import RATE, noise, tone
 
 
-def _by_libsndfile(kind: str, subtype: str, samples: np.ndarray | None = None, rate: int = RATE) -> bytes:
+def _encode_with_libsndfile(kind: str, subtype: str, samples: np.ndarray | None = None, rate: int = RATE) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, tone(1.0).samples if samples is None else samples, rate, format=kind, subtype=subtype)
     return buffer.getvalue()
 
 
-def _by_libav(
+def _encode_with_libav(
     container_name: str, codec: str, sample_format: str, *, rate: int = RATE, video: bool = False, sound: bool = True
 ) -> bytes:
     buffer = io.BytesIO()
@@ -69,17 +69,19 @@ def _by_libav(
 
 
 READABLE: dict[str, Callable[[], bytes]] = {
-    **{f"wav {subtype}": partial(_by_libsndfile, "WAV", subtype) for subtype in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM")},
-    **{f"{kind} {subtype}": partial(_by_libsndfile, kind, subtype) for kind, subtype in
-       [("AIFF", "PCM_16"), ("AIFF", "PCM_24"), ("AIFF", "FLOAT"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"), ("OGG", "VORBIS"), ("OGG", "OPUS"),
-        ("MP3", "MPEG_LAYER_III"), ("CAF", "PCM_16"), ("CAF", "ALAC_16"), ("AU", "PCM_16"), ("W64", "PCM_16"), ("WAVEX", "PCM_16")]},
-    "m4a": lambda: _by_libav("mp4", "aac", "fltp"),
-    "m4a alac": lambda: _by_libav("mp4", "alac", "s16p"),
-    "mp4 with pictures": lambda: _by_libav("mp4", "aac", "fltp", video=True),
-    "webm": lambda: _by_libav("webm", "libopus", "s16"),
-    "mka aac": lambda: _by_libav("matroska", "aac", "fltp"),
-    "aac": lambda: _by_libav("adts", "aac", "fltp"),
-    "amr": lambda: _by_libav("amr", "libopencore_amrnb", "s16", rate=8000),
+    **{f"wav {subtype}": partial(_encode_with_libsndfile, "WAV", subtype) for subtype in
+       ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM")},
+    **{f"{kind} {subtype}": partial(_encode_with_libsndfile, kind, subtype) for kind, subtype in
+       [("AIFF", "PCM_16"), ("AIFF", "PCM_24"), ("AIFF", "FLOAT"), ("FLAC", "PCM_16"), ("FLAC", "PCM_24"),
+        ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III"), ("CAF", "PCM_16"), ("CAF", "ALAC_16"),
+        ("AU", "PCM_16"), ("W64", "PCM_16"), ("WAVEX", "PCM_16")]},
+    "m4a": lambda: _encode_with_libav("mp4", "aac", "fltp"),
+    "m4a alac": lambda: _encode_with_libav("mp4", "alac", "s16p"),
+    "mp4 with pictures": lambda: _encode_with_libav("mp4", "aac", "fltp", video=True),
+    "webm": lambda: _encode_with_libav("webm", "libopus", "s16"),
+    "mka aac": lambda: _encode_with_libav("matroska", "aac", "fltp"),
+    "aac": lambda: _encode_with_libav("adts", "aac", "fltp"),
+    "amr": lambda: _encode_with_libav("amr", "libopencore_amrnb", "s16", rate=8000),
 }  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def test_every_common_format_is_read_at_its_own_rate(kind: str) -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3, 6, 8])
 def test_channels_mix_to_their_mean(kind: str, subtype: str, channels: int) -> None:
     each = np.stack([noise(0.3, -20, seed) for seed in range(channels)], axis=1).clip(-0.9, 0.9)
-    audio = decode(_by_libsndfile(kind, subtype, each), field="audio", max_s=30)
+    audio = decode(_encode_with_libsndfile(kind, subtype, each), field="audio", max_s=30)
     assert np.max(np.abs(audio.samples - each.mean(axis=1))) < (0.01 if subtype == "PCM_U8" else 1e-4)
 
 
@@ -152,7 +154,7 @@ def _png() -> bytes:
     return with_picture.getvalue()
 
 
-NOT_FOR_US: dict[str, tuple[Callable[[], bytes], str]] = {
+INVALID: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "is empty"),
     "a zip": (_zip, "zip archive"),
     "a png": (_png, "PNG picture"),
@@ -171,21 +173,24 @@ NOT_FOR_US: dict[str, tuple[Callable[[], bytes], str]] = {
         "playlist",
     ),
     "a list of files to join": (lambda: b"ffconcat version 1.0\nfile /etc/hostname\n", "not audio"),
-    "video without sound": (lambda: _by_libav("mp4", "aac", "fltp", video=True, sound=False), "video without sound"),
+    "video without sound": (
+        lambda: _encode_with_libav("mp4", "aac", "fltp", video=True, sound=False),
+        "video without sound",
+    ),
     "a rate of 1 Hz": (lambda: _wav_header(1) + tone(1.0).pcm16(), "sample rate of 1 Hz|not audio"),
     "a rate of 4 MHz": (lambda: _wav_header(4_000_000) + tone(1.0).pcm16(), "sample rate of 4000000 Hz"),
     "silence": (lambda: encode(Audio(np.zeros(RATE, np.float32), RATE), "wav", RATE), "silent"),
     "next to silence": (lambda: encode(tone(1.0, peak=0.0009), "flac", RATE), "silent"),
-    "not a number": (lambda: _by_libsndfile("WAV", "FLOAT", np.full(RATE, np.nan)), "not numbers"),
-    "twelve channels": (lambda: _by_libsndfile("WAV", "PCM_16", np.full((RATE, 12), 0.1)), "has 12 channels"),
-    "infinite": (lambda: _by_libsndfile("WAV", "DOUBLE", np.full(RATE, np.inf)), "not numbers"),
+    "not a number": (lambda: _encode_with_libsndfile("WAV", "FLOAT", np.full(RATE, np.nan)), "not numbers"),
+    "twelve channels": (lambda: _encode_with_libsndfile("WAV", "PCM_16", np.full((RATE, 12), 0.1)), "has 12 channels"),
+    "infinite": (lambda: _encode_with_libsndfile("WAV", "DOUBLE", np.full(RATE, np.inf)), "not numbers"),
     "too long": (lambda: encode(tone(11.0), "mp3", RATE), "longer than 10 s"),
 }
 
 
-@pytest.mark.parametrize("what", NOT_FOR_US)
-def test_what_is_refused_is_refused_with_its_reason_and_field(what: str, capfd: pytest.CaptureFixture[str]) -> None:
-    make, reason = NOT_FOR_US[what]
+@pytest.mark.parametrize("what", INVALID)
+def test_invalid_input_is_rejected_with_its_reason_and_field(what: str, capfd: pytest.CaptureFixture[str]) -> None:
+    make, reason = INVALID[what]
     with pytest.raises(InvalidRequest, match=reason) as refusal:
         decode(make(), field="audio_prompt", max_s=10)
     assert refusal.value.field == "audio_prompt"
@@ -193,14 +198,14 @@ def test_what_is_refused_is_refused_with_its_reason_and_field(what: str, capfd: 
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_longest_that_is_allowed_is_allowed() -> None:
+def test_a_clip_of_the_longest_allowed_duration_is_decoded() -> None:
     for name in ("wav", "mp3", "aac", "opus"):
         audio = decode(encode(tone(10.0), name, RATE), field="audio", max_s=10)
         assert audio.duration_s == pytest.approx(10.0, abs=0.001)
 
 
 def test_a_small_file_cannot_fill_the_memory() -> None:
-    bomb = _by_libsndfile("FLAC", "PCM_16", np.zeros((20 * 60 * 48_000,), np.int16), 48_000)  # 20 minutes
+    bomb = _encode_with_libsndfile("FLAC", "PCM_16", np.zeros((20 * 60 * 48_000,), np.int16), 48_000)  # 20 minutes
     assert len(bomb) < 1_000_000
     tracemalloc.start()
     started = time.monotonic()
@@ -212,7 +217,7 @@ def test_a_small_file_cannot_fill_the_memory() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_file_cut_short_is_read_as_far_as_it_goes() -> None:
+def test_a_truncated_file_is_read_up_to_its_end() -> None:
     for name in ("wav", "mp3", "flac", "ogg", "opus", "aac"):
         data = encode(Audio(noise(4.0, -20), RATE), name, RATE)
         assert 1.5 < decode(data[: len(data) * 2 // 3], field="audio", max_s=10).duration_s < 4.0
@@ -224,7 +229,7 @@ REAL = [encode(tone(0.4), name, 16_000) for name in ("wav", "mp3", "flac", "ogg"
 ]
 
 
-def _reads_or_refuses(data: bytes) -> None:
+def _decode_or_reject(data: bytes) -> None:
     field = None
     try:
         audio = decode(data, field="audio", max_s=2)
@@ -256,14 +261,14 @@ def _reads_or_refuses(data: bytes) -> None:
         ]
     ),
 )
-def test_noise_is_read_or_refused(data: bytes, magic: bytes) -> None:
-    _reads_or_refuses(magic + data)
+def test_random_bytes_are_decoded_or_rejected(data: bytes, magic: bytes) -> None:
+    _decode_or_reject(magic + data)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(REAL), st.floats(0, 1))
-def test_a_file_cut_anywhere_is_read_or_refused(data: bytes, where: float) -> None:
-    _reads_or_refuses(data[: round(where * len(data))])
+def test_a_file_cut_anywhere_is_decoded_or_rejected(data: bytes, where: float) -> None:
+    _decode_or_reject(data[: round(where * len(data))])
 
 
 @settings(max_examples=300, deadline=None)
@@ -272,8 +277,8 @@ def test_a_file_cut_anywhere_is_read_or_refused(data: bytes, where: float) -> No
     st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), min_size=1, max_size=12),
     st.booleans(),
 )
-def test_flipped_bits_are_read_or_refused(data: bytes, flips: list[tuple[int, int]], in_header: bool) -> None:
+def test_flipped_bits_are_decoded_or_rejected(data: bytes, flips: list[tuple[int, int]], in_header: bool) -> None:
     broken = bytearray(data)
     for place, bits in flips:
         broken[place % (min(len(data), 200) if in_header else len(data))] ^= bits
-    _reads_or_refuses(bytes(broken))
+    _decode_or_reject(bytes(broken))

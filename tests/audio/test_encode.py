@@ -24,7 +24,7 @@ WITH_HEADER = [(name, rate) for name, rate in EVERY if name != "pcm"]
 
 @pytest.mark.parametrize(("name", "rate"), WITH_HEADER)
 @pytest.mark.parametrize("duration_s", [0.01, 1.2345])
-def test_ffmpeg_gets_the_length_that_the_format_promises(name: str, rate: int, duration_s: float) -> None:
+def test_ffmpeg_decodes_the_length_that_the_format_documents(name: str, rate: int, duration_s: float) -> None:
     decoded = decode(encode(tone(duration_s), name, rate), field="audio", max_s=10)
     assert decoded.sample_rate == (48_000 if name == "opus" else rate)
     expected = round(len(tone(duration_s).samples) * decoded.sample_rate / RATE)
@@ -43,7 +43,7 @@ def test_ffmpeg_gets_the_length_that_the_format_promises(name: str, rate: int, d
     ("name", "rate"), [entry for entry in WITH_HEADER if entry[0] != "aac"]
 )  # libsndfile has no AAC
 @pytest.mark.parametrize("duration_s", [0.01, 1.2345])
-def test_libsndfile_gets_every_sample_and_no_more(name: str, rate: int, duration_s: float) -> None:
+def test_libsndfile_decodes_every_sample_and_no_more(name: str, rate: int, duration_s: float) -> None:
     samples, got_rate = soundfile.read(io.BytesIO(encode(tone(duration_s), name, rate)))
     assert got_rate == rate
     assert samples.ndim == 1
@@ -81,7 +81,7 @@ def test_pydub_opens_the_wav() -> None:
     assert len(segment) == 1500  # milliseconds
 
 
-def test_what_exceeds_full_scale_is_scaled_and_never_wraps() -> None:
+def test_sound_beyond_full_scale_is_scaled_and_never_wraps() -> None:
     pcm = np.frombuffer(encode(tone(0.5, peak=1.7), "pcm", RATE), "<i2")
     expected = np.frombuffer(encode(tone(0.5, peak=1.0), "pcm", RATE), "<i2")
     assert np.max(np.abs(pcm.astype(int) - expected)) <= 2
@@ -98,13 +98,13 @@ def test_resampling_keeps_the_tone_and_its_level() -> None:
     ("name", "rate", "field"),
     [("m4b", RATE, "format"), ("opus", 44_100, "sample_rate"), ("wav", 11_025, "sample_rate")],
 )
-def test_what_the_catalogue_does_not_list_is_refused_by_field(name: str, rate: int, field: str) -> None:
+def test_what_the_catalogue_does_not_list_is_rejected_by_field(name: str, rate: int, field: str) -> None:
     with pytest.raises(InvalidRequest, match="choose") as refusal:
         encode(tone(0.1), name, rate)
     assert refusal.value.field == field
 
 
-def test_samples_that_are_no_numbers_fail_and_none_at_all_are_a_mistake() -> None:
+def test_samples_that_are_not_numbers_fail_and_an_empty_clip_is_a_value_error() -> None:
     with pytest.raises(SynthesisFailed, match="not numbers"):
         encode(Audio(np.array([0.1, np.nan], np.float32), RATE), "wav", RATE)
     with pytest.raises(ValueError, match="without samples"):
@@ -124,7 +124,7 @@ def test_an_ogg_page_gets_serial_one_and_a_checksum_that_a_bitwise_crc_agrees_wi
 
 
 @pytest.mark.parametrize("data", [b"RIFF" + bytes(60), b"OggS" + bytes(10), b"OggS" + bytes(22) + b"\x02\xff\xff"])
-def test_what_is_not_whole_ogg_pages_is_refused(data: bytes) -> None:
+def test_bytes_that_are_not_whole_ogg_pages_are_rejected(data: bytes) -> None:
     with pytest.raises(ValueError, match="Ogg page"):
         with_fixed_serial(data)
 

@@ -28,14 +28,14 @@ SENTENCES = (
 )  # fmt: skip
 
 
-def _at(audio: Audio, dbfs: float) -> Audio:
+def _with_level(audio: Audio, dbfs: float) -> Audio:
     level = speech_level(audio)
     assert level is not None
     return Audio((audio.samples * np.float32(10 ** ((dbfs - level) / 20))).astype(np.float32), audio.sample_rate)
 
 
 def _with_noise(audio: Audio, dbfs: float, lead_s: float = 0.4, tail_s: float = 0.9) -> Audio:
-    """The clip in the noise that the engine's tails have: before, under and after the words."""
+    """The clip with noise like that of the engine's tails: before, under and after the words."""
     padded = np.pad(audio.samples, (round(lead_s * RATE), round(tail_s * RATE)))
     return Audio(padded + noise(len(padded) / RATE, dbfs)[: len(padded)], RATE)
 
@@ -47,8 +47,8 @@ def _largest_jump(samples: Samples) -> float:
 @pytest.mark.parametrize("text", SENTENCES)
 @pytest.mark.parametrize("noise_dbfs", [-75.0, -60.0, -50.0])
 @pytest.mark.parametrize("level_dbfs", [-26.0, -18.0])
-def test_no_word_is_clipped_and_the_noise_around_it_goes(text: str, noise_dbfs: float, level_dbfs: float) -> None:
-    spoken = _at(speech(text), level_dbfs)
+def test_no_word_is_clipped_and_the_noise_around_it_is_removed(text: str, noise_dbfs: float, level_dbfs: float) -> None:
+    spoken = _with_level(speech(text), level_dbfs)
     noisy = _with_noise(spoken, noise_dbfs)
     joined = join([(noisy, 0.0)], RATE)
     (start,) = _position(noisy.samples, joined.audio.samples)
@@ -57,13 +57,13 @@ def test_no_word_is_clipped_and_the_noise_around_it_goes(text: str, noise_dbfs: 
     first, last = max(0, start - words.start), min(len(kept), start + len(joined.audio.samples) - words.start)
     kept[first:last] = spoken.samples[first:last]
     lost = spoken.samples - kept
-    # What is lost lies 50 dB under the sentence, or under the noise around it
+    # What is lost is 50 dB below the sentence, or below the noise around it
     assert np.sum(np.square(lost)) < 1e-5 * np.sum(np.square(spoken.samples)) or rms_dbfs(lost[lost != 0]) < noise_dbfs
     assert len(joined.audio.samples) < len(spoken.samples) + round((GUARD_BEFORE_S + GUARD_AFTER_S + 0.06) * RATE)
 
 
 def _position(whole: Samples, part: Samples) -> tuple[int]:
-    """Where the middle of `part` lies in `whole`, both untouched there."""
+    """The index of the middle of `part` in `whole`, where both are identical."""
     middle = len(part) // 2
     probe = part[middle : middle + 64]
     windows = np.lib.stride_tricks.sliding_window_view(whole, 64)
@@ -72,7 +72,7 @@ def _position(whole: Samples, part: Samples) -> tuple[int]:
 
 
 @pytest.mark.parametrize("text", SENTENCES)
-def test_clean_speech_is_kept_sample_for_sample_but_for_the_fades(text: str) -> None:
+def test_clean_speech_is_kept_sample_for_sample_except_for_the_fades(text: str) -> None:
     spoken = speech(text)
     padded = Audio(np.pad(spoken.samples, round(0.3 * RATE)), RATE)
     joined = join([(padded, 0.0)], RATE).audio.samples
@@ -91,11 +91,11 @@ def test_the_weak_burst_after_a_final_closure_is_kept() -> None:
     assert 0.66 + 0.05 < joined.duration_s <= 0.66 + GUARD_AFTER_S + 0.02
 
 
-def test_no_click_at_any_join() -> None:
+def test_there_is_no_click_at_any_join() -> None:
     chunks = [
         (_with_noise(speech(text), -45), pause) for text, pause in zip(SENTENCES, itertools.cycle([0.0, 0.2, 0.4]))
     ]
-    chunks.append((tone(0.5, hertz=200), 0.3))  # begins and ends at full swing
+    chunks.append((tone(0.5, hertz=200), 0.3))  # begins and ends at full amplitude
     joined = join(chunks, RATE)
     inside = [_largest_jump(joined.audio.samples[span.start + 240 : span.end - 240]) for span in joined.spans]
     for (left, right), (before, after) in zip(
@@ -106,7 +106,7 @@ def test_no_click_at_any_join() -> None:
         assert _largest_jump(joined.audio.samples[left.end - 2 : right.start + 2]) <= 0.01 * max(before, after)
 
 
-def test_a_tone_cut_anywhere_comes_in_and_goes_out_from_zero() -> None:
+def test_a_tone_cut_anywhere_begins_and_ends_at_zero() -> None:
     cut = Audio(tone(1.0, hertz=150).samples[37:-53], RATE)
     joined = join([(cut, 0.2), (cut, 0.0)], RATE)
     assert _largest_jump(joined.audio.samples) < 1.3 * _largest_jump(cut.samples)
@@ -115,14 +115,14 @@ def test_a_tone_cut_anywhere_comes_in_and_goes_out_from_zero() -> None:
 
 
 @pytest.mark.parametrize("pause_s", [CLAUSE_PAUSE_S, SENTENCE_PAUSE_S, PARAGRAPH_PAUSE_S, 2.5])
-def test_a_pause_is_heard_as_long_as_it_is(pause_s: float) -> None:
+def test_a_pause_lasts_as_long_as_requested(pause_s: float) -> None:
     beep = Audio(np.pad(tone(0.5).samples, round(0.3 * RATE)), RATE)
     samples = join([(beep, pause_s), (beep, 0.0)], RATE).audio.samples
     loud = np.flatnonzero(np.abs(samples) > 0.01)
     assert np.diff(loud).max() / RATE == pytest.approx(pause_s, abs=0.021)  # a frame at each end
 
 
-def test_pauses_grow_with_what_they_part_and_the_last_one_is_kept() -> None:
+def test_pauses_grow_with_the_break_and_the_last_one_is_kept() -> None:
     assert NO_PAUSE_S < GUARD_BEFORE_S + GUARD_AFTER_S < CLAUSE_PAUSE_S < SENTENCE_PAUSE_S < PARAGRAPH_PAUSE_S
     without, with_pause = (join([(tone(0.5), pause)], RATE).audio for pause in (0.0, 1.0))
     assert len(with_pause.samples) == len(without.samples) + RATE
@@ -132,8 +132,8 @@ def test_pauses_grow_with_what_they_part_and_the_last_one_is_kept() -> None:
 @pytest.mark.parametrize(
     "order", [(-12.0, -20.0, -30.0), (-30.0, -20.0, -12.0), (-20.0, -17.0, -24.0), (-20.0, -25.0, -15.0)]
 )
-def test_chunks_come_to_one_level_as_far_as_the_bound_allows(order: tuple[float, ...]) -> None:
-    chunks = [(_at(tone(1.0), dbfs), 0.4) for dbfs in order]
+def test_chunks_are_brought_to_one_level_as_far_as_the_limit_allows(order: tuple[float, ...]) -> None:
+    chunks = [(_with_level(tone(1.0), dbfs), 0.4) for dbfs in order]
     joined = join(chunks, RATE)
     levels = [rms_dbfs(joined.audio.samples[span.start + 240 : span.end - 240]) for span in joined.spans]
     assert levels[0] == pytest.approx(order[0], abs=0.1)
@@ -148,7 +148,7 @@ def test_chunks_come_to_one_level_as_far_as_the_bound_allows(order: tuple[float,
 
 def test_speech_at_different_levels_ends_within_one_decibel() -> None:
     chunks = [
-        (_at(speech(text), dbfs), 0.4)
+        (_with_level(speech(text), dbfs), 0.4)
         for text, dbfs in zip(SENTENCES, [-22, -26, -18, -27, -20, -24, -17], strict=True)
     ]
     joined = join(chunks, RATE)
@@ -159,7 +159,7 @@ def test_speech_at_different_levels_ends_within_one_decibel() -> None:
 
 def test_a_boost_stops_at_the_true_peak_ceiling() -> None:
     quiet = tone(1.0, peak=0.1)
-    quiet.samples[RATE // 2] = 0.85  # one crack: not louder, but near full scale
+    quiet.samples[RATE // 2] = 0.85  # one peak: not louder, but near full scale
     joined = join([(tone(1.0, peak=0.4), 0.4), (quiet, 0.0)], RATE)
     second = Audio(joined.audio.samples[joined.spans[1].start :], RATE)
     assert true_peak(second) <= CEILING_DBTP + 0.05
@@ -167,32 +167,32 @@ def test_a_boost_stops_at_the_true_peak_ceiling() -> None:
     assert gain_towards(-20, -10, 3.0) == -MAX_GAIN_DB
 
 
-def test_one_chunk_is_left_at_its_own_level() -> None:
+def test_a_single_chunk_keeps_its_own_level() -> None:
     for dbfs in (-35.0, -6.0):
-        (loudness,) = [rms_dbfs(join([(_at(tone(1.0), dbfs), 0.0)], RATE).audio.samples[240:-240])]
+        (loudness,) = [rms_dbfs(join([(_with_level(tone(1.0), dbfs), 0.0)], RATE).audio.samples[240:-240])]
         assert loudness == pytest.approx(dbfs, abs=0.05)
 
 
-def test_a_silent_chunk_gives_nothing_but_its_pause_where_that_is_longer() -> None:
-    hush = Audio(noise(1.0, -75), RATE)
+def test_a_silent_chunk_adds_only_its_pause_if_that_is_longer() -> None:
+    near_silence = Audio(noise(1.0, -75), RATE)
     plain = join([(tone(0.5), 0.4), (tone(0.5), 0.0)], RATE)
-    same = join([(tone(0.5), 0.4), (hush, 0.2), (tone(0.5), 0.0)], RATE)
+    same = join([(tone(0.5), 0.4), (near_silence, 0.2), (tone(0.5), 0.0)], RATE)
     assert np.array_equal(same.audio.samples, plain.audio.samples)
     assert same.spans[1].start == same.spans[1].end
-    longer = join([(tone(0.5), 0.4), (hush, 1.0), (tone(0.5), 0.0)], RATE)
+    longer = join([(tone(0.5), 0.4), (near_silence, 1.0), (tone(0.5), 0.0)], RATE)
     assert len(longer.audio.samples) == len(plain.audio.samples) + round(0.6 * RATE)
-    for nothing in (hush, Audio(np.zeros(0, np.float32), RATE), Audio(np.zeros(5, np.float32), RATE)):
+    for nothing in (near_silence, Audio(np.zeros(0, np.float32), RATE), Audio(np.zeros(5, np.float32), RATE)):
         assert not len(join([(nothing, 0.0)], RATE).audio.samples)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 100, 239, 240, 241, 1000])
-def test_a_very_short_chunk_is_kept_whole(count: int) -> None:
+def test_a_very_short_chunk_is_not_trimmed(count: int) -> None:
     click = Audio(np.full(count, 0.3, np.float32), RATE)
     joined = join([(tone(0.5), 0.2), (click, 0.0)], RATE)
     assert joined.spans[1].end - joined.spans[1].start == count
 
 
-def test_spans_say_where_each_chunk_lies() -> None:
+def test_spans_are_the_positions_of_the_chunks() -> None:
     chunks = [(speech(text), 0.4) for text in SENTENCES[:3]]
     joined = join(chunks, RATE)
     inside = np.zeros(len(joined.audio.samples), bool)
@@ -204,36 +204,36 @@ def test_spans_say_where_each_chunk_lies() -> None:
     ]
 
 
-def test_the_first_chunk_is_heard_before_it_ends() -> None:
+def test_the_first_chunk_is_returned_before_it_ends() -> None:
     joiner = Joiner(RATE)
     spoken = speech("This is a long first sentence, so that something of it can be heard at once.")
-    heard = [len(joiner.add(Audio(piece, RATE)).samples) for piece in np.array_split(spoken.samples, 10)]
-    assert sum(heard[:3]) > 0
-    assert sum(heard) > 0.8 * len(spoken.samples)
+    lengths = [len(joiner.add(Audio(piece, RATE)).samples) for piece in np.array_split(spoken.samples, 10)]
+    assert sum(lengths[:3]) > 0
+    assert sum(lengths) > 0.8 * len(spoken.samples)
 
 
-def test_a_piece_of_another_rate_is_refused() -> None:
+def test_a_piece_of_another_rate_is_rejected() -> None:
     with pytest.raises(ValueError, match="16000"):
         Joiner(RATE).add(tone(0.1, rate=16_000))
 
 
-def _bits(seed: int) -> Samples:
-    """Something of everything: silence, noise, tones, speech, bursts, at any length."""
+def _random_sound(seed: int) -> Samples:
+    """A mix of everything: silence, noise, tones, speech, bursts, of any length."""
     random = np.random.default_rng(seed)
-    made: list[Samples] = []
+    parts: list[Samples] = []
     for _ in range(random.integers(1, 6)):
         length_s = float(random.choice([0.003, 0.02, 0.11, 0.4, 0.9]))
         kind = random.integers(5)
         if kind == 0:
-            made.append(np.zeros(round(length_s * RATE), np.float32))
+            parts.append(np.zeros(round(length_s * RATE), np.float32))
         elif kind == 1:
-            made.append(noise(length_s, float(random.uniform(-90, -30)), seed))
+            parts.append(noise(length_s, float(random.uniform(-90, -30)), seed))
         elif kind == 2:
-            made.append(tone(length_s, float(random.uniform(80, 4000)), float(10 ** random.uniform(-3, 0))).samples)
+            parts.append(tone(length_s, float(random.uniform(80, 4000)), float(10 ** random.uniform(-3, 0))).samples)
         else:
             spoken = speech(SENTENCES[random.integers(len(SENTENCES))]).samples * np.float32(random.uniform(0.05, 1.5))
-            made.append(spoken[: round(length_s * RATE * 2)])
-    return np.concatenate(made)
+            parts.append(spoken[: round(length_s * RATE * 2)])
+    return np.concatenate(parts)
 
 
 @settings(max_examples=60, deadline=None)
@@ -241,8 +241,8 @@ def _bits(seed: int) -> Samples:
     st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([0.0, 0.05, 0.2, 0.4, 1.1])), min_size=1, max_size=4),
     st.integers(0, 10_000),
 )
-def test_what_is_streamed_is_what_is_joined_bit_for_bit(recipe: list[tuple[int, float]], cuts_seed: int) -> None:
-    chunks = [(Audio(_bits(seed), RATE), pause) for seed, pause in recipe]
+def test_streaming_and_joining_give_the_same_bits(recipe: list[tuple[int, float]], cuts_seed: int) -> None:
+    chunks = [(Audio(_random_sound(seed), RATE), pause) for seed, pause in recipe]
     offline = join(chunks, RATE)
     random = np.random.default_rng(cuts_seed)
     joiner = Joiner(RATE)

@@ -1,4 +1,4 @@
-"""Pieces in, one file out: joined, it decodes to what went in."""
+"""The bytes of all pieces together are one file, which decodes to the input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from support.audio_clips import RATE, tone
 
 CASES = [(name, rate) for name, fmt in FORMATS.items() for rate in fmt.sample_rates]
-# Seconds by which a decoder may differ: what a format without a head cannot tell about its padding, docs of `encode`.
+# Samples by which a decoder may differ: a format without a header cannot declare its padding (docstring of `encode`).
 SLACK_S = {"mp3": 3 * 1152, "aac": 2 * 1024, "ogg": 1024, "opus": 480}
 
 
@@ -21,7 +21,7 @@ def _pieces(audio: Audio, size: int) -> list[Audio]:
     return [Audio(audio.samples[i : i + size], audio.sample_rate) for i in range(0, len(audio.samples), size)]
 
 
-def _encoded(audio: Audio, fmt: str, rate: int, size: int) -> bytes:
+def _encode(audio: Audio, fmt: str, rate: int, size: int) -> bytes:
     encoder = StreamEncoder(fmt, rate)
     return b"".join([*map(encoder.add, _pieces(audio, size)), encoder.finish()])
 
@@ -33,8 +33,8 @@ def _samples(data: bytes, fmt: str, rate: int) -> Audio:
 
 
 @pytest.mark.parametrize(("fmt", "rate"), CASES)
-def test_the_joined_stream_lasts_as_long_as_what_went_in_at_its_pitch(fmt: str, rate: int) -> None:
-    audio = _samples(_encoded(tone(1.5), fmt, rate, 4_000), fmt, rate)
+def test_the_joined_stream_has_the_duration_and_the_pitch_of_the_input(fmt: str, rate: int) -> None:
+    audio = _samples(_encode(tone(1.5), fmt, rate, 4_000), fmt, rate)
 
     assert audio.duration_s == pytest.approx(1.5, abs=SLACK_S.get(fmt, 1) / rate)
     middle = audio.samples[len(audio.samples) // 4 : -len(audio.samples) // 4]
@@ -43,30 +43,30 @@ def test_the_joined_stream_lasts_as_long_as_what_went_in_at_its_pitch(fmt: str, 
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_the_bytes_do_not_depend_on_how_the_sound_was_cut(fmt: str) -> None:
-    whole, cut = (_samples(_encoded(tone(1.0), fmt, RATE, size), fmt, RATE) for size in (RATE, 777))
+def test_the_sound_does_not_depend_on_how_it_was_cut(fmt: str) -> None:
+    whole, cut = (_samples(_encode(tone(1.0), fmt, RATE, size), fmt, RATE) for size in (RATE, 777))
 
     assert len(whole.samples) == len(cut.samples)
-    # libvorbis is fed as it comes, and its choice of blocks hears where it was cut
+    # libvorbis gets the pieces as they come, and its choice of blocks depends on where they were cut
     assert np.max(np.abs(whole.samples - cut.samples)) < (0.02 if fmt == "ogg" else 1e-3)
 
 
 @pytest.mark.parametrize(
     "fmt", sorted(set(FORMATS) - {"ogg"})
 )  # libsndfile's pages hold 4 kB, a second of speech or so
-def test_sound_comes_out_while_it_goes_in(fmt: str) -> None:
-    """After two seconds went in, at most half a second is held back."""
+def test_sound_is_returned_while_more_is_added(fmt: str) -> None:
+    """After two seconds of input, at most half a second is withheld."""
     encoder = StreamEncoder(fmt, RATE)
     first = b"".join(map(encoder.add, _pieces(tone(2.0), 2_400)))
-    heard = len(first) / 48_000 if fmt == "pcm" else decode(first, field="test", max_s=60).duration_s
+    duration_s = len(first) / 48_000 if fmt == "pcm" else decode(first, field="test", max_s=60).duration_s
 
-    assert heard > 1.5
+    assert duration_s > 1.5
 
 
 @pytest.mark.parametrize("fmt", ["wav", "flac", "pcm"])
-def test_lossless_formats_give_back_the_very_samples(fmt: str) -> None:
+def test_lossless_formats_return_the_same_samples(fmt: str) -> None:
     audio = tone(0.5)
-    decoded = _samples(_encoded(audio, fmt, RATE, 999), fmt, RATE)
+    decoded = _samples(_encode(audio, fmt, RATE, 999), fmt, RATE)
 
     assert np.array_equal(
         np.round(decoded.samples * (32767 if fmt == "pcm" else 32768)), np.frombuffer(audio.pcm16(), "<i2")
@@ -74,21 +74,21 @@ def test_lossless_formats_give_back_the_very_samples(fmt: str) -> None:
 
 
 def test_loud_sound_is_clipped_and_never_wraps() -> None:
-    decoded = np.frombuffer(_encoded(tone(0.2, peak=2.0), "pcm", RATE, 500), "<i2")
+    decoded = np.frombuffer(_encode(tone(0.2, peak=2.0), "pcm", RATE, 500), "<i2")
 
     assert decoded.max() == 32767
     assert np.mean(np.abs(np.diff(decoded.astype(np.int64))) > 40_000) == 0
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_an_empty_piece_and_an_early_end_are_no_trouble(fmt: str) -> None:
+def test_an_empty_piece_and_an_early_end_are_accepted(fmt: str) -> None:
     encoder = StreamEncoder(fmt, RATE)
     encoder.add(Audio(np.zeros(0, np.float32), RATE))
     encoder.finish()
     StreamEncoder(fmt, RATE).finish()
 
 
-def test_what_cannot_be_encoded_is_refused() -> None:
+def test_what_cannot_be_encoded_is_rejected() -> None:
     for fmt, rate in (("midi", RATE), ("opus", 44_100)):
         with pytest.raises(InvalidRequest):
             StreamEncoder(fmt, rate)

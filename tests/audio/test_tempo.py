@@ -29,8 +29,8 @@ def test_a_sweep_has_the_same_pitch_at_the_same_place(speed: float) -> None:
     changed = change_speed(Audio(sweep, RATE), speed).samples
     for second in (1.0, 2.0, 3.0):
         middle = round(second * RATE / speed)
-        heard = _hertz(np.pad(changed[middle - 1200 : middle + 1200], (0, 21_600)))
-        assert heard == pytest.approx(300 + 100 * second, abs=12)  # 60 ms of wander times 100 Hz/s, and the bins
+        pitch = _hertz(np.pad(changed[middle - 1200 : middle + 1200], (0, 21_600)))
+        assert pitch == pytest.approx(300 + 100 * second, abs=12)  # 60 ms of drift times 100 Hz/s, and the bins
 
 
 @settings(max_examples=60, deadline=None)
@@ -39,7 +39,7 @@ def test_a_sweep_has_the_same_pitch_at_the_same_place(speed: float) -> None:
     st.floats(0.25, 4.0),
     st.sampled_from([8000, 24000, 48000]),
 )
-def test_the_length_is_the_law(count: int, speed: float, rate: int) -> None:
+def test_the_length_is_exact(count: int, speed: float, rate: int) -> None:
     changed = change_speed(Audio(np.full(count, 0.1, np.float32), rate), speed)
     assert len(changed.samples) == round(count / speed)
     assert changed.sample_rate == rate
@@ -47,7 +47,7 @@ def test_the_length_is_the_law(count: int, speed: float, rate: int) -> None:
 
 
 @pytest.mark.parametrize("speed", SPEEDS)
-def test_speech_is_heard_to_its_end(speed: float) -> None:
+def test_speech_is_complete_to_its_end(speed: float) -> None:
     original = speech("Nothing of this is lost.")
     changed = change_speed(original, speed)
     tail = change_speed(original, speed).samples[-round(0.2 * RATE / speed) :]
@@ -56,10 +56,10 @@ def test_speech_is_heard_to_its_end(speed: float) -> None:
 
 
 @pytest.mark.parametrize("speed", [speed for speed in SPEEDS if speed < 1])
-def test_nothing_is_held_back_at_the_end(speed: float) -> None:
+def test_nothing_is_withheld_at_the_end(speed: float) -> None:
     changed = change_speed(tone(1.0, rate=8000), speed).samples
-    (heard,) = np.nonzero(np.abs(changed) > 0.01)
-    assert len(changed) - heard[-1] < 0.05 * 8000  # what WSOLA wanders; atempo alone withholds up to 0.1 s
+    (audible,) = np.nonzero(np.abs(changed) > 0.01)
+    assert len(changed) - audible[-1] < 0.05 * 8000  # the drift of WSOLA; atempo alone withholds up to 0.1 s
 
 
 def test_speed_one_is_the_same_object() -> None:
@@ -68,6 +68,6 @@ def test_speed_one_is_the_same_object() -> None:
 
 
 @pytest.mark.parametrize("speed", [0.24, 4.01, 0.0, -1.0, float("nan"), float("inf")])
-def test_a_speed_outside_the_range_is_refused(speed: float) -> None:
+def test_a_speed_outside_the_range_is_rejected(speed: float) -> None:
     with pytest.raises(ValueError, match="outside"):
         change_speed(tone(0.1), speed)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from chatterbox_worker.batch import run as loop
+from chatterbox_worker.batch.backends import EndpointSynthesizer, Failed, Stopped, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest
 from chatterbox_worker.batch.rows import BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
-from chatterbox_worker.batch.speakers import EndpointSpeaker, Failed, Stopped, SynthesizedRow
 from chatterbox_worker.client import (
     AnswerLost,
     ClientError,
@@ -170,7 +170,7 @@ class FakeClient:
 
 def speak(client: FakeClient, job: str | None = None) -> tuple[SynthesizedRow, list[str]]:
     told: list[str] = []
-    speaker = EndpointSpeaker(client)  # type: ignore[arg-type]
+    speaker = EndpointSynthesizer(client)  # type: ignore[arg-type]
     return asyncio.run(speaker.speak({"text": "One."}, job, told.append)), told
 
 
@@ -236,7 +236,7 @@ def test_a_submission_that_is_on_its_way_is_noted_even_if_the_run_is_stopped() -
     client, told = FakeClient(), list[str]()
 
     async def stop_midway() -> None:
-        task = asyncio.create_task(EndpointSpeaker(client).speak({}, None, told.append))  # type: ignore[arg-type]
+        task = asyncio.create_task(EndpointSynthesizer(client).speak({}, None, told.append))  # type: ignore[arg-type]
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

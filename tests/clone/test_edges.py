@@ -1,4 +1,4 @@
-"""A voice made of recordings speaks through the queue and over HTTP, and is the same voice there and here."""
+"""A voice built from recordings works through the queue and over HTTP, with the same samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.paths import ROOT
 from support.recorded import TINY, TINY_PATHS, clone_ann
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-ASKED: dict[str, Any] = {"text": "Hello.", "seed": 3, "cache": False}
+REQUEST: dict[str, Any] = {"text": "Hello.", "seed": 3, "cache": False}
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +68,10 @@ def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> 
         time.sleep(0.2)
 
 
-def test_the_queue_lists_it_speaks_with_it_and_lets_it_go(queue: LocalQueue, settings: dict[str, str]) -> None:
+def test_the_queue_lists_uses_and_exports_it(queue: LocalQueue, settings: dict[str, str]) -> None:
     listed = queue.run({"action": "voices.list"}, sync=True)["output"]["voices"]
-    spoken = queue.run(ASKED | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
-    default = queue.run(ASKED, sync=True, timeout_s=120)["output"]
+    spoken = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
+    default = queue.run(REQUEST, sync=True, timeout_s=120)["output"]
     out = queue.run({"action": "voices.export", "voice": "ann"}, sync=True)["output"]
 
     assert [voice["id"] for voice in listed] == ["ann"]
@@ -82,8 +82,10 @@ def test_the_queue_lists_it_speaks_with_it_and_lets_it_go(queue: LocalQueue, set
     assert base64.b64decode(out["reference_audio"]) == kept.read_bytes()
 
 
-def test_http_lists_it_and_says_the_same_samples(queue: LocalQueue, settings: dict[str, str], tmp_path: Path) -> None:
-    over_queue = queue.run(ASKED | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
+def test_http_lists_it_and_returns_the_same_samples(
+    queue: LocalQueue, settings: dict[str, str], tmp_path: Path
+) -> None:
+    over_queue = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
     with _http(settings, tmp_path / "log") as http:
         listed = http.get("/voices").json()
         about = http.get("/voices/ann").json()

@@ -1,4 +1,4 @@
-"""The picture is drawn whatever the findings are, and all of a recording is somewhere on it."""
+"""The picture is drawn for any findings, and shows every part of a recording."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from matplotlib.image import imread
 from chatterbox_worker.clone.findings import Findings, examine
 from chatterbox_worker.clone.report import _figure, draw
 from chatterbox_worker.clone.strips import STRIP_S, lay_out
-from chatterbox_worker.clone.voice import make
-from chatterbox_worker.clone.waves import CLIP, KEPT, LEFT
+from chatterbox_worker.clone.voice import build_voice
+from chatterbox_worker.clone.waves import CLIP, KEPT, LEFT_OUT
 from chatterbox_worker.errors import InvalidRequest
 from support.recorded import in_noise, pause, talk, wav
 from support.speakers import ANN, SENTENCES, PitchEncoder
@@ -24,18 +24,18 @@ from support.speakers import ANN, SENTENCES, PitchEncoder
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recordings")
-    (folder / "a $1_{x}$.wav").write_bytes(wav(talk(ANN, SENTENCES[:4])))  # no formula
+    (folder / "a $1_{x}$.wav").write_bytes(wav(talk(ANN, SENTENCES[:4])))  # must not be drawn as a formula
     (folder / "noisy.wav").write_bytes(wav(in_noise(talk(ANN, SENTENCES[:1]), -30.0)))
     (folder / "empty.wav").write_bytes(b"")
     return folder
 
 
 def _words(findings: Findings, refusal: InvalidRequest | None = None) -> str:
-    figure = _figure("ann", findings, refusal or make(findings, least_s=6))
+    figure = _figure("ann", findings, refusal or build_voice(findings, min_speech_s=6))
     return "\n".join(text.get_text() for axes in figure.axes for text in axes.texts)
 
 
-def test_a_person_reads_what_was_kept_left_and_refused(folder: Path) -> None:
+def test_the_picture_lists_what_was_kept_left_out_and_refused(folder: Path) -> None:
     words = _words(examine(folder, PitchEncoder()))
     assert "Voice “ann”" in words
     assert "16 s kept in 4 of 5 segments  ·  24 s in 2 files  ·  1 refused  ·  a clip of" in words
@@ -44,31 +44,31 @@ def test_a_person_reads_what_was_kept_left_and_refused(folder: Path) -> None:
     assert "a $1_{x}$.wav, 19 s" in words
 
 
-def test_a_refusal_is_drawn_with_its_reason(folder: Path) -> None:
+def test_an_error_is_drawn_with_its_reason(folder: Path) -> None:
     words = _words(examine(folder, None), InvalidRequest("there is too little"))
-    assert "No voice was made: there is too little." in words
+    assert "No voice was created: there is too little." in words
     assert "no voice" in words
-    assert "taken on trust" in words
+    assert "one speaker was assumed" in words
 
 
 def test_the_file_is_a_picture_in_the_colours_of_the_key(folder: Path, tmp_path: Path) -> None:
     findings = examine(folder, PitchEncoder())
-    draw("ann", findings, make(findings, least_s=6), tmp_path / "deep" / "ann.png")
+    draw("ann", findings, build_voice(findings, min_speech_s=6), tmp_path / "deep" / "ann.png")
     picture = (imread(tmp_path / "deep" / "ann.png")[:, :, :3] * 255).round().astype(int)
-    for colour in (KEPT, LEFT, CLIP):
+    for colour in (KEPT, LEFT_OUT, CLIP):
         wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
         assert np.count_nonzero((picture == wanted).all(axis=2)) > 500, colour
 
 
-def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+def test_names_are_drawn_unchanged(tmp_path: Path) -> None:
     for name in ("$x_$.wav", "录音.wav", "a&<b>.wav"):
         (tmp_path / name).write_bytes(wav(talk(ANN, SENTENCES[:2], pause_s=0.4 + len(name) / 100)))
     findings = examine(tmp_path, PitchEncoder())
-    draw("x", findings, make(findings, least_s=6), tmp_path / "x.png")
+    draw("x", findings, build_voice(findings, min_speech_s=6), tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_nothing_but_refusals_can_be_drawn(tmp_path: Path) -> None:
+def test_a_folder_with_only_refused_files_can_be_drawn(tmp_path: Path) -> None:
     (tmp_path / "silence.wav").write_bytes(wav(pause(3.0)))
     findings = examine(tmp_path, PitchEncoder())
     draw("x", findings, InvalidRequest("nothing"), tmp_path / "x.png")
@@ -76,7 +76,7 @@ def test_nothing_but_refusals_can_be_drawn(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.floats(0.1, 700), min_size=1, max_size=12))
-def test_every_second_is_laid_out_once_and_nothing_overlaps(durations_s: list[float]) -> None:
+def test_every_second_is_laid_out_once_without_overlap(durations_s: list[float]) -> None:
     places = lay_out([(str(index), duration_s) for index, duration_s in enumerate(durations_s)])
     for index, duration_s in enumerate(durations_s):
         own = [place for place in places if place.name == str(index)]

@@ -1,4 +1,4 @@
-"""Where recordings are cut, what is measured of each part, and which faults that tells."""
+"""Where recordings are cut, what is measured of each part, and which faults are found."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def test_sentences_are_cut_at_the_silences_between_them() -> None:
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.1, 0.02])
-def test_a_quiet_recording_is_cut_as_a_loud_one(gain: float) -> None:
+def test_a_quiet_recording_is_cut_like_a_loud_one(gain: float) -> None:
     loud = in_noise(talk(ANN, SENTENCES[:3]), -60.0)
-    there = [(each.start_s, each.end_s) for each in split(recording(loud))]
-    assert [(each.start_s, each.end_s) for each in split(recording(gain * loud))] == there
+    expected = [(each.start_s, each.end_s) for each in split(recording(loud))]
+    assert [(each.start_s, each.end_s) for each in split(recording(gain * loud))] == expected
 
 
-def test_a_short_word_joins_its_neighbour_and_a_click_is_nothing() -> None:
+def test_a_short_word_joins_its_neighbour_and_a_click_is_ignored() -> None:
     click = np.full(round(0.03 * RATE), 0.5, np.float32)
     segments = split(recording(pause(1), tone(3), pause(0.5), tone(1), pause(2), click, pause(2), tone(3), pause(1)))
     assert [round(each.start_s) for each in segments] == [1, 9]
     assert segments[0].end_s == pytest.approx(5.5, abs=0.1)
 
 
-def test_what_has_no_pause_is_cut_where_it_is_quietest() -> None:
+def test_speech_without_pauses_is_cut_at_its_quietest_place() -> None:
     lull = tone(0.2, peak=0.05)
     segments = split(recording(pause(1), tone(8), lull, tone(9), pause(1)))
     assert len(segments) == 2
@@ -62,7 +62,7 @@ def test_what_has_no_pause_is_cut_where_it_is_quietest() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.02, 3), st.floats(0.0, 0.5)), min_size=1, max_size=8))
 @settings(max_examples=20, deadline=None)
-def test_segments_are_in_order_apart_and_inside(parts: list[tuple[float, float]]) -> None:
+def test_segments_are_in_order_without_overlap_and_inside_the_recording(parts: list[tuple[float, float]]) -> None:
     sound = recording(*(tone(seconds, peak=peak) for seconds, peak in parts))
     edges = [edge for each in split(sound) for edge in (each.start_s, each.end_s)]
     assert edges == sorted(edges)
@@ -83,7 +83,7 @@ _STORM = 0.1 * np.random.default_rng(1).standard_normal(4 * RATE).astype(np.floa
         (0.2 * np.clip(4 * _SPOKEN, -1, 1), "clipped"),  # and turned down afterwards
         (0.01 * _SPOKEN, "too quiet"),
         (np.concatenate([pause(1), _STORM, pause(1)]), "no voice"),
-        (np.concatenate([pause(1), tone(4), pause(1)]), "noisy: something"),
+        (np.concatenate([pause(1), tone(4), pause(1)]), "noisy: a constant sound"),
         (talk(ANN, ["Oh no."]), "too short"),
     ],
 )
@@ -91,17 +91,17 @@ def test_every_fault_has_its_reason(sound: Samples, reason: str | None) -> None:
     found = split(recording(sound))
     assert found
     for segment in found:
-        told = fault(segment)
-        assert told is None if reason is None else (told or "").startswith(reason), told
+        found_fault = fault(segment)
+        assert found_fault is None if reason is None else (found_fault or "").startswith(reason), found_fault
 
 
-def test_noise_under_one_sentence_costs_that_sentence_only() -> None:
+def test_noise_under_one_sentence_affects_only_that_sentence() -> None:
     sound = recording(talk(ANN, SENTENCES[:2]), in_noise(talk(ANN, SENTENCES[2:3]), -30.0), talk(ANN, SENTENCES[3:4]))
-    told = [fault(each) for each in split(sound)]
-    assert told[:2] == [None, None]
-    assert told[-1] is None
-    assert all("noisy" in (each or "") for each in told[2:-1])
-    assert len(told) == 4
+    faults = [fault(each) for each in split(sound)]
+    assert faults[:2] == [None, None]
+    assert faults[-1] is None
+    assert all("noisy" in (each or "") for each in faults[2:-1])
+    assert len(faults) == 4
 
 
 def test_silence_has_no_segments() -> None:
@@ -115,5 +115,5 @@ def test_flat_peaks_are_found_at_any_ceiling(ceiling: float) -> None:
     assert len(clipped_at(Audio(talk(ANN, SENTENCES[:1]), RATE))) == 0
 
 
-def test_a_segment_tells_its_length() -> None:
+def test_a_segment_has_a_duration() -> None:
     assert Segment("x", 1.0, 3.5, -20, 40, 30, 0.5, 0).duration_s == 2.5

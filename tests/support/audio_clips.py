@@ -29,12 +29,12 @@ def noise(duration_s: float, dbfs: float, seed: int = 0) -> Samples:
 
 @functools.cache
 def speech(text: str) -> Audio:
-    """`text` spoken, cut to the first and last sample above -66 dBFS."""
+    """`text` spoken by espeak-ng, cut to the first and last sample above -66 dBFS."""
     engine = PreviewEngine()
     (audio,) = engine.submit(Utterance(text, "en", DEFAULT_VOICE, {}, 0))
     engine.close()
-    heard = np.flatnonzero(np.abs(audio.samples) > 5e-4)
-    return Audio(audio.samples[heard[0] : heard[-1] + 1], audio.sample_rate)
+    audible = np.flatnonzero(np.abs(audio.samples) > 5e-4)
+    return Audio(audio.samples[audible[0] : audible[-1] + 1], audio.sample_rate)
 
 
 def rms_dbfs(samples: Samples) -> float:

@@ -1,4 +1,4 @@
-"""Sentence tables: "|" stands where a sentence ends."""
+"""Sentence tables: "|" marks the end of a sentence."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_every_language_of_the_catalogue_has_a_table() -> None:
 
 
 @pytest.mark.parametrize("marked", ENGLISH_TABLE)
-def test_full_stops_that_end_nothing_are_left_alone(marked: str) -> None:
+def test_full_stops_that_end_no_sentence_are_not_breaks(marked: str) -> None:
     marked = marked.replace("\n\n| ", "|\n\n")
     assert sentences(marked.replace("|", ""), "en") == marked.split("|")
 
@@ -117,7 +117,7 @@ def test_a_semicolon_is_a_question_mark_in_greek_only() -> None:
     assert len(sentences("Τι\u037e Ναι.", None)) == 2
 
 
-def test_lower_case_writers_get_their_sentences_too() -> None:
+def test_texts_without_capitals_are_cut_into_sentences_too() -> None:
     assert sentences("hi! how are you? i am fine. bye.", "en") == ["hi!", " how are you?", " i am fine.", " bye."]
 
 

@@ -56,34 +56,34 @@ MARKS = [
     ")",
 ]
 SPACES = [" ", "  ", "\t", "\u00a0", "\u3000", "\n", "\r\n", "\u2028", "\x1f"]
-unhurried = settings(deadline=None, max_examples=150)
+slow_settings = settings(deadline=None, max_examples=150)
 punctuated = st.lists(st.sampled_from(MARKS + SPACES[:-4]), max_size=40).map("".join)
 visible = st.text(st.characters(exclude_categories=["Cc", "Cf", "Cn", "Cs", "Mn", "Lo"]), max_size=60)
 
 
-def one_paragraph(text: str) -> bool:
+def is_one_paragraph(text: str) -> bool:
     return any(map(str.isalnum, text)) and not any(
         char in text for char in "\f\n\r\v\x85\u2028\u2029\u3164\uffa0\ufffc\ufffd"
     )
 
 
 @pytest.mark.parametrize("style", ["llama", "gpt"])
-@unhurried
-@given(text=st.one_of(punctuated, visible).filter(one_paragraph))
-def test_one_paragraph_becomes_what_upstream_makes_of_it(style: Style, text: str) -> None:
+@slow_settings
+@given(text=st.one_of(punctuated, visible).filter(is_one_paragraph))
+def test_one_paragraph_becomes_the_same_as_upstreams_result(style: Style, text: str) -> None:
     assert finish(clean(text), style) == ORACLES[style](text.strip())
 
 
-@unhurried
-@given(text=punctuated.filter(one_paragraph))
-def test_the_english_model_agrees_but_for_a_stop_after_ideographic_endings(text: str) -> None:
-    made, expected = normalise(text, "llama"), ENGLISH(text.strip())
-    assert made == expected or (made[-1] in "、，。？！" and made + "." == expected)
+@slow_settings
+@given(text=punctuated.filter(is_one_paragraph))
+def test_the_english_model_agrees_except_for_a_stop_after_ideographic_endings(text: str) -> None:
+    result, expected = normalise(text, "llama"), ENGLISH(text.strip())
+    assert result == expected or (result[-1] in "、，。？！" and result + "." == expected)
 
 
 @pytest.mark.parametrize("style", ["llama", "gpt"])
-@unhurried
-@given(paragraphs=st.lists(punctuated.filter(one_paragraph), min_size=2, max_size=4))
+@slow_settings
+@given(paragraphs=st.lists(punctuated.filter(is_one_paragraph), min_size=2, max_size=4))
 def test_paragraphs_are_joined_as_upstream_does_with_a_stop_after_a_heading(
     style: Style, paragraphs: list[str]
 ) -> None:
@@ -91,7 +91,7 @@ def test_paragraphs_are_joined_as_upstream_does_with_a_stop_after_a_heading(
     assert normalise("\n\n".join(paragraphs), style) == ORACLES[style](" ".join([*stopped, paragraphs[-1].strip()]))
 
 
-@unhurried
+@slow_settings
 @given(st.text(max_size=80))
 def test_cleaning_is_idempotent_and_leaves_only_spaces_and_paragraphs(text: str) -> None:
     try:
@@ -116,7 +116,7 @@ def test_cleaning_is_idempotent_and_leaves_only_spaces_and_paragraphs(text: str)
         ("…; “12:30” — e\u0301", "…; “12:30” — e\u0301"),
     ],
 )
-def test_only_what_can_not_be_heard_is_cleaned_away(text: str, expected: str) -> None:
+def test_only_what_cannot_be_spoken_is_removed(text: str, expected: str) -> None:
     assert clean(text) == expected
 
 
@@ -139,7 +139,7 @@ def test_chunks_are_finished_in_the_style_of_their_model(style: Style, chunk: st
 @pytest.mark.parametrize(
     "text", ["", " ", "\n\n\t", "\u200b\ufeff", "...", "?!", "🎉👍🏽", "« — »", "\u0301", "***\n\n---"]
 )
-def test_a_text_without_anything_to_speak_is_refused(text: str) -> None:
+def test_a_text_without_anything_to_speak_is_rejected(text: str) -> None:
     with pytest.raises(InvalidRequest, match="nothing to speak") as caught:
         clean(text)
     assert caught.value.field == "text"

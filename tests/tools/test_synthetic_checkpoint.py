@@ -59,7 +59,7 @@ def test_a_narrow_s3gen_has_the_keys_of_the_real_one(meanflow: bool) -> None:
     assert ("flow.decoder.estimator.time_embed_mixer.weight" in tiny) is meanflow
 
 
-def test_upstream_speaks_with_it() -> None:
+def test_upstream_generates_speech_with_it() -> None:
     folder = checkpoint("turbo")
     s3gen, conditionals = upstream_s3gen(folder), torch.load(folder / "conds.pt", weights_only=True)
     torch.manual_seed(0)
@@ -69,7 +69,7 @@ def test_upstream_speaks_with_it() -> None:
     assert sound.isfinite().all()
 
 
-def test_speech_never_ends_by_itself_and_depends_on_the_text() -> None:
+def test_speech_does_not_stop_by_itself_and_depends_on_the_text() -> None:
     from chatterbox.models.t3.modules.cond_enc import T3Cond
 
     folder = checkpoint("english")
@@ -90,7 +90,7 @@ def test_speech_never_ends_by_itself_and_depends_on_the_text() -> None:
     assert len(set(first.tolist())) > 20
 
 
-def test_a_tensor_depends_on_seed_file_and_name_alone() -> None:
+def test_a_tensor_depends_only_on_seed_file_and_name() -> None:
     first = fill("a.weight", (4, 4), file="t3", seed=1)
     assert torch.equal(first, fill("a.weight", (4, 4), file="t3", seed=1))
     for other in (("b.weight", "t3", 1), ("a.weight", "ve", 1), ("a.weight", "t3", 2)):
@@ -98,7 +98,7 @@ def test_a_tensor_depends_on_seed_file_and_name_alone() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS[1:3])
-def test_no_parameter_is_left_at_a_default_that_hides_bugs(model: str) -> None:
+def test_no_parameter_has_a_constant_value_that_would_hide_bugs(model: str) -> None:
     folder = checkpoint(model)
     for module in (upstream_t3(folder), upstream_s3gen(folder), upstream_voice_encoder(folder)):
         for name, value in module.named_parameters():

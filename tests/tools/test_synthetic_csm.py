@@ -9,10 +9,11 @@ import torch
 from support.checkpoints import checkpoint
 from tools.synthetic_csm import tensors
 
-# The hub's repository as public projects list it: 538 tensors of float32 in two files of 4 944 026 784 and 2 189 474 180 bytes.
+# The hub's repository as public projects list it: 538 tensors of float32 in two files of 4 944 026 784 and
+# 2 189 474 180 bytes.
 PUBLISHED_FILES = {
-    "chat_template.jinja", "config.json", "generation_config.json", "preprocessor_config.json", "special_tokens_map.json",
-    "tokenizer.json", "tokenizer_config.json", "transformers-00001-of-00002.safetensors",
+    "chat_template.jinja", "config.json", "generation_config.json", "preprocessor_config.json",
+    "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "transformers-00001-of-00002.safetensors",
     "transformers-00002-of-00002.safetensors", "transformers.safetensors.index.json",
 }  # fmt: skip
 
@@ -25,7 +26,7 @@ def test_the_full_one_has_the_published_number_of_tensors_and_bytes() -> None:
     assert 0 < 4_944_026_784 + 2_189_474_180 - size < 100_000  # the two files' headers
 
 
-def test_the_tiny_one_has_the_same_files_and_keys_but_for_layers_and_codebooks() -> None:
+def test_the_tiny_one_has_the_same_files_and_keys_except_for_layers_and_codebooks() -> None:
     folder = checkpoint("csm")
     listed = json.loads((folder / "transformers.safetensors.index.json").read_text())["weight_map"]
     tiny, full = set(tensors("tiny")), set(tensors("full"))

@@ -1,4 +1,4 @@
-"""What cannot be learnt from is refused by name and reason, and the rest goes on."""
+"""Clips that cannot be used are refused by name with a reason, and the others are prepared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import soundfile
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.train.clips import RefusedClip, Rules, usable, without_loners
+from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
 from chatterbox_worker.train.rows import TranscriptRow
 from support.audio_clips import tone
 from support.training_clips import wav
@@ -22,7 +22,7 @@ HALF_AN_HOUR = wav(Audio(np.tile(tone(10.0, rate=16_000).samples, 180), 16_000))
 
 
 @dataclass
-class _Made:
+class _PreparedClip:
     id: str
     digest: str
     duration_s: float
@@ -32,12 +32,12 @@ class _Made:
 
 def _prepare(
     name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
-) -> _Made:
-    return _Made(name, str(hash(data)), decode(data).duration_s, person, language)
+) -> _PreparedClip:
+    return _PreparedClip(name, str(hash(data)), decode(data).duration_s, person, language)
 
 
 def _row(
-    name: str, data: bytes = GOOD, text: str = "Said.", language: str | None = None, speaker: str | None = None
+    name: str, data: bytes = GOOD, text: str = "Spoken.", language: str | None = None, speaker: str | None = None
 ) -> TranscriptRow:
     return TranscriptRow(name, f"line of {name}", text, lambda: data, language, speaker)
 
@@ -46,7 +46,7 @@ def _gone() -> bytes:
     raise InvalidRequest("there is no file gone.wav", field="audio")
 
 
-def _noise() -> bytes:
+def _silence() -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.zeros(48_000, np.float32), 24_000, format="WAV")
     return buffer.getvalue()
@@ -65,39 +65,43 @@ ENGLISH = Rules("english", None, 30.0)
         (_row("bad", wav(tone(0.3))), r"lasts 0\.30 s; at least 0\.5"),
         (_row("bad", b"%PDF-1.4 not sound"), "not audio that can be read .*PDF"),
         (_row("bad", GOOD[:30]), "not audio|no samples|no sound"),
-        (_row("bad", _noise()), "silent"),
-        (TranscriptRow("bad", "line", "Said.", _gone), r"no file gone\.wav"),
-        (_row("bad", GOOD), "its recording is that of 'first'"),
-        (_row("first", wav(tone(3.0))), "its id 'first' is that of an earlier clip"),
+        (_row("bad", _silence()), "silent"),
+        (TranscriptRow("bad", "line", "Spoken.", _gone), r"no file gone\.wav"),
+        (_row("bad", GOOD), "its recording is the same as that of 'first'"),
+        (_row("first", wav(tone(3.0))), "its id 'first' is already used by an earlier clip"),
         (_row("bad", wav(tone(3.0)), language="fr"), "language 'fr' is not one of en"),
     ],
 )
-def test_a_bad_clip_is_refused_with_its_reason_and_the_rest_goes_on(row: TranscriptRow, why: str) -> None:
+def test_a_bad_clip_is_refused_with_its_reason_and_the_others_are_prepared(row: TranscriptRow, why: str) -> None:
     last = _row("last", wav(tone(4.0)))
-    first, refused, second = (made for _, made in usable([_row("first"), row, last], ENGLISH, _prepare))
-    assert isinstance(first, _Made)
-    assert isinstance(second, _Made)
+    first, refused, second = (clip for _, clip in prepare_rows([_row("first"), row, last], ENGLISH, _prepare))
+    assert isinstance(first, _PreparedClip)
+    assert isinstance(second, _PreparedClip)
     assert isinstance(refused, RefusedClip)
     assert refused.where == row.where
     with pytest.raises(InvalidRequest, match=why):
         raise InvalidRequest(refused.why)
 
 
-def test_the_multilingual_model_must_be_told_the_language() -> None:
-    def made(row: TranscriptRow, language: str | None) -> _Made | RefusedClip:
-        return next(iter(usable([row], Rules("multilingual", language, 30.0), _prepare)))[1]
+def test_the_multilingual_model_needs_a_language() -> None:
+    def prepare(row: TranscriptRow, language: str | None) -> _PreparedClip | RefusedClip:
+        return next(iter(prepare_rows([row], Rules("multilingual", language, 30.0), _prepare)))[1]
 
-    nothing = made(_row("a"), None)
-    assert isinstance(nothing, RefusedClip)
-    assert "language '' is not one of ar, " in nothing.why
+    refused = prepare(_row("a"), None)
+    assert isinstance(refused, RefusedClip)
+    assert "language '' is not one of ar, " in refused.why
     for row, default, expected in ((_row("a"), "es", "es"), (_row("a", language="pt-BR"), "es", "pt")):
-        spoken = made(row, default)
-        assert isinstance(spoken, _Made)
-        assert spoken.language == expected
+        clip = prepare(row, default)
+        assert isinstance(clip, _PreparedClip)
+        assert clip.language == expected
 
 
-def test_a_speaker_with_one_clip_has_nothing_to_be_prompted_with() -> None:
-    clips = [_Made("a", "1", 2, "ann", "en"), _Made("b", "2", 2, "ben", "en"), _Made("c", "3", 2, "ann", "en")]
-    kept, alone = without_loners(clips, lambda clip: f"line of {clip.id}")
+def test_a_speaker_with_a_single_clip_is_refused() -> None:
+    clips = [
+        _PreparedClip("a", "1", 2, "ann", "en"),
+        _PreparedClip("b", "2", 2, "ben", "en"),
+        _PreparedClip("c", "3", 2, "ann", "en"),
+    ]
+    kept, single = refuse_single_clips(clips, lambda clip: f"line of {clip.id}")
     assert [clip.id for clip in kept] == ["a", "c"]
-    assert alone == [RefusedClip("b", "line of b", "it is the only usable clip of 'ben'; at least two are needed")]
+    assert single == [RefusedClip("b", "line of b", "it is the only usable clip of 'ben'; at least two are needed")]

@@ -1,4 +1,4 @@
-"""The flags: what is read is what docs/TRAINING.md says."""
+"""The flags: docs/TRAINING.md lists exactly those of the parser."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def _table() -> str:
             continue
         names = " / ".join(f"`{name}`" for name in action.option_strings)
         yes_or_no = isinstance(action, argparse.BooleanOptionalAction) and action.default is not None
-        default = ("yes" if action.default else "no") if yes_or_no else _written(action)
+        default = ("yes" if action.default else "no") if yes_or_no else _format_default(action)
         rows.append(f"| {names} | {default} | {(action.help or '').removesuffix(' (default: %(default)s)')} |")
     return "\n".join(rows)
 
 
-def _written(action: argparse.Action) -> str:
+def _format_default(action: argparse.Action) -> str:
     if action.required:
         return "required"
     return "" if action.default is None or action.default is False else f"`{action.default}`"
 
 
-def test_the_guides_table_is_the_parsers() -> None:
+def test_the_guides_table_matches_the_parser() -> None:
     between = GUIDE.partition("<!-- flags -->\n")[2].partition("\n<!-- /flags -->")[0]
     assert between == _table(), f"write this between the markers of docs/TRAINING.md:\n{_table()}"
 

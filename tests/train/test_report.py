@@ -1,4 +1,4 @@
-"""What a person judges a run by: the table, the curve, the events."""
+"""What a run reports: the table of clips, the curve, the events."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint
 from chatterbox_worker.train.board import Board
 from chatterbox_worker.train.clips import RefusedClip
 from chatterbox_worker.train.curve import draw
-from chatterbox_worker.train.report import Kept, summary, write
+from chatterbox_worker.train.report import KeptClip, summary, write
 
 STEPS = [LossPoint(step, 8 / step, 1.0) for step in range(1, 50)]
-JUDGED = [LossPoint(step, 9 / (step + 1), 1.0) for step in range(0, 50, 10)]
+EVALUATIONS = [LossPoint(step, 9 / (step + 1), 1.0) for step in range(0, 50, 10)]
 
 
 def test_the_summary_counts_minutes_by_speaker_and_gives_reasons() -> None:
-    kept = [Kept(f"a{at}", "t", 60.0, "ann") for at in range(3)] + [Kept("b", "t", 30.0, "ben")]
-    told = summary(kept, [RefusedClip("x", "t, line 4", "its transcript is empty")])
-    assert told.splitlines() == [
+    kept = [KeptClip(f"a{at}", "t", 60.0, "ann") for at in range(3)] + [KeptClip("b", "t", 30.0, "ben")]
+    text = summary(kept, [RefusedClip("x", "t, line 4", "its transcript is empty")])
+    assert text.splitlines() == [
         "4 clips kept, 3.5 minutes; 1 refused",
         "  ann: 3 clips, 3.0 minutes",
         "  ben: 1 clips, 30.0 seconds",
@@ -34,7 +34,7 @@ def test_the_summary_counts_minutes_by_speaker_and_gives_reasons() -> None:
 def test_every_clip_is_in_the_file(tmp_path: Path) -> None:
     write(
         tmp_path / "clips.csv",
-        [Kept("a", "t, line 1", 1.234, "ann")],
+        [KeptClip("a", "t, line 1", 1.234, "ann")],
         [RefusedClip("b", "t, line 2", 'no "file", there')],
     )
     assert (tmp_path / "clips.csv").read_text().splitlines()[1:] == [
@@ -43,8 +43,8 @@ def test_every_clip_is_in_the_file(tmp_path: Path) -> None:
     ]
 
 
-def test_the_curve_shows_what_was_learnt_and_what_was_held_out(tmp_path: Path) -> None:
-    draw(tmp_path / "with.png", "a voice", STEPS, JUDGED)
+def test_the_curve_shows_the_training_loss_and_the_held_out_loss(tmp_path: Path) -> None:
+    draw(tmp_path / "with.png", "a voice", STEPS, EVALUATIONS)
     draw(tmp_path / "without.png", "a voice", STEPS, [])
     pictures = [imread(tmp_path / name)[..., :3] for name in ("with.png", "without.png")]
     red = [((abs(picture - (0.82, 0.29, 0.36)) < 0.03).all(-1)).sum() for picture in pictures]
@@ -53,11 +53,11 @@ def test_the_curve_shows_what_was_learnt_and_what_was_held_out(tmp_path: Path) -
     assert not list(tmp_path.glob(".*"))
 
 
-def test_the_board_forgets_what_a_kill_undid(tmp_path: Path) -> None:
+def test_the_board_drops_steps_that_a_kill_undid(tmp_path: Path) -> None:
     for steps in (STEPS, STEPS[:5]):
         board = Board(tmp_path)
         board.add("train", steps)
-        board.add("eval", JUDGED[:1])
+        board.add("eval", EVALUATIONS[:1])
         board.close()
     (path,) = tmp_path.glob("events.out.tfevents.*")
     seen = [(event.step, value.tag) for event in EventFileLoader(str(path)).Load() for value in event.summary.value]

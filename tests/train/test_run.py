@@ -1,4 +1,4 @@
-"""Whole runs from the command line on a tiny checkpoint: what comes out, what is refused, and what a kill costs."""
+"""Whole runs from the command line on a tiny checkpoint: what they write, what they refuse, and what a kill loses."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def _events(folder: Path) -> list[tuple[int, str]]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_run_writes_a_voice_that_speaks_otherwise_and_all_that_a_person_judges_by(
+def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = write_clips(tmp_path / "data", 8), tmp_path / "run"
     more = ("--steps", "4", "--eval-every", "2", "--install", "--consent", "asked and agreed")
     assert main(_arguments(data, run, *more)) == 0
 
-    told = capsys.readouterr().out
-    assert "8 clips kept" in told
-    assert "step 4: held out, speech" in told
+    output = capsys.readouterr().out
+    assert "8 clips kept" in output
+    assert "step 4: held-out loss, speech" in output
     bundle = unpack((run / "anna.safetensors").read_bytes(), field="voice")
     assert bundle.adapter is not None
     assert (bundle.adapter.model, bundle.adapter.rank, len(bundle.adapter.factors)) == ("english", 8, 8)
@@ -88,8 +88,8 @@ def test_a_run_writes_a_voice_that_speaks_otherwise_and_all_that_a_person_judges
     assert installed.digest == bundle.digest
     engine = tiny_engine("english", tmp_path, adapters=1)
     plain = voice_of("anna", wav(bundle.clip), field="voice")
-    with_it, without = (sound_of(engine.submit(say("english", voice=voice))) for voice in (installed, plain))
-    assert not np.array_equal(with_it, without)
+    with_adapter, without = (sound_of(engine.submit(say("english", voice=voice))) for voice in (installed, plain))
+    assert not np.array_equal(with_adapter, without)
     engine.close()
 
     assert merge([str(run / "anna.safetensors"), str(tmp_path / "merged" / "english")]) == 0
@@ -100,20 +100,20 @@ def test_a_run_writes_a_voice_that_speaks_otherwise_and_all_that_a_person_judges
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_finished_run_may_be_asked_for_again_and_another_recipe_is_refused(
+def test_a_finished_run_may_be_repeated_and_another_recipe_is_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
     assert main(_arguments(data, run, "--steps", "2", "--no-samples")) == 0
     first = load_file(run / "anna.safetensors")
     assert main(_arguments(data, run, "--steps", "2", "--no-samples")) == 0
-    assert "going on after step 2" in capsys.readouterr().out
+    assert "continuing after step 2" in capsys.readouterr().out
     again = load_file(run / "anna.safetensors")
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
     assert main(_arguments(data, run, "--steps", "3", "--rank", "2", "--no-samples")) == 2
     error = capsys.readouterr().err
-    assert "rank was 8 and is 2, steps was 2 and is 3; take another --run-dir" in error
+    assert "rank was 8 and is 2, steps was 2 and is 3; choose another --run-dir" in error
 
 
 BAD = {
@@ -141,37 +141,39 @@ def _with_bad_data(folder: Path) -> Path:
     return folder
 
 
-def test_bad_data_is_refused_by_name_while_the_rest_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_clips_are_refused_by_name_and_the_others_are_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data, run = _with_bad_data(tmp_path / "data"), tmp_path / "run"
     assert main(_arguments(data, run, "--steps", "1", "--no-samples")) == 0
-    told = capsys.readouterr().out
-    assert told.startswith("5 clips kept, ")
-    assert f"seconds; {len(BAD) + 2} refused" in told
+    output = capsys.readouterr().out
+    assert output.startswith("5 clips kept, ")
+    assert f"seconds; {len(BAD) + 2} refused" in output
     with (run / "clips.csv").open(newline="") as file:
-        fate = {(row["id"], row["kept"]): row["why"] for row in csv.DictReader(file)}
-    assert {name for name, kept in fate if kept == "yes"} == {f"good-{at}" for at in range(5)}
+        results = {(row["id"], row["kept"]): row["why"] for row in csv.DictReader(file)}
+    assert {name for name, kept in results if kept == "yes"} == {f"good-{at}" for at in range(5)}
     for name, (_, _, why) in BAD.items():
-        assert re.search(why, fate[name, "no"]), (name, fate[name, "no"])
-    assert "no file gone.wav" in fate["gone", "no"]
-    assert "that of an earlier clip" in fate["good-1", "no"]
+        assert re.search(why, results[name, "no"]), (name, results[name, "no"])
+    assert "no file gone.wav" in results["gone", "no"]
+    assert "is already used by an earlier clip" in results["good-1", "no"]
 
 
 @pytest.mark.parametrize(
     ("flags", "code", "why"),
     [
         (("--data", "nowhere"), 2, "nowhere cannot be read"),
-        (("--data", "EMPTY"), 2, "none of the 1 clips can be learnt from"),
+        (("--data", "EMPTY"), 2, "none of the 1 clips can be used for training"),
         (("--data", "EMPTY", "--language", "fr"), 2, "--language fr: english speaks en"),
-        (("--data", "EMPTY", "--dataset-split", "dev"), 2, "go with --dataset"),
+        (("--data", "EMPTY", "--dataset-split", "dev"), 2, "need --dataset"),
         (("--data", "EMPTY", "--precision", "fp16"), 2, "--precision fp16 is for GPUs"),
         (
             ("--data", "EMPTY", "--eval-share", "0", "--eval-every", "5"),
             2,
-            "--eval-every needs clips that are held out",
+            "--eval-every needs held-out clips, but --eval-share is 0",
         ),
     ],
 )
-def test_what_cannot_work_ends_with_a_sentence_and_a_code(
+def test_invalid_flags_or_data_end_with_a_message_and_a_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], code: int, why: str
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -185,7 +187,7 @@ def test_what_cannot_work_ends_with_a_sentence_and_a_code(
     assert (tmp_path / "run").exists() is ("none of the" in why or "fp16" in why)
 
 
-def test_without_the_extra_it_says_how_to_get_it(
+def test_a_missing_extra_is_reported_with_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(extras, "NEEDED", ("peft", "no_such_package"))
@@ -208,10 +210,10 @@ def test_a_voice_without_an_adapter_is_not_merged(tmp_path: Path, capsys: pytest
     ("model", "source", "more"),
     [("turbo", "--dataset", ()), ("nano", "--data", ()), ("multilingual", "--data", ("--language", "en"))],
 )
-def test_every_model_learns_from_every_kind_of_table(
+def test_every_model_trains_on_every_kind_of_table(
     model: str, source: str, more: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Clips of 2 s: turbo and nano, which want more than 5 s of reference, get some that are joined."""
+    """Clips of 2 s: for turbo and nano, which need more than 5 s of reference, several are joined."""
     monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(checkpoint(model)))
     data = write_clips(tmp_path / "data", 6)
     given = str(as_parquet(data, tmp_path / "set")) if source == "--dataset" else str(as_json_lines(data))
@@ -224,8 +226,8 @@ def test_every_model_learns_from_every_kind_of_table(
     assert len(list((tmp_path / "run" / "samples").iterdir())) == 3
 
 
-def _killed_again_and_again(arguments: list[str], memory: Path, kills: int) -> int:
-    """Start the command until it ends by itself; after each new save but the last few it is killed without warning."""
+def _run_with_kills(arguments: list[str], state: Path, kills: int) -> int:
+    """Start the command until it ends by itself; the first `kills` times it is killed shortly after a save."""
     killed = 0
     while True:
         process = subprocess.Popen(
@@ -235,9 +237,9 @@ def _killed_again_and_again(arguments: list[str], memory: Path, kills: int) -> i
             stderr=subprocess.DEVNULL,
             env=environment(),
         )
-        before = memory.stat().st_mtime_ns if memory.exists() else 0
+        before = state.stat().st_mtime_ns if state.exists() else 0
         while process.poll() is None:
-            if killed < kills and memory.exists() and memory.stat().st_mtime_ns != before:
+            if killed < kills and state.exists() and state.stat().st_mtime_ns != before:
                 time.sleep(0.03 * (killed + 1))  # into the steps after the save
                 process.send_signal(signal.SIGKILL)
                 process.wait()
@@ -250,11 +252,11 @@ def _killed_again_and_again(arguments: list[str], memory: Path, kills: int) -> i
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_killed_in_the_middle_ends_in_the_same_weights_bit_for_bit(tmp_path: Path) -> None:
-    """Twenty clips; SIGKILL in steps that no save had seen yet."""
+    """Twenty clips; SIGKILL during steps that were not saved yet."""
     data, run = write_clips(tmp_path / "data"), tmp_path / "killed"
     more = ("--steps", "12", "--save-every", "3", "--eval-every", "6", "--no-samples")
     assert main(_arguments(data, tmp_path / "unbroken", *more)) == 0
-    assert _killed_again_and_again(_arguments(data, run, *more), run / "state.pt", kills=1) == 0
+    assert _run_with_kills(_arguments(data, run, *more), run / "state.pt", kills=1) == 0
 
     one, other = (load_file(folder / "anna.safetensors") for folder in (tmp_path / "unbroken", run))
     assert one.keys() == other.keys()

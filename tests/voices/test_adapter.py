@@ -1,4 +1,4 @@
-"""An adapter in a voice file: what goes in comes out, and what no model can speak with is refused."""
+"""An adapter in a voice file: it is packed and unpacked unchanged, and one that no model can use is rejected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
-from chatterbox_worker.voices.adapter import adapter_of, described, tensors_of
+from chatterbox_worker.voices.adapter import metadata_of, parse_adapter, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import tone
@@ -40,23 +40,23 @@ def _voice(adapter: Adapter | None = ADAPTER) -> Bundle:
     return Bundle(tone(6.0), None, {}, adapter)
 
 
-def test_what_is_packed_is_unpacked() -> None:
+def test_unpacking_returns_what_was_packed() -> None:
     data = pack(_voice())
     got = unpack(data, field="voice")
 
     assert got.adapter is not None
-    assert described(got.adapter) == {"model": "english", "base": "ab" * 32, "rank": 4, "alpha": 8.0}
+    assert metadata_of(got.adapter) == {"model": "english", "base": "ab" * 32, "rank": 4, "alpha": 8.0}
     assert got.adapter.factors.keys() == ADAPTER.factors.keys()
     for module, factors in ADAPTER.factors.items():
-        for had, has in zip(factors, got.adapter.factors[module], strict=True):
-            assert has.dtype == had.dtype
-            assert np.array_equal(has, had)
+        for packed, unpacked in zip(factors, got.adapter.factors[module], strict=True):
+            assert unpacked.dtype == packed.dtype
+            assert np.array_equal(unpacked, packed)
     assert got.digest == _voice().digest
     assert pack(got) == data
     assert f"adapter.{QUERY}.lora_A" in load(data)
 
 
-def test_everything_in_an_adapter_is_heard_and_so_in_the_digest() -> None:
+def test_everything_in_an_adapter_changes_the_sound_and_is_in_the_digest() -> None:
     other = ADAPTER.factors[QUERY]
     changed = [
         None,
@@ -70,47 +70,53 @@ def test_everything_in_an_adapter_is_heard_and_so_in_the_digest() -> None:
     assert _voice(None).digest == Bundle(tone(6.0), None, {}).digest
 
 
-TOLD = described(ADAPTER)
+METADATA = metadata_of(ADAPTER)
 NAME = f"adapter.{QUERY}"
 UP, DOWN_ = np.ones((64, 4), np.float16), np.ones((4, 64), np.float16)
 GOOD = {f"{NAME}.lora_A": DOWN_, f"{NAME}.lora_B": UP}
 
 
 @pytest.mark.parametrize(
-    ("told", "tensors", "why"),
+    ("metadata", "tensors", "reason"),
     [
-        (None, GOOD, "one half of an adapter"),
-        (TOLD, {}, "one half of an adapter"),
-        ([1], GOOD, "one half of an adapter"),
-        (TOLD | {"model": "csm"}, GOOD, "model 'csm'; there are multilingual, "),
-        (TOLD | {"model": ["nano"]}, GOOD, "model \\['nano'\\]"),
-        (TOLD | {"base": "main"}, GOOD, "base is 'main'"),
-        (TOLD | {"rank": 0}, GOOD, "rank is 0"),
-        (TOLD | {"rank": True}, GOOD, "rank is True"),
-        (TOLD | {"rank": 10**9}, GOOD, "rank is 1000000000"),
-        (TOLD | {"alpha": float("nan")}, GOOD, "alpha is nan"),
-        (TOLD | {"alpha": -1}, GOOD, "alpha is -1"),
-        (TOLD | {"alpha": "8"}, GOOD, "alpha is '8'"),
-        (TOLD, {f"{NAME}.lora_A": DOWN_}, f"lora_A or the lora_B of '{QUERY}'"),
-        (TOLD, GOOD | {f"{NAME}.bias": UP}, f"'{QUERY}.bias' is neither"),
-        (TOLD, {"adapter.../x.lora_A": DOWN_, "adapter.../x.lora_B": UP}, "no path of a module"),
-        (TOLD, GOOD | {f"{NAME}.lora_B": UP.astype(np.float32)}, "float16 and float32"),
-        (TOLD, {name: tensor.astype(np.int8) for name, tensor in GOOD.items()}, "int8 and int8"),
-        (TOLD | {"rank": 5}, GOOD, "\\(4, 64\\) and \\(64, 4\\), not \\(5, in\\)"),
-        (TOLD, GOOD | {f"{NAME}.lora_B": UP[0]}, "shapes"),
-        (TOLD, GOOD | {f"{NAME}.lora_A": DOWN_ * np.float16("nan")}, f"{QUERY} holds numbers that are not finite"),
-        (TOLD, GOOD | {f"{NAME}.lora_B": UP * np.float16("inf")}, "not finite"),
+        (None, GOOD, "only half of an adapter"),
+        (METADATA, {}, "only half of an adapter"),
+        ([1], GOOD, "only half of an adapter"),
+        (METADATA | {"model": "csm"}, GOOD, "model 'csm'; choose multilingual, "),
+        (METADATA | {"model": ["nano"]}, GOOD, "model \\['nano'\\]"),
+        (METADATA | {"base": "main"}, GOOD, "base is 'main'"),
+        (METADATA | {"rank": 0}, GOOD, "rank is 0"),
+        (METADATA | {"rank": True}, GOOD, "rank is True"),
+        (METADATA | {"rank": 10**9}, GOOD, "rank is 1000000000"),
+        (METADATA | {"alpha": float("nan")}, GOOD, "alpha is nan"),
+        (METADATA | {"alpha": -1}, GOOD, "alpha is -1"),
+        (METADATA | {"alpha": "8"}, GOOD, "alpha is '8'"),
+        (METADATA, {f"{NAME}.lora_A": DOWN_}, f"lora_A or the lora_B of '{QUERY}'"),
+        (METADATA, GOOD | {f"{NAME}.bias": UP}, f"'{QUERY}.bias' is neither"),
+        (METADATA, {"adapter.../x.lora_A": DOWN_, "adapter.../x.lora_B": UP}, "not the path of a module"),
+        (METADATA, GOOD | {f"{NAME}.lora_B": UP.astype(np.float32)}, "float16 and float32"),
+        (METADATA, {name: tensor.astype(np.int8) for name, tensor in GOOD.items()}, "int8 and int8"),
+        (METADATA | {"rank": 5}, GOOD, "\\(4, 64\\) and \\(64, 4\\), not \\(5, in\\)"),
+        (METADATA, GOOD | {f"{NAME}.lora_B": UP[0]}, "shapes"),
+        (
+            METADATA,
+            GOOD | {f"{NAME}.lora_A": DOWN_ * np.float16("nan")},
+            f"{QUERY} contains numbers that are not finite",
+        ),
+        (METADATA, GOOD | {f"{NAME}.lora_B": UP * np.float16("inf")}, "not finite"),
     ],
 )
-def test_what_is_no_adapter_is_refused_with_the_reason(told: object, tensors: Mapping[str, Any], why: str) -> None:
-    def refused(reason: str) -> InvalidRequest:
-        return InvalidRequest(reason, field="file")
+def test_an_invalid_adapter_is_rejected_with_the_reason(
+    metadata: object, tensors: Mapping[str, Any], reason: str
+) -> None:
+    def invalid(why: str) -> InvalidRequest:
+        return InvalidRequest(why, field="file")
 
-    with pytest.raises(InvalidRequest, match=why):
-        adapter_of(told, tensors, refused)
+    with pytest.raises(InvalidRequest, match=reason):
+        parse_adapter(metadata, tensors, invalid)
 
 
-def test_a_refusal_names_the_field_of_the_voice_file() -> None:
+def test_the_error_names_the_field_of_the_voice_file() -> None:
     voice = replace(ADAPTER, factors={QUERY: ADAPTER.factors[QUERY]._replace(up=np.ones((9, 3), np.float16))})
     with pytest.raises(
         InvalidRequest, match="file is not a voice file that can be used: its adapter's tfmr"
@@ -119,7 +125,7 @@ def test_a_refusal_names_the_field_of_the_voice_file() -> None:
     assert refused.value.field == "file"
 
 
-def test_a_dropped_fine_tuned_voice_is_a_voice_at_once(tmp_path: Path) -> None:
+def test_a_fine_tuned_voice_copied_into_the_folder_is_a_voice_at_once(tmp_path: Path) -> None:
     library = VoiceLibrary(tmp_path)
     (tmp_path / "alice.safetensors").write_bytes(pack(_voice()))
     got = library.get("alice")
@@ -132,24 +138,24 @@ def test_a_dropped_fine_tuned_voice_is_a_voice_at_once(tmp_path: Path) -> None:
 
 @pytest.fixture
 def tuned(settings: Settings) -> Settings:
-    """The library holds a voice that is fine-tuned for turbo."""
+    """The library has a voice that is fine-tuned for turbo."""
     settings.voices_dir.mkdir()
     (settings.voices_dir / "alice.safetensors").write_bytes(pack(_voice(replace(ADAPTER, model="turbo"))))
     (settings.voices_dir / "plain.safetensors").write_bytes(pack(_voice(None)))
     return settings
 
 
-def _asked(settings: Settings, **fields: Any) -> SpeechRequest:
-    asked = parse({"text": "Hello.", **fields}, settings)
-    assert isinstance(asked, SpeechRequest)
-    return asked
+def _request(settings: Settings, **fields: Any) -> SpeechRequest:
+    request = parse({"text": "Hello.", **fields}, settings)
+    assert isinstance(request, SpeechRequest)
+    return request
 
 
-def test_who_names_no_model_gets_the_one_that_the_voice_is_for(
+def test_a_request_without_a_model_gets_the_one_that_the_voice_is_for(
     tuned: Settings, synthesizer: Synthesizer, engine: ToneEngine
 ) -> None:
-    recording = synthesizer.speak(_asked(tuned, voice="alice", top_p=0.9), CancelScope())
-    plan = synthesizer.plan(replace(_asked(tuned, voice="alice", format="mp3"), format="wav"))
+    recording = synthesizer.speak(_request(tuned, voice="alice", top_p=0.9), CancelScope())
+    plan = synthesizer.plan(replace(_request(tuned, voice="alice", format="mp3"), format="wav"))
 
     assert recording.info.model == "turbo"
     utterance = engine.takes[0].utterance
@@ -157,39 +163,39 @@ def test_who_names_no_model_gets_the_one_that_the_voice_is_for(
     assert set(utterance.sampling) == {"temperature", "repetition_penalty", "top_p", "top_k"}
     assert utterance.sampling["top_p"] == 0.9
     assert (plan.request.model, plan.request.format) == ("turbo", "wav")
-    assert synthesizer.plan(_asked(tuned, voice="plain")).request.model == "multilingual"
+    assert synthesizer.plan(_request(tuned, voice="plain")).request.model == "multilingual"
 
 
-def test_it_may_come_with_the_request(tuned: Settings, synthesizer: Synthesizer) -> None:
+def test_the_voice_file_may_come_with_the_request(tuned: Settings, synthesizer: Synthesizer) -> None:
     data = (tuned.voices_dir / "alice.safetensors").read_bytes()
-    asked = _asked(tuned, reference_audio=base64.b64encode(data).decode())
-    assert synthesizer.plan(asked).request.model == "turbo"
+    request = _request(tuned, reference_audio=base64.b64encode(data).decode())
+    assert synthesizer.plan(request).request.model == "turbo"
 
 
 @pytest.mark.parametrize(
-    ("fields", "why", "field"),
+    ("fields", "reason", "field"),
     [
         ({"model": "multilingual"}, "voice is fine-tuned for turbo: ask for model turbo, not multilingual", "model"),
         ({"exaggeration": 1}, "voice is fine-tuned for turbo, but turbo cannot use exaggeration", "exaggeration"),
         ({"language": "es"}, "voice is fine-tuned for turbo, but turbo speaks en, not 'es'", "language"),
     ],
 )
-def test_what_its_model_cannot_do_is_refused(
-    tuned: Settings, synthesizer: Synthesizer, fields: dict[str, Any], why: str, field: str
+def test_what_its_model_cannot_do_is_rejected(
+    tuned: Settings, synthesizer: Synthesizer, fields: dict[str, Any], reason: str, field: str
 ) -> None:
-    with pytest.raises(InvalidRequest, match=why) as refused:
-        synthesizer.plan(_asked(tuned, voice="alice", **fields))
-    assert refused.value.field == field
+    with pytest.raises(InvalidRequest, match=reason) as caught:
+        synthesizer.plan(_request(tuned, voice="alice", **fields))
+    assert caught.value.field == field
 
 
-def test_a_worker_without_its_model_says_so(tuned: Settings, synthesizer: Synthesizer) -> None:
-    asked = _asked(replace(tuned, models=("multilingual",)), voice="alice")
+def test_a_worker_without_its_model_reports_that(tuned: Settings, synthesizer: Synthesizer) -> None:
+    request = _request(replace(tuned, models=("multilingual",)), voice="alice")
     with pytest.raises(
         InvalidRequest, match="for turbo, but model 'turbo' exists, but this worker serves multilingual"
     ):
-        synthesizer.plan(asked)
+        synthesizer.plan(request)
 
 
-def test_the_cache_tells_the_tuned_voice_from_the_plain_one(tuned: Settings, synthesizer: Synthesizer) -> None:
-    keys = {synthesizer.plan(_asked(tuned, voice=voice, model="turbo")).key for voice in ("alice", "plain")}
+def test_the_cache_distinguishes_the_tuned_voice_from_the_plain_one(tuned: Settings, synthesizer: Synthesizer) -> None:
+    keys = {synthesizer.plan(_request(tuned, voice=voice, model="turbo")).key for voice in ("alice", "plain")}
     assert len(keys) == 2

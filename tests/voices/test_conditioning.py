@@ -14,36 +14,38 @@ KEY = ConditioningKey("ab12", "turbo-749d1c1a46eb")
 MIB = 2**20
 
 
-def made(value: float = 1.0, size: int = 8) -> dict[str, np.ndarray]:
+def make_arrays(value: float = 1.0, size: int = 8) -> dict[str, np.ndarray]:
     return {"speaker": np.full((1, size), value, np.float32), "tokens": np.arange(size, dtype=np.int64)[None]}
 
 
-def never() -> Arrays:
-    pytest.fail("asked to compute what was stored")
+def must_not_run() -> Arrays:
+    pytest.fail("computed what was stored already")
 
 
-def counted(value: float = 1.0) -> tuple[Callable[[], Arrays], list[float]]:
+def counting_compute(value: float = 1.0) -> tuple[Callable[[], Arrays], list[float]]:
     calls: list[float] = []
 
     def compute() -> Arrays:
         calls.append(value)
-        return made(value)
+        return make_arrays(value)
 
     return compute, calls
 
 
-def equal(first: Arrays, second: Arrays) -> bool:
+def are_equal(first: Arrays, second: Arrays) -> bool:
     return first.keys() == second.keys() and all(
         np.array_equal(first[name], second[name]) and first[name].dtype == second[name].dtype for name in first
     )
 
 
-def test_what_was_made_once_is_not_made_again_here_or_by_another_worker(tmp_path: Path) -> None:
+def test_arrays_are_computed_once_here_and_for_other_workers(tmp_path: Path) -> None:
     store = ConditioningStore(tmp_path / "deep" / "folder", MIB)
-    first = store.get_or_compute(KEY, made)
-    assert equal(first, made())
-    assert store.get_or_compute(KEY, never) is first
-    assert equal(ConditioningStore(tmp_path / "deep" / "folder", MIB).get_or_compute(KEY, never), made())
+    first = store.get_or_compute(KEY, make_arrays)
+    assert are_equal(first, make_arrays())
+    assert store.get_or_compute(KEY, must_not_run) is first
+    assert are_equal(
+        ConditioningStore(tmp_path / "deep" / "folder", MIB).get_or_compute(KEY, must_not_run), make_arrays()
+    )
     assert [path.name for path in (tmp_path / "deep" / "folder").iterdir()] == ["ab12.turbo-749d1c1a46eb.safetensors"]
 
 
@@ -51,43 +53,43 @@ def test_another_clip_or_another_model_is_another_key(tmp_path: Path) -> None:
     store = ConditioningStore(tmp_path, MIB)
     keys = [KEY, ConditioningKey("cd34", KEY.model), ConditioningKey(KEY.clip, "nano-71ccd1d0081b")]
     for value, key in enumerate(keys):
-        store.get_or_compute(key, partial(made, value))
-    assert [store.get_or_compute(key, never)["speaker"][0, 0] for key in keys] == [0, 1, 2]
+        store.get_or_compute(key, partial(make_arrays, value))
+    assert [store.get_or_compute(key, must_not_run)["speaker"][0, 0] for key in keys] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("part", ["", "../up", "a/b", "a\\b", ".hidden", "a\0b", "ü"])
-def test_a_key_that_could_leave_the_folder_is_refused(part: str) -> None:
+def test_a_key_that_could_leave_the_folder_is_rejected(part: str) -> None:
     with pytest.raises(ValueError, match="file name"):
         ConditioningKey(part, "model")
     with pytest.raises(ValueError, match="file name"):
         ConditioningKey("clip", part)
 
 
-def test_memory_keeps_the_latest_used_within_its_bound() -> None:
-    each = sum(array.nbytes for array in made().values())
+def test_memory_keeps_the_most_recently_used_within_its_limit() -> None:
+    each = sum(array.nbytes for array in make_arrays().values())
     store = ConditioningStore(None, 2 * each)
     keys = [ConditioningKey(str(number), "m") for number in range(3)]
-    store.get_or_compute(keys[0], made)
-    store.get_or_compute(keys[1], made)
-    store.get_or_compute(keys[0], never)
-    store.get_or_compute(keys[2], made)  # drops 1, the longest unused
-    store.get_or_compute(keys[0], never)
-    store.get_or_compute(keys[2], never)
-    compute, calls = counted()
+    store.get_or_compute(keys[0], make_arrays)
+    store.get_or_compute(keys[1], make_arrays)
+    store.get_or_compute(keys[0], must_not_run)
+    store.get_or_compute(keys[2], make_arrays)  # drops 1, the least recently used
+    store.get_or_compute(keys[0], must_not_run)
+    store.get_or_compute(keys[2], must_not_run)
+    compute, calls = counting_compute()
     store.get_or_compute(keys[1], compute)
     assert calls == [1.0]
 
 
-def test_something_too_large_for_memory_is_still_given() -> None:
+def test_something_too_large_for_memory_is_still_returned() -> None:
     store = ConditioningStore(None, 1)
-    assert equal(store.get_or_compute(KEY, made), made())
-    compute, calls = counted()
+    assert are_equal(store.get_or_compute(KEY, make_arrays), make_arrays())
+    compute, calls = counting_compute()
     store.get_or_compute(KEY, compute)
     assert calls
 
 
-def test_nobody_can_change_what_is_stored() -> None:
-    source = made()
+def test_callers_cannot_change_what_is_stored() -> None:
+    source = make_arrays()
     stored = ConditioningStore(None, MIB).get_or_compute(KEY, lambda: source)
     source["speaker"][0, 0] = 9
     assert stored["speaker"][0, 0] == 1
@@ -101,38 +103,38 @@ def test_a_corrupt_file_is_a_miss_and_is_replaced(
 ) -> None:
     path = tmp_path / f"{KEY.clip}.{KEY.model}.safetensors"
     path.write_bytes(junk)
-    assert equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, made), made())
+    assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays), make_arrays())
     assert "corrupt" in caplog.text
-    assert equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, never), made())
+    assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, must_not_run), make_arrays())
 
 
-def test_a_volume_that_cannot_be_used_is_mentioned_once_and_costs_nothing_else(
+def test_an_unusable_volume_is_logged_once_and_has_no_other_effect(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("where a folder should be")
     store = ConditioningStore(tmp_path / "file", MIB)
     with caplog.at_level(logging.WARNING):
         for number in range(3):
-            assert equal(store.get_or_compute(ConditioningKey(str(number), "m"), made), made())
-    assert len([record for record in caplog.records if "cannot keep" in record.message]) == 1
+            assert are_equal(store.get_or_compute(ConditioningKey(str(number), "m"), make_arrays), make_arrays())
+    assert len([record for record in caplog.records if "cannot store" in record.message]) == 1
 
 
-def test_a_full_volume_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_volume_leaves_no_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, made), made())
+    assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays), make_arrays())
     assert list(tmp_path.iterdir()) == []
 
 
-def test_callers_who_come_together_wait_for_one_computation() -> None:
+def test_concurrent_callers_wait_for_one_computation() -> None:
     store, calls, answers = ConditioningStore(None, MIB), [], []
 
     def slow() -> Arrays:
         calls.append(1)
         time.sleep(0.1)
-        return made()
+        return make_arrays()
 
     threads = [threading.Thread(target=lambda: answers.append(store.get_or_compute(KEY, slow))) for _ in range(8)]
     for thread in threads:
@@ -143,7 +145,7 @@ def test_callers_who_come_together_wait_for_one_computation() -> None:
     assert all(answer is answers[0] for answer in answers)
 
 
-def test_a_failure_reaches_everyone_who_waited_and_the_next_caller_tries_again() -> None:
+def test_a_failure_reaches_every_waiting_caller_and_the_next_caller_tries_again() -> None:
     store, failures = ConditioningStore(None, MIB), []
 
     def fail() -> Arrays:
@@ -162,10 +164,10 @@ def test_a_failure_reaches_everyone_who_waited_and_the_next_caller_tries_again()
     for thread in threads:
         thread.join()
     assert failures == ["no"] * 4
-    assert equal(store.get_or_compute(KEY, made), made())
+    assert are_equal(store.get_or_compute(KEY, make_arrays), make_arrays())
 
 
-def test_what_was_made_of_a_deleted_recording_is_forgotten_here_and_on_the_volume(tmp_path: Path) -> None:
+def test_arrays_of_a_deleted_recording_are_removed_from_memory_and_volume(tmp_path: Path) -> None:
     store = ConditioningStore(tmp_path, max_bytes=10**6)
     kept, gone = (
         ConditioningKey("b" * 64, "turbo-1"),
@@ -177,7 +179,7 @@ def test_what_was_made_of_a_deleted_recording_is_forgotten_here_and_on_the_volum
     store.forget("a" * 64)
 
     assert [path.name for path in tmp_path.iterdir()] == [f"{'b' * 64}.turbo-1.safetensors"]
-    made: list[int] = []
+    computed: list[int] = []
     for key in (kept, *gone):
-        store.get_or_compute(key, lambda: made.append(1) or {"x": np.ones(3)})  # type: ignore[func-returns-value]
-    assert len(made) == 2
+        store.get_or_compute(key, lambda: computed.append(1) or {"x": np.ones(3)})  # type: ignore[func-returns-value]
+    assert len(computed) == 2

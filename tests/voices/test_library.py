@@ -1,4 +1,4 @@
-"""The voice library: a folder of recordings that others may change."""
+"""The voice library: a folder of recordings that other processes may change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> 
         library.get("alice")
 
 
-def test_a_saved_voice_can_be_spoken_with_by_another_worker(tmp_path: Path) -> None:
+def test_a_saved_voice_can_be_used_by_another_worker(tmp_path: Path) -> None:
     saved = VoiceLibrary(tmp_path / "voices").save("alice", wav_bytes(), field="reference_audio")
     got = VoiceLibrary(tmp_path / "voices").get("alice")
 
@@ -32,7 +32,7 @@ def test_a_saved_voice_can_be_spoken_with_by_another_worker(tmp_path: Path) -> N
     assert soundfile.info(tmp_path / "voices" / "alice.wav").channels == 1
 
 
-def test_a_file_dropped_into_the_folder_is_a_voice_at_once(tmp_path: Path) -> None:
+def test_a_file_copied_into_the_folder_is_a_voice_at_once(tmp_path: Path) -> None:
     library = VoiceLibrary(tmp_path)
     (tmp_path / "bob.wav").write_bytes(wav_bytes())
     (tmp_path / "not a voice.wav").write_bytes(wav_bytes())
@@ -52,7 +52,7 @@ def test_a_replaced_recording_is_read_again(tmp_path: Path) -> None:
     assert library.get("alice").duration_s == 7.0
 
 
-def test_saving_replaces_a_dropped_file_of_another_format(tmp_path: Path) -> None:
+def test_saving_replaces_a_copied_file_of_another_format(tmp_path: Path) -> None:
     library = VoiceLibrary(tmp_path)
     soundfile.write(tmp_path / "alice.flac", [0.1, -0.1] * 24_000, 24_000)
     library.save("alice", wav_bytes(), field="reference_audio")
@@ -71,16 +71,16 @@ def test_a_deleted_voice_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("voice", ["", "../alice", "a/b", "/etc/passwd", ".alice", "a\0", "a b", "ä", "a" * 65])
-def test_an_id_that_is_none_touches_nothing(tmp_path: Path, voice: str) -> None:
+def test_an_invalid_id_touches_no_file(tmp_path: Path, voice: str) -> None:
     library = VoiceLibrary(tmp_path / "voices")
-    for act in (library.get, library.delete, lambda name: library.save(name, wav_bytes(), field="reference_audio")):
-        with pytest.raises((InvalidRequest, VoiceNotFound)) as refused:
-            act(voice)
-        assert refused.value.field == "voice"
+    for action in (library.get, library.delete, lambda name: library.save(name, wav_bytes(), field="reference_audio")):
+        with pytest.raises((InvalidRequest, VoiceNotFound)) as caught:
+            action(voice)
+        assert caught.value.field == "voice"
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_to_outside_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "voices").mkdir()
     (tmp_path / "secret.wav").write_bytes(wav_bytes())
     (tmp_path / "voices" / "alice.wav").symlink_to(tmp_path / "secret.wav")
@@ -89,16 +89,16 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
         VoiceLibrary(tmp_path / "voices").get("alice")
 
 
-def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "voices").write_text("a file where the folder should be")
 
     with pytest.raises(VolumeFailed, match="cannot be written"):
         VoiceLibrary(tmp_path / "voices").save("alice", wav_bytes(), field="reference_audio")
 
 
-def test_a_recording_that_is_none_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+def test_an_invalid_recording_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest) as caught:
         VoiceLibrary(tmp_path).save("alice", b"not audio" * 100, field="reference_audio")
 
-    assert refused.value.field == "reference_audio"
+    assert caught.value.field == "reference_audio"
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""The words of a recording: beside it, within a voice file, or with the request."""
+"""The transcript of a recording: next to it, inside a voice file, or in the request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chatterbox_worker.voices.source import voice_source
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine
 
-WORDS = "This is what is said."
+WORDS = "This is what is spoken."
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def voice_file(transcript: str | None = WORDS) -> bytes:
     return pack(Bundle(decode(wav_bytes(), field="test", max_s=60), None, {"date": "today"}, transcript=transcript))
 
 
-def test_words_beside_a_recording_are_its_transcript(library: VoiceLibrary) -> None:
+def test_a_text_file_next_to_a_recording_is_its_transcript(library: VoiceLibrary) -> None:
     library.save("alice", wav_bytes(), field="file")
     assert library.get("alice").transcript is None
     (library.folder / "alice.txt").write_text(f"\ufeff{WORDS}\n", "utf-8")
@@ -41,14 +41,14 @@ def test_words_beside_a_recording_are_its_transcript(library: VoiceLibrary) -> N
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\xfa", b" \n", b"a" * 2001])
-def test_words_that_cannot_be_used_are_none_and_the_voice_speaks_on(library: VoiceLibrary, content: bytes) -> None:
+def test_an_unusable_transcript_is_ignored_and_the_voice_still_works(library: VoiceLibrary, content: bytes) -> None:
     library.save("alice", wav_bytes(), field="file")
     (library.folder / "alice.txt").write_bytes(content)
 
     assert library.get("alice").transcript is None
 
 
-def test_words_are_replaced_and_deleted_with_their_recording(library: VoiceLibrary) -> None:
+def test_a_transcript_is_replaced_and_deleted_with_its_recording(library: VoiceLibrary) -> None:
     library.save("alice", wav_bytes(), field="file", transcript=WORDS)
     assert library.get("alice").transcript == WORDS
     library.save("alice", wav_bytes(pitch=300.0), field="file")
@@ -58,7 +58,7 @@ def test_words_are_replaced_and_deleted_with_their_recording(library: VoiceLibra
     assert list(library.folder.iterdir()) == []
 
 
-def test_a_voice_file_carries_its_words(library: VoiceLibrary) -> None:
+def test_a_voice_file_contains_its_transcript(library: VoiceLibrary) -> None:
     data = voice_file()
     assert unpack(data, field="test").transcript == WORDS
     assert library.save("alice", data, field="file").transcript == WORDS
@@ -66,33 +66,33 @@ def test_a_voice_file_carries_its_words(library: VoiceLibrary) -> None:
     assert [path.name for path in library.folder.iterdir()] == ["alice.safetensors"]
 
 
-def test_the_words_are_no_part_of_a_voices_digest() -> None:
+def test_the_transcript_is_not_part_of_a_voices_digest() -> None:
     assert unpack(voice_file(), field="test").digest == unpack(voice_file(None), field="test").digest
 
 
-def test_a_voice_file_with_words_that_are_none_is_refused() -> None:
+def test_a_voice_file_with_an_invalid_transcript_is_rejected() -> None:
     with pytest.raises(InvalidRequest, match="transcript"):
         unpack(voice_file("a" * 2001), field="test")
 
 
-def test_the_requests_own_words_come_first(library: VoiceLibrary) -> None:
+def test_the_requests_own_transcript_takes_precedence(library: VoiceLibrary) -> None:
     library.save("alice", wav_bytes(), field="file", transcript=WORDS)
     settings = Settings(models=("csm",))
 
-    def words(**fields: object) -> str | None:
+    def transcript(**fields: object) -> str | None:
         request = parse({"text": "Hello.", **fields}, settings)
         assert isinstance(request, SpeechRequest)
         source = voice_source(request, library, allow_private_urls=False)
         assert source.load().transcript == source.transcript
         return source.transcript
 
-    assert words(voice="alice") == WORDS
-    assert words(voice="alice", reference_transcript="As  heard\n here.") == "As heard here."
-    assert words(reference_audio=wav_base64(), reference_transcript="Mine.") == "Mine."
-    assert words(reference_audio=wav_base64()) is None
+    assert transcript(voice="alice") == WORDS
+    assert transcript(voice="alice", reference_transcript="As  spoken\n here.") == "As spoken here."
+    assert transcript(reference_audio=wav_base64(), reference_transcript="Mine.") == "Mine."
+    assert transcript(reference_audio=wav_base64()) is None
 
 
-def test_what_csms_sound_depends_on_is_in_the_key_and_leaves_the_others_keys_alone(
+def test_the_key_covers_csms_inputs_and_does_not_change_for_other_models(
     synthesizer: Synthesizer, settings: Settings
 ) -> None:
     synthesizer.engines = {"csm": ToneEngine(), "multilingual": ToneEngine()}
@@ -107,8 +107,9 @@ def test_what_csms_sound_depends_on_is_in_the_key_and_leaves_the_others_keys_alo
     past = {"text": "Hi.", "audio": wav_base64(1.0)}
     keys = [
         key(), key(speaker=1), key(max_chunk_s=20.0), key(context=[past]), key(context=[past | {"speaker": 1}]),
-        key(context=[past | {"text": "Ho."}]), key(context=[past | {"audio": wav_base64(1.1)}]), key(context=[past, past]),
-        key(**recording, reference_transcript=WORDS), key(**recording, reference_transcript="Other words."),
+        key(context=[past | {"text": "Ho."}]), key(context=[past | {"audio": wav_base64(1.1)}]),
+        key(context=[past, past]), key(**recording, reference_transcript=WORDS),
+        key(**recording, reference_transcript="Other words."),
     ]  # fmt: skip
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]
@@ -119,5 +120,5 @@ def test_what_csms_sound_depends_on_is_in_the_key_and_leaves_the_others_keys_alo
     assert key(model="multilingual", voice="alice") == before
 
 
-def test_every_model_but_csm_refuses_words() -> None:
+def test_only_csm_needs_a_transcript() -> None:
     assert [name for name, card in MODELS.items() if card.needs_transcript] == ["csm"]

@@ -1,4 +1,4 @@
-"""`Audio`: a stretch of mono sound, the value that flows through the whole house."""
+"""`Audio`: mono sound as a value, used throughout the package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Audio:
-    """Mono sound. Never mutated: every operation makes a new one."""
+    """Mono sound. Never mutated: every operation returns a new one."""
 
     samples: Samples
-    """Shape (n,), float32, full scale is ±1.0."""
+    """Shape (n,), float32; full scale is ±1.0."""
     sample_rate: int
     """Hertz."""
 
@@ -25,7 +25,7 @@ class Audio:
         return len(self.samples) / self.sample_rate
 
     def pcm16(self) -> bytes:
-        """16-bit little-endian samples; what exceeds full scale is clipped, never wrapped."""
+        """16-bit little-endian samples; values beyond full scale are clipped, never wrapped."""
         return (np.clip(self.samples, -1.0, 1.0) * 32767.0).round().astype("<i2").tobytes()
 
 
@@ -34,7 +34,7 @@ def silence(duration_s: float, sample_rate: int) -> Audio:
 
 
 def concatenate(clips: Sequence[Audio]) -> Audio:
-    """The clips one after another; raises ValueError for none or for mixed sample rates."""
+    """The clips in sequence; raises ValueError for no clips or for mixed sample rates."""
     if len({clip.sample_rate for clip in clips}) != 1:
         raise ValueError(f"cannot concatenate clips of rates {sorted({clip.sample_rate for clip in clips})}")
     return Audio(np.concatenate([clip.samples for clip in clips]), clips[0].sample_rate)

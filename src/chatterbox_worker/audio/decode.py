@@ -1,8 +1,8 @@
-"""`decode`: a stranger's bytes to mono sound, or a sentence that says why not.
+"""`decode`: untrusted bytes to mono sound, or an error that says why not.
 
-The bytes are hostile. Demuxers and codecs are listed by name, so that no playlist makes libav open a file or a URL and
-no exotic codec is reached; decoding stops as soon as the limit is passed, so a small file cannot fill the memory;
-whatever is wrong comes out as InvalidRequest. libav's log is off: it would print to stderr.
+The bytes may be hostile. Demuxers and codecs are listed by name, so that no playlist can make libav open a file or a
+URL and no exotic codec is reached. Decoding stops as soon as the limit is passed, so a small file cannot fill the
+memory. Every fault becomes an InvalidRequest. libav's log is off: it would print to stderr.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _CODECS = ",".join([
     *("pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"),
     *("pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"),
 ])  # fmt: skip
-_LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000  # Hertz: telephone to the most that studio converters do
+_LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000  # Hertz: telephone to the highest rate of studio converters
 _MOST_CHANNELS = 8  # 7.1
-_SLACK_S = 0.1  # past max_s: the priming and padding that some formats cannot announce
+_SLACK_S = 0.1  # past max_s: the priming and padding that some formats cannot declare
 _SILENT_PEAK = 10 ** (-60 / 20)  # -60 dBFS: below the noise of any room
-_BAD_PACKETS = 0.1  # of all packets; a file cut short has one, players skip a few without a word
+_BAD_PACKETS = 0.1  # of all packets; a truncated file has one, and players skip a few silently
 
-# What people send by mistake, by its first bytes (after white space), so that the sentence can say so.
-_STRANGERS = MappingProxyType({
+# What people send by mistake, by its first bytes (after white space), so that the error can name it.
+_WRONG_KINDS = MappingProxyType({
     b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture", b"%PDF": "a PDF document", b"<": "a web page or XML",
     b"{": "JSON text", b"version https://git-lfs": "a Git LFS pointer, not the file itself", b"#EXTM3U": "a playlist",
@@ -45,21 +45,21 @@ def decode(data: bytes, *, field: str, max_s: float) -> Audio:
     """The sound in `data`: its first audio stream, at its own rate, channels mixed by their mean.
 
     Raises:
-        InvalidRequest: blames `field`; not audio, damaged, no samples, longer than `max_s`, only video, an absurd sample rate,
-            more than 8 channels, samples that are no numbers, or silence (a peak under -60 dBFS).
+        InvalidRequest: names `field`; not audio, damaged, no samples, longer than `max_s`, only video, a sample rate
+            out of range, more than 8 channels, samples that are not numbers, or silence (a peak under -60 dBFS).
     """
     if not data:
         raise InvalidRequest(f"{field} is empty", field=field)
     av.logging.set_level(None)
     try:
-        # "none" is no protocol: what the demuxer has is `data`, and it can open nothing else
+        # "none" matches no protocol: the demuxer reads `data` and can open nothing else
         limits = {"format_whitelist": _DEMUXERS, "codec_whitelist": _CODECS, "protocol_whitelist": "none"}
         with av.open(io.BytesIO(data), metadata_errors="ignore", options=limits) as container:
-            audio = _sound(container, field, max_s)
+            audio = _read_sound(container, field, max_s)
     except _LIBAV_REFUSALS as problem:
         raise _unreadable(data, field) from problem
     if not np.isfinite(audio.samples).all():
-        raise InvalidRequest(f"{field} holds samples that are not numbers", field=field)
+        raise InvalidRequest(f"{field} contains samples that are not numbers", field=field)
     if np.max(np.abs(audio.samples)) < _SILENT_PEAK:
         raise InvalidRequest(f"{field} is silent: its loudest sample is below -60 dBFS", field=field)
     return audio
@@ -71,23 +71,23 @@ _LIBAV_REFUSALS = (av.FFmpegError, ValueError)
 
 def _unreadable(data: bytes, field: str) -> InvalidRequest:
     start = data[:64].lstrip()
-    looks = next((f" (it looks like {name})" for magic, name in _STRANGERS.items() if start.startswith(magic)), "")
+    looks = next((f" (it looks like {name})" for magic, name in _WRONG_KINDS.items() if start.startswith(magic)), "")
     return InvalidRequest(f"{field} is not audio that can be read{looks}; send {READABLE}", field=field)
 
 
-def _sound(container: Any, field: str, max_s: float) -> Audio:
+def _read_sound(container: Any, field: str, max_s: float) -> Audio:
     if not container.streams.audio:
         kind = "video without sound" if container.streams.video else "a container without sound"
         raise InvalidRequest(f"{field} is {kind}; send {READABLE}", field=field)
     stream = container.streams.audio[0]
     if stream.codec_context is None:
-        raise InvalidRequest(f"{field} holds sound in a codec that is not read here; send {READABLE}", field=field)
+        raise InvalidRequest(f"{field} contains sound in a codec that is not supported; send {READABLE}", field=field)
     stream.codec_context.thread_count = 1
     to_mono = _ToMono(field)
     pieces: list[Samples] = []
     rate, count = 0, 0
     for frame in _frames(container, stream, field):
-        rate = rate or _checked_rate(frame.sample_rate, field)
+        rate = rate or _check_rate(frame.sample_rate, field)
         if frame.sample_rate != rate:
             raise InvalidRequest(f"{field} changes its sample rate from {rate} to {frame.sample_rate} Hz", field=field)
         mono = to_mono(frame)
@@ -96,12 +96,12 @@ def _sound(container: Any, field: str, max_s: float) -> Audio:
         if count > (max_s + _SLACK_S) * rate:
             raise InvalidRequest(f"{field} is longer than {max_s:g} s", field=field)
     if not count:
-        raise InvalidRequest(f"{field} holds no sound: it has no samples", field=field)
+        raise InvalidRequest(f"{field} contains no sound: it has no samples", field=field)
     return Audio(np.concatenate(pieces)[: math.ceil(max_s * rate)], rate)
 
 
 def _frames(container: Any, stream: Any, field: str) -> Iterator[Any]:
-    """Decoded frames, without the packets that cannot be decoded as long as they are few."""
+    """Decoded frames. Packets that cannot be decoded are skipped as long as they are few."""
     packets, bad = 0, 0
     for packet in _packets(container, stream):
         packets += 1
@@ -114,7 +114,7 @@ def _frames(container: Any, stream: Any, field: str) -> Iterator[Any]:
 
 
 def _packets(container: Any, stream: Any) -> Iterator[Any]:
-    """The stream's packets up to the end or to where the file is broken off."""
+    """The stream's packets up to its end, or to where a truncated file ends."""
     packets = container.demux(stream)
     while True:
         try:
@@ -123,7 +123,7 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
             return
 
 
-def _checked_rate(rate: int, field: str) -> int:
+def _check_rate(rate: int, field: str) -> int:
     if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
         sentence = f"{field} has a sample rate of {rate} Hz; it must be {_LOWEST_RATE} to {_HIGHEST_RATE}"
         raise InvalidRequest(sentence, field=field)
@@ -133,8 +133,8 @@ def _checked_rate(rate: int, field: str) -> int:
 class _ToMono:
     """Frames of any sample format to mono float samples: the mean of the channels, in ±1.0.
 
-    Never through the planes of a decoder's own frame: PyAV 18 looks for their end by a null pointer, which planar frames
-    of eight channels or more do not have, and reads what lies behind them. Interleaved frames have one plane.
+    The planes of a decoder's own frame are never read: PyAV 18 finds their end by a null pointer, which planar frames
+    of eight channels or more do not have, and reads past it. Interleaved frames have one plane.
     """
 
     def __init__(self, field: str) -> None:
@@ -148,7 +148,7 @@ class _ToMono:
         key = (frame.format.name, frame.layout.name)
         if key not in self._interleavers:
             self._interleavers[key] = av.AudioResampler("flt", frame.layout, frame.sample_rate)
-        frame.pts = None  # a stranger's time stamps are no business of ours
+        frame.pts = None  # the file's time stamps are ignored
         return [
             each.to_ndarray().reshape(-1, channels).mean(axis=1) for each in self._interleavers[key].resample(frame)
         ]

@@ -1,20 +1,20 @@
 """`encode`: sound to the bytes of a file, in every format of `catalogue.FORMATS`.
 
-The same samples give the same bytes: no time stamps, no random stream serials (tests hold this). Clips under
-10 ms are encoded, but a file of one or two frames is less than some readers need to recognise mp3 and aac. What a decoder gets
-back of n samples:
+The same samples give the same bytes: no time stamps, no random stream serials (the tests check this). Clips under 10 ms
+are encoded, but some readers do not recognise an mp3 or aac file of one or two frames. What a decoder returns for n
+samples:
 
     wav, flac, pcm   n, and exactly the samples of `Audio.pcm16`
-    mp3              n; the Xing/LAME frame carries encoder delay and padding, and decoders that ignore it (some browsers
-                     and most hardware) add up to 2 frames, of 576 samples below 32 kHz and 1152 above
-    opus             n; pre-skip and the last page's granule say so (RFC 7845). ffmpeg answers at 48 000 Hz, and at times
-                     0.5 ms short for 8 000 Hz speech
+    mp3              n; the Xing/LAME frame carries encoder delay and padding, and decoders that ignore it (some
+                     browsers and most hardware) add up to 2 frames, of 576 samples below 32 kHz and 1152 above
+    opus             n; declared by pre-skip and the last page's granule (RFC 7845). ffmpeg decodes to 48 000 Hz, and
+                     sometimes 0.5 ms short for 8 000 Hz speech
     ogg              n from libvorbis; ffmpeg's own decoder is off by at most half a long block (1024 samples)
-    aac              1024 samples of priming, n, and up to 1023 to fill the last frame: ADTS has no field to say so, so the sound
-                     starts 1024 samples late (43 ms at 24 kHz)
+    aac              1024 samples of priming, n, and up to 1023 to fill the last frame: ADTS has no field for it, so the
+                     sound starts 1024 samples late (43 ms at 24 kHz)
 
-Sound beyond full scale is scaled down as a whole. That is linear: a limiter would bend the waveform of speech that was
-fine but for the overshoot that resampling adds, and a chunk that jumps to full scale is the engine's fault, not ours to hide.
+Sound beyond full scale is scaled down as a whole, which is linear. A limiter would distort speech whose only fault is
+the overshoot of resampling, and a chunk that jumps to full scale is a fault of the engine that should not be hidden.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.ogg import with_fixed_serial
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, shown
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, quote
 
 _Encoder = Callable[[Audio], bytes]
 
 AAC_PRIMING_SAMPLES = 1024
-"""Samples of silence that every AAC-LC decoder puts before the sound, and that ADTS cannot announce."""
+"""Samples of silence that every AAC-LC decoder outputs before the sound, and that ADTS cannot declare."""
 
 
-def encode(audio: Audio, format: str, sample_rate: int) -> bytes:  # noqa: A002 - the wire's own word
+def encode(audio: Audio, format: str, sample_rate: int) -> bytes:  # noqa: A002 - the name of the request's field
     """`audio` as a file of that format at that rate, mono.
 
     Raises:
@@ -51,18 +51,18 @@ def encode(audio: Audio, format: str, sample_rate: int) -> bytes:  # noqa: A002 
         ValueError: there are no samples.
     """
     if format not in FORMATS:
-        raise InvalidRequest(f"format {shown(format)} is unknown; choose {choices(FORMATS)}", field="format")
+        raise InvalidRequest(f"format {quote(format)} is unknown; choose {choices(FORMATS)}", field="format")
     if sample_rate not in (rates := FORMATS[format].sample_rates):
         sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
         raise InvalidRequest(sentence, field="sample_rate")
     if not len(audio.samples):
         raise ValueError("cannot encode a clip without samples")
     if not np.isfinite(audio.samples).all():
-        raise SynthesisFailed("the speech holds samples that are not numbers")
-    return _ENCODERS[format](_within_full_scale(resample(audio, sample_rate)))
+        raise SynthesisFailed("the speech contains samples that are not numbers")
+    return _ENCODERS[format](_scale_to_full(resample(audio, sample_rate)))
 
 
-def _within_full_scale(audio: Audio) -> Audio:
+def _scale_to_full(audio: Audio) -> Audio:
     peak = float(np.max(np.abs(audio.samples)))
     return audio if peak <= 1.0 else Audio((audio.samples / np.float32(peak)).astype(np.float32), audio.sample_rate)
 
@@ -88,7 +88,7 @@ def _flac(audio: Audio) -> bytes:
 
 
 def _vorbis(audio: Audio) -> bytes:
-    """By libsndfile: ffmpeg's own Vorbis encoder is stereo only and marked experimental."""
+    """Uses libsndfile: ffmpeg's own Vorbis encoder is stereo only and marked experimental."""
     buffer = io.BytesIO()
     soundfile.write(
         buffer, audio.samples, audio.sample_rate, format="OGG", subtype="VORBIS", compression_level=VORBIS_COMPRESSION
@@ -96,14 +96,14 @@ def _vorbis(audio: Audio) -> bytes:
     return with_fixed_serial(buffer.getvalue())
 
 
-# libsndfile's 0 (best) to 1 (smallest) is 1 minus libvorbis's quality 0 to 1: this is quality 0.4, the -q 4 that libvorbis'
-# authors call good; mono speech at 24 kHz comes out at about 55 kbit/s.
+# libsndfile's 0 (best) to 1 (smallest) is 1 minus libvorbis's quality 0 to 1: this is quality 0.4, the -q 4 that
+# libvorbis' authors call good; mono speech at 24 kHz takes about 55 kbit/s.
 VORBIS_COMPRESSION = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class _Libav:
-    """A codec and container of libav's, at a bit rate that suits mono speech."""
+    """A codec and a container of libav, at a bit rate for mono speech."""
 
     container: str
     codec: str
@@ -111,7 +111,7 @@ class _Libav:
     bit_rates: Mapping[int, int]
     """Bits per second by sample rate in Hertz."""
     options: Mapping[str, str]
-    """The container's."""
+    """Of the container."""
 
     def __call__(self, audio: Audio) -> bytes:
         buffer = io.BytesIO()
@@ -120,9 +120,9 @@ class _Libav:
             stream.bit_rate = self.bit_rates[audio.sample_rate]
             stream.codec_context.format = self.sample_format
             stream.codec_context.thread_count = 1
-            fifo = av.AudioFifo()  # the codecs want frames of their own size
+            fifo = av.AudioFifo()  # each codec needs frames of its own size
             fifo.write(self._frame(audio))
-            container.start_encoding()  # opens the codec, which then knows its frame size
+            container.start_encoding()  # opens the codec, which sets its frame size
             for frame in [*fifo.read_many(stream.codec_context.frame_size, partial=True), None]:
                 for packet in stream.encode(frame):
                     container.mux(packet)
@@ -145,21 +145,23 @@ _ENCODERS: Mapping[str, _Encoder] = MappingProxyType({
     "flac": _flac,
     "pcm": _pcm,
     "ogg": _vorbis,
-    # LAME's own defaults are 128 kbit/s for two channels of MPEG-1 and 64 for MPEG-2; half of that a channel is the least,
-    # and speech gets more where the format allows. MPEG-2.5 (8 kHz) ends at 64. No ID3 tag: it would only say "Lavf".
+    # LAME's own defaults are 128 kbit/s for two channels of MPEG-1 and 64 for MPEG-2; half of that is the minimum for
+    # one channel, and speech gets more if the format allows it. MPEG-2.5 (8 kHz) allows at most 64. No ID3 tag: its
+    # only content would be "Lavf".
     "mp3": _Libav(
         "mp3", "libmp3lame", "fltp",
         {8000: 32_000, 16000: 48_000, 22050: 64_000, 24000: 64_000, 44100: 96_000, 48000: 96_000},
         {"id3v2_version": "0", "write_xing": "1", "fflags": "+bitexact"},
     ),
-    # RFC 7587 section 3.1.1, mono speech: 8-12 kbit/s narrow, 16-20 wide, 28-40 full band. The upper end of each, with
-    # headroom, since a file is compressed once and kept.
+    # RFC 7587 section 3.1.1, mono speech: 8-12 kbit/s narrow, 16-20 wide, 28-40 full band. The upper end of each, plus
+    # headroom, since a file is compressed once and stored.
     "opus": _Libav(
         "ogg", "libopus", "s16",
         {8000: 16_000, 16000: 24_000, 24000: 40_000, 48000: 48_000},
         {"fflags": "+bitexact"},
     ),
-    # ffmpeg's rule of thumb for its own encoder is 64 kbit/s a channel; AAC allows 6144 bits a frame, which at 8 kHz is 48.
+    # ffmpeg's rule of thumb for its own encoder is 64 kbit/s per channel; AAC allows 6144 bits per frame, which at
+    # 8 kHz is 48 kbit/s.
     "aac": _Libav(
         "adts", "aac", "fltp",
         {8000: 32_000, 16000: 48_000, 22050: 64_000, 24000: 64_000, 44100: 96_000, 48000: 96_000},

@@ -1,15 +1,15 @@
-"""Chunks of speech to one stretch: trimmed, level with each other, with pauses between and no click.
+"""Joins chunks of speech: trimmed, at the same level, with pauses between them and without clicks.
 
-`Joiner` takes the pieces of the chunks in order and gives back what can be heard already. What comes out does not
-depend on how a chunk was cut into pieces, so a stream and `join` of whole chunks are the same samples.
+`Joiner` takes the pieces of the chunks in order and returns the samples that are already final. The output does not
+depend on how a chunk was cut into pieces, so a stream and `join` of whole chunks give the same samples.
 
-Per chunk: silence and noise before the first and after the last word go, but for a guard; every edge gets a 5 ms
-raised-cosine fade; from the second on, one gain for the whole chunk brings its speech to the median of those before,
-within 6 dB. The first chunk keeps its level and comes out as its pieces go in; a later one comes out at its end,
-when its level is known.
+Per chunk: silence and noise before the first and after the last word are removed, except for a guard; every edge gets a
+5 ms raised-cosine fade; from the second chunk on, one gain for the whole chunk brings its speech to the median of the
+earlier ones, within 6 dB. The first chunk keeps its level and is returned as its pieces arrive; a later one is returned
+at its end, when its level is known.
 
-A pause is what is heard: from the last frame of speech to the first of the next chunk. The guards are part of it, so
-no pause is shorter than they are (0.15 s, less where a chunk had less around its words).
+A pause is measured from the last frame of speech to the first of the next chunk. The guards are part of it, so no pause
+is shorter than they are (0.15 s, or less if a chunk had less around its words).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.level import gain_towards, speech_level, true_peak
 
 # Seconds at speed 1. Readers pause 0.20 to 0.98 s between sentences and 0.40 to 1.34 s between paragraphs when they
-# read fast, 0.34 to 1.36 and 0.75 to 1.80 when slow (Kazlauskienė and Kalašinskaitė 2020, Respectus Philologicus 37):
-# ours lie in the fast readers' lower half, as Chatterbox itself speaks fast. A clause's is just above the guards.
+# read fast, 0.34 to 1.36 and 0.75 to 1.80 when slow (Kazlauskienė and Kalašinskaitė 2020, Respectus Philologicus 37).
+# These are in the fast readers' lower half, as Chatterbox itself speaks fast. A clause's is just above the guards.
 NO_PAUSE_S = 0.0
 CLAUSE_PAUSE_S = 0.2
 SENTENCE_PAUSE_S = 0.4
 PARAGRAPH_PAUSE_S = 0.8
 
 GUARD_BEFORE_S = 0.050  # an aspirated onset, and the first frames under the threshold
-GUARD_AFTER_S = 0.100  # the fading end of a final fricative or of the room
-_FADE_S = 0.005  # short enough to spare a plosive, long enough that no click is heard
+GUARD_AFTER_S = 0.100  # the decay of a final fricative or of the room's reverberation
+_FADE_S = 0.005  # short enough to preserve a plosive, long enough to avoid a click
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a chunk lies in what came out, in samples: start inclusive, end exclusive. Empty for a silent chunk."""
+    """The position of a chunk in the output, in samples: start inclusive, end exclusive. Empty for a silent chunk."""
 
     start: int
     end: int
@@ -49,27 +49,27 @@ class Span:
 class Joined:
     audio: Audio
     spans: tuple[Span, ...]
-    """One for each chunk."""
+    """One per chunk."""
 
 
 class Joiner:
-    """`add` the pieces of a chunk, `end_chunk`, the next chunk, and `finish` after the last. Not for several threads."""
+    """`add` the pieces of a chunk, then `end_chunk`; after the last chunk `finish`. Not thread-safe."""
 
     _samples: Samples
     """Of the current chunk, so far."""
     _start: int | None
-    """Where its kept part begins in _samples, once known."""
-    _heard: int
-    """How far into _samples things came out."""
+    """Where the retained part begins in _samples, once known."""
+    _emitted: int
+    """How many of _samples were returned already, the removed start included."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._hop = round(trim.FRAME_S * sample_rate)
         self._fade = round(_FADE_S * sample_rate)
         self._spans: list[Span] = []
-        self._levels: list[float] = []  # dBFS of the chunks that came out
-        self._position = 0  # samples that came out
-        self._pause = 0  # samples still to be heard before the next word
+        self._levels: list[float] = []  # dBFS of the chunks that were returned
+        self._position = 0  # samples returned so far
+        self._pause = 0  # samples of silence still due before the next word
         self._begin_chunk()
 
     @property
@@ -78,7 +78,7 @@ class Joiner:
         return tuple(self._spans)
 
     def add(self, piece: Audio) -> Audio:
-        """The next piece of the current chunk goes in; what can be heard comes out, which may be nothing.
+        """Take the next piece of the current chunk; return the samples that are now final, possibly none.
 
         Raises:
             ValueError: the piece has another sample rate.
@@ -86,64 +86,64 @@ class Joiner:
         if piece.sample_rate != self._rate:
             raise ValueError(f"cannot join a piece of {piece.sample_rate} Hz to speech of {self._rate} Hz")
         self._samples = np.concatenate([self._samples, piece.samples])
-        if self._levels:  # there is a level to be brought to, so the whole chunk must be known
-            return self._out([])
+        if self._levels:  # the chunk will be matched to a level, so all of it must be known
+            return self._emit([])
         levels = trim.frame_levels(self._samples, self._hop, complete=False)
         onset = trim.onset(levels, complete=False)
         if onset is None:
-            return self._out([])
-        # One frame is withheld: should the chunk end right here, its last 5 ms fade
+            return self._emit([])
+        # One frame is withheld: if the chunk ends here, its last 5 ms are faded
         certain = (trim.certain_end(levels) - 1) * self._hop
-        return self._out([*self._lead_in(onset), self._taken(certain, ends=False)])
+        return self._emit([*self._lead_in(onset), self._take(certain, ends=False)])
 
     def end_chunk(self, pause_s: float) -> Audio:
-        """The current chunk is whole, and `pause_s` seconds are to be heard after it; the rest of it comes out."""
+        """Finish the current chunk, with `pause_s` seconds of pause after it; return the remainder of it."""
         levels = trim.frame_levels(self._samples, self._hop, complete=True)
         if trim.is_silent(levels):
             self._spans.append(Span(self._position, self._position))
             self._pause = max(self._pause, round(pause_s * self._rate))
             self._begin_chunk()
-            return self._out([])
+            return self._emit([])
         onset = trim.onset(levels, complete=True)
-        assert onset is not None  # noqa: S101 - a promise of `onset` that its type cannot make
+        assert onset is not None  # noqa: S101 - guaranteed for a complete chunk, which the type cannot express
         last = min(trim.final_end(levels) * self._hop, len(self._samples))
         end = min(last + round(GUARD_AFTER_S * self._rate), len(self._samples))
         lead_in = self._lead_in(onset)
-        self._bring_to_level(end)
-        out = self._out([*lead_in, self._taken(end, ends=True)])
+        self._match_level(end)
+        output = self._emit([*lead_in, self._take(end, ends=True)])
         self._spans.append(Span(self._chunk_start, self._position))
         self._pause = max(0, round(pause_s * self._rate) - (end - last))
         self._begin_chunk()
-        return out
+        return output
 
     def finish(self) -> Audio:
-        """What is left of the pause after the last chunk."""
-        rest, self._pause = self._pause, 0
-        return self._out([np.zeros(rest, np.float32)])
+        """The remainder of the pause after the last chunk."""
+        pause, self._pause = self._pause, 0
+        return self._emit([np.zeros(pause, np.float32)])
 
     def _begin_chunk(self) -> None:
         self._samples = np.zeros(0, np.float32)
         self._start = None
-        self._heard = 0
+        self._emitted = 0
         self._chunk_start = self._position
 
     def _lead_in(self, onset: int) -> list[Samples]:
-        """Fix where the chunk begins, once; gives what is left of the pause before it."""
+        """Set where the chunk begins, once; return the remainder of the pause before it."""
         if self._start is not None:
             return []
         first = onset * self._hop
-        self._start = self._heard = max(0, first - round(GUARD_BEFORE_S * self._rate))
+        self._start = self._emitted = max(0, first - round(GUARD_BEFORE_S * self._rate))
         silence = np.zeros(max(0, self._pause - (first - self._start)), np.float32)
         self._pause = 0
         self._chunk_start = self._position + len(silence)
         return [silence]
 
-    def _taken(self, end: int, *, ends: bool) -> Samples:
-        """The samples up to `end` that have not come out yet, with the fades that fall among them."""
+    def _take(self, end: int, *, ends: bool) -> Samples:
+        """The samples up to `end` that were not returned yet, with the fades that fall within them."""
         start = self._start or 0
-        begin, self._heard = self._heard, max(self._heard, end)
-        taken = self._samples[begin : self._heard].copy()
-        fade = min(self._fade, (self._heard - start) // 2) if ends else self._fade
+        begin, self._emitted = self._emitted, max(self._emitted, end)
+        taken = self._samples[begin : self._emitted].copy()
+        fade = min(self._fade, (self._emitted - start) // 2) if ends else self._fade
         ramp = (0.5 - 0.5 * np.cos(np.pi * (np.arange(fade) + 0.5) / max(1, fade))).astype(np.float32)
         rising = ramp[begin - start :][: len(taken)]
         taken[: len(rising)] *= rising
@@ -151,26 +151,26 @@ class Joiner:
             taken[-fade:] *= ramp[::-1]
         return taken
 
-    def _bring_to_level(self, end: int) -> None:
-        """One gain for the whole chunk where there are chunks to compare with; remembers the level that results."""
-        kept = Audio(self._samples[self._start : end], self._rate)
-        level = speech_level(kept)
+    def _match_level(self, end: int) -> None:
+        """Apply one gain to the whole chunk if there are earlier ones, and record the resulting level."""
+        speech = Audio(self._samples[self._start : end], self._rate)
+        level = speech_level(speech)
         if level is None:
             return
         if self._levels:
-            gain = gain_towards(statistics.median(self._levels), level, true_peak(kept))
+            gain = gain_towards(statistics.median(self._levels), level, true_peak(speech))
             self._samples = self._samples * np.float32(10 ** (gain / 20))
             level += gain
         self._levels.append(level)
 
-    def _out(self, parts: list[Samples]) -> Audio:
-        out = np.concatenate([np.zeros(0, np.float32), *parts])
-        self._position += len(out)
-        return Audio(out, self._rate)
+    def _emit(self, parts: list[Samples]) -> Audio:
+        samples = np.concatenate([np.zeros(0, np.float32), *parts])
+        self._position += len(samples)
+        return Audio(samples, self._rate)
 
 
 def join(chunks: Iterable[tuple[Audio, float]], sample_rate: int) -> Joined:
-    """Whole chunks, each with the seconds of pause after it: what a `Joiner` makes of them."""
+    """Join whole chunks with a `Joiner`; each comes with the seconds of pause after it."""
     joiner = Joiner(sample_rate)
     parts: list[Samples] = []
     for audio, pause_s in chunks:

@@ -1,4 +1,4 @@
-"""How loud the speech of a chunk is, and the one gain that brings it in line with the chunks before."""
+"""How loud the speech of a chunk is, and the gain that matches it to the earlier chunks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.trim import FRAME_S, SILENT_DBFS, frame_levels
 
 CEILING_DBTP = -1.0  # EBU R 128's maximum true peak
-MAX_GAIN_DB = 6.0  # more would raise noise with the voice, and a wider gap is meant (a whisper, a shout)
-_RELATIVE_GATE_DB = 10.0  # ITU-R BS.1770-4: what lies this far under the mean of the rest does not count
-_LEAST_SPEECH_S = 0.3  # one syllable: less says nothing about a level
+MAX_GAIN_DB = 6.0  # more would raise noise with the voice, and a larger difference is intended (a whisper, a shout)
+_RELATIVE_GATE_DB = 10.0  # ITU-R BS.1770-4: frames this far below the mean do not count
+_LEAST_SPEECH_S = 0.3  # one syllable: less does not define a level
 _OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
 
 
 def speech_level(audio: Audio) -> float | None:
     """RMS in dBFS of the frames that pass BS.1770's two gates (no K-weighting: one voice is compared with itself).
 
-    None for less than 0.3 s of speech, which is too little to tell.
+    None for less than 0.3 s of speech, which is too little to measure.
     """
     levels = frame_levels(audio.samples, round(FRAME_S * audio.sample_rate), complete=True)
     power = 10 ** (levels[levels >= SILENT_DBFS] / 10)
@@ -37,6 +37,6 @@ def true_peak(audio: Audio) -> float:
 
 
 def gain_towards(reference_dbfs: float, level_dbfs: float, peak_dbtp: float) -> float:
-    """The dB that bring `level_dbfs` to the reference: at most 6 either way, and no boost past -1 dBTP."""
+    """The gain in dB from `level_dbfs` to the reference: at most ±6, and no boost past -1 dBTP."""
     wanted = min(max(reference_dbfs - level_dbfs, -MAX_GAIN_DB), MAX_GAIN_DB)
     return min(wanted, max(0.0, CEILING_DBTP - peak_dbtp))

@@ -1,7 +1,7 @@
-"""Ogg pages, as far as the same sound must give the same bytes.
+"""Ogg pages with a fixed serial number, so that the same sound gives the same bytes.
 
-libsndfile draws a random serial number for every Ogg stream it writes. This gives the stream a fixed one and mends
-the page checksums; it knows nothing of what the pages carry. One logical stream per file.
+libsndfile chooses a random serial number for every Ogg stream it writes. This module sets a fixed one and corrects the
+page checksums; it does not read what the pages carry. One logical stream per file.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import struct
 import zlib
 
-_SERIAL = 1  # any value is legal; RFC 3533 section 6 asks only that it be unique within one file
+_SERIAL = 1  # any value is legal; RFC 3533 section 6 only requires it to be unique within one file
 _HEADER = 27  # bytes before the segment table, RFC 3533 section 6
 _SERIAL_AT, _CHECKSUM_AT, _SEGMENTS_AT = 14, 22, 26
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def with_fixed_serial(data: bytes) -> bytes:
-    """`data`, an Ogg file with one stream, with the serial number 1 and right checksums.
+    """`data`, an Ogg file with one stream, with the serial number 1 and correct checksums.
 
     Raises:
         ValueError: `data` is not a sequence of whole Ogg pages.
@@ -42,8 +42,8 @@ def with_fixed_serial(data: bytes) -> bytes:
 def _checksum(page: bytes) -> int:
     """RFC 3533's CRC-32: polynomial 04C11DB7, most significant bit first, start and final XOR zero.
 
-    zlib has the same polynomial with the bits of every byte the other way round and ones for start and final XOR,
-    so it is fed reversed bytes and its answer is turned back: the speed of C without a table of our own.
+    zlib has the same polynomial with the bits of every byte in reverse and ones for start and final XOR. So it gets
+    reversed bytes and its result is reversed again: the speed of C without a table in Python.
     """
     reversed_sum = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{reversed_sum:032b}"[::-1], 2)

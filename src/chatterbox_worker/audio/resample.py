@@ -9,7 +9,7 @@ from chatterbox_worker.audio.clip import Audio
 
 
 def resample(audio: Audio, sample_rate: int) -> Audio:
-    """`audio` at `sample_rate` Hertz by soxr HQ (20-bit precision, linear phase); itself where the rate is right.
+    """`audio` at `sample_rate` Hertz by soxr HQ (20-bit precision, linear phase); unchanged if it has that rate.
 
     The length is round(n * sample_rate / audio.sample_rate), to a sample.
     """

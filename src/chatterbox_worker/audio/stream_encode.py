@@ -1,9 +1,11 @@
-"""`StreamEncoder`: sound to the bytes of a file while it is still being made.
+"""`StreamEncoder`: sound to the bytes of a file while the sound is still being generated.
 
-What `encode` makes of a whole, this makes of pieces: bytes come out as soon as the codec gives them, and all of them joined
-are one file. It differs where a format wants to know its end at its beginning: a wav header says 0xFFFFFFFF bytes, flac
-says that its length is unknown, and mp3 has no Xing frame, so that decoders keep its padding (at most 3 frames). Nothing is
-sought back to. All but ogg hold back less than half a second; libsndfile fills Ogg pages of 4 kB, 0.6 s of speech. Samples beyond full scale are clipped: a whole can be scaled down, a piece cannot know its whole.
+It does for pieces what `encode` does for whole clips: bytes are returned as soon as the codec outputs them, and all of
+them joined are one file. It differs where a format states its length at its beginning: a wav header declares 0xFFFFFFFF
+bytes, flac declares an unknown length, and mp3 has no Xing frame, so that decoders do not remove its padding (at most 3
+frames). Nothing is rewritten later. All formats but ogg withhold less than half a second; libsndfile fills Ogg pages of
+4 kB, 0.6 s of speech. Samples beyond full scale are clipped: a whole clip could be scaled down, but the peak of later
+pieces is not known.
 """
 
 from __future__ import annotations
@@ -23,22 +25,22 @@ import soxr
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.encode import VORBIS_COMPRESSION, bit_rate
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, shown
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, quote
 
-_UNKNOWN_BYTES = 0xFFFFFFFF  # what ffmpeg and sox write for a wav whose length nobody knows yet
+_UNKNOWN_BYTES = 0xFFFFFFFF  # what ffmpeg and sox write for a wav of unknown length
 _PAGE_US = 100_000  # microseconds of Opus in an Ogg page: the latency that its container adds
 
 
 class StreamEncoder:
-    """Pieces in, bytes out; `finish` gives the rest. Not for several threads at once."""
+    """Takes pieces and returns bytes; `finish` returns the remainder. Not thread-safe."""
 
-    def __init__(self, format: str, sample_rate: int) -> None:  # noqa: A002 - the wire's own word
+    def __init__(self, format: str, sample_rate: int) -> None:  # noqa: A002 - the name of the request's field
         """
         Raises:
             InvalidRequest: no such format, or a rate that the format does not have.
         """
         if format not in FORMATS:
-            raise InvalidRequest(f"format {shown(format)} is unknown; choose {choices(FORMATS)}", field="format")
+            raise InvalidRequest(f"format {quote(format)} is unknown; choose {choices(FORMATS)}", field="format")
         if sample_rate not in (rates := FORMATS[format].sample_rates):
             sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
             raise InvalidRequest(sentence, field="sample_rate")
@@ -54,18 +56,18 @@ class StreamEncoder:
             ValueError: the sample rate changed between pieces.
         """
         if not np.isfinite(audio.samples).all():
-            raise SynthesisFailed("the speech holds samples that are not numbers")
+            raise SynthesisFailed("the speech contains samples that are not numbers")
         if self._source_rate not in (0, audio.sample_rate):
             raise ValueError(f"a piece of {audio.sample_rate} Hz after pieces of {self._source_rate} Hz")
         self._source_rate = audio.sample_rate
-        return self._codec.add(self._clipped(self._resampled(audio.samples, is_last=False)))
+        return self._codec.add(self._clip(self._resample(audio.samples, is_last=False)))
 
     def finish(self) -> bytes:
-        """What the resampler and the codec still hold, and the file's end."""
-        rest = self._resampled(np.zeros(0, np.float32), is_last=True) if self._resampler is not None else None
-        return (b"" if rest is None else self._codec.add(self._clipped(rest))) + self._codec.finish()
+        """What the resampler and the codec have not returned yet, and the file's end."""
+        tail = self._resample(np.zeros(0, np.float32), is_last=True) if self._resampler is not None else None
+        return (b"" if tail is None else self._codec.add(self._clip(tail))) + self._codec.finish()
 
-    def _resampled(self, samples: Samples, *, is_last: bool) -> Samples:
+    def _resample(self, samples: Samples, *, is_last: bool) -> Samples:
         if self._source_rate == self._rate:
             return samples
         if self._resampler is None:
@@ -73,7 +75,7 @@ class StreamEncoder:
         resampled: Samples = self._resampler.resample_chunk(np.ascontiguousarray(samples), last=is_last)
         return resampled
 
-    def _clipped(self, samples: Samples) -> Audio:
+    def _clip(self, samples: Samples) -> Audio:
         return Audio(np.clip(samples, -1.0, 1.0), self._rate)
 
 
@@ -83,7 +85,7 @@ class _Codec(Protocol):
 
 
 class _Sink(io.RawIOBase):
-    """A file that can only be written; `drain` takes what was."""
+    """A file that can only be written; `drain` returns and removes what was written."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -106,11 +108,11 @@ class _Sink(io.RawIOBase):
 
 
 class _AppendingSink(_Sink):
-    """For libsndfile, which asks for a file's length by looking for its end, and comes back to where it was: there."""
+    """For libsndfile, which finds a file's length by seeking to its end and back: both are the same position here."""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if offset + (0 if whence == io.SEEK_SET else self._size) != self._size:
-            raise io.UnsupportedOperation("what was written is gone")
+            raise io.UnsupportedOperation("written bytes cannot be read or changed any more")
         return self._size
 
 
@@ -141,7 +143,7 @@ class _Wav(_Pcm):
 
 
 class _Vorbis:
-    """By libsndfile, as in `encode`."""
+    """Uses libsndfile, as in `encode`."""
 
     def __init__(self, sample_rate: int) -> None:
         self._sink = _AppendingSink()
@@ -163,17 +165,17 @@ class _Libav:
         self, container: str, codec: str, sample_format: str, rate: int, bits: int | None, **options: str
     ) -> None:
         self._sink = _Sink()
-        flushed = {"flush_packets": "1", "fflags": "+bitexact", **options}  # else 32 kB wait in libav's buffer
-        self._container = av.open(self._sink, "w", format=container, options=flushed)
+        muxing = {"flush_packets": "1", "fflags": "+bitexact", **options}  # without flushing, libav buffers 32 kB
+        self._container = av.open(self._sink, "w", format=container, options=muxing)
         self._stream = self._container.add_stream(codec, rate=rate, layout="mono")
         if bits is not None:
             self._stream.bit_rate = bits
         self._stream.codec_context.format = sample_format
         self._stream.codec_context.thread_count = 1
         self._format = sample_format
-        self._fifo = av.AudioFifo()  # the codecs want frames of their own size
+        self._fifo = av.AudioFifo()  # each codec needs frames of its own size
         self._samples = 0
-        self._container.start_encoding()  # opens the codec, which then knows its frame size
+        self._container.start_encoding()  # opens the codec, which sets its frame size
 
     def add(self, audio: Audio) -> bytes:
         if len(audio.samples):
@@ -183,8 +185,8 @@ class _Libav:
         return self._sink.drain()
 
     def finish(self) -> bytes:
-        rest = self._fifo.read_many(self._stream.codec_context.frame_size, partial=True) if self._samples else []
-        for frame in [*rest, None]:
+        frames = self._fifo.read_many(self._stream.codec_context.frame_size, partial=True) if self._samples else []
+        for frame in [*frames, None]:
             self._encode(frame)
         self._container.close()
         return self._sink.drain()

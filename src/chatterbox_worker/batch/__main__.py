@@ -19,13 +19,13 @@ from typing import Any
 from tqdm import tqdm
 
 from chatterbox_worker import request as requests
+from chatterbox_worker.batch import backends
 from chatterbox_worker.batch import rows as sources
-from chatterbox_worker.batch import speakers
+from chatterbox_worker.batch.backends import Failed, RowSynthesizer, Stopped
 from chatterbox_worker.batch.fields import refuse_unknown, typed
 from chatterbox_worker.batch.manifest import NAME, Manifest
 from chatterbox_worker.batch.rows import BadRow, BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
-from chatterbox_worker.batch.speakers import Failed, RowSynthesizer, Stopped
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.client import AsyncRunPodServerlessClient
 from chatterbox_worker.config import Settings, environment
@@ -101,13 +101,13 @@ def _plan(options: argparse.Namespace) -> _Plan:
     """Raises InvalidRequest, OSError, ValueError: there is nothing to begin with."""
     if options.local:
         settings = Settings.from_env(local_environment(environment(), Path.cwd()))
-        speaker = speakers.local(settings, options.in_flight)
+        speaker = backends.local(settings, options.in_flight)
         found = sources.read(options.input, options.defaults, lambda fields: requests.parse(fields, settings))
     else:
         client = AsyncRunPodServerlessClient(
             options.endpoint, options.key, base_url=options.url, timeout_s=options.timeout
         )
-        speaker = speakers.endpoint(client)
+        speaker = backends.endpoint(client)
         found = sources.read(options.input, options.defaults, requests.fields_of)
     rows = [row for row in found if isinstance(row, BatchRow)]
     return _Plan(rows, [row for row in found if isinstance(row, BadRow)], speaker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import ALIASES, SpeechBody
 
 _NOT_OF_A_ROW = {
@@ -23,7 +23,7 @@ def refuse_unknown(names: Mapping[str, Any]) -> None:
         if name in _NOT_OF_A_ROW:
             raise InvalidRequest(f"{name} cannot be chosen here: {_NOT_OF_A_ROW[name]}", field=name)
         if name not in KNOWN:
-            raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(sorted(KNOWN))}", field=name)
+            raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(sorted(KNOWN))}", field=name)
 
 
 def typed(name: str, text: str) -> Any:
@@ -34,7 +34,7 @@ def typed(name: str, text: str) -> Any:
     try:
         return convert(text.strip() if wanted else text)
     except (ValueError, KeyError):
-        raise InvalidRequest(f"{name} must be {wanted}, not {shown(text)}", field=name) from None
+        raise InvalidRequest(f"{name} must be {wanted}, not {quote(text)}", field=name) from None
 
 
 _SWITCH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}

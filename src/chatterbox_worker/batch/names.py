@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 LONGEST_BYTES = 180
 """Of a name in UTF-8, without its ending; file systems take 255 with it, and a draft's name is longer."""
@@ -19,12 +19,12 @@ def stem_of(name: object) -> str:
         InvalidRequest: the id is no text, or nothing of it is left.
     """
     if not isinstance(name, str):
-        raise InvalidRequest(f"id must be a text, not {shown(name)}", field="id")
+        raise InvalidRequest(f"id must be a text, not {quote(name)}", field="id")
     normal = unicodedata.normalize("NFC", name)
     kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in "._-" else " " for c in normal)
     stem = "_".join(kept.split()).strip("._")
     if not stem:
-        raise InvalidRequest(f"id {shown(name)} has nothing that a file could be called", field="id")
+        raise InvalidRequest(f"id {quote(name)} has nothing that a file could be called", field="id")
     if len(stem.encode(errors="replace")) > LONGEST_BYTES:
-        raise InvalidRequest(f"id {shown(name)} is longer than a file's name may be", field="id")
+        raise InvalidRequest(f"id {quote(name)} is longer than a file's name may be", field="id")
     return f"_{stem}" if stem.partition(".")[0].lower() in _RESERVED else stem

@@ -19,7 +19,7 @@ from typing import Any
 
 from chatterbox_worker.batch.fields import refuse_unknown, typed
 from chatterbox_worker.batch.names import stem_of
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICES, with_defaults
 
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -130,7 +130,7 @@ def _of_lines(path: Path) -> Iterator[_Raw | BadRow]:
                 if isinstance(fields, dict):
                     yield _Raw(where, f"{number:05}", fields)
                 else:
-                    yield BadRow(where, f"the line must be a JSON object, not {shown(fields)}")
+                    yield BadRow(where, f"the line must be a JSON object, not {quote(fields)}")
 
 
 def _of_table(path: Path) -> Iterator[_Raw | BadRow]:
@@ -159,7 +159,7 @@ def _columns(head: list[str], path: Path) -> list[str]:
     except InvalidRequest as error:
         raise InvalidRequest(f"{path}:1: {error.message}", field=error.field) from None
     if twice := [name for name in columns if columns.count(name) > 1]:
-        raise InvalidRequest(f"{path}:1: column {shown(twice[0])} is there twice", field=twice[0])
+        raise InvalidRequest(f"{path}:1: column {quote(twice[0])} is there twice", field=twice[0])
     return columns
 
 
@@ -202,7 +202,7 @@ def _row(
 def _free_stem(name: object, taken: Mapping[str, str]) -> str:
     stem = stem_of(name)
     if other := taken.get(stem.casefold()):  # not every file system tells a from A
-        raise InvalidRequest(f"id {shown(name)} would take the file of {other}: {stem}", field="id")
+        raise InvalidRequest(f"id {quote(name)} would take the file of {other}: {stem}", field="id")
     return stem
 
 
@@ -215,12 +215,12 @@ def _with_digest(fields: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any
     if other := next((voice for voice in (*VOICES, "audio_prompt") if kept.get(voice) is not None), None):
         raise InvalidRequest(f"give one of reference and {other}, not both", field="reference")
     if not isinstance(named, str) or not named:
-        raise InvalidRequest(f"reference must be the path of a recording, not {shown(named)}", field="reference")
+        raise InvalidRequest(f"reference must be the path of a recording, not {quote(named)}", field="reference")
     path = folder / named
     try:
         return kept | {"reference_audio": f"sha256:{_digest(path)}"}, path
     except OSError as error:
-        raise InvalidRequest(f"reference {shown(named)} cannot be read: {error.strerror}", field="reference") from None
+        raise InvalidRequest(f"reference {quote(named)} cannot be read: {error.strerror}", field="reference") from None
 
 
 @lru_cache(maxsize=1024)

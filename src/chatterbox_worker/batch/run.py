@@ -8,9 +8,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from chatterbox_worker.batch.backends import Failed, RowSynthesizer, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest, ManifestEntry
 from chatterbox_worker.batch.rows import BatchRow
-from chatterbox_worker.batch.speakers import Failed, RowSynthesizer, SynthesizedRow
 
 _BACKOFF_S = 1.0  # longest pause after the first failure; it doubles with each
 _BACKOFF_MOST_S = 30.0

@@ -1,1 +1,1 @@
-"""A voice from recordings: `python -m chatterbox_worker.clone --input-dir DIR --output-voice-id NAME` (docs/VOICES.md)."""
+"""Voices from recordings: `python -m chatterbox_worker.clone --input-dir DIR --output-voice-id ID` (docs/VOICES.md)."""

@@ -1,7 +1,8 @@
 """`python -m chatterbox_worker.clone --input-dir DIR --output-voice-id NAME`: a voice from recordings of one person.
 
-1 to 5 minutes in any audio format. What is kept and what is left out is said with the reason and drawn as a picture; the
-voice goes into the voices folder as one file, where every edge lists it. `--export NAME` and `--import FILE` move voices.
+1 to 5 minutes in any audio format. The command lists what it keeps and what it leaves out, with the reasons, and draws
+the same as a picture. The voice is written to the voices folder as one file, where every edge lists it. `--export NAME`
+and `--import FILE` move voices.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from chatterbox_worker.clone.arguments import parse_arguments
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
 from chatterbox_worker.clone.findings import Findings, examine
 from chatterbox_worker.clone.speakers import Encoder
-from chatterbox_worker.clone.voice import Made, make
+from chatterbox_worker.clone.voice import ClonedVoice, build_voice
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
 from chatterbox_worker.local import with_local_folders
@@ -30,14 +31,15 @@ from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 
 _GET_ENCODER = (
-    "One speaker is told from another by Chatterbox's voice encoder, a file of 6 MB that every model's checkpoint has: "
-    "let this machine reach the Hugging Face hub once, or put ve.pt of ResembleAI/chatterbox into a folder and name that "
-    "with --weights-dir. Without it --trust-one-speaker takes your word that nobody else is heard."
+    "Speakers are distinguished by Chatterbox's voice encoder, a file of 6 MB that every model's checkpoint has: "
+    "let this machine reach the Hugging Face hub once, or put ve.pt of ResembleAI/chatterbox into a folder and name "
+    "that with --weights-dir. To go on without it, use --trust-one-speaker: all speech is then assumed to be one "
+    "person's."
 )
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    """Of the environment; without a volume the folders that `make queue` and `make serve` use."""
+    """From the environment; without a volume, with the folders that `make queue` and `make serve` use."""
     env = environment()
     on_volume = Settings().voices_dir.parent.is_dir()
     settings = Settings.from_env(env if on_volume else with_local_folders(env, Path.cwd()))
@@ -48,11 +50,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _track(items: Sequence[Any], what: str) -> Iterable[Any]:
-    shown_items: Iterable[Any] = tqdm(
-        items, desc={"file": "reading", "segment": "listening"}[what], unit=what, leave=False
-    )
-    return shown_items
+def _track(items: Sequence[Any], unit: str) -> Iterable[Any]:
+    tracked: Iterable[Any] = tqdm(items, desc={"file": "reading", "segment": "comparing"}[unit], unit=unit, leave=False)
+    return tracked
 
 
 def _encoder(options: argparse.Namespace, settings: Settings) -> Encoder | None:
@@ -64,12 +64,12 @@ def _encoder(options: argparse.Namespace, settings: Settings) -> Encoder | None:
         raise NotReady(f"{error.message}. {_GET_ENCODER}") from error
 
 
-def _draw() -> Callable[[str, Findings, Made | InvalidRequest, Path], None]:
+def _import_draw() -> Callable[[str, Findings, ClonedVoice | InvalidRequest, Path], None]:
     try:
         from chatterbox_worker.clone.report import draw  # noqa: PLC0415 - matplotlib is an extra
     except ModuleNotFoundError as error:
         raise NotReady(
-            f"the picture needs {error.name}: pip install 'chatterbox-worker[tools]', or --no-report"
+            f"the picture needs {error.name}: pip install 'chatterbox-worker[tools]', or use --no-report"
         ) from error
     return draw
 
@@ -77,28 +77,31 @@ def _draw() -> Callable[[str, Findings, Made | InvalidRequest, Path], None]:
 def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrary) -> Iterator[str]:
     name = free_id(options.output_voice_id, library, may_replace=options.replace or options.dry_run)
     picture = None if options.no_report else options.report or Path(f"{name}.png")
-    draw = None if picture is None else _draw()
+    draw = None if picture is None else _import_draw()
     encoder = _encoder(options, settings)
-    findings = examine(options.input_dir, encoder, same=options.similarity, like=options.like, track=_track)
+    findings = examine(options.input_dir, encoder, min_similarity=options.similarity, like=options.like, track=_track)
     yield from summary.lines(findings)
     yield summary.total(findings)
-    made: Made | InvalidRequest
+    voice: ClonedVoice | InvalidRequest
     try:
-        made = make(findings, least_s=options.min_seconds, consent=options.consent)
-    except InvalidRequest as refusal:
-        made = refusal
+        voice = build_voice(findings, min_speech_s=options.min_seconds, consent=options.consent)
+    except InvalidRequest as error:
+        voice = error
     if draw is not None and picture is not None:
-        draw(name, findings, made, picture)
-        yield f"the picture: {picture}"
-    if isinstance(made, InvalidRequest):
-        raise made
-    yield summary.clip(made)
+        draw(name, findings, voice, picture)
+        yield f"picture: {picture}"
+    if isinstance(voice, InvalidRequest):
+        raise voice
+    yield summary.clip(voice)
     if options.dry_run:
         return
-    library.save(name, pack(made.bundle), field="output_voice_id")
+    library.save(name, pack(voice.bundle), field="output_voice_id")
     yield f"voice {name}: {library.folder / (name + BUNDLE_SUFFIX)}"
     if options.consent is None:
-        yield "its file says nothing of consent: only use the voice of somebody who agreed, and say so with --consent"
+        yield (
+            "the voice file has no note of consent: only use the voice of a person who agreed, "
+            "and record that with --consent"
+        )
 
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Recordings as they lie in a folder, each read or refused by name; nobody's fault stops the rest."""
+"""The recordings in a folder: each is read or refused by name, and one bad file does not stop the others."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.clone.clipping import clipped_at
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 RATE = 24_000
-"""Hertz, in which everything is kept: the models' own."""
+"""Hertz of all recordings in memory: the models' own rate."""
 LONGEST_S = 600.0
-"""Of one file; 1 to 5 minutes of speech are wanted in all."""
-_LOWEST_RATE = 16_000  # Hertz: the voice encoder hears up to 8 kHz; a telephone's 8 kHz lack half of that
-_MOST_BYTES = 500_000_000  # 10 minutes of 8-channel 24-bit sound at 32 kHz, or of anything usual
+"""Of one file; 1 to 5 minutes of speech are needed in all."""
+_LOWEST_RATE = 16_000  # Hertz: the voice encoder uses frequencies up to 8 kHz; a telephone's 8 kHz has half of them
+_MOST_BYTES = 500_000_000  # 10 minutes of 8-channel 24-bit sound at 32 kHz, or of any usual format
 _MOST_FILES = 1000  # their names and digests go into the voice file's header
 _MOST_S = 3600.0  # of all files: 350 MB in memory
 
@@ -37,7 +37,7 @@ class SourceRecording:
     audio: Audio
     """At `RATE`."""
     clipped_s: npt.NDArray[np.float64]
-    """(n,) seconds at which it is clipped."""
+    """(n,) seconds where it is clipped."""
 
     def between(self, start_s: float, end_s: float) -> Audio:
         """A part of the sound."""
@@ -53,17 +53,17 @@ class RefusedRecording:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Every file in the folder and the folders in it, hidden ones left out, by name.
+    """Every file in the folder and its subfolders except hidden ones, sorted by name.
 
     Raises:
         InvalidRequest: no such folder, no files, or more than 1000.
     """
     if not folder.is_dir():
-        raise InvalidRequest(f"input_dir {shown(str(folder))} is not a folder", field="input_dir")
+        raise InvalidRequest(f"input_dir {quote(str(folder))} is not a folder", field="input_dir")
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
     if not 0 < len(found) <= _MOST_FILES:
         raise InvalidRequest(
-            f"input_dir {shown(str(folder))} holds {len(found)} files; 1 to {_MOST_FILES} are taken", field="input_dir"
+            f"input_dir {quote(str(folder))} has {len(found)} files; 1 to {_MOST_FILES} are allowed", field="input_dir"
         )
     return found
 
@@ -71,12 +71,12 @@ def files_in(folder: Path) -> list[Path]:
 def read(path: Path, name: str) -> SourceRecording:
     """
     Raises:
-        InvalidRequest: the file cannot be used; the sentence begins with `name`.
+        InvalidRequest: the file cannot be used; the message begins with `name`.
     """
     try:
         size = path.stat().st_size
         if size > _MOST_BYTES:
-            raise InvalidRequest(f"{name} holds {size} bytes; at most {_MOST_BYTES}", field=name)
+            raise InvalidRequest(f"{name} has {size} bytes; at most {_MOST_BYTES} are allowed", field=name)
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{name} cannot be read: {error.strerror}", field=name) from None
@@ -84,7 +84,7 @@ def read(path: Path, name: str) -> SourceRecording:
     if found.sample_rate < _LOWEST_RATE:
         raise InvalidRequest(
             f"{name} has a sample rate of {found.sample_rate} Hz; {_LOWEST_RATE} or more are needed, "
-            "or the voice sounds as over a telephone",
+            "or the voice sounds like a telephone call",
             field=name,
         )
     digest = hashlib.sha256(data).hexdigest()
@@ -92,26 +92,26 @@ def read(path: Path, name: str) -> SourceRecording:
 
 
 def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:
-    """What can be read of the folder's files, and what cannot."""
+    """The folder's files that can be read, and those that cannot."""
     recordings: list[SourceRecording] = []
     refused: list[RefusedRecording] = []
     for path in paths:
         name = str(path.relative_to(folder))
         try:
-            recordings.append(_new(read(path, name), recordings))
+            recordings.append(_check_new(read(path, name), recordings))
         except InvalidRequest as error:
             refused.append(RefusedRecording(name, error.message))
     return recordings, refused
 
 
-def _new(recording: SourceRecording, before: list[SourceRecording]) -> SourceRecording:
-    """Raises InvalidRequest for what adds nothing or is too much."""
+def _check_new(recording: SourceRecording, before: list[SourceRecording]) -> SourceRecording:
+    """`recording`; raises InvalidRequest for a duplicate or if the total is too long."""
     name = recording.name
     if same := next((other.name for other in before if other.sha256 == recording.sha256), None):
         raise InvalidRequest(f"{name} is the same file as {same}", field=name)
     if sum(other.audio.duration_s for other in before) + recording.audio.duration_s > _MOST_S:
         raise InvalidRequest(
-            f"{name} is too much: the files before it fill the {_MOST_S:g} s that are taken", field=name
+            f"{name} is left out: with the files before it, it would exceed the limit of {_MOST_S:g} s", field=name
         )
     return recording
 

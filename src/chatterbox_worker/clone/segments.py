@@ -1,7 +1,7 @@
-"""Recordings cut at their silences, and what each stretch of speech measures. No thresholds of taste: those are `quality`'s.
+"""Cuts recordings at their silences and measures each stretch of speech. The quality limits are in `quality`.
 
-Everything is told from the levels of 10 ms frames, relative to the recording's own noise and its own voice, so a quiet
-recording is cut as a loud one is.
+Everything is derived from the levels of 10 ms frames, relative to the recording's own noise and its own voice, so a
+quiet recording is cut like a loud one.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from chatterbox_worker.audio.trim import FRAME_S, Levels, frame_levels
 from chatterbox_worker.clone.recordings import SourceRecording
 
 SILENT_DBFS = -90.0
-"""Stands for digital silence and for what no 16-bit recording holds."""
+"""Represents digital silence and levels below those of any 16-bit recording."""
 _PAUSE = 30  # frames: a silence of 0.3 s is a place to cut; closures of plosives are shorter than 0.15 s
-_CLICK = 8  # frames: what is shorter is no syllable
-_SHORT = 200  # frames: a word or two, joined to a neighbour
-_NEAR = 80  # frames: as far as that neighbour may be
+_CLICK = 8  # frames: anything shorter is not a syllable
+_SHORT = 200  # frames: one or two words, joined to a neighbour
+_NEAR = 80  # frames: the longest distance to that neighbour
 _LONG = 1200  # frames: longer stretches are cut at their quietest place
-_LULL = 10  # frames over which that place is looked for
-_MARGIN = 6  # frames of the silence around it that a stretch keeps: soft onsets, releases
-_ABOVE_NOISE_DB = 8.0  # room noise of 10 ms frames varies by some dB
+_LULL = 10  # frames: the length of that quietest place
+_MARGIN = 6  # frames of silence kept around a stretch, for soft onsets and releases
+_ABOVE_NOISE_DB = 8.0  # room noise of 10 ms frames varies by a few dB
 _BELOW_VOICE_DB = 35.0  # the weakest fricatives that matter
 _NEAREST_DB = 8.0  # below the voice, however much noise there is
-_AROUND = 200  # frames on either side in which the noise is looked for
-_FEW = 5  # frames are too few to tell the noise from
-_WINDOW_S, _HOP_S = 0.04, 0.02  # two periods of the lowest voice fit
-_LOWEST_HZ, _HIGHEST_HZ = 60.0, 400.0  # of speaking voices
-_PERIODIC = 0.5  # of the autocorrelation: usual for voicing decisions
+_AROUND = 200  # frames on either side in which the noise is measured
+_FEW = 5  # frames: fewer are not enough to measure the noise
+_WINDOW_S, _HOP_S = 0.04, 0.02  # a window contains two periods of the lowest voice
+_LOWEST_HZ, _HIGHEST_HZ = 60.0, 400.0  # the pitch of speaking voices
+_PERIODIC = 0.5  # of the autocorrelation: a usual threshold for voicing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,11 @@ class Segment:
     level_dbfs: float
     """RMS of its speech."""
     snr_db: float
-    """How far the noise in the silences around it lies below its speech."""
+    """How far the noise in the silences around it is below its speech."""
     depth_db: float
-    """How far its own quietest moments lie below its speech: speech has gaps between its syllables, a din has none."""
+    """How far its quietest moments are below its speech: speech has gaps between syllables, steady noise has none."""
     voiced: float
-    """Part of its sound that has a pitch, 0 to 1."""
+    """The fraction of its sound that has a pitch, 0 to 1."""
     clipped: int
     """How often it is clipped."""
 
@@ -60,17 +60,17 @@ class Segment:
 
 
 def split(recording: SourceRecording) -> list[Segment]:
-    """Every stretch of sound that is no click, in order; none for a recording without any."""
+    """Every stretch of sound that is not a click, in order; empty if there is none."""
     levels = np.maximum(
         frame_levels(recording.audio.samples, round(FRAME_S * recording.audio.sample_rate), complete=True), SILENT_DBFS
     )
     loud = _loud(levels)
-    stretches = [part for whole in _joined(_stretches(loud)) for part in _cut(levels, *whole)]
-    return [_measured(recording, levels, loud, *each) for each in _with_margins(stretches, len(levels))]
+    stretches = [part for whole in _join_short(_stretches(loud)) for part in _cut(levels, *whole)]
+    return [_measure(recording, levels, loud, *each) for each in _with_margins(stretches, len(levels))]
 
 
 def _loud(levels: Levels) -> npt.NDArray[np.bool_]:
-    """Which frames are no silence."""
+    """Which frames are not silent."""
     noise, voice = np.percentile(levels, 10), np.percentile(levels, 95)
     threshold = np.clip(noise + _ABOVE_NOISE_DB, voice - _BELOW_VOICE_DB, voice - _NEAREST_DB)
     loud: npt.NDArray[np.bool_] = levels > max(float(threshold), SILENT_DBFS)
@@ -78,7 +78,7 @@ def _loud(levels: Levels) -> npt.NDArray[np.bool_]:
 
 
 def _stretches(loud: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """First and last-plus-one frame of each stretch between two pauses, clicks left out."""
+    """The first and the last-plus-one frame of each stretch between two pauses, without clicks."""
     edges = np.flatnonzero(np.diff(loud, prepend=False, append=False))
     found: list[tuple[int, int]] = []
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
@@ -89,12 +89,12 @@ def _stretches(loud: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(start, end) for start, end in found if end - start >= _CLICK]
 
 
-def _joined(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The stretches, a short one with the one before or after it where that is near."""
+def _join_short(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The stretches, with each short one joined to a near neighbour."""
     joined: list[tuple[int, int]] = []
     for start, end in stretches:
-        near = bool(joined) and start - joined[-1][1] <= _NEAR
-        if near and min(end - start, joined[-1][1] - joined[-1][0]) < _SHORT:
+        is_near = bool(joined) and start - joined[-1][1] <= _NEAR
+        if is_near and min(end - start, joined[-1][1] - joined[-1][0]) < _SHORT:
             joined[-1] = (joined[-1][0], end)
         else:
             joined.append((start, end))
@@ -102,7 +102,7 @@ def _joined(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _cut(levels: Levels, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The stretch in parts that are not too long, cut where it is quietest."""
+    """The stretch in parts that are not too long, cut at its quietest places."""
     if end - start <= _LONG:
         yield start, end
         return
@@ -114,19 +114,19 @@ def _cut(levels: Levels, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _with_margins(stretches: list[tuple[int, int]], count: int) -> Iterator[tuple[int, int]]:
-    """The stretches with some of the silence around them, never into each other."""
+    """The stretches with some of the silence around them, without overlap."""
     for index, (start, end) in enumerate(stretches):
         before = stretches[index - 1][1] if index else 0
         after = stretches[index + 1][0] if index + 1 < len(stretches) else count
         yield max(start - _MARGIN, (before + start + 1) // 2), min(end + _MARGIN, (end + after) // 2)
 
 
-def _measured(recording: SourceRecording, levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) -> Segment:
+def _measure(recording: SourceRecording, levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) -> Segment:
     audio, inside = recording.audio, levels[start:end]
     hop = round(FRAME_S * audio.sample_rate)
     samples = audio.samples[start * hop : end * hop]
-    measured = speech_level(Audio(samples, audio.sample_rate))
-    level = float(np.percentile(inside, 95)) if measured is None else measured
+    speech_dbfs = speech_level(Audio(samples, audio.sample_rate))
+    level = float(np.percentile(inside, 95)) if speech_dbfs is None else speech_dbfs
     start_s, end_s = start * FRAME_S, min(end * FRAME_S, audio.duration_s)
     return Segment(
         recording.name,
@@ -141,7 +141,7 @@ def _measured(recording: SourceRecording, levels: Levels, loud: npt.NDArray[np.b
 
 
 def _noise(levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) -> float:
-    """The usual level of the silences near a stretch; of those in the whole recording where there are none near."""
+    """The usual level of the silences near a stretch, or of those in the whole recording if there are none near."""
     near = slice(max(0, start - _AROUND), end + _AROUND)
     quiet = levels[near][~loud[near]]
     if len(quiet) < _FEW:
@@ -150,7 +150,7 @@ def _noise(levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) ->
 
 
 def _voiced(audio: Audio) -> float:
-    """Part of the windows within 30 dB of the loudest that repeat themselves at a voice's pitch."""
+    """The fraction of the windows within 30 dB of the loudest that are periodic at a voice's pitch."""
     size, hop = round(_WINDOW_S * audio.sample_rate), round(_HOP_S * audio.sample_rate)
     if len(audio.samples) < size:
         return 0.0

@@ -1,4 +1,4 @@
-"""Recordings laid out on strips of paper of one scale: several short ones beside each other, a long one on several."""
+"""Lays recordings out on strips of one minute: several short ones on one strip, a long one on several."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ class StripSegment:
     name: str
     strip: int
     at_s: float
-    """Where on the strip it begins."""
+    """Its start on the strip."""
     start_s: float
-    """What of the recording is shown."""
+    """Its start in the recording."""
     end_s: float
+    """Its end in the recording."""
 
     @property
     def shift_s(self) -> float:
-        """From a time in the recording to a place on the strip."""
+        """From a time in the recording to a time on the strip."""
         return self.at_s - self.start_s
 
 
 def lay_out(durations_s: Sequence[tuple[str, float]]) -> list[StripSegment]:
-    """Every second of the recordings, by name and length, in order."""
+    """The places of all recordings, given by name and duration, in order."""
     places: list[StripSegment] = []
     strip, at_s = 0, 0.0
     for name, duration_s in durations_s:

@@ -1,4 +1,4 @@
-"""From findings to a voice: the speaker averaged, the clip to speak from chosen, and where both came from written down."""
+"""From findings to a voice: the averaged speaker, the reference clip, and a record of where both came from."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatterbox_worker import __version__
-from chatterbox_worker.clone import choose, speakers
-from chatterbox_worker.clone.choose import ClipSpan, ReferenceClip
+from chatterbox_worker.clone import speakers
+from chatterbox_worker.clone.choose import ClipSpan, ReferenceClip, choose_clip
 from chatterbox_worker.clone.findings import Findings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle
 
-LEAST_S = 60.0
-"""Of good speech, unless somebody says less will do."""
+MIN_SPEECH_S = 60.0
+"""The default for the least amount of good speech."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Made:
+class ClonedVoice:
     bundle: Bundle
     clip: ReferenceClip
 
 
-def make(findings: Findings, *, least_s: float = LEAST_S, consent: str | None = None) -> Made:
+def build_voice(findings: Findings, *, min_speech_s: float = MIN_SPEECH_S, consent: str | None = None) -> ClonedVoice:
     """
     Raises:
-        InvalidRequest: it is not clear whose voice it is, or there is less than `least_s` of good speech, or too little for
-            a clip.
+        InvalidRequest: it is not clear which speaker to clone, there is less than `min_speech_s` of good speech, or too
+            little for a clip.
     """
-    if findings.doubt is not None:
-        raise InvalidRequest(findings.doubt, field="input_dir")
-    if findings.kept_s < least_s:
+    if findings.ambiguity is not None:
+        raise InvalidRequest(findings.ambiguity, field="input_dir")
+    if findings.kept_s < min_speech_s:
         raise InvalidRequest(
-            f"{findings.kept_s:.1f} s of good speech are left; {least_s:g} s are wanted (--min-seconds)",
+            f"there are only {findings.kept_s:.1f} s of good speech; {min_speech_s:g} s are needed (--min-seconds)",
             field="input_dir",
         )
-    clip = choose.best(findings.kept, findings.recordings, findings.likeness)
+    clip = choose_clip(findings.kept, findings.recordings, findings.similarities)
     speaker = None
     if findings.encoder is not None:
-        embedding = speakers.averaged([findings.heard[segment] for segment in findings.kept])
+        embedding = speakers.average([findings.embedded[segment] for segment in findings.kept])
         speaker = Speaker(embedding, findings.encoder.made_by)
-    return Made(Bundle(clip.audio, speaker, _about(findings, clip, consent)), clip)
+    return ClonedVoice(Bundle(clip.audio, speaker, _about(findings, clip, consent)), clip)
 
 
 def _about(findings: Findings, clip: ReferenceClip, consent: str | None) -> Mapping[str, Any]:
-    """JSON-safe: what a person wants to know of a voice file years later."""
+    """JSON-safe: what a person may want to know about a voice file years later."""
     return {
         "made_with": f"chatterbox-worker {__version__}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

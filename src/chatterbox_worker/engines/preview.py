@@ -29,7 +29,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import LANGUAGES, REGIONS
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
-from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError, choices, shown
+from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError, choices, quote
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +92,13 @@ class PreviewEngine:
         if self._closed.is_set():
             raise NotReady("the preview engine is closed")
         if utterance.voice.id != DEFAULT_VOICE.id or utterance.voice.clip is not None:
-            sentence = f'the preview model has no voice {shown(utterance.voice.id)}; it speaks with "default" only'
+            sentence = f'the preview model has no voice {quote(utterance.voice.id)}; it speaks with "default" only'
             raise InvalidRequest(sentence, field="voice")
         if utterance.language not in _VOICES:
-            sentence = f"the preview model has no language {shown(utterance.language)}; choose {choices((*LANGUAGES, *REGIONS))}"
+            sentence = f"the preview model has no language {quote(utterance.language)}; choose {choices((*LANGUAGES, *REGIONS))}"
             raise InvalidRequest(sentence, field="language")
         if utterance.language == "ja" and (kanji := next(filter(_is_kanji, utterance.text), None)):
-            sentence = f"the preview model reads Japanese in kana only and cannot read {shown(kanji)}"
+            sentence = f"the preview model reads Japanese in kana only and cannot read {quote(kanji)}"
             raise InvalidRequest(sentence, field="language")
         take = PreviewTake(utterance)
         self._takes.put(take)

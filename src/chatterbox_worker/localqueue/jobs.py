@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 JsonObject = dict[str, Any]
 
@@ -127,7 +127,7 @@ def new_job(job_id: str, body: object, *, is_sync: bool, now: float, limits: Lim
         raise InvalidRequest('the body must be a JSON object with an "input"', field="input")
     policy = body.get("policy") or {}
     if not isinstance(policy, dict):
-        raise InvalidRequest(f"policy must be an object, not {shown(policy)}", field="policy")
+        raise InvalidRequest(f"policy must be an object, not {quote(policy)}", field="policy")
     return QueuedJob(
         id=job_id,
         body=dict(body),
@@ -148,7 +148,7 @@ def _seconds(policy: Mapping[str, object], name: str, default_s: float, range_s:
     low, high = range_s
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value / 1000 <= high:
         raise InvalidRequest(
-            f"policy.{name} must be {low * 1000:.0f} to {high * 1000:.0f} milliseconds, not {shown(value)}",
+            f"policy.{name} must be {low * 1000:.0f} to {high * 1000:.0f} milliseconds, not {quote(value)}",
             field=f"policy.{name}",
         )
     return value / 1000

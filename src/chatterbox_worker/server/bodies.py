@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
 from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.voices.library import SUFFIXES
@@ -35,7 +35,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     body = await request.body()
     value = await asyncio.to_thread(parse_json, body) if len(body) > _LOOP_BYTES else parse_json(body)
     if not isinstance(value, dict):
-        raise InvalidRequest(f"the body must be a JSON object, not {shown(value)}")
+        raise InvalidRequest(f"the body must be a JSON object, not {quote(value)}")
     return value
 
 
@@ -58,7 +58,7 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
         for name, value in form.multi_items():
             if name not in (*files, *texts):
                 known = choices([*files, *texts])
-                raise InvalidRequest(f"unknown field {shown(name)}; known fields are {known}", field=name)
+                raise InvalidRequest(f"unknown field {quote(name)}; known fields are {known}", field=name)
             if name in fields:
                 raise InvalidRequest(f"{name} is given twice", field=name)
             fields[name] = await _read_file(name, value) if name in files else _read_text(name, value)

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 MIMETYPES: Mapping[str, str] = {
     "srt": "application/x-subrip; charset=utf-8",
@@ -24,7 +24,7 @@ _LINE_CHARS = 42  # the usual length of a subtitle's line, in the EBU's guide an
 def check(kind: object) -> str:
     """`kind` as one of `MIMETYPES`; raises InvalidRequest."""
     if not isinstance(kind, str) or kind.lower() not in MIMETYPES:
-        raise InvalidRequest(f"captions must be {choices(MIMETYPES)}, not {shown(kind)}", field="captions")
+        raise InvalidRequest(f"captions must be {choices(MIMETYPES)}, not {quote(kind)}", field="captions")
     return kind.lower()
 
 

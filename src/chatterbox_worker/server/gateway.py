@@ -99,11 +99,11 @@ class RunPodBackend:
         entries = {entry.id: entry for entry in await self.voices()}
         if voice not in entries:
             known = errors.choices(["default", *entries])
-            raise errors.VoiceNotFound(f"voice {errors.shown(voice)} not found; there are {known}", field="voice")
+            raise errors.VoiceNotFound(f"voice {errors.quote(voice)} not found; there are {known}", field="voice")
         return {"id": voice, "size_bytes": entries[voice].size_bytes, "modified": entries[voice].modified}
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
-        raise NotOffered(f"the recording of {errors.shown(voice)} is with the endpoint's workers, which do not send it")
+        raise NotOffered(f"the recording of {errors.quote(voice)} is with the endpoint's workers, which do not send it")
 
     async def export_voice(self, voice: str) -> bytes:
         answer = await self._run({"action": "voices.export", "voice": voice}, CancelScope())
@@ -197,7 +197,7 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
         "split_text": request.split_text, "chunk_size": request.chunk_size, "cache": request.cache,
         "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
         "context": [turn.model_dump() for turn in request.context] or None,
-        "speaker": request.speaker if MODELS[request.model].hears_context else None,
+        "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,
     }  # fmt: skip
     return {name: value for name, value in fields.items() if value is not None}

@@ -30,7 +30,7 @@ from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, for_caller, shown
+from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
@@ -61,7 +61,7 @@ def take_options(fields: dict[str, Any]) -> ResponseOptions:
     stream, stream_format = _flag(fields, "stream"), fields.pop("stream_format", None)
     if stream_format is not None and (not isinstance(stream_format, str) or stream_format not in _STREAM_FORMATS):
         names = choices(_STREAM_FORMATS)
-        raise InvalidRequest(f"stream_format must be {names}, not {shown(stream_format)}", field="stream_format")
+        raise InvalidRequest(f"stream_format must be {names}, not {quote(stream_format)}", field="stream_format")
     kind: _Stream = _STREAM_FORMATS[stream_format] if stream_format else "audio" if stream else "whole"
     captions_kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
     progress = _flag(fields, "progress")
@@ -77,7 +77,7 @@ def take_options(fields: dict[str, Any]) -> ResponseOptions:
 def _flag(fields: dict[str, Any], name: str) -> bool:
     value = fields.pop(name, None)
     if value is not None and not isinstance(value, bool):
-        raise InvalidRequest(f"{name} must be true or false, not {shown(value)}", field=name)
+        raise InvalidRequest(f"{name} must be true or false, not {quote(value)}", field=name)
     return bool(value)
 
 
@@ -87,7 +87,7 @@ def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
         raise InvalidRequest("unknown field 'action': over HTTP the route decides the action", field="action")
     own = dict(fields)
     if (output := own.pop("output", "auto")) not in ("auto", "inline"):
-        raise InvalidRequest(f"output must be auto or inline over HTTP, not {shown(output)}", field="output")
+        raise InvalidRequest(f"output must be auto or inline over HTTP, not {quote(output)}", field="output")
     parsed = requests.parse(own, settings)
     assert isinstance(parsed, SpeechRequest)  # noqa: S101 - always so without an action
     return parsed

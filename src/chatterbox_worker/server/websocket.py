@@ -27,7 +27,7 @@ from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, shown
+from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server import auth, bodies, speech
 from chatterbox_worker.server.backend import Live
@@ -77,7 +77,7 @@ async def _receive(ws: WebSocket) -> dict[str, Any]:
         raise WebSocketDisconnect(message["code"])
     value = parse_json(message.get("text") or message.get("bytes") or b"")
     if not isinstance(value, dict):
-        raise InvalidRequest(f"a message must be a JSON object, not {shown(value)}")
+        raise InvalidRequest(f"a message must be a JSON object, not {quote(value)}")
     return value
 
 
@@ -88,7 +88,7 @@ def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, Senten
     if "type" not in fields and "text" in fields:
         messages = [{"type": "text", "text": fields.pop("text")}, {"type": "end"}]
     elif fields.pop("type", None) != "start":
-        raise InvalidRequest(f'the first message must be of type "start", not {shown(first.get("type"))}', field="type")
+        raise InvalidRequest(f'the first message must be of type "start", not {quote(first.get("type"))}', field="type")
     if "text" in fields:
         raise InvalidRequest('text comes in messages of type "text"', field="text")
     if "voice_id" in fields:
@@ -135,11 +135,11 @@ class _Conversation:
             while (message := await self._next(messages)) is not None:
                 kind = message.get("type")
                 if not isinstance(kind, str) or kind not in self._HANDLERS:
-                    raise InvalidRequest(f"type must be {choices(self._HANDLERS)}, not {shown(kind)}", field="type")
+                    raise InvalidRequest(f"type must be {choices(self._HANDLERS)}, not {quote(kind)}", field="type")
                 if unknown := set(message) - {"type"} - ({"text"} if kind == "text" else set()):
-                    raise InvalidRequest(f"a {kind} message has no field {shown(min(unknown))}", field=min(unknown))
+                    raise InvalidRequest(f"a {kind} message has no field {quote(min(unknown))}", field=min(unknown))
                 if self._has_ended and kind != "cancel":
-                    raise InvalidRequest(f'after "end" only "cancel" is allowed, not {shown(kind)}', field="type")
+                    raise InvalidRequest(f'after "end" only "cancel" is allowed, not {quote(kind)}', field="type")
                 await self._HANDLERS[kind](self, message)
         finally:
             await self._stop()
@@ -158,7 +158,7 @@ class _Conversation:
     async def _text(self, message: dict[str, Any]) -> None:
         text = message.get("text")
         if not isinstance(text, str):
-            raise InvalidRequest(f"text must be a string, not {shown(text)}", field="text")
+            raise InvalidRequest(f"text must be a string, not {quote(text)}", field="text")
         most = self._state.settings.max_text_chars
         if self._waiting_chars + len(self._buffer) + len(text) > most:
             raise InvalidRequest(f"more than {most} characters are waiting to be spoken", field="text")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import AnswerTooLarge, shown
+from chatterbox_worker.errors import AnswerTooLarge, quote
 from chatterbox_worker.request import (
     Action,
     DeleteVoiceRequest,
@@ -53,7 +53,7 @@ def _export(voice: str, library: VoiceLibrary, most_bytes: int) -> dict[str, Any
     encoded = base64.b64encode(library.export(voice)).decode()
     if len(encoded) > most_bytes:
         raise AnswerTooLarge(
-            f"voice {shown(voice)} takes {len(encoded)} bytes, an answer {most_bytes}; copy its file from the volume",
+            f"voice {quote(voice)} takes {len(encoded)} bytes, an answer {most_bytes}; copy its file from the volume",
             field="voice",
         )
     return {"voice": voice, "digest": library.get(voice).digest, "reference_audio": encoded}

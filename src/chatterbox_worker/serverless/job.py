@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import Action, SpeechBody, SpeechRequest
 
 Output = Literal["auto", "inline", "s3", "volume"]
@@ -63,10 +63,10 @@ _OPENAI_ROUTES: Mapping[str, Callable[[object], dict[str, Any]]] = {
 def openai_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """Our own fields, from what RunPod builds of its `/openai/v1/*` routes. Raises InvalidRequest."""
     if unknown := set(body) - {"openai_route", "openai_input"}:
-        raise InvalidRequest(f"unknown field {shown(min(unknown))} next to openai_route", field=min(unknown))
+        raise InvalidRequest(f"unknown field {quote(min(unknown))} next to openai_route", field=min(unknown))
     route = body["openai_route"]
     if not isinstance(route, str) or route not in _OPENAI_ROUTES:
         raise InvalidRequest(
-            f"openai_route must be {choices(_OPENAI_ROUTES)}, not {shown(route)}", field="openai_route"
+            f"openai_route must be {choices(_OPENAI_ROUTES)}, not {quote(route)}", field="openai_route"
         )
     return _OPENAI_ROUTES[route](body.get("openai_input"))

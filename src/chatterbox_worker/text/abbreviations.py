@@ -1,11 +1,11 @@
 """Words that end in a full stop without ending a sentence, by language.
 
-Lower case, without the last full stop. `NEVER_LAST` words are followed by what they belong to, whatever its case:
-titles, "bzw.", "p. ej."; the parts of a spaced abbreviation ("z. B.") stand alone. `BEFORE_NUMBER` words are
-abbreviations only when a digit follows: "No. 5" is one, "No. I won't." is a sentence. What may also end a sentence
-("etc.", "usw.", "a.m.") is not listed: before a lower-case letter no full stop ends a sentence anyway.
-Single letters are initials (`breaks`), and dotted words ("U.S.", "e.g.") are known by their shape.
-Chinese, Japanese and Korean end sentences with their own marks or abbreviate without stops.
+Lower case, without the last full stop. `NEVER_LAST` words are always followed by the word they belong to, in either
+case: titles, "bzw.", "p. ej."; the parts of a spaced abbreviation ("z. B.") are listed one by one. `BEFORE_NUMBER`
+words are abbreviations only before a digit: "No. 5" is one, "No. I won't." is a sentence. A word that may also end a
+sentence ("etc.", "usw.", "a.m.") is not listed: before a lower-case letter no full stop ends a sentence anyway.
+Single letters are initials (`breaks`), and dotted words ("U.S.", "e.g.") are recognised by their form.
+Chinese, Japanese and Korean end sentences with their own marks or abbreviate without full stops.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Western titles and Latin that turn up in every language's texts.
+# Western titles and Latin abbreviations that appear in texts of every language.
 _COMMON = "mr mrs ms dr prof st jr sr vs cf e.g i.e ph.d approx ca"
 
 
@@ -25,26 +25,30 @@ NEVER_LAST = _sets({
     "": _COMMON,
     "ar": "د أ م أ.د ص.ب ق.م",
     "da": "bl.a f.eks hr fr hrs dvs ca kl mht vedr pga iht tlf inkl ekskl cand mag frk skt sct",
-    "de": "hr hrn fr frl dipl ing habil z d u i v a o s b bzw ca ggf evtl inkl exkl vgl sog bes insb lt zzgl abzgl geb gest mind allg "
-          "engl frz lat dt str bspw d.h z.b z.t u.a i.d.r o.g med phil jur rer nat hl kath ev zw resp betr bez gem gez",
+    "de": "hr hrn fr frl dipl ing habil z d u i v a o s b bzw ca ggf evtl inkl exkl vgl sog bes insb lt zzgl abzgl geb "
+          "gest mind allg engl frz lat dt str bspw d.h z.b z.t u.a i.d.r o.g med phil jur rer nat hl kath ev zw resp "
+          "betr bez gem gez",
     "el": "κ κκ κος δρ καθ αγ π.χ δηλ βλ λ.χ πρβλ σελ αρ λεωφ τηλ μ.χ κ.α",
-    "en": "messrs mme mlle rev fr hon gov sen rep gen col lt sgt capt cmdr adm maj cpl pvt pres supt det insp mt ft ave blvd esp viz "
-          "incl excl est dept asst assn univ",
-    "es": "sra srta sres d dña dª dra dres lic ing arq prof.ª ud uds vd vds p ej p.ej ee uu avda gral cnel excmo excma ilmo mons sto sta aprox "
-          "núm tel pág",
+    "en": "messrs mme mlle rev fr hon gov sen rep gen col lt sgt capt cmdr adm maj cpl pvt pres supt det insp mt ft "
+          "ave blvd esp viz incl excl est dept asst assn univ",
+    "es": "sra srta sres d dña dª dra dres lic ing arq prof.ª ud uds vd vds p ej p.ej ee uu avda gral cnel excmo excma "
+          "ilmo mons sto sta aprox núm tel pág",
     "fi": "esim ns ks tri prof mm ym fil maist lis toht os mrd milj n vrt toim suom synt puh os huom lk ml",
     "fr": "mm mme mmes mlle mlles me mgr m ste dr pr cf p.ex ex env av boul bd tél éd chap apr",
     "he": "פרופ ד גב מר",
     "hi": "डॉ श्री श्रीमती सुश्री कु प्रो पं मो सं रु कि.मी ए बी सी डी एफ एच जे एल एम एन पी आर एस टी वी",
-    "it": "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv ing geom rag arch on sen mons d.ssa p es p.es ss spett egr gent pag art v",
+    "it": "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv ing geom rag arch on sen mons d.ssa p es p.es ss spett "
+          "egr gent pag art v",
     "ms": "en pn tn hj hjh dato datuk prof no sdr sdri jln kg tmn",
-    "nl": "dhr mevr mw drs ir ing mr prof bijv bv d.w.z o.a m.b.t i.v.m t.a.v nl resp evt incl excl ca afd tel jhr ds mgr ong zgn",
+    "nl": "dhr mevr mw drs ir ing mr prof bijv bv d.w.z o.a m.b.t i.v.m t.a.v nl resp evt incl excl ca afd tel jhr ds "
+          "mgr ong zgn",
     "no": "hr fr f.eks bl.a dvs ca kl tlf inkl ekskl vedr iht mht pga st frk cand",
-    "pl": "p prof dr hab mgr inż lek ks bp abp św tzw np m.in tj ul al pl os im gen płk kpt por ppor mjr zob por ok godz "
-          "mec doc o wg ds",
-    "pt": "sra srta exmo exma eng engª arq dra profa prof.ª av r p ex p.ex d dª gen cel cap ten pe fr sto sta aprox tel pág núm v.ex",
-    "ru": "г гг гр тов акад проф доц канд ул пл пр просп пер д кв стр корп обл р-н св напр т.е т.н т.к т т.ч о оз р ст см ср рис табл "
-          "и.о зам зав ген полк кап лейт мр м н",
+    "pl": "p prof dr hab mgr inż lek ks bp abp św tzw np m.in tj ul al pl os im gen płk kpt por ppor mjr zob por ok "
+          "godz mec doc o wg ds",
+    "pt": "sra srta exmo exma eng engª arq dra profa prof.ª av r p ex p.ex d dª gen cel cap ten pe fr sto sta aprox "
+          "tel pág núm v.ex",
+    "ru": "г гг гр тов акад проф доц канд ул пл пр просп пер д кв стр корп обл р-н св напр т.е т.н т.к т т.ч о оз р ст "
+          "см ср рис табл и.о зам зав ген полк кап лейт мр м н",
     "sv": "hr fr dr prof t.ex bl.a d.v.s dvs ca kl tel inkl exkl s.k resp ung fd kand st jfr",
     "sw": "bw bi dkt prof mhe mch sh n.k k.m",
     "tr": "sn dr prof doç yrd av müh alb gen yzb örn bkz vb vs yy ort yak cad sok mah apt hz krş",
@@ -71,7 +75,7 @@ BEFORE_NUMBER = _sets({
     "tr": "s syf böl no",
 })  # fmt: skip
 
-# "am 3. Oktober", "3. lokakuuta", "Karl XII. var": a full stop makes the number an ordinal.
+# "am 3. Oktober", "3. lokakuuta", "Karl XII. var": the full stop marks an ordinal number.
 ORDINAL_STOP = frozenset({"da", "de", "fi", "no", "pl", "tr"})
 
 

@@ -1,7 +1,7 @@
-"""Where a text may be cut, and how strongly it asks for it.
+"""Where a text may be cut, and how strong the break is at each position.
 
-Rules, not a model: they must hold for 23 languages, never lose a character and take linear time. Where a full stop
-is ambiguous the rules do not cut: two sentences kept together sound right, a sentence cut after "Dr." does not.
+Rules, not a model: they must hold for 23 languages, never lose a character and take linear time. At an ambiguous full
+stop the rules do not cut: two sentences in one piece sound right, a sentence cut after "Dr." does not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chatterbox_worker.text.scripts import tags
 
 
 class Break(IntEnum):
-    """From the one to avoid most to the one that asks for the longest silence."""
+    """From the one to avoid most to the one with the longest silence."""
 
     CLUSTER = 0
     WORD = 1
@@ -24,7 +24,7 @@ class Break(IntEnum):
     PARAGRAPH = 4
 
 
-# Marks of scripts that put no space after them, and those that need one to be marks at all ("3.14", "a?b=1", "10:30").
+# Wide: marks of scripts that put no space after them. The others count only before a space ("3.14", "a?b=1", "10:30").
 _WIDE_ENDERS = "。｡．！？⁇⁈⁉‼।॥؟۔׃"
 _WIDE_CLAUSES = "，、､；：،؛·"
 _ENDERS = _WIDE_ENDERS + "!?\u037e"  # U+037E is the Greek question mark
@@ -33,39 +33,39 @@ _DASHES = "-–—―"
 _RUN = re.compile(f"[{re.escape('.…' + _ENDERS + _CLAUSES + _DASHES)}]+")
 
 _CLOSERS = ")]}」』）】〉》〕｝］”’"
-_EITHER_WAY = "\"'“‘«»‹›"  # opens or closes, by language; closes where no word follows
+_EITHER_WAY = "\"'“‘«»‹›"  # opens or closes, depending on the language; closes if no word follows
 _SURE_OPENERS = "([{「『（【〈《〔｛［«„¿¡"
 _OPENERS = _SURE_OPENERS + "»‹›‚“”‘’\"'*_#>" + _DASHES
 _LOOK_BEHIND = 40  # characters; longer than any abbreviation
 _LOOK_AHEAD = 8  # quotes and brackets before the next word
 _ROMAN = re.compile(r"[IVXLC]+")
-_SHORT_WORD = 4  # letters; a full stop after so few, before a lower-case word, is likely an unknown abbreviation
+_SHORT_WORD = 4  # letters; a full stop after at most these, before a lower-case word, is probably an abbreviation
 
 
 @dataclass(frozen=True, slots=True)
-class _Writing:
-    """What the rules need to know about a text as a whole."""
+class _Source:
+    """The text with what the rules need to know about it as a whole."""
 
     text: str
     language: str
-    cased: bool
-    """Whether the writer used capitals; if not, a lower-case letter after a full stop means nothing."""
+    is_cased: bool
+    """Whether the text has capitals; without them, a lower-case letter after a full stop means nothing."""
     never_last: frozenset[str]
     before_number: frozenset[str]
 
 
 def breaks(text: str, language: str | None = None) -> dict[int, Break]:
-    """Strength of every place `text` may be cut at, by index: the end of what stands before it, white space excluded.
+    """The strength of every possible break in `text`, by the index where the text before it ends, without white space.
 
     `language` is one of `catalogue.LANGUAGES` or a regional tag; None applies the rules that all languages share.
     """
     code = (language or "").partition("-")[0].lower()
-    writing = _Writing(text, code, any(map(str.isupper, text)), never_last(code), before_number(code))
+    source = _Source(text, code, any(map(str.isupper, text)), never_last(code), before_number(code))
     found = {match.start(): Break.WORD for match in re.finditer(r"\s+", text)}
     sentence_start = 0
     for run in _RUN.finditer(text):
         end = _after_closers(text, run.end(), wide=run[0][-1] in _WIDE_ENDERS)
-        strength = _strength(writing, run, end, sentence_start)
+        strength = _strength(source, run, end, sentence_start)
         if strength is None:
             continue
         found[end] = max(found.get(end, Break.CLUSTER), strength)
@@ -79,7 +79,7 @@ def breaks(text: str, language: str | None = None) -> dict[int, Break]:
 
 
 def opens(mark: str, before: Break, after: Break) -> bool:
-    """Whether an unspoken stretch between two breaks belongs to what follows it: "«", "¿", or at a line's start "–" or "*"."""
+    """Whether marks between two breaks belong to the text after them: "«", "¿", or at a line's start "–" or "*"."""
     return after < Break.SENTENCE and (mark[-1] in _SURE_OPENERS or (mark[-1] in _OPENERS and before >= Break.SENTENCE))
 
 
@@ -96,9 +96,9 @@ def _after_closers(text: str, index: int, *, wide: bool) -> int:
     return index
 
 
-def _strength(writing: _Writing, run: re.Match[str], end: int, sentence_start: int) -> Break | None:
-    """What the punctuation in `run`, whose closing quotes reach to `end`, asks for; None for nothing."""
-    marks, text = run[0], writing.text
+def _strength(source: _Source, run: re.Match[str], end: int, sentence_start: int) -> Break | None:
+    """The break after the punctuation in `run`, whose closing quotes reach to `end`; None for no break."""
+    marks, text = run[0], source.text
     follower = text[end : end + 1]
     spaced = not follower.strip() or follower in "¿¡"
     last = marks[-1]
@@ -107,18 +107,18 @@ def _strength(writing: _Writing, run: re.Match[str], end: int, sentence_start: i
     if not spaced and last not in _WIDE_ENDERS + _WIDE_CLAUSES:
         return Break.CLAUSE if _is_ellipsis(marks) and _between_letters(text, run) else None
     if last in _CLAUSES:
-        if writing.language == "el" and last == ";":
-            return _unless_it_goes_on(writing, end, Break.SENTENCE)
+        if source.language == "el" and last == ";":
+            return _clause_if_continued(source, end, Break.SENTENCE)
         return None if last in _WIDE_CLAUSES and _between_digits(text, run) else Break.CLAUSE
     if any(mark in _ENDERS for mark in marks) or _is_ellipsis(marks):
-        return _unless_it_goes_on(writing, end, Break.SENTENCE)
-    return _full_stop(writing, run.start(), end, sentence_start) if marks == "." else Break.CLAUSE
+        return _clause_if_continued(source, end, Break.SENTENCE)
+    return _full_stop(source, run.start(), end, sentence_start) if marks == "." else Break.CLAUSE
 
 
 def _dash(text: str, run: re.Match[str], *, spaced: bool) -> Break | None:
-    alone = text[run.start() - 1 : run.start()].isspace() and spaced
+    is_alone = text[run.start() - 1 : run.start()].isspace() and spaced
     long = run[0] in {"—", "―", "--"} or len(run[0]) > 2
-    return Break.CLAUSE if alone or (long and _between_letters(text, run)) else None
+    return Break.CLAUSE if is_alone or (long and _between_letters(text, run)) else None
 
 
 def _is_ellipsis(marks: str) -> bool:
@@ -133,18 +133,18 @@ def _between_digits(text: str, run: re.Match[str]) -> bool:
     return text[run.start() - 1 : run.start()].isdigit() and text[run.end() : run.end() + 1].isdigit()
 
 
-def _unless_it_goes_on(writing: _Writing, end: int, strength: Break) -> Break:
-    """A sentence does not end before a lower-case word: "Stop!" he said."""
-    return Break.CLAUSE if writing.cased and _next_word(writing.text, end).islower() else strength
+def _clause_if_continued(source: _Source, end: int, strength: Break) -> Break:
+    """CLAUSE before a lower-case word, where no sentence ends ("Stop!" he said.); else `strength`."""
+    return Break.CLAUSE if source.is_cased and _next_word(source.text, end).islower() else strength
 
 
 def _next_word(text: str, index: int) -> str:
-    """First letter or digit after `index`, past white space, quotes and brackets; "" if none is near."""
+    """The first letter or digit after `index`, past white space, quotes and brackets; "" if none is near."""
     return next((char for char in text[index : index + _LOOK_AHEAD] if char.isalnum()), "")
 
 
-def _full_stop(writing: _Writing, stop: int, end: int, sentence_start: int) -> Break | None:
-    text = writing.text
+def _full_stop(source: _Source, stop: int, end: int, sentence_start: int) -> Break | None:
+    text = source.text
     behind = text[max(sentence_start, stop - _LOOK_BEHIND) : stop]
     word = re.split(r"\s", behind)[-1]
     is_first = stop - sentence_start < _LOOK_BEHIND and not behind[: len(behind) - len(word)].strip(_OPENERS + " \n")
@@ -153,26 +153,26 @@ def _full_stop(writing: _Writing, stop: int, end: int, sentence_start: int) -> B
     if not word:
         return None
     if word.isdecimal():
-        is_ordinal = writing.language in ORDINAL_STOP and len(word) <= 2
-        return None if is_first or is_ordinal else _unless_it_goes_on(writing, end, Break.SENTENCE)
-    if _is_abbreviation(writing, word, following) or _is_initial(word, behind, writing.language):
+        is_ordinal = source.language in ORDINAL_STOP and len(word) <= 2
+        return None if is_first or is_ordinal else _clause_if_continued(source, end, Break.SENTENCE)
+    if _is_abbreviation(source, word, following) or _is_initial(word, behind, source.language):
         return None
-    if writing.cased and following.islower():
+    if source.is_cased and following.islower():
         return Break.CLAUSE if len(word) > _SHORT_WORD and "." not in word else None
     if _is_dotted(word):  # "in the U.S. The army", "the U.S. Army"
         return Break.SENTENCE if word.casefold() in {"a.m", "p.m"} else Break.CLAUSE
     return Break.SENTENCE
 
 
-def _is_abbreviation(writing: _Writing, word: str, following: str) -> bool:
+def _is_abbreviation(source: _Source, word: str, following: str) -> bool:
     folded = word.casefold()
-    if folded in writing.never_last or (folded in writing.before_number and following.isdigit()):
+    if folded in source.never_last or (folded in source.before_number and following.isdigit()):
         return True
-    return writing.language in ORDINAL_STOP and _ROMAN.fullmatch(word) is not None
+    return source.language in ORDINAL_STOP and _ROMAN.fullmatch(word) is not None
 
 
 def _is_initial(word: str, behind: str, language: str) -> bool:
-    """A single letter: a capital (J. R. R. Tolkien), or any of scripts whose words are never that short (Arabic, Hebrew)."""
+    """A single letter: a capital (J. R. R. Tolkien), or a letter of Arabic or Hebrew, whose words are never so short."""
     if len(word) != 1:
         return False
     if word == "I" and language in {"", "en"}:

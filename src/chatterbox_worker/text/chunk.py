@@ -1,18 +1,18 @@
-"""Cutting a cleaned text into chunks that a model speaks in one breath.
+"""Cuts a cleaned text into chunks that a model generates in one run.
 
 Why cut at all: the models drift beyond about 300 characters (25 to 30 s) and stop at 1000 tokens (40 s). Why not at
-every sentence: a chunk of one or two words comes out as gibberish, and the device is used best by 8 to 20 s of
-speech at a time.
+every sentence: a chunk of one or two words becomes gibberish, and the device is used best by 8 to 20 s of speech at a
+time.
 
 The laws, for `text` from `normalise.clean`:
 - `text[chunk.start:chunk.end] == chunk.text`, in order, without overlap.
-- Between chunks lies white space only. The one exception is a run of marks without a letter or digit of more than
-  a third of the limit, such as a drawn line: what of it fits no chunk is left out. Nothing speakable ever is.
+- Between chunks there is only white space. The one exception is a run of marks without a letter or digit that is longer
+  than a third of the limit, such as a drawn line: the part of it that fits no chunk is left out. Nothing speakable is.
 - No chunk is longer than the limit, and each has a letter or digit in it.
 
-How: the text is cut into pieces that fit: sentences, and only where a sentence is too long clauses, then words,
-then characters. Of all ways to join pieces into chunks the cheapest is taken, as in breaking a paragraph into lines
-(Knuth and Plass, 1981): few chunks, of even length, ending where a reader would pause, within one paragraph, none tiny.
+How: the text is cut into pieces that fit: sentences, then clauses, words and characters, each only if the larger unit
+is too long. Of all partitions into chunks the cheapest is taken, as in breaking a paragraph into lines (Knuth and
+Plass, 1981): few chunks, of even length, ending where a reader would pause, within one paragraph, none tiny.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from chatterbox_worker.text.breaks import Break, breaks, opens
 from chatterbox_worker.text.scripts import clusters, require_speakable, speakable, weight
 
 DEFAULT_CHUNK_CHARS = 240
-"""16 s at 15 characters a second, the pace of read English; a slow voice (10 a second) stays below the 25 s from which
-the models drift."""
+"""16 s at 15 characters a second, the pace of read English. A slow voice (10 a second) stays below 25 s, where the
+models begin to drift."""
 MIN_CHUNK_CHARS = 50
-"""Least limit: it must hold the longest sound tag and leave room to choose a good place."""
+"""Lowest limit: it must fit the longest sound tag and still allow a choice of where to cut."""
 
 _SHORT = 20.0  # Latin letters, 1.3 s: about the two words below which upstream's issues #97 and #201 report gibberish
 
-# Costs, in chunks: one chunk costs 1, and up to 1 more for the room it leaves unused, squared, which evens them out.
+# Costs, in chunks: one chunk costs 1, and up to 1 more for its unused part, squared, which evens out the lengths.
 _END_COST = {Break.PARAGRAPH: 0.0, Break.SENTENCE: 0.0, Break.CLAUSE: 0.5, Break.WORD: 2.0, Break.CLUSTER: 4.0}
-_ACROSS_PARAGRAPHS = 2.5  # more than any saving from joining two chunks, less than a short chunk
-_UNDER_HEADING = 2.0  # a short line without a full stop rather joins what follows it
+_ACROSS_PARAGRAPHS = 2.5  # more than joining two chunks can save, less than a short chunk costs
+_UNDER_HEADING = 2.0  # a short line without a full stop is better joined to the text after it
 _SHORT_COST = 8.0
 
 
 class Pause(IntEnum):
-    """What a reader does after a chunk, from going straight on to the longest silence."""
+    """The pause after a chunk, from none to the longest silence."""
 
     NONE = 0
     CLAUSE = 1
@@ -72,7 +72,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch that is not cut again, with the break after it."""
+    """A part of the text that is not cut again, with the break after it."""
 
     start: int
     end: int
@@ -81,11 +81,11 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """The text with running totals, so that any stretch is weighed in one step."""
+    """The text with running totals, so that the weight of any part is known in one step."""
 
     text: str
     weights: list[float]
-    spoken: list[int]
+    speakable_counts: list[int]
 
     @classmethod
     def of(cls, text: str) -> _Measure:
@@ -95,11 +95,11 @@ class _Measure:
     def weight(self, start: int, end: int) -> float:
         return self.weights[end] - self.weights[start]
 
-    def speaks(self, start: int, end: int) -> bool:
-        return self.spoken[end] > self.spoken[start]
+    def is_speakable(self, start: int, end: int) -> bool:
+        return self.speakable_counts[end] > self.speakable_counts[start]
 
-    def trimmed(self, start: int, end: int) -> tuple[int, int]:
-        """The stretch without white space at its ends."""
+    def trim(self, start: int, end: int) -> tuple[int, int]:
+        """The part without white space at its ends."""
         while start < end and self.text[start].isspace():
             start += 1
         while start < end and self.text[end - 1].isspace():
@@ -108,14 +108,14 @@ class _Measure:
 
 
 def chunks(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = None) -> list[Chunk]:
-    """Cut `text`, from `normalise.clean`, into chunks of at most `limit` characters, fewer in scripts that say more with each.
+    """Cut `text`, from `normalise.clean`, into chunks of at most `limit` characters, weighted by script.
 
     `limit` is counted in Latin letters (`scripts.weight`): a Han character takes the time of three, so a limit of 240
-    makes chunks of up to 240 Latin or 80 Chinese characters. `language` chooses the rules for abbreviations; a regional
-    tag will do. Linear in the length of the text.
+    allows chunks of up to 240 Latin or 80 Chinese characters. `language` chooses the rules for abbreviations; a
+    regional tag works too. Linear in the length of the text.
 
     Raises:
-        InvalidRequest: the text holds nothing to speak.
+        InvalidRequest: the text contains nothing to speak.
         ValueError: the limit is below MIN_CHUNK_CHARS.
     """
     if limit < MIN_CHUNK_CHARS:
@@ -123,21 +123,21 @@ def chunks(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = N
     require_speakable(text)
     measure = _Measure.of(text)
     words = _words(measure, breaks(text, language))
-    pieces = list(_fitting(measure, words, limit, Break.SENTENCE))
-    spans = [_Piece(group[0].start, group[-1].end, group[-1].after) for group in _packed(measure, pieces, limit)]
-    made = [Chunk(text[span.start : span.end], span.start, span.end, _PAUSES[span.after]) for span in spans]
-    return [*made[:-1], replace(made[-1], pause=Pause.NONE)]
+    pieces = list(_fit(measure, words, limit, Break.SENTENCE))
+    spans = [_Piece(group[0].start, group[-1].end, group[-1].after) for group in _pack(measure, pieces, limit)]
+    result = [Chunk(text[span.start : span.end], span.start, span.end, _PAUSES[span.after]) for span in spans]
+    return [*result[:-1], replace(result[-1], pause=Pause.NONE)]
 
 
 def _words(measure: _Measure, found: dict[int, Break]) -> list[_Piece]:
-    """The smallest pieces at breaks of a word or more. Each speaks: marks that stand alone join the word they belong to."""
+    """The smallest pieces, cut at every break of at least a word. Each is speakable: lone marks join a neighbour."""
     words: list[_Piece] = []
     start = 0
     for end, after in [*sorted(found.items()), (len(measure.text), Break.PARAGRAPH)]:
-        begin, stop = measure.trimmed(start, end)
+        begin, stop = measure.trim(start, end)
         if begin == stop:
             continue
-        if measure.speaks(begin, stop):
+        if measure.is_speakable(begin, stop):
             words.append(_Piece(begin, stop, after))
             start = end
         elif words and not opens(measure.text[begin:stop], words[-1].after, after):
@@ -146,8 +146,8 @@ def _words(measure: _Measure, found: dict[int, Break]) -> list[_Piece]:
     return words
 
 
-def _fitting(measure: _Measure, words: Sequence[_Piece], limit: int, level: Break) -> Iterator[_Piece]:
-    """Whole sentences where they fit, else their clauses, else words, else parts of words."""
+def _fit(measure: _Measure, words: Sequence[_Piece], limit: int, level: Break) -> Iterator[_Piece]:
+    """Whole sentences if they fit, else their clauses, else words, else parts of words."""
     group: list[_Piece] = []
     for index, word in enumerate(words):
         group.append(word)
@@ -156,14 +156,14 @@ def _fitting(measure: _Measure, words: Sequence[_Piece], limit: int, level: Brea
         if measure.weight(group[0].start, word.end) <= limit:
             yield _Piece(group[0].start, word.end, word.after)
         elif level > Break.WORD:
-            yield from _fitting(measure, group, limit, Break(level - 1))
+            yield from _fit(measure, group, limit, Break(level - 1))
         else:
-            yield from _cut(measure, word, limit)
+            yield from _split_word(measure, word, limit)
         group = []
 
 
-def _cut(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
-    """A giant word in even parts, between characters as a reader sees them; parts that say nothing are left out."""
+def _split_word(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
+    """A very long word in even parts, cut between grapheme clusters; parts without a letter or digit are left out."""
     places = [word.start + place for place in clusters(measure.text[word.start : word.end])]
     parts: list[_Piece] = []
     start, first = word.start, 0
@@ -173,10 +173,10 @@ def _cut(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
             last += 1
         if last > first:
             end = _best_place(measure, start, places[first:last], word.end, limit)
-        else:  # one character under a heap of accents: cut it, for the limit is a promise
+        else:  # one character with very many accents: cut inside it, because the limit must hold
             end = start + _fitting_length(measure, start, limit)
-        begin, stop = measure.trimmed(start, end)
-        if measure.speaks(begin, stop):
+        begin, stop = measure.trim(start, end)
+        if measure.is_speakable(begin, stop):
             parts.append(_Piece(begin, stop, Break.CLUSTER))
         start = end
         while first < len(places) and places[first] <= start:
@@ -185,11 +185,11 @@ def _cut(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
 
 
 def _best_place(measure: _Measure, start: int, places: Sequence[int], end: int, limit: int) -> int:
-    """The end if it fits; a seam a little before an even share; else the place nearest to an even share."""
+    """The end if it fits; a seam shortly before an even share; else the place nearest to an even share."""
     if places[-1] == end:
         return end
-    rest = measure.weight(start, end)
-    share = rest / math.ceil(rest / limit)
+    remaining = measure.weight(start, end)
+    share = remaining / math.ceil(remaining / limit)
     seams = [
         place
         for place in places
@@ -206,16 +206,16 @@ def _fitting_length(measure: _Measure, start: int, limit: int) -> int:
 
 
 def _is_seam(text: str, place: int) -> bool:
-    """After a mark (in a web address, say), or where hiragana ends and the next word begins."""
+    """After a mark (for example in a web address), or where hiragana ends and the next word begins."""
     before, after = text[place - 1 : place], text[place : place + 1]
     return after.isalnum() and (
         not before.isalnum() or ("\u3041" <= before <= "\u3096" and not "\u3041" <= after <= "\u30ff")
     )
 
 
-def _packed(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[Sequence[_Piece]]:
-    """The cheapest way to join neighbouring pieces into chunks within the limit."""
-    pieces = _merged(measure, pieces, limit)
+def _pack(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[Sequence[_Piece]]:
+    """The cheapest partition of neighbouring pieces into chunks within the limit."""
+    pieces = _merge_short(measure, pieces, limit)
     crossing = list(accumulate((_crossing_cost(measure, piece) for piece in pieces), initial=0.0))
     cost = [0.0] + [math.inf] * len(pieces)
     origin = [0] * (len(pieces) + 1)
@@ -243,8 +243,11 @@ def _packed(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[Seq
     return groups[::-1]
 
 
-def _merged(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[_Piece]:
-    """Short pieces joined to what follows in their paragraph, short paragraphs to short ones; this bounds how many fit a chunk."""
+def _merge_short(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[_Piece]:
+    """Join short pieces to the next one in their paragraph, and short paragraphs to short ones.
+
+    This bounds how many pieces fit into a chunk.
+    """
     merged: list[_Piece] = []
     for piece in pieces:
         last = merged[-1] if merged else None
@@ -262,7 +265,7 @@ def _merged(measure: _Measure, pieces: Sequence[_Piece], limit: int) -> list[_Pi
 
 
 def _crossing_cost(measure: _Measure, piece: _Piece) -> float:
-    """What it costs to go on in the same chunk after `piece`."""
+    """The cost of continuing the same chunk after `piece`."""
     if piece.after < Break.PARAGRAPH:
         return 0.0
     return _UNDER_HEADING if measure.text[piece.end - 1].isalnum() else _ACROSS_PARAGRAPHS

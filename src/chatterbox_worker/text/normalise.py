@@ -1,20 +1,21 @@
 """Text as the models were trained to read it.
 
-`clean` runs once over a whole text and takes out what can not be heard; `finish` runs over each chunk and is
-upstream's `punc_norm` of that model family. For a text of one paragraph `finish(clean(text), style)` is what
-upstream's function makes of the text, with three exceptions, all on purpose:
+`clean` runs once over a whole text and removes what cannot be spoken; `finish` runs over each chunk and is upstream's
+`punc_norm` of that model family. For a text of one paragraph, `finish(clean(text), style)` equals the result of
+upstream's function, with three deliberate exceptions:
 
 - Invisible characters (controls, zero-width and bidirectional marks, soft hyphens, variation selectors, byte order
   marks, lone surrogates) are removed; upstream's tokenizers turn them into unknown tokens.
-- The first letter becomes a capital also after leading white space.
+- The first letter becomes a capital after leading white space too.
 - An empty text is an error; upstream speaks a sentence of its own instead.
 
-The punctuation table is `finish`'s business, not `clean`'s: it turns "..." and ";" into commas and "12:30" into "12,30",
-and the splitter has to see what the writer wrote. The table is also not idempotent (" — " becomes " - ", and
-" - " a comma), so it must run exactly once.
+`finish` applies the punctuation table, and `clean` does not: the table turns "..." and ";" into commas and "12:30" into
+"12,30", and the chunker needs the original marks. The table is also not idempotent (" — " becomes " - ", and " - " a
+comma), so it must run exactly once.
 
-A paragraph break inside a chunk becomes a space, as upstream has it, after a full stop where the paragraph ended in
-a letter or digit: a heading is not read into the sentence below it. Unicode normalisation is left to the tokenizers.
+A paragraph break inside a chunk becomes a space, as upstream does. A full stop is added first if the paragraph ended in
+a letter or digit, so that a heading is not read into the sentence below it. Unicode normalisation is left to the
+tokenizers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.scripts import require_speakable
 
 Style = Literal["llama", "gpt", "plain"]
-"""Of the English and multilingual models, of turbo and nano, and of an engine that reads punctuation itself."""
+"""llama: the English and multilingual models; gpt: turbo and nano; plain: an engine that reads punctuation itself."""
 
 PARAGRAPH = "\n\n"
 
@@ -42,7 +43,7 @@ _INVISIBLE = re.compile(
 _LINE_END = re.compile(r"\r\n|[\r\v\x85\u2028]")
 _PAGE_END = re.compile(r"[\f\u2029]")
 
-# In upstream's order, which matters; punc_norm of mtl_tts.py and tts.py, and of tts_turbo.py (chatterbox-tts 0.1.7).
+# In upstream's order, which matters: punc_norm of mtl_tts.py and tts.py, and of tts_turbo.py (chatterbox-tts 0.1.7).
 _QUOTES = (("“", '"'), ("”", '"'), ("‘", "'"), ("’", "'"))
 _LLAMA_TABLE = (
     ("...", ", "), ("…", ", "), (":", ","), (" - ", ", "), (";", ", "), ("—", "-"), ("–", "-"), (" ,", ","), *_QUOTES,
@@ -57,10 +58,10 @@ _ENDINGS: Mapping[Style, tuple[str, ...]] = MappingProxyType({
 
 
 def clean(text: str) -> str:
-    """The text without what can not be heard: single spaces, and `PARAGRAPH` where a line was left empty.
+    """The text without what cannot be spoken: single spaces, and `PARAGRAPH` in place of empty lines.
 
     Raises:
-        InvalidRequest: the text is blank or holds nothing to speak.
+        InvalidRequest: the text is blank or contains nothing to speak.
     """
     visible = _INVISIBLE.sub("", text)
     lines = _PAGE_END.sub(PARAGRAPH, _LINE_END.sub("\n", visible)).split("\n")
@@ -72,9 +73,9 @@ def clean(text: str) -> str:
 
 
 def finish(chunk: str, style: Style) -> str:
-    """The cleaned chunk as its tokenizer wants it: upstream's punctuation, a capital first and something to end on."""
+    """The cleaned chunk as its tokenizer expects it: upstream's punctuation, a capital first and an ending mark."""
     paragraphs = chunk.split(PARAGRAPH)
-    text = " ".join([*map(_stopped, paragraphs[:-1]), paragraphs[-1]])
+    text = " ".join([*map(_add_full_stop, paragraphs[:-1]), paragraphs[-1]])
     if style == "plain":
         return text
     if text[:1].islower():
@@ -85,11 +86,11 @@ def finish(chunk: str, style: Style) -> str:
     return text if text.endswith(_ENDINGS[style]) else text + "."
 
 
-def as_said(text: str, *, field: str) -> str:
-    """The words of a recording, in one line.
+def normalise_transcript(text: str, *, field: str) -> str:
+    """The transcript of a recording, in one line.
 
     Raises:
-        InvalidRequest: blames `field`; the text is blank or holds nothing to speak.
+        InvalidRequest: names `field`; the text is blank or contains nothing to speak.
     """
     try:
         return finish(clean(text), "plain")
@@ -98,13 +99,13 @@ def as_said(text: str, *, field: str) -> str:
 
 
 def normalise(text: str, style: Style) -> str:
-    """`text` as upstream would hand it to the tokenizer, as one chunk.
+    """`text` as upstream would pass it to the tokenizer, as one chunk.
 
     Raises:
-        InvalidRequest: the text is blank or holds nothing to speak.
+        InvalidRequest: the text is blank or contains nothing to speak.
     """
     return finish(clean(text), style)
 
 
-def _stopped(paragraph: str) -> str:
+def _add_full_stop(paragraph: str) -> str:
     return paragraph + "." if paragraph[-1:].isalnum() else paragraph

@@ -1,1 +1,4 @@
-"""Fine-tuning from the command line: `python -m chatterbox_worker.train`. What it learns with is in engines/chatterbox/training."""
+"""Fine-tuning from the command line: `python -m chatterbox_worker.train`.
+
+The training itself is in engines/chatterbox/training.
+"""

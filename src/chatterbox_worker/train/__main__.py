@@ -1,4 +1,7 @@
-"""`python -m chatterbox_worker.train`: exit code 0 for a finished voice, 2 for flags or data that cannot work, 1 for the rest."""
+"""`python -m chatterbox_worker.train`.
+
+Exit code 0 for a finished voice, 2 for flags or data that cannot work, 1 for any other error.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.train import extras
 from chatterbox_worker.train.options import parse
 
-_STOPPED = 130  # as a shell says of a process that Ctrl-C ended
+_STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,25 +24,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reads_sets = options.dataset is not None or (options.data is not None and options.data.suffix == ".parquet")
         extras.require(extras.NEEDED + (extras.FOR_DATASETS if reads_sets else ()))
         settings = Settings.from_env(environment())
-        from chatterbox_worker.train.run import run  # noqa: PLC0415 - torch's seconds, after what needs none is checked
+        from chatterbox_worker.train.run import run  # noqa: PLC0415 - importing torch takes seconds: only after the checks
 
-        run(options, settings, _say)
+        run(options, settings, _print_line)
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1
     except OSError as error:  # a disk that filled up
         sys.stderr.write(
-            f"{error.filename or 'a file'} cannot be written: {error.strerror or error}; the same command goes on\n"
+            f"{error.filename or 'a file'} cannot be written: {error.strerror or error}; "
+            "run the same command again to continue\n"
         )
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from the last save\n")
+        sys.stderr.write("stopped; run the same command again to continue from the last save\n")
         return _STOPPED
     return 0
 
 
-def _say(sentence: str) -> None:
-    sys.stdout.write(f"{sentence}\n")
+def _print_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 

@@ -1,6 +1,6 @@
 """The run's curves for TensorBoard, without torch's writer: its event files are records of a few numbers.
 
-A run that goes on first replays what it remembers into a fresh file, so that the steps a kill undid are not there twice.
+A continued run first writes its saved history into a new file, so that steps that a kill undid do not appear twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class CurvePoint(Protocol):
 
 class Board:
     def __init__(self, folder: Path) -> None:
-        """Empties `folder` of event files and begins a new one."""
+        """Deletes the event files in `folder` and starts a new one."""
         from tensorboard.summary.writer.event_file_writer import EventFileWriter  # noqa: PLC0415 - the train extra
 
         folder.mkdir(parents=True, exist_ok=True)

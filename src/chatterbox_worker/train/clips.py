@@ -1,6 +1,7 @@
-"""Which rows can be learnt from, and of every other the reason why not: one bad clip never stops the rest.
+"""Prepares the rows that can be used for training, and records why others cannot: one bad clip does not stop the rest.
 
-Knows recordings, transcripts and ids; what only the model can say (tokens, positions) comes from the preparer it is given.
+This module checks recordings, transcripts and ids; a `Prepare` function checks what depends on the model (tokens,
+positions).
 """
 
 from __future__ import annotations
@@ -13,18 +14,18 @@ from typing import Protocol, TypeVar
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.train.rows import TranscriptRow
 
 LOWEST_RATE = 16_000
-"""Hertz, that the speech tokenizer and the speaker encoder hear: a lower rate has nothing where they listen."""
+"""Hertz: the rate of the speech tokenizer and the speaker encoder; a lower rate lacks frequencies that they use."""
 SHORTEST_S = 0.5
-EVERYONE = "speaker"
-"""Who speaks where the table does not say."""
+DEFAULT_SPEAKER = "speaker"
+"""The speaker of rows without one."""
 
 
 class Prepared(Protocol):
-    """What a preparer makes of a clip."""
+    """A clip in the form that the model needs."""
 
     @property
     def id(self) -> str: ...
@@ -37,7 +38,7 @@ class Prepared(Protocol):
 
 
 P = TypeVar("P", bound=Prepared)
-Made_co = TypeVar("Made_co", bound=Prepared, covariant=True)
+Prepared_co = TypeVar("Prepared_co", bound=Prepared, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,89 +48,92 @@ class RefusedClip:
     why: str
 
 
-class Prepare(Protocol[Made_co]):
+class Prepare(Protocol[Prepared_co]):
     def __call__(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
-    ) -> Made_co:
-        """Raises InvalidRequest for what cannot be learnt from."""
+    ) -> Prepared_co:
+        """Raises InvalidRequest for a clip that cannot be used for training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     model: str
     language: str | None
-    """Of rows that do not say."""
+    """Of rows without one."""
     max_clip_s: float
 
 
-def usable(
+def prepare_rows(
     rows: Iterable[TranscriptRow], rules: Rules, prepare: Prepare[P]
 ) -> Iterator[tuple[TranscriptRow, P | RefusedClip]]:
-    """Each row with what was made of it."""
+    """Each row with its prepared clip, or with the reason why it is refused."""
     ids: set[str] = set()
     recordings: dict[str, str] = {}
     for row in rows:
         try:
-            _claim(row.id, ids)
-            yield row, _clip(row, rules, prepare, recordings)
+            _check_unique(row.id, ids)
+            yield row, _prepare_row(row, rules, prepare, recordings)
         except InvalidRequest as refusal:
             yield row, RefusedClip(row.id, row.where, refusal.message)
 
 
-def without_loners(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], list[RefusedClip]]:
-    """The clips whose speaker has another: each is learnt from with another's start as the reference."""
+def refuse_single_clips(clips: list[P], where: Callable[[P], str]) -> tuple[list[P], list[RefusedClip]]:
+    """The clips whose speaker has another clip, and the others as refused.
+
+    Training uses the start of another clip of the same speaker as the reference.
+    """
     count = Counter(clip.person for clip in clips)
     kept = [clip for clip in clips if count[clip.person] > 1]
-    alone = [
+    refused = [
         RefusedClip(
-            clip.id, where(clip), f"it is the only usable clip of {shown(clip.person)}; at least two are needed"
+            clip.id, where(clip), f"it is the only usable clip of {quote(clip.person)}; at least two are needed"
         )
         for clip in clips
         if count[clip.person] == 1
     ]
-    return kept, alone
+    return kept, refused
 
 
-def _claim(name: str, ids: set[str]) -> None:
+def _check_unique(name: str, ids: set[str]) -> None:
     if name in ids:
-        raise InvalidRequest(f"its id {shown(name)} is that of an earlier clip", field="id")
+        raise InvalidRequest(f"its id {quote(name)} is already used by an earlier clip", field="id")
     ids.add(name)
 
 
-def _clip(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
+def _prepare_row(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
     if not row.text:
         raise InvalidRequest("its transcript is empty", field="text")
     language = language_of(row, rules)
     data = row.read()
     if not data:
         raise InvalidRequest("its file is empty: 0 bytes", field="audio")
-    made = prepare(
+    clip = prepare(
         row.id,
         data,
-        lambda held: _sound(held, rules.max_clip_s),
+        lambda recording: _decode(recording, rules.max_clip_s),
         text=row.text,
         language=language,
-        person=row.speaker or EVERYONE,
+        person=row.speaker or DEFAULT_SPEAKER,
     )
-    if made.duration_s > rules.max_clip_s:  # kept from a run that allowed it
+    if clip.duration_s > rules.max_clip_s:  # it was prepared by a run with a higher limit
         raise InvalidRequest(f"its recording is longer than {rules.max_clip_s:g} s", field="audio")
-    if made.digest in recordings:
-        raise InvalidRequest(f"its recording is that of {shown(recordings[made.digest])}", field="audio")
-    recordings[made.digest] = row.id
-    return made
+    if clip.digest in recordings:
+        raise InvalidRequest(f"its recording is the same as that of {quote(recordings[clip.digest])}", field="audio")
+    recordings[clip.digest] = row.id
+    return clip
 
 
 def language_of(row: TranscriptRow, rules: Rules) -> str:
-    """Raises InvalidRequest for what the model does not speak."""
+    """Raises InvalidRequest for a language that the model does not support."""
     known = MODELS[rules.model].languages
     wanted = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")
     code = wanted.partition("-")[0].lower()
     if code not in known:
-        raise InvalidRequest(f"its language {shown(wanted)} is not one of {choices(known)}", field="language")
+        raise InvalidRequest(f"its language {quote(wanted)} is not one of {choices(known)}", field="language")
     return code
 
 
-def _sound(data: bytes, max_s: float) -> Audio:
+def _decode(data: bytes, max_s: float) -> Audio:
     try:
         audio = decode(data, field="its recording", max_s=max_s)
     except InvalidRequest as refusal:

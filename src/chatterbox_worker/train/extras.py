@@ -1,4 +1,4 @@
-"""Whether what only training needs is installed, asked before anything slow begins."""
+"""Checks that the packages that only training needs are installed, before anything slow starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FOR_DATASETS = ("datasets",)
 def require(packages: Sequence[str]) -> None:
     """
     Raises:
-        NotReady: one is missing; says how to install it.
+        NotReady: one is missing; the message says how to install it.
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:

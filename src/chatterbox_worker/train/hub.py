@@ -1,7 +1,7 @@
-"""Audio sets by `datasets`: a repository of the hub such as MrDragonFox/Elise, a folder of one, or parquet files.
+"""Audio sets read by `datasets`: a repository of the hub such as MrDragonFox/Elise, a folder of one, or parquet files.
 
-The sound is left as the bytes it is stored in, and decoded by our own `audio.decode`: so no torchcodec is needed, and a clip
-that cannot be read is one clip's reason to be left out.
+The sound stays in its stored bytes and is decoded by `audio.decode`. So torchcodec is not needed, and a clip that
+cannot be read is refused without stopping the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train
     """The rows of a set of the hub, of a folder with one, or of a parquet file.
 
     Raises:
-        InvalidRequest: blames `dataset`; it cannot be loaded, or has no columns for audio and text.
+        InvalidRequest: names `dataset`; it cannot be loaded, or has no columns for audio and text.
     """
     from datasets import Audio, DatasetDict, load_dataset  # noqa: PLC0415 - the train extra
 
@@ -27,7 +27,7 @@ def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train
             loaded = load_dataset("parquet", data_files={split: name}, split=split)
         else:
             loaded = load_dataset(name, config, split=split)
-    # load_dataset raises whatever its builders and the hub's client do; none of it is ours to know
+    # load_dataset raises any exception of its builders and of the hub's client
     except Exception as error:
         why = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InvalidRequest(f"the dataset {name} cannot be loaded: {why}", field="dataset") from error
@@ -37,25 +37,25 @@ def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train
     audio = column(loaded.column_names, "audio")
     if isinstance(loaded.features[audio], Audio):
         loaded = loaded.cast_column(audio, Audio(decode=False))
-    return _made(loaded, name)
+    return _read_rows(loaded, name)
 
 
-def _made(loaded: Any, name: str) -> Iterator[TranscriptRow]:
-    home = Path(name).parent if name.endswith(".parquet") else Path(name)
-    named = {wanted: column(loaded.column_names, wanted) for wanted in COLUMNS}
-    texts = loaded.remove_columns([named["audio"]])  # sounds are read when their turn comes, and not kept
+def _read_rows(loaded: Any, name: str) -> Iterator[TranscriptRow]:
+    folder = Path(name).parent if name.endswith(".parquet") else Path(name)
+    columns = {wanted: column(loaded.column_names, wanted) for wanted in COLUMNS}
+    texts = loaded.remove_columns([columns["audio"]])  # sounds are read when they are needed, and not cached
     for number, values in enumerate(texts):
-        said = {
-            wanted: "" if held is None or wanted == "audio" or values[held] is None else str(values[held]).strip()
-            for wanted, held in named.items()
+        fields = {
+            wanted: "" if own is None or wanted == "audio" or values[own] is None else str(values[own]).strip()
+            for wanted, own in columns.items()
         }
         yield TranscriptRow(
-            id=said["id"] or _name(loaded, named["audio"] or "", number),
+            id=fields["id"] or _name(loaded, columns["audio"] or "", number),
             where=f"{name}, row {number}",
-            text=said["text"],
-            read=_reader(loaded, named["audio"] or "", number, home),
-            language=said["language"] or None,
-            speaker=said["speaker"] or None,
+            text=fields["text"],
+            read=_reader(loaded, columns["audio"] or "", number, folder),
+            language=fields["language"] or None,
+            speaker=fields["speaker"] or None,
         )
 
 
@@ -65,7 +65,7 @@ def _name(loaded: Any, audio: str, number: int) -> str:
     return Path(path).stem if path else f"row-{number}"
 
 
-def _reader(loaded: Any, audio: str, number: int, home: Path) -> Callable[[], bytes]:
+def _reader(loaded: Any, audio: str, number: int, folder: Path) -> Callable[[], bytes]:
     def read() -> bytes:
         sound = loaded[number][audio]
         stored = sound.get("bytes") if isinstance(sound, Mapping) else sound
@@ -73,9 +73,9 @@ def _reader(loaded: Any, audio: str, number: int, home: Path) -> Callable[[], by
             return stored
         path = sound.get("path") if isinstance(sound, Mapping) else sound
         if not isinstance(path, str) or not path:
-            raise InvalidRequest("it holds no audio", field="audio")
+            raise InvalidRequest("it has no audio", field="audio")
         try:
-            return (home / path).read_bytes()
+            return (folder / path).read_bytes()
         except OSError as error:
             raise InvalidRequest(f"{path} cannot be read: {error.strerror or error}", field="audio") from error
 

@@ -1,7 +1,7 @@
-"""`python -m chatterbox_worker.train.merge VOICE.safetensors DIR`: a fine-tuned voice's adapter worked into whole weights.
+"""`python -m chatterbox_worker.train.merge VOICE.safetensors DIR`: merges a voice's adapter into the model's weights.
 
-DIR is then a checkpoint like any other; called like the model, in a folder that CHATTERBOX_WEIGHTS_DIR names, every voice of
-that model speaks with it.
+DIR is then a checkpoint like any other. If it has the model's name and is in the folder CHATTERBOX_WEIGHTS_DIR, every
+voice of that model uses it.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from chatterbox_worker.voices.bundle import unpack
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.train.merge", description=__doc__)
     parser.add_argument("voice", type=Path, help="a voice file with an adapter")
-    parser.add_argument("folder", type=Path, help="where the weights go")
-    asked = parser.parse_args(arguments)
+    parser.add_argument("folder", type=Path, help="the folder to write the weights to")
+    options = parser.parse_args(arguments)
     try:
-        _merge(asked.voice, asked.folder, Settings.from_env(environment()))
+        _merge(options.voice, options.folder, Settings.from_env(environment()))
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1
@@ -35,8 +35,8 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
     except OSError as error:
         raise InvalidRequest(f"{voice} cannot be read: {error.strerror or error}", field="voice") from error
     if adapter is None:
-        raise InvalidRequest(f"{voice} holds no adapter: nothing was fine-tuned", field="voice")
-    from huggingface_hub import constants  # noqa: PLC0415 - torch and the hub after what needs neither is checked
+        raise InvalidRequest(f"{voice} has no adapter: it is not a fine-tuned voice", field="voice")
+    from huggingface_hub import constants  # noqa: PLC0415 - slow imports only after the checks
 
     from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
     from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
@@ -47,7 +47,7 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
         merge_into_checkpoint(checkpoint, adapter, folder)
     except OSError as error:
         raise VolumeFailed(f"{folder} cannot be written: {error.strerror or error}") from error
-    sys.stdout.write(f"{folder}: {adapter.model} with the adapter of {voice} in its weights\n")
+    sys.stdout.write(f"{folder}: {adapter.model} with the adapter of {voice} merged into its weights\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a run may be told: one table of flags, checked before anything is loaded."""
+"""The options of a run: one table of flags, checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.voices.adapter import MODELS as TRAINABLE
 
-_LONGEST_CLIP_S = 40  # upstream's 1000 tokens: no model says more at once
+_LONGEST_CLIP_S = 40  # upstream's 1000 tokens: no model generates more in one run
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The flags' values, by their names."""
+    """The values of the flags, by name."""
 
     data: Path | None
     dataset: str | None
@@ -52,10 +52,10 @@ class Options:
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
-    """The options of a command line; argparse ends the process with code 2 for what it cannot take.
+    """The options of a command line; argparse ends the process with code 2 for an invalid one.
 
     Raises:
-        InvalidRequest: flags that do not go together.
+        InvalidRequest: flags that cannot be combined.
     """
     values = vars(parser().parse_args(arguments))
     values["run_dir"] = values["run_dir"] or Path("training") / values["output_voice_id"]
@@ -66,17 +66,17 @@ def parse(arguments: Sequence[str] | None) -> Options:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    result = argparse.ArgumentParser(
         prog="python -m chatterbox_worker.train",
-        description="Fine-tune T3 on recordings of a voice with their transcripts, and write a voice that the worker speaks with. "
-        "The same command again goes on where a run was stopped.",
+        description="Fine-tune T3 on recordings of a voice with their transcripts, and write a voice for the worker. "
+        "The same command continues a run that was stopped.",
         epilog="Weights and device come from CHATTERBOX_WEIGHTS_DIR and CHATTERBOX_DEVICE. docs/TRAINING.md explains.",
     )
-    _data_flags(made.add_argument_group("what is learnt from"))
-    _result_flags(made.add_argument_group("what comes out"))
-    _learning_flags(made.add_argument_group("how it is learnt"))
-    _judging_flags(made.add_argument_group("how it is judged"))
-    return made
+    _data_flags(result.add_argument_group("data"))
+    _output_flags(result.add_argument_group("output"))
+    _training_flags(result.add_argument_group("training"))
+    _evaluation_flags(result.add_argument_group("evaluation"))
+    return result
 
 
 def _data_flags(group: argparse._ArgumentGroup) -> None:
@@ -89,12 +89,12 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--dataset-config", metavar="NAME", help="which configuration of the set")
     group.add_argument("--dataset-split", metavar="NAME", default="train", help="which split of the set")
-    group.add_argument("--model", choices=TRAINABLE, required=True, help="what is fine-tuned")
+    group.add_argument("--model", choices=TRAINABLE, required=True, help="the model to fine-tune")
     group.add_argument(
         "--language",
         choices=LANGUAGES,
         metavar="CODE",
-        help="of transcripts whose row does not say; multilingual needs one",
+        help="of rows without a language; multilingual needs one",
     )
     group.add_argument(
         "--max-clip-s",
@@ -105,29 +105,29 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _result_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--output-voice-id", type=_voice_id, required=True, metavar="ID", help="what the voice is called"
-    )
-    group.add_argument("--run-dir", type=Path, metavar="DIR", help="folder of the run; training/ID by default")
+def _output_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--output-voice-id", type=_voice_id, required=True, metavar="ID", help="the id of the voice")
+    group.add_argument("--run-dir", type=Path, metavar="DIR", help="folder of the run (training/ID)")
     group.add_argument(
         "--install", action="store_true", help="also save the voice in the library, CHATTERBOX_VOICES_DIR"
     )
-    group.add_argument("--consent", metavar="NOTE", help="how the speaker agreed; goes into the file")
+    group.add_argument("--consent", metavar="NOTE", help="how the speaker agreed; stored in the file")
 
 
-def _learning_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--rank", type=_whole(1, 256), default=8, help="of the adapter: its size and what it can hold")
+def _training_flags(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--rank", type=_whole(1, 256), default=8, help="of the adapter: its size and capacity")
     group.add_argument(
         "--alpha", type=_number(0.01, 1024), default=16.0, help="scale of the adapter, divided by the rank"
     )
-    group.add_argument("--dropout", type=_number(0, 0.9), default=0.05, help="of the adapter's input while it learns")
-    group.add_argument("--learning-rate", type=_number(1e-7, 1), default=1e-4, help="of AdamW, at its highest")
-    group.add_argument("--batch-size", type=_whole(1, 256), default=4, help="clips at once in memory")
-    group.add_argument("--accumulate", type=_whole(1, 1024), default=4, help="batches to a step")
-    group.add_argument("--epochs", type=_whole(1, 10_000), default=10, help="how often every clip is learnt from")
+    group.add_argument("--dropout", type=_number(0, 0.9), default=0.05, help="of the adapter's input during training")
+    group.add_argument(
+        "--learning-rate", type=_number(1e-7, 1), default=1e-4, help="the highest learning rate of AdamW"
+    )
+    group.add_argument("--batch-size", type=_whole(1, 256), default=4, help="clips per batch")
+    group.add_argument("--accumulate", type=_whole(1, 1024), default=4, help="batches per optimizer step")
+    group.add_argument("--epochs", type=_whole(1, 10_000), default=10, help="how often every clip is used")
     group.add_argument("--steps", type=_whole(1, 10_000_000), help="optimizer steps, instead of epochs")
-    group.add_argument("--text-weight", type=_number(0, 10), default=0.1, help="of the text's loss beside the speech's")
+    group.add_argument("--text-weight", type=_number(0, 10), default=0.1, help="of the text's loss; the speech's has 1")
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16"),
@@ -137,30 +137,38 @@ def _learning_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--gradient-checkpointing",
         action=argparse.BooleanOptionalAction,
-        help="less memory, more time; by itself on a GPU under 24 GB",
+        help="less memory, more time; automatic on a GPU under 24 GB",
     )
     group.add_argument(
-        "--seed", type=_whole(0, 2**32 - 1), default=0, help="of the order, the split and the adapter's start"
+        "--seed", type=_whole(0, 2**32 - 1), default=0, help="of the order, the split and the adapter's initial weights"
     )
     group.add_argument(
-        "--save-every", type=_whole(1, 1_000_000), default=25, metavar="STEPS", help="how much a kill may cost"
+        "--save-every",
+        type=_whole(1, 1_000_000),
+        default=25,
+        metavar="STEPS",
+        help="steps between saves: the most that a kill can lose",
     )
 
 
-def _judging_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--eval-share", type=_number(0, 0.5), default=0.1, help="of the clips, held out; 0 for none")
+def _evaluation_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--eval-every", type=_whole(1, 1_000_000), metavar="STEPS", help="steps between judgements; an epoch by default"
+        "--eval-share", type=_number(0, 0.5), default=0.1, help="fraction of the clips to hold out; 0 for none"
+    )
+    group.add_argument(
+        "--eval-every", type=_whole(1, 1_000_000), metavar="STEPS", help="steps between evaluations (one epoch)"
     )
     group.add_argument(
         "--patience",
         type=_whole(0, 1000),
         default=5,
-        help="judgements without a better one that end the run; 0 for never",
+        help="evaluations without improvement that end the run; 0 for never",
     )
-    group.add_argument("--samples", action=argparse.BooleanOptionalAction, default=True, help="speak at each judgement")
     group.add_argument(
-        "--sample-text", action="append", metavar="TEXT", help="what is spoken; may be given more than once"
+        "--samples", action=argparse.BooleanOptionalAction, default=True, help="generate samples at each evaluation"
+    )
+    group.add_argument(
+        "--sample-text", action="append", metavar="TEXT", help="the text of a sample; may be given more than once"
     )
 
 
@@ -171,9 +179,9 @@ def _check(options: Options) -> None:
             f"--language {options.language}: {options.model} speaks {choices(languages)}", field="language"
         )
     if options.dataset is None and (options.dataset_config or options.dataset_split != "train"):
-        raise InvalidRequest("--dataset-config and --dataset-split go with --dataset", field="dataset")
+        raise InvalidRequest("--dataset-config and --dataset-split need --dataset", field="dataset")
     if options.eval_share == 0 and options.eval_every is not None:
-        raise InvalidRequest("--eval-every needs clips that are held out; --eval-share is 0", field="eval_every")
+        raise InvalidRequest("--eval-every needs held-out clips, but --eval-share is 0", field="eval_every")
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

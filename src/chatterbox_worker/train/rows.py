@@ -1,7 +1,7 @@
-"""Where the clips and their transcripts are: tables in CSV, JSON lines or LJSpeech's way, and audio sets of the hub.
+"""Tables of clips and transcripts: CSV, JSON lines or LJSpeech's format, and audio sets of the hub.
 
-A row is a promise, not yet read: its audio is opened when its turn comes. What is wrong with one row is that row's reason
-to be left out; only a table that cannot be read at all is an error.
+A row's audio is read only when it is needed. A fault in one row is the reason why that row is refused; only a table
+that cannot be read at all is an error.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
-# What a column may be called; an earlier name wins. file_name is the hub's audiofolder's, sentence Common Voice's.
+# Accepted column names, in order of precedence. file_name is from the hub's audiofolder, sentence from Common Voice.
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "audio": ("audio", "file_name", "file", "path", "audio_file", "audio_path", "audio_filepath", "filename", "wav"),
     "text": ("normalized_text", "text", "transcript", "transcription", "sentence"),
@@ -26,9 +26,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "speaker": ("speaker", "speaker_id", "speaker_name", "client_id"),
 })  # fmt: skip
 TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "transcripts.csv", "transcripts.jsonl")
-"""What a folder is searched for."""
+"""The file names that a folder is searched for."""
 
-_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")  # LJSpeech's table names clips without
+_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")  # LJSpeech's table lists clips without a suffix
 _LONGEST_CELL_CHARS = 131_072  # the csv module's own limit; a transcript is a sentence
 _MOST_BYTES = 500_000_000  # of one recording in memory: half an hour in studio quality
 
@@ -39,10 +39,10 @@ class TranscriptRow:
 
     id: str
     where: str
-    """As a person finds it: "metadata.csv, line 3"."""
+    """Its place for people to find: "metadata.csv, line 3"."""
     text: str
     read: Callable[[], bytes]
-    """The recording's bytes; raises InvalidRequest where there are none."""
+    """Returns the recording's bytes; raises InvalidRequest if there are none."""
     language: str | None = None
     speaker: str | None = None
 
@@ -51,39 +51,39 @@ def rows_of(path: Path) -> Iterator[TranscriptRow]:
     """The rows of a table, or of the one in a folder.
 
     Raises:
-        InvalidRequest: blames `data`; nothing there, no table, or a table without the columns.
+        InvalidRequest: names `data`; the path does not exist, there is no table, or it lacks the columns.
     """
     table = _table_in(path) if path.is_dir() else path
     try:
         text = table.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise _refused(f"{table} is not text in UTF-8") from None
+        raise _invalid(f"{table} is not text in UTF-8") from None
     except OSError as error:
-        raise _refused(f"{table} cannot be read: {error.strerror or error}") from error
+        raise _invalid(f"{table} cannot be read: {error.strerror or error}") from error
     kind = table.suffix.lower()
     if kind in (".jsonl", ".ndjson", ".json"):
-        return _made(_json_lines(text, table), table)
+        return _build_rows(_json_lines(text, table), table)
     if kind in (".csv", ".tsv", ".txt"):
-        return _made(_ljspeech(text, table) if _is_ljspeech(text) else _csv(text, table), table)
-    raise _refused(f"{table} is no table that is read here; it must end in .csv, .tsv, .txt, .jsonl or .parquet")
+        return _build_rows(_ljspeech(text, table) if _is_ljspeech(text) else _csv(text, table), table)
+    raise _invalid(f"{table} is not a supported table; its name must end in .csv, .tsv, .txt, .jsonl or .parquet")
 
 
 def column(names: Iterable[str], wanted: str) -> str | None:
-    """Which of a table's columns holds what is `wanted`, one of COLUMNS."""
+    """The table's column for `wanted`, which is a key of COLUMNS; None if there is none."""
     known = {name.strip().lower(): name for name in names}
     return next((known[name] for name in COLUMNS[wanted] if name in known), None)
 
 
 def require(names: Sequence[str], where: object) -> None:
-    """Raise InvalidRequest unless the columns of a table name audio and text."""
+    """Raise InvalidRequest unless a table has columns for audio and text."""
     for wanted in ("audio", "text"):
         if column(names, wanted) is None:
             has = ", ".join(names) or "none"
-            raise _refused(f"{where} has no column for the {wanted} (any of {choices(COLUMNS[wanted])}); it has {has}")
+            raise _invalid(f"{where} has no column for the {wanted} (any of {choices(COLUMNS[wanted])}); it has {has}")
 
 
-def _refused(sentence: str) -> InvalidRequest:
-    return InvalidRequest(sentence, field="data")
+def _invalid(message: str) -> InvalidRequest:
+    return InvalidRequest(message, field="data")
 
 
 def _table_in(folder: Path) -> Path:
@@ -92,8 +92,8 @@ def _table_in(folder: Path) -> Path:
     others = sorted(path for kind in ("csv", "tsv", "jsonl") for path in folder.glob(f"*.{kind}"))
     if len(others) == 1:
         return others[0]
-    why = f"holds {len(others)} tables; name one" if others else "holds no table with transcripts"
-    raise _refused(f"{folder} {why}; looked for {choices(TABLES)}")
+    why = f"has {len(others)} tables; name one of them" if others else "has no table with transcripts"
+    raise _invalid(f"{folder} {why}; looked for {choices(TABLES)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +101,25 @@ class _Line:
     number: int
     values: Mapping[str, Any]
     """By the table's own column names."""
-    flaw: str | None = None
+    fault: str | None = None
 
 
 def _is_ljspeech(text: str) -> bool:
-    """Whether the first line is a clip's, not a head: id|text or id|text|normalised text."""
+    """Whether the first line is a clip, not a header: id|text or id|text|normalised text."""
     first = text.partition("\n")[0].strip()
     parts = [part.strip().lower() for part in first.split("|")]
     return len(parts) in (2, 3) and not any(column(parts, wanted) for wanted in ("audio", "text"))
 
 
 def _ljspeech(text: str, table: Path) -> Iterator[_Line]:
-    """No head, no quoting; the third column, where there is one, has the numbers written out."""
+    """No header, no quoting; the third column, if there is one, has the numbers written out."""
     for number, line in enumerate(text.splitlines(), 1):
         parts = [part.strip() for part in line.split("|")]
         if not any(parts):
             continue
-        spoken = next((part for part in reversed(parts[1:3]) if part), "")
+        transcript = next((part for part in reversed(parts[1:3]) if part), "")
         name = parts[0] or f"line {number}"
-        yield _Line(number, {"id": name, "audio": _ljspeech_audio(table.parent, name), "text": spoken})
+        yield _Line(number, {"id": name, "audio": _ljspeech_audio(table.parent, name), "text": transcript})
 
 
 def _ljspeech_audio(folder: Path, name: str) -> str:
@@ -128,21 +128,21 @@ def _ljspeech_audio(folder: Path, name: str) -> str:
 
 
 def _csv(text: str, table: Path) -> Iterator[_Line]:
-    head = text.partition("\n")[0]
-    delimiter = max(",;|\t", key=head.count)
-    csv.field_size_limit(_LONGEST_CELL_CHARS)  # of the whole process, and others may have wished for more
+    header = text.partition("\n")[0]
+    delimiter = max(",;|\t", key=header.count)
+    csv.field_size_limit(_LONGEST_CELL_CHARS)  # a setting of the process, which other code may have raised
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     require(reader.fieldnames or (), table)
     try:
         for values in reader:
-            flaw = "its line has more fields than the head" if None in values else None
-            yield _Line(reader.line_num, values, flaw)
+            fault = "its line has more fields than the header" if None in values else None
+            yield _Line(reader.line_num, values, fault)
     except csv.Error as error:
-        raise _refused(f"{table}, line {reader.line_num}: {error}") from error
+        raise _invalid(f"{table}, line {reader.line_num}: {error}") from error
 
 
 def _json_lines(text: str, table: Path) -> Iterator[_Line]:
-    seen = False
+    is_checked = False
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -152,40 +152,40 @@ def _json_lines(text: str, table: Path) -> Iterator[_Line]:
             values = None
         if not isinstance(values, dict):
             if number == 1:
-                raise _refused(f"{table} is not JSON lines: its first line is no object, {shown(line)}")
-            yield _Line(number, {}, f"its line is no JSON object: {shown(line)}")
+                raise _invalid(f"{table} is not JSON lines: its first line is not an object, {quote(line)}")
+            yield _Line(number, {}, f"its line is not a JSON object: {quote(line)}")
             continue
-        if not seen:
+        if not is_checked:
             require(list(values), table)
-            seen = True
+            is_checked = True
         yield _Line(number, values)
 
 
-def _made(lines: Iterator[_Line], table: Path) -> Iterator[TranscriptRow]:
+def _build_rows(lines: Iterator[_Line], table: Path) -> Iterator[TranscriptRow]:
     for line in lines:
         where = f"{table.name}, line {line.number}"
-        said = {
+        fields = {
             wanted: str(value).strip()
             if (value := line.values.get(column(line.values, wanted) or "")) is not None
             else ""
             for wanted in COLUMNS
         }
-        audio, flaw = said["audio"], line.flaw
-        name = said["id"] or (Path(audio).stem if audio else f"line {line.number}")
+        audio = fields["audio"]
+        name = fields["id"] or (Path(audio).stem if audio else f"line {line.number}")
         yield TranscriptRow(
             name,
             where,
-            said["text"],
-            _reader(table.parent, audio, flaw),
-            said["language"] or None,
-            said["speaker"] or None,
+            fields["text"],
+            _reader(table.parent, audio, line.fault),
+            fields["language"] or None,
+            fields["speaker"] or None,
         )
 
 
-def _reader(folder: Path, audio: str, flaw: str | None) -> Callable[[], bytes]:
+def _reader(folder: Path, audio: str, fault: str | None) -> Callable[[], bytes]:
     def read() -> bytes:
-        if flaw or not audio:
-            raise InvalidRequest(flaw or "it names no audio file", field="audio")
+        if fault or not audio:
+            raise InvalidRequest(fault or "it names no audio file", field="audio")
         path = folder / audio
         try:
             size = path.stat().st_size

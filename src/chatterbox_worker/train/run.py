@@ -1,7 +1,7 @@
-"""One run from flags to voice: gather the clips, learn, and write what came of it.
+"""One run from flags to voice: prepare the clips, train, and write the result.
 
-Everything a run makes is in its folder, and the same command goes on where it was stopped: the clips that were listened to
-are kept one by one (`prepared`), the learning in one file (`state.pt`). A run goes on only with what it was begun with.
+Everything that a run writes is in its folder, and the same command continues a stopped run: encoded clips are saved one
+by one (`prepared`), the training state in one file (`state.pt`). A run continues only with the same options and data.
 """
 
 from __future__ import annotations
@@ -17,75 +17,75 @@ from chatterbox_worker.engines.chatterbox.training.corpus import split
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed
 from chatterbox_worker.train import report
-from chatterbox_worker.train.clips import RefusedClip, Rules, usable, without_loners
-from chatterbox_worker.train.learning import Gathered, Learning
+from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
+from chatterbox_worker.train.loop import ClipSet, TrainingLoop
 from chatterbox_worker.train.options import Options
 from chatterbox_worker.train.rows import TranscriptRow, rows_of
 
 
-def run(options: Options, settings: Settings, say: Callable[[str], object]) -> Path:
-    """The finished voice file's path.
+def run(options: Options, settings: Settings, print_line: Callable[[str], object]) -> Path:
+    """Returns the path of the finished voice file.
 
     Raises:
         WorkerError: the flags, the data or the weights do not allow it.
     """
-    rows = _rows(options)  # before anything is made: a table that is not there is the commonest slip
-    folder = _folder(options.run_dir)
+    rows = _rows(options)  # before anything is written: a missing table is the most common mistake
+    folder = _writable_folder(options.run_dir)
     if options.install:
-        _folder(settings.voices_dir)
-    workshop = TrainingSession.open(options.model, settings, folder / "prepared")
-    workshop.arithmetic(options.precision)  # said before the clips are listened to
+        _writable_folder(settings.voices_dir)
+    session = TrainingSession.open(options.model, settings, folder / "prepared")
+    session.arithmetic(options.precision)  # an invalid precision fails before the clips are encoded
     try:
-        gathered = gather(rows, options, workshop, say)
-        corpus = split(gathered.clips, share=options.eval_share, seed=options.seed)
-        learning = Learning(options, workshop, gathered, corpus, say)
-        learning.go()
-        return learning.write(settings)
+        clip_set = prepare_clips(rows, options, session, print_line)
+        corpus = split(clip_set.clips, share=options.eval_share, seed=options.seed)
+        loop = TrainingLoop(options, session, clip_set, corpus, print_line)
+        loop.run()
+        return loop.write(settings)
     finally:
-        workshop.close()
+        session.close()
 
 
-def gather(
-    rows: Iterator[TranscriptRow], options: Options, workshop: TrainingSession, say: Callable[[str], object]
-) -> Gathered:
-    """What can be learnt from; the rest is named with its reason.
+def prepare_clips(
+    rows: Iterator[TranscriptRow], options: Options, session: TrainingSession, print_line: Callable[[str], object]
+) -> ClipSet:
+    """The clips that can be used for training; the others are listed with a reason.
 
     Raises:
-        InvalidRequest: there is nothing, or too little.
+        InvalidRequest: no clip can be used.
     """
-    made = Gathered()
+    clips = ClipSet()
     rules = Rules(options.model, options.language, options.max_clip_s)
-    listening = tqdm(rows, desc="listening", unit="clip", disable=None)
-    for row, clip in usable(listening, rules, workshop.preparer.clip):
+    tracked = tqdm(rows, desc="encoding", unit="clip", disable=None)
+    for row, clip in prepare_rows(tracked, rules, session.preparer.clip):
         if isinstance(clip, RefusedClip):
-            made.refused.append(clip)
+            clips.refused.append(clip)
         else:
-            made.clips.append(clip)
-            made.rows[clip.id] = row
-    made.clips, alone = without_loners(made.clips, lambda clip: made.rows[clip.id].where)
-    made.refused += alone
-    kept = [report.Kept(clip.id, made.rows[clip.id].where, clip.duration_s, clip.person) for clip in made.clips]
-    report.write(options.run_dir / "clips.csv", kept, made.refused)
-    say(report.summary(kept, made.refused))
-    if not made.clips:
-        raise InvalidRequest(f"none of the {len(made.refused)} clips can be learnt from", field="data")
-    return made
+            clips.clips.append(clip)
+            clips.rows[clip.id] = row
+    clips.clips, single = refuse_single_clips(clips.clips, lambda clip: clips.rows[clip.id].where)
+    clips.refused += single
+    kept = [report.KeptClip(clip.id, clips.rows[clip.id].where, clip.duration_s, clip.person) for clip in clips.clips]
+    report.write(options.run_dir / "clips.csv", kept, clips.refused)
+    print_line(report.summary(kept, clips.refused))
+    if not clips.clips:
+        raise InvalidRequest(f"none of the {len(clips.refused)} clips can be used for training", field="data")
+    return clips
 
 
 def _rows(options: Options) -> Iterator[TranscriptRow]:
     if options.data is not None and options.data.suffix != ".parquet":
         return rows_of(options.data)
-    from chatterbox_worker.train.hub import rows_of_dataset  # noqa: PLC0415 - datasets' seconds of imports
+    from chatterbox_worker.train.hub import rows_of_dataset  # noqa: PLC0415 - importing datasets takes seconds
 
     name = options.dataset or str(options.data)
     return rows_of_dataset(name, config=options.dataset_config, split=options.dataset_split)
 
 
-def _folder(path: Path) -> Path:
-    """Made, and written to once, so that a run does not end in a folder that takes nothing.
+def _writable_folder(path: Path) -> Path:
+    """Create the folder and write to it once, so that a long run does not end with an unwritable folder.
 
     Raises:
-        VolumeFailed: it cannot be.
+        VolumeFailed: it cannot be created or written.
     """
     probe = path / f".probe-{secrets.token_hex(4)}"
     try:

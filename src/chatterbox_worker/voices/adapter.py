@@ -1,11 +1,12 @@
 """An adapter inside a voice file: what LoRA fine-tuning (arXiv:2106.09685) added to the matrices of a model's T3.
 
-Tensors: `adapter.<module>.lora_A` (rank, in) and `adapter.<module>.lora_B` (out, rank), both float16 or both float32, for each
-module that was trained, by its path in upstream's T3 ("tfmr.layers.3.self_attn.q_proj", "tfmr.h.3.attn.c_attn"). To the module's
-weight as (out, in) is added (alpha / rank) * B @ A; peft keeps them so too, also for GPT-2's Conv1D, whose own weight is
-(in, out). The metadata say `adapter`: `model`, `base`, `rank` and `alpha`, as in `utterance.Adapter`.
+Tensors: `adapter.<module>.lora_A` (rank, in) and `adapter.<module>.lora_B` (out, rank), both float16 or both float32,
+for each module that was trained, by its path in upstream's T3 ("tfmr.layers.3.self_attn.q_proj",
+"tfmr.h.3.attn.c_attn"). The module's weight as (out, in) gets (alpha / rank) * B @ A added. peft stores the tensors in
+the same way, also for GPT-2's Conv1D, whose own weight is (in, out). The metadata's `adapter` has `model`, `base`,
+`rank` and `alpha`, as in `engine.Adapter`.
 
-Whether a model has such modules of such sizes only its weights can tell: the engine checks that.
+Whether the model has modules of these names and sizes depends on its weights: the engine checks that.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chatterbox_worker.engine import Adapter, Factors
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 MODELS = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
-"""Those whose T3 can be fine-tuned."""
+"""The models whose T3 can be fine-tuned."""
 HIGHEST_RANK = 512
-"""Half the width of the largest model: from there on a plain matrix is smaller."""
+"""Half the width of the largest model: above it a plain matrix would be smaller."""
 
 _PREFIX, _DOWN, _UP = "adapter.", ".lora_A", ".lora_B"
 _MODULE = re.compile(r"\w{1,40}(\.\w{1,40}){0,9}", re.ASCII)
@@ -34,8 +35,8 @@ _LARGEST_ALPHA = 1e6
 _TYPES = (np.dtype(np.float16), np.dtype(np.float32))
 
 
-def described(adapter: Adapter) -> dict[str, Any]:
-    """What the metadata say of it, JSON-safe."""
+def metadata_of(adapter: Adapter) -> dict[str, Any]:
+    """Its entry in the metadata, JSON-safe."""
     return {"model": adapter.model, "base": adapter.base, "rank": adapter.rank, "alpha": float(adapter.alpha)}
 
 
@@ -50,57 +51,60 @@ def tensors_of(adapter: Adapter) -> dict[str, npt.NDArray[Any]]:
 
 def digest(adapter: Adapter) -> str:
     """SHA-256 (hex) of everything in it."""
-    told = hashlib.sha256(json.dumps(described(adapter), sort_keys=True).encode())
+    sha256 = hashlib.sha256(json.dumps(metadata_of(adapter), sort_keys=True).encode())
     for name, tensor in sorted(tensors_of(adapter).items()):
-        told.update(f"\n{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
-    return told.hexdigest()
+        sha256.update(f"\n{name} {tensor.dtype} {tensor.shape}\n".encode() + tensor.tobytes())
+    return sha256.hexdigest()
 
 
-def adapter_of(
-    told: object, tensors: Mapping[str, npt.NDArray[Any]], refused: Callable[[str], InvalidRequest]
+def parse_adapter(
+    metadata: object, tensors: Mapping[str, npt.NDArray[Any]], invalid: Callable[[str], InvalidRequest]
 ) -> Adapter | None:
-    """The adapter among a voice file's tensors, None if there is none; raises what `refused` makes of the reason."""
+    """The adapter in a voice file, None if it has none.
+
+    `metadata` is the entry `adapter` of the file's metadata. Raises the error that `invalid` creates from the reason.
+    """
     mine = {name.removeprefix(_PREFIX): tensor for name, tensor in tensors.items() if name.startswith(_PREFIX)}
-    if told is None and not mine:
+    if metadata is None and not mine:
         return None
-    if not isinstance(told, dict) or not mine:
-        raise refused("it holds only one half of an adapter, its tensors or what is said of them")
-    model, base, rank, alpha = (told.get(name) for name in ("model", "base", "rank", "alpha"))
+    if not isinstance(metadata, dict) or not mine:
+        raise invalid("it contains only half of an adapter: its tensors or its metadata are missing")
+    model, base, rank, alpha = (metadata.get(name) for name in ("model", "base", "rank", "alpha"))
     if model not in MODELS:
-        raise refused(f"its adapter is for the model {shown(model)}; there are {choices(MODELS)}")
+        raise invalid(f"its adapter is for the model {quote(model)}; choose {choices(MODELS)}")
     if not isinstance(base, str) or not _DIGEST.fullmatch(base):
-        raise refused(f"its adapter does not say which weights it was trained on: base is {shown(base)}")
+        raise invalid(f"its adapter does not state which weights it was trained on: base is {quote(base)}")
     if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= HIGHEST_RANK:
-        raise refused(f"its adapter's rank is {shown(rank)}, not a whole number from 1 to {HIGHEST_RANK}")
+        raise invalid(f"its adapter's rank is {quote(rank)}, not a whole number from 1 to {HIGHEST_RANK}")
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha <= _LARGEST_ALPHA:  # NaN, too
-        raise refused(f"its adapter's alpha is {shown(alpha)}, not a number above 0 and up to {_LARGEST_ALPHA:g}")
-    factors = {module: _factors(module, mine, rank, refused) for module in _modules(mine, refused)}
+        raise invalid(f"its adapter's alpha is {quote(alpha)}, not a number above 0 and up to {_LARGEST_ALPHA:g}")
+    factors = {module: _factors(module, mine, rank, invalid) for module in _modules(mine, invalid)}
     return Adapter(model, base, rank, float(alpha), factors)
 
 
-def _modules(mine: Mapping[str, object], refused: Callable[[str], InvalidRequest]) -> list[str]:
+def _modules(mine: Mapping[str, object], invalid: Callable[[str], InvalidRequest]) -> list[str]:
     """The paths of the adapted modules, sorted; each has both its tensors."""
     paths = {ending: {name.removesuffix(ending) for name in mine if name.endswith(ending)} for ending in (_DOWN, _UP)}
     if len(paths[_DOWN]) + len(paths[_UP]) != len(mine):
         stray = next(name for name in mine if not name.endswith((_DOWN, _UP)))
-        raise refused(f"its adapter's tensor {shown(stray)} is neither a lora_A nor a lora_B")
+        raise invalid(f"its adapter's tensor {quote(stray)} is neither a lora_A nor a lora_B")
     if lone := paths[_DOWN] ^ paths[_UP]:
-        raise refused(f"its adapter lacks the lora_A or the lora_B of {shown(min(lone))}")
+        raise invalid(f"its adapter lacks the lora_A or the lora_B of {quote(min(lone))}")
     if odd := [path for path in paths[_DOWN] if not _MODULE.fullmatch(path)]:
-        raise refused(f"its adapter changes {shown(min(odd))}, which is no path of a module")
+        raise invalid(f"its adapter changes {quote(min(odd))}, which is not the path of a module")
     return sorted(paths[_DOWN])
 
 
 def _factors(
-    module: str, mine: Mapping[str, npt.NDArray[Any]], rank: int, refused: Callable[[str], InvalidRequest]
+    module: str, mine: Mapping[str, npt.NDArray[Any]], rank: int, invalid: Callable[[str], InvalidRequest]
 ) -> Factors:
     down, up = mine[module + _DOWN], mine[module + _UP]
     if down.dtype != up.dtype or down.dtype not in _TYPES:
-        raise refused(f"its adapter's {module} is {down.dtype} and {up.dtype}, not both float16 or both float32")
+        raise invalid(f"its adapter's {module} is {down.dtype} and {up.dtype}, not both float16 or both float32")
     if down.ndim != 2 or up.ndim != 2 or down.shape[0] != rank or up.shape[1] != rank:
-        raise refused(
+        raise invalid(
             f"its adapter's {module} has the shapes {down.shape} and {up.shape}, not ({rank}, in) and (out, {rank})"
         )
     if not (np.isfinite(down).all() and np.isfinite(up).all()):
-        raise refused(f"its adapter's {module} holds numbers that are not finite")
+        raise invalid(f"its adapter's {module} contains numbers that are not finite")
     return Factors(np.array(down), np.array(up))

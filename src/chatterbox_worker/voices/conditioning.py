@@ -1,8 +1,8 @@
-"""What an engine made of a recording, kept so that it is made once: in memory, and on the volume for other workers.
+"""A cache for what an engine computed from a recording: in memory, and on the volume for other workers.
 
-The store knows arrays, not what they mean. A key is the recording's digest and the revision of the weights that
-listened to it. The volume is hostile: missing, read-only, full, shared; whatever goes wrong there is a miss, said once
-in the log, and the worker speaks on.
+The store knows arrays, not what they mean. A key is the recording's digest and the revision of the weights that encoded
+it. The volume may be missing, read-only, full or shared: every failure there counts as a miss and is logged once, and
+the worker goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from safetensors.numpy import load, save
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-_SAFE = re.compile(r"[A-Za-z0-9._+-]+")  # what may stand in a file name; no separator
+_SAFE = re.compile(r"[A-Za-z0-9._+-]+")  # characters of a file name; no separator
 _log = logging.getLogger(__name__)
 
 
@@ -40,71 +40,71 @@ class ConditioningKey:
     def __post_init__(self) -> None:
         for part in (self.clip, self.model):
             if not _SAFE.fullmatch(part) or part.startswith("."):
-                raise ValueError(f"{part!r} cannot stand in a file name")
+                raise ValueError(f"{part!r} cannot be part of a file name")
 
 
 class ConditioningStore:
     """Safe to use from any thread."""
 
     def __init__(self, folder: Path | None, max_bytes: int) -> None:
-        """Keep at most `max_bytes` of arrays in memory, and all of them in `folder` unless it is None."""
+        """Cache at most `max_bytes` of arrays in memory, and all of them in `folder` unless it is None."""
         self.folder = folder
         self.max_bytes = max_bytes
-        self._kept: OrderedDict[ConditioningKey, Arrays] = OrderedDict()
-        self._kept_bytes = 0
+        self._cached: OrderedDict[ConditioningKey, Arrays] = OrderedDict()
+        self._cached_bytes = 0
         self._pending: dict[ConditioningKey, Future[Arrays]] = {}
-        self._complained: set[str] = set()
+        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     def get_or_compute(self, key: ConditioningKey, compute: Callable[[], Arrays]) -> Arrays:
-        """The arrays at `key`, read-only; made by `compute` if they are nowhere.
+        """The arrays at `key`, read-only; computed by `compute` if they are not cached.
 
-        Of callers that ask for the same key at once one computes and the rest wait for it. What `compute` raises goes
-        to all of them, and the next caller tries again.
+        If several callers need the same key at once, one computes and the others wait for it. All of them get an
+        exception of `compute`, and the next caller tries again.
         """
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._cached:
+                self._cached.move_to_end(key)
+                return self._cached[key]
             pending = self._pending.get(key)
             if pending is None:
                 mine = self._pending[key] = Future()
         if pending is not None:
             return pending.result()
         try:
-            made = self._load(key)
-            if made is None:
-                made = _frozen(compute())
-                self._save(key, made)
+            arrays = self._load(key)
+            if arrays is None:
+                arrays = _freeze(compute())
+                self._save(key, arrays)
         except BaseException as error:
-            self._settle(key)
+            self._remove_pending(key)
             mine.set_exception(error)
             raise
-        self._keep(key, made)
-        mine.set_result(made)
-        return made
+        self._put(key, arrays)
+        mine.set_result(arrays)
+        return arrays
 
     def forget(self, clip: str) -> None:
-        """Drop everything that was made of a recording, by its digest, here and on the volume."""
+        """Drop everything that was computed from a recording, by its digest, in memory and on the volume."""
         with self._lock:
-            for key in [key for key in self._kept if key.clip == clip]:
-                self._kept_bytes -= _size_bytes(self._kept.pop(key))
+            for key in [key for key in self._cached if key.clip == clip]:
+                self._cached_bytes -= _size_bytes(self._cached.pop(key))
         if self.folder is not None and _SAFE.fullmatch(clip):
             for path in self.folder.glob(f"{glob.escape(clip)}.*.safetensors"):
                 _remove(path)
 
-    def _settle(self, key: ConditioningKey) -> None:
+    def _remove_pending(self, key: ConditioningKey) -> None:
         with self._lock:
             del self._pending[key]
 
-    def _keep(self, key: ConditioningKey, arrays: Arrays) -> None:
+    def _put(self, key: ConditioningKey, arrays: Arrays) -> None:
         with self._lock:
             del self._pending[key]
-            self._kept[key] = arrays
-            self._kept_bytes += _size_bytes(arrays)
-            while self._kept_bytes > self.max_bytes:
-                _, dropped = self._kept.popitem(last=False)
-                self._kept_bytes -= _size_bytes(dropped)
+            self._cached[key] = arrays
+            self._cached_bytes += _size_bytes(arrays)
+            while self._cached_bytes > self.max_bytes:
+                _, dropped = self._cached.popitem(last=False)
+                self._cached_bytes -= _size_bytes(dropped)
 
     def _path(self, key: ConditioningKey) -> Path | None:
         return None if self.folder is None else self.folder / f"{key.clip}.{key.model}.safetensors"
@@ -114,13 +114,13 @@ class ConditioningStore:
         if path is None:
             return None
         try:
-            return _frozen(load(path.read_bytes()))
+            return _freeze(load(path.read_bytes()))
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._complain("read", f"cannot read conditionings from {self.folder}: {error.strerror or error}")
+            self._warn_once("read", f"cannot read conditionings from {self.folder}: {error.strerror or error}")
         except (SafetensorError, ValueError, KeyError) as error:
-            self._complain("corrupt", f"{path} is corrupt and will be made again: {error}")
+            self._warn_once("corrupt", f"{path} is corrupt and will be computed again: {error}")
         return None
 
     def _save(self, key: ConditioningKey, arrays: Arrays) -> None:
@@ -137,21 +137,21 @@ class ConditioningStore:
             draft.replace(path)
             draft = None
         except OSError as error:
-            self._complain("write", f"cannot keep conditionings in {self.folder}: {error.strerror or error}")
+            self._warn_once("write", f"cannot store conditionings in {self.folder}: {error.strerror or error}")
         finally:
             if draft is not None:
                 _remove(draft)
 
-    def _complain(self, kind: str, sentence: str) -> None:
+    def _warn_once(self, kind: str, sentence: str) -> None:
         with self._lock:
-            first = kind not in self._complained
-            self._complained.add(kind)
-        if first:
+            is_first = kind not in self._warned
+            self._warned.add(kind)
+        if is_first:
             _log.warning("%s", sentence)
 
 
-def _frozen(arrays: Arrays) -> Arrays:
-    """The arrays, copied where somebody else could change them, and closed for writing."""
+def _freeze(arrays: Arrays) -> Arrays:
+    """Read-only copies of the arrays, which no caller can change."""
     frozen = {name: np.array(array) for name, array in arrays.items()}
     for array in frozen.values():
         array.flags.writeable = False

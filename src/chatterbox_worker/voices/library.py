@@ -1,8 +1,9 @@
-"""The voice library: a folder of recordings and voice files (`bundle`), one file a voice, its name the id.
+"""The voice library: a folder of recordings and voice files (`bundle`), one file per voice, named by the voice's id.
 
-The words of a recording may lie beside it, as `<id>.txt`; a voice file holds its own. A file dropped into the folder by hand is a voice at once. The folder is a network volume, so it may be missing,
-read-only or shared: reading tolerates all of that, saving says what went wrong. Ids are checked against one pattern
-and every path against the folder.
+The transcript of a recording may be next to it, as `<id>.txt`; a voice file contains its own. A file that is copied
+into the folder is a voice at once. The folder may be a network volume, so it may be missing, read-only or shared:
+reading tolerates all of that, and saving reports what went wrong. Ids are checked against one pattern and every path
+against the folder.
 """
 
 from __future__ import annotations
@@ -25,20 +26,21 @@ import soundfile
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
-from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, shown
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
 
-SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")  # an earlier one wins
-WORDS_SUFFIX = ".txt"
+SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")
+"""In order of precedence."""
+TRANSCRIPT_SUFFIX = ".txt"
 _log = logging.getLogger(__name__)
-_KEPT_IN_MEMORY = 64  # decoded clips; a 10 s clip at 24 kHz is 1 MB
+_CACHED_CLIPS = 64  # decoded, in memory; a 10 s clip at 24 kHz is 1 MB
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryEntry:
-    """One line of the list of voices."""
+    """One entry in the list of voices."""
 
     id: str
     size_bytes: int
@@ -48,7 +50,7 @@ class LibraryEntry:
 
 class VoiceLibrary:
     def __init__(self, folder: Path, *, forget: Callable[[str], object] = lambda _: None) -> None:
-        """`forget` is told the digest of a recording that was deleted, so that what was made of it can go too."""
+        """`forget` is called with the digest of a deleted recording, to delete what was derived from it."""
         self.folder = folder
         self._forget = forget
         self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
@@ -61,13 +63,13 @@ class VoiceLibrary:
             try:
                 stat = path.stat()
             except OSError:
-                continue  # deleted by another worker meanwhile
+                continue  # another worker has deleted it in the meantime
             modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
             found[path.stem] = LibraryEntry(path.stem, stat.st_size, modified)
         return [found[voice] for voice in sorted(found)]
 
     def get(self, voice: str) -> Voice:
-        """The voice with its recording, read once as long as the file does not change.
+        """The voice with its recording; a file is read again only if it has changed.
 
         Raises:
             VoiceNotFound: names the choices.
@@ -78,8 +80,8 @@ class VoiceLibrary:
         path = self._find(voice)
         try:
             stat = path.stat()
-            words = None if path.suffix.lower() == BUNDLE_SUFFIX else self._words(voice)
-            key = (str(path), stat.st_mtime_ns, stat.st_size, words)
+            transcript = None if path.suffix.lower() == BUNDLE_SUFFIX else self._transcript(voice)
+            key = (str(path), stat.st_mtime_ns, stat.st_size, transcript)
             with self._lock:
                 if key in self._clips:
                     self._clips.move_to_end(key)
@@ -87,20 +89,20 @@ class VoiceLibrary:
             data = path.read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        loaded = voice_of(voice, data, field="voice", transcript=words)
+        loaded = voice_of(voice, data, field="voice", transcript=transcript)
         with self._lock:
             self._clips[key] = loaded
-            while len(self._clips) > _KEPT_IN_MEMORY:
+            while len(self._clips) > _CACHED_CLIPS:
                 self._clips.popitem(last=False)
         return loaded
 
     def save(self, voice: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
-        """Keep a recording, as 16-bit mono wav, or a voice file as it is, under an id, replacing what was there.
+        """Store a recording as 16-bit mono wav, or a voice file, under an id; a voice with that id is replaced.
 
-        `transcript` are its words; without them a voice file keeps those it has.
+        Without a `transcript` a voice file keeps its own.
 
         Raises:
-            InvalidRequest: the id is taken by the built-in voice, or the bytes are not a usable recording.
+            InvalidRequest: the id is that of the built-in voice, or the bytes are not a usable recording.
             VolumeFailed: the folder cannot be written.
         """
         if voice == DEFAULT_VOICE.id:
@@ -113,20 +115,20 @@ class VoiceLibrary:
             path, content = self._path(voice, ".wav"), wav_of(decode(data, field=field, max_s=MAX_DURATION_S))
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            words = self._path(voice, WORDS_SUFFIX)
-            words.unlink(missing_ok=True)  # first: those of another recording are worse than none
+            transcript_path = self._path(voice, TRANSCRIPT_SUFFIX)
+            transcript_path.unlink(missing_ok=True)  # first: a wrong transcript is worse than none
             self._write(path, content)
             for suffix in SUFFIXES:
                 if suffix != path.suffix:
                     self._path(voice, suffix).unlink(missing_ok=True)
             if transcript is not None and path.suffix != BUNDLE_SUFFIX:
-                self._write(words, transcript.encode())
+                self._write(transcript_path, transcript.encode())
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         return self.get(voice)
 
     def export(self, voice: str) -> bytes:
-        """The voice as one file that `save` takes anywhere: its voice file as it is, or one made of its recording.
+        """The voice as one file that `save` of any library accepts: its voice file, or one built from its recording.
 
         Raises:
             VoiceNotFound: names the choices.
@@ -146,17 +148,18 @@ class VoiceLibrary:
         )
         if len(packed) > MAX_BYTES:
             raise InvalidRequest(
-                f"voice {shown(voice)} makes a file of {len(packed)} bytes, and {MAX_BYTES} are taken; copy its recording",
+                f"voice {quote(voice)} makes a file of {len(packed)} bytes, and at most {MAX_BYTES} are accepted; "
+                "copy its recording instead",
                 field="voice",
             )
         return packed
 
     def delete(self, voice: str) -> str:
-        """Remove a voice; its recording's digest comes back, so that what was derived from it can go too."""
+        """Remove a voice and return its digest; what was derived from the recording is deleted too."""
         path = self._find(voice)
         try:
             removed = digest(path.read_bytes())
-            for suffix in (*SUFFIXES, WORDS_SUFFIX):
+            for suffix in (*SUFFIXES, TRANSCRIPT_SUFFIX):
                 self._path(voice, suffix).unlink(missing_ok=True)
         except FileNotFoundError:
             raise self._missing(voice) from None
@@ -170,20 +173,21 @@ class VoiceLibrary:
         draft.write_bytes(content)
         draft.replace(path)
 
-    def _words(self, voice: str) -> str | None:
-        """Beside the recording; None where there are none that can be used."""
-        path = self._path(voice, WORDS_SUFFIX)
+    def _transcript(self, voice: str) -> str | None:
+        """The transcript next to the recording; None if there is none that can be used."""
+        path = self._path(voice, TRANSCRIPT_SUFFIX)
         try:
-            words = path.read_text("utf-8-sig").strip()
+            transcript = path.read_text("utf-8-sig").strip()
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            _log.warning("the words in %s cannot be read: %s", path, type(error).__name__)
+            _log.warning("the transcript %s cannot be read: %s", path, type(error).__name__)
             return None
-        if not 0 < len(words) <= LONGEST_TRANSCRIPT_CHARS:
-            _log.warning("%s has %d characters; 1 to %d are used", path, len(words), LONGEST_TRANSCRIPT_CHARS)
+        if not 0 < len(transcript) <= LONGEST_TRANSCRIPT_CHARS:
+            length = len(transcript)
+            _log.warning("%s is ignored: it has %d characters, not 1 to %d", path, length, LONGEST_TRANSCRIPT_CHARS)
             return None
-        return words
+        return transcript
 
     def _files(self) -> Iterator[Path]:
         try:
@@ -205,20 +209,20 @@ class VoiceLibrary:
     def _path(self, voice: str, suffix: str) -> Path:
         path = self.folder / f"{voice}{suffix}"
         if not re.fullmatch(VOICE_ID, voice) or not path.resolve().is_relative_to(self.folder.resolve()):
-            raise InvalidRequest(f"voice {shown(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
+            raise InvalidRequest(f"voice {quote(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
         return path
 
     def _missing(self, voice: str) -> VoiceNotFound:
         known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
         more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-        return VoiceNotFound(f"voice {shown(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+        return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
 
 
 def voice_of(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
-    """The voice in the bytes of a recording, `transcript` its words, or of a voice file, which holds its own.
+    """The voice in the bytes of a recording with its `transcript`, or of a voice file, which contains its own.
 
     Raises:
-        InvalidRequest: blames `field`; they are neither.
+        InvalidRequest: names `field`; they are neither.
     """
     if is_bundle(data):
         bundle = unpack(data, field=field)
@@ -227,12 +231,12 @@ def voice_of(name: str, data: bytes, *, field: str, transcript: str | None = Non
 
 
 def digest(data: bytes) -> str:
-    """SHA-256 in hex: of a recording's bytes, or of what a voice file holds, whatever is written about it there."""
+    """SHA-256 in hex: of a recording's bytes, or a voice file's own digest, which ignores its `about`."""
     if is_bundle(data):
         try:
             return unpack(data, field="voice").digest
         except InvalidRequest:  # a damaged one can still be deleted
-            _log.warning("a damaged voice file goes by its bytes")
+            _log.warning("a voice file is damaged: the digest of its bytes is used")
     return hashlib.sha256(data).hexdigest()
 
 

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 MAX_BYTES = 25_000_000  # the documented limit of an upload
 MAX_DURATION_S = 300.0  # likewise; the models use at most the first 15 s
@@ -33,13 +33,13 @@ def from_base64(text: str, *, field: str) -> bytes:
     """
     head, comma, body = text.partition(",") if text.startswith("data:") else ("", "", text)
     if head and not (comma and head.endswith(";base64")):
-        raise InvalidRequest(f"{field} is a data URI without base64: {shown(head)}", field=field)
+        raise InvalidRequest(f"{field} is a data URI without base64: {quote(head)}", field=field)
     if len(body) > MAX_BYTES * 4 // 3 + 4:
         raise InvalidRequest(f"{field} holds more than {MAX_BYTES} bytes", field=field)
     try:
         data = base64.b64decode("".join(body.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidRequest(f"{field} is not base64: {shown(body)}", field=field) from None
+        raise InvalidRequest(f"{field} is not base64: {quote(body)}", field=field) from None
     if not data:
         raise InvalidRequest(f"{field} is empty", field=field)
     return data
@@ -77,9 +77,9 @@ def _checked(url: str, field: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port  # raises for a port that is none
     except ValueError:
-        raise InvalidRequest(f"{field} is not a URL: {shown(url)}", field=field) from None
+        raise InvalidRequest(f"{field} is not a URL: {quote(url)}", field=field) from None
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise InvalidRequest(f"{field} must be an http or https URL, not {shown(url)}", field=field)
+        raise InvalidRequest(f"{field} must be an http or https URL, not {quote(url)}", field=field)
     if parts.username is not None or parts.password is not None:
         raise InvalidRequest(f"{field} must not carry a user name or password", field=field)
     return parts
@@ -90,10 +90,10 @@ def _address(host: str, port: int, *, field: str, allow_private: bool) -> str:
     try:
         found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
-        raise InvalidRequest(f"{field}: {shown(host)} cannot be resolved", field=field) from None
+        raise InvalidRequest(f"{field}: {quote(host)} cannot be resolved", field=field) from None
     for address in found:
         if not allow_private and not _is_public(address):
-            raise InvalidRequest(f"{field}: {shown(host)} is not a public address", field=field)
+            raise InvalidRequest(f"{field}: {quote(host)} is not a public address", field=field)
     return found[0]
 
 

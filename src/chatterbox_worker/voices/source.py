@@ -1,6 +1,6 @@
-"""Where a request's voice comes from: the model, the library, or a recording that came along.
+"""Where a request's voice comes from: the model, the library, or a recording in the request.
 
-The digest is known at once, for the cache key; decoding waits until the voice must really be spoken.
+The digest is computed at once, for the cache key; decoding waits until an engine needs the voice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.text.normalise import as_said
+from chatterbox_worker.text.normalise import normalise_transcript
 from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
 from chatterbox_worker.voices.reference import fetch, from_base64
@@ -22,51 +22,52 @@ class VoiceSource:
     """A library id, "default", or "reference" for a recording that came with the request."""
     digest: str
     field: str
-    """The request's field to blame."""
+    """The request's field that errors name."""
     load: Callable[[], Voice]
-    """Decodes the recording; raises InvalidRequest where it is none."""
+    """Decodes the recording; raises InvalidRequest if it is not one."""
     model: str | None = None
-    """The one model that speaks with it: it was fine-tuned."""
+    """For a fine-tuned voice, the only model that can use it."""
     transcript: str | None = None
-    """The words of the recording, as the request or else the voice has them."""
+    """The words of the recording, from the request or else from the voice."""
 
 
 def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
     """
     Raises:
         VoiceNotFound: no such id in the library.
-        InvalidRequest: the reference is not base64, too large, cannot be fetched, or is a voice file that cannot be used.
+        InvalidRequest: the reference is not base64, too large, cannot be fetched, or is a voice file that cannot be
+            used.
     """
     if request.voice is not None:
         voice = library.get(request.voice)
-        return _at_hand(voice, "voice", _words(request.reference_transcript or voice.transcript))
+        return _loaded_source(voice, "voice", _normalise(request.reference_transcript or voice.transcript))
     data, field = reference_bytes(request.reference_audio, request.voice_url, allow_private_urls=allow_private_urls)
-    words = _words(request.reference_transcript)
+    transcript = _normalise(request.reference_transcript)
     if is_bundle(data):
         own = voice_of("reference", data, field=field)
-        return _at_hand(own, field, words or _words(own.transcript))
+        return _loaded_source(own, field, transcript or _normalise(own.transcript))
     fingerprint = digest(data)
 
     def load() -> Voice:
-        return voice_of("reference", data, field=field, transcript=words)
+        return voice_of("reference", data, field=field, transcript=transcript)
 
-    return VoiceSource("reference", fingerprint, field, load, transcript=words)
-
-
-def _words(transcript: str | None) -> str | None:
-    return None if transcript is None else as_said(transcript, field="reference_transcript")
+    return VoiceSource("reference", fingerprint, field, load, transcript=transcript)
 
 
-def _at_hand(voice: Voice, field: str, words: str | None) -> VoiceSource:
-    voice = replace(voice, transcript=words)
+def _normalise(transcript: str | None) -> str | None:
+    return None if transcript is None else normalise_transcript(transcript, field="reference_transcript")
+
+
+def _loaded_source(voice: Voice, field: str, transcript: str | None) -> VoiceSource:
+    voice = replace(voice, transcript=transcript)
     model = None if voice.adapter is None else voice.adapter.model
-    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, words)
+    return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, transcript)
 
 
 def reference_bytes(
     reference_audio: str | None, voice_url: str | None, *, allow_private_urls: bool
 ) -> tuple[bytes, str]:
-    """The bytes of whichever was given, and its field's name."""
+    """The bytes of the one that was given, and the name of its field."""
     if reference_audio is not None:
         return from_base64(reference_audio, field="reference_audio"), "reference_audio"
     return fetch(voice_url or "", allow_private=allow_private_urls), "voice_url"

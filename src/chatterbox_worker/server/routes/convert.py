@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import State
@@ -32,11 +32,11 @@ async def convert(http: Request, state: State) -> Response:
         raise InvalidRequest("file is required: the recording", field="file")
     wanted = fields.get("format", "").lower()
     if wanted not in FORMATS:
-        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {shown(wanted)}", field="format")
+        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {quote(wanted)}", field="format")
     rate = fields.get("sample_rate", "24000")
     rates = FORMATS[wanted].sample_rates
     if rate not in [str(known) for known in rates]:
-        raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {shown(rate)}", field="sample_rate")
+        raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {quote(rate)}", field="sample_rate")
     data: bytes = fields["file"]
 
     def work() -> bytes:

@@ -21,7 +21,7 @@ from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.join import SENTENCE_PAUSE_S
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, WorkerError, shown
+from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.sliced import SlicedJsonResponse, SlicedResponse
@@ -80,7 +80,7 @@ def _parse_turns(fields: dict[str, Any], settings: Settings) -> tuple[list[Speec
     for index, turn in enumerate(turns):
         place = f"turns[{index}]"
         if not isinstance(turn, dict):
-            raise InvalidRequest(f"{place} must be an object, not {shown(turn)}", field=place)
+            raise InvalidRequest(f"{place} must be an object, not {quote(turn)}", field=place)
         if "context" in turn:
             raise InvalidRequest("the turns are each other's context; leave context out", field=f"{place}.context")
         if misplaced := {"format", "sample_rate"} & set(turn):
@@ -100,7 +100,7 @@ def _parse_turns(fields: dict[str, Any], settings: Settings) -> tuple[list[Speec
 
 def _number_speaker(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:
     """With its speaker's number if the model uses context: each voice is a speaker, unless the turn names another."""
-    if "speaker" in fields or not MODELS[request.model].hears_context:
+    if "speaker" in fields or not MODELS[request.model].uses_context:
         return request
     voice = (request.voice, request.reference_audio, request.voice_url)
     return replace(request, speaker=speakers.setdefault(voice, len(speakers) % MOST_SPEAKERS))
@@ -108,7 +108,7 @@ def _number_speaker(request: SpeechRequest, fields: Mapping[str, Any], speakers:
 
 def _check_pause(value: object, field: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_PAUSE_S:
-        raise InvalidRequest(f"{field} must be 0 to {_LONGEST_PAUSE_S:g} seconds, not {shown(value)}", field=field)
+        raise InvalidRequest(f"{field} must be 0 to {_LONGEST_PAUSE_S:g} seconds, not {quote(value)}", field=field)
     return float(value)
 
 
@@ -119,7 +119,7 @@ async def _speak_turns(
 
     async def speak(index: int) -> Recording:
         context: tuple[PastTurn, ...] = ()
-        if MODELS[turns[index].model].hears_context:
+        if MODELS[turns[index].model].uses_context:
             earlier = await asyncio.gather(*tasks[:index])
             context = _as_context(list(zip(turns, earlier, strict=False))[-_CONTEXT_TURNS:])
         async with slots:

@@ -11,7 +11,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.refusals import ModelNotFound
 from chatterbox_worker.server.state import State
@@ -36,11 +36,11 @@ def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     known = (*schemas.OPENAI_SPEECH["properties"], "text", "format", *requests.ALIASES)
     if unknown := set(body) - set(known):
         name = min(unknown)
-        raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(known)}", field=name)
+        raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(known)}", field=name)
     fields = requests.openai_speech(body)
     if isinstance(voice := fields.get("voice"), dict):
         if set(voice) != {"id"}:
-            raise InvalidRequest(f'voice must be an id or {{"id": "..."}}, not {shown(voice)}', field="voice")
+            raise InvalidRequest(f'voice must be an id or {{"id": "..."}}, not {quote(voice)}', field="voice")
         fields["voice"] = voice["id"]
     if "voice" in fields:
         fields["voice"] = bodies.voice_id(fields["voice"])
@@ -63,7 +63,7 @@ async def models(state: State) -> dict[str, Any]:
 async def model(model_id: str, state: State) -> dict[str, Any]:
     if model_id not in state.settings.models:
         raise ModelNotFound(
-            f"model {shown(model_id)} is not served here; use {choices(state.settings.models)}", field="model"
+            f"model {quote(model_id)} is not served here; use {choices(state.settings.models)}", field="model"
         )
     return _model(model_id, state.settings)
 
@@ -79,10 +79,10 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
         "owned_by": _OWNERS.get(name, "resemble-ai"),
         "languages": [*card.languages, *regions],
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
-        "speaks_references": card.speaks_references,
+        "clones_voices": card.clones_voices,
         "reference_min_s": card.reference_min_s,
         "needs_transcript": card.needs_transcript,
-        "hears_context": card.hears_context,
+        "uses_context": card.uses_context,
         "watermarks": card.watermarks,
         "tags": list(card.tags),
         "formats": {

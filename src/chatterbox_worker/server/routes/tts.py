@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, shown
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, captions, failures, schemas, speech
 from chatterbox_worker.server.state import State
@@ -38,11 +38,11 @@ def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Our own fields from those of `/tts`; raises InvalidRequest."""
     if unknown := set(body) - set(_TTS_FIELDS):
         name = min(unknown)
-        raise InvalidRequest(f"unknown field {shown(name)}; known fields are {choices(_TTS_FIELDS)}", field=name)
+        raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(_TTS_FIELDS)}", field=name)
     fields = _TTS_DEFAULTS | {_RENAMED.get(name, name): value for name, value in body.items()}
     mode = fields.pop("voice_mode", "predefined")
     if not isinstance(mode, str) or mode not in _MODES:
-        raise InvalidRequest(f"voice_mode must be {choices(_MODES)}, not {shown(mode)}", field="voice_mode")
+        raise InvalidRequest(f"voice_mode must be {choices(_MODES)}, not {quote(mode)}", field="voice_mode")
     named = {name: fields.pop(name, None) for name in _MODES.values()}
     wanted = _MODES[mode]
     if mode == "clone" and named[wanted] is None:
@@ -72,7 +72,7 @@ async def tts_generate(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
     if unknown := set(fields) - {"text", "voice_id"}:
         name = min(unknown)
-        raise InvalidRequest(f"unknown field {shown(name)}; known fields are text or voice_id", field=name)
+        raise InvalidRequest(f"unknown field {quote(name)}; known fields are text or voice_id", field=name)
     voice = fields.pop("voice_id", None)
     if voice is not None:
         fields["voice"] = bodies.voice_id(voice)

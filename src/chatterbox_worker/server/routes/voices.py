@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.sliced import SlicedResponse
@@ -114,7 +114,7 @@ async def _save(http: Request, state: AppState) -> dict[str, Any]:
 def _check_id(name: str) -> str:
     voice = bodies.voice_id(name)
     if not isinstance(voice, str) or not re.fullmatch(VOICE_ID, voice):
-        raise InvalidRequest(f"voice {shown(name)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
+        raise InvalidRequest(f"voice {quote(name)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
     return voice
 
 

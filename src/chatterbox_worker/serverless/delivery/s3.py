@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from chatterbox_worker.config import Settings, variable
-from chatterbox_worker.errors import InvalidRequest, choices, shown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.serverless.delivery.answer import NotDelivered
 
 EXPIRES_S = 7 * 86_400
@@ -72,7 +72,7 @@ class Bucket:
         if not isinstance(config, dict):
             raise InvalidRequest(f"s3Config must be an object with {choices(_S3_CONFIG)}", field="s3Config")
         if unknown := [name for name in config if name not in _S3_CONFIG]:
-            raise InvalidRequest(f"s3Config has {choices(_S3_CONFIG)}, not {shown(unknown[0])}", field="s3Config")
+            raise InvalidRequest(f"s3Config has {choices(_S3_CONFIG)}, not {quote(unknown[0])}", field="s3Config")
         for name in _S3_CONFIG:
             value = config.get(name)
             if not isinstance(value, str) or not 0 < len(value.strip()) <= _LONGEST_FIELD_CHARS:

@@ -8,7 +8,7 @@ from typing import Any
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import JobBody, SpeechJob
 
@@ -60,11 +60,11 @@ def parse(body: Mapping[str, Any], settings: Settings) -> TextsJob:
 
 def _items(texts: object) -> Sequence[Mapping[str, Any]]:
     if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TEXTS:
-        given = f"{len(texts)} of them" if isinstance(texts, list) else shown(texts)
+        given = f"{len(texts)} of them" if isinstance(texts, list) else quote(texts)
         raise InvalidRequest(f"texts must be a list of 1 to {MOST_TEXTS} objects, not {given}", field="texts")
     for index, item in enumerate(texts):
         if not isinstance(item, dict):
-            raise InvalidRequest(f"texts[{index}] must be an object, not {shown(item)}", field=f"texts[{index}]")
+            raise InvalidRequest(f"texts[{index}] must be an object, not {quote(item)}", field=f"texts[{index}]")
     return texts
 
 
@@ -76,9 +76,9 @@ def _ids(items: Sequence[Mapping[str, Any]]) -> list[str]:
             raise InvalidRequest(f"{field} is required", field=field)
         if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_ID_CHARS or not name.isprintable():
             wanted = f"a string of 1 to {LONGEST_ID_CHARS} printable characters"
-            raise InvalidRequest(f"{field} must be {wanted}, not {shown(name)}", field=field)
+            raise InvalidRequest(f"{field} must be {wanted}, not {quote(name)}", field=field)
         if name in indices:
-            raise InvalidRequest(f"{field} {shown(name)} is taken by texts[{indices[name]}]", field=field)
+            raise InvalidRequest(f"{field} {quote(name)} is taken by texts[{indices[name]}]", field=field)
         indices[name] = index
     return list(indices)
 

@@ -22,7 +22,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_s
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.serving.memory import check_room
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.voices.adapter import digest
 
 _FIELD = "voice"
@@ -73,7 +73,7 @@ class Merged(Mapping[str, Tensor]):
         weight = self._base.get(f"{module}.weight")
         if weight is None or weight.ndim != 2 or any(word in module for word in _EMBEDDINGS):
             raise InvalidRequest(
-                f"the voice's adapter changes {shown(module)}, and {model} has no linear layer of that name",
+                f"the voice's adapter changes {quote(module)}, and {model} has no linear layer of that name",
                 field=_FIELD,
             )
         has = tuple(reversed(weight.shape)) if _keeps_inputs_first(module) else tuple(weight.shape)

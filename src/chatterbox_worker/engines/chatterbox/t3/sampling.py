@@ -19,7 +19,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from chatterbox_worker.errors import InvalidRequest, shown
+from chatterbox_worker.errors import InvalidRequest, quote
 
 Noise = Callable[[Tensor, Tensor, int], Tensor]
 """(seeds (n,) int64, steps (n,) int64, vocabulary size V) -> Exp(1) noise (n, V), float32 and positive."""
@@ -48,7 +48,7 @@ class Sampling:
         }
         for name, is_in_bounds in bounds.items():
             if not is_in_bounds or getattr(self, name) == float("inf"):
-                raise InvalidRequest(f"{name} cannot be {shown(getattr(self, name))}.", field=name)
+                raise InvalidRequest(f"{name} cannot be {quote(getattr(self, name))}.", field=name)
 
     @property
     def sorts(self) -> bool:

@@ -1,4 +1,4 @@
-"""The loop of one run: step, judge, speak, remember, draw; and the voice at its end."""
+"""The loop of one training run: step, evaluate, generate samples, save, draw; and the voice at its end."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ from chatterbox_worker.train.rows import TranscriptRow
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary, wav_of
 
-_SOURCES = 1000  # clips named in a voice file; a header has room for no more than some thousands
-_SPOKEN = 2  # held-out clips whose words are spoken at each judgement
+_SOURCES = 1000  # clips listed in a voice file; a header has space for a few thousand at most
+_SAMPLES = 2  # held-out clips whose texts are spoken at each evaluation
+_IDENTITY_KEY = "told"  # in state.pt; its name must not change, or saved runs could not be continued
 _log = logging.getLogger(__name__)
 
 
 @dataclass
-class Gathered:
+class ClipSet:
     """The clips of a run, with the rows they came from."""
 
     clips: list[TrainingClip] = field(default_factory=list)
@@ -48,59 +49,59 @@ class Gathered:
         return decode(self.rows[clip.id].read(), field=clip.id, max_s=clip.duration_s + 1)
 
 
-class Learning:
-    """One run's learning, taken up where it was; begun with the same options and data or not at all."""
+class TrainingLoop:
+    """One run's training. A saved run continues from its last save, with the same options and data only."""
 
     def __init__(
         self,
         options: Options,
-        workshop: TrainingSession,
-        gathered: Gathered,
+        session: TrainingSession,
+        clip_set: ClipSet,
         corpus: Corpus,
-        say: Callable[[str], object],
+        print_line: Callable[[str], object],
     ) -> None:
         """
         Raises:
-            InvalidRequest: the run's folder holds another run, or the speaker's clips are too short for a reference.
+            InvalidRequest: the run's folder has another run, or the speaker's clips are too short for a reference.
         """
-        self._options, self._workshop, self._say = options, workshop, say
-        self._gathered, self._corpus = gathered, corpus
-        self._folder, self._memory = options.run_dir, options.run_dir / "state.pt"
+        self._options, self._session, self._print_line = options, session, print_line
+        self._clip_set, self._corpus = clip_set, corpus
+        self._folder, self._state_path = options.run_dir, options.run_dir / "state.pt"
         self._shape = Shape(options.rank, options.alpha, options.dropout)
-        self._recipe = _recipe(options, workshop, corpus)
-        self._told = _told(options, self._recipe, workshop, corpus)
-        state = recall(self._memory)
+        self._recipe = _recipe(options, session, corpus)
+        self._identity = _identity(options, self._recipe, session, corpus)
+        state = recall(self._state_path)
         if state is not None:
-            self._compare(state.get("told", {}))
-        self._workshop.voice(corpus, {}, self._shape, gathered.audio_of, {})  # too short a reference is said now
-        self._trainer: Trainer = workshop.trainer(corpus, self._recipe, self._shape)
+            self._compare(state.get(_IDENTITY_KEY, {}))
+        self._session.voice(corpus, {}, self._shape, clip_set.audio_of, {})  # fails now if clips are too short
+        self._trainer: Trainer = session.trainer(corpus, self._recipe, self._shape)
         if state is not None:
             self._trainer.restore(state["trainer"])
-            say(f"going on after step {self._trainer.done}")
+            print_line(f"continuing after step {self._trainer.done}")
 
-    def go(self) -> None:
-        """Learn until the steps or the patience are at an end."""
+    def run(self) -> None:
+        """Train until the steps or the patience are used up."""
         trainer, history = self._trainer, self._trainer.history
         board = Board(self._folder / "events")
         board.add("train", history.steps)
         board.add("eval", history.judgements)
-        with tqdm(total=self._recipe.steps, initial=trainer.done, desc="learning", unit="step", disable=None) as bar:
+        with tqdm(total=self._recipe.steps, initial=trainer.done, desc="training", unit="step", disable=None) as bar:
             if trainer.done == 0 and trainer.is_judgement_due and not history.judgements:
-                self._judge(board)
+                self._evaluate(board)
             while not trainer.is_finished:
                 point = trainer.step()
                 board.add("train", [point])
                 bar.update()
                 bar.set_postfix(speech=f"{point.speech:.3f}", text=f"{point.text:.3f}")
                 if trainer.is_judgement_due:
-                    self._judge(board)
+                    self._evaluate(board)
                 elif trainer.done % self._options.save_every == 0 or trainer.is_finished:
-                    self._keep()
+                    self._save()
         board.close()
         self._draw()
 
     def write(self, settings: Settings) -> Path:
-        """The voice as a file in the run's folder, and in the library if that was asked for."""
+        """Write the voice to the run's folder, and to the library with `--install`."""
         best = self._trainer.history.best
         data = pack(self._voice(self._trainer.best(), best))
         path = self._folder / f"{self._options.output_voice_id}{BUNDLE_SUFFIX}"
@@ -108,53 +109,58 @@ class Learning:
         draft.write_bytes(data)
         draft.replace(path)
         if best is not None and best.step == 0:
-            self._say("no judgement was better than the model as it was: the adapter in this voice changes nothing")
+            self._print_line("no evaluation was better than the model before training: this adapter has no effect")
         if self._options.install:
             VoiceLibrary(settings.voices_dir).save(self._options.output_voice_id, data, field="voice")
-            self._say(f"{self._options.output_voice_id} is in the library, {settings.voices_dir}")
-        self._say(f"{path}: {len(data) / 1e6:.2f} MB, {self._outcome(best)}")
+            self._print_line(f"{self._options.output_voice_id} is in the library, {settings.voices_dir}")
+        self._print_line(f"{path}: {len(data) / 1e6:.2f} MB, {self._outcome(best)}")
         return path
 
     def _outcome(self, best: LossPoint | None) -> str:
         if best is None:
-            return f"after step {self._trainer.done}, not judged: nothing was held out"
+            return f"after step {self._trainer.done}, not evaluated: no clips were held out"
         first = self._trainer.history.judgements[0]
-        return f"as of step {best.step}, speech loss held out {best.speech:.3f} (before: {first.speech:.3f})"
+        return f"of step {best.step}, held-out speech loss {best.speech:.3f} (before training: {first.speech:.3f})"
 
-    def _compare(self, told: dict[str, Any]) -> None:
-        differing = [name for name in self._told if told.get(name) != self._told[name]]
+    def _compare(self, saved: dict[str, Any]) -> None:
+        """Raise InvalidRequest unless the saved run had the same options and data."""
+        differing = [name for name in self._identity if saved.get(name) != self._identity[name]]
         if differing:
-            was = ", ".join(f"{name} was {told.get(name)} and is {self._told[name]}" for name in differing)
+            changes = ", ".join(f"{name} was {saved.get(name)} and is {self._identity[name]}" for name in differing)
             raise InvalidRequest(
-                f"the run in {self._folder} was begun otherwise: {was}; take another --run-dir, or delete {self._memory}",
+                f"the run in {self._folder} was started with other settings: {changes}; "
+                f"choose another --run-dir, or delete {self._state_path}",
                 field="run_dir",
             )
 
-    def _judge(self, board: Board) -> None:
+    def _evaluate(self, board: Board) -> None:
         trainer = self._trainer
         point = trainer.judge()
         board.add("eval", [point])
-        self._say(f"step {point.step}: held out, speech {point.speech:.3f}, text {point.text:.3f} nats/token")
+        self._print_line(
+            f"step {point.step}: held-out loss, speech {point.speech:.3f}, text {point.text:.3f} nats/token"
+        )
         if self._options.samples:
-            self._speak(point)
-        self._keep()
+            self._write_samples(point)
+        self._save()
         self._draw()
 
-    def _speak(self, point: LossPoint) -> None:
-        """Samples of this judgement; what goes wrong with one is said and costs no run."""
-        rows = self._gathered.rows
-        said = [rows[clip.id] for clip in self._corpus.held_out[:_SPOKEN]]
-        texts = self._options.sample_text or tuple(row.text for row in said)
-        language = language_of(said[0], Rules(self._options.model, self._options.language, self._options.max_clip_s))
+    def _write_samples(self, point: LossPoint) -> None:
+        """Generate the samples of this evaluation; an error is logged and does not end the run."""
+        rows = self._clip_set.rows
+        held_out = [rows[clip.id] for clip in self._corpus.held_out[:_SAMPLES]]
+        texts = self._options.sample_text or tuple(row.text for row in held_out)
+        rules = Rules(self._options.model, self._options.language, self._options.max_clip_s)
+        language = language_of(held_out[0], rules)
         voice = self._voice(self._trainer.adapter(), point)
         folder = self._folder / "samples"
         folder.mkdir(exist_ok=True)
         try:
-            spoken = self._workshop.samples(voice, texts, language)
+            samples = self._session.samples(voice, texts, language)
         except WorkerError as error:
             _log.warning("no samples at step %d: %s", point.step, error.message)
             return
-        for number, audio in enumerate(spoken, 1):
+        for number, audio in enumerate(samples, 1):
             (folder / f"step-{point.step:06d}-{number}.wav").write_bytes(wav_of(audio))
 
     def _voice(self, tensors: dict[str, Any], point: LossPoint | None) -> Bundle:
@@ -164,7 +170,7 @@ class Learning:
             "consent": self._options.consent,
             "trained": {
                 "model": self._options.model,
-                "revision": self._workshop.checkpoint.revision,
+                "revision": self._session.checkpoint.revision,
                 "step": self._trainer.done if point is None else point.step,
                 "clips": len(self._corpus.clips),
             },
@@ -173,13 +179,13 @@ class Learning:
                 for clip in self._corpus.clips[:_SOURCES]
             ],
         }
-        return self._workshop.voice(self._corpus, tensors, self._shape, self._gathered.audio_of, about)
+        return self._session.voice(self._corpus, tensors, self._shape, self._clip_set.audio_of, about)
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         try:
-            keep(self._memory, {"told": self._told, "trainer": self._trainer.state()})
+            keep(self._state_path, {_IDENTITY_KEY: self._identity, "trainer": self._trainer.state()})
         except OSError as error:
-            raise VolumeFailed(f"{self._memory} cannot be written: {error.strerror or error}") from error
+            raise VolumeFailed(f"{self._state_path} cannot be written: {error.strerror or error}") from error
 
     def _draw(self) -> None:
         history = self._trainer.history
@@ -187,7 +193,7 @@ class Learning:
         curve.draw(self._folder / "curve.png", title, history.steps, history.judgements)
 
 
-def _recipe(options: Options, workshop: TrainingSession, corpus: Corpus) -> Recipe:
+def _recipe(options: Options, session: TrainingSession, corpus: Corpus) -> Recipe:
     batching = Batching(options.batch_size, options.accumulate, options.seed)
     epoch = batching.steps_per_epoch(len(corpus.clips))
     recompute = options.gradient_checkpointing
@@ -198,17 +204,17 @@ def _recipe(options: Options, workshop: TrainingSession, corpus: Corpus) -> Reci
         text_weight=options.text_weight,
         evaluate_every=(options.eval_every or epoch) if corpus.held_out else 0,
         patience=options.patience,
-        arithmetic=workshop.arithmetic(options.precision),
-        recompute=workshop.is_short_of_memory if recompute is None else recompute,
+        arithmetic=session.arithmetic(options.precision),
+        recompute=session.is_short_of_memory if recompute is None else recompute,
         seed=options.seed,
     )
 
 
-def _told(options: Options, recipe: Recipe, workshop: TrainingSession, corpus: Corpus) -> dict[str, Any]:
-    """What a run must have been begun with to go on: all that decides the weights."""
+def _identity(options: Options, recipe: Recipe, session: TrainingSession, corpus: Corpus) -> dict[str, Any]:
+    """Everything that decides the weights: a saved run is continued only if all of it is the same."""
     return {
         "model": options.model,
-        "weights": workshop.checkpoint.t3_digest,
+        "weights": session.checkpoint.t3_digest,
         "data": data_digest(corpus),
         "rank": options.rank,
         "alpha": options.alpha,

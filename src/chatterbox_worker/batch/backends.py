@@ -73,7 +73,7 @@ class RowSynthesizer(Protocol):
         """
 
 
-class LocalSpeaker:
+class LocalSynthesizer:
     def __init__(self, settings: Settings, synthesizer: Synthesizer, threads: ThreadPoolExecutor) -> None:
         self._settings = settings
         self._synthesizer = synthesizer
@@ -108,13 +108,13 @@ async def local(settings: Settings, in_flight: int) -> AsyncIterator[RowSynthesi
         raise Stopped(error.message) from error
     threads = ThreadPoolExecutor(in_flight, thread_name_prefix="row")
     try:
-        yield LocalSpeaker(settings, synthesizer, threads)
+        yield LocalSynthesizer(settings, synthesizer, threads)
     finally:
         threads.shutdown(cancel_futures=True)
         synthesizer.close()
 
 
-class EndpointSpeaker:
+class EndpointSynthesizer:
     def __init__(self, client: AsyncRunPodServerlessClient) -> None:
         self._client = client
 
@@ -162,7 +162,7 @@ class EndpointSpeaker:
 @asynccontextmanager
 async def endpoint(client: AsyncRunPodServerlessClient) -> AsyncIterator[RowSynthesizer]:
     async with client:
-        yield EndpointSpeaker(client)
+        yield EndpointSynthesizer(client)
 
 
 _OUTCOMES: tuple[tuple[type[ClientError], str, bool, bool], ...] = (
