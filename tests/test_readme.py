@@ -22,7 +22,9 @@ def _read(name: str) -> str:
 
 def _tree(text: str) -> str:
     """The block under the heading Layout."""
-    return re.findall(r"^```\n(handler\.py .*?)^```$", text, re.MULTILINE | re.DOTALL)[0]
+    block = re.search(r"^```\n(handler\.py .*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return block[1]
 
 
 def _blocks(text: str) -> list[tuple[str, list[str]]]:
