@@ -3,19 +3,19 @@
 #   server                an HTTP server for a pod or a load-balancing endpoint: `docker build --target server .`
 #
 # --build-arg            default
-#   MODELS               "multilingual turbo"; "nano" for RUNTIME=cpu. Weights baked into the image, and what it serves.
-#                        Empty bakes none: for RunPod's cached models or a volume that holds them.
-#   PACKS                none. Single-language packs beside `multilingual`.
-#   RUNTIME              cuda, or cpu for an image without what only a GPU can use
-#   BASE_IMAGE           below; any Debian or Ubuntu with Python 3.11 or 3.12. ubuntu:24.04 will do for RUNTIME=cpu.
+#   MODELS               "multilingual turbo"; "nano" for RUNTIME=cpu. Weights in the image, and the models it serves.
+#                        Empty: no weights in the image, for RunPod's cached models or a volume with the weights.
+#   PACKS                none. Single-language packs in addition to `multilingual`.
+#   RUNTIME              cuda, or cpu for an image without the libraries that only a GPU uses
+#   BASE_IMAGE           below; any Debian or Ubuntu with Python 3.11 or 3.12. For RUNTIME=cpu ubuntu:24.04 is enough.
 #   HF_ENDPOINT          the Hugging Face hub, or a mirror of it
 #   VERSION, REVISION    for the labels
-# --secret id=hf_token   a hub token, for repositories that want one; it stays out of the image.
+# --secret id=hf_token   a hub token, for repositories that need one; it stays out of the image.
 #
-# Layers go from what changes least to what changes most: system, dependencies, weights, code.
+# Layers are ordered by how rarely they change: system, dependencies, weights, code.
 
 ARG RUNTIME=cuda
-# The same CUDA as the pinned torch (2.11.0+cu130). `base` has what the driver wants; the wheels bring every CUDA library.
+# The same CUDA as the pinned torch (2.11.0+cu130). `base` has what the driver needs, the wheels all CUDA libraries.
 ARG BASE_IMAGE=nvidia/cuda:13.0.2-base-ubuntu24.04
 
 
@@ -25,8 +25,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 ARG RUNTIME
 COPY locks/worker.txt tools/image/uv.txt /tmp/locks/
-# A worker that has to compile what it imports starts many seconds later; unchecked-hash keeps the compiled files good
-# when an unpacker changes the time stamps. The CPU image goes without what torch imports well without.
+# A worker that has to compile its imports starts many seconds later; with unchecked-hash the compiled files stay valid
+# when an unpacker changes the time stamps. The CPU image leaves out packages that torch can be imported without.
 RUN python3 -m venv /tmp/uv \
     && /tmp/uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /tmp/locks/uv.txt \
     && awk -v runtime="${RUNTIME}" '/^[a-z]/ { unwanted = runtime == "cpu" && \
@@ -43,7 +43,7 @@ RUN python3 -m venv /tmp/uv \
 ENV PATH=/opt/venv/bin:$PATH
 
 
-# What to serve: each runtime has a default of its own.
+# The models to serve: each runtime has its own default.
 FROM deps AS choice-cuda
 ARG MODELS="multilingual turbo"
 ARG PACKS=""
@@ -55,7 +55,7 @@ ARG PACKS=""
 ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" CHATTERBOX_DEVICE=cpu
 
 
-# Only the modules that finding weights takes, so that no other change downloads them again.
+# Only the modules needed to find weights, so that no other change downloads them again.
 FROM choice-${RUNTIME} AS bake
 WORKDIR /bake
 COPY src/chatterbox_worker/__init__.py src/chatterbox_worker/catalogue.py src/chatterbox_worker/errors.py \
@@ -80,8 +80,8 @@ COPY --from=bake /weights /weights
 
 
 # Constants are set here because RunPod's deployers drop or empty the static variables of a hub.json.
-# PKUSEG_HOME: the Chinese word model that the bake step keeps beside the weights. NUMBA_CACHE_DIR: librosa's compiled
-# functions, which would otherwise go beside its modules, where a user that is not root cannot write.
+# PKUSEG_HOME: the Chinese word model that the bake step stores next to the weights. NUMBA_CACHE_DIR: librosa's compiled
+# functions; their default folder is that of its modules, where a user other than root cannot write.
 FROM weights AS code
 ENV CHATTERBOX_WEIGHTS_DIR=/weights \
     HF_HUB_DISABLE_TELEMETRY=1 \
@@ -98,13 +98,13 @@ RUN python3 -m compileall -q -f --invalidation-mode unchecked-hash /app
 ENTRYPOINT []
 
 
-# Anyone's pod: no root, and a health check. A named volume at /runpod-volume inherits the user.
+# For any pod: no root, and a health check. A named volume at /runpod-volume inherits the user.
 FROM code AS server
 RUN useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin chatterbox \
     && install --directory --owner chatterbox --group chatterbox /runpod-volume
 USER chatterbox
 EXPOSE 8004
-# RunPod calls a worker unhealthy after seven minutes of start-up.
+# RunPod marks a worker as unhealthy after seven minutes of start-up.
 HEALTHCHECK --start-period=420s --interval=15s --timeout=5s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + (os.environ.get('PORT') or '8004') + '/health', timeout=4)"]
 CMD ["python3", "-u", "-m", "chatterbox_worker.server"]
@@ -117,8 +117,8 @@ LABEL org.opencontainers.image.title="chatterbox-server" \
       org.opencontainers.image.revision="${REVISION}"
 
 
-# Root, apt and a free port 80: the Hub's tests install their harness in here. The command has nothing to quote, because
-# the harness joins it by spaces.
+# Root, apt and a free port 80: the Hub's tests install their harness in this image. The command contains nothing that
+# needs quoting, because the harness joins it with spaces.
 FROM code AS worker
 CMD ["python3", "-u", "/app/handler.py"]
 ARG VERSION=""

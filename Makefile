@@ -1,5 +1,5 @@
-# The two commands are `make speak` and `make test`; both set up `.venv` by themselves and need only Python 3.11 or
-# 3.12, make and git.
+# The two commands to know are `make speak` and `make test`. Both set up `.venv` and need only Python 3.11 or 3.12, make
+# and git.
 
 PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || \
                   { command -v python3.11 >/dev/null 2>&1 && python3.11 -c '' 2>/dev/null && echo python3.11; } || echo python3)
@@ -31,10 +31,10 @@ serve: $(READY)  ## the HTTP server and the page, until Ctrl-C
 test: $(READY)  ## the fast tests
 	$(PY) -m pytest -m "not slow"
 
-slow: $(READY)  ## the slow ones
+slow: $(READY)  ## the slow tests
 	$(PY) -m pytest -m slow
 
-check: lint test  ## format, lint, types, import rules, tests
+check: lint test  ## format, lint, types, import rules, fast tests
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -56,12 +56,12 @@ $(READY): locks/dev.txt pyproject.toml
 	@test -x $(PY) || $(PYTHON) -m venv .venv
 	@$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) and "Python 3.11 or 3.12 is needed; set PYTHON=")'
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@echo "Installing what is pinned in locks/dev.txt into .venv (a few GB the first time) ..."
+	@echo "Installing the packages pinned in locks/dev.txt into .venv (a few GB the first time) ..."
 	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --require-hashes -r locks/dev.txt
 	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-lock:  ## resolve again; no registry's address gets into the files
+lock:  ## resolve the dependencies again; the files contain no registry's address
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header pyproject.toml --output-file locks/worker.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

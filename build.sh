@@ -7,15 +7,16 @@ usage() {
 ./build.sh USER [TAG] [options] [-- arguments for docker]
 
   USER               your name on Docker Hub, or a registry with a name: ghcr.io/you
-  TAG                by default the package's version; a server's gets "-server", a CPU image's "-cpu" at its end
+  TAG                by default the package's version, with "-cpu" for a CPU image and "-server" for a server
   --target TARGET    worker (RunPod queue; the default) or server (HTTP)
-  --models "M ..."   weights to bake in and to serve: multilingual turbo nano english multilingual-v2; "" for none
+  --models "M ..."   weights in the image: multilingual turbo nano english multilingual-v2; "" for none
   --packs "P ..."    single-language packs: es-mx-latam es-es pt-br pt-pt zh-cmn hi
-  --cpu              an image for machines without a GPU, around nano
+  --cpu              an image for machines without a GPU, with nano
   --base IMAGE       another base image
-  --push             push when built
+  --push             push the image when it is built
 
-HF_TOKEN, if set, reaches the downloads as a build secret and stays out of the image; HF_ENDPOINT names a mirror.
+HF_TOKEN, if set, is passed to the downloads as a build secret and stays out of the image. HF_ENDPOINT is a mirror of
+the hub.
 USAGE
 }
 
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
     case "$1" in
         -h | --help) usage; exit 0 ;;
         --target | --models | --packs | --base)
-            [ $# -ge 2 ] || fail "$1 wants a value"
+            [ $# -ge 2 ] || fail "$1 needs a value"
             case "$1" in
                 --target) target="$2" ;;
                 --models) arguments+=(--build-arg "MODELS=$2") ;;
@@ -45,7 +46,7 @@ while [ $# -gt 0 ]; do
         *)
             if [ -z "$user" ]; then user="$1"
             elif [ -z "$tag" ]; then tag="$1"
-            else fail "what is \"$1\"? USER and TAG are there already"; fi ;;
+            else fail "unexpected argument \"$1\" after USER and TAG; see ./build.sh --help"; fi ;;
     esac
     shift
 done
@@ -55,7 +56,7 @@ command -v docker >/dev/null || fail "docker is not installed; https://docs.dock
 
 cd "$(dirname "$0")"
 version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/chatterbox_worker/__init__.py)"
-[ -n "$version" ] || fail "src/chatterbox_worker/__init__.py names no version"
+[ -n "$version" ] || fail "src/chatterbox_worker/__init__.py has no __version__"
 revision="$(git rev-parse HEAD 2>/dev/null || true)"
 if [ -z "$tag" ]; then
     tag="$version"

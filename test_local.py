@@ -1,9 +1,9 @@
-"""Send test_input.json through the real worker on a local queue and save what it says.
+"""Send test_input.json through the real worker on a local queue and save the audio.
 
     python test_local.py [--input FILE] [--out FILE]
 
-The worker is `handler.py` in RunPod's own loop. It serves the models whose weights are at hand or can be fetched, and
-otherwise the preview, a robot voice; CHATTERBOX_MODELS chooses.
+The worker is `handler.py` in RunPod's own loop. It serves the models whose weights are available or can be downloaded,
+otherwise the preview, a robotic voice; CHATTERBOX_MODELS overrides this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many texts at once: a line of a file each, a few in flight, one mp3 a line. One failure does not end the others.
+"""Many texts at once, one per line of a file: a few in flight, one mp3 per line. A failure does not stop the others.
 
 `python async_batch.py lines.txt out/`
 """
@@ -15,15 +15,15 @@ IN_FLIGHT = 32
 
 
 async def batch(texts: list[str], folder: Path) -> int:
-    """How many failed."""
-    places = asyncio.Semaphore(IN_FLIGHT)
+    """Return how many failed."""
+    slots = asyncio.Semaphore(IN_FLIGHT)
 
     async with AsyncRunPodServerlessClient(timeout_s=1800) as client:
 
-        async def one(number: int, text: str) -> bool:
-            async with places:
+        async def speak(number: int, text: str) -> bool:
+            async with slots:
                 try:
-                    job = await client.run(text, format="mp3")  # not runsync: its results are gone after a minute
+                    job = await client.run(text, format="mp3")  # not runsync: its results expire after a minute
                     done = await client.poll_until_complete(job.id)
                     await client.save_audio(done, folder / f"{number:04}.mp3")
                 except ClientError as error:
@@ -31,7 +31,7 @@ async def batch(texts: list[str], folder: Path) -> int:
                     return False
             return True
 
-        done = await asyncio.gather(*(one(number, text) for number, text in enumerate(texts, 1)))
+        done = await asyncio.gather(*(speak(number, text) for number, text in enumerate(texts, 1)))
     return done.count(False)
 
 

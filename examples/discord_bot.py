@@ -30,7 +30,7 @@ class SpeechBot(discord.Client):
 
 
 async def answer(interaction: discord.Interaction, speech: AsyncRunPodServerlessClient, text: str) -> None:
-    await interaction.response.defer(thinking=True)  # Discord wants a sign of life within three seconds
+    await interaction.response.defer(thinking=True)  # Discord expects a response within three seconds
     try:
         audio = await speech.audio(await speech.runsync(text, format="mp3"))
     except ClientError as error:

@@ -12,7 +12,7 @@ from chatterbox_worker.client import ClientError, JobFailed, RunPodServerlessCli
 
 @cache
 def speech_client() -> RunPodServerlessClient:
-    return RunPodServerlessClient()  # one for the process, made when it is first needed
+    return RunPodServerlessClient()  # one per process, created on first use
 
 
 @require_POST  # type: ignore[untyped-decorator]  # Django has no types of its own

@@ -28,8 +28,8 @@ async def speak(request: Request, text: Annotated[str, Query(max_length=1000)], 
         job = await client.runsync(text, voice=voice, format="mp3")
         audio = await client.audio(job)
     except JobFailed as error:
-        mistaken = error.field is not None  # else it is not the caller's fault
-        raise HTTPException(422 if mistaken else 502, str(error)) from error
+        is_callers_fault = error.field is not None
+        raise HTTPException(422 if is_callers_fault else 502, str(error)) from error
     except ClientError as error:
         raise HTTPException(503, str(error)) from error
     return Response(audio, media_type=job.speech.mimetype)

@@ -1,6 +1,7 @@
-"""Many texts as one job, each with an id, and settings of its own where it wants. RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY say where.
+"""Many texts as one job: each has an id and may have settings of its own.
 
-`python many_texts.py out/`. For thousands of texts, and to go on after a kill: `python -m chatterbox_worker.batch`.
+`python many_texts.py out/`, with RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY. For thousands of texts, and to resume after a
+kill: `python -m chatterbox_worker.batch`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ TEXTS: list[TextFields] = [
     {"id": "welcome", "text": "Welcome to the museum."},
     {"id": "closing", "text": "We close in ten minutes.", "speed": 1.2},
     {"id": "bienvenida", "text": "Bienvenidos al museo.", "language": "es"},
-    {"id": "nobody", "text": "This one fails alone.", "voice": "nobody-knows-this-voice"},
+    {"id": "unknown", "text": "Only this one fails.", "voice": "no-such-voice"},
 ]
 
 
 def main(folder: str = "out") -> int:
-    """How many failed."""
+    """Return how many failed."""
     with RunPodServerlessClient() as client:
         job = client.runsync_many(TEXTS, format="mp3", seed=7)
         for result in job.results:

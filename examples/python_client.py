@@ -1,4 +1,4 @@
-"""Speak now, speak later, speak piece by piece. RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY say where."""
+"""Speak now, later, or piece by piece. RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY select the endpoint."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def main(folder: str = "out") -> None:
         job = client.run("A longer text may take its time.", format="opus")
         print(client.save_audio(client.poll_until_complete(job.id), f"{folder}/later.opus"))
 
-        with client.stream("And this can be heard while it is being made.", format="mp3") as stream:
+        with client.stream("And this one can be played while it is generated.", format="mp3") as stream:
             for chunk in stream:
                 print("piece", chunk.index, "starts at", chunk.start_s, "s:", len(chunk.audio), "bytes")
 
         try:
-            client.runsync("Hello.", voice="nobody-knows-this-voice")
+            client.runsync("Hello.", voice="no-such-voice")
         except JobFailed as error:
             print(f"{error.code}, {error.field}: {error}")
 

@@ -32,7 +32,7 @@ async function speak(input, timeoutMs = 600_000) {
 async function audioOf(output) {
   if (output.audio_base64) return Buffer.from(output.audio_base64, "base64");
   if (!output.audio_url) throw new Error(`no audio to fetch; it is at ${output.audio_path}`);
-  const response = await fetch(output.audio_url); // a large answer lies in a bucket; no key goes there
+  const response = await fetch(output.audio_url); // a large answer is in a bucket; the key is not sent there
   if (!response.ok) throw new Error(`HTTP ${response.status} from the bucket`);
   return Buffer.from(await response.arrayBuffer());
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Speak a text and save it as mp3, with curl and jq alone: submit, look until it is done, decode.
+# Speak a text and save it as mp3, with only curl and jq: submit, poll until it is done, decode.
 #   RUNPOD_ENDPOINT_ID=... RUNPOD_API_KEY=... ./speak.sh "Hello there." out.mp3
 set -euo pipefail
 
@@ -24,7 +24,7 @@ while call "$endpoint/status/$id" >"$answer"; do
   esac
 done
 if url=$(jq --raw-output --exit-status '.output.audio_url // empty' "$answer"); then
-  curl --silent --show-error --fail --output "$out" "$url"   # a large answer lies in a bucket; no key goes there
+  curl --silent --show-error --fail --output "$out" "$url"   # a large answer is in a bucket; the key is not sent there
 else
   jq --raw-output .output.audio_base64 "$answer" | base64 --decode >"$out"
 fi

@@ -28,7 +28,7 @@ async def speak(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     client: AsyncRunPodServerlessClient = context.bot_data[CLIENT]
     await message.reply_chat_action(ChatAction.RECORD_VOICE)
     try:
-        job = await client.runsync(message.text, format="opus", sample_rate=48_000)  # what a voice message must be
+        job = await client.runsync(message.text, format="opus", sample_rate=48_000)  # required for a voice message
         audio = await client.audio(job)
     except ClientError as error:
         await message.reply_text(f"That did not work: {error}")

@@ -1,6 +1,6 @@
-"""Clone a voice on this machine, without an endpoint: a recording, its words, and what it shall say.
+"""Clone a voice on this machine, without an endpoint: a recording, its words, and the texts to speak.
 
-python examples/voice_cloner.py models/csm-1b voices/alice.wav "What Alice says there." "What she never said."
+python examples/voice_cloner.py models/csm-1b voices/alice.wav "The words of the recording." "A new sentence."
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A voice from recordings: `python scripts/clone_voice.py --input_dir DIR --output_voice_id NAME` (docs/VOICES.md)."""
+"""Create a voice from recordings: `python scripts/clone_voice.py --input_dir DIR --output_voice_id ID`."""
 
 from __future__ import annotations
 

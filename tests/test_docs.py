@@ -1,4 +1,4 @@
-"""The guides: their tables are the code's, and what they tell people to run runs."""
+"""The guides: their tables match the code, and the commands in them run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from chatterbox_worker import config, errors, request
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.localqueue import LocalQueue
-from chatterbox_worker.serverless import texts as many
+from chatterbox_worker.serverless import texts
 from chatterbox_worker.serverless.job import JobBody
 from support.paths import ROOT
 from support.preview_queue import preview_queue
@@ -25,64 +25,64 @@ DOCS = ROOT / "docs"
 API = (DOCS / "API.md").read_text(encoding="utf-8")
 DEPLOYMENT = (DOCS / "DEPLOYMENT.md").read_text(encoding="utf-8")
 PREAMBLES = {"bash": "set -euo pipefail\n", "python": ""}
-IN_WORDS = {  # patterns, as the table says them
+IN_WORDS = {  # patterns, as the table describes them
     request.VOICE_ID: "1 to 64 of `A-Z a-z 0-9 . _ -`",
     r"(?i)^https?://\S+$": "an http(s) URL, at most 2048 characters",
 }
 
 
 def _table(text: str, name: str) -> list[list[str]]:
-    """The rows between two comments, without the head."""
+    """The rows between two comments, without the header."""
     between = text.partition(f"<!-- {name}")[2].partition(f"<!-- /{name} -->")[0]
     rows = [line for line in between.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[2:]]
 
 
-def _blocks() -> list[Any]:
+def _runnable_blocks() -> list[Any]:
     """Every fenced block that is marked to run."""
-    found = []
+    blocks = []
     for name in ("API", "BATCH", "DEPLOYMENT"):
         text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
         for block in re.finditer(r"^```(bash|python) run\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             line = text[: block.start()].count("\n") + 1
-            found.append(pytest.param(block[1], block[2], id=f"{name}.md:{line}"))
-    return found
+            blocks.append(pytest.param(block[1], block[2], id=f"{name}.md:{line}"))
+    return blocks
 
 
 def _field_rows() -> list[list[str]]:
-    """Name, type, range and default of every field, as the parser has them."""
+    """Name, type, range and default of every field of the parser."""
     schema = JobBody.model_json_schema()
     rows = []
-    for name, shown in schema["properties"].items():
-        about = next((kind for kind in shown.get("anyOf", ()) if kind["type"] != "null"), shown)
-        default = shown.get("default")
-        written = str(default).lower() if isinstance(default, bool) else default
+    for name, description in schema["properties"].items():
+        value = next((kind for kind in description.get("anyOf", ()) if kind["type"] != "null"), description)
+        default = description.get("default")
+        shown = str(default).lower() if isinstance(default, bool) else default
         rows.append([
-            f"`{name}`", about["type"], _range(about),
-            "required" if name in schema["required"] else "none" if default is None else f"`{written}`",
+            f"`{name}`", value["type"], _range(value),
+            "required" if name in schema["required"] else "none" if default is None else f"`{shown}`",
         ])  # fmt: skip
     return rows
 
 
-def _range(about: dict[str, Any]) -> str:
-    if "pattern" in about:
-        return IN_WORDS[about["pattern"]]
-    if "maxLength" in about:
-        return f"{about['minLength']} to {about['maxLength']} characters"
-    if "maximum" in about:
-        return f"{about['minimum']} to {about['maximum']}"
-    return ", ".join(f"`{value}`" for value in about.get("enum", [about["const"]] if "const" in about else []))
+def _range(schema: dict[str, Any]) -> str:
+    if "pattern" in schema:
+        return IN_WORDS[schema["pattern"]]
+    if "maxLength" in schema:
+        return f"{schema['minLength']} to {schema['maxLength']} characters"
+    if "maximum" in schema:
+        return f"{schema['minimum']} to {schema['maximum']}"
+    return ", ".join(f"`{value}`" for value in schema.get("enum", [schema["const"]] if "const" in schema else []))
 
 
-def test_the_table_of_fields_is_the_parsers() -> None:
+def test_the_table_of_fields_matches_the_parser() -> None:
     assert [row[:4] for row in _table(API, "fields")] == _field_rows()
 
 
-def test_the_limits_of_many_texts_are_the_parsers() -> None:
+def test_the_limits_of_many_texts_match_the_parser() -> None:
     prose = API.replace("\n", " ")
-    assert f"up to {many.MOST_TEXTS} texts" in prose
-    assert f"| texts of a job | {many.MOST_TEXTS} |" in API
-    assert f"1 to {many.request.LONGEST_ID_CHARS} printable characters" in prose
+    assert f"up to {texts.MOST_TEXTS} texts" in prose
+    assert f"| texts of a job | {texts.MOST_TEXTS} |" in API
+    assert f"1 to {texts.request.LONGEST_ID_CHARS} printable characters" in prose
 
 
 def test_every_alias_is_named() -> None:
@@ -90,7 +90,7 @@ def test_every_alias_is_named() -> None:
         assert f"`{alias}` for `{name}`" in API.replace("\n", " ")
 
 
-def test_the_table_of_models_is_the_catalogues() -> None:
+def test_the_table_of_models_matches_the_catalogue() -> None:
     parameters = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
     assert _table(API, "models") == [
         [f"`{card.name}`", str(len(card.languages)), *(str(card.sampling.get(name, "refused")) for name in parameters),
@@ -104,7 +104,7 @@ def test_every_sound_is_named() -> None:
         assert f"`[{sound}]`" in API
 
 
-def test_the_table_of_errors_is_the_tree() -> None:
+def test_the_table_of_errors_matches_the_tree() -> None:
     def kinds(root: type[errors.WorkerError]) -> Iterator[type[errors.WorkerError]]:
         yield root
         for kind in root.__subclasses__():
@@ -129,27 +129,27 @@ def test_prices_by_the_hour_are_those_by_the_second() -> None:
         assert float(hour) == pytest.approx(float(second) * 3600)
 
 
-def test_troubleshooting_goes_by_symptom_and_every_row_says_what_to_do() -> None:
+def test_every_symptom_occurs_once_with_a_cause_and_a_remedy() -> None:
     rows = _table(DEPLOYMENT, "symptoms")
     assert len(rows) >= 15
     assert len({row[0] for row in rows}) == len(rows)
     assert all(len(row) == 3 and all(row) for row in rows)
 
 
-def test_every_variable_that_a_guide_names_exists() -> None:
+def test_every_variable_in_a_guide_exists() -> None:
     known = {config.variable(field.name) for field in dataclasses.fields(config.Settings)}
-    for text in (API, DEPLOYMENT):
-        assert set(re.findall(r"CHATTERBOX_[A-Z_]+[A-Z]", text)) <= known
+    for path in {*DOCS.glob("*.md"), *ROOT.glob("README*.md")} - {DOCS / "decisions.md"}:
+        assert set(re.findall(r"CHATTERBOX_[A-Z_]+[A-Z]", path.read_text(encoding="utf-8"))) <= known, path
 
 
-@pytest.mark.parametrize("name", ["API", "BATCH", "DEPLOYMENT"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in DOCS.glob("*.md")))
 def test_every_link_inside_the_repository_leads_somewhere(name: str) -> None:
     text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
     anchors = {
         re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
         for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         path, _, anchor = target.partition("#")
         assert anchor in anchors if not path else (DOCS / path).is_file(), target
 
@@ -160,8 +160,8 @@ def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
         yield queue
 
 
-@pytest.mark.parametrize(("language", "code"), _blocks())
-def test_what_a_guide_says_can_be_run_runs(queue: LocalQueue, tmp_path: Path, language: str, code: str) -> None:
+@pytest.mark.parametrize(("language", "code"), _runnable_blocks())
+def test_every_block_marked_run_runs(queue: LocalQueue, tmp_path: Path, language: str, code: str) -> None:
     if missing := [
         tool
         for tool in ("curl", "jq")

@@ -1,4 +1,4 @@
-"""Every example, run against the real worker on a local queue, as far as that goes without the third party's servers."""
+"""Every example, run against the real worker on a local queue, as far as possible without third parties' servers."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from chatterbox_worker.localqueue import LocalQueue
 from support.paths import ROOT
 from support.preview_queue import preview_queue
 
-pytestmark = pytest.mark.slow  # programs are started, one for each
+pytestmark = pytest.mark.slow  # each test starts a program
 
 EXAMPLES = ROOT / "examples"
 LONGEST_LINES = 60
-WITHOUT_A_QUEUE = ("voice_cloner.py",)  # tried in test_voice_cloner.py
+WITHOUT_A_QUEUE = ("voice_cloner.py",)  # tested in test_voice_cloner.py
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def _load(name: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what frameworks say of each other's versions
+        warnings.simplefilter("ignore")  # frameworks warn about each other's versions
         spec.loader.exec_module(module)
     return module
 
@@ -69,7 +69,7 @@ def _run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _program_for(script: str) -> str:
-    """Skips where the machine lacks what the script needs; Python alone is promised."""
+    """Return the script's interpreter; skip the test if a program that the script needs is missing."""
     needed = ["node"] if script.endswith(".mjs") else ["bash", "curl", "jq"]
     for program in needed:
         if shutil.which(program) is None:
@@ -106,7 +106,7 @@ def test_the_shell_and_the_javascript_example_speak(endpoint: None, tmp_path: Pa
 
 
 @pytest.mark.parametrize("script", ["speak.sh", "speak.mjs"])
-def test_they_say_why_a_job_failed(endpoint: None, tmp_path: Path, script: str) -> None:
+def test_they_report_why_a_job_failed(endpoint: None, tmp_path: Path, script: str) -> None:
     run = _run(_program_for(script), EXAMPLES / script, " ", cwd=tmp_path)
     assert run.returncode == 1
     assert "text is empty" in run.stderr
@@ -133,10 +133,10 @@ def test_the_async_batch_speaks_every_line_and_counts_what_failed(endpoint: None
     assert run.stderr.startswith("0002: text has 50001 characters")
 
 
-def test_many_texts_are_spoken_and_one_fails_alone(endpoint: None, tmp_path: Path) -> None:
+def test_many_texts_are_spoken_and_only_one_fails(endpoint: None, tmp_path: Path) -> None:
     run = _run(sys.executable, EXAMPLES / "many_texts.py", "out", cwd=tmp_path)
     assert run.returncode == 1
-    assert run.stderr.startswith("nobody: invalid_request, voice: ")
+    assert run.stderr.startswith("unknown: invalid_request, voice: ")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "bienvenida.mp3", "closing.mp3", "welcome.mp3",
     ]  # fmt: skip

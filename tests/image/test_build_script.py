@@ -1,4 +1,4 @@
-"""build.sh with a `docker` that writes down what it is told."""
+"""build.sh with a `docker` that records its arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from support.paths import ROOT
 
 _DOCKER = """#!/bin/sh
 if [ "$1 $2" = "buildx version" ]; then exit ${NO_BUILDX:-0}; fi
-{ for argument in "$@"; do printf '%s\\n' "$argument"; done; echo "token=$HF_TOKEN buildkit=$DOCKER_BUILDKIT"; echo --; } >> "$CALLS"
+{
+  for argument in "$@"; do printf '%s\\n' "$argument"; done
+  echo "token=$HF_TOKEN buildkit=$DOCKER_BUILDKIT"
+  echo --
+} >> "$CALLS"
 exit ${DOCKER_FAILS:-0}
 """
 
@@ -52,7 +56,7 @@ def option(call: list[str], name: str) -> list[str]:
     return [value for flag, value in pairwise(call) if flag == name]
 
 
-def test_a_plain_build_makes_the_worker_for_runpods_machines(build: Build) -> None:
+def test_a_plain_build_builds_the_worker_for_runpods_machines(build: Build) -> None:
     done = build("someone")
     assert done.returncode == 0, done.stderr
     image = f"someone/chatterbox-worker:{__version__}"
@@ -69,7 +73,7 @@ def test_a_plain_build_makes_the_worker_for_runpods_machines(build: Build) -> No
     assert "--secret" not in call
 
 
-def test_the_choices_reach_docker_as_they_were_given(build: Build) -> None:
+def test_the_options_are_passed_to_docker_unchanged(build: Build) -> None:
     done = build(
         "ghcr.io/someone", "v2", "--target", "server", "--models", "turbo nano", "--packs", "", "--base", "debian:12",
         "--", "--no-cache", "--label", "a=b c",
@@ -84,7 +88,7 @@ def test_the_choices_reach_docker_as_they_were_given(build: Build) -> None:
     assert "docker run --gpus all -p 8004:8004 ghcr.io/someone/chatterbox-worker:v2" in done.stdout
 
 
-def test_a_cpu_image_has_a_tag_and_a_base_of_its_own(build: Build) -> None:
+def test_a_cpu_image_has_its_own_tag_and_base(build: Build) -> None:
     done = build("someone", "--cpu", "--target", "server")
     assert done.returncode == 0, done.stderr
     (call,) = build.calls
@@ -93,7 +97,7 @@ def test_a_cpu_image_has_a_tag_and_a_base_of_its_own(build: Build) -> None:
     assert "--gpus" not in done.stdout
 
 
-def test_a_hub_token_goes_as_a_secret_and_never_as_an_argument(build: Build) -> None:
+def test_a_hub_token_is_passed_as_a_secret_and_never_as_an_argument(build: Build) -> None:
     assert build("someone", HF_TOKEN="hf_secret").returncode == 0
     (call,) = build.calls
     assert option(call, "--secret") == ["id=hf_token,env=HF_TOKEN"]
@@ -104,11 +108,11 @@ def test_a_hub_token_goes_as_a_secret_and_never_as_an_argument(build: Build) -> 
 def test_without_buildx_docker_builds_with_buildkit_and_pushes_when_asked(build: Build) -> None:
     done = build("someone", "v1", "--push", NO_BUILDX="1")
     assert done.returncode == 0, done.stderr
-    made, pushed = build.calls
-    assert made[0] == "build"
-    assert made[-1].endswith("buildkit=1")
-    assert "--push" not in made
-    assert "--load" not in made
+    built, pushed = build.calls
+    assert built[0] == "build"
+    assert built[-1].endswith("buildkit=1")
+    assert "--push" not in built
+    assert "--load" not in built
     assert pushed[:2] == ["push", "someone/chatterbox-worker:v1"]
     assert "Pushed" in done.stdout
 
@@ -120,26 +124,26 @@ def test_buildx_pushes_by_itself(build: Build) -> None:
     assert "--load" not in call
 
 
-def test_a_build_that_failed_says_nothing_of_pushing(build: Build) -> None:
+def test_a_failed_build_does_not_suggest_a_push(build: Build) -> None:
     done = build("someone", DOCKER_FAILS="3")
     assert done.returncode == 3
     assert "Push" not in done.stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ([], "./build.sh USER [TAG]"),
-        (["someone", "v1", "v2"], 'what is "v2"?'),
+        (["someone", "v1", "v2"], 'unexpected argument "v2" after USER and TAG'),
         (["someone", "--targt", "server"], "unknown option --targt"),
-        (["someone", "--target"], "--target wants a value"),
+        (["someone", "--target"], "--target needs a value"),
         (["someone", "--target", "deps"], "--target must be worker or server"),
     ],
 )
-def test_what_it_does_not_understand_it_refuses(arguments: list[str], said: str, build: Build) -> None:
+def test_unknown_arguments_are_refused(arguments: list[str], message: str, build: Build) -> None:
     done = build(*arguments)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert build.calls == []
 
 

@@ -1,4 +1,4 @@
-"""What the code in the image reaches for must be in the image."""
+"""Everything that the code in the image imports must be in the image."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from support.image_recipe import PINS
 from support.paths import ROOT
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
-# Imported where they are installed and done without elsewhere: the preview's voice, two languages' helpers, pictures.
+# Optional, imported only if installed: the preview's voice, helpers for two languages, pictures.
 OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "russian_text_stresser"}
 
 
 def imported() -> dict[str, str]:
-    """Top-level packages that are not the library's or ours, each with a file that wants it."""
+    """Top-level packages that are neither the standard library's nor ours, each with a file that imports it."""
     found: dict[str, str] = {}
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -33,7 +33,7 @@ def imported() -> dict[str, str]:
 TRAINING = {"datasets", "matplotlib", "peft", "tensorboard"}  # the train extra; no image trains
 
 
-def test_every_package_the_code_imports_is_in_the_images_lock() -> None:
+def test_every_imported_package_is_in_the_images_lock() -> None:
     distributions = packages_distributions()
     missing = {
         name: path
@@ -45,6 +45,6 @@ def test_every_package_the_code_imports_is_in_the_images_lock() -> None:
     assert missing == {}, "add them to pyproject.toml and run `make lock`"
 
 
-def test_nothing_asks_for_the_metadata_of_a_package_that_the_image_does_not_install() -> None:
+def test_the_code_does_not_read_its_own_package_metadata() -> None:
     asking = [str(path.relative_to(ROOT)) for path in SOURCES if 'version("chatterbox-worker")' in path.read_text()]
-    assert asking == [], "the image runs the package from its folder: chatterbox_worker.__version__ says the same"
+    assert asking == [], "the image does not install the package: use chatterbox_worker.__version__"

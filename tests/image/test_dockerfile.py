@@ -1,4 +1,4 @@
-"""What a build would say too late, or only on somebody else's machine."""
+"""Mistakes that a build would show too late, or only on another machine."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from support.paths import ROOT
 RECIPE = read()
 
 
-def test_the_worker_is_what_a_plain_build_makes() -> None:
+def test_a_plain_build_builds_the_worker() -> None:
     assert list(RECIPE.stages)[-1] == "worker"
     assert {"deps", "weights", "server"} < set(RECIPE.stages)
 
 
 @pytest.mark.parametrize("target", ["worker", "server"])
 @pytest.mark.parametrize("runtime", ["cuda", "cpu"])
-def test_layers_go_from_dependencies_to_weights_to_code(target: str, runtime: str) -> None:
+def test_layers_are_dependencies_then_weights_then_code(target: str, runtime: str) -> None:
     names = [stage.name for stage in RECIPE.chain(target, runtime)]
     assert names == ["deps", f"choice-{runtime}", "weights", "code", target]
 
 
-def test_nothing_before_the_code_depends_on_code_but_what_finding_weights_takes() -> None:
+def test_no_layer_before_the_code_depends_on_code_except_finding_weights() -> None:
     sources = [
         source for name in ("deps", "weights") for sources, _ in RECIPE.stages[name].copies for source in sources
     ]
@@ -48,13 +48,13 @@ def test_every_source_of_a_copy_exists_and_is_sent() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        ".git", ".git/config", ".venv", ".venv/bin/python", "tests", "tests/conftest.py", "out", "out/speech.wav", ".local",
-        ".env", "docs", "Dockerfile", "locks/dev.txt", "tools/synthetic_checkpoint.py", "tools/image/hub.py",
+        ".git", ".git/config", ".venv", ".venv/bin/python", "tests", "tests/conftest.py", "out", "out/speech.wav",
+        ".local", ".env", "docs", "Dockerfile", "locks/dev.txt", "tools/synthetic_checkpoint.py", "tools/image/hub.py",
         "src/chatterbox_worker/__pycache__", "src/chatterbox_worker/__pycache__/config.cpython-311.pyc",
         "src/chatterbox_worker.egg-info",
     ],
 )  # fmt: skip
-def test_what_the_image_has_no_use_for_is_not_sent(path: str) -> None:
+def test_files_that_the_image_does_not_need_are_not_sent(path: str) -> None:
     assert not is_sent(path)
 
 
@@ -65,14 +65,14 @@ def test_all_of_the_package_is_sent(path: str) -> None:
 
 @pytest.mark.parametrize("target", ["worker", "server"])
 @pytest.mark.parametrize(("runtime", "models"), [("cuda", ("multilingual", "turbo")), ("cpu", ("nano",))])
-def test_the_settings_in_the_image_are_known_and_good(target: str, runtime: str, models: tuple[str, ...]) -> None:
+def test_the_settings_in_the_image_are_valid(target: str, runtime: str, models: tuple[str, ...]) -> None:
     settings = Settings.from_env(RECIPE.env(target, runtime))
     assert settings.models == models
     assert str(settings.weights_dir) == "/weights"
 
 
 @pytest.mark.parametrize("target", ["worker", "server"])
-def test_a_container_starts_fast_quiet_and_offline(target: str) -> None:
+def test_a_container_starts_fast_without_debug_logs_and_offline(target: str) -> None:
     env = RECIPE.env(target)
     assert env["HF_HUB_OFFLINE"] == "1"
     assert env["RUNPOD_LOG_LEVEL"] == "INFO"  # the SDK's own DEBUG logs every answer
@@ -85,11 +85,11 @@ def test_a_container_starts_fast_quiet_and_offline(target: str) -> None:
 
 def test_no_token_is_an_argument_or_a_variable() -> None:
     for stage in RECIPE.stages.values():
-        assert not any("TOKEN" in rest for rest in [*stage.all("ARG"), *stage.all("ENV")])
-    assert any("--mount=type=secret,id=hf_token" in rest for rest in RECIPE.stages["bake"].all("RUN"))
+        assert not any("TOKEN" in line for line in [*stage.all("ARG"), *stage.all("ENV")])
+    assert any("--mount=type=secret,id=hf_token" in line for line in RECIPE.stages["bake"].all("RUN"))
 
 
-def test_the_workers_command_survives_being_joined_by_spaces_in_a_shell() -> None:
+def test_the_workers_command_can_be_joined_with_spaces_in_a_shell() -> None:
     command = json.loads(RECIPE.stages["worker"].all("CMD")[0])
     assert shlex.join(command) == " ".join(command)
     assert RECIPE.stages["code"].all("ENTRYPOINT") == ["[]"]
@@ -103,7 +103,7 @@ def test_the_worker_is_root_for_the_hubs_harness_and_the_server_is_not() -> None
     assert not any(stage.all("EXPOSE") for stage in RECIPE.chain("worker"))  # port 80 is the harness's
 
 
-def test_the_servers_health_check_and_port_are_the_servers() -> None:
+def test_the_health_check_uses_the_servers_port() -> None:
     server = RECIPE.stages["server"]
     assert server.all("EXPOSE") == [str(Settings().port)]
     options, _, command = server.all("HEALTHCHECK")[0].partition(" CMD ")
@@ -121,7 +121,7 @@ def test_the_base_image_has_the_cuda_that_torch_was_built_for() -> None:
     assert PINS["cuda-toolkit"].startswith(f"{base[1]}.")
 
 
-def test_what_the_cpu_image_goes_without_is_in_the_lock() -> None:
+def test_packages_that_the_cpu_image_leaves_out_are_in_the_lock() -> None:
     dropped = re.search(r"\^\(([a-z|-]+)\)==", RECIPE.stages["deps"].all("RUN")[1])
     assert dropped is not None
     assert set(dropped[1].split("|")) <= set(PINS)
@@ -142,7 +142,7 @@ def test_the_image_has_the_dependencies_and_none_of_the_tools() -> None:
     assert not {"pytest", "ruff", "mypy", "hypothesis", "espeakng-loader", "gradio"} & set(PINS)
 
 
-def test_the_image_runs_what_the_tests_ran_with() -> None:
+def test_the_image_has_the_versions_that_the_tests_use() -> None:
     developers = set(PIN.findall((ROOT / "locks/dev.txt").read_text()))
     assert set(PIN.findall(WORKER_LOCK)) - developers == set()
 

@@ -1,4 +1,4 @@
-"""The stand-in, asked by the hub's own library; the bake step, run as the image runs it."""
+"""The fake hub, used through the hub's own library; the bake step, run as in the image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "hub"
 
 
-def test_a_pinned_snapshot_arrives_whole(folder: Path, tmp_path: Path) -> None:
+def test_a_pinned_snapshot_is_downloaded_completely(folder: Path, tmp_path: Path) -> None:
     with serve(repositories(folder)) as hub:
         snapshot = Path(
             snapshot_download(
@@ -53,7 +53,7 @@ def test_a_moving_revision_is_resolved_to_a_commit(folder: Path, tmp_path: Path)
     assert len(snapshot.name) == 40
 
 
-def test_a_download_that_broke_off_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_an_interrupted_download_resumes(tmp_path: Path) -> None:
     write_files(tmp_path / "hub", "turbo")
     (tmp_path / "hub/turbo/vocab.json").write_bytes(bytes(range(256)) * 40)
     with serve(repositories(tmp_path / "hub")) as hub:
@@ -67,7 +67,7 @@ def test_a_download_that_broke_off_goes_on_where_it_stopped(tmp_path: Path) -> N
         assert Path(fetch(cache_dir=cache)).read_bytes() == whole.read_bytes()
 
 
-def test_what_is_not_there_is_said_in_the_hubs_way(folder: Path, tmp_path: Path) -> None:
+def test_missing_repositories_and_revisions_raise_the_hubs_errors(folder: Path, tmp_path: Path) -> None:
     with serve(repositories(folder)) as hub:
         api = HfApi(endpoint=hub.url)
         with pytest.raises(RepositoryNotFoundError):
@@ -76,7 +76,7 @@ def test_what_is_not_there_is_said_in_the_hubs_way(folder: Path, tmp_path: Path)
             api.model_info(TURBO.remote.repo, revision="f" * 40)
 
 
-def test_a_hub_with_a_token_gives_nothing_without_it(folder: Path, tmp_path: Path) -> None:
+def test_a_hub_with_a_token_refuses_requests_without_it(folder: Path, tmp_path: Path) -> None:
     with serve(repositories(folder), token="hf_secret") as hub:
         with pytest.raises(GatedRepoError):
             HfApi(endpoint=hub.url, token=False).model_info(TURBO.remote.repo)
@@ -86,8 +86,8 @@ def test_a_hub_with_a_token_gives_nothing_without_it(folder: Path, tmp_path: Pat
 # The bake step
 
 
-def bench(tmp_path: Path) -> Path:
-    """A folder with what the Dockerfile's bake stage copies, and nothing else of the project."""
+def bake_folder(tmp_path: Path) -> Path:
+    """A folder with the files that the Dockerfile's bake stage copies, and nothing else of the project."""
     home = tmp_path / "bake"
     for sources, destination in read().stages["bake"].copies:
         (home / destination).mkdir(parents=True, exist_ok=True)
@@ -97,12 +97,12 @@ def bench(tmp_path: Path) -> Path:
 
 
 def run_bake(tmp_path: Path, hub_url: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """As the image runs it, with the word model's publisher out of reach."""
+    """Run it as the image does, with the word model's server unreachable."""
     quiet = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HOME": str(tmp_path)}
     nowhere = {"https_proxy": "http://127.0.0.1:9", "PKUSEG_HOME": str(tmp_path / "weights/pkuseg")}
     return subprocess.run(
         [sys.executable, "bake.py", str(tmp_path / "weights"), *arguments],
-        cwd=bench(tmp_path),
+        cwd=bake_folder(tmp_path),
         env={"PATH": os.environ["PATH"], "HF_ENDPOINT": hub_url, **quiet, **nowhere, **env},  # noqa: TID251 - a child needs its PATH
         capture_output=True,
         text=True,
@@ -110,7 +110,7 @@ def run_bake(tmp_path: Path, hub_url: str, *arguments: str, **env: str) -> subpr
     )
 
 
-def test_baked_weights_are_plain_files_that_are_found_offline(folder: Path, tmp_path: Path) -> None:
+def test_baked_weights_are_plain_files_and_are_found_offline(folder: Path, tmp_path: Path) -> None:
     with serve(repositories(folder)) as hub:
         done = run_bake(tmp_path, hub.url, "--models", "multilingual, turbo", "--packs", "pt-br")
     assert done.returncode == 0, done.stderr
@@ -132,7 +132,7 @@ def test_baked_weights_are_plain_files_that_are_found_offline(folder: Path, tmp_
     assert turbo.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_file_that_two_models_share_is_kept_once(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_two_models_share_is_stored_once(folder: Path, tmp_path: Path) -> None:
     with serve(repositories(folder)) as hub:
         done = run_bake(tmp_path, hub.url, "--models", "multilingual multilingual-v2")
         assert done.returncode == 0, done.stderr
@@ -142,11 +142,11 @@ def test_a_file_that_two_models_share_is_kept_once(folder: Path, tmp_path: Path)
     assert (second / "s3gen.pt").readlink() == Path("../multilingual/s3gen.pt")
 
 
-def test_a_build_without_the_chinese_word_model_says_so_and_goes_on(folder: Path, tmp_path: Path) -> None:
+def test_a_build_without_the_chinese_word_model_warns_and_continues(folder: Path, tmp_path: Path) -> None:
     with serve(repositories(folder)) as hub:
         done = run_bake(tmp_path, hub.url, "--models", "multilingual")
     assert done.returncode == 0
-    assert "the image goes without the Chinese word model" in done.stderr
+    assert "the image has no Chinese word model" in done.stderr
 
 
 def test_no_models_leave_an_empty_folder(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_no_models_leave_an_empty_folder(tmp_path: Path) -> None:
     assert list((tmp_path / "weights").iterdir()) == []
 
 
-def test_a_token_reaches_the_hub_from_the_secrets_file(folder: Path, tmp_path: Path) -> None:
+def test_a_token_in_the_secrets_file_is_sent_to_the_hub(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("hf_secret\n")
     with serve(repositories(folder), token="hf_secret") as hub:
         assert run_bake(tmp_path, hub.url, "--models", "turbo").returncode == 1
@@ -164,14 +164,14 @@ def test_a_token_reaches_the_hub_from_the_secrets_file(folder: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("models", "said"),
+    ("models", "message"),
     [("turbot", "'turbot' has no weights; known are"), ("nano", "no weights for nano"), ("preview", "has no weights")],
 )
-def test_a_build_that_cannot_have_its_weights_fails_with_the_reason(
-    models: str, said: str, folder: Path, tmp_path: Path
+def test_a_build_without_its_weights_fails_with_the_reason(
+    models: str, message: str, folder: Path, tmp_path: Path
 ) -> None:
     with serve(repositories(folder)) as hub:
         done = run_bake(tmp_path, hub.url, "--models", models)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

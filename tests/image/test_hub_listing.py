@@ -1,7 +1,7 @@
-"""hub.json and tests.json against the worker they describe, and against what deployers make of them.
+"""hub.json and tests.json against the worker that they describe, and as RunPod's deployment tools read them.
 
-RunPod publishes no schema. The shapes here are those of its publishing guide; the deployers are its command-line tool and
-the MCP server, which differ (docs/DEPLOYMENT.md).
+RunPod publishes no schema. The fields are those of its publishing guide. The tools are its command-line tool and the
+MCP server, which differ (docs/DEPLOYMENT.md).
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ ENTRIES: list[dict[str, Any]] = HUB["config"]["env"]
 INPUTS: dict[str, dict[str, Any]] = {entry["key"]: entry["input"] for entry in ENTRIES}
 IMAGE_MODELS = ("multilingual", "turbo")  # the Dockerfile's default
 
-# Why a setting is not in the listing's form.
+# Settings that are not in the listing's form, by reason.
 NOT_FOR_THE_HUB = {
-    "of the HTTP server": {
+    "only for the HTTP server": {
         "host", "port", "api_keys", "rate_limit_per_minute", "queue_limit", "cors_origins", "idle_unload_s", "backend",
         "runpod_api_key", "runpod_base_url",
     },
-    "the image's own": {"weights_dir", "packs", "device"},
-    "the platform's, not the user's": {"payload_limit_bytes", "runsync_limit_bytes"},
-    "for a CPU alone": {"threads"},
-    "for finding faults": {"graphs"},
-    "of a model that the image leaves out": {"csm_repo"},
+    "set by the image": {"weights_dir", "packs", "device"},
+    "set by the platform": {"payload_limit_bytes", "runsync_limit_bytes"},
+    "only for a CPU": {"threads"},
+    "for finding errors": {"graphs"},
+    "for a model that is not in the image": {"csm_repo"},
     "for tests": {"allow_private_urls"},
 }  # fmt: skip
 POOLS = {
-    "AMPERE_16", "AMPERE_24", "ADA_24", "AMPERE_48", "ADA_48_PRO", "AMPERE_80", "ADA_80_PRO", "HOPPER_141", "ADA_32_PRO",
-    "BLACKWELL_96", "BLACKWELL_180",
+    "AMPERE_16", "AMPERE_24", "ADA_24", "AMPERE_48", "ADA_48_PRO", "AMPERE_80", "ADA_80_PRO", "HOPPER_141",
+    "ADA_32_PRO", "BLACKWELL_96", "BLACKWELL_180",
 }  # fmt: skip
 
 
 def go(value: object) -> str:
-    """Go's `%v`, which RunPod's command-line tool writes defaults with: JSON numbers are float64 there."""
+    """Go's `%v`, in which RunPod's command-line tool writes defaults: JSON numbers are float64 there."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, int | float):
@@ -64,12 +64,12 @@ def go(value: object) -> str:
 
 
 def as_runpodctl() -> dict[str, str]:
-    """Everything is sent, what has no default as an empty string."""
+    """Sends every variable; one without a default is an empty string."""
     return {key: go(field["default"]) if "default" in field else "" for key, field in INPUTS.items()}
 
 
 def as_mcp() -> dict[str, str]:
-    """What has no default is left out, and a switch sends its own words."""
+    """Leaves out variables without a default, and sends a switch's own values."""
     sent: dict[str, str] = {}
     for key, field in INPUTS.items():
         if field["type"] == "boolean":
@@ -79,7 +79,7 @@ def as_mcp() -> dict[str, str]:
     return sent
 
 
-def as_console_left_alone() -> dict[str, str]:
+def as_unchanged_console() -> dict[str, str]:
     return dict.fromkeys(INPUTS, "")
 
 
@@ -91,14 +91,14 @@ def test_numbers_are_written_as_go_writes_them(value: object, written: str) -> N
     assert go(value) == written
 
 
-@pytest.mark.parametrize("deployer", [as_runpodctl, as_mcp, as_console_left_alone])
-def test_every_deployers_defaults_are_the_workers_own(deployer: Any) -> None:
-    assert Settings.from_env(deployer()) == Settings()
+@pytest.mark.parametrize("tool", [as_runpodctl, as_mcp, as_unchanged_console])
+def test_every_tools_defaults_are_the_workers_own(tool: Any) -> None:
+    assert Settings.from_env(tool()) == Settings()
 
 
 @pytest.mark.parametrize("preset", HUB["config"]["presets"], ids=lambda preset: preset["name"].partition(":")[0])
 @pytest.mark.parametrize("write", [go, str])
-def test_every_preset_is_one_the_image_can_serve(preset: dict[str, Any], write: Any) -> None:
+def test_the_image_can_serve_every_preset(preset: dict[str, Any], write: Any) -> None:
     assert set(preset) == {"name", "defaults"}
     assert set(preset["defaults"]) <= set(INPUTS)
     settings = Settings.from_env(as_mcp() | {key: write(value) for key, value in preset["defaults"].items()})
@@ -113,7 +113,7 @@ def test_there_are_presets_for_low_cost_quality_and_streaming() -> None:
     assert streaming["CHATTERBOX_STREAM"] == "1"
 
 
-def test_every_setting_is_in_the_form_or_has_a_reason_not_to_be() -> None:
+def test_every_setting_is_in_the_form_or_left_out_for_a_reason() -> None:
     left_out = [name for names in NOT_FOR_THE_HUB.values() for name in names]
     listed = [name for name in Settings.__dataclass_fields__ if config.variable(name) in INPUTS]
     assert sorted([*left_out, *listed]) == sorted(Settings.__dataclass_fields__)
@@ -121,8 +121,8 @@ def test_every_setting_is_in_the_form_or_has_a_reason_not_to_be() -> None:
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["key"])
-def test_an_entry_says_what_it_is_and_every_value_it_offers_is_accepted(entry: dict[str, Any]) -> None:
-    assert set(entry) == {"key", "input"}  # a static value would be dropped by one deployer and emptied by another
+def test_an_entry_is_described_and_every_value_it_offers_is_accepted(entry: dict[str, Any]) -> None:
+    assert set(entry) == {"key", "input"}  # one tool drops static values, another one sends them empty
     field = entry["input"]
     allowed = {
         "string": {"options"}, "number": {"min", "max"}, "boolean": {"trueValue", "falseValue"},
@@ -140,7 +140,7 @@ def test_an_entry_says_what_it_is_and_every_value_it_offers_is_accepted(entry: d
         assert field["default"] in [option["value"] for option in field["options"]]
 
 
-def test_the_listing_has_what_the_hub_asks_for() -> None:
+def test_the_listing_has_what_the_hub_requires() -> None:
     assert (HUB["type"], HUB["category"], HUB["config"]["runsOn"]) == ("serverless", "audio", "GPU")
     assert "endpointType" not in HUB["config"]  # a queue
     assert HUB["iconUrl"].startswith("https://")
@@ -152,7 +152,7 @@ def test_the_listing_has_what_the_hub_asks_for() -> None:
 
 
 def test_cuda_versions_ascend_and_can_run_the_pinned_torch() -> None:
-    """One deployer takes the first as the least that a machine must have."""
+    """One deployment tool uses the first version as the minimum for a machine."""
     needed = next(
         line.removeprefix("cuda-toolkit==").split(" ")[0]
         for line in (ROOT / "locks" / "dev.txt").read_text().splitlines()
@@ -164,7 +164,7 @@ def test_cuda_versions_ascend_and_can_run_the_pinned_torch() -> None:
     assert TESTS["config"]["allowedCudaVersions"] == HUB["config"]["allowedCudaVersions"]
 
 
-def test_the_tests_are_what_the_harness_reads() -> None:
+def test_the_tests_have_the_fields_that_the_harness_reads() -> None:
     assert set(TESTS) == {"tests", "config"}
     assert set(TESTS["config"]) <= {"gpuTypeId", "gpuCount", "cpuFlavor", "env", "allowedCudaVersions", "runsOn"}
     assert TESTS["config"]["gpuTypeId"] == "NVIDIA GeForce RTX 4090"  # of pool ADA_24
@@ -174,13 +174,13 @@ def test_the_tests_are_what_the_harness_reads() -> None:
 
 
 @pytest.mark.parametrize("test", TESTS["tests"], ids=lambda test: test["name"])
-def test_a_hub_test_asks_for_what_the_default_image_serves(test: dict[str, Any]) -> None:
+def test_the_default_image_can_run_every_hub_test(test: dict[str, Any]) -> None:
     job = parse(test["input"], Settings(models=IMAGE_MODELS))
     assert isinstance(job, SpeechJob)
     request = job.request
     assert request.model in IMAGE_MODELS
     assert request.seed is not None
-    assert len(request.text) <= 20  # the harness waits 30 s, and what is not done by then "passes"
+    assert len(request.text) <= 20  # the harness waits 30 s, and a test that takes longer "passes"
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def hub_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
 
 
 def _with_our_python(env: Mapping[str, str]) -> dict[str, str]:
-    """The image's command says `python3`; here that must be the one which runs the tests."""
+    """The image's command starts `python3`; here that must be the Python of the tests."""
     import sys
 
     return {**env, "PATH": f"{Path(sys.executable).parent}:{config.environment()['PATH']}"}

@@ -1,4 +1,4 @@
-"""Files that `weights.find` believes, some bytes each."""
+"""Files of a few bytes that `locate.find` accepts as checkpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 
 
 def write_files(folder: Path, model: str) -> None:
-    """What the repository of `model` holds, under `folder`/`model`."""
+    """Write the files of `model`'s repository to `folder`/`model`."""
     layout = LAYOUTS[model]
     home = folder / model
     home.mkdir(parents=True)

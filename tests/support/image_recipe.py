@@ -1,4 +1,4 @@
-"""Reads a Dockerfile as far as the tests need: stages, instructions, ARG defaults. No shell, no here-documents."""
+"""Parses a Dockerfile for the tests: stages, instructions, ARG defaults. No shell, no here-documents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
 """A line of a lock: the package's name and version."""
 WORKER_LOCK = (ROOT / "locks/worker.txt").read_text()
 PINS = dict(PIN.findall(WORKER_LOCK))
-"""What the image installs; a package with a version for each Python counts with one of them."""
+"""The packages that the image installs; of a package with a version for each Python, one of them."""
 
 
 @dataclass(slots=True)
@@ -22,31 +22,32 @@ class Stage:
     name: str
     base: str
     steps: list[tuple[str, str]] = field(default_factory=list)
-    """Instruction and what follows it, continued lines joined."""
+    """Instructions with their arguments; continued lines are joined."""
 
     def all(self, instruction: str) -> list[str]:
-        return [rest for word, rest in self.steps if word == instruction]
+        """The arguments of every `instruction`."""
+        return [arguments for word, arguments in self.steps if word == instruction]
 
     @property
     def env(self) -> dict[str, str]:
         """As written, before expansion."""
-        return dict(pair.partition("=")[::2] for rest in self.all("ENV") for pair in shlex.split(rest))
+        return dict(pair.partition("=")[::2] for arguments in self.all("ENV") for pair in shlex.split(arguments))
 
     @property
     def copies(self) -> list[tuple[list[str], str]]:
         """Sources in the build context and their destination."""
-        words = [rest.split() for rest in self.all("COPY") if "--from=" not in rest]
+        words = [arguments.split() for arguments in self.all("COPY") if "--from=" not in arguments]
         return [(each[:-1], each[-1]) for each in words]
 
 
 @dataclass(slots=True)
 class Recipe:
     arguments: dict[str, str]
-    """Of the head, with their defaults."""
+    """Those before the first stage, with their defaults."""
     stages: dict[str, Stage]
 
     def chain(self, name: str, runtime: str = "cuda") -> list[Stage]:
-        """The stages an image is made of, the first first."""
+        """The stages of an image, from its base on."""
         stages: list[Stage] = []
         while stage := self.stages.get(name):
             stages.insert(0, stage)
@@ -54,10 +55,10 @@ class Recipe:
         return stages
 
     def env(self, name: str, runtime: str = "cuda") -> dict[str, str]:
-        """What a container of the image finds, with the build arguments at their defaults."""
+        """The variables of a container of the image, with the build arguments at their defaults."""
         found: dict[str, str] = {}
         for stage in self.chain(name, runtime):
-            arguments = dict(pair.partition("=")[::2] for rest in stage.all("ARG") for pair in shlex.split(rest))
+            arguments = dict(pair.partition("=")[::2] for line in stage.all("ARG") for pair in shlex.split(line))
             for variable, value in stage.env.items():
                 found[variable] = re.sub(r"\$\{(\w+)\}", lambda match: arguments[match[1]], value)  # noqa: B023 - called here
         return found
@@ -69,20 +70,20 @@ def read(path: Path = ROOT / "Dockerfile") -> Recipe:
     recipe = Recipe({}, {})
     stage: Stage | None = None
     for line in filter(None, map(str.strip, joined.splitlines())):
-        word, _, rest = line.partition(" ")
+        word, _, remainder = line.partition(" ")
         if word == "FROM":
-            base, name = rest.split(" AS ")
+            base, name = remainder.split(" AS ")
             stage = recipe.stages[name] = Stage(name, base)
         elif stage is None:
-            name, _, default = rest.partition("=")
+            name, _, default = remainder.partition("=")
             recipe.arguments[name] = default
         else:
-            stage.steps.append((word, rest.strip()))
+            stage.steps.append((word, remainder.strip()))
     return recipe
 
 
 def is_sent(path: str, ignore: Path = ROOT / ".dockerignore") -> bool:
-    """Whether the build context holds `path`: the last pattern that matches it or a folder above it decides."""
+    """Whether the build context contains `path`: the last pattern that matches it or a parent folder decides."""
     above = [path, *(parent.as_posix() for parent in Path(path).parents if parent != Path())]
     sent = True
     for line in ignore.read_text().splitlines():

@@ -1,1 +1,1 @@
-"""What the image is built with, and what proves that it works."""
+"""Building the image, and checking that it works."""

@@ -1,8 +1,8 @@
-"""The image's weights: `python3 bake.py /weights --models "multilingual turbo" --packs "es-es"`.
+"""Download the image's weights: `python3 bake.py /weights --models "multilingual turbo" --packs "es-es"`.
 
-One folder per model, as `weights.find` looks for them, with plain files: a hub cache would bring its links, its locks
-and its spare metadata into the layer. A file that two models share is kept once. Runs while the image is built, beside
-the few modules of the package that know files but no tensors; so nothing else of the package may be imported here.
+One folder per model, as `locate.find` looks for them, with plain files: a hub cache would add its links, locks and
+metadata to the layer. A file that two models share is stored once. This runs while the image is built, with only those
+modules of the package that locate files and need no tensors; so nothing else of the package may be imported here.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ log = logging.getLogger("bake")
 def bake(folder: Path, names: Sequence[str], hub_cache: Path) -> None:
     """Download the models `names` at their pinned revisions and lay them out under `folder`.
 
-    `hub_cache` must be on `folder`'s file system, or everything is copied once more.
+    `hub_cache` must be on `folder`'s file system, otherwise all files are copied once more.
 
     Raises:
-        NotReady: a download failed, or what came is not what its name says.
+        NotReady: a download failed, or a file is not what its name says.
     """
     for name in names:
         started_s = time.monotonic()
@@ -50,11 +50,11 @@ def _lay_out(checkpoint: Checkpoint, root: Path, folder: Path) -> None:
         source, target = path.resolve(), folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_relative_to(root.resolve()) and not _is_hidden(source.relative_to(root.resolve())):
-            target.symlink_to(os.path.relpath(source, target.parent.resolve()))  # a model before had it moved here
+            target.symlink_to(os.path.relpath(source, target.parent.resolve()))  # moved here for an earlier model
             continue
         shutil.move(source, target)  # a rename on one file system
-        source.symlink_to(target.resolve())  # the cache stays whole for the models that share it
-        target.chmod(0o644)  # readable whoever runs the image
+        source.symlink_to(target.resolve())  # keeps the cache complete for models that share the file
+        target.chmod(0o644)  # readable for every user of the image
 
 
 def _is_hidden(path: Path) -> bool:
@@ -62,14 +62,14 @@ def _is_hidden(path: Path) -> bool:
     return path.parts[0].startswith(".")
 
 
-def _keep_word_model() -> None:
-    """Fetch the word model that Chinese wants into $PKUSEG_HOME; the worker speaks on without it, so may the build."""
+def _download_word_model() -> None:
+    """Download the word model for Chinese to $PKUSEG_HOME. It is optional for the worker, and so for the build."""
     from spacy_pkuseg import pkuseg  # noqa: PLC0415
 
     try:
         pkuseg()
-    except (OSError, EOFError, ValueError, RuntimeError) as error:  # OSError: requests' own are
-        log.warning("the image goes without the Chinese word model: %s", str(error).partition("\n")[0])
+    except (OSError, EOFError, ValueError, RuntimeError) as error:  # OSError includes requests' errors
+        log.warning("the image has no Chinese word model: %s", str(error).partition("\n")[0])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", default="", help="separated by spaces or commas")
-    parser.add_argument("--packs", default="", help="likewise")
+    parser.add_argument("--packs", default="", help="separated by spaces or commas")
     chosen = parser.parse_args(arguments)
     names = list(dict.fromkeys(f"{chosen.models},{chosen.packs}".replace(",", " ").split()))
     if unknown := [name for name in names if name not in LAYOUTS]:
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
         except NotReady as error:
             sys.exit(error.message)
     if any("Cangjie5_TC.json" in LAYOUTS[name].files for name in names):
-        _keep_word_model()
+        _download_word_model()
 
 
 if __name__ == "__main__":

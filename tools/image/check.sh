@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Build the image for real where no Docker engine runs, start both targets and have them speak.
+# Build the image on a machine without a Docker engine, start both targets and generate speech with them.
 #
-# Debian's buildah builds it on a base that mmdebstrap makes, with synthetic weights from a stand-in for the hub; then
-# tools/image/prove.py starts the worker against the local queue and the server as its own user. Wants root, apt, some
-# 20 GB of disk and `make setup`'s environment. Settings, all optional:
+# Debian's buildah builds it on a base from mmdebstrap, with synthetic weights from a fake hub. Then tools/image/prove.py
+# starts the worker with the local queue and the server as its own user. Needs root, apt, about 20 GB of disk and the
+# environment of `make setup`. Settings, all optional:
 #   RUNTIME=cuda|cpu                which image; by default cuda, as the Hub builds it
 #   MODELS="nano"                   synthetic weights to bake; the image's own default otherwise
-#   STATE=DIR                       keeps the base, the weights and buildah's layers for the next run of the same kind;
-#                                   otherwise nothing stays
+#   STATE=DIR                       stores the base, the weights and buildah's layers for the next run of the same kind;
+#                                   otherwise everything is deleted
 #   PIP_INDEX_URL, UV_INDEX_URL, DEBIAN_MIRROR, STORAGE_DRIVER, PY
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -24,7 +24,7 @@ skip() {
 
 step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
 
-[ "$(id -u)" = 0 ] || skip "this is not root, and buildah's chroot isolation wants root"
+[ "$(id -u)" = 0 ] || skip "this is not root, and buildah's chroot isolation needs root"
 missing=()
 for tool in buildah mmdebstrap; do command -v "$tool" >/dev/null || missing+=("$tool"); done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -39,7 +39,8 @@ work="${STATE:+$STATE/$RUNTIME-${MODELS// /+}}"
 work="${work:-$(mktemp -d /var/tmp/chatterbox-image.XXXXXX)}"
 mkdir -p "$work"
 free_gb="$(($(df --output=avail -k "$work" | tail -1) / 1000 / 1000))"
-[ "$free_gb" -ge 20 ] || { echo "$work has $free_gb GB free; 20 are needed (set STATE to a folder with more)" >&2; exit 1; }
+[ "$free_gb" -ge 20 ] ||
+    { echo "$work has $free_gb GB free; 20 are needed (set STATE to a folder with more)" >&2; exit 1; }
 export BUILDAH="buildah --root $work/store --runroot $work/run --storage-driver ${STORAGE_DRIVER:-overlay}"
 hub_pid=""
 
@@ -54,8 +55,8 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# How this machine reaches its package index must not be written into the image: pip and uv read it from files that are
-# there during the build only.
+# The image must not contain this machine's package index: pip and uv read it from files that exist only during the
+# build.
 settings="$work/settings"
 mkdir -p "$settings"
 {
@@ -73,19 +74,20 @@ mounts=(-v "$settings/pip.conf:/etc/pip.conf:ro" -v "$settings/uv.toml:/etc/uv/u
 
 step "synthetic weights: $MODELS"
 for model in $MODELS; do
-    [ -d "$work/weights/$model" ] || "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size tiny
+    [ -d "$work/weights/$model" ] ||
+        "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size tiny
 done
 "$PY" -m tools.image.hub "$work/weights" > "$work/hub.url" &
 hub_pid=$!
 until [ -s "$work/hub.url" ]; do
-    kill -0 "$hub_pid" 2>/dev/null || { echo "the stand-in for the hub ended" >&2; exit 1; }
+    kill -0 "$hub_pid" 2>/dev/null || { echo "the fake hub ended" >&2; exit 1; }
     sleep 0.2
 done
 
 base=localhost/chatterbox-base:bookworm
 if ! $BUILDAH inspect --type image "$base" >/dev/null 2>&1; then
     step "base image"
-    # What ca-certificates does when it is installed cannot be done over the mount, so it comes with the base.
+    # ca-certificates cannot be installed over the mount, so it is part of the base.
     mmdebstrap --quiet --variant=apt --include=ca-certificates,python3,python3-venv bookworm "$work/base.tar" \
         ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
     container="$($BUILDAH from scratch)"
@@ -94,7 +96,7 @@ if ! $BUILDAH inspect --type image "$base" >/dev/null 2>&1; then
     rm "$work/base.tar"
 fi
 
-# RUNTIME is said although it is the default: buildah before 1.29 looks for the stages of a FROM with a variable only so.
+# RUNTIME is passed although it is the default: buildah before 1.29 needs it to resolve a FROM with a variable.
 for target in worker server; do
     step "building $target"
     $BUILDAH bud --isolation chroot --network host --format docker --layers --pull-never "${mounts[@]}" \

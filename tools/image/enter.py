@@ -1,7 +1,7 @@
-"""Start something in a built image as a platform would: `python -m tools.image.enter CONTAINER COMMAND…`.
+"""Run a command in a built image as a platform would: `python -m tools.image.enter CONTAINER COMMAND…`.
 
-CONTAINER is buildah's; RunPod's variables and ours go in with the command, this process's others stay out. buildah is
-called as $BUILDAH says, so that its storage may lie anywhere.
+CONTAINER is buildah's. RunPod's variables and ours are passed to the command, all other variables are not. $BUILDAH is
+the buildah command with its options, so that its storage can be in any folder.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def buildah(env: Mapping[str, str]) -> list[str]:
     return shlex.split(env.get("BUILDAH", "buildah"))
 
 
-def entering(env: Mapping[str, str], container: str, command: Sequence[str]) -> list[str]:
-    """The buildah command that runs `command` in `container`, without namespaces: neither root's nor the network's."""
+def container_command(env: Mapping[str, str], container: str, command: Sequence[str]) -> list[str]:
+    """The buildah command that runs `command` in `container`, without user and network namespaces."""
     passed = [f"--env={name}={value}" for name, value in sorted(env.items()) if name.startswith(_PASSED)]
     return [*buildah(env), "run", "--isolation", "chroot", "--network", "host", *passed, container, "--", *command]
 
@@ -29,8 +29,8 @@ def entering(env: Mapping[str, str], container: str, command: Sequence[str]) -> 
 def main() -> None:
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    command = entering(environment(), sys.argv[1], sys.argv[2:])
-    os.execvp(command[0], command)  # noqa: S606 - a worker's process group must have no leader of ours above it
+    command = container_command(environment(), sys.argv[1], sys.argv[2:])
+    os.execvp(command[0], command)  # noqa: S606 - no process of ours may be above the leader of the worker's process group
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""A stand-in for the Hugging Face hub: `python -m tools.image.hub DIR --port 8100`.
+"""A fake Hugging Face hub: `python -m tools.image.hub DIR --port 8100`.
 
-DIR holds checkpoints in folders named like our models, such as `tools.synthetic_checkpoint` writes; they are served as
-the repositories and revisions that `layout.LAYOUTS` pins. Point HF_ENDPOINT here. It speaks what `snapshot_download`
-speaks (huggingface_hub 1.x): model info, the paged tree without pages, HEAD and GET of a file with its ETag, commit,
-linked size and byte ranges, the error codes in X-Error-Code. No LFS redirects, no xet, one revision a repository.
+DIR contains checkpoints in folders named like our models, as `tools.synthetic_checkpoint` writes them. They are served
+as the repositories and revisions that `layout.LAYOUTS` pins. Set HF_ENDPOINT to its URL. It implements what
+`snapshot_download` of huggingface_hub 1.x uses: model info, the tree in a single page, HEAD and GET of a file with its
+ETag, commit, linked size and byte ranges, the error codes in X-Error-Code. No LFS redirects, no xet, one revision per
+repository.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Repository:
 
 
 def repositories(folder: Path) -> dict[str, Repository]:
-    """What lies in `folder`, by repository; several models may share one."""
+    """The checkpoints in `folder`, by repository; several models may share one."""
     found: dict[str, Repository] = {}
     for layout in LAYOUTS.values():
         home = folder / layout.name
@@ -54,18 +55,18 @@ def repositories(folder: Path) -> dict[str, Repository]:
 
 @dataclass(slots=True)
 class Hub:
-    """A running stand-in."""
+    """A running fake hub."""
 
     url: str
     requests: list[str] = field(default_factory=list)
-    """What was asked, oldest first: "GET /api/models/…"."""
+    """All requests, oldest first: "GET /api/models/…"."""
 
 
 @contextmanager
 def serve(
     repos: Mapping[str, Repository], *, host: str = "127.0.0.1", port: int = 0, token: str | None = None
 ) -> Iterator[Hub]:
-    """A hub of `repos`, on a free port unless one is given. With a `token`, nothing is to be had without it."""
+    """A hub of `repos`, on a free port unless one is given. With a `token`, it refuses requests without that token."""
     server = ThreadingHTTPServer((host, port), _Handler)
     server.daemon_threads = True
     hub = Hub(f"http://{host}:{server.server_address[1]}")
@@ -118,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Quiet: `Hub.requests` keeps them."""
+        """Print nothing; `Hub.requests` records the requests."""
 
     @property
     def _answers(self) -> _Answers:
@@ -129,11 +130,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answers.requests.append(f"{self.command} {path}")
         try:
             self._answers.check(self.headers.get("Authorization"))
-            self._send_what_is_at(path)
+            self._send_resource(path)
         except _Refusal as refusal:
             self._send(refusal.status, b"", {"X-Error-Code": refusal.code, "X-Error-Message": refusal.code})
 
-    def _send_what_is_at(self, path: str) -> None:
+    def _send_resource(self, path: str) -> None:
         if match := _API.fullmatch(path):
             repo = self._answers.repository(match["repo"], match["revision"] or _MOVING)
             self._send_json(_tree(repo) if match["what"] == "tree" else _info(match["repo"], repo))
@@ -174,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
                 shutil.copyfileobj(file, self.wfile)
 
     def _first_byte(self, size: int) -> int:
-        """Where a download goes on that broke off: `Range: bytes=N-`."""
+        """Where an interrupted download resumes: `Range: bytes=N-`."""
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(match[1]) if match else 0
         if start > size:
@@ -195,7 +196,7 @@ def _tree(repo: Repository) -> list[dict[str, object]]:
 
 
 def _blob_id(path: Path) -> str:
-    """40 digits that change with the file, as Git's blob ids do; not Git's, which would take reading it all."""
+    """40 digits that change with the file, like Git's blob ids. Git's own would need reading the whole file."""
     stat = path.stat()
     return hashlib.sha1(f"{path.name} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()  # noqa: S324 - an id
 

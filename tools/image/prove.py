@@ -1,8 +1,8 @@
-"""Start both built images and have them speak: `python -m tools.image.prove --worker IMAGE --server IMAGE`.
+"""Start both built images and generate speech: `python -m tools.image.prove --worker IMAGE --server IMAGE`.
 
-The worker is started by its own command against the local queue, as RunPod and then as the Hub's test harness start
-it, and answers `/runsync`; the server by its own command as its own user, until its own health check is content, and
-answers the OpenAI route. Prints a table, then one line of JSON. Nothing here knows how good the speech is.
+The worker is started with its own command and the local queue, first as RunPod and then as the Hub's test harness start
+it, and answers `/runsync`. The server is started with its own command and user until its own health check passes, and
+answers the OpenAI route. Prints a table, then one line of JSON. It does not judge how good the speech is.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from tools.image.enter import buildah
 log = logging.getLogger("prove")
 
 TEXT = "Good morning."
-_START_S = 420.0  # RunPod's own patience
-_ANSWER_S = 300.0  # without a GPU and with weights that never stop
-_STOP_S = 20.0  # what a worker may take to end
+_START_S = 420.0  # RunPod's own limit
+_ANSWER_S = 300.0  # without a GPU and with synthetic weights, whose speech never ends by itself
+_STOP_S = 20.0  # within which a worker must end
 
 
 class ProofFailedError(Exception):
-    """The image does not do what it should."""
+    """The image does not work as it should."""
 
 
 def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
-    """Seconds until the worker asked for jobs, until its first answer came, and how long the second took."""
+    """Seconds until the worker asked for jobs, until its first answer, and for its second answer."""
     command = _config(image)["Cmd"]
     with _container(image) as container:
         started_s = time.monotonic()
@@ -66,7 +66,7 @@ def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
 
 
 def prove_server(image: str) -> dict[str, float]:
-    """Seconds until the health check passed and until the first audio came."""
+    """Seconds until the health check passed and until the first audio."""
     config = _config(image)
     with _container(image) as container, _free_port() as port:
         if _run_in(container, "id", "-u").strip() == "0":
@@ -84,9 +84,9 @@ def prove_server(image: str) -> dict[str, float]:
                 time.sleep(0.2)
             healthy_s = time.monotonic() - started_s
             url = f"http://127.0.0.1:{port}"
-            while _status(f"{url}/ping") != 200:  # 204: the models are still coming
+            while _status(f"{url}/ping") != 200:  # 204: the models are still loading
                 if process.poll() is not None or time.monotonic() - started_s > _START_S:
-                    raise ProofFailedError("the server never got ready")
+                    raise ProofFailedError("the server was never ready")
                 time.sleep(0.2)
             ready_s = time.monotonic() - started_s
             models = dict(pair.partition("=")[::2] for pair in config["Env"])["CHATTERBOX_MODELS"]
@@ -101,7 +101,7 @@ def prove_server(image: str) -> dict[str, float]:
 
 
 def image_bytes(image: str) -> int:
-    """What the layers hold, unpacked; to the three digits that buildah shows."""
+    """Size of the unpacked layers, to the three digits that buildah shows."""
     wanted = "sha256:" + _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image).strip()
     listed = json.loads(_buildah("images", "--json", "--no-trunc"))
     number, unit = next(entry["size"] for entry in listed if entry["id"] == wanted).split()
@@ -115,7 +115,7 @@ def _runsync(queue: LocalQueue, job_input: Mapping[str, object]) -> dict[str, An
     )
     answer = json.loads(body)
     if answer.get("status") != "COMPLETED":
-        raise ProofFailedError(f"the job ended like this: {body[:2000].decode(errors='replace')}")
+        raise ProofFailedError(f"the job did not complete: {body[:2000].decode(errors='replace')}")
     output: dict[str, Any] = answer["output"]
     return output
 
@@ -146,7 +146,7 @@ def _seconds(data: bytes) -> float:
     with wave.open(io.BytesIO(data)) as sound:
         seconds: float = sound.getnframes() / sound.getframerate()
         if seconds < 0.1 or not any(sound.readframes(sound.getnframes())):
-            raise ProofFailedError(f"{seconds:.2f} s of silence is no speech")
+            raise ProofFailedError(f"{seconds:.2f} s of audio, and no speech in it")
         return seconds
 
 
@@ -189,7 +189,7 @@ def _free_port() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process group that is gone afterwards, asked first."""
+    """A process group; it gets SIGTERM at the end, and SIGKILL if it does not stop."""
     process = subprocess.Popen(command, env=dict(env), start_new_session=True)  # noqa: S603
     try:
         yield process
@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.image.prove", description=__doc__)
     parser.add_argument("--worker", metavar="IMAGE")
     parser.add_argument("--server", metavar="IMAGE")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="where the line of JSON goes as well")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="also write the line of JSON to FILE")
     chosen = parser.parse_args(arguments)
     figures: dict[str, dict[str, float]] = {}
     if chosen.worker:
