@@ -123,8 +123,8 @@ class VoiceCloner:
     def clone_batch(self, jobs: Iterable[Mapping[str, Any]]) -> list[ClonedSpeech | WorkerError]:
         """The results of several jobs, in order; each job has the arguments of `clone_voice_from_file`.
 
-        The jobs share the engine's batch, as far as it has room. A job that fails returns its error and does not affect
-        the others.
+        The jobs share the engine's batch, as far as it has space. A job that fails returns its error and does not
+        affect the others.
         """
         return list(self._threads.map(self._try, jobs))
 

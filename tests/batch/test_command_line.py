@@ -22,7 +22,7 @@ from support.audio_clips import wav_bytes
 from support.paths import ROOT
 from support.preview_queue import preview_queue
 
-pytestmark = pytest.mark.slow  # programs are started, one for each
+pytestmark = pytest.mark.slow  # every test starts programs
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,11 @@ def write(*rows: Any, name: str = "rows.jsonl") -> str:
     return name
 
 
-def told(folder: str = "out") -> list[dict[str, Any]]:
+def manifest_lines(folder: str = "out") -> list[dict[str, Any]]:
     return [json.loads(line) for line in (Path(folder) / NAME).read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_file_of_rows_becomes_files_of_sound_with_a_manifest(
+def test_a_file_of_rows_becomes_audio_files_and_a_manifest(
     queue: LocalQueue, reachable: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [{"id": f"line {n}", "text": f"This is line {n}.", "seed": n} for n in range(8)]
@@ -64,8 +64,8 @@ def test_a_file_of_rows_becomes_files_of_sound_with_a_manifest(
     assert main(arguments) == 0
     assert "9 texts: 9 spoken" in capsys.readouterr().out
 
-    assert [line["id"] for line in told()] == [*(f"line {n}" for n in range(8)), "own"]
-    for number, line in enumerate(told()):
+    assert [line["id"] for line in manifest_lines()] == [*(f"line {n}" for n in range(8)), "own"]
+    for number, line in enumerate(manifest_lines()):
         data = (Path("out") / line["file"]).read_bytes()
         info = soundfile.info(io.BytesIO(data))
         assert line["file"] == (f"line_{number}.mp3" if number < 8 else "own.flac")
@@ -73,36 +73,42 @@ def test_a_file_of_rows_becomes_files_of_sound_with_a_manifest(
         assert info.duration == pytest.approx(line["duration_s"], abs=0.1)
         assert (line["sha256"], line["size_bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
         assert line["model"] == "preview"
-    assert [line["seed"] for line in told()[:8]] == list(range(8))
+    assert [line["seed"] for line in manifest_lines()[:8]] == list(range(8))
 
     assert main(arguments) == 0
-    assert "9 texts: 0 spoken, 0.0 s of audio; 9 were there already" in capsys.readouterr().out
+    assert "9 texts: 0 spoken, 0.0 s of audio; 9 already done" in capsys.readouterr().out
     assert len(queue.jobs) == before + 9
 
 
-def test_a_changed_row_and_a_lost_file_are_spoken_anew_and_the_others_are_not(
+def test_only_a_changed_row_and_a_row_with_a_lost_file_are_synthesized_again(
     queue: LocalQueue, reachable: None
 ) -> None:
     rows = [{"id": str(n), "text": f"Row number {n}."} for n in range(4)]
     assert main([write(*rows), "-o", "out"]) == 0
-    first, before = told(), len(queue.jobs)
+    first, before = manifest_lines(), len(queue.jobs)
     rows[1]["text"] = "Row number one has changed."
     (Path("out") / "2.wav").unlink()
 
     assert main([write(*rows), "-o", "out"]) == 0
 
     assert len(queue.jobs) == before + 2
-    assert [line["id"] for line in told()] == ["0", "1", "2", "3"]
-    assert [old["sha256"] == new["sha256"] for old, new in zip(first, told(), strict=True)] == [True, False, True, True]
+    assert [line["id"] for line in manifest_lines()] == ["0", "1", "2", "3"]
+    assert [old["sha256"] == new["sha256"] for old, new in zip(first, manifest_lines(), strict=True)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
     assert sorted(path.name for path in Path("out").iterdir()) == ["0.wav", "1.wav", "2.wav", "3.wav", NAME]
 
 
-def test_bad_rows_are_named_by_line_and_field_and_the_rest_goes_on(
+def test_bad_rows_are_reported_by_line_and_field_and_the_others_are_done(
     reachable: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = write(
-        {"id": "good", "text": "Good."}, "no json", {"id": "fast", "text": "a", "speed": 9}, {"id": "empty", "text": " "},
-        {"id": "nobody", "text": "a", "voice": "nobody"}, {"id": "../good", "text": "a"}, {"id": "last", "text": "Last."},
+        {"id": "good", "text": "Good."}, "no json", {"id": "fast", "text": "a", "speed": 9},
+        {"id": "empty", "text": " "}, {"id": "unknown", "text": "a", "voice": "unknown"},
+        {"id": "../good", "text": "a"}, {"id": "last", "text": "Last."},
     )  # fmt: skip
 
     assert main([name, "-o", "out"]) == 1
@@ -112,17 +118,19 @@ def test_bad_rows_are_named_by_line_and_field_and_the_rest_goes_on(
     assert "2 failed; 3 refused" in output.out
     for sentence in (
         "rows.jsonl:2: the line is not JSON", "rows.jsonl:3: speed: ", "rows.jsonl:4: text is empty",
-        "rows.jsonl:5: ", "rows.jsonl:6: id '../good' would take the file of rows.jsonl:1: good",
+        "rows.jsonl:5: ", "rows.jsonl:6: id '../good' has the same file name as rows.jsonl:1: good",
     ):  # fmt: skip
         assert sentence in output.err
     assert "Traceback" not in output.err
-    failed = {line["id"]: line["error"] for line in told() if line["state"] == "failed"}
-    assert {name: error["field"] for name, error in failed.items()} == {"empty": "text", "nobody": "voice"}
-    assert {line["where"] for line in told() if line["state"] == "refused"} == {f"rows.jsonl:{n}" for n in (2, 3, 6)}
+    failed = {line["id"]: line["error"] for line in manifest_lines() if line["state"] == "failed"}
+    assert {name: error["field"] for name, error in failed.items()} == {"empty": "text", "unknown": "voice"}
+    assert {line["where"] for line in manifest_lines() if line["state"] == "refused"} == {
+        f"rows.jsonl:{n}" for n in (2, 3, 6)
+    }
     assert sorted(path.name for path in Path("out").iterdir()) == ["good.wav", "last.wav", NAME]
 
 
-def test_a_folder_of_texts_and_a_table(reachable: None) -> None:
+def test_a_folder_of_texts_and_a_table_are_read(reachable: None) -> None:
     Path("texts").mkdir()
     (Path("texts") / "one.txt").write_text("From a folder.", encoding="utf-8")
     Path("rows.csv").write_text("id,text,format\ntwo,From a table.,flac\n", encoding="utf-8")
@@ -130,20 +138,20 @@ def test_a_folder_of_texts_and_a_table(reachable: None) -> None:
     assert main(["texts", "-o", "out"]) == 0
     assert main(["rows.csv", "-o", "out"]) == 0
 
-    assert [line["file"] for line in told()] == ["one.wav", "two.flac"]  # one folder may have several inputs
+    assert [line["file"] for line in manifest_lines()] == ["one.wav", "two.flac"]  # one folder may have several inputs
 
 
-def test_the_recording_of_a_row_goes_along(queue: LocalQueue, reachable: None) -> None:
+def test_the_recording_of_a_row_is_sent(queue: LocalQueue, reachable: None) -> None:
     Path("voice.wav").write_bytes(wav_bytes())
 
     assert main([write({"id": "a", "text": "Hello.", "reference": "voice.wav"}), "-o", "out"]) == 1
 
     sent = list(queue.jobs.values())[-1].body["input"]
     assert base64.b64decode(sent["reference_audio"]) == Path("voice.wav").read_bytes()
-    assert told()[0]["error"]["field"] == "reference_audio"  # the preview speaks with its own voice only
+    assert manifest_lines()[0]["error"]["field"] == "reference_audio"  # the preview has only its own voice
 
 
-def test_this_machines_own_engine_speaks_too(
+def test_this_machines_own_engine_works_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CHATTERBOX_MODELS", "preview")
@@ -154,11 +162,11 @@ def test_this_machines_own_engine_speaks_too(
     assert main([name, "-o", "out", "--local", "--set", "sample_rate=16000", "--in-flight", "3"]) == 1
 
     assert "7 texts: 6 spoken" in capsys.readouterr().out
-    assert [line["state"] for line in told()] == ["done"] * 6 + ["refused"]
-    assert told()[-1]["error"]["field"] == "model"
+    assert [line["state"] for line in manifest_lines()] == ["done"] * 6 + ["refused"]
+    assert manifest_lines()[-1]["error"]["field"] == "model"
     assert soundfile.info(str(tmp_path / "out" / "3.wav")).samplerate == 16_000
     assert main([name, "-o", "out", "--local", "--set", "sample_rate=16000"]) == 1
-    assert "6 were there already" in capsys.readouterr().out
+    assert "6 already done" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -168,7 +176,7 @@ def test_this_machines_own_engine_speaks_too(
         (["--endpoint", "elsewhere"], "no such endpoint"),
     ],
 )
-def test_an_endpoint_that_takes_nobody_is_one_line(
+def test_an_endpoint_that_rejects_the_client_is_reported_once(
     reachable: None, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     rows = [{"text": f"Row {n}."} for n in range(40)]
@@ -184,27 +192,25 @@ def test_an_endpoint_that_takes_nobody_is_one_line(
     ("arguments", "message"),
     [
         (["rows.jsonl"], "-o/--out"),
-        (["rows.jsonl", "-o", "out", "--local", "--key", "k"], "--local speaks here"),
+        (["rows.jsonl", "-o", "out", "--local", "--key", "k"], "--local uses this machine"),
         (["rows.jsonl", "-o", "out", "--in-flight", "0"], "must be 1 or more"),
         (["rows.jsonl", "-o", "out", "--set", "speed"], "--set takes FIELD=VALUE, not 'speed'"),
         (["rows.jsonl", "-o", "out", "--set", "speed=fast"], "speed must be a number, not 'fast'"),
         (["rows.jsonl", "-o", "out", "--set", "speed=9"], "less than or equal to 4, not 9"),
         (["rows.jsonl", "-o", "out", "--set", "colour=red"], "unknown field 'colour'"),
-        (["rows.jsonl", "-o", "out", "--set", "text=Hi"], "text is each row's own"),
-        (["rows.jsonl", "-o", "out", "--set", "output=s3"], "output cannot be chosen here"),
+        (["rows.jsonl", "-o", "out", "--set", "text=Hi"], "text must be set in each row"),
+        (["rows.jsonl", "-o", "out", "--set", "output=s3"], "output cannot be set here"),
         (["rows.jsonl", "-o", "out", "--reference", "a.wav", "--voice", "b"], "not both"),
     ],
 )
-def test_a_command_that_cannot_be_meant_is_refused(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
-) -> None:
+def test_an_invalid_command_is_rejected(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(arguments)
     assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("source", ["missing.jsonl", "rows.txt", "empty"])
-def test_an_input_that_is_none_is_one_line(
+def test_an_invalid_input_is_reported_in_one_line(
     reachable: None, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:  # fmt: skip
     Path("empty").mkdir()
@@ -216,7 +222,7 @@ def test_an_input_that_is_none_is_one_line(
     assert not Path("out").exists()
 
 
-def test_the_command_runs_with_a_bar(queue: LocalQueue, tmp_path: Path) -> None:
+def test_the_command_shows_a_progress_bar(queue: LocalQueue, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"id": "a", "text": "Hello."}\n', encoding="utf-8")
     command = [
         sys.executable,

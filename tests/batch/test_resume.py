@@ -1,4 +1,4 @@
-"""Two hundred texts through the local queue, killed on the way: none lost, none spoken twice."""
+"""Two hundred texts through the local queue, with kills: no text is lost and none is synthesized twice."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_rows(folder: Path, count: int) -> None:
 
 
 def manifest(folder: Path) -> list[dict[str, Any]]:
-    """Its whole lines."""
+    """Its complete lines."""
     try:
         content = (folder / "out" / NAME).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -62,8 +62,8 @@ def states(folder: Path) -> Counter[str]:
     return Counter({line["key"]: line["state"] for line in manifest(folder)}.values())
 
 
-def killed_midway(queue: LocalQueue, folder: Path, done: int) -> None:
-    """End the run when so many texts are done, between two of its submissions: held still until every job is noted."""
+def run_and_kill(queue: LocalQueue, folder: Path, done: int) -> None:
+    """Start a run and kill it when `done` texts are done, at a moment when every submitted job is in the manifest."""
     process = subprocess.Popen(command(queue, folder), cwd=ROOT / "src", stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
@@ -72,7 +72,7 @@ def killed_midway(queue: LocalQueue, folder: Path, done: int) -> None:
             time.sleep(0.01)
             continue
         os.kill(process.pid, signal.SIGSTOP)
-        time.sleep(0.2)  # what was on its way to the queue has arrived
+        time.sleep(0.2)  # requests in transit have reached the queue
         if set(queue.jobs) == {line["job"] for line in manifest(folder) if "job" in line}:
             break
         os.kill(process.pid, signal.SIGCONT)
@@ -81,12 +81,12 @@ def killed_midway(queue: LocalQueue, folder: Path, done: int) -> None:
     assert process.wait() == -signal.SIGKILL
 
 
-def test_a_run_that_is_killed_twice_speaks_every_text_once(queue: LocalQueue, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_twice_synthesizes_every_text_once(queue: LocalQueue, tmp_path: Path) -> None:
     write_rows(tmp_path, TEXTS)
 
-    killed_midway(queue, tmp_path, done=40)
+    run_and_kill(queue, tmp_path, done=40)
     assert states(tmp_path)["submitted"] > 0  # jobs were in flight
-    killed_midway(queue, tmp_path, done=120)
+    run_and_kill(queue, tmp_path, done=120)
     assert len(queue.jobs) < TEXTS
     run = subprocess.run(command(queue, tmp_path), cwd=ROOT / "src", capture_output=True, text=True, check=False)
 
@@ -96,19 +96,19 @@ def test_a_run_that_is_killed_twice_speaks_every_text_once(queue: LocalQueue, tm
     assert set(texts.values()) == {1}, "a text was sent twice"
     assert all(job.done_posts == 1 and not job.result["output"]["cache_hit"] for job in queue.jobs.values())
 
-    told = manifest(tmp_path)
-    assert [line["id"] for line in told] == [f"text-{n:03}" for n in range(TEXTS)]
-    assert {line["state"] for line in told} == {"done"}
-    for line in told:
+    lines = manifest(tmp_path)
+    assert [line["id"] for line in lines] == [f"text-{n:03}" for n in range(TEXTS)]
+    assert {line["state"] for line in lines} == {"done"}
+    for line in lines:
         assert (tmp_path / "out" / line["file"]).stat().st_size == line["size_bytes"]
     assert len(list((tmp_path / "out").iterdir())) == TEXTS + 1
 
 
-def test_a_submission_that_was_never_noted_is_sent_again_and_answered_from_the_cache(
+def test_a_submission_that_was_not_recorded_is_sent_again_and_answered_from_the_cache(
     queue: LocalQueue, tmp_path: Path
 ) -> None:
     write_rows(tmp_path, 60)
-    killed_midway(queue, tmp_path, done=20)
+    run_and_kill(queue, tmp_path, done=20)
     lines = (tmp_path / "out" / NAME).read_text(encoding="utf-8").splitlines(keepends=True)
     unfinished = {line["key"]: line for line in map(json.loads, lines)}
     lost = {key for key, line in unfinished.items() if line["state"] == "submitted"}
@@ -124,4 +124,4 @@ def test_a_submission_that_was_never_noted_is_sent_again_and_answered_from_the_c
         job.body["input"]["text"] for job in queue.jobs.values() if not job.result["output"]["cache_hit"]
     )  # fmt: skip
     assert len(spoken) == 60
-    assert set(spoken.values()) == {1}, "a text was spoken twice"
+    assert set(spoken.values()) == {1}, "a text was synthesized twice"

@@ -1,4 +1,4 @@
-"""What a file or a folder of texts becomes: rows, and bad rows that are named while the others go on."""
+"""A file or a folder of texts becomes rows; bad rows are reported and do not affect the others."""
 
 from __future__ import annotations
 
@@ -55,22 +55,24 @@ def test_a_line_is_a_request_with_an_id(tmp_path: Path) -> None:
         ({"text": 5}, "text", "valid string, not 5"),
         ({"text": "a", "colour": 1}, "colour", "unknown field 'colour'; known fields are"),
         ({"text": "a", "speed": 9}, "speed", "less than or equal to 4, not 9"),
-        ({"text": "a", "output": "s3"}, "output", "comes back into its file"),
-        ({"text": "a", "action": "info"}, "action", "cannot be chosen here"),
+        ({"text": "a", "output": "s3"}, "output", "is always written to its file"),
+        ({"text": "a", "action": "info"}, "action", "cannot be set here"),
         ({"text": "a", "prompt": "b"}, "prompt", "not both"),
-        ({"text": "a", "id": ""}, "id", "nothing that a file could be called"),
-        ({"text": "a", "id": "../.."}, "id", "nothing that a file could be called"),
+        ({"text": "a", "id": ""}, "id", "no character that a file name can contain"),
+        ({"text": "a", "id": "../.."}, "id", "no character that a file name can contain"),
         ({"text": "a", "id": ["x"]}, "id", "must be a text"),
         ({"text": "a", "id": True}, "id", "must be a text"),
-        ({"text": "a", "id": "x" * 300}, "id", "longer than a file's name"),
-        ({"text": "a", "id": "GOOD"}, "id", "would take the file of"),
+        ({"text": "a", "id": "x" * 300}, "id", "too long for a file name"),
+        ({"text": "a", "id": "GOOD"}, "id", "has the same file name as"),
         ({"text": "a", "reference": "missing.wav"}, "reference", "cannot be read: No such file"),
         ({"text": "a", "reference": 5}, "reference", "must be the path"),
         ({"text": "a", "reference": "v.wav", "voice": "b"}, "reference", "give one of reference and voice"),
     ],
     ids=str,
 )
-def test_a_bad_line_is_named_and_the_others_go_on(tmp_path: Path, line: Any, field: str | None, message: str) -> None:
+def test_a_bad_line_is_reported_and_does_not_affect_the_others(
+    tmp_path: Path, line: Any, field: str | None, message: str
+) -> None:
     path = lines(tmp_path, {"id": "good", "text": "One."}, line, {"id": "too", "text": "Two."})
 
     first, bad, last = rows_of(path)
@@ -84,7 +86,7 @@ def test_a_bad_line_is_named_and_the_others_go_on(tmp_path: Path, line: Any, fie
     assert "\n" not in bad.message
 
 
-def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+def test_a_line_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.ndjson"
     path.write_bytes(b'\xef\xbb\xbf{"text": "With a mark."}\n{"text": "caf\xe9"}\n')
 
@@ -110,19 +112,19 @@ def test_a_table_has_a_field_in_each_column(tmp_path: Path) -> None:
     assert (second.where, second.fields["voice"]) == (f"{path}:4", "alice")
     assert seed == BadRow(f"{path}:5", "seed must be a whole number, not 'x'", "seed")
     assert switch == BadRow(f"{path}:6", "split_text must be true or false, not 'maybe'", "split_text")
-    assert many == BadRow(f"{path}:7", "the row has 7 cells and the head 6")
+    assert many == BadRow(f"{path}:7", "the row has 7 cells, but the header has 6")
     assert isinstance(last, BatchRow)
     assert last.where == f"{path}:9"
 
 
 @pytest.mark.parametrize(("name", "separator"), [("a.tsv", "\t"), ("a.csv", ";"), ("a.csv", "\t")])
-def test_a_table_may_be_separated_otherwise(tmp_path: Path, name: str, separator: str) -> None:
+def test_a_table_may_have_other_separators(tmp_path: Path, name: str, separator: str) -> None:
     (tmp_path / name).write_text(f"id{separator}text\na{separator}One, two.\n", encoding="utf-8")
 
     assert row(tmp_path / name).request() == {"text": "One, two."}
 
 
-def test_a_cell_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+def test_a_cell_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(b"text\ncaf\xe9\ncaf\xc3\xa9\n")
 
@@ -134,10 +136,10 @@ def test_a_cell_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "message"), [("text,colour", "unknown field 'colour'"), ("text,text", "'text' is there twice")]
+    ("header", "message"), [("text,colour", "unknown field 'colour'"), ("text,text", "'text' appears twice")]
 )
-def test_a_table_with_a_bad_head_is_refused_whole(tmp_path: Path, head: str, message: str) -> None:
-    (tmp_path / "rows.csv").write_text(f"{head}\na,b\n", encoding="utf-8")
+def test_a_table_with_a_bad_header_is_rejected(tmp_path: Path, header: str, message: str) -> None:
+    (tmp_path / "rows.csv").write_text(f"{header}\na,b\n", encoding="utf-8")
 
     with pytest.raises(InvalidRequest, match=message):
         rows_of(tmp_path / "rows.csv")
@@ -161,7 +163,7 @@ def test_a_folder_has_a_text_in_each_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["rows.json", "rows.jsonl", "folder"])
-def test_what_holds_no_texts_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_input_without_texts_is_rejected(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "rows.json").write_text("{}", encoding="utf-8")
     (tmp_path / "rows.jsonl").write_text("\n", encoding="utf-8")
@@ -174,9 +176,9 @@ def test_what_holds_no_texts_is_refused(tmp_path: Path, name: str) -> None:
     ("name", "stem"),
     [
         ("chapter 1", "chapter_1"), ("../../etc/passwd", "etc_passwd"), ("/abs", "abs"), ("a\\b:c*d", "a_b_c_d"),
-        ("..", None), ("a\0b", "a_b"), (".hidden", "hidden"), ("con", "_con"), ("NUL.txt", "_NUL.txt"), ("日本語", "日本語"),
-        ("e\u0301te\u0301", "été"), ("हिन्दी", "हिन्दी"), ("a.", "a"), ("é" * (LONGEST_BYTES // 2), "é" * (LONGEST_BYTES // 2)),
-        ("\ud800", None),
+        ("..", None), ("a\0b", "a_b"), (".hidden", "hidden"), ("con", "_con"), ("NUL.txt", "_NUL.txt"),
+        ("日本語", "日本語"), ("e\u0301te\u0301", "été"), ("हिन्दी", "हिन्दी"), ("a.", "a"),
+        ("é" * (LONGEST_BYTES // 2), "é" * (LONGEST_BYTES // 2)), ("\ud800", None),
     ],
 )  # fmt: skip
 def test_an_id_becomes_a_safe_name(tmp_path: Path, name: str, stem: str | None) -> None:
@@ -189,7 +191,7 @@ def test_an_id_becomes_a_safe_name(tmp_path: Path, name: str, stem: str | None) 
     assert [path.parent for path in tmp_path.rglob("*.wav")] == [tmp_path]
 
 
-def test_a_recording_is_named_by_its_path_and_known_by_its_content(tmp_path: Path) -> None:
+def test_a_recording_is_given_by_its_path_and_identified_by_its_content(tmp_path: Path) -> None:
     recording = wav_bytes()
     (tmp_path / "voices").mkdir()
     (tmp_path / "voices" / "alice.wav").write_bytes(recording)
@@ -209,12 +211,12 @@ def test_a_recording_is_named_by_its_path_and_known_by_its_content(tmp_path: Pat
     assert named.request() == {"text": "Three.", "voice": "carol"}
 
 
-def test_the_key_changes_with_the_id_and_all_that_is_asked_for(tmp_path: Path) -> None:
-    asked = [
+def test_the_key_changes_with_the_id_and_the_whole_request(tmp_path: Path) -> None:
+    cases = [
         ({"id": "a", "text": "One."}, {}), ({"id": "b", "text": "One."}, {}), ({"id": "a", "text": "Two."}, {}),
         ({"id": "a", "text": "One."}, {"format": "mp3"}), ({"id": "a", "text": "One.", "seed": 1}, {}),
     ]  # fmt: skip
-    keys = [row(lines(tmp_path, line), **defaults).key for line, defaults in asked]
+    keys = [row(lines(tmp_path, line), **defaults).key for line, defaults in cases]
 
     assert len(set(keys)) == len(keys)
     assert row(lines(tmp_path, {"prompt": "One.", "id": "a"})).key == keys[0]

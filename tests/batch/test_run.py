@@ -1,4 +1,4 @@
-"""The loop and both speakers' failures: what is tried again, what is noted, what ends the run."""
+"""The loop and the backends' failures: what is retried, what is recorded, what ends the run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chatterbox_worker.batch import run as loop
-from chatterbox_worker.batch.backends import EndpointSynthesizer, Failed, Stopped, SynthesizedRow
+from chatterbox_worker.batch.backends import EndpointSynthesizer, RowFailed, Stopped, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest
 from chatterbox_worker.batch.rows import BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
@@ -32,7 +32,7 @@ ABOUT = {"format": "wav", "duration_s": 1.5, "seed": 7, "model": "preview"}
 
 
 @pytest.fixture(autouse=True)
-def _in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "_BACKOFF_S", 0.0)
 
 
@@ -47,16 +47,18 @@ def rows(count: int) -> list[BatchRow]:
 
 
 class Scripted:
-    """Fails as often as it is told, then speaks."""
+    """Fails with the given exceptions, then succeeds."""
 
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
         self.jobs: list[str | None] = []
         self.at_once = self.most_at_once = 0
 
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
+    async def synthesize(
+        self, request: dict[str, Any], job: str | None, on_submitted: Callable[[str], None]
+    ) -> SynthesizedRow:
         self.jobs.append(job)
-        submitted(f"job {len(self.jobs)}")
+        on_submitted(f"job {len(self.jobs)}")
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0.001)
@@ -66,76 +68,76 @@ class Scripted:
         return SynthesizedRow(request["text"].encode(), ABOUT)
 
 
-def spoken(
-    rows: list[BatchRow], manifest: Manifest, speaker: Any, *, in_flight: int = 4, attempts: int = 3
+def run_rows(
+    rows: list[BatchRow], manifest: Manifest, synthesizer: Any, *, in_flight: int = 4, attempts: int = 3
 ) -> RunTotals:
     return asyncio.run(
-        run(rows, manifest, speaker, in_flight=in_flight, attempts=attempts, on_row=lambda row, failure: None)
+        run(rows, manifest, synthesizer, in_flight=in_flight, attempts=attempts, on_row=lambda row, failure: None)
     )
 
 
-def test_every_row_is_spoken_once_and_no_more_at_once_than_asked(manifest: Manifest, tmp_path: Path) -> None:
-    speaker = Scripted()
+def test_every_row_is_synthesized_once_within_the_limit_of_rows_in_flight(manifest: Manifest, tmp_path: Path) -> None:
+    synthesizer = Scripted()
 
-    tally = spoken(rows(50), manifest, speaker, in_flight=6)
+    totals = run_rows(rows(50), manifest, synthesizer, in_flight=6)
 
-    assert (tally.spoken, tally.failed, tally.audio_s) == (50, 0, 75.0)
-    assert (len(speaker.jobs), speaker.most_at_once) == (50, 6)
+    assert (totals.spoken, totals.failed, totals.audio_s) == (50, 0, 75.0)
+    assert (len(synthesizer.jobs), synthesizer.most_at_once) == (50, 6)
     assert (tmp_path / "out" / "n31.wav").read_text() == "Text 31."
     assert all(manifest.has(row.key) for row in rows(50))
 
 
-def test_what_may_be_tried_again_is_and_then_counts_as_spoken(manifest: Manifest) -> None:
-    speaker = Scripted(Failed("busy", "busy", again=True), Failed("busy", "busy", again=True))
+def test_a_retryable_failure_is_retried_and_then_counts_as_spoken(manifest: Manifest) -> None:
+    synthesizer = Scripted(RowFailed("busy", "busy", can_retry=True), RowFailed("busy", "busy", can_retry=True))
 
-    tally = spoken(rows(1), manifest, speaker)
+    totals = run_rows(rows(1), manifest, synthesizer)
 
-    assert (tally.spoken, tally.failed, len(speaker.jobs)) == (1, 0, 3)
+    assert (totals.spoken, totals.failed, len(synthesizer.jobs)) == (1, 0, 3)
 
 
-@pytest.mark.parametrize(("again", "tries"), [(True, 3), (False, 1)])
-def test_what_fails_for_good_is_noted_with_its_reason_and_the_others_go_on(
-    manifest: Manifest, *, again: bool, tries: int
+@pytest.mark.parametrize(("can_retry", "tries"), [(True, 3), (False, 1)])
+def test_a_permanent_failure_is_recorded_with_its_reason_and_the_others_are_done(
+    manifest: Manifest, *, can_retry: bool, tries: int
 ) -> None:
-    speaker = Scripted(*[Failed("no such voice", "voice_not_found", field="voice", again=again)] * tries)
+    synthesizer = Scripted(*[RowFailed("no such voice", "voice_not_found", field="voice", can_retry=can_retry)] * tries)
 
-    tally = spoken(rows(3), manifest, speaker, in_flight=1)
+    totals = run_rows(rows(3), manifest, synthesizer, in_flight=1)
 
     failed = manifest.entries[rows(1)[0].key]
-    assert (tally.spoken, tally.failed, len(speaker.jobs)) == (2, 1, 2 + tries)
+    assert (totals.spoken, totals.failed, len(synthesizer.jobs)) == (2, 1, 2 + tries)
     assert failed.error == {"code": "voice_not_found", "message": "no such voice", "field": "voice"}
     assert (failed.state, failed.job) == ("failed", None)
 
 
-def test_a_job_that_may_still_end_well_is_looked_at_again_and_not_sent_again(manifest: Manifest) -> None:
-    lost = Failed("the network is down", "unavailable", again=True, job="j7")
-    slow = Failed("still running", "still_running", job="j7")
+def test_a_job_that_may_still_succeed_is_polled_and_not_sent_again(manifest: Manifest) -> None:
+    lost = RowFailed("the network is down", "unavailable", can_retry=True, job="j7")
+    slow = RowFailed("still running", "still_running", job="j7")
 
-    spoken(rows(1), manifest, first := Scripted(lost, slow))
-    spoken(rows(1), manifest, second := Scripted())
+    run_rows(rows(1), manifest, first := Scripted(lost, slow))
+    run_rows(rows(1), manifest, second := Scripted())
 
     assert first.jobs == [None, "j7"]
     assert second.jobs == ["j7"]
     assert manifest.has(rows(1)[0].key)
 
 
-def test_a_reference_that_is_gone_fails_its_row_alone(manifest: Manifest, tmp_path: Path) -> None:
+def test_a_missing_reference_fails_only_its_own_row(manifest: Manifest, tmp_path: Path) -> None:
     gone = BatchRow("rows:1", "gone", "gone", {"text": "One."}, tmp_path / "gone.wav")
 
-    tally = spoken([gone, *rows(1)], manifest, Scripted())
+    totals = run_rows([gone, *rows(1)], manifest, Scripted())
 
-    assert (tally.spoken, tally.failed) == (1, 1)
+    assert (totals.spoken, totals.failed) == (1, 1)
     error = manifest.entries[gone.key].error
     assert error is not None
     assert error["field"] == "reference"
 
 
-def test_where_nothing_can_be_spoken_any_more_the_run_ends_at_once(manifest: Manifest) -> None:
-    speaker = Scripted(*[Stopped("the key is wrong")] * 4)
+def test_the_run_ends_at_once_if_no_further_row_can_be_synthesized(manifest: Manifest) -> None:
+    synthesizer = Scripted(*[Stopped("the key is wrong")] * 4)
 
     with pytest.raises(Stopped, match="the key is wrong"):
-        spoken(rows(50), manifest, speaker)
-    assert len(speaker.jobs) == 4
+        run_rows(rows(50), manifest, synthesizer)
+    assert len(synthesizer.jobs) == 4
 
 
 # The endpoint
@@ -146,7 +148,7 @@ def job_of(status: str) -> Job:
 
 
 class FakeClient:
-    """The calls that a speaker makes, with one scripted outcome each."""
+    """The client's methods that the backend uses, each with a scripted outcome."""
 
     def __init__(self, submit: Exception | None = None, *polls: Exception | None) -> None:
         self._submit, self._polls = submit, list(polls)
@@ -168,14 +170,17 @@ class FakeClient:
         return b"audio"
 
 
-def speak(client: FakeClient, job: str | None = None) -> tuple[SynthesizedRow, list[str]]:
-    told: list[str] = []
-    speaker = EndpointSynthesizer(client)  # type: ignore[arg-type]
-    return asyncio.run(speaker.speak({"text": "One."}, job, told.append)), told
+def synthesize(client: FakeClient, job: str | None = None) -> tuple[SynthesizedRow, list[str]]:
+    submitted: list[str] = []
+    synthesizer = EndpointSynthesizer(client)  # type: ignore[arg-type]
+    return asyncio.run(synthesizer.synthesize({"text": "One."}, job, submitted.append)), submitted
 
 
 FAILURES: list[tuple[ClientError, str, bool, str | None]] = [
-    (JobFailed("text is empty", job=job_of("FAILED"), code="invalid_request", field="text"), "invalid_request", False, None),
+    (
+        JobFailed("text is empty", job=job_of("FAILED"), code="invalid_request", field="text"),
+        "invalid_request", False, None,
+    ),
     (JobFailed("busy", job=job_of("FAILED"), code="busy"), "busy", True, None),
     (JobFailed("failed", job=job_of("FAILED"), code="synthesis_failed"), "synthesis_failed", True, None),
     (JobFailed("the worker was lost", job=job_of("FAILED")), "job_failed", True, None),
@@ -188,55 +193,56 @@ FAILURES: list[tuple[ClientError, str, bool, str | None]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("error", "code", "again", "job"), FAILURES, ids=[row[1] for row in FAILURES])
-def test_each_failure_of_a_job_says_what_it_is_good_for(
-    error: ClientError, code: str, *, again: bool, job: str | None
+@pytest.mark.parametrize(("error", "code", "can_retry", "job"), FAILURES, ids=[row[1] for row in FAILURES])
+def test_each_failure_of_a_job_is_classified(
+    error: ClientError, code: str, *, can_retry: bool, job: str | None
 ) -> None:
-    with pytest.raises(Failed) as caught:
-        speak(FakeClient(None, error))
-    assert (caught.value.code, caught.value.again, caught.value.job) == (code, again, job)
+    with pytest.raises(RowFailed) as caught:
+        synthesize(FakeClient(None, error))
+    assert (caught.value.code, caught.value.can_retry, caught.value.job) == (code, can_retry, job)
     assert caught.value.field == getattr(error, "field", None)
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "again"),
+    ("error", "code", "can_retry"),
     [(Unavailable("429"), "unavailable", True), (AnswerLost("reset"), "answer_lost", False),
      (RequestRefused("too large"), "request_refused", False)],
 )  # fmt: skip
-def test_each_failure_of_a_submission_too(error: ClientError, code: str, *, again: bool) -> None:
-    with pytest.raises(Failed) as caught:
-        speak(FakeClient(error))
-    assert (caught.value.code, caught.value.again, caught.value.job) == (code, again, None)
+def test_each_failure_of_a_submission_is_classified(error: ClientError, code: str, *, can_retry: bool) -> None:
+    with pytest.raises(RowFailed) as caught:
+        synthesize(FakeClient(error))
+    assert (caught.value.code, caught.value.can_retry, caught.value.job) == (code, can_retry, None)
 
 
 @pytest.mark.parametrize("error", [Unauthorized("401"), NotFound("404")])
-def test_an_endpoint_that_takes_nobody_ends_the_run(error: ClientError) -> None:
+def test_an_endpoint_that_rejects_the_client_ends_the_run(error: ClientError) -> None:
     with pytest.raises(Stopped):
-        speak(FakeClient(error))
+        synthesize(FakeClient(error))
 
 
-def test_a_job_of_an_earlier_run_is_waited_for_and_nothing_is_sent() -> None:
+def test_a_job_of_an_earlier_run_is_polled_and_nothing_is_sent() -> None:
     client = FakeClient()
 
-    done, told = speak(client, "old")
+    done, submitted = synthesize(client, "old")
 
-    assert (done.audio, client.submissions, told) == (b"audio", 0, [])
+    assert (done.audio, client.submissions, submitted) == (b"audio", 0, [])
 
 
 @pytest.mark.parametrize("error", [NotFound("expired"), JobCancelled("cancelled", job=job_of("CANCELLED"))])
-def test_a_job_that_is_no_more_is_sent_again(error: ClientError) -> None:
+def test_a_job_that_no_longer_exists_is_sent_again(error: ClientError) -> None:
     client = FakeClient(None, error)
 
-    done, told = speak(client, "old")
+    done, submitted = synthesize(client, "old")
 
-    assert (done.audio, client.submissions, told) == (b"audio", 1, ["new 1"])
+    assert (done.audio, client.submissions, submitted) == (b"audio", 1, ["new 1"])
 
 
-def test_a_submission_that_is_on_its_way_is_noted_even_if_the_run_is_stopped() -> None:
-    client, told = FakeClient(), list[str]()
+def test_a_submission_in_progress_is_recorded_even_if_the_run_is_stopped() -> None:
+    client, submitted = FakeClient(), list[str]()
 
     async def stop_midway() -> None:
-        task = asyncio.create_task(EndpointSynthesizer(client).speak({}, None, told.append))  # type: ignore[arg-type]
+        backend = EndpointSynthesizer(client)  # type: ignore[arg-type]
+        task = asyncio.create_task(backend.synthesize({}, None, submitted.append))
         await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -244,4 +250,4 @@ def test_a_submission_that_is_on_its_way_is_noted_even_if_the_run_is_stopped() -
 
     asyncio.run(stop_midway())
 
-    assert told == ["new 1"]
+    assert submitted == ["new 1"]

@@ -1,10 +1,10 @@
-"""`python -m chatterbox_worker.batch rows.jsonl -o out/`: many texts into files, through this machine's engine or an endpoint.
+"""`python -m chatterbox_worker.batch rows.jsonl -o out/`: many texts into files, on this machine or an endpoint.
 
-    rows       a JSON-lines or CSV file or a folder of texts becomes rows, each checked; a bad one is named and left out
-    manifest   what became of each row, one JSON line each, written so that a kill at any moment loses nothing
-    speakers   the local engine, or an endpoint of RunPod's queue
-    run        the loop: some rows in flight, what may be tried again is
+    rows       reads a JSON-lines or CSV file or a folder of texts and checks each row; an invalid one is reported
+    manifest   the result of each row, one JSON line per row, written so that a kill at any moment loses nothing
+    backends   the local engine, or an endpoint of RunPod's queue
+    run        the loop: a limited number of rows in flight, with retries
 
-A row is known by the digest of its id and request: the same command goes on where it was ended, and a row that was
-changed is spoken anew.
+A row is identified by the digest of its id and request: the same command continues a run that was ended, and a row that
+has changed is synthesized again.
 """

@@ -1,7 +1,8 @@
 """`python -m chatterbox_worker.batch rows.jsonl -o out/`: many texts into audio files.
 
-The rows are a JSON-lines or CSV file, or a folder of .txt files. They are spoken by this machine (--local) or by an
-endpoint (RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY, or --endpoint and --key). The same command goes on where it was ended.
+The rows are a JSON-lines or CSV file, or a folder of .txt files. They are synthesized on this machine (--local) or by
+an endpoint (RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY, or --endpoint and --key). The same command continues a run that was
+ended.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from tqdm import tqdm
 from chatterbox_worker import request as requests
 from chatterbox_worker.batch import backends
 from chatterbox_worker.batch import rows as sources
-from chatterbox_worker.batch.backends import Failed, RowSynthesizer, Stopped
-from chatterbox_worker.batch.fields import refuse_unknown, typed
+from chatterbox_worker.batch.backends import RowFailed, RowSynthesizer, Stopped
+from chatterbox_worker.batch.fields import parse_value, refuse_unknown
 from chatterbox_worker.batch.manifest import NAME, Manifest
 from chatterbox_worker.batch.rows import BadRow, BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
@@ -39,31 +40,31 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.batch", description=__doc__)
     parser.add_argument("input", type=Path, help="a .jsonl, .ndjson, .csv or .tsv file, or a folder of .txt files")
     parser.add_argument("-o", "--out", type=Path, required=True, help=f"folder for the audio files and {NAME}")
-    where = parser.add_argument_group("who speaks")
-    where.add_argument("--local", action="store_true", help="this machine, with the models that it can serve")
-    where.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
-    where.add_argument("--key", help="API key (RUNPOD_API_KEY)")
-    where.add_argument("--url", help="where the endpoint is (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
-    speech = parser.add_argument_group("what rows leave out")
+    backend = parser.add_argument_group("where the speech is synthesized")
+    backend.add_argument("--local", action="store_true", help="this machine, with the models that it can serve")
+    backend.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
+    backend.add_argument("--key", help="API key (RUNPOD_API_KEY)")
+    backend.add_argument("--url", help="URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
+    speech = parser.add_argument_group("defaults for rows")
     speech.add_argument("--format", choices=[*FORMATS, "auto"], help="of the audio (wav)")
-    speech.add_argument("--model", choices=list(MODELS), help="the first one served where left out")
+    speech.add_argument("--model", choices=list(MODELS), help="default: the first one served")
     speech.add_argument("--voice", help="an id of the voice library")
-    speech.add_argument("--reference", metavar="FILE", help="a recording of the voice to speak with")
+    speech.add_argument("--reference", metavar="FILE", help="a recording of the voice to clone")
     speech.add_argument("--language", help="such as en, de or pt-BR")
     speech.add_argument("--seed", type=int, help="the same seed gives the same speech")
     speech.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other field of a request"
     )
-    parser.add_argument("--in-flight", type=int, default=16, metavar="N", help="rows spoken at once (%(default)s)")
+    parser.add_argument("--in-flight", type=int, default=16, metavar="N", help="rows at the same time (%(default)s)")
     parser.add_argument(
-        "--attempts", type=int, default=3, metavar="N", help="of a row, the first included (%(default)s)"
+        "--attempts", type=int, default=3, metavar="N", help="per row, including the first (%(default)s)"
     )
     parser.add_argument(
         "--timeout", type=float, default=1800.0, metavar="S", help="seconds to wait for a job (%(default)g)"
     )
     options = parser.parse_args(arguments)
     if options.local and any((options.endpoint, options.key, options.url)):
-        parser.error("--local speaks here; --endpoint, --key and --url are for an endpoint")
+        parser.error("--local uses this machine; --endpoint, --key and --url are for an endpoint")
     if options.in_flight < 1 or options.attempts < 1:
         parser.error("--in-flight and --attempts must be 1 or more")
     try:
@@ -74,7 +75,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _defaults(options: argparse.Namespace) -> dict[str, Any]:
-    """The fields of rows that leave them out. Raises InvalidRequest."""
+    """The fields for rows that do not set them. Raises InvalidRequest."""
     defaults = {name: value for name in _FIELDS if (value := getattr(options, name)) is not None}
     for pair in options.set:
         name, is_pair, text = pair.partition("=")
@@ -82,8 +83,8 @@ def _defaults(options: argparse.Namespace) -> dict[str, Any]:
             raise InvalidRequest(f"--set takes FIELD=VALUE, not {pair!r}", field="set")
         refuse_unknown({name: text})
         if name in ("id", "text", "prompt"):
-            raise InvalidRequest(f"{name} is each row's own", field=name)
-        defaults[name] = typed(name, text)
+            raise InvalidRequest(f"{name} must be set in each row", field=name)
+        defaults[name] = parse_value(name, text)
     requests.fields_of({name: value for name, value in defaults.items() if name != "reference"}, has_text=False)
     if "reference" in defaults and any(name in defaults for name in (*requests.VOICES, "audio_prompt")):
         raise InvalidRequest("give --reference or another voice, not both", field="reference")
@@ -94,23 +95,23 @@ def _defaults(options: argparse.Namespace) -> dict[str, Any]:
 class _Plan:
     rows: list[BatchRow]
     refused: list[BadRow]
-    speaker: AbstractAsyncContextManager[RowSynthesizer]
+    backend: AbstractAsyncContextManager[RowSynthesizer]
 
 
 def _plan(options: argparse.Namespace) -> _Plan:
-    """Raises InvalidRequest, OSError, ValueError: there is nothing to begin with."""
+    """Raises InvalidRequest, OSError, ValueError: the run cannot start."""
     if options.local:
         settings = Settings.from_env(local_environment(environment(), Path.cwd()))
-        speaker = backends.local(settings, options.in_flight)
+        backend = backends.local(settings, options.in_flight)
         found = sources.read(options.input, options.defaults, lambda fields: requests.parse(fields, settings))
     else:
         client = AsyncRunPodServerlessClient(
             options.endpoint, options.key, base_url=options.url, timeout_s=options.timeout
         )
-        speaker = backends.endpoint(client)
+        backend = backends.endpoint(client)
         found = sources.read(options.input, options.defaults, requests.fields_of)
     rows = [row for row in found if isinstance(row, BatchRow)]
-    return _Plan(rows, [row for row in found if isinstance(row, BadRow)], speaker)
+    return _Plan(rows, [row for row in found if isinstance(row, BadRow)], backend)
 
 
 async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> RunTotals:
@@ -120,36 +121,36 @@ async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> 
     done = len(plan.rows) - len(todo)
     with tqdm(total=len(plan.rows), initial=done, unit="text", file=sys.stderr, dynamic_ncols=True) as bar:
 
-        def on_row(row: BatchRow, failure: Failed | None) -> None:
+        def on_row(row: BatchRow, failure: RowFailed | None) -> None:
             if failure is not None:
                 bar.write(f"{row.where}: {failure.message}", file=sys.stderr)
             bar.update()
 
-        async with plan.speaker as speaker:
+        async with plan.backend as synthesizer:
             return await run(
-                todo, manifest, speaker, in_flight=options.in_flight, attempts=options.attempts, on_row=on_row
+                todo, manifest, synthesizer, in_flight=options.in_flight, attempts=options.attempts, on_row=on_row
             )
 
 
-def _speak(options: argparse.Namespace) -> int:
+def _process(options: argparse.Namespace) -> int:
     plan = _plan(options)
     for bad in plan.refused:
         sys.stderr.write(f"{bad}\n")
     with Manifest(options.out) as manifest:
         before = sum(manifest.has(row.key) for row in plan.rows)
         try:
-            tally = asyncio.run(_run(plan, manifest, options))
+            totals = asyncio.run(_run(plan, manifest, options))
         finally:
-            manifest.tidy((row.key for row in plan.rows), (_refused(bad) for bad in plan.refused))
-    parts = [f"{tally.spoken} spoken, {tally.audio_s:.1f} s of audio"]
-    parts += [f"{before} were there already"] if before else []
-    parts += [f"{tally.failed} failed"] if tally.failed else []
+            manifest.compact((row.key for row in plan.rows), (_refused_line(bad) for bad in plan.refused))
+    parts = [f"{totals.spoken} spoken, {totals.audio_s:.1f} s of audio"]
+    parts += [f"{before} already done"] if before else []
+    parts += [f"{totals.failed} failed"] if totals.failed else []
     parts += [f"{len(plan.refused)} refused"] if plan.refused else []
     sys.stdout.write(f"{len(plan.rows) + len(plan.refused)} texts: {'; '.join(parts)}: {options.out / NAME}\n")
-    return 1 if tally.failed or plan.refused else 0
+    return 1 if totals.failed or plan.refused else 0
 
 
-def _refused(bad: BadRow) -> dict[str, Any]:
+def _refused_line(bad: BadRow) -> dict[str, Any]:
     error = {"code": InvalidRequest.code, "message": bad.message, "field": bad.field}
     return {"state": "refused", "where": bad.where, "id": bad.id, "error": error}
 
@@ -158,17 +159,17 @@ def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return _speak(options)
+        return _process(options)
     except WorkerError as error:
         return _fail(error.message)
     except (Stopped, OSError, ValueError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail("stopped; the same command goes on from here", 130)
+        return _fail("stopped; run the same command again to continue", 130)
 
 
-def _fail(sentence: str, code: int = 1) -> int:
-    sys.stderr.write(sentence + "\n")
+def _fail(message: str, code: int = 1) -> int:
+    sys.stderr.write(message + "\n")
     return code
 
 

@@ -1,4 +1,7 @@
-"""Who speaks the rows: this machine's engine, or an endpoint of RunPod's queue. Both say of a failure what it is good for."""
+"""What synthesizes the rows: this machine's engine, or an endpoint of RunPod's queue.
+
+Both classify each failure: whether a retry may help, and whether the job may still succeed.
+"""
 
 from __future__ import annotations
 
@@ -31,45 +34,47 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.wiring import build
 
-_WORTH_ANOTHER_TRY = ("busy", "not_ready", "synthesis_failed", "device_failed")
-"""Codes of what another moment or another worker may do better."""
+_RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "device_failed")
+"""The errors that may not occur again later or on another worker."""
 
-_LAST_WORD_S = 15.0  # as long as the client waits for an answer
+_SUBMISSION_TIMEOUT_S = 15.0  # as long as the client waits for an answer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SynthesizedRow:
     audio: bytes
     about: Mapping[str, Any]
-    """`format`, `duration_s`, `seed`, `model`: what an answer says (docs/API.md)."""
+    """`format`, `duration_s`, `seed`, `model`: the facts of an answer (docs/API.md)."""
 
 
-class Failed(Exception):
-    """One row was not spoken."""
+class RowFailed(Exception):
+    """One row was not synthesized."""
 
     def __init__(
-        self, message: str, code: str, *, field: str | None = None, again: bool = False, job: str | None = None
+        self, message: str, code: str, *, field: str | None = None, can_retry: bool = False, job: str | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.field = field
-        self.again = again
-        """Whether it may be tried again."""
+        self.can_retry = can_retry
+        """Whether another attempt may succeed."""
         self.job = job
-        """Where something may still come of it: to be looked at, not sent again."""
+        """The job if it may still succeed: it is polled and not sent again."""
 
 
 class Stopped(Exception):
-    """No row can be spoken any more; the sentence says why."""
+    """No further row can be synthesized; the message says why."""
 
 
 class RowSynthesizer(Protocol):
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
-        """`job`: one that an earlier run has submitted. `submitted` is told the id of a new one, before it is waited for.
+    async def synthesize(
+        self, request: dict[str, Any], job: str | None, on_submitted: Callable[[str], None]
+    ) -> SynthesizedRow:
+        """`job` is one that an earlier run submitted; `on_submitted` is called with the id of a new one at once.
 
         Raises:
-            Failed, Stopped
+            RowFailed, Stopped
         """
 
 
@@ -79,23 +84,25 @@ class LocalSynthesizer:
         self._synthesizer = synthesizer
         self._threads = threads
 
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
-        del job, submitted  # nothing outlives this process
-        call = CancelScope()
+    async def synthesize(
+        self, request: dict[str, Any], job: str | None, on_submitted: Callable[[str], None]
+    ) -> SynthesizedRow:
+        del job, on_submitted  # no job outlives this process
+        scope = CancelScope()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._speak, request, call)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._synthesize, request, scope)
         except DeviceFailed as error:
             raise Stopped(error.message) from error
         except WorkerError as error:
-            again = isinstance(error, SynthesisFailed)
-            raise Failed(error.message, error.code, field=error.field, again=again) from error
+            can_retry = isinstance(error, SynthesisFailed)
+            raise RowFailed(error.message, error.code, field=error.field, can_retry=can_retry) from error
         finally:
-            call.cancel()
+            scope.cancel()
 
-    def _speak(self, request: dict[str, Any], call: CancelScope) -> SynthesizedRow:
+    def _synthesize(self, request: dict[str, Any], scope: CancelScope) -> SynthesizedRow:
         parsed = requests.parse(request, self._settings)
         assert isinstance(parsed, SpeechRequest)  # noqa: S101 - rows have no action
-        recording = self._synthesizer.speak(parsed, call)
+        recording = self._synthesizer.speak(parsed, scope)
         return SynthesizedRow(recording.audio, recording.info.as_json())
 
 
@@ -118,43 +125,45 @@ class EndpointSynthesizer:
     def __init__(self, client: AsyncRunPodServerlessClient) -> None:
         self._client = client
 
-    async def speak(self, request: dict[str, Any], job: str | None, submitted: Callable[[str], None]) -> SynthesizedRow:
-        if job is not None and (spoken := await self._resumed(job)) is not None:
-            return spoken
-        job = await self._submit(request, submitted)
+    async def synthesize(
+        self, request: dict[str, Any], job: str | None, on_submitted: Callable[[str], None]
+    ) -> SynthesizedRow:
+        if job is not None and (result := await self._resume(job)) is not None:
+            return result
+        job = await self._submit(request, on_submitted)
         try:
-            return await self._waited(job)
+            return await self._wait(job)
         except ClientError as error:
-            raise _failed(error, job) from error
+            raise _to_failure(error, job) from error
 
-    async def _resumed(self, job: str) -> SynthesizedRow | None:
-        """What came of a job; None where nothing will: its result has expired, or somebody has cancelled it."""
+    async def _resume(self, job: str) -> SynthesizedRow | None:
+        """The result of a job; None if its result has expired or it was cancelled."""
         try:
-            return await self._waited(job)
+            return await self._wait(job)
         except (NotFound, JobCancelled):
             return None
         except ClientError as error:
-            raise _failed(error, job) from error
+            raise _to_failure(error, job) from error
 
-    async def _submit(self, request: dict[str, Any], submitted: Callable[[str], None]) -> str:
-        """A submission that is on its way is waited for even when this is cancelled, so that its job is not forgotten."""
+    async def _submit(self, request: dict[str, Any], on_submitted: Callable[[str], None]) -> str:
+        """Submit a job. If this is cancelled, it still waits for a submission in progress, to record its job."""
         sending = asyncio.ensure_future(self._client.submit(request))
         try:
             job = (await asyncio.shield(sending)).id
         except asyncio.CancelledError:
-            await asyncio.wait([sending], timeout=_LAST_WORD_S)
+            await asyncio.wait([sending], timeout=_SUBMISSION_TIMEOUT_S)
             if sending.done() and sending.exception() is None:
-                submitted(sending.result().id)
+                on_submitted(sending.result().id)
             sending.cancel()
             raise
         except (Unauthorized, NotFound) as error:
             raise Stopped(str(error)) from error
         except ClientError as error:
-            raise _failed(error, None) from error
-        submitted(job)
+            raise _to_failure(error, None) from error
+        on_submitted(job)
         return job
 
-    async def _waited(self, job: str) -> SynthesizedRow:
+    async def _wait(self, job: str) -> SynthesizedRow:
         done: Job = await self._client.poll_until_complete(job)
         return SynthesizedRow(await self._client.audio(done), done.speech.found.about)
 
@@ -175,15 +184,16 @@ _OUTCOMES: tuple[tuple[type[ClientError], str, bool, bool], ...] = (
     (RequestRefused, "request_refused", False, False),
     (ClientError, "bad_answer", False, True),
 )
-"""Kind, code, whether another try is worth it, whether something may still come of the job."""
+"""Class, code, whether a retry may help, whether the job may still succeed."""
 
 
-def _failed(error: ClientError, job: str | None) -> Failed:
+def _to_failure(error: ClientError, job: str | None) -> RowFailed:
+    """The failure for a client's error; raises Stopped if the API key is wrong."""
     message = str(error)
     if isinstance(error, Unauthorized):
         raise Stopped(message) from error
     if type(error) is JobFailed:  # without a code the platform ended it: a worker was lost
-        again = error.code is None or error.code in _WORTH_ANOTHER_TRY
-        return Failed(message, error.code or "job_failed", field=error.field, again=again)
-    code, again, is_open = next(row[1:] for row in _OUTCOMES if isinstance(error, row[0]))
-    return Failed(message, code, again=again, job=job if is_open else None)
+        can_retry = error.code is None or error.code in _RETRYABLE_CODES
+        return RowFailed(message, error.code or "job_failed", field=error.field, can_retry=can_retry)
+    code, can_retry, is_open = next(outcome[1:] for outcome in _OUTCOMES if isinstance(error, outcome[0]))
+    return RowFailed(message, code, can_retry=can_retry, job=job if is_open else None)

@@ -1,4 +1,4 @@
-"""A row's fields: those of one request, but for what a file makes no sense of. Pure."""
+"""A row's fields: those of one request, except those that make no sense in a file. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import ALIASES, SpeechBody
 
 _NOT_OF_A_ROW = {
-    "action": "a row is there to be spoken",
-    "output": "the audio of a row comes back into its file",
+    "action": "a row is always a text to speak",
+    "output": "the audio of a row is always written to its file",
 }
 _SCHEMA = SpeechBody.model_json_schema()["properties"]
 KNOWN = ("id", "reference", *(name for name in (*_SCHEMA, *ALIASES) if name not in _NOT_OF_A_ROW))
-"""`id` is the row's own name; `reference` the path of a recording to speak with."""
+"""`id` is the row's own name; `reference` the path of a recording of the voice."""
 
 
 def refuse_unknown(names: Mapping[str, Any]) -> None:
-    """Raises InvalidRequest for a name that is no field of a row."""
+    """Raises InvalidRequest for a name that is not a field of a row."""
     for name in names:
         if name in _NOT_OF_A_ROW:
-            raise InvalidRequest(f"{name} cannot be chosen here: {_NOT_OF_A_ROW[name]}", field=name)
+            raise InvalidRequest(f"{name} cannot be set here: {_NOT_OF_A_ROW[name]}", field=name)
         if name not in KNOWN:
             raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(sorted(KNOWN))}", field=name)
 
 
-def typed(name: str, text: str) -> Any:
-    """A value that came as text: a cell of a CSV file, an argument of the command. Raises InvalidRequest."""
+def parse_value(name: str, text: str) -> Any:
+    """The value of a field from text: a cell of a CSV file, an argument of the command. Raises InvalidRequest."""
     shape = _SCHEMA.get(ALIASES.get(name, name), {"type": "string"})
     kind = next((one["type"] for one in shape.get("anyOf", ()) if one["type"] != "null"), shape.get("type"))
     convert, wanted = _CONVERSIONS.get(kind, (str, ""))

@@ -1,12 +1,12 @@
-"""`manifest.jsonl`: what became of each row, a JSON object on a line each, in the folder of the audio files.
+"""`manifest.jsonl`: the result of each row, one JSON object per line, in the folder of the audio files.
 
-    submitted   {"key", "id", "state", "job"}: an endpoint has the job; it is looked for there before it is sent again
+    submitted   {"key", "id", "state", "job"}: an endpoint has the job; it is polled before the row is sent again
     done        {..., "file", "size_bytes", "sha256", "duration_s", "seed", "model"}
-    failed      {..., "error": {"code", "message", "field"}}, and "job" where that may still end well
+    failed      {..., "error": {"code", "message", "field"}}, and "job" if that may still succeed
 
-A line is on the disk before what it says is relied on, and the last line of a key counts. A line that a kill has cut in two
-is the last one, and is taken away. At the end of a run the file is written anew, one line for each row in the rows' order.
-One run at a time: the folder is locked, and the lock goes with the process.
+A line is on the disk before the program relies on it, and the last line of a key counts. A line that a kill cut off is
+always the last one and is removed. At the end of a run the file is rewritten, with one line per row in the rows' order.
+Only one run at a time: the folder is locked, and the lock ends with the process.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ManifestEntry:
     id: str
     state: Literal["submitted", "done", "failed"]
     job: str | None = None
-    """Of the endpoint, while something may still come of it."""
+    """The endpoint's job, while it may still succeed."""
     file: str | None = None
     size_bytes: int | None = None
     sha256: str | None = None
@@ -49,7 +49,7 @@ class ManifestEntry:
 
 
 class Manifest:
-    """Of one folder. Entering takes its lock; every method belongs to one thread."""
+    """The manifest of one folder. Entering acquires the folder's lock. Not thread-safe."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -62,7 +62,7 @@ class Manifest:
         """
         Raises:
             Busy: another run writes to this folder.
-            InvalidRequest: the file there is not one of ours.
+            InvalidRequest: the folder's manifest is not a valid one.
             OSError: the folder cannot be written.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class Manifest:
         os.close(self._lock)
 
     def has(self, key: str) -> bool:
-        """Whether the row is spoken and its file is there, as long as it was."""
+        """Whether the row is done and its file exists with the recorded size."""
         entry = self.entries.get(key)
         if entry is None or entry.state != "done" or entry.file is None:
             return False
@@ -98,22 +98,25 @@ class Manifest:
         except OSError:
             return False
 
-    def note(self, entry: ManifestEntry) -> None:
-        """On the disk when this returns."""
+    def record(self, entry: ManifestEntry) -> None:
+        """Append the entry; it is on the disk when this returns."""
         self._file.write(entry.line())
         self._file.flush()
         os.fsync(self._file.fileno())
         self._put(entry)
 
-    def keep(self, audio: bytes, name: str) -> None:
-        """The file whole or not at all, and on the disk when this returns."""
+    def write_audio(self, audio: bytes, name: str) -> None:
+        """Write the file completely or not at all; it is on the disk when this returns."""
         draft = self._folder / f".{name}.{_DRAFT}"
         self._write(draft, audio)
         draft.replace(self._folder / name)
         os.fsync(self._lock)
 
-    def tidy(self, keys: Iterable[str], refused: Iterable[Mapping[str, Any]]) -> None:
-        """One line for each key, in this order; before them, those of other inputs whose files are still theirs."""
+    def compact(self, keys: Iterable[str], refused: Iterable[Mapping[str, Any]]) -> None:
+        """Rewrite the file with one line per key, in this order, after the lines of other inputs that still apply.
+
+        A line of another input applies as long as none of these rows has its file or its id.
+        """
         ours = {key: self.entries[key] for key in keys if key in self.entries}
         files = {entry.file for entry in ours.values() if entry.file}
         ids = {entry.id for entry in ours.values()}
@@ -127,7 +130,7 @@ class Manifest:
         self._file = self._path.open("a", encoding="utf-8")
 
     def _put(self, entry: ManifestEntry) -> None:
-        """A file belongs to whoever wrote it last."""
+        """A file belongs to the row that wrote it last."""
         self.entries[entry.key] = entry
         if entry.file is not None and (owner := self._owners.get(entry.file, entry.key)) != entry.key:
             self.entries.pop(owner, None)
@@ -148,17 +151,17 @@ class Manifest:
         whole = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(whole.splitlines(), 1):
             try:
-                told = json.loads(line)
-                if told.get("state") != "refused":  # it has no key: told to people, not to the next run
-                    self._put(ManifestEntry(**told))
+                fields = json.loads(line)
+                if fields.get("state") != "refused":  # it has no key: it is for people, not for the next run
+                    self._put(ManifestEntry(**fields))
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise InvalidRequest(
-                    f"{self._path}:{number} is no line of a manifest; choose another folder, or move the file away",
+                    f"{self._path}:{number} is not a line of a manifest; choose another folder, or move the file",
                     field="out",
                 ) from None
         if len(whole) < len(content):
             os.truncate(self._path, len(whole))
 
 
-def _line(told: Mapping[str, Any]) -> str:
-    return json.dumps(told, ensure_ascii=False) + "\n"
+def _line(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False) + "\n"

@@ -1,8 +1,8 @@
-"""Rows out of a JSON-lines file, a CSV file or a folder of texts, each checked before anything is spoken.
+"""Reads rows from a JSON-lines file, a CSV file or a folder of texts, and checks each before the run starts.
 
-A row is the fields of one request (docs/API.md), an `id`, and `reference`, the path of a recording to speak with, as seen
-from the file. The id becomes the name of the audio file; without one it is the line's number. What is wrong with a row is
-said with its line and its field, and the other rows go on.
+A row has the fields of one request (docs/API.md), an `id`, and `reference`, the path of a recording of the voice,
+relative to the file. The id becomes the name of the audio file; the default is the number of the line. An invalid row
+is reported with its line and its field, and does not affect the other rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from chatterbox_worker.batch.fields import refuse_unknown, typed
+from chatterbox_worker.batch.fields import parse_value, refuse_unknown
 from chatterbox_worker.batch.names import stem_of
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICES, with_defaults
@@ -28,28 +28,28 @@ TEXTS = ".txt"
 _LONGEST_CELL_CHARS = 64_000_000  # the csv module's own limit is 131 072, less than a recording in base64
 
 Check = Callable[[Mapping[str, Any]], object]
-"""Of a row's whole request; raises InvalidRequest."""
+"""Checks a row's whole request; raises InvalidRequest."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
     where: str
-    """File and line, or the file of a folder."""
+    """The file and line, or the file in a folder."""
     id: str
     stem: str
-    """The name of its audio file, without the ending."""
+    """The name of its audio file, without the extension."""
     fields: Mapping[str, Any]
-    """The request, defaults filled in; a recording's digest in place of the recording."""
+    """The request with the defaults; it has a recording's digest in place of the recording."""
     reference: Path | None
 
     @property
     def key(self) -> str:
-        """SHA-256 (hex) of the id and everything that is asked for."""
+        """SHA-256 (hex) of the id and the whole request."""
         canonical = json.dumps({"id": self.id, "request": dict(self.fields)}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def request(self) -> dict[str, Any]:
-        """With the recording itself. Raises OSError if it is gone."""
+        """The request with the recording itself. Raises OSError if the file is missing."""
         if self.reference is None:
             return dict(self.fields)
         return {**self.fields, "reference_audio": base64.b64encode(self.reference.read_bytes()).decode("ascii")}
@@ -67,42 +67,45 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Raw:
+class _SourceRow:
     where: str
     number: str
-    """The id of a row that has none."""
+    """The id if the row has none."""
     fields: Mapping[str, Any]
 
 
 def read(source: Path, defaults: Mapping[str, Any], check: Check) -> list[BatchRow | BadRow]:
-    """Every row of `source`, in order; `defaults` are the fields of rows that leave them out.
+    """Every row of `source`, in order; `defaults` are the fields for rows that do not set them.
 
     Raises:
-        InvalidRequest: the source is none of the kinds, empty, or a table with an unknown column.
+        InvalidRequest: the source is of no supported kind, empty, or a table with an unknown column.
         OSError: it cannot be read.
     """
     folder = source if source.is_dir() else source.parent
     taken: dict[str, str] = {}
-    rows = [_row(raw, folder, defaults, check, taken) if isinstance(raw, _Raw) else raw for raw in _raws(source)]
+    rows = [
+        _check_row(row, folder, defaults, check, taken) if isinstance(row, _SourceRow) else row
+        for row in _source_rows(source)
+    ]
     if not rows:
-        raise InvalidRequest(f"{source} holds no texts", field="input")
+        raise InvalidRequest(f"{source} has no texts", field="input")
     return rows
 
 
-def _raws(source: Path) -> Iterable[_Raw | BadRow]:
+def _source_rows(source: Path) -> Iterable[_SourceRow | BadRow]:
     if source.is_dir():
-        return _of_folder(source)
+        return _read_folder(source)
     if source.suffix.lower() in LINES:
-        return _of_lines(source)
+        return _read_lines(source)
     if source.suffix.lower() in TABLES:
-        return _of_table(source)
+        return _read_table(source)
     raise InvalidRequest(
         f"{source} must be a folder or end in {', '.join((*LINES, *TABLES))}",
         field="input",
     )
 
 
-def _of_folder(folder: Path) -> Iterator[_Raw | BadRow]:
+def _read_folder(folder: Path) -> Iterator[_SourceRow | BadRow]:
     for path in sorted(folder.rglob(f"*{TEXTS}")):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") for part in name.parts):
@@ -111,10 +114,10 @@ def _of_folder(folder: Path) -> Iterator[_Raw | BadRow]:
             except UnicodeDecodeError:
                 yield BadRow(str(path), "the file is not UTF-8", "text")
             else:
-                yield _Raw(str(path), name.with_suffix("").as_posix(), {"text": text})
+                yield _SourceRow(str(path), name.with_suffix("").as_posix(), {"text": text})
 
 
-def _of_lines(path: Path) -> Iterator[_Raw | BadRow]:
+def _read_lines(path: Path) -> Iterator[_SourceRow | BadRow]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             where = f"{path}:{number}"
@@ -128,99 +131,100 @@ def _of_lines(path: Path) -> Iterator[_Raw | BadRow]:
                 yield BadRow(where, f"the line is not JSON: {error}")
             else:
                 if isinstance(fields, dict):
-                    yield _Raw(where, f"{number:05}", fields)
+                    yield _SourceRow(where, f"{number:05}", fields)
                 else:
                     yield BadRow(where, f"the line must be a JSON object, not {quote(fields)}")
 
 
-def _of_table(path: Path) -> Iterator[_Raw | BadRow]:
-    """An empty cell is a field that is left out."""
+def _read_table(path: Path) -> Iterator[_SourceRow | BadRow]:
+    """An empty cell means that the row does not set the field."""
     csv.field_size_limit(_LONGEST_CELL_CHARS)
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        head = file.readline()
+        header = file.readline()
         file.seek(0)
         usual = TABLES[path.suffix.lower()]
-        table = csv.reader(file, delimiter=max((usual, ",", ";", "\t"), key=head.count))
+        table = csv.reader(file, delimiter=max((usual, ",", ";", "\t"), key=header.count))
         columns = _columns(next(table, []), path)
         last_line = table.line_num
         try:
             for cells in table:
                 number, last_line = last_line + 1, table.line_num
                 if any(cell.strip() for cell in cells):
-                    yield _of_cells(cells, columns, path, number)
+                    yield _parse_cells(cells, columns, path, number)
         except csv.Error as error:
-            yield BadRow(f"{path}:{last_line + 1}", f"from here on the table cannot be read: {error}")
+            yield BadRow(f"{path}:{last_line + 1}", f"the table cannot be read from this line on: {error}")
 
 
-def _columns(head: list[str], path: Path) -> list[str]:
-    columns = [name.strip() for name in head]
+def _columns(header: list[str], path: Path) -> list[str]:
+    columns = [name.strip() for name in header]
     try:
         refuse_unknown(dict.fromkeys(columns))
     except InvalidRequest as error:
         raise InvalidRequest(f"{path}:1: {error.message}", field=error.field) from None
-    if twice := [name for name in columns if columns.count(name) > 1]:
-        raise InvalidRequest(f"{path}:1: column {quote(twice[0])} is there twice", field=twice[0])
+    if duplicates := [name for name in columns if columns.count(name) > 1]:
+        raise InvalidRequest(f"{path}:1: column {quote(duplicates[0])} appears twice", field=duplicates[0])
     return columns
 
 
-def _of_cells(cells: list[str], columns: list[str], path: Path, number: int) -> _Raw | BadRow:
+def _parse_cells(cells: list[str], columns: list[str], path: Path, number: int) -> _SourceRow | BadRow:
     where = f"{path}:{number}"
     if len(cells) > len(columns):
-        return BadRow(where, f"the row has {len(cells)} cells and the head {len(columns)}")
+        return BadRow(where, f"the row has {len(cells)} cells, but the header has {len(columns)}")
     fields: dict[str, Any] = {}
     for name, cell in zip(columns, cells, strict=False):
         if not cell.isascii() and any("\udc80" <= character <= "\udcff" for character in cell):
             return BadRow(where, f"{name} is not UTF-8", name)
         if cell:
             try:
-                fields[name] = typed(name, cell)
+                fields[name] = parse_value(name, cell)
             except InvalidRequest as error:
                 return BadRow(where, error.message, error.field)
-    return _Raw(where, f"{number:05}", fields)
+    return _SourceRow(where, f"{number:05}", fields)
 
 
-def _row(
-    raw: _Raw, folder: Path, defaults: Mapping[str, Any], check: Check, taken: dict[str, str]
-) -> BatchRow | BadRow:  # fmt: skip
-    """`taken` has the names that are used, and where."""
-    given = raw.fields.get("id", raw.number)
+def _check_row(
+    row: _SourceRow, folder: Path, defaults: Mapping[str, Any], check: Check, taken: dict[str, str]
+) -> BatchRow | BadRow:
+    """`taken` has the file names that are used already, each with the place of its row; this row's is added."""
+    given = row.fields.get("id", row.number)
     name = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
     try:
-        refuse_unknown(raw.fields)
+        refuse_unknown(row.fields)
         stem = _free_stem(name, taken)
-        own, reference = _with_digest({k: v for k, v in raw.fields.items() if k != "id"}, folder)
+        own, reference = _with_digest({k: v for k, v in row.fields.items() if k != "id"}, folder)
         fields = with_defaults(own, {k: v for k, v in defaults.items() if k != "reference"})
         if reference is None and "reference" in defaults and own.keys().isdisjoint(VOICES):
             fields, reference = _with_digest(fields | {"reference": defaults["reference"]}, Path())
         check(fields)
     except InvalidRequest as error:
-        return BadRow(raw.where, error.message, error.field, name if isinstance(name, str) else None)
-    taken[stem.casefold()] = raw.where
-    return BatchRow(raw.where, name, stem, fields, reference)
+        return BadRow(row.where, error.message, error.field, name if isinstance(name, str) else None)
+    taken[stem.casefold()] = row.where
+    return BatchRow(row.where, name, stem, fields, reference)
 
 
 def _free_stem(name: object, taken: Mapping[str, str]) -> str:
     stem = stem_of(name)
-    if other := taken.get(stem.casefold()):  # not every file system tells a from A
-        raise InvalidRequest(f"id {quote(name)} would take the file of {other}: {stem}", field="id")
+    if other := taken.get(stem.casefold()):  # some file systems ignore case
+        raise InvalidRequest(f"id {quote(name)} has the same file name as {other}: {stem}", field="id")
     return stem
 
 
 def _with_digest(fields: Mapping[str, Any], folder: Path) -> tuple[dict[str, Any], Path | None]:
-    """The recording that `reference` names, and its digest where the recording will be."""
-    named = fields.get("reference")
-    kept = {name: value for name, value in fields.items() if name != "reference"}
-    if named is None:
-        return kept, None
-    if other := next((voice for voice in (*VOICES, "audio_prompt") if kept.get(voice) is not None), None):
+    """The fields with the digest of the recording in place of `reference`, and the recording's path."""
+    reference = fields.get("reference")
+    others = {name: value for name, value in fields.items() if name != "reference"}
+    if reference is None:
+        return others, None
+    if other := next((voice for voice in (*VOICES, "audio_prompt") if others.get(voice) is not None), None):
         raise InvalidRequest(f"give one of reference and {other}, not both", field="reference")
-    if not isinstance(named, str) or not named:
-        raise InvalidRequest(f"reference must be the path of a recording, not {quote(named)}", field="reference")
-    path = folder / named
+    if not isinstance(reference, str) or not reference:
+        raise InvalidRequest(f"reference must be the path of a recording, not {quote(reference)}", field="reference")
+    path = folder / reference
     try:
-        return kept | {"reference_audio": f"sha256:{_digest(path)}"}, path
+        return others | {"reference_audio": f"sha256:{_digest(path)}"}, path
     except OSError as error:
-        raise InvalidRequest(f"reference {quote(named)} cannot be read: {error.strerror}", field="reference") from None
+        message = f"reference {quote(reference)} cannot be read: {error.strerror}"
+        raise InvalidRequest(message, field="reference") from None
 
 
 @lru_cache(maxsize=1024)

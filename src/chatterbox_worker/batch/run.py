@@ -1,4 +1,4 @@
-"""The loop: a bounded number of rows in flight, each spoken, kept and noted; what may be tried again is."""
+"""The loop: a limited number of rows in flight; each is synthesized, stored and recorded, with retries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chatterbox_worker.batch.backends import Failed, RowSynthesizer, SynthesizedRow
+from chatterbox_worker.batch.backends import RowFailed, RowSynthesizer, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest, ManifestEntry
 from chatterbox_worker.batch.rows import BatchRow
 
@@ -21,17 +21,17 @@ class RunTotals:
     spoken: int = 0
     failed: int = 0
     audio_s: float = 0.0
-    """Of what was spoken in this run."""
+    """Duration of the audio from this run."""
 
 
-OnRow = Callable[[BatchRow, Failed | None], None]
-"""Told when a row is over."""
+OnRow = Callable[[BatchRow, RowFailed | None], None]
+"""Called when a row is finished, with its failure if it failed."""
 
 
 async def run(
     rows: Sequence[BatchRow],
     manifest: Manifest,
-    speaker: RowSynthesizer,
+    synthesizer: RowSynthesizer,
     *,
     in_flight: int,
     attempts: int,
@@ -39,80 +39,82 @@ async def run(
 ) -> RunTotals:
     """
     Raises:
-        Stopped: no row can be spoken any more; those in flight are given up.
-        OSError: the folder cannot be written any more.
+        Stopped: no further row can be synthesized; those in flight are abandoned.
+        OSError: the folder can no longer be written.
     """
-    tally = RunTotals()
-    left = iter(rows)
+    totals = RunTotals()
+    remaining = iter(rows)
 
     async def work(rows: Iterator[BatchRow]) -> None:
         for row in rows:  # shared by all workers
-            failure = await _spoken(row, manifest, speaker, attempts, tally)
+            failure = await _process_row(row, manifest, synthesizer, attempts, totals)
             on_row(row, failure)
 
-    workers = [asyncio.create_task(work(left)) for _ in range(min(in_flight, len(rows)))]
+    workers = [asyncio.create_task(work(remaining)) for _ in range(min(in_flight, len(rows)))]
     try:
         await asyncio.gather(*workers)
     finally:
         for worker in workers:
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
-    return tally
+    return totals
 
 
-async def _spoken(
-    row: BatchRow, manifest: Manifest, speaker: RowSynthesizer, attempts: int, tally: RunTotals
-) -> Failed | None:
-    """The reason, if it failed in the end."""
+async def _process_row(
+    row: BatchRow, manifest: Manifest, synthesizer: RowSynthesizer, attempts: int, totals: RunTotals
+) -> RowFailed | None:
+    """Synthesize and store a row; return the last failure if all attempts failed."""
     earlier = manifest.entries.get(row.key)
     job = None if earlier is None else earlier.job
-    failure: Failed | None = None
+    failure: RowFailed | None = None
     for attempt in range(1, attempts + 1):
         try:
-            entry = _kept(row, manifest, await _speak(row, manifest, speaker, job))
-        except Failed as error:
+            entry = _store(row, manifest, await _synthesize(row, manifest, synthesizer, job))
+        except RowFailed as error:
             failure, job = error, error.job
-            if not error.again:
+            if not error.can_retry:
                 break
             if attempt < attempts:
                 await asyncio.sleep(random.random() * min(_BACKOFF_MOST_S, _BACKOFF_S * 2.0 ** (attempt - 1)))
         else:
-            tally.spoken += 1
-            tally.audio_s += entry.duration_s or 0.0
+            totals.spoken += 1
+            totals.audio_s += entry.duration_s or 0.0
             return None
-    assert failure is not None  # noqa: S101 - there is one attempt at least
+    assert failure is not None  # noqa: S101 - there is at least one attempt
     why = {"code": failure.code, "message": failure.message, "field": failure.field}
-    manifest.note(ManifestEntry(row.key, row.id, "failed", job=failure.job, error=why))
-    tally.failed += 1
+    manifest.record(ManifestEntry(row.key, row.id, "failed", job=failure.job, error=why))
+    totals.failed += 1
     return failure
 
 
-async def _speak(row: BatchRow, manifest: Manifest, speaker: RowSynthesizer, job: str | None) -> SynthesizedRow:
-    def submitted(job: str) -> None:
-        manifest.note(ManifestEntry(row.key, row.id, "submitted", job=job))
+async def _synthesize(
+    row: BatchRow, manifest: Manifest, synthesizer: RowSynthesizer, job: str | None
+) -> SynthesizedRow:
+    def on_submitted(job: str) -> None:
+        manifest.record(ManifestEntry(row.key, row.id, "submitted", job=job))
 
     try:
         request = row.request()
     except OSError as error:
-        raise Failed(
+        raise RowFailed(
             f"{row.reference} cannot be read: {error.strerror}", "invalid_request", field="reference"
         ) from error
-    return await speaker.speak(request, job, submitted)
+    return await synthesizer.synthesize(request, job, on_submitted)
 
 
-def _kept(row: BatchRow, manifest: Manifest, spoken: SynthesizedRow) -> ManifestEntry:
-    name = f"{row.stem}.{spoken.about['format']}"
-    manifest.keep(spoken.audio, name)
+def _store(row: BatchRow, manifest: Manifest, result: SynthesizedRow) -> ManifestEntry:
+    name = f"{row.stem}.{result.about['format']}"
+    manifest.write_audio(result.audio, name)
     entry = ManifestEntry(
         row.key,
         row.id,
         "done",
         file=name,
-        size_bytes=len(spoken.audio),
-        sha256=hashlib.sha256(spoken.audio).hexdigest(),
-        duration_s=spoken.about["duration_s"],
-        seed=spoken.about["seed"],
-        model=spoken.about["model"],
+        size_bytes=len(result.audio),
+        sha256=hashlib.sha256(result.audio).hexdigest(),
+        duration_s=result.about["duration_s"],
+        seed=result.about["seed"],
+        model=result.about["model"],
     )
-    manifest.note(entry)
+    manifest.record(entry)
     return entry

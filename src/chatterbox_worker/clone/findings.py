@@ -63,7 +63,7 @@ class Findings:
         return {each.segment: each.similarity for each in self.assessed if each.similarity is not None}
 
 
-def _untracked(items: Sequence[Any], _: str) -> Sequence[Any]:
+def _without_progress(items: Sequence[Any], _: str) -> Sequence[Any]:
     return items
 
 
@@ -73,7 +73,7 @@ def examine(
     *,
     min_similarity: float = speakers.SAME_SPEAKER,
     like: Path | None = None,
-    track: Track = _untracked,
+    track: Track = _without_progress,
 ) -> Findings:
     """`encoder` is None to assume that one person speaks; `like` is a recording of the person to clone.
 

@@ -80,15 +80,15 @@ def read(path: Path, name: str) -> SourceRecording:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{name} cannot be read: {error.strerror}", field=name) from None
-    found = decode(data, field=name, max_s=LONGEST_S)
-    if found.sample_rate < _LOWEST_RATE:
+    audio = decode(data, field=name, max_s=LONGEST_S)
+    if audio.sample_rate < _LOWEST_RATE:
         raise InvalidRequest(
-            f"{name} has a sample rate of {found.sample_rate} Hz; {_LOWEST_RATE} or more are needed, "
+            f"{name} has a sample rate of {audio.sample_rate} Hz; {_LOWEST_RATE} or more are needed, "
             "or the voice sounds like a telephone call",
             field=name,
         )
     digest = hashlib.sha256(data).hexdigest()
-    return SourceRecording(name, digest, found.sample_rate, resample(found, RATE), clipped_at(found))
+    return SourceRecording(name, digest, audio.sample_rate, resample(audio, RATE), clipped_at(audio))
 
 
 def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:
@@ -110,9 +110,7 @@ def _check_new(recording: SourceRecording, before: list[SourceRecording]) -> Sou
     if same := next((other.name for other in before if other.sha256 == recording.sha256), None):
         raise InvalidRequest(f"{name} is the same file as {same}", field=name)
     if sum(other.audio.duration_s for other in before) + recording.audio.duration_s > _MOST_S:
-        raise InvalidRequest(
-            f"{name} is left out: with the files before it, it would exceed the limit of {_MOST_S:g} s", field=name
-        )
+        raise InvalidRequest(f"{name} is too long: all files together may have at most {_MOST_S:g} s", field=name)
     return recording
 
 

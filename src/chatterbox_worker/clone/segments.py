@@ -135,7 +135,7 @@ def _measure(recording: SourceRecording, levels: Levels, loud: npt.NDArray[np.bo
         level_dbfs=level,
         snr_db=level - _noise(levels, loud, start, end),
         depth_db=level - float(np.percentile(inside, 5)),
-        voiced=_voiced(Audio(samples, audio.sample_rate)),
+        voiced=_voiced_fraction(Audio(samples, audio.sample_rate)),
         clipped=int(np.count_nonzero((recording.clipped_s >= start_s) & (recording.clipped_s < end_s))),
     )
 
@@ -149,7 +149,7 @@ def _noise(levels: Levels, loud: npt.NDArray[np.bool_], start: int, end: int) ->
     return float(np.median(quiet)) if len(quiet) >= _FEW else float(np.min(levels))
 
 
-def _voiced(audio: Audio) -> float:
+def _voiced_fraction(audio: Audio) -> float:
     """The fraction of the windows within 30 dB of the loudest that are periodic at a voice's pitch."""
     size, hop = round(_WINDOW_S * audio.sample_rate), round(_HOP_S * audio.sample_rate)
     if len(audio.samples) < size:

@@ -172,7 +172,7 @@ def _is_abbreviation(source: _Source, word: str, following: str) -> bool:
 
 
 def _is_initial(word: str, behind: str, language: str) -> bool:
-    """A single letter: a capital (J. R. R. Tolkien), or a letter of Arabic or Hebrew, whose words are never so short."""
+    """A single letter: a capital (J. R. R. Tolkien), or one of Arabic or Hebrew, whose words are never so short."""
     if len(word) != 1:
         return False
     if word == "I" and language in {"", "en"}:

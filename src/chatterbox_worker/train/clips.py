@@ -126,10 +126,10 @@ def _prepare_row(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordin
 def language_of(row: TranscriptRow, rules: Rules) -> str:
     """Raises InvalidRequest for a language that the model does not support."""
     known = MODELS[rules.model].languages
-    wanted = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")
-    code = wanted.partition("-")[0].lower()
+    language = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")
+    code = language.partition("-")[0].lower()
     if code not in known:
-        raise InvalidRequest(f"its language {quote(wanted)} is not one of {choices(known)}", field="language")
+        raise InvalidRequest(f"its language {quote(language)} is not one of {choices(known)}", field="language")
     return code
 
 
