@@ -115,10 +115,10 @@ class FakeRecorder:
         self.room, self.is_healthy = room, is_healthy
         self.recorded = self.replayed = 0
 
-    def has_room(self) -> bool:
+    def has_memory(self) -> bool:
         return self.recorded < self.room
 
-    def is_well(self) -> bool:
+    def is_usable(self) -> bool:
         return self.is_healthy
 
     def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
