@@ -174,17 +174,17 @@ def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
 ) -> None:
     import huggingface_hub
 
-    asked: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
     def download(repo: str, **given: Any) -> str:
-        asked.update(given, repo=repo)
+        arguments.update(given, repo=repo)
         return str(fill_hub_cache(given["cache_dir"], TURBO, given["revision"], ref=None))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     fill_hub_cache(tmp_path, TURBO, OTHER)  # the pinned snapshot is fetched although there is an older one
     sentences: list[str] = []
     found = find_in(TURBO, tmp_path, hub_cache=tmp_path, offline=False, on_progress=sentences.append)
-    assert asked == {
+    assert arguments == {
         "repo": TURBO.remote.repo,
         "revision": TURBO.remote.revision,
         "cache_dir": tmp_path,

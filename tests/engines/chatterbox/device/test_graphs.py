@@ -88,7 +88,7 @@ def test_a_variant_is_captured_once_and_replayed_on_its_own_memory(*, at_once: b
 
 
 def test_without_memory_a_function_is_called() -> None:
-    counter, recorder = Counter(), FakeRecorder(room=1)
+    counter, recorder = Counter(), FakeRecorder(capacity=1)
     graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
     for size in (2, 3, 2, 3):
         graphed(size, torch.ones(size))
@@ -348,8 +348,8 @@ def test_sound_has_graphs_on_a_gpu_unless_they_are_switched_off(
     given: dict[str, Any] = {}
     monkeypatch.setattr(pack, "T3", lambda *_, **__: None)
     monkeypatch.setattr(S3Gen, "from_state", lambda *_, **more: given.update(more))
-    place = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
-    pack.load_modules(place, "fast", torch.device(device), build_tensor, graphs=graphs)
+    found = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
+    pack.load_modules(found, "fast", torch.device(device), build_tensor, graphs=graphs)
     assert given["buckets"] == expected
 
 

@@ -3,7 +3,7 @@
 File names and dimensions are those of upstream HEAD 5de7a54 (`tts.py`, `mtl_tts.py`, `tts_turbo.py`,
 `models/t3/llama_configs.py`, `models/t3/modules/t3_config.py`). Nothing here reads a file or imports a model.
 
-The multilingual v3 model pairs `t3_mtl23ls_v3` with `s3gen.pt`, as upstream's loader does; the hub also holds a
+The multilingual v3 model pairs `t3_mtl23ls_v3` with `s3gen.pt`, as upstream's loader does; the hub also has a
 `s3gen_v3` that upstream uses with the language packs only.
 """
 

@@ -155,7 +155,7 @@ class Graphed(Generic[Variant]):
         recorder = self._recorder
         if recorder is None or self._gave_up or not recorder.has_memory():
             return False
-        inputs = tuple(self._arena.like(place, tensor) for place, tensor in enumerate(tensors))
+        inputs = tuple(self._arena.like(index, tensor) for index, tensor in enumerate(tensors))
         for buffer, tensor in zip(inputs, tensors, strict=True):
             buffer.copy_(tensor)
         before = [tensor.clone() for tensor in self._state]

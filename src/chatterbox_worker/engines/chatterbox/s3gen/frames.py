@@ -1,6 +1,6 @@
 """Operations on frames, shape (B, T, C): the layout in which every layer of the flow is a matrix product.
 
-Right padding never reaches a valid frame here: convolutions are causal, and attention takes a mask over keys.
+Right padding never reaches a valid frame here: convolutions are causal, and attention masks the keys.
 """
 
 from __future__ import annotations

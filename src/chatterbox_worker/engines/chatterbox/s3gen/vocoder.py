@@ -128,8 +128,8 @@ class Vocoder:
         if frames is None or inside is None:
             return self._fourier.forward(source)
         end = frames[:, None] * SAMPLES_PER_FRAME
-        place = torch.arange(source.shape[1], device=source.device)
-        mirror = torch.where(place < end, place, (2 * (end - 1) - place).clamp_min(0))
+        position = torch.arange(source.shape[1], device=source.device)
+        mirror = torch.where(position < end, position, (2 * (end - 1) - position).clamp_min(0))
         return self._fourier.forward(source.gather(1, mirror)) * inside[:, None]
 
 

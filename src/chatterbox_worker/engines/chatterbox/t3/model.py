@@ -183,7 +183,7 @@ class T3:
             return torch.cat([text, bos])[None]
         if len(ids) > self._text_positions.shape[0]:
             raise InvalidRequest(
-                f"The text has {len(ids)} tokens; the model takes {self._text_positions.shape[0]} at once.",
+                f"The text has {len(ids)} tokens; the model takes at most {self._text_positions.shape[0]}.",
                 field="text",
             )
         positions, bos = self._text_positions[: len(ids)], bos + self._speech_positions[:1]

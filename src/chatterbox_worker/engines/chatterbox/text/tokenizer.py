@@ -106,7 +106,7 @@ class MultilingualTokenizer:
 
         Raises:
             NotReady: Chinese, and the checkpoint lacks the Cangjie table.
-            ValueError: a language the model does not speak.
+            ValueError: a language that the model has no token for.
         """
         code = language.partition("-")[0].lower()
         if code not in LANGUAGES:

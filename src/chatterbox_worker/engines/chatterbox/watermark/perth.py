@@ -183,11 +183,11 @@ def _resample_polyphase(samples: Samples, source: int, target: int) -> Samples:
     kernel *= up / kernel.sum()
     taps = 2 * half // up + 1
     filters = np.pad(kernel, (0, (taps + 1) * up - len(kernel))).astype(np.float32).reshape(taps + 1, up)
-    place = np.arange(-(-len(samples) * up // down), dtype=np.int64) * down + half
-    newest: npt.NDArray[np.int64] = place // up
-    phase = place % up
+    position = np.arange(-(-len(samples) * up // down), dtype=np.int64) * down + half
+    newest: npt.NDArray[np.int64] = position // up
+    phase = position % up
     padded = np.pad(samples.astype(np.float32), (taps, taps + half // up))
-    out = np.zeros(len(place), np.float32)
+    out = np.zeros(len(position), np.float32)
     for tap in range(taps + 1):
         out += padded[newest + (taps - tap)] * filters[tap, phase]
     return out
