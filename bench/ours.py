@@ -18,7 +18,7 @@ from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
-from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
@@ -139,14 +139,14 @@ def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
     noise = s3gen.draw(tokens, prompt, torch.Generator(s3gen.device).manual_seed(1))
     row = FlowRow(codes, prompt, noise.mel)
     size = next((1, bucket) for bucket in BUCKETS if bucket >= row.token_count)
-    batch = packed([row], s3gen.device, tokens=size[1])
+    batch = pack_rows([row], s3gen.device, tokens=size[1])
     s3gen.flow_graphs.warm(size)
     mel, eager_mel = s3gen.flow_graphs(size, batch).clone(), s3gen.flow(batch)
 
     short = next((1, bucket) for bucket in BUCKETS if bucket >= tokens)
     frames, samples = FRAMES_PER_TOKEN * short[1], FRAMES_PER_TOKEN * short[1] * SAMPLES_PER_FRAME
     source = torch.nn.functional.pad(noise.source, (0, samples - noise.source.shape[1]))[None]
-    own = torch.nn.functional.pad(spoken(eager_mel, [row])[0], (0, frames - FRAMES_PER_TOKEN * tokens))[None]
+    own = torch.nn.functional.pad(unpack_mels(eager_mel, [row])[0], (0, frames - FRAMES_PER_TOKEN * tokens))[None]
     count = torch.full((1,), FRAMES_PER_TOKEN * tokens, device=s3gen.device)
     s3gen.vocoder_graphs.warm(short)
     sound = s3gen.vocoder_graphs(short, own, noise.phase[None], source, count).clone()

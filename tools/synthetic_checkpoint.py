@@ -2,12 +2,12 @@
 
     python tools/synthetic_checkpoint.py DIR --model turbo --size tiny
 
-It speaks noise, at full cost or (tiny) at almost none: for tests, for benchmarks and for trying a worker before the
-weights have arrived. "full" has the real dimensions (2.1 GB of T3 for the 500M models); "tiny" has the same keys with
-fewer layers and narrow widths. Tensors of T3 are written one at a time, so memory holds one layer, not the model.
+It generates noise, at full cost or (tiny) at almost none: for tests, for benchmarks and for trying a worker before the
+weights are downloaded. "full" has the real dimensions (2.1 GB of T3 for the 500M models); "tiny" has the same keys with
+fewer layers and narrow widths. Tensors of T3 are written one at a time, so memory holds one tensor, not the model.
 
-What it cannot stand for: anything that training brings. In particular nothing teaches it to stop: its end-of-speech
-logit lies where sampling never finds it, so every utterance runs to the caller's cap of tokens.
+It has nothing that comes from training. In particular it never stops: its end-of-speech logit is so low that sampling
+never draws it, so every utterance runs to the caller's limit of tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-if __package__ in (None, ""):  # started as a file: its neighbours are found from the repository's root
+if __package__ in (None, ""):  # started as a file: `tools` is imported from the repository's root
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
@@ -40,8 +40,8 @@ from tools.upstream import SIZES, Sizes, build_s3gen, build_t3, build_voice_enco
 
 _Shapes = Mapping[str, tuple[Shape, torch.dtype]]
 _TYPES = {torch.float32: ("F32", 4), torch.int64: ("I64", 8)}
-_COMPUTED = ("tokenizer._mel_filters", "tokenizer.window")
-"""Buffers that upstream computes; its strict loaders want them in the file, its lenient ones do without."""
+_MEL_BUFFERS = ("tokenizer._mel_filters", "tokenizer.window")
+"""Buffers that upstream computes; its strict loaders need them in the file, its lenient ones do not."""
 
 
 def write_checkpoint(
@@ -50,46 +50,48 @@ def write_checkpoint(
     *,
     size: str = "tiny",
     seed: int = 0,
-    say: Callable[[str], object] = lambda _: None,
+    on_progress: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Fill `folder` with everything that `layout` names, or with CSM without one, deterministically for a seed.
+    """Fill `folder` with all files of `layout`, or of CSM if it is None, deterministically for a seed.
 
-    The folder appears whole or not at all; one that is already there is an error.
+    The folder appears complete or not at all.
 
     Raises:
-        FileExistsError: there is something at `folder`.
+        FileExistsError: `folder` exists.
     """
     if folder.exists():
-        raise FileExistsError(f"{folder} is already there")
+        raise FileExistsError(f"{folder} exists already")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         if layout is None:
-            say("CSM's language model and codec: 7.13 GB" if size == "full" else "CSM's language model and codec")
+            on_progress(
+                "CSM's language model and codec: 7.13 GB" if size == "full" else "CSM's language model and codec"
+            )
             write_csm(draft, size, seed, lambda path, parts, known: _write_safetensors(path, parts, seed, known))
         else:
-            _write_parts(draft, layout, SIZES[size], seed, say)
+            _write_parts(draft, layout, SIZES[size], seed, on_progress)
         draft.chmod(0o755)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_parts(folder: Path, layout: Layout, sizes: Sizes, seed: int, say: Callable[[str], object]) -> None:
+def _write_parts(folder: Path, layout: Layout, sizes: Sizes, seed: int, on_progress: Callable[[str], object]) -> None:
     with torch.device("meta"):
         t3 = shapes(build_t3(layout, sizes))
         voice_encoder = shapes(build_voice_encoder())
-    say(f"{layout.t3}: {_gigabytes(t3)}")
+    on_progress(f"{layout.t3}: {_gigabytes(t3)}")
     _write_safetensors(folder / layout.t3, t3, seed)
-    say(f"{layout.voice_encoder}: {_gigabytes(voice_encoder)}")
+    on_progress(f"{layout.voice_encoder}: {_gigabytes(voice_encoder)}")
     _write(folder / layout.voice_encoder, voice_encoder, seed, {})
     with torch.device("meta"):
         s3gen = shapes(build_s3gen(sizes, meanflow=layout.meanflow))
-    say(f"{layout.s3gen}: {_gigabytes(s3gen)}")
+    on_progress(f"{layout.s3gen}: {_gigabytes(s3gen)}")
     strict = layout.s3gen in ("s3gen.pt", "s3gen_meanflow.safetensors")
-    s3gen = {name: what for name, what in s3gen.items() if strict or name not in _COMPUTED}
-    _write(folder / layout.s3gen, s3gen, seed, _computed() if strict else {})
-    say("tokenizer and built-in voice")
+    s3gen = {name: entry for name, entry in s3gen.items() if strict or name not in _MEL_BUFFERS}
+    _write(folder / layout.s3gen, s3gen, seed, _mel_buffers() if strict else {})
+    on_progress("tokenizer and built-in voice")
     write_tokenizer(folder, layout)
     torch.save(_conditionals(layout, seed, small=sizes.t3_layers is not None), folder / layout.conditionals)
 
@@ -98,12 +100,14 @@ def _gigabytes(parts: _Shapes) -> str:
     return f"{sum(shape.numel() for shape in (torch.Size(s) for s, _ in parts.values())) * 4 / 1e9:.2f} GB"
 
 
-def _computed() -> dict[str, torch.Tensor]:
+def _mel_buffers() -> dict[str, torch.Tensor]:
     """S3Tokenizer's front end: 128 Slaney mel filters for 400-point spectra at 16 kHz, and a Hann window."""
-    from librosa.filters import mel  # noqa: PLC0415 - 2 s of imports that few files need
+    from librosa.filters import mel  # noqa: PLC0415 - 2 s of imports, needed for few files
 
     return dict(
-        zip(_COMPUTED, (torch.from_numpy(mel(sr=16_000, n_fft=400, n_mels=128)), torch.hann_window(400)), strict=True)
+        zip(
+            _MEL_BUFFERS, (torch.from_numpy(mel(sr=16_000, n_fft=400, n_mels=128)), torch.hann_window(400)), strict=True
+        )
     )
 
 
@@ -119,7 +123,7 @@ def _tensor(path: Path, name: str, shape: Shape, seed: int, known: Mapping[str, 
 
 
 def _write_safetensors(path: Path, parts: _Shapes, seed: int, known: Mapping[str, torch.Tensor] | None = None) -> None:
-    """Header first, then tensor after tensor, each made just before it is written (the library wants them all)."""
+    """Header first, then tensor by tensor, each computed just before it is written (the library needs all at once)."""
     header: dict[str, object] = {}
     end = 0
     for name, (shape, dtype) in parts.items():
@@ -135,7 +139,7 @@ def _write_safetensors(path: Path, parts: _Shapes, seed: int, known: Mapping[str
 
 
 def _conditionals(layout: Layout, seed: int, *, small: bool) -> dict[str, dict[str, torch.Tensor | None]]:
-    """The built-in voice: 10 s of reference as upstream's has at most; 2 s if small."""
+    """The built-in voice: 10 s of reference, the most that upstream's has; 2 s if small."""
     generator = torch.Generator().manual_seed(seed)
 
     def noise(*shape: int) -> torch.Tensor:
@@ -172,10 +176,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", default="multilingual", choices=[*LAYOUTS, "csm"])
     parser.add_argument("--size", default="tiny", choices=SIZES)
     parser.add_argument("--seed", default=0, type=int)
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     started = time.monotonic()
-    write_checkpoint(chosen.folder, LAYOUTS.get(chosen.model), size=chosen.size, seed=chosen.seed, say=print)
-    print(f"{chosen.folder}: {chosen.model}, {chosen.size}, in {time.monotonic() - started:.1f} s")
+    write_checkpoint(
+        options.folder, LAYOUTS.get(options.model), size=options.size, seed=options.seed, on_progress=print
+    )
+    print(f"{options.folder}: {options.model}, {options.size}, in {time.monotonic() - started:.1f} s")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """CSM's part of the synthetic checkpoints: the files of `sesame/csm-1b` that transformers reads, with random weights.
 
-The hub's repository holds Sesame's own format beside these; config.json names the one that counts. 538 tensors in two
-files, the tied embedding in both places, as there.
+The hub's repository also has Sesame's own format; config.json names the one that is used. 538 tensors in two files, the
+tied embedding under both names, as in the repository.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _SPECIALS = 256  # at the vocabulary's end, most of them reserved
 _INDEX = "transformers.safetensors.index.json"
 _TIED = ("backbone_model.embed_tokens.embed_audio_tokens.weight", "depth_decoder.model.embed_tokens.weight")
 # Llama 3's: contractions, words, up to three digits, punctuation, white space
-_WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 _TEMPLATE = """\
 {%- for message in messages -%}
 {%- if not message['role'].isdigit() -%}{{ raise_exception("the role must be a speaker's number") }}{%- endif -%}
@@ -89,7 +92,8 @@ def configuration(size: str) -> dict[str, Any]:
     }
     return {
         "architectures": ["CsmForConditionalGeneration"], "model_type": "csm", "transformers_weights": _INDEX,
-        "torch_dtype": "float32", "transformers_version": "4.52.0.dev0", "max_position_embeddings": 2048, "tie_codebooks_embeddings": True,
+        "torch_dtype": "float32", "transformers_version": "4.52.0.dev0", "max_position_embeddings": 2048,
+        "tie_codebooks_embeddings": True,
         "bos_token_id": first, "audio_token_id": first + 2, "audio_eos_token_id": first + 3, "pad_token_id": first + 2,
         "codebook_eos_token_id": 0, "codebook_pad_token_id": 2050,
         **shared, **_LLAMA, **own,
@@ -100,7 +104,7 @@ def configuration(size: str) -> dict[str, Any]:
 
 def tensors(size: str) -> Shapes:
     """Shape and type of every tensor, under transformers' names."""
-    from transformers import CsmConfig, CsmForConditionalGeneration  # noqa: PLC0415 - the others need none of it
+    from transformers import CsmConfig, CsmForConditionalGeneration  # noqa: PLC0415 - not needed for the other models
 
     with torch.device("meta"):
         model = CsmForConditionalGeneration(CsmConfig(**configuration(size)))
@@ -108,15 +112,15 @@ def tensors(size: str) -> Shapes:
 
 
 def write_csm(folder: Path, size: str, seed: int, write: Write) -> None:
-    """Fill `folder`; `write` puts tensors into a safetensors file, taking those it is given as known."""
+    """Fill `folder`; `write` writes a safetensors file of these shapes, with the known tensors that it gets."""
     shapes = tensors(size)
     tied = fill(_TIED[0], shapes[_TIED[0]][0], file="csm", seed=seed)
     half = sum(torch.Size(shape).numel() for shape, _ in shapes.values()) / 2
     shards: tuple[dict[str, tuple[Shape, torch.dtype]], ...] = ({}, {})
     written = 0
-    for name, what in shapes.items():
-        shards[written > half][name] = what
-        written += torch.Size(what[0]).numel()
+    for name, entry in shapes.items():
+        shards[written > half][name] = entry
+        written += torch.Size(entry[0]).numel()
     weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"transformers-{number:05}-of-{len(shards):05}.safetensors"
@@ -155,7 +159,7 @@ def _small_files(size: str, total_bytes: int, weight_map: Mapping[str, str]) -> 
 
 
 def _tokenizer(size: int) -> Tokenizer:
-    """Llama 3's kind: byte-level BPE of `size` entries, then the special ones."""
+    """As Llama 3's: byte-level BPE of `size` entries, then the special ones."""
     tokenizer = Tokenizer(models.BPE(ignore_merges=True))
     split = pre_tokenizers.Split(Regex(_WORDS), "isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(False, use_regex=False)])

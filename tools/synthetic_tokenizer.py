@@ -1,8 +1,8 @@
-"""Tokenizer files with the real ones' sizes, special tokens and coverage, trained on a few sentences a language.
+"""Tokenizer files with the real ones' sizes, special tokens and coverage, trained on one sentence per language.
 
-Their ids are their own: text through them means nothing to trained weights. What they share with the real files is
-what code depends on: the formats, [STOP] = 0 and [START] = 255, the language and Cangjie tokens, the 50257 + 19
-entries of turbo's vocabulary, and that no letter of the 23 languages is unknown.
+Their ids are not the real ones, so trained weights cannot use them. They share with the real files what code depends
+on: the formats, [STOP] = 0 and [START] = 255, the language and Cangjie tokens, the 50257 + 19 entries of turbo's
+vocabulary, and that no letter of the 23 languages is unknown.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SENTENCES: dict[str, str] = {
 }
 """A sentence in every language of the multilingual model."""
 
-# Real Cangjie 5 codes of the characters in SENTENCES["zh"], as far as needed to have both hits and misses.
+# Real Cangjie 5 codes of some characters in SENTENCES["zh"], so that there are both hits and misses.
 CANGJIE: tuple[tuple[str, str], ...] = (
     ("你", "onf"), ("好", "vnd"), ("今", "oin"), ("天", "mk"), ("气", "omn"), ("我", "hqi"), ("们", "ols"),
     ("去", "gi"), ("北", "lmp"), ("京", "yrf"), ("大", "k"), ("学", "fbnd"), ("日", "a"), ("曰", "a"), ("月", "b"),
@@ -58,16 +58,16 @@ TAGS = (
 )  # fmt: skip
 
 _SPECIAL = ("[STOP]", "[UNK]", "[SPACE]")
-_RANGES = (  # what NFKD and lower case leave of the scripts, first and last
-    (0x21, 0x40), (0x5B, 0x7E), (0xA1, 0xA1), (0xBF, 0xBF), (0x300, 0x345), (0x3B1, 0x3C9), (0x430, 0x45F), (0x5B0, 0x5C7),
-    (0x5D0, 0x5EA), (0x60C, 0x60C), (0x61B, 0x61F), (0x621, 0x655), (0x901, 0x965), (0x1100, 0x1112),
+_RANGES = (  # the scripts' characters after NFKD and lower case, first and last
+    (0x21, 0x40), (0x5B, 0x7E), (0xA1, 0xA1), (0xBF, 0xBF), (0x300, 0x345), (0x3B1, 0x3C9), (0x430, 0x45F),
+    (0x5B0, 0x5C7), (0x5D0, 0x5EA), (0x60C, 0x60C), (0x61B, 0x61F), (0x621, 0x655), (0x901, 0x965), (0x1100, 0x1112),
     (0x1161, 0x1175), (0x11A8, 0x11C2), (0x3001, 0x3002), (0x3041, 0x3096), (0x3099, 0x309A), (0x30A1, 0x30FC),
 )  # fmt: skip
 _LETTERS = "ßæøœđłıəħŋ«»“”‘’–—…"
 
 
 def write_tokenizer(folder: Path, layout: Layout) -> None:
-    """Put the files that `layout.tokenizer` and `layout.optional` name into `folder`."""
+    """Write the files of `layout.tokenizer` and `layout.optional` to `folder`."""
     if layout.is_gpt:
         _write_byte_level(folder, layout.text_vocab)
         return
@@ -86,19 +86,19 @@ def _graphemes(size: int, *, multilingual: bool) -> Tokenizer:
         added += [f"[cj_{key}]" for key in "abcdefghijklmnopqrstuvwxyz.123456789"]
         texts = [unicodedata.normalize("NFKD", sentence.lower()) for sentence in SENTENCES.values()]
         alphabet = [chr(code) for first, last in _RANGES for code in range(first, last + 1)] + list(_LETTERS)
-    else:  # the English model keeps case
+    else:  # the English model is case-sensitive
         texts = [SENTENCES["en"]]
         alphabet = [chr(code) for code in range(0x21, 0x7F)]
     trained = _train(texts, alphabet, limit=size - len(added) - 1)
-    vocabulary = _numbered([*added, *trained["vocab"]], size)
+    vocabulary = _number_tokens([*added, *trained["vocab"]], size)
     tokenizer = Tokenizer(models.BPE(vocabulary, [tuple(merge) for merge in trained["merges"]], unk_token="[UNK]"))  # noqa: S106 - a token of text
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in (*added, "[START]")])
     return tokenizer
 
 
-def _numbered(tokens: Iterable[str], size: int) -> dict[str, int]:
-    """Ids in order, but [START] at its own, and unused entries up to `size`."""
+def _number_tokens(tokens: Iterable[str], size: int) -> dict[str, int]:
+    """Ids in order, except [START] at its fixed id, and unused entries up to `size`."""
     free = (number for number in count() if number != START_TEXT)
     vocabulary = {"[START]": START_TEXT} | dict(zip(dict.fromkeys(tokens), free, strict=False))
     for number in sorted(set(range(size)) - set(vocabulary.values())):

@@ -1,9 +1,9 @@
 """Upstream's own modules, full-size or narrow: the source of key names and shapes, and the tests' oracle.
 
-Upstream fixes its widths in constructors; a narrow copy takes the same classes with smaller arguments. Both keep
-every key of the real checkpoint's state dicts (fewer layers, the same names), so what reads one reads the other.
-Heads stay 64 wide in T3 and in the flow's estimator and FSMN attention, as everywhere upstream, so that their number
-follows from the shapes.
+Upstream fixes its widths in constructors; a narrow copy uses the same classes with smaller arguments. Both have the
+keys of the real checkpoint's state dicts (fewer layers, the same names), so code that reads one reads the other. Heads
+stay 64 wide in T3 and in the flow's estimator and FSMN attention, as everywhere upstream, so that their number follows
+from the shapes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HEAD = 64
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The dimensions that a narrow copy changes; None keeps the model's own."""
+    """The dimensions that a narrow copy changes; None for the model's own."""
 
     t3_layers: int | None = None
     t3_width: int | None = None
@@ -111,7 +111,7 @@ def build_s3gen(sizes: Sizes, *, meanflow: bool) -> nn.Module:
             "linear_units": 4 * width, "num_blocks": sizes.encoder_blocks,
         }  # fmt: skip
         built: nn.Module = UpsampleConformerEncoder(**given | narrow)
-        if width != FULL.encoder_width:  # upstream writes 512 into these two
+        if width != FULL.encoder_width:  # upstream hard-codes 512 in these two
             built.pre_lookahead_layer = PreLookaheadLayer(channels=width, pre_lookahead_len=3)
             built.up_layer = Upsample1D(channels=width, out_channels=width, stride=2)
         return built

@@ -111,14 +111,14 @@ def _tensors(thing: Any) -> Iterator[Tensor]:
 class FakeRecorder:
     """A `graphs.Recorder` that keeps a graph's promises and checks the caller's: replaying runs the same work on the same memory."""
 
-    def __init__(self, *, room: int = 10**6, is_healthy: bool = True) -> None:
-        self.room, self.is_healthy = room, is_healthy
+    def __init__(self, *, capacity: int = 10**6, is_healthy: bool = True) -> None:
+        self.capacity, self.is_healthy = capacity, is_healthy
         self.recorded = self.replayed = 0
 
-    def has_room(self) -> bool:
-        return self.recorded < self.room
+    def has_memory(self) -> bool:
+        return self.recorded < self.capacity
 
-    def is_well(self) -> bool:
+    def is_usable(self) -> bool:
         return self.is_healthy
 
     def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:

@@ -13,7 +13,7 @@ def write_files(folder: Path, model: str) -> None:
     home = folder / model
     home.mkdir(parents=True)
     for name in layout.files:
-        if name not in layout.borrowed:
+        if name not in layout.from_base:
             content = b"{}" if name.endswith(".json") else f"{model} {name}".encode()
             header = len(b"{}").to_bytes(8, "little") + b"{}"
             (home / name).write_bytes(header if name.endswith(".safetensors") else content)

@@ -94,7 +94,7 @@ def prompt(model: str) -> Prompt:
     return Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
 
 
-def heard_voice(model: str) -> Future[EncodedVoice]:
+def encoded_voice(model: str) -> Future[EncodedVoice]:
     """The model's own voice, at hand."""
     own = parts(model)
     future: Future[EncodedVoice] = Future()

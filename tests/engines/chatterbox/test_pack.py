@@ -17,7 +17,7 @@ from chatterbox_worker.engines.chatterbox import pack as pack_module
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import needed, read_ahead
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import made
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
 from chatterbox_worker.engines.chatterbox.pack import Pack, load_modules, main, pack_of
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
@@ -69,7 +69,7 @@ def _steps(tensor: Tensor) -> list[int]:
 
 
 def fresh(place: Checkpoint, profile: str) -> tuple[T3, S3Gen]:
-    nothing: Any = made
+    nothing: Any = build_tensor
     return load_modules(place, profile, CPU, nothing)
 
 

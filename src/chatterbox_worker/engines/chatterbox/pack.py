@@ -35,7 +35,7 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider
 from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import pack_name
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, S3Gen
@@ -142,19 +142,19 @@ def add_draft(t3: T3, checkpoint: Checkpoint) -> None:
 
 
 def load_modules(
-    checkpoint: Checkpoint, profile: str, device: torch.device, pack: Keep, *, graphs: bool = True
+    checkpoint: Checkpoint, profile: str, device: torch.device, pack: TensorProvider, *, graphs: bool = True
 ) -> tuple[T3, S3Gen]:
     """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is made for a GPU that is not there.
 
     `graphs`: whether S3Gen may replay graphs on a GPU.
     """
-    t3 = T3(load_t3_state(checkpoint), precision=Precision(profile), device=device, keep=pack)
+    t3 = T3(load_t3_state(checkpoint), precision=Precision(profile), device=device, provide=pack)
     s3gen = S3Gen.from_state(
         load_s3gen_state(checkpoint, "flow.", "mel2wav."),
         device=device,
         profile=cast("Profile", profile),
         buckets=BUCKETS if graphs and device.type == "cuda" else (),
-        keep=pack,
+        provide=pack,
     )
     return t3, s3gen
 

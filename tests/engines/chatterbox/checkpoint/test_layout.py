@@ -16,8 +16,8 @@ def test_a_layout_does_not_contradict_itself_or_the_catalogue(layout: Layout) ->
     assert layout.width % layout.heads == 0
     assert layout.width // layout.heads == 64
     assert len(set(layout.files)) == len(layout.files)
-    assert set(layout.borrowed) <= {*layout.files, "Cangjie5_TC.json"}
-    assert (layout.base is None) == (layout.borrowed == ())
+    assert set(layout.from_base) <= {*layout.files, "Cangjie5_TC.json"}
+    assert (layout.base is None) == (layout.from_base == ())
     assert layout.language is None or layout.language in LANGUAGES
     assert layout.is_gpt == layout.meanflow == bool(layout.silence_tail)
     if card := MODELS.get(layout.name):

@@ -16,35 +16,37 @@ COMMIT, OTHER = "0123456789abcdef" * 2 + "01234567", "f" * 40
 ENGLISH, TURBO, PACK = LAYOUTS["english"], LAYOUTS["turbo"], LAYOUTS["pt-br"]
 
 
-def look(layout: Layout, tmp_path: Path, **places: Any) -> Checkpoint:
-    """`find` with nothing but the given places, and no network."""
-    nowhere: dict[str, Any] = {
+def find_in(layout: Layout, tmp_path: Path, **folders: Any) -> Checkpoint:
+    """`find` with the given folders only, and no network."""
+    defaults: dict[str, Any] = {
         "runpod_cache": tmp_path / "no-runpod",
         "hub_cache": tmp_path / "no-hub",
         "offline": True,
     }
-    return find(layout, **(nowhere | places))
+    return find(layout, **(defaults | folders))
 
 
-def cached(cache: Path, layout: Layout, commit: str, *, ref: str | None = "main", names: tuple[str, ...] = ()) -> Path:
-    """The layout's files in a hub cache's snapshot, as the hub's library and RunPod lay it out."""
-    home = cache / f"models--{layout.remote.repo.replace('/', '--')}"
-    snapshot = home / "snapshots" / commit
+def fill_hub_cache(
+    cache: Path, layout: Layout, commit: str, *, ref: str | None = "main", names: tuple[str, ...] = ()
+) -> Path:
+    """Put the layout's files into a hub cache's snapshot, in the layout of the hub's library and RunPod."""
+    folder = cache / f"models--{layout.remote.repo.replace('/', '--')}"
+    snapshot = folder / "snapshots" / commit
     snapshot.mkdir(parents=True)
     for name in names or layout.files:
         shutil.copy(checkpoint(layout.name) / name, snapshot / name)
     if ref:
-        (home / "refs").mkdir(exist_ok=True)
-        (home / "refs" / ref).write_text(commit + "\n")
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / ref).write_text(commit + "\n")
     return snapshot
 
 
-def test_t3_has_one_name_wherever_it_lies_and_whatever_lies_beside_it(tmp_path: Path) -> None:
+def test_the_digest_of_t3_depends_on_its_file_only(tmp_path: Path) -> None:
     shutil.copytree(checkpoint("english"), tmp_path / "weights")
     (tmp_path / "weights" / "conds.pt").write_bytes(b"")
     copied = Checkpoint(ENGLISH, tmp_path, {ENGLISH.t3: tmp_path / "weights" / ENGLISH.t3}, "another")
-    cached(tmp_path / "hub", ENGLISH, COMMIT)
-    found = look(ENGLISH, tmp_path, hub_cache=tmp_path / "hub")
+    fill_hub_cache(tmp_path / "hub", ENGLISH, COMMIT)
+    found = find_in(ENGLISH, tmp_path, hub_cache=tmp_path / "hub")
 
     assert found.t3_digest == copied.t3_digest
     with (tmp_path / "weights" / ENGLISH.t3).open("r+b") as file:
@@ -56,72 +58,72 @@ def test_t3_has_one_name_wherever_it_lies_and_whatever_lies_beside_it(tmp_path: 
 @pytest.mark.parametrize("inside", ["english", "chatterbox", "."])
 def test_a_local_folder_is_found_by_model_by_repository_or_as_it_is(inside: str, tmp_path: Path) -> None:
     shutil.copytree(checkpoint("english"), tmp_path / "weights" / inside, dirs_exist_ok=True)
-    found = look(ENGLISH, tmp_path, weights_dir=tmp_path / "weights")
+    found = find_in(ENGLISH, tmp_path, weights_dir=tmp_path / "weights")
     assert found.folder == (tmp_path / "weights" / inside)
     assert set(found.files) == set(ENGLISH.files)
     assert found.revision.startswith("local-")
     assert found.path("tokenizer.json").is_file()
 
 
-def test_the_places_are_asked_in_order_and_the_revision_is_the_one_that_was_found(tmp_path: Path) -> None:
+def test_folders_are_searched_in_order_and_the_revision_is_the_one_that_was_found(tmp_path: Path) -> None:
     runpod, hub, weights = tmp_path / "runpod", tmp_path / "hub", tmp_path / "weights"
-    cached(hub, ENGLISH, ENGLISH.remote.revision, ref=None)
-    places = {"weights_dir": weights, "runpod_cache": runpod, "hub_cache": hub}
-    assert look(ENGLISH, tmp_path, **places).folder.is_relative_to(hub)
-    assert look(ENGLISH, tmp_path, **places).revision == ENGLISH.remote.revision[:12]
-    cached(runpod, ENGLISH, COMMIT)  # RunPod fetched another commit: what is there is used, and called what it is
-    assert look(ENGLISH, tmp_path, **places).folder.is_relative_to(runpod)
-    assert look(ENGLISH, tmp_path, **places).revision == COMMIT[:12]
+    fill_hub_cache(hub, ENGLISH, ENGLISH.remote.revision, ref=None)
+    folders = {"weights_dir": weights, "runpod_cache": runpod, "hub_cache": hub}
+    assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(hub)
+    assert find_in(ENGLISH, tmp_path, **folders).revision == ENGLISH.remote.revision[:12]
+    fill_hub_cache(runpod, ENGLISH, COMMIT)  # RunPod fetched another commit: it is used, and reported as what it is
+    assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(runpod)
+    assert find_in(ENGLISH, tmp_path, **folders).revision == COMMIT[:12]
     shutil.copytree(checkpoint("english"), weights)
-    assert look(ENGLISH, tmp_path, **places).folder == weights
+    assert find_in(ENGLISH, tmp_path, **folders).folder == weights
 
 
 def test_the_pinned_snapshot_wins_over_the_one_that_main_names(tmp_path: Path) -> None:
-    cached(tmp_path, TURBO, OTHER)
-    cached(tmp_path, TURBO, TURBO.remote.revision, ref=None)
-    assert look(TURBO, tmp_path, runpod_cache=tmp_path).revision == TURBO.remote.revision[:12]
-    revised = look(TURBO, tmp_path, runpod_cache=tmp_path, revisions={TURBO.remote.repo: OTHER})
+    fill_hub_cache(tmp_path, TURBO, OTHER)
+    fill_hub_cache(tmp_path, TURBO, TURBO.remote.revision, ref=None)
+    assert find_in(TURBO, tmp_path, runpod_cache=tmp_path).revision == TURBO.remote.revision[:12]
+    revised = find_in(TURBO, tmp_path, runpod_cache=tmp_path, revisions={TURBO.remote.repo: OTHER})
     assert revised.revision == OTHER[:12]
 
 
-def test_a_pack_borrows_from_the_base_model_wherever_that_lies(tmp_path: Path) -> None:
-    own = tuple(name for name in PACK.required if name not in PACK.borrowed)
-    cached(tmp_path / "hub", PACK, PACK.remote.revision, ref=None, names=own)
+def test_a_pack_uses_files_of_the_base_model_from_any_folder(tmp_path: Path) -> None:
+    own = tuple(name for name in PACK.required if name not in PACK.from_base)
+    fill_hub_cache(tmp_path / "hub", PACK, PACK.remote.revision, ref=None, names=own)
     with pytest.raises(NotReady, match=r"ve\.pt, conds\.pt of ResembleAI/chatterbox"):
-        look(PACK, tmp_path, hub_cache=tmp_path / "hub")
+        find_in(PACK, tmp_path, hub_cache=tmp_path / "hub")
     base = LAYOUTS["multilingual"]
-    cached(tmp_path / "runpod", base, COMMIT)
-    found = look(PACK, tmp_path, hub_cache=tmp_path / "hub", runpod_cache=tmp_path / "runpod")
+    fill_hub_cache(tmp_path / "runpod", base, COMMIT)
+    found = find_in(PACK, tmp_path, hub_cache=tmp_path / "hub", runpod_cache=tmp_path / "runpod")
     assert found.path("ve.pt").is_relative_to(tmp_path / "runpod")
     assert found.path(PACK.t3).is_relative_to(tmp_path / "hub")
     assert found.folder == found.path(PACK.t3).parent
     assert found.revision == f"{PACK.remote.revision[:12]}+{COMMIT[:12]}"
     shutil.copytree(checkpoint("pt-br"), tmp_path / "weights" / "pt-br")
-    alone = look(PACK, tmp_path, weights_dir=tmp_path / "weights")
+    alone = find_in(PACK, tmp_path, weights_dir=tmp_path / "weights")
     assert {path.parent for path in alone.files.values()} == {tmp_path / "weights" / "pt-br"}
     assert set(alone.files) >= set(PACK.required)
 
 
-def test_what_is_nowhere_is_said_with_every_place_and_what_it_lacked(tmp_path: Path) -> None:
+def test_missing_weights_are_reported_with_every_folder_and_what_it_lacked(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(checkpoint("turbo"), weights / "turbo")
     (weights / "turbo" / "vocab.json").unlink()
     (weights / "turbo" / "conds.pt").unlink()
     with pytest.raises(NotReady) as refusal:
-        look(TURBO, tmp_path, weights_dir=weights)
-    said = refusal.value.message
-    assert f"{weights / 'turbo'} (without vocab.json, conds.pt)" in said
-    assert f"{weights / 'chatterbox-turbo'} (no such folder)" in said
-    assert str(tmp_path / "no-runpod" / "models--ResembleAI--chatterbox-turbo") in said
-    assert str(tmp_path / "no-hub" / "models--ResembleAI--chatterbox-turbo") in said
-    assert "downloads are switched off" in said
+        find_in(TURBO, tmp_path, weights_dir=weights)
+    message = refusal.value.message
+    assert f"{weights / 'turbo'} (without vocab.json, conds.pt)" in message
+    assert f"{weights / 'chatterbox-turbo'} (no such folder)" in message
+    assert str(tmp_path / "no-runpod" / "models--ResembleAI--chatterbox-turbo") in message
+    assert str(tmp_path / "no-hub" / "models--ResembleAI--chatterbox-turbo") in message
+    assert "downloads are switched off" in message
 
 
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
 
-def behead(path: Path) -> None:
+def corrupt_header(path: Path) -> None:
     path.write_bytes(b"\xff" * 8 + path.read_bytes()[8:])
 
 
@@ -129,7 +131,7 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def point(path: Path) -> None:
+def replace_by_lfs_pointer(path: Path) -> None:
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
 
 
@@ -137,9 +139,9 @@ def point(path: Path) -> None:
     ("name", "damage", "because"),
     [
         ("ve.safetensors", truncate, "truncated or corrupt"),
-        ("ve.safetensors", behead, "within its header"),
+        ("ve.safetensors", corrupt_header, "within its header"),
         ("ve.safetensors", empty, "is empty"),
-        ("t3_cfg.safetensors", point, "Git LFS pointer"),
+        ("t3_cfg.safetensors", replace_by_lfs_pointer, "Git LFS pointer"),
         ("conds.pt", truncate, "truncated"),
         ("tokenizer.json", truncate, "not JSON"),
     ],
@@ -150,7 +152,7 @@ def test_a_damaged_file_is_named_before_anything_is_loaded(
     shutil.copytree(checkpoint("english"), tmp_path / "it")
     damage(tmp_path / "it" / name)
     with pytest.raises(NotReady, match=because) as refusal:
-        look(ENGLISH, tmp_path, weights_dir=tmp_path / "it")
+        find_in(ENGLISH, tmp_path, weights_dir=tmp_path / "it")
     assert str(tmp_path / "it" / name) in refusal.value.message
 
 
@@ -162,7 +164,7 @@ def test_other_weights_of_the_same_shape_have_another_revision(tmp_path: Path) -
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
     tuned.write_bytes(content)
     first, again, other = (
-        look(ENGLISH, tmp_path, weights_dir=tmp_path / name).revision for name in ("first", "again", "other")
+        find_in(ENGLISH, tmp_path, weights_dir=tmp_path / name).revision for name in ("first", "again", "other")
     )
     assert first == again != other
 
@@ -172,29 +174,29 @@ def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
 ) -> None:
     import huggingface_hub
 
-    asked: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
     def download(repo: str, **given: Any) -> str:
-        asked.update(given, repo=repo)
-        return str(cached(given["cache_dir"], TURBO, given["revision"], ref=None))
+        arguments.update(given, repo=repo)
+        return str(fill_hub_cache(given["cache_dir"], TURBO, given["revision"], ref=None))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    cached(tmp_path, TURBO, OTHER)  # an older snapshot is no reason not to fetch the pinned one
-    said: list[str] = []
-    found = look(TURBO, tmp_path, hub_cache=tmp_path, offline=False, on_progress=said.append)
-    assert asked == {
+    fill_hub_cache(tmp_path, TURBO, OTHER)  # the pinned snapshot is fetched although there is an older one
+    sentences: list[str] = []
+    found = find_in(TURBO, tmp_path, hub_cache=tmp_path, offline=False, on_progress=sentences.append)
+    assert arguments == {
         "repo": TURBO.remote.repo,
         "revision": TURBO.remote.revision,
         "cache_dir": tmp_path,
         "allow_patterns": list(TURBO.files),
     }
     assert found.revision == TURBO.remote.revision[:12]
-    assert len(said) == 1
-    assert "t3_turbo_v1.safetensors" in said[0]
+    assert len(sentences) == 1
+    assert "t3_turbo_v1.safetensors" in sentences[0]
 
 
 @pytest.mark.parametrize("error", [OSError("no network"), ValueError("cannot find it"), ConnectionError("no network")])
-def test_a_download_that_fails_is_not_ready_and_says_why(
+def test_a_download_that_fails_is_not_ready_and_names_the_reason(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub
@@ -204,7 +206,7 @@ def test_a_download_that_fails_is_not_ready_and_says_why(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     with pytest.raises(NotReady, match=f"the download failed: {error}.*"):
-        look(TURBO, tmp_path, offline=False)
+        find_in(TURBO, tmp_path, offline=False)
 
 
 def test_looking_for_weights_imports_no_model_stack() -> None:
@@ -242,7 +244,7 @@ def test_tensors_come_back_as_stored_and_only_those_asked_for() -> None:
         assert "proj.weight" in load_voice_encoder_state(found)
 
 
-def test_a_pickle_that_wants_to_run_code_is_refused(tmp_path: Path) -> None:
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     import torch
 
     from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals

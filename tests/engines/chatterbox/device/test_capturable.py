@@ -1,4 +1,4 @@
-"""What is captured into CUDA graphs holds nothing that cannot be captured, on one device, in every precision. No GPU is needed."""
+"""Work that is captured into CUDA graphs can be captured, on one device, in every precision. No GPU is needed."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from support.checkpoints import checkpoint
 from support.fake_cuda import CUDA, Capturable, on_cuda
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # fake tensors bring torch._dynamo and sympy along
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # fake tensors import torch._dynamo and sympy
 
 META = torch.device("meta")
 MODELS = ["turbo", "multilingual"]
 
 
-class Judge:
-    """A recorder under which only what can be captured runs."""
+class CheckingRecorder:
+    """A recorder that fails for work that cannot be captured."""
 
     def __init__(self) -> None:
-        self.seen = Capturable()
+        self.capturable = Capturable()
 
-    def has_room(self) -> bool:
+    def has_memory(self) -> bool:
         return True
 
-    def is_well(self) -> bool:
+    def is_usable(self) -> bool:
         return True
 
     def record(self, work: Any, undo: Any) -> Any:
-        work()  # where what is made once is made
-        with self.seen:
+        work()  # what is created only once is created here
+        with self.capturable:
             work()
         undo()
         return lambda: None
 
 
-def found(model: str) -> Any:
+def find_checkpoint(model: str) -> Any:
     return find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
 
 
 def slots_on(
     mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Slots, Judge]:
-    t3, judge = T3(load_t3_state(found(model)), precision=precision, device=META), Judge()
-    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: judge)
+) -> tuple[Slots, CheckingRecorder]:
+    t3, recorder = T3(load_t3_state(find_checkpoint(model)), precision=precision, device=META), CheckingRecorder()
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
     t3 = on_cuda(t3, mode)
-    # no memory can be pinned here
-    monkeypatch.setattr(T3, "_sent", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
+    # without a GPU no memory can be pinned
+    monkeypatch.setattr(T3, "_to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
     with mode:
-        return Slots(t3, 2, 200), judge
+        return Slots(t3, 2, 200), recorder
 
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
@@ -70,13 +70,13 @@ def test_every_step_and_every_text_can_be_captured(
     model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mode = FakeTensorMode()
-    slots, judge = slots_on(mode, model, precision, monkeypatch)
+    slots, recorder = slots_on(mode, model, precision, monkeypatch)
     with mode:
         for sorts in (False, True):
             assert all(map(slots.warm_step, slots.step_shapes(sorts=sorts)))
         assert all(map(slots.warm_text, slots.text_shapes(130)))
-    assert judge.seen.calls["index_put_"] >= 10
-    assert judge.seen.calls["sort"] == len(slots.step_shapes(sorts=True))
+    assert recorder.capturable.calls["index_put_"] >= 10
+    assert recorder.capturable.calls["sort"] == len(slots.step_shapes(sorts=True))
 
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
@@ -91,7 +91,7 @@ def test_an_utterance_on_a_gpu_waits_for_nothing(
         speaker, prompt = torch.zeros(256), torch.zeros(40, dtype=torch.int64)
         prefix = t3.encode(speaker, prompt, None if t3.is_gpt else 0.5)
         assert isinstance(prefix, Prefix)
-        with Capturable():  # nothing of it waits for the device, captured or not
+        with Capturable():  # nothing here may wait for the device, captured or not
             slots.prefill(0, prefix, [1, 2, 3], Sampling(top_p=0.9), 7)
             slots.prefill(1, prefix, [1, 2, 3], Sampling(), 7)
             assert slots.step().device == CUDA
@@ -102,25 +102,27 @@ def test_an_utterance_on_a_gpu_waits_for_nothing(
 @pytest.mark.parametrize("profile", ["exact", "fast"])
 @pytest.mark.parametrize("model", MODELS)
 def test_flow_and_vocoder_can_be_captured(model: str, profile: Any) -> None:
-    state = load_s3gen_state(found(model), "flow.", "mel2wav.")
+    state = load_s3gen_state(find_checkpoint(model), "flow.", "mel2wav.")
     s3gen = S3Gen.from_state(state, device=META, profile=profile, buckets=(64,))
-    judge = Judge()
+    recorder = CheckingRecorder()
     for graphs in (s3gen.flow_graphs, s3gen.vocoder_graphs):
-        graphs._graphs._recorder = judge
+        graphs._graphs._recorder = recorder
     mode = FakeTensorMode()
     s3gen = on_cuda(s3gen, mode)
     assert s3gen.flow.dtype == (torch.float16 if profile == "fast" else torch.float32)
     with mode:
         assert all(map(s3gen.flow_graphs.warm, [(1, 64), (2, 64)]))
         assert all(map(s3gen.vocoder_graphs.warm, s3gen.vocoder_graphs.variants()))
-    assert judge.seen.calls["convolution"] > 50
+    assert recorder.capturable.calls["convolution"] > 50
 
 
 @pytest.mark.parametrize("profile", ["exact", "fast"])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) -> None:
-    """What no graph holds: voices and tokens come from the host, noise from the device."""
-    s3gen = S3Gen.from_state(load_s3gen_state(found(model), "flow.", "mel2wav."), device=META, profile=profile)
+    """Without graphs: voices and tokens come from the host, noise from the device."""
+    s3gen = S3Gen.from_state(
+        load_s3gen_state(find_checkpoint(model), "flow.", "mel2wav."), device=META, profile=profile
+    )
     mode = FakeTensorMode()
     s3gen = on_cuda(s3gen, mode)
     assert {s3gen.vocoder._first.weight.dtype, s3gen.vocoder._pitch._read.weight.dtype} == {torch.float32}
@@ -142,7 +144,7 @@ def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) ->
             Noise(row.noise, phase, torch.zeros(9, 480 * mel.shape[1], device=CUDA))
             for row, mel in zip(rows, mels, strict=True)
         ]
-        sounds = [s3gen.faded(sound) for sound, _ in s3gen.sounds(mels, noises)]
+        sounds = [s3gen.fade_in(sound) for sound, _ in s3gen.sounds(mels, noises)]
         assert [(len(sound), sound.dtype, sound.device) for sound in sounds] == [
             (480 * mel.shape[1], torch.float32, CUDA) for mel in mels
         ]
@@ -166,7 +168,7 @@ def test_the_watermark_goes_in_on_one_device() -> None:
         (lambda x: x.cpu(), "tensor of cpu"),
     ],
 )
-def test_the_judge_sees_what_a_graph_cannot_hold(work: Any, reason: str) -> None:
+def test_the_check_finds_what_a_graph_cannot_contain(work: Any, reason: str) -> None:
     with FakeTensorMode():
         x = torch.zeros(4, device=CUDA)
         with pytest.raises(AssertionError, match=reason), Capturable():

@@ -1,4 +1,4 @@
-"""Graphs without a GPU: a recorder that keeps a graph's promises stands in for CUDA's."""
+"""Graphs without a GPU: a fake recorder replaces CUDA's and has the same rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox import engine, pack
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import made
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import Arena, Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS, MOST_TOKENS
@@ -30,7 +30,7 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.checkpoints import checkpoint
 from support.fake_cuda import FakeRecorder
-from support.tiny_engine import CPU, heard_voice, parts, prompt, say
+from support.tiny_engine import CPU, encoded_voice, parts, prompt, say
 
 MODELS = ["turbo", "multilingual"]
 
@@ -44,7 +44,7 @@ def one_thread() -> Iterator[None]:
 
 
 class Counter:
-    """A function with a state and an answer that it closes over."""
+    """A function with a state and a result that it closes over."""
 
     def __init__(self) -> None:
         self.total, self.answer = torch.zeros(()), torch.zeros(8)
@@ -83,20 +83,19 @@ def test_a_variant_is_captured_once_and_replayed_on_its_own_memory(*, at_once: b
     assert counter.total == (14 if not at_once else 11)
     assert recorder.recorded == (2 if at_once else 1)
     assert recorder.replayed == (3 if at_once else 2)
-    assert len(counter.inputs) == (
-        1 if at_once else 2
-    )  # graphs share the buffer; what has no graph is called with its own
+    # graphs share the buffer; without a graph a call has its own tensors
+    assert len(counter.inputs) == (1 if at_once else 2)
 
 
-def test_without_room_a_function_is_called() -> None:
-    counter, recorder = Counter(), FakeRecorder(room=1)
+def test_without_memory_a_function_is_called() -> None:
+    counter, recorder = Counter(), FakeRecorder(capacity=1)
     graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
     for size in (2, 3, 2, 3):
         graphed(size, torch.ones(size))
     assert (recorder.recorded, recorder.replayed, float(counter.total)) == (1, 2, 10.0)
 
 
-class Failing(FakeRecorder):
+class FailingRecorder(FakeRecorder):
     def __init__(self, error: Exception, *, is_healthy: bool) -> None:
         super().__init__(is_healthy=is_healthy)
         self.error = error
@@ -106,9 +105,11 @@ class Failing(FakeRecorder):
         raise self.error
 
 
-def test_what_cannot_be_captured_is_called_from_then_on_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_captured_is_called_from_then_on_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     counter = Counter()
-    recorder = Failing(torch.AcceleratorError("operation not permitted when stream is capturing"), is_healthy=True)
+    recorder = FailingRecorder(
+        torch.AcceleratorError("operation not permitted when stream is capturing"), is_healthy=True
+    )
     graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
     with caplog.at_level(logging.WARNING):
         graphed(2, torch.ones(2))
@@ -121,16 +122,16 @@ def test_what_cannot_be_captured_is_called_from_then_on_and_said_once(caplog: py
     ("error", "is_healthy"),
     [(torch.OutOfMemoryError("CUDA out of memory"), True), (torch.AcceleratorError("illegal access"), False)],
 )
-def test_want_of_memory_and_a_dead_device_are_the_callers_to_know(error: Exception, *, is_healthy: bool) -> None:
+def test_out_of_memory_and_a_dead_device_are_raised_to_the_caller(error: Exception, *, is_healthy: bool) -> None:
     counter = Counter()
-    graphed = Graphed[int](counter.add, Failing(error, is_healthy=is_healthy), [counter.total], at_once=True)
+    graphed = Graphed[int](counter.add, FailingRecorder(error, is_healthy=is_healthy), [counter.total], at_once=True)
     with pytest.raises(type(error)):
         graphed(2, torch.ones(2))
     if is_healthy:
         assert counter.total == 0
 
 
-def test_an_arena_gives_the_same_memory_to_all_and_more_where_it_is_too_short() -> None:
+def test_an_arena_shares_memory_and_grows_if_it_is_too_short() -> None:
     arena = Arena()
     first = arena.like("a", torch.zeros(4, 5))
     second = arena.like("a", torch.zeros(5, 4, dtype=torch.int32))
@@ -145,22 +146,22 @@ def test_an_arena_gives_the_same_memory_to_all_and_more_where_it_is_too_short() 
 # T3
 
 
-def said(slots: Slots, model: str) -> list[list[int]]:
-    """What three utterances say that join at different steps; one leaves and another takes its place."""
-    prefix = heard_voice(model).result().prefix
+def generate_tokens(slots: Slots, model: str) -> list[list[int]]:
+    """The tokens of three utterances that join at different steps; one leaves and another gets its slot."""
+    prefix = encoded_voice(model).result().prefix
     tokens: list[list[int]] = [[], [], [], []]
-    whose: dict[int, int] = {}
+    utterances: dict[int, int] = {}
     for step in range(45):
         if step % 15 == 0:
             number = step // 15
             slot = slots.free[0]
             slots.prefill(slot, prefix, [255, *range(5, 9 + 20 * number), 0], Sampling(temperature=0.8), number)
-            whose[slot] = number
+            utterances[slot] = number
         if step == 20:
             slots.release(0)
-            del whose[0]
+            del utterances[0]
         drawn = slots.step().tolist()
-        for slot, number in whose.items():
+        for slot, number in utterances.items():
             tokens[number].append(drawn[slot])
     return tokens
 
@@ -171,17 +172,17 @@ def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
     t3 = parts(model).t3
     slots = Slots(t3, 4, 700, context_step=128)
-    for shape in slots.text_shapes(heard_voice(model).result().prefix.length)[:2]:
+    for shape in slots.text_shapes(encoded_voice(model).result().prefix.length)[:2]:
         assert slots.warm_text(shape)
     texts = recorder.recorded
     assert texts == 2
 
-    replayed = said(slots, model)
+    replayed = generate_tokens(slots, model)
 
     assert recorder.recorded > texts  # new steps are captured as they come
     assert recorder.replayed >= 45 + 1
-    assert replayed == said(Slots(t3, 4, 700, context_step=128, graphs=False), model)
-    assert replayed == said(Slots(t3, 4, 700), model)
+    assert replayed == generate_tokens(Slots(t3, 4, 700, context_step=128, graphs=False), model)
+    assert replayed == generate_tokens(Slots(t3, 4, 700), model)
 
 
 @pytest.mark.parametrize(("size", "counts"), [(1, [1]), (4, [1, 2, 4]), (13, [1, 2, 4, 8, 13])])
@@ -197,9 +198,9 @@ def test_every_shape_that_a_step_takes_is_listed(size: int, counts: list[int]) -
             assert slots._shape() in shapes
 
 
-def test_a_text_is_warmed_in_an_empty_place_only() -> None:
+def test_a_text_is_warmed_in_an_empty_slot_only() -> None:
     slots = Slots(parts("turbo").t3, 2, 500, context_step=128)
-    slots.prefill(0, heard_voice("turbo").result().prefix, [4, 5], Sampling(), 1)
+    slots.prefill(0, encoded_voice("turbo").result().prefix, [4, 5], Sampling(), 1)
     with pytest.raises(ValueError, match="slot 0 is taken"):
         slots.warm_text((128, 32))
 
@@ -209,19 +210,19 @@ def test_a_text_is_warmed_in_an_empty_place_only() -> None:
 
 def graphed_s3gen(model: str, recorder: FakeRecorder | None, buckets: tuple[int, ...] = (32, 64)) -> S3Gen:
     own = parts(model).s3gen
-    made = S3Gen(own.flow, own.vocoder, CPU, buckets=buckets)
-    for graphs in (made.flow_graphs, made.vocoder_graphs):
+    s3gen = S3Gen(own.flow, own.vocoder, CPU, buckets=buckets)
+    for graphs in (s3gen.flow_graphs, s3gen.vocoder_graphs):
         graphs._graphs._recorder = recorder
-    return made
+    return s3gen
 
 
-def lines(model: str, tokens: list[int]) -> list[RenderRow]:
-    s3gen, made = parts(model).s3gen, []
+def render_rows(model: str, tokens: list[int]) -> list[RenderRow]:
+    s3gen, rows = parts(model).s3gen, []
     for seed, count in enumerate(tokens):
         draw = torch.Generator().manual_seed(seed)
-        spoken = torch.randint(0, 6561, (count,), generator=draw)
-        made.append(RenderRow(spoken, prompt(model), s3gen.draw(count, prompt(model), draw)))
-    return made
+        codes = torch.randint(0, 6561, (count,), generator=draw)
+        rows.append(RenderRow(codes, prompt(model), s3gen.draw(count, prompt(model), draw)))
+    return rows
 
 
 @pytest.mark.parametrize("model", ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
@@ -229,19 +230,19 @@ def test_sound_from_graphs_is_that_without(model: str) -> None:
     longest = len(prompt(model).tokens) + 20
     recorder = FakeRecorder()
     s3gen = graphed_s3gen(model, recorder, (longest // 2, longest + 7))
-    cold = lines(model, [20])
+    cold = render_rows(model, [20])
     assert torch.equal(s3gen.speak(cold).sounds[0], parts(model).s3gen.speak(cold).sounds[0])  # not even padded
     assert recorder.recorded == 0
     for variant in ((1, longest + 7), (4, longest + 7)):
         assert s3gen.flow_graphs.warm(variant)
     assert all(map(s3gen.vocoder_graphs.warm, s3gen.vocoder_graphs.variants()))
-    for several, replays in ((lines(model, [20]), 2), (lines(model, [11, 20, 5]), 1)):
+    for several, replays in ((render_rows(model, [20]), 2), (render_rows(model, [11, 20, 5]), 1)):
         before = recorder.replayed
         sounds, expected = s3gen.speak(several).sounds, parts(model).s3gen.speak(several).sounds
         assert recorder.replayed == before + replays
         for sound, plain in zip(sounds, expected, strict=True):
             torch.testing.assert_close(sound, plain, atol=5e-4, rtol=0)  # mels differ by 1e-6, and pitch adds up
-        rows = [FlowRow(line.tokens, line.prompt, line.noise.mel) for line in several]
+        rows = [FlowRow(row.tokens, row.prompt, row.noise.mel) for row in several]
         for mel, plain in zip(s3gen.mels(rows), parts(model).s3gen.mels(rows), strict=True):
             torch.testing.assert_close(mel, plain, atol=1e-5, rtol=1e-5)
 
@@ -259,20 +260,20 @@ def test_rows_take_the_shortest_bucket_and_the_next_count_of_rows() -> None:
     assert vocoder.variant_for(2, 10) is None
 
 
-# Ahead of need
+# In advance
 
 
-def numbered(done: list[int], number: int, *, is_done: bool = True) -> Callable[[], bool]:
-    def chore() -> bool:
+def numbered_capture(done: list[int], number: int, *, is_done: bool = True) -> Callable[[], bool]:
+    def capture() -> bool:
         done.append(number)
         return is_done
 
-    return chore
+    return capture
 
 
-def test_hot_chores_come_first_and_whoever_waits_for_them_goes_on() -> None:
+def test_hot_captures_come_first_and_waiting_callers_continue_after_them() -> None:
     done: list[int] = []
-    captures = CaptureQueue([numbered(done, 0), numbered(done, 1)], [numbered(done, 2)])
+    captures = CaptureQueue([numbered_capture(done, 0), numbered_capture(done, 1)], [numbered_capture(done, 2)])
     assert not captures.wait_hot(0)
     captures.do_one()
     captures.do_one()
@@ -283,32 +284,32 @@ def test_hot_chores_come_first_and_whoever_waits_for_them_goes_on() -> None:
     assert (done, bool(captures)) == ([0, 1, 2], False)
 
 
-def test_chores_end_where_memory_is_short_and_where_one_fails() -> None:
+def test_captures_end_when_memory_is_short_and_when_one_fails() -> None:
     def fails() -> bool:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    for bad in (numbered([], 0, is_done=False), fails):
-        captures = CaptureQueue([bad, numbered([], 1)], [numbered([], 2)])
+    for bad in (numbered_capture([], 0, is_done=False), fails):
+        captures = CaptureQueue([bad, numbered_capture([], 1)], [numbered_capture([], 2)])
         captures.do_one()
         assert not captures
         assert captures.wait_hot(0)
         assert captures.wait_all(0)
 
 
-def test_no_chores_keep_nobody_waiting() -> None:
+def test_nothing_waits_for_an_empty_queue() -> None:
     assert CaptureQueue().wait_hot(0)
     assert CaptureQueue().wait_all(0)
 
 
-def captured(captures: CaptureQueue) -> list[Any]:
-    """What is captured, in order, by name and variant."""
-    return [(chore.func.__qualname__, chore.args[0]) for chore in reversed(captures._left)]  # type: ignore[attr-defined]
+def list_captures(captures: CaptureQueue) -> list[Any]:
+    """The queued captures, in order, by name and variant."""
+    return [(capture.func.__qualname__, capture.args[0]) for capture in reversed(captures._left)]  # type: ignore[attr-defined]
 
 
 def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> None:
     slots = Slots(parts("turbo").t3, 4, 700, context_step=128)
     captures = speech_captures(slots, 101, sorts=True)
-    every = captured(captures)
+    every = list_captures(captures)
     hot, later = every[: -captures._later], every[-captures._later :]
     assert hot == [
         ("Slots.warm_text", (256, 32)), ("Slots.warm_text", (256, 64)),
@@ -319,20 +320,21 @@ def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> No
     assert all(shape[1] > 101 for name, shape in every if name == "Slots.warm_step")
 
     sounds = sound_captures(graphed_s3gen("turbo", None, BUCKETS), 250)
-    every = captured(sounds)
+    every = list_captures(sounds)
     assert every[: -sounds._later] == [
-        ("FlowGraphs.warm", (1, 256)), ("FlowGraphs.warm", (1, 320)), ("FlowGraphs.warm", (1, 384)), ("FlowGraphs.warm", (1, 448)),
+        ("FlowGraphs.warm", (1, 256)), ("FlowGraphs.warm", (1, 320)),
+        ("FlowGraphs.warm", (1, 384)), ("FlowGraphs.warm", (1, 448)),
         ("VocoderGraphs.warm", (1, 64)), ("VocoderGraphs.warm", (1, 128)), ("VocoderGraphs.warm", (1, 192)),
     ]  # fmt: skip
     assert len(set(every)) == len(every)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_an_engines_chores_begin_with_its_own_voice(model: str) -> None:
-    own, prefix = parts(model), heard_voice(model).result().prefix.length
+def test_an_engines_captures_begin_with_its_own_voice(model: str) -> None:
+    own, prefix = parts(model), encoded_voice(model).result().prefix.length
     speech, sound = engine._captures(own, Slots(own.t3, 2, 900, context_step=128))
-    assert captured(speech)[0] == ("Slots.warm_text", (-(-(prefix + 32) // 128) * 128, 32))
-    assert ("Slots.warm_step", (1, -(-(prefix + 1) // 128) * 128, own.layout.is_gpt)) in captured(speech)
+    assert list_captures(speech)[0] == ("Slots.warm_text", (-(-(prefix + 32) // 128) * 128, 32))
+    assert ("Slots.warm_step", (1, -(-(prefix + 1) // 128) * 128, own.layout.is_gpt)) in list_captures(speech)
     assert not sound  # on a CPU there are no buckets
 
 
@@ -346,83 +348,83 @@ def test_sound_has_graphs_on_a_gpu_unless_they_are_switched_off(
     given: dict[str, Any] = {}
     monkeypatch.setattr(pack, "T3", lambda *_, **__: None)
     monkeypatch.setattr(S3Gen, "from_state", lambda *_, **more: given.update(more))
-    place = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
-    pack.load_modules(place, "fast", torch.device(device), made, graphs=graphs)
+    found = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
+    pack.load_modules(found, "fast", torch.device(device), build_tensor, graphs=graphs)
     assert given["buckets"] == expected
 
 
-class Slow:
-    """Chores that say when they are at one, and wait to be let on."""
+class SlowCaptures:
+    """Captures that signal when one starts, and wait for permission to continue."""
 
     def __init__(self, count: int) -> None:
-        self.at_one, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
+        self.started, self.may_continue = threading.Semaphore(0), threading.Semaphore(0)
         self.done = 0
         self.captures = CaptureQueue([], [self.one] * count)
 
     def one(self) -> bool:
-        self.at_one.release()
-        assert self.go_on.acquire(timeout=10)
+        self.started.release()
+        assert self.may_continue.acquire(timeout=10)
         self.done += 1
         return True
 
 
-def speaking(scheduler: Scheduler, seed: int) -> Sequence:
+def sequence_of(scheduler: Scheduler, seed: int) -> Sequence:
     take = ChatterboxTake(say("turbo", seed=seed), scheduler.wake)
-    return Sequence(take, [40, 5], Sampling(temperature=0.8), heard_voice("turbo"), 5)
+    return Sequence(take, [40, 5], Sampling(temperature=0.8), encoded_voice("turbo"), 5)
 
 
-def test_a_request_waits_for_one_chore_at_most_and_the_rest_is_done_afterwards() -> None:
-    slow, done_at_end = Slow(3), []
+def test_a_request_waits_for_one_capture_at_most_and_the_others_are_done_afterwards() -> None:
+    slow, done_at_end = SlowCaptures(3), []
 
-    def render(who: Sequence, is_whole: bool) -> None:
+    def render(sequence: Sequence, is_whole: bool) -> None:
         done_at_end.append(slow.done)
-        who.take.end()
+        sequence.take.end()
 
     scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), render, name="test", captures=slow.captures)
-    assert slow.at_one.acquire(timeout=10)
-    one = speaking(scheduler, 1)
+    assert slow.started.acquire(timeout=10)
+    one = sequence_of(scheduler, 1)
     scheduler.submit(one)
-    slow.go_on.release()
+    slow.may_continue.release()
     list(one.take)
-    slow.go_on.release(2)
+    slow.may_continue.release(2)
 
     assert slow.captures.wait_all(10)
     assert done_at_end == [1]
     scheduler.close()
 
 
-def test_closing_leaves_the_chores_that_are_left() -> None:
-    slow = Slow(1000)
+def test_closing_skips_the_captures_that_are_left() -> None:
+    slow = SlowCaptures(1000)
     scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), lambda *_: None, name="test", captures=slow.captures)
-    assert slow.at_one.acquire(timeout=10)
+    assert slow.started.acquire(timeout=10)
     closing = threading.Thread(target=scheduler.close)
     closing.start()
-    slow.go_on.release()
+    slow.may_continue.release()
     closing.join(10)
     assert not closing.is_alive()
     assert slow.done == 1
 
 
-def test_sounds_chores_rest_while_more_is_to_come_and_while_something_waits() -> None:
-    slow, is_busy, made = Slow(2), threading.Event(), []
+def test_sound_captures_pause_while_more_work_is_coming_or_waiting() -> None:
+    slow, is_busy, rendered = SlowCaptures(2), threading.Event(), []
 
     def make(jobs: Any) -> None:
-        made.append(slow.done)
+        rendered.append(slow.done)
         for each in jobs:
             each.take.end()
 
     is_busy.set()
     queue = RenderQueue(make, CPU, beside=True, more_to_come=is_busy.is_set, captures=slow.captures)
-    assert not slow.at_one.acquire(timeout=0.5)
+    assert not slow.started.acquire(timeout=0.5)
     is_busy.clear()
-    assert slow.at_one.acquire(timeout=10)
+    assert slow.started.acquire(timeout=10)
     take = ChatterboxTake(say("turbo"), lambda: None)
     queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
-    slow.go_on.release()
+    slow.may_continue.release()
     list(take)
-    slow.go_on.release()
+    slow.may_continue.release()
     assert slow.captures.wait_all(10)
-    assert made == [1]
+    assert rendered == [1]
     queue.close()
 
 

@@ -1,4 +1,4 @@
-"""Threads that have computed and are idle must not keep others from waiting awake."""
+"""Threads that have computed and are idle must not keep others from spinning while they wait."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def running() -> int:
+def thread_count() -> int:
     return len(list(TASKS.iterdir()))
 
 
 @pytest.mark.skipif(not TASKS.is_dir(), reason="counts threads as Linux shows them")
-def test_a_thread_that_rests_has_no_helpers_and_gets_them_back_when_it_computes() -> None:
+def test_a_released_thread_has_no_helpers_and_gets_them_back_when_it_computes() -> None:
     seen: list[int] = []
 
     def compute() -> None:
         x = torch.randn(300_000)
         for _ in range(2):
             (x * x).sum()
-            seen.append(running())
+            seen.append(thread_count())
             release_threads()
-            seen.append(running())
+            seen.append(thread_count())
 
     thread = threading.Thread(target=compute)
     thread.start()

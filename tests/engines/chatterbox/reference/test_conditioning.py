@@ -33,7 +33,7 @@ FIELDS = ("speaker_emb", "speech_tokens", "prompt_token", "prompt_feat", "embedd
 
 
 def recording(duration_s: float, sample_rate: int, *, level: float = 0.1) -> Audio:
-    """Something with pitch, breath and pauses."""
+    """Something with pitch, noise and pauses."""
     time_s = np.arange(round(duration_s * sample_rate)) / sample_rate
     rng = np.random.default_rng(0)
     pitch = sum(np.sin(2 * np.pi * 140 * k * time_s + 3 * np.sin(2 * np.pi * 0.7 * time_s)) / k for k in range(1, 20))
@@ -53,7 +53,7 @@ def encoders() -> dict[str, ReferenceEncoders]:
 
 
 def upstream_conditionals(model: str, clip: Audio, folder: Path) -> Conditioning:
-    """What upstream's class makes of the clip in a file, with the same weights."""
+    """The conditioning by upstream's class of the clip in a file, with the same weights."""
     with upstream_may_warn():
         from chatterbox.tts import ChatterboxTTS
         from chatterbox.tts_turbo import ChatterboxTurboTTS
@@ -94,15 +94,15 @@ def test_a_clip_gives_the_voice_that_upstream_makes_of_it(
 @pytest.mark.slow
 def test_a_conditioning_is_plain_cpu_tensors_of_the_promised_types(encoders: dict[str, ReferenceEncoders]) -> None:
     clip = recording(2.0, 24_000)
-    made = condition(clip, LAYOUTS["english"], encoders["english"])
+    conditioning = condition(clip, LAYOUTS["english"], encoders["english"])
     built_in = load_default_conditionals(local("english"))
     for name in FIELDS:
-        ours, stored = getattr(made, name), getattr(built_in, name)
+        ours, stored = getattr(conditioning, name), getattr(built_in, name)
         assert not ours.is_inference()
         assert (ours.device.type, ours.dtype, ours.ndim) == ("cpu", stored.dtype, stored.ndim)
-    assert made.prompt_feat.shape == (1, 100, 80)
-    assert made.prompt_token.shape == (1, 50)
-    assert made.speaker_emb.norm().item() == pytest.approx(1.0, abs=1e-5)
+    assert conditioning.prompt_feat.shape == (1, 100, 80)
+    assert conditioning.prompt_token.shape == (1, 50)
+    assert conditioning.speaker_emb.norm().item() == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.slow
@@ -113,8 +113,8 @@ def test_loudness_of_the_reference_does_not_matter_to_turbo(encoders: dict[str, 
     torch.testing.assert_close(loud.prompt_feat, quiet.prompt_feat, rtol=0, atol=1e-2)
 
 
-class Deaf:
-    """Encoders that must not be asked."""
+class UnusedEncoders:
+    """Encoders that must not be called."""
 
     def tokens(self, speech: Any, *, limit: int | None = None) -> Any:
         raise AssertionError
@@ -138,7 +138,7 @@ class Deaf:
 )
 def test_a_clip_no_voice_can_be_taken_from_is_refused_naming_the_field(model: str, clip: Audio, because: str) -> None:
     with pytest.raises(InvalidRequest, match=because) as refusal:
-        condition(clip, LAYOUTS[model], Deaf())
+        condition(clip, LAYOUTS[model], UnusedEncoders())
     assert refusal.value.field == "reference_audio"
 
 
@@ -147,9 +147,9 @@ def test_resampling_is_librosas(rate: int, wanted: int) -> None:
     librosa = pytest.importorskip("librosa")
     clip = recording(0.7311, rate)
     expected = librosa.resample(clip.samples, orig_sr=rate, target_sr=wanted)
-    made = resample(clip.samples, rate, wanted)
-    assert made.dtype == np.float32
-    np.testing.assert_array_equal(made, expected)
+    resampled = resample(clip.samples, rate, wanted)
+    assert resampled.dtype == np.float32
+    np.testing.assert_array_equal(resampled, expected)
 
 
 def test_a_conditioning_survives_the_trip_through_arrays() -> None:
@@ -181,7 +181,7 @@ def test_a_checkpoint_of_other_networks_is_not_ready(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_listening_to_a_reference_imports_neither_transformers_nor_diffusers() -> None:
+def test_encoding_a_reference_imports_neither_transformers_nor_diffusers() -> None:
     code = (
         "import sys; sys.path[:0] = ['src', 'tests', '.']\n"
         "from test_conditioning import local\n"

@@ -1,4 +1,4 @@
-"""The voice encoder by itself: its own file is enough, and it hears what the whole engine's does."""
+"""The voice encoder by itself: its own file is enough, and its embeddings are those of the whole engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
-from chatterbox_worker.engines.chatterbox.reference.speaker import _checkpoint, _name
+from chatterbox_worker.engines.chatterbox.reference.speaker import _find_checkpoint, _name
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.wiring import speaker_encoder
 from support.audio_clips import tone
@@ -23,13 +23,13 @@ SPEECH = resample(tone(4.0), 16_000).samples
 
 
 @pytest.fixture(autouse=True)
-def nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def no_other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("model", ["nano", "multilingual"])
-def test_its_own_file_is_enough_and_it_hears_as_the_whole_does(tmp_path: Path, model: str) -> None:
+def test_its_own_file_is_enough_and_its_embedding_is_that_of_the_whole_engine(tmp_path: Path, model: str) -> None:
     shutil.copy(checkpoint(model) / LAYOUTS[model].voice_encoder, tmp_path)
     alone = speaker_encoder(Settings(models=("preview",), weights_dir=tmp_path, threads=1))
     whole = ReferenceEncoders(find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True))
@@ -51,19 +51,21 @@ def test_a_served_models_encoder_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["multilingual", "pt-br"])
-def test_one_of_the_hubs_cache_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
+def test_one_from_the_hubs_cache_is_named_by_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
     commit = LAYOUTS["multilingual"].remote.revision
     snapshot = tmp_path / "cache" / "models--ResembleAI--chatterbox" / "snapshots" / commit
     snapshot.mkdir(parents=True)
     shutil.copy(checkpoint("multilingual") / "ve.pt", snapshot)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    found = _checkpoint(Settings(models=("nano",)))
+    found = _find_checkpoint(Settings(models=("nano",)))
     assert found.layout.name == "multilingual"
     assert _name(find(LAYOUTS[model], offline=True, only=("ve.pt",))) == f"ResembleAI/chatterbox/ve.pt@{commit[:12]}"
 
 
 def test_without_one_the_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match=r"ve\.safetensors of ResembleAI/chatterbox-turbo are in none of: .*/none"):
+    with pytest.raises(NotReady, match=r"ve\.safetensors of ResembleAI/chatterbox-turbo were not found in: .*/none"):
         speaker_encoder(Settings(models=("turbo",), weights_dir=tmp_path / "none"))
 
 

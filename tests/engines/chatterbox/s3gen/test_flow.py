@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import MAX_FRAMES
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
 
@@ -53,24 +53,24 @@ def row_of(prompt: int, tokens: int, *, seed: int = 0, spare_frames: int = 0, fi
 
 
 def mels(flow: Flow, rows: list[FlowRow], tokens: int | None = None) -> list[Tensor]:
-    return spoken(flow(packed(rows, CPU, tokens=tokens)), rows)
+    return unpack_mels(flow(pack_rows(rows, CPU, tokens=tokens)), rows)
 
 
 def oracle(model: str, row: FlowRow, monkeypatch: pytest.MonkeyPatch, seen: list[Tensor] | None = None) -> Tensor:
     """Upstream's mel for `row`'s noise; `seen` collects the state before each Euler step.
 
-    Its own `finalize=False` drops the last 6 frames of the features but not of their mask, and so raises; here the encoder's
-    answer is cut in both.
+    Upstream's own `finalize=False` drops the last 6 frames of the features but not of their mask, and so raises; here
+    both results of the encoder are cut.
     """
     s3gen = upstream(model)
     estimator = s3gen.flow.decoder.estimator
     forward = estimator.forward
 
-    def watched(*args: Any, **given: Any) -> Tensor:
+    def record(*args: Any, **given: Any) -> Tensor:
         if seen is not None:
             seen.append((args[0] if args else given["x"])[:1].clone())
-        answer: Tensor = forward(*args, **given)
-        return answer
+        velocity: Tensor = forward(*args, **given)
+        return velocity
 
     encode = s3gen.flow.encoder.forward
 
@@ -81,7 +81,7 @@ def oracle(model: str, row: FlowRow, monkeypatch: pytest.MonkeyPatch, seen: list
 
     with monkeypatch.context() as patch, upstream_may_warn():
         patch.setattr(torch, "randn_like", lambda mu: row.noise[None, :, : mu.shape[2]].clone())
-        patch.setattr(estimator, "forward", watched)
+        patch.setattr(estimator, "forward", record)
         patch.setattr(s3gen.flow.encoder, "forward", cut)
         mel: Tensor = s3gen.flow.inference(
             token=row.tokens[None],
@@ -112,7 +112,7 @@ def test_every_euler_step_is_upstreams(model: str, monkeypatch: pytest.MonkeyPat
     final = oracle(model, row, monkeypatch, seen=states)
     assert len(states) == (2 if model == "turbo" else 10)
     flow = flow_of(model)
-    batch = packed([row], CPU)
+    batch = pack_rows([row], CPU)
     with torch.inference_mode():
         features = flow.encode(batch.tokens)
         speaker = flow._speakers(batch.embedding)[:, None].expand(-1, features.shape[1], -1)
@@ -132,7 +132,7 @@ def test_the_mel_is_upstreams(model: str, finalize: bool, spare_frames: int, mon
     torch.testing.assert_close(mels(flow_of(model), [row])[0], theirs, atol=1e-5, rtol=1e-5)
 
 
-def test_a_row_sounds_the_same_alone_and_in_company(model: str) -> None:
+def test_a_row_sounds_the_same_alone_and_in_a_batch(model: str) -> None:
     rows = [row_of(15, 30), row_of(9, 12, seed=1), row_of(1, 1, seed=2), row_of(20, 21, seed=3, finalize=False)]
     flow = flow_of(model)
     for row, mel in zip(rows, mels(flow, rows), strict=True):
@@ -145,9 +145,9 @@ def test_a_row_padded_to_a_bucket_sounds_the_same(model: str) -> None:
         torch.testing.assert_close(mels(flow, [row], tokens=64)[0], mels(flow, [row])[0], atol=1e-5, rtol=1e-5)
 
 
-def test_what_stands_in_the_padding_does_not_matter(model: str) -> None:
+def test_the_content_of_the_padding_does_not_matter(model: str) -> None:
     flow, row = flow_of(model), row_of(8, 10)
-    batch = packed([row], CPU, tokens=32)
+    batch = pack_rows([row], CPU, tokens=32)
     dirty = replace(batch, tokens=batch.tokens.clone(), noise=batch.noise.clone())
     dirty.tokens[:, 18:] = 17
     dirty.noise[:, :, 36:] = 3.0
@@ -156,11 +156,11 @@ def test_what_stands_in_the_padding_does_not_matter(model: str) -> None:
     assert not clean[:, :, 36:].any()
 
 
-def test_more_tokens_change_only_what_follows_the_look_ahead_a_little_and_noise_stays_in_place() -> None:
-    """What streaming builds on: the noise belongs to a frame, not to a call."""
+def test_more_tokens_change_earlier_frames_little_because_noise_belongs_to_the_frame() -> None:
+    """Streaming depends on it: the noise belongs to a frame, not to a call."""
     row = row_of(10, 40)
-    sooner = FlowRow(row.tokens[:30], row.prompt, row.noise, finalize=False)
-    first, whole = mels(flow_of("turbo"), [sooner])[0], mels(flow_of("turbo"), [row])[0][:, :54]
+    earlier = FlowRow(row.tokens[:30], row.prompt, row.noise, finalize=False)
+    first, whole = mels(flow_of("turbo"), [earlier])[0], mels(flow_of("turbo"), [row])[0][:, :54]
     other_noise = mels(flow_of("turbo"), [replace(row, noise=row.noise.flip(1))])[0][:, :54]
     assert (first - whole).abs().mean() < 0.5 * (other_noise - whole).abs().mean()
 
@@ -184,9 +184,9 @@ def test_half_precision_weights_stay_close(dtype: torch.dtype) -> None:
 def test_what_does_not_fit_is_refused() -> None:
     row = row_of(5, 5)
     with pytest.raises(ValueError, match="10 tokens does not fit into 8"):
-        packed([row], CPU, tokens=8)
+        pack_rows([row], CPU, tokens=8)
     with pytest.raises(ValueError, match="20 frames needs more noise than 19"):
-        packed([replace(row, noise=row.noise[:, :19])], CPU)
+        pack_rows([replace(row, noise=row.noise[:, :19])], CPU)
     with pytest.raises(ValueError, match="more than the"):
         flow_of("turbo").encode(torch.zeros(1, MAX_FRAMES // 2 + 1, dtype=torch.int64))
 
@@ -198,10 +198,10 @@ def test_a_missing_tensor_is_named() -> None:
 
 
 def test_in_bfloat16_the_mel_stays_near_and_a_row_alone_is_the_row_in_a_ragged_batch(model: str) -> None:
-    rough = Flow(StateDict(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
+    half = Flow(StateDict(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
     rows = [row_of(20, 15, seed=1), row_of(5, 40, seed=2)]
-    exact, alone = mels(flow_of(model), rows), [mels(rough, [row])[0] for row in rows]
-    for mel, reference, in_company in zip(alone, exact, mels(rough, rows), strict=True):
+    exact, alone = mels(flow_of(model), rows), [mels(half, [row])[0] for row in rows]
+    for mel, reference, batched in zip(alone, exact, mels(half, rows), strict=True):
         assert 10 * torch.log10(reference.var() / (mel - reference).var()) > 25  # decibels; 41 at full size
-        assert 10 * torch.log10(reference.var() / (mel - in_company).var()) > 25
+        assert 10 * torch.log10(reference.var() / (mel - batched).var()) > 25
         assert not torch.equal(mel, reference)

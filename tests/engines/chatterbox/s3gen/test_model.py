@@ -38,10 +38,10 @@ def prompt_of(tokens: int, seed: int = 0, spare_frames: int = 0) -> Prompt:
     )
 
 
-def line_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> RenderRow:
+def row_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> RenderRow:
     draw = torch.Generator().manual_seed(seed)
-    spoken = torch.randint(0, 6561, (tokens,), generator=draw)
-    return RenderRow(spoken, prompt, s3gen.draw(tokens, prompt, draw))
+    codes = torch.randint(0, 6561, (tokens,), generator=draw)
+    return RenderRow(codes, prompt, s3gen.draw(tokens, prompt, draw))
 
 
 def upstream_sound(s3gen: Any, tokens: Tensor, prompt: Prompt, seed: int) -> Tensor:
@@ -64,53 +64,53 @@ def test_a_seed_sounds_as_it_does_upstream(model: str, spare_frames: int) -> Non
     tokens = torch.randint(0, 6561, (25,))
     theirs = upstream_sound(upstream_s3gen(checkpoint(model)), tokens, prompt, seed)
     noise = ours(model).draw(25, prompt, torch.Generator().manual_seed(seed))
-    spoken = ours(model).speak([RenderRow(tokens, prompt, noise)])
+    rendered = ours(model).speak([RenderRow(tokens, prompt, noise)])
     assert theirs.std() > 0.01
-    torch.testing.assert_close(spoken.sounds[0], theirs, atol=1e-4, rtol=0)
-    assert spoken.timings.keys() == {"s3gen_s", "vocoder_s"}
-    assert min(spoken.timings.values()) > 0
+    torch.testing.assert_close(rendered.sounds[0], theirs, atol=1e-4, rtol=0)
+    assert rendered.timings.keys() == {"s3gen_s", "vocoder_s"}
+    assert min(rendered.timings.values()) > 0
 
 
-def test_lines_of_several_voices_sound_the_same_alone_and_together(model: str) -> None:
+def test_rows_of_several_voices_sound_the_same_alone_and_together(model: str) -> None:
     s3gen = ours(model)
-    lines = [
-        line_of(s3gen, tokens, prompt_of(prompt, seed=seed), seed)
+    rows = [
+        row_of(s3gen, tokens, prompt_of(prompt, seed=seed), seed)
         for seed, (tokens, prompt) in enumerate([(20, 12), (5, 30), (33, 4), (20, 12)])
     ]
-    together = s3gen.speak(lines).sounds
-    for line, sound in zip(lines, together, strict=True):
-        assert sound.shape == (960 * len(line.tokens),)
-        torch.testing.assert_close(sound, s3gen.speak([line]).sounds[0], atol=1e-4, rtol=0)
+    together = s3gen.speak(rows).sounds
+    for row, sound in zip(rows, together, strict=True):
+        assert sound.shape == (960 * len(row.tokens),)
+        torch.testing.assert_close(sound, s3gen.speak([row]).sounds[0], atol=1e-4, rtol=0)
 
 
 def test_buckets_do_not_change_the_sound(model: str) -> None:
     plain, bucketed = ours(model), ours(model, buckets=(64, 16))
-    lines = [line_of(plain, 10, prompt_of(20), 1), line_of(plain, 30, prompt_of(8), 2)]
-    for theirs, sound in zip(plain.speak(lines).sounds, bucketed.speak(lines).sounds, strict=True):
+    rows = [row_of(plain, 10, prompt_of(20), 1), row_of(plain, 30, prompt_of(8), 2)]
+    for theirs, sound in zip(plain.speak(rows).sounds, bucketed.speak(rows).sounds, strict=True):
         torch.testing.assert_close(sound, theirs, atol=1e-4, rtol=0)
 
 
-def test_what_is_longer_than_every_bucket_is_spoken_all_the_same() -> None:
+def test_a_row_longer_than_every_bucket_is_rendered_too() -> None:
     plain, bucketed = ours("turbo"), ours("turbo", buckets=(16,))
-    line = line_of(plain, 20, prompt_of(10), 1)
-    torch.testing.assert_close(bucketed.speak([line]).sounds[0], plain.speak([line]).sounds[0], atol=1e-4, rtol=0)
+    row = row_of(plain, 20, prompt_of(10), 1)
+    torch.testing.assert_close(bucketed.speak([row]).sounds[0], plain.speak([row]).sounds[0], atol=1e-4, rtol=0)
 
 
 def test_an_utterance_in_one_piece_is_the_same_as_streamed_at_once() -> None:
     s3gen = ours("turbo")
-    line = line_of(s3gen, 20, prompt_of(10), 1)
-    mel = s3gen.mels([FlowRow(line.tokens, line.prompt, line.noise.mel)])
-    sound, source = s3gen.sounds(mel, [line.noise], cache_source=torch.zeros(0))[0]
+    row = row_of(s3gen, 20, prompt_of(10), 1)
+    mel = s3gen.mels([FlowRow(row.tokens, row.prompt, row.noise.mel)])
+    sound, source = s3gen.sounds(mel, [row.noise], cache_source=torch.zeros(0))[0]
     assert source.shape == sound.shape == (960 * 20,)
-    assert torch.equal(s3gen.faded(sound), s3gen.speak([line]).sounds[0])
+    assert torch.equal(s3gen.fade_in(sound), s3gen.speak([row]).sounds[0])
 
 
 def test_the_beginning_is_muted_for_20_ms_and_rises_for_20() -> None:
-    faded = ours("turbo").faded(torch.ones(2000))
+    faded = ours("turbo").fade_in(torch.ones(2000))
     assert not faded[:480].any()
     assert (faded[480:960].diff() >= 0).all()
     assert faded[959:].tolist() == [1.0] * 1041
-    assert not ours("turbo").faded(torch.ones(100)).any()
+    assert not ours("turbo").fade_in(torch.ones(100)).any()
 
 
 def test_what_cannot_be_vocoded_is_refused() -> None:

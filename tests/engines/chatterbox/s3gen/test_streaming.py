@@ -1,4 +1,4 @@
-"""A stream against the offline path, on tiny random weights: one hop is the same samples, several are as long and close."""
+"""A stream against the offline path, on tiny random weights: one hop has the same samples, several are close."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def spoken(count: int) -> Tensor:
+def random_tokens(count: int) -> Tensor:
     return torch.randint(0, 6561, (count,), generator=torch.Generator().manual_seed(3))
 
 
 def bank_for(model: str, tokens: int) -> NoiseBank:
     bank = NoiseBank(len(prompt(model).tokens), 5, CPU)
-    bank.reach(2 * (len(prompt(model).tokens) + tokens))
+    bank.extend_to(2 * (len(prompt(model).tokens) + tokens))
     return bank
 
 
-def offline(model: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
+def render_offline(model: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Mel and sound of the offline path with a stream's noise."""
     s3gen, bank = parts(model).s3gen, bank_for(model, len(tokens))
     mel = s3gen.mels([FlowRow(tokens, prompt(model), bank.mel)])[0]
     return mel, s3gen.sounds([mel], [Noise(bank.mel, bank.phase, bank.source)])[0][0]
 
 
-def streamed(
+def stream(
     model: str, tokens: Tensor, hops: tuple[int, ...] = HOPS, mel: Tensor | None = None
 ) -> tuple[Tensor, list[int]]:
-    """The sound of a stream and where its pieces meet. `mel`: what the flow would make of the whole, if it were causal."""
+    """The sound of a stream and where its pieces meet. `mel` replaces the flow's, as if the flow were causal."""
     s3gen, bank, clock = parts(model).s3gen, bank_for(model, len(tokens)), HopClock(hops)
     vocoder = StreamedVocoder(s3gen.vocoder, bank)
     pieces = []
@@ -72,18 +72,18 @@ def streamed(
 
 @pytest.mark.parametrize("model", BOTH)
 def test_one_huge_hop_is_the_offline_path_sample_for_sample(model: str) -> None:
-    tokens = spoken(60)
-    sound, cuts = streamed(model, tokens, (10_000,))
+    tokens = random_tokens(60)
+    sound, cuts = stream(model, tokens, (10_000,))
 
     assert cuts == []
-    assert torch.equal(sound, offline(model, tokens)[1])
+    assert torch.equal(sound, render_offline(model, tokens)[1])
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_hops_over_one_mel_are_the_offline_path_but_for_the_fades(model: str) -> None:
-    tokens = spoken(110)
-    mel, whole = offline(model, tokens)
-    sound, cuts = streamed(model, tokens, mel=mel)
+def test_hops_over_one_mel_are_the_offline_path_except_in_the_fades(model: str) -> None:
+    tokens = random_tokens(110)
+    mel, whole = render_offline(model, tokens)
+    sound, cuts = stream(model, tokens, mel=mel)
 
     assert cuts == [(24 - 8) * 480, (48 - 8) * 480, (98 - 8) * 480, (198 - 8) * 480]
     apart = (sound - whole).abs()
@@ -96,14 +96,14 @@ def test_hops_over_one_mel_are_the_offline_path_but_for_the_fades(model: str) ->
 
 @pytest.mark.parametrize("count", [1, 7, 14, 15, 16, 27, 28, 52, 90])
 def test_a_stream_is_as_long_as_the_offline_path(count: int) -> None:
-    tokens = spoken(count)
-    assert len(streamed("turbo", tokens)[0]) == len(offline("turbo", tokens)[1])
-    assert len(streamed("turbo", tokens, (6, 7))[0]) == len(offline("turbo", tokens)[1])
+    tokens = random_tokens(count)
+    assert len(stream("turbo", tokens)[0]) == len(render_offline("turbo", tokens)[1])
+    assert len(stream("turbo", tokens, (6, 7))[0]) == len(render_offline("turbo", tokens)[1])
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_where_pieces_meet_nothing_jumps_more_than_inside(model: str) -> None:
-    sound, cuts = streamed(model, spoken(140))
+def test_the_sound_jumps_no_more_at_seams_than_elsewhere(model: str) -> None:
+    sound, cuts = stream(model, random_tokens(140))
     jumps = sound.diff().abs()
     bends = sound.diff(n=2).abs()
 
@@ -117,9 +117,9 @@ def test_where_pieces_meet_nothing_jumps_more_than_inside(model: str) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_stream_is_close_to_the_offline_path(model: str) -> None:
-    """On random weights; how close a trained model comes, only its weights can tell."""
-    tokens = spoken(140)
-    sound, whole = streamed(model, tokens)[0], offline(model, tokens)[1]
+    """On random weights; a trained model may be closer or farther."""
+    tokens = random_tokens(140)
+    sound, whole = stream(model, tokens)[0], render_offline(model, tokens)[1]
 
     assert (log_mel(sound) - log_mel(whole)).abs().mean() < 2.0  # decibels; 1.3 and 1.4 measured
 
@@ -134,21 +134,21 @@ def log_mel(sound: Tensor) -> Tensor:
     return 10 * torch.log10((bands @ power).clamp_min(1e-8))
 
 
-def test_noise_does_not_depend_on_how_it_was_asked_for() -> None:
-    at_once, little_by_little = NoiseBank(100, 7, CPU), NoiseBank(100, 7, CPU)
-    at_once.reach(900)
+def test_noise_does_not_depend_on_the_steps_in_which_it_is_drawn() -> None:
+    at_once, stepwise = NoiseBank(100, 7, CPU), NoiseBank(100, 7, CPU)
+    at_once.extend_to(900)
     for frames in (201, 350, 351, 900):
-        little_by_little.reach(frames)
-        little_by_little.forget(max(little_by_little.first_sample, (frames - 300) * 480))
+        stepwise.extend_to(frames)
+        stepwise.discard_before(max(stepwise.first_sample, (frames - 300) * 480))
 
-    assert torch.equal(at_once.mel, little_by_little.mel)
-    assert torch.equal(at_once.samples(400_000, 480_000), little_by_little.samples(400_000, 480_000))
+    assert torch.equal(at_once.mel, stepwise.mel)
+    assert torch.equal(at_once.samples(400_000, 480_000), stepwise.samples(400_000, 480_000))
     assert not torch.equal(at_once.mel[:, :100], NoiseBank(100, 8, CPU).mel[:, :100])
 
 
 def test_noise_is_normal() -> None:
     bank = NoiseBank(50, 1, CPU)
-    bank.reach(1000)
+    bank.extend_to(1000)
     for noise in (bank.mel, bank.source):
         assert abs(float(noise.mean())) < 0.02
         assert abs(float(noise.std()) - 1) < 0.02
@@ -175,19 +175,19 @@ def test_a_streamed_take_in_one_hop_is_the_offline_take(
 
     def bank_noise(s3gen: S3Gen, tokens: int, voice: Prompt, generator: torch.Generator) -> Noise:
         bank = NoiseBank(len(voice.tokens), generator.initial_seed(), CPU)
-        bank.reach(2 * (len(voice.tokens) + tokens))
+        bank.extend_to(2 * (len(voice.tokens) + tokens))
         return Noise(bank.mel, bank.phase, bank.source)
 
     monkeypatch.setattr(S3Gen, "draw", bank_noise)
-    engine = tiny_engine(model, tmp_path, watermark=Watermark(CPU), max_tokens=14)  # one less than the first hop wants
-    whole, stream = sound_of(engine.submit(say(model))), sound_of(engine.submit(say(model, streaming=True)))
+    engine = tiny_engine(model, tmp_path, watermark=Watermark(CPU), max_tokens=14)  # one less than the first hop needs
+    whole, streamed = sound_of(engine.submit(say(model))), sound_of(engine.submit(say(model, streaming=True)))
     engine.close()
 
-    np.testing.assert_array_equal(stream, whole)
+    np.testing.assert_array_equal(streamed, whole)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_streamed_take_is_heard_while_it_is_spoken(model: str, tmp_path: Path) -> None:
+def test_a_streamed_take_has_pieces_before_it_is_complete(model: str, tmp_path: Path) -> None:
     engine = tiny_engine(model, tmp_path, max_tokens=130)
     take = engine.submit(say(model, streaming=True))
     pieces = list(take)
@@ -200,55 +200,55 @@ def test_a_streamed_take_is_heard_while_it_is_spoken(model: str, tmp_path: Path)
     assert set(take.timings) == {"queue_s", "t3_s", "s3gen_s", "vocoder_s", "watermark_s"}
 
 
-def test_what_is_heard_does_not_depend_on_when_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At once; beside T3 and late; and late among other takes."""
+def test_the_sound_does_not_depend_on_when_it_was_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rendered inline; late, in parallel with T3; and late, in a batch with other takes."""
     inline = tiny_engine("turbo", tmp_path, max_tokens=60)
     expected = [sound_of(inline.submit(say("turbo", seed=seed, streaming=True))) for seed in range(2)]
     inline.close()
 
     make = render.Renderer.make
 
-    def late(renderer: render.Renderer, jobs: Any) -> None:
+    def make_late(renderer: render.Renderer, jobs: Any) -> None:
         time.sleep(0.02)
         make(renderer, jobs)
 
-    monkeypatch.setattr(render.Renderer, "make", late)
-    beside = tiny_engine("turbo", tmp_path, slots=4, max_tokens=60)
-    beside._sounds = RenderQueue(
-        beside._sounds._make, CPU, beside=True, more_to_come=lambda: beside._scheduler.active > 0
+    monkeypatch.setattr(render.Renderer, "make", make_late)
+    threaded = tiny_engine("turbo", tmp_path, slots=4, max_tokens=60)
+    threaded._sounds = RenderQueue(
+        threaded._sounds._make, CPU, beside=True, more_to_come=lambda: threaded._scheduler.active > 0
     )
-    alone = sound_of(beside.submit(say("turbo", seed=0, streaming=True)))
-    takes = [beside.submit(say("turbo", seed=seed, streaming=seed < 2)) for seed in range(4)]
+    alone = sound_of(threaded.submit(say("turbo", seed=0, streaming=True)))
+    takes = [threaded.submit(say("turbo", seed=seed, streaming=seed < 2)) for seed in range(4)]
     together = [sound_of(take) for take in takes]
-    beside.close()
+    threaded.close()
 
     np.testing.assert_array_equal(alone, expected[0])
     for own, other in zip(expected, together, strict=False):
         np.testing.assert_allclose(other, own, atol=5e-4)  # a batch rounds differently
 
 
-def test_the_mark_is_found_in_what_was_streamed(tmp_path: Path) -> None:
+def test_the_mark_is_found_in_a_stream(tmp_path: Path) -> None:
     watermark = Watermark(CPU)
     engine = tiny_engine("turbo", tmp_path, watermark=watermark, max_tokens=80)
     whole = Audio(sound_of(engine.submit(say("turbo"))), 24_000)
-    stream = Audio(sound_of(engine.submit(say("turbo", streaming=True))), 24_000)
+    streamed = Audio(sound_of(engine.submit(say("turbo", streaming=True))), 24_000)
     engine.close()
 
     assert watermark.detect(whole) > 0.5
-    assert watermark.detect(stream) > 0.5
+    assert watermark.detect(streamed) > 0.5
 
 
-def test_a_stream_that_is_cancelled_frees_its_place_and_makes_no_more_sound(
+def test_a_stream_that_is_cancelled_frees_its_slot_and_renders_no_more_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step, may_go_on = Slots.step, threading.Event()
 
-    def stops_at_the_second_hop(slots: Slots) -> Tensor:
+    def stop_at_the_second_hop(slots: Slots) -> Tensor:
         if slots._drawn[0] >= 35:
             may_go_on.wait(10)
         return step(slots)
 
-    monkeypatch.setattr(Slots, "step", stops_at_the_second_hop)
+    monkeypatch.setattr(Slots, "step", stop_at_the_second_hop)
     engine = tiny_engine("turbo", tmp_path, slots=1, max_tokens=60)
     take = engine.submit(say("turbo", streaming=True))
     reader = iter(take)

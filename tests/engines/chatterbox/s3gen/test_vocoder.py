@@ -31,7 +31,7 @@ def vocoder() -> Vocoder:
     return Vocoder(StateDict(state, CPU, torch.float32).scope("mel2wav"))
 
 
-def drawn(frames: int, rows: int = 1, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+def draw_inputs(frames: int, rows: int = 1, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """mel, phase, noise."""
     draw = torch.Generator().manual_seed(seed)
     return (
@@ -52,7 +52,7 @@ def oracle(
 ) -> Any:
     """Upstream's sound and source for this phase, this noise and our pitch.
 
-    Pitch is compared by itself: in its last bit it may differ, and phase adds that up over the whole clip.
+    Pitch is compared separately: it may differ in its last bit, and the phase accumulates that over the whole clip.
     """
     with monkeypatch.context() as patch, upstream_may_warn():
         patch.setattr(upstream().f0_predictor, "forward", pitch or vocoder().pitch)
@@ -62,7 +62,7 @@ def oracle(
 
 
 def test_the_pitch_is_upstreams_with_and_without_voice() -> None:
-    mel = drawn(60)[0]
+    mel = draw_inputs(60)[0]
     with torch.inference_mode():
         theirs = upstream().f0_predictor(mel)
     assert (theirs > 10).any()
@@ -71,7 +71,7 @@ def test_the_pitch_is_upstreams_with_and_without_voice() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 50, 120])
 def test_the_sound_is_upstreams(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    mel, phase, noise = drawn(frames)
+    mel, phase, noise = draw_inputs(frames)
     theirs, source = oracle(mel, phase, noise, torch.zeros(1, 1, 0), monkeypatch)
     ours, our_source = vocoder()(mel, phase, noise)
     assert ours.shape == (1, 480 * frames)
@@ -81,15 +81,15 @@ def test_the_sound_is_upstreams(frames: int, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_voiced_and_unvoiced_sources_are_upstreams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pitch is set by hand, so that both branches are sure to be taken."""
-    mel, phase, noise = drawn(40)
+    """The pitch is set explicitly, so that both branches are taken."""
+    mel, phase, noise = draw_inputs(40)
     pitch = torch.where(torch.arange(40) % 8 < 4, 220.0, 3.0)[None]
     source = oracle(mel, phase, noise, torch.zeros(1, 1, 0), monkeypatch, pitch=lambda _: pitch)[1]
     torch.testing.assert_close(vocoder().source(pitch, phase, noise), source[:, 0], atol=1e-5, rtol=0)
 
 
 def test_a_cached_source_is_used_as_upstream_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    mel, phase, noise = drawn(40)
+    mel, phase, noise = draw_inputs(40)
     cached = torch.randn(1, 1, 8 * 480) * 0.1
     theirs, source = oracle(mel, phase, noise, cached, monkeypatch)
     ours, our_source = vocoder()(mel, phase, noise, cache_source=cached[:, 0])
@@ -99,7 +99,7 @@ def test_a_cached_source_is_used_as_upstream_does(monkeypatch: pytest.MonkeyPatc
 
 def test_a_chunk_that_continues_another_sounds_like_it_where_they_overlap() -> None:
     """8 frames of overlap: their middle is far enough from the new chunk's left edge to agree with the old chunk."""
-    mel, phase, noise = drawn(60, seed=3)
+    mel, phase, noise = draw_inputs(60, seed=3)
     first, source = vocoder()(mel, phase, noise)
     start = 30
     later_noise, tail = noise[:, :, start * 480 :].flip(2), source[:, start * 480 : (start + 8) * 480]
@@ -110,10 +110,10 @@ def test_a_chunk_that_continues_another_sounds_like_it_where_they_overlap() -> N
     assert (cached[:, overlap] - old).abs().mean() < 0.3 * (fresh[:, overlap] - old).abs().mean()
 
 
-def test_a_row_sounds_the_same_alone_and_in_company() -> None:
+def test_a_row_sounds_the_same_alone_and_in_a_batch() -> None:
     """The filter to 1e-5; the whole to 1e-4, because a pitch that differs in its last bit drifts out of phase."""
     lengths = [50, 23, 1, 49]
-    mel, phase, noise = drawn(50, rows=4)
+    mel, phase, noise = draw_inputs(50, rows=4)
     frames = torch.tensor(lengths)
     sounds, sources = vocoder()(mel, phase, noise, frames)
     for row, length in enumerate(lengths):
@@ -127,7 +127,7 @@ def test_a_row_sounds_the_same_alone_and_in_company() -> None:
 
 
 def test_frames_that_fill_the_batch_change_nothing() -> None:
-    mel, phase, noise = drawn(30, rows=2)
+    mel, phase, noise = draw_inputs(30, rows=2)
     masked, _ = vocoder()(mel, phase, noise, torch.tensor([30, 30]))
     torch.testing.assert_close(masked, vocoder()(mel, phase, noise)[0], atol=1e-6, rtol=0)
 
@@ -144,6 +144,6 @@ def test_the_transform_is_torchs(size: int, hop: int, count: int) -> None:
     torch.testing.assert_close(back, torch.istft(spectrum, size, hop, window=window), atol=1e-5, rtol=1e-5)
 
 
-def test_overlapping_frames_are_summed_where_they_lie() -> None:
+def test_overlapping_frames_are_summed_at_their_positions() -> None:
     frames = torch.tensor([[[1.0, 1, 1], [10, 10, 10], [100, 100, 100]]])
     assert overlap_add(frames, 2).tolist() == [[1, 1, 11, 10, 110, 100, 100, 0]]

@@ -26,7 +26,7 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
-from support.tiny_engine import heard_voice, parts, say, sound_of, tiny_engine
+from support.tiny_engine import encoded_voice, parts, say, sound_of, tiny_engine
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +194,7 @@ class Batch:
 
 @cache
 def own_voice() -> Future[EncodedVoice]:
-    return heard_voice("turbo")
+    return encoded_voice("turbo")
 
 
 @pytest.fixture

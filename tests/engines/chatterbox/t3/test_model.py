@@ -25,7 +25,7 @@ DEFAULTS = {
 VOICES = {"english": random_voice(seed=1), "turbo": random_voice(seed=1, prompt=60, emotion=None)}
 ORACLES = {"english": generate_llama, "turbo": generate_gpt2}
 TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
-both = pytest.mark.parametrize("model", ["english", "turbo"])
+both_models = pytest.mark.parametrize("model", ["english", "turbo"])
 
 
 @pytest.fixture(autouse=True)
@@ -53,20 +53,20 @@ def random_noise(seed: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
     )
 
 
-def forcing(tokens: list[int]) -> Noise:
+def forced_noise(tokens: list[int]) -> Noise:
     """Noise under which step i draws tokens[i], whatever its logits are."""
 
     def noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
-        certain = torch.full((len(steps), vocabulary), 1e30)
+        exponential = torch.full((len(steps), vocabulary), 1e30)
         for row, step in enumerate(steps):
-            certain[row, tokens[int(step)]] = 1e-35
-        return certain
+            exponential[row, tokens[int(step)]] = 1e-35
+        return exponential
 
     return noise
 
 
-def single(noise: Noise, model: str) -> Callable[[int], Tensor]:
-    """The same noise as the oracle asks for it: one row, by step."""
+def row_noise(noise: Noise, model: str) -> Callable[[int], Tensor]:
+    """The same noise in the oracle's form: one row, by step."""
     return lambda step: noise(torch.zeros(1), torch.tensor([step]), ours(model).vocabulary)[0]
 
 
@@ -87,70 +87,76 @@ def occupy(
 
 def speak(slots: Slots, slot: int, steps: int) -> Generated:
     """Tokens and logits of one slot over so many steps."""
-    rows, spoken = slots.t3.rows, Generated([], [])
+    rows, generated = slots.t3.rows, Generated([], [])
     for _ in range(steps):
-        spoken.logits.append(slots.logits[slot * rows : (slot + 1) * rows].clone())
-        spoken.tokens.append(int(slots.step()[slot]))
-    return spoken
+        generated.logits.append(slots.logits[slot * rows : (slot + 1) * rows].clone())
+        generated.tokens.append(int(slots.step()[slot]))
+    return generated
 
 
-def alone(model: str, steps: int, *, noise: Noise = counter_noise, length: int = 800, **given: object) -> Generated:
+def speak_alone(
+    model: str, steps: int, *, noise: Noise = counter_noise, length: int = 800, **given: object
+) -> Generated:
     slots = Slots(ours(model), 1, length, noise)
     occupy(slots, 0, model, **given)  # type: ignore[arg-type]
     return speak(slots, 0, steps)
 
 
-def worst(ours: Generated, theirs: Generated) -> float:
+def largest_difference(ours: Generated, theirs: Generated) -> float:
     """The largest difference of any row's logits at any step, relative to that row's largest logit."""
     pairs = zip(ours.logits, theirs.logits, strict=True)
     return max(float(((a - b).abs().amax(-1) / b.abs().amax(-1)).max()) for a, b in pairs)
 
 
-@both
+@both_models
 def test_logits_are_upstreams_over_300_forced_steps_row_by_row(model: str) -> None:
     tokens = torch.randint(0, 6563, (300,), generator=torch.Generator().manual_seed(3)).tolist()
     neutral = Sampling()
     theirs = ORACLES[model](
-        upstream(model), VOICES[model], TEXT, neutral, noise=single(forcing(tokens), model), steps=300
+        upstream(model), VOICES[model], TEXT, neutral, noise=row_noise(forced_noise(tokens), model), steps=300
     )
-    mine = alone(model, 300, noise=forcing(tokens), sampling=neutral)
+    mine = speak_alone(model, 300, noise=forced_noise(tokens), sampling=neutral)
     assert mine.tokens == theirs.tokens == tokens
-    assert worst(mine, theirs) < 1e-4
+    assert largest_difference(mine, theirs) < 1e-4
     assert len(mine.logits[0]) == (1 if model == "turbo" else 2)
 
 
-@both
+@both_models
 def test_500_sampled_tokens_are_upstreams_given_the_same_noise(model: str) -> None:
     theirs = ORACLES[model](
-        upstream(model), VOICES[model], TEXT, DEFAULTS[model], noise=single(random_noise, model), steps=500
+        upstream(model), VOICES[model], TEXT, DEFAULTS[model], noise=row_noise(random_noise, model), steps=500
     )
-    mine = alone(model, 500, noise=random_noise)
+    mine = speak_alone(model, 500, noise=random_noise)
     assert mine.tokens == theirs.tokens
-    assert len(set(mine.tokens)) > 100  # the comparison is worth something only if the tokens vary
+    assert len(set(mine.tokens)) > 100  # the comparison is meaningful only if the tokens vary
 
 
 @pytest.mark.parametrize("cfg_weight", [0.0, 1.5])
 def test_any_guidance_weight_gives_upstreams_arithmetic(cfg_weight: float) -> None:
     sampling = replace(DEFAULTS["english"], cfg_weight=cfg_weight, top_p=0.9)
     theirs = generate_llama(
-        upstream("english"), VOICES["english"], TEXT, sampling, noise=single(random_noise, "english"), steps=60
+        upstream("english"), VOICES["english"], TEXT, sampling, noise=row_noise(random_noise, "english"), steps=60
     )
-    assert alone("english", 60, noise=random_noise, sampling=sampling).tokens == theirs.tokens
+    assert speak_alone("english", 60, noise=random_noise, sampling=sampling).tokens == theirs.tokens
 
 
-@both
+@both_models
 @pytest.mark.parametrize("prompt", [0, 1])
 def test_a_voice_with_next_to_no_prompt_is_upstreams(model: str, prompt: int) -> None:
     voice = random_voice(seed=5, prompt=prompt, emotion=VOICES[model].emotion)
-    theirs = ORACLES[model](upstream(model), voice, TEXT, DEFAULTS[model], noise=single(random_noise, model), steps=5)
-    mine = alone(model, 5, noise=random_noise, voice=voice)
-    assert worst(mine, theirs) < 1e-4
+    theirs = ORACLES[model](
+        upstream(model), voice, TEXT, DEFAULTS[model], noise=row_noise(random_noise, model), steps=5
+    )
+    mine = speak_alone(model, 5, noise=random_noise, voice=voice)
+    assert largest_difference(mine, theirs) < 1e-4
     assert mine.tokens == theirs.tokens
 
 
-def test_emotion_changes_what_is_said() -> None:
-    calm, wild = (alone("english", 5, voice=replace(VOICES["english"], emotion=emotion)) for emotion in (0.1, 0.9))
-    assert worst(calm, wild) > 1e-2
+def test_emotion_changes_the_logits() -> None:
+    calm, wild = (
+        speak_alone("english", 5, voice=replace(VOICES["english"], emotion=emotion)) for emotion in (0.1, 0.9)
+    )
+    assert largest_difference(calm, wild) > 1e-2
 
 
 @pytest.mark.parametrize(("model", "emotion"), [("english", None), ("turbo", 0.5)])
@@ -159,7 +165,7 @@ def test_an_emotion_that_does_not_fit_the_model_is_refused(model: str, emotion: 
         ours(model).encode(VOICES[model].speaker, VOICES[model].prompt, emotion)
 
 
-@both
+@both_models
 def test_rows_in_a_ragged_batch_are_the_rows_alone(model: str) -> None:
     """Three utterances of different voices, texts, parameters and seeds, joining at different steps, one leaving."""
     texts = [TEXT, [255, *range(20, 90), 0], [255, 5, 0]]
@@ -170,7 +176,7 @@ def test_rows_in_a_ragged_batch_are_the_rows_alone(model: str) -> None:
         Sampling(top_p=0.8, temperature=1.3),
     ]
     expected = [
-        alone(model, 60, text=text, voice=voice, sampling=sampling, seed=seed)
+        speak_alone(model, 60, text=text, voice=voice, sampling=sampling, seed=seed)
         for seed, (text, voice, sampling) in enumerate(zip(texts, voices, samplings, strict=True))
     ]
     slots, rows = Slots(ours(model), 4, 500), ours(model).rows
@@ -188,13 +194,13 @@ def test_rows_in_a_ragged_batch_are_the_rows_alone(model: str) -> None:
         drawn = slots.step().tolist()
         for slot in slots.active:
             tokens[slot].append(drawn[slot])
-    assert tokens == [spoken.tokens for spoken in expected]
+    assert tokens == [generated.tokens for generated in expected]
     assert gap < 1e-5
 
 
-@both
-def test_a_slot_keeps_no_trace_of_who_spoke_before(model: str) -> None:
-    fresh = alone(model, 20, seed=9)
+@both_models
+def test_a_reused_slot_has_no_trace_of_the_previous_utterance(model: str) -> None:
+    fresh = speak_alone(model, 20, seed=9)
     slots = Slots(ours(model), 1, 500)
     occupy(slots, 0, model, text=[255, *range(10, 99), 0], sampling=Sampling(temperature=1.5), seed=4)
     speak(slots, 0, 150)
@@ -206,19 +212,16 @@ def test_a_slot_keeps_no_trace_of_who_spoke_before(model: str) -> None:
     assert all(torch.equal(a, b) for a, b in zip(again.logits, fresh.logits, strict=True))
 
 
-@both
+@both_models
 def test_rounding_the_context_up_and_crossing_a_bound_changes_nothing(model: str) -> None:
-    exact = alone(model, 120)
-    for context_step, length in (
-        (128, 800),
-        (128, 200),
-        (64, 800),
-    ):  # in a cache of 200 the second bound is the cache itself
+    exact = speak_alone(model, 120)
+    # in a cache of 200 the second bound is the cache itself
+    for context_step, length in ((128, 800), (128, 200), (64, 800)):
         slots = Slots(ours(model), 1, length, context_step=context_step)
         occupy(slots, 0, model)
         rounded = speak(slots, 0, 120)
         assert rounded.tokens == exact.tokens
-        assert worst(rounded, exact) < 1e-5
+        assert largest_difference(rounded, exact) < 1e-5
 
 
 def test_a_step_is_as_large_as_its_highest_slot_and_longest_context_need() -> None:
@@ -234,24 +237,24 @@ def test_a_step_is_as_large_as_its_highest_slot_and_longest_context_need() -> No
 
 
 def test_the_same_seed_gives_the_same_tokens_and_another_seed_others() -> None:
-    first, again, other = (alone("turbo", 20, seed=seed).tokens for seed in (1, 1, 2))
+    first, again, other = (speak_alone("turbo", 20, seed=seed).tokens for seed in (1, 1, 2))
     assert first == again != other
 
 
-@both
-def test_a_full_slot_says_so_before_it_writes(model: str) -> None:
+@both_models
+def test_a_full_slot_raises_before_it_writes(model: str) -> None:
     slots = Slots(ours(model), 1, 120)
     occupy(slots, 0, model)
-    room = slots.room(0)
-    speak(slots, 0, room)
-    assert slots.room(0) == 0
+    remaining_steps = slots.remaining_steps(0)
+    speak(slots, 0, remaining_steps)
+    assert slots.remaining_steps(0) == 0
     with pytest.raises(ValueError, match="full"):
         slots.step()
     slots.release(0)
     assert slots.free == [0]
 
 
-@both
+@both_models
 def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> None:
     slots = Slots(ours(model), 1, 120)
     with pytest.raises(InvalidRequest, match="tokens"):
@@ -272,26 +275,26 @@ def test_a_text_beyond_the_models_positions_is_refused() -> None:
         ours("english").embed_text([1] * 2051)
 
 
-@both
-def test_a_checkpoint_with_a_hole_is_named(model: str) -> None:
+@both_models
+def test_a_missing_weight_is_named(model: str) -> None:
     state = dict(upstream(model).state_dict())
     del state["speech_emb.weight"]
     with pytest.raises(NotReady, match=r"speech_emb\.weight"):
         T3(state, precision=Precision.EXACT, device=CPU)
 
 
-@both
+@both_models
 @pytest.mark.parametrize(("precision", "limit"), [(Precision.FAST, 0.1), (Precision.INT8, 0.1)])
 def test_other_precisions_stay_near_the_exact_one(model: str, precision: Precision, limit: float) -> None:
-    """Random peaky weights are harder on rounding than trained ones; this guards against wrong arithmetic, not against loss of quality.
+    """Guards against wrong arithmetic, not against loss of quality: random peaky weights suffer more from rounding.
 
     A CPU without VNNI rounds activations to 7 bits instead of 8, which doubles the error of int8.
     """
     if precision is Precision.INT8 and not torch.cpu._is_vnni_supported():
         limit *= 2
     tokens = torch.randint(0, 6563, (40,), generator=torch.Generator().manual_seed(3)).tolist()
-    exact = alone(model, 40, noise=forcing(tokens), sampling=Sampling())
-    slots = Slots(ours(model, precision), 1, 300, forcing(tokens))
+    exact = speak_alone(model, 40, noise=forced_noise(tokens), sampling=Sampling())
+    slots = Slots(ours(model, precision), 1, 300, forced_noise(tokens))
     occupy(slots, 0, model, sampling=Sampling())
     rounded = speak(slots, 0, 40)
     assert slots.logits.dtype == torch.float32

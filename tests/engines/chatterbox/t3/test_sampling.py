@@ -126,7 +126,7 @@ def test_the_draw_is_torch_multinomials_for_the_same_noise() -> None:
 
 
 @pytest.mark.parametrize("order", [filter_llama, filter_gpt2])
-def test_temperature_0_takes_the_most_probable_token_beside_rows_that_draw(order: Filter) -> None:
+def test_temperature_0_takes_the_most_probable_token_in_a_batch_with_rows_that_draw(order: Filter) -> None:
     logits = torch.randn(2, 50, generator=torch.Generator().manual_seed(1))
     rows = SamplingRows.of([Sampling(temperature=0.0), Sampling(temperature=9.0)], CPU)
     filtered = order(logits, torch.zeros(2, 50, dtype=torch.bool), rows, sorts=False)
@@ -147,8 +147,8 @@ def test_guidance_of_0_is_the_conditional_row_itself() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("temperature", -0.1), ("temperature", math.nan), ("temperature", math.inf), ("repetition_penalty", 0.0), ("min_p", 1.1), ("top_p", -0.1),
-     ("top_p", 1.1), ("top_k", -1), ("cfg_weight", -1.0), ("cfg_weight", math.inf)],
+    [("temperature", -0.1), ("temperature", math.nan), ("temperature", math.inf), ("repetition_penalty", 0.0),
+     ("min_p", 1.1), ("top_p", -0.1), ("top_p", 1.1), ("top_k", -1), ("cfg_weight", -1.0), ("cfg_weight", math.inf)],
 )  # fmt: skip
 def test_a_parameter_out_of_bounds_is_named(name: str, value: float) -> None:
     with pytest.raises(InvalidRequest, match=name) as error:
@@ -162,7 +162,10 @@ def uniform(noise: Tensor) -> Tensor:
 
 
 def chi_square(values: Tensor, bins: int) -> float:
-    """Of uniform values, in standard deviations from what is expected: chi-square has mean bins - 1 and variance 2 (bins - 1)."""
+    """Of uniform values, in standard deviations from the expected value.
+
+    Chi-square has mean bins - 1 and variance 2 (bins - 1).
+    """
     counts = torch.histc(values.float(), bins=bins, min=0.0, max=1.0)
     expected = values.numel() / bins
     return float((((counts - expected) ** 2).sum() / expected - (bins - 1)) / math.sqrt(2 * (bins - 1)))
@@ -202,7 +205,7 @@ def test_noise_of_a_row_depends_on_nothing_but_its_seed_and_step() -> None:
 
 
 def test_noise_is_splitmix64_in_plain_integers() -> None:
-    """The same numbers on every device: wrapping 64-bit arithmetic and the top 23 bits. Written out once more, without tensors."""
+    """The same numbers on every device: wrapping 64-bit arithmetic and the top 23 bits, here without tensors."""
     wrap = (1 << 64) - 1
 
     def mix(x: int) -> int:

@@ -18,7 +18,7 @@ from support.checkpoints import checkpoint, layout_of, upstream_may_warn
 from support.paths import ROOT
 from tools.synthetic_tokenizer import SENTENCES, TAGS
 
-EXTRA = {  # what trips a rewriting: mixed scripts, shared Cangjie codes, particles, lone punctuation
+EXTRA = {  # difficult for the rewriting: mixed scripts, shared Cangjie codes, particles, lone punctuation
     "zh": ("日曰月 abc 你好！", "北京大学 2024", "", "，。", "かな漢字"),
     "ja": ("", "私は東京へ行く。", "ガギグゲゴ ｶﾞ", "母は花を", "OK、Tシャツ", "々〆"),
     "ko": (" 가각힣 ", "ㄱㄴ abc"),
@@ -81,7 +81,7 @@ def test_no_letter_of_a_language_is_unknown_and_the_language_comes_first() -> No
 
 
 @pytest.mark.usefixtures("segmenter")
-def test_characters_that_share_a_cangjie_code_are_told_apart() -> None:
+def test_characters_that_share_a_cangjie_code_are_distinguished() -> None:
     ours = load_tokenizer(local("multilingual"))
     vocabulary = json.loads((checkpoint("multilingual") / "grapheme_mtl_merged_expanded_v1.json").read_text())["model"][
         "vocab"
@@ -122,7 +122,7 @@ def test_turbo_gets_the_ids_of_transformers_tokenizer(model: str) -> None:
     assert [ours.encode(f"[{tag}]", "en") for tag in TAGS] == [[50257 + index] for index in range(19)]
 
 
-def test_chinese_without_word_segmentation_is_read_and_said_once(
+def test_chinese_without_word_segmentation_is_read_and_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import spacy_pkuseg
@@ -152,7 +152,7 @@ def test_chinese_without_the_cangjie_table_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("language", "package"), [("he", "dicta_onnx"), ("ru", "russian_text_stresser.text_stresser")])
-def test_an_optional_helper_is_used_if_it_is_installed_and_spoken_without_if_it_fails(
+def test_an_optional_helper_is_used_if_it_is_installed_and_skipped_if_it_fails(
     language: str, package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Helper:
@@ -175,21 +175,21 @@ def test_an_optional_helper_is_used_if_it_is_installed_and_spoken_without_if_it_
 
 
 @pytest.mark.parametrize(("language", "make"), [("Hebrew", scripts.hebrew), ("Russian", scripts.russian)])
-def test_a_missing_helper_is_said_once(language: str, make: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_helper_is_logged_once(language: str, make: Any, caplog: pytest.LogCaptureFixture) -> None:
     rewrite = make()
     if language in caplog.text:  # not installed here
         assert rewrite("text") == rewrite("text") == "text"
         assert caplog.text.count(language) == 1
 
 
-def broken(folder: Path, name: str, content: str) -> Checkpoint:
+def break_file(folder: Path, name: str, content: str) -> Checkpoint:
     shutil.copytree(checkpoint("english" if name == "tokenizer.json" else "turbo"), folder)
     (folder / name).write_text(content)
     return find(layout_of(folder), weights_dir=folder, offline=True)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "because"),
+    ("name", "content", "reason"),
     [
         ("tokenizer.json", "{}", "cannot be read"),
         (
@@ -202,10 +202,10 @@ def broken(folder: Path, name: str, content: str) -> Checkpoint:
     ],
 )
 def test_a_tokenizer_that_is_not_the_models_is_refused_at_start_up(
-    name: str, content: str, because: str, tmp_path: Path
+    name: str, content: str, reason: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotReady, match=because):
-        load_tokenizer(broken(tmp_path / "it", name, content))
+    with pytest.raises(NotReady, match=reason):
+        load_tokenizer(break_file(tmp_path / "it", name, content))
 
 
 def test_nothing_heavy_is_imported_to_read_english() -> None:
@@ -222,6 +222,6 @@ def test_nothing_heavy_is_imported_to_read_english() -> None:
     )
 
 
-def test_the_tokenizers_keep_the_protocol() -> None:
+def test_the_tokenizers_follow_the_protocol() -> None:
     tokenizers: list[TextTokenizer] = [load_tokenizer(local(model)) for model in ("english", "multilingual", "turbo")]
     assert all(tokenizer.encode("Hello.", "en") for tokenizer in tokenizers)

@@ -39,7 +39,7 @@ def theirs() -> Any:
 
 
 def voice(duration_s: float, sample_rate: int = 24_000, seed: int = 0) -> Audio:
-    """Something like speech: a gliding buzz in syllables, with breath."""
+    """Something like speech: a gliding buzz in syllables, with noise."""
     draw = np.random.default_rng(seed)
     time = np.arange(round(duration_s * sample_rate)) / sample_rate
     phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(4.4 * time)) / sample_rate
@@ -70,8 +70,8 @@ def test_marked_sound_is_perths(duration_s: float, sample_rate: int) -> None:
     np.testing.assert_allclose(marked.samples, expected, atol=1e-5, rtol=0)
 
 
-def test_a_length_that_perth_cuts_is_kept() -> None:
-    """Perth's answer ends with its last whole hop, here 81 samples early, and its resampler rings there."""
+def test_a_length_that_perth_cuts_is_preserved() -> None:
+    """Perth's result ends with its last whole hop, here 81 samples early, and its resampler rings there."""
     audio = Audio(voice(2.1).samples[:50_001], 24_000)
     expected = theirs().apply_watermark(audio.samples, sample_rate=24_000)
     marked = ours().mark(audio).samples
@@ -97,7 +97,7 @@ def test_perths_own_detector_finds_the_mark_and_ours_agrees_with_it() -> None:
         assert ours().detect(clip) == pytest.approx(float(confidence), abs=1e-4)
 
 
-def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     audio = voice(3.0)
     whole = ours().mark(audio).samples
     monkeypatch.setattr(module, "_BLOCK", 37)
@@ -105,7 +105,7 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 100, 768, 769, 800])
-def test_short_clips_keep_their_length_and_stay_sane(count: int) -> None:
+def test_short_clips_keep_their_length_and_stay_finite(count: int) -> None:
     """Upstream raises below 769 samples at 24 kHz."""
     clip = Audio(voice(1.0).samples[5000 : 5000 + count], 24_000)
     marked = ours().mark(clip).samples
@@ -119,10 +119,12 @@ def test_silence_stays_silent_and_unmarked() -> None:
     quiet = silence(1.0, 24_000)
     assert np.abs(ours().mark(quiet).samples).max() < 1e-6
     assert ours().detect(quiet) == 0.0
-    assert np.isnan(theirs().get_watermark(quiet.samples, sample_rate=24_000, round=False))  # what we do not repeat
+    assert np.isnan(
+        theirs().get_watermark(quiet.samples, sample_rate=24_000, round=False)
+    )  # this is not copied from perth
 
 
-def test_nothing_is_kept_for_gradients() -> None:
+def test_no_gradients_are_recorded() -> None:
     assert not ours()._change(torch.from_numpy(voice(0.5, 32_000).samples)).requires_grad
 
 
@@ -134,14 +136,14 @@ def test_the_mark_lies_below_2_khz_and_well_below_the_sound() -> None:
     assert change.sum() < 0.1 * (np.abs(np.fft.rfft(audio.samples)) ** 2).sum()
 
 
-def through_mp3(audio: Audio) -> Audio:
+def mp3_round_trip(audio: Audio) -> Audio:
     file = io.BytesIO()
     soundfile.write(file, audio.samples, audio.sample_rate, format="MP3")
     file.seek(0)
     return Audio(*soundfile.read(file, dtype="float32"))
 
 
-def through_opus(audio: Audio) -> Audio:
+def opus_round_trip(audio: Audio) -> Audio:
     file = io.BytesIO()
     with av.open(file, "w", format="ogg") as container:
         stream = container.add_stream("libopus", rate=audio.sample_rate, layout="mono", options={"b": "32000"})
@@ -157,8 +159,8 @@ def through_opus(audio: Audio) -> Audio:
     return Audio(np.concatenate([frame.to_ndarray()[0] for frame in frames]), audio.sample_rate)
 
 
-def at_speed(audio: Audio, speed: float) -> Audio:
-    """With the pitch kept: the atempo filter of ffmpeg."""
+def change_speed(audio: Audio, speed: float) -> Audio:
+    """Without changing the pitch: the atempo filter of ffmpeg."""
     graph = av.filter.Graph()
     source = graph.add_abuffer(format="flt", sample_rate=audio.sample_rate, layout="mono")
     tempo, sink = graph.add("atempo", str(speed)), graph.add("abuffersink")
@@ -176,20 +178,20 @@ def at_speed(audio: Audio, speed: float) -> Audio:
     return Audio(np.concatenate(pieces), audio.sample_rate)
 
 
-def at_rate(audio: Audio, sample_rate: int) -> Audio:
+def change_rate(audio: Audio, sample_rate: int) -> Audio:
     samples: Samples = soxr.resample(audio.samples, audio.sample_rate, sample_rate)
     return Audio(samples, sample_rate)
 
 
 CHANGES: dict[str, Callable[[Audio], Audio]] = {
-    "mp3": through_mp3,
-    "opus": through_opus,
-    "16 kHz": lambda audio: at_rate(audio, 16_000),
-    "8 kHz": lambda audio: at_rate(audio, 8_000),
+    "mp3": mp3_round_trip,
+    "opus": opus_round_trip,
+    "16 kHz": lambda audio: change_rate(audio, 16_000),
+    "8 kHz": lambda audio: change_rate(audio, 8_000),
     "16 bits": lambda audio: Audio(np.frombuffer(audio.pcm16(), "<i2").astype(np.float32) / np.float32(32767), 24_000),
     "quieter": lambda audio: Audio(audio.samples * np.float32(0.1), 24_000),
-    "slower": lambda audio: at_speed(audio, 0.8),
-    "faster": lambda audio: at_speed(audio, 1.25),
+    "slower": lambda audio: change_speed(audio, 0.8),
+    "faster": lambda audio: change_speed(audio, 1.25),
 }
 
 
@@ -211,7 +213,8 @@ def test_chunks_marked_apart_are_marked_together(pause_s: float) -> None:
 def test_neither_perth_nor_librosa_is_imported() -> None:
     program = (
         "import sys, torch; from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark; "
-        "Watermark(torch.device('cpu')); print(*{'perth', 'librosa', 'numba', 'scipy', 'chatterbox'} & set(sys.modules))"
+        "Watermark(torch.device('cpu')); "
+        "print(*{'perth', 'librosa', 'numba', 'scipy', 'chatterbox'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": "src"}

@@ -24,7 +24,7 @@ def watermark() -> Watermark:
 
 
 def speech(duration_s: float, *, gap_s: tuple[float, float] | None = None) -> Samples:
-    """A gliding buzz in syllables, with breath; digitally silent in the gap."""
+    """A gliding buzz in syllables, with noise; digitally silent in the gap."""
     time = np.arange(round(duration_s * RATE)) / RATE
     phase = 2 * np.pi * np.cumsum(120 + 30 * np.sin(4.4 * time)) / RATE
     buzz = sum(np.sin(order * phase) / order for order in range(1, 31))
@@ -36,8 +36,8 @@ def speech(duration_s: float, *, gap_s: tuple[float, float] | None = None) -> Sa
     return samples
 
 
-def streamed(samples: Samples, sizes: list[int]) -> list[Samples]:
-    """Marked in pieces of these sizes, the last again and again."""
+def mark_in_pieces(samples: Samples, sizes: list[int]) -> list[Samples]:
+    """Mark in pieces of these sizes, the last size repeated."""
     mark, start = StreamMark(watermark(), RATE), 0
     pieces: list[Samples] = []
     while start < len(samples):
@@ -47,7 +47,7 @@ def streamed(samples: Samples, sizes: list[int]) -> list[Samples]:
     return pieces
 
 
-HOPS = [7_680, 11_520, 24_000, 48_000]  # what the first hops of a stream give
+HOPS = [7_680, 11_520, 24_000, 48_000]  # samples of a stream's first hops
 
 
 @pytest.mark.parametrize("sizes", [[100_000], [2_400], [1_000, 20_000], HOPS], ids=["one", "even", "odd", "hops"])
@@ -55,7 +55,7 @@ def test_a_streamed_mark_is_the_whole_clips_mark(sizes: list[int]) -> None:
     samples = speech(4.0)
     whole = watermark().mark(Audio(samples, RATE)).samples
 
-    joined = np.concatenate(streamed(samples, sizes))
+    joined = np.concatenate(mark_in_pieces(samples, sizes))
 
     assert np.abs(whole - samples).max() > 0.01
     np.testing.assert_allclose(joined, whole, atol=2e-6)
@@ -63,13 +63,13 @@ def test_a_streamed_mark_is_the_whole_clips_mark(sizes: list[int]) -> None:
 
 def test_a_single_piece_is_marked_as_a_clip_is() -> None:
     samples = speech(1.23)
-    np.testing.assert_array_equal(streamed(samples, [10**6])[0], watermark().mark(Audio(samples, RATE)).samples)
+    np.testing.assert_array_equal(mark_in_pieces(samples, [10**6])[0], watermark().mark(Audio(samples, RATE)).samples)
 
 
 @pytest.mark.parametrize("gap_s", [None, (0.4, 1.6), (0.0, 0.9)])
 def test_the_mark_is_found_wherever_it_is_found_in_the_whole(gap_s: tuple[float, float] | None) -> None:
     samples = speech(3.0, gap_s=gap_s)
-    joined = np.concatenate(streamed(samples, HOPS))
+    joined = np.concatenate(mark_in_pieces(samples, HOPS))
 
     assert watermark().detect(Audio(samples, RATE)) < 0.5
     assert watermark().detect(watermark().mark(Audio(samples, RATE))) > 0.5
@@ -92,7 +92,7 @@ def test_what_comes_out_lags_by_the_context_and_no_more() -> None:
 
 
 def test_a_push_that_fails_may_be_repeated() -> None:
-    class Fails:
+    class FailingMarker:
         fail = True
 
         def mark(self, audio: Audio) -> Audio:
@@ -100,7 +100,7 @@ def test_a_push_that_fails_may_be_repeated() -> None:
                 raise torch.OutOfMemoryError("no")
             return watermark().mark(audio)
 
-    marker, samples = Fails(), speech(1.0)
+    marker, samples = FailingMarker(), speech(1.0)
     mark = StreamMark(marker, RATE)
     with pytest.raises(torch.OutOfMemoryError):
         mark.push(samples[:12_000], last=False)
@@ -108,4 +108,4 @@ def test_a_push_that_fails_may_be_repeated() -> None:
 
     joined = np.concatenate([mark.push(samples[:12_000], last=False), mark.push(samples[12_000:], last=True)])
 
-    np.testing.assert_array_equal(joined, np.concatenate(streamed(samples, [12_000])))
+    np.testing.assert_array_equal(joined, np.concatenate(mark_in_pieces(samples, [12_000])))

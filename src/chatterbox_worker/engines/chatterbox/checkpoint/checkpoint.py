@@ -1,6 +1,6 @@
 """Read a checkpoint's tensors: safetensors memory-mapped, .pt memory-mapped with `weights_only=True`.
 
-Everything comes back on the CPU as stored (float32 upstream); nothing is copied until it is touched.
+Tensors are on the CPU and as stored (float32 upstream); nothing is copied until it is used.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ def load_t3_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
 
 
 def load_s3gen_state(checkpoint: Checkpoint, *parts: str) -> dict[str, Tensor]:
-    """S3Gen's state dict under upstream's names; with `parts` only what starts with them, and no byte of the rest.
+    """S3Gen's state dict under upstream's names; with `parts` only the names that start with one of them.
 
-    The parts: "flow.", "mel2wav.", and for references "tokenizer." (half the file) and "speaker_encoder.". Some of
-    the hub's files lack the buffers `tokenizer._mel_filters` and `tokenizer.window`, which upstream recomputes.
+    No byte of the rest is read. The parts: "flow.", "mel2wav.", and for references "tokenizer." (half the file) and
+    "speaker_encoder.". Some of the hub's files lack the buffers `tokenizer._mel_filters` and `tokenizer.window`, which
+    upstream recomputes.
     """
     return _load(checkpoint.path(checkpoint.layout.s3gen), parts)
 
@@ -52,7 +53,7 @@ def _load(path: Path, parts: tuple[str, ...] = ()) -> dict[str, Tensor]:
 
 
 def load_pickle(path: Path) -> Any:
-    """Raises NotReady for what is corrupt and for a pickle that wants to run code."""
+    """Raises NotReady for a corrupt file and for a pickle that would run code."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -60,6 +61,6 @@ def load_pickle(path: Path) -> Any:
 
 
 def _is_zip(path: Path) -> bool:
-    """Whether torch can map the file: it cannot map its own format of before 2020."""
+    """Whether torch can map the file; it cannot map its own format from before 2020."""
     with path.open("rb") as file:
         return file.read(2) == b"PK"

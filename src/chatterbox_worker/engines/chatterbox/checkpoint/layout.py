@@ -1,9 +1,9 @@
-"""What each Chatterbox model is made of: its hub files, its dimensions and its habits, as values.
+"""Each Chatterbox model as values: its hub files, its dimensions and its special behaviour.
 
 File names and dimensions are those of upstream HEAD 5de7a54 (`tts.py`, `mtl_tts.py`, `tts_turbo.py`,
 `models/t3/llama_configs.py`, `models/t3/modules/t3_config.py`). Nothing here reads a file or imports a model.
 
-The multilingual v3 model pairs `t3_mtl23ls_v3` with `s3gen.pt`, as upstream's loader does; the hub also holds a
+The multilingual v3 model pairs `t3_mtl23ls_v3` with `s3gen.pt`, as upstream's loader does; the hub also has a
 `s3gen_v3` that upstream uses with the language packs only.
 """
 
@@ -17,7 +17,7 @@ from typing import Literal
 from chatterbox_worker.catalogue import PACKS, REGIONS
 
 SAMPLE_RATE = 24_000
-"""Hertz, of everything S3Gen makes and of the reference it hears (`s3gen.const.S3GEN_SR`)."""
+"""Hertz, of S3Gen's output and of the reference that conditions it (`s3gen.const.S3GEN_SR`)."""
 TOKEN_RATE = 25
 """Speech tokens a second (`s3tokenizer.S3_TOKEN_RATE`): one token is 40 ms, 2 mel frames, 960 samples."""
 SPEECH_CODES = 6561
@@ -48,7 +48,7 @@ class Layout:
     s3gen: str
     voice_encoder: str
     tokenizer: tuple[str, ...]
-    """The first is the one to open; the others lie beside it."""
+    """The first is the one to open; the others are in the same folder."""
     backbone: Literal["llama", "gpt2"]
     layers: int
     width: int
@@ -56,14 +56,14 @@ class Layout:
     text_vocab: int
     speech_vocab: int
     prompt_tokens: int
-    """At most so many tokens of the reference go before T3's text."""
+    """The most tokens of the reference that precede T3's text."""
     prompt_s: float
     """Seconds of the reference that those tokens are taken from."""
     conditionals: str = "conds.pt"
     optional: tuple[str, ...] = ()
-    """Files that only some languages need; their absence is no reason not to start."""
-    borrowed: tuple[str, ...] = ()
-    """Which of the files `base` holds, because `remote` lacks them: a pack is not a whole checkpoint."""
+    """Files that only some languages need; the model starts without them."""
+    from_base: tuple[str, ...] = ()
+    """Which files come from `base`, because `remote` lacks them: a pack is not a whole checkpoint."""
     base: Remote | None = None
     language: str | None = None
     """The one language it speaks; None for all of `catalogue.LANGUAGES`."""
@@ -80,7 +80,7 @@ class Layout:
 
     @property
     def is_gpt(self) -> bool:
-        """GPT-2: one BOS, no guidance, no emotion, no perceiver, no learned positions of its own, a bias in the head."""
+        """GPT-2: one BOS, a bias in the head; no guidance, emotion, perceiver or learned positions beyond GPT-2's."""
         return self.backbone == "gpt2"
 
     @property
@@ -126,7 +126,7 @@ def _pack(name: str) -> Layout:
         name, Remote(f"ResembleAI/Chatterbox-Multilingual-{name}", _PACK_REVISIONS.get(name, _UNPINNED)),
         t3=f"t3_{name.replace('-', '_')}.safetensors", s3gen="s3gen_v3.pt", voice_encoder="ve.pt",
         tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,) if language == "zh" else (),
-        base=_BASE, borrowed=("ve.pt", "conds.pt", _CANGJIE), language=language,
+        base=_BASE, from_base=("ve.pt", "conds.pt", _CANGJIE), language=language,
         backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
         prompt_tokens=150, prompt_s=6.0, cuts_last_token=True,
     )  # fmt: skip

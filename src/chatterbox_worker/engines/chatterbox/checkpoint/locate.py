@@ -1,12 +1,12 @@
 """Find a model's weights: a local folder, RunPod's cached models, the hub's cache, the hub, in that order.
 
-Knows files, not tensors: nothing here imports torch, so a tool can ask in milliseconds whether weights are at hand.
-Every file is checked before it is believed (a safetensors header against the file's length, a .pt's directory), so a
-truncated download is named at start-up rather than met in the middle of a request.
+Handles files, not tensors: nothing here imports torch, so a tool can check in milliseconds whether weights are
+available. Every file is checked before it is used (a safetensors header against the file's length, a .pt's directory),
+so a truncated download is reported at start-up rather than in the middle of a request.
 
-The revision that is reported is the one that was found, not the one that was wished for: the commit of a hub
-snapshot, or for a plain folder a digest of its files' sizes, headers and samples of their content. It is safe to use
-in cache keys and file names.
+The reported revision is the one that was found, not the one that was requested: the commit of a hub snapshot, or for a
+plain folder a digest of its files' sizes, headers and samples of their content. It is safe to use in cache keys and
+file names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chatterbox_worker.errors import NotReady
 RUNPOD_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 """Where RunPod mounts the models of an endpoint's "Model" setting, in the hub cache's own layout."""
 
-_REVISION_CHARS = 12  # of a commit or digest: enough to tell apart, short enough for file names
+_REVISION_CHARS = 12  # of a commit or digest: enough to be unique, short enough for file names
 
 _log = logging.getLogger(__name__)
 _NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
@@ -36,16 +36,16 @@ class Checkpoint:
 
     layout: Layout
     folder: Path
-    """Where the T3 lies; a pack's borrowed files may lie elsewhere."""
+    """The folder of T3's file; a pack's files from the base model may be elsewhere."""
     files: Mapping[str, Path]
     revision: str
-    """Names what was found; safe in a file name."""
+    """Identifies the files that were found; safe in a file name."""
 
     def path(self, name: str) -> Path:
         """The file called `name`.
 
         Raises:
-            NotReady: the checkpoint lacks it, as it may lack optional files.
+            NotReady: the checkpoint lacks it; optional files may be missing.
         """
         if name not in self.files:
             raise NotReady(f"the {self.layout.name} checkpoint in {self.folder} has no {name}")
@@ -53,13 +53,13 @@ class Checkpoint:
 
     @property
     def t3_digest(self) -> str:
-        """SHA-256 (hex) that names T3's weights wherever they lie, by samples of their file; read anew each time."""
+        """SHA-256 (hex) of samples of T3's file: identifies its weights in any folder. Computed again at each call."""
         return sample_digest({self.layout.t3: self.path(self.layout.t3)})
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder that was looked into, and what it lacked."""
+class _SearchedFolder:
+    """A folder that was searched, and the files that it lacked."""
 
     folder: Path
     missing: tuple[str, ...]
@@ -72,20 +72,20 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The files that one repository holds."""
+    """The files that come from one repository."""
 
     remote: Remote
     required: tuple[str, ...]
     optional: tuple[str, ...]
     plain: tuple[Path, ...]
-    """Plain folders to look into."""
+    """Plain folders to search."""
 
     @property
     def names(self) -> tuple[str, ...]:
         return self.required + self.optional
 
-    def narrowed(self, only: Container[str] | None) -> Part:
-        """The same with no other files than these."""
+    def narrow(self, only: Container[str] | None) -> Part:
+        """The same part with these files only."""
         if only is None:
             return self
         required, optional = (tuple(n for n in names if n in only) for names in (self.required, self.optional))
@@ -112,18 +112,22 @@ def find(
     only: Container[str] | None = None,
     on_progress: Callable[[str], object] = _log.info,
 ) -> Checkpoint:
-    """The model's files, downloaded if that is what it takes.
+    """The model's files, downloaded if necessary.
 
-    `weights_dir` may hold the files themselves, or a folder named like the model or its repository. `revisions`
+    `weights_dir` may have the files themselves, or a folder named like the model or its repository. `revisions`
     overrides the layout's pins, by repository. `hub_cache` is the hub library's own unless given; the library itself
-    honours HF_HUB_OFFLINE, HF_TOKEN and shows a progress bar. `only` names the files that are wanted. `on_progress` hears a sentence before anything slow.
+    reads HF_HUB_OFFLINE and HF_TOKEN and shows a progress bar. `only` limits the search to these file names.
+    `on_progress` is called with a sentence before anything slow.
 
     Raises:
-        NotReady: the files are nowhere (the message lists the places and what they lacked), a download failed, or a
+        NotReady: the files are missing (the message lists the folders and what each lacked), a download failed, or a
             file is truncated or corrupt.
     """
-    parts = [wanted for part in _parts(layout, weights_dir, revisions) if (wanted := part.narrowed(only)).required]
-    found = [find_part(layout.name, part, runpod_cache, hub_cache, offline=offline, say=on_progress) for part in parts]
+    parts = [narrowed for part in _parts(layout, weights_dir, revisions) if (narrowed := part.narrow(only)).required]
+    found = [
+        find_part(layout.name, part, runpod_cache, hub_cache, offline=offline, on_progress=on_progress)
+        for part in parts
+    ]
     files = {name: path for each in reversed(found) for name, path in each.files.items()}
     for path in files.values():
         check_file(path)
@@ -132,27 +136,29 @@ def find(
 
 
 def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str]) -> list[Part]:
-    """The layout's files by repository; the folders that may hold each."""
+    """The layout's files by repository, and the folders that may have them."""
 
-    def pinned(remote: Remote) -> Remote:
+    def pin(remote: Remote) -> Remote:
         return Remote(remote.repo, revisions.get(remote.repo, remote.revision))
 
     def folders(*names: str) -> tuple[Path, ...]:
         return () if weights_dir is None else (*(weights_dir / name for name in names), weights_dir)
 
-    own = _repo_name(layout.remote)
-    home = folders(layout.name, own)
+    own_name = _repo_name(layout.remote)
+    own_folders = folders(layout.name, own_name)
     if layout.base is None:
-        return [Part(pinned(layout.remote), layout.required, layout.optional, home)]
-    borrowed = set(layout.borrowed)
-    mine, lent = (tuple(n for n in layout.required if (n in borrowed) is is_lent) for is_lent in (False, True))
-    my_extras, lent_extras = (
-        tuple(n for n in layout.optional if (n in borrowed) is is_lent) for is_lent in (False, True)
+        return [Part(pin(layout.remote), layout.required, layout.optional, own_folders)]
+    from_base = set(layout.from_base)
+    own_required, base_required = (
+        tuple(n for n in layout.required if (n in from_base) is is_from_base) for is_from_base in (False, True)
     )
-    base = folders(layout.name, own, "multilingual", "multilingual-v2", _repo_name(layout.base))
+    own_optional, base_optional = (
+        tuple(n for n in layout.optional if (n in from_base) is is_from_base) for is_from_base in (False, True)
+    )
+    base_folders = folders(layout.name, own_name, "multilingual", "multilingual-v2", _repo_name(layout.base))
     return [
-        Part(pinned(layout.remote), mine, my_extras, home),
-        Part(pinned(layout.base), lent, lent_extras, base),
+        Part(pin(layout.remote), own_required, own_optional, own_folders),
+        Part(pin(layout.base), base_required, base_optional, base_folders),
     ]
 
 
@@ -167,21 +173,21 @@ def find_part(
     hub_cache: Path | None = None,
     *,
     offline: bool,
-    say: Callable[[str], object] = _log.info,
+    on_progress: Callable[[str], object] = _log.info,
 ) -> LocatedFiles:
-    """The files of one repository, all from one place; `find` says which places. Raises NotReady."""
-    looked: list[_Place] = []
+    """The files of one repository, all from one folder; for the order of folders see `find`. Raises NotReady."""
+    searched: list[_SearchedFolder] = []
     for folder in part.plain:
         if not (missing := part.missing(folder)):
-            files = _present(folder, part.names)
+            files = _existing_files(folder, part.names)
             return LocatedFiles(files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
-        looked.append(_Place(folder, missing))
+        searched.append(_SearchedFolder(folder, missing))
     hub_cache = hub_cache or _library_cache()
     for cache in (runpod_cache, hub_cache):
         for snapshot in _snapshots(cache, part.remote):
             exact = part.remote.revision in (snapshot.name, "main")
             if cache == hub_cache and not exact and not offline:
-                continue  # the hub can still give the pinned one
+                continue  # the hub can still provide the pinned one
             if not (missing := part.missing(snapshot)):
                 if not exact:
                     _log.warning(
@@ -190,20 +196,20 @@ def find_part(
                         snapshot.name,
                         part.remote.revision,
                     )
-                return LocatedFiles(_present(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
-            looked.append(_Place(snapshot, missing))
-        looked.append(_Place(_repo_folder(cache, part.remote), part.required))
+                return LocatedFiles(_existing_files(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
+            searched.append(_SearchedFolder(snapshot, missing))
+        searched.append(_SearchedFolder(_repo_folder(cache, part.remote), part.required))
     if offline:
-        raise _nowhere(model, part, looked, "downloads are switched off")
-    return _download(model, part, hub_cache, looked, say)
+        raise _not_found(model, part, searched, "downloads are switched off")
+    return _download(model, part, hub_cache, searched, on_progress)
 
 
-def _present(folder: Path, names: Iterable[str]) -> Mapping[str, Path]:
+def _existing_files(folder: Path, names: Iterable[str]) -> Mapping[str, Path]:
     return {name: folder / name for name in names if (folder / name).is_file()}
 
 
 def _library_cache() -> Path:
-    from huggingface_hub import constants  # noqa: PLC0415 - not needed when the files lie in a folder
+    from huggingface_hub import constants  # noqa: PLC0415 - not needed when the files are in a folder
 
     return Path(constants.HF_HUB_CACHE)
 
@@ -213,25 +219,27 @@ def _repo_folder(cache: Path, remote: Remote) -> Path:
 
 
 def _snapshots(cache: Path, remote: Remote) -> list[Path]:
-    """Snapshots of the repository in a hub cache: the pinned one, then the one that the refs name."""
-    home = _repo_folder(cache, remote)
+    """Snapshots of the repository in a hub cache: the pinned one, then those that the refs name."""
+    folder = _repo_folder(cache, remote)
     commits = [remote.revision]
     for ref in (remote.revision, "main"):
         try:
-            commits.append((home / "refs" / ref).read_text().strip())
+            commits.append((folder / "refs" / ref).read_text().strip())
         except OSError:  # a cache without this ref
             continue
-    return [home / "snapshots" / commit for commit in dict.fromkeys(commits) if (home / "snapshots" / commit).is_dir()]
+    return [
+        folder / "snapshots" / commit for commit in dict.fromkeys(commits) if (folder / "snapshots" / commit).is_dir()
+    ]
 
 
 def _download(
-    model: str, part: Part, hub_cache: Path, looked: list[_Place], say: Callable[[str], object]
+    model: str, part: Part, hub_cache: Path, searched: list[_SearchedFolder], on_progress: Callable[[str], object]
 ) -> LocatedFiles:
-    import httpx  # noqa: PLC0415 - the hub library's transport, whose errors it lets through
+    import httpx  # noqa: PLC0415 - the hub library's transport, whose errors it does not wrap
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
-    say(f"downloading {part.remote.repo}@{part.remote.revision[:_REVISION_CHARS]}: {', '.join(part.names)}")
+    on_progress(f"downloading {part.remote.repo}@{part.remote.revision[:_REVISION_CHARS]}: {', '.join(part.names)}")
     try:
         folder = Path(
             snapshot_download(
@@ -241,17 +249,19 @@ def _download(
                 allow_patterns=list(part.names),
             )
         )
-    # OSError: no network, a full disk, HF_HUB_OFFLINE (LocalEntryNotFoundError); ValueError: nothing cached while offline
+    # OSError: no network, a full disk, HF_HUB_OFFLINE (LocalEntryNotFoundError)
+    # ValueError: nothing cached while offline
     except (OSError, httpx.HTTPError, HfHubHTTPError, HFValidationError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise _nowhere(model, part, looked, f"the download failed: {reason}") from error
+        raise _not_found(model, part, searched, f"the download failed: {reason}") from error
     if missing := part.missing(folder):
-        raise _nowhere(model, part, [*looked, _Place(folder, missing)], "the hub's repository lacks them")
-    return LocatedFiles(_present(folder, part.names), folder.name[:_REVISION_CHARS])
+        raise _not_found(model, part, [*searched, _SearchedFolder(folder, missing)], "the hub's repository lacks them")
+    return LocatedFiles(_existing_files(folder, part.names), folder.name[:_REVISION_CHARS])
 
 
-def _nowhere(model: str, part: Part, looked: list[_Place], reason: str) -> NotReady:
-    places = "; ".join(dict.fromkeys(str(place) for place in looked)) or "nowhere"
+def _not_found(model: str, part: Part, searched: list[_SearchedFolder], reason: str) -> NotReady:
+    folders = "; ".join(dict.fromkeys(str(folder) for folder in searched)) or "nowhere"
     return NotReady(
-        f"no weights for {model}: {', '.join(part.required)} of {part.remote.repo} are in none of: {places}; {reason}"
+        f"no weights for {model}: {', '.join(part.required)} of {part.remote.repo} "
+        f"were not found in: {folders}; {reason}"
     )

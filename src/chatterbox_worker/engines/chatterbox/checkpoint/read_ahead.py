@@ -1,7 +1,7 @@
 """Read a model's weights into the page cache while Python is still importing torch.
 
-The modules map their weights (`pack`, `checkpoint`), so what is not in memory yet would be fetched page by page, at the worst from
-a network volume. Nothing here is needed for being right. Imports no torch.
+The modules map their weights (`pack`, `checkpoint`), so pages that are not in memory yet would be fetched one by one,
+in the worst case from a network volume. Only speed depends on this module. Imports no torch.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, f
 from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import pack_name
 from chatterbox_worker.errors import NotReady
 
-_READERS = 4  # network volumes give each reader its own share; a local disk is busy with one
+_READERS = 4  # a network volume gives each reader its own bandwidth; one reader saturates a local disk
 _BLOCK = 8 * 2**20  # bytes
 
 
 def read_ahead(model: str, weights_dir: Path | None) -> threading.Thread:
-    """Start reading whatever is on the disk already; returns at once."""
+    """Start reading the files that are on the disk; returns immediately."""
     thread = threading.Thread(target=_read, args=(model, weights_dir), name=f"read-ahead-{model}", daemon=True)
     thread.start()
     return thread
 
 
 def _read(model: str, weights_dir: Path | None) -> None:
-    with contextlib.suppress(NotReady):  # whoever loads the model says so
+    with contextlib.suppress(NotReady):  # loading the model reports it
         for path in needed(find(LAYOUTS[model], weights_dir=weights_dir, offline=True)):
             _read_file(path)
 
 
 def needed(checkpoint: Checkpoint) -> list[Path]:
-    """The large files that loading the model will read: its newest pack, else what packs are made of."""
+    """The large files that loading the model will read: its newest pack, else the files that packs are built from."""
     packs = checkpoint.folder.glob(pack_name(checkpoint.layout.name, "*", "*"))
     newest = sorted(packs, key=lambda path: path.stat().st_mtime)[-1:]
     return newest or [checkpoint.path(checkpoint.layout.t3), checkpoint.path(checkpoint.layout.s3gen)]

@@ -1,7 +1,8 @@
-"""A checkpoint as its modules read it: names under a prefix, cast, folded and placed on the way out.
+"""A checkpoint as its modules read it: names under a prefix; tensors are cast, folded and moved to the device.
 
-Knows nothing about files. Shapes come from the tensors, so a narrower checkpoint makes a narrower model. Everything a module
-holds for good is made on the checkpoint's own device and passes a `Keep`, which may remember it (`pack`); only then is it placed.
+Independent of files. Shapes come from the tensors, so a narrower checkpoint builds a narrower model. Every tensor that
+a module stores is computed on the checkpoint's own device by a `TensorProvider`, which may have it saved already
+(`pack`), and is moved to the module's device after that.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device.cpu_products import packed
+from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight
 
-Keep = Callable[[str, Callable[[], Tensor]], Tensor]
-"""Gives the tensor of this name, by the function that makes it or from memory. A name stands for one tensor of one checkpoint."""
+TensorProvider = Callable[[str, Callable[[], Tensor]], Tensor]
+"""Returns the tensor of this name, built by the function or loaded from storage.
+
+A name identifies one tensor of one checkpoint.
+"""
 
 
-def made(_name: str, make: Callable[[], Tensor]) -> Tensor:
-    """A `Keep` that remembers nothing."""
-    return make()
+def build_tensor(_name: str, build: Callable[[], Tensor]) -> Tensor:
+    """A `TensorProvider` that always builds."""
+    return build()
 
 
 class Affine(NamedTuple):
@@ -39,7 +43,7 @@ class StateDict:
     device: torch.device
     dtype: torch.dtype
     prefix: str = ""
-    keep: Keep = made
+    provide: TensorProvider = build_tensor
 
     def scope(self, name: str) -> StateDict:
         return replace(self, prefix=f"{self.prefix}{name}.")
@@ -51,15 +55,15 @@ class StateDict:
         return f"{self.prefix}{name}" in self.tensors
 
     def __getitem__(self, name: str) -> Tensor:
-        """Raises KeyError with the full name where the checkpoint lacks it."""
+        """Raises KeyError with the full name if the checkpoint lacks it."""
         source = self.tensors[self.prefix + name]
-        return self._kept(name, lambda: source.detach().to(self.dtype))
+        return self._provide(name, lambda: source.detach().to(self.dtype))
 
     def optional(self, name: str) -> Tensor | None:
         return self[name] if self.prefix + name in self.tensors else None
 
     def children(self, name: str) -> list[StateDict]:
-        """The scopes `name.0`, `name.1`, ... as far as the checkpoint has them."""
+        """The scopes `name.0`, `name.1`, ..., as many as the checkpoint has."""
         start = f"{self.prefix}{name}."
         count = len({key.removeprefix(start).partition(".")[0] for key in self.tensors if key.startswith(start)})
         return [self.scope(f"{name}.{index}") for index in range(count)]
@@ -68,28 +72,34 @@ class StateDict:
         return Affine(self[f"{name}.weight"], self.optional(f"{name}.bias"))
 
     def matrix(self, name: str) -> Affine:
-        """A linear map, its weight laid out for `cpu_products.product` where the device has a layout for it."""
-        return Affine(packed(self[f"{name}.weight"]), self.optional(f"{name}.bias"))
+        """A linear map, its weight packed for `cpu_products.product` if the device has a layout for it."""
+        return Affine(pack_weight(self[f"{name}.weight"]), self.optional(f"{name}.bias"))
 
     def conv(self, name: str) -> Affine:
-        """A convolution; weight norm, g·v/|v| over all dimensions but the first, is folded in (arXiv:1602.07868, eq. 2)."""
-        return Affine(self._kept(f"{name}.folded", lambda: self._folded(name)), self.optional(f"{name}.bias"))
+        """A convolution; weight norm, g·v/|v| over all dimensions but the first, is folded in.
+
+        See arXiv:1602.07868, eq. 2.
+        """
+        return Affine(self._provide(f"{name}.folded", lambda: self._fold(name)), self.optional(f"{name}.bias"))
 
     def taps(self, name: str) -> Affine:
-        """A convolution (out, in, k) as one matrix (out, k·in) for channels-last frames; see `frames.conv`. Laid out as in `matrix`."""
-        weight = self._kept(f"{name}.taps", lambda: self._folded(name).permute(0, 2, 1).flatten(1))
-        return Affine(packed(weight), self.optional(f"{name}.bias"))
+        """A convolution (out, in, k) as one matrix (out, k·in) for channels-last frames; see `frames.conv`.
+
+        Packed as in `matrix`.
+        """
+        weight = self._provide(f"{name}.taps", lambda: self._fold(name).permute(0, 2, 1).flatten(1))
+        return Affine(pack_weight(weight), self.optional(f"{name}.bias"))
 
     def image(self, name: str, layout: torch.memory_format) -> Affine:
-        """A convolution (out, in, k) as one over images one pixel high, (out, in, 1, k), laid out as they are."""
+        """A convolution (out, in, k) as one over images one pixel high, (out, in, 1, k), in the images' layout."""
         if layout is not torch.channels_last:
             weight, bias = self.conv(name)
             return Affine(weight[:, :, None], bias)
-        weight = self._kept(f"{name}.image", lambda: self._folded(name)[:, :, None].permute(0, 2, 3, 1))
+        weight = self._provide(f"{name}.image", lambda: self._fold(name)[:, :, None].permute(0, 2, 3, 1))
         return Affine(weight.permute(0, 3, 1, 2), self.optional(f"{name}.bias"))
 
-    def stacked(self, *names: str) -> Affine:
-        """Several linear maps of one input as one, laid out as in `matrix`."""
+    def stack(self, *names: str) -> Affine:
+        """Several linear maps of one input as one, packed as in `matrix`."""
         joined = "+".join(names)
         weights, biases = (
             [self.tensors[key] for name in names if (key := f"{self.prefix}{name}.{part}") in self.tensors]
@@ -98,12 +108,12 @@ class StateDict:
         if len(weights) < len(names):
             raise KeyError(f"{self.prefix}{joined}.weight")
         return Affine(
-            packed(self._kept(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.dtype))),
-            self._kept(f"{joined}.bias", lambda: torch.cat(biases).detach().to(self.dtype)) if biases else None,
+            pack_weight(self._provide(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.dtype))),
+            self._provide(f"{joined}.bias", lambda: torch.cat(biases).detach().to(self.dtype)) if biases else None,
         )
 
-    def _folded(self, name: str) -> Tensor:
-        """A convolution's weight, not kept: its parts are of no use but here."""
+    def _fold(self, name: str) -> Tensor:
+        """A convolution's weight, not from the provider: its parts are not used elsewhere."""
         start = f"{self.prefix}{name}."
         gain = self.tensors.get(f"{start}parametrizations.weight.original0")
         if gain is None:
@@ -111,6 +121,6 @@ class StateDict:
         direction = self.tensors[f"{start}parametrizations.weight.original1"]
         return torch._weight_norm(direction.detach().float(), gain.detach().float(), 0).to(self.dtype)
 
-    def _kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        kept = self.keep(f"{self.prefix}{name} {self.dtype}", lambda: make().contiguous())
-        return kept.to(self.device)
+    def _provide(self, name: str, build: Callable[[], Tensor]) -> Tensor:
+        tensor = self.provide(f"{self.prefix}{name} {self.dtype}", lambda: build().contiguous())
+        return tensor.to(self.device)

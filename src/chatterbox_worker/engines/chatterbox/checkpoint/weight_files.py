@@ -1,4 +1,4 @@
-"""What can be known of a weights file without reading it whole: is it complete, and is it the same as another?"""
+"""Check and identify weights files without reading them whole."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from chatterbox_worker.errors import NotReady
 
 _LFS_POINTER = b"version https://git-lfs"
 _SAMPLE_BYTES = 4096
-_SAMPLES = 64  # spread over a file: other weights differ in all of them
+_SAMPLES = 64  # spread over a file: different weights differ in all of them
 
 
 def check_file(path: Path) -> None:
-    """Raise NotReady, naming the file, if it is truncated, empty, a Git LFS pointer or not what its name says."""
+    """Raise NotReady, naming the file, if it is truncated, empty, a Git LFS pointer or not of its suffix's format."""
     try:
         flaw = _flaw(path)
     except OSError as error:
@@ -53,7 +53,7 @@ def _safetensors_flaw(path: Path, size: int) -> str | None:
             return f"is truncated ({size} bytes): it ends within its header"
         try:
             header = json.loads(file.read(length))
-            end = max((what["data_offsets"][1] for name, what in header.items() if name != "__metadata__"), default=0)
+            end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError):
             return "is corrupt: its header is not that of a safetensors file"
     if end != size - 8 - length:
@@ -62,15 +62,15 @@ def _safetensors_flaw(path: Path, size: int) -> str | None:
 
 
 def pack_name(model: str, profile: str, device: str) -> str:
-    """The file in a checkpoint's folder that holds its weights made ready (`pack`)."""
+    """The file in a checkpoint's folder that has its weights prepared for loading (`pack`)."""
     return f"chatterbox-worker-{model}-{profile}-{device}.safetensors"
 
 
 def sample_digest(files: Mapping[str, Path]) -> str:
     """SHA-256 (hex) over names, sizes and evenly spread samples of the files, in milliseconds whatever their size.
 
-    Small files go in whole. Fine-tuned weights have the sizes and headers of those they came from, so a digest of
-    those alone would not tell them apart; the samples do.
+    Small files are digested whole. Fine-tuned weights have the sizes and headers of those they came from, so a digest
+    of sizes and headers alone would not distinguish them; the samples do.
     """
     digest = hashlib.sha256()
     for name, path in sorted(files.items()):

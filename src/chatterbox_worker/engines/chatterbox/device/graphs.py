@@ -1,12 +1,13 @@
-"""Replay a function of static shapes as one CUDA graph for each variant; on other devices simply call it.
+"""Replay a function of static shapes as one CUDA graph per variant; on other devices simply call it.
 
-What a captured function must not do: wait for the device or copy to the host (`item`, boolean indices, `nonzero`), bring a tensor
-from the host, draw from a generator, keep a tensor that it made. Tests hold the functions to that on tensors that only pretend to
-be on a GPU. Constants and cuBLAS workspaces that are made in a first call are made in the warm-up, before the capture.
+A captured function must not wait for the device or copy to the host (`item`, boolean indices, `nonzero`), bring a
+tensor from the host, draw from a generator or keep a tensor that it created. Tests check this with fake tensors of a
+GPU. Constants and cuBLAS workspaces that a first call creates are created in the warm-up, before the capture.
 
-Graphs of one recorder share one pool of memory, for they never run at once; the allocator shares it within one stream only, so a
-recorder captures on one stream for good. In a process one graph is captured at a time, and nothing that waits for the whole device
-may happen meanwhile: both hold `ALONE`. Other threads may go on with their own streams (capture mode "thread_local").
+Graphs of one recorder share one memory pool, because they never run at once. The allocator shares it within one stream
+only, so a recorder always captures on the same stream. A process captures one graph at a time, and meanwhile nothing
+may wait for the whole device: both hold `CAPTURE_LOCK`. Other threads may continue on their own streams (capture mode
+"thread_local").
 """
 
 from __future__ import annotations
@@ -19,29 +20,27 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device.failures import ALONE, is_out_of_memory
+from chatterbox_worker.engines.chatterbox.device.failures import CAPTURE_LOCK, is_out_of_memory
 
 log = logging.getLogger(__name__)
 
 Variant = TypeVar("Variant", bound=Hashable)
 
-_WARM_UPS = (
-    2  # cuBLAS picks its kernels and workspaces in the first call; the second shows that nothing is left to settle
-)
-_SPARE = 1 / 16  # of the device's memory: what batches that are larger than any before will want
+_WARM_UPS = 2  # cuBLAS selects kernels and workspaces in the first call; the second runs with everything in place
+_SPARE = 1 / 16  # of the device's memory: for batches that are larger than any before
 
 
 class Recorder(Protocol):
-    """Captures work. For one thread, and one stream of work."""
+    """Captures work. For one thread and one stream."""
 
-    def has_room(self) -> bool:
-        """Whether there is memory to spare for one more graph."""
+    def has_memory(self) -> bool:
+        """Whether there is enough free memory for one more graph."""
 
-    def is_well(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the device still works, after a capture that failed."""
 
     def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
-        """What replays `work`, which is run and undone a few times before. Nothing that it did is seen afterwards."""
+        """A function that replays `work`. `work` runs a few times here, each time undone, and has no effect yet."""
 
 
 class CudaRecorder:
@@ -50,68 +49,69 @@ class CudaRecorder:
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def has_room(self) -> bool:
+    def has_memory(self) -> bool:
         free, total = torch.cuda.mem_get_info(self._device)
-        kept = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
-        return free + kept > _SPARE * total
+        cached = torch.cuda.memory_reserved(self._device) - torch.cuda.memory_allocated(self._device)
+        return free + cached > _SPARE * total
 
-    def is_well(self) -> bool:
+    def is_usable(self) -> bool:
         try:
-            with ALONE:
+            with CAPTURE_LOCK:
                 torch.cuda.synchronize(self._device)
         except RuntimeError:
             return False
         return True
 
     def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
-        own, side = torch.cuda.current_stream(self._device), self._stream
+        current, stream = torch.cuda.current_stream(self._device), self._stream
         graph = torch.cuda.CUDAGraph()
-        with ALONE, torch.cuda.device(self._device):
-            side.wait_stream(own)
+        with CAPTURE_LOCK, torch.cuda.device(self._device):
+            stream.wait_stream(current)
             try:
-                with torch.cuda.stream(side):
+                with torch.cuda.stream(stream):
                     for _ in range(_WARM_UPS):
                         work()
                         undo()
             finally:
-                own.wait_stream(side)
-            with torch.cuda.graph(graph, pool=self._pool, stream=side, capture_error_mode="thread_local"):
+                current.wait_stream(stream)
+            with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
                 work()
         return graph.replay
 
 
 def recorder_of(device: torch.device) -> Recorder | None:
-    """None where nothing is captured."""
+    """None if the device has no graphs."""
     return CudaRecorder(device) if device.type == "cuda" else None
 
 
 class Arena:
-    """Buffers that are never in use at once share memory: each name's longest so far."""
+    """Shared memory for buffers that are never in use at once: per name, the longest buffer so far."""
 
     def __init__(self) -> None:
-        self._held: dict[Hashable, Tensor] = {}
+        self._buffers: dict[Hashable, Tensor] = {}
 
     def like(self, name: Hashable, tensor: Tensor) -> Tensor:
-        """A buffer of the tensor's shape, dtype and device, contiguous. What it holds is anyone's."""
-        return self.buffer(name, tensor.shape, tensor.dtype, tensor.device)
+        """A contiguous buffer of the tensor's shape, dtype and device. Its content is undefined."""
+        return self.get(name, tensor.shape, tensor.dtype, tensor.device)
 
-    def buffer(self, name: Hashable, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    def get(self, name: Hashable, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
         size = math.prod(shape) * dtype.itemsize
-        held = self._held.get(name)
-        if held is None or len(held) < size:  # whoever has a shorter one keeps it, so they grow by half at least
-            room = max(size, 0 if held is None else len(held) * 3 // 2)
-            held = self._held[name] = torch.empty(room, dtype=torch.uint8, device=device)
-        return held[:size].view(dtype).view(tuple(shape))
+        buffer = self._buffers.get(name)
+        if buffer is None or len(buffer) < size:  # earlier, shorter buffers stay in use, so grow by at least half
+            capacity = max(size, 0 if buffer is None else len(buffer) * 3 // 2)
+            buffer = self._buffers[name] = torch.empty(capacity, dtype=torch.uint8, device=device)
+        return buffer[:size].view(dtype).view(tuple(shape))
 
 
 class Graphed(Generic[Variant]):
-    """`graphed(variant, *tensors)` runs `function(variant, *tensors)`, by a graph where there is a recorder.
+    """`graphed(variant, *tensors)` runs `function(variant, *tensors)`, as a graph if there is a recorder.
 
-    The function leaves its results in tensors that it closes over and keeps the rules above. Its arguments are copied into
-    buffers of the graph; their shapes and dtypes belong to the variant. Capturing runs the function before the first real run:
-    `state` are the closed-over tensors for which once more would be once too often, and they are put back. One thread at a time.
+    The function writes its results to tensors that it closes over and follows the rules above. Its arguments are copied
+    into buffers of the graph; their shapes and dtypes are fixed per variant. Capturing runs the function before the
+    first real run: `state` are the closed-over tensors that must not change by it; they are restored. For one thread at
+    a time.
 
-    Should it not be capturable on this device after all, no more variants are captured and it is called instead.
+    If it cannot be captured on this device, no more variants are captured and the function is called instead.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Graphed(Generic[Variant]):
         *,
         at_once: bool = False,
     ) -> None:
-        """`at_once`: a variant that is new is captured when it is called, since it will be called again and again."""
+        """`at_once`: a new variant is captured at its first call, because many more will follow."""
         self._function, self._recorder, self._state, self._at_once = function, recorder, state, at_once
         self._name = getattr(function, "__name__", "a function")
         self._gave_up = False
@@ -136,28 +136,28 @@ class Graphed(Generic[Variant]):
             self._function(variant, *tensors)
             return
         replay, inputs = self._captured[variant]
-        for held, tensor in zip(inputs, tensors, strict=True):
-            held.copy_(tensor)
+        for buffer, tensor in zip(inputs, tensors, strict=True):
+            buffer.copy_(tensor)
         replay()
 
     def is_ready(self, variant: Variant) -> bool:
-        """Whether a call of this variant captures nothing and is no slower than it can be."""
+        """Whether a call of this variant runs at full speed, without capturing first."""
         return self._recorder is None or variant in self._captured
 
     def capture(self, variant: Variant, *tensors: Tensor) -> bool:
-        """Get ready for calls of this variant, if there is room. Whether they are, now.
+        """Prepare calls of this variant, if there is memory for it. Returns whether it is ready now.
 
         Raises:
-            torch.OutOfMemoryError: there was less room than it looked.
+            torch.OutOfMemoryError: there was less free memory than expected.
         """
         if self.is_ready(variant):
             return True
         recorder = self._recorder
-        if recorder is None or self._gave_up or not recorder.has_room():
+        if recorder is None or self._gave_up or not recorder.has_memory():
             return False
-        inputs = tuple(self._arena.like(place, tensor) for place, tensor in enumerate(tensors))
-        for held, tensor in zip(inputs, tensors, strict=True):
-            held.copy_(tensor)
+        inputs = tuple(self._arena.like(index, tensor) for index, tensor in enumerate(tensors))
+        for buffer, tensor in zip(inputs, tensors, strict=True):
+            buffer.copy_(tensor)
         before = [tensor.clone() for tensor in self._state]
 
         def undo() -> None:
@@ -167,12 +167,14 @@ class Graphed(Generic[Variant]):
         try:
             replay = recorder.record(lambda: self._function(variant, *inputs), undo)
         except Exception as error:
-            if not recorder.is_well():
+            if not recorder.is_usable():
                 raise
             undo()
             if is_out_of_memory(error):
                 raise
-            log.warning("%s %s cannot be captured and runs without", self._name, variant, exc_info=error)
+            log.warning(
+                "%s %s cannot be captured as a CUDA graph and runs without one", self._name, variant, exc_info=error
+            )
             self._gave_up = True
             return False
         self._captured[variant] = replay, inputs

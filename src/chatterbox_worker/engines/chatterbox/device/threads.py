@@ -1,7 +1,7 @@
 """How many threads a CPU engine computes with.
 
-Torch counts the machine's cores; a container is often allowed fewer, by a quota of time that nothing but this file shows, and
-threads beyond it wait for each other at every layer. CPU affinity torch honours itself.
+Torch counts the machine's cores. A container is often allowed fewer, by a quota of CPU time that only the cgroup's
+files show, and threads beyond the quota wait for each other at every layer. Torch itself respects CPU affinity.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NO_LIMIT = 1_000_000.0  # cores
 
 
 def use_threads(wanted: int) -> int:
-    """Set torch's threads to `wanted`, 0 for as many cores as this process may use. Returns how many that are."""
+    """Set torch's threads to `wanted`, 0 for as many cores as this process may use. Returns the number."""
     count = wanted or allowed_cores()
     if count != torch.get_num_threads():
         torch.set_num_threads(count)
@@ -27,11 +27,11 @@ def use_threads(wanted: int) -> int:
 
 
 def release_threads() -> None:
-    """Give back the threads that helped this one compute; whoever computed aside from an engine's own thread calls it when done.
+    """Release the helper threads of this thread. Call it after computing on any thread but an engine's own.
 
-    libgomp keeps a team for every thread that ever computed, and once all teams together have more threads than there are cores, none
-    waits awake for its next product any more: a step of T3 took 12.5 ms instead of 10 (nano, int8, 2 cores). Where torch has another
-    OpenMP, nothing happens.
+    libgomp keeps a team for every thread that ever computed. Once all teams together have more threads than there are
+    cores, none spins any more while it waits for its next product: a step of T3 took 12.5 ms instead of 10 (nano, int8,
+    2 cores). Does nothing if torch has another OpenMP.
     """
     pause = getattr(ctypes.CDLL(None), "omp_pause_resource_all", None)
     if pause is not None:
@@ -45,7 +45,7 @@ def allowed_cores(cgroup: Path = _CGROUP) -> int:
 
 
 def _quota(cgroup: Path) -> float:
-    """Cores, by cgroup version 2's `cpu.max` or version 1's two files; `_NO_LIMIT` where there is none."""
+    """Cores, by cgroup version 2's `cpu.max` or version 1's two files; `_NO_LIMIT` if there is no quota."""
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
         try:
             quota, period = " ".join((cgroup / name).read_text() for name in names).split()

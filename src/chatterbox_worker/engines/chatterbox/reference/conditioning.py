@@ -1,8 +1,8 @@
-"""A voice as the model sees it: from a recording to the tensors that condition T3 and S3Gen.
+"""From a recording to the tensors that condition T3 and S3Gen on its voice.
 
-The arithmetic is upstream's `prepare_conditionals`, resampler by resampler, so that a clip gives the same voice here
-and there. Emotion is no part of it: it is a sampling parameter of each request. A `Conditioning` is never changed;
-whoever needs it on a device copies it there.
+The arithmetic is upstream's `prepare_conditionals`, resampler by resampler, so that a clip results in the same voice as
+in upstream. Emotion is not part of it: it is a sampling parameter of each request. A `Conditioning` is never changed;
+copy it to a device where it is needed there.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 SPEECH_RATE = 16_000
-"""Hertz, that the speech tokenizer and both speaker encoders hear."""
+"""Hertz, of the input of the speech tokenizer and of both speaker encoders."""
 _FLOW_PROMPT_S = 10  # DEC_COND_LEN
-_SHORTEST_S = 0.5  # below it the spectrograms have nothing to look at
+_SHORTEST_S = 0.5  # below it the spectrograms have too few frames
 _FIELD = "reference_audio"
 
 
@@ -36,7 +36,7 @@ class Conditioning:
     """One voice. CPU tensors; never mutated."""
 
     speaker_emb: Tensor
-    """(1, 256) float32, of length 1: the voice encoder's, for T3."""
+    """(1, 256) float32, of norm 1: the voice encoder's, for T3."""
     speech_tokens: Tensor
     """(1, n) int64, n up to `Layout.prompt_tokens`: the start of the recording, for T3."""
     prompt_token: Tensor
@@ -48,7 +48,7 @@ class Conditioning:
 
     @classmethod
     def from_upstream(cls, t3: Mapping[str, Any], gen: Mapping[str, Any]) -> Conditioning:
-        """From the two halves of upstream's `Conditionals`, as `conds.pt` holds them; its emotion is left out."""
+        """From the two halves of upstream's `Conditionals`, as stored in `conds.pt`; its emotion is ignored."""
         return cls(
             speaker_emb=t3["speaker_emb"].reshape(1, -1).float().cpu(),
             speech_tokens=t3["cond_prompt_speech_tokens"].reshape(1, -1).long().cpu(),
@@ -58,7 +58,7 @@ class Conditioning:
         )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The same as numpy arrays, by field name: what a `ConditioningStore` keeps."""
+        """The same as numpy arrays, by field name, as a `ConditioningStore` stores them."""
         return {field.name: getattr(self, field.name).numpy() for field in fields(self)}
 
     @classmethod
@@ -68,7 +68,7 @@ class Conditioning:
 
 
 class Encoders(Protocol):
-    """The four networks that listen to a recording. Safe to call from any thread."""
+    """The four networks that encode a recording. Safe to call from any thread."""
 
     def tokens(self, speech: Samples, *, limit: int | None = None) -> Tensor:
         """Speech tokens (1, n) int64 of a 16 kHz recording; at most `limit`."""
@@ -81,7 +81,7 @@ class Encoders(Protocol):
 
 
 def condition(clip: Audio, layout: Layout, encoders: Encoders) -> Conditioning:
-    """The voice of `clip`, as the model of `layout` wants it.
+    """The voice of `clip`, for the model of `layout`.
 
     Raises:
         InvalidRequest: the clip is too short for this model, silent, or not finite.
@@ -94,14 +94,14 @@ def condition(clip: Audio, layout: Layout, encoders: Encoders) -> Conditioning:
     with torch.inference_mode():
         prompt_token, prompt_feat, embedding = encoders.flow_prompt(speech[: _FLOW_PROMPT_S * SAMPLE_RATE])
         start = speech_16k[: round(layout.prompt_s * SPEECH_RATE)]
-        made = (
+        tensors = (
             encoders.speaker(speech_16k),
             encoders.tokens(start, limit=layout.prompt_tokens),
             prompt_token,
             prompt_feat,
             embedding,
         )
-    return Conditioning(*(tensor.cpu().clone() for tensor in made))  # a clone is an ordinary tensor again
+    return Conditioning(*(tensor.cpu().clone() for tensor in tensors))  # a clone is an ordinary tensor again
 
 
 def _check(speech: Samples, layout: Layout) -> None:
@@ -120,31 +120,31 @@ def _check(speech: Samples, layout: Layout) -> None:
         raise InvalidRequest("the reference audio holds no sound", field=_FIELD)
 
 
-def resample(samples: Samples, rate: int, wanted_rate: int) -> Samples:
-    """`samples` at `wanted_rate` (Hertz), as librosa's `resample(res_type="soxr_hq")`: ceil(n * ratio) samples."""
-    if rate == wanted_rate:
+def resample(samples: Samples, rate: int, target_rate: int) -> Samples:
+    """`samples` at `target_rate` (Hertz), as librosa's `resample(res_type="soxr_hq")`: ceil(n * ratio) samples."""
+    if rate == target_rate:
         return samples
-    count = math.ceil(len(samples) * wanted_rate / rate)
-    made: Samples = soxr.resample(samples, rate, wanted_rate, quality="HQ")[:count]
-    return np.pad(made, (0, count - len(made)))
+    count = math.ceil(len(samples) * target_rate / rate)
+    resampled: Samples = soxr.resample(samples, rate, target_rate, quality="HQ")[:count]
+    return np.pad(resampled, (0, count - len(resampled)))
 
 
-def at_loudness(speech: Samples, wanted_lufs: float) -> Samples:
-    """`speech` at an integrated loudness (ITU-R BS.1770-4); as it is where none can be measured."""
-    from pyloudnorm import Meter  # noqa: PLC0415 - scipy's 1 s of imports, for turbo and nano only
+def at_loudness(speech: Samples, target_lufs: float) -> Samples:
+    """`speech` at an integrated loudness (ITU-R BS.1770-4); unchanged if none can be measured."""
+    from pyloudnorm import Meter  # noqa: PLC0415 - 1 s of scipy imports, for turbo and nano only
 
     with np.errstate(divide="ignore"):  # below the gate: a loudness of -inf
         loudness_lufs = float(Meter(SAMPLE_RATE).integrated_loudness(speech))
     if not math.isfinite(loudness_lufs):
         return speech
-    return speech * np.float32(10.0 ** ((wanted_lufs - loudness_lufs) / 20.0))
+    return speech * np.float32(10.0 ** ((target_lufs - loudness_lufs) / 20.0))
 
 
 def load_default_conditionals(checkpoint: Checkpoint) -> Conditioning:
-    """The model's own voice, as `conds.pt` holds it."""
+    """The model's built-in voice, from `conds.pt`."""
     path = checkpoint.path(checkpoint.layout.conditionals)
     loaded = load_pickle(path)
     try:
         return Conditioning.from_upstream(loaded["t3"], loaded["gen"])
     except (KeyError, TypeError, AttributeError) as error:
-        raise NotReady(f"the weights file {path} holds no built-in voice: {error!r}") from error
+        raise NotReady(f"the weights file {path} has no built-in voice: {error!r}") from error

@@ -1,7 +1,8 @@
-"""The networks that listen to a reference: speech tokenizer, x-vector network and voice encoder.
+"""The networks that encode a reference: speech tokenizer, x-vector network and voice encoder.
 
-The voice encoder loads alone, so that telling speakers apart takes its own file and no other. They are upstream's own modules (half a gigabyte of weights and some seconds of imports), loaded when the first
-reference arrives, or by `warm_up` in idle time; a worker that only speaks with stored voices never pays for them.
+They are upstream's own modules (half a gigabyte of weights and some seconds of imports), loaded with the first
+reference or by `warm_up` in idle time; a worker that only uses stored voices never loads them. The voice encoder loads
+by itself, so that comparing speakers needs its own file only.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class ReferenceEncoders:
         self._voice: Any = None  # chatterbox.models.voice_encoder.VoiceEncoder
 
     def warm_up(self) -> None:
-        """Load now rather than with the first reference.
+        """Load the networks now rather than with the first reference.
 
         Raises:
             NotReady: the checkpoint's tensors are not those of these networks.
@@ -66,13 +67,13 @@ class ReferenceEncoders:
         """Speech tokens (1, n) int64 of 16 kHz `speech` (samples,); at most `limit`, 25 a second."""
         with self._lock, torch.inference_mode():
             tokens, _ = self._networks().tokenizer.forward([speech], max_len=limit)
-            made: Tensor = tokens.reshape(1, -1)
-            return made
+            reshaped: Tensor = tokens.reshape(1, -1)
+            return reshaped
 
     def flow_prompt(self, speech: Samples) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (1, t), log mel (1, 2t, 80) and x-vector (1, 192) of 24 kHz `speech` (samples,), as `S3Gen.embed_ref`.
 
-        This path resamples with torchaudio where T3's resamples with soxr, as upstream's do.
+        This path resamples with torchaudio and T3's with soxr, as in upstream.
         """
         with self._lock, torch.inference_mode():
             networks = self._networks()
@@ -81,7 +82,9 @@ class ReferenceEncoders:
             wave_16k = networks.to_16k(wave)
             embedding = networks.x_vector.inference(wave_16k)
             tokens, _ = networks.tokenizer(wave_16k)
-            tokens = tokens[:, : mel.shape[1] // 2]  # a clip that is no multiple of 40 ms gives one token too many
+            tokens = tokens[
+                :, : mel.shape[1] // 2
+            ]  # a clip whose length is not a multiple of 40 ms has one token too many
             return tokens, mel, embedding
 
     def speaker(self, speech: Samples) -> Tensor:
@@ -92,16 +95,19 @@ class ReferenceEncoders:
 
     @cached_property
     def speaker_revision(self) -> str:
-        """SHA-256 (hex) of the voice encoder's weights, the same in every file format: who has them hears the same."""
-        told = hashlib.sha256()
+        """SHA-256 (hex) of the voice encoder's weights, the same in every file format.
+
+        Equal digests mean equal embeddings.
+        """
+        digest = hashlib.sha256()
         for name, value in sorted(load_voice_encoder_state(self._checkpoint).items()):
-            told.update(f"{name} {tuple(value.shape)}\n".encode() + value.float().contiguous().numpy().tobytes())
-        return told.hexdigest()
+            digest.update(f"{name} {tuple(value.shape)}\n".encode() + value.float().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def _networks(self) -> _Networks:
         with self._lock:
             if self._loaded is None:
-                _log.info("loading the networks that listen to references")
+                _log.info("loading the networks that encode references")
                 self._loaded = self._load()
             return self._loaded
 
@@ -110,7 +116,7 @@ class ReferenceEncoders:
             if self._voice is None:
                 with torch.device("meta"):
                     voice = _upstream("voice_encoder/__init__.py").VoiceEncoder()
-                self._voice = self._filled(voice, load_voice_encoder_state(self._checkpoint))
+                self._voice = self._fill(voice, load_voice_encoder_state(self._checkpoint))
             return self._voice
 
     def _load(self) -> _Networks:
@@ -120,30 +126,30 @@ class ReferenceEncoders:
         with torch.device("meta"):
             x_vector = _upstream("s3gen/xvector.py").CAMPPlus(memory_efficient=False)
         return _Networks(
-            self._filled(_tokenizer(_under(state, "tokenizer.")), _under(state, "tokenizer.")),
-            self._filled(x_vector, _under(state, "speaker_encoder.")),
+            self._fill(_tokenizer(_under(state, "tokenizer.")), _under(state, "tokenizer.")),
+            self._fill(x_vector, _under(state, "speaker_encoder.")),
             Resample(SAMPLE_RATE, SPEECH_RATE).to(self.device),
             _upstream("s3gen/utils/mel.py").mel_spectrogram,
         )
 
-    def _filled(self, module: nn.Module, state: dict[str, Tensor]) -> nn.Module:
+    def _fill(self, module: nn.Module, state: dict[str, Tensor]) -> nn.Module:
         own = module.state_dict()
-        try:  # what is real already (computed buffers) may be missing from the file
+        try:  # buffers that are computed already may be missing from the file
             module.load_state_dict(
                 {name: value for name, value in own.items() if not value.is_meta} | state, assign=True
             )
         except RuntimeError as error:
             raise NotReady(
-                f"the {self._checkpoint.layout.name} checkpoint does not hold {type(module).__name__}: {error}"
+                f"the {self._checkpoint.layout.name} checkpoint does not fit {type(module).__name__}: {error}"
             ) from error
         return module.to(self.device).eval()
 
 
 def _upstream(file: str) -> ModuleType:
-    """One file or package of `chatterbox/models`, on its own.
+    """One file or package of `chatterbox/models`, imported by itself.
 
     Importing it by its name would run `chatterbox/__init__.py`, which imports every model with transformers and
-    diffusers: many seconds, while the first caller with a reference waits, for nothing that is used here.
+    diffusers: many seconds that the first caller with a reference would wait, for modules that are not used here.
 
     Raises:
         NotReady: the package is not installed.
@@ -172,7 +178,7 @@ def _under(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _tokenizer(state: dict[str, Tensor]) -> nn.Module:
-    """S3Tokenizer without weights, as wide and deep as `state`; its own constructor knows one size only."""
+    """S3Tokenizer without weights, as wide and deep as `state`; its own constructor supports one size only."""
     from librosa.filters import mel  # noqa: PLC0415
     from s3tokenizer.model_v2 import ModelConfig, S3TokenizerV2, precompute_freqs_cis  # noqa: PLC0415
 

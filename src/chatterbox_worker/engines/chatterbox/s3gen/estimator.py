@@ -1,7 +1,7 @@
 """The velocity field of the flow: a one-level U-Net of causal convolutions and transformer blocks over mel frames.
 
-Upstream's ConditionalDecoder. The time embedding is the same for every frame and every row, so all that depends on it
-is computed once, when the step schedule is known. Nothing here draws noise or knows about guidance.
+Upstream's ConditionalDecoder. The time embedding is the same for every frame and every row, so everything that depends
+on it is computed once, when the step schedule is known. Nothing here draws noise or depends on guidance.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
-from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_onto, norm
+from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_add, norm
 
 HEAD_WIDTH = 64  # upstream's attention_head_dim; the fused projections do not show it
 
@@ -39,14 +39,14 @@ class Estimator:
         """Whether the field also takes the time at which the step ends."""
 
     def schedule(self, times: Tensor) -> list[list[Tensor]]:
-        """What each step from times[i] to times[i+1] adds in every residual block: steps x blocks vectors (C,)."""
+        """The vectors (C,) that each step from times[i] to times[i+1] adds in every residual block, steps x blocks."""
         ends = times[1:] if self.meanflow else None
         embedded = self._time(times[:-1], ends)
         shifts = [stage.shift(embedded) for stage in (self._down, *self._middle, self._up)]
         return [[shift[step] for shift in shifts] for step in range(len(times) - 1)]
 
     def __call__(self, x: Tensor, shifts: list[Tensor], mask: Tensor | None) -> Tensor:
-        """The velocity (B, M, 80) at x (B, M, 320), the noisy mel with its features, speaker and prompt mel behind it.
+        """The velocity (B, M, 80) at x (B, M, 320): the noisy mel, then its features, the speaker and the prompt's mel.
 
         `shifts` is one row of `schedule`; `mask` (B, 1, 1, M) is True at valid frames, None means all.
         """
@@ -60,7 +60,7 @@ class Estimator:
 
 class _Time:
     def __init__(self, state: StateDict) -> None:
-        state = state.cast(torch.float32)  # computed once; no reason to be rough
+        state = state.cast(torch.float32)  # computed once, so full precision costs nothing
         self._first = state.affine("time_mlp.linear_1")
         self._second = state.affine("time_mlp.linear_2")
         self._mixer = state.optional("time_embed_mixer.weight")
@@ -115,7 +115,7 @@ class _Block:
 
     def __init__(self, state: StateDict) -> None:
         self._norm_attention = state.affine("norm1")
-        self._qkv = state.stacked("attn1.to_q", "attn1.to_k", "attn1.to_v")
+        self._qkv = state.stack("attn1.to_q", "attn1.to_k", "attn1.to_v")
         self._out = state.matrix("attn1.to_out.0")
         self._norm_ff = state.affine("norm3")
         self._widen = state.matrix("ff.net.0.proj")
@@ -125,16 +125,17 @@ class _Block:
         batch, size, _ = x.shape
         qkv = linear(norm(x, self._norm_attention), self._qkv).view(batch, size, 3, -1, HEAD_WIDTH)
         q, k, v = qkv.transpose(1, 3).unbind(2)
-        y = _attended(q, k, v, mask)
-        x = linear_onto(x, y.transpose(1, 2).flatten(2), self._out)
-        return linear_onto(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)
+        y = _attend(q, k, v, mask)
+        x = linear_add(x, y.transpose(1, 2).flatten(2), self._out)
+        return linear_add(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)
 
 
-def _attended(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Attention over (B, H, T, 64); `mask` as in `Estimator`."""
     if q.dtype != torch.bfloat16 or q.is_cuda:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    # bfloat16 on a CPU: three plain steps take half the time of torch's fused kernel (5 and 10 ms for 762 frames, 2 cores)
+    # bfloat16 on a CPU: three plain steps take half the time of torch's fused kernel
+    # (5 ms and 10 ms for 762 frames, 2 cores)
     scores = torch.matmul((q * HEAD_WIDTH**-0.5).contiguous(), k.transpose(2, 3).contiguous())  # 1/8: exact in bfloat16
     if mask is not None:
         scores.masked_fill_(~mask, -torch.inf)

@@ -2,7 +2,7 @@
 
 The distilled meanflow models (turbo, nano) take 2 linear steps; the others 10 on a cosine schedule, guided. `Flow` is
 a pure function of tensors with static shapes: no randomness, no host sync, no branch on data, so it can be captured
-in a CUDA graph. `packed` brings ragged rows into such tensors. A row's mel does not depend on its neighbours.
+in a CUDA graph. `pack_rows` packs ragged rows into such tensors. A row's mel does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ MEANFLOW_STEPS = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """The reference clip as the flow needs it."""
+    """The reference clip as the flow takes it."""
 
     tokens: Tensor
     """(P,) int64 speech tokens."""
     mel: Tensor
-    """(F, 80) log-mel at 50 Hz; F is 2P, or 2P + 1 where the clip ended within a token."""
+    """(F, 80) log-mel at 50 Hz; F is 2P, or 2P + 1 if the clip ended within a token."""
     embedding: Tensor
     """(192,) speaker embedding; its length does not matter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlowRow:
-    """One utterance to be turned into mel."""
+    """One utterance to convert to mel."""
 
     tokens: Tensor
     """(T,) int64, at least one."""
     prompt: Prompt
     noise: Tensor
-    """(80, >= 2(P+T)) normal noise by absolute frame, the prompt's first; what is not needed is not read."""
+    """(80, >= 2(P+T)) normal noise by absolute frame, the prompt's first; columns beyond are not read."""
     finalize: bool = True
-    """False while more tokens are to come: the last 3 tokens are only looked at, not spoken."""
+    """False while more tokens will follow: the last 3 tokens are look-ahead only and get no frames."""
 
     @property
     def token_count(self) -> int:
@@ -73,12 +73,12 @@ class FlowInputs:
     noise: Tensor
     """(B, 80, M)."""
     token_lengths: Tensor | None = None
-    """(B,) int64; None where every row is full."""
+    """(B,) int64; None if every row is full."""
     frame_lengths: Tensor | None = None
-    """(B,) int64; None where every row is full."""
+    """(B,) int64; None if every row is full."""
 
     def tensors(self) -> tuple[Tensor, ...]:
-        """The fields in order; without the lengths where every row is full."""
+        """The fields in order; without the lengths if every row is full."""
         lengths = (self.token_lengths, self.frame_lengths)
         return (
             self.tokens,
@@ -89,8 +89,8 @@ class FlowInputs:
         )
 
 
-def packed(rows: Sequence[FlowRow], device: torch.device, *, tokens: int | None = None) -> FlowInputs:
-    """The rows as one batch on `device`; `tokens` pads to that many tokens per row, which then always takes lengths.
+def pack_rows(rows: Sequence[FlowRow], device: torch.device, *, tokens: int | None = None) -> FlowInputs:
+    """The rows as one batch on `device`; `tokens` pads to that many tokens per row, and the batch then has lengths.
 
     Raises ValueError for a row that is longer than `tokens` or whose noise is too short.
     """
@@ -118,13 +118,13 @@ def packed(rows: Sequence[FlowRow], device: torch.device, *, tokens: int | None 
     )
 
 
-def spoken(mel: Tensor, rows: Sequence[FlowRow]) -> list[Tensor]:
-    """Each row's own mel (80, frames) out of the flow's answer (B, 80, M): without prompt, without padding."""
+def unpack_mels(mel: Tensor, rows: Sequence[FlowRow]) -> list[Tensor]:
+    """Each row's own mel (80, frames) from the flow's result (B, 80, M): without prompt, without padding."""
     return [mel[index, :, len(row.prompt.mel) : row.frame_count] for index, row in enumerate(rows)]
 
 
 class Flow:
-    """From `flow.*` of a hub checkpoint; the estimator's shape tells whether it is a meanflow model."""
+    """From `flow.*` of a hub checkpoint; the estimator's weights show whether it is a meanflow model."""
 
     def __init__(self, state: StateDict, *, steps: int | None = None) -> None:
         decoder = state.scope("decoder.estimator")
@@ -144,7 +144,7 @@ class Flow:
 
     @property
     def embedding_width(self) -> int:
-        """Of the speaker."""
+        """Of the speaker embedding."""
         return self._speaker.weight.shape[1]
 
     @torch.inference_mode()
@@ -163,9 +163,9 @@ class Flow:
 
     @torch.inference_mode()
     def solve(self, x: Tensor, context: Tensor, lengths: Tensor | None = None, *, steps: int | None = None) -> Tensor:
-        """Carry noise x (B, M, 80) to mel (B, M, 80), float32, along the field that `context` (B, M, 240) conditions.
+        """Integrate noise x (B, M, 80) to mel (B, M, 80), float32, in the field conditioned on `context` (B, M, 240).
 
-        `steps` stops early, after so many steps of the schedule.
+        `steps` stops early, after that many steps of the schedule.
         """
         inside = None if lengths is None else valid(lengths, x.shape[1])
         mask = None if inside is None else inside[:, None, None]
@@ -179,8 +179,8 @@ class Flow:
                 torch.cat([torch.cat([noisy, noisy]) if guided else noisy, context], 2), shifts, mask
             )
             if guided:
-                toward, free = velocity.float().chunk(2)
-                velocity = (1.0 + GUIDANCE) * toward - GUIDANCE * free
+                conditional, unconditional = velocity.float().chunk(2)
+                velocity = (1.0 + GUIDANCE) * conditional - GUIDANCE * unconditional
             x = x + span * velocity.float()
         return x if inside is None else x * inside[:, :, None]
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
-from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_onto, norm, valid
+from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_add, norm, valid
 
 LOOKAHEAD_TOKENS = 3  # PreLookaheadLayer(pre_lookahead_len=3)
 FRAMES_PER_TOKEN = 2  # 50 Hz mel over 25 Hz tokens
@@ -28,7 +28,7 @@ class FlowEncoder:
     def __init__(self, state: StateDict) -> None:
         self._embed = _Embed(state.scope("embed"))
         self._lookahead = state.taps("pre_lookahead_layer.conv1")
-        self._settle = state.taps("pre_lookahead_layer.conv2")
+        self._lookahead_out = state.taps("pre_lookahead_layer.conv2")
         self._blocks = [_Block(scope) for scope in state.children("encoders")]
         self._upsample = state.taps("up_layer.conv")
         self._up_embed = _Embed(state.scope("up_embed"))
@@ -39,22 +39,22 @@ class FlowEncoder:
     def __call__(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Token embeddings (B, N, C) to features (B, 2N, C).
 
-        `lengths` (B,) counts each row's valid tokens, None means all; rows beyond them are undefined in the answer.
+        `lengths` (B,) counts each row's valid tokens, None means all; the result is undefined beyond them.
         Raises ValueError beyond `MAX_FRAMES`.
         """
         size = x.shape[1]
         if size * FRAMES_PER_TOKEN > MAX_FRAMES:
-            raise ValueError(f"{size} tokens are more than the {MAX_FRAMES // FRAMES_PER_TOKEN} the flow can take")
+            raise ValueError(f"{size} tokens are more than the {MAX_FRAMES // FRAMES_PER_TOKEN} that the flow can take")
         mask = None if lengths is None else valid(lengths, size)
         x = self._embed(x)
         if mask is not None:
-            x = x * mask[:, :, None]  # the look-ahead must see silence beyond the end, as it does without padding
-        x = x + conv(F.leaky_relu(conv(x, self._lookahead, ahead=LOOKAHEAD_TOKENS)), self._settle)
+            x = x * mask[:, :, None]  # the look-ahead must see zeros beyond the end, as it does without padding
+        x = x + conv(F.leaky_relu(conv(x, self._lookahead, ahead=LOOKAHEAD_TOKENS)), self._lookahead_out)
         for block in self._blocks:
             x = block(x, self._window(size), mask)
-        x = conv(_doubled(x), self._upsample)
+        x = conv(_double(x), self._upsample)
         x = self._up_embed(x)
-        mask = None if mask is None else _doubled(mask[:, :, None])[:, :, 0]
+        mask = None if mask is None else _double(mask[:, :, None])[:, :, 0]
         for block in self._up_blocks:
             x = block(x, self._window(2 * size), mask)
         return norm(x, self._after)
@@ -79,7 +79,7 @@ class _Block:
     def __init__(self, state: StateDict) -> None:
         attention = state.scope("self_attn")
         self._norm_attention = state.affine("norm_mha")
-        self._qkv = attention.stacked("linear_q", "linear_k", "linear_v")
+        self._qkv = attention.stack("linear_q", "linear_k", "linear_v")
         self._position = attention.matrix("linear_pos")
         self._out = attention.matrix("linear_out")
         self._content_bias = attention["pos_bias_u"]
@@ -90,8 +90,8 @@ class _Block:
 
     def __call__(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         attended = self._attend(norm(x, self._norm_attention, _BLOCK_EPS), positions, mask)
-        x = linear_onto(x, attended, self._out)
-        return linear_onto(x, linear(norm(x, self._norm_ff, _BLOCK_EPS), self._widen, "swish"), self._narrow)
+        x = linear_add(x, attended, self._out)
+        return linear_add(x, linear(norm(x, self._norm_ff, _BLOCK_EPS), self._widen, "swish"), self._narrow)
 
     def _attend(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """Transformer-XL attention (arXiv:1901.02860, 3.3): content scores by SDPA, position scores as its bias."""
@@ -118,13 +118,16 @@ def _shift(scores: Tensor) -> Tensor:
     )
 
 
-def _doubled(x: Tensor) -> Tensor:
+def _double(x: Tensor) -> Tensor:
     """Every frame twice: (B, T, C) to (B, 2T, C)."""
     return x[:, :, None].expand(-1, -1, FRAMES_PER_TOKEN, -1).flatten(1, 2)
 
 
 def relative_positions(size: int, width: int) -> Tensor:
-    """Sinusoidal codes (2·size-1, width) of the distances size-1, ..., 0, ..., -(size-1), sine and cosine interleaved."""
+    """Sinusoidal codes (2·size-1, width) of the distances size-1, ..., 0, ..., -(size-1).
+
+    Sine and cosine are interleaved.
+    """
     distance = torch.arange(size - 1, -size, -1, dtype=torch.float32)[:, None]
     rate = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * -(math.log(10000.0) / width))
     return torch.stack([torch.sin(distance * rate), torch.cos(distance * rate)], dim=2).flatten(1)

@@ -1,6 +1,6 @@
 """Operations on frames, shape (B, T, C): the layout in which every layer of the flow is a matrix product.
 
-Right padding never reaches a valid frame here: convolutions look left, and attention takes a mask over keys.
+Right padding never reaches a valid frame here: convolutions are causal, and attention masks the keys.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
-from chatterbox_worker.engines.chatterbox.device.cpu_products import Then, product, product_onto
+from chatterbox_worker.engines.chatterbox.device.cpu_products import Then, product, product_add
 
 
 def linear(x: Tensor, affine: Affine, then: Then = "none") -> Tensor:
     return product(x, affine.weight, affine.bias, then)
 
 
-def linear_onto(residual: Tensor, x: Tensor, affine: Affine) -> Tensor:
+def linear_add(residual: Tensor, x: Tensor, affine: Affine) -> Tensor:
     """The sum of the residual and `linear(x, affine)`."""
-    return product_onto(residual, x, affine.weight, affine.bias)
+    return product_add(residual, x, affine.weight, affine.bias)
 
 
 def norm(x: Tensor, affine: Affine, eps: float = 1e-5) -> Tensor:
@@ -28,9 +28,9 @@ def norm(x: Tensor, affine: Affine, eps: float = 1e-5) -> Tensor:
 
 
 def conv(x: Tensor, taps: Affine, *, ahead: int = 0) -> Tensor:
-    """Convolve over time, with zeros outside the clip; each frame sees `ahead` frames to its right, the rest to its left.
+    """Convolve over time, with zeros outside the clip; `ahead` taps are right of the frame, the others on it or left.
 
-    `taps.weight` is (out, k·in), oldest tap first (`State.taps`). One gather and one matrix product:
+    `taps.weight` is (out, k·in), oldest tap first (`StateDict.taps`). One gather and one matrix product:
     on CPU this beats `conv1d` with its two transposes.
     """
     frames, channels = x.shape[1:]

@@ -1,8 +1,9 @@
-"""The flow and the vocoder as graphs, by how many rows there are and by the bucket of their length.
+"""The flow and the vocoder as CUDA graphs, by the number of rows and the bucket of their length.
 
-The flow has graphs for 1, 2, 4 and 8 rows, because its thousands of small kernels take longer to launch than to run. The vocoder
-has them for a single row only: a batch keeps the device busy by itself, and the noise of a batch is a buffer of a hundred
-megabytes. On a CPU the same padded shapes run without graphs, for tests; an engine there pads nothing.
+The flow has graphs for 1, 2, 4 and 8 rows, because its thousands of small kernels take longer to launch than to run.
+The vocoder has them for a single row only: a batch keeps the device busy by itself, and the noise of a batch is a
+buffer of a hundred megabytes. On a CPU the same padded shapes run without graphs, for tests; an engine there pads
+nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_T
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLES_PER_FRAME, Vocoder
 
 Variant = tuple[int, int]
-"""Rows, and their length in tokens, of a graph."""
+"""The number of rows of a graph, and their length in tokens."""
 
 ROW_STEP = 64
-"""Tokens: rows of a batch are padded to at most so much more than they have, an eighth of a usual row."""
+"""Tokens: rows of a batch are padded by at most this many, an eighth of a usual row."""
 MOST_ROWS = 8
 MOST_TOKENS = 4096
-"""Of a batch, padding included: eight chunks of 10 s with a reference of 10 s."""
+"""Per batch, padding included: eight chunks of 10 s with a reference of 10 s."""
 BUCKETS = tuple(range(ROW_STEP, 768 + 1, ROW_STEP))
 """A reference of 10 s and 20 s of speech, more than a chunk has."""
 
@@ -34,27 +35,27 @@ class FlowGraphs:
         self._flow, self._device, self._buckets = flow, device, tuple(sorted(buckets))
         self._graphs = Graphed[Variant](self._run, recorder)
         self._arena = Arena()
-        self._answers: dict[Variant, Tensor] = {}
+        self._outputs: dict[Variant, Tensor] = {}
 
     def variants(self) -> list[Variant]:
-        """All that there may be graphs for: few rows before many, then short ones before long ones."""
+        """All variants that may have a graph: few rows before many, then short rows before long ones."""
         counts = [1 << bit for bit in range(MOST_ROWS.bit_length())]
         return [(rows, bucket) for rows in counts for bucket in self._buckets if rows * bucket <= MOST_TOKENS]
 
     def variant_for(self, rows: int, tokens: int) -> Variant | None:
-        """What rows of at most so many tokens fit into, if there is a graph for it."""
+        """The variant that fits this many rows of at most this many tokens, if it has a graph."""
         bucket = _bucket(self._buckets, tokens)
         variant = 1 << (rows - 1).bit_length(), bucket or 0
         return variant if bucket and rows <= MOST_ROWS and self._graphs.is_ready(variant) else None
 
     def __call__(self, variant: Variant, batch: FlowInputs) -> Tensor:
-        """The flow of a batch of the variant's size, with lengths; as `Flow`'s, but the next call overwrites it."""
+        """`Flow`'s result for a batch of the variant's size, with lengths; the next call overwrites it."""
         self._graphs(variant, *batch.tensors())
-        return self._answers[variant]
+        return self._outputs[variant]
 
     @torch.inference_mode()
     def warm(self, variant: Variant) -> bool:
-        """Capture a variant ahead of need, if there is room. Whether it is ready now."""
+        """Capture a variant in advance, if there is memory for it. Returns whether it is ready now."""
         rows, tokens = variant
         count, frames = torch.full((rows,), tokens, device=self._device), tokens * FRAMES_PER_TOKEN
         batch = FlowInputs(
@@ -69,9 +70,9 @@ class FlowGraphs:
 
     def _run(self, variant: Variant, *tensors: Tensor) -> None:
         mel = self._flow(FlowInputs(*tensors))
-        if variant not in self._answers:  # while it warms up, before it is captured
-            self._answers[variant] = self._arena.like("mel", mel)
-        self._answers[variant].copy_(mel)
+        if variant not in self._outputs:  # in the warm-up, before the capture
+            self._outputs[variant] = self._arena.like("mel", mel)
+        self._outputs[variant].copy_(mel)
 
 
 class VocoderGraphs:
@@ -81,25 +82,28 @@ class VocoderGraphs:
         self._vocoder, self._device, self._buckets = vocoder, device, tuple(sorted(buckets))
         self._graphs = Graphed[Variant](self._run, recorder)
         self._arena = Arena()
-        self._answers: dict[Variant, Tensor] = {}
+        self._outputs: dict[Variant, Tensor] = {}
 
     def variants(self) -> list[Variant]:
-        """All that there may be graphs for, short ones before long ones."""
+        """All variants that may have a graph, short ones before long ones."""
         return [(1, bucket) for bucket in self._buckets]
 
     def variant_for(self, rows: int, frames: int) -> Variant | None:
-        """What rows of at most so many frames fit into, if there is a graph for it."""
+        """The variant that fits this many rows of at most this many frames, if it has a graph."""
         bucket = _bucket(self._buckets, -(-frames // FRAMES_PER_TOKEN))
         return (1, bucket) if rows == 1 and bucket and self._graphs.is_ready((1, bucket)) else None
 
     def __call__(self, variant: Variant, mel: Tensor, phase: Tensor, noise: Tensor, frames: Tensor) -> Tensor:
-        """Sound and source, (2, rows, samples), of inputs of the variant's size, as for `Vocoder`; the next call overwrites it."""
+        """Sound and source, (2, rows, samples), for inputs of the variant's size, as for `Vocoder`.
+
+        The next call overwrites the result.
+        """
         self._graphs(variant, mel, phase, noise, frames)
-        return self._answers[variant]
+        return self._outputs[variant]
 
     @torch.inference_mode()
     def warm(self, variant: Variant) -> bool:
-        """Capture a variant ahead of need, if there is room. Whether it is ready now."""
+        """Capture a variant in advance, if there is memory for it. Returns whether it is ready now."""
         rows, tokens = variant
         frames = tokens * FRAMES_PER_TOKEN
         return self._graphs.capture(
@@ -111,10 +115,10 @@ class VocoderGraphs:
         )
 
     def _run(self, variant: Variant, *tensors: Tensor) -> None:
-        answer = torch.stack(self._vocoder(*tensors))
-        if variant not in self._answers:
-            self._answers[variant] = self._arena.like("sound", answer)
-        self._answers[variant].copy_(answer)
+        output = torch.stack(self._vocoder(*tensors))
+        if variant not in self._outputs:
+            self._outputs[variant] = self._arena.like("sound", output)
+        self._outputs[variant].copy_(output)
 
 
 def _bucket(buckets: Sequence[int], tokens: int) -> int | None:

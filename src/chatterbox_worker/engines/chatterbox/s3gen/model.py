@@ -1,8 +1,8 @@
 """Speech tokens to sound: the flow, then the vocoder, for a batch of rows.
 
-`S3Gen` packs ragged rows, pads them to a bucket where there is a graph for it, and unpacks the answers. Its parts are
-pure functions of tensors; all chance is drawn beforehand by `draw`, row by row, so a row sounds the same alone and in
-company. Watermarking is elsewhere. Not for two threads at once.
+`S3Gen` packs ragged rows, pads them to a bucket that has a graph, and unpacks the results. Its parts are pure functions
+of tensors; all noise is drawn in advance by `draw`, row by row, so a row sounds the same alone and in a batch.
+Watermarking is elsewhere. Not safe for two threads at once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep, StateDict, made
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict, TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
-from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, packed, spoken
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import FlowGraphs, VocoderGraphs
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
@@ -30,7 +30,7 @@ _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Noise:
-    """What chance gives one row."""
+    """The random numbers of one row."""
 
     mel: Tensor
     """(80, 2(P+T)) normal, by absolute frame, the prompt's first."""
@@ -42,7 +42,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderRow:
-    """One utterance to be spoken."""
+    """One utterance to render."""
 
     tokens: Tensor
     """(T,) int64 speech codes below 6561, at least one."""
@@ -51,7 +51,7 @@ class RenderRow:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rendered:
+class RenderedBatch:
     sounds: list[Tensor]
     """Each row's sound (480·frames,), float32, on the device; not watermarked."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Rendered:
 
 
 class S3Gen:
-    """A flow and a vocoder; `buckets` are the row lengths in tokens, prompt included, that there may be graphs for."""
+    """A flow and a vocoder; `buckets` are the row lengths in tokens, prompt included, that may have graphs."""
 
     def __init__(self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = ()) -> None:
         self.flow, self.vocoder, self.device = flow, vocoder, device
@@ -77,57 +77,58 @@ class S3Gen:
         device: torch.device,
         profile: Profile = "exact",
         buckets: Sequence[int] = (),
-        keep: Keep = made,
+        provide: TensorProvider = build_tensor,
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
-        "exact" is float32. "fast" holds the flow in float16 where there is a GPU: as CosyVoice serves the same flow. "int8"
-        holds it in bfloat16 on a CPU that multiplies it natively. Pitch and vocoder stay float32, because rounding shifts
-        phases. Keys of other parts are left alone.
-        Raises KeyError where a tensor is missing.
+        "exact" is float32. "fast" stores the flow in float16 on a GPU, as CosyVoice serves the same flow. "int8" stores
+        it in bfloat16 on a CPU that multiplies bfloat16 natively. Pitch and vocoder stay float32, because rounding
+        shifts phases. Keys of other parts are ignored. `provide`: see `state_dict`.
+
+        Raises KeyError if a tensor is missing.
         """
-        weights = StateDict(state, device, _flow_dtype(profile, device), keep=keep)
+        weights = StateDict(state, device, _flow_dtype(profile, device), provide=provide)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
     def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Noise:
-        """Chance for an utterance of so many tokens, in upstream's order, so that a seeded CPU generator repeats upstream.
+        """Noise for an utterance of this many tokens, in upstream's order: a seeded CPU generator repeats upstream.
 
         The order (S3Token2Wav.flow_inference, SineGen): meanflow's own noise, the flow's, phases, the source's, and one
-        draw that nobody reads.
+        draw that is not used.
         """
-        place = generator.device
+        device = generator.device
         frames = FRAMES_PER_TOKEN * (len(prompt.tokens) + tokens)
-        own = (
-            torch.randn(1, 80, FRAMES_PER_TOKEN * tokens, generator=generator, device=place)
+        meanflow_noise = (
+            torch.randn(1, 80, FRAMES_PER_TOKEN * tokens, generator=generator, device=device)
             if self.flow.meanflow
             else None
         )
-        mel = torch.randn(1, 80, frames, generator=generator, device=place)
-        if own is not None:
-            mel[:, :, frames - own.shape[2] :] = own
-        phase = torch.rand(1, HARMONICS, 1, generator=generator, device=place) * (2 * math.pi) - math.pi
+        mel = torch.randn(1, 80, frames, generator=generator, device=device)
+        if meanflow_noise is not None:
+            mel[:, :, frames - meanflow_noise.shape[2] :] = meanflow_noise
+        phase = torch.rand(1, HARMONICS, 1, generator=generator, device=device) * (2 * math.pi) - math.pi
         samples = SAMPLES_PER_FRAME * (frames - len(prompt.mel))
-        source = torch.randn(1, HARMONICS, samples, generator=generator, device=place)
-        torch.randn(1, 1, samples, generator=generator, device=place)
+        source = torch.randn(1, HARMONICS, samples, generator=generator, device=device)
+        torch.randn(1, 1, samples, generator=generator, device=device)
         return Noise(mel[0].to(self.device), phase[0, :, 0].to(self.device), source[0].to(self.device))
 
     @torch.inference_mode()
-    def speak(self, lines: Sequence[RenderRow]) -> Rendered:
-        """Whole utterances, faded in. Raises ValueError for a row that does not fit."""
+    def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:
+        """Render whole utterances, faded in. Raises ValueError for a row that does not fit."""
         start = time.perf_counter()
-        mels = self.mels([FlowRow(line.tokens, line.prompt, line.noise.mel) for line in lines])
+        mels = self.mels([FlowRow(row.tokens, row.prompt, row.noise.mel) for row in rows])
         middle = self._now()
-        sounds = [self.faded(sound) for sound, _ in self.sounds(mels, [line.noise for line in lines])]
-        return Rendered(sounds, {"s3gen_s": middle - start, "vocoder_s": self._now() - middle})
+        sounds = [self.fade_in(sound) for sound, _ in self.sounds(mels, [row.noise for row in rows])]
+        return RenderedBatch(sounds, {"s3gen_s": middle - start, "vocoder_s": self._now() - middle})
 
     @torch.inference_mode()
     def mels(self, rows: Sequence[FlowRow]) -> list[Tensor]:
         """Each row's mel (80, frames), without the prompt's."""
         variant = self.flow_graphs.variant_for(len(rows), max(row.token_count for row in rows))
         if variant is None:
-            return spoken(self.flow(packed(rows, self.device)), rows)
-        filled = [*rows, *[rows[-1]] * (variant[0] - len(rows))]
-        return spoken(self.flow_graphs(variant, packed(filled, self.device, tokens=variant[1])).clone(), rows)
+            return unpack_mels(self.flow(pack_rows(rows, self.device)), rows)
+        padded = [*rows, *[rows[-1]] * (variant[0] - len(rows))]
+        return unpack_mels(self.flow_graphs(variant, pack_rows(padded, self.device, tokens=variant[1])).clone(), rows)
 
     @torch.inference_mode()
     def sounds(
@@ -136,7 +137,7 @@ class S3Gen:
         """Each row's sound and source, (480·frames,) both, from its mel (80, frames); not faded.
 
         `cache_source` (n,) is for a single row that continues another: see `Vocoder`.
-        Raises ValueError where a row has less source noise than mel, or `cache_source` comes with several rows.
+        Raises ValueError if a row has less source noise than mel, or if `cache_source` is given with several rows.
         """
         if cache_source is not None and len(mels) != 1:
             raise ValueError("only a single row can be continued")
@@ -162,7 +163,7 @@ class S3Gen:
         ends = [count * SAMPLES_PER_FRAME for count in counts]
         return [(sound[index, :end], source[index, :end]) for index, end in enumerate(ends)]
 
-    def faded(self, sound: Tensor) -> Tensor:
+    def fade_in(self, sound: Tensor) -> Tensor:
         """The beginning of an utterance, muted for 20 ms and faded in over the next 20."""
         size = min(len(self._fade), len(sound))
         return torch.cat([sound[:size] * self._fade[:size], sound[size:]])

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def overlap_add(frames: Tensor, hop: int) -> Tensor:
-    """(B, F, W) frames, `hop` samples apart, summed to (B, (F-1)·hop + W rounded up to hops): one addition per overlap."""
+    """Sum (B, F, W) frames, `hop` samples apart, to (B, (F-1)·hop + W rounded up to hops): one addition per overlap."""
     batch, count, width = frames.shape
     parts = -(-width // hop)
     frames = F.pad(frames, (0, parts * hop - width)).view(batch, count, parts, hop)

@@ -1,20 +1,20 @@
-"""Sound while the model is still speaking: the recipe of CosyVoice 2, whose flow and vocoder these are.
+"""Sound while T3 is still generating: the method of CosyVoice 2, whose flow and vocoder these are.
 
-A stream is rendered in hops. Each hop carries all tokens so far through the flow, the last three of them only to look at,
-with noise that belongs to the frame and not to the hop, so that the mel of what was heard hardly moves. The whole prefix
-is solved every time: with a reference of 10 s before it, bounding what lies to the left would save a third at most for
-chunks of 20 s, and change the sound. The vocoder continues from eight frames of mel and their source, holds back
-eight frames whose right neighbours it has not seen, and fades from them to what the next hop makes of them.
+A stream is rendered in hops. Each hop solves the flow for all tokens so far, the last three of them as look-ahead
+only, with noise that belongs to the frame and not to the hop, so that the mel that was already played hardly changes.
+The whole prefix is solved every time: with a reference of 10 s before it, bounding the left context would save a third
+at most for chunks of 20 s, and change the sound. The vocoder continues from eight frames of mel and their source,
+holds back eight frames whose right context is not known yet, and fades from them to the next hop's version of them.
 
-CosyVoice vocodes the held frames with nothing to their left, begins a new phase behind the cached source and fades over all
-eight. Here the eight frames of mel lie before the held ones, the source goes on in phase, and the fade takes three frames,
-which are all that the missing right side has hardly touched: for one and the same mel the result is the offline one
+CosyVoice vocodes the frames held back without left context, starts a new phase after the cached source and fades over
+all eight. Here the eight frames of mel precede the frames held back, the source continues in phase, and the fade takes
+three frames, those that the missing right context has hardly changed: for the same mel the result is the offline one
 within 3e-4, and within 0.02 in the fades and four frames before them, where a fade over eight frames is off by 0.16
-(measured on random weights). Its halves sum to one, as CosyVoice's Hamming halves do not (1.08).
+(measured on random weights). Its halves sum to one; CosyVoice's Hamming halves do not (1.08).
 
-What comes out depends on the tokens and the seed alone, never on when they came. In one hop it is what the offline path
-makes of the same noise. Attention is not causal and the model was trained on whole utterances, so in several hops it is
-another rendering of the same tokens: as long, and close.
+The sound depends only on the tokens and the seed, never on when the tokens came. In one hop it is the result of the
+offline path with the same noise. Attention is not causal and the model was trained on whole utterances, so in several
+hops it is another rendering of the same tokens: equally long, and close.
 """
 
 from __future__ import annotations
@@ -27,23 +27,24 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_T
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
 
 HOPS = (12, 12, 25, 50, 100)
-"""Tokens; the last again and again. Two of half a second: the reader needs 0.4 s of speech before it lets the first out."""
+"""Tokens per hop; the last repeats. The first two are half a second each: a reader needs 0.4 s of speech to start."""
 
 HOPS_ON_CPU = (24, 100)
-"""Every hop solves the whole prefix, which a CPU feels: with full-size nano on 2 cores, `HOPS` made 5 s of sound in 2.4 times
-the time that the offline path took."""
+"""Fewer hops, because each solves the whole prefix, which is slow on a CPU: with full-size nano on 2 cores, `HOPS` took
+2.4 times as long as the offline path for 5 s of sound.
+"""
 
-_CONTEXT = 8  # frames on either side of a seam; farther ones change the sound by a thousandth of its peak (measured)
+_CONTEXT = 8  # frames on either side of a seam; those farther away change the sound by 0.001 of its peak (measured)
 _PITCH_REACH = 5  # frames: five convolutions of width 3
 _FADE = 3 * SAMPLES_PER_FRAME  # 60 ms
 _BLOCK = 50  # tokens of noise drawn at once
 _SHORTEST_HOP = 6  # tokens: 12 frames less the 8 held back and one of the prompt's; the first 2 are faded in at once
 
 
-def next_hop(spoken: int, hops: tuple[int, ...] = HOPS) -> int:
-    """The first end of a hop after `spoken` tokens."""
+def next_hop(done: int, hops: tuple[int, ...] = HOPS) -> int:
+    """The first end of a hop beyond `done` tokens."""
     end, index = 0, 0
-    while end <= spoken:
+    while end <= done:
         end += hops[min(index, len(hops) - 1)]
         index += 1
     return end
@@ -53,14 +54,14 @@ class HopClock:
     """When a stream's next hop is due."""
 
     def __init__(self, hops: tuple[int, ...] = HOPS) -> None:
-        """`hops` as in `HOPS`. Raises ValueError where the first is too short to hold what is faded in at once."""
+        """`hops` as in `HOPS`. Raises ValueError if the first is shorter than the fade-in needs."""
         if hops[0] < _SHORTEST_HOP:
-            raise ValueError(f"the first hop cannot have {hops[0]} tokens, it takes {_SHORTEST_HOP}")
+            raise ValueError(f"the first hop has {hops[0]} tokens; it needs at least {_SHORTEST_HOP}")
         self._hops = hops
         self._end = next_hop(0, hops)
 
     def is_due(self, codes: int) -> bool:
-        """Whether so many codes are enough for the next hop; True once for each."""
+        """Whether this many codes are enough for the next hop; True once per hop."""
         if codes < self._end + LOOKAHEAD_TOKENS:
             return False
         self._end = next_hop(self._end, self._hops)
@@ -68,10 +69,10 @@ class HopClock:
 
 
 class NoiseBank:
-    """Chance by absolute frame, drawn as far as it is asked for: what a frame gets does not depend on how."""
+    """Noise by absolute frame, drawn as far as it is needed; a frame's noise does not depend on the steps in which."""
 
     def __init__(self, prompt_tokens: int, seed: int, device: torch.device) -> None:
-        """`seed` 0 to 2**32 - 1."""
+        """`seed` is 0 to 2**32 - 1."""
         self._generator = torch.Generator(device).manual_seed(seed)
         self._device = device
         self.mel = torch.randn(MEL_BANDS, FRAMES_PER_TOKEN * prompt_tokens, generator=self._generator, device=device)
@@ -82,8 +83,8 @@ class NoiseBank:
         """(9, samples so far from `first_sample` on)."""
         self.first_sample = 0
 
-    def reach(self, frames: int) -> None:
-        """Have noise for so many frames, the prompt's included."""
+    def extend_to(self, frames: int) -> None:
+        """Draw noise until there is enough for this many frames, the prompt's included."""
         while self.mel.shape[1] < frames:
             count = FRAMES_PER_TOKEN * _BLOCK
             mel = torch.randn(MEL_BANDS, count, generator=self._generator, device=self._device)
@@ -95,79 +96,79 @@ class NoiseBank:
         """(9, end - start) of the source's noise, by absolute sample of the utterance."""
         return self.source[:, start - self.first_sample : end - self.first_sample]
 
-    def forget(self, sample: int) -> None:
-        """No earlier sample is asked for again."""
+    def discard_before(self, sample: int) -> None:
+        """Free the source's noise before this sample, which is not needed again."""
         self.source = self.source[:, sample - self.first_sample :].clone()
         self.first_sample = sample
 
 
 class StreamedVocoder:
-    """One utterance's mel to sound, hop by hop. Not watermarked, not faded."""
+    """One utterance's mel to sound, hop by hop. Without watermark and fade-in."""
 
     def __init__(self, vocoder: Vocoder, bank: NoiseBank) -> None:
         self._vocoder, self._bank = vocoder, bank
-        self._given = 0  # frames whose sound came out
-        self._context: Tensor | None = None  # (80, c) the mel of the last of them, as it was heard
-        self._source: Tensor | None = None  # (n,) the source from the context's first frame to `_sung`
-        self._sung = 0  # frames whose source is settled
-        self._cycles = 0.0  # of the fundamental up to there, the whole ones left out
-        self._held: Tensor | None = None  # (n,) the sound after `_given`, still to be crossfaded
+        self._emitted = 0  # frames whose sound was returned
+        self._context: Tensor | None = None  # (80, c) the mel of the last of them, as it was vocoded
+        self._source: Tensor | None = None  # (n,) the source from the context's first frame to `_settled`
+        self._settled = 0  # frames whose source is settled
+        self._cycles = 0.0  # of the fundamental up to there, modulo 1
+        self._pending: Tensor | None = None  # (n,) the sound after `_emitted`, to be crossfaded with the next
 
     @property
     def has_begun(self) -> bool:
-        """Whether any sound came out."""
-        return self._given > 0
+        """Whether any sound was returned."""
+        return self._emitted > 0
 
     @torch.inference_mode()
     def __call__(self, mel: Tensor, *, last: bool) -> Tensor:
-        """All mel so far (80, M) to the sound that it settles, (n,) float32. Commits nothing if it raises."""
-        behind = 0 if self._context is None else self._context.shape[1]
-        window = mel[:, self._given :]
+        """All mel so far (80, M) to the sound that is final with it, (n,) float32. Changes no state if it raises."""
+        context = 0 if self._context is None else self._context.shape[1]
+        window = mel[:, self._emitted :]
         window = window if self._context is None else torch.cat([self._context, window], dim=1)
-        first = self._given - behind
+        first = self._emitted - context
         pitch = self._vocoder.pitch(window[None])[0]
-        source = self._sing(pitch, first)
+        source = self._continue_source(pitch, first)
         noise = self._bank.samples(first * SAMPLES_PER_FRAME, mel.shape[1] * SAMPLES_PER_FRAME)
         sound = self._vocoder(window[None], self._bank.phase[None], noise[None], None, source[None])[0][0]
-        sound = _crossfaded(self._held, sound[behind * SAMPLES_PER_FRAME :])
+        sound = _crossfade(self._pending, sound[context * SAMPLES_PER_FRAME :])
         if last:
             return sound
-        keep = max(self._given, mel.shape[1] - _CONTEXT)
-        cut = (keep - self._given) * SAMPLES_PER_FRAME
-        self._settle(mel, pitch, source, first, keep)
-        self._held = sound[cut:]
+        emitted = max(self._emitted, mel.shape[1] - _CONTEXT)
+        cut = (emitted - self._emitted) * SAMPLES_PER_FRAME
+        self._save_state(mel, pitch, source, first, emitted)
+        self._pending = sound[cut:]
         return sound[:cut]
 
-    def _sing(self, pitch: Tensor, first: int) -> Tensor:
-        """The source (n,) under `pitch` (m,), whose frames begin at `first`: the settled samples, then on in phase."""
-        settled = self._sung - first
-        start, end = self._sung * SAMPLES_PER_FRAME, (first + len(pitch)) * SAMPLES_PER_FRAME
+    def _continue_source(self, pitch: Tensor, first: int) -> Tensor:
+        """The source (n,) for `pitch` (m,), which starts at frame `first`: the settled samples, then more in phase."""
+        settled = self._settled - first
+        start, end = self._settled * SAMPLES_PER_FRAME, (first + len(pitch)) * SAMPLES_PER_FRAME
         noise = self._bank.samples(start, end)
-        fresh = pitch[settled:]
+        new_pitch = pitch[settled:]
         if self._source is None:
-            return self._vocoder.source(fresh[None], self._bank.phase[None], noise[None])[0]
-        # a frame before the first, at the pitch whose 480 samples carry every harmonic to where it has got to
-        lead = fresh.new_tensor([self._cycles * SAMPLE_RATE / SAMPLES_PER_FRAME])
+            return self._vocoder.source(new_pitch[None], self._bank.phase[None], noise[None])[0]
+        # one frame in front, at the pitch whose 480 samples advance every harmonic to the phase it has reached
+        lead = new_pitch.new_tensor([self._cycles * SAMPLE_RATE / SAMPLES_PER_FRAME])
         noise = torch.cat([noise.new_zeros(HARMONICS, SAMPLES_PER_FRAME), noise], dim=1)
-        sung = self._vocoder.source(torch.cat([lead, fresh])[None], self._bank.phase[None], noise[None])[0]
-        return torch.cat([self._source, sung[SAMPLES_PER_FRAME:]])
+        continued = self._vocoder.source(torch.cat([lead, new_pitch])[None], self._bank.phase[None], noise[None])[0]
+        return torch.cat([self._source, continued[SAMPLES_PER_FRAME:]])
 
-    def _settle(self, mel: Tensor, pitch: Tensor, source: Tensor, first: int, keep: int) -> None:
-        """What the next hop must find as it was: the context's mel, the source, and where its phase has got to."""
-        sung = max(self._sung, mel.shape[1] - _PITCH_REACH)
-        cycles = pitch[self._sung - first : sung - first].double().sum() * (SAMPLES_PER_FRAME / SAMPLE_RATE)
-        start = max(first, keep - _CONTEXT)
-        window = mel[:, self._given :]
-        known = window if self._context is None else torch.cat([self._context, window], dim=1)
-        self._context = known[:, start - first : keep - first].clone()
-        self._source = source[(start - first) * SAMPLES_PER_FRAME : (sung - first) * SAMPLES_PER_FRAME].clone()
+    def _save_state(self, mel: Tensor, pitch: Tensor, source: Tensor, first: int, emitted: int) -> None:
+        """Store what the next hop continues from: the context's mel, the source and its phase."""
+        settled = max(self._settled, mel.shape[1] - _PITCH_REACH)
+        cycles = pitch[self._settled - first : settled - first].double().sum() * (SAMPLES_PER_FRAME / SAMPLE_RATE)
+        start = max(first, emitted - _CONTEXT)
+        window = mel[:, self._emitted :]
+        joined = window if self._context is None else torch.cat([self._context, window], dim=1)
+        self._context = joined[:, start - first : emitted - first].clone()
+        self._source = source[(start - first) * SAMPLES_PER_FRAME : (settled - first) * SAMPLES_PER_FRAME].clone()
         self._cycles = (self._cycles + float(cycles)) % 1.0
-        self._sung, self._given = sung, keep
-        self._bank.forget(start * SAMPLES_PER_FRAME)
+        self._settled, self._emitted = settled, emitted
+        self._bank.discard_before(start * SAMPLES_PER_FRAME)
 
 
-def _crossfaded(old: Tensor | None, new: Tensor) -> Tensor:
-    """`new` (n,), its beginning faded in over the end of what was there before: Hann halves."""
+def _crossfade(old: Tensor | None, new: Tensor) -> Tensor:
+    """`new` (n,), crossfaded at its start with `old`, the previous version of the same samples: Hann halves."""
     if old is None or not len(old):
         return new
     size = min(len(old), len(new), _FADE)

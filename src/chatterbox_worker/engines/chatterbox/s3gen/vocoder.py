@@ -1,12 +1,13 @@
 """Mel to sound: HiFT, a neural source-filter vocoder (arXiv:2309.09493; upstream's HiFTGenerator).
 
-Pitch is read off the mel, nine harmonics are sung at it, and a convolutional network filters them into a short-time
-spectrum. Phases and noise come from the caller, so that a row does not depend on its neighbours and can be repeated.
-The convolutions look right as well as left: without `frames`, right padding would reach the last 7 frames of a row.
+Pitch is estimated from the mel, nine harmonics are generated at it, and a convolutional network filters them into a
+short-time spectrum. Phases and noise come from the caller, so that a row does not depend on its neighbours and can be
+repeated. The convolutions are not causal: without `frames`, right padding would reach the last 7 frames of a row.
 Float32 throughout. Static shapes, no host sync.
 
-Inside, sound is an image one pixel high, (B, C, 1, T), so that on CPU it can lie channels-last: oneDNN's convolutions then need
-no reordering and run at 95 GFLOP/s a core instead of 45 to 80 (measured, AVX2, 64 to 256 channels).
+Internally, sound is an image one pixel high, (B, C, 1, T), so that on CPU its layout can be channels-last: oneDNN's
+convolutions then need no reordering and run at 95 GFLOP/s a core instead of 45 to 80 (measured, AVX2, 64 to 256
+channels).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _FFT, _HOP = 16, 4
 _DILATIONS = (1, 3, 5)
 _VOICED_HZ = 10.0
 _SINE, _VOICED_NOISE = 0.1, 0.003  # nsf_alpha, nsf_sigma
-_SLOPE = 0.1  # of the leaky ReLU before each upsampling; the one before the last layer has torch's default
+_SLOPE = 0.1  # of the leaky ReLU before each upsampling; that before the last layer has torch's default
 _LOUDEST_BIN, _LIMIT = 1e2, 0.99
 
 
@@ -61,12 +62,12 @@ class Vocoder:
         frames: Tensor | None = None,
         cache_source: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Mel (B, 80, M), phase (B, 9) and noise (B, 9, 480·M) to sound (B, 480·M), at most ±0.99, and its source (B, 480·M).
+        """Mel (B, 80, M), phase (B, 9), noise (B, 9, 480·M) to sound, at most ±0.99, and its source, both (B, 480·M).
 
         Phases are in radians, uniform over ±π, the fundamental's not used; noise is normal.
         `frames` (B,) counts each row's own frames, None means all; beyond them the sound is zero.
-        `cache_source` (B, n) replaces the first n samples of the source: pass the end of the last chunk's source, and
-        overlapping frames sound alike in both.
+        `cache_source` (B, n) replaces the first n samples of the source: with the end of the last chunk's source,
+        overlapping frames sound alike in both chunks.
         """
         source = self.source(self.pitch(mel, frames), phase, noise)
         if cache_source is not None:
@@ -81,7 +82,9 @@ class Vocoder:
         """Harmonics at `pitch` (B, M) with their noise, merged: (B, 480·M)."""
         pitch = pitch.repeat_interleave(SAMPLES_PER_FRAME, dim=1)[:, None]
         order = torch.arange(1, HARMONICS + 1, device=pitch.device)[:, None]
-        cycles = torch.cumsum(pitch * order / SAMPLE_RATE, dim=2) % 1  # upstream's order of roundings: they add up
+        cycles = (
+            torch.cumsum(pitch * order / SAMPLE_RATE, dim=2) % 1
+        )  # upstream's order of rounding, because errors accumulate
         start = torch.cat([torch.zeros_like(phase[:, :1]), phase[:, 1:]], dim=1)
         voiced = (pitch > _VOICED_HZ).to(noise.dtype)
         sines = _SINE * torch.sin(2 * math.pi * cycles + start[:, :, None]) * voiced
@@ -97,12 +100,12 @@ class Vocoder:
         x = _padded_conv(x if mask is None else x * mask, self._first)
         for stage, stride in enumerate(_UPSAMPLING):
             x = F.leaky_relu(x if mask is None else x * mask, _SLOPE)
-            x = _upsampled(x, self._ups[stage], stride)
+            x = _upsample(x, self._ups[stage], stride)
             size *= stride
             frames = None if frames is None else frames * stride
             mask = _mask(frames, size)
             if stage == count - 1:
-                x = F.pad(x, (1, 0, 0, 0), mode="reflect")  # the spectrum has one frame more than the hops
+                x = F.pad(x, (1, 0, 0, 0), mode="reflect")  # the spectrum has one frame more than there are hops
                 mask = None if inside is None else inside[:, None, None]
             down = math.prod(_UPSAMPLING[stage + 1 :])
             part = F.conv2d(voice, self._downs[stage].weight, self._downs[stage].bias, (1, down), (0, down // 2))
@@ -121,12 +124,12 @@ class Vocoder:
         return x[:, :, None].contiguous(memory_format=self._layout)
 
     def _spectrum(self, source: Tensor, frames: Tensor | None, inside: Tensor | None) -> Tensor:
-        """(B, 18, 120·M + 1); a row shorter than the batch is continued by its own mirror image, as its edge would be."""
+        """(B, 18, 120·M + 1); a row shorter than the batch is padded with its mirror image, as at the batch's edge."""
         if frames is None or inside is None:
             return self._fourier.forward(source)
         end = frames[:, None] * SAMPLES_PER_FRAME
-        place = torch.arange(source.shape[1], device=source.device)
-        mirror = torch.where(place < end, place, (2 * (end - 1) - place).clamp_min(0))
+        position = torch.arange(source.shape[1], device=source.device)
+        mirror = torch.where(position < end, position, (2 * (end - 1) - position).clamp_min(0))
         return self._fourier.forward(source.gather(1, mirror)) * inside[:, None]
 
 
@@ -185,6 +188,6 @@ def _padded_conv(x: Tensor, conv: Affine, dilation: int = 1) -> Tensor:
     return F.conv2d(x, conv.weight, conv.bias, padding=(0, padding), dilation=(1, dilation))
 
 
-def _upsampled(x: Tensor, conv: Affine, stride: int) -> Tensor:
+def _upsample(x: Tensor, conv: Affine, stride: int) -> Tensor:
     padding = (conv.weight.shape[3] - stride) // 2
     return F.conv_transpose2d(x, conv.weight, conv.bias, (1, stride), (0, padding))

@@ -114,7 +114,7 @@ def adapted(t3: T3, weights: Mapping[str, Tensor], adapter: Adapter) -> T3:
     def keep(name: str, make: Callable[[], Tensor]) -> Tensor:
         return make() if merged.changes(name) or name not in t3.tensors else t3.tensors[name]
 
-    speaking = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, keep=keep)
+    speaking = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, provide=keep)
     speaking.draft = t3.draft  # a guess need not be good
     return speaking
 

@@ -125,7 +125,7 @@ class Renderer:
             stream.sound = StreamedSound(
                 bank, StreamedVocoder(self._s3gen.vocoder, bank), StreamMark(self._marker, SAMPLE_RATE)
             )
-        stream.sound.bank.reach(FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens)))
+        stream.sound.bank.extend_to(FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens)))
         return _Work(job, FlowRow(tokens, prompt, stream.sound.bank.mel, finalize=job.last), None)
 
     def _stage(self, name: str | None, make: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
@@ -154,7 +154,7 @@ class Renderer:
         mels = [work.mel for work in works if work.mel is not None]
         noises = [work.noise for work in works if work.noise is not None]
         for work, (sound, _) in zip(works, self._s3gen.sounds(mels, noises), strict=True):
-            work.sound = self._s3gen.faded(sound)
+            work.sound = self._s3gen.fade_in(sound)
 
     def _to_hop(self, works: Sequence[_Work]) -> None:
         for work in works:
@@ -163,7 +163,7 @@ class Renderer:
                 raise AssertionError("a hop has a stream and a mel by now")
             begins = not stream.sound.vocoder.has_begun
             sound = stream.sound.vocoder(work.mel, last=work.job.last)
-            work.sound = self._s3gen.faded(sound) if begins else sound
+            work.sound = self._s3gen.fade_in(sound) if begins else sound
 
     def _to_reader(self, works: Sequence[_Work]) -> None:
         """Upstream's cut of the last token, the watermark, and away."""

@@ -174,7 +174,7 @@ class Scheduler:
             return
         self._unread.append(self._copied())
         self._read_all_but(self._lag)
-        if any(self._slots.room(slot) < 1 for slot in self._speaking):
+        if any(self._slots.remaining_steps(slot) < 1 for slot in self._speaking):
             self._read_all_but(0)  # a slot without room must not be stepped again
 
     def _admit(self) -> None:
@@ -201,7 +201,7 @@ class Scheduler:
         speaking.take.started()
         self._slots.prefill(slot, heard.prefix, speaking.text_ids, speaking.sampling, speaking.take.utterance.seed)
         speaking.admitted_s = self._clock_s()
-        speaking.max_tokens = min(speaking.max_tokens, self._slots.room(slot))
+        speaking.max_tokens = min(speaking.max_tokens, self._slots.remaining_steps(slot))
 
     def _refuse(self, speaking: Sequence, failure: Exception) -> None:
         speaking.take.fail(answer_to(failure, _DOING))

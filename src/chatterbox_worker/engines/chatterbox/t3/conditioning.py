@@ -1,7 +1,7 @@
-"""What T3 hears before the text: who speaks, how the voice sounds and how strongly it feels, as embeddings.
+"""What T3 is conditioned on before the text, as embeddings: the speaker, the prompt and the strength of emotion.
 
-Llama body: [speaker | 32 perceiver tokens made of the prompt | emotion]. GPT-2 body: [speaker | prompt tokens].
-Always in float32: it is done once for a voice.
+Llama body: [speaker | 32 perceiver tokens computed from the prompt | emotion]. GPT-2 body: [speaker | prompt tokens].
+Always in float32: it is computed once per voice.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_PERCEIVER_HEADS = 4  # upstream modules/perceiver.py; the weights do not tell
+_PERCEIVER_HEADS = 4  # upstream modules/perceiver.py; the shapes of the weights do not show it
 
 
 class ConditioningEncoder:
     """`cond_enc.*` of a T3 checkpoint."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """`weights` are the checkpoint's, on the device that is to compute; those of `cond_enc.` are kept, in float32."""
+        """`weights` are the checkpoint's, on the device that computes; those of `cond_enc.` are stored in float32."""
         start = "cond_enc."
         self._weights = {
             name.removeprefix(start): weight.float() for name, weight in weights.items() if name.startswith(start)
         }
-        self.feels = "emotion_adv_fc.weight" in self._weights
-        self._resamples = "perceiver.pre_attention_query" in self._weights
+        self.has_emotion = "emotion_adv_fc.weight" in self._weights
+        self._has_perceiver = "perceiver.pre_attention_query" in self._weights
 
     def __call__(self, speaker: Tensor, prompt: Tensor, emotion: float | None) -> Tensor:
         """Embeddings (length, width), float32, of the speaker (256,), the embedded prompt (p, width) and the emotion.
@@ -33,8 +33,8 @@ class ConditioningEncoder:
         Raises:
             ValueError: an emotion for a model without one, or none for a model with one.
         """
-        if self.feels != (emotion is not None):
-            raise ValueError(f"this T3 model {'needs an' if self.feels else 'knows no'} emotion, got {emotion}")
+        if self.has_emotion != (emotion is not None):
+            raise ValueError(f"this T3 model {'needs an' if self.has_emotion else 'has no'} emotion, got {emotion}")
         weights, prompt = self._weights, prompt.float()
         device = weights["spkr_enc.weight"].device
         parts = [
@@ -46,16 +46,16 @@ class ConditioningEncoder:
         ]
         if prompt.shape[0] == 0:
             pass
-        elif self._resamples:
-            seen = self._attend(weights["perceiver.pre_attention_query"][0], prompt)
-            parts.append(self._attend(seen, seen))
+        elif self._has_perceiver:
+            latents = self._attend(weights["perceiver.pre_attention_query"][0], prompt)
+            parts.append(self._attend(latents, latents))
         else:
             parts.append(prompt)
         if emotion is not None:
             parts.append(emotion * weights["emotion_adv_fc.weight"].t())
         return torch.cat(parts)
 
-    def _attend(self, asking: Tensor, asked: Tensor) -> Tensor:
+    def _attend(self, queries: Tensor, context: Tensor) -> Tensor:
         """The perceiver's one attention block, (q, width) and (k, width) -> (q, width); it is used for both passes."""
         weights, at = self._weights, "perceiver.attn."
 
@@ -65,11 +65,11 @@ class ConditioningEncoder:
         def heads(x: Tensor) -> Tensor:
             return x.view(1, x.shape[0], _PERCEIVER_HEADS, -1).transpose(1, 2)
 
-        width = asking.shape[-1:]
+        width = queries.shape[-1:]
         norm_1, norm_2 = (
-            F.layer_norm(x, width, weights[f"{at}norm.weight"], weights[f"{at}norm.bias"]) for x in (asking, asked)
+            F.layer_norm(x, width, weights[f"{at}norm.weight"], weights[f"{at}norm.bias"]) for x in (queries, context)
         )
         mixed = F.scaled_dot_product_attention(
             heads(project("to_q", norm_1)), heads(project("to_k", norm_2)), heads(project("to_v", norm_2))
         )
-        return asking + project("proj_out", mixed.transpose(1, 2).reshape(asking.shape))
+        return queries + project("proj_out", mixed.transpose(1, 2).reshape(queries.shape))

@@ -1,9 +1,9 @@
 """Linear layers for one to a few rows, where reading the weights is the whole cost, in three precisions.
 
 Weights are cast once, here, and never by autocast. float32 on a CPU has a layout of its own (`cpu_products`).
-For one row, `torch.ops.quantized.linear_dynamic` reads 8-bit weights at 16 to 27 GB/s (2 cores, AVX-512), a weight-only product with
-bfloat16 activations at 13 to 20. It shares one activation scale among the rows of a call, so every row is a call of its own: else a
-row would hear its neighbours.
+For one row, `torch.ops.quantized.linear_dynamic` reads 8-bit weights at 16 to 27 GB/s (2 cores, AVX-512), a
+weight-only product with bfloat16 activations at 13 to 20. It shares one activation scale among the rows of a call, so
+every row is a call of its own: otherwise a row would depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Keep
-from chatterbox_worker.engines.chatterbox.device.cpu_products import product, product_onto
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider
+from chatterbox_worker.engines.chatterbox.device.cpu_products import product, product_add
 from chatterbox_worker.errors import NotReady
 
-_FEW_ROWS = 16  # up to here int8 is read row by row; beyond, unpacking it once is cheaper
+_FEW_ROWS = 16  # up to this count int8 is multiplied row by row; beyond it, unpacking once is cheaper
 
 
 class Precision(Enum):
@@ -30,7 +30,9 @@ class Precision(Enum):
     FAST = "fast"
     """bfloat16 weights, activations and cache; float32 inside norms, in the speech head and in sampling."""
     INT8 = "int8"
-    """8-bit weights with one scale per output channel, 8-bit activations with one per row, float32 between the layers. CPUs only."""
+    """8-bit weights with one scale per output channel, 8-bit activations with one scale per row, float32 between the
+    layers. CPUs only.
+    """
 
     @property
     def dtype(self) -> torch.dtype:
@@ -47,8 +49,10 @@ class Source:
     """(outputs, inputs), any float dtype."""
     bias: Tensor | None
     """(outputs,)."""
-    keep: Keep
-    """Gives the weight as it is to be multiplied: on the device, and on a CPU perhaps in `cpu_products.packed`'s layout."""
+    provide: TensorProvider
+    """Returns the weight ready for the product: on the device and, on a CPU, possibly packed by
+    `cpu_products.pack_weight`.
+    """
 
 
 class Linear(ABC):
@@ -58,7 +62,7 @@ class Linear(ABC):
     def __call__(self, x: Tensor) -> Tensor:
         """(..., inputs) -> (..., outputs), in x's dtype."""
 
-    def onto(self, residual: Tensor, x: Tensor) -> Tensor:
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
         """The sum of the residual and `self(x)`."""
         return residual + self(x)
 
@@ -72,7 +76,7 @@ class Dense(Linear):
     def __call__(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
-    def onto(self, residual: Tensor, x: Tensor) -> Tensor:
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
         if self.bias is not None or not x.is_cuda:  # a CPU's fast path for one row is in F.linear only
             return residual + self(x)
         inputs, outputs = x.shape[-1], residual.shape[-1]
@@ -83,14 +87,14 @@ class Packed(Linear):
     """float32 on a CPU, in oneDNN's layout."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        """`weight`: what `cpu_products.packed` gave."""
+        """`weight`: from `cpu_products.pack_weight`."""
         self.weight, self.bias = weight, bias
 
     def __call__(self, x: Tensor) -> Tensor:
         return product(x, self.weight, self.bias)
 
-    def onto(self, residual: Tensor, x: Tensor) -> Tensor:
-        return product_onto(residual, x, self.weight, self.bias)
+    def add_to(self, residual: Tensor, x: Tensor) -> Tensor:
+        return product_add(residual, x, self.weight, self.bias)
 
 
 class Int8(Linear):
@@ -101,22 +105,26 @@ class Int8(Linear):
         with torch.inference_mode(False):
             zeros = torch.zeros(len(scale), dtype=torch.int64)
             quantized = torch._make_per_channel_quantized_tensor(weight, scale.double(), zeros, 0)
-            self._laid_out = torch.ops.quantized.linear_prepack(quantized, bias)
+            self._packed = torch.ops.quantized.linear_prepack(quantized, bias)
         self._reduce_range = not torch.cpu._is_vnni_supported()  # without VNNI, sums of 8-bit products overflow 16 bits
 
     def __call__(self, x: Tensor) -> Tensor:
         count = x.numel() // x.shape[-1]
         if count == 1:
-            return self._one(x)
+            return self._multiply_row(x)
         rows = x.reshape(count, -1)
-        y = self._many(rows) if count > _FEW_ROWS else torch.cat([self._one(row) for row in torch.split(rows, 1)])
+        y = (
+            self._multiply_rows(rows)
+            if count > _FEW_ROWS
+            else torch.cat([self._multiply_row(row) for row in torch.split(rows, 1)])
+        )
         return y.reshape(*x.shape[:-1], -1)
 
-    def _one(self, row: Tensor) -> Tensor:
-        y: Tensor = torch.ops.quantized.linear_dynamic(row, self._laid_out, self._reduce_range)
+    def _multiply_row(self, row: Tensor) -> Tensor:
+        y: Tensor = torch.ops.quantized.linear_dynamic(row, self._packed, self._reduce_range)
         return y
 
-    def _many(self, rows: Tensor) -> Tensor:
+    def _multiply_rows(self, rows: Tensor) -> Tensor:
         if self._reduce_range:
             y = F.linear(rows, self._weight.to(rows.dtype)) * self._scale
         else:
@@ -127,25 +135,26 @@ class Int8(Linear):
 
 
 def linear(source: Source, precision: Precision, device: torch.device) -> Linear:
-    """
+    """The layer of `source` in this precision, on `device`.
+
     Raises:
-        NotReady: int8 was asked for on a device that is not a CPU.
+        NotReady: int8 on a device that is not a CPU.
     """
     if precision is Precision.INT8:
         if device.type != "cpu":
             raise NotReady(f"int8 precision runs on CPUs only, not on {device}.")
-        weight = source.keep(f"{source.name} int8", lambda: _scaled(source.weight())[0])
-        scale = source.keep(f"{source.name} scale", lambda: _scaled(source.weight())[1])
+        weight = source.provide(f"{source.name} int8", lambda: _quantize(source.weight())[0])
+        scale = source.provide(f"{source.name} scale", lambda: _quantize(source.weight())[1])
         return Int8(weight, scale, None if source.bias is None else source.bias.float())
     bias = None if source.bias is None else source.bias.to(device, precision.dtype)
-    weight = source.keep(
+    weight = source.provide(
         f"{source.name} {precision.dtype}", lambda: source.weight().to(precision.dtype).contiguous()
     ).to(device)
     return Packed(weight, bias) if weight.is_mkldnn else Dense(weight, bias)
 
 
-def _scaled(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """(outputs, inputs) to 8 bits and the scale of each output, (outputs,), so that the largest weight of each is 127."""
+def _quantize(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """(outputs, inputs) to 8 bits, and the scale of each output, (outputs,), that maps its largest weight to 127."""
     weight = weight.float()
     scale = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
     return (weight / scale[:, None]).round().to(torch.int8).contiguous(), scale

@@ -1,8 +1,8 @@
-"""From logits to a token, for many rows at once: upstream's two filter orders and a noise that is a pure function.
+"""From logits to a token, for many rows at once: upstream's two filter orders, with noise from a pure function.
 
-Every row has its own parameters, and nothing here synchronises with the host, so the whole of it may be captured in a CUDA graph.
-The filters repeat the arithmetic of the Hugging Face processors that upstream calls, ties included, so that equal logits and equal
-noise give equal tokens:
+Every row has its own parameters, and nothing here synchronises with the host, so all of it can be captured in a CUDA
+graph. The filters repeat the arithmetic of the Hugging Face processors that upstream calls, ties included, so that
+equal logits and equal noise give equal tokens:
 
 * Llama body: repetition penalty, temperature, min_p, top_p.
 * GPT-2 body: temperature, top_k, top_p, repetition penalty last.
@@ -27,7 +27,7 @@ Noise = Callable[[Tensor, Tensor, int], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How one utterance is drawn. The neutral values do nothing."""
+    """How one utterance is sampled. The neutral values do nothing."""
 
     temperature: float = 1.0
     repetition_penalty: float = 1.0
@@ -52,7 +52,7 @@ class Sampling:
 
     @property
     def sorts(self) -> bool:
-        """Whether drawing needs the logits in order. top_p = 1 removes only what has no probability anyway."""
+        """Whether sampling needs sorted logits. top_p = 1 removes only tokens that have no probability anyway."""
         return self.top_p < 1.0 or self.top_k > 0
 
 
@@ -79,7 +79,7 @@ class SamplingRows:
         return table
 
     def put(self, row: int, sampling: Sampling) -> None:
-        self.temperature[row].fill_(sampling.temperature)  # a fill takes its value with it: no copy, no sync
+        self.temperature[row].fill_(sampling.temperature)  # a fill carries its value: no copy, no sync
         self.repetition_penalty[row].fill_(sampling.repetition_penalty)
         self.min_p[row].fill_(sampling.min_p)
         self.tail[row].fill_(1.0 - sampling.top_p)
@@ -97,12 +97,15 @@ def guide(conditional: Tensor, unconditional: Tensor, cfg_weight: Tensor) -> Ten
 
 
 def penalise(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
-    """Divide positive and multiply negative logits (n, V) of the `seen` (n, V) tokens by penalty (n, 1); Keskar et al. 2019, as in HF."""
+    """Divide positive and multiply negative logits (n, V) of the `seen` (n, V) tokens by penalty (n, 1).
+
+    Keskar et al. 2019, as in Hugging Face.
+    """
     return torch.where(seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
 
 
 def filter_llama(logits: Tensor, seen: Tensor, rows: SamplingRows, *, sorts: bool) -> Tensor:
-    """Upstream `T3.inference`: penalty, temperature, min_p, top_p. `logits` (n, V) -> (n, V) with -inf for what is removed."""
+    """Upstream `T3.inference`: penalty, temperature, min_p, top_p. Logits (n, V) -> (n, V), -inf for removed tokens."""
     logits = penalise(logits, seen, rows.repetition_penalty) / _divisor(rows)
     probabilities = logits.softmax(-1)
     most, most_at = probabilities.max(-1, keepdim=True)
@@ -112,7 +115,7 @@ def filter_llama(logits: Tensor, seen: Tensor, rows: SamplingRows, *, sorts: boo
 
 
 def filter_gpt2(logits: Tensor, seen: Tensor, rows: SamplingRows, *, sorts: bool) -> Tensor:
-    """Upstream `T3.inference_turbo`: temperature, top_k, top_p and only then the penalty. Shapes as in `filter_llama`."""
+    """Upstream `T3.inference_turbo`: temperature, top_k, top_p, then the penalty. Shapes as in `filter_llama`."""
     logits = logits / _divisor(rows)
     if sorts:
         logits = _nucleus(logits, rows)
@@ -130,7 +133,10 @@ def _divisor(rows: SamplingRows) -> Tensor:
 
 
 def _nucleus(logits: Tensor, rows: SamplingRows) -> Tensor:
-    """top_k, then top_p among what is left, from one ascending sort. Ties at top_k's edge stay; ties at top_p's go by index."""
+    """top_k, then top_p among the rest, from one ascending sort.
+
+    Ties at the edge of top_k all stay; ties at the edge of top_p are decided by index.
+    """
     ascending, order = _ascending(logits, rows)
     count = ascending.shape[-1]
     top_k = torch.where(rows.top_k > 0, rows.top_k, count).clamp(max=count)
@@ -144,17 +150,17 @@ def _nucleus(logits: Tensor, rows: SamplingRows) -> Tensor:
 
 
 def _ascending(logits: Tensor, rows: SamplingRows) -> tuple[Tensor, Tensor]:
-    """Logits in ascending order and their places, (n, m) both, equal ones by place: all of them or, on a CPU, no more than any
-    top_k keeps, which is a tenth of the work.
+    """Logits in ascending order and their indices, (n, m) both; equal logits in the order of their indices.
+
+    m is the whole vocabulary or, on a CPU, the largest top_k, which is a tenth of the work.
     """
-    most = int(rows.top_k.max()) if logits.device.type == "cpu" else 0  # a GPU's host must not wait to see it
+    most = int(rows.top_k.max()) if logits.device.type == "cpu" else 0  # on a GPU, reading it would wait for the device
     if 0 < most < logits.shape[-1] and bool((rows.top_k > 0).all()):
-        places = logits.topk(most, sorted=False).indices.sort().values
-        kept, within = logits.gather(-1, places).sort(dim=-1, stable=True)
-        if bool(
-            ((logits >= kept[:, :1]).sum(-1) == most).all()
-        ):  # else there are ties at the edge, and all of them stay
-            return kept, places.gather(-1, within)
+        indices = logits.topk(most, sorted=False).indices.sort().values
+        top, within = logits.gather(-1, indices).sort(dim=-1, stable=True)
+        # else there are ties at the edge, and all of them stay
+        if bool(((logits >= top[:, :1]).sum(-1) == most).all()):
+            return top, indices.gather(-1, within)
     return logits.sort(dim=-1, stable=True)
 
 
@@ -164,11 +170,11 @@ _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB, its second
 
 
 def counter_noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
-    """Exp(1) noise (n, V) that depends on nothing but (seed, step, token): not on the batch, the device or what was drawn before.
+    """Exp(1) noise (n, V) that depends only on (seed, step, token): not on the batch, the device or earlier draws.
 
-    splitmix64 over a counter, keyed by the hash of seed and step; the top 23 bits become a uniform number in the middle of its cell,
-    so that it is exact in float32 and never 0 or 1; then -log. Integer arithmetic wraps the same way on a CPU and on a GPU.
-    `seeds` below 2**63, `steps` from 0, both (n,) int64.
+    splitmix64 over a counter, keyed by the hash of seed and step; the top 23 bits become a uniform number in the middle
+    of its cell, so that it is exact in float32 and never 0 or 1; then -log. Integer arithmetic wraps the same way on a
+    CPU and on a GPU. `seeds` below 2**63, `steps` from 0, both (n,) int64.
     """
     key = _mix(_mix(seeds * _GOLDEN) + steps * _GOLDEN)[:, None]
     token = torch.arange(1, vocabulary + 1, device=seeds.device) * _GOLDEN

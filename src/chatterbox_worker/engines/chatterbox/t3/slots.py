@@ -1,9 +1,10 @@
-"""Utterances being spoken side by side: they come and go at any step, and every step moves all of them by one token.
+"""A batch of utterances in generation: they join and leave at any step, and a step draws one token for each.
 
-Everything a step needs lives in device tensors of static shape, so that a step is a replay of one CUDA graph and never waits for the
-host. The shapes are kept close to the need: a step computes the slots up to the highest active one, rounded up to a power of two, and
-attends to the longest active context, on a GPU rounded up to 128. An utterance's tokens depend on its own inputs and seed only; its neighbours
-can change the last bits of its logits, by way of other kernels for other shapes.
+Everything that a step needs is in device tensors of static shape, so that a step is a replay of one CUDA graph and
+never waits for the host. The shapes stay close to what is needed: a step computes the slots up to the highest active
+one, rounded up to a power of two, and attends to the longest active context, on a GPU rounded up to 128. An utterance's
+tokens depend only on its own inputs and seed; its neighbours can change the last bits of its logits, because other
+shapes run other kernels.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import (
     filter_llama,
     guide,
 )
-from chatterbox_worker.engines.chatterbox.t3.speculative import DEEPEST, DecodingPosition, SpeculativeDecoder
+from chatterbox_worker.engines.chatterbox.t3.speculative import MAX_DRAFT_TOKENS, DecodingPosition, SpeculativeDecoder
 from chatterbox_worker.errors import InvalidRequest
 
-_CONTEXT_STEP = 128  # positions, on a GPU: fewer would mean more graphs, more would read more for nothing
+_CONTEXT_STEP = 128  # positions, on a GPU: a smaller step means more graphs, a larger one reads more than is used
 _TEXT_STEP = 32  # positions, on a GPU: texts are padded to a captured length
-_LONGEST_TEXT = 512  # positions that are captured ahead; what is longer is read without a graph
+_LONGEST_TEXT = 512  # positions that are captured in advance; longer texts run without a graph
 
 Shape = tuple[int, int, bool]
 """Slots computed, positions attended to, whether the logits are sorted."""
@@ -40,7 +41,7 @@ TextShape = tuple[int, int]
 
 
 class Slots:
-    """`size` places of `length` positions each. For one thread and one stream."""
+    """`size` slots of `length` positions each. For one thread and one stream."""
 
     def __init__(
         self,
@@ -52,16 +53,15 @@ class Slots:
         *,
         graphs: bool = True,
     ) -> None:
-        """`context_step`: contexts are rounded up to its multiples; None for 128 on a GPU and 1, which saves the mask, on a CPU.
-
-        `graphs`: whether a GPU replays graphs.
+        """`context_step`: contexts are rounded up to its multiples; None for 128 on a GPU and 1 on a CPU, where no mask
+        is needed then. `graphs`: whether a GPU replays graphs.
         """
         self.t3, self.size, self.length = t3, size, length
         device = t3.device
         self.tokens = torch.zeros(size, device=device, dtype=torch.int64)
-        """(size,) what the last step drew."""
+        """(size,) the tokens drawn by the last step."""
         self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
-        """(size * rows, V) float32: what the next step draws from; a guided utterance has its conditional row first."""
+        """(size * rows, V) float32 for the next step to draw from; a guided utterance has its conditional row first."""
         self._noise = noise
         self._context_step = context_step or (_CONTEXT_STEP if device.type == "cuda" else 1)
         self._text_step = _TEXT_STEP if self._context_step > 1 else 1
@@ -72,24 +72,24 @@ class Slots:
         self._sampling = SamplingRows.of([Sampling()] * size, device)
         self._cache = t3.cache(size * t3.rows, length)
         self._occupants: dict[int, Sampling] = {}
-        self._used = [0] * size  # positions filled, by the present occupant or else the last one
+        self._used = [0] * size  # positions filled, by the current utterance or else the last one
         self._drawn = [0] * size
         state = [self.tokens, self.logits, self._positions, self._steps, self._seen]
         recorder = recorder_of(device) if graphs else None
         self._step = Graphed[Shape](self._step_once, recorder, state, at_once=True)  # 128 calls and more follow
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
-        self._lookahead = SpeculativeDecoder(t3)
+        self._speculative = SpeculativeDecoder(t3)
 
     @property
     def free(self) -> list[int]:
-        """Slots that nobody holds. Take the lowest: a step pays for the highest."""
+        """Slots without an utterance. Use the lowest: a step costs as much as its highest slot."""
         return [slot for slot in range(self.size) if slot not in self._occupants]
 
     @property
     def active(self) -> list[int]:
         return sorted(self._occupants)
 
-    def room(self, slot: int) -> int:
+    def remaining_steps(self, slot: int) -> int:
         """How many more steps the slot's utterance can take."""
         return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot])
 
@@ -97,7 +97,7 @@ class Slots:
     def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
         """Put an utterance into a free slot; the next step draws its first token.
 
-        `text_ids` as in `T3.embed_text`; `seed` from 0 to 2**63 - 1.
+        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1.
 
         Raises:
             InvalidRequest: the text does not fit.
@@ -112,11 +112,14 @@ class Slots:
         padded = -(-text // self._text_step) * self._text_step
         filled = prefix.length + text
         if prefix.length + padded >= min(self.length, self.t3.positions):
-            raise InvalidRequest(f"The text has {len(text_ids)} tokens, more than fit beside the voice.", field="text")
+            raise InvalidRequest(
+                f"The text has {len(text_ids)} tokens, more than fit into the context together with the voice.",
+                field="text",
+            )
         first = slot * self.t3.rows
-        mine = self._cache[:, first : first + self.t3.rows]
-        mine[:, :, :, : prefix.length] = prefix.keys_values[:, None]
-        mine[:, :, :, filled : self._used[slot] + DEEPEST].fill_(0)  # masked anyway, but 0 * inf is not 0
+        own_cache = self._cache[:, first : first + self.t3.rows]
+        own_cache[:, :, :, : prefix.length] = prefix.keys_values[:, None]
+        own_cache[:, :, :, filled : self._used[slot] + MAX_DRAFT_TOKENS].fill_(0)  # masked anyway, but 0 * inf is not 0
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
@@ -126,32 +129,33 @@ class Slots:
         for tensor, value in ((self._positions, filled), (self._steps, 0), (self._seeds, seed), (self._active, 1)):
             tensor[slot].fill_(value)
         self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
-        self._lookahead.forget()
+        self._speculative.reset()
 
     def release(self, slot: int) -> None:
-        """The slot's utterance is over. Raises KeyError if there is none."""
+        """Free the slot of its utterance. Raises KeyError if it has none."""
         del self._occupants[slot]
-        self._lookahead.forget()
+        self._speculative.reset()
         for tensor in (self._active, self._positions, self._steps):
             tensor[slot].fill_(0)
 
     @torch.inference_mode()
     def step(self) -> Tensor:
-        """Draw one token for every active slot and feed it back. Returns `tokens`, a buffer that the next step overwrites.
+        """Draw one token for every active slot and feed it back. Returns `tokens`, which the next step overwrites.
 
-        Nothing waits: read the tokens through a pinned copy, enqueued before the next step. Entries of free slots mean nothing,
-        and a slot goes on after its `T3.eos` until it is released. Without active slots nothing happens.
+        Nothing waits for the device: read the tokens through a pinned copy, enqueued before the next step. Entries of
+        free slots have no meaning, and a slot continues after its `T3.eos` until it is released. Without active slots
+        nothing happens.
 
         Raises:
-            ValueError: an active slot has no room.
+            ValueError: an active slot is full.
         """
         if not self._occupants:
             return self.tokens
-        if full := [slot for slot in self._occupants if self.room(slot) < 1]:
+        if full := [slot for slot in self._occupants if self.remaining_steps(slot) < 1]:
             raise ValueError(f"slots {full} are full")
         shape = self._shape()
         if shape[0] > 1:
-            self._lookahead.forget()
+            self._speculative.reset()
         self._step(shape)
         for slot in self._occupants:
             self._used[slot] += 1
@@ -174,12 +178,12 @@ class Slots:
 
     @torch.inference_mode()
     def warm_step(self, shape: Shape) -> bool:
-        """Capture the step of this shape ahead of need, if there is room; nothing is spoken."""
+        """Capture the step of this shape in advance, if there is memory for it; no utterance changes."""
         return self._step.capture(shape)
 
     @torch.inference_mode()
     def warm_text(self, shape: TextShape) -> bool:
-        """The same for texts. Raises ValueError where slot 0, which it writes to, is taken."""
+        """The same for texts. Raises ValueError if slot 0, which it writes to, is taken."""
         if 0 in self._occupants:
             raise ValueError("slot 0 is taken")
         context, padded = shape
@@ -193,11 +197,11 @@ class Slots:
         return slots, self.context_of(context), any(s.sorts for s in self._occupants.values())
 
     def context_of(self, positions: int) -> int:
-        """What is attended to where so many positions are filled."""
+        """How many positions are attended to when this many are filled."""
         return min(-(-positions // self._context_step) * self._context_step, self.length)
 
     def _text(self, embeddings: Tensor, row: int, start: int, size: int) -> tuple[Tensor, ...]:
-        """What `_read_text` takes for a text of `size` positions from `start` on, in the cache's rows from `row` on."""
+        """The inputs of `_read_text`: a text of `size` positions from `start` on, in the cache's rows from `row` on."""
         rows = torch.arange(row, row + self.t3.rows, device=self.t3.device)
         positions = torch.arange(start, start + embeddings.shape[1], device=self.t3.device)
         return embeddings, rows, positions, torch.full((1,), size - 1, device=self.t3.device)
@@ -212,28 +216,30 @@ class Slots:
         slots, length, sorts = shape
         t3, steps, positions, seen = self.t3, self._steps[:slots], self._positions[:slots], self._seen[:slots]
         logits = self.logits[: slots * t3.rows]
-        tokens = self._drawn_from(logits, seen, steps, sorts=sorts)
+        tokens = self._draw(logits, seen, steps, sorts=sorts)
         if t3.is_gpt:
             seen[:, t3.bos].logical_and_(steps > 0)  # upstream penalises the BOS for the first token only
         if t3.draft is not None and slots == 1 and self._context_step == 1:
-            draws = functools.partial(self._drawn_from, sorts=sorts)
-            place = DecodingPosition(self._cache, self._used[0], self._drawn[0], seen, room=self.room(0) - 1)
-            following = self._lookahead.after(tokens, t3.draft, place, draws)
+            draw_next = functools.partial(self._draw, sorts=sorts)
+            start = DecodingPosition(
+                self._cache, self._used[0], self._drawn[0], seen, remaining=self.remaining_steps(0) - 1
+            )
+            next_logits = self._speculative.next_logits(tokens, t3.draft, start, draw_next)
         else:
             x = t3.embed_speech(tokens, steps + 1)
             at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
-            sees_all = slots == 1 and self._context_step == 1
-            following = t3.logits(t3.forward(x, self._cache, at, length, sees_all=sees_all)[:, 0])
-        # nothing is kept before nothing can fail any more for want of memory: a step that did may be repeated
-        logits.copy_(following)
+            unmasked = slots == 1 and self._context_step == 1
+            next_logits = t3.logits(t3.forward(x, self._cache, at, length, unmasked=unmasked)[:, 0])
+        # State changes only after everything that can run out of memory, so that a failed step can be repeated.
+        logits.copy_(next_logits)
         seen.scatter_(1, tokens[:, None], value=True)
         self.tokens[:slots] = tokens
         active = self._active[:slots]
         positions += active
         steps += active
 
-    def _drawn_from(self, logits: Tensor, seen: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
-        """What the first slots say by these logits (n * rows, V) at their steps (n,), where they have said what they have `seen`."""
+    def _draw(self, logits: Tensor, seen: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
+        """The next tokens (n,) of the first n slots, by logits (n * rows, V), tokens `seen` (n, V) and steps (n,)."""
         rows = self._sampling.first(len(steps))
         noise = self._noise(self._seeds[: len(steps)], steps, self.t3.vocabulary)
         if self.t3.is_gpt:

@@ -1,9 +1,9 @@
-"""A CPU's lone utterance, several tokens at a time: guessed with 8-bit weights, then judged with the real ones in one pass.
+"""Speculative decoding of a lone utterance on a CPU: 8-bit weights draft tokens, one pass of the model verifies them.
 
-A token costs one reading of the weights, and a few rows cost no more than one row does. So a draft of the model with a quarter of the
-bytes guesses the next tokens, and the model reads all guesses at once (speculative decoding, arXiv:2211.17192). Every token is still
-drawn from the model's own logits with its own noise (`Slots`); a guess only decides whether those logits are known already. So the
-draft changes no token beyond rounding, it changes when tokens come: a few at once.
+A token costs one reading of the weights, and a few rows cost no more than one row. So a draft model with a quarter of
+the bytes drafts the next tokens, and the model reads all of them at once (speculative decoding, arXiv:2211.17192).
+Every token is still drawn from the model's own logits with its own noise (`Slots`); a draft only decides whether those
+logits are known already. So the draft changes no token beyond rounding, only when tokens come: a few at once.
 """
 
 from __future__ import annotations
@@ -17,78 +17,84 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 
-DEEPEST = 5
-"""Guesses at most: the fastest of three to six (docs/PERFORMANCE.md)."""
+MAX_DRAFT_TOKENS = 5
+"""The fastest of three to six (docs/PERFORMANCE.md)."""
 
 Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits (rows, V), seen (1, V), steps (1,)) -> token (1,): the utterance's own way to draw."""
+"""(logits (rows, V), seen (1, V), steps (1,)) -> token (1,): how the utterance is sampled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodingPosition:
-    """Where the utterance is: its token is known and about to be fed."""
+    """Where the utterance is: its token is known and about to be fed to the model."""
 
     cache: Tensor
-    """Keys and values (layers, rows, 2 * heads, length, head_dim); what is beyond `position` may be overwritten."""
+    """Keys and values (layers, rows, 2 * heads, length, head_dim); those beyond `position` may be overwritten."""
     position: int
     """Of the token, in the cache."""
     step: int
     """How many tokens were drawn before it."""
     seen: Tensor
     """(1, V) tokens drawn before it."""
-    room: int
-    """How many more positions there are beyond `position`."""
+    remaining: int
+    """How many more positions may be used beyond `position`."""
 
 
 class SpeculativeDecoder:
-    """For one utterance at a time, in the cache's first rows; `forget` between two, and whenever a token was fed elsewhere."""
+    """For one utterance at a time, in the cache's first rows.
+
+    Call `reset` between two utterances, and whenever a token was fed to the model elsewhere.
+    """
 
     def __init__(self, t3: T3) -> None:
         self._t3 = t3
-        self._known: deque[tuple[int, Tensor]] = deque()
-        self._hits = 0
-        self.guessed = self.used = 0
-        """How many tokens were guessed so far, and how many of those turned out right."""
+        self._verified: deque[tuple[int, Tensor]] = deque()
+        self._accepted_in_a_row = 0
+        self.drafted = self.accepted = 0
+        """How many tokens were drafted so far, and how many of those were accepted."""
 
-    def forget(self) -> None:
-        self._known.clear()
+    def reset(self) -> None:
+        self._verified.clear()
 
-    def after(self, token: Tensor, draft: T3, place: DecodingPosition, draw: Draw) -> Tensor:
-        """The model's logits (rows, V) behind `token` (1,)."""
-        if self._known and self._known[0][0] == int(token):
-            self._hits += 1
-            self.used += 1
-            return self._known.popleft()[1]
-        depth = min(self._hits + 1, DEEPEST, place.room)  # one more than was right the last time
-        self._known.clear()
-        self._hits = 0
-        tokens = self._guess(token, draft, place, draw, depth)
-        logits = self._judge(tokens, place)
-        self._known.extend((int(guess), logits[:, ahead]) for ahead, guess in enumerate(tokens[1:], start=1))
-        self.guessed += len(self._known)
+    def next_logits(self, token: Tensor, draft: T3, start: DecodingPosition, draw: Draw) -> Tensor:
+        """The model's logits (rows, V) after `token` (1,)."""
+        if self._verified and self._verified[0][0] == int(token):
+            self._accepted_in_a_row += 1
+            self.accepted += 1
+            return self._verified.popleft()[1]
+        # one more than was accepted the last time
+        depth = min(self._accepted_in_a_row + 1, MAX_DRAFT_TOKENS, start.remaining)
+        self._verified.clear()
+        self._accepted_in_a_row = 0
+        tokens = self._draft_tokens(token, draft, start, draw, depth)
+        logits = self._verify(tokens, start)
+        self._verified.extend(
+            (int(drafted_token), logits[:, ahead]) for ahead, drafted_token in enumerate(tokens[1:], start=1)
+        )
+        self.drafted += len(self._verified)
         return logits[:, 0]
 
-    def _guess(self, token: Tensor, draft: T3, place: DecodingPosition, draw: Draw, depth: int) -> list[Tensor]:
-        """The token and what the draft would say behind it; an end of speech is not worth reading."""
-        tokens, seen = [token], place.seen.clone()
+    def _draft_tokens(self, token: Tensor, draft: T3, start: DecodingPosition, draw: Draw, depth: int) -> list[Tensor]:
+        """The token and the drafted tokens after it; an end of speech is not worth verifying."""
+        tokens, seen = [token], start.seen.clone()
         for ahead in range(depth):
             seen.scatter_(1, tokens[-1][:, None], value=True)
-            at, step = place.position + ahead, torch.tensor([place.step + ahead + 1])
+            at, step = start.position + ahead, torch.tensor([start.step + ahead + 1])
             x = draft.embed_speech(tokens[-1], step)
-            hidden = draft.forward(x, place.cache, self._rows(at, 1), at + 1, sees_all=True)
-            guess = draw(draft.logits(hidden[:, 0]), seen, step)
-            if int(guess) == self._t3.eos:
+            hidden = draft.forward(x, start.cache, self._rows(at, 1), at + 1, unmasked=True)
+            drafted_token = draw(draft.logits(hidden[:, 0]), seen, step)
+            if int(drafted_token) == self._t3.eos:
                 break
-            tokens.append(guess)
+            tokens.append(drafted_token)
         return tokens
 
-    def _judge(self, tokens: list[Tensor], place: DecodingPosition) -> Tensor:
-        """The model's logits (rows, n, V) behind each of the n tokens."""
+    def _verify(self, tokens: list[Tensor], start: DecodingPosition) -> Tensor:
+        """The model's logits (rows, n, V) after each of the n tokens."""
         count, t3 = len(tokens), self._t3
-        steps = torch.arange(place.step + 1, place.step + 1 + count)
+        steps = torch.arange(start.step + 1, start.step + 1 + count)
         x = t3.embed_speech(torch.cat(tokens), steps).view(count, t3.rows, t3.width).transpose(0, 1)
-        positions = self._rows(place.position, count)
-        hidden = t3.forward(x, place.cache, positions, place.position + count, sees_all=count == 1)
+        positions = self._rows(start.position, count)
+        hidden = t3.forward(x, start.cache, positions, start.position + count, unmasked=count == 1)
         return t3.logits(hidden.reshape(-1, t3.width)).view(t3.rows, count, -1)
 
     def _rows(self, start: int, count: int) -> Tensor:

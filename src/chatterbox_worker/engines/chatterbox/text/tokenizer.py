@@ -1,8 +1,8 @@
-"""Text to token ids, exactly as upstream's tokenizers give them, without upstream's or transformers' imports.
+"""Text to token ids, equal to those of upstream's tokenizers, without upstream's or transformers' imports.
 
-Three kinds: English (characters merged, case kept), multilingual (NFKD, lower case, a language token first, scripts
-rewritten by `scripts`) and turbo's GPT-2 byte-level BPE with its tags. Start and stop tokens are not theirs to add:
-the Llama models want `[START_TEXT, *ids, STOP_TEXT]`, the GPT-2 models the ids alone.
+Three kinds: English (characters merged, case preserved), multilingual (NFKD, lower case, a language token first,
+scripts rewritten by `scripts`) and turbo's GPT-2 byte-level BPE with its tags. The caller adds start and stop tokens:
+the Llama models take `[START_TEXT, *ids, STOP_TEXT]`, the GPT-2 models the ids alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class TextTokenizer(Protocol):
     """Safe to call from any thread."""
 
     def encode(self, text: str, language: str) -> list[int]:
-        """Ids of `text`, without start and stop. `language` is one of `catalogue.LANGUAGES` or a regional tag of one."""
+        """Ids of `text`, without start and stop.
+
+        `language` is one of `catalogue.LANGUAGES` or a regional tag of one.
+        """
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
@@ -44,7 +47,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
     paths = [checkpoint.path(name) for name in layout.tokenizer]
     try:
         tokenizer = _byte_level(*paths) if layout.is_gpt else Tokenizer.from_file(str(paths[0]))
-    # tokenizers raises bare Exception for what it cannot parse
+    # tokenizers raises a bare Exception for a file that it cannot parse
     except Exception as error:
         raise NotReady(f"the tokenizer {paths[0]} cannot be read: {error}") from error
     if tokenizer.get_vocab_size() != layout.text_vocab:
@@ -67,28 +70,28 @@ class EnglishTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
 
-    def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - it knows one
+    def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - it has one language
         ids: list[int] = self._tokenizer.encode(text.replace(" ", _SPACE)).ids
         return ids
 
 
 class ByteTokenizer:
-    """Turbo's and nano's: any text has ids, and tags like [laugh] have one each."""
+    """Turbo's and nano's: any text has ids, and a tag such as [laugh] is one token."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
 
-    def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - it knows bytes
+    def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - bytes need no language
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 
 
 class MultilingualTokenizer:
-    """Upstream's MTLTokenizer; the helper of a language is loaded when its first text comes."""
+    """Upstream's MTLTokenizer; a language's helper is loaded with its first text."""
 
     def __init__(self, tokenizer: Tokenizer, checkpoint: Checkpoint) -> None:
         self._tokenizer = tokenizer
-        self._makers: dict[str, Callable[[], scripts.Rewrite]] = {
+        self._loaders: dict[str, Callable[[], scripts.Rewrite]] = {
             "zh": lambda: scripts.chinese(checkpoint.path(_CANGJIE)),
             "ja": scripts.japanese,
             "he": scripts.hebrew,
@@ -99,11 +102,11 @@ class MultilingualTokenizer:
         self._lock = threading.Lock()
 
     def encode(self, text: str, language: str) -> list[int]:
-        """As promised by `TextTokenizer`.
+        """See `TextTokenizer`.
 
         Raises:
             NotReady: Chinese, and the checkpoint lacks the Cangjie table.
-            ValueError: a language the model does not speak.
+            ValueError: a language that the model has no token for.
         """
         code = language.partition("-")[0].lower()
         if code not in LANGUAGES:
@@ -115,8 +118,8 @@ class MultilingualTokenizer:
     def _rewrite(self, code: str) -> scripts.Rewrite:
         with self._lock:
             if code not in self._rewrites:
-                make = self._makers.get(code)
-                self._rewrites[code] = make() if make else lambda text: text
+                load = self._loaders.get(code)
+                self._rewrites[code] = load() if load else lambda text: text
             return self._rewrites[code]
 
 
@@ -133,5 +136,5 @@ def _byte_level(vocabulary: Path, merges: Path, added: Path) -> Tokenizer:
     for token in sorted(numbers, key=numbers.__getitem__):
         tokenizer.add_tokens([AddedToken(token)])
         if tokenizer.token_to_id(token) != numbers[token]:
-            raise ValueError(f"{token} is {numbers[token]} in {added}, {tokenizer.token_to_id(token)} by its place")
+            raise ValueError(f"{token} is {numbers[token]} in {added}, {tokenizer.token_to_id(token)} by its position")
     return tokenizer

@@ -1,12 +1,13 @@
-"""Perth's implicit watermark: put into sound and found in it, with the network and weights of the `resemble-perth` package.
+"""Perth's implicit watermark, embedded and detected with the network and weights of the `resemble-perth` package.
 
-The arithmetic is perth's own (its `perth_net_implicit`); the package itself is never imported, because it brings librosa
-and numba along and writes into site-packages. The mark lies below 2 kHz, as a change of loudness of the bins of a 32 kHz
-short-time spectrum, where the frame is not much quieter than the clip's loudest. Kept from upstream: sound at another
-rate goes through two resamplings, so what lies above about 0.91 of its Nyquist frequency is lost.
+The arithmetic is perth's own (its `perth_net_implicit`); the package itself is never imported, because it imports
+librosa and numba and writes into site-packages. The mark lies below 2 kHz, as a change of loudness of the bins of a
+32 kHz short-time spectrum, in frames that are not much quieter than the clip's loudest. As in upstream, sound at
+another rate is resampled twice, so that everything above about 0.91 of its Nyquist frequency is lost.
 
-Unlike upstream: the answer is as long as the question (upstream drops up to 10 ms), clips under 33 ms are marked rather than
-refused, and silence scores 0 rather than NaN. Work is done in blocks, so memory does not grow with the spectrum of a long clip.
+Unlike upstream: the output is as long as the input (upstream drops up to 10 ms), clips under 33 ms are marked rather
+than refused, and silence scores 0 rather than NaN. Clips are processed in blocks, so that memory does not grow with the
+spectrum of a long clip.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ _FLOOR_DB, _RANGE_DB = 180.0, 195.0  # -20·log10(1e-9), and perth's 15 dB of he
 
 _MASK = 0.05  # of the loudest frame, perth's magmask
 _BLOCK = 1500  # frames, 15 s
-_CONTEXT = 15  # frames that five convolutions of width 7 see on each side
+_CONTEXT = 15  # frames on each side in the receptive field of five convolutions of width 7
 
 
-def _checkpoint() -> Path:
-    """Raises FileNotFoundError where `resemble-perth` is not installed or holds no weights."""
+def _find_checkpoint() -> Path:
+    """Raises FileNotFoundError if `resemble-perth` is not installed or has no weights."""
     spec = importlib.util.find_spec("perth")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         found = sorted(Path(folder).glob("perth_net/pretrained/implicit/*.pth.tar"))
@@ -50,11 +51,11 @@ def _checkpoint() -> Path:
 
 
 class Watermark:
-    """The network that marks and the one that looks for marks. Safe for several threads."""
+    """The network that embeds the mark and the one that detects it. Safe for several threads."""
 
     def __init__(self, device: torch.device) -> None:
         """Raises FileNotFoundError without the `resemble-perth` package."""
-        stored = torch.load(_checkpoint(), map_location="cpu", weights_only=True)
+        stored = torch.load(_find_checkpoint(), map_location="cpu", weights_only=True)
         state = StateDict(stored["model"], device, torch.float32)
         self._device = device
         self._mark = _Layers(state.scope("encoder.layers"))
@@ -66,18 +67,18 @@ class Watermark:
 
     @torch.inference_mode()
     def mark(self, audio: Audio) -> Audio:
-        """`audio` with the mark in it: as long, at the same rate. Silence stays silent."""
+        """`audio` with the mark: the same length and rate. Silence stays silent."""
         if not len(audio.samples):
             return audio
-        wide = _resampled(audio.samples, audio.sample_rate, _RATE)
+        wide = _resample(audio.samples, audio.sample_rate, _RATE)
         signal = torch.from_numpy(wide).to(self._device)
         marked = (signal + self._change(signal)).cpu().numpy()
-        return Audio(_fitted(_resampled(marked, _RATE, audio.sample_rate), len(audio.samples)), audio.sample_rate)
+        return Audio(_fit_length(_resample(marked, _RATE, audio.sample_rate), len(audio.samples)), audio.sample_rate)
 
     @torch.inference_mode()
     def detect(self, audio: Audio) -> float:
-        """How sure the network is that `audio` is marked, 0 to 1; perth takes 0.5 and more for a yes. Silence gives 0."""
-        signal = torch.from_numpy(_polyphase(audio.samples, audio.sample_rate, _RATE)).to(self._device)
+        """The network's confidence that `audio` is marked, 0 to 1; perth's threshold is 0.5. Silence has 0."""
+        signal = torch.from_numpy(_resample_polyphase(audio.samples, audio.sample_rate, _RATE)).to(self._device)
         if not signal.any():
             return 0.0
         spectrum, loudness = self._band(signal)
@@ -86,15 +87,15 @@ class Watermark:
         for stretch, layers in self._detectors:
             size = int(levels.shape[2] * stretch)
             stretched = F.interpolate(levels, size=size, mode="linear", align_corners=True)
-            heard = F.interpolate(mask, size=size, mode="nearest")
-            weight, vote = (layers(stretched.mT) * heard.mT).sum(dim=1)[0] / heard.sum()
+            stretched_mask = F.interpolate(mask, size=size, mode="nearest")
+            weight, vote = (layers(stretched.mT) * stretched_mask.mT).sum(dim=1)[0] / stretched_mask.sum()
             votes.append(vote)
             weights.append(weight)
         confidence = float((torch.stack(votes) * torch.softmax(torch.stack(weights), 0)).sum().clamp(0, 1))
         return 0.0 if math.isnan(confidence) else confidence
 
     def _change(self, signal: Tensor) -> Tensor:
-        """What the mark adds to (n,) samples at 32 kHz."""
+        """The samples (n,) that the mark adds to (n,) samples at 32 kHz."""
         spectrum, loudness = self._band(signal)
         levels, mask = _levels(spectrum.abs()), _mask(loudness)
         count = len(levels)
@@ -113,9 +114,9 @@ class Watermark:
         return change[inside] / cover[inside]
 
     def _band(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """(n,) samples to the spectrum's marked band (T, 128), complex, and each frame's summed level over all bins (T,).
+        """(n,) samples to the spectrum's marked band (T, 128), complex, and each frame's level summed over bins (T,).
 
-        Centred frames with reflected edges, as torch.stft makes them; a clip too short to be reflected is followed by silence.
+        Centred frames with reflected edges, as in torch.stft; a clip too short to be reflected is padded with silence.
         """
         half = _FFT // 2
         signal = F.pad(signal, (0, max(0, half + 1 - len(signal))))
@@ -154,21 +155,21 @@ def _mask(loudness: Tensor) -> Tensor:
     return (loudness > _MASK * loudness.max()).to(loudness.dtype)
 
 
-def _resampled(samples: Samples, source: int, target: int) -> Samples:
+def _resample(samples: Samples, source: int, target: int) -> Samples:
     """By soxr at its HQ setting, to ceil(n · target / source) samples: librosa.resample's default, which perth uses."""
     if source == target:
         return np.ascontiguousarray(samples, np.float32)
     resampled: Samples = soxr.resample(np.ascontiguousarray(samples, np.float32), source, target, quality="HQ")
-    return _fitted(resampled, math.ceil(len(samples) * target / source))
+    return _fit_length(resampled, math.ceil(len(samples) * target / source))
 
 
-def _fitted(samples: Samples, size: int) -> Samples:
-    """Cut or followed by silence."""
+def _fit_length(samples: Samples, size: int) -> Samples:
+    """`samples` cut or padded with silence to `size`."""
     return samples[:size] if len(samples) >= size else np.pad(samples, (0, size - len(samples)))
 
 
-def _polyphase(samples: Samples, source: int, target: int) -> Samples:
-    """Resampled as scipy.signal.resample_poly does, which perth's detector uses.
+def _resample_polyphase(samples: Samples, source: int, target: int) -> Samples:
+    """Resample as scipy.signal.resample_poly does, which perth's detector uses.
 
     A windowed sinc of 20·max(up, down) + 1 taps, Kaiser β = 5, cut off at the lower Nyquist frequency.
     """
@@ -182,11 +183,11 @@ def _polyphase(samples: Samples, source: int, target: int) -> Samples:
     kernel *= up / kernel.sum()
     taps = 2 * half // up + 1
     filters = np.pad(kernel, (0, (taps + 1) * up - len(kernel))).astype(np.float32).reshape(taps + 1, up)
-    place = np.arange(-(-len(samples) * up // down), dtype=np.int64) * down + half
-    newest: npt.NDArray[np.int64] = place // up
-    phase = place % up
+    position = np.arange(-(-len(samples) * up // down), dtype=np.int64) * down + half
+    newest: npt.NDArray[np.int64] = position // up
+    phase = position % up
     padded = np.pad(samples.astype(np.float32), (taps, taps + half // up))
-    out = np.zeros(len(place), np.float32)
+    out = np.zeros(len(position), np.float32)
     for tap in range(taps + 1):
         out += padded[newest + (taps - tap)] * filters[tap, phase]
     return out
