@@ -8,13 +8,13 @@ import pytest
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.clone.speakers import EmbeddedSpeech, averaged, fault, has_rival, listen, tell_apart
 from support.recorded import RATE
-from support.speakers import ANN, BOB, SENTENCES, PitchEncoder, said
+from support.speakers import ANN, BOB, SENTENCES, PitchEncoder, speak
 
 EAR = PitchEncoder()
 
 
 def heard(*who: str, texts: int = 4) -> list[EmbeddedSpeech]:
-    return [listen(EAR, said(speaker, text)) for speaker in who for text in SENTENCES[:texts]]
+    return [listen(EAR, speak(speaker, text)) for speaker in who for text in SENTENCES[:texts]]
 
 
 def at_angle(degrees: float, seconds: float = 3.0) -> EmbeddedSpeech:
@@ -44,13 +44,13 @@ def test_two_who_speak_about_as_much_are_a_matter_of_doubt() -> None:
 
 
 def test_a_recording_of_the_one_who_is_meant_decides() -> None:
-    told = tell_apart(heard(ANN, texts=4) + heard(BOB, texts=2), like=listen(EAR, said(BOB, SENTENCES[7])))
+    told = tell_apart(heard(ANN, texts=4) + heard(BOB, texts=2), like=listen(EAR, speak(BOB, SENTENCES[7])))
     assert told.groups == (1, 1, 1, 1, 0, 0)
     assert fault(told, 5) is None
 
 
 def test_a_change_of_speaker_without_a_pause_is_heard() -> None:
-    both = Audio(np.concatenate([said(ANN, SENTENCES[0]).samples, said(BOB, SENTENCES[1]).samples]), RATE)
+    both = Audio(np.concatenate([speak(ANN, SENTENCES[0]).samples, speak(BOB, SENTENCES[1]).samples]), RATE)
     told = tell_apart([*heard(ANN, texts=4), listen(EAR, both)], same=0.6)
     assert told.similarity[4] > 0.6
     assert (fault(told, 4, same=0.6) or "").startswith("other voice in a part of it")
@@ -76,11 +76,11 @@ def test_where_the_network_heard_nothing_it_is_nobody() -> None:
         def __call__(self, speech: Samples) -> Samples:
             return np.full(256, np.nan, np.float32)
 
-    told = tell_apart([*heard(ANN), listen(Deaf(), said(ANN, SENTENCES[5]))])
+    told = tell_apart([*heard(ANN), listen(Deaf(), speak(ANN, SENTENCES[5]))])
     assert told.similarity[4] == 0.0
     assert (fault(told, 4) or "").startswith("other voice: similarity 0.00")
     assert np.isfinite(told.embedding).all()
-    alone = tell_apart([listen(Deaf(), said(ANN, SENTENCES[5]))])
+    alone = tell_apart([listen(Deaf(), speak(ANN, SENTENCES[5]))])
     assert fault(alone, 0) is not None
 
 

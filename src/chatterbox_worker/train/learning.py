@@ -17,7 +17,7 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape
-from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
+from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, data_digest
 from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Recipe, Trainer
@@ -69,7 +69,7 @@ class Learning:
         self._shape = Shape(options.rank, options.alpha, options.dropout)
         self._recipe = _recipe(options, workshop, corpus)
         self._told = _told(options, self._recipe, workshop, corpus)
-        state = recall(self._memory)
+        state = load_state(self._memory)
         if state is not None:
             self._compare(state.get("told", {}))
         self._workshop.voice(corpus, {}, self._shape, gathered.audio_of, {})  # too short a reference is said now
@@ -83,16 +83,16 @@ class Learning:
         trainer, history = self._trainer, self._trainer.history
         board = Board(self._folder / "events")
         board.add("train", history.steps)
-        board.add("eval", history.judgements)
+        board.add("eval", history.evaluations)
         with tqdm(total=self._recipe.steps, initial=trainer.done, desc="learning", unit="step", disable=None) as bar:
-            if trainer.done == 0 and trainer.is_judgement_due and not history.judgements:
+            if trainer.done == 0 and trainer.is_evaluation_due and not history.evaluations:
                 self._judge(board)
             while not trainer.is_finished:
                 point = trainer.step()
                 board.add("train", [point])
                 bar.update()
                 bar.set_postfix(speech=f"{point.speech:.3f}", text=f"{point.text:.3f}")
-                if trainer.is_judgement_due:
+                if trainer.is_evaluation_due:
                     self._judge(board)
                 elif trainer.done % self._options.save_every == 0 or trainer.is_finished:
                     self._keep()
@@ -118,7 +118,7 @@ class Learning:
     def _outcome(self, best: LossPoint | None) -> str:
         if best is None:
             return f"after step {self._trainer.done}, not judged: nothing was held out"
-        first = self._trainer.history.judgements[0]
+        first = self._trainer.history.evaluations[0]
         return f"as of step {best.step}, speech loss held out {best.speech:.3f} (before: {first.speech:.3f})"
 
     def _compare(self, told: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ class Learning:
 
     def _judge(self, board: Board) -> None:
         trainer = self._trainer
-        point = trainer.judge()
+        point = trainer.evaluate()
         board.add("eval", [point])
         self._say(f"step {point.step}: held out, speech {point.speech:.3f}, text {point.text:.3f} nats/token")
         if self._options.samples:
@@ -177,14 +177,14 @@ class Learning:
 
     def _keep(self) -> None:
         try:
-            keep(self._memory, {"told": self._told, "trainer": self._trainer.state()})
+            save_state(self._memory, {"told": self._told, "trainer": self._trainer.state()})
         except OSError as error:
             raise VolumeFailed(f"{self._memory} cannot be written: {error.strerror or error}") from error
 
     def _draw(self) -> None:
         history = self._trainer.history
         title = f"{self._options.output_voice_id}: {self._options.model}, {len(self._corpus.clips)} clips"
-        curve.draw(self._folder / "curve.png", title, history.steps, history.judgements)
+        curve.draw(self._folder / "curve.png", title, history.steps, history.evaluations)
 
 
 def _recipe(options: Options, workshop: TrainingSession, corpus: Corpus) -> Recipe:

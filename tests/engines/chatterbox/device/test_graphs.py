@@ -30,7 +30,7 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.checkpoints import checkpoint
 from support.fake_cuda import FakeRecorder
-from support.tiny_engine import CPU, heard_voice, parts, prompt, say
+from support.tiny_engine import CPU, encoded_voice, parts, prompt, say
 
 MODELS = ["turbo", "multilingual"]
 
@@ -147,7 +147,7 @@ def test_an_arena_gives_the_same_memory_to_all_and_more_where_it_is_too_short() 
 
 def said(slots: Slots, model: str) -> list[list[int]]:
     """What three utterances say that join at different steps; one leaves and another takes its place."""
-    prefix = heard_voice(model).result().prefix
+    prefix = encoded_voice(model).result().prefix
     tokens: list[list[int]] = [[], [], [], []]
     whose: dict[int, int] = {}
     for step in range(45):
@@ -171,7 +171,7 @@ def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
     t3 = parts(model).t3
     slots = Slots(t3, 4, 700, context_step=128)
-    for shape in slots.text_shapes(heard_voice(model).result().prefix.length)[:2]:
+    for shape in slots.text_shapes(encoded_voice(model).result().prefix.length)[:2]:
         assert slots.warm_text(shape)
     texts = recorder.recorded
     assert texts == 2
@@ -199,7 +199,7 @@ def test_every_shape_that_a_step_takes_is_listed(size: int, counts: list[int]) -
 
 def test_a_text_is_warmed_in_an_empty_place_only() -> None:
     slots = Slots(parts("turbo").t3, 2, 500, context_step=128)
-    slots.prefill(0, heard_voice("turbo").result().prefix, [4, 5], Sampling(), 1)
+    slots.prefill(0, encoded_voice("turbo").result().prefix, [4, 5], Sampling(), 1)
     with pytest.raises(ValueError, match="slot 0 is taken"):
         slots.warm_text((128, 32))
 
@@ -274,11 +274,11 @@ def test_hot_chores_come_first_and_whoever_waits_for_them_goes_on() -> None:
     done: list[int] = []
     captures = CaptureQueue([numbered(done, 0), numbered(done, 1)], [numbered(done, 2)])
     assert not captures.wait_hot(0)
-    captures.do_one()
-    captures.do_one()
+    captures.capture_next()
+    captures.capture_next()
     assert captures.wait_hot(0)
     assert not captures.wait_all(0)
-    captures.do_one()
+    captures.capture_next()
     assert captures.wait_all(0)
     assert (done, bool(captures)) == ([0, 1, 2], False)
 
@@ -289,7 +289,7 @@ def test_chores_end_where_memory_is_short_and_where_one_fails() -> None:
 
     for bad in (numbered([], 0, is_done=False), fails):
         captures = CaptureQueue([bad, numbered([], 1)], [numbered([], 2)])
-        captures.do_one()
+        captures.capture_next()
         assert not captures
         assert captures.wait_hot(0)
         assert captures.wait_all(0)
@@ -302,7 +302,7 @@ def test_no_chores_keep_nobody_waiting() -> None:
 
 def captured(captures: CaptureQueue) -> list[Any]:
     """What is captured, in order, by name and variant."""
-    return [(chore.func.__qualname__, chore.args[0]) for chore in reversed(captures._left)]  # type: ignore[attr-defined]
+    return [(chore.func.__qualname__, chore.args[0]) for chore in reversed(captures._remaining)]  # type: ignore[attr-defined]
 
 
 def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> None:
@@ -329,7 +329,7 @@ def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> No
 
 @pytest.mark.parametrize("model", MODELS)
 def test_an_engines_chores_begin_with_its_own_voice(model: str) -> None:
-    own, prefix = parts(model), heard_voice(model).result().prefix.length
+    own, prefix = parts(model), encoded_voice(model).result().prefix.length
     speech, sound = engine._captures(own, Slots(own.t3, 2, 900, context_step=128))
     assert captured(speech)[0] == ("Slots.warm_text", (-(-(prefix + 32) // 128) * 128, 32))
     assert ("Slots.warm_step", (1, -(-(prefix + 1) // 128) * 128, own.layout.is_gpt)) in captured(speech)
@@ -368,7 +368,7 @@ class Slow:
 
 def speaking(scheduler: Scheduler, seed: int) -> Sequence:
     take = ChatterboxTake(say("turbo", seed=seed), scheduler.wake)
-    return Sequence(take, [40, 5], Sampling(temperature=0.8), heard_voice("turbo"), 5)
+    return Sequence(take, [40, 5], Sampling(temperature=0.8), encoded_voice("turbo"), 5)
 
 
 def test_a_request_waits_for_one_chore_at_most_and_the_rest_is_done_afterwards() -> None:
@@ -412,7 +412,7 @@ def test_sounds_chores_rest_while_more_is_to_come_and_while_something_waits() ->
             each.take.end()
 
     is_busy.set()
-    queue = RenderQueue(make, CPU, beside=True, more_to_come=is_busy.is_set, captures=slow.captures)
+    queue = RenderQueue(make, CPU, in_background=True, more_to_come=is_busy.is_set, captures=slow.captures)
     assert not slow.at_one.acquire(timeout=0.5)
     is_busy.clear()
     assert slow.at_one.acquire(timeout=10)

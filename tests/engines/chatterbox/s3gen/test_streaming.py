@@ -206,16 +206,16 @@ def test_what_is_heard_does_not_depend_on_when_it_was_made(tmp_path: Path, monke
     expected = [sound_of(inline.submit(say("turbo", seed=seed, streaming=True))) for seed in range(2)]
     inline.close()
 
-    make = render.Renderer.make
+    make = render.Renderer.render
 
     def late(renderer: render.Renderer, jobs: Any) -> None:
         time.sleep(0.02)
         make(renderer, jobs)
 
-    monkeypatch.setattr(render.Renderer, "make", late)
+    monkeypatch.setattr(render.Renderer, "render", late)
     beside = tiny_engine("turbo", tmp_path, slots=4, max_tokens=60)
-    beside._sounds = RenderQueue(
-        beside._sounds._make, CPU, beside=True, more_to_come=lambda: beside._scheduler.active > 0
+    beside._render_queue = RenderQueue(
+        beside._render_queue._render, CPU, in_background=True, more_to_come=lambda: beside._scheduler.active > 0
     )
     alone = sound_of(beside.submit(say("turbo", seed=0, streaming=True)))
     takes = [beside.submit(say("turbo", seed=seed, streaming=seed < 2)) for seed in range(4)]
