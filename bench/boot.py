@@ -1,6 +1,7 @@
-"""A start, timed from outside: a fresh Python until a model is ready to speak, beside what no start can do without.
+"""A start, timed from outside: from a fresh Python to a model that is ready, compared with the minimum for any start.
 
-The floor is `import torch`, in a process of its own, and reading the bytes that the model needs. Prints one JSON line:
+The minimum is `import torch`, in a process of its own, and reading the bytes that the model needs. Prints one JSON
+line:
 
     python -m bench.boot ours|upstream MODEL FOLDER PROFILE DEVICE SIZE
 """
@@ -29,12 +30,12 @@ def measure(side: str, *, model: str, folder: Path, profile: str, device: str, s
     done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    said["ready_s"] = said.pop("ready_at") - started_s
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    figures["ready_s"] = figures.pop("ready_at") - started_s
     started_s = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import torch"], cwd=_ROOT, check=True)
-    said["torch_s"] = time.perf_counter() - started_s
-    return said
+    figures["torch_s"] = time.perf_counter() - started_s
+    return figures
 
 
 def _ours(model: str, folder: Path, profile: str, device: str) -> list[Path]:
@@ -70,19 +71,19 @@ def main(side: str, model: str, folder: str, profile: str, device: str, size: st
     files = (
         _ours(model, Path(folder), profile, device) if side == "ours" else _upstream(model, Path(folder), device, size)
     )
-    said: dict[str, Any] = {"ready_at": time.time()}
-    import torch  # noqa: PLC0415  # it is there by now
+    figures: dict[str, Any] = {"ready_at": time.time()}
+    import torch  # noqa: PLC0415  # already imported by now
 
-    said["resident_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    said["device_bytes"] = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    figures["resident_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    figures["device_bytes"] = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     started_s = time.perf_counter()
     buffer = bytearray(8 * 2**20)
     for path in files:
         with path.open("rb", buffering=0) as file:
             while file.readinto(buffer):
                 pass
-    said |= {"read_s": time.perf_counter() - started_s, "weights_bytes": sum(path.stat().st_size for path in files)}
-    print(json.dumps(said), flush=True)
+    figures |= {"read_s": time.perf_counter() - started_s, "weights_bytes": sum(path.stat().st_size for path in files)}
+    print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

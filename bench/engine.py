@@ -1,12 +1,12 @@
-"""Upstream and this engine side by side: the same synthetic weights, the same number of tokens, one process, turn by turn.
+"""Upstream and this engine compared: the same synthetic weights, number of tokens and process, turn by turn.
 
-    python -m bench.engine                                         tiny weights, a minute or two on two cores
-    python -m bench.engine --model nano --size full --seconds 5 --repeat 3 --profiles exact,int8
-    python -m bench.engine --model turbo --size full --device cuda --concurrency 1,8,32,64 --minutes 40 --streaming --boot
+    python -m bench.engine                                         tiny weights, a minute or two on two cores python -m
+    bench.engine --model nano --size full --seconds 5 --repeat 3 --profiles exact,int8 python -m bench.engine --model
+    turbo --size full --device cuda --concurrency 1,8,32,64 --minutes 40 --streaming --boot
 
-Turns are interleaved and the least of each is compared, because a busy machine only ever adds. Prints a table, then one JSON
-line. A part that cannot run here says why and the others go on. Weights are written to `--weights` (default: the temporary
-folder) when they are not there yet; full-size ones take 2 to 4 GB and a minute.
+Turns are interleaved and the minimum of each side is compared, because other load on the machine only ever adds time.
+Prints a table, then one JSON line. A part that cannot run here prints the reason, and the others continue. Weights are
+written to `--weights` (default: the temporary folder) if they are missing; full-size ones take 2 to 4 GB and a minute.
 """
 
 from __future__ import annotations
@@ -37,65 +37,66 @@ from chatterbox_worker.errors import WorkerError
 
 _TEXT = "The rain had stopped, and for a moment the whole street held its breath before anybody spoke."
 _STAGES = ("t3", "flow", "vocoder", "watermark", "total")
-_LONG_CHUNK_S = 10  # of a long text's chunks: the flow's best length (chatterbox.md 1.7: 8 to 20 s)
+_LONG_CHUNK_S = 10  # length of a long text's chunks; the flow is most efficient from 8 to 20 s
 
 
 def main(arguments: Sequence[str]) -> int:
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        device = device_of(asked.device)
+        device = device_of(options.device)
     except WorkerError as error:
         _parser().exit(1, f"{error.message}\n")
-    prepare(device, asked.threads)
-    profiles = asked.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
-    checkpoint = _checkpoint(asked.weights, asked.model, asked.size)
-    result: dict[str, Any] = {"bench": "engine", "where": _where(device), "asked": vars(asked) | {"weights": None}}
+    prepare(device, options.threads)
+    profiles = options.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
+    checkpoint = _checkpoint(options.weights, options.model, options.size)
+    result: dict[str, Any] = {"bench": "engine", "where": _where(device), "asked": vars(options) | {"weights": None}}
     print(
-        f"{asked.model}, {asked.size}, {asked.seconds:g} s of audio, on {result['where']['name']}; load {os.getloadavg()[0]:.1f}\n"
+        f"{options.model}, {options.size}, {options.seconds:g} s of audio, on {result['where']['name']}; "
+        f"load {os.getloadavg()[0]:.1f}\n"
     )
 
     parts = {profile: _try(lambda profile=profile: load_parts(checkpoint, profile, device)) for profile in profiles}
     loaded: dict[str, Parts] = {profile: part for profile, part in parts.items() if isinstance(part, Parts)}
     result["not_loaded"] = {profile: part for profile, part in parts.items() if not isinstance(part, Parts)}
-    tokens = max(1, round(asked.seconds * TOKEN_RATE))
-    result["single"] = _try(functools.partial(_single, asked, checkpoint, loaded, device, tokens))
+    tokens = max(1, round(options.seconds * TOKEN_RATE))
+    result["single"] = _try(functools.partial(_single, options, checkpoint, loaded, device, tokens))
     for profile, part in loaded.items():
-        said = result.setdefault(profile, {})
+        figures = result.setdefault(profile, {})
         if device.type == "cuda":
-            said["graphs_equal_eager"] = _try(lambda part=part: graphs_equal_eager(part, _TEXT))
-        if asked.concurrency:
-            said["concurrency"] = _try(lambda part=part: _concurrency(part, asked.concurrency, tokens))
-        if asked.minutes:
-            said["long_text"] = _try(lambda part=part: _long_text(part, asked.minutes))
-        if asked.streaming:
-            said["streaming"] = _try(lambda part=part: _streaming(part, tokens, asked.repeat))
-        _print(profile, said)
+            figures["graphs_equal_eager"] = _try(lambda part=part: graphs_equal_eager(part, _TEXT))
+        if options.concurrency:
+            figures["concurrency"] = _try(lambda part=part: _concurrency(part, options.concurrency, tokens))
+        if options.minutes:
+            figures["long_text"] = _try(lambda part=part: _long_text(part, options.minutes))
+        if options.streaming:
+            figures["streaming"] = _try(lambda part=part: _streaming(part, tokens, options.repeat))
+        _print(profile, figures)
     parts.clear()
     loaded.clear()
     gc.collect()
-    if asked.boot:
-        result["boot"] = _try(lambda: _boot(asked, checkpoint, profiles, device))
+    if options.boot:
+        result["boot"] = _try(lambda: _boot(options, checkpoint, profiles, device))
     result["where"]["load_after"] = os.getloadavg()[0]
     print(json.dumps(result, default=float))
     return 0
 
 
 def _single(
-    asked: argparse.Namespace, checkpoint: Checkpoint, loaded: dict[str, Parts], device: torch.device, tokens: int
+    options: argparse.Namespace, checkpoint: Checkpoint, loaded: dict[str, Parts], device: torch.device, tokens: int
 ) -> dict[str, Any]:
-    """Seconds per stage of one request, the least of each over the turns; the first turn warms up and does not count."""
-    sampling, emotion = sampling_of(asked.model)
+    """Seconds per stage of one request, the minimum of each over the turns; the first turn only warms up."""
+    sampling, emotion = sampling_of(options.model)
     sides: dict[str, Callable[[int], dict[str, float]]] = {}
     engines = {profile: Ours(part, tokens=tokens) for profile, part in loaded.items()}
-    if not asked.no_upstream:
-        upstream = Upstream(checkpoint, device, asked.size)
+    if not options.no_upstream:
+        upstream = Upstream(checkpoint, device, options.size)
         sides["upstream"] = lambda seed: upstream.speak(_TEXT, sampling, emotion, tokens=tokens, seed=seed)
     sides |= {
         profile: lambda seed, engine=engine: engine.speak(_TEXT, seed=seed) for profile, engine in engines.items()
     }
     turns: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     try:
-        for turn in range(asked.repeat + 1):
+        for turn in range(options.repeat + 1):
             for side, speak in sides.items():
                 turns[side].append(speak(turn))
     finally:
@@ -118,11 +119,11 @@ def _single(
 
 def _concurrency(parts: Parts, sizes: Sequence[int], tokens: int) -> dict[str, Any]:
     with Ours(parts, tokens=tokens) as engine:
-        engine.crowd([_TEXT] * min(max(sizes), engine.places))  # warms up; on a GPU it captures the graphs
-        out: dict[str, Any] = {"places": engine.places}
+        engine.speak_all([_TEXT] * min(max(sizes), engine.slots))  # warms up; on a GPU it captures the graphs
+        out: dict[str, Any] = {"places": engine.slots}
         for size in sizes:
-            said = engine.crowd([_TEXT] * size)
-            out[str(size)] = said | {"requests_per_s": size / said["wall_s"]}
+            figures = engine.speak_all([_TEXT] * size)
+            out[str(size)] = figures | {"requests_per_s": size / figures["wall_s"]}
         return out
 
 
@@ -130,9 +131,9 @@ def _long_text(parts: Parts, minutes: float) -> dict[str, float]:
     """Many chunks of one text, submitted together, as the synthesizer does."""
     chunks = max(1, round(minutes * 60 / _LONG_CHUNK_S))
     with Ours(parts, tokens=_LONG_CHUNK_S * TOKEN_RATE) as engine:
-        engine.crowd([_TEXT] * min(chunks, engine.places))
-        said = engine.crowd([_TEXT] * chunks)
-    return said | {"times_realtime": said["audio_s"] / said["wall_s"]}
+        engine.speak_all([_TEXT] * min(chunks, engine.slots))
+        figures = engine.speak_all([_TEXT] * chunks)
+    return figures | {"times_realtime": figures["audio_s"] / figures["wall_s"]}
 
 
 def _streaming(parts: Parts, tokens: int, repeat: int) -> dict[str, float]:
@@ -142,18 +143,23 @@ def _streaming(parts: Parts, tokens: int, repeat: int) -> dict[str, float]:
 
 
 def _boot(
-    asked: argparse.Namespace, checkpoint: Checkpoint, profiles: Sequence[str], device: torch.device
+    options: argparse.Namespace, checkpoint: Checkpoint, profiles: Sequence[str], device: torch.device
 ) -> dict[str, Any]:
-    """The least of `repeat` starts; `ratio` is against `import torch` and reading the bytes."""
+    """The minimum of `repeat` starts; `ratio` is relative to `import torch` and reading the bytes."""
     out: dict[str, Any] = {}
-    sides = [("ours", profile) for profile in profiles] + ([] if asked.no_upstream else [("upstream", "exact")])
+    sides = [("ours", profile) for profile in profiles] + ([] if options.no_upstream else [("upstream", "exact")])
     print(f"{'start, s':16}{'ready':>9}{'torch':>9}{'read':>9}{'ratio':>9}{'resident MB':>13}{'weights MB':>12}")
     for side, profile in sides:
         turns = [
             boot.measure(
-                side, model=asked.model, folder=checkpoint.folder, profile=profile, device=str(device), size=asked.size
+                side,
+                model=options.model,
+                folder=checkpoint.folder,
+                profile=profile,
+                device=str(device),
+                size=options.size,
             )
-            for _ in range(asked.repeat)
+            for _ in range(options.repeat)
         ]
         least = {name: min(turn[name] for turn in turns) for name in turns[0]}
         least["ratio"] = least["ready_s"] / (least["torch_s"] + least["read_s"])
@@ -167,8 +173,8 @@ def _boot(
     return out
 
 
-def _print(profile: str, said: dict[str, Any]) -> None:
-    for part, figures in said.items():
+def _print(profile: str, results: dict[str, Any]) -> None:
+    for part, figures in results.items():
         if not isinstance(figures, dict):
             print(f"{profile} {part}: {figures}")
             continue
@@ -180,7 +186,7 @@ def _print(profile: str, said: dict[str, Any]) -> None:
 
 
 def _try(part: Callable[[], Any]) -> Any:
-    """What the part says, or why it could not."""
+    """The part's result, or the reason why it failed."""
     try:
         return part()
     except (RuntimeError, WorkerError, ImportError, OSError) as error:  # out of memory is a RuntimeError
@@ -189,8 +195,8 @@ def _try(part: Callable[[], Any]) -> Any:
         return reason
 
 
-def _checkpoint(home: Path | None, model: str, size: str) -> Checkpoint:
-    folder = (home or Path(tempfile.gettempdir()) / "chatterbox-worker-bench") / f"{model}-{size}"
+def _checkpoint(parent: Path | None, model: str, size: str) -> Checkpoint:
+    folder = (parent or Path(tempfile.gettempdir()) / "chatterbox-worker-bench") / f"{model}-{size}"
     if not folder.is_dir():
         from tools.synthetic_checkpoint import write_checkpoint  # noqa: PLC0415
 
@@ -216,27 +222,27 @@ def _where(device: torch.device) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    def several(text: str) -> list[int]:
+    def integers(text: str) -> list[int]:
         return [int(part) for part in text.split(",") if part]
 
     parser = argparse.ArgumentParser(prog="python -m bench.engine", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", default="nano", choices=list(LAYOUTS))
     parser.add_argument("--size", default="tiny", choices=["tiny", "full"])
     parser.add_argument("--seconds", type=float, default=5.0, help="of audio in one request")
-    parser.add_argument("--repeat", type=int, default=3, help="turns that count; one more goes before")
+    parser.add_argument("--repeat", type=int, default=3, help="turns that are measured, after one that warms up")
     parser.add_argument(
         "--profiles", type=lambda text: text.split(","), help="of exact, fast, int8; default: those of the device"
     )
     parser.add_argument(
-        "--concurrency", type=several, default=[1, 4], help="requests at once, e.g. 1,8,32,64; empty for none"
+        "--concurrency", type=integers, default=[1, 4], help="requests at once, e.g. 1,8,32,64; empty for none"
     )
     parser.add_argument("--minutes", type=float, default=0.0, help="of audio in one long text; 0 for none")
     parser.add_argument("--streaming", action="store_true", help="first audio of a streamed take")
     parser.add_argument("--boot", action="store_true", help="a fresh process until it is ready")
     parser.add_argument("--no-upstream", action="store_true")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, default=0, help="of a CPU; 0 for all it may use")
-    parser.add_argument("--weights", type=Path, help="folder to keep synthetic weights in")
+    parser.add_argument("--threads", type=int, default=0, help="of a CPU; 0 for as many as the process may use")
+    parser.add_argument("--weights", type=Path, help="folder for the synthetic weights")
     return parser
 
 

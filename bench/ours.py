@@ -1,4 +1,4 @@
-"""Our engine as one side of a benchmark: built on a checkpoint, made to speak for a given number of tokens."""
+"""Our engine as one side of a benchmark: built on a checkpoint, generating a given number of tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, pac
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
-from chatterbox_worker.engines.chatterbox.serving.memory import places_for
+from chatterbox_worker.engines.chatterbox.serving.memory import slots_for
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
@@ -34,7 +34,7 @@ _LONGEST = 2000  # positions: prefix, text and 40 s
 
 
 def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Parts:
-    """Weights for as many engines as the benchmark needs."""
+    """The loaded parts, shared by as many engines as the benchmark needs."""
     pack = pack_of(checkpoint, profile, device)
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
     add_draft(t3, checkpoint)
@@ -54,20 +54,20 @@ class Ours:
     """An engine whose every utterance has `tokens` tokens. A context manager."""
 
     def __init__(self, parts: Parts, *, tokens: int) -> None:
-        """Returns when all graphs are captured: nothing may be captured while anything is timed."""
-        self._home = tempfile.TemporaryDirectory()
+        """Returns when all graphs are captured: none may be captured while anything is timed."""
+        self._folder = tempfile.TemporaryDirectory()
         self._model = parts.layout.name
-        self.places = places_for(parts.t3, _LONGEST, engines=1)
-        store = ConditioningStore(Path(self._home.name), 10**8)
-        self._engine = ChatterboxEngine(parts, "bench", store, slots=self.places, max_tokens=tokens)
-        self._engine.warm_up(wholly=True)
+        self.slots = slots_for(parts.t3, _LONGEST, engines=1)
+        store = ConditioningStore(Path(self._folder.name), 10**8)
+        self._engine = ChatterboxEngine(parts, "bench", store, slots=self.slots, max_tokens=tokens)
+        self._engine.warm_up(all_graphs=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._engine.close()
-        self._home.cleanup()
+        self._folder.cleanup()
 
     def speak(self, text: str, *, seed: int) -> dict[str, float]:
         """Seconds for each stage of one utterance, and `total` from submission to the last sample."""
@@ -78,12 +78,12 @@ class Ours:
         total = time.perf_counter() - started_s
         return {name: take.timings.get(key, 0.0) for key, name in _STAGES.items()} | {"total": total}
 
-    def crowd(self, texts: list[str]) -> dict[str, float]:
-        """All at once: wall seconds, seconds of sound, and the median and last answer's latency."""
+    def speak_all(self, texts: list[str]) -> dict[str, float]:
+        """All texts at once: wall seconds, seconds of sound, and the median latency."""
         started_s = time.perf_counter()
         takes = [self._engine.submit(self._utterance(text, seed)) for seed, text in enumerate(texts)]
         latencies, samples = [], 0
-        for take in takes:  # they end in about this order; waiting for an earlier one adds nothing to a later one's end
+        for take in takes:  # they end in about this order, so waiting for an earlier one does not delay a later one
             samples += sum(len(piece.samples) for piece in take)
             latencies.append(time.perf_counter() - started_s)
         return {
@@ -107,14 +107,14 @@ class Ours:
 
 def sampling_of(model: str) -> tuple[Sampling, float | None]:
     """The model's default sampling, and its emotion."""
-    given: dict[str, Any] = dict(MODELS[model].sampling)
-    emotion = given.pop("exaggeration", None)
-    return Sampling(**given), emotion
+    parameters: dict[str, Any] = dict(MODELS[model].sampling)
+    emotion = parameters.pop("exaggeration", None)
+    return Sampling(**parameters), emotion
 
 
 @torch.inference_mode()
 def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str, bool]:
-    """Whether the same work, replayed from graphs and run eagerly, gives the same bits: T3's logits and tokens, mel and sound."""
+    """Whether replaying graphs gives the same bits as running eagerly, for T3's logits and tokens, mel and sound."""
     sampling, emotion = sampling_of(parts.layout.name)
     voice, ids = parts.default_voice, parts.tokenizer.encode(text, "en")
     ids = ids if parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
@@ -132,7 +132,7 @@ def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str,
 
 
 def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
-    """Of the shortest bucket that an utterance of so many tokens takes."""
+    """Compared in the shortest bucket that fits an utterance of `tokens` tokens."""
     s3gen, voice = parts.s3gen, parts.default_voice
     prompt = Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
     codes = torch.arange(tokens) * 7

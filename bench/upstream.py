@@ -1,8 +1,8 @@
-"""Upstream as the other side of a benchmark: chatterbox-tts' own modules, HEAD's loops, perth's own watermark on the CPU.
+"""Upstream as the other side of a benchmark: chatterbox-tts' modules, HEAD's loops, perth's watermark on the CPU.
 
-GPT-2 models run the package's own `inference_turbo`. The package's Llama loop is older than HEAD 5de7a54 (it builds an alignment
-analyser that HEAD dropped, and asks for attentions), so HEAD's is written out here, on two rows, drawing as it does. Both are
-made to run for a given number of tokens: synthetic weights never draw the end.
+GPT-2 models run the package's own `inference_turbo`. The package's Llama loop is older than HEAD 5de7a54 (it builds an
+alignment analyser that HEAD dropped, and requests attentions), so HEAD's loop is written out here, on two rows and with
+the same sampling. Both run for a given number of tokens: synthetic weights never draw the end.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Upstream uses what its dependencies have deprecated, prints, and draws progress bars."""
+def _suppress_output() -> Iterator[None]:
+    """Upstream uses deprecated parts of its dependencies, prints, and draws progress bars."""
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stderr(io.StringIO()),
@@ -45,11 +45,11 @@ def _quietly() -> Iterator[None]:
 
 
 class Upstream:
-    """One model in fp32, eager, one request at a time: upstream has no other way."""
+    """One model in fp32, eager, one request at a time: the only mode that upstream has."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, sizes: str) -> None:
         """`sizes`: "full" or "tiny", as the checkpoint was written."""
-        with _quietly():
+        with _suppress_output():
             from tools.upstream import SIZES, build_s3gen, build_t3  # noqa: PLC0415  # 7 s of imports
 
             self._layout, self._device = checkpoint.layout, device
@@ -67,13 +67,13 @@ class Upstream:
     def speak(
         self, text: str, sampling: Sampling, emotion: float | None, *, tokens: int, seed: int
     ) -> dict[str, float]:
-        """Seconds for each stage of one utterance of so many tokens, and `total`."""
+        """Seconds for each stage of one utterance of `tokens` tokens, and `total`."""
         torch.manual_seed(seed)
         ids = self._tokenizer.encode(text, "en")
         laps = [self._now()]
-        # as torch sets it, and upstream leaves it: our engine has switched it off
+        # torch's default, which upstream uses; our engine has switched it off
         tf32 = torch.backends.cudnn.flags(enabled=True, allow_tf32=True)
-        with torch.inference_mode(), _quietly(), tf32:
+        with torch.inference_mode(), _suppress_output(), tf32:
             codes = (
                 self._gpt2(ids, sampling, tokens)
                 if self._layout.is_gpt
@@ -96,16 +96,16 @@ class Upstream:
         return {name: laps[at + 1] - laps[at] for at, name in enumerate(names)} | {"total": laps[-1] - laps[0]}
 
     def _gpt2(self, ids: Sequence[int], sampling: Sampling, tokens: int) -> Tensor:
-        made: Tensor = self._t3.inference_turbo(
+        codes: Tensor = self._t3.inference_turbo(
             t3_cond=self._condition(None),
             text_tokens=torch.tensor([list(ids)], device=self._device),
             temperature=sampling.temperature,
             top_k=sampling.top_k,
             top_p=sampling.top_p,
             repetition_penalty=sampling.repetition_penalty,
-            max_gen_len=tokens - 1,  # besides the one that the prompt's pass gives
+            max_gen_len=tokens - 1,  # after the one from the prompt's pass
         )
-        return _counted(made[0], tokens)
+        return _check_count(codes[0], tokens)
 
     def _llama(self, ids: Sequence[int], sampling: Sampling, emotion: float | None, tokens: int) -> Tensor:
         from transformers.generation import logits_process as processors  # noqa: PLC0415
@@ -133,7 +133,7 @@ class Upstream:
                 break
             embedded = self._t3.speech_emb(token) + self._t3.speech_pos_emb.get_fixed_embedding(step + 1)
             inputs = torch.cat([embedded, embedded])
-        return _counted(torch.cat(drawn, dim=1)[0], tokens)
+        return _check_count(torch.cat(drawn, dim=1)[0], tokens)
 
     def _condition(self, emotion: float | None) -> Any:
         from chatterbox.models.t3.modules.cond_enc import T3Cond  # noqa: PLC0415
@@ -167,7 +167,7 @@ class Upstream:
         return time.perf_counter()
 
 
-def _counted(codes: Tensor, tokens: int) -> Tensor:
+def _check_count(codes: Tensor, tokens: int) -> Tensor:
     if len(codes) != tokens:
         raise RuntimeError(f"upstream ended after {len(codes)} of {tokens} tokens: the weights are not synthetic ones")
     return codes

@@ -13,7 +13,7 @@ from chatterbox_worker.clone.quality import fault
 from chatterbox_worker.clone.recordings import SourceRecording
 from chatterbox_worker.clone.segments import Segment, split
 from support.recorded import RATE, in_noise, pause, talk
-from support.speakers import ANN, SENTENCES, said
+from support.speakers import ANN, SENTENCES, speak
 
 
 def recording(*parts: Samples) -> SourceRecording:
@@ -31,7 +31,7 @@ def test_sentences_are_cut_at_the_silences_between_them() -> None:
     at_s = 0.5
     assert len(segments) == 3
     for segment, text in zip(segments, SENTENCES, strict=False):
-        length_s = said(ANN, text).duration_s
+        length_s = speak(ANN, text).duration_s
         assert at_s - 0.1 <= segment.start_s
         assert segment.end_s <= at_s + length_s + 0.1
         assert segment.duration_s > length_s - 0.5  # espeak-ng's own silence at the end of a sentence

@@ -8,13 +8,13 @@ import pytest
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.clone.speakers import EmbeddedSpeech, average, embed, fault, group_speakers, has_rival
 from support.recorded import RATE
-from support.speakers import ANN, BOB, SENTENCES, PitchEncoder, said
+from support.speakers import ANN, BOB, SENTENCES, PitchEncoder, speak
 
 ENCODER = PitchEncoder()
 
 
 def embed_sentences(*who: str, texts: int = 4) -> list[EmbeddedSpeech]:
-    return [embed(ENCODER, said(speaker, text)) for speaker in who for text in SENTENCES[:texts]]
+    return [embed(ENCODER, speak(speaker, text)) for speaker in who for text in SENTENCES[:texts]]
 
 
 def at_angle(degrees: float, seconds: float = 3.0) -> EmbeddedSpeech:
@@ -45,14 +45,14 @@ def test_two_people_who_speak_about_equally_long_are_ambiguous() -> None:
 
 def test_a_recording_of_the_wanted_person_decides() -> None:
     speakers = group_speakers(
-        embed_sentences(ANN, texts=4) + embed_sentences(BOB, texts=2), like=embed(ENCODER, said(BOB, SENTENCES[7]))
+        embed_sentences(ANN, texts=4) + embed_sentences(BOB, texts=2), like=embed(ENCODER, speak(BOB, SENTENCES[7]))
     )
     assert speakers.groups == (1, 1, 1, 1, 0, 0)
     assert fault(speakers, 5) is None
 
 
 def test_a_change_of_speaker_without_a_pause_is_found() -> None:
-    both = Audio(np.concatenate([said(ANN, SENTENCES[0]).samples, said(BOB, SENTENCES[1]).samples]), RATE)
+    both = Audio(np.concatenate([speak(ANN, SENTENCES[0]).samples, speak(BOB, SENTENCES[1]).samples]), RATE)
     speakers = group_speakers([*embed_sentences(ANN, texts=4), embed(ENCODER, both)], min_similarity=0.6)
     assert speakers.similarity[4] > 0.6
     assert (fault(speakers, 4, min_similarity=0.6) or "").startswith("other voice in a part of it")
@@ -78,11 +78,11 @@ def test_an_embedding_of_nan_is_similar_to_no_voice() -> None:
         def __call__(self, speech: Samples) -> Samples:
             return np.full(256, np.nan, np.float32)
 
-    speakers = group_speakers([*embed_sentences(ANN), embed(NanEncoder(), said(ANN, SENTENCES[5]))])
+    speakers = group_speakers([*embed_sentences(ANN), embed(NanEncoder(), speak(ANN, SENTENCES[5]))])
     assert speakers.similarity[4] == 0.0
     assert (fault(speakers, 4) or "").startswith("other voice: similarity 0.00")
     assert np.isfinite(speakers.embedding).all()
-    alone = group_speakers([embed(NanEncoder(), said(ANN, SENTENCES[5]))])
+    alone = group_speakers([embed(NanEncoder(), speak(ANN, SENTENCES[5]))])
     assert fault(alone, 0) is not None
 
 

@@ -10,16 +10,16 @@ from chatterbox_worker.errors import NotReady
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def restore_settings() -> Iterator[None]:
     threads, tf32 = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
     yield
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = tf32
 
 
-@pytest.mark.parametrize(("is_there", "expected"), [(True, "cuda:0"), (False, "cpu")])
-def test_auto_takes_a_gpu_where_there_is_one(*, is_there: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: is_there)
+@pytest.mark.parametrize(("has_gpu", "expected"), [(True, "cuda:0"), (False, "cpu")])
+def test_auto_uses_a_gpu_if_there_is_one(*, has_gpu: bool, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     assert str(device_of("auto")) == expected
 
 
@@ -32,19 +32,17 @@ def test_a_gpu_has_its_number(wanted: str, expected: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("count", "wanted", "sentence"),
     [
-        (0, "cuda", "cuda was asked for, but there is no GPU"),
-        (2, "cuda:2", "cuda:2 was asked for, but the last GPU here is cuda:1"),
+        (0, "cuda", "cuda was requested, but there is no GPU"),
+        (2, "cuda:2", "cuda:2 was requested, but the last GPU here is cuda:1"),
     ],
 )
-def test_a_gpu_that_is_not_there_is_named(
-    count: int, wanted: str, sentence: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_gpu_is_named(count: int, wanted: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     with pytest.raises(NotReady, match=sentence):
         device_of(wanted)
 
 
-def test_a_gpus_convolutions_are_float32_and_a_cpus_threads_are_those_wanted() -> None:
+def test_a_gpus_convolutions_are_float32_and_a_cpu_has_the_requested_threads() -> None:
     prepare(torch.device("cpu"), 1)
     assert torch.get_num_threads() == 1
     torch.backends.cudnn.allow_tf32 = True

@@ -35,7 +35,7 @@ def _utterance(text: str, language: str = "en", *, seed: int = 0, voice: Voice =
     return Utterance(text, language, voice, {}, seed)
 
 
-def _spoken(engine: PreviewEngine, text: str, language: str = "en", *, seed: int = 0) -> Audio:
+def _speak(engine: PreviewEngine, text: str, language: str = "en", *, seed: int = 0) -> Audio:
     (audio,) = engine.submit(_utterance(text, language, seed=seed))
     return audio
 
@@ -48,29 +48,29 @@ def test_it_is_an_engine(engine: PreviewEngine) -> None:
 
 
 @pytest.mark.parametrize("language", [*LANGUAGES, *REGIONS])
-def test_every_language_is_heard_in_its_own_voice(engine: PreviewEngine, language: str) -> None:
-    audio = _spoken(engine, HELLO[language.partition("-")[0]], language)
+def test_every_language_is_spoken_in_its_own_voice(engine: PreviewEngine, language: str) -> None:
+    audio = _speak(engine, HELLO[language.partition("-")[0]], language)
     assert audio.sample_rate == engine.sample_rate
     assert 0.3 < audio.duration_s < 4  # letter by letter would take longer
     assert np.abs(audio.samples).max() > 0.05
 
 
-def test_the_same_utterance_gives_the_same_samples_whatever_was_said_before_and_whatever_the_seed(
+def test_the_same_utterance_gives_the_same_samples_after_any_other_and_with_any_seed(
     engine: PreviewEngine,
 ) -> None:
-    first = _spoken(engine, "She sells sea shells.")
-    _spoken(engine, "Привет мир", "ru")
-    assert np.array_equal(first.samples, _spoken(engine, "She sells sea shells.", seed=7).samples)
+    first = _speak(engine, "She sells sea shells.")
+    _speak(engine, "Привет мир", "ru")
+    assert np.array_equal(first.samples, _speak(engine, "She sells sea shells.", seed=7).samples)
 
 
-def test_two_engines_on_many_threads_speak_as_one_does_alone(engine: PreviewEngine) -> None:
+def test_two_engines_on_many_threads_give_the_same_samples_as_one_alone(engine: PreviewEngine) -> None:
     texts = [(HELLO[language], language) for language in ("en", "de", "fr", "zh")] * 4
-    alone = [_spoken(engine, *text).samples for text in texts]
+    alone = [_speak(engine, *text).samples for text in texts]
     other = PreviewEngine()
     together: dict[int, np.ndarray] = {}
 
     def speak(index: int) -> None:
-        together[index] = _spoken(engine if index % 2 else other, *texts[index]).samples
+        together[index] = _speak(engine if index % 2 else other, *texts[index]).samples
 
     threads = [threading.Thread(target=speak, args=(index,)) for index in range(len(texts))]
     for thread in threads:
@@ -97,22 +97,22 @@ def test_two_engines_on_many_threads_speak_as_one_does_alone(engine: PreviewEngi
     ],
 )
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_no_text_can_harm_the_process(engine: PreviewEngine, text: str, language: str) -> None:
-    assert np.isfinite(_spoken(engine, text, language).samples).all()
+def test_no_text_can_crash_the_process(engine: PreviewEngine, text: str, language: str) -> None:
+    assert np.isfinite(_speak(engine, text, language).samples).all()
 
 
 def test_a_nul_does_not_end_the_text(engine: PreviewEngine) -> None:
-    assert np.array_equal(_spoken(engine, "one\0two three four").samples, _spoken(engine, "one two three four").samples)
+    assert np.array_equal(_speak(engine, "one\0two three four").samples, _speak(engine, "one two three four").samples)
 
 
 def test_markup_is_text(engine: PreviewEngine) -> None:
-    assert _spoken(engine, "<b>hi</b>").duration_s > _spoken(engine, "hi").duration_s
+    assert _speak(engine, "<b>hi</b>").duration_s > _speak(engine, "hi").duration_s
 
 
 def test_ten_thousand_characters_are_spoken_to_the_end(engine: PreviewEngine) -> None:
     text = "This is a sentence. " * 500
-    once = _spoken(engine, "This is a sentence. " * 10).duration_s
-    assert _spoken(engine, text).duration_s == pytest.approx(50 * once, rel=0.05)
+    once = _speak(engine, "This is a sentence. " * 10).duration_s
+    assert _speak(engine, text).duration_s == pytest.approx(50 * once, rel=0.05)
 
 
 def test_submit_returns_at_once_and_a_cancelled_take_frees_the_engine(engine: PreviewEngine) -> None:
@@ -127,7 +127,7 @@ def test_submit_returns_at_once_and_a_cancelled_take_frees_the_engine(engine: Pr
     for take in (long, waiting):
         with pytest.raises(Cancelled):
             list(take)
-    assert _spoken(engine, "Next.").duration_s > 0.2
+    assert _speak(engine, "Next.").duration_s > 0.2
     assert time.monotonic() - started < 5
 
 
@@ -140,8 +140,8 @@ def test_a_take_after_its_end_ignores_cancel_and_can_be_read_again(engine: Previ
     assert take.warnings == ()
 
 
-def test_mark_gives_the_audio_itself(engine: PreviewEngine) -> None:
-    audio = _spoken(engine, "Plain.")
+def test_mark_returns_the_audio_unchanged(engine: PreviewEngine) -> None:
+    audio = _speak(engine, "Plain.")
     assert engine.mark(audio) is audio
 
 
@@ -154,13 +154,15 @@ def test_mark_gives_the_audio_itself(engine: PreviewEngine) -> None:
         (_utterance("東京へ", "ja"), "language"),
     ],
 )
-def test_what_it_cannot_speak_is_refused_at_submit(engine: PreviewEngine, utterance: Utterance, field: str) -> None:
+def test_an_utterance_that_it_cannot_speak_is_refused_at_submit(
+    engine: PreviewEngine, utterance: Utterance, field: str
+) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         engine.submit(utterance)
     assert refusal.value.field == field
 
 
-def test_closing_cancels_what_is_spoken_and_what_waits() -> None:
+def test_closing_cancels_running_and_waiting_takes() -> None:
     engine = PreviewEngine()
     takes = [engine.submit(_utterance("This is a sentence. " * 20_000)) for _ in range(3)]
     engine.close()
@@ -172,7 +174,7 @@ def test_closing_cancels_what_is_spoken_and_what_waits() -> None:
         engine.submit(_utterance("hi"))
 
 
-def test_it_says_once_that_it_is_not_chatterbox(caplog: pytest.LogCaptureFixture) -> None:
+def test_it_logs_once_that_it_is_not_chatterbox(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         engine = PreviewEngine()
         list(itertools.chain(*(engine.submit(_utterance("hi")) for _ in range(3))))

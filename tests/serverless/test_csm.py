@@ -46,7 +46,7 @@ def test_a_job_gives_the_sound_that_python_gives(queue: LocalQueue, tmp_path: Pa
 
     assert answer["status"] == "COMPLETED"
     assert base64.b64decode(answer["output"]["audio_base64"]) == speech.audio
-    assert answer["output"]["warnings"] == ["the model did not stop within 0.8 s; what it said may be cut off"]
+    assert answer["output"]["warnings"] == ["the model did not stop within 0.8 s; the speech may be cut off"]
 
 
 def test_a_voice_saved_with_its_words_speaks_and_hears_what_was_said(queue: LocalQueue) -> None:

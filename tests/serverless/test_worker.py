@@ -131,7 +131,7 @@ def test_a_cancelled_job_frees_its_takes(worker: Worker, engine: ToneEngine) -> 
 
     async def cancel_midway() -> None:
         task = asyncio.create_task(worker({"id": "1", "input": {"text": "A long story. " * 60}}))
-        await asyncio.to_thread(engine.asked.wait, 5)
+        await asyncio.to_thread(engine.submitted.wait, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

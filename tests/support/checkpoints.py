@@ -1,8 +1,8 @@
 """Checkpoints of random weights for the tests, and upstream's own modules loaded with them as oracles.
 
-`checkpoint("turbo")` writes a tiny one the first time any run asks and returns its folder; it is kept in the
-temporary folder under a digest of the tools that wrote it. `upstream_t3(folder)` and `upstream_s3gen(folder)` load
-such a folder into upstream's classes, tiny or full. The fixtures are the same by name:
+`checkpoint("turbo")` writes a tiny one on first use and returns its folder; it stays in the temporary folder under a
+digest of the tools that wrote it. `upstream_t3(folder)` and `upstream_s3gen(folder)` load such a folder into upstream's
+classes, tiny or full. The fixtures return the same folders by name:
 
     from support.checkpoints import turbo_folder  # noqa: F401
 """
@@ -25,17 +25,15 @@ from chatterbox_worker.engines.chatterbox.checkpoint import layout as layout_mod
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
 from support.paths import ROOT
 
-_WRITERS = (
-    *(ROOT / "tools" / f"{name}.py" for name in ("synthetic_checkpoint", "synthetic_csm", "synthetic_tokenizer", "synthetic_weights", "upstream")),
-    Path(layout_module.__file__),
-)  # fmt: skip
+_TOOLS = ("synthetic_checkpoint", "synthetic_csm", "synthetic_tokenizer", "synthetic_weights", "upstream")
+_WRITERS = (*(ROOT / "tools" / f"{name}.py" for name in _TOOLS), Path(layout_module.__file__))
 
 
 def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
-    """The folder of a synthetic checkpoint of `model` ("csm" too), written if it is not there yet. Read it, never change it."""
+    """The folder of a synthetic checkpoint of `model` (also "csm"), written if missing. Read it, never change it."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in _WRITERS)).hexdigest()[:12]
-    home = Path(tempfile.gettempdir()) / f"chatterbox-worker-checkpoints-{getpass.getuser()}" / digest
-    folder = home / f"{model}-{size}-{seed}"
+    parent = Path(tempfile.gettempdir()) / f"chatterbox-worker-checkpoints-{getpass.getuser()}" / digest
+    folder = parent / f"{model}-{size}-{seed}"
     if not folder.is_dir():
         from tools.synthetic_checkpoint import write_checkpoint
 
@@ -48,13 +46,13 @@ def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
 
 
 def layout_of(folder: Path) -> Layout:
-    """The layout whose T3 lies in `folder`."""
+    """The layout whose T3 is in `folder`."""
     return next(layout for layout in LAYOUTS.values() if (folder / layout.t3).is_file())
 
 
 @contextmanager
 def upstream_may_warn() -> Iterator[None]:
-    """Around calls into upstream's code, which uses what torch and diffusers have deprecated."""
+    """For calls into upstream's code, which uses deprecated parts of torch and diffusers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

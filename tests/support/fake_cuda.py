@@ -1,7 +1,7 @@
-"""A GPU that is not there: modules whose tensors only pretend to be on it, and a judge of what may stand in a captured graph.
+"""A simulated GPU: modules with fake tensors on it, and a check of what a captured graph may contain.
 
-`torch`'s fake tensors carry shape, dtype, strides and device through every operation and compute nothing. An operation on tensors
-of two devices fails as it would on a GPU, and so does reading a value.
+`torch`'s fake tensors carry shape, dtype, strides and device through every operation and compute nothing. An operation
+on tensors of two devices fails as it would on a GPU, and so does reading a value.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 CUDA = torch.device("cuda:0")
 
 _WAITS = {
-    "_local_scalar_dense", "item", "is_nonzero", "nonzero", "equal", "masked_select", "unique_consecutive", "_unique2", "bincount",
-    "repeat_interleave.Tensor", "allclose", "_pin_memory",
+    "_local_scalar_dense", "item", "is_nonzero", "nonzero", "equal", "masked_select", "unique_consecutive", "_unique2",
+    "bincount", "repeat_interleave.Tensor", "allclose", "_pin_memory",
 }  # fmt: skip
-_WHOLE = {"scaled_dot_product_attention"}  # what it is made of is chosen by the GPU; none of its kernels waits
+_NOT_DECOMPOSED = {"scaled_dot_product_attention"}  # the GPU chooses its kernels; none of them waits
 _DRAWS = {
     "rand",
     "rand_like",
@@ -39,29 +39,32 @@ _DRAWS = {
 
 
 def on_cuda(thing: Any, mode: FakeTensorMode, seen: dict[int, Any] | None = None) -> Any:
-    """`thing` with all its tensors, wherever they lie in objects of this project, on the GPU; its objects are changed, not copied."""
+    """`thing` with all its tensors, at any depth in objects of this project, on the GPU.
+
+    Its objects are changed, not copied.
+    """
     seen = {} if seen is None else seen
     if id(thing) in seen:
         return seen[id(thing)]
-    made = thing
+    moved = thing
     if isinstance(thing, Tensor):
         plain = thing.to_dense() if thing.is_mkldnn else thing  # a CPU's own layout
-        made = FakeTensor(mode, plain.detach().to("meta"), CUDA)
+        moved = FakeTensor(mode, plain.detach().to("meta"), CUDA)
     elif isinstance(thing, torch.device):
-        made = CUDA
+        moved = CUDA
     elif isinstance(thing, tuple):
         parts = [on_cuda(part, mode, seen) for part in thing]
-        made = type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
+        moved = type(thing)(*parts) if hasattr(thing, "_fields") else tuple(parts)
     elif isinstance(thing, list):
-        made = [on_cuda(part, mode, seen) for part in thing]
+        moved = [on_cuda(part, mode, seen) for part in thing]
     elif isinstance(thing, Mapping):
-        made = {name: on_cuda(part, mode, seen) for name, part in thing.items()}
+        moved = {name: on_cuda(part, mode, seen) for name, part in thing.items()}
     elif type(thing).__module__.startswith("chatterbox_worker") and not isinstance(thing, type) and not _is_enum(thing):
         seen[id(thing)] = thing
         for name in [*getattr(thing, "__dict__", ()), *getattr(type(thing), "__slots__", ())]:
             object.__setattr__(thing, name, on_cuda(getattr(thing, name), mode, seen))
-    seen[id(thing)] = made
-    return made
+    seen[id(thing)] = moved
+    return moved
 
 
 def _is_enum(thing: object) -> bool:
@@ -69,7 +72,7 @@ def _is_enum(thing: object) -> bool:
 
 
 class Capturable(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Fails at whatever a CUDA graph cannot hold: a wait, a draw, a tensor of the host."""
+    """Fails at operations that a CUDA graph cannot contain: a wait, a random draw, a tensor of the host."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -80,10 +83,12 @@ class Capturable(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         name = func.name().removeprefix("aten::")
         base = name.partition(".")[0]
-        if name.startswith("prim::"):  # a question about the tensor
+        if name.startswith("prim::"):  # reads a property of the tensor
             return func(*args, **(kwargs or {}))
-        if base not in _WHOLE and func.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd):
-            with self:  # what it is made of, since that is what runs
+        if base not in _NOT_DECOMPOSED and func.has_kernel_for_dispatch_key(
+            torch._C.DispatchKey.CompositeImplicitAutograd
+        ):
+            with self:  # the operations that it consists of, since those run
                 return func.decompose(*args, **(kwargs or {}))
         assert not {name, base} & _WAITS, f"{name} waits for the device"
         assert base not in _DRAWS, f"{name} draws from a generator"
@@ -91,11 +96,11 @@ class Capturable(TorchDispatchMode):  # type: ignore[no-untyped-call]
             assert not any(each.dtype in (torch.bool, torch.uint8) for each in _tensors(args[1])), (
                 f"{name} by a mask waits"
             )
-        made = func(*args, **(kwargs or {}))
-        for tensor in (*_tensors(args), *_tensors(kwargs), *_tensors(made)):
+        result = func(*args, **(kwargs or {}))
+        for tensor in (*_tensors(args), *_tensors(kwargs), *_tensors(result)):
             assert tensor.device == CUDA, f"{name} has a tensor of {tensor.device}"
         self.calls[base] += 1
-        return made
+        return result
 
 
 def _tensors(thing: Any) -> Iterator[Tensor]:
@@ -109,7 +114,7 @@ def _tensors(thing: Any) -> Iterator[Tensor]:
 
 
 class FakeRecorder:
-    """A `graphs.Recorder` that keeps a graph's promises and checks the caller's: replaying runs the same work on the same memory."""
+    """A `graphs.Recorder` that checks its caller: replaying runs the same work on the same memory."""
 
     def __init__(self, *, capacity: int = 10**6, is_healthy: bool = True) -> None:
         self.capacity, self.is_healthy = capacity, is_healthy
@@ -122,7 +127,7 @@ class FakeRecorder:
         return self.is_healthy
 
     def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
-        for _ in range(3):  # twice to warm up; and a capture executes nothing, so what it did is undone as well
+        for _ in range(3):  # twice to warm up, then the capture, which executes nothing, so that its work is undone too
             work()
             undo()
         self.recorded += 1

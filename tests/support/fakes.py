@@ -1,4 +1,4 @@
-"""A real engine without a model: it speaks every utterance as a tone, deterministically."""
+"""An engine without a model: every utterance is a tone, deterministically."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ToneTake:
 
 
 class ToneEngine:
-    """Speaks at a pitch made from everything the sound may depend on."""
+    """The pitch is computed from everything that the sound may depend on."""
 
     sample_rate = RATE
     device = "cpu"
@@ -58,12 +58,12 @@ class ToneEngine:
         self.takes: list[ToneTake] = []
         self.gate = threading.Event()
         self.gate.set()
-        self.asked = threading.Event()
+        self.submitted = threading.Event()
 
     def submit(self, utterance: Utterance) -> ToneTake:
         take = ToneTake(utterance, self.gate)
         self.takes.append(take)
-        self.asked.set()
+        self.submitted.set()
         return take
 
     def mark(self, audio: Audio) -> Audio:

@@ -29,7 +29,7 @@ def random_adapter(
     dtype: Any = np.float32,
     names: Sequence[str] = (*LLAMA, *GPT2),
 ) -> Adapter:
-    """For every layer of a T3 state dict that is called like one of `names`."""
+    """An adapter for every layer of a T3 state dict whose name ends with one of `names`."""
     draw, factors = np.random.default_rng(seed), {}
     for weight in sorted(weights):
         module = weight.removesuffix(".weight")
@@ -41,15 +41,15 @@ def random_adapter(
     return Adapter(model, base, rank, 2.0 * rank, factors)
 
 
-def tiny_adapter(model: str, **given: Any) -> Adapter:
-    """For the tiny checkpoint of a model."""
-    here = found(model)
-    return random_adapter(load_t3_state(here), model=model, **{"base": here.t3_digest, **given})
+def tiny_adapter(model: str, **options: Any) -> Adapter:
+    """An adapter for the tiny checkpoint of a model."""
+    tiny = found(model)
+    return random_adapter(load_t3_state(tiny), model=model, **{"base": tiny.t3_digest, **options})
 
 
 def voice_file(adapter: Adapter | None, pitch: float = 220.0) -> bytes:
     return pack(Bundle(tone(6.0, pitch), None, {}, adapter))
 
 
-def fine_tuned(model: str, name: str = "alice", **given: Any) -> Voice:
-    return voice_of(name, voice_file(tiny_adapter(model, **given)), field="voice")
+def fine_tuned(model: str, name: str = "alice", **options: Any) -> Voice:
+    return voice_of(name, voice_file(tiny_adapter(model, **options)), field="voice")

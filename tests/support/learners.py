@@ -1,4 +1,4 @@
-"""Upstream's T3, tiny, to be trained in the tests, and clips of random tokens for it to learn."""
+"""A tiny T3 of upstream's to be trained in the tests, and clips of random tokens to train it on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
-from chatterbox_worker.engines.chatterbox.training.module import Shape, upstream_t3, with_adapter
+from chatterbox_worker.engines.chatterbox.training.module import Shape, add_adapter, upstream_t3
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
 from support.checkpoints import checkpoint
@@ -32,7 +32,7 @@ def module_of(model: str) -> Any:
 
 
 def clip(number: int, *, model: str = "english", person: str = "ann", text: int = 12, speech: int = 30) -> TrainingClip:
-    """Random, and the same for a number. Its speech repeats three codes, which can be learnt."""
+    """A random clip, always the same for a number. Its speech repeats three codes, which can be learnt."""
     generator = torch.Generator().manual_seed(number)
     ids = torch.randint(1, 200, (text,), generator=generator)
     if not LAYOUTS[model].is_gpt:
@@ -72,5 +72,5 @@ def recipe(**changed: Any) -> Recipe:
 
 
 def trainer_of(model: str = "english", corpus: Corpus | None = None, shape: Shape = SHAPE, **changed: Any) -> Trainer:
-    adapted = with_adapter(module_of(model), LAYOUTS[model], shape, seed=0)
-    return Trainer(adapted, corpus or corpus_of(model=model), recipe(**changed), CPU)
+    module = add_adapter(module_of(model), LAYOUTS[model], shape, seed=0)
+    return Trainer(module, corpus or corpus_of(model=model), recipe(**changed), CPU)

@@ -16,7 +16,7 @@ from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.clone.__main__ import main
 from support.checkpoints import checkpoint
 from support.paths import ROOT, WORKERS
-from support.speakers import ANN, BOB, SENTENCES, said
+from support.speakers import ANN, BOB, SENTENCES, speak
 
 RATE = 24_000
 
@@ -31,7 +31,7 @@ def pause(seconds: float) -> Samples:
 
 def talk(speaker: str, texts: Sequence[str] = SENTENCES, pause_s: float = 0.4) -> Samples:
     """The texts one after another, with background noise of -65 dBFS."""
-    parts = [part for text in texts for part in (said(speaker, text).samples, pause(pause_s))]
+    parts = [part for text in texts for part in (speak(speaker, text).samples, pause(pause_s))]
     return in_noise(np.concatenate([pause(0.5), *parts]), -65.0)
 
 

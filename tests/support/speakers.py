@@ -1,4 +1,4 @@
-"""People for the tests to record: espeak-ng's variants, each with a voice of its own."""
+"""Speakers for the tests: espeak-ng's variants, each with its own voice."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ SENTENCES = (
 
 
 @functools.cache
-def said(speaker: str, text: str) -> Audio:
-    """`text` in the voice of an espeak-ng variant, 24 kHz, with the silence that espeak-ng leaves at its ends."""
+def speak(speaker: str, text: str) -> Audio:
+    """`text` in the voice of an espeak-ng variant, 24 kHz, with espeak-ng's silence at the ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preview, "_VOICES", MappingProxyType({"en": speaker}))
-        spoken = preview._speak(Utterance(text, "en", DEFAULT_VOICE, {}, 0), lambda: False)
-    return resample(spoken, preview.SAMPLE_RATE)
+        audio = preview._speak(Utterance(text, "en", DEFAULT_VOICE, {}, 0), lambda: False)
+    return resample(audio, preview.SAMPLE_RATE)
 
 
 class PitchEncoder:
-    """Tells espeak-ng's people apart as the voice encoder does real ones: by the pitch and colour of what they say."""
+    """Distinguishes espeak-ng's variants by their pitch, as the voice encoder distinguishes people."""
 
-    name = "the tests' ear"
+    name = "the tests' encoder"
     made_by = "ee" * 32
 
     def __call__(self, speech: Samples) -> Samples:

@@ -1,7 +1,8 @@
-"""Upstream's T3, narrow and with weights that hide nothing, and its two generation loops as at HEAD 5de7a54.
+"""Upstream's T3, narrow and with weights that make every term visible, and its two generation loops as at HEAD 5de7a54.
 
-The loops are written out here because the wheel's multilingual one still holds the alignment analyser. They take the noise of
-every draw from outside: torch.multinomial of one sample is argmax(p / q) with q ~ Exp(1), as a test of the sampler shows.
+The loops are written out here because the wheel's multilingual one still contains the alignment analyser. The noise of
+every draw is a parameter: torch.multinomial of one sample is argmax(p / q) with q ~ Exp(1), as a test of the sampler
+shows.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NARROW = Sizes(t3_layers=3, t3_width=128, t3_heads=2)
 
 
 def oracle_t3(model: str, *, seed: int = 0, sizes: Sizes = NARROW) -> nn.Module:
-    """Upstream's module. Nothing keeps a default that would make a missing term invisible, and attention is far from uniform."""
+    """Upstream's module. No parameter has a default that could hide a missing term; attention is far from uniform."""
     torch.manual_seed(seed)
     module = build_t3(LAYOUTS[model], sizes).eval().requires_grad_(requires_grad=False)
     for name, parameter in module.named_parameters():
@@ -68,7 +69,7 @@ def random_voice(*, seed: int, prompt: int = 40, emotion: float | None = 0.7) ->
 class Generated:
     tokens: list[int]
     logits: list[Tensor]
-    """Of every step, (rows, V), before guidance and filters."""
+    """(rows, V) of every step, before guidance and filters."""
 
 
 @upstream_may_warn()
@@ -76,7 +77,10 @@ class Generated:
 def generate_llama(
     module: Any, voice: Voice, text: Sequence[int], sampling: Sampling, *, noise: Callable[[int], Tensor], steps: int
 ) -> Generated:
-    """`T3.inference`, always on two rows: with a weight of 0 upstream's own call fails, and its arithmetic gives the first row."""
+    """`T3.inference`, always on two rows.
+
+    With a guidance weight of 0 upstream's own call fails; its arithmetic would give the first row.
+    """
     ids = torch.tensor([list(text)] * 2)
     bos = torch.full((2, 1), START_SPEECH)
     embeddings, _ = module.prepare_input_embeds(
@@ -100,7 +104,7 @@ def generate_llama(
         guided = logits[0:1] + sampling.cfg_weight * (logits[0:1] - logits[1:2])
         for processor in processors:
             guided = processor(seen, guided)
-        token = _drawn(guided, noise(step))
+        token = _draw(guided, noise(step))
         generated.tokens.append(int(token))
         seen = torch.cat([seen, token], dim=1)
         inputs = (module.speech_emb(token) + module.speech_pos_emb.get_fixed_embedding(step + 1)).expand(2, -1, -1)
@@ -130,14 +134,14 @@ def generate_gpt2(
     for step in range(steps):
         logits = module.speech_head(module.tfmr(inputs_embeds=inputs, past_key_values=cache, use_cache=True)[0])[:, -1]
         generated.logits.append(logits)
-        token = _drawn(processors(seen, logits), noise(step))
+        token = _draw(processors(seen, logits), noise(step))
         generated.tokens.append(int(token))
         seen = token if step == 0 else torch.cat([seen, token], dim=1)  # the BOS is gone from the second token on
         inputs = module.speech_emb(token)
     return generated
 
 
-def _drawn(logits: Tensor, noise: Tensor) -> Tensor:
+def _draw(logits: Tensor, noise: Tensor) -> Tensor:
     return (logits.softmax(-1) / noise).argmax(-1, keepdim=True)
 
 

@@ -1,4 +1,4 @@
-"""CSM's engine on the tiny synthetic checkpoint, and transformers' own `generate` beside it as the oracle."""
+"""CSM's engine on the tiny synthetic checkpoint, and transformers' own `generate` as the oracle."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FRAME_S = 0.08
 
 
 class Unmarked:
-    """In the watermark's place where sound before it is compared."""
+    """In the watermark's place, to compare sound without one."""
 
     def mark(self, audio: Audio) -> Audio:
         return audio
@@ -64,10 +64,10 @@ def sound_of(take: CsmTake) -> Samples:
     return np.concatenate([piece.samples for piece in take])
 
 
-def generated(
+def generate(
     turns: Sequence[tuple[int, str, Audio | None]], *, seed: int, frames: int, **sampling: Any
 ) -> tuple[Any, Samples]:
-    """Codes (frames, codebooks) and sound by transformers' processor and `generate`, for a conversation to its last turn."""
+    """Codes (frames, codebooks) and sound of a conversation's last turn, by transformers' processor and `generate`."""
     from transformers import CsmProcessor
 
     conversation = [
@@ -77,13 +77,13 @@ def generated(
     ]  # fmt: skip
     processor = CsmProcessor.from_pretrained(checkpoint("csm"))
     inputs = processor.apply_chat_template(conversation, tokenize=True, return_dict=True)
-    chosen = {"do_sample": True, "temperature": 0.9, "top_k": 50} | sampling
+    options = {"do_sample": True, "temperature": 0.9, "top_k": 50} | sampling
     state = torch.random.get_rng_state()
     torch.manual_seed(seed)
-    told = csm().model.generate(
-        **inputs, **chosen, **{f"depth_decoder_{name}": value for name, value in chosen.items()},
+    output = csm().model.generate(
+        **inputs, **options, **{f"depth_decoder_{name}": value for name, value in options.items()},
         max_new_tokens=frames, output_audio=True, return_dict_in_generate=True,
     )  # fmt: skip
     torch.random.set_rng_state(state)
-    samples: Samples = told.audio[0].numpy()
-    return told.sequences[0].tolist(), samples
+    samples: Samples = output.audio[0].numpy()
+    return output.sequences[0].tolist(), samples

@@ -1,7 +1,8 @@
-"""Tiny Chatterbox engines on the CPU, and their parts, for tests that need the real thing but not its size."""
+"""Tiny Chatterbox engines on the CPU, and their parts, for tests that need a real engine but not its size."""
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,7 @@ CPU = torch.device("cpu")
 
 
 class Unmarked:
-    """In the watermark's place where sound before it is compared."""
+    """In the watermark's place, to compare sound without one."""
 
     def mark(self, audio: Audio) -> Audio:
         return audio
@@ -47,14 +48,14 @@ def found(model: str) -> Checkpoint:
 @cache
 def parts(model: str) -> Parts:
     """Shared: do not change them."""
-    here = found(model)
+    tiny = found(model)
     return Parts(
-        layout=here.layout,
-        t3=T3(load_t3_state(here), precision=Precision.EXACT, device=CPU),
-        s3gen=S3Gen.from_state(load_s3gen_state(here, "flow.", "mel2wav."), device=CPU),
-        tokenizer=load_tokenizer(here),
-        default_voice=load_default_conditionals(here),
-        encoders=ReferenceEncoders(here),
+        layout=tiny.layout,
+        t3=T3(load_t3_state(tiny), precision=Precision.EXACT, device=CPU),
+        s3gen=S3Gen.from_state(load_s3gen_state(tiny, "flow.", "mel2wav."), device=CPU),
+        tokenizer=load_tokenizer(tiny),
+        default_voice=load_default_conditionals(tiny),
+        encoders=ReferenceEncoders(tiny),
         watermark=Unmarked(),
     )
 
@@ -62,12 +63,9 @@ def parts(model: str) -> Parts:
 def tiny_engine(
     model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = 30, adapters: int = 0
 ) -> ChatterboxEngine:
-    own = parts(model)
-    made = Parts(
-        own.layout, own.t3, own.s3gen, own.tokenizer, own.default_voice, own.encoders, watermark or own.watermark
-    )
+    shared = parts(model)
     return ChatterboxEngine(
-        made,
+        dataclasses.replace(shared, watermark=watermark or shared.watermark),
         "tiny",
         ConditioningStore(folder, 10**7),
         slots=slots,
@@ -95,11 +93,11 @@ def prompt(model: str) -> Prompt:
 
 
 def encoded_voice(model: str) -> Future[EncodedVoice]:
-    """The model's own voice, at hand."""
-    own = parts(model)
+    """The model's own voice, already encoded."""
+    tiny = parts(model)
     future: Future[EncodedVoice] = Future()
-    emotion = None if own.layout.is_gpt else 0.5
-    prefix = own.t3.encode(own.default_voice.speaker_emb[0], own.default_voice.speech_tokens[0], emotion)
+    emotion = None if tiny.layout.is_gpt else 0.5
+    prefix = tiny.t3.encode(tiny.default_voice.speaker_emb[0], tiny.default_voice.speech_tokens[0], emotion)
     future.set_result(EncodedVoice(prefix, prompt(model)))
     return future
 

@@ -123,7 +123,7 @@ BAD = {
     "hours": (wav(Audio(np.tile(tone(10.0, rate=16_000).samples, 180), 16_000)), "x", "longer than 30 s"),
     "picture": (b"\x89PNG not sound", "x", "PNG picture"),
     "novel": (wav(tone(2.2)), "A very long sentence indeed. " * 200, "1[0-9]+ tokens|tokens; the model has 2050"),
-    "hurried": (wav(tone(0.6)), "Far more words than anybody could ever say in that time.", "cannot be said in 0.6 s"),
+    "hurried": (wav(tone(0.6)), "Far more words than anybody could ever say in that time.", "is too long for 0.6 s"),
     "marks": (wav(tone(2.3)), "?!...", "nothing"),
 }
 

@@ -1,8 +1,8 @@
-"""`PreviewEngine`: espeak-ng's robot in the engine's place, so that everything around a model runs without one.
+"""`PreviewEngine`: espeak-ng in the engine's place, so that everything around a model runs without one.
 
-The library and its data come in the `espeakng_loader` wheel, imported only when an engine is built. espeak-ng keeps its
-state per process, so one lock guards it all and every utterance gets it freshly loaded; text goes in as UTF-8 with
-markup off, 16-bit samples come back through a callback.
+The library and its data come in the `espeakng_loader` wheel, imported only when an engine is built. espeak-ng has one
+state per process, so a lock guards it, and it is loaded again for every utterance; text goes in as UTF-8 with markup
+off, 16-bit samples come back through a callback.
 
 Limits: Japanese in kana only; Hebrew is read without its unwritten vowels.
 """
@@ -34,9 +34,9 @@ from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, Synthe
 log = logging.getLogger(__name__)
 
 SAMPLE_RATE = 24_000
-"""Hertz: Chatterbox's own, so that what works with the preview works with the model. espeak-ng's is 22 050."""
+"""Hertz: the same as Chatterbox's, so that what works with the preview works with the model. espeak-ng's is 22 050."""
 
-# espeak-ng's name where it is not the language's tag. "en" alone is British; Chatterbox speaks American.
+# espeak-ng's names, where they differ from the language's tag. "en" alone is British; Chatterbox's English is American.
 _VOICES: Mapping[str, str] = MappingProxyType({
     **{language: language for language in LANGUAGES},
     "en": "en-us", "no": "nb", "zh": "cmn",
@@ -48,21 +48,21 @@ _SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all call
 _DONT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: a missing data folder is an error code, not exit(1)
 _UTF8 = 1  # espeakCHARS_UTF8, without espeakSSML and espeakPHONEMES: "<" and "[[" are text
 _END_PAUSE = 0x1000  # espeakENDPAUSE: a sentence ends with its pause, as a clip of a model does
-_BUFFER_MS = 200  # of sound per callback; also how late a cancel may come
+_BUFFER_MS = 200  # of sound per callback; also the longest delay of a cancel
 _OK = 0  # EE_OK
 _SEED = 1  # of the noise in breathy voices; any will do
 
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int16), ctypes.c_int, ctypes.c_void_p)
 
-# espeak-ng is one per process: whoever calls it holds this.
+# espeak-ng exists once per process: hold this while using it.
 _ESPEAK = threading.Lock()
 
 
 class PreviewEngine:
-    """NOT CHATTERBOX: a formant synthesizer that sounds like a robot and carries NO WATERMARK.
+    """NOT CHATTERBOX: a formant synthesizer that sounds like a robot and has NO WATERMARK.
 
-    For trying requests, edges and clients on a machine without weights or a GPU; never for speech that others will hear.
-    The same utterance gives the same samples. Sampling and seed are taken and change nothing: there is no chance in it.
+    For trying requests, edges and clients on a machine without weights or a GPU; never for published speech. The same
+    utterance gives the same samples. Sampling and seed are accepted and have no effect, since nothing in it is random.
     """
 
     sample_rate = SAMPLE_RATE
@@ -80,13 +80,13 @@ class PreviewEngine:
         self._closed = threading.Event()
         self._worker = threading.Thread(target=self._work, name="preview", daemon=True)
         self._worker.start()
-        log.warning("the preview engine speaks: espeak-ng, not Chatterbox, and without a watermark")
+        log.warning("the preview engine is in use: espeak-ng, not Chatterbox, and without a watermark")
 
     def submit(self, utterance: Utterance) -> PreviewTake:
         """Queue the utterance and return at once.
 
         Raises:
-            InvalidRequest: a voice other than the default, a language it has not, Japanese that is not kana.
+            InvalidRequest: a voice other than the default, an unsupported language, Japanese that is not kana.
             NotReady: the engine is closed.
         """
         if self._closed.is_set():
@@ -95,7 +95,10 @@ class PreviewEngine:
             sentence = f'the preview model has no voice {quote(utterance.voice.id)}; it speaks with "default" only'
             raise InvalidRequest(sentence, field="voice")
         if utterance.language not in _VOICES:
-            sentence = f"the preview model has no language {quote(utterance.language)}; choose {choices((*LANGUAGES, *REGIONS))}"
+            sentence = (
+                f"the preview model has no language {quote(utterance.language)}; "
+                f"choose {choices((*LANGUAGES, *REGIONS))}"
+            )
             raise InvalidRequest(sentence, field="language")
         if utterance.language == "ja" and (kanji := next(filter(_is_kanji, utterance.text), None)):
             sentence = f"the preview model reads Japanese in kana only and cannot read {quote(kanji)}"
@@ -105,7 +108,7 @@ class PreviewEngine:
         return take
 
     def mark(self, audio: Audio) -> Audio:
-        """`audio` itself: there is no watermark."""
+        """`audio` unchanged: there is no watermark."""
         return audio
 
     def close(self) -> None:
@@ -123,7 +126,7 @@ class PreviewEngine:
 
 
 class PreviewTake:
-    """One utterance being spoken: one piece, when all of it is there."""
+    """One utterance being spoken: a single piece, when it is complete."""
 
     warnings: tuple[str, ...] = ()
 
@@ -182,10 +185,10 @@ class _Espeak:
 
 @contextmanager
 def _espeak() -> Iterator[_Espeak]:
-    """espeak-ng as it is right after loading, for one utterance, and nobody else's meanwhile.
+    """espeak-ng, freshly loaded, for one utterance, and for one caller at a time.
 
-    Loaded anew each time (7 ms), because its flutter and phase live in static variables that neither
-    espeak_Terminate nor a random seed resets: otherwise what was said before would be heard.
+    It is loaded each time (7 ms), because its flutter and phase are static variables that neither espeak_Terminate nor
+    a random seed resets: otherwise the sound would depend on earlier utterances.
 
     Raises:
         NotReady: the wheel is missing or its library does not start.
@@ -197,15 +200,15 @@ def _espeak() -> Iterator[_Espeak]:
     with _ESPEAK:
         library = ctypes.CDLL(loader.get_library_path())
         try:
-            rate = _started(library, loader.get_data_path())
+            rate = _initialize(library, loader.get_data_path())
             yield _Espeak(library, rate)
         finally:
             library.espeak_Terminate()
             _ctypes.dlclose(library._handle)
 
 
-def _started(library: ctypes.CDLL, data_path: str) -> int:
-    """The sample rate in Hertz of the library, its functions declared and its data loaded."""
+def _initialize(library: ctypes.CDLL, data_path: str) -> int:
+    """Declare the library's functions and load its data; returns its sample rate in Hertz."""
     library.espeak_Initialize.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int]
     library.espeak_Info.argtypes = [ctypes.c_void_p]
     library.espeak_Info.restype = ctypes.c_char_p
@@ -230,32 +233,32 @@ def _version() -> str:
         return version.decode()
 
 
-def _speak(utterance: Utterance, is_given_up: Callable[[], bool]) -> Audio:
-    """The utterance at espeak-ng's own rate; whatever came until then if it was given up.
+def _speak(utterance: Utterance, is_cancelled: Callable[[], bool]) -> Audio:
+    """The utterance at espeak-ng's own rate; only its beginning if it is cancelled meanwhile.
 
     Raises:
-        SynthesisFailed: espeak-ng answered with an error.
+        SynthesisFailed: espeak-ng returned an error.
     """
     pieces: list[bytes] = []
 
     def collect(samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
             pieces.append(ctypes.string_at(samples, count * 2))
-        return int(is_given_up())  # 1 aborts
+        return int(is_cancelled())  # 1 aborts
 
     callback = _CALLBACK(collect)  # must outlive espeak_Synth
-    text = _speakable(utterance.text).encode()
+    text = _clean(utterance.text).encode()
     with _espeak() as espeak:
         library = espeak.library
         status = library.espeak_SetVoiceByName(_VOICES[utterance.language].encode())
-        if status == _OK and not is_given_up():
+        if status == _OK and not is_cancelled():
             library.espeak_SetSynthCallback(callback)
             status = library.espeak_Synth(text, len(text) + 1, 0, 1, 0, _UTF8 | _END_PAUSE, None, None)
-    if status != _OK and not is_given_up():
+    if status != _OK and not is_cancelled():
         raise SynthesisFailed(f"espeak-ng failed with error {status}")
     return Audio((np.frombuffer(b"".join(pieces), "<i2") / 32768).astype(np.float32), espeak.sample_rate)
 
 
-def _speakable(text: str) -> str:
-    """Without what C or UTF-8 cannot hold: a NUL would end the text, control characters steer the voice (U+0001 does)."""
+def _clean(text: str) -> str:
+    """Without characters that C or UTF-8 cannot hold: a NUL ends the text, control characters (U+0001) are commands."""
     return "".join(" " if ord(character) < 32 or "\ud800" <= character <= "\udfff" else character for character in text)

@@ -17,7 +17,7 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape
-from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
+from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, data_digest
 from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Recipe, Trainer
@@ -70,7 +70,7 @@ class TrainingLoop:
         self._shape = Shape(options.rank, options.alpha, options.dropout)
         self._recipe = _recipe(options, session, corpus)
         self._identity = _identity(options, self._recipe, session, corpus)
-        state = recall(self._state_path)
+        state = load_state(self._state_path)
         if state is not None:
             self._compare(state.get(_IDENTITY_KEY, {}))
         self._session.voice(corpus, {}, self._shape, clip_set.audio_of, {})  # fails now if clips are too short
@@ -84,16 +84,16 @@ class TrainingLoop:
         trainer, history = self._trainer, self._trainer.history
         board = Board(self._folder / "events")
         board.add("train", history.steps)
-        board.add("eval", history.judgements)
+        board.add("eval", history.evaluations)
         with tqdm(total=self._recipe.steps, initial=trainer.done, desc="training", unit="step", disable=None) as bar:
-            if trainer.done == 0 and trainer.is_judgement_due and not history.judgements:
+            if trainer.done == 0 and trainer.is_evaluation_due and not history.evaluations:
                 self._evaluate(board)
             while not trainer.is_finished:
                 point = trainer.step()
                 board.add("train", [point])
                 bar.update()
                 bar.set_postfix(speech=f"{point.speech:.3f}", text=f"{point.text:.3f}")
-                if trainer.is_judgement_due:
+                if trainer.is_evaluation_due:
                     self._evaluate(board)
                 elif trainer.done % self._options.save_every == 0 or trainer.is_finished:
                     self._save()
@@ -119,7 +119,7 @@ class TrainingLoop:
     def _outcome(self, best: LossPoint | None) -> str:
         if best is None:
             return f"after step {self._trainer.done}, not evaluated: no clips were held out"
-        first = self._trainer.history.judgements[0]
+        first = self._trainer.history.evaluations[0]
         return f"of step {best.step}, held-out speech loss {best.speech:.3f} (before training: {first.speech:.3f})"
 
     def _compare(self, saved: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ class TrainingLoop:
 
     def _evaluate(self, board: Board) -> None:
         trainer = self._trainer
-        point = trainer.judge()
+        point = trainer.evaluate()
         board.add("eval", [point])
         self._print_line(
             f"step {point.step}: held-out loss, speech {point.speech:.3f}, text {point.text:.3f} nats/token"
@@ -183,14 +183,14 @@ class TrainingLoop:
 
     def _save(self) -> None:
         try:
-            keep(self._state_path, {_IDENTITY_KEY: self._identity, "trainer": self._trainer.state()})
+            save_state(self._state_path, {_IDENTITY_KEY: self._identity, "trainer": self._trainer.state()})
         except OSError as error:
             raise VolumeFailed(f"{self._state_path} cannot be written: {error.strerror or error}") from error
 
     def _draw(self) -> None:
         history = self._trainer.history
         title = f"{self._options.output_voice_id}: {self._options.model}, {len(self._corpus.clips)} clips"
-        curve.draw(self._folder / "curve.png", title, history.steps, history.judgements)
+        curve.draw(self._folder / "curve.png", title, history.steps, history.evaluations)
 
 
 def _recipe(options: Options, session: TrainingSession, corpus: Corpus) -> Recipe:

@@ -1,4 +1,4 @@
-"""The whole engine against the whole of upstream, on the same synthetic weights and the same noise."""
+"""The complete engine against upstream's, on the same synthetic weights and the same noise."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FAMILIES = ["multilingual", "english", "turbo", "nano"]
 
 
 class Unmarked:
-    """In the watermark's place where upstream's sound before it is compared."""
+    """In the watermark's place, to compare with upstream's sound before its watermark."""
 
     def mark(self, audio: Audio) -> Audio:
         return audio
@@ -76,16 +76,16 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(params=["multilingual", "turbo"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChatterboxEngine]:
-    made = build(request.param, tmp_path)
-    yield made
-    made.close()
+    engine = build(request.param, tmp_path)
+    yield engine
+    engine.close()
 
 
 def say(model: str, text: str = "Hello there, my friend.", *, seed: int = 1, voice: Voice = DEFAULT_VOICE) -> Utterance:
     return Utterance(text, "en", voice, MODELS[model].sampling, seed)
 
 
-def heard(engine: ChatterboxEngine, utterance: Utterance) -> np.ndarray[Any, np.dtype[np.float32]]:
+def speak(engine: ChatterboxEngine, utterance: Utterance) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.concatenate([piece.samples for piece in engine.submit(utterance)])
 
 
@@ -135,22 +135,22 @@ def test_the_wave_before_the_watermark_is_upstreams(model: str, tmp_path: Path) 
     engine = build(model, tmp_path)
     theirs = upstream_wave(model, say(model))
 
-    mine = heard(engine, say(model))
+    ours = speak(engine, say(model))
     engine.close()
 
     assert np.abs(theirs).max() > 0.01
     # 1e-4 of full scale, and of a loud sample 1e-3: a last-bit difference in pitch adds up in the sine's phase, and
     # narrow random weights amplify it (at full size both differ by 5e-6, tests of s3gen)
-    np.testing.assert_allclose(mine, theirs, atol=1e-4, rtol=1e-3)
+    np.testing.assert_allclose(ours, theirs, atol=1e-4, rtol=1e-3)
 
 
-def test_a_second_call_is_as_long_and_as_good_as_the_first(engine: ChatterboxEngine) -> None:
+def test_a_second_call_gives_the_same_sound_as_the_first(engine: ChatterboxEngine) -> None:
     utterance = say(model_of(engine))
 
     first, second, other_seed = (
-        heard(engine, utterance),
-        heard(engine, utterance),
-        heard(engine, say(model_of(engine), seed=2)),
+        speak(engine, utterance),
+        speak(engine, utterance),
+        speak(engine, say(model_of(engine), seed=2)),
     )
 
     np.testing.assert_array_equal(first, second)
@@ -158,12 +158,12 @@ def test_a_second_call_is_as_long_and_as_good_as_the_first(engine: ChatterboxEng
     assert not np.array_equal(other_seed, first)
 
 
-def test_alternating_voices_never_bleed(engine: ChatterboxEngine) -> None:
+def test_alternating_voices_do_not_affect_each_other(engine: ChatterboxEngine) -> None:
     voices = [DEFAULT_VOICE, recording(110), recording(175)]
-    asked = [say(model_of(engine), voice=voice) for voice in voices]
+    utterances = [say(model_of(engine), voice=voice) for voice in voices]
 
-    alone = [heard(engine, utterance) for utterance in asked]
-    takes = [engine.submit(utterance) for utterance in (*asked, *reversed(asked))]
+    alone = [speak(engine, utterance) for utterance in utterances]
+    takes = [engine.submit(utterance) for utterance in (*utterances, *reversed(utterances))]
     together = [np.concatenate([piece.samples for piece in take]) for take in takes]
 
     for own, first, second in zip(alone, together, together[::-1], strict=False):
@@ -172,18 +172,18 @@ def test_alternating_voices_never_bleed(engine: ChatterboxEngine) -> None:
     assert all(np.abs(a[:5000] - b[:5000]).max() > 1e-3 for a, b in pairwise(alone))
 
 
-def test_more_takes_than_places_are_all_spoken_each_as_if_alone(engine: ChatterboxEngine) -> None:
+def test_more_takes_than_slots_are_all_spoken_each_as_if_alone(engine: ChatterboxEngine) -> None:
     texts = ["One.", "Two is a little longer than one.", "Three!", "Four and twenty blackbirds.", "Five?"]
-    asked = [say(model_of(engine), text, seed=index) for index, text in enumerate(texts)]
+    utterances = [say(model_of(engine), text, seed=index) for index, text in enumerate(texts)]
 
-    takes = [engine.submit(utterance) for utterance in asked]
+    takes = [engine.submit(utterance) for utterance in utterances]
     together = [np.concatenate([piece.samples for piece in take]) for take in takes]
 
-    for utterance, sound in zip(asked, together, strict=True):
-        np.testing.assert_allclose(heard(engine, utterance), sound, atol=1e-5)
+    for utterance, sound in zip(utterances, together, strict=True):
+        np.testing.assert_allclose(speak(engine, utterance), sound, atol=1e-5)
 
 
-def test_a_cancelled_take_wakes_its_reader_and_leaves_its_place(engine: ChatterboxEngine) -> None:
+def test_a_cancelled_take_wakes_its_reader_and_frees_its_slot(engine: ChatterboxEngine) -> None:
     takes = [engine.submit(say(model_of(engine), seed=seed)) for seed in range(6)]
     for take in takes[:-1]:
         take.cancel()
@@ -194,7 +194,7 @@ def test_a_cancelled_take_wakes_its_reader_and_leaves_its_place(engine: Chatterb
     assert len(list(takes[-1])) == 1
 
 
-def test_a_take_that_does_not_end_says_so_and_tells_where_its_time_went(engine: ChatterboxEngine) -> None:
+def test_a_take_that_does_not_end_has_a_warning_and_timings(engine: ChatterboxEngine) -> None:
     take = engine.submit(say(model_of(engine)))
     list(take)
 
@@ -202,7 +202,7 @@ def test_a_take_that_does_not_end_says_so_and_tells_where_its_time_went(engine: 
     assert set(take.timings) == {"queue_s", "t3_s", "s3gen_s", "vocoder_s", "watermark_s"}
 
 
-def test_a_voice_that_is_none_fails_its_own_take_only(engine: ChatterboxEngine) -> None:
+def test_an_unusable_voice_fails_its_own_take_only(engine: ChatterboxEngine) -> None:
     hush = Voice("reference", "hush", Audio(np.zeros(6 * 24_000, np.float32), 24_000))
     bad, good = engine.submit(say(model_of(engine), voice=hush)), engine.submit(say(model_of(engine)))
 
@@ -225,16 +225,16 @@ def test_a_failure_in_the_batch_fails_its_takes_and_not_the_next_ones(
     assert len(list(engine.submit(say(model_of(engine))))) == 1
 
 
-def test_the_voice_of_a_recording_is_kept_for_other_workers(tmp_path: Path) -> None:
+def test_the_voice_of_a_recording_is_stored_for_other_workers(tmp_path: Path) -> None:
     first = build("turbo", tmp_path)
-    sound = heard(first, say("turbo", voice=recording(110)))
+    sound = speak(first, say("turbo", voice=recording(110)))
     first.close()
     assert len(list(tmp_path.glob("buzz-110.*.safetensors"))) == 1
 
     second = build("turbo", tmp_path)
-    second.parts.encoders.warm_up = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
-    second.parts.encoders._networks = lambda: pytest.fail("the recording was listened to again")  # type: ignore[method-assign]
-    np.testing.assert_array_equal(heard(second, say("turbo", voice=recording(110))), sound)
+    second.parts.encoders.warm_up = lambda: pytest.fail("the recording was encoded again")  # type: ignore[method-assign]
+    second.parts.encoders._networks = lambda: pytest.fail("the recording was encoded again")  # type: ignore[method-assign]
+    np.testing.assert_array_equal(speak(second, say("turbo", voice=recording(110))), sound)
     second.close()
 
 
@@ -243,13 +243,14 @@ def test_the_watermark_is_found_in_what_callers_get(speed: float, tmp_path: Path
     watermark = Watermark(CPU)
     engine = build("turbo", tmp_path / "voices", watermark=watermark, max_tokens=75)
     settings = Settings(models=("turbo",))
-    speaker = Synthesizer({"turbo": engine}, VoiceLibrary(tmp_path), AudioCache(tmp_path, max_bytes=0, max_age_s=1))
+    synthesizer = Synthesizer({"turbo": engine}, VoiceLibrary(tmp_path), AudioCache(tmp_path, max_bytes=0, max_age_s=1))
 
     for audio_format in ("wav", "mp3", "opus"):
-        asked = parse({"text": "Hello there, my friend.", "format": audio_format, "seed": 1, "speed": speed}, settings)
-        assert isinstance(asked, SpeechRequest)
-        recording = speaker.speak(asked, CancelScope())
-        found = watermark.detect(decode(recording.audio, field="answer", max_s=60))
+        fields = {"text": "Hello there, my friend.", "format": audio_format, "seed": 1, "speed": speed}
+        request = parse(fields, settings)
+        assert isinstance(request, SpeechRequest)
+        speech = synthesizer.speak(request, CancelScope())
+        found = watermark.detect(decode(speech.audio, field="answer", max_s=60))
         assert found > 0.5, f"{audio_format}: {found}"
 
-    speaker.close()
+    synthesizer.close()

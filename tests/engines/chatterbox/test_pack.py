@@ -1,4 +1,4 @@
-"""Packed weights: they change no bit, and nothing that can happen to the file keeps a model from loading."""
+"""Packed weights: they change no bit, and whatever is wrong with the file, the model still loads."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ CPU, META = torch.device("cpu"), torch.device("meta")
 
 
 def found(model: str, folder: Path) -> Checkpoint:
-    """A copy of the tiny checkpoint that the test may write beside."""
+    """A copy of the tiny checkpoint, in a folder that the test may write to."""
     if not folder.exists():
         shutil.copytree(checkpoint(model), folder, ignore=shutil.ignore_patterns("chatterbox-worker-*"))
     return find(LAYOUTS[model], weights_dir=folder, offline=True)
 
 
-def packed(model: str, folder: Path, profile: str = "exact") -> tuple[Checkpoint, Pack]:
-    place = found(model, folder)
-    pack = pack_of(place, profile, CPU)
-    load_modules(place, profile, CPU, pack)
-    assert pack.made
+def write_pack(model: str, folder: Path, profile: str = "exact") -> tuple[Checkpoint, Pack]:
+    source = found(model, folder)
+    pack = pack_of(source, profile, CPU)
+    load_modules(source, profile, CPU, pack)
+    assert pack.missing
     assert pack.save()
-    return place, pack
+    return source, pack
 
 
 def tensors(module: object, path: str = "", seen: set[int] | None = None) -> dict[str, Tensor]:
-    """Every tensor that an object holds, however deep, by where it lies."""
+    """Every tensor of an object, at any depth, by its path."""
     seen = set() if seen is None else seen
     if isinstance(module, Tensor):
         return {path: module.to_dense() if module.is_mkldnn else module}
@@ -64,26 +64,24 @@ def tensors(module: object, path: str = "", seen: set[int] | None = None) -> dic
 
 
 def _steps(tensor: Tensor) -> list[int]:
-    """How the tensor lies in memory: the strides that are ever taken."""
+    """The tensor's layout in memory: the strides of dimensions longer than 1."""
     return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
 
 
-def fresh(place: Checkpoint, profile: str) -> tuple[T3, S3Gen]:
+def fresh(source: Checkpoint, profile: str) -> tuple[T3, S3Gen]:
     nothing: Any = build_tensor
-    return load_modules(place, profile, CPU, nothing)
+    return load_modules(source, profile, CPU, nothing)
 
 
 @pytest.mark.parametrize(
     ("model", "profile"),
     [("turbo", "exact"), ("nano", "int8"), ("nano", "fast"), ("multilingual", "exact"), ("english", "int8")],
 )
-def test_a_pack_gives_every_tensor_that_the_checkpoint_gives_bit_for_bit(
-    model: str, profile: str, tmp_path: Path
-) -> None:
-    place, _ = packed(model, tmp_path / model, profile)
-    again = pack_of(place, profile, CPU)
-    theirs, ours = tensors(fresh(place, profile)), tensors(load_modules(place, profile, CPU, again))
-    assert again.made == 0
+def test_a_pack_has_the_same_tensors_as_the_checkpoint_bit_for_bit(model: str, profile: str, tmp_path: Path) -> None:
+    source, _ = write_pack(model, tmp_path / model, profile)
+    again = pack_of(source, profile, CPU)
+    theirs, ours = tensors(fresh(source, profile)), tensors(load_modules(source, profile, CPU, again))
+    assert again.missing == 0
     assert len(ours) > 100
     assert ours.keys() == theirs.keys()
     for name, tensor in theirs.items():
@@ -92,10 +90,10 @@ def test_a_pack_gives_every_tensor_that_the_checkpoint_gives_bit_for_bit(
         assert torch.equal(ours[name], tensor), name
 
 
-def test_a_pack_for_a_gpu_is_made_without_one(tmp_path: Path) -> None:
-    place = found("nano", tmp_path / "nano")
-    pack = pack_of(place, "fast", META)
-    load_modules(place, "fast", META, pack)
+def test_a_pack_for_a_gpu_is_written_without_one(tmp_path: Path) -> None:
+    source = found("nano", tmp_path / "nano")
+    pack = pack_of(source, "fast", META)
+    load_modules(source, "fast", META, pack)
     assert pack.save()
     assert pack.path.name == "chatterbox-worker-nano-fast-cuda.safetensors"
     with safe_open(pack.path, framework="pt") as file:
@@ -109,7 +107,7 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
 
-def _emptied(path: Path) -> None:
+def _empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
@@ -117,42 +115,42 @@ def _other_format(path: Path) -> None:
     path.write_bytes(b"\xff" * 1000)
 
 
-@pytest.mark.parametrize("harm", [_cut, _emptied, _other_format])
-def test_a_broken_pack_is_made_anew(
+@pytest.mark.parametrize("harm", [_cut, _empty, _other_format])
+def test_a_broken_pack_is_written_again(
     harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    place, pack = packed("nano", tmp_path / "nano")
+    source, pack = write_pack("nano", tmp_path / "nano")
     harm(pack.path)
     caplog.set_level(logging.WARNING)
-    again = pack_of(place, "exact", CPU)
-    load_modules(place, "exact", CPU, again)
-    assert again.made > 0
-    assert "is made anew" in caplog.text
+    again = pack_of(source, "exact", CPU)
+    load_modules(source, "exact", CPU, again)
+    assert again.missing > 0
+    assert "is written again" in caplog.text
     assert again.save()
-    assert pack_of(place, "exact", CPU)("nothing", lambda: torch.ones(1)).item() == 1
-    last = pack_of(place, "exact", CPU)
-    load_modules(place, "exact", CPU, last)
-    assert last.made == 0
+    assert pack_of(source, "exact", CPU)("nothing", lambda: torch.ones(1)).item() == 1
+    last = pack_of(source, "exact", CPU)
+    load_modules(source, "exact", CPU, last)
+    assert last.missing == 0
 
 
-def test_a_pack_of_other_weights_is_not_taken(tmp_path: Path) -> None:
-    place, _ = packed("nano", tmp_path / "nano")
-    t3 = place.path(place.layout.t3)
+def test_a_pack_of_other_weights_is_not_used(tmp_path: Path) -> None:
+    source, _ = write_pack("nano", tmp_path / "nano")
+    t3 = source.path(source.layout.t3)
     t3.write_bytes(t3.read_bytes()[:-4] + b"\x00\x00\x80\x3f")
-    assert pack_of(found("nano", tmp_path / "nano"), "exact", CPU).made == 0  # nothing asked yet
+    assert pack_of(found("nano", tmp_path / "nano"), "exact", CPU).missing == 0  # nothing requested yet
     changed = found("nano", tmp_path / "nano")
-    assert changed.revision != place.revision
+    assert changed.revision != source.revision
     again = pack_of(changed, "exact", CPU)
     load_modules(changed, "exact", CPU, again)
-    assert again.made > 100
+    assert again.missing > 100
 
 
-def test_a_pack_of_another_version_of_the_engine_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place, _ = packed("nano", tmp_path / "nano")
+def test_a_pack_of_another_version_of_the_engine_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, _ = write_pack("nano", tmp_path / "nano")
     monkeypatch.setattr(pack_module, "_source_digest", lambda: "another")
-    again = pack_of(place, "exact", CPU)
-    load_modules(place, "exact", CPU, again)
-    assert again.made > 100
+    again = pack_of(source, "exact", CPU)
+    load_modules(source, "exact", CPU, again)
+    assert again.missing > 100
 
 
 def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path) -> None:
@@ -162,21 +160,21 @@ def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path) -> None:
     more = Pack(tmp_path / "pack.safetensors", {"a": "b"})
     assert more("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
     more("two", lambda: torch.tensor([2, 2], dtype=torch.int8))
-    assert more.made == 1
+    assert more.missing == 1
     assert more.save()
     whole = Pack(tmp_path / "pack.safetensors", {"a": "b"})
     assert whole("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
     assert whole("two", lambda: torch.zeros(2, dtype=torch.int8)).tolist() == [2, 2]
-    assert whole.made == 0
+    assert whole.missing == 0
 
 
-def test_a_folder_that_cannot_be_written_to_costs_no_more_than_time(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_costs_only_time(tmp_path: Path) -> None:
     pack = Pack(tmp_path / "gone" / "pack.safetensors", {})
     assert pack("one", lambda: torch.ones(3)).tolist() == [1, 1, 1]
     assert not pack.save()
 
 
-def test_drafts_of_writers_that_died_are_cleared_away(tmp_path: Path) -> None:
+def test_drafts_of_writers_that_died_are_deleted(tmp_path: Path) -> None:
     import os
 
     old, new = (tmp_path / f".pack.safetensors.{name}.draft" for name in ("0", "1"))
@@ -195,19 +193,19 @@ def test_large_tensors_begin_on_cache_lines(tmp_path: Path) -> None:
         pack(f"{index}", torch.ones(size).clone)
     assert pack.save()
     read = Pack(tmp_path / "pack.safetensors", {"note": "x"})
-    places = [read(name, lambda: torch.zeros(1)).data_ptr() % 64 for name in ("1", "3")]
-    assert places == [0, 0]
+    offsets = [read(name, lambda: torch.zeros(1)).data_ptr() % 64 for name in ("1", "3")]
+    assert offsets == [0, 0]
 
 
-def test_the_command_writes_a_pack_that_the_next_start_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = found("nano", tmp_path / "nano")
+def test_the_command_writes_a_pack_that_the_next_start_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = found("nano", tmp_path / "nano")
     monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
-    assert needed(place) == [place.path(place.layout.t3), place.path(place.layout.s3gen)]
+    assert needed(source) == [source.path(source.layout.t3), source.path(source.layout.s3gen)]
     assert main(["nano", "--profile", "int8"]) == 0
-    pack = pack_of(place, "int8", CPU)
-    load_modules(place, "int8", CPU, pack)
-    assert pack.made == 0
-    assert needed(place) == [pack.path]
+    pack = pack_of(source, "int8", CPU)
+    load_modules(source, "int8", CPU, pack)
+    assert pack.missing == 0
+    assert needed(source) == [pack.path]
     read_ahead("nano", tmp_path).join()
 
 
@@ -236,9 +234,9 @@ def test_the_command_says_what_is_missing(
         ({"cpu.max": "nonsense\n"}, None),
     ],
 )
-def test_a_container_s_quota_bounds_the_threads(files: dict[str, str], cores: int | None, tmp_path: Path) -> None:
-    unbounded = allowed_cores(tmp_path / "nowhere")
+def test_a_container_s_quota_limits_the_threads(files: dict[str, str], cores: int | None, tmp_path: Path) -> None:
+    unlimited = allowed_cores(tmp_path / "nowhere")
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content)
-    assert allowed_cores(tmp_path) == (unbounded if cores is None else cores)
+    assert allowed_cores(tmp_path) == (unlimited if cores is None else cores)

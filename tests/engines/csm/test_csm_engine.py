@@ -1,4 +1,4 @@
-"""CSM speaks what transformers' own `generate` speaks, whoever else is in the batch."""
+"""CSM generates the same as transformers' own `generate`, whatever else is in the batch."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def engine(tmp_path: Path) -> Iterator[CsmEngine]:
     engine.close()
 
 
-def test_a_voice_with_its_words_is_spoken_as_transformers_speaks_it(engine: CsmEngine) -> None:
+def test_a_voice_with_its_transcript_is_spoken_as_by_transformers(engine: CsmEngine) -> None:
     voice = tiny.alice()
     take = engine.submit(tiny.say(voice=voice, seed=7))
     sound = tiny.sound_of(take)
-    codes, expected = tiny.generated(
+    codes, expected = tiny.generate(
         [(0, str(voice.transcript), voice.clip), (0, "How are you today?", None)], seed=7, frames=10
     )
 
     assert take.frames == codes
     assert np.array_equal(sound, expected)
-    assert take.warnings == ("the model did not stop within 0.8 s; what it said may be cut off",)
+    assert take.warnings == ("the model did not stop within 0.8 s; the speech may be cut off",)
 
 
-def test_a_dialogue_is_heard_turn_by_turn_with_its_speakers(engine: CsmEngine) -> None:
+def test_a_dialogue_is_in_the_context_turn_by_turn_with_its_speakers(engine: CsmEngine) -> None:
     voice = tiny.alice()
     before = (tiny.turn("Hello Alice.", 120.0, 1), tiny.turn("Hello Bob.", 200.0, 0))
     take = engine.submit(tiny.say("What a day.", voice=voice, seed=3, context=before, speaker=2))
     sound = tiny.sound_of(take)
-    codes, expected = tiny.generated(
-        [(2, str(voice.transcript), voice.clip), *((said.speaker, said.text, said.clip) for said in before),
+    codes, expected = tiny.generate(
+        [(2, str(voice.transcript), voice.clip), *((turn.speaker, turn.text, turn.clip) for turn in before),
          (2, "What a day.", None)],
         seed=3, frames=10,
     )  # fmt: skip
@@ -72,18 +72,18 @@ def test_sampling_is_transformers_own_and_0_is_greedy(
     take = engine.submit(tiny.say(sampling=ours, seed=5))
     tiny.sound_of(take)
 
-    assert take.frames == tiny.generated([(0, "How are you today?", None)], seed=5, frames=10, **theirs)[0]
+    assert take.frames == tiny.generate([(0, "How are you today?", None)], seed=5, frames=10, **theirs)[0]
 
 
-def test_the_same_seed_gives_the_same_sound_whoever_sits_beside(tmp_path: Path) -> None:
-    """Neighbours join before and after, are longer and shorter, and take places that others have left."""
+def test_the_same_seed_gives_the_same_sound_whatever_else_is_in_the_batch(tmp_path: Path) -> None:
+    """Other takes join before and after, are longer and shorter, and reuse slots."""
     engine = tiny.engine(tmp_path, slots=3)
     wanted = tiny.say(voice=tiny.alice(), seed=7)
     alone = tiny.sound_of(engine.submit(wanted))
     others = [
         tiny.say(f"Neighbour {n}.", seed=n, max_s=0.3 * n, voice=tiny.alice(seconds=1 + n / 4)) for n in range(1, 6)
     ]
-    takes = [engine.submit(said) for said in (*others[:2], wanted, *others[2:], wanted)]
+    takes = [engine.submit(utterance) for utterance in (*others[:2], wanted, *others[2:], wanted)]
     sounds = [tiny.sound_of(take) for take in takes]
     engine.close()
 
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_sound_whoever_sits_beside(tmp_path: Path) 
     assert [len(sound) for sound in sounds[:2]] == [4 * 1920, 8 * 1920]
 
 
-def test_without_a_recording_later_chunks_go_on_from_the_first(tmp_path: Path) -> None:
+def test_without_a_recording_later_chunks_continue_from_the_first(tmp_path: Path) -> None:
     engine = tiny.engine(tmp_path, slots=2)
     first = engine.submit(tiny.say("One.", seed=1))
     second = engine.submit(tiny.say("Two.", seed=2, lead=first, turn=1))
@@ -108,16 +108,16 @@ def test_without_a_recording_later_chunks_go_on_from_the_first(tmp_path: Path) -
     assert recorded[0].frames == recorded[1].frames
 
 
-def test_a_chunk_whose_lead_was_given_up_fails_and_does_not_hang(engine: CsmEngine) -> None:
+def test_a_chunk_whose_lead_was_cancelled_fails_and_does_not_hang(engine: CsmEngine) -> None:
     lead = engine.submit(tiny.say(max_s=30.0))
     follower = engine.submit(tiny.say(lead=lead, max_s=30.0))
     lead.cancel()
 
-    with pytest.raises(SynthesisFailed, match="goes on with"):
+    with pytest.raises(SynthesisFailed, match="whose voice this one continues"):
         list(follower)
 
 
-def test_a_cancelled_take_frees_its_place_at_the_next_frame(engine: CsmEngine) -> None:
+def test_a_cancelled_take_frees_its_slot_at_the_next_frame(engine: CsmEngine) -> None:
     long = engine.submit(tiny.say(max_s=80.0))
     next_one = engine.submit(tiny.say(seed=4, max_s=0.16))
     while not long.frames:
@@ -130,7 +130,7 @@ def test_a_cancelled_take_frees_its_place_at_the_next_frame(engine: CsmEngine) -
     assert len(long.frames) < 900
 
 
-def test_closing_wakes_those_who_wait(tmp_path: Path) -> None:
+def test_closing_cancels_all_takes(tmp_path: Path) -> None:
     engine = tiny.engine(tmp_path)
     takes = [engine.submit(tiny.say(max_s=80.0)) for _ in range(3)]
     engine.close()
@@ -141,8 +141,8 @@ def test_closing_wakes_those_who_wait(tmp_path: Path) -> None:
             list(take)
 
 
-def test_the_end_of_speech_ends_it_and_is_not_heard(tmp_path: Path) -> None:
-    """Heads of zeros and no chance: every code is 0, which is the end."""
+def test_the_end_of_speech_ends_a_take_and_makes_no_sound(tmp_path: Path) -> None:
+    """With heads of zeros and greedy sampling every code is 0, which is the end."""
     silent = Csm(copy.deepcopy(tiny.csm().model), _processor())
     silent.model.lm_head.weight.data.zero_()
     silent.model.depth_decoder.codebooks_head.weight.data.zero_()
@@ -154,7 +154,7 @@ def test_the_end_of_speech_ends_it_and_is_not_heard(tmp_path: Path) -> None:
     assert (take.frames, len(sound), take.warnings) == ([], 0, ())
 
 
-def test_what_leaves_is_watermarked(tmp_path: Path) -> None:
+def test_all_audio_is_watermarked(tmp_path: Path) -> None:
     watermark = Watermark(CPU)
     engine = tiny.engine(tmp_path, watermark=watermark)
     (piece,) = engine.submit(tiny.say(max_s=4.0))
@@ -170,9 +170,9 @@ def test_a_recording_is_encoded_once_for_all_workers(tmp_path: Path) -> None:
     tiny.sound_of(engine.submit(tiny.say(voice=tiny.alice(), context=(tiny.turn("Hello.", 120.0, 1),))))
     engine.close()
 
-    (kept,) = (tmp_path / ".conditioning").iterdir()
-    assert kept.name.startswith(tiny.alice().digest)
-    assert ".csm-tiny." in kept.name
+    (stored,) = (tmp_path / ".conditioning").iterdir()
+    assert stored.name.startswith(tiny.alice().digest)
+    assert ".csm-tiny." in stored.name
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_recording_is_encoded_once_for_all_workers(tmp_path: Path) -> None:
         ({"voice": tiny.alice(seconds=100.0), "max_s": 80.0}, "reference_audio", "shorten the recording"),
     ],
 )
-def test_what_can_never_be_spoken_is_refused_at_once(
+def test_an_impossible_utterance_is_refused_at_once(
     engine: CsmEngine, wanted: dict[str, Any], field: str, sentence: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=sentence) as refused:
@@ -192,15 +192,15 @@ def test_what_can_never_be_spoken_is_refused_at_once(
     assert refused.value.field == field
 
 
-def test_context_without_room_is_left_out_from_the_start_and_the_caller_is_told(engine: CsmEngine) -> None:
+def test_context_that_does_not_fit_is_left_out_from_the_start_with_a_warning(engine: CsmEngine) -> None:
     long = Turn("Long ago.", tiny.hum(70.0), 1, "c" * 64)
     late = tiny.turn("Just now.", 120.0, 1)
     take = engine.submit(tiny.say(seed=2, context=(long, late), max_s=90.0))
     take.cancel()
     shorter = engine.submit(tiny.say(seed=2, context=(late,), max_s=0.8))
 
-    assert [turn.text for turn in take.script.heard] == ["Just now."]
-    assert take.warnings == ("the first 1 of 2 turns of context were left out: no room for them",)
+    assert [turn.text for turn in take.script.turns] == ["Just now."]
+    assert take.warnings == ("the first 1 of 2 turns of context were left out: they do not fit",)
     assert shorter.warnings == ()
 
 

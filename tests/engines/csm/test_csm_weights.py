@@ -1,4 +1,4 @@
-"""Where CSM's files are looked for, and what is said when they are not there."""
+"""Where CSM's files are searched for, and the errors when they are missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.image.hub import Repository, serve
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy that may be broken."""
+    """A copy that the test may damage."""
     return Path(shutil.copytree(checkpoint("csm"), tmp_path / "weights" / "csm"))
 
 
@@ -31,12 +31,12 @@ def look(weights_dir: Path | None, repo: str = DEFAULT_REPO) -> Path:
 
 @pytest.mark.parametrize("name", ["csm", "csm-1b", "."])
 def test_a_folder_may_hold_the_files_or_a_folder_of_them(tmp_path: Path, name: str) -> None:
-    home = Path(shutil.copytree(checkpoint("csm"), tmp_path / "weights" / name, dirs_exist_ok=True)).resolve()
+    copy = Path(shutil.copytree(checkpoint("csm"), tmp_path / "weights" / name, dirs_exist_ok=True)).resolve()
 
-    assert look(tmp_path / "weights").resolve() == home
+    assert look(tmp_path / "weights").resolve() == copy
 
 
-def test_another_repository_has_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_another_repository_has_its_own_folder(tmp_path: Path) -> None:
     shutil.copytree(checkpoint("csm"), tmp_path / "my-csm")
 
     assert look(tmp_path, "someone/my-csm@v2") == tmp_path / "my-csm"
@@ -44,22 +44,22 @@ def test_another_repository_has_a_folder_of_its_own(tmp_path: Path) -> None:
         look(tmp_path)
 
 
-def test_the_file_that_config_names_counts_and_not_the_other_format_beside_it(folder: Path) -> None:
-    (folder / "model.safetensors").write_bytes(b"Sesame's own format, which nobody reads here")
+def test_the_file_that_config_names_is_used_and_not_the_other_format_next_to_it(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"Sesame's own format, which is not read")
 
     assert look(folder.parent) == folder
 
 
-def test_one_plain_file_will_do(folder: Path) -> None:
+def test_a_single_weights_file_is_enough(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     tensors = {name: tensor for path in folder.glob("*.safetensors") for name, tensor in load_file(path).items()}
     for path in folder.glob("transformers*"):
         path.unlink()
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    told = json.loads((folder / "config.json").read_text())
-    del told["transformers_weights"]
-    (folder / "config.json").write_text(json.dumps(told))
+    config = json.loads((folder / "config.json").read_text())
+    del config["transformers_weights"]
+    (folder / "config.json").write_text(json.dumps(config))
 
     found = find(DEFAULT_REPO, weights_dir=folder, offline=True)
     assert Csm.load(found.folder, torch.device("cpu"), torch.float32).codebooks == 6
@@ -88,7 +88,7 @@ def test_other_weights_have_another_revision(folder: Path) -> None:
         ("tokenizer.json", None, "tokenizer.json"),
     ],
 )
-def test_what_is_missing_or_broken_is_named(folder: Path, name: str, content: bytes | None, sentence: str) -> None:
+def test_a_missing_or_broken_file_is_named(folder: Path, name: str, content: bytes | None, sentence: str) -> None:
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
@@ -108,7 +108,7 @@ def test_a_checkpoint_that_lacks_tensors_is_not_loaded(folder: Path) -> None:
         Csm.load(folder, torch.device("cpu"), torch.float32)
 
 
-def test_a_tokenizer_that_is_none_is_not_loaded(folder: Path) -> None:
+def test_an_invalid_tokenizer_is_not_loaded(folder: Path) -> None:
     (folder / "tokenizer.json").write_text('{"model": "none"}')
 
     with pytest.raises(NotReady, match="cannot be loaded"):
@@ -125,9 +125,9 @@ except NotReady as error:
 """
 
 
-def test_the_hub_is_asked_for_these_files_and_not_for_the_other_format(folder: Path, tmp_path: Path) -> None:
+def test_only_the_needed_files_are_downloaded_from_the_hub(folder: Path, tmp_path: Path) -> None:
     for name in ("model.safetensors", "ckpt.pt"):
-        (folder / name).write_bytes(b"12 GB that nobody needs here")
+        (folder / name).write_bytes(b"12 GB that are not needed")
     files = {path.name: path for path in folder.iterdir()}
     commit = "c92a71e1c419772e25be7dc14d952c2521a740ab"
 
@@ -142,8 +142,8 @@ def test_the_hub_is_asked_for_these_files_and_not_for_the_other_format(folder: P
         return done.stdout.strip()
 
     with serve({DEFAULT_REPO: Repository(commit, files)}, token="hf_secret") as hub:
-        refused = download(hub.url, "stranger")
-        snapshot = Path(download(hub.url, "guest", HF_TOKEN="hf_secret"))
+        refused = download(hub.url, "without-token")
+        snapshot = Path(download(hub.url, "with-token", HF_TOKEN="hf_secret"))
 
     assert refused.startswith("no weights for csm: config.json, tokenizer.json")
     assert "the download failed" in refused

@@ -135,7 +135,7 @@ def test_a_cancelled_job_frees_the_takes_of_all_texts(worker: Worker, engine: To
 
     async def cancel_midway() -> None:
         task = asyncio.create_task(worker({"id": "1", "input": {"texts": numbered(60)}}))
-        await asyncio.to_thread(engine.asked.wait, 5)
+        await asyncio.to_thread(engine.submitted.wait, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,7 +1,7 @@
-"""`ChatterboxEngine`: one checkpoint of the family, loaded once, speaking for everyone.
+"""`ChatterboxEngine`: one checkpoint of the family, loaded once, for all requests.
 
-Puts the rooms of this folder together: text becomes ids, a recording becomes a voice, T3's batch makes tokens, S3Gen
-makes sound of them, and nothing leaves without the watermark.
+Connects the packages of this folder: text becomes ids, a recording becomes a voice, T3's batch generates tokens, S3Gen
+turns them into sound, and all sound is watermarked.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
-from chatterbox_worker.engines.chatterbox.pack import load_packed
+from chatterbox_worker.engines.chatterbox.pack import load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HOPS_ON_CPU, HopClock
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedModel, AdapterPool
-from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, places_for
+from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slots_for
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
@@ -52,13 +52,13 @@ from chatterbox_worker.voices.conditioning import ConditioningStore
 log = logging.getLogger(__name__)
 
 _LLAMA_PREFIX = 34  # positions of a voice: speaker, 32 of the perceiver, emotion
-_WARM_UP_S = 120.0  # some twenty graphs, each a fraction of a second: only a device that hangs takes longer
-_TEXT_TOKENS = 512  # room for a chunk: 500 characters at most, about one token each
+_WARM_UP_S = 120.0  # about twenty graphs, each a fraction of a second: only a device that hangs takes longer
+_TEXT_TOKENS = 512  # of one chunk: 500 characters at most, about one token each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """What an engine is made of."""
+    """The loaded components of an engine."""
 
     layout: Layout
     t3: T3
@@ -84,9 +84,10 @@ class ChatterboxEngine:
         checkpoint: Checkpoint | None = None,
         adapters: int = 0,
     ) -> None:
-        """`max_tokens` is where a take that does not end by itself is ended, with a warning; `graphs`: whether a GPU replays graphs.
+        """A take that does not end by itself is ended after `max_tokens`, with a warning.
 
-        Fine-tuned voices, `adapters` of them at once, need the `checkpoint` that `parts` were made of.
+        `graphs`: whether a GPU replays graphs.
+        Fine-tuned voices, `adapters` of them at once, need the `checkpoint` that `parts` were loaded from.
         """
         self.parts = parts
         self.slots, self.max_tokens = slots, max_tokens
@@ -95,25 +96,26 @@ class ChatterboxEngine:
         self.device = str(device)
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
-        self._voices = VoiceCache(
-            parts.t3, parts.encoders, store, layout=parts.layout, own=parts.default_voice, revision=revision
-        )
+        self._voices = self._voice_cache(parts.t3, store, revision)
         renderer = Renderer(parts.s3gen, parts.layout, parts.watermark)
-        places = make_slots(parts.t3, slots, _positions(parts.layout, max_tokens), graphs=graphs)
+        batch_slots = make_slots(parts.t3, slots, _positions(parts.layout, max_tokens), graphs=graphs)
         self._captures = (
-            _captures(parts, places) if graphs and device.type == "cuda" else (CaptureQueue(), CaptureQueue())
+            _captures(parts, batch_slots) if graphs and device.type == "cuda" else (CaptureQueue(), CaptureQueue())
         )
-        self._scheduler = Scheduler(places, self._said, name=parts.layout.name, captures=self._captures[0])
-        self._sounds = RenderQueue(
-            renderer.make,
+        self._scheduler = Scheduler(batch_slots, self._render, name=parts.layout.name, captures=self._captures[0])
+        self._render_queue = RenderQueue(
+            renderer.render,
             device,
-            beside=device.type == "cuda",
+            in_background=device.type == "cuda",
             more_to_come=lambda: self._active > 0,
             captures=self._captures[1],
         )
-        self._own = AdaptedModel(self._voices, self._scheduler)
-        self._adapted = AdapterPool(
-            parts.t3, checkpoint, lambda t3: self._mouth(t3, store, revision, adapters, graphs=graphs), most=adapters
+        self._base_model = AdaptedModel(self._voices, self._scheduler)
+        self._adapter_pool = AdapterPool(
+            parts.t3,
+            checkpoint,
+            lambda t3: self._build_adapted(t3, store, revision, adapters, graphs=graphs),
+            limit=adapters,
         )
         release_threads()
 
@@ -129,7 +131,7 @@ class ChatterboxEngine:
         device = device_of(settings.device)
         prepare(device, settings.threads)
         profile = ("fast" if device.type == "cuda" else "exact") if settings.profile == "auto" else settings.profile
-        t3, s3gen = load_packed(checkpoint, profile, device, graphs=settings.graphs)
+        t3, s3gen = load_with_pack(checkpoint, profile, device, graphs=settings.graphs)
         parts = Parts(
             layout=layout,
             t3=t3,
@@ -140,7 +142,7 @@ class ChatterboxEngine:
             watermark=Watermark(device),
         )
         engines = len(settings.models) + len(settings.packs)
-        slots = places_for(parts.t3, _positions(layout, MAX_SPEECH_TOKENS), engines=engines)
+        slots = slots_for(parts.t3, _positions(layout, MAX_SPEECH_TOKENS), engines=engines)
         engine = cls(
             parts,
             checkpoint.revision,
@@ -156,36 +158,36 @@ class ChatterboxEngine:
     def submit(self, utterance: Utterance) -> ChatterboxTake:
         adapter = utterance.voice.adapter
         if adapter is not None:
-            self._adapted.check(adapter)
-        given = dict(utterance.sampling)
-        emotion = given.pop("exaggeration", None)
-        sampling = Sampling(**given)  # type: ignore[arg-type]  # top_k is whole, the parser saw to it
+            self._adapter_pool.check(adapter)
+        parameters = dict(utterance.sampling)
+        emotion = parameters.pop("exaggeration", None)
+        sampling = Sampling(**parameters)  # type: ignore[arg-type]  # the parser has checked that top_k is an integer
         text_ids = self._text_ids(utterance)
-        take = ChatterboxTake(utterance, self._scheduler.wake if adapter is None else self._adapted.wake)
+        take = ChatterboxTake(utterance, self._scheduler.wake if adapter is None else self._adapter_pool.wake)
 
-        def begin(mouth: AdaptedModel) -> None:
-            mouth.scheduler.submit(
+        def start(model: AdaptedModel) -> None:
+            model.scheduler.submit(
                 Sequence(
                     take=take,
                     text_ids=text_ids,
                     sampling=sampling,
-                    voice=mouth.voices.hear(utterance.voice, emotion),
-                    max_tokens=self._most_tokens(utterance),
+                    voice=model.voices.encode(utterance.voice, emotion),
+                    max_tokens=self._token_limit(utterance),
                     stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
                 )
             )
 
         if adapter is None:
-            begin(self._own)
+            start(self._base_model)
         else:
-            self._adapted.submit(adapter, take, begin)
+            self._adapter_pool.submit(adapter, take, start)
         return take
 
-    def warm_up(self, *, wholly: bool = False) -> None:
-        """Return when the hottest graphs are captured, or `wholly` all; at once where there are none to capture."""
+    def warm_up(self, *, all_graphs: bool = False) -> None:
+        """Return when the hot graphs are captured, or all of them; at once if there are none to capture."""
         for captures in self._captures:
-            if not (captures.wait_all(_WARM_UP_S) if wholly else captures.wait_hot(_WARM_UP_S)):
-                log.warning("graphs are still being captured after %.0f s; speaking begins without them", _WARM_UP_S)
+            if not (captures.wait_all(_WARM_UP_S) if all_graphs else captures.wait_hot(_WARM_UP_S)):
+                log.warning("graphs are still being captured after %.0f s; the engine starts without them", _WARM_UP_S)
 
     def mark(self, audio: Audio) -> Audio:
         try:
@@ -194,52 +196,58 @@ class ChatterboxEngine:
             release_threads()
 
     def close(self) -> None:
-        self._adapted.close()
+        self._adapter_pool.close()
         self._scheduler.close()
         self._voices.close()
-        self._sounds.close()
+        self._render_queue.close()
 
     @property
     def _active(self) -> int:
-        return self._scheduler.active + self._adapted.active
+        return self._scheduler.active + self._adapter_pool.active
 
-    def _mouth(self, t3: T3, store: ConditioningStore, revision: str, engines: int, *, graphs: bool) -> AdaptedModel:
-        """For a T3 beside the engine's own, where there may be so many `engines`: a batch of its own, and the same ears."""
-        layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
-        slots = make_slots(t3, min(self.slots, places_for(t3, length, engines=engines)), length, graphs=graphs)
-        voices = VoiceCache(
-            t3, self.parts.encoders, store, layout=layout, own=self.parts.default_voice, revision=revision
+    def _voice_cache(self, t3: T3, store: ConditioningStore, revision: str) -> VoiceCache:
+        parts = self.parts
+        return VoiceCache(
+            t3, parts.encoders, store, layout=parts.layout, default_voice=parts.default_voice, revision=revision
         )
-        return AdaptedModel(voices, Scheduler(slots, self._said, name=f"{layout.name}-adapted"))
+
+    def _build_adapted(
+        self, t3: T3, store: ConditioningStore, revision: str, engines: int, *, graphs: bool
+    ) -> AdaptedModel:
+        """A batch for an adapted T3, with the same encoders; the memory is shared by `engines` such models."""
+        layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
+        slots = make_slots(t3, min(self.slots, slots_for(t3, length, engines=engines)), length, graphs=graphs)
+        voices = self._voice_cache(t3, store, revision)
+        return AdaptedModel(voices, Scheduler(slots, self._render, name=f"{layout.name}-adapted"))
 
     def _text_ids(self, utterance: Utterance) -> list[int]:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
         return ids if self.parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
 
-    def _most_tokens(self, utterance: Utterance) -> int:
-        wanted = self.max_tokens if utterance.max_s is None else max(1, round(utterance.max_s * TOKEN_RATE))
-        return min(self.max_tokens, wanted)
+    def _token_limit(self, utterance: Utterance) -> int:
+        requested = self.max_tokens if utterance.max_s is None else max(1, round(utterance.max_s * TOKEN_RATE))
+        return min(self.max_tokens, requested)
 
-    def _said(self, speaking: Sequence, is_whole: bool) -> None:
-        """Tokens are due to be made sound."""
-        stream, hop = speaking.stream, 0
+    def _render(self, sequence: Sequence, is_whole: bool) -> None:
+        """Queue the sequence's tokens for rendering."""
+        stream, hop = sequence.stream, 0
         if stream is not None:
-            hop, stream.hops_asked = stream.hops_asked, stream.hops_asked + 1
-        prompt = speaking.voice.result().prompt
-        self._sounds.submit(RenderJob(speaking.take, prompt, tuple(speaking.tokens), is_whole, stream, hop))
+            hop, stream.hops_requested = stream.hops_requested, stream.hops_requested + 1
+        prompt = sequence.voice.result().prompt
+        self._render_queue.submit(RenderJob(sequence.take, prompt, tuple(sequence.tokens), is_whole, stream, hop))
 
 
 def _positions(layout: Layout, max_tokens: int) -> int:
-    """How long an utterance can get in T3's cache."""
+    """The most positions that an utterance takes in T3's cache."""
     prefix = 1 + layout.prompt_tokens if layout.is_gpt else _LLAMA_PREFIX
     return prefix + _TEXT_TOKENS + max_tokens
 
 
 def _captures(parts: Parts, slots: Slots) -> tuple[CaptureQueue, CaptureQueue]:
-    """The graphs that T3 and S3Gen may want: first what the model's own voice does, then all."""
+    """The graphs that T3 and S3Gen can use: first those for the model's own voice, then all others."""
     voice, is_gpt = parts.default_voice, parts.layout.is_gpt
     prefix = 1 + voice.speech_tokens.shape[1] if is_gpt else _LLAMA_PREFIX
     return (
-        speech_captures(slots, prefix, sorts=is_gpt),  # top_k and top_p are in the GPT-2 models' defaults only
+        speech_captures(slots, prefix, sorts=is_gpt),  # only the GPT-2 models' defaults have top_k and top_p
         sound_captures(parts.s3gen, voice.prompt_token.shape[1]),
     )

@@ -1,13 +1,14 @@
-"""One file per model with its weights as the modules want them: cast, fused, folded and laid out, ready to be mapped.
+"""One file per model with its weights as the modules need them: cast, fused, folded and laid out, ready to be mapped.
 
     python -m chatterbox_worker.engines.chatterbox.pack nano turbo --profile fast --device cuda
 
-A `Pack` is a `state.Keep`: what it has is read, what it lacks is made from the checkpoint and, by `save`, kept for the next
-start. So a missing, stale or broken pack costs time and nothing else, and a pack changes no bit of what is loaded. It is stale
-when the checkpoint's revision, the profile or the engine's own source differ. Not noticed: bits that flipped on the disk.
+A `Pack` is a `state_dict.Keep`: tensors that it has are read; tensors that it lacks are computed from the checkpoint
+and written by `save` for the next start. So a missing, stale or broken pack costs time and nothing else, and a pack
+changes no bit of what is loaded. A pack is stale if the checkpoint's revision, the profile or the engine's own source
+differ. Bits that flipped on the disk are not detected.
 
-Packs are written at image build, or behind the first start where the checkpoint's folder can be written to. Needs no GPU to
-write one for a GPU.
+Packs are written at image build, or in the background after the first start if the checkpoint's folder is writable. A
+pack for a GPU can be written without one.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from chatterbox_worker.errors import WorkerError
 
 _ALIGNMENT = 64  # bytes, a cache line: one row times a matrix reads 3% faster from an aligned one (2 cores, AVX2)
 _ABANDONED_S = 3600.0  # a draft this old has no writer any more
-_MAKERS = (  # files of this folder
+_SOURCES = (  # files of this folder that decide what a pack holds
     "checkpoint/state_dict", "s3gen/model", "s3gen/flow", "s3gen/flow_encoder", "s3gen/estimator", "s3gen/vocoder",
     "t3/model", "t3/blocks", "t3/linear", "pack",
 )  # fmt: skip
@@ -58,13 +59,13 @@ class Pack:
     """A file of tensors by name. For one thread at a time."""
 
     def __init__(self, path: Path, stamp: Mapping[str, str]) -> None:
-        """`stamp`: what must be equal for the file's tensors to be taken."""
+        """`stamp`: the metadata that the file must have for its tensors to be used."""
         self.path = path
         self._stamp = dict(stamp)
-        self._file = _opened(path, self._stamp)
+        self._file = _open(path, self._stamp)
         self._names = frozenset(self._file.keys()) if self._file is not None else frozenset()
         self._used: dict[str, Tensor] = {}
-        self.made = 0
+        self.missing = 0
         """How many tensors the file lacked."""
 
     def __call__(self, name: str, make: Callable[[], Tensor]) -> Tensor:
@@ -72,17 +73,18 @@ class Pack:
             tensor: Tensor = self._file.get_tensor(name)
         else:
             tensor = make()
-            self.made += 1
+            self.missing += 1
         self._used[name] = tensor
         return tensor
 
     def save(self) -> bool:
-        """Write all that was asked for, unless the file has it, and forget it. Whether the file is whole now.
+        """Write all requested tensors, unless the file has them, and drop them from memory.
 
-        Never raises for the disk's sake: the next start makes the tensors again.
+        Returns whether the file is complete. Never raises an OSError: if writing fails, the next start computes the
+        tensors again.
         """
         used, self._used = self._used, {}
-        if not self.made:
+        if not self.missing:
             return True
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.draft")
         started_s = time.perf_counter()
@@ -92,9 +94,9 @@ class Pack:
             draft.replace(self.path)
         except OSError as error:
             draft.unlink(missing_ok=True)
-            _log.info("%s is not written (%s); the next start will take longer", self.path, error.strerror or error)
+            _log.info("cannot write %s (%s); the next start will take longer", self.path, error.strerror or error)
             return False
-        _log.info("wrote %s in %.1f s for a faster next start", self.path, time.perf_counter() - started_s)
+        _log.info("wrote %s in %.1f s to make the next start faster", self.path, time.perf_counter() - started_s)
         return True
 
     def _clear_drafts(self) -> None:
@@ -117,25 +119,31 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
     return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
 
 
-def load_packed(checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen, from the pack if there is one. Behind the caller's back T3 gets its draft, and the next start its pack."""
+def load_with_pack(
+    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True
+) -> tuple[T3, S3Gen]:
+    """T3 and S3Gen, from the pack if there is one. T3's draft and a missing pack follow on a background thread."""
     pack = pack_of(checkpoint, profile, device)
     t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs)
 
-    def afterwards() -> None:
+    def finish() -> None:
         try:
             add_draft(t3, checkpoint)
-        except Exception as error:  # noqa: BLE001 - the thread's edge: T3 speaks without a draft, too
-            _log.warning("no draft to guess ahead with: %s", error)
+        except Exception as error:  # noqa: BLE001 - the thread's edge: T3 works without a draft
+            _log.warning("speculative decoding is off, its draft model cannot be loaded: %s", error)
         pack.save()
 
-    # No daemon: a process that ends while torch works in one is aborted. So the end waits; a file half written is given up.
-    threading.Thread(target=afterwards, name="pack").start()
+    # Not a daemon: a process that exits while torch works in a daemon thread is aborted. So the exit waits for this
+    # thread, which then stops writing (`_write`).
+    threading.Thread(target=finish, name="pack").start()
     return t3, s3gen
 
 
 def add_draft(t3: T3, checkpoint: Checkpoint) -> None:
-    """Give T3 what guesses ahead of it, where that pays: on a CPU, beside float32 weights. It changes when tokens come, not which."""
+    """Give T3 its draft for speculative decoding where that is faster: on a CPU with float32 weights.
+
+    It changes when tokens come, not which.
+    """
     if t3.precision is Precision.EXACT and t3.device.type == "cpu":
         weights = load_t3_state(checkpoint)
         t3.draft = T3(weights, precision=Precision.INT8, head=Precision.INT8, device=t3.device)
@@ -144,7 +152,7 @@ def add_draft(t3: T3, checkpoint: Checkpoint) -> None:
 def load_modules(
     checkpoint: Checkpoint, profile: str, device: torch.device, pack: TensorProvider, *, graphs: bool = True
 ) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is made for a GPU that is not there.
+    """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is written for an absent GPU.
 
     `graphs`: whether S3Gen may replay graphs on a GPU.
     """
@@ -159,67 +167,70 @@ def load_modules(
     return t3, s3gen
 
 
-def _opened(path: Path, stamp: Mapping[str, str]) -> Any:
-    """The file as safetensors maps it (untyped), or None."""
+def _open(path: Path, stamp: Mapping[str, str]) -> Any:
+    """The file, mapped by safetensors (which has no types), or None if it is missing, unreadable or stale."""
     try:
         file: Any = safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
         if path.exists():
-            _log.warning("%s cannot be read (%s) and is made anew", path, error)
+            _log.warning("%s cannot be read (%s) and is written again", path, error)
         return None
     if file.metadata() == stamp:
         return file
-    _log.info("%s is of other weights or of another version and is made anew", path)
+    _log.info("%s was written for other weights or by another version and is written again", path)
     return None
 
 
 def _source_digest() -> str:
-    """Of the code that makes the tensors: it is part of what they are."""
+    """Digest of the code that computes the tensors: another version may compute others."""
     digest = hashlib.sha256()
-    for name in _MAKERS:
+    for name in _SOURCES:
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], stamp: Mapping[str, str]) -> None:
-    """A safetensors file whose tensors begin on cache lines, as far as their sizes allow; the library's writer aligns to 8 bytes."""
+    """Write a safetensors file whose tensors begin on cache lines, as far as their sizes allow.
+
+    The library's own writer aligns to 8 bytes.
+    """
     ordered = sorted(tensors.items(), key=lambda item: (item[1].nbytes % _ALIGNMENT != 0, item[0]))
     header: dict[str, object] = {"__metadata__": stamp}
     end = 0
     for name, tensor in ordered:
         start, end = end, end + tensor.nbytes
         header[name] = {"dtype": _TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-    written = json.dumps(header).encode()
-    written += b" " * (-(len(written) + 8) % _ALIGNMENT)
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-(len(encoded) + 8) % _ALIGNMENT)
     with path.open("wb") as file:
-        file.write(len(written).to_bytes(8, "little") + written)
+        file.write(len(encoded).to_bytes(8, "little") + encoded)
         for _, tensor in ordered:
             if not threading.main_thread().is_alive():
-                raise InterruptedError(errno.EINTR, "the process ends")
+                raise InterruptedError(errno.EINTR, "the process is ending")
             file.write(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write packs, whatever is there already; 1 if one could not be written."""
+    """Write the packs, replacing stale ones; returns 1 if one could not be written."""
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.engines.chatterbox.pack")
     parser.add_argument("models", nargs="+", choices=[name for name in (*MODELS, *PACKS) if name in LAYOUTS])
     parser.add_argument("--profile", choices=[each.value for each in Precision], default="exact")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    device = torch.device("cpu" if asked.device == "cpu" else "meta")
+    device = torch.device("cpu" if options.device == "cpu" else "meta")
     try:
         settings = Settings.from_env(environment())
         found = [
             find(LAYOUTS[name], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
-            for name in asked.models
+            for name in options.models
         ]
     except WorkerError as error:
         parser.exit(1, f"{error.message}\n")
     are_written = []
     for checkpoint in found:
-        pack = pack_of(checkpoint, asked.profile, device)
-        load_modules(checkpoint, asked.profile, device, pack)
+        pack = pack_of(checkpoint, options.profile, device)
+        load_modules(checkpoint, options.profile, device, pack)
         are_written.append(pack.save())
     return 0 if all(are_written) else 1
 

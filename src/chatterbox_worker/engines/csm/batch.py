@@ -1,7 +1,7 @@
-"""Continuous batching: takes join the running batch between two frames, and leave it when they have said their last.
+"""Continuous batching: takes join the running batch between two frames, and leave it after their last.
 
-One thread owns the slots. First chunks are admitted first (`order`). A take that cannot begin fails alone; a step that
-fails, fails all that are in it, for it cannot be repeated: chance has moved on. Policy only.
+One thread owns the slots. First chunks are admitted first (`queue_policy`). A take that cannot be started fails alone.
+A step that fails, fails all takes in it: it cannot be repeated, since the random generators have advanced. Policy only.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ _is_ready = attrgetter("is_ready")
 
 class Batch:
     def __init__(
-        self, slots: CsmSlots, prompt: Callable[[CsmTake], Tensor], sound: Callable[[CsmTake], object]
+        self, slots: CsmSlots, prompt: Callable[[CsmTake], Tensor], render: Callable[[CsmTake], object]
     ) -> None:
-        """`prompt` gives a take's (1, n, width) and may raise what the take fails with; `sound` hears of those said."""
-        self._slots, self._prompt, self._sound = slots, prompt, sound
+        """`prompt` returns a take's embeddings (1, n, width); if it raises, the take fails with that error.
+
+        `render` is called with each take whose frames are complete.
+        """
+        self._slots, self._prompt, self._render = slots, prompt, render
         self._waiting: WaitingQueue[CsmTake] = WaitingQueue()
-        self._speaking: dict[int, CsmTake] = {}
+        self._running: dict[int, CsmTake] = {}
         self._since_s: dict[int, float] = {}
         self._changed = threading.Condition()
         self._closed = False
@@ -48,7 +51,7 @@ class Batch:
         with self._changed:
             broken, closed = self._broken, self._closed
             if broken is None and not closed:
-                self._waiting.join(take, take.utterance.turn)
+                self._waiting.add(take, take.utterance.turn)
                 self._changed.notify()
         if broken is not None:
             take.fail(broken)
@@ -56,12 +59,12 @@ class Batch:
             take.cancel()
 
     def wake(self) -> None:
-        """Something happened that may let the batch change."""
+        """Call when the batch may have to change."""
         with self._changed:
             self._changed.notify()
 
     def close(self) -> None:
-        """Give up what runs and waits, and end the thread."""
+        """Cancel what runs and what waits, and end the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -70,50 +73,50 @@ class Batch:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._waiting.send_away(_is_over)
-                while not (self._closed or self._speaking or any(map(_is_ready, self._waiting))):
+                self._waiting.discard(_is_over)
+                while not (self._closed or self._running or any(map(_is_ready, self._waiting))):
                     self._changed.wait()
-                    self._waiting.send_away(_is_over)
+                    self._waiting.discard(_is_over)
                 if self._closed:
                     break
             try:
                 self._advance()
             except Exception as error:  # noqa: BLE001 - the thread's edge: if it died, every caller would hang
                 self._give_up(error)
-        for take in (*self._speaking.values(), *self._waiting):
+        for take in (*self._running.values(), *self._waiting):
             take.cancel()
 
     def _advance(self) -> None:
-        for slot, take in list(self._speaking.items()):
+        for slot, take in list(self._running.items()):
             if take.is_over:
                 self._leave(slot)
         self._admit()
-        if self._speaking:
+        if self._running:
             frames = self._slots.step()
-            for slot, take in list(self._speaking.items()):
+            for slot, take in list(self._running.items()):
                 self._read(slot, take, frames[slot])
 
     def _admit(self) -> None:
         for slot in self._slots.free:
             with self._changed:
-                self._waiting.send_away(_is_over)
+                self._waiting.discard(_is_over)
                 take = self._waiting.take(_is_ready)
             if take is None:
                 return
-            take.started()
+            take.mark_started()
             failure = attempt(functools.partial(self._enter, slot, take))
             if failure is None:
-                self._speaking[slot], self._since_s[slot] = take, time.perf_counter()
+                self._running[slot], self._since_s[slot] = take, time.perf_counter()
                 continue
             take.fail(answer_to(failure, _DOING))
             if is_device_failure(failure):
                 raise failure
             if not isinstance(failure, WorkerError):  # else the take's own
-                log.error("a take could not begin", exc_info=failure)
+                log.error("a take could not be started", exc_info=failure)
 
     def _enter(self, slot: int, take: CsmTake) -> None:
-        if take.lead is not None and not take.lead.is_said:
-            raise SynthesisFailed("the chunk whose voice this one goes on with was not spoken")
+        if take.lead is not None and not take.lead.is_complete:
+            raise SynthesisFailed("the chunk whose voice this one continues was not spoken")
         sampling, seed = take.utterance.sampling, take.utterance.seed
         temperature, top_k = sampling["temperature"], int(sampling["top_k"])
         code_sampling = CodeSampling.of(seed, temperature, top_k, self._slots.csm.device)
@@ -121,36 +124,36 @@ class Batch:
 
     def _read(self, slot: int, take: CsmTake, frame: list[int]) -> None:
         csm = self._slots.csm
-        is_end = all(code == csm.eos for code in frame[:-1])  # generate looks at all but the last
+        is_end = all(code == csm.eos for code in frame[:-1])  # generate checks all except the last
         if not (is_end and frame[-1] == csm.eos):
             take.frames.append(frame)
         if is_end or len(take.frames) >= take.script.max_frames:
             if not is_end:
                 take.warn(
                     f"the model did not stop within {take.script.max_frames / csm.frame_rate:g} s; "
-                    "what it said may be cut off"
+                    "the speech may be cut off"
                 )
-            take.spent("csm_s", time.perf_counter() - self._since_s[slot])
+            take.add_time("csm_s", time.perf_counter() - self._since_s[slot])
             self._leave(slot)
-            take.is_said = True
-            self._sound(take)
+            take.is_complete = True
+            self._render(take)
 
     def _leave(self, slot: int) -> None:
-        del self._speaking[slot], self._since_s[slot]
+        del self._running[slot], self._since_s[slot]
         self._slots.leave(slot)
 
     def _give_up(self, error: Exception) -> None:
-        """The takes in the batch fail, and all takes where the device is gone."""
+        """Fail the takes in the batch, and if the device has failed, all takes."""
         log.error("the batch failed", exc_info=error)
         failure = answer_to(error, _DOING)
-        failed = list(self._speaking.values())
+        failed = list(self._running.values())
         if isinstance(failure, DeviceFailed):
             with self._changed:
                 self._broken = failure
                 failed += self._waiting
-                self._waiting.send_away(lambda _: True)
-            self._speaking.clear()
-        for slot in list(self._speaking):
+                self._waiting.discard(lambda _: True)
+            self._running.clear()
+        for slot in list(self._running):
             self._leave(slot)
         for take in failed:
             take.fail(failure)

@@ -1,8 +1,8 @@
-"""From logits to codes, a row for each utterance, each from its own chance.
+"""From logits to codes: one row per utterance, each with its own random generator.
 
-The arithmetic and the use of the random generator are those of transformers' `generate` for one utterance (temperature,
-top_k, softmax, multinomial), so the same seed draws the same codes there and here, whoever else is in the batch.
-A temperature of 0 means the most probable code.
+The arithmetic and the use of the generator are those of transformers' `generate` for one utterance (temperature, top_k,
+softmax, multinomial), so a seed draws the same codes as there, whatever else is in the batch. A temperature of 0 means
+the most probable code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodeSampling:
-    """How one utterance is drawn."""
+    """How one utterance's codes are drawn."""
 
     temperature: float
     top_k: int
@@ -29,7 +29,7 @@ class CodeSampling:
 
 
 def draw(logits: Tensor, samplings: Mapping[int, CodeSampling], codes: int) -> Tensor:
-    """Codes (n,) from logits (n, V), of the first `codes` of the vocabulary; 0 for rows without a chance."""
+    """Codes (n,) from logits (n, V), from the first `codes` of the vocabulary; 0 for rows without a sampling."""
     logits = logits.float()
     logits[:, codes:] = -torch.inf
     drawn = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)

@@ -1,8 +1,8 @@
-"""`CsmEngine`: Sesame's conversational speech model, by transformers' own classes, behind the same seam as Chatterbox.
+"""`CsmEngine`: Sesame's conversational speech model, by transformers' own classes, with the interface of Chatterbox's.
 
-A voice is a recording and the words in it, said before what is to be said; earlier turns of a dialogue go between them.
-Without a recording the model speaks in a voice of its choosing, so the later chunks of a text then go on from its first.
-English only. Sound leaves whole, at a chunk's end, with Perth's watermark.
+A voice is a recording and its transcript, which come before the text in the prompt; earlier turns of a dialogue go
+between them. Without a recording the model chooses a voice, so the later chunks of a text continue from its first one.
+English only. A chunk's audio is returned as a whole, with Perth's watermark.
 """
 
 from __future__ import annotations
@@ -21,11 +21,16 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Turn, Utterance
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to
-from chatterbox_worker.engines.chatterbox.serving.memory import CPU_BUDGET_BYTES, GPU_SHARE, gpu_free_bytes, places
+from chatterbox_worker.engines.chatterbox.serving.memory import (
+    CPU_BUDGET_BYTES,
+    GPU_SHARE,
+    gpu_free_bytes,
+    slots_within,
+)
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
 from chatterbox_worker.engines.csm.batch import Batch
-from chatterbox_worker.engines.csm.model import Codes, Csm, Said
+from chatterbox_worker.engines.csm.model import Codes, Csm, EncodedTurn
 from chatterbox_worker.engines.csm.slots import CsmSlots
 from chatterbox_worker.engines.csm.take import CsmTake, Script
 from chatterbox_worker.engines.csm.weights import find
@@ -35,10 +40,10 @@ from chatterbox_worker.voices.conditioning import ConditioningKey, ConditioningS
 
 log = logging.getLogger(__name__)
 
-_LONGEST_S = 40.0  # unless the request says: as Chatterbox's
+_LONGEST_S = 40.0  # if the request sets no limit; the same as Chatterbox's
 _SHORTEST_S = 0.5  # of a recording, as for Chatterbox
-_MOST_ON_GPU, _MOST_ON_CPU = 32, 2  # places in the batch
-_TURNS_BYTES = 16 * 2**20  # of a dialogue's turns, kept in memory: 256 codes of 2 bytes a second and codebook pair
+_MOST_ON_GPU, _MOST_ON_CPU = 32, 2  # slots in the batch
+_TURNS_BYTES = 16 * 2**20  # memory for encoded dialogue turns: 12.5 frames a second of 32 codes of 2 bytes
 
 
 class CsmEngine:
@@ -51,46 +56,46 @@ class CsmEngine:
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self._made_by = f"csm-{revision}"
         self.revision = f"csm@{revision}/{str(dtype).removeprefix('torch.')}"
-        self._sounds = ThreadPoolExecutor(1, thread_name_prefix="csm-sound")
-        self._batch = Batch(CsmSlots(csm, slots), self._prompt, lambda take: self._sounds.submit(self._sound, take))
+        self._renderer = ThreadPoolExecutor(1, thread_name_prefix="csm-sound")
+        self._batch = Batch(CsmSlots(csm, slots), self._prompt, lambda take: self._renderer.submit(self._render, take))
 
     @classmethod
     def load(cls, settings: Settings, store: ConditioningStore) -> CsmEngine:
         """
         Raises:
-            NotReady: the weights are missing or broken, or there are none in the precision that is asked for.
+            NotReady: the weights are missing or broken, or the requested precision is not supported.
         """
         device = device_of(settings.device)
         dtype = _precision(settings.profile, device)
         prepare(device, settings.threads)
         files = find(settings.csm_repo, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         csm = Csm.load(files.folder, device, dtype)
-        slots = _places(csm, engines=len(settings.models) + len(settings.packs))
-        log.info("csm: %d places in %s", slots, dtype)
+        slots = _slots_for(csm, engines=len(settings.models) + len(settings.packs))
+        log.info("csm: a batch of %d in %s", slots, dtype)
         return cls(csm, files.revision, store, Watermark(device), slots=slots)
 
     def submit(self, utterance: Utterance) -> CsmTake:
         """
-        Raises:
-            InvalidRequest: a recording without its words, or without sound; more than the model can hear and say.
+        Raises: InvalidRequest: a recording without its transcript or without sound; more than fits into the model's
+        context.
         """
         ids = self._csm.ids(utterance.speaker, utterance.text)
         max_frames = max(1, round((utterance.max_s or _LONGEST_S) * self._csm.frame_rate))
         lead = utterance.lead if isinstance(utterance.lead, CsmTake) and utterance.voice.clip is None else None
-        own, context = _own_turn(utterance), list(utterance.context)
-        room = self._csm.positions - max_frames - len(ids) - sum(map(self._positions, own))
+        reference, context = _reference_turn(utterance), list(utterance.context)
+        free = self._csm.positions - max_frames - len(ids) - sum(map(self._positions, reference))
         if lead is not None:
-            room -= len(lead.script.ids) + lead.script.max_frames + 1
-        if room < 0:
-            raise self._too_long(utterance, own, max_frames)
+            free -= len(lead.script.ids) + lead.script.max_frames + 1
+        if free < 0:
+            raise self._too_long(utterance, reference, max_frames)
         left_out = 0
-        while sum(map(self._positions, context)) > room:
+        while sum(map(self._positions, context)) > free:
             context.pop(0)
             left_out += 1
-        take = CsmTake(utterance, Script((*own, *context), ids, max_frames), lead, self._batch.wake)
+        take = CsmTake(utterance, Script((*reference, *context), ids, max_frames), lead, self._batch.wake)
         if left_out:
             take.warn(
-                f"the first {left_out} of {len(utterance.context)} turns of context were left out: no room for them"
+                f"the first {left_out} of {len(utterance.context)} turns of context were left out: they do not fit"
             )
         self._batch.submit(take)
         return take
@@ -100,59 +105,59 @@ class CsmEngine:
 
     def close(self) -> None:
         self._batch.close()
-        self._sounds.shutdown()
+        self._renderer.shutdown()
 
     def _positions(self, turn: Turn) -> int:
-        """Of the model's context that a turn takes."""
+        """How many positions of the model's context a turn takes."""
         return len(self._csm.ids(turn.speaker, turn.text)) + self._csm.frames_in(turn.clip.duration_s) + 1
 
-    def _too_long(self, utterance: Utterance, own: Sequence[Turn], max_frames: int) -> InvalidRequest:
-        seconds = own[0].clip.duration_s if own else 0.0
+    def _too_long(self, utterance: Utterance, reference: Sequence[Turn], max_frames: int) -> InvalidRequest:
+        seconds = reference[0].clip.duration_s if reference else 0.0
         return InvalidRequest(
-            f"csm holds {self._csm.positions / self._csm.frame_rate:.0f} s of sound and text in all: a recording of "
-            f"{seconds:.1f} s with its transcript, {len(utterance.text)} characters and {max_frames / self._csm.frame_rate:g} s "
-            "of speech are too much; shorten the recording or give a lower max_chunk_s",
-            field="reference_audio" if own else "max_chunk_s",
+            f"csm has space for {self._csm.positions / self._csm.frame_rate:.0f} s of sound and text in all: "
+            f"a recording of {seconds:.1f} s with its transcript, {len(utterance.text)} characters and "
+            f"{max_frames / self._csm.frame_rate:g} s of speech are too much; shorten the recording or give a lower "
+            "max_chunk_s",
+            field="reference_audio" if reference else "max_chunk_s",
         )
 
     def _prompt(self, take: CsmTake) -> Tensor:
-        """On the batch's thread."""
+        """Called on the batch's thread."""
         voice = take.utterance.voice
-        said = [
-            Said(self._csm.ids(turn.speaker, turn.text), self._codes(turn, keep=turn.digest == voice.digest))
-            for turn in take.script.heard
+        turns = [
+            EncodedTurn(self._csm.ids(turn.speaker, turn.text), self._codes(turn, is_voice=turn.digest == voice.digest))
+            for turn in take.script.turns
         ]
         if take.lead is not None:
-            said.append(
-                Said(take.lead.script.ids, np.array(take.lead.frames, np.int64).reshape(-1, self._csm.codebooks))
-            )
-        return self._csm.prompt(said, take.script.ids)
+            frames = np.array(take.lead.frames, np.int64).reshape(-1, self._csm.codebooks)
+            turns.append(EncodedTurn(take.lead.script.ids, frames))
+        return self._csm.prompt(turns, take.script.ids)
 
-    def _codes(self, turn: Turn, *, keep: bool) -> Codes:
-        """A recording's frames, encoded once: a voice's for all workers, a turn's for a while."""
-        store = self._store if keep else self._turns
+    def _codes(self, turn: Turn, *, is_voice: bool) -> Codes:
+        """A recording's frames, encoded once: a voice's are stored for all workers, a turn's are cached in memory."""
+        store = self._store if is_voice else self._turns
         key = ConditioningKey(turn.digest, self._made_by)
         arrays = store.get_or_compute(key, lambda: {"codes": self._csm.encode(turn.clip).astype(np.int16)})
         codes: Codes = arrays["codes"].astype(np.int64)
         return codes
 
-    def _sound(self, take: CsmTake) -> None:
-        """On a thread of its own."""
+    def _render(self, take: CsmTake) -> None:
+        """Called on the renderer's thread."""
         try:
-            with take.timed("codec_s"):
+            with take.measure("codec_s"):
                 samples = self._csm.decode(np.array(take.frames, np.int64).reshape(-1, self._csm.codebooks))
-            with take.timed("watermark_s"):
+            with take.measure("watermark_s"):
                 piece = self._watermark.mark(Audio(samples, self.sample_rate))
-        except Exception as error:  # the thread's edge: the take's reader must hear of it
-            log.exception("sound could not be made")
-            take.fail(answer_to(error, "making sound"))
+        except Exception as error:  # the thread's edge: the take's reader must get the error
+            log.exception("a take could not be rendered")
+            take.fail(answer_to(error, "generating audio"))
             return
         take.put(piece)
         take.end()
 
 
-def _own_turn(utterance: Utterance) -> tuple[Turn, ...]:
-    """The voice's recording, as a turn of its speaker's."""
+def _reference_turn(utterance: Utterance) -> tuple[Turn, ...]:
+    """The voice's recording as a turn of its speaker; none without a recording."""
     voice = utterance.voice
     if voice.clip is None:
         return ()
@@ -167,7 +172,7 @@ def _own_turn(utterance: Utterance) -> tuple[Turn, ...]:
             field="reference_audio",
         )
     if not np.isfinite(voice.clip.samples).all() or not voice.clip.samples.any():
-        raise InvalidRequest("the reference audio holds no sound", field="reference_audio")
+        raise InvalidRequest("the reference audio is silent", field="reference_audio")
     return (Turn(voice.transcript, voice.clip, utterance.speaker, voice.digest),)
 
 
@@ -180,12 +185,12 @@ def _precision(profile: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_bfloat16 else torch.float16
 
 
-def _places(csm: Csm, *, engines: int) -> int:
+def _slots_for(csm: Csm, *, engines: int) -> int:
     config, width = csm.model.config, csm.model.lm_head.weight.dtype.itemsize
     row = 2 * csm.positions * config.head_dim * width  # keys and values of one head
     slot = row * (
         config.num_hidden_layers * config.num_key_value_heads + config.num_attention_heads
-    )  # and the attention's copy
+    )  # and the attention's own copy
     if csm.device.type == "cuda":
-        return places(slot, gpu_free_bytes(csm.device) * GPU_SHARE / engines, _MOST_ON_GPU)
-    return places(slot, CPU_BUDGET_BYTES / engines, _MOST_ON_CPU)
+        return slots_within(slot, gpu_free_bytes(csm.device) * GPU_SHARE / engines, _MOST_ON_GPU)
+    return slots_within(slot, CPU_BUDGET_BYTES / engines, _MOST_ON_CPU)

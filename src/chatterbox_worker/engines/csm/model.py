@@ -1,8 +1,8 @@
-"""transformers' CSM and Mimi, and the few things the engine asks of them: texts to ids, sound to codes and back, a prompt.
+"""transformers' CSM and Mimi, and what the engine needs of them: text to ids, sound to codes and back, a prompt.
 
-A conversation is a row of turns, each `<bos>[speaker]text<eos>`, its frames, and a frame of zeros; the last turn has no
-frames yet. A frame is 32 codes, 80 ms of sound. The codec computes in float32 whatever the language model does: its
-codebooks are looked up by distance.
+A conversation is a sequence of turns, each `<bos>[speaker]text<eos>`, its frames, and a frame of zeros; the last turn
+has no frames yet. A frame is 32 codes, 80 ms of sound. The codec always computes in float32, whatever precision the
+language model has: its codebooks are looked up by distance.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from chatterbox_worker.errors import NotReady
 Codes = npt.NDArray[np.int64]
 """(frames, codebooks)."""
 
-_CAN_BE_REFUSED = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
+_LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError)
 _log = logging.getLogger(__name__)
 
 
@@ -37,16 +37,16 @@ class _Csm(CsmForConditionalGeneration):  # type: ignore[misc]  # transformers h
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Said:
-    """A turn that can be heard."""
+class EncodedTurn:
+    """A turn of the conversation that has been spoken."""
 
     ids: Sequence[int]
-    """Of its text, `Csm.ids`."""
+    """The ids of its text, from `Csm.ids`."""
     codes: Codes
 
 
 class Csm:
-    """Loaded and in eval mode. For one thread at a time, but for `ids`."""
+    """Loaded and in eval mode. For one thread at a time, except `ids`."""
 
     def __init__(self, model: Any, processor: Any) -> None:
         self.model, self._tokenizer = model, processor.tokenizer
@@ -54,7 +54,7 @@ class Csm:
         self.positions: int = config.max_position_embeddings
         self.codebooks: int = config.num_codebooks
         self.codebook_size: int = config.codec_config.codebook_size
-        """Codes that the codec has; the vocabulary has a few more, which nothing may draw."""
+        """How many codes the codec has; the vocabulary has a few more, which must not be drawn."""
         self.eos: int = config.codebook_eos_token_id
         self.sample_rate: int = config.codec_config.sampling_rate
         """Hertz."""
@@ -70,11 +70,11 @@ class Csm:
         transformers_logging.disable_progress_bar()
         try:
             processor = CsmProcessor.from_pretrained(folder, local_files_only=True)
-            model, told = _Csm.from_pretrained(folder, dtype=dtype, local_files_only=True, output_loading_info=True)
-        except _CAN_BE_REFUSED as error:
+            model, info = _Csm.from_pretrained(folder, dtype=dtype, local_files_only=True, output_loading_info=True)
+        except _LOADING_ERRORS as error:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise NotReady(f"the csm checkpoint in {folder} cannot be loaded: {reason}") from error
-        if missing := sorted(told["missing_keys"]):
+        if missing := sorted(info["missing_keys"]):
             raise NotReady(f"the csm checkpoint in {folder} lacks {len(missing)} tensors, {missing[0]} among them")
         return cls(model.to(device).eval(), processor)
 
@@ -84,11 +84,11 @@ class Csm:
         return device
 
     def ids(self, speaker: int, text: str) -> list[int]:
-        """The ids of a turn's text. Special tokens spelt out in it are read as the text they are."""
-        said: list[int] = self._tokenizer(
+        """The ids of a turn's text. Special tokens spelt out in the text are plain text."""
+        ids: list[int] = self._tokenizer(
             f"[{speaker}]{text}", add_special_tokens=False, split_special_tokens=True
         ).input_ids
-        return [self._tokenizer.bos_token_id, *said, self._tokenizer.eos_token_id]
+        return [self._tokenizer.bos_token_id, *ids, self._tokenizer.eos_token_id]
 
     def frames_in(self, duration_s: float) -> int:
         """How many frames that much sound has, at most."""
@@ -96,15 +96,15 @@ class Csm:
 
     @torch.inference_mode()
     def encode(self, clip: Audio) -> Codes:
-        """The frames of a recording at any rate."""
+        """The frames of a recording of any sample rate."""
         samples = np.ascontiguousarray(resample(clip.samples, clip.sample_rate, self.sample_rate))
-        heard = self.model.codec_model.encode(torch.from_numpy(samples)[None, None].to(self.device))
-        codes: Codes = heard.audio_codes[0].T.cpu().numpy()
+        encoded = self.model.codec_model.encode(torch.from_numpy(samples)[None, None].to(self.device))
+        codes: Codes = encoded.audio_codes[0].T.cpu().numpy()
         return codes
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Samples:
-        """(n,) float32 at `sample_rate`; nothing for no frames."""
+        """(n,) float32 at `sample_rate`; empty without frames."""
         if not len(codes):
             return np.zeros(0, np.float32)
         sound = self.model.codec_model.decode(torch.from_numpy(codes.T)[None].to(self.device))
@@ -112,10 +112,10 @@ class Csm:
         return samples
 
     @torch.inference_mode()
-    def prompt(self, said: Sequence[Said], ids: Sequence[int]) -> Tensor:
-        """Embeddings (1, n, width) of a conversation and the text that goes on with it."""
+    def prompt(self, turns: Sequence[EncodedTurn], ids: Sequence[int]) -> Tensor:
+        """Embeddings (1, n, width) of a conversation and of the text that continues it."""
         parts = []
-        for turn in said:
+        for turn in turns:
             frames = np.concatenate([turn.codes, np.full((1, self.codebooks), self.eos)])
             parts += [self._text(turn.ids), self.frames(torch.from_numpy(frames).to(self.device))]
         return torch.cat([*parts, self._text(ids)])[None]

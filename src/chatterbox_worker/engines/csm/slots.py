@@ -1,8 +1,8 @@
-"""Places in the batch: one row of keys and values each, stepped together, a frame at a time.
+"""Slots of the batch: one row of keys and values each, stepped together, a frame at a time.
 
-All rows are computed in every step, over the whole length of the cache, so that the shapes, and with them the rounding,
-are the same whoever sits beside whom: an utterance's codes depend on nothing but itself. What an empty or longer row
-holds is masked. Reading the keys so far costs little beside reading the weights.
+All rows are computed in every step, over the whole length of the cache. So the shapes, and with them the rounding, are
+the same whatever else is in the batch: an utterance's codes depend only on itself. Unused positions are masked. Reading
+the keys costs little compared to reading the weights.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from chatterbox_worker.engines.csm.model import Csm
 
 @dataclass(slots=True, eq=False)
 class _Cache:
-    """What the backbone's attention takes for a cache: (rows, heads, length, width) for each layer."""
+    """The cache as the backbone's attention uses it: (rows, heads, length, width) for each layer."""
 
     keys: list[Tensor]
     values: list[Tensor]
     positions: Tensor
-    """(rows,) where the next of each row goes."""
+    """(rows,) the next position to be written in each row."""
     rows: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,64 +51,64 @@ class CsmSlots:
         self._cache = _Cache(layers(), layers(), torch.zeros(size, dtype=torch.int64, device=device))
         self._hidden = torch.zeros(size, config.hidden_size, dtype=dtype, device=device)
         self._length = torch.arange(csm.positions, device=device)
-        self._chances: dict[int, CodeSampling] = {}
+        self._samplings: dict[int, CodeSampling] = {}
 
     @property
     def free(self) -> list[int]:
-        return [slot for slot in range(self.size) if slot not in self._chances]
+        return [slot for slot in range(self.size) if slot not in self._samplings]
 
     @torch.inference_mode()
     def enter(self, slot: int, prompt: Tensor, sampling: CodeSampling) -> None:
         """Read a prompt (1, n, width), n under `Csm.positions`, into a free slot."""
-        read = DynamicCache()
-        told = self.csm.model.backbone_model(inputs_embeds=prompt, past_key_values=read, use_cache=True)
-        for layer, kept in enumerate(read.layers):
-            self._cache.keys[layer][slot, :, : prompt.shape[1]] = kept.keys[0]
-            self._cache.values[layer][slot, :, : prompt.shape[1]] = kept.values[0]
-        self._hidden[slot] = told.last_hidden_state[0, -1]
+        filled = DynamicCache()
+        output = self.csm.model.backbone_model(inputs_embeds=prompt, past_key_values=filled, use_cache=True)
+        for layer, cached in enumerate(filled.layers):
+            self._cache.keys[layer][slot, :, : prompt.shape[1]] = cached.keys[0]
+            self._cache.values[layer][slot, :, : prompt.shape[1]] = cached.values[0]
+        self._hidden[slot] = output.last_hidden_state[0, -1]
         self._cache.positions[slot] = prompt.shape[1]
-        self._chances[slot] = sampling
+        self._samplings[slot] = sampling
 
     def leave(self, slot: int) -> None:
-        del self._chances[slot]
+        del self._samplings[slot]
         self._cache.positions[slot] = 0
 
     @torch.inference_mode()
     def step(self) -> list[list[int]]:
-        """The next frame of every slot; that of an empty one means nothing. Who has no position left must not be there."""
+        """The next frame of every slot; that of an empty slot is meaningless. Every used slot needs a free position."""
         frames = self._frames()
         positions = self._cache.positions[:, None]
-        told = self.csm.model.backbone_model(
+        output = self.csm.model.backbone_model(
             inputs_embeds=self.csm.frames(frames)[:, None],
             attention_mask=(self._length <= positions)[:, None, None],
             position_ids=positions,
-            cache_position=self._length[:1],  # one for all rows: unread, where mask and positions are given
+            cache_position=self._length[:1],  # one for all rows: not read if mask and positions are passed
             past_key_values=self._cache,
             use_cache=True,
         )
-        self._hidden = told.last_hidden_state[:, 0].clone()
-        self._cache.positions[list(self._chances)] += 1
+        self._hidden = output.last_hidden_state[:, 0].clone()
+        self._cache.positions[list(self._samplings)] += 1
         codes: list[list[int]] = frames.tolist()
         return codes
 
     def _frames(self) -> Tensor:
-        """(slots, codebooks): the first code by the backbone, the others by the depth decoder, each after the last."""
+        """(slots, codebooks): the first code from the backbone, the others in turn from the depth decoder."""
         csm = self.csm
-        code = draw(csm.model.lm_head(self._hidden), self._chances, csm.codebook_size)
+        code = draw(csm.model.lm_head(self._hidden), self._samplings, csm.codebook_size)
         codes, past = [code], DynamicCache()
-        fed = torch.stack([torch.zeros_like(code), code], dim=1)  # the zero stands where the hidden state goes
+        inputs = torch.stack([torch.zeros_like(code), code], dim=1)  # the zero is replaced by the hidden state
         seen = 0
         while len(codes) < csm.codebooks:
-            told = csm.model.depth_decoder(
-                input_ids=fed,
+            output = csm.model.depth_decoder(
+                input_ids=inputs,
                 backbone_last_hidden_state=self._hidden if seen == 0 else None,
-                cache_position=torch.arange(seen, seen + fed.shape[1], device=code.device),
+                cache_position=torch.arange(seen, seen + inputs.shape[1], device=code.device),
                 past_key_values=past,
                 use_cache=True,
                 logits_to_keep=1,
             )
-            seen += fed.shape[1]
-            code = draw(told.logits[:, -1], self._chances, csm.codebook_size)
+            seen += inputs.shape[1]
+            code = draw(output.logits[:, -1], self._samplings, csm.codebook_size)
             codes.append(code)
-            fed = code[:, None]
+            inputs = code[:, None]
         return torch.stack(codes, dim=1)

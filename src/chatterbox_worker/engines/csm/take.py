@@ -1,4 +1,4 @@
-"""One utterance on its way through CSM."""
+"""One utterance being spoken by CSM."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 class Script:
     """What the batch needs of an utterance."""
 
-    heard: Sequence[Turn]
-    """What was said before, the voice's own recording first."""
+    turns: Sequence[Turn]
+    """The turns before it, the voice's own recording first."""
     ids: Sequence[int]
-    """Of the text."""
+    """The ids of the text."""
     max_frames: int
 
 
 class CsmTake(ChatterboxTake):
-    """The codes stay with it: a later chunk of the same text may go on from them."""
+    """It retains its codes: a later chunk of the same text may continue from them."""
 
     def __init__(self, utterance: Utterance, script: Script, lead: CsmTake | None, on_over: Callable[[], None]) -> None:
-        """`lead` must be said before this one begins."""
+        """`lead` must be complete before this take is started."""
         super().__init__(utterance, on_over)
         self.script, self.lead = script, lead
         self.frames: list[list[int]] = []
-        self.is_said = False
-        """Whether `frames` are all there will be."""
+        self.is_complete = False
+        """Whether `frames` has all frames."""
 
     @property
     def is_ready(self) -> bool:
-        return self.lead is None or self.lead.is_said or self.lead.is_over
+        return self.lead is None or self.lead.is_complete or self.lead.is_over

@@ -1,7 +1,7 @@
-"""Find CSM's weights by the rules that Chatterbox's are found by: a folder, RunPod's cached models, the hub's cache, the hub.
+"""Find CSM's weights by the same rules as Chatterbox's: a folder, RunPod's cached models, the hub's cache, the hub.
 
-Which files hold the tensors is for config.json to say: Sesame's repository keeps its own format and transformers' side by
-side, and names the latter there (`transformers_weights`). So the small files are found first, then all of them together.
+config.json names the files with the tensors (`transformers_weights`), because Sesame's repository has its own format
+next to transformers'. So the small files are found first, then all of them together.
 """
 
 from __future__ import annotations
@@ -35,55 +35,55 @@ _OPTIONAL = (
 class CsmFiles:
     folder: Path
     revision: str
-    """Names what was found; safe in a file name."""
+    """Identifies the weights; safe in a file name."""
 
 
 def find(repo: str, *, weights_dir: Path | None, offline: bool) -> CsmFiles:
-    """The files of `repo`, "owner/name" or "owner/name@revision", downloaded if that is what it takes.
+    """The files of `repo`, "owner/name" or "owner/name@revision", downloaded if necessary.
 
     `weights_dir` may hold the files themselves, or a folder named "csm" or like the repository.
 
     Raises:
-        NotReady: the files are nowhere, a download failed, or a file is truncated or corrupt.
+        NotReady: the files are not found, a download failed, or a file is truncated or corrupt.
     """
     name, _, revision = repo.partition("@")
     remote = Remote(name, revision or _REVISIONS.get(name, "main"))
-    plain = () if weights_dir is None else (weights_dir / "csm", weights_dir / name.rpartition("/")[2], weights_dir)
-    look = partial(_look, remote, plain, offline=offline)
-    found = look(_REQUIRED)
-    weights = _weights_named(found)
-    found = look((*_REQUIRED, weights))
+    folders = () if weights_dir is None else (weights_dir / "csm", weights_dir / name.rpartition("/")[2], weights_dir)
+    locate = partial(_locate, remote, folders, offline=offline)
+    found = locate(_REQUIRED)
+    weights = _weights_name(found)
+    found = locate((*_REQUIRED, weights))
     if weights.endswith(".index.json"):
-        found = look((*_REQUIRED, weights, *_shards(found.files[weights])))
+        found = locate((*_REQUIRED, weights, *_shards(found.files[weights])))
     for path in found.files.values():
         check_file(path)
     return CsmFiles(found.files["config.json"].parent, found.revision)
 
 
-def _look(remote: Remote, plain: tuple[Path, ...], required: tuple[str, ...], *, offline: bool) -> LocatedFiles:
-    return find_part("csm", Part(remote, required, _OPTIONAL, plain), offline=offline)
+def _locate(remote: Remote, folders: tuple[Path, ...], required: tuple[str, ...], *, offline: bool) -> LocatedFiles:
+    return find_part("csm", Part(remote, required, _OPTIONAL, folders), offline=offline)
 
 
-def _weights_named(found: LocatedFiles) -> str:
-    """The file with the tensors, or with the list of those files."""
+def _weights_name(found: LocatedFiles) -> str:
+    """The name of the file with the tensors, or of the index that lists those files."""
     path = found.files["config.json"]
     config = _read(path)
     if config.get("model_type") != "csm":
-        raise NotReady(f"{path} is of a model of type {config.get('model_type')!r}, not csm")
+        raise NotReady(f"{path} describes a model of type {config.get('model_type')!r}, not csm")
     index = "model.safetensors.index.json"
-    return _plain(path, config.get("transformers_weights", index if index in found.files else "model.safetensors"))
+    return _check_name(path, config.get("transformers_weights", index if index in found.files else "model.safetensors"))
 
 
 def _shards(index: Path) -> list[str]:
     weight_map = _read(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise NotReady(f"the weights file {index} lists no tensors")
-    return sorted({_plain(index, name) for name in weight_map.values()})
+    return sorted({_check_name(index, name) for name in weight_map.values()})
 
 
-def _plain(where: Path, name: object) -> str:
+def _check_name(source: Path, name: object) -> str:
     if not isinstance(name, str) or Path(name).name != name or not name.endswith((".safetensors", ".index.json")):
-        raise NotReady(f"{where} names {name!r} as a file of weights; it must be safetensors, in the same folder")
+        raise NotReady(f"{source} names {name!r} as a weights file; it must be safetensors, in the same folder")
     return name
 
 
@@ -91,5 +91,5 @@ def _read(path: Path) -> dict[str, Any]:
     check_file(path)
     content = json.loads(path.read_bytes())
     if not isinstance(content, dict):
-        raise NotReady(f"{path} holds no JSON object")
+        raise NotReady(f"{path} is not a JSON object")
     return content

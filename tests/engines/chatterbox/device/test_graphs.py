@@ -275,11 +275,11 @@ def test_hot_captures_come_first_and_waiting_callers_continue_after_them() -> No
     done: list[int] = []
     captures = CaptureQueue([numbered_capture(done, 0), numbered_capture(done, 1)], [numbered_capture(done, 2)])
     assert not captures.wait_hot(0)
-    captures.do_one()
-    captures.do_one()
+    captures.capture_next()
+    captures.capture_next()
     assert captures.wait_hot(0)
     assert not captures.wait_all(0)
-    captures.do_one()
+    captures.capture_next()
     assert captures.wait_all(0)
     assert (done, bool(captures)) == ([0, 1, 2], False)
 
@@ -290,7 +290,7 @@ def test_captures_end_when_memory_is_short_and_when_one_fails() -> None:
 
     for bad in (numbered_capture([], 0, is_done=False), fails):
         captures = CaptureQueue([bad, numbered_capture([], 1)], [numbered_capture([], 2)])
-        captures.do_one()
+        captures.capture_next()
         assert not captures
         assert captures.wait_hot(0)
         assert captures.wait_all(0)
@@ -303,7 +303,7 @@ def test_nothing_waits_for_an_empty_queue() -> None:
 
 def list_captures(captures: CaptureQueue) -> list[Any]:
     """The queued captures, in order, by name and variant."""
-    return [(capture.func.__qualname__, capture.args[0]) for capture in reversed(captures._left)]  # type: ignore[attr-defined]
+    return [(capture.func.__qualname__, capture.args[0]) for capture in reversed(captures._remaining)]  # type: ignore[attr-defined]
 
 
 def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> None:
@@ -414,7 +414,7 @@ def test_sound_captures_pause_while_more_work_is_coming_or_waiting() -> None:
             each.take.end()
 
     is_busy.set()
-    queue = RenderQueue(make, CPU, beside=True, more_to_come=is_busy.is_set, captures=slow.captures)
+    queue = RenderQueue(make, CPU, in_background=True, more_to_come=is_busy.is_set, captures=slow.captures)
     assert not slow.started.acquire(timeout=0.5)
     is_busy.clear()
     assert slow.started.acquire(timeout=10)

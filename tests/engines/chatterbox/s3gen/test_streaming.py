@@ -206,16 +206,16 @@ def test_the_sound_does_not_depend_on_when_it_was_rendered(tmp_path: Path, monke
     expected = [sound_of(inline.submit(say("turbo", seed=seed, streaming=True))) for seed in range(2)]
     inline.close()
 
-    make = render.Renderer.make
+    render_now = render.Renderer.render
 
-    def make_late(renderer: render.Renderer, jobs: Any) -> None:
+    def render_late(renderer: render.Renderer, jobs: Any) -> None:
         time.sleep(0.02)
-        make(renderer, jobs)
+        render_now(renderer, jobs)
 
-    monkeypatch.setattr(render.Renderer, "make", make_late)
+    monkeypatch.setattr(render.Renderer, "render", render_late)
     threaded = tiny_engine("turbo", tmp_path, slots=4, max_tokens=60)
-    threaded._sounds = RenderQueue(
-        threaded._sounds._make, CPU, beside=True, more_to_come=lambda: threaded._scheduler.active > 0
+    threaded._render_queue = RenderQueue(
+        threaded._render_queue._render, CPU, in_background=True, more_to_come=lambda: threaded._scheduler.active > 0
     )
     alone = sound_of(threaded.submit(say("turbo", seed=0, streaming=True)))
     takes = [threaded.submit(say("turbo", seed=seed, streaming=seed < 2)) for seed in range(4)]

@@ -1,4 +1,4 @@
-"""Fine-tuned voices beside the base model's: each sounds like itself, the others as if it were not there."""
+"""Fine-tuned voices next to the base model's: each has its own sound, and does not change that of the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.engine import Adapter, Factors, Voice
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.serving import adapter_pool
-from chatterbox_worker.engines.chatterbox.serving.adapters import adapted
+from chatterbox_worker.engines.chatterbox.serving.adapters import adapt
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from support.fine_tuned import fine_tuned, tiny_adapter
@@ -34,22 +34,22 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[ChatterboxEngine]:
-    made = tiny_engine("turbo", tmp_path, adapters=1, max_tokens=12)
-    yield made
-    made.close()
+    engine = tiny_engine("turbo", tmp_path, adapters=1, max_tokens=12)
+    yield engine
+    engine.close()
 
 
-def tuned(model: str, *, seed: int = 0) -> Voice:
-    """The model's own voice with an adapter: no recording need be listened to."""
+def tuned_voice(model: str, *, seed: int = 0) -> Voice:
+    """The model's own voice with an adapter: no recording has to be encoded."""
     return Voice("tuned", f"tuned-{seed}", adapter=tiny_adapter(model, seed=seed))
 
 
-def heard(engine: ChatterboxEngine, voice: Voice, *, seed: int = 1) -> Samples:
+def speak(engine: ChatterboxEngine, voice: Voice, *, seed: int = 1) -> Samples:
     return sound_of(engine.submit(say(engine.parts.layout.name, seed=seed, voice=voice)))
 
 
-def loaded(engine: ChatterboxEngine) -> list[str]:
-    return list(engine._adapted._places)
+def loaded_voices(engine: ChatterboxEngine) -> list[str]:
+    return list(engine._adapter_pool._entries)
 
 
 def plain(voice: Voice) -> Voice:
@@ -60,63 +60,63 @@ def plain(voice: Voice) -> Voice:
 @pytest.mark.parametrize(
     "model", ["turbo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("nano", "multilingual"))]
 )
-def test_an_adapter_changes_what_is_heard_and_nothing_else_that_is_spoken(model: str, tmp_path: Path) -> None:
+def test_an_adapter_changes_its_own_voice_and_no_other(model: str, tmp_path: Path) -> None:
     alice = fine_tuned(model)
     bare = tiny_engine(model, tmp_path / "bare", max_tokens=12)
-    expected = heard(bare, plain(alice))
+    expected = speak(bare, plain(alice))
     bare.close()
     engine = tiny_engine(model, tmp_path, adapters=2, max_tokens=12)
 
-    before = heard(engine, plain(alice))
+    before = speak(engine, plain(alice))
     takes = [engine.submit(say(model, voice=voice)) for voice in (alice, plain(alice), alice)]
-    tuned, beside, again = [sound_of(take) for take in takes]
-    after = heard(engine, plain(alice))
+    tuned, meanwhile, again = [sound_of(take) for take in takes]
+    after = speak(engine, plain(alice))
     engine.close()
 
-    for sound in (before, beside, after):
+    for sound in (before, meanwhile, after):
         np.testing.assert_array_equal(sound, expected)
     np.testing.assert_allclose(again, tuned, atol=1e-4)
     assert len(tuned) != len(expected) or np.abs(tuned - expected).max() > 1e-3
 
 
 def test_a_voice_streams_with_its_adapter(engine: ChatterboxEngine) -> None:
-    take = engine.submit(say("turbo", voice=tuned("turbo"), streaming=True))
+    take = engine.submit(say("turbo", voice=tuned_voice("turbo"), streaming=True))
     assert len(sound_of(take))
 
 
-def test_more_voices_than_may_be_loaded_are_all_heard_each_as_if_alone(
+def test_more_voices_than_may_be_loaded_are_all_spoken_each_as_if_alone(
     engine: ChatterboxEngine, tmp_path: Path
 ) -> None:
-    voices = [tuned("turbo", seed=seed) for seed in range(3)]
+    voices = [tuned_voice("turbo", seed=seed) for seed in range(3)]
     wide = tiny_engine("turbo", tmp_path / "wide", adapters=3, max_tokens=12)
-    alone = [heard(wide, voice) for voice in voices]
-    assert len(loaded(wide)) == 3
+    alone = [speak(wide, voice) for voice in voices]
+    assert len(loaded_voices(wide)) == 3
     wide.close()
 
     order = [0, 1, 2, 1, 0]
     takes = [engine.submit(say("turbo", voice=voices[which])) for which in order]
     for which, take in zip(order, takes, strict=True):
         np.testing.assert_allclose(sound_of(take), alone[which], atol=1e-4)
-    assert len(loaded(engine)) == 1
+    assert len(loaded_voices(engine)) == 1
     assert not np.array_equal(alone[0][:1000], alone[1][:1000])
 
 
-def test_the_voice_that_was_silent_longest_makes_room(tmp_path: Path) -> None:
+def test_the_voice_that_was_idle_longest_is_removed(tmp_path: Path) -> None:
     engine = tiny_engine("turbo", tmp_path, adapters=2, max_tokens=4)
-    anna, ben, carl = (tuned("turbo", seed=seed) for seed in range(3))
+    anna, ben, carl = (tuned_voice("turbo", seed=seed) for seed in range(3))
     for voice in (anna, ben, anna, carl):
-        heard(engine, voice)
-    assert loaded(engine) == [anna.digest, carl.digest]
+        speak(engine, voice)
+    assert loaded_voices(engine) == [anna.digest, carl.digest]
     engine.close()
 
 
-def test_a_voice_that_makes_room_says_what_it_has_to_say_first(engine: ChatterboxEngine) -> None:
-    anna, ben = tuned("turbo", seed=0), tuned("turbo", seed=1)
+def test_a_voice_finishes_its_takes_before_it_is_removed(engine: ChatterboxEngine) -> None:
+    anna, ben = tuned_voice("turbo", seed=0), tuned_voice("turbo", seed=1)
     long = [engine.submit(say("turbo", voice=anna, seed=seed)) for seed in range(5)]
     other = engine.submit(say("turbo", voice=ben))
     assert len(sound_of(other))
     assert all(len(sound_of(take)) for take in long)
-    assert loaded(engine) == [ben.digest]
+    assert loaded_voices(engine) == [ben.digest]
 
 
 def misfit(**changes: object) -> Voice:
@@ -139,10 +139,10 @@ def test_a_voice_for_another_model_or_other_weights_is_refused_at_once(
     assert refused.value.field == "voice"
 
 
-def test_a_worker_without_places_for_them_says_so(tmp_path: Path) -> None:
+def test_a_worker_without_fine_tuned_voices_says_so(tmp_path: Path) -> None:
     engine = tiny_engine("turbo", tmp_path, adapters=0)
     with pytest.raises(InvalidRequest, match="CHATTERBOX_ADAPTERS is 0"):
-        engine.submit(say("turbo", voice=tuned("turbo")))
+        engine.submit(say("turbo", voice=tuned_voice("turbo")))
     engine.close()
 
 
@@ -155,55 +155,55 @@ def test_a_voice_that_does_not_fit_fails_its_own_takes_each_time(engine: Chatter
             with pytest.raises(InvalidRequest, match="of 9 inputs and 9 outputs"):
                 list(take)
         assert len(sound_of(takes[1]))
-    assert not loaded(engine)
+    assert not loaded_voices(engine)
 
 
 @pytest.mark.slow
-def test_without_memory_another_voice_makes_room_and_the_last_one_fails(
+def test_without_memory_another_voice_is_removed_and_the_last_one_fails(
     engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = engine
-    wide._adapted._most = 2
-    anna, ben, carl = (tuned("turbo", seed=seed) for seed in range(3))
-    heard(wide, anna)
+    wide._adapter_pool._limit = 2
+    anna, ben, carl = (tuned_voice("turbo", seed=seed) for seed in range(3))
+    speak(wide, anna)
     full = [True]
 
     def short(t3: T3, weights: object, adapter: Adapter) -> T3:
-        if len(wide._adapted._all()) or not full[0]:
-            raise MemoryError("it does not fit beside the other")
-        return adapted(t3, weights, adapter)  # type: ignore[arg-type]
+        if len(wide._adapter_pool._models()) or not full[0]:
+            raise MemoryError("it does not fit next to the other")
+        return adapt(t3, weights, adapter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(adapter_pool, "adapted", short)
-    assert len(heard(wide, ben))
-    assert loaded(wide) == [ben.digest]
+    monkeypatch.setattr(adapter_pool, "adapt", short)
+    assert len(speak(wide, ben))
+    assert loaded_voices(wide) == [ben.digest]
     full[0] = False
     with pytest.raises(SynthesisFailed, match="not enough memory for turbo with a fine-tuned voice"):
-        heard(wide, carl)
+        speak(wide, carl)
     full[0] = True
-    assert len(heard(wide, carl))
+    assert len(speak(wide, carl))
 
 
-def test_what_is_given_up_while_its_voice_loads_is_given_up_at_once(
+def test_a_take_cancelled_while_its_voice_loads_ends_at_once(
     engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, asked = threading.Event(), []
+    go, requested = threading.Event(), []
 
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
-        asked.append(adapter)
+        requested.append(adapter)
         go.wait(30)
-        return adapted(t3, weights, adapter)  # type: ignore[arg-type]
+        return adapt(t3, weights, adapter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(adapter_pool, "adapted", slow)
-    anna, ben = tuned("turbo", seed=0), tuned("turbo", seed=1)
-    kept, left, unheard = (engine.submit(say("turbo", voice=voice)) for voice in (anna, anna, ben))
-    for take in (left, unheard):
+    monkeypatch.setattr(adapter_pool, "adapt", slow)
+    anna, ben = tuned_voice("turbo", seed=0), tuned_voice("turbo", seed=1)
+    wanted, cancelled, never_loaded = (engine.submit(say("turbo", voice=voice)) for voice in (anna, anna, ben))
+    for take in (cancelled, never_loaded):
         take.cancel()
         with pytest.raises(Cancelled):
             list(take)
     go.set()
-    assert len(sound_of(kept))
-    engine._adapted._maker.submit(int).result(30)
-    assert asked == [anna.adapter]  # nobody waited for the other any more
+    assert len(sound_of(wanted))
+    engine._adapter_pool._builder.submit(int).result(30)
+    assert requested == [anna.adapter]  # no take waited for the other voice any more
 
 
 def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,10 +212,10 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
         began.set()
         go.wait(30)
-        return adapted(t3, weights, adapter)  # type: ignore[arg-type]
+        return adapt(t3, weights, adapter)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(adapter_pool, "adapted", slow)
-    takes = [engine.submit(say("turbo", voice=tuned("turbo", seed=seed))) for seed in range(2)]
+    monkeypatch.setattr(adapter_pool, "adapt", slow)
+    takes = [engine.submit(say("turbo", voice=tuned_voice("turbo", seed=seed))) for seed in range(2)]
     assert began.wait(30)
     closing = threading.Thread(target=engine.close)
     closing.start()
@@ -225,4 +225,4 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
     go.set()
     closing.join(30)
     assert not closing.is_alive()
-    assert not engine._adapted._all()
+    assert not engine._adapter_pool._models()

@@ -1,4 +1,4 @@
-"""Base weights and an adapter: the sum is peft's, in every precision, and what does not fit is refused."""
+"""Base weights and an adapter: the sum is peft's, in every precision, and an adapter that does not fit is refused."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_s
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.serving import memory
-from chatterbox_worker.engines.chatterbox.serving.adapters import Merged, adapted, merge_into_checkpoint
-from chatterbox_worker.engines.chatterbox.serving.memory import check_room, free_bytes
+from chatterbox_worker.engines.chatterbox.serving.adapters import MergedWeights, adapt, merge_into_checkpoint
+from chatterbox_worker.engines.chatterbox.serving.memory import check_memory, free_bytes
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
@@ -50,8 +50,8 @@ def state(model: str) -> dict[str, Tensor]:
     return dict(oracle_t3(model).state_dict())
 
 
-def adapter_for(model: str, **given: Any) -> Adapter:
-    return random_adapter(state(model), model=model, **given)
+def adapter_for(model: str, **options: Any) -> Adapter:
+    return random_adapter(state(model), model=model, **options)
 
 
 def with_peft(model: str, adapter: Adapter) -> Any:
@@ -109,16 +109,16 @@ def furthest(ours: list[Tensor], theirs: list[Tensor]) -> float:
 
 
 @both
-def test_the_sum_and_what_it_says_are_upstreams_with_peft(model: str) -> None:
+def test_the_sum_and_its_logits_are_upstreams_with_peft(model: str) -> None:
     adapter = adapter_for(model, dtype=np.float16)
     theirs = with_peft(model, adapter)
-    merged = Merged(state(model), adapter)
+    merged = MergedWeights(state(model), adapter)
     for module in adapter.factors:
         weight = theirs.get_submodule(module).base_layer.weight
         torch.testing.assert_close(merged[f"{module}.weight"], weight, atol=1e-5, rtol=1e-5)
 
     base = T3(state(model), precision=Precision.EXACT, device=CPU)
-    mine = forced_logits(adapted(base, state(model), adapter), model)
+    mine = forced_logits(adapt(base, state(model), adapter), model)
 
     assert furthest(mine, upstream_logits(theirs, model)) < 1e-4
     assert furthest(mine, forced_logits(base, model)) > 0.1
@@ -131,27 +131,29 @@ def plain(tensor: Tensor) -> Tensor:
 
 @both
 @pytest.mark.parametrize("precision", Precision)
-def test_every_precision_is_made_of_the_sum_and_shares_the_rest(model: str, precision: Precision) -> None:
+def test_every_precision_is_computed_from_the_sum_and_shares_unchanged_tensors(
+    model: str, precision: Precision
+) -> None:
     name = "attn.c_attn" if model == "turbo" else "self_attn.k_proj"
     adapter = adapter_for(model, names=[name])
     base = T3(state(model), precision=precision, device=CPU)
-    was = {name: plain(tensor).clone() for name, tensor in base.tensors.items()}
-    merged = dict(Merged(state(model), adapter))
+    before = {name: plain(tensor).clone() for name, tensor in base.tensors.items()}
+    merged = dict(MergedWeights(state(model), adapter))
     expected = T3(merged, precision=precision, device=CPU)
 
-    got = adapted(base, state(model), adapter)
+    got = adapt(base, state(model), adapter)
 
     assert got.tensors.keys() == expected.tensors.keys() == base.tensors.keys()
-    for kept, tensor in got.tensors.items():
-        assert torch.equal(plain(tensor), plain(expected.tensors[kept])), kept
-        assert torch.equal(plain(base.tensors[kept]), was[kept])
-        assert (tensor is base.tensors[kept]) is (name not in kept), kept
+    for key, tensor in got.tensors.items():
+        assert torch.equal(plain(tensor), plain(expected.tensors[key])), key
+        assert torch.equal(plain(base.tensors[key]), before[key])
+        assert (tensor is base.tensors[key]) is (name not in key), key
 
 
 @both
-def test_an_adapter_of_nothing_changes_no_bit(model: str) -> None:
+def test_an_adapter_of_zeros_changes_no_bit(model: str) -> None:
     base = T3(state(model), precision=Precision.EXACT, device=CPU)
-    mine = adapted(base, state(model), adapter_for(model, strength=0.0))
+    mine = adapt(base, state(model), adapter_for(model, strength=0.0))
     for with_it, without in zip(forced_logits(mine, model), forced_logits(base, model), strict=True):
         assert torch.equal(with_it, without)
 
@@ -170,21 +172,21 @@ QUERY = "tfmr.layers.0.self_attn.q_proj"
         ("tfmr.layers.0.mlp.up_proj", 256, 128, "that of english has 128 and "),
     ],
 )
-def test_what_the_model_has_not_is_refused(module: str, inputs: int, outputs: int, why: str) -> None:
+def test_a_layer_that_the_model_lacks_is_refused(module: str, inputs: int, outputs: int, why: str) -> None:
     factors = Factors(np.ones((4, inputs), np.float32), np.ones((outputs, 4), np.float32))
     with pytest.raises(InvalidRequest, match=why) as refused:
-        Merged(state("english"), Adapter("english", "", 4, 8, {module: factors}))
+        MergedWeights(state("english"), Adapter("english", "", 4, 8, {module: factors}))
     assert refused.value.field == "voice"
 
 
-def test_a_sum_beyond_all_numbers_is_refused() -> None:
+def test_a_sum_that_overflows_is_refused() -> None:
     huge = Factors(np.full((4, 128), 3e38, np.float32), np.full((128, 4), 3e38, np.float32))
     with pytest.raises(InvalidRequest, match="overflow"):
-        Merged(state("english"), Adapter("english", "", 4, 8, {QUERY: huge}))[f"{QUERY}.weight"]
+        MergedWeights(state("english"), Adapter("english", "", 4, 8, {QUERY: huge}))[f"{QUERY}.weight"]
 
 
 @pytest.mark.parametrize("model", ["turbo", "multilingual"])
-def test_merged_weights_are_a_checkpoint_of_their_own(model: str, tmp_path: Path) -> None:
+def test_merged_weights_are_a_checkpoint(model: str, tmp_path: Path) -> None:
     base, adapter = found(model), tiny_adapter(model)
     path = merge_into_checkpoint(base, adapter, tmp_path / model)
     served = find(LAYOUTS[model], weights_dir=tmp_path, offline=True)
@@ -193,7 +195,7 @@ def test_merged_weights_are_a_checkpoint_of_their_own(model: str, tmp_path: Path
     assert served.files.keys() == base.files.keys()
     assert served.revision != base.revision
     assert not [file for file in (tmp_path / model).iterdir() if file.name not in served.files]
-    state, expected = load_t3_state(served), Merged(load_t3_state(base), adapter)
+    state, expected = load_t3_state(served), MergedWeights(load_t3_state(base), adapter)
     assert state.keys() == dict(expected).keys()
     assert all(torch.equal(state[name], expected[name]) for name in state)
     with pytest.raises(InvalidRequest, match="fine-tuned on other weights"):
@@ -236,19 +238,21 @@ def container(folder: Path, files: dict[str, str]) -> Path:
         ({"memory.max": "10000000000\n", "memory.stat": "anon 0\n"}, 5000 * 1024),
     ],
 )
-def test_free_is_what_both_the_machine_and_the_container_have(files: dict[str, str], free: int, tmp_path: Path) -> None:
+def test_free_memory_is_the_least_of_the_machines_and_the_containers(
+    files: dict[str, str], free: int, tmp_path: Path
+) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    5000 kB\n")
     assert free_bytes(container(tmp_path / "cgroup", files), meminfo) == free
     assert free_bytes(tmp_path / "none", tmp_path / "none") == float("inf")
 
 
-def test_what_a_cpu_cannot_hold_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapter_that_exceeds_a_cpus_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_bytes", lambda: 10 * 2**20)
-    check_room(10 * 2**20, CPU)
+    check_memory(10 * 2**20, CPU)
     with pytest.raises(MemoryError, match="11 MiB are needed and 10 MiB are free"):
-        check_room(11 * 2**20, CPU)
+        check_memory(11 * 2**20, CPU)
     base = T3(state("english"), precision=Precision.EXACT, device=CPU)
     monkeypatch.setattr(memory, "free_bytes", lambda: 1000)
     with pytest.raises(MemoryError):
-        adapted(base, state("english"), adapter_for("english"))
+        adapt(base, state("english"), adapter_for("english"))

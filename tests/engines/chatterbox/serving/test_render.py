@@ -54,7 +54,7 @@ def alone(model: str = "turbo") -> list[Any]:
     sounds = []
     for seed, tokens in enumerate(LENGTHS):
         single = job(tokens, model=model, seed=seed)
-        renderer(model).make([single])
+        renderer(model).render([single])
         sounds.append(sound_of(single.take))
     return sounds
 
@@ -62,7 +62,7 @@ def alone(model: str = "turbo") -> list[Any]:
 @pytest.mark.parametrize("model", ["turbo", "multilingual"])
 def test_a_ragged_batch_sounds_as_its_rows_do_alone(model: str) -> None:
     jobs = [job(tokens, model=model, seed=seed) for seed, tokens in enumerate(LENGTHS)]
-    renderer(model).make(jobs)
+    renderer(model).render(jobs)
 
     for together, own in zip(jobs, alone(model), strict=True):
         sound = sound_of(together.take)
@@ -82,27 +82,31 @@ def test_a_row_of_a_ragged_batch_has_the_mel_it_has_alone(model: str) -> None:
 
 
 @pytest.mark.parametrize("stage", ["mels", "sounds"])
-def test_a_batch_that_does_not_fit_into_memory_is_made_in_parts(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_does_not_fit_into_memory_is_rendered_in_parts(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real: Callable[..., Any] = getattr(S3Gen, stage)
     sizes = []
 
-    def fits_two(s3gen: S3Gen, rows: Sequence[Any], *rest: Any) -> Any:
+    def fits_two(s3gen: S3Gen, rows: Sequence[Any], *args: Any) -> Any:
         sizes.append(len(rows))
         if len(rows) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(s3gen, rows, *rest)
+        return real(s3gen, rows, *args)
 
     expected = alone()
     monkeypatch.setattr(S3Gen, stage, fits_two)
     jobs = [job(tokens, seed=seed) for seed, tokens in enumerate(LENGTHS)]
-    renderer().make(jobs)
+    renderer().render(jobs)
 
-    for made, own in zip(jobs, expected, strict=True):
-        np.testing.assert_allclose(sound_of(made.take), own, atol=5e-4)
+    for rendered, own in zip(jobs, expected, strict=True):
+        np.testing.assert_allclose(sound_of(rendered.take), own, atol=5e-4)
     assert sizes == [5, 3, 2, 1, 2]
 
 
-def test_what_fits_at_the_second_try_is_made_and_what_never_fits_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_fits_at_the_second_try_is_rendered_and_one_that_never_fits_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     real, tries = S3Gen.mels, {12: 1, 30: 10**6}
 
     def sometimes(s3gen: S3Gen, rows: Sequence[FlowRow]) -> Any:
@@ -114,8 +118,8 @@ def test_what_fits_at_the_second_try_is_made_and_what_never_fits_says_so(monkeyp
 
     monkeypatch.setattr(S3Gen, "mels", sometimes)
     late, never, good = job(12), job(30), job(20)
-    renderer().make([late])
-    renderer().make([never, good])
+    renderer().render([late])
+    renderer().render([never, good])
 
     assert len(sound_of(late.take))
     assert len(sound_of(good.take))
@@ -126,126 +130,130 @@ def test_what_fits_at_the_second_try_is_made_and_what_never_fits_says_so(monkeyp
 def test_a_bad_row_fails_alone() -> None:
     good, silent, long = job(20), job(1), job(3000)
     silent = RenderJob(silent.take, silent.prompt, [6561, 8000], last=True)
-    renderer().make([silent, good, long])
+    renderer().render([silent, good, long])
 
     assert len(sound_of(good.take))
-    with pytest.raises(SynthesisFailed, match="nothing to say"):
+    with pytest.raises(SynthesisFailed, match="generated no speech for this text"):
         list(silent.take)
-    with pytest.raises(SynthesisFailed, match="while making sound"):
+    with pytest.raises(SynthesisFailed, match="while generating audio"):
         list(long.take)
 
 
-def test_a_watermark_that_fails_never_lets_sound_out() -> None:
+def test_a_watermark_that_fails_lets_no_sound_out() -> None:
     class Broken:
         def mark(self, audio: Audio) -> Audio:
             raise RuntimeError("no")
 
     one = job(20)
-    Renderer(parts("turbo").s3gen, parts("turbo").layout, Broken()).make([one])
+    Renderer(parts("turbo").s3gen, parts("turbo").layout, Broken()).render([one])
     with pytest.raises(SynthesisFailed):
         next(iter(one.take))
 
 
 def test_the_times_of_a_batch_add_up_to_what_it_took() -> None:
     jobs = [job(12), job(12, seed=1)]
-    began_s = time.perf_counter()
-    renderer().make(jobs)
-    took_s = time.perf_counter() - began_s
+    started_s = time.perf_counter()
+    renderer().render(jobs)
+    took_s = time.perf_counter() - started_s
     first, second = (each.take.timings for each in jobs)
     assert first["s3gen_s"] == second["s3gen_s"] > 0
     assert sum(sum(timings.values()) for timings in (first, second)) < took_s
 
 
-def test_want_of_memory_is_seen_behind_what_it_caused() -> None:
-    def runs_out() -> None:
+def test_out_of_memory_is_recognised_behind_the_error_that_it_caused() -> None:
+    def run_out() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    def captured() -> None:  # as a graph's capture fails
+    def capture() -> None:  # as a graph's capture fails
         try:
-            runs_out()
+            run_out()
         except torch.OutOfMemoryError:
             raise torch.AcceleratorError("capture was invalidated")  # noqa: B904
 
     with pytest.raises(torch.AcceleratorError) as error:
-        captured()
+        capture()
     assert is_out_of_memory(error.value)
     assert not is_device_failure(error.value)
     assert is_device_failure(torch.AcceleratorError("an illegal memory access was encountered"))
     assert not is_out_of_memory(ValueError())
 
 
-def test_a_device_that_is_gone_is_asked_once() -> None:
+def test_a_failed_device_is_not_tried_again() -> None:
     calls = []
 
-    def gone(items: Sequence[int]) -> None:
+    def fail(items: Sequence[int]) -> None:
         calls.append(items)
         raise torch.AcceleratorError("an illegal memory access was encountered")
 
-    assert all(map(is_device_failure, in_parts(gone, [1, 2, 3])))  # type: ignore[arg-type]
+    assert all(map(is_device_failure, in_parts(fail, [1, 2, 3])))  # type: ignore[arg-type]
     assert len(calls) == 1
 
 
-# The queue, as it runs beside T3 on a GPU
+# The queue as it runs on a GPU, in parallel with T3
 
 
-class Studio:
-    """Notes batches; holds the first until told."""
+class BlockedRenderer:
+    """Records the batches; does not finish the first until `go_on` is set."""
 
     def __init__(self) -> None:
         self.batches: list[list[RenderJob]] = []
-        self.holding, self.go_on = threading.Event(), threading.Event()
+        self.started, self.go_on = threading.Event(), threading.Event()
 
-    def make(self, jobs: Sequence[RenderJob]) -> None:
+    def render(self, jobs: Sequence[RenderJob]) -> None:
         self.batches.append(list(jobs))
-        self.holding.set()
+        self.started.set()
         self.go_on.wait(10)
         for each in jobs:
             if each.stream is not None:
-                each.stream.hops_made += 1
+                each.stream.hops_rendered += 1
             if each.last:
                 each.take.end()
 
 
 @pytest.fixture
-def studio() -> Studio:
-    return Studio()
+def blocked() -> BlockedRenderer:
+    return BlockedRenderer()
 
 
 @pytest.fixture
-def busy(studio: Studio) -> Iterator[RenderQueue]:
-    """A queue whose thread is at work already."""
-    queue = RenderQueue(studio.make, CPU, beside=True, more_to_come=lambda: False)
+def busy(blocked: BlockedRenderer) -> Iterator[RenderQueue]:
+    """A queue whose thread is already rendering."""
+    queue = RenderQueue(blocked.render, CPU, in_background=True, more_to_come=lambda: False)
     queue.submit(job(500))
-    assert studio.holding.wait(10)
+    assert blocked.started.wait(10)
     yield queue
-    studio.go_on.set()
+    blocked.go_on.set()
     queue.close()
 
 
-def finish(studio: Studio, jobs: Sequence[RenderJob]) -> list[list[int]]:
-    """The batches that came after the first, by the jobs' numbers."""
-    studio.go_on.set()
+def finish(blocked: BlockedRenderer, jobs: Sequence[RenderJob]) -> list[list[int]]:
+    """The batches after the first, as the jobs' numbers."""
+    blocked.go_on.set()
     for each in jobs:
         if each.last:
             list(each.take)
-    return [[jobs.index(each) for each in batch] for batch in studio.batches[1:]]
+    return [[jobs.index(each) for each in batch] for batch in blocked.batches[1:]]
 
 
-def test_first_chunks_are_made_first_and_like_lengths_together(studio: Studio, busy: RenderQueue) -> None:
+def test_first_chunks_are_rendered_first_and_similar_lengths_together(
+    blocked: BlockedRenderer, busy: RenderQueue
+) -> None:
     jobs = [job(300, turn=2), job(100, turn=1), job(20, turn=0), job(22, turn=3), job(102, turn=0), job(24, turn=0)]
     for each in jobs:
         busy.submit(each)
-    assert finish(studio, jobs) == [[2, 5, 3], [4, 1], [0]]
+    assert finish(blocked, jobs) == [[2, 5, 3], [4, 1], [0]]
 
 
-def test_a_batch_has_a_limit_of_rows_and_of_tokens(studio: Studio, busy: RenderQueue) -> None:
+def test_a_batch_has_a_limit_of_rows_and_of_tokens(blocked: BlockedRenderer, busy: RenderQueue) -> None:
     jobs = [job(20, seed=seed) for seed in range(10)] + [job(1000, seed=seed) for seed in range(5)]
     for each in jobs:
         busy.submit(each)
-    assert [len(batch) for batch in finish(studio, jobs)] == [8, 2, 3, 2]
+    assert [len(batch) for batch in finish(blocked, jobs)] == [8, 2, 3, 2]
 
 
-def test_the_hops_of_a_stream_are_made_in_order_and_one_at_a_time(studio: Studio, busy: RenderQueue) -> None:
+def test_the_hops_of_a_stream_are_rendered_in_order_and_one_at_a_time(
+    blocked: BlockedRenderer, busy: RenderQueue
+) -> None:
     stream, first = Stream(), job(20)
     jobs = [
         RenderJob(first.take, first.prompt, [1] * (20 + hop), last=hop == 2, stream=stream, hop=hop) for hop in range(3)
@@ -253,14 +261,14 @@ def test_the_hops_of_a_stream_are_made_in_order_and_one_at_a_time(studio: Studio
     jobs += [job(21), job(21, seed=1)]
     for each in jobs:
         busy.submit(each)
-    batches = finish(studio, jobs)
+    batches = finish(blocked, jobs)
 
     assert [number for batch in batches for number in batch if number < 3] == [0, 1, 2]
     assert all(sum(number < 3 for number in batch) <= 1 for batch in batches)
 
 
-def test_whoever_may_have_company_soon_waits_for_it(studio: Studio) -> None:
-    studio.go_on.set()
+def test_a_job_waits_for_others_that_are_to_come(blocked: BlockedRenderer) -> None:
+    blocked.go_on.set()
     queue: RenderQueue
     jobs = [job(20), job(20, seed=1)]
 
@@ -268,35 +276,35 @@ def test_whoever_may_have_company_soon_waits_for_it(studio: Studio) -> None:
         threading.Timer(0.0005, queue.submit, [jobs[1]]).start()
         return True
 
-    queue = RenderQueue(studio.make, CPU, beside=True, more_to_come=more_to_come)
+    queue = RenderQueue(blocked.render, CPU, in_background=True, more_to_come=more_to_come)
     queue.submit(jobs[0])
     list(jobs[0].take)
     list(jobs[1].take)
     queue.close()
-    assert [len(batch) for batch in studio.batches] in ([2], [1, 1])  # a slow machine may miss it
+    assert [len(batch) for batch in blocked.batches] in ([2], [1, 1])  # a slow machine may miss it
 
 
-def test_a_closed_queue_cancels_what_waits(studio: Studio, busy: RenderQueue) -> None:
+def test_a_closed_queue_cancels_what_waits(blocked: BlockedRenderer, busy: RenderQueue) -> None:
     waiting = job(20)
     busy.submit(waiting)
     closing = threading.Thread(target=busy.close)
     closing.start()
-    studio.go_on.set()
+    blocked.go_on.set()
     closing.join()
     with pytest.raises(Cancelled):
         list(waiting.take)
 
 
-def test_a_batch_that_fails_by_surprise_fails_its_takes_and_the_next_is_made() -> None:
+def test_a_batch_that_fails_unexpectedly_fails_its_takes_and_the_next_is_rendered() -> None:
     fails = [True]
 
-    def make(jobs: Sequence[RenderJob]) -> None:
+    def render(jobs: Sequence[RenderJob]) -> None:
         if fails.pop():
             raise KeyError("a bug")
         for each in jobs:
             each.take.end()
 
-    queue = RenderQueue(make, CPU, beside=True, more_to_come=lambda: False)
+    queue = RenderQueue(render, CPU, in_background=True, more_to_come=lambda: False)
     bad, good = job(20), job(20)
     queue.submit(bad)
     with pytest.raises(SynthesisFailed):

@@ -16,7 +16,7 @@ from torch import Tensor
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.engines.chatterbox.serving import memory
-from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, places, places_for, slot_bytes
+from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slot_bytes, slots_for, slots_within
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
@@ -37,67 +37,67 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-# Whose turn it is
+# The order of the queue
 
 
-def everyone(_: str) -> bool:
+def always(_: str) -> bool:
     return True
 
 
-def order(line: WaitingQueue[str]) -> list[str]:
-    return [line.take(everyone) or "" for _ in range(len(line))]
+def order(queue: WaitingQueue[str]) -> list[str]:
+    return [queue.take(always) or "" for _ in range(len(queue))]
 
 
 def test_first_chunks_go_first_and_equals_go_as_they_came() -> None:
-    line: WaitingQueue[str] = WaitingQueue()
+    queue: WaitingQueue[str] = WaitingQueue()
     for name, turn in (("a0", 0), ("a1", 1), ("a2", 2), ("b0", 0), ("b1", 1), ("c0", 0)):
-        line.join(name, turn)
-    assert order(line)[:3] == ["a0", "b0", "c0"]
+        queue.add(name, turn)
+    assert order(queue)[:3] == ["a0", "b0", "c0"]
 
 
-def test_a_short_text_is_not_held_up_by_a_long_one_before_it() -> None:
-    line: WaitingQueue[str] = WaitingQueue()
+def test_a_short_text_is_not_blocked_by_an_earlier_long_one() -> None:
+    queue: WaitingQueue[str] = WaitingQueue()
     for turn in range(150):
-        line.join(f"long {turn}", turn)
+        queue.add(f"long {turn}", turn)
     for _ in range(10):
-        line.take(everyone)
-    line.join("short", 0)
-    assert "short" in [line.take(everyone) for _ in range(2)]
+        queue.take(always)
+    queue.add("short", 0)
+    assert "short" in [queue.take(always) for _ in range(2)]
 
 
-def test_short_texts_that_keep_coming_do_not_hold_up_a_long_one() -> None:
-    line: WaitingQueue[str] = WaitingQueue()
+def test_a_steady_flow_of_short_texts_does_not_block_a_long_one() -> None:
+    queue: WaitingQueue[str] = WaitingQueue()
     for turn in range(5):
-        line.join("long", turn)
+        queue.add("long", turn)
     taken = []
     for _ in range(20):
-        line.join("short", 0)
-        taken.append(line.take(everyone))
+        queue.add("short", 0)
+        taken.append(queue.take(always))
     assert taken.count("long") == 5
 
 
-def test_whoever_is_not_ready_lets_others_by_and_whoever_comes_back_is_first() -> None:
-    line: WaitingQueue[str] = WaitingQueue()
+def test_items_that_are_not_ready_are_passed_over_and_returned_items_are_first() -> None:
+    queue: WaitingQueue[str] = WaitingQueue()
     for name in ("a", "b", "c"):
-        line.join(name, 0)
-    assert line.take(lambda name: name != "a") == "b"
-    assert line.take(lambda name: name == "z") is None
-    line.rejoin("b", 0)
-    assert order(line) == ["b", "a", "c"]
+        queue.add(name, 0)
+    assert queue.take(lambda name: name != "a") == "b"
+    assert queue.take(lambda name: name == "z") is None
+    queue.put_back("b", 0)
+    assert order(queue) == ["b", "a", "c"]
 
 
-def test_a_bound_shrinks_at_once_and_grows_slowly() -> None:
-    bound = BatchLimit(8)
-    bound.shrink(3)
-    assert bound.now == 3
-    for _ in range(BatchLimit.CALM):
-        bound.served()
-    assert bound.now == 4
-    bound.shrink(0)
-    assert bound.now == 1
-    for _ in range(20 * BatchLimit.CALM):
-        bound.served()
-    assert bound.now == 8
+def test_a_limit_shrinks_at_once_and_grows_slowly() -> None:
+    limit = BatchLimit(8)
+    limit.shrink(3)
+    assert limit.current == 3
+    for _ in range(BatchLimit.GROW_AFTER):
+        limit.record_success()
+    assert limit.current == 4
+    limit.shrink(0)
+    assert limit.current == 1
+    for _ in range(20 * BatchLimit.GROW_AFTER):
+        limit.record_success()
+    assert limit.current == 8
 
 
 # How many fit
@@ -106,8 +106,8 @@ def test_a_bound_shrinks_at_once_and_grows_slowly() -> None:
 @pytest.mark.parametrize(
     ("slot", "budget", "expected"), [(100, 1000, 8), (100, 399, 3), (100, 99, 1), (100, 0, 1), (1, 10**9, 8)]
 )
-def test_places_are_what_the_budget_holds_but_one_at_least(slot: int, budget: int, expected: int) -> None:
-    assert places(slot, budget, 8) == expected
+def test_slots_are_as_many_as_fit_the_budget_and_at_least_one(slot: int, budget: int, expected: int) -> None:
+    assert slots_within(slot, budget, 8) == expected
 
 
 @pytest.mark.parametrize("model", ["turbo", "multilingual"])
@@ -119,10 +119,10 @@ def test_a_slots_bytes_are_those_of_its_cache(model: str) -> None:
 def test_engines_share_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     t3 = parts("turbo").t3
     monkeypatch.setattr(memory, "CPU_BUDGET_BYTES", 4 * slot_bytes(t3, 100))
-    assert [places_for(t3, 100, engines=engines) for engines in (1, 2, 9)] == [4, 2, 1]
+    assert [slots_for(t3, 100, engines=engines) for engines in (1, 2, 9)] == [4, 2, 1]
 
 
-def test_slots_that_do_not_fit_after_all_become_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slots_that_run_out_of_memory_become_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     real = T3.cache
 
     def small(t3: T3, rows: int, length: int) -> Tensor:
@@ -142,7 +142,7 @@ SAMPLING = Sampling(temperature=0.8)
 
 
 class Batch:
-    """A scheduler over tiny slots, whose takes end when their tokens are whole."""
+    """A scheduler over tiny slots, whose takes end when their tokens are complete."""
 
     def __init__(self, slots: int = 4, *, is_gated: bool = False) -> None:
         self.slots = Slots(parts("turbo").t3, slots, 500)
@@ -169,13 +169,13 @@ class Batch:
         self._prefill(slot, prefix, text_ids, sampling, seed)
         self.admitted.append(seed)
 
-    def render(self, speaking: Sequence, is_whole: bool) -> None:
-        seed = speaking.take.utterance.seed
+    def render(self, sequence: Sequence, is_whole: bool) -> None:
+        seed = sequence.take.utterance.seed
         if is_whole:
-            self.whole[seed] = list(speaking.tokens)
-            speaking.take.end()
+            self.whole[seed] = list(sequence.tokens)
+            sequence.take.end()
         else:
-            self.hops.append((seed, len(speaking.tokens)))
+            self.hops.append((seed, len(sequence.tokens)))
 
     def submit(
         self,
@@ -188,29 +188,29 @@ class Batch:
     ) -> ChatterboxTake:
         take = ChatterboxTake(say("turbo", seed=seed, turn=turn), self.scheduler.wake)
         text = [40 + seed % 50, *range(5, 5 + seed % 7)]
-        self.scheduler.submit(Sequence(take, text, SAMPLING, voice or own_voice(), tokens, stream))
+        self.scheduler.submit(Sequence(take, text, SAMPLING, voice or default_voice(), tokens, stream))
         return take
 
 
 @cache
-def own_voice() -> Future[EncodedVoice]:
+def default_voice() -> Future[EncodedVoice]:
     return encoded_voice("turbo")
 
 
 @pytest.fixture
 def batch() -> Iterator[Batch]:
-    made = Batch()
-    yield made
-    made.scheduler.close()
+    batch = Batch()
+    yield batch
+    batch.scheduler.close()
 
 
 @pytest.fixture
 def gated() -> Iterator[Batch]:
-    made = Batch(slots=2, is_gated=True)
-    yield made
-    assert made.gate is not None
-    made.gate.release(10**6)
-    made.scheduler.close()
+    batch = Batch(slots=2, is_gated=True)
+    yield batch
+    assert batch.gate is not None
+    batch.gate.release(10**6)
+    batch.scheduler.close()
 
 
 @cache
@@ -222,7 +222,7 @@ def tokens_alone(seed: int) -> tuple[int, ...]:
 
 
 def allow(batch: Batch, steps: int) -> None:
-    """Let so many steps happen, and wait until the next one is asked for."""
+    """Let `steps` steps happen, and wait until the next one is requested."""
     assert batch.gate is not None
     for _ in range(steps):
         assert batch.at_gate.acquire(timeout=10)
@@ -231,7 +231,7 @@ def allow(batch: Batch, steps: int) -> None:
     batch.at_gate.release()
 
 
-def test_a_cancelled_take_frees_its_row_at_the_next_step(gated: Batch) -> None:
+def test_a_cancelled_take_frees_its_slot_at_the_next_step(gated: Batch) -> None:
     takes = [gated.submit(seed, tokens=1000) for seed in range(3)]
     allow(gated, 5)
     assert sorted(gated.admitted) == [0, 1]
@@ -245,10 +245,10 @@ def test_a_cancelled_take_frees_its_row_at_the_next_step(gated: Batch) -> None:
     assert len(gated.slots.active) == 2
 
 
-def test_a_failed_take_frees_its_row_too(gated: Batch) -> None:
+def test_a_failed_take_frees_its_slot_too(gated: Batch) -> None:
     takes = [gated.submit(seed, tokens=1000) for seed in range(2)]
     allow(gated, 2)
-    takes[0].fail(SynthesisFailed("its sound could not be made"))
+    takes[0].fail(SynthesisFailed("its audio could not be generated"))
     allow(gated, 1)
     assert gated.scheduler.active == 1
 
@@ -256,7 +256,7 @@ def test_a_failed_take_frees_its_row_too(gated: Batch) -> None:
 def test_a_long_text_does_not_starve_a_later_short_one(gated: Batch) -> None:
     for turn in range(150):
         gated.submit(turn, turn=turn)
-    allow(gated, 2 * TOKENS)  # two rounds of two places
+    allow(gated, 2 * TOKENS)  # two rounds of two slots
     gated.submit(1000)
     allow(gated, 2 * TOKENS)
 
@@ -264,72 +264,73 @@ def test_a_long_text_does_not_starve_a_later_short_one(gated: Batch) -> None:
     assert 1000 in gated.admitted
 
 
-def test_a_voice_that_takes_its_time_lets_others_by(batch: Batch) -> None:
+def test_a_slow_voice_does_not_delay_others(batch: Batch) -> None:
     slow: Future[EncodedVoice] = Future()
     late = batch.submit(1, voice=slow)
     list(batch.submit(2))
-    slow.set_result(own_voice().result())
+    slow.set_result(default_voice().result())
     list(late)
     assert batch.admitted == [2, 1]
 
 
-def test_takes_join_and_leave_at_any_step_and_say_what_they_say_alone(batch: Batch) -> None:
+def test_takes_join_and_leave_at_any_step_with_the_tokens_they_have_alone(batch: Batch) -> None:
     takes = [batch.submit(seed, turn=seed % 3) for seed in range(9)]
     for take in takes:
         list(take)
-    assert {seed: tuple(said) for seed, said in batch.whole.items()} == {seed: tokens_alone(seed) for seed in range(9)}
+    tokens = {seed: tuple(tokens) for seed, tokens in batch.whole.items()}
+    assert tokens == {seed: tokens_alone(seed) for seed in range(9)}
 
 
-def test_a_stream_asks_for_sound_at_every_hop_and_at_its_end(batch: Batch) -> None:
+def test_a_stream_is_rendered_at_every_hop_and_at_its_end(batch: Batch) -> None:
     list(batch.submit(3, tokens=60, stream=Stream()))
-    heard = [code for code in batch.whole[3] if code < 6561]
-    assert len(heard) == 60
+    codes = [code for code in batch.whole[3] if code < 6561]
+    assert len(codes) == 60
     assert batch.hops == [(3, 15), (3, 27), (3, 52)]
 
 
-# Want of memory
+# Out of memory
 
 
-def limited(monkeypatch: pytest.MonkeyPatch, fits: Callable[[int, int], bool]) -> list[tuple[int, int]]:
-    """T3's pass needs more memory than there is unless `fits(rows, tokens)`. Returns what was refused."""
+def limit_memory(monkeypatch: pytest.MonkeyPatch, fits: Callable[[int, int], bool]) -> list[tuple[int, int]]:
+    """T3's pass runs out of memory unless `fits(rows, tokens)`. Returns the refused passes."""
     real, refused = T3.forward, []
 
-    def forward(t3: T3, x: Tensor, cache: Tensor, positions: Tensor, *rest: Any, **more: Any) -> Tensor:
+    def forward(t3: T3, x: Tensor, cache: Tensor, positions: Tensor, *args: Any, **options: Any) -> Tensor:
         rows, tokens = positions.shape
         if not fits(rows, tokens):
             refused.append((rows, tokens))
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(t3, x, cache, positions, *rest, **more)
+        return real(t3, x, cache, positions, *args, **options)
 
     monkeypatch.setattr(T3, "forward", forward)
     return refused
 
 
-def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_nobody(
+def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_no_take(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = {seed: tokens_alone(seed) for seed in range(7)}
-    refused = limited(monkeypatch, lambda rows, tokens: rows <= 2 or tokens > 1)
+    refused = limit_memory(monkeypatch, lambda rows, tokens: rows <= 2 or tokens > 1)
 
     takes = [batch.submit(seed) for seed in range(7)]
     for take in takes:
         list(take)
 
-    assert {seed: tuple(said) for seed, said in batch.whole.items()} == expected
-    assert refused == [(4, 1), (4, 1)]  # it tried, tried with all memory there was, and did not try again
+    assert {seed: tuple(tokens) for seed, tokens in batch.whole.items()} == expected
+    assert refused == [(4, 1), (4, 1)]  # it tried, tried again with all memory freed, and then not again
 
 
-def test_a_stream_that_starts_again_asks_for_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_that_starts_again_requests_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     long_enough = threading.Event()
-    limited(monkeypatch, lambda rows, tokens: not (rows > 1 and tokens == 1 and long_enough.is_set()))
-    say_one = Sequence.say
+    limit_memory(monkeypatch, lambda rows, tokens: not (rows > 1 and tokens == 1 and long_enough.is_set()))
+    real = Sequence.add_token
 
-    def noticing(speaking: Sequence, token: int) -> bool:
-        if len(speaking.tokens) >= 20:
+    def add_token(sequence: Sequence, token: int) -> bool:
+        if len(sequence.tokens) >= 20:
             long_enough.set()
-        return say_one(speaking, token)
+        return real(sequence, token)
 
-    monkeypatch.setattr(Sequence, "say", noticing)
+    monkeypatch.setattr(Sequence, "add_token", add_token)
     takes = [batch.submit(seed, tokens=40, stream=Stream()) for seed in range(2)]
     for take in takes:
         list(take)
@@ -339,48 +340,46 @@ def test_a_stream_that_starts_again_asks_for_no_hop_twice(batch: Batch, monkeypa
     assert len(batch.admitted) == 3
 
 
-def test_a_text_that_does_not_fit_beside_others_waits_for_them(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_does_not_fit_next_to_others_waits_for_them(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = {seed: tokens_alone(seed) for seed in range(3)}
-    limited(monkeypatch, lambda rows, tokens: tokens == 1 or batch.scheduler.active == 0)
+    limit_memory(monkeypatch, lambda rows, tokens: tokens == 1 or batch.scheduler.active == 0)
 
     takes = [batch.submit(seed) for seed in range(3)]
     for take in takes:
         list(take)
 
-    assert {seed: tuple(said) for seed, said in batch.whole.items()} == expected
+    assert {seed: tuple(tokens) for seed, tokens in batch.whole.items()} == expected
 
 
-def test_what_does_not_even_fit_alone_says_so_and_the_next_is_spoken(
+def test_a_text_that_does_not_fit_even_alone_fails_and_the_next_is_spoken(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        limited(patch, lambda rows, tokens: tokens > 1)
+        limit_memory(patch, lambda rows, tokens: tokens > 1)
         with pytest.raises(SynthesisFailed, match="not enough memory"):
             list(batch.submit(1))
     list(batch.submit(2))
     assert tuple(batch.whole[2]) == tokens_alone(2)
 
 
-def test_a_step_that_ran_out_of_memory_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_ran_out_of_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     slots, tokens = Slots(parts("turbo").t3, 1, 500), []
-    slots.prefill(0, own_voice().result().prefix, [40], SAMPLING, 0)
+    slots.prefill(0, default_voice().result().prefix, [40], SAMPLING, 0)
     for step in range(TOKENS):
         if step % 3 == 1:
             with monkeypatch.context() as patch:
-                limited(patch, lambda rows, tokens: False)
+                limit_memory(patch, lambda rows, tokens: False)
                 with pytest.raises(torch.OutOfMemoryError):
                     slots.step()
         tokens.append(int(slots.step()[0]))
     assert tuple(tokens) == tokens_alone(0)
 
 
-def test_a_device_that_is_gone_fails_who_speaks_who_waits_and_who_comes(
-    batch: Batch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*_: object, **__: object) -> None:
+def test_a_failed_device_fails_running_waiting_and_later_takes(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise torch.AcceleratorError("an illegal memory access was encountered")
 
-    monkeypatch.setattr(T3, "logits", gone)
+    monkeypatch.setattr(T3, "logits", fail)
     takes = [batch.submit(seed) for seed in range(7)]
     for take in takes:
         with pytest.raises(DeviceFailed):
@@ -389,7 +388,7 @@ def test_a_device_that_is_gone_fails_who_speaks_who_waits_and_who_comes(
         list(batch.submit(8))
 
 
-def test_closing_cancels_what_is_left() -> None:
+def test_closing_cancels_all_takes() -> None:
     batch = Batch(slots=1)
     takes = [batch.submit(seed, tokens=400) for seed in range(3)]
     batch.scheduler.close()
@@ -398,7 +397,7 @@ def test_closing_cancels_what_is_left() -> None:
             list(take)
 
 
-# The whole engine, for long
+# The whole engine, for a long time
 
 
 def resident_bytes() -> int:

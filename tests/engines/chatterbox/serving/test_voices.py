@@ -1,4 +1,4 @@
-"""The speaker that a voice file carries takes the place of the one heard in its clip, where the encoder is the same."""
+"""A voice file's speaker embedding replaces the one computed from its clip, if the encoder is the same."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from support.tiny_engine import parts
 @pytest.mark.parametrize("same_encoder", [True, False])
 def test_a_voices_own_speaker_is_used_by_the_encoder_that_made_it(tmp_path: Path, same_encoder: bool) -> None:
     torch.set_num_threads(1)
-    own = parts("nano")
+    nano = parts("nano")
     embedding = np.full(256, 1 / 16, np.float32)
-    made_by = own.encoders.speaker_revision if same_encoder else "0" * 64
+    made_by = nano.encoders.speaker_revision if same_encoder else "0" * 64
     voice = Voice("alice", "d1gest", tone(6.0), Speaker(embedding, made_by))
     voices = VoiceCache(
-        own.t3,
-        own.encoders,
+        nano.t3,
+        nano.encoders,
         ConditioningStore(tmp_path, 10**7),
-        layout=own.layout,
-        own=own.default_voice,
+        layout=nano.layout,
+        default_voice=nano.default_voice,
         revision="tiny",
     )
 
-    heard = voices._conditioning(voice)
+    conditioning = voices._conditioning(voice)
     voices.close()
-    plain: Conditioning = condition(tone(6.0), own.layout, own.encoders)
+    plain: Conditioning = condition(tone(6.0), nano.layout, nano.encoders)
 
-    assert torch.equal(heard.prompt_feat, plain.prompt_feat)
-    assert np.array_equal(heard.speaker_emb[0].numpy(), embedding) is same_encoder
-    assert torch.equal(heard.speaker_emb, plain.speaker_emb) is not same_encoder
+    assert torch.equal(conditioning.prompt_feat, plain.prompt_feat)
+    assert np.array_equal(conditioning.speaker_emb[0].numpy(), embedding) is same_encoder
+    assert torch.equal(conditioning.speaker_emb, plain.speaker_emb) is not same_encoder
 
 
 def test_an_encoder_is_known_by_its_weights_alone() -> None:

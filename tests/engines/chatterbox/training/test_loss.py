@@ -1,4 +1,4 @@
-"""The loss is upstream's: its own method, with its two slips mended, gives the same on the same batch."""
+"""The loss is upstream's: its own method, with its two errors corrected, gives the same on the same batch."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def _batch(model: str, *lengths: tuple[int, int]) -> list[Example]:
 
 
 def _arguments(examples: Sequence[Example]) -> dict[str, Any]:
-    """As upstream's method wants a batch: padded with zeros."""
+    """A batch in the form of upstream's method: padded with zeros."""
 
-    def padded(rows: list[Tensor]) -> Tensor:
+    def pad(rows: list[Tensor]) -> Tensor:
         longest = max(map(len, rows))
         return torch.stack([functional.pad(row, (0, longest - len(row))) for row in rows])
 
@@ -47,9 +47,9 @@ def _arguments(examples: Sequence[Example]) -> dict[str, Any]:
             cond_prompt_speech_tokens=torch.stack([each.prompt for each in examples]),
             emotion_adv=torch.full((len(examples), 1, 1), EMOTION),
         ),
-        "text_tokens": padded([each.text for each in examples]),
+        "text_tokens": pad([each.text for each in examples]),
         "text_token_lens": torch.tensor([len(each.text) for each in examples]),
-        "speech_tokens": padded([each.speech for each in examples]),
+        "speech_tokens": pad([each.speech for each in examples]),
         "speech_token_lens": torch.tensor([len(each.speech) for each in examples]),
     }
 
@@ -65,7 +65,7 @@ def _upstream_loss(module: Any, examples: Sequence[Example]) -> tuple[float, flo
     with (
         torch.no_grad(),
         mock.patch.object(upstream.F, "cross_entropy", _next_token),
-        mock.patch.object(upstream, "_ensure_BOT_EOT"),  # GPT-2 bodies have no such text tokens
+        mock.patch.object(upstream, "_ensure_BOT_EOT"),  # GPT-2 backbones have no such text tokens
     ):
         text, speech = module.loss(**_arguments(examples))
     return float(text), float(speech)
@@ -73,10 +73,10 @@ def _upstream_loss(module: Any, examples: Sequence[Example]) -> tuple[float, flo
 
 def _our_loss(module: Any, examples: Sequence[Example]) -> tuple[float, float]:
     with torch.no_grad():
-        made = sums(module, examples)
+        loss = sums(module, examples)
     return (
-        float(made.text) / sum(each.text_targets for each in examples),
-        float(made.speech) / sum(each.speech_targets for each in examples),
+        float(loss.text) / sum(each.text_targets for each in examples),
+        float(loss.speech) / sum(each.speech_targets for each in examples),
     )
 
 
@@ -87,8 +87,8 @@ def test_the_same_batch_has_upstreams_loss(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_clip_costs_the_same_in_any_company(model: str) -> None:
-    """Of texts of unlike length upstream's padding is heard; ours stands where nothing looks."""
+def test_a_clip_has_the_same_loss_in_any_batch(model: str) -> None:
+    """With texts of different lengths upstream's padding changes the loss; ours is where attention does not read."""
     module, batch = module_of(model), _batch(model, (12, 30), (5, 44), (20, 9))
     alone = [sums(module, [each]) for each in batch]
     together = sums(module, batch)
@@ -99,8 +99,8 @@ def test_a_clip_costs_the_same_in_any_company(model: str) -> None:
     assert _upstream_loss(module, batch)[1] != pytest.approx(_our_loss(module, batch)[1], rel=1e-3)
 
 
-def test_upstreams_loss_cannot_be_called_as_it_stands() -> None:
-    """When this fails, upstream has mended it: look at what it says now."""
+def test_upstreams_loss_cannot_be_called_as_published() -> None:
+    """If this fails, upstream has corrected it: check its loss again."""
     with upstream_may_warn(), pytest.raises(RuntimeError, match="Expected target size"):
         module_of("english").loss(**_arguments(_batch("english", (12, 30), (12, 22))))
     with upstream_may_warn(), pytest.raises(AssertionError, match="missing start_text_token"):

@@ -1,4 +1,4 @@
-"""Learning: the loss falls, the curve repeats, and a run that is taken up again ends in the same weights, bit for bit."""
+"""Training: the loss falls, the curve repeats, and a resumed run ends with the same weights, bit for bit."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 
 from chatterbox_worker.engines.chatterbox.training import trainer as training
 from chatterbox_worker.engines.chatterbox.training.module import Shape, adapter_parameters
-from chatterbox_worker.engines.chatterbox.training.resume import keep, recall
+from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, LossPoint, Trainer
 from chatterbox_worker.errors import InvalidRequest
 from support.learners import clip, corpus_of, recipe, trainer_of
 
-DROPPING = Shape(rank=4, alpha=8.0, dropout=0.2)
+WITH_DROPOUT = Shape(rank=4, alpha=8.0, dropout=0.2)
 
 
-def _go(trainer: Trainer, steps: int) -> Trainer:
+def _run(trainer: Trainer, steps: int) -> Trainer:
     for _ in range(steps):
         trainer.step()
-        if trainer.is_judgement_due:
-            trainer.judge()
+        if trainer.is_evaluation_due:
+            trainer.evaluate()
     return trainer
 
 
@@ -36,30 +36,30 @@ def _assert_equal(one: Trainer, other: Trainer) -> None:
 
 @pytest.mark.parametrize("model", ["english", "turbo"])
 def test_the_loss_falls_on_a_curve_that_repeats(model: str) -> None:
-    first, second = (_go(trainer_of(model, shape=DROPPING), 8) for _ in range(2))
+    first, second = (_run(trainer_of(model, shape=WITH_DROPOUT), 8) for _ in range(2))
     losses = [point.speech for point in first.history.steps]
     assert losses[-1] < losses[0] - 0.3
-    assert first.history.judgements[-1].speech < first.history.judgements[0].speech
+    assert first.history.evaluations[-1].speech < first.history.evaluations[0].speech
     _assert_equal(first, second)
 
 
-def test_a_run_taken_up_again_ends_in_the_same_weights(tmp_path: Path) -> None:
-    """With dropout, whose random numbers must go on too, and with the optimizer's moments."""
-    unbroken = _go(trainer_of(shape=DROPPING), 7)
-    keep(tmp_path / "state.pt", {"trainer": _go(trainer_of(shape=DROPPING), 3).state()})
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """With dropout, whose random numbers must continue too, and with the optimizer's moments."""
+    unbroken = _run(trainer_of(shape=WITH_DROPOUT), 7)
+    save_state(tmp_path / "state.pt", {"trainer": _run(trainer_of(shape=WITH_DROPOUT), 3).state()})
     torch.manual_seed(99)  # another process
-    resumed = trainer_of(shape=DROPPING)
-    kept = recall(tmp_path / "state.pt")
-    assert kept is not None
-    resumed.restore(kept["trainer"])
-    _assert_equal(unbroken, _go(resumed, 4))
+    resumed = trainer_of(shape=WITH_DROPOUT)
+    state = load_state(tmp_path / "state.pt")
+    assert state is not None
+    resumed.restore(state["trainer"])
+    _assert_equal(unbroken, _run(resumed, 4))
 
 
-def test_how_a_step_is_cut_into_batches_changes_nothing() -> None:
+def test_the_batch_size_within_a_step_changes_nothing() -> None:
     """The mean is over all tokens of the step, not over means of batches."""
     corpus = corpus_of(count=6, held_out=0)
-    whole = _go(trainer_of(corpus=corpus, batching=Batching(6, 1, seed=0)), 2)
-    cut = _go(trainer_of(corpus=corpus, batching=Batching(1, 6, seed=0)), 2)
+    whole = _run(trainer_of(corpus=corpus, batching=Batching(6, 1, seed=0)), 2)
+    cut = _run(trainer_of(corpus=corpus, batching=Batching(1, 6, seed=0)), 2)
     assert whole.history.steps[1].speech == pytest.approx(cut.history.steps[1].speech, rel=1e-5)
     for name, tensor in whole.adapter().items():
         assert torch.allclose(tensor, cut.adapter()[name], atol=1e-4), name
@@ -67,36 +67,38 @@ def test_how_a_step_is_cut_into_batches_changes_nothing() -> None:
 
 @pytest.mark.parametrize("model", ["english", "turbo"])
 def test_recomputing_changes_no_number(model: str) -> None:
-    plain, recomputing = (_go(trainer_of(model, shape=DROPPING, recompute=recompute), 2) for recompute in (False, True))
+    plain, recomputing = (
+        _run(trainer_of(model, shape=WITH_DROPOUT, recompute=recompute), 2) for recompute in (False, True)
+    )
     assert recomputing._module.tfmr.is_gradient_checkpointing
     _assert_equal(plain, recomputing)
 
 
 @pytest.mark.parametrize("model", ["english", "turbo"])
-def test_half_precision_stays_close_and_keeps_the_adapter_whole(model: str) -> None:
-    exact, half = _go(trainer_of(model), 3), _go(trainer_of(model, arithmetic=Arithmetic.BF16), 3)
+def test_half_precision_stays_close_and_the_adapter_is_float32(model: str) -> None:
+    exact, half = _run(trainer_of(model), 3), _run(trainer_of(model, arithmetic=Arithmetic.BF16), 3)
     assert half.history.steps[2].speech == pytest.approx(exact.history.steps[2].speech, rel=0.02)
     assert all(tensor.dtype is torch.float32 for tensor in half.adapter().values())
     assert half._module.speech_head.weight.dtype is torch.bfloat16
 
 
-def test_only_the_adapter_learns() -> None:
+def test_only_the_adapter_is_trained() -> None:
     trainer = trainer_of()
     before = {name: tensor.clone() for name, tensor in trainer._module.state_dict().items()}
-    _go(trainer, 2)
+    _run(trainer, 2)
     changed = {name for name, tensor in trainer._module.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed
     assert all(".lora_" in name for name in changed)
     assert len(changed) == len(adapter_parameters(trainer._module))
 
 
-def test_the_run_ends_when_judgements_no_longer_improve_and_keeps_the_best() -> None:
+def test_the_run_ends_when_evaluations_no_longer_improve_and_returns_the_best() -> None:
     trainer = trainer_of(steps=100, learning_rate=1e-9, patience=2)
-    trainer.judge()
+    trainer.evaluate()
     start = trainer.adapter()
-    trainer.history.judgements[0] = LossPoint(0, 0.001, 0.001)
+    trainer.history.evaluations[0] = LossPoint(0, 0.001, 0.001)
     while not trainer.is_finished:
-        _go(trainer, 1)
+        _run(trainer, 1)
     assert trainer.done == 4
     assert trainer.history.idle == 2
     for name, tensor in trainer.best().items():
@@ -104,12 +106,12 @@ def test_the_run_ends_when_judgements_no_longer_improve_and_keeps_the_best() -> 
 
 
 def test_without_held_out_clips_the_last_weights_are_the_result() -> None:
-    trainer = _go(trainer_of(corpus=corpus_of(count=6, held_out=0)), 2)
-    assert not trainer.history.judgements
+    trainer = _run(trainer_of(corpus=corpus_of(count=6, held_out=0)), 2)
+    assert not trainer.history.evaluations
     assert torch.equal(*(each["tfmr.layers.0.self_attn.q_proj.lora_B"] for each in (trainer.best(), trainer.adapter())))
 
 
-def test_a_loss_that_is_no_number_stops_the_run() -> None:
+def test_a_loss_that_is_not_a_number_stops_the_run() -> None:
     trainer = trainer_of()
     with torch.no_grad():
         next(iter(adapter_parameters(trainer._module).values())).fill_(float("nan"))
@@ -118,7 +120,7 @@ def test_a_loss_that_is_no_number_stops_the_run() -> None:
     assert caught.value.field == "learning_rate"
 
 
-def test_a_full_gpu_is_said_with_the_flags_that_help(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_gpu_is_reported_with_the_flags_that_help(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError
 
@@ -136,7 +138,7 @@ def test_the_learning_rate_rises_then_falls_to_a_tenth() -> None:
     assert rates[-1] == pytest.approx(0.1, abs=0.01)
 
 
-def test_prompts_come_from_what_is_learnt_from_never_from_what_is_judged() -> None:
+def test_prompts_come_from_training_clips_never_from_held_out_ones() -> None:
     corpus = corpus_of()
     own = {tuple(each.prompt.tolist()) for each in corpus.clips}
     for example in corpus.held_out_examples():
@@ -145,10 +147,10 @@ def test_prompts_come_from_what_is_learnt_from_never_from_what_is_judged() -> No
     assert torch.equal(mixed.example(len(mixed.clips) - 1, 0).prompt, clip(50).prompt)
 
 
-def test_a_damaged_memory_is_named(tmp_path: Path) -> None:
-    assert recall(tmp_path / "state.pt") is None
-    keep(tmp_path / "state.pt", {"trainer": torch.zeros(1000)})
+def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
+    assert load_state(tmp_path / "state.pt") is None
+    save_state(tmp_path / "state.pt", {"trainer": torch.zeros(1000)})
     data = (tmp_path / "state.pt").read_bytes()
     (tmp_path / "state.pt").write_bytes(data[: len(data) // 2])
     with pytest.raises(InvalidRequest, match=r"state\.pt cannot be read .*delete it to start again"):
-        recall(tmp_path / "state.pt")
+        load_state(tmp_path / "state.pt")

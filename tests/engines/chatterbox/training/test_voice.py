@@ -1,4 +1,4 @@
-"""What a run leaves: the best clip to speak from, an adapter that says what was learnt, and whole weights of it."""
+"""A run's result: the best reference clip, an adapter with the trained change, and merged weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chatterbox_worker.engines.chatterbox.serving.adapters import merge_into_che
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip, split
 from chatterbox_worker.engines.chatterbox.training.loss import sums
 from chatterbox_worker.engines.chatterbox.training.module import upstream_t3
-from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
+from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, join_clips, main_person, prompt_clips
 from chatterbox_worker.errors import InvalidRequest
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
@@ -41,11 +41,11 @@ def test_the_reference_is_the_clip_most_like_the_speaker_that_is_long_enough() -
     assert chosen.id == "clip-2"
 
 
-def test_short_clips_are_joined_to_a_reference_and_too_few_are_refused() -> None:
+def test_short_clips_are_joined_into_a_reference_and_too_few_are_refused() -> None:
     corpus = Corpus([_towards(0.1 * number, number, duration_s=2.5) for number in range(5)], [], 0)
     chosen = prompt_clips(corpus, "ann", LAYOUTS["turbo"])
     assert len(chosen) == 3
-    audio = joined(chosen, lambda _: tone(2.5, rate=16_000))
+    audio = join_clips(chosen, lambda _: tone(2.5, rate=16_000))
     assert audio.sample_rate == 24_000
     assert audio.duration_s == pytest.approx(3 * 2.5 + 2 * 0.2)
     few = Corpus(corpus.clips[:2], [], 0)
@@ -55,12 +55,12 @@ def test_short_clips_are_joined_to_a_reference_and_too_few_are_refused() -> None
         prompt_clips(short, "ann", LAYOUTS["turbo"])
 
 
-def test_the_voice_is_that_of_whoever_speaks_longest() -> None:
+def test_the_voice_is_that_of_the_person_with_the_most_speech() -> None:
     clips = [clip(1), clip(2), *(replace(clip(number), person="ben", duration_s=9.0) for number in (3, 4))]
     assert main_person(Corpus(clips, [], 0)) == "ben"
 
 
-def test_the_split_leaves_each_speaker_enough_and_is_the_seeds() -> None:
+def test_the_split_leaves_each_speaker_enough_and_depends_on_the_seed() -> None:
     clips = [clip(number, person="ann") for number in range(20)] + [clip(number, person="ben") for number in range(3)]
     corpus = split(clips, share=0.1, seed=0)
     assert len(corpus.held_out) == 2
@@ -71,7 +71,7 @@ def test_the_split_leaves_each_speaker_enough_and_is_the_seeds() -> None:
 
 
 @pytest.mark.parametrize("model", ["english", "nano"])
-def test_merged_weights_say_what_the_adapter_says(model: str, tmp_path: Path) -> None:
+def test_merged_weights_have_the_loss_of_the_adapter(model: str, tmp_path: Path) -> None:
     """Upstream's T3 with peft's adapter, and without it on the merged file: the same loss."""
     found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
     trainer = trainer_of(model, learning_rate=0.02)
@@ -94,8 +94,8 @@ def test_merged_weights_say_what_the_adapter_says(model: str, tmp_path: Path) ->
     assert {path.name for path in (tmp_path / model).iterdir()} == set(found.files)
 
 
-def test_an_adapter_is_kept_in_half_precision() -> None:
-    """Half the size; what is lost is a thousandth of a change that is itself small."""
+def test_an_adapter_is_saved_in_half_precision() -> None:
+    """Half the size; the loss is a thousandth of a change that is itself small."""
     found = find(LAYOUTS["english"], weights_dir=checkpoint("english"), offline=True)
     trained = trainer_of().adapter()
     adapter = adapter_of(trained, found.layout, found.t3_digest, SHAPE)

@@ -1,8 +1,8 @@
-"""Base weights and an adapter made into T3's weights: W + (alpha / rank) * up @ down, in float32, one matrix at a time.
+"""Merge an adapter into T3's base weights: W + (alpha / rank) * up @ down, in float32, one matrix at a time.
 
-What an adapter leaves alone an adapted T3 shares with the one it was made from, on every device and in every precision; what it
-changes is merged from the checkpoint's own weights and only then cast or quantised, so nothing is rounded twice.
-`merge_into_checkpoint` writes the same weights as a file in the hub's layout, to be served as a model of their own.
+An adapted T3 shares every unchanged tensor with the T3 that it was built from, on every device and in every precision.
+Changed tensors are merged from the checkpoint's own weights and only then cast or quantised, so nothing is rounded
+twice. `merge_into_checkpoint` writes the same weights as a file in the hub's layout, to be served as a separate model.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from torch import Tensor
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.serving.memory import check_room
+from chatterbox_worker.engines.chatterbox.serving.memory import check_memory
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.voices.adapter import digest
 
 _FIELD = "voice"
-_EMBEDDINGS = ("_emb", "wpe", "wte")  # in a module's path: a table, which LoRA keeps the other way round
+_EMBEDDINGS = ("_emb", "wpe", "wte")  # in a module's path: a table, which LoRA stores transposed
 _SHOWN_CHARS = 12  # of a digest
 
 
-class Merged(Mapping[str, Tensor]):
-    """T3's state dict with an adapter in it; a matrix is merged whenever it is read."""
+class MergedWeights(Mapping[str, Tensor]):
+    """T3's state dict with an adapter merged in; a matrix is merged each time that it is read."""
 
     def __init__(self, base: Mapping[str, Tensor], adapter: Adapter) -> None:
         """`base`: upstream's `T3.state_dict()`.
 
         Raises:
-            InvalidRequest: the adapter changes what this T3 does not have, or not in that size.
+            InvalidRequest: the adapter changes a layer that this T3 does not have, or has in another size.
         """
         self._base, self._scale = base, adapter.alpha / adapter.rank
         for module, factors in adapter.factors.items():
@@ -59,15 +59,15 @@ class Merged(Mapping[str, Tensor]):
             return weight
         down, up = (torch.from_numpy(factor).float() for factor in self._factors[name])
         change = (up @ down) * self._scale
-        merged = weight.float() + (change.t() if _keeps_inputs_first(name) else change)
+        merged = weight.float() + (change.t() if _has_inputs_first(name) else change)
         if not merged.isfinite().all():
             raise InvalidRequest(f"the voice's adapter makes {name} overflow", field=_FIELD)
         return merged
 
-    def changes(self, kept: str) -> bool:
-        """Whether a tensor that a T3 is made of, by its name in `T3.tensors`, is another one here."""
-        names = kept.partition(" ")[0].split("+")
-        return any(f"{name.removesuffix('.weight')}.weight" in self._factors for name in names)
+    def changes(self, name: str) -> bool:
+        """Whether the adapter changes the tensor that has this name in `T3.tensors`."""
+        sources = name.partition(" ")[0].split("+")
+        return any(f"{source.removesuffix('.weight')}.weight" in self._factors for source in sources)
 
     def _check(self, module: str, factors: Factors, model: str) -> None:
         weight = self._base.get(f"{module}.weight")
@@ -76,7 +76,7 @@ class Merged(Mapping[str, Tensor]):
                 f"the voice's adapter changes {quote(module)}, and {model} has no linear layer of that name",
                 field=_FIELD,
             )
-        has = tuple(reversed(weight.shape)) if _keeps_inputs_first(module) else tuple(weight.shape)
+        has = tuple(reversed(weight.shape)) if _has_inputs_first(module) else tuple(weight.shape)
         if (wants := (factors.up.shape[0], factors.down.shape[1])) != has:
             raise InvalidRequest(
                 f"the voice's adapter is for a {module} of {wants[1]} inputs and {wants[0]} outputs; "
@@ -87,8 +87,8 @@ class Merged(Mapping[str, Tensor]):
 
 def check(adapter: Adapter, model: str, base: str) -> None:
     """
-    Raises:
-        InvalidRequest: the adapter is for another model, or for other weights than those of this `Checkpoint.t3_digest`.
+    Raises: InvalidRequest: the adapter is for another model, or for other weights than those of this
+    `Checkpoint.t3_digest`.
     """
     if adapter.model != model:
         raise InvalidRequest(f"the voice is fine-tuned for {adapter.model}; {model} cannot speak with it", field=_FIELD)
@@ -100,30 +100,30 @@ def check(adapter: Adapter, model: str, base: str) -> None:
         )
 
 
-def adapted(t3: T3, weights: Mapping[str, Tensor], adapter: Adapter) -> T3:
-    """A T3 as `t3`, made of `weights`, with the adapter in it; what the adapter leaves alone they share.
+def adapt(t3: T3, weights: Mapping[str, Tensor], adapter: Adapter) -> T3:
+    """A T3 like `t3` with the adapter merged into `weights`; it shares the unchanged tensors with `t3`.
 
     Raises:
-        InvalidRequest: the adapter does not fit.
-        MemoryError: it does not fit into memory.
+        InvalidRequest: the adapter does not fit the model.
+        MemoryError: the changed tensors do not fit into memory.
     """
-    merged = Merged(weights, adapter)
+    merged = MergedWeights(weights, adapter)
     changed = [tensor for name, tensor in t3.tensors.items() if merged.changes(name)]
-    check_room(sum(tensor.numel() * tensor.element_size() for tensor in changed), t3.device)
+    check_memory(sum(tensor.numel() * tensor.element_size() for tensor in changed), t3.device)
 
-    def keep(name: str, make: Callable[[], Tensor]) -> Tensor:
+    def reuse(name: str, make: Callable[[], Tensor]) -> Tensor:
         return make() if merged.changes(name) or name not in t3.tensors else t3.tensors[name]
 
-    speaking = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, provide=keep)
-    speaking.draft = t3.draft  # a guess need not be good
-    return speaking
+    adapted = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, provide=reuse)
+    adapted.draft = t3.draft  # guesses are checked, so they need not be from the same weights
+    return adapted
 
 
 def merge_into_checkpoint(checkpoint: Checkpoint, adapter: Adapter, folder: Path) -> Path:
-    """Make `folder` a whole checkpoint whose T3 has the adapter in it, float32 where it changed; returns T3's file.
+    """Write a complete checkpoint to `folder` with the adapter merged into its T3; returns T3's file.
 
-    The other files are linked or else copied. Served with `CHATTERBOX_WEIGHTS_DIR` as the folder's parent, if it is named like
-    the model.
+    Changed tensors are float32. The other files are hard links, or copies where links are not possible. The folder is
+    served with `CHATTERBOX_WEIGHTS_DIR` set to its parent, if it is named like the model.
 
     Raises:
         InvalidRequest: the adapter does not fit this checkpoint, or the folder is the checkpoint's own.
@@ -133,20 +133,20 @@ def merge_into_checkpoint(checkpoint: Checkpoint, adapter: Adapter, folder: Path
     check(adapter, layout.name, checkpoint.t3_digest)
     if folder.resolve() in {path.parent.resolve() for path in checkpoint.files.values()}:
         raise InvalidRequest(f"{folder} holds the weights to be merged; choose another folder", field="folder")
-    merged = Merged(load_t3_state(checkpoint), adapter)
+    merged = MergedWeights(load_t3_state(checkpoint), adapter)
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in checkpoint.files.items():
         if name != layout.t3:
-            _put(folder / name, lambda draft, path=path: _copy(path.resolve(), draft))  # type: ignore[misc]
-    # The digest stands at the file's start, where every revision looks: weights that differ little are told apart.
+            _replace(folder / name, lambda draft, path=path: _copy(path.resolve(), draft))  # type: ignore[misc]
+    # The revision is computed from the start of a file: the digest there gives similar weights different revisions.
     about = {"format": "pt", "chatterbox_worker_adapter": digest(adapter)}
     tensors = {name: merged[name].contiguous() for name in merged}
-    _put(folder / layout.t3, lambda draft: save_file(tensors, draft, metadata=about))
+    _replace(folder / layout.t3, lambda draft: save_file(tensors, draft, metadata=about))
     return folder / layout.t3
 
 
-def _put(path: Path, write: Callable[[Path], object]) -> None:
-    """A whole file or none, also over an older one."""
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write the file completely or leave what was there."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
     try:
         write(draft)
@@ -162,6 +162,6 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _keeps_inputs_first(name: str) -> bool:
+def _has_inputs_first(name: str) -> bool:
     """Whether the module is one of GPT-2's Conv1D, whose weight is (in, out)."""
     return name.startswith("tfmr.h.")

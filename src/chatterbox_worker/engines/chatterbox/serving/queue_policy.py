@@ -1,4 +1,4 @@
-"""Whose turn it is: who waits, and in which order they are taken. Policy only; nothing here knows what is waited for."""
+"""In which order waiting items are taken, and how many run at once. Policy only: independent of what the items are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 _OLDEST_EVERY = 4
-"""Every so many, whoever came first of all is taken: short texts that keep coming cannot hold up a long one for ever."""
+"""One in so many items taken is the oldest: a steady flow of short texts cannot block a long one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +20,10 @@ class _Waiting(Generic[Item]):
 
 
 class WaitingQueue(Generic[Item]):
-    """First chunks before second chunks, whoever asked; among equals, first come first served. For one thread, or under a lock."""
+    """First chunks before second chunks, across all requests; equal turns in order of arrival.
+
+    For one thread, or under a lock.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting[Item]] = []  # in order of arrival
@@ -34,16 +37,16 @@ class WaitingQueue(Generic[Item]):
         """In order of arrival."""
         return (waiting.item for waiting in self._waiting)
 
-    def join(self, item: Item, turn: int) -> None:
+    def add(self, item: Item, turn: int) -> None:
         self._waiting.append(_Waiting(item, turn, self._arrivals))
         self._arrivals += 1
 
-    def rejoin(self, item: Item, turn: int) -> None:
-        """Back to the front: it had been taken already, and could not be served."""
+    def put_back(self, item: Item, turn: int) -> None:
+        """To the front, for an item that was taken and could not be served."""
         self._waiting.insert(0, _Waiting(item, turn, -1))
 
     def take(self, is_ready: Callable[[Item], bool]) -> Item | None:
-        """The next of those who are ready leaves the line; None if nobody is."""
+        """Remove and return the next item that is ready; None if none is."""
         ready = [waiting for waiting in self._waiting if is_ready(waiting.item)]
         if not ready:
             return None
@@ -53,25 +56,25 @@ class WaitingQueue(Generic[Item]):
         self._waiting.remove(chosen)
         return chosen.item
 
-    def send_away(self, is_unwanted: Callable[[Item], bool]) -> None:
+    def discard(self, is_unwanted: Callable[[Item], bool]) -> None:
         self._waiting = [waiting for waiting in self._waiting if not is_unwanted(waiting.item)]
 
 
 class BatchLimit:
-    """How many may be served at once: fewer after trouble, slowly more again while there is none."""
+    """How many may run at once: fewer after running out of memory, then slowly more again."""
 
-    CALM = 32
-    """So many served without trouble, and one more is tried."""
+    GROW_AFTER = 32
+    """After this many successes in a row, one more is tried."""
 
     def __init__(self, most: int) -> None:
-        self._most = self.now = most
-        self._calm = 0
+        self._most = self.current = most
+        self._successes = 0
 
     def shrink(self, fitting: int) -> None:
-        """More than so many did not fit."""
-        self.now, self._calm = max(1, min(self.now, fitting)), 0
+        """More than `fitting` did not fit."""
+        self.current, self._successes = max(1, min(self.current, fitting)), 0
 
-    def served(self) -> None:
-        self._calm += 1
-        if self._calm >= self.CALM and self.now < self._most:
-            self.now, self._calm = self.now + 1, 0
+    def record_success(self) -> None:
+        self._successes += 1
+        if self._successes >= self.GROW_AFTER and self.current < self._most:
+            self.current, self._successes = self.current + 1, 0

@@ -1,7 +1,8 @@
-"""Tokens to sound that may leave: flow, vocoder, fade, upstream's silence and cut, watermark; in batches, whole or in hops.
+"""Tokens to sound: flow, vocoder, fade, upstream's silence and cut, and the watermark; in batches, whole or in hops.
 
-Whole utterances share the flow and the vocoder; hops of streams share the flow. A job that cannot be made fails its own
-take; a batch that does not fit into memory is made in parts. For one thread. When a job is made, `render_queue` decides.
+Whole utterances share the flow and the vocoder; hops of streams share the flow. A job that fails, fails only its own
+take; a batch that does not fit into memory is rendered in parts. For one thread. `render_queue` decides when a job is
+rendered.
 """
 
 from __future__ import annotations
@@ -41,48 +42,48 @@ class StreamedSound:
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """What is kept of a streamed take between its hops."""
+    """The state of a streamed take between its hops."""
 
     clock: HopClock = field(default_factory=HopClock)
-    hops_asked: int = 0
-    hops_made: int = 0
+    hops_requested: int = 0
+    hops_rendered: int = 0
     sound: StreamedSound | None = None
-    """Made with the first hop."""
+    """Created with the first hop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderJob:
-    """Tokens of one take, to be made sound."""
+    """Tokens of one take, to be rendered."""
 
     take: ChatterboxTake
     prompt: Prompt
     tokens: Sequence[int]
-    """All so far; special ones are not spoken."""
+    """All so far; special ones are left out of the sound."""
     last: bool
     stream: Stream | None = None
     """None: the whole utterance at once."""
     hop: int = 0
-    """Which of its stream's."""
+    """The hop's number in its stream, from 0."""
 
     @property
     def length(self) -> int:
-        """Of the flow's row, in tokens, the reference included."""
+        """Length of the flow's row in tokens, including the reference."""
         return len(self.prompt.tokens) + len(self.tokens)
 
     @property
     def is_ready(self) -> bool:
-        """Whether the hops before it are made."""
-        return self.stream is None or self.hop == self.stream.hops_made
+        """Whether the hops before it are rendered."""
+        return self.stream is None or self.hop == self.stream.hops_rendered
 
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """A job on its way."""
+    """A job and its intermediate results."""
 
     job: RenderJob
     row: FlowRow
     noise: Noise | None
-    """None for a stream, which has a bank."""
+    """None for a stream, whose noise comes from its bank."""
     mel: Tensor | None = None
     sound: Tensor | None = None
 
@@ -92,9 +93,9 @@ class Renderer:
         self._s3gen, self._layout, self._marker = s3gen, layout, marker
 
     @torch.inference_mode()
-    def make(self, jobs: Sequence[RenderJob]) -> None:
-        """Give the takes what can be heard of them, or their failure. Of a stream one hop at a time, in order."""
-        works = [work for job in jobs if not job.take.is_over and (work := self._begun(job)) is not None]
+    def render(self, jobs: Sequence[RenderJob]) -> None:
+        """Put each job's sound into its take, or fail the take. Of one stream, a single hop at a time and in order."""
+        works = [work for job in jobs if not job.take.is_over and (work := self._prepare_or_fail(job)) is not None]
         works = self._stage("s3gen_s", self._to_mel, works)
         whole = self._stage("vocoder_s", self._to_sound, [work for work in works if work.noise is not None])
         hops = [self._stage("vocoder_s", self._to_hop, [work]) for work in works if work.noise is None]
@@ -102,20 +103,20 @@ class Renderer:
             self._stage(None, self._to_reader, [work])
         for job in jobs:
             if job.stream is not None:
-                job.stream.hops_made += 1
+                job.stream.hops_rendered += 1
 
-    def _begun(self, job: RenderJob) -> _Work | None:
+    def _prepare_or_fail(self, job: RenderJob) -> _Work | None:
         try:
-            return self._work(job)
+            return self._prepare(job)
         except Exception as error:  # noqa: BLE001 - a thread's edge: an unanswered take would leave its reader waiting
             _fail(job.take, error)
             return None
 
-    def _work(self, job: RenderJob) -> _Work:
+    def _prepare(self, job: RenderJob) -> _Work:
         seed, prompt, stream, device = job.take.utterance.seed, job.prompt, job.stream, self._s3gen.device
         codes = [token for token in job.tokens if token < SPEECH_CODES]
         if not codes:
-            raise SynthesisFailed("the model had nothing to say for this text; try another seed or a longer text")
+            raise SynthesisFailed("the model generated no speech for this text; try another seed or a longer text")
         tokens = torch.tensor([*codes, *self._layout.silence_tail] if job.last else codes)
         if stream is None:
             noise = self._s3gen.draw(len(tokens), prompt, torch.Generator(device).manual_seed(seed))
@@ -128,20 +129,23 @@ class Renderer:
         stream.sound.bank.extend_to(FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens)))
         return _Work(job, FlowRow(tokens, prompt, stream.sound.bank.mel, finalize=job.last), None)
 
-    def _stage(self, name: str | None, make: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
-        """Those that got through it. Each is charged its share of a named stage's time, so that takes' times add up."""
+    def _stage(self, name: str | None, run: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
+        """Run a stage and return the works that succeeded.
 
-        def made(some: Sequence[_Work]) -> None:
-            make(some)
-            if self._s3gen.device.type == "cuda":  # what went wrong on the device shows here, and the time is known
+        The time of a named stage is divided equally among the works, so that the takes' times add up.
+        """
+
+        def run_and_wait(some: Sequence[_Work]) -> None:
+            run(some)
+            if self._s3gen.device.type == "cuda":  # raises the device's errors, and makes the time measured true
                 torch.cuda.current_stream(self._s3gen.device).synchronize()
 
         started_s = time.perf_counter()
-        failures = in_parts(made, works)
+        failures = in_parts(run_and_wait, works)
         share_s = (time.perf_counter() - started_s) / max(1, len(works))
         for work, failure in zip(works, failures, strict=True):
             if name is not None:
-                work.job.take.spent(name, share_s)
+                work.job.take.add_time(name, share_s)
             if failure is not None:
                 _fail(work.job.take, failure)
         return [work for work, failure in zip(works, failures, strict=True) if failure is None]
@@ -160,16 +164,16 @@ class Renderer:
         for work in works:
             stream = work.job.stream
             if stream is None or stream.sound is None or work.mel is None:
-                raise AssertionError("a hop has a stream and a mel by now")
-            begins = not stream.sound.vocoder.has_begun
+                raise AssertionError("a hop reached the vocoder without a stream or a mel")
+            is_first = not stream.sound.vocoder.has_begun
             sound = stream.sound.vocoder(work.mel, last=work.job.last)
-            work.sound = self._s3gen.fade_in(sound) if begins else sound
+            work.sound = self._s3gen.fade_in(sound) if is_first else sound
 
     def _to_reader(self, works: Sequence[_Work]) -> None:
-        """Upstream's cut of the last token, the watermark, and away."""
+        """Apply upstream's cut of the last token and the watermark, and put the sound into the take."""
         for work in works:
             if work.sound is None:
-                raise AssertionError("whoever got here has sound")
+                raise AssertionError("a job without sound reached the watermark")
             job, samples = work.job, work.sound.cpu().numpy()
             if job.last and self._layout.cuts_last_token and len(samples) > _TOKEN_SAMPLES:
                 samples = samples[:-_TOKEN_SAMPLES]
@@ -178,7 +182,7 @@ class Renderer:
                 marked = self._marker.mark(Audio(samples, SAMPLE_RATE))
             else:
                 marked = Audio(job.stream.sound.mark.push(samples, last=job.last), SAMPLE_RATE)
-            job.take.spent("watermark_s", time.perf_counter() - started_s)  # before the reader can ask
+            job.take.add_time("watermark_s", time.perf_counter() - started_s)  # before the reader can read the timings
             if len(marked.samples):
                 job.take.put(marked)
             if job.last:
@@ -188,4 +192,4 @@ class Renderer:
 def _fail(take: ChatterboxTake, error: Exception) -> None:
     if not isinstance(error, WorkerError):
         log.error("a take could not be rendered", exc_info=error)
-    take.fail(answer_to(error, "making sound"))
+    take.fail(answer_to(error, "generating audio"))

@@ -1,4 +1,4 @@
-"""One utterance on its way through the engine: what the caller reads from and the scheduler writes to."""
+"""One utterance being spoken by the engine: the caller reads its pieces, the engine's threads write them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ChatterboxTake:
             yield piece
 
     def cancel(self) -> None:
-        """The reader is woken at once; the place in the batch is free at the next step."""
+        """The reader is woken at once; the slot in the batch is freed at the next step."""
         if not self._cancelled.is_set():
             self._cancelled.set()
             self._pieces.put(Cancelled("the take was cancelled"))
@@ -43,7 +43,7 @@ class ChatterboxTake:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is wanted of it: cancelled or failed."""
+        """Whether it was cancelled or has failed: it needs no further work."""
         return self._cancelled.is_set() or self._failed.is_set()
 
     @property
@@ -54,20 +54,20 @@ class ChatterboxTake:
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._warnings)
 
-    def started(self) -> None:
-        """The take leaves the queue."""
-        self.spent("queue_s", time.perf_counter() - self._submitted_s)
+    def mark_started(self) -> None:
+        """The take has left the queue."""
+        self.add_time("queue_s", time.perf_counter() - self._submitted_s)
 
-    def spent(self, stage: str, seconds: float) -> None:
+    def add_time(self, stage: str, seconds: float) -> None:
         self._timings[stage] = self._timings.get(stage, 0.0) + seconds
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def measure(self, stage: str) -> Iterator[None]:
         started_s = time.perf_counter()
         try:
             yield
         finally:
-            self.spent(stage, time.perf_counter() - started_s)
+            self.add_time(stage, time.perf_counter() - started_s)
 
     def warn(self, sentence: str) -> None:
         self._warnings.append(sentence)
@@ -79,7 +79,7 @@ class ChatterboxTake:
         self._pieces.put(_END)
 
     def fail(self, error: WorkerError) -> None:
-        """The place in the batch, if there still is one, is free at the next step."""
+        """The slot in the batch, if the take still has one, is freed at the next step."""
         self._failed.set()
         self._pieces.put(error)
         self._on_over()

@@ -1,4 +1,4 @@
-"""Voices as the models take them: a recording is listened to once, and what T3 makes of it stays at hand."""
+"""Voices encoded for the models: a recording is encoded once, and T3's prefix for it stays in memory."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
-_AT_HAND = 8  # voices kept ready on the device; turbo's prefix takes 37 MB in bf16
+_CACHED = 8  # voices on the device; turbo's prefix takes 37 MB in bf16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedVoice:
-    """A voice as the two models take it."""
+    """A voice in the form that T3 and S3Gen need."""
 
     prefix: Prefix
     prompt: Prompt
 
 
 class VoiceCache:
-    """Safe for several threads."""
+    """Safe to use from any thread."""
 
     def __init__(
         self,
@@ -39,49 +39,54 @@ class VoiceCache:
         store: ConditioningStore,
         *,
         layout: Layout,
-        own: Conditioning,
+        default_voice: Conditioning,
         revision: str,
     ) -> None:
-        """`own` is the model's own voice, `revision` that of the networks that listen."""
-        self._t3, self._encoders, self._store, self._layout, self._own = t3, encoders, store, layout, own
+        """`default_voice` is the model's own voice, `revision` the version of the encoders' weights."""
+        self._t3, self._encoders, self._store, self._layout = t3, encoders, store, layout
+        self._default_voice = default_voice
         self._made_by = f"{layout.name}-{revision}"
-        self._listener = ThreadPoolExecutor(1, thread_name_prefix="voices")
-        self._at_hand: OrderedDict[tuple[str, float | None], Future[EncodedVoice]] = OrderedDict()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="voices")
+        self._cached: OrderedDict[tuple[str, float | None], Future[EncodedVoice]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def hear(self, voice: Voice, emotion: float | None) -> Future[EncodedVoice]:
-        """The voice, being made on a thread of its own unless it is at hand. Its failure is that of the takes that wait for it."""
+    def encode(self, voice: Voice, emotion: float | None) -> Future[EncodedVoice]:
+        """The encoded voice, cached or computed on a thread of its own. If encoding fails, so do the waiting takes."""
         key = (voice.digest, emotion)
         with self._lock:
-            future = self._at_hand.get(key)
+            future = self._cached.get(key)
             if future is None or (future.done() and future.exception() is not None):
-                future = self._at_hand[key] = self._listener.submit(self._made, voice, emotion)
-            self._at_hand.move_to_end(key)
-            while len(self._at_hand) > _AT_HAND:
-                self._at_hand.popitem(last=False)
+                future = self._cached[key] = self._thread.submit(self._encode, voice, emotion)
+            self._cached.move_to_end(key)
+            while len(self._cached) > _CACHED:
+                self._cached.popitem(last=False)
             return future
 
     def close(self) -> None:
-        self._listener.shutdown(cancel_futures=True)
+        self._thread.shutdown(cancel_futures=True)
 
-    def _made(self, voice: Voice, emotion: float | None) -> EncodedVoice:
+    def _encode(self, voice: Voice, emotion: float | None) -> EncodedVoice:
         try:
-            known = self._conditioning(voice)
-            prefix = self._t3.encode(known.speaker_emb[0], known.speech_tokens[0], emotion)
-            return EncodedVoice(prefix, Prompt(known.prompt_token[0], known.prompt_feat[0], known.embedding[0]))
+            conditioning = self._conditioning(voice)
+            prefix = self._t3.encode(conditioning.speaker_emb[0], conditioning.speech_tokens[0], emotion)
+            return EncodedVoice(
+                prefix, Prompt(conditioning.prompt_token[0], conditioning.prompt_feat[0], conditioning.embedding[0])
+            )
         finally:
             release_threads()
 
     def _conditioning(self, voice: Voice) -> Conditioning:
-        """What the model hears in the voice: its own, or that of the recording, worked out once for all workers."""
+        """The model's own voice, or what the encoders compute from the recording, once for all workers."""
         if voice.clip is None:
-            return self._own
+            return self._default_voice
         clip = voice.clip
 
-        def made() -> Arrays:
-            heard = condition(clip, self._layout, self._encoders)
+        def compute() -> Arrays:
+            conditioning = condition(clip, self._layout, self._encoders)
             if voice.speaker is not None and voice.speaker.made_by == self._encoders.speaker_revision:
-                heard = replace(heard, speaker_emb=torch.from_numpy(voice.speaker.embedding)[None].float())
-            return heard.arrays()
+                embedding = torch.from_numpy(voice.speaker.embedding)[None].float()
+                conditioning = replace(conditioning, speaker_emb=embedding)
+            return conditioning.arrays()
 
-        return Conditioning.from_arrays(self._store.get_or_compute(ConditioningKey(voice.digest, self._made_by), made))
+        key = ConditioningKey(voice.digest, self._made_by)
+        return Conditioning.from_arrays(self._store.get_or_compute(key, compute))

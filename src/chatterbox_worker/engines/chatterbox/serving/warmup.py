@@ -1,10 +1,11 @@
-"""CUDA graphs before they are needed: the hottest at boot, the rest in idle time, one at a time.
+"""CUDA graphs captured before they are needed: the most used at boot, the others in idle time, one at a time.
 
-A chore captures one graph. The thread that owns the state does it (the scheduler's for T3, the render queue's for sound) when it
-has nothing else to do, so a request waits for one capture at most. Chores end when all are done, when memory gets short, or when
-one fails: what has no graph still runs, only slower.
+A capture records one graph. It runs on the thread that owns the state (the scheduler's for T3, the render queue's for
+sound) when that thread has nothing else to do, so a request waits for at most one capture. Capturing stops when all
+graphs are captured, when memory is short, or when a capture fails: shapes without a graph still run, only slower.
 
-Hot is what a single caller with the model's own voice, a short text, the default sampling and up to six seconds of speech needs.
+The hot graphs are those that a single caller with the model's own voice, a short text, the default sampling and up to
+six seconds of speech needs.
 """
 
 from __future__ import annotations
@@ -24,67 +25,72 @@ log = logging.getLogger(__name__)
 
 Shape = TypeVar("Shape")
 Capture = Callable[[], bool]
-"""Captures one graph; False where there is no room for it."""
+"""Captures one graph; False if there is no memory for it."""
 
 _HOT_TEXT = 64  # positions
 _HOT_SPEECH = 150  # tokens, 6 s
 
 
 class CaptureQueue:
-    """What is left to do, in order. For the thread that owns the state; `wait` is for others."""
+    """The remaining captures, in order. For the thread that owns the state; other threads may only stop and wait."""
 
     def __init__(self, hot: Sequence[Capture] = (), later: Sequence[Capture] = ()) -> None:
-        self._left = [*hot, *later][::-1]
+        self._remaining = [*hot, *later][::-1]
         self._later = len(later)
         self._hot_done, self._all_done = threading.Event(), threading.Event()
-        self._note()
+        self._update_events()
 
     def __bool__(self) -> bool:
-        """Whether something is left."""
-        return bool(self._left)
+        """Whether captures remain."""
+        return bool(self._remaining)
 
-    def do_one(self) -> None:
-        """The next one; never raises."""
+    def capture_next(self) -> None:
+        """Run the next capture; never raises."""
         try:
-            chore, is_short = self._left.pop(), False
+            capture, is_short = self._remaining.pop(), False
         except IndexError:  # stopped meanwhile
             return
         try:
-            if not chore():
-                log.info("%d graphs are left out: memory is short, or the device captures none", len(self._left) + 1)
-                self._left.clear()
+            if not capture():
+                log.info(
+                    "%d graphs are not captured: memory is short, or the device supports none", len(self._remaining) + 1
+                )
+                self._remaining.clear()
         except Exception as error:
-            log.warning("a graph could not be captured ahead; %d are left out", len(self._left) + 1, exc_info=error)
-            self._left.clear()
+            skipped = len(self._remaining) + 1
+            log.warning("a graph could not be captured in advance; %d are skipped", skipped, exc_info=error)
+            self._remaining.clear()
             is_short = is_out_of_memory(error)
-        if is_short:  # where no handled exception keeps its frames alive
+        if is_short:  # here, where no handled exception keeps its frames alive
             free_memory()
-        self._note()
+        self._update_events()
 
     def stop(self) -> None:
-        """Leave the rest, and let nobody wait for it. From any thread."""
-        self._left.clear()
-        self._note()
+        """Drop the remaining captures and wake those who wait for them. From any thread."""
+        self._remaining.clear()
+        self._update_events()
 
     def wait_hot(self, timeout_s: float) -> bool:
-        """Until the hot ones are done. Whether they are."""
+        """Wait for the hot captures; whether they are done."""
         return self._hot_done.wait(timeout_s)
 
     def wait_all(self, timeout_s: float) -> bool:
-        """Until nothing is left. Whether that is so."""
+        """Wait for all captures; whether they are done."""
         return self._all_done.wait(timeout_s)
 
-    def _note(self) -> None:
-        if len(self._left) <= self._later:
+    def _update_events(self) -> None:
+        if len(self._remaining) <= self._later:
             self._hot_done.set()
-        if not self._left:
+        if not self._remaining:
             self._all_done.set()
 
 
 def speech_captures(slots: Slots, prefix_length: int, *, sorts: bool) -> CaptureQueue:
-    """T3's, where the model's own voice takes `prefix_length` positions and its default sampling sorts or does not."""
+    """T3's graphs, for a default voice of `prefix_length` positions; `sorts`: whether the default sampling sorts."""
     texts = slots.text_shapes(prefix_length)
-    steps = [shape for how in (sorts, not sorts) for shape in slots.step_shapes(sorts=how) if shape[1] > prefix_length]
+    steps = [
+        shape for order in (sorts, not sorts) for shape in slots.step_shapes(sorts=order) if shape[1] > prefix_length
+    ]
     longest = slots.context_of(prefix_length + _HOT_TEXT + _HOT_SPEECH)
     hot_texts = [(context, padded) for context, padded in texts if padded <= _HOT_TEXT]
     hot_steps = [shape for shape in steps if shape[0] == 1 and shape[1] <= longest and shape[2] == sorts]
@@ -98,7 +104,7 @@ def speech_captures(slots: Slots, prefix_length: int, *, sorts: bool) -> Capture
 
 
 def sound_captures(s3gen: S3Gen, prompt_tokens: int) -> CaptureQueue:
-    """S3Gen's, where the model's own voice has so many tokens."""
+    """S3Gen's graphs, for a default voice of `prompt_tokens` tokens."""
     flows, vocoders = s3gen.flow_graphs.variants(), s3gen.vocoder_graphs.variants()
     longest = _HOT_SPEECH + ROW_STEP
     hot_flows = [(rows, length) for rows, length in flows if rows == 1 and 0 < length - prompt_tokens < longest]

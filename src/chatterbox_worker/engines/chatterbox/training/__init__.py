@@ -1,1 +1,1 @@
-"""Learning a voice: a LoRA on upstream's T3. Needs the `train` extra; nothing that serves imports it."""
+"""Training a voice: a LoRA on upstream's T3. Needs the `train` extra; serving code does not import it."""

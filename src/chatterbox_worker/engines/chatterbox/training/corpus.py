@@ -1,4 +1,4 @@
-"""What is learnt from: clips as tokens, who speaks each, and what every one of them is prompted with."""
+"""The training data: clips as tokens, who speaks each clip, and the prompt for each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH,
 from chatterbox_worker.engines.chatterbox.training.loss import Example
 from chatterbox_worker.engines.chatterbox.training.sampler import prompt_for
 
-_HELD_OUT = 3  # a stream of its own of the seed (order)
+_HELD_OUT = 3  # a random stream of the seed that is separate from those of `sampler`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,26 +25,26 @@ class TrainingClip:
     """SHA-256 (hex) of the recording's bytes."""
     person: str
     text: Tensor
-    """(t,) int64, as T3 takes it."""
+    """(t,) int64, T3's text tokens."""
     speech: Tensor
     """(s,) int64 codes of the whole recording."""
     prompt: Tensor
-    """(p,) int64 codes of its start, heard alone, as a reference is."""
+    """(p,) int64 codes of its start, encoded separately, like a reference."""
     speaker: Tensor
     """(256,) float32, of length 1."""
     duration_s: float
     peak: float
-    """Of its loudest sample; full scale is 1."""
+    """Magnitude of the loudest sample; full scale is 1."""
 
     @property
     def length(self) -> int:
-        """Tokens in the transformer, but for the prompt's."""
+        """Tokens in the transformer, without those of the prompt."""
         return len(self.text) + len(self.speech) + 2
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Clips to learn from and clips held out to judge by. Voices are prompted from the former only."""
+    """Clips for training and held-out clips for evaluation. Prompts are taken from the training clips only."""
 
     clips: Sequence[TrainingClip]
     held_out: Sequence[TrainingClip]
@@ -56,25 +56,24 @@ class Corpus:
 
     @cached_property
     def speakers(self) -> Mapping[str, Tensor]:
-        """Each person's averaged embedding (256,), of length 1: what the finished voice is served with."""
+        """Each person's mean embedding (256,), of length 1: the speaker of the finished voice."""
         by_person: dict[str, list[Tensor]] = defaultdict(list)
         for clip in self.clips:
             by_person[clip.person].append(clip.speaker)
-        means = {person: torch.stack(heard).mean(0) for person, heard in by_person.items()}
+        means = {person: torch.stack(embeddings).mean(0) for person, embeddings in by_person.items()}
         return {person: mean / mean.norm() for person, mean in means.items()}
 
     def example(self, number: int, epoch: int) -> Example:
-        """Clip `number` of those to learn from, with the prompt of this epoch."""
+        """Training clip `number`, with this epoch's prompt."""
         return self._example(self.clips[number], number, epoch)
 
     def held_out_examples(self) -> list[Example]:
-        """The same ones at any time, with one prompt each."""
+        """Always the same, with one prompt each."""
         return [self._example(clip, len(self.clips) + at, 0) for at, clip in enumerate(self.held_out)]
 
     def _example(self, clip: TrainingClip, number: int, epoch: int) -> Example:
         other = prompt_for(number, self._of_person[clip.person], seed=self.seed, epoch=epoch)
-        ends = (torch.tensor([START_SPEECH]), torch.tensor([STOP_SPEECH]))
-        speech = torch.cat([ends[0], clip.speech, ends[1]])
+        speech = torch.cat([torch.tensor([START_SPEECH]), clip.speech, torch.tensor([STOP_SPEECH])])
         return Example(clip.text, speech, self.clips[other].prompt, self.speakers[clip.person])
 
     @cached_property
@@ -86,9 +85,9 @@ class Corpus:
 
 
 def split(clips: Sequence[TrainingClip], *, share: float, seed: int) -> Corpus:
-    """Hold out `share` of each person's clips, at least one where the share is not 0, and leave each at least two.
+    """Hold out `share` of each person's clips: at least one if the share is not 0, and leave at least two for training.
 
-    A person with fewer than four clips gives none, so that there is something to learn from and to be prompted with.
+    Nothing is held out of fewer than four clips, so that some remain to train on and to prompt with.
     """
     held_out: set[int] = set()
     for person in dict.fromkeys(clip.person for clip in clips):

@@ -1,16 +1,17 @@
-"""Upstream's loss on T3, made to work: the next token's cross entropy, of the text and of the speech.
+"""Upstream's loss on T3, corrected: the next token's cross entropy, of the text and of the speech.
 
-`T3.loss` of chatterbox-tts cannot be called as it stands (tests/engines/chatterbox/training holds all of this):
+`T3.loss` of chatterbox-tts does not work as published (tests/engines/chatterbox/training shows each of these):
 
-* its logits are (batch, time, vocabulary) where cross entropy wants (batch, vocabulary, time);
-* it compares the output at a token with that token, which the transformer has just read, not with the next one;
-* it pads the text in the middle, before the speech, and nothing masks the padding: what a clip costs there depends on its
-  neighbours in the batch;
-* it insists on start and stop tokens in the text, which turbo's and nano's do not have.
+* its logits are (batch, time, vocabulary), but cross entropy needs (batch, vocabulary, time);
+* it compares the output at a token with that token, which the transformer has just read, and not with the next one;
+* it pads the text in the middle, before the speech, without a mask: a clip's loss depends on the other clips in its
+  batch;
+* it requires start and stop tokens in the text, which turbo's and nano's do not have.
 
-Here a clip is [conditioning][text][BOS, speech, EOS] by upstream's own `prepare_input_embeds`, padded behind its end, where
-causal attention never looks. So a clip costs the same in any company, and where no text is padded the sums are those of
-upstream's loss with its two slips mended. One BOS, as in training upstream; the second is its inference's habit.
+Here a clip is [conditioning][text][BOS, speech, EOS] by upstream's own `prepare_input_embeds`, padded after its end,
+which causal attention does not read. So a clip has the same loss in any batch, and where no text is padded the sums are
+those of upstream's loss with its first two errors corrected. There is one BOS, as in upstream's training; upstream's
+inference adds a second.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.training.module import T3Module
 
 EMOTION = 0.5
-"""Upstream's `exaggeration`, neither flat nor acted: what a recording is taken for."""
+"""Upstream's `exaggeration`; neutral, as training assumes for every recording."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """One clip as T3 sees it, on any device."""
+    """One clip as T3's inputs, on any device."""
 
     text: Tensor
     """(t,) int64, with start and stop tokens where the model has them."""
     speech: Tensor
     """(s,) int64, from BOS to EOS."""
     prompt: Tensor
-    """(p,) int64: another clip's start, to hear the voice in."""
+    """(p,) int64: another clip's start, which conditions the voice."""
     speaker: Tensor
     """(256,) float32, of length 1."""
 
@@ -61,15 +62,15 @@ class Sums:
 
 
 def sums(module: T3Module, examples: Sequence[Example]) -> Sums:
-    """Of a batch, as two scalars that gradients flow through; the module's device computes."""
+    """A batch's sums as two scalars that carry gradients, computed on the module's device."""
     with torch.no_grad(), warnings.catch_warnings():  # the embeddings are frozen
-        warnings.simplefilter("ignore", FutureWarning)  # upstream's perceiver asks for its attention by an old name
-        laid_out = [_laid_out(module, example) for example in examples]
-    longest = max(len(embedded) for embedded, _ in laid_out)
-    inputs = torch.stack([F.pad(embedded, (0, 0, 0, longest - len(embedded))) for embedded, _ in laid_out])
+        warnings.simplefilter("ignore", FutureWarning)  # upstream's perceiver uses an old name of torch's attention
+        inputs_of = [_embed(module, example) for example in examples]
+    longest = max(len(embedded) for embedded, _ in inputs_of)
+    inputs = torch.stack([F.pad(embedded, (0, 0, 0, longest - len(embedded))) for embedded, _ in inputs_of])
     hidden = module.tfmr(inputs_embeds=inputs, use_cache=False).last_hidden_state
     of_text, of_speech = [], []
-    for row, example, (_, start) in zip(hidden, examples, laid_out, strict=True):
+    for row, example, (_, start) in zip(hidden, examples, inputs_of, strict=True):
         speech_start = start + len(example.text)
         of_text.append(row[start : speech_start - 1])
         of_speech.append(row[speech_start : speech_start + example.speech_targets])
@@ -79,8 +80,8 @@ def sums(module: T3Module, examples: Sequence[Example]) -> Sums:
     )
 
 
-def _laid_out(module: T3Module, example: Example) -> tuple[Tensor, int]:
-    """Embeddings (n, width) of everything but the EOS, which nothing follows; and where the text begins."""
+def _embed(module: T3Module, example: Example) -> tuple[Tensor, int]:
+    """Embeddings (n, width) of everything except the EOS, which predicts nothing; and where the text begins."""
     from chatterbox.models.t3.modules.cond_enc import T3Cond  # noqa: PLC0415 - seconds of imports
 
     device, dtype = module.speech_emb.weight.device, module.speech_emb.weight.dtype

@@ -1,8 +1,9 @@
 """Upstream's own T3 on any checkpoint, and the low-rank adapter that is trained on it.
 
-Serving has a T3 of its own, without gradients; learning takes upstream's module with transformers' backbone, so that what
-is learnt belongs to the arithmetic the checkpoint was trained with. The wheel's constructors know one size, so the size
-comes from the tensors. Everything but the adapter is frozen, and upstream's dropout is off: the only one is the adapter's.
+Serving has its own T3, without gradients; training uses upstream's module with transformers' backbone, so that an
+adapter is trained with the same arithmetic as the checkpoint. The wheel's constructors support one size only, so the
+size is read from the tensors. All weights except the adapter's are frozen, and upstream's dropout is off: only the
+adapter's is active.
 """
 
 from __future__ import annotations
@@ -23,23 +24,23 @@ T3Module = Any
 
 _HEAD = 64  # every published T3's
 _QUERIES = 32  # the perceiver's, upstream modules/perceiver.py
-_UNUSED = ("tfmr.wte.weight", "tfmr.embed_tokens.weight")  # both bodies are given embeddings, never ids
+_UNUSED = ("tfmr.wte.weight", "tfmr.embed_tokens.weight")  # both backbones receive embeddings, never ids
 _NAME = "default"  # peft's name for its first adapter
 
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "llama": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"),
     "gpt2": ("attn.c_attn", "attn.c_proj"),
 }
-"""The layers of each block that an adapter changes: its attention's maps, all of them."""
+"""The layers of each block that an adapter changes: all projections of its attention."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Of an adapter."""
+    """The shape of an adapter."""
 
     rank: int
     alpha: float
-    """What is added to a weight is alpha / rank · B·A."""
+    """The adapter adds alpha / rank · B·A to a weight."""
     dropout: float = 0.0
 
 
@@ -47,9 +48,9 @@ def upstream_t3(layout: Layout, state: Mapping[str, Tensor]) -> T3Module:
     """The module with the weights in `state`, frozen, on the CPU in float32.
 
     Raises:
-        NotReady: `state` is not that of a T3.
+        NotReady: `state` is not a T3's.
     """
-    with warnings.catch_warnings():  # diffusers and perth deprecate what upstream imports and does not use
+    with warnings.catch_warnings():  # upstream imports deprecated parts of diffusers and perth, and does not use them
         warnings.simplefilter("ignore")
         from chatterbox.models.t3 import t3  # noqa: PLC0415 - seconds of imports
         from chatterbox.models.t3.llama_configs import LLAMA_CONFIGS  # noqa: PLC0415
@@ -58,7 +59,7 @@ def upstream_t3(layout: Layout, state: Mapping[str, Tensor]) -> T3Module:
 
         config = _backbone(layout, state, LLAMA_CONFIGS)
         name = f"chatterbox_worker_{layout.backbone}_{config['hidden_size']}"
-        LLAMA_CONFIGS[name] = config  # the constructor takes a name in this table, nothing else
+        LLAMA_CONFIGS[name] = config  # the constructor accepts only a name in this table
         hp = T3Config(text_tokens_dict_size=state["text_emb.weight"].shape[0])
         hp.speech_tokens_dict_size = state["speech_emb.weight"].shape[0]
         hp.speech_cond_prompt_len = layout.prompt_tokens
@@ -75,16 +76,16 @@ def upstream_t3(layout: Layout, state: Mapping[str, Tensor]) -> T3Module:
     return module.requires_grad_(requires_grad=False)
 
 
-def with_adapter(module: T3Module, layout: Layout, shape: Shape, *, seed: int) -> T3Module:
-    """`module` itself, with a new adapter in its attention that changes nothing yet: its B is zero."""
+def add_adapter(module: T3Module, layout: Layout, shape: Shape, *, seed: int) -> T3Module:
+    """Add a new adapter to the attention of `module`, and return `module`. It changes nothing yet: its B is zero."""
     from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415 - of the train extra
 
-    wanted = [name for name, _ in module.named_modules() if name.endswith(TARGETS[layout.backbone])]
+    targets = [name for name, _ in module.named_modules() if name.endswith(TARGETS[layout.backbone])]
     config = LoraConfig(
         r=shape.rank,
-        lora_alpha=shape.alpha,  # type: ignore[arg-type]  # whole numbers are peft's habit, no need
+        lora_alpha=shape.alpha,  # type: ignore[arg-type]  # peft declares an int, and accepts any number
         lora_dropout=shape.dropout,
-        target_modules=wanted,
+        target_modules=targets,
         fan_in_fan_out=layout.is_gpt,
     )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -95,7 +96,7 @@ def with_adapter(module: T3Module, layout: Layout, shape: Shape, *, seed: int) -
 
 
 def adapter_parameters(module: T3Module) -> dict[str, nn.Parameter]:
-    """What is trained, by the adapted layer's path in T3 with `.lora_A` (rank, inputs) or `.lora_B` (outputs, rank) after it."""
+    """The trained parameters: `.lora_A` (rank, inputs) or `.lora_B` (outputs, rank) after the layer's path in T3."""
     return {
         name.removesuffix(f".{_NAME}.weight"): parameter
         for name, parameter in module.named_parameters()
@@ -104,7 +105,7 @@ def adapter_parameters(module: T3Module) -> dict[str, nn.Parameter]:
 
 
 def set_adapter(module: T3Module, tensors: Mapping[str, Tensor]) -> None:
-    """Put these values into the adapter; the reverse of `adapter_parameters`."""
+    """Copy these values into the adapter; the reverse of `adapter_parameters`."""
     with torch.no_grad():
         for name, parameter in adapter_parameters(module).items():
             parameter.copy_(tensors[name])
@@ -121,7 +122,7 @@ def _backbone(layout: Layout, state: Mapping[str, Tensor], known: Mapping[str, d
             return known["GPT2_medium"] | sizes | {"n_positions": state["tfmr.wpe.weight"].shape[0]}
         inner = state["tfmr.layers.0.mlp.up_proj.weight"].shape[0]
     except (KeyError, ValueError) as error:
-        raise NotReady(f"the {layout.name} checkpoint holds no T3 that can be trained: {error}") from error
+        raise NotReady(f"the {layout.name} checkpoint has no T3 that can be trained: {error}") from error
     return known["Llama_520M"] | {
         "hidden_size": width, "intermediate_size": inner, "num_hidden_layers": layers,
         "num_attention_heads": width // _HEAD, "num_key_value_heads": width // _HEAD,
@@ -134,5 +135,5 @@ def _fill(module: T3Module, layout: Layout, state: Mapping[str, Tensor]) -> None
         missing, unexpected = module.load_state_dict(known, strict=False, assign=True)
     except RuntimeError as error:
         raise NotReady(f"the {layout.name} checkpoint does not fit upstream's T3: {error}") from error
-    if lacking := [name for name in (*missing, *unexpected) if name not in _UNUSED]:
-        raise NotReady(f"the {layout.name} checkpoint and upstream's T3 differ in {', '.join(lacking[:5])}")
+    if differing := [name for name in (*missing, *unexpected) if name not in _UNUSED]:
+        raise NotReady(f"the {layout.name} checkpoint and upstream's T3 differ in {', '.join(differing[:5])}")

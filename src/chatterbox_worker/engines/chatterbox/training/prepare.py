@@ -1,8 +1,8 @@
-"""From a recording and its transcript to what T3 learns from; the listening is done once for a recording, whatever happens.
+"""From a recording and its transcript to a training clip; each recording is encoded once, even if a run is killed.
 
-A recording's tokens and speaker are kept under the digest of its bytes and the revision of the networks that listened, each
-whole or not at all, so that a preparation that was killed goes on where it was. They are made as serving makes a reference:
-the same resampler, the same loudness, the prompt heard alone.
+A recording's tokens and speaker are stored under the digest of its bytes and the revision of the encoders. Each file is
+written completely or not at all, so that a preparation that was killed continues where it stopped. They are computed as
+serving computes a reference: the same resampler, the same loudness, the prompt encoded separately.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.normalise import normalise
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
-_VERSION = 1  # of what is kept
-_TEXT_PER_SPEECH = 2  # text tokens to a speech token: twice what the fastest speaker of the densest script says
+_VERSION = 1  # of what is stored
+_TEXT_PER_SPEECH = 2  # text tokens per speech token: twice the rate of the fastest speaker of the densest script
 
 
 class Preparer:
@@ -45,7 +45,7 @@ class Preparer:
         *,
         text_positions: int,
     ) -> None:
-        """`revision` is that of the checkpoint; `text_positions` how many text tokens its T3 has places for."""
+        """`revision`: the checkpoint's; `text_positions`: how many text tokens its T3 has positions for."""
         self._layout, self._tokenizer, self._encoders = layout, tokenizer, encoders
         self._text_positions = text_positions
         self._store = ConditioningStore(folder, max_bytes=0)
@@ -54,27 +54,28 @@ class Preparer:
     def clip(
         self, name: str, data: bytes, decode: Callable[[bytes], Audio], *, text: str, language: str, person: str
     ) -> TrainingClip:
-        """The clip in a recording's bytes; `decode` says what is a usable recording, and is asked once for each.
+        """The training clip for a recording's bytes; `decode` rejects unusable recordings, and is called once for each.
 
         Raises:
-            InvalidRequest: the recording or the transcript cannot be learnt from.
+            InvalidRequest: the recording or the transcript cannot be trained on.
         """
         ids = self._text_ids(text, language)
         digest = hashlib.sha256(data).hexdigest()
-        heard = self._store.get_or_compute(ConditioningKey(digest, self._made_by), lambda: self._listened(decode(data)))
-        duration_s, peak = (float(number) for number in heard["measures"])
+        key = ConditioningKey(digest, self._made_by)
+        encoded = self._store.get_or_compute(key, lambda: self._encode(decode(data)))
+        duration_s, peak = (float(number) for number in encoded["measures"])
         most = _TEXT_PER_SPEECH * duration_s * TOKEN_RATE
         if len(ids) > most:
             raise InvalidRequest(
-                f"its transcript of {len(text)} characters ({len(ids)} tokens) cannot be said in {duration_s:.1f} s",
+                f"its transcript of {len(text)} characters ({len(ids)} tokens) is too long for {duration_s:.1f} s",
                 field="text",
             )
-        speech, prompt, speaker = (torch.tensor(heard[name]) for name in ("speech", "prompt", "speaker"))
+        speech, prompt, speaker = (torch.tensor(encoded[name]) for name in ("speech", "prompt", "speaker"))
         return TrainingClip(name, digest, person, ids, speech, prompt, speaker, duration_s, peak)
 
     def _text_ids(self, text: str, language: str) -> torch.Tensor:
-        spoken = normalise(text, MODELS[self._layout.name].punctuation)
-        ids = self._tokenizer.encode(spoken, language)
+        normalised = normalise(text, MODELS[self._layout.name].punctuation)
+        ids = self._tokenizer.encode(normalised, language)
         ids = ids if self._layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
         if len(ids) > self._text_positions:
             raise InvalidRequest(
@@ -82,7 +83,7 @@ class Preparer:
             )
         return torch.tensor(ids)
 
-    def _listened(self, audio: Audio) -> Arrays:
+    def _encode(self, audio: Audio) -> Arrays:
         speech = resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
         if self._layout.loudness_lufs is not None:
             speech = at_loudness(speech, self._layout.loudness_lufs)

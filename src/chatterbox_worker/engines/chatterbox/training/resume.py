@@ -1,8 +1,8 @@
-"""A run's memory: one file, whole at any moment, from which a killed run goes on as if nothing had happened.
+"""A run's saved state: one file, complete at any moment, from which a killed run continues as if it had not stopped.
 
-It is written beside the old one, flushed to the disk and renamed over it. It holds what the next step depends on and is not
-a function of the step's number: the adapter, the optimizer, the loss scale, the random generators; and what the report
-draws. It is read with `weights_only`, so nothing in it can run.
+It is written next to the old file, flushed to the disk and renamed over it. It holds what the next step depends on, as
+far as that does not follow from the step's number: the adapter, the optimizer, the loss scale and the random
+generators; and the curves of the report. It is read with `weights_only`, so nothing in it can be executed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from chatterbox_worker.errors import InvalidRequest
 
 
-def keep(path: Path, state: dict[str, Any]) -> None:
+def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, strings, and lists and dicts of them) to `path`, or leave what is there.
 
     Raises:
@@ -31,8 +31,8 @@ def keep(path: Path, state: dict[str, Any]) -> None:
     draft.replace(path)
 
 
-def recall(path: Path) -> dict[str, Any] | None:
-    """What was kept at `path`, on the CPU; None where nothing was.
+def load_state(path: Path) -> dict[str, Any] | None:
+    """The state saved at `path`, on the CPU; None if there is none.
 
     Raises:
         InvalidRequest: the file is damaged.
@@ -42,8 +42,8 @@ def recall(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        why = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0]
         raise InvalidRequest(
-            f"the run cannot go on: {path} cannot be read ({why}); delete it to start again", field="run_dir"
+            f"the run cannot be resumed: {path} cannot be read ({reason}); delete it to start again", field="run_dir"
         ) from error
     return state

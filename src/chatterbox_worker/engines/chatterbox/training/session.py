@@ -1,4 +1,4 @@
-"""A checkpoint laid out for learning: what prepares clips for it, trains on it, and speaks with what came of that."""
+"""One training session on a checkpoint: it prepares clips, trains an adapter, and generates samples with the result."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, f
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
-from chatterbox_worker.engines.chatterbox.training.module import Shape, upstream_t3, with_adapter
+from chatterbox_worker.engines.chatterbox.training.module import Shape, add_adapter, upstream_t3
 from chatterbox_worker.engines.chatterbox.training.prepare import Preparer
 from chatterbox_worker.engines.chatterbox.training.speak import VoiceSampler
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
-from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, joined, main_person, prompt_clips
+from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, join_clips, main_person, prompt_clips
 from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle
 
-_SMALL_GPU_BYTES = 24e9  # below it activations are better made again than kept
-_GPT_PREFIX = 1 + 375  # the speaker and a whole prompt stand before the text (chatterbox.md 1.1)
+_SMALL_GPU_BYTES = 24e9  # with less memory it is better to recompute activations than to store them
+_GPT_PREFIX = 1 + 375  # positions before the text: the speaker and a whole prompt
 
 
 class TrainingSession:
@@ -47,12 +47,12 @@ class TrainingSession:
             self._tokenizer,
             self._encoders,
             prepared,
-            text_positions=self._text_room(),
+            text_positions=self._text_positions(),
         )
 
     @classmethod
     def open(cls, model: str, settings: Settings, prepared: Path) -> TrainingSession:
-        """The model's weights on the settings' device; `prepared` is a folder for what is heard in clips.
+        """The model's weights on the settings' device; `prepared` is the folder for encoded clips.
 
         Raises:
             NotReady: the weights are missing or broken.
@@ -65,7 +65,7 @@ class TrainingSession:
     def arithmetic(self, wanted: str) -> Arithmetic:
         """
         Raises:
-            InvalidRequest: fp16 on a CPU, whose sums are not made for it.
+            InvalidRequest: fp16 on a CPU, which does not support it well.
         """
         on_gpu = self.device.type == "cuda"
         if wanted == "auto":
@@ -86,7 +86,7 @@ class TrainingSession:
     def trainer(self, corpus: Corpus, recipe: Recipe, shape: Shape) -> Trainer:
         """Upstream's T3 with a new adapter, on the device."""
         module = upstream_t3(self.layout, load_t3_state(self.checkpoint))
-        return Trainer(with_adapter(module, self.layout, shape, seed=recipe.seed), corpus, recipe, self.device)
+        return Trainer(add_adapter(module, self.layout, shape, seed=recipe.seed), corpus, recipe, self.device)
 
     def voice(
         self,
@@ -96,32 +96,32 @@ class TrainingSession:
         audio_of: Callable[[TrainingClip], Audio],
         about: Mapping[str, Any],
     ) -> Bundle:
-        """The voice of whoever speaks longest, with this adapter.
+        """The voice of the person with the most speech, with this adapter.
 
         Raises:
             InvalidRequest: their clips are too short for this model's references.
         """
         person = main_person(corpus)
-        clip = joined(prompt_clips(corpus, person, self.layout), audio_of)
+        clip = join_clips(prompt_clips(corpus, person, self.layout), audio_of)
         speaker = Speaker(corpus.speakers[person].numpy(), self._encoders.speaker_revision)
         return Bundle(clip, speaker, about, adapter_of(tensors, self.layout, self.checkpoint.t3_digest, shape))
 
     @cached_property
-    def speaking(self) -> VoiceSampler:
-        """For samples; the engine is loaded when this is first asked for."""
+    def voice_sampler(self) -> VoiceSampler:
+        """Generates samples; the engine is loaded on first use."""
         return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device)
 
     def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
-        """Each text in the voice, without a trace in torch's random numbers."""
+        """Each text spoken in the voice, without changing torch's random state."""
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            return self.speaking.samples(voice, texts, language)
+            return self.voice_sampler.samples(voice, texts, language)
 
     def close(self) -> None:
-        if "speaking" in self.__dict__:
-            self.speaking.close()
+        if "voice_sampler" in self.__dict__:
+            self.voice_sampler.close()
 
-    def _text_room(self) -> int:
-        """Text tokens that the T3 has positions for, beside what a clip needs otherwise."""
+    def _text_positions(self) -> int:
+        """How many text tokens the T3 has positions for, after the prefix and the longest speech."""
         state = load_t3_state(self.checkpoint)
         if not self.layout.is_gpt:
             return int(state["text_pos_emb.emb.weight"].shape[0])
@@ -129,9 +129,9 @@ class TrainingSession:
 
 
 def data_digest(corpus: Corpus) -> str:
-    """SHA-256 (hex) of what is learnt from and judged by, in order."""
-    told = hashlib.sha256()
+    """SHA-256 (hex) of the training clips and the held-out clips, in order."""
+    digest = hashlib.sha256()
     for clip in (*corpus.clips, *corpus.held_out):
-        told.update(f"{clip.digest} {clip.person} {clip.text.tolist()}\n".encode())
-    told.update(f"{len(corpus.held_out)} held out".encode())
-    return told.hexdigest()
+        digest.update(f"{clip.digest} {clip.person} {clip.text.tolist()}\n".encode())
+    digest.update(f"{len(corpus.held_out)} held out".encode())
+    return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""The voice as it stands, spoken: a worker's own engine on the weights that are being trained from, with the adapter so far.
+"""Samples of the voice during training: the serving engine on the base weights, with the adapter trained so far.
 
-What is heard is what serving would say, by the code that serves. The engine is loaded for the first sample and stays; its
-random numbers are its own, so that a run with samples and one without end in the same weights.
+A sample is exactly what serving would generate. The engine is loaded for the first sample and stays loaded; it has its
+own random numbers, so that a run with samples ends with the same weights as one without.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from chatterbox_worker.text.normalise import normalise
 from chatterbox_worker.voices.bundle import Bundle
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
-_SEED = 1  # the same at every judgement: what changes is the voice
+_SEED = 1  # the same at every evaluation, so that only the voice changes
 _IN_MEMORY = 2**24  # bytes of conditionings
 
 
@@ -62,7 +62,7 @@ class VoiceSampler:
         )
 
     def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
-        """Each text in the voice, watermarked.
+        """Each text spoken in the voice, watermarked.
 
         Raises:
             SynthesisFailed: the engine failed.

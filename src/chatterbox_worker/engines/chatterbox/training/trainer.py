@@ -1,9 +1,9 @@
-"""The loop's body: a step of AdamW on the adapter, a judgement by the clips held out, and what must be kept of both.
+"""The body of the training loop: a step of AdamW on the adapter, evaluation on the held-out clips, and saved state.
 
-The loss of an optimizer step is the mean over all tokens of all its batches, however they are cut, so that four batches of
-one clip weigh as one batch of four. The frozen weights are in the precision of the run, the adapter, the heads' output and
-the optimizer in float32. On a CPU, where the arithmetic repeats itself, so does the run, bit for bit, and a run restored
-from `state()` goes on to the same weights; on a GPU some of cuDNN's and cuBLAS's sums do not promise that.
+The loss of an optimizer step is the mean over all tokens of all its batches, so that four batches of one clip weigh the
+same as one batch of four. The frozen weights are in the precision of the run; the adapter, the heads' output and the
+optimizer are in float32. On a CPU the arithmetic is deterministic: a run repeats bit for bit, and a run restored from
+`state()` ends with the same weights. On a GPU some sums of cuDNN and cuBLAS are not deterministic.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from chatterbox_worker.engines.chatterbox.training.module import T3Module, adapt
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.errors import InvalidRequest
 
-_LONGEST_GRADIENT = 1.0  # the usual clip for transformers
+_MAX_GRADIENT_NORM = 1.0  # gradients are clipped to it, as usual for transformers
 _WARM_UP = 0.05  # of all steps
-_NO_ROOM = "the GPU's memory is full: --gradient-checkpointing, a lower --batch-size or a lower --max-clip-s need less"
+_OUT_OF_MEMORY = (
+    "the GPU's memory is full: --gradient-checkpointing, a lower --batch-size or a lower --max-clip-s need less"
+)
 
 
 class Arithmetic(Enum):
@@ -42,24 +44,24 @@ class Arithmetic(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that decides where the weights go, but for the data."""
+    """Everything apart from the data that the trained weights depend on."""
 
     steps: int
     batching: Batching
     learning_rate: float
     text_weight: float
-    """Of the text's loss beside the speech's."""
+    """Weight of the text's loss; the speech's has weight 1."""
     evaluate_every: int
     """Steps; 0 for never."""
     patience: int
-    """Judgements without a better one after which the run ends; 0 for never."""
+    """The run ends after this many evaluations without an improvement; 0 for never."""
     arithmetic: Arithmetic
     recompute: bool
-    """Gradient checkpointing: activations are made again on the way back, not kept."""
+    """Gradient checkpointing: activations are recomputed in the backward pass, not stored."""
     seed: int
 
     def rate_at(self, step: int) -> float:
-        """A short rise, then a half cosine down to a tenth."""
+        """The learning rate: a short linear rise, then a half cosine down to a tenth."""
         rise = max(1, round(_WARM_UP * self.steps))
         if step < rise:
             return self.learning_rate * (step + 1) / rise
@@ -69,10 +71,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """Of a curve: mean cross entropy in nats a token."""
+    """A point of a loss curve: mean cross entropy in nats per token."""
 
     step: int
-    """1 is the first; 0 stands for the model as it was."""
+    """1 is the first; 0 is the model before training."""
     speech: float
     text: float
 
@@ -80,27 +82,27 @@ class LossPoint:
 @dataclass(slots=True)
 class History:
     steps: list[LossPoint] = field(default_factory=list)
-    judgements: list[LossPoint] = field(default_factory=list)
+    evaluations: list[LossPoint] = field(default_factory=list)
 
     @property
     def best(self) -> LossPoint | None:
-        return min(self.judgements, key=lambda point: point.speech, default=None)
+        return min(self.evaluations, key=lambda point: point.speech, default=None)
 
     @property
     def idle(self) -> int:
-        """Judgements since the best."""
+        """Evaluations since the best one."""
         best = self.best
-        return 0 if best is None else len(self.judgements) - 1 - self.judgements.index(best)
+        return 0 if best is None else len(self.evaluations) - 1 - self.evaluations.index(best)
 
 
 class Trainer:
     def __init__(self, module: T3Module, corpus: Corpus, recipe: Recipe, device: torch.device) -> None:
-        """`module` has its adapter; it is moved to `device` and changed there."""
+        """`module` has an adapter; it is moved to `device` and trained there."""
         self.corpus, self.recipe, self.device = corpus, recipe, device
         self.history = History()
         self.done = 0
-        """Optimizer steps."""
-        self._module = _placed(module, recipe, device).eval()
+        """How many optimizer steps have been taken."""
+        self._module = _move(module, recipe, device).eval()
         self._parameters = adapter_parameters(module)
         self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=recipe.learning_rate, weight_decay=0.0)
         self._scaler = GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
@@ -113,7 +115,7 @@ class Trainer:
         return self.done >= self.recipe.steps or bool(patience and self.history.idle >= patience)
 
     @property
-    def is_judgement_due(self) -> bool:
+    def is_evaluation_due(self) -> bool:
         every = self.recipe.evaluate_every
         return bool(every and self.corpus.held_out) and (self.done % every == 0 or self.done == self.recipe.steps)
 
@@ -122,11 +124,11 @@ class Trainer:
         return {name: parameter.detach().cpu().clone() for name, parameter in self._parameters.items()}
 
     def best(self) -> dict[str, torch.Tensor]:
-        """The adapter of the best judgement; as it is where nothing is judged."""
-        return self._best if self.history.judgements else self.adapter()
+        """The adapter at the best evaluation; the current one if there was no evaluation."""
+        return self._best if self.history.evaluations else self.adapter()
 
     def step(self) -> LossPoint:
-        """One optimizer step; its losses as they were before it."""
+        """Take one optimizer step; returns the losses before it."""
         batching, recipe = self.recipe.batching, self.recipe
         epoch = self.done // batching.steps_per_epoch(len(self.corpus.clips))
         batches = [
@@ -135,15 +137,16 @@ class Trainer:
         ]
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.rate_at(self.done)
-        self._module.tfmr.train()  # not the rest: upstream's perceiver has a dropout that no switch turns off
+        self._module.tfmr.train()  # only this: the dropout of upstream's perceiver could not be switched off
         speech, text = self._backward(batches)
         if not (math.isfinite(speech) and math.isfinite(text)):
             raise InvalidRequest(
-                f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text): a lower --learning-rate is needed",
+                f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text): "
+                "a lower --learning-rate is needed",
                 field="learning_rate",
             )
         self._scaler.unscale_(self._optimizer)
-        torch.nn.utils.clip_grad_norm_(self._parameters.values(), _LONGEST_GRADIENT)
+        torch.nn.utils.clip_grad_norm_(self._parameters.values(), _MAX_GRADIENT_NORM)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad()
@@ -151,24 +154,24 @@ class Trainer:
         self.history.steps.append(LossPoint(self.done, speech, text))
         return self.history.steps[-1]
 
-    def judge(self) -> LossPoint:
-        """The losses on what was held out. Draws nothing at random."""
+    def evaluate(self) -> LossPoint:
+        """The losses on the held-out clips. Uses no random numbers."""
         examples = sorted(self.corpus.held_out_examples(), key=lambda each: len(each.speech))
         size = self.recipe.batching.size
         self._module.eval()
         speech = text = 0.0
         with torch.no_grad(), self._computing():
             for at in range(0, len(examples), size):
-                made = sums(self._module, examples[at : at + size])
-                speech, text = speech + float(made.speech), text + float(made.text)
+                loss = sums(self._module, examples[at : at + size])
+                speech, text = speech + float(loss.speech), text + float(loss.text)
         counts = _targets([examples])
-        self.history.judgements.append(LossPoint(self.done, speech / counts[0], text / counts[1]))
-        if self.history.best is self.history.judgements[-1]:
+        self.history.evaluations.append(LossPoint(self.done, speech / counts[0], text / counts[1]))
+        if self.history.best is self.history.evaluations[-1]:
             self._best = self.adapter()
-        return self.history.judgements[-1]
+        return self.history.evaluations[-1]
 
     def state(self) -> dict[str, Any]:
-        """What `restore` needs, fit for `kept.keep`."""
+        """What `restore` needs, in types that `resume.save_state` accepts."""
         return {
             "done": self.done,
             "adapter": self.adapter(),
@@ -178,7 +181,7 @@ class Trainer:
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
             "steps": [(point.step, point.speech, point.text) for point in self.history.steps],
-            "judgements": [(point.step, point.speech, point.text) for point in self.history.judgements],
+            "judgements": [(point.step, point.speech, point.text) for point in self.history.evaluations],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -199,29 +202,30 @@ class Trainer:
         speech = text = 0.0
         for batch in batches:
             with self._computing():
-                made = sums(self._module, batch)
-                loss = made.speech / speech_targets + self.recipe.text_weight * made.text / text_targets
-            with _room():
+                losses = sums(self._module, batch)
+                loss = losses.speech / speech_targets + self.recipe.text_weight * losses.text / text_targets
+            with _report_full_memory():
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            speech, text = speech + float(made.speech.detach()), text + float(made.text.detach())
+            speech, text = speech + float(losses.speech.detach()), text + float(losses.text.detach())
         return speech / speech_targets, text / text_targets
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
         arithmetic = self.recipe.arithmetic
-        with _room(), torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32):
+        autocast = torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32)
+        with _report_full_memory(), autocast:
             yield
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def _report_full_memory() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise InvalidRequest(_NO_ROOM, field="batch_size") from error
+        raise InvalidRequest(_OUT_OF_MEMORY, field="batch_size") from error
 
 
-def _placed(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
+def _move(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
     adapted = set(map(id, adapter_parameters(module).values()))
     for parameter in module.parameters():
         parameter.data = parameter.data.to(
@@ -234,7 +238,7 @@ def _placed(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
 
 
 def _targets(batches: Sequence[Sequence[Example]]) -> tuple[int, int]:
-    """How many speech and text tokens are predicted; at least 1, since they divide."""
+    """How many speech and text tokens are predicted; at least 1 each, since losses are divided by them."""
     examples = [example for batch in batches for example in batch]
     return (
         max(1, sum(each.speech_targets for each in examples)),

@@ -1,7 +1,7 @@
-"""What a run leaves: a voice, which is a clip to speak from, who speaks, and the adapter; or whole weights.
+"""A run's result: a voice, which is a reference clip, the speaker and the adapter.
 
-The clip is the training clip that sounds most like the speaker on average, long enough for every model; where none is long
-enough, the best few, one after another.
+The clip is the training clip closest to the speaker's mean embedding that is long enough for every model; if none is
+long enough, the closest few are joined.
 """
 
 from __future__ import annotations
@@ -19,57 +19,57 @@ from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, Trainin
 from chatterbox_worker.engines.chatterbox.training.module import Shape
 from chatterbox_worker.errors import InvalidRequest
 
-_PROMPT_S = 6.0  # what the Llama models hear of a reference (ENC_COND_LEN); turbo and nano want more than 5 s
-_PAUSE_S = 0.2  # between clips that are joined: a short breath
+_PROMPT_S = 6.0  # what the Llama models use of a reference (ENC_COND_LEN); turbo and nano need more than 5 s
+_PAUSE_S = 0.2  # between clips that are joined
 _CLIPPED = 0.999  # of full scale
 
 
 def prompt_clips(corpus: Corpus, person: str, layout: Layout) -> list[TrainingClip]:
-    """The clip, or clips to be joined, that the finished voice is to be heard in.
+    """The clip, or the clips to be joined, that become the finished voice's reference.
 
     Raises:
         InvalidRequest: all of the person's clips together are too short for this model.
     """
     own = [clip for clip in corpus.clips if clip.person == person]
     unclipped = [clip for clip in own if clip.peak < _CLIPPED] or own
-    liked = sorted(unclipped, key=lambda clip: (-float(clip.speaker @ corpus.speakers[person]), clip.id))
-    if long := next((clip for clip in liked if clip.duration_s >= _PROMPT_S), None):
+    closest = sorted(unclipped, key=lambda clip: (-float(clip.speaker @ corpus.speakers[person]), clip.id))
+    if long := next((clip for clip in closest if clip.duration_s >= _PROMPT_S), None):
         return [long]
     chosen: list[TrainingClip] = []
-    for clip in liked:
+    for clip in closest:
         chosen.append(clip)
         if _joined_s(chosen) >= _PROMPT_S:
             return chosen
     if _joined_s(chosen) <= layout.reference_min_s:
         raise InvalidRequest(
-            f"the clips of {person} last {_joined_s(chosen):.1f} s in all; {layout.name} needs a reference of more than "
-            f"{layout.reference_min_s:g} s",
+            f"the clips of {person} last {_joined_s(chosen):.1f} s in all; "
+            f"{layout.name} needs a reference of more than {layout.reference_min_s:g} s",
             field="data",
         )
     return chosen
 
 
 def main_person(corpus: Corpus) -> str:
-    """Who speaks longest: the voice is theirs."""
+    """The person with the most speech, whose voice is trained."""
     seconds = {person: sum(c.duration_s for c in corpus.clips if c.person == person) for person in corpus.speakers}
     return max(seconds, key=lambda person: seconds[person])
 
 
 def adapter_of(tensors: Mapping[str, Tensor], layout: Layout, base: str, shape: Shape, *, half: bool = True) -> Adapter:
-    """The adapter as a voice carries it, in float16 unless `half` is false; `base` is `Checkpoint.t3_digest`."""
-    numbers = np.float16 if half else np.float32
+    """The adapter for a voice file, in float16 unless `half` is false; `base` is `Checkpoint.t3_digest`."""
+    dtype = np.float16 if half else np.float32
     modules = sorted({name.rpartition(".")[0] for name in tensors})
     factors = {
         module: Factors(
-            tensors[f"{module}.lora_A"].numpy().astype(numbers), tensors[f"{module}.lora_B"].numpy().astype(numbers)
+            tensors[f"{module}.lora_A"].numpy().astype(dtype), tensors[f"{module}.lora_B"].numpy().astype(dtype)
         )
         for module in modules
     }
     return Adapter(layout.name, base, shape.rank, shape.alpha, factors)
 
 
-def joined(clips: Sequence[TrainingClip], audio_of: Callable[[TrainingClip], Audio]) -> Audio:
-    """The sound of one clip as it is; of several at 24 kHz with a pause between."""
+def join_clips(clips: Sequence[TrainingClip], audio_of: Callable[[TrainingClip], Audio]) -> Audio:
+    """The audio of one clip unchanged; of several at 24 kHz, with a pause between them."""
     if len(clips) == 1:
         return audio_of(clips[0])
     sounds = [resample(audio_of(clip), SAMPLE_RATE) for clip in clips]
