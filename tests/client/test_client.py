@@ -31,6 +31,7 @@ from chatterbox_worker.client import (
     TextFields,
     Unauthorized,
     Unavailable,
+    wire,
 )
 from chatterbox_worker.client.sound import join
 from chatterbox_worker.localqueue import JobState, Limits, LocalQueue
@@ -69,7 +70,7 @@ def duration_s(path: Path) -> float:
     return float(soundfile.info(io.BytesIO(path.read_bytes())).duration)
 
 
-def test_the_usage_that_the_service_was_promised_with(client: RunPodServerlessClient, tmp_path: Path) -> None:
+def test_the_usage_of_the_readme(client: RunPodServerlessClient, tmp_path: Path) -> None:
     response = client.runsync(text="Hello world", format="mp3")
     client.save_audio(response, str(tmp_path / "output.mp3"))
 
@@ -101,8 +102,8 @@ def test_results_are_typed_too(client: RunPodServerlessClient) -> None:
 
 
 def test_the_clients_fields_are_the_workers() -> None:
-    beside = {"webhook", "policy", "s3Config"}
-    assert set(SpeechFields.__annotations__) - beside == set(JobBody.model_fields) - {"action", "text"}
+    job_keys = {"webhook", "policy", "s3Config"}
+    assert set(SpeechFields.__annotations__) - job_keys == set(JobBody.model_fields) - {"action", "text"}
 
 
 def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) -> None:
@@ -111,7 +112,7 @@ def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) 
     assert (caught.value.code, caught.value.field) == ("invalid_request", "format")
 
 
-def test_many_texts_are_one_job_with_a_result_for_each(
+def test_several_texts_are_one_job_with_a_result_for_each(
     client: RunPodServerlessClient, queue: LocalQueue, tmp_path: Path
 ) -> None:
     recording = tmp_path / "voice.wav"
@@ -147,14 +148,14 @@ def test_many_texts_are_one_job_with_a_result_for_each(
 
 
 @pytest.mark.slow
-def test_many_texts_on_a_streaming_endpoint(tmp_path: Path) -> None:
+def test_several_texts_on_a_streaming_endpoint(tmp_path: Path) -> None:
     texts: list[TextFields] = [{"id": str(n), "text": f"Number {n}." if n else ""} for n in range(12)]
     with preview_queue(tmp_path, stream="1") as queue, client_of(queue) as client:
         job = client.runsync_many(texts, format="mp3")
         assert [result.id for result in job.results] == [text["id"] for text in texts]
         assert [result.error is None for result in job.results] == [False] + [True] * 11
         assert len(client.audio(job.results[5])) > 1000
-        with pytest.raises(NoAudio, match="many texts"):
+        with pytest.raises(NoAudio, match="has several texts"):
             list(client.stream(job_id=client.run_many(texts).id))
 
 
@@ -188,7 +189,7 @@ def test_an_answer_without_audio_cannot_be_saved(client: RunPodServerlessClient,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_wrong_key_is_said_to_be_wrong(queue: LocalQueue) -> None:
+def test_a_wrong_key_is_named_in_the_error(queue: LocalQueue) -> None:
     with client_of(queue, "not the key") as client, pytest.raises(Unauthorized, match="is the API key right"):
         client.health()
 
@@ -202,7 +203,7 @@ def test_an_endpoint_that_is_not_there_is_tried_and_named() -> None:
 
 
 @pytest.mark.parametrize("missing", ["RUNPOD_ENDPOINT_ID", "RUNPOD_API_KEY"])
-def test_endpoint_and_key_come_from_the_environment_or_are_asked_for(
+def test_endpoint_and_key_come_from_the_environment_or_are_required(
     monkeypatch: pytest.MonkeyPatch, queue: LocalQueue, missing: str
 ) -> None:
     values = {
@@ -267,7 +268,7 @@ def test_a_plain_endpoint_streams_one_piece(client: RunPodServerlessClient) -> N
     assert stream.summary["seed"] == 3
 
 
-def test_a_stream_that_fails_on_the_way_gives_what_came_and_the_reason(streaming: LocalQueue) -> None:
+def test_a_stream_that_fails_on_the_way_returns_its_chunks_and_raises_the_reason(streaming: LocalQueue) -> None:
     with client_of(streaming) as client:
         chunks = iter(client.stream("fail at 2"))
         assert [next(chunks).index, next(chunks).index] == [0, 1]
@@ -281,7 +282,7 @@ def test_leaving_a_stream_early_cancels_its_job(streaming: LocalQueue) -> None:
     assert streaming.jobs[stream.job_id].state is JobState.CANCELLED
 
 
-def test_a_cancelled_job_is_told_from_a_failed_one(streaming: LocalQueue) -> None:
+def test_a_cancelled_job_is_distinguished_from_a_failed_one(streaming: LocalQueue) -> None:
     with client_of(streaming) as client:
         job = client.run("slow")
         assert client.cancel(job.id).status == "CANCELLED"
@@ -353,11 +354,11 @@ def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueu
     asyncio.run(everything())
 
 
-# Storms and buckets
+# Failing servers and buckets
 
 
 class Scripted(BaseHTTPRequestHandler):
-    """Answers what it is told to, one after another; None drops the connection."""
+    """Sends the replies of a test, one after another; None drops the connection."""
 
     replies: ClassVar[list[tuple[int, bytes] | None]] = []
     seen: ClassVar[list[tuple[str, str | None]]] = []
@@ -397,7 +398,9 @@ def scripted() -> Iterator[tuple[type[Scripted], str]]:
 JOB = b'{"id": "j", "status": "IN_QUEUE"}'
 
 
-def test_a_storm_is_weathered_and_a_lost_run_is_not_sent_twice(scripted: tuple[type[Scripted], str]) -> None:
+def test_refusals_and_failures_are_retried_and_a_lost_run_is_not_sent_twice(
+    scripted: tuple[type[Scripted], str],
+) -> None:
     script, url = scripted
     with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
         script.replies += [(429, b""), (503, b""), (200, JOB), (500, b""), None, (200, JOB)]
@@ -421,3 +424,25 @@ def test_a_presigned_url_is_downloaded_with_its_query_and_without_the_key(
     with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
         assert client.save_audio(job, tmp_path / "a.mp3").read_bytes() == b"sound"
     assert script.seen == [("GET /a.mp3?X-Amz-Signature=1", None)] * 2
+
+
+def test_a_download_over_the_limit_is_not_read_to_its_end(
+    scripted: tuple[type[Scripted], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, url = scripted
+    monkeypatch.setattr(wire, "_AUDIO_BYTES", 100_000)
+    answer = {"audio_url": f"{url}/a.wav"}
+
+    async def download() -> bytes:
+        async with AsyncRunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+            return await client.audio(answer)
+
+    with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+        script.replies += [(200, bytes(100_000)), (200, bytes(100_001))]
+        assert len(client.audio(answer)) == 100_000
+        with pytest.raises(NoAudio, match="more than"):
+            client.audio(answer)
+    script.replies += [(200, bytes(100_000)), (200, bytes(100_001))]
+    assert len(asyncio.run(download())) == 100_000
+    with pytest.raises(NoAudio, match="more than"):
+        asyncio.run(download())

@@ -13,6 +13,7 @@ import pytest
 
 from chatterbox_worker.client import (
     AnswerLost,
+    AudioOnVolume,
     ClientError,
     JobCancelled,
     JobFailed,
@@ -21,13 +22,14 @@ from chatterbox_worker.client import (
     NotFound,
     Patience,
     RequestRefused,
+    RequestTooLarge,
     StillRunning,
     Unauthorized,
     Unavailable,
     flows,
 )
 from chatterbox_worker.client.flows import Deadline, Flow, StreamReader, Wait
-from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, submission
+from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, TooLarge, Unreached, submission
 
 T = TypeVar("T")
 PATIENT = Patience(random=lambda: 1.0, clock=lambda: 0.0)
@@ -87,7 +89,7 @@ def test_a_submission_whose_answer_was_lost_is_never_sent_again(outcome: Outcome
 
 
 @pytest.mark.parametrize("outcome", [*REFUSED_FOR_NOW, *LOST], ids=str)
-def test_a_look_at_a_job_is_repeated_whatever_went_wrong(outcome: Outcome) -> None:
+def test_a_poll_is_repeated_whatever_went_wrong(outcome: Outcome) -> None:
     job, steps = drive(flows.status("j", PATIENT), [outcome, GOOD])
     assert job.status == "IN_QUEUE"
     assert calls(steps) == ["GET /status/j"] * 2
@@ -95,20 +97,21 @@ def test_a_look_at_a_job_is_repeated_whatever_went_wrong(outcome: Outcome) -> No
 
 @pytest.mark.parametrize("outcome", [*REFUSED_FOR_NOW, *LOST], ids=str)
 def test_repeating_ends(outcome: Outcome) -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as caught:
         drive(flows.status("j", PATIENT), [outcome] * PATIENT.attempts)
+    assert caught.value.status == (outcome.status if isinstance(outcome, Reply) else None)
 
 
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, RequestRefused), (401, Unauthorized), (403, Unauthorized), (404, NotFound)]
 )
-def test_a_no_is_not_asked_twice_and_carries_the_endpoints_reason(status: int, kind: type[ClientError]) -> None:
+def test_a_refusal_is_not_sent_twice_and_carries_the_endpoints_reason(status: int, kind: type[ClientError]) -> None:
     with pytest.raises(kind, match="the body is too large"):
         drive(flows.status("j", PATIENT), [Reply(status, b'{"error": "the body is too large"}')])
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"id": 1, "status": "COMPLETED"}'])
-def test_an_answer_that_is_no_job_is_an_error(body: bytes) -> None:
+def test_an_answer_that_is_not_a_job_is_an_error(body: bytes) -> None:
     with pytest.raises(ClientError):
         drive(flows.status("j", PATIENT), [Reply(200, body)])
 
@@ -131,7 +134,7 @@ def test_runsync_that_comes_back_unfinished_is_polled_on() -> None:
     assert steps[0].timeout_s > 90
 
 
-def test_polling_ends_with_its_deadline_and_says_how_to_go_on() -> None:
+def test_polling_ends_with_its_deadline_and_names_the_next_call() -> None:
     times = iter(range(0, 1000, 4))
     patience = replace(PATIENT, clock=lambda: float(next(times)))
     with pytest.raises(StillRunning, match=r"poll_until_complete\('j'\)") as caught:
@@ -145,6 +148,10 @@ def test_polling_ends_with_its_deadline_and_says_how_to_go_on() -> None:
     [
         ({"status": "FAILED", "error": "no such voice", "output": {"code": "voice_not_found", "field": "voice"}},
          JobFailed, "no such voice", "voice_not_found", "voice"),
+        ({"status": "FAILED", "output": {"error": "no such voice", "code": "voice_not_found"}},
+         JobFailed, "no such voice", "voice_not_found", None),
+        ({"status": "FAILED", "error": "no such voice", "code": "voice_not_found", "field": "voice"},
+         JobFailed, "no such voice", "voice_not_found", "voice"),
         ({"status": "FAILED", "error": '{"error_type": "x", "error_message": "a bug", "error_traceback": "..."}'},
          JobFailed, "a bug", None, None),
         ({"status": "FAILED", "error": {"reason": 1}}, JobFailed, '{"reason": 1}', None, None),
@@ -153,7 +160,7 @@ def test_polling_ends_with_its_deadline_and_says_how_to_go_on() -> None:
         ({"status": "TIMED_OUT", "error": "job timed out"}, JobTimedOut, "job timed out", None, None),
     ],
 )  # fmt: skip
-def test_a_job_that_failed_says_why(
+def test_a_failed_job_raises_the_workers_reason(
     answer: dict[str, Any], kind: type[JobFailed], message: str, code: str | None, field: str | None
 ) -> None:
     with pytest.raises(JobFailed) as caught:
@@ -164,12 +171,12 @@ def test_a_job_that_failed_says_why(
 
 
 @pytest.mark.parametrize("job_id", ["", "../health", "a/b", "a?b"])
-def test_what_is_no_job_id_never_gets_into_a_url(job_id: str) -> None:
+def test_only_a_job_id_gets_into_a_url(job_id: str) -> None:
     with pytest.raises(ValueError, match="not a job id"):
         drive(flows.status(job_id, PATIENT), [])
 
 
-def test_runpods_own_keys_go_beside_the_input_and_recordings_into_it_as_base64(tmp_path: Path) -> None:
+def test_runpods_own_keys_go_next_to_the_input_and_recordings_into_it_as_base64(tmp_path: Path) -> None:
     path = tmp_path / "alice.wav"
     path.write_bytes(b"RIFF")
     call = submission("/run", {"text": "é", "reference_audio": path, "seed": None, "webhook": "https://x.org/"})
@@ -180,12 +187,12 @@ def test_runpods_own_keys_go_beside_the_input_and_recordings_into_it_as_base64(t
 
 def test_a_request_over_the_routes_limit_is_refused_before_it_is_sent() -> None:
     job_input = {"text": "a", "reference_audio": b"\0" * 9_000_000}
-    with pytest.raises(RequestRefused, match=r"12\.0 MB .* at most 10 MB on /run"):
+    with pytest.raises(RequestTooLarge, match=r"12\.0 MB .* at most 10 MB on /run"):
         submission("/run", job_input)
     assert submission("/runsync", job_input)
 
 
-def test_a_look_at_every_step_reaches_the_caller() -> None:
+def test_every_poll_reaches_the_caller() -> None:
     seen: list[Any] = []
     outcomes: list[Outcome] = [
         ok(id="j", status="IN_PROGRESS", output={"chunks_done": 1}),
@@ -226,6 +233,27 @@ def test_audio_behind_a_url_is_downloaded_without_the_key_and_again_if_need_be()
 def test_an_answer_without_audio_is_an_error(response: Any) -> None:
     with pytest.raises(NoAudio):
         drive(flows.audio_of(response, PATIENT), [])
+
+
+def test_audio_on_the_volume_is_an_error_with_its_path_and_the_answer() -> None:
+    answer = {"audio_path": "/runpod-volume/outputs/a.wav", "format": "wav"}
+    with pytest.raises(AudioOnVolume, match=r"network volume at /runpod-volume/outputs/a\.wav") as caught:
+        drive(flows.audio_of(answer, PATIENT), [])
+    assert (caught.value.path, caught.value.about["format"]) == ("/runpod-volume/outputs/a.wav", "wav")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_link_that_is_not_valid_any_more_is_not_blamed_on_the_key(status: int) -> None:
+    with pytest.raises(NotFound, match="the link to the audio is not valid any more") as caught:
+        drive(flows.audio_of({"audio_url": "https://bucket.example/a.mp3"}, PATIENT), [Reply(status, b"<Error>")])
+    assert caught.value.status == status
+
+
+def test_an_answer_over_the_limit_is_an_error() -> None:
+    with pytest.raises(NoAudio, match="the bucket's answer has more than 1000 MB"):
+        drive(flows.audio_of({"audio_url": "https://bucket.example/a.mp3"}, PATIENT), [TooLarge()])
+    with pytest.raises(ClientError, match="the endpoint's answer has more than 100 MB"):
+        drive(flows.status("j", PATIENT), [TooLarge()])
 
 
 # Streams
@@ -270,7 +298,7 @@ def test_a_lost_end_comes_from_the_whole() -> None:
     assert read_all(outcomes)[0] == [0, 1, 2]
 
 
-def test_an_endpoint_that_does_not_stream_gives_one_piece() -> None:
+def test_an_endpoint_that_does_not_stream_sends_one_piece() -> None:
     output = {"audio_base64": encoded(b"7"), "format": "mp3"}
     seen, reader = read_all([streamed("COMPLETED"), ok(id="j", status="COMPLETED", output=output)])
     assert seen == [7]
@@ -278,10 +306,45 @@ def test_an_endpoint_that_does_not_stream_gives_one_piece() -> None:
     assert reader.summary == {"format": "mp3"}
 
 
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_stream_that_is_refused_is_read_from_the_result(status: int) -> None:
+    refused, done = Reply(status, b""), ok(id="j", status="COMPLETED", output=WHOLE)
+    assert read_all([refused, done])[0] == [0, 1, 2]
+    assert read_all([streamed("IN_PROGRESS", chunk(0)), refused, done])[0] == [0, 1, 2]
+    with pytest.raises(NotFound):
+        read_all([refused, Reply(404, b"")])
+
+
 def test_a_stream_that_fails_raises_the_workers_reason() -> None:
     failed = ok(id="j", status="FAILED", error="the model made no sound")
     with pytest.raises(JobFailed, match="the model made no sound"):
         read_all([streamed("IN_PROGRESS", chunk(0)), streamed("FAILED"), failed])
+
+
+def test_a_stream_whose_job_failed_is_over() -> None:
+    reader = StreamReader("j", NEVER, needs_result=True)
+    with pytest.raises(JobFailed):
+        drive(flows.read_stream(reader), [ok(id="j", status="FAILED")])
+    assert reader.is_over  # leaving the stream does not cancel a finished job
+
+
+def test_a_stream_is_polled_less_often_while_its_job_is_in_the_queue() -> None:
+    reader, states = StreamReader("j", NEVER), ["IN_QUEUE"] * 3 + ["IN_PROGRESS"] * 2
+
+    def whole() -> Flow[None]:
+        for _ in states:
+            yield from flows.read_stream(reader)
+
+    steps = drive(whole(), [streamed(state) for state in states])[1]
+    pauses = [step.duration_s for step in steps if isinstance(step, Wait)]
+    assert pauses == pytest.approx([0.36, 0.54, 0.81, 0.36, 0.36])
+
+
+def test_a_stream_is_polled_again_at_once_if_the_server_waited_itself() -> None:
+    times = iter(range(0, 1000, 10))
+    deadline = Deadline(replace(PATIENT, clock=lambda: float(next(times))), 0.0, 1e9)
+    steps = drive(flows.read_stream(StreamReader("j", deadline)), [streamed("IN_PROGRESS")])[1]
+    assert not any(isinstance(step, Wait) for step in steps)
 
 
 @pytest.mark.parametrize(
@@ -291,13 +354,13 @@ def test_a_stream_that_fails_raises_the_workers_reason() -> None:
         [{"index": index, "start_s": 0.0} for index in range(3)] + [SUMMARY | {"audio_url": "https://x.org/"}],
     ],
 )
-def test_a_stream_with_a_hole_for_good_is_an_error(output: list[Any]) -> None:
+def test_a_stream_with_a_gap_that_cannot_be_filled_is_an_error(output: list[Any]) -> None:
     done = ok(id="j", status="COMPLETED", output=output)
     with pytest.raises(ClientError, match="chunk 1 was lost"):
         read_all([streamed("COMPLETED", chunk(0), chunk(2)), done])
 
 
-def test_a_stream_that_brings_nothing_ends_with_its_deadline() -> None:
+def test_a_stream_without_chunks_ends_with_its_deadline() -> None:
     times = iter(range(0, 1000, 4))
     reader = StreamReader("j", Deadline(replace(PATIENT, clock=lambda: float(next(times))), 0.0, 10.0))
 

@@ -35,14 +35,14 @@ def test_compressed_pieces_make_one_file_as_long_as_all_of_them(audio_format: st
     assert decode(joined, field="reference_audio", max_s=60).duration_s == pytest.approx(3.0, abs=0.3)
 
 
-def test_flac_pieces_make_no_file_and_that_is_said() -> None:
-    with pytest.raises(NoAudio, match="flac pieces do not make one flac file"):
+def test_flac_pieces_cannot_be_joined() -> None:
+    with pytest.raises(NoAudio, match="flac pieces cannot be joined to one flac file"):
         join([b"fLaC", b"fLaC"], "flac")
     assert join([b"fLaC"], "flac") == b"fLaC"
 
 
 @pytest.mark.parametrize("pieces", [[], [b"RIFF", b"RIFF"]])
-def test_what_holds_no_audio_is_an_error(pieces: list[bytes]) -> None:
+def test_pieces_without_audio_are_an_error(pieces: list[bytes]) -> None:
     with pytest.raises(NoAudio):
         join(pieces)
 
@@ -56,7 +56,7 @@ def test_the_whole_output_of_a_streaming_endpoint_is_one_recording() -> None:
     assert found.about["duration_s"] == 1.0
 
 
-def test_a_whole_that_was_too_long_for_the_result_is_where_its_summary_says() -> None:
+def test_a_whole_that_was_too_large_for_the_result_is_where_its_summary_points() -> None:
     chunks = [{"index": 0, "start_s": 0.0}, {"index": 1, "start_s": 10.0}]
     assert find([*chunks, {"format": "mp3", "audio_url": "https://bucket.example/a.mp3"}]).url is not None
     assert find([*chunks, {"format": "mp3", "audio_path": "/runpod-volume/outputs/a.mp3"}]).path is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import io
 import json
 import signal
 import subprocess
@@ -11,14 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from chatterbox_worker import config
-from chatterbox_worker.errors import SynthesisFailed
-from chatterbox_worker.localqueue import LocalQueue, say
+from chatterbox_worker.client import JobFailed, NoAudio, RunPodServerlessClient
+from chatterbox_worker.client.sound import find, has_audio
+from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.localqueue.__main__ import job_body, parse_arguments, send, worker_variables
 from support.paths import WORKERS
 
 SPEECH = WORKERS / "speech.py"
+STREAMING = WORKERS / "streaming.py"
 _MODULE = [sys.executable, "-m", "chatterbox_worker.localqueue", "--handler", str(SPEECH)]
 
 
@@ -68,11 +71,19 @@ def test_an_input_file_is_a_job_or_a_jobs_input(tmp_path: Path, content: str) ->
     assert job_body(parse_arguments(_options("--input", str(path)))) == {"input": {"text": "Hi."}}
 
 
-def test_the_worker_loads_only_the_model_that_is_asked_for_unless_it_is_configured() -> None:
+def test_the_worker_loads_only_the_requested_model_unless_one_is_configured() -> None:
     options = parse_arguments(_options("--say", "Hi.", "--model", "turbo"))
     models = config.variable("models")
     assert worker_variables(options, {})[models] == "turbo"
     assert worker_variables(options, {models: "turbo,english"})[models] == "turbo,english"
+
+
+@pytest.mark.parametrize("content", ["[]", '"text"', '{"input": "text"}'])
+def test_an_input_file_without_an_object_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="must hold a JSON object"):
+        job_body(parse_arguments(_options("--input", str(path))))
 
 
 @pytest.mark.parametrize(
@@ -80,21 +91,45 @@ def test_the_worker_loads_only_the_model_that_is_asked_for_unless_it_is_configur
     [
         ({"audio_base64": "aGk="}, b"hi"),
         ({"audio_url": "data:audio/wav;base64,aGk="}, b"hi"),
-        ({"audio_url": "https://bucket/x.wav"}, None),
-        ({"voices": []}, None),
-        (None, None),
+        ([{"index": 0, "audio_base64": "aA=="}, {"index": 1, "audio_base64": "aQ=="}, {"format": "pcm"}], b"hi"),
     ],
 )
-def test_the_sound_of_an_answer_is_found(output: object, audio: bytes | None) -> None:
-    assert say.sound(output) == audio
+def test_the_audio_of_an_answer_is_found(output: object, audio: bytes) -> None:
+    assert has_audio(output)
+    assert find(output).audio == audio
 
 
-def test_broken_base64_is_an_error() -> None:
-    with pytest.raises(SynthesisFailed, match="base64"):
-        say.sound({"audio_base64": "a"})
+@pytest.mark.parametrize("output", [{"voices": []}, [{"voices": []}], {"results": []}, [], "text", None])
+def test_an_answer_without_audio_is_recognised(output: object) -> None:
+    assert not has_audio(output)
 
 
-def test_the_sound_is_saved_and_summed_up_in_one_line(
+def test_broken_base64_is_an_error(queue: LocalQueue, tmp_path: Path) -> None:
+    options = parse_arguments(_options("--say", "broken", "--out", str(tmp_path / "a.wav")))
+    with pytest.raises(NoAudio, match="base64"):
+        send(queue, options, job_body(options))
+    assert not list(tmp_path.iterdir())
+
+
+def test_audio_on_the_workers_volume_is_copied(queue: LocalQueue, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.wav"
+    volume = tmp_path / "outputs.wav"
+    volume.write_bytes(b"RIFFHi.")
+    options = parse_arguments(_options("--say", f"volume {volume}", "--out", str(path)))
+    assert send(queue, options, job_body(options)) == 0
+    assert path.read_bytes() == b"RIFFHi."
+
+
+def test_the_audio_of_a_streaming_worker_is_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.wav"
+    options = parse_arguments(_options("--say", "Hi.", "--out", str(path)))
+    with LocalQueue(command=[sys.executable, STREAMING.name], cwd=STREAMING.parent) as queue:
+        assert send(queue, options, job_body(options)) == 0
+    assert soundfile.info(io.BytesIO(path.read_bytes())).duration == pytest.approx(0.5)
+    assert capsys.readouterr().out.startswith("0.50 s of audio, cache miss, preview")
+
+
+def test_the_audio_is_saved_and_summed_up_in_one_line(
     queue: LocalQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "new" / "a.mp3"
@@ -106,7 +141,7 @@ def test_the_sound_is_saved_and_summed_up_in_one_line(
     assert printed.err == ""
 
 
-def test_the_preview_is_never_taken_for_chatterbox(
+def test_the_preview_is_never_presented_as_chatterbox(
     queue: LocalQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -118,11 +153,11 @@ def test_the_preview_is_never_taken_for_chatterbox(
 
 def test_a_failed_job_is_an_error_with_its_own_sentence(queue: LocalQueue) -> None:
     options = parse_arguments(_options("--say", "fail"))
-    with pytest.raises(SynthesisFailed, match="text must not be empty"):
+    with pytest.raises(JobFailed, match="text must not be empty"):
         send(queue, options, job_body(options))
 
 
-def test_an_answer_without_sound_is_printed(queue: LocalQueue, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_without_audio_is_printed(queue: LocalQueue, capsys: pytest.CaptureFixture[str]) -> None:
     options = parse_arguments(_options("--say", "unused"))
     assert send(queue, options, {"input": {"action": "info"}}) == 0
     assert json.loads(capsys.readouterr().out)["models"] == ["preview"]
@@ -141,13 +176,13 @@ def test_the_command_speaks_once_and_ends(tmp_path: Path, text: str, code: int, 
 
 
 @pytest.mark.slow
-def test_the_command_serves_until_it_is_told_to_end() -> None:
+def test_the_command_serves_until_it_is_terminated() -> None:
     environment = config.environment() | {"PYTHONPATH": "src", config.variable("models"): "preview"}
     command = [*_MODULE, "--port", "0", "--key", "secret"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         url = process.stdout.readline().split()[-1]
-        output = say.QueueClient(f"{url}/local", "secret").output({"input": {"text": "Hi."}})
-        assert base64.b64decode(output["audio_base64"]) == b"RIFFHi."
+        with RunPodServerlessClient("local", "secret", base_url=url) as client:
+            assert client.runsync("Hi.").speech.audio == b"RIFFHi."
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

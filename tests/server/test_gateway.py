@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import io
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
+import soundfile
 from openai import AsyncOpenAI, BadRequestError
 
+from chatterbox_worker.client import AsyncRunPodServerlessClient, Patience
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import Busy, Cancelled, NotReady, SynthesisFailed, VoiceNotFound, WorkerError
-from chatterbox_worker.localqueue import LocalQueue
+from chatterbox_worker.errors import (
+    AnswerTooLarge,
+    Busy,
+    Cancelled,
+    NotReady,
+    SynthesisFailed,
+    VoiceNotFound,
+    WorkerError,
+)
+from chatterbox_worker.localqueue import JobState, LocalQueue
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.server import speech
+from chatterbox_worker.server import gateway, speech
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.gateway import RunPodBackend
 from chatterbox_worker.server.refusals import BodyTooLarge
 from chatterbox_worker.synthesizer import CancelScope
 from support.audio_clips import wav_base64, wav_bytes
+from support.buckets import running_bucket
 from support.paths import ROOT
-from support.serving import decoded_s
+from support.platform_queue import PREVIEW, TONE, open_queue
+from support.serving import decoded_s, on_a_socket, wait_for
 
 SETTINGS = Settings(
     models=("preview",),
@@ -36,15 +52,18 @@ SETTINGS = Settings(
     concurrency=4,
 )
 TEXT = "One sentence. Another sentence, which is longer. And a third."
-ABOUT = {"mimetype": "audio/wav", "format": "wav", "sample_rate": 24000, "duration_s": 6.0, "seed": 1, "model": "preview",
-         "language": "en", "voice": "default", "device": "cpu", "chunks": [], "warnings": []}  # fmt: skip
+QUICK = Patience(attempts=3, backoff_s=0.01, poll_s=0.01, poll_most_s=0.05)
+ABOUT = {
+    "mimetype": "audio/wav", "format": "wav", "sample_rate": 24000, "duration_s": 6.0, "seed": 1, "model": "preview",
+    "language": "en", "voice": "default", "device": "cpu", "chunks": [], "warnings": [],
+}  # fmt: skip
 
 
-# A queue that says what a test wants
+# A scripted queue
 
 
 class Queue:
-    """Answers like RunPod's API: what /run is sent is kept, /status says the next of `states`."""
+    """Answers like RunPod's API: records the inputs of jobs; /stream and /status answer with the next of `states`."""
 
     def __init__(self, *states: Any) -> None:
         self.states = list(states)
@@ -55,7 +74,7 @@ class Queue:
         assert request.headers["authorization"] == "Bearer local"
         path = request.url.path.removeprefix("/v2/local")
         self.asked.append(path)
-        if path == "/run":
+        if path in ("/run", "/runsync"):
             self.inputs.append(json.loads(request.content)["input"])
             return httpx.Response(200, json={"id": "job", "status": "IN_QUEUE"})
         if path.startswith("/cancel"):
@@ -65,10 +84,14 @@ class Queue:
             return httpx.Response(state)
         if isinstance(state, Exception):
             raise state
+        if path == "/stream/job":  # of an endpoint that does not stream
+            return httpx.Response(200, json={"status": state["status"], "stream": []})
         return httpx.Response(200, json={"id": "job", **state})
 
     def backend(self) -> RunPodBackend:
-        return RunPodBackend(SETTINGS, httpx.MockTransport(self))
+        client = AsyncRunPodServerlessClient("local", "local", base_url="http://queue/v2", patience=QUICK)
+        client._http = httpx.AsyncClient(transport=httpx.MockTransport(self))
+        return RunPodBackend(SETTINGS, client)
 
 
 def _request(**fields: Any) -> SpeechRequest:
@@ -94,16 +117,63 @@ async def test_a_job_holds_what_was_asked_and_nothing_that_was_left_open() -> No
     recording = await queue.backend().speak(_request(speed=1.5, format="wav", language="de"), CancelScope())
 
     assert queue.inputs == [{
-        "text": "Hello.", "model": "preview", "language": "de", "voice": "default", "format": "wav", "sample_rate": 24000,
-        "speed": 1.5, "split_text": True, "cache": True,
+        "text": "Hello.", "model": "preview", "language": "de", "voice": "default", "format": "wav",
+        "sample_rate": 24000, "speed": 1.5, "split_text": True, "cache": True,
     }]  # fmt: skip
     assert decoded_s(recording.audio, "wav") == pytest.approx(6.0)
     assert recording.info.seed == 1
 
 
+CSM = replace(SETTINGS, models=("csm", "multilingual"))
+SPOKEN = {"model": "csm", "voice": "alice", "reference_transcript": "The words of the recording."}
+CHANGES: dict[str, dict[str, Any]] = {
+    "text": {"text": "Another text."},
+    "model": {"model": "multilingual", "reference_transcript": None},
+    "language": {"model": "multilingual", "reference_transcript": None, "language": "de"},
+    "voice": {"voice": "bob"},
+    "reference_audio": {"voice": None, "reference_audio": wav_base64()},
+    "voice_url": {"voice": None, "voice_url": "https://example.org/voice.wav"},
+    "format": {"format": "mp3"},
+    "sample_rate": {"sample_rate": 48_000},
+    "speed": {"speed": 1.5},
+    "seed": {"seed": 7},
+    "sampling": {"temperature": 0.5},
+    "split_text": {"split_text": False},
+    "chunk_size": {"chunk_size": 100},
+    "cache": {"cache": False},
+    "reference_transcript": {"reference_transcript": "Other words."},
+    "speaker": {"speaker": 3},
+    "context": {"context": [{"text": "Before.", "audio": wav_base64(), "speaker": 1}]},
+    "max_chunk_s": {"max_chunk_s": 20.0},
+}
+"""For each field of a request, fields of a body that change it."""
+NOT_OF_A_JOB = {"as_model", "as_url", "output", "smaller_formats"}
+"""Not about the speech: how a request is completed, and how a queue worker delivers its answer."""
+
+
+def test_every_field_of_a_request_has_a_change_here() -> None:
+    fields = {field.name for field in dataclasses.fields(SpeechRequest)}
+    assert set(CHANGES) == fields - NOT_OF_A_JOB
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_field_of_a_request_reaches_the_worker(name: str) -> None:
+    def parse(fields: dict[str, Any]) -> SpeechRequest:
+        return speech.parse({"text": "Hello."} | fields, CSM)
+
+    plain = parse(SPOKEN)
+    changed = parse({field: value for field, value in (SPOKEN | CHANGES[name]).items() if value is not None})
+    assert getattr(changed, name) != getattr(plain, name)
+
+    received = speech.parse(gateway._fields(changed), CSM)
+
+    for field in CHANGES:
+        assert getattr(received, field) == getattr(changed, field)
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("state", "kind", "said"),
+    ("state", "kind", "message"),
     [
         ({"status": "FAILED", "error": "the engine failed"}, SynthesisFailed, "the engine failed"),
         ({"status": "FAILED", "error": "no", "code": "voice_not_found", "field": "voice"}, VoiceNotFound, "no"),
@@ -116,35 +186,62 @@ async def test_a_job_holds_what_was_asked_and_nothing_that_was_left_open() -> No
         (429, Busy, "no more requests"),
     ],
 )
-async def test_what_happens_to_a_job_is_told_as_our_own_error(state: Any, kind: type[WorkerError], said: str) -> None:
+async def test_a_failed_job_raises_our_own_error(state: Any, kind: type[WorkerError], message: str) -> None:
     with pytest.raises(kind) as failed:
         await Queue(state).backend().speak(_request(), CancelScope())
 
-    assert said in failed.value.message
+    assert type(failed.value) is kind
+    assert message in failed.value.message
+    assert failed.value.field == (state.get("field") if isinstance(state, dict) else None)
 
 
 @pytest.mark.anyio
-async def test_a_poll_that_fails_for_a_moment_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatterbox_worker.server.gateway._LONGEST_POLL_S", 0.01)
+@pytest.mark.parametrize(
+    ("state", "kind"), [(404, NotReady), ({"status": "FAILED", "error": "no", "code": "busy"}, Busy)]
+)
+async def test_a_failed_action_raises_our_own_error(state: Any, kind: type[WorkerError]) -> None:
+    backend = Queue(state).backend()
+    for action in (backend.voices(), backend.export_voice("alice"), backend.delete_voice("alice")):
+        with pytest.raises(kind):
+            await action
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("output", [None, "text", [], {"voices": []}, {"audio_base64": "a"}, {"audio_base64": "aGk="}])
+async def test_an_answer_that_is_not_our_workers_is_an_error(output: Any) -> None:
+    with pytest.raises(SynthesisFailed, match="the endpoint's answer"):
+        await Queue({"status": "COMPLETED", "output": output}).backend().speak(_request(), CancelScope())
+    with pytest.raises(SynthesisFailed, match="the endpoint's answer"):
+        await Queue({"status": "COMPLETED", "output": output}).backend().stream(_request(), CancelScope())
+
+
+@pytest.mark.anyio
+async def test_a_poll_that_fails_for_a_moment_is_tried_again() -> None:
     queue = Queue(502, httpx.ConnectError("down"), WAITING, DONE)
 
     assert (await queue.backend().speak(_request(), CancelScope())).info.duration_s == 6.0
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("how", ["call", "task"])
-async def test_who_goes_away_cancels_the_job(how: str) -> None:
+@pytest.mark.parametrize("how", ["scope", "task"])
+@pytest.mark.parametrize("what", ["speak", "stream"])
+async def test_a_caller_that_goes_away_cancels_the_job(what: str, how: str) -> None:
     queue = Queue(WAITING)
-    call = CancelScope()
-    task = asyncio.create_task(queue.backend().speak(_request(), call))
-    while "/status/job" not in queue.asked:  # noqa: ASYNC110 - another's progress
+    scope = CancelScope()
+    backend = queue.backend()
+    work: Any = backend.speak(_request(), scope) if what == "speak" else backend.stream(_request(), scope)
+    task = asyncio.create_task(work)
+    while "/stream/job" not in queue.asked:  # noqa: ASYNC110 - waits for another task
         await asyncio.sleep(0.01)
-    if how == "call":
-        call.cancel()
+    if how == "scope":
+        scope.cancel()
         with pytest.raises(Cancelled):
             await task
     else:
         task.cancel()
+        if what == "stream":  # its job is not the caller's task; the routes cancel the scope too
+            scope.cancel()
+            await asyncio.sleep(3 * gateway._CANCEL_POLL_S)
         with pytest.raises(asyncio.CancelledError):
             await task
 
@@ -152,15 +249,74 @@ async def test_who_goes_away_cancels_the_job(how: str) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_request_that_the_queue_would_refuse_is_not_sent() -> None:
+async def test_a_caller_that_goes_away_during_the_submission_cancels_the_job() -> None:
+    queue = Queue(WAITING)
+    submitted, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/run"):
+            submitted.set()
+            await answer.wait()
+        return queue(request)
+
+    backend = queue.backend()
+    backend._client._http = httpx.AsyncClient(transport=httpx.MockTransport(slow))
+    task = asyncio.create_task(backend.speak(_request(), CancelScope()))
+    await submitted.wait()
+    task.cancel()
+    answer.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert queue.asked == ["/run", "/cancel/job"]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_ends_cancels_its_jobs() -> None:
+    queue = Queue(WAITING)
+    backend = queue.backend()
+    task = asyncio.create_task(backend.stream(_request(), CancelScope()))
+    while "/stream/job" not in queue.asked:  # noqa: ASYNC110 - waits for another task
+        await asyncio.sleep(0.01)
+    await backend.close()
+
+    assert queue.asked[-1] == "/cancel/job"
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.anyio
+async def test_a_request_over_the_queues_limit_is_not_sent() -> None:
     queue = Queue(DONE)
     with pytest.raises(BodyTooLarge):
-        await queue.backend().save_voice("alice", bytes(9_000_000))
+        await queue.backend().save_voice("alice", bytes(16_000_000))
+    request = replace(_request(), voice=None, reference_audio=wav_base64(9.0) + "A" * 10_000_000)
+    with pytest.raises(BodyTooLarge):
+        await queue.backend().speak(request, CancelScope())
     assert not queue.asked
 
 
 @pytest.mark.anyio
-async def test_the_list_of_voices_is_asked_for_once_a_minute_and_after_a_change() -> None:
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "/runpod-volume/outputs/..", "..", "", "/", "/runpod-volume/outputs/link.wav", "a\0b", "sub"],
+)
+async def test_only_files_of_the_outputs_folder_are_read(path: str, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    (outputs / "sub").mkdir(parents=True)
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(wav_bytes())
+    (outputs / "link.wav").symlink_to(secret)
+    queue = Queue({"status": "COMPLETED", "output": {**ABOUT, "audio_path": path}})
+    backend = queue.backend()
+    backend._outputs_dir = outputs
+
+    with pytest.raises(AnswerTooLarge, match="cannot read the endpoint's volume"):
+        await backend.speak(_request(), CancelScope())
+
+
+@pytest.mark.anyio
+async def test_the_list_of_voices_is_requested_once_a_minute_and_after_a_change() -> None:
     entry = {"id": "alice", "size_bytes": 1, "modified": "2026-01-01T00:00:00+00:00"}
     queue = Queue({"status": "COMPLETED", "output": {"voices": [entry]}})
     backend = queue.backend()
@@ -179,7 +335,9 @@ def test_a_gateway_without_a_key_does_not_start() -> None:
 
 def test_a_gateway_needs_no_torch() -> None:
     program = (
-        "import sys; from chatterbox_worker.config import Settings; from chatterbox_worker.server.app import create_app;"
+        "import sys;"
+        "from chatterbox_worker.config import Settings;"
+        "from chatterbox_worker.server.app import create_app;"
         "create_app(Settings(backend='runpod:abc', runpod_api_key='x'));"
         "print([name for name in ('torch', 'transformers', 'runpod') if name in sys.modules])"
     )
@@ -190,45 +348,94 @@ def test_a_gateway_needs_no_torch() -> None:
     assert printed.stdout.strip() == "[]"
 
 
-# The real thing
+# The real worker on the local queue
+
+
+LIMIT_BYTES = 20_000
+"""Of an answer, so small that a sentence in wav is over it."""
+STORY = " ".join(f"Sentence number {n} of a long story tells what happened on day {n}." for n in range(12))
+SLOW = " ".join(f"Sentence number {n} of this rather long text is a slow one." for n in range(12))
 
 
 @pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
-    folder = tmp_path_factory.mktemp("volume")
-    env = {
-        "CHATTERBOX_MODELS": "preview",
-        "CHATTERBOX_CACHE_DIR": str(folder / "c"),
-        "CHATTERBOX_VOICES_DIR": str(folder / "v"),
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("volume")
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> Iterator[LocalQueue]:
+    with open_queue(PREVIEW, folder / "plain") as queue:
+        yield queue
+
+
+@pytest.fixture(scope="module")
+def streaming(folder: Path) -> Iterator[LocalQueue]:
+    """A long answer is too large for the job's result, and there is no other place for it."""
+    limit: dict[str, Any] = {"CHATTERBOX_PAYLOAD_LIMIT_BYTES": str(10 * LIMIT_BYTES)}
+    with open_queue(PREVIEW, folder / "streaming", CHATTERBOX_STREAM="1", **limit) as queue:
+        yield queue
+
+
+@pytest.fixture(scope="module")
+def on_volume(folder: Path) -> Iterator[LocalQueue]:
+    settings: dict[str, Any] = {
+        "CHATTERBOX_PAYLOAD_LIMIT_BYTES": str(LIMIT_BYTES),
+        "CHATTERBOX_OUTPUTS_DIR": str(folder / "outputs"),
     }
-    with LocalQueue(env=env, cwd=ROOT) as running:
-        yield running
+    with open_queue(PREVIEW, folder / "on_volume", **settings) as queue:
+        yield queue
+
+
+@pytest.fixture(scope="module")
+def in_bucket(folder: Path) -> Iterator[LocalQueue]:
+    with running_bucket() as bucket:
+        settings: dict[str, Any] = {
+            "CHATTERBOX_PAYLOAD_LIMIT_BYTES": str(LIMIT_BYTES),
+            "BUCKET_ENDPOINT_URL": f"{bucket['endpointUrl']}/{bucket['bucketName']}",
+            "BUCKET_ACCESS_KEY_ID": bucket["accessId"],
+            "BUCKET_SECRET_ACCESS_KEY": bucket["accessSecret"],
+        }
+        with open_queue(PREVIEW, folder / "in_bucket", **settings) as queue:
+            yield queue
+
+
+@pytest.fixture(scope="module")
+def slow(folder: Path) -> Iterator[LocalQueue]:
+    """A streaming worker that takes 0.2 s for a chunk with the word "slow", and fails where the text says so."""
+    with open_queue(TONE, folder / "slow", CHATTERBOX_STREAM="1") as queue:
+        yield queue
+
+
+def settings_for(queue: LocalQueue, **changes: Any) -> Settings:
+    return replace(SETTINGS, runpod_api_key=queue.api_key, runpod_base_url=queue.url, **changes)
+
+
+@asynccontextmanager
+async def open_gateway(queue: LocalQueue, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create_app(settings_for(queue, **changes))
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server", timeout=60)
+    async with app.router.lifespan_context(app), client:
+        yield client
 
 
 @pytest.fixture
-def open_gateway(queue: LocalQueue) -> Callable[[], Any]:
-    @asynccontextmanager
-    async def opened() -> AsyncIterator[httpx2.AsyncClient]:
-        settings = Settings(
-            models=("preview",),
-            backend="runpod:local",
-            runpod_api_key=queue.api_key,
-            runpod_base_url=queue.url,
-            concurrency=4,
-        )
-        app = create_app(settings)
-        client = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://server", timeout=60)
-        async with app.router.lifespan_context(app), client:
-            yield client
+def slow_url(slow: LocalQueue) -> Iterator[str]:
+    with on_a_socket(create_app(settings_for(slow, models=("multilingual",)))) as url:
+        yield url
 
-    return opened
+
+def state_of_last_job(queue: LocalQueue) -> JobState:
+    return list(queue.jobs.values())[-1].state
 
 
 @pytest.mark.slow
 @pytest.mark.anyio
 @pytest.mark.parametrize("fmt", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
-async def test_the_openai_client_speaks_through_the_queue(open_gateway: Callable[[], Any], fmt: Any) -> None:
-    async with open_gateway() as http:
+@pytest.mark.parametrize("endpoint", ["plain", "streaming"])
+async def test_the_openai_client_speaks_through_the_queue(
+    request: pytest.FixtureRequest, endpoint: str, fmt: Any
+) -> None:
+    async with open_gateway(request.getfixturevalue(endpoint)) as http:
         client = AsyncOpenAI(api_key="none", base_url="http://server/v1", http_client=http, max_retries=0)
         asked: dict[str, Any] = {"model": "preview", "voice": "default", "input": TEXT, "response_format": fmt}
         whole = await client.audio.speech.create(**asked)
@@ -238,15 +445,17 @@ async def test_the_openai_client_speaks_through_the_queue(open_gateway: Callable
 
     assert decoded_s(whole.content, fmt) > 2
     assert decoded_s(streamed, fmt) == pytest.approx(decoded_s(whole.content, fmt), abs=0.15)
+    assert float(whole.response.headers["X-Chatterbox-Duration"]) == pytest.approx(decoded_s(streamed, fmt), abs=0.15)
     done = json.loads(events.text.rstrip().split("\n\n")[-1].removeprefix("data: "))
     assert done["type"] == "speech.audio.done"
+    assert (done["speech"]["format"], done["speech"]["mimetype"]) == ("mp3", "audio/mpeg")
     assert done["speech"]["captions"].startswith("1\n")
 
 
 @pytest.mark.slow
 @pytest.mark.anyio
-async def test_the_other_routes_work_through_the_queue_too(open_gateway: Callable[[], Any]) -> None:
-    async with open_gateway() as http:
+async def test_the_other_routes_work_through_the_queue_too(plain: LocalQueue) -> None:
+    async with open_gateway(plain) as http:
         client = AsyncOpenAI(api_key="none", base_url="http://server/v1", http_client=http, max_retries=0)
         with pytest.raises(BadRequestError) as refused:
             await client.audio.speech.create(model="preview", voice="nobody", input="Hello.")
@@ -276,3 +485,125 @@ async def test_the_other_routes_work_through_the_queue_too(open_gateway: Callabl
     assert gone.status_code == 404
     assert decoded_s(dialogue.content, "mp3") > 0.5
     assert (health["status"], health["backend"]) == ("ok", "runpod:local")
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_the_other_routes_work_in_front_of_a_streaming_endpoint(streaming: LocalQueue) -> None:
+    async with open_gateway(streaming) as http:
+        saved = await http.post("/voices", files={"file": ("alice.wav", wav_bytes(1.0))})
+        listed = (await http.get("/voices")).json()
+        detailed = (await http.get("/v1/voices")).json()
+        file = await http.get("/voices/alice/file")
+        back = await http.post("/voices", files={"file": ("bob.safetensors", file.content)})
+        deleted = [(await http.delete(f"/voices/{voice}")).status_code for voice in ("alice", "bob")]
+        left = (await http.get("/voices")).json()
+        dialogue = await http.post("/dialogue", json={"turns": [{"text": STORY}, {"text": "Ready."}], "format": "mp3"})
+
+    assert saved.status_code == 201
+    assert listed == ["default", "alice"]
+    assert "alice" in json.dumps(detailed)
+    assert back.json()["duration_s"] == saved.json()["duration_s"] == 1.0
+    assert (deleted, left) == ([200, 200], ["default"])
+    assert decoded_s(dialogue.content, "mp3") > 10
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+@pytest.mark.parametrize("endpoint", ["on_volume", "in_bucket"])
+async def test_an_answer_outside_the_job_is_fetched(
+    request: pytest.FixtureRequest, endpoint: str, folder: Path
+) -> None:
+    queue: LocalQueue = request.getfixturevalue(endpoint)
+    body = {"input": TEXT, "seed": 7, "response_format": "wav"}
+    async with open_gateway(queue, outputs_dir=folder / "outputs") as http:
+        first = await http.post("/v1/audio/speech", json=body)
+        again = await http.post("/v1/audio/speech", json=body)
+        streamed = await http.post("/v1/audio/speech", json=body | {"stream_format": "audio"})
+
+    outputs = [job.result["output"] for job in list(queue.jobs.values())[-3:]]
+    assert all(("audio_path" if endpoint == "on_volume" else "audio_url") in output for output in outputs)
+    assert (first.status_code, streamed.status_code) == (200, 200)
+    assert first.content == again.content
+    assert (first.headers["X-Chatterbox-Cache"], again.headers["X-Chatterbox-Cache"]) == ("miss", "hit")
+    assert first.headers["X-Chatterbox-Seed"] == "7"
+    assert decoded_s(first.content, "wav") > 2
+    assert decoded_s(streamed.content, "wav") == pytest.approx(decoded_s(first.content, "wav"), abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_an_answer_on_a_volume_that_is_not_mounted_here_is_a_clear_error(
+    on_volume: LocalQueue, tmp_path: Path
+) -> None:
+    async with open_gateway(on_volume, outputs_dir=tmp_path / "outputs") as http:
+        whole = await http.post("/v1/audio/speech", json={"input": TEXT, "response_format": "wav"})
+        streamed = await http.post("/v1/audio/speech", json={"input": TEXT, "stream_format": "audio"})
+        short = await http.post("/v1/audio/speech", json={"input": "Hi.", "response_format": "opus"})
+
+    for refused in (whole, streamed):
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"], error["param"]) == (413, "answer_too_large", "response_format")
+        assert "CHATTERBOX_OUTPUTS_DIR" in error["message"]
+    assert decoded_s(short.content, "opus") > 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+async def test_a_streaming_endpoint_sends_what_no_answer_could_hold(streaming: LocalQueue) -> None:
+    body = {"input": STORY, "seed": 7}
+    async with open_gateway(streaming) as http:
+        wav = await http.post("/v1/audio/speech", json=body | {"response_format": "wav"})
+        flac = await http.post("/v1/audio/speech", json=body | {"response_format": "flac"})
+        pcm = await http.post("/v1/audio/speech", json=body | {"response_format": "pcm", "stream_format": "audio"})
+
+    assert "audio_base64" not in json.dumps(list(streaming.jobs.values())[-1].result)
+    assert len(wav.content) > 20 * LIMIT_BYTES
+    assert soundfile.read(io.BytesIO(wav.content), dtype="int16")[0].tobytes() == pcm.content
+    assert soundfile.read(io.BytesIO(flac.content), dtype="int16")[0].tobytes() == pcm.content
+
+
+@pytest.mark.slow
+def test_the_first_sound_of_a_streaming_endpoint_comes_before_the_job_ends(slow: LocalQueue, slow_url: str) -> None:
+    body = {"input": SLOW, "response_format": "pcm", "stream_format": "audio"}
+    with httpx2.stream("POST", f"{slow_url}/v1/audio/speech", json=body, timeout=30) as response:
+        pieces = response.iter_bytes()
+        assert next(pieces)
+        assert state_of_last_job(slow) is JobState.IN_PROGRESS
+        rest = b"".join(pieces)
+
+    assert state_of_last_job(slow) is JobState.COMPLETED
+    assert decoded_s(rest, "pcm") > 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("manner", [{}, {"stream_format": "audio"}])
+def test_a_client_that_hangs_up_cancels_the_job_on_the_queue(
+    slow: LocalQueue, slow_url: str, manner: dict[str, str]
+) -> None:
+    body = {"input": SLOW, "response_format": "pcm"} | manner
+    jobs = len(slow.jobs)
+    if manner:
+        with httpx2.stream("POST", f"{slow_url}/v1/audio/speech", json=body, timeout=30) as response:
+            next(response.iter_bytes())
+    else:
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.post(f"{slow_url}/v1/audio/speech", json=body, timeout=1.0)
+
+    assert len(slow.jobs) == jobs + 1
+    wait_for(lambda: state_of_last_job(slow) is JobState.CANCELLED)
+
+
+@pytest.mark.slow
+def test_a_streaming_endpoint_that_fails_is_an_error_with_its_sentence(slow_url: str) -> None:
+    body = {"input": SLOW + " And now explode.", "response_format": "pcm"}
+    whole = httpx2.post(f"{slow_url}/v1/audio/speech", json=body, timeout=30)
+    events = httpx2.post(f"{slow_url}/v1/audio/speech", json=body | {"stream_format": "sse"}, timeout=30).text
+    with pytest.raises(httpx2.RemoteProtocolError):
+        httpx2.post(f"{slow_url}/v1/audio/speech", json=body | {"stream_format": "audio"}, timeout=30)
+
+    assert (whole.status_code, whole.json()["error"]["message"]) == (500, "the engine failed on this chunk")
+    last = json.loads(events.rstrip().split("\n\n")[-1].removeprefix("data: "))
+    assert (last["type"], last["error"]["message"]) == ("error", "the engine failed on this chunk")
+    assert "speech.audio.delta" in events
+    assert "speech.audio.done" not in events

@@ -1,12 +1,14 @@
-"""A client for this worker on RunPod, in the cloud or on the local queue: `RunPodServerlessClient` and its async twin.
+"""A client for this worker on RunPod, in the cloud or on the local queue.
 
-    with RunPodServerlessClient(endpoint_id="abc123", api_key="...") as client:   # or RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY
+    # endpoint and key may also come from RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY
+    with RunPodServerlessClient(endpoint_id="abc123", api_key="...") as client:
         response = client.runsync(text="Hello world", format="mp3")
         client.save_audio(response, "output.mp3")
 
-Results are typed (`response.speech.duration_s`) and read like the JSON they came as (`response["output"]["seed"]`).
-Built on httpx, not on RunPod's own client, which answers None for a failed job and so loses the reason.
-What to do is in `flows`, once, as generators of steps; `sync` and `aio` only carry the steps out.
+`AsyncRunPodServerlessClient` has the same calls for asyncio.
+Results are typed (`response.speech.duration_s`) and can be read as JSON (`response["output"]["seed"]`).
+Built on httpx, not on RunPod's own client, which returns None for a failed job and so loses the reason.
+`flows` has what each call does, once, as generators of steps; `sync` and `aio` only carry the steps out.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from chatterbox_worker.client.aio import AsyncRunPodServerlessClient, AsyncSpeechStream
 from chatterbox_worker.client.errors import (
     AnswerLost,
+    AudioOnVolume,
     ClientError,
     JobCancelled,
     JobFailed,
@@ -21,6 +24,7 @@ from chatterbox_worker.client.errors import (
     NoAudio,
     NotFound,
     RequestRefused,
+    RequestTooLarge,
     StillRunning,
     Unauthorized,
     Unavailable,
@@ -43,6 +47,7 @@ __all__ = [
     "AnswerLost",
     "AsyncRunPodServerlessClient",
     "AsyncSpeechStream",
+    "AudioOnVolume",
     "ClientError",
     "Job",
     "JobCancelled",
@@ -52,6 +57,7 @@ __all__ = [
     "NotFound",
     "Patience",
     "RequestRefused",
+    "RequestTooLarge",
     "RunPodServerlessClient",
     "SavedVoice",
     "Speech",

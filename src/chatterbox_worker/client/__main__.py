@@ -1,4 +1,4 @@
-"""`python -m chatterbox_worker.client "text" -o out.mp3`: speak on an endpoint and save the audio.
+"""`python -m chatterbox_worker.client "text" -o out.mp3`: generate speech on an endpoint and save the audio.
 
 The endpoint and the key come from RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY; a key on the command line can be read by
 every user of the machine.
@@ -22,22 +22,22 @@ from chatterbox_worker.client.types import Job
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.client", description=__doc__)
-    parser.add_argument("text", help="what to say; - reads it from standard input")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="where the audio goes")
-    parser.add_argument("--format", choices=list(FORMATS), help="of the audio (by default what --out ends in)")
-    parser.add_argument("--model", choices=list(MODELS), help="the endpoint's default where left out")
+    parser.add_argument("text", help="the text to speak; - reads it from standard input")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="file to write the audio to")
+    parser.add_argument("--format", choices=list(FORMATS), help="of the audio (default: the ending of --out)")
+    parser.add_argument("--model", choices=list(MODELS), help="default: the endpoint's own")
     parser.add_argument("--voice", help="an id of the endpoint's voice library")
-    parser.add_argument("--reference", type=Path, metavar="FILE", help="a recording of the voice to speak with")
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="a recording of the voice to use")
     parser.add_argument("--language", help="such as en, de or pt-BR")
     parser.add_argument("--seed", type=int, help="the same seed gives the same speech")
     parser.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
     parser.add_argument("--key", help="API key (RUNPOD_API_KEY)")
-    parser.add_argument("--url", help="where the endpoint is (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
+    parser.add_argument("--url", help="base URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
     parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT_S, help="seconds to wait (%(default)g)")
     options = parser.parse_args(arguments)
     ending = options.out.suffix.lower().lstrip(".")
     if options.format is None and ending not in FORMATS:
-        parser.error(f"{options.out} does not end in a format ({', '.join(FORMATS)}); say it with --format")
+        parser.error(f"{options.out} does not end in a format ({', '.join(FORMATS)}); add --format")
     options.format = options.format or ending
     return options
 
@@ -49,7 +49,7 @@ def job_input(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def show(bar: tqdm[Any], job: Job) -> None:
-    """Move the bar to where the job is: chunks done of all, where the worker says so."""
+    """Move the bar to the job's progress: chunks done of all chunks, if the worker reports them."""
     progress = job.output if isinstance(job.output, Mapping) and not job.is_final else {}
     done, total = progress.get("chunks_done"), progress.get("chunks")
     if isinstance(done, int) and isinstance(total, int):
@@ -62,7 +62,7 @@ def show(bar: tqdm[Any], job: Job) -> None:
 
 
 def speak(client: RunPodServerlessClient, options: argparse.Namespace) -> str:
-    """One line about what was saved. A job that is given up on is cancelled."""
+    """Speak and save; returns one line about the file. If the wait ends early, the job is cancelled."""
     job = client.submit(job_input(options))
     try:
         with tqdm(unit="chunk", leave=False, file=sys.stderr) as bar:

@@ -24,13 +24,15 @@ from chatterbox_worker.client.types import (
     TextFields,
     VoiceEntry,
 )
-from chatterbox_worker.client.wire import HttpCall, Outcome, Patience
+from chatterbox_worker.client.wire import HttpCall, Outcome, Patience, TooLarge
 
 T = TypeVar("T")
 
+_MAX_CONNECTIONS = 400  # a call that waits for a job uses one; httpx's own limit of 100 is for short calls
+
 
 class AsyncRunPodServerlessClient:
-    """One endpoint; see `RunPodServerlessClient`, whose arguments and errors are these."""
+    """One endpoint; arguments and errors are those of `RunPodServerlessClient`."""
 
     def __init__(
         self,
@@ -41,10 +43,10 @@ class AsyncRunPodServerlessClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience: Patience | None = None,
     ) -> None:
-        self._endpoint = Endpoint.chosen(endpoint_id, api_key, base_url)
+        self._endpoint = Endpoint.choose(endpoint_id, api_key, base_url)
         self._timeout_s = timeout_s
         self._patience = patience or Patience()
-        self._http = httpx.AsyncClient()
+        self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=_MAX_CONNECTIONS))
         self.voices = AsyncVoices(self)
 
     async def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
@@ -85,7 +87,7 @@ class AsyncRunPodServerlessClient:
         **speech: Unpack[SpeechFields],
     ) -> AsyncSpeechStream:
         if (text is None) == (job_id is None):
-            raise ValueError("give a text or a job_id, one of the two")
+            raise ValueError("pass a text or a job_id, one of the two")
         if job_id is not None and speech:
             raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
         if job_id is None:
@@ -102,7 +104,7 @@ class AsyncRunPodServerlessClient:
         return await asyncio.to_thread(endpoints.write, await self.audio(response), path)
 
     async def info(self) -> dict[str, Any]:
-        return dict(endpoints.only((await self.call({"action": "info"})).output))
+        return dict(endpoints.unwrap((await self.call({"action": "info"})).output))
 
     async def health(self) -> dict[str, Any]:
         return await self._drive(flows.health(self._patience))
@@ -139,7 +141,13 @@ class AsyncRunPodServerlessClient:
             await asyncio.sleep(step.duration_s)
             return None
         try:
-            return endpoints.reply(await self._http.request(**self._endpoint.request(step)))
+            async with self._http.stream(**self._endpoint.request(step)) as response:
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > step.limit_bytes:
+                        return TooLarge()
+                return endpoints.reply(response, bytes(body))
         except httpx.RequestError as error:
             return endpoints.failure(error)
 
@@ -160,7 +168,7 @@ class AsyncVoices:
         return endpoints.saved_voice((await self._client.call(job_input)).output)
 
     async def export(self, voice: str) -> bytes:
-        """The voice as one file, which `save` takes on this endpoint or another."""
+        """The voice as one file, which `save` takes on this endpoint or on another."""
         return endpoints.voice_file((await self._client.call({"action": "voices.export", "voice": voice})).output)
 
     async def delete(self, voice: str) -> None:
@@ -168,7 +176,7 @@ class AsyncVoices:
 
 
 class AsyncSpeechStream:
-    """Iterate it once. As a context manager it cancels the job when it is left before the end."""
+    """Iterate it once. As a context manager it cancels the job if it is left before the end."""
 
     def __init__(self, client: AsyncRunPodServerlessClient, reader: StreamReader) -> None:
         self._client = client
@@ -180,7 +188,7 @@ class AsyncSpeechStream:
 
     @property
     def summary(self) -> Mapping[str, Any] | None:
-        """Everything about the whole but its audio; None until the stream is at its end."""
+        """Everything about the whole except its audio; None until the stream has ended."""
         return self._reader.summary
 
     async def __aiter__(self) -> AsyncIterator[StreamChunk]:

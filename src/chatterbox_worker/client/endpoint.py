@@ -1,4 +1,4 @@
-"""Which endpoint, with which key; and httpx's requests and failures in the words of `wire`."""
+"""Which endpoint, with which key; and how httpx's requests and failures map to the types of `wire`."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ class Endpoint:
     api_key: str = field(repr=False)
 
     @classmethod
-    def chosen(cls, endpoint_id: str | None, api_key: str | None, base_url: str | None) -> Endpoint:
-        """What was given, or else RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL.
+    def choose(cls, endpoint_id: str | None, api_key: str | None, base_url: str | None) -> Endpoint:
+        """From the arguments, or else from RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL.
 
         Raises:
-            ValueError: neither names an endpoint and a key.
+            ValueError: no endpoint or no key, or `base_url` is not a URL.
         """
         env = environment()
         endpoint_id = endpoint_id or env.get("RUNPOD_ENDPOINT_ID")
         api_key = api_key or env.get("RUNPOD_API_KEY")
         base_url = base_url or env.get("RUNPOD_ENDPOINT_BASE_URL") or CLOUD_URL
         if not endpoint_id:
-            raise ValueError("no endpoint: give endpoint_id or set RUNPOD_ENDPOINT_ID")
+            raise ValueError("no endpoint: pass endpoint_id or set RUNPOD_ENDPOINT_ID")
         if not api_key:
-            raise ValueError("no API key: give api_key or set RUNPOD_API_KEY")
+            raise ValueError("no API key: pass api_key or set RUNPOD_API_KEY")
         if not base_url.startswith(("http://", "https://")):
             raise ValueError(f"base_url must be an http or https URL, not {base_url!r}")
         return cls(f"{base_url.rstrip('/')}/{endpoint_id}", api_key)
 
     def request(self, call: HttpCall) -> dict[str, Any]:
-        """The arguments of httpx's `request`. The key goes to the endpoint alone, never to a bucket or past a redirect."""
+        """The arguments of httpx's `stream`. Only the endpoint gets the key, not a bucket and not a redirect."""
         headers = {"User-Agent": f"chatterbox-worker/{__version__}"}
         if not call.is_absolute:
             headers["Authorization"] = f"Bearer {self.api_key}"
@@ -61,50 +61,50 @@ class Endpoint:
         }
 
 
-def reply(response: httpx.Response) -> Reply:
-    return Reply(response.status_code, response.content, response.headers.get("Retry-After"))
+def reply(response: httpx.Response, body: bytes) -> Reply:
+    return Reply(response.status_code, body, response.headers.get("Retry-After"))
 
 
 def failure(error: httpx.RequestError) -> Outcome:
-    """What became of a request that brought no response."""
+    """The outcome of a request without a response."""
     reason = f"{type(error).__name__} {error}".strip()
-    never_left = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    return Unreached(reason) if never_left else Lost(reason)
+    is_unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    return Unreached(reason) if is_unsent else Lost(reason)
 
 
 def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """The input of a job of many texts; a field that is None is left out, and so is the job's."""
+    """The input of a job of several texts; fields that are None are left out."""
     return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}
 
 
-def save_voice_input(voice: str, data: AudioSource | None, url: str | None, words: str | None) -> dict[str, Any]:
+def save_voice_input(voice: str, data: AudioSource | None, url: str | None, transcript: str | None) -> dict[str, Any]:
     if (data is None) == (url is None):
-        raise ValueError("give a recording or a url, one of the two")
+        raise ValueError("pass a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
-    told = {} if words is None else {"reference_transcript": words}
-    return {"action": "voices.save", "voice": voice, **source, **told}
+    words = {} if transcript is None else {"reference_transcript": transcript}
+    return {"action": "voices.save", "voice": voice, **source, **words}
 
 
-def only(output: Any) -> Any:
-    """The answer to an action; a streaming endpoint makes a list of it."""
+def unwrap(output: Any) -> Any:
+    """The answer to an action; a streaming endpoint returns it in a list."""
     return output[0] if isinstance(output, list) and len(output) == 1 else output
 
 
 def saved_voice(output: Any) -> SavedVoice:
-    output = only(output)
+    output = unwrap(output)
     return SavedVoice(output["voice"], output["digest"], output["duration_s"])
 
 
 def voice_file(output: Any) -> bytes:
-    return base64.b64decode(only(output)["reference_audio"])
+    return base64.b64decode(unwrap(output)["reference_audio"])
 
 
 def voice_entries(output: Any) -> list[VoiceEntry]:
-    return [VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"]) for entry in only(output)["voices"]]
+    return [VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"]) for entry in unwrap(output)["voices"]]
 
 
 def write(audio: bytes, path: str | Path) -> Path:
-    """Write the file whole or not at all, its folder too where it is missing."""
+    """Write the whole file or nothing; create its folder if it is missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.part")

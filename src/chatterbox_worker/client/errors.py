@@ -1,21 +1,24 @@
 """Every way a call can fail.
 
 ClientError
-├── RequestRefused     the endpoint said no (4xx) or would have: too large, not JSON
-│   ├── Unauthorized   401, 403
-│   └── NotFound       404: no such endpoint, or a job whose result has expired
-├── Unavailable        not reached, or 429 and 5xx to the end of the retries; nothing was started
-├── AnswerLost         sent, but the answer never came: a job may be running, so it was not sent again
-├── StillRunning       the time given is over; also a TimeoutError; the job goes on
-├── JobFailed          the worker said why: message, code, field
+├── RequestRefused       the endpoint refused the request (4xx)
+│   ├── Unauthorized     401, 403
+│   ├── NotFound         404: no such endpoint, or a job or a file that has expired
+│   └── RequestTooLarge  over RunPod's limit, so it was not sent
+├── Unavailable          not reached, or 429 and 5xx to the end of the retries; nothing was started
+├── AnswerLost           sent, but no answer came: a job may be running, so it was not sent again
+├── StillRunning         the time given is over; also a TimeoutError; the job goes on
+├── JobFailed            the worker's own reason: message, code, field
 │   ├── JobCancelled
-│   └── JobTimedOut    over the endpoint's execution timeout, or its time to live
-└── NoAudio            an answer that holds no audio one could save
+│   └── JobTimedOut      over the endpoint's execution timeout, or its time to live
+└── NoAudio              an answer without audio that can be saved
+    └── AudioOnVolume    the audio is a file on the endpoint's network volume
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatterbox_worker.client.types import Job
@@ -29,7 +32,7 @@ class RequestRefused(ClientError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-        """Of the HTTP answer; None when it was never sent."""
+        """Of the HTTP answer; None when there was none, or none that could be read."""
 
 
 class Unauthorized(RequestRefused):
@@ -40,8 +43,15 @@ class NotFound(RequestRefused):
     pass
 
 
-class Unavailable(ClientError):
+class RequestTooLarge(RequestRefused):
     pass
+
+
+class Unavailable(ClientError):
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """Of the last HTTP answer; None when there was none."""
 
 
 class AnswerLost(ClientError):
@@ -63,9 +73,9 @@ class JobFailed(ClientError):
         self.message = message
         self.job = job
         self.code = code
-        """One of the worker's error codes (docs/API.md); None where the platform, not the worker, ended the job."""
+        """One of the worker's error codes (docs/API.md); None if the platform, not the worker, ended the job."""
         self.field = field
-        """The field of the request that is to blame, where one is."""
+        """The field of the request that is to blame, if there is one."""
 
 
 class JobCancelled(JobFailed):
@@ -78,3 +88,11 @@ class JobTimedOut(JobFailed):
 
 class NoAudio(ClientError):
     pass
+
+
+class AudioOnVolume(NoAudio):
+    def __init__(self, path: str, about: Mapping[str, Any]) -> None:
+        super().__init__(f"the audio is on the endpoint's network volume at {path}; it cannot be downloaded from here")
+        self.path = path
+        self.about = about
+        """The rest of the answer."""

@@ -1,7 +1,7 @@
 """What each call does, step by step, once for the sync and the async client.
 
-A flow is a generator: it yields a `HttpCall` and is sent its outcome, or yields a `Wait`; its value is the result. Whoever
-drives it owns the network and the sleeping, so every branch can be tested without either.
+A flow is a generator: it yields a `HttpCall` and is sent its outcome, or yields a `Wait`; its value is the result. The
+client that drives it does the networking and the sleeping, so every branch can be tested without either.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chatterbox_worker.client.errors import ClientError, JobCancelled, JobFailed, JobTimedOut, NoAudio, StillRunning
+from chatterbox_worker.client.errors import (
+    AudioOnVolume,
+    ClientError,
+    JobCancelled,
+    JobFailed,
+    JobTimedOut,
+    NoAudio,
+    RequestRefused,
+    StillRunning,
+)
 from chatterbox_worker.client.sound import decode, find
 from chatterbox_worker.client.types import Job, StreamChunk
 from chatterbox_worker.client.wire import (
@@ -29,7 +38,7 @@ from chatterbox_worker.client.wire import (
 log = logging.getLogger(__name__)
 
 _SHORTEST_WAIT_S = 1.0  # RunPod's own
-_STREAM_WAIT_S = 10.0  # how long RunPod holds an empty /stream open
+_STREAM_WAIT_S = 10.0  # how long RunPod waits before it answers a /stream that has nothing new
 
 T = TypeVar("T")
 
@@ -65,12 +74,12 @@ class Deadline:
 
 
 def send(call: HttpCall, patience: Patience) -> Flow[Outcome]:
-    """The call's outcome, tried again as far as that is safe."""
+    """The call's outcome; the call is tried again if that is safe."""
     failures = 0
     while True:
         outcome = yield call
         if outcome is None:
-            raise RuntimeError("a call was not answered by an outcome")
+            raise RuntimeError("the driver sent no outcome for a call")
         failures += 1
         pause_s = retry_after_s(call, outcome, failures, patience)
         if pause_s is None:
@@ -80,7 +89,7 @@ def send(call: HttpCall, patience: Patience) -> Flow[Outcome]:
 
 
 def ask(call: HttpCall, patience: Patience) -> Flow[dict[str, Any]]:
-    """The JSON object that answers the call. Raises ClientError."""
+    """The JSON object in the call's answer. Raises ClientError."""
     return json_of(call, (yield from send(call, patience)))
 
 
@@ -89,7 +98,7 @@ def run(job_input: Mapping[str, Any], patience: Patience) -> Flow[Job]:
 
 
 def runsync(job_input: Mapping[str, Any], timeout_s: float, patience: Patience) -> Flow[Job]:
-    """The finished job: waited for in the call itself, then polled for.
+    """The finished job: the call itself waits for it, then it is polled.
 
     Raises:
         JobFailed, StillRunning, ClientError
@@ -97,7 +106,7 @@ def runsync(job_input: Mapping[str, Any], timeout_s: float, patience: Patience) 
     deadline = Deadline.after(timeout_s, patience)
     wait_s = min(max(timeout_s, _SHORTEST_WAIT_S), LONGEST_WAIT_S)
     job = _job((yield from ask(submission("/runsync", job_input, wait_s=wait_s), patience)))
-    return finished(job) if job.is_final else (yield from poll(job.id, deadline, None))
+    return check_completed(job) if job.is_final else (yield from poll(job.id, deadline, None))
 
 
 def status(job_id: str, patience: Patience) -> Flow[Job]:
@@ -105,16 +114,16 @@ def status(job_id: str, patience: Patience) -> Flow[Job]:
 
 
 def poll(job_id: str, deadline: Deadline, on_update: OnUpdate | None) -> Flow[Job]:
-    """The finished job; every look at it goes to `on_update`. Raises JobFailed, StillRunning, ClientError."""
-    looks = 0
+    """The finished job; `on_update` gets it at every poll. Raises JobFailed, StillRunning, ClientError."""
+    polls = 0
     while True:
         job = yield from status(job_id, deadline.patience)
-        looks += 1
+        polls += 1
         if on_update is not None:
             on_update(job)
         if job.is_final:
-            return finished(job)
-        pause_s = deadline.patience.poll_pause_s(looks)
+            return check_completed(job)
+        pause_s = deadline.patience.poll_pause_s(polls)
         if deadline.left_s < pause_s:
             raise StillRunning(job, deadline.waited_s)
         yield Wait(pause_s)
@@ -129,18 +138,17 @@ def health(patience: Patience) -> Flow[dict[str, Any]]:
 
 
 def audio_of(response: object, patience: Patience) -> Flow[bytes]:
-    """The encoded audio of a job, an output, or JSON of either; downloaded where it lies behind a URL.
+    """The encoded audio of a job, an output, or JSON of either; downloaded if the answer has a URL.
 
     Raises:
-        NoAudio: there is none, or it lies on the endpoint's volume, out of reach from here.
+        AudioOnVolume: it is a file on the endpoint's volume.
+        NoAudio: there is none.
     """
     found = find(response["output"] if isinstance(response, Mapping) and "output" in response else response)
     if found.audio is not None:
         return found.audio
     if found.path is not None:
-        raise NoAudio(
-            f"the audio lies on the endpoint's network volume at {found.path}; it cannot be fetched from here"
-        )
+        raise AudioOnVolume(found.path, found.about)
     if found.url is None or not found.url.lower().startswith(("http://", "https://")):
         raise NoAudio("audio_url is not an http or https URL")
     call = HttpCall("GET", found.url)
@@ -155,23 +163,30 @@ class StreamReader:
     deadline: Deadline
     next_index: int = 0
     summary: Mapping[str, Any] | None = None
-    """What the worker said last: everything about the whole but its audio."""
+    """The last item: everything about the whole except its audio."""
     is_over: bool = False
     needs_result: bool = False
-    """What is still to come is in the job's result: chunks that were lost on the way, or the reason it failed."""
+    """The rest is in the job's result: chunks that were lost on the way, or the reason it failed."""
+    polls_in_queue: int = 0
+    """Since a worker last had the job."""
 
 
 def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
     """The chunks that have come since the last call, in order, none twice and none left out.
 
-    RunPod hands each chunk out once, so an answer lost on the way leaves a hole; the rest is then taken from the job's
-    whole output, once it is finished. So is everything of an endpoint that does not stream: one chunk.
+    RunPod returns each chunk once, so an answer that is lost on the way leaves a gap; the rest is then taken from the
+    output of the finished job. An endpoint that does not stream has everything there: one chunk.
     """
     if reader.needs_result:
-        return (yield from _rest(reader))
+        return (yield from _read_result(reader))
     patience = reader.deadline.patience
     call = HttpCall("GET", f"/stream/{_segment(reader.job_id)}", wait_s=_STREAM_WAIT_S)
-    answer = yield from ask(call, patience)
+    asked_s = patience.clock()
+    try:
+        answer = yield from ask(call, patience)
+    except RequestRefused:  # the job's status has the reason, or the result if only /stream is refused
+        reader.needs_result = True
+        return []
     chunks: list[StreamChunk] = []
     for item in answer.get("stream") or ():
         if not _take(reader, item.get("output") if isinstance(item, dict) else None, chunks):
@@ -184,28 +199,36 @@ def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
     elif not chunks:
         if reader.deadline.left_s <= 0:
             raise StillRunning(Job({"id": reader.job_id, "status": state}), reader.deadline.waited_s)
-        yield Wait(patience.poll_pause_s(1))
+        reader.polls_in_queue = reader.polls_in_queue + 1 if state == "IN_QUEUE" else 0
+        pause_s = patience.poll_pause_s(max(1, reader.polls_in_queue)) - (patience.clock() - asked_s)
+        if pause_s > 0:  # the server did not wait for news itself
+            yield Wait(pause_s)
     return chunks
 
 
 def _take(reader: StreamReader, output: object, chunks: list[StreamChunk]) -> bool:
-    """Put what was streamed where it belongs; False where something before it is missing."""
+    """Add a streamed item to `chunks` or to the reader; False if something before it is missing."""
     if not isinstance(output, Mapping):
         raise NoAudio(f"the stream holds {type(output).__name__}, not chunks of speech")
     if "result" in output:
-        raise NoAudio(f"the job speaks many texts: poll_until_complete({reader.job_id!r}).results has them")
+        raise NoAudio(f"the job has several texts: poll_until_complete({reader.job_id!r}).results has them")
     if "index" not in output:
         reader.summary = output
         return True
     if output["index"] != reader.next_index or "audio_base64" not in output:
-        return False  # a long job's result keeps the chunks without their audio
+        return False  # a long job's result has the chunks without their audio
     chunks.append(_chunk(output))
     reader.next_index += 1
     return True
 
 
-def _rest(reader: StreamReader) -> Flow[list[StreamChunk]]:
-    job = yield from poll(reader.job_id, reader.deadline, None)
+def _read_result(reader: StreamReader) -> Flow[list[StreamChunk]]:
+    """The chunks that are still missing, from the finished job. Raises JobFailed, StillRunning, ClientError."""
+    try:
+        job = yield from poll(reader.job_id, reader.deadline, None)
+    except JobFailed:
+        reader.is_over = True
+        raise
     reader.is_over = True
     if not isinstance(job.output, list) or len(job.output) == 1:
         return [] if reader.next_index else [(yield from _only_chunk(reader, job))]
@@ -215,7 +238,7 @@ def _rest(reader: StreamReader) -> Flow[list[StreamChunk]]:
             continue
         if not _take(reader, item, chunks):
             raise ClientError(
-                f"chunk {reader.next_index} was lost on the way and the job's result has it no more; "
+                f"chunk {reader.next_index} was lost on the way and the job's result does not have it; "
                 f"save_audio has the whole, if there is one: poll_until_complete({reader.job_id!r})"
             )
     return chunks
@@ -232,20 +255,20 @@ def _chunk(output: Mapping[str, Any]) -> StreamChunk:
     return StreamChunk(output, int(output["index"]), float(output["start_s"]), decode(output["audio_base64"]))
 
 
-def finished(job: Job) -> Job:
+def check_completed(job: Job) -> Job:
     """The job, if it completed. Raises JobFailed with the worker's own reason."""
     if job.status == "COMPLETED":
         return job
     kind = {"CANCELLED": JobCancelled, "TIMED_OUT": JobTimedOut}.get(job.status, JobFailed)
-    beside = job.output if isinstance(job.output, Mapping) else {}
-    raise kind(_reason(job), job=job, code=_text(beside.get("code")), field=_text(beside.get("field")))
+    details = job.output if isinstance(job.output, Mapping) else job
+    raise kind(_reason(job), job=job, code=_text(details.get("code")), field=_text(details.get("field")))
 
 
 def _reason(job: Job) -> str:
-    error = job.get("error")
+    error = job.get("error") or (job.output.get("error") if isinstance(job.output, Mapping) else None)
     if isinstance(error, str):
         try:
-            report = json.loads(error)  # the SDK's report of an exception that the handler let through
+            report = json.loads(error)  # the SDK's report of an exception that the handler raised
         except ValueError:
             return error
         return str(report["error_message"]) if isinstance(report, dict) and "error_message" in report else error
@@ -263,7 +286,7 @@ def _job(answer: Mapping[str, Any]) -> Job:
 
 
 def _segment(job_id: str) -> str:
-    """A job id as part of a path. Raises ValueError for what is none."""
+    """A job id as part of a path. Raises ValueError if it is not a job id."""
     if not job_id or not all(letter.isalnum() or letter in "-_" for letter in job_id):
         raise ValueError(f"{job_id!r} is not a job id")
     return job_id

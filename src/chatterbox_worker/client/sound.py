@@ -1,4 +1,4 @@
-"""Where the audio is in an answer, and how a stream's pieces become one file. Pure.
+"""Where the audio of an answer is, and how a stream's pieces become one file. Pure.
 
 An answer holds base64 (`audio_base64`), a data URI or a presigned URL (`audio_url`), or a path on the endpoint's volume
 (`audio_path`). A streaming endpoint's whole output is a list: its chunks, then a summary.
@@ -16,13 +16,15 @@ from typing import Any
 
 from chatterbox_worker.client.errors import NoAudio
 
+_PLACES = ("audio_base64", "audio_url", "audio_path")
+
 _CONCATENATES = ("pcm", "mp3", "aac", "ogg", "opus")
 """Formats whose files one after another are a file: bare samples, self-contained frames, chained Ogg (RFC 3533)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLocation:
-    """One answer's audio, and what was said about it."""
+    """Where one answer's audio is, and the rest of the answer."""
 
     about: Mapping[str, Any]
     audio: bytes | None = None
@@ -31,16 +33,22 @@ class AudioLocation:
     path: str | None = None
 
 
+def has_audio(output: object) -> bool:
+    """Whether the output names a place of audio; `find` may still fail to decode it."""
+    items = output if isinstance(output, list) else [output]
+    return any(isinstance(item, Mapping) and not item.keys().isdisjoint(_PLACES) for item in items)
+
+
 def find(output: object) -> AudioLocation:
     """
     Raises:
         NoAudio: there is none, or it cannot be decoded.
     """
     if isinstance(output, Sequence) and not isinstance(output, str | bytes):
-        return _whole(output)
+        return _find_in_list(output)
     if not isinstance(output, Mapping):
         raise NoAudio(f"the output is {type(output).__name__}, not speech")
-    if isinstance(error := output.get("error"), Mapping):  # of one of many texts
+    if isinstance(error := output.get("error"), Mapping):  # of one of several texts
         raise NoAudio(f"it was not spoken: {error.get('message')}")
     about = {name: value for name, value in output.items() if name not in ("audio_base64", "audio_url")}
     encoded, url, path = output.get("audio_base64"), output.get("audio_url"), output.get("audio_path")
@@ -64,28 +72,30 @@ def decode(encoded: object) -> bytes:
 
 
 def join(pieces: Sequence[bytes], audio_format: str | None = None) -> bytes:
-    """A stream's pieces as one file; without a format, wav is told from the rest by its head.
+    """A stream's pieces as one file; without a format, wav is recognised by its header.
 
     Raises:
         NoAudio: no pieces, or a format whose files do not concatenate.
     """
     if not pieces:
-        raise NoAudio("the stream brought no audio")
+        raise NoAudio("the stream has no audio")
     if len(pieces) == 1:
         return pieces[0]
     if audio_format == "wav" or (audio_format is None and pieces[0][:4] == b"RIFF"):
         return _join_wav(pieces)
     if audio_format is None or audio_format in _CONCATENATES:
         return b"".join(pieces)
-    raise NoAudio(f"{audio_format} pieces do not make one {audio_format} file; stream wav, mp3 or pcm, or save each")
+    raise NoAudio(
+        f"{audio_format} pieces cannot be joined to one {audio_format} file; stream wav, mp3 or pcm, or save each"
+    )
 
 
-def _whole(items: Sequence[object]) -> AudioLocation:
+def _find_in_list(items: Sequence[object]) -> AudioLocation:
     chunks = [item for item in items if isinstance(item, Mapping) and "audio_base64" in item]
-    rest = [item for item in items if isinstance(item, Mapping) and "audio_base64" not in item]
-    about = dict(rest[-1]) if rest else {}
+    others = [item for item in items if isinstance(item, Mapping) and "audio_base64" not in item]
+    about = dict(others[-1]) if others else {}
     if "audio_url" in about or "audio_path" in about:
-        return find(about)  # too long for the result: the chunks in it have lost their audio
+        return find(about)  # too large for the result: the chunks in it come without their audio
     audio = join([decode(chunk["audio_base64"]) for chunk in chunks], about.get("format"))
     return AudioLocation(
         about or {name: value for name, value in chunks[-1].items() if name != "audio_base64"}, audio=audio

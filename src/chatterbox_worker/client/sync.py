@@ -23,7 +23,7 @@ from chatterbox_worker.client.types import (
     TextFields,
     VoiceEntry,
 )
-from chatterbox_worker.client.wire import HttpCall, Outcome, Patience
+from chatterbox_worker.client.wire import HttpCall, Outcome, Patience, TooLarge
 
 T = TypeVar("T")
 
@@ -31,14 +31,14 @@ DEFAULT_TIMEOUT_S = 600.0  # RunPod's default execution timeout
 
 
 class RunPodServerlessClient:
-    """One endpoint. Leaving it as a context manager, or `close`, ends its connections.
+    """One endpoint. Leaving it as a context manager, or `close`, closes its connections.
 
     Args:
-        endpoint_id, api_key, base_url: or RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY, RUNPOD_ENDPOINT_BASE_URL. The local
-            queue is `RunPodServerlessClient("local", "local", base_url="http://127.0.0.1:8000/v2")`.
-        timeout_s: how long to wait for a job, its time in the queue included, where a call does not say.
+        endpoint_id, api_key, base_url: or RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY, RUNPOD_ENDPOINT_BASE_URL. For the local
+            queue: `RunPodServerlessClient("local", "local", base_url="http://127.0.0.1:8000/v2")`.
+        timeout_s: how long to wait for a job, with its time in the queue, unless a call sets its own.
 
-    Every method raises ClientError (see `errors`); `speech` fields are the worker's (docs/API.md).
+    Every method raises ClientError (see `errors`); the fields of `speech` are the worker's (docs/API.md).
     """
 
     def __init__(
@@ -50,24 +50,24 @@ class RunPodServerlessClient:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience: Patience | None = None,
     ) -> None:
-        self._endpoint = Endpoint.chosen(endpoint_id, api_key, base_url)
+        self._endpoint = Endpoint.choose(endpoint_id, api_key, base_url)
         self._timeout_s = timeout_s
         self._patience = patience or Patience()
         self._http = httpx.Client()
         self.voices = Voices(self)
 
     def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
-        """Speak and wait. Where RunPod answers before the end, the job is polled for."""
+        """Speak and wait. If RunPod answers before the job ends, the job is polled."""
         return self.call({"text": text, **speech}, timeout_s=timeout_s)
 
     def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
-        """Submit and return at once; its `id` is for `poll_until_complete`, `stream` and `cancel`."""
+        """Submit and return at once; `poll_until_complete`, `stream` and `cancel` take the job's `id`."""
         return self.submit({"text": text, **speech})
 
     def runsync_many(
         self, texts: Iterable[TextFields], *, timeout_s: float | None = None, **shared: Unpack[SpeechFields]
     ) -> Job:
-        """Many texts as one job, and wait; `results` of the job has them in order, each with its speech or its error."""
+        """Several texts as one job, and wait; its `results` are in their order, each with its speech or its error."""
         return self.call(endpoints.texts_input(texts, shared), timeout_s=timeout_s)
 
     def run_many(self, texts: Iterable[TextFields], **shared: Unpack[SpeechFields]) -> Job:
@@ -75,7 +75,7 @@ class RunPodServerlessClient:
         return self.submit(endpoints.texts_input(texts, shared))
 
     def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
-        """`runsync` with any input: an action, an OpenAI route."""
+        """`runsync` with any input, such as an action or an OpenAI route."""
         return self._drive(flows.runsync(job_input, self._limit(timeout_s), self._patience))
 
     def submit(self, job_input: Mapping[str, Any]) -> Job:
@@ -88,7 +88,7 @@ class RunPodServerlessClient:
     def poll_until_complete(
         self, job_id: str, *, timeout_s: float | None = None, on_update: OnUpdate | None = None
     ) -> Job:
-        """The finished job. `on_update` gets the job at every look; while it runs, `output` is its progress."""
+        """The finished job. `on_update` gets the job at every poll; while it runs, `output` is its progress."""
         return self._drive(flows.poll(job_id, self._deadline(timeout_s), on_update))
 
     def stream(
@@ -99,12 +99,12 @@ class RunPodServerlessClient:
         timeout_s: float | None = None,
         **speech: Unpack[SpeechFields],
     ) -> SpeechStream:
-        """The speech in pieces as they are made, of a new job or of one that `run` submitted.
+        """The speech in pieces as the worker sends them, of a new job or of one that `run` submitted.
 
-        An endpoint without CHATTERBOX_STREAM gives the whole as one piece.
+        An endpoint without CHATTERBOX_STREAM sends the whole as one piece.
         """
         if (text is None) == (job_id is None):
-            raise ValueError("give a text or a job_id, one of the two")
+            raise ValueError("pass a text or a job_id, one of the two")
         if job_id is not None and speech:
             raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
         if job_id is None:
@@ -115,20 +115,21 @@ class RunPodServerlessClient:
         return self._drive(flows.cancel(job_id, self._patience))
 
     def audio(self, response: object) -> bytes:
-        """The encoded audio of a job, wherever it is: inside, or behind a URL."""
+        """The encoded audio of a job: from the answer itself, or downloaded from its URL. Raises NoAudio."""
         return self._drive(flows.audio_of(response, self._patience))
 
     def save_audio(self, response: object, path: str | Path) -> Path:
-        """Write the audio of a finished job to a file; the bytes are not converted, whatever the file is called.
+        """Write the audio of a finished job to a file; the bytes are not converted, whatever the file's name.
 
         Raises:
-            NoAudio: there is none, or it lies on the endpoint's volume.
+            AudioOnVolume: it is a file on the endpoint's volume.
+            NoAudio: there is none.
         """
         return endpoints.write(self.audio(response), path)
 
     def info(self) -> dict[str, Any]:
-        """What a worker of this endpoint is and serves. Starts one if none is up."""
-        return dict(endpoints.only(self.call({"action": "info"}).output))
+        """The version, models and settings of a worker of this endpoint. Starts one if none is up."""
+        return dict(endpoints.unwrap(self.call({"action": "info"}).output))
 
     def health(self) -> dict[str, Any]:
         """Counts of jobs and workers; starts nothing."""
@@ -166,7 +167,13 @@ class RunPodServerlessClient:
             time.sleep(step.duration_s)
             return None
         try:
-            return endpoints.reply(self._http.request(**self._endpoint.request(step)))
+            with self._http.stream(**self._endpoint.request(step)) as response:
+                body = bytearray()
+                for part in response.iter_bytes():
+                    body += part
+                    if len(body) > step.limit_bytes:
+                        return TooLarge()
+                return endpoints.reply(response, bytes(body))
         except httpx.RequestError as error:
             return endpoints.failure(error)
 
@@ -183,15 +190,15 @@ class Voices:
     def save(
         self, voice: str, recording: AudioSource | None = None, *, url: str | None = None, transcript: str | None = None
     ) -> SavedVoice:
-        """Keep a recording under a name, for `voice=` in later requests; one of the same name is replaced.
+        """Save a recording under a name, for `voice=` in later requests; one of the same name is replaced.
 
-        `transcript` are its words, which the model `csm` needs.
+        `transcript` has its words, which the model `csm` needs.
         """
         job_input = endpoints.save_voice_input(voice, recording, url, transcript)
         return endpoints.saved_voice(self._client.call(job_input).output)
 
     def export(self, voice: str) -> bytes:
-        """The voice as one file, which `save` takes on this endpoint or another."""
+        """The voice as one file, which `save` takes on this endpoint or on another."""
         return endpoints.voice_file(self._client.call({"action": "voices.export", "voice": voice}).output)
 
     def delete(self, voice: str) -> None:
@@ -199,7 +206,7 @@ class Voices:
 
 
 class SpeechStream:
-    """Iterate it once. As a context manager it cancels the job when it is left before the end."""
+    """Iterate it once. As a context manager it cancels the job if it is left before the end."""
 
     def __init__(self, client: RunPodServerlessClient, reader: StreamReader) -> None:
         self._client = client
@@ -211,7 +218,7 @@ class SpeechStream:
 
     @property
     def summary(self) -> Mapping[str, Any] | None:
-        """Everything about the whole but its audio; None until the stream is at its end."""
+        """Everything about the whole except its audio; None until the stream has ended."""
         return self._reader.summary
 
     def __iter__(self) -> Iterator[StreamChunk]:

@@ -1,6 +1,7 @@
-"""What goes in and what comes out, as values.
+"""Requests and answers as values.
 
-`Job` and `StreamChunk` are mappings too: `job["output"]["seed"]` reads the JSON as it arrived, `job.speech.seed` the same, typed.
+`Job` and `StreamChunk` are mappings too: `job["output"]["seed"]` reads the JSON as received, `job.speech.seed` the same
+value, typed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ AudioSource = bytes | Path | str
 
 
 class RequestFields(TypedDict, total=False):
-    """What may stand beside a `text`: the worker's own fields (docs/API.md)."""
+    """The worker's fields that can go with a `text` (docs/API.md)."""
 
     model: str | None
     language: str
@@ -49,7 +50,7 @@ class RequestFields(TypedDict, total=False):
 
 
 class SpeechFields(RequestFields, total=False):
-    """The same for a whole job, and what RunPod reads beside its input."""
+    """The same for a whole job, and the keys that RunPod reads next to its input."""
 
     webhook: str
     policy: Mapping[str, Any]
@@ -57,15 +58,15 @@ class SpeechFields(RequestFields, total=False):
 
 
 class TextFields(RequestFields, total=False):
-    """One of many texts; what it leaves out is the job's."""
+    """One of several texts; a field that it leaves out is taken from the job."""
 
     id: Required[str]
     text: Required[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Told(Mapping[str, Any]):
-    """A JSON object that also has typed sides."""
+class _JsonObject(Mapping[str, Any]):
+    """A JSON object; subclasses add typed properties."""
 
     raw: Mapping[str, Any]
 
@@ -80,7 +81,7 @@ class _Told(Mapping[str, Any]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Job(_Told):
+class Job(_JsonObject):
     """One answer about a job, as JSON and typed."""
 
     @property
@@ -111,23 +112,23 @@ class Job(_Told):
 
     @property
     def results(self) -> tuple[TextResult, ...]:
-        """What became of each of many texts, in their order; of a streaming endpoint, as far as it has come.
+        """The outcome of each of several texts, in their order; from a streaming endpoint, those so far.
 
         Raises:
-            NoAudio: this job did not ask for many texts.
+            NoAudio: this is not a job of several texts.
         """
         output = self.output
         if isinstance(output, Mapping) and isinstance(output.get("results"), list):
             return tuple(TextResult(raw) for raw in output["results"])
         pieces = [piece for piece in output if "result" in piece] if isinstance(output, list) else []
         if not pieces:
-            raise NoAudio("the output holds no results of many texts")
+            raise NoAudio("the output holds no results of several texts")
         return tuple(TextResult(piece["result"]) for piece in sorted(pieces, key=lambda piece: int(piece["index"])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TextResult(_Told):
-    """What became of one of many texts: `save_audio` takes it, and so does `audio`."""
+class TextResult(_JsonObject):
+    """The outcome of one of several texts; `save_audio` and `audio` take it."""
 
     @property
     def id(self) -> str:
@@ -135,7 +136,7 @@ class TextResult(_Told):
 
     @property
     def error(self) -> TextError | None:
-        """Why it was not spoken, or not delivered."""
+        """Why there is no speech, or why it was not delivered."""
         error = self.raw.get("error")
         return None if error is None else TextError(error["code"], error["message"], error["field"])
 
@@ -143,7 +144,7 @@ class TextResult(_Told):
     def speech(self) -> Speech:
         """
         Raises:
-            NoAudio: it has an error instead, or its audio was in the stream only.
+            NoAudio: it has an error instead, or its audio was only in the stream.
         """
         return Speech(find(self.raw))
 
@@ -154,28 +155,28 @@ class TextError:
     """One of the worker's error codes (docs/API.md)."""
     message: str
     field: str | None
-    """The field of the text that is to blame, where one is."""
+    """The field of the text that is to blame, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Speech:
-    """What is known about a recording that came back."""
+    """A recording in an answer, and the facts about it."""
 
     found: AudioLocation
 
     @property
     def audio(self) -> bytes | None:
-        """The encoded file; None where it lies elsewhere: see `url` and `path`."""
+        """The encoded file; None if it is elsewhere: see `url` and `path`."""
         return self.found.audio
 
     @property
     def url(self) -> str | None:
-        """Where to download it, for a while."""
+        """Where to download it; the link expires."""
         return self.found.url
 
     @property
     def path(self) -> str | None:
-        """Where it lies on the endpoint's network volume."""
+        """Its path on the endpoint's network volume."""
         return self.found.path
 
     @property
@@ -197,7 +198,7 @@ class Speech:
 
     @property
     def seed(self) -> int:
-        """Give it back to hear the same again."""
+        """Send it with the same request to get the same audio."""
         return int(self.found.about["seed"])
 
     @property
@@ -215,14 +216,14 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamChunk(Mapping[str, Any]):
-    """A piece of a stream, in order."""
+    """A piece of a stream."""
 
     raw: Mapping[str, Any]
     index: int
     start_s: float
-    """Where in the whole it begins, in seconds."""
+    """Where it begins in the whole, in seconds."""
     audio: bytes
-    """Encoded: a file of its own, or for pcm and mp3 the next bytes of one."""
+    """Encoded: a file of its own, or for pcm and mp3 the next bytes of one file."""
 
     def __getitem__(self, name: str) -> Any:
         return self.raw[name]

@@ -1,6 +1,6 @@
 """`python -m chatterbox_worker.localqueue`: the worker behind a local RunPod queue.
 
-Alone it serves until Ctrl-C; with --say or --input it sends one job, saves the audio and ends.
+By default it serves until Ctrl-C; with --say or --input it sends one job, saves the audio and ends.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import signal
 import sys
 import threading
@@ -16,17 +17,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import requests
-
 from chatterbox_worker import config
 from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.client import AudioOnVolume, ClientError, Job, RunPodServerlessClient
+from chatterbox_worker.client.sound import has_audio
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.local import local_environment
-from chatterbox_worker.localqueue import say
+from chatterbox_worker.localqueue.app import ENDPOINT_ID
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 
 _PREVIEW = "preview"
-_QUIET = ("INFO", "DEBUG", "--- Starting Serverless Worker")  # the last is the SDK's, printed at any level
+_QUIET = ("INFO", "DEBUG", "--- Starting Serverless Worker")  # the SDK prints the last at any level
 _HOW_TO_CALL = """\
 The queue is up: {url}
 
@@ -37,7 +38,7 @@ The queue is up: {url}
   import runpod; runpod.api_key = "{key}"
   print(runpod.Endpoint("local").run_sync({{"text": "Hello there."}}, timeout=600))'
 
-Ctrl-C ends it.
+Press Ctrl-C to end it.
 """
 
 
@@ -53,11 +54,11 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     what.add_argument("--say", metavar="TEXT", help="speak this once, save it and end")
     what.add_argument("--input", type=Path, metavar="FILE", help="send this JSON job once, save its audio and end")
     speech = parser.add_argument_group("with --say")
-    speech.add_argument("--model", choices=list(MODELS), help="the worker loads this model alone, unless configured")
+    speech.add_argument("--model", choices=list(MODELS), help="the worker loads only this model, unless configured")
     speech.add_argument("--voice", help="an id of the voice library")
     speech.add_argument("--format", choices=list(FORMATS), help="of the audio (wav)")
     speech.add_argument("--language", help="such as en, de or pt-BR")
-    parser.add_argument("--out", type=Path, help="where the audio goes (out/speech.<format>)")
+    parser.add_argument("--out", type=Path, help="file to write the audio to (out/speech.<format>)")
     options = parser.parse_args(arguments)
     if options.say is None and any((options.model, options.voice, options.format, options.language)):
         parser.error("--model, --voice, --format and --language go with --say")
@@ -66,45 +67,69 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
     if not options.handler.is_file():
-        parser.error(f"there is no {options.handler}; name the worker's file with --handler")
+        parser.error(f"{options.handler} does not exist; set the worker's file with --handler")
     return options
 
 
 def job_body(options: argparse.Namespace) -> dict[str, Any]:
-    """What to submit. Raises ValueError, OSError for a bad --input file."""
+    """The job's JSON. Raises ValueError, OSError for a bad --input file."""
     if options.input is not None:
         body = json.loads(options.input.read_text(encoding="utf-8"))
-        if not isinstance(body, dict):
-            raise ValueError(f"{options.input} must hold a JSON object")
+        job_input = body.get("input", body) if isinstance(body, dict) else None
+        if not isinstance(job_input, dict):
+            raise ValueError(f'{options.input} must hold a JSON object, or one under "input"')
         return body if "input" in body else {"input": body}
     fields = {"text": options.say} | {name: getattr(options, name) for name in ("model", "voice", "format", "language")}
     return {"input": {name: value for name, value in fields.items() if value is not None}}
 
 
 def worker_variables(options: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, str]:
-    """What this command adds to the worker's environment: a quiet log, and what a local worker serves and where it keeps things."""
+    """What this command adds to the worker's environment: a quiet log, and a local worker's models and folders."""
     models = config.variable("models")
-    asked = {models: options.model} if options.model is not None and not environment.get(models) else {}
-    chosen = local_environment({**environment, **asked}, options.handler.resolve().parent)
-    ours = {name: value for name, value in chosen.items() if name.startswith(config.PREFIX)}
+    model = {models: options.model} if options.model is not None and not environment.get(models) else {}
+    local = local_environment({**environment, **model}, options.handler.resolve().parent)
+    ours = {name: value for name, value in local.items() if name.startswith(config.PREFIX)}
     return ours | {"RUNPOD_LOG_LEVEL": "INFO" if options.verbose else "WARN"}
 
 
 def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]) -> int:
-    """Send the one job; the exit code."""
-    output = say.QueueClient(queue.endpoint_url, queue.api_key).output(body)
-    audio = say.sound(output)
-    if audio is None:
-        sys.stdout.write(json.dumps(output, ensure_ascii=False, indent=2) + "\n")
-        return 0
-    path = options.out or Path("out") / f"speech.{options.format or body['input'].get('format', 'wav')}"
-    say.save(audio, path)
-    sys.stdout.write(say.summary(output, path) + "\n")
-    if output.get("model") == _PREVIEW:
+    """Send the one job and save its audio; returns the exit code. Raises ClientError."""
+    job_keys = {name: value for name, value in body.items() if name != "input"}
+    with RunPodServerlessClient(ENDPOINT_ID, queue.api_key, base_url=queue.url, timeout_s=math.inf) as client:
+        job = client.call(job_keys | body["input"])
+        if not has_audio(job.output):
+            sys.stdout.write(json.dumps(job.output, ensure_ascii=False, indent=2) + "\n")
+            return 0
+        path = options.out or Path("out") / f"speech.{options.format or body['input'].get('format', 'wav')}"
+        save(client, job, path)
+    about = job.speech.found.about
+    sys.stdout.write(summary(about, path) + "\n")
+    if about.get("model") == _PREVIEW:
         sys.stderr.write(
-            "THIS IS NOT CHATTERBOX: the preview model is espeak-ng, a robot voice for trying the plumbing.\n"
+            "THIS IS NOT CHATTERBOX: the preview model is espeak-ng, a robot voice for trying things out.\n"
         )
     return 0
+
+
+def save(client: RunPodServerlessClient, job: Job, path: Path) -> None:
+    try:
+        client.save_audio(job, path)
+    except AudioOnVolume as answer:  # the worker's volume is a folder of this machine
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(Path(answer.path).read_bytes())
+
+
+def summary(about: Mapping[str, Any], path: Path) -> str:
+    """One line: length, speed, cache, model, device and file."""
+    factor = about.get("timings", {}).get("real_time_factor")
+    parts = [
+        f"{about.get('duration_s', 0.0):.2f} s of audio",
+        f"real-time factor {factor:.3f}" if factor is not None else None,
+        f"cache {'hit' if about.get('cache_hit') else 'miss'}",
+        f"{about.get('model')} on {about.get('device')}",
+        str(path),
+    ]
+    return ", ".join(part for part in parts if part is not None)
 
 
 def serve(queue: LocalQueue) -> int:
@@ -117,7 +142,7 @@ def serve(queue: LocalQueue) -> int:
 def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    signal.signal(signal.SIGTERM, _interrupt)  # so that the workers end with us
+    signal.signal(signal.SIGTERM, _interrupt)  # so that the workers end with this process
     is_one_job = options.say is not None or options.input is not None
     port = options.port if options.port is not None else (0 if is_one_job else 8000)
     try:
@@ -138,13 +163,13 @@ def main(arguments: Sequence[str]) -> int:
     except WorkerError as error:
         return _fail(error.message)
     except WorkerStartError:
-        return _fail("the worker did not start; its log above says why")
-    except (requests.RequestException, OSError, ValueError) as error:
+        return _fail("the worker did not start; its log above has the reason")
+    except (ClientError, OSError, ValueError) as error:
         return _fail(str(error))
 
 
 class _LogFilter:
-    """The worker's lines on stderr; without `show_all` those of level INFO and DEBUG are left out."""
+    """Writes the worker's lines to stderr; without `show_all` those of level INFO and DEBUG are left out."""
 
     def __init__(self, *, show_all: bool) -> None:
         self._show_all = show_all

@@ -1,42 +1,73 @@
-"""The backend that speaks somewhere else: RunPod's queue in front of workers that may be scaled to zero.
+"""The backend in front of a RunPod queue, whose workers may be scaled to zero.
 
-`CHATTERBOX_BACKEND=runpod:<endpoint id>` with `RUNPOD_API_KEY`. A request is checked here, becomes a job of the same
-fields, and the worker's answer goes back; so voices and cache are the endpoint's. `CHATTERBOX_MODELS` must say what the
-endpoint serves. Plain HTTP, no SDK, no torch. A queue answers with whole recordings: a stream has one piece.
+`CHATTERBOX_BACKEND=runpod:<endpoint id>` with `RUNPOD_API_KEY`. A request is checked here and becomes a job with the
+same fields; voices and cache are the endpoint's. `CHATTERBOX_MODELS` must list what the endpoint serves. The package
+`client` submits the job, waits and finds the audio; this module maps requests, answers and errors. It needs no torch.
+
+All speech is read from the job's stream. An endpoint with CHATTERBOX_STREAM=1 sends it in pieces: a stream then starts
+before the job ends, and a whole may be larger than RunPod's limit for an answer. Any other endpoint sends one piece.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
+import io
+import logging
+import math
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
 from typing import Any
 
-import httpx
+import numpy as np
+import soundfile
 
 from chatterbox_worker import errors
 from chatterbox_worker.answer import Recording, SpeechInfo
-from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.audio.decode import decode
-from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.audio.clip import Audio, concatenate
+from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.client import (
+    AnswerLost,
+    AsyncRunPodServerlessClient,
+    AudioOnVolume,
+    ClientError,
+    JobCancelled,
+    JobFailed,
+    JobTimedOut,
+    RequestRefused,
+    RequestTooLarge,
+    Unavailable,
+)
+from chatterbox_worker.client.sound import join
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import Busy, Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError
+from chatterbox_worker.errors import (
+    AnswerTooLarge,
+    Busy,
+    Cancelled,
+    InvalidRequest,
+    NotReady,
+    SynthesisFailed,
+    WorkerError,
+)
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
 from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
-_RUN_BYTES = 10_000_000  # RunPod's documented limit of a body for /run
-_FIRST_POLL_S, _POLL_GROWTH, _LONGEST_POLL_S = 0.1, 1.3, 1.0
-_TIMEOUT_S = 30.0  # of one call of the API; a job may take as long as the endpoint lets it
-_TRIES = 4  # of a poll that was answered with a 5xx or not at all; the job goes on meanwhile
-_AUDIO_S = 86_400.0
+log = logging.getLogger(__name__)
+
+Put = Callable[[bytes], object]
+"""Takes one piece of encoded audio."""
+
+_CANCEL_POLL_S = 0.1  # how soon a cancelled scope cancels its job
+_AUDIO_S = 86_400  # the longest piece that is decoded
 _LIST_S = 60.0
-_BY_CODE: Mapping[str, type[WorkerError]] = {
+_LOSSLESS = {"format": "flac", "sample_rate": 24_000}  # and at the models' own rate
+_BY_CODE: Mapping[str | None, type[WorkerError]] = {
     kind.code: kind
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, WorkerError)
@@ -44,7 +75,7 @@ _BY_CODE: Mapping[str, type[WorkerError]] = {
 
 
 class RunPodBackend:
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, settings: Settings, client: AsyncRunPodServerlessClient | None = None) -> None:
         """
         Raises:
             NotReady: there is no key for the endpoint.
@@ -52,47 +83,50 @@ class RunPodBackend:
         if not settings.runpod_api_key:
             raise NotReady(f"{settings.backend} needs RUNPOD_API_KEY", field="RUNPOD_API_KEY")
         self.condition = Readiness("starting")
+        self._outputs_dir = settings.outputs_dir
         self._listing = asyncio.Lock()
         self._listed: tuple[float, list[LibraryEntry]] | None = None
-        self._client = httpx.AsyncClient(
-            base_url=f"{settings.runpod_base_url}/{settings.backend.removeprefix('runpod:')}",
-            headers={"Authorization": f"Bearer {settings.runpod_api_key}"},
-            timeout=_TIMEOUT_S,
-            transport=transport,
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._client = client or AsyncRunPodServerlessClient(
+            settings.backend.removeprefix("runpod:"),
+            settings.runpod_api_key,
+            base_url=settings.runpod_base_url,
+            timeout_s=math.inf,  # a job may take as long as the endpoint allows
         )
 
     async def open(self) -> None:
-        self.condition = Readiness("ready")  # whether a worker is up is the queue's affair
+        self.condition = Readiness("ready")  # whether a worker is up is the queue's concern
 
     async def close(self) -> None:
-        await self._client.aclose()
+        """Cancels the jobs that still run."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._client.close()
 
-    async def speak(self, request: SpeechRequest, call: CancelScope) -> Recording:
-        answer = await self._run(_fields(request), call)
-        return Recording(
-            base64.b64decode(answer["audio_base64"]),
-            SpeechInfo.from_json(answer),
-            answer["cache_key"],
-            hit=answer["cache_hit"],
-            timings=answer["timings"],
-        )
+    async def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
+        pieces: list[bytes] = []
+        about = await self._start(_fields(request), pieces.append, scope)
+        with _worker_errors():
+            audio = await asyncio.to_thread(_join, pieces, request.format)
+        return _recording(audio, about)
 
-    async def stream(self, request: SpeechRequest, call: CancelScope) -> Live:
-        fields = _fields(request) | {"format": "flac", "sample_rate": 24_000}  # lossless, and the models' own rate
-        answer = await self._run(fields, call)
-        data = base64.b64decode(answer["audio_base64"])
-        audio = await asyncio.to_thread(decode, data, field="text", max_s=_AUDIO_S)
-        info = replace(SpeechInfo.from_json(answer), format=request.format, sample_rate=request.sample_rate)
-        if call.progress is not None:
-            call.progress(len(info.chunks), len(info.chunks), audio.duration_s)
-        return _Whole(audio, info)
+    async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
+        pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        job = self._start(_fields(request) | _LOSSLESS, pieces.put_nowait, scope)
+        job.add_done_callback(lambda _: pieces.put_nowait(None))
+        live = _JobStream(request, pieces, job)
+        await live.read_first()
+        return live
 
     async def voices(self) -> list[LibraryEntry]:
-        """Remembered for a minute: each time it is asked may wake a worker."""
+        """Remembered for a minute, because every job may start a worker."""
         async with self._listing:
             if self._listed is None or time.monotonic() - self._listed[0] > _LIST_S:
-                answer = await self._run({"action": "voices.list"}, CancelScope())
-                self._listed = time.monotonic(), [LibraryEntry(**entry) for entry in answer["voices"]]
+                with _worker_errors():
+                    entries = await self._client.voices.list()
+                self._listed = time.monotonic(), [LibraryEntry(**asdict(entry)) for entry in entries]
             return self._listed[1]
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
@@ -100,96 +134,157 @@ class RunPodBackend:
         if voice not in entries:
             known = errors.choices(["default", *entries])
             raise errors.VoiceNotFound(f"voice {errors.quote(voice)} not found; there are {known}", field="voice")
-        return {"id": voice, "size_bytes": entries[voice].size_bytes, "modified": entries[voice].modified}
+        return asdict(entries[voice])
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         raise NotOffered(f"the recording of {errors.quote(voice)} is with the endpoint's workers, which do not send it")
 
     async def export_voice(self, voice: str) -> bytes:
-        answer = await self._run({"action": "voices.export", "voice": voice}, CancelScope())
-        return base64.b64decode(answer["reference_audio"])
+        with _worker_errors():
+            return await self._client.voices.export(voice)
 
     async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
-        fields = {"action": "voices.save", "voice": voice, "reference_audio": base64.b64encode(data).decode()}
-        return await self._changed(fields if transcript is None else fields | {"reference_transcript": transcript})
+        with _worker_errors(), self._voices_change():
+            return asdict(await self._client.voices.save(voice, data, transcript=transcript))
 
     async def delete_voice(self, voice: str) -> None:
-        await self._changed({"action": "voices.delete", "voice": voice})
+        with _worker_errors(), self._voices_change():
+            await self._client.voices.delete(voice)
 
-    async def _changed(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    @contextmanager
+    def _voices_change(self) -> Iterator[None]:
         try:
-            return await self._run(fields, CancelScope())
+            yield
         finally:
             self._listed = None
 
-    async def _run(self, fields: Mapping[str, Any], call: CancelScope) -> dict[str, Any]:
-        """The output of a job of these fields.
+    def _start(self, fields: Mapping[str, Any], put: Put, scope: CancelScope) -> asyncio.Task[Mapping[str, Any]]:
+        """A task that speaks. `scope` cancels the task, and the task cancels the job on the queue."""
+        job = asyncio.create_task(self._speak(fields, put, scope))
+        for task in (job, asyncio.create_task(_cancel_with(scope, job))):
+            self._tasks.add(task)
+            task.add_done_callback(self._forget)
+        return job
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # asyncio logs an exception that is never read, as when the caller has gone
+
+    async def _speak(self, fields: Mapping[str, Any], put: Put, scope: CancelScope) -> Mapping[str, Any]:
+        """The answer without its audio, whose pieces go to `put` as they come.
 
         Raises:
             WorkerError: the worker's own, or what went wrong on the way.
         """
-        content = json.dumps({"input": fields}).encode()
-        if len(content) > _RUN_BYTES:
-            raise BodyTooLarge(f"the request has {len(content)} bytes; RunPod's queue takes at most {_RUN_BYTES}")
-        job = await self._ask("POST", "/run", content=content)
         try:
-            return _output(await self._final(job, call))
-        except (asyncio.CancelledError, Cancelled):
-            await asyncio.shield(self._ask("POST", f"/cancel/{job['id']}"))
+            with _worker_errors():
+                async with self._job(fields) as job_id:
+                    return await self._read(job_id, put, scope)
+        except asyncio.CancelledError:
+            scope.check()
             raise
 
-    async def _final(self, job: dict[str, Any], call: CancelScope) -> dict[str, Any]:
-        wait_s = _FIRST_POLL_S
-        while job["status"] in ("IN_QUEUE", "IN_PROGRESS", "RUNNING"):
-            await asyncio.sleep(wait_s)
-            call.check()
-            wait_s = min(wait_s * _POLL_GROWTH, _LONGEST_POLL_S)
-            job = await self._ask("GET", f"/status/{job['id']}", tries=_TRIES)
-        return job
-
-    async def _ask(self, method: str, path: str, *, content: bytes | None = None, tries: int = 1) -> dict[str, Any]:
-        for left in range(tries, 0, -1):
+    @asynccontextmanager
+    async def _job(self, fields: Mapping[str, Any]) -> AsyncIterator[str]:
+        """The id of a new job, which is cancelled on the queue if the block is cancelled."""
+        submission = asyncio.create_task(self._client.submit(fields))
+        try:
+            yield (await asyncio.shield(submission)).id
+        except asyncio.CancelledError:
             try:
-                headers = {} if content is None else {"Content-Type": "application/json"}
-                response = await self._client.request(method, path, content=content, headers=headers)
-            except httpx.HTTPError as error:
-                if left > 1:
-                    await asyncio.sleep(_LONGEST_POLL_S)
-                    continue
-                raise NotReady(f"RunPod's API cannot be reached: {type(error).__name__}") from error
-            if response.status_code < 500 or left == 1:
-                break
-            await asyncio.sleep(_LONGEST_POLL_S)
-        if response.status_code == 429:
-            raise Busy("RunPod's API takes no more requests at the moment; try again later")
-        if response.status_code != 200:
-            raise NotReady(
-                f"RunPod's API answered {response.status_code} to {method} {path.partition('/')[2].partition('/')[0]}"
-            )
-        answer: dict[str, Any] = response.json()
-        return answer
+                await self._client.cancel((await submission).id)
+            except ClientError as error:
+                log.warning("a job could not be cancelled: %s", error)
+            raise
+
+    async def _read(self, job_id: str, put: Put, scope: CancelScope) -> Mapping[str, Any]:
+        stream = await self._client.stream(job_id=job_id)
+        try:
+            async for chunk in stream:
+                _report_progress(stream.summary, scope)
+                put(chunk.audio)
+        except AudioOnVolume as answer:
+            audio = await asyncio.to_thread(self._read_output, answer.path)
+            _report_progress(answer.about, scope)
+            put(audio)
+            return answer.about
+        _report_progress(stream.summary, scope)
+        return stream.summary or {}
+
+    def _read_output(self, path: str) -> bytes:
+        """A file that a worker has written to its outputs folder on the volume.
+
+        The volume may have another path here, so only the file's name is used: no other folder can be read.
+
+        Raises:
+            AnswerTooLarge: this server does not have the file.
+        """
+        with suppress(OSError, ValueError):  # ValueError: a path with a null byte
+            folder = self._outputs_dir.resolve(strict=True)
+            file = (folder / PurePosixPath(path).name).resolve(strict=True)
+            if file.parent == folder and file.is_file():
+                return file.read_bytes()
+        raise AnswerTooLarge(
+            "the speech is too large for the queue's answer, and this server cannot read the endpoint's volume: ask "
+            'for a compressed format ("mp3" or "opus") without streaming, or a shorter text; or give the endpoint '
+            "CHATTERBOX_STREAM=1 or a bucket, or set CHATTERBOX_OUTPUTS_DIR here to the outputs folder of its volume",
+            field="format",
+        )
 
 
-class _Whole:
-    """A stream of one piece."""
+async def _cancel_with(scope: CancelScope, job: asyncio.Task[Any]) -> None:
+    """Cancel the task once the scope is cancelled."""
+    while not (await asyncio.wait({job}, timeout=_CANCEL_POLL_S))[0]:
+        try:
+            scope.check()
+        except Cancelled:
+            job.cancel()
+            return
 
-    def __init__(self, audio: Audio, info: SpeechInfo) -> None:
-        self._audio = audio
-        self._info = info
+
+class _JobStream:
+    """The pieces of a job as audio. Pieces wait in memory for a slow reader, so the job does not wait for it."""
+
+    def __init__(
+        self, request: SpeechRequest, pieces: asyncio.Queue[bytes | None], job: asyncio.Task[Mapping[str, Any]]
+    ) -> None:
+        self._request = request
+        self._pieces = pieces
+        self._job = job
+        self._first: Audio | None = None
 
     @property
     def sample_rate(self) -> int:
-        return self._audio.sample_rate
+        return 0 if self._first is None else self._first.sample_rate
+
+    async def read_first(self) -> None:
+        self._first = await self._next()
+        if self._first is None:
+            raise SynthesisFailed("the endpoint's answer has no audio")
 
     async def pieces(self) -> AsyncIterator[Audio]:
-        yield self._audio
+        piece = self._first
+        while piece is not None:
+            yield piece
+            piece = await self._next()
 
     def info(self) -> SpeechInfo:
-        return self._info
+        request = self._request
+        mimetype = FORMATS[request.format].mimetype
+        info = _info(self._job.result())
+        return replace(info, format=request.format, sample_rate=request.sample_rate, mimetype=mimetype)
+
+    async def _next(self) -> Audio | None:
+        data = await self._pieces.get()
+        if data is None:
+            await self._job  # raises what ended it
+            return None
+        return await asyncio.to_thread(_decode_flac, data)
 
 
 def _fields(request: SpeechRequest) -> dict[str, Any]:
-    """The job's input that asks for the same: what the request left open stays open."""
+    """The input of a job for the same speech; fields that the request leaves open stay open."""
     fields: dict[str, Any] = {
         "text": request.text, "model": request.model, "language": request.language, "voice": request.voice,
         "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
@@ -203,14 +298,86 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _output(job: Mapping[str, Any]) -> dict[str, Any]:
-    if job["status"] == "COMPLETED" and isinstance(output := job.get("output"), dict):
-        return output
-    if job["status"] == "CANCELLED":
-        raise Cancelled("the job was cancelled on the queue")
-    if job["status"] == "TIMED_OUT":
-        raise SynthesisFailed("the job took longer than the endpoint allows")
-    told = job.get("error")
-    details = job if "code" in job else output if isinstance(output := job.get("output"), dict) else {}
-    kind = _BY_CODE.get(str(details.get("code")), InvalidRequest if "code" in details else SynthesisFailed)
-    raise kind(str(told or details.get("error") or f"the job ended as {job['status']}"), field=details.get("field"))
+def _recording(audio: bytes, about: Mapping[str, Any]) -> Recording:
+    """
+    Raises:
+        SynthesisFailed: the answer lacks fields that this worker's answers have.
+    """
+    try:
+        return Recording(audio, _info(about), about["cache_key"], hit=about["cache_hit"], timings=about["timings"])
+    except KeyError as missing:
+        raise SynthesisFailed(f"the endpoint's answer has no {missing}; does it run this worker?") from None
+
+
+def _info(about: Mapping[str, Any]) -> SpeechInfo:
+    """What an answer reports; a stream leaves out a list of chunks that is too long for it. Raises SynthesisFailed."""
+    try:
+        return SpeechInfo.from_json({"chunks": [], **about})
+    except ValueError as error:
+        raise SynthesisFailed(f"the endpoint's answer cannot be used: {error}; does it run this worker?") from None
+
+
+def _report_progress(about: Mapping[str, Any] | None, scope: CancelScope) -> None:
+    if scope.progress is not None and about is not None:
+        chunks = len(about.get("chunks", ()))
+        scope.progress(chunks, chunks, about.get("duration_s", 0.0))
+
+
+def _join(pieces: Sequence[bytes], audio_format: str) -> bytes:
+    """The pieces of a stream as one file; flac pieces are coded again, which is lossless. Raises NoAudio."""
+    if audio_format != "flac" or len(pieces) < 2:
+        return join(pieces, audio_format)
+    audio = concatenate([_decode_flac(piece) for piece in pieces])
+    return encode(audio, audio_format, audio.sample_rate)
+
+
+def _decode_flac(data: bytes) -> Audio:
+    """The samples of a 16-bit mono file, exactly: `Audio.pcm16` returns them again.
+
+    Raises:
+        SynthesisFailed: it is not such a file.
+    """
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.channels == 1 and 0 < file.frames <= _AUDIO_S * file.samplerate:
+                samples = file.read(dtype="int16")
+                return Audio((samples / np.float32(32767.0)).astype(np.float32), file.samplerate)
+    except soundfile.LibsndfileError:
+        pass
+    raise SynthesisFailed("the endpoint's answer holds audio that cannot be decoded")
+
+
+@contextmanager
+def _worker_errors() -> Iterator[None]:
+    """Raises the client's errors as this package's."""
+    try:
+        yield
+    except ClientError as error:
+        raise _worker_error(error) from error
+
+
+def _worker_error(error: ClientError) -> WorkerError:
+    match error:
+        case JobFailed():
+            return _job_error(error)
+        case RequestTooLarge():
+            return BodyTooLarge(str(error))
+        case Unavailable(status=429):
+            return Busy("RunPod's API takes no more requests at the moment; try again later")
+        case RequestRefused(status=int(status)):
+            log.warning("RunPod's API: %s", error)
+            return NotReady(f"RunPod's API answered {status}; the server's log has the reason")
+        case Unavailable() | AnswerLost():
+            return NotReady(f"RunPod's API: {error}")
+        case _:
+            return SynthesisFailed(f"the endpoint's answer cannot be used: {error}")
+
+
+def _job_error(error: JobFailed) -> WorkerError:
+    """The worker's own error, with its code and field; the SDK drops both from a streaming endpoint's."""
+    if isinstance(error, JobCancelled):
+        return Cancelled("the job was cancelled on the queue")
+    if isinstance(error, JobTimedOut):
+        return SynthesisFailed("the job took longer than the endpoint allows")
+    unknown = SynthesisFailed if error.code is None else InvalidRequest
+    return _BY_CODE.get(error.code, unknown)(error.message, field=error.field)

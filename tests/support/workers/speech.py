@@ -12,6 +12,10 @@ async def handler(job: dict[str, Any]) -> dict[str, Any]:
         return {"version": "1", "models": ["preview"]}
     if what["text"] == "fail":
         return {"error": "text must not be empty", "code": "invalid_request", "field": "text"}
+    if what["text"].startswith("volume "):
+        return {"audio_path": what["text"].removeprefix("volume ")}
+    if what["text"] == "broken":
+        return {"audio_base64": "a"}
     return {
         "audio_base64": base64.b64encode(b"RIFF" + what["text"].encode()).decode(),
         "duration_s": 1.5, "model": what.get("model", "turbo"), "device": "cpu", "cache_hit": False,
