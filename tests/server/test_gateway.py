@@ -147,8 +147,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "max_chunk_s": {"max_chunk_s": 20.0},
 }
 """For each field of a request, fields of a body that change it."""
-NOT_OF_A_JOB = {"as_model", "as_url", "output", "smaller_formats"}
-"""Not about the speech: how a request is completed, and how a queue worker delivers its answer."""
+NOT_OF_A_JOB = {"as_model"}
+"""How a request is completed: the job names its model."""
 
 
 def test_every_field_of_a_request_has_a_change_here() -> None:
