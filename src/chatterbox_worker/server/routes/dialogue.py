@@ -153,7 +153,7 @@ def _as_context(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastT
 
 
 def _build_response(
-    wanted: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
+    first: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
 ) -> Response:
     parts: list[Audio] = []
     chunks: list[dict[str, Any]] = []
@@ -170,14 +170,14 @@ def _build_response(
     audio = concatenate(parts)
     about = {
         **recordings[0].about,
-        "mimetype": FORMATS[wanted.format].mimetype, "format": wanted.format, "sample_rate": wanted.sample_rate,
+        "mimetype": FORMATS[first.format].mimetype, "format": first.format, "sample_rate": first.sample_rate,
         "duration_s": round(audio.duration_s, 4), "chunks": chunks, "turns": len(recordings),
         "seeds": [recording.about["seed"] for recording in recordings],
         "warnings": [f"turns[{i}]: {w}" for i, recording in enumerate(recordings) for w in recording.about["warnings"]],
     }  # fmt: skip
     for of_one in ("seed", "voice", "model", "language"):
         about.pop(of_one)
-    data = encode(audio, wanted.format, wanted.sample_rate)
+    data = encode(audio, first.format, first.sample_rate)
     if kind is None:
         return SlicedResponse(
             data, media_type=about["mimetype"], headers={"X-Chatterbox-Duration": str(about["duration_s"])}
