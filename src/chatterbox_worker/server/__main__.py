@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a gateway
     env = environment()
     if options.local:
-        from chatterbox_worker.local import local_environment  # noqa: PLC0415 - knows the model stack
+        from chatterbox_worker.local import local_environment  # noqa: PLC0415 - imports the model stack
 
         env = local_environment(env, Path.cwd())
     try:

@@ -45,7 +45,7 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
 
     Raises:
         UnsupportedMediaType: the body is not a form.
-        InvalidRequest: it cannot be read, or a field is unknown, given twice or of the wrong kind.
+        InvalidRequest: it cannot be read, or a field is unknown, repeated or of the wrong kind.
     """
     if not request.headers.get("content-type", "").lower().startswith(_FORMS):
         raise UnsupportedMediaType(f"send a form: the header Content-Type must be {choices(_FORMS)}")
@@ -60,7 +60,7 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
                 known = choices([*files, *texts])
                 raise InvalidRequest(f"unknown field {quote(name)}; known fields are {known}", field=name)
             if name in fields:
-                raise InvalidRequest(f"{name} is given twice", field=name)
+                raise InvalidRequest(f"{name} appears twice", field=name)
             fields[name] = await _read_file(name, value) if name in files else _read_text(name, value)
             if isinstance(value, UploadFile):
                 fields.setdefault("filename", value.filename or "")

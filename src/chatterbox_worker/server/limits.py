@@ -17,7 +17,7 @@ from chatterbox_worker.server.refusals import BodyTooLarge, RateLimited, TryLate
 
 BODY_BYTES = LONGEST_REFERENCE_CHARS + 2_000_000
 """The longest reference in base64, and 2 MB for a text of 50 000 escaped characters and the other fields."""
-_LONGEST_RETRY_S = 60  # a client that waits longer than this has given up
+_LONGEST_RETRY_S = 60  # few clients wait longer
 _FIRST_GUESS_S = 2.0  # a request's time, until some have been measured
 _SMOOTHING = 0.9  # of the running mean: about the last ten requests count
 _MAX_BUCKETS = 10_000  # the least recently used one is full again anyway

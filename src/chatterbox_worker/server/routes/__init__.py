@@ -1,1 +1,1 @@
-"""One file a noun; each holds a `router`."""
+"""One module for each group of routes; each has a `router`."""

@@ -30,17 +30,17 @@ async def convert(http: Request, state: State) -> Response:
         fields = dict(form)
     if "file" not in fields:
         raise InvalidRequest("file is required: the recording", field="file")
-    wanted = fields.get("format", "").lower()
-    if wanted not in FORMATS:
-        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {quote(wanted)}", field="format")
+    audio_format = fields.get("format", "").lower()
+    if audio_format not in FORMATS:
+        raise InvalidRequest(f"format must be {choices(FORMATS)}, not {quote(audio_format)}", field="format")
     rate = fields.get("sample_rate", "24000")
-    rates = FORMATS[wanted].sample_rates
+    rates = FORMATS[audio_format].sample_rates
     if rate not in [str(known) for known in rates]:
         raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {quote(rate)}", field="sample_rate")
     data: bytes = fields["file"]
 
     def work() -> bytes:
-        return encode(decode(data, field="file", max_s=LONGEST_S), wanted, int(rate))
+        return encode(decode(data, field="file", max_s=LONGEST_S), audio_format, int(rate))
 
     with state.admission.place():
-        return SlicedResponse(await asyncio.to_thread(work), media_type=FORMATS[wanted].mimetype)
+        return SlicedResponse(await asyncio.to_thread(work), media_type=FORMATS[audio_format].mimetype)

@@ -153,7 +153,7 @@ def _as_context(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastT
 
 
 def _build_response(
-    wanted: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
+    first: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
 ) -> Response:
     parts: list[Audio] = []
     chunks: list[SpokenChunk] = []
@@ -169,12 +169,12 @@ def _build_response(
         parts += [clip, silence(pause_s, clip.sample_rate)]
         at_s += clip.duration_s + parts[-1].duration_s
     audio = concatenate(parts)
-    data = encode(audio, wanted.format, wanted.sample_rate)
-    mimetype, duration_s = FORMATS[wanted.format].mimetype, round(audio.duration_s, 4)
+    data = encode(audio, first.format, first.sample_rate)
+    mimetype, duration_s = FORMATS[first.format].mimetype, round(audio.duration_s, 4)
     if kind is None:
         return SlicedResponse(data, media_type=mimetype, headers={"X-Chatterbox-Duration": str(duration_s)})
     info = replace(
-        recordings[0].info, mimetype=mimetype, format=wanted.format, sample_rate=wanted.sample_rate,
+        recordings[0].info, mimetype=mimetype, format=first.format, sample_rate=first.sample_rate,
         duration_s=duration_s, chunks=tuple(chunks),
         warnings=tuple(f"turns[{i}]: {w}" for i, recording in enumerate(recordings) for w in recording.info.warnings),
     )  # fmt: skip

@@ -44,11 +44,11 @@ def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     if not isinstance(mode, str) or mode not in _MODES:
         raise InvalidRequest(f"voice_mode must be {choices(_MODES)}, not {quote(mode)}", field="voice_mode")
     named = {name: fields.pop(name, None) for name in _MODES.values()}
-    wanted = _MODES[mode]
-    if mode == "clone" and named[wanted] is None:
-        raise InvalidRequest("voice_mode is clone: reference_audio_filename must name a voice", field=wanted)
-    if named[wanted] is not None:
-        fields["voice"] = bodies.voice_id(named[wanted])
+    voice_field = _MODES[mode]
+    if mode == "clone" and named[voice_field] is None:
+        raise InvalidRequest("voice_mode is clone: reference_audio_filename must name a voice", field=voice_field)
+    if named[voice_field] is not None:
+        fields["voice"] = bodies.voice_id(named[voice_field])
     if fields.get("seed") == 0 and fields["seed"] is not False:
         del fields["seed"]  # "random" on this route
     return _without_unusable(fields, settings)

@@ -13,8 +13,8 @@ let current = choose();
 function choose() {
   const stored = recall("language");
   if (stored in TABLES) return stored;
-  const wanted = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TABLES);
-  return wanted ?? "en";
+  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TABLES);
+  return preferred ?? "en";
 }
 
 export const language = () => current;

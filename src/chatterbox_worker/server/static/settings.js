@@ -121,9 +121,9 @@ export class Settings {
   }
 
   #drawLanguages(model) {
-    const wanted = [this.#stored.language, pageLanguage(), "en", model.languages[0]].find((tag) => model.languages.includes(tag));
+    const chosen = [this.#stored.language, pageLanguage(), "en", model.languages[0]].find((tag) => model.languages.includes(tag));
     const named = model.languages.map((tag) => ({ tag, name: languageName(tag) })).sort((a, b) => a.name.localeCompare(b.name));
-    $("language").replaceChildren(...named.map(({ tag, name }) => el("option", { value: tag, selected: tag === wanted }, name)));
+    $("language").replaceChildren(...named.map(({ tag, name }) => el("option", { value: tag, selected: tag === chosen }, name)));
     $("language").disabled = named.length < 2;
   }
 

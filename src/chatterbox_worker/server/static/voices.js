@@ -86,12 +86,12 @@ export class Voices {
 
   #draw() {
     const rows = [...(this.#once ? [{ id: ONCE }] : []), ...this.#list];
-    const wanted = rows.filter(({ id }) => nameOf(id).toLowerCase().includes(this.#filter));
+    const matching = rows.filter(({ id }) => nameOf(id).toLowerCase().includes(this.#filter));
     $("voice-filter").hidden = rows.length < FILTER_FROM;
     const focused = document.activeElement?.name === "voice";
-    $("voices").replaceChildren(...wanted.map((voice) => this.#row(voice)));
+    $("voices").replaceChildren(...matching.map((voice) => this.#row(voice)));
     if (focused) $("voices").querySelector("input:checked")?.focus();
-    $("voices-none").hidden = wanted.length > 0;
+    $("voices-none").hidden = matching.length > 0;
     const hasOwnVoiceOnly = !this.#model.speaks_references;
     $("voice-refusal").hidden = !hasOwnVoiceOnly;
     $("voices-empty").hidden = hasOwnVoiceOnly || rows.length > 1;
