@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.answer import SpeechInfo
+from chatterbox_worker.files import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +96,8 @@ class AudioCache:
         audio_path, about_path = self._paths(key, audio_format)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(about_path, json.dumps({**entry.info.as_json(), "_size": len(entry.audio)}).encode())
-            _write(audio_path, entry.audio)
+            write_whole(about_path, json.dumps({**entry.info.as_json(), "_size": len(entry.audio)}).encode())
+            write_whole(audio_path, entry.audio)
         except OSError as error:
             self._complain("write", error)
             return
@@ -180,19 +180,6 @@ class AudioCache:
 
 class _ProducerGone(Exception):  # between waiting threads only
     pass
-
-
-def _write(path: Path, content: bytes) -> None:
-    """All of `content` under a temporary name, then renamed: readers see the whole file or none."""
-    draft = path.with_name(
-        f".writing-{secrets.token_hex(8)}"
-    )  # not mkstemp's 0600: other workers may run as other users
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _remove(audio_path: Path) -> None:

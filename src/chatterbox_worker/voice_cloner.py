@@ -18,6 +18,7 @@ from typing import Any, Self
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
+from chatterbox_worker.files import write_whole
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.reference import MAX_BYTES
@@ -46,7 +47,7 @@ class ClonedSpeech:
         """Write the file, and create its folder if it is missing."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.audio)
+        write_whole(path, self.audio)
         return path
 
 

@@ -96,7 +96,7 @@ def test_a_file_belongs_to_the_row_that_wrote_it_last(tmp_path: Path) -> None:
 
 
 def test_drafts_that_a_kill_left_are_deleted(tmp_path: Path) -> None:
-    (tmp_path / ".a.wav.part").write_bytes(b"half")
+    (tmp_path / ".a.wav.draft").write_bytes(b"half")
     (tmp_path / ".mine").write_bytes(b"not a draft")
 
     with Manifest(tmp_path):

@@ -1,4 +1,4 @@
-"""References by base64 and by URL: bounded, and never a way into the inside."""
+"""References by base64 and by URL: bounded, and without access to private addresses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices import reference
 from chatterbox_worker.voices.reference import fetch, from_base64
+from support.addresses import NOT_PUBLIC
+from support.network import DEAD, SERVED, FakeNetwork
 
 SOUND = b"RIFF" + bytes(range(256)) * 40
 
@@ -31,6 +34,11 @@ class _Site(BaseHTTPRequestHandler):
             self._send(SOUND)
         elif self.path == "/huge":
             self._send(b"x" * (reference.MAX_BYTES + 1))
+        elif self.path == "/half":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"x")
         elif self.path == "/drip":
             self.send_response(200)
             self.end_headers()
@@ -53,7 +61,7 @@ class _Site(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def handle(self) -> None:
-        with contextlib.suppress(ConnectionError):  # the client hung up, as it should
+        with contextlib.suppress(ConnectionError):  # the client closed the connection, as it should
             super().handle()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -90,12 +98,12 @@ def test_a_url_is_fetched_through_redirects_with_its_query(site: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [("/nothing", "answered 404"), ("/hop9", "redirects more than"), ("/file", "must be an http"),
      ("/huge", "more than 25000000 bytes")],
 )  # fmt: skip
-def test_a_url_that_will_not_do_says_why(site: str, path: str, said: str) -> None:
-    with pytest.raises(InvalidRequest, match=said) as refused:
+def test_a_url_that_will_not_do_says_why(site: str, path: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message) as refused:
         fetch(site + path, allow_private=True)
 
     assert refused.value.field == "voice_url"
@@ -116,16 +124,72 @@ def test_a_private_address_is_not_reached(site: str) -> None:
         fetch(site + "/sound?a=b")
 
 
+@pytest.mark.parametrize("address", [address for address in NOT_PUBLIC if "%" not in address])
+def test_no_address_inside_is_fetched_from(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = FakeNetwork(monkeypatch, 0)
+
+    with pytest.raises(InvalidRequest, match="not a public address") as refused:
+        fetch(f"http://[{address}]/" if ":" in address else f"http://{address}/")
+
+    assert refused.value.field == "voice_url"
+    assert network.connections == []
+
+
+def test_a_name_is_fetched_from_the_address_that_was_checked(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = FakeNetwork(monkeypatch, urlsplit(site).port or 0)
+    network.answers["voices.example"] = [(SERVED,), ("127.0.0.1",)]
+
+    assert fetch("http://voices.example/sound?a=b") == SOUND
+    assert network.connections == [SERVED]
+
+
+def test_a_redirect_is_checked_as_the_url_is(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = FakeNetwork(monkeypatch, urlsplit(site).port or 0)
+    network.answers["voices.example"] = [(SERVED,), (SERVED,), ("127.0.0.1",)]
+
+    with pytest.raises(InvalidRequest, match=r"'169\.254\.169\.254' is not a public address"):
+        fetch("http://voices.example/inside")
+    with pytest.raises(InvalidRequest, match=r"'voices\.example' is not a public address"):
+        fetch("http://voices.example/hop1")
+
+    assert network.connections == [SERVED, SERVED]
+
+
+def test_a_name_without_an_address_cannot_be_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeNetwork(monkeypatch, 0).answers["voices.example"] = [()]
+
+    with pytest.raises(InvalidRequest, match=r"'voices\.example' cannot be resolved"):
+        fetch("http://voices.example/")
+
+
+def test_a_site_that_refuses_the_connection_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeNetwork(monkeypatch, 0)
+
+    with pytest.raises(InvalidRequest, match="voice_url cannot be reached: ConnectError"):
+        fetch(f"http://{DEAD}/")
+
+
+def test_an_answer_that_breaks_off_is_not_a_recording(site: str) -> None:
+    with pytest.raises(InvalidRequest, match="voice_url broke off: RemoteProtocolError"):
+        fetch(site + "/half", allow_private=True)
+
+
 @pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
-     "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::",
-     "64:ff9b::7f00:1", "ff02::1"],
+    ("url", "message"),
+    [
+        ("ftp://x.example/a", "must be an http or https URL"), ("http:///a", "must be an http or https URL"),
+        ("http://x.example:0/", "must be an http or https URL"), ("http://x.example:99999/", "is not a URL"),
+        ("http://[::1/", "is not a URL"), ("http://x.example/\x00", "is not a URL"),
+        ("http://me:secret@x.example/", "must not carry a user name"), ("http://@x.example/", "must not carry a user"),
+        ("http://\ud800.example/", "is not a URL"),
+    ],
 )  # fmt: skip
-def test_no_inner_address_counts_as_public(address: str) -> None:
-    assert not reference._is_public(address)
+def test_what_is_not_a_usable_url_is_refused_before_a_connection(
+    url: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = FakeNetwork(monkeypatch, 0)
 
+    with pytest.raises(InvalidRequest, match=message):
+        fetch(url)
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946"])
-def test_outer_addresses_count_as_public(address: str) -> None:
-    assert reference._is_public(address)
+    assert network.connections == []

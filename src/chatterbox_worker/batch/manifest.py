@@ -21,9 +21,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from chatterbox_worker.errors import Busy, InvalidRequest
+from chatterbox_worker.files import DRAFT_SUFFIX, write_whole
 
 NAME = "manifest.jsonl"
-_DRAFT = "part"
 
 Error = Mapping[str, str | None]
 """`code`, `message`, `field`."""
@@ -78,7 +78,7 @@ class Manifest:
         except BaseException:
             os.close(self._lock)
             raise
-        for draft in self._folder.glob(f".*.{_DRAFT}"):
+        for draft in self._folder.glob(f".*{DRAFT_SUFFIX}"):
             draft.unlink()
         return self
 
@@ -107,10 +107,7 @@ class Manifest:
 
     def write_audio(self, audio: bytes, name: str) -> None:
         """Write the file completely or not at all; it is on the disk when this returns."""
-        draft = self._folder / f".{name}.{_DRAFT}"
-        self._write(draft, audio)
-        draft.replace(self._folder / name)
-        os.fsync(self._lock)
+        write_whole(self._folder / name, audio, durable=True, sole_writer=True)
 
     def compact(self, keys: Iterable[str], refused: Iterable[Mapping[str, Any]]) -> None:
         """Rewrite the file with one line per key, in this order, after the lines of other inputs that still apply.
@@ -122,11 +119,8 @@ class Manifest:
         ids = {entry.id for entry in ours.values()}
         others = [e for key, e in self.entries.items() if key not in ours and e.file not in files and e.id not in ids]
         lines = [entry.line() for entry in (*others, *ours.values())] + [_line(row) for row in refused]
-        draft = self._folder / f".{NAME}.{_DRAFT}"
-        self._write(draft, "".join(lines).encode())
+        write_whole(self._path, "".join(lines).encode(), durable=True, sole_writer=True)
         self._file.close()
-        draft.replace(self._path)
-        os.fsync(self._lock)
         self._file = self._path.open("a", encoding="utf-8")
 
     def _put(self, entry: ManifestEntry) -> None:
@@ -136,12 +130,6 @@ class Manifest:
             self.entries.pop(owner, None)
         if entry.file is not None:
             self._owners[entry.file] = entry.key
-
-    def _write(self, path: Path, content: bytes) -> None:
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
 
     def _load(self) -> None:
         try:

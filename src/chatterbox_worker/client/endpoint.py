@@ -14,6 +14,7 @@ from chatterbox_worker import __version__
 from chatterbox_worker.client.types import AudioSource, SavedVoice, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
+from chatterbox_worker.files import write_whole
 
 CLOUD_URL = "https://api.runpod.ai/v2"
 _CONNECT_S = 10.0
@@ -107,10 +108,5 @@ def write(audio: bytes, path: str | Path) -> Path:
     """Write the whole file or nothing; create its folder if it is missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_bytes(audio)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, audio)
     return path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.files import write_whole
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -44,7 +45,7 @@ def export_voice(library: VoiceLibrary, name: str, path: Path | None, *, may_rep
     data = library.export(name)
     if path.exists() and not may_replace:
         raise InvalidRequest(f"{path} exists already; use --replace to replace it", field="out")
-    path.write_bytes(data)
+    write_whole(path, data, durable=True)
     return f"voice {name}: {path}, {len(data)} bytes"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatterbox_worker import files
 from chatterbox_worker.train.board import CurvePoint
 
 _TRAINING, _HELD_OUT, _BEST, _FAINT = "#1f6f8b", "#d1495b", "#2b2d42", "#9cb4bd"
@@ -27,9 +28,8 @@ def draw(path: Path, title: str, steps: Sequence[CurvePoint], evaluations: Seque
     axes[0].set_title(title, loc="left", fontsize=12)
     axes[0].legend(frameon=False)
     axes[1].set_xlabel("optimizer step")
-    draft = path.with_name(f".{path.name}")
-    figure.savefig(draft, format="png", dpi=120)
-    draft.replace(path)
+    with files.draft(path, sole_writer=True) as draft:
+        figure.savefig(draft, format="png", dpi=120)
 
 
 def _curve(axes: object, name: str, steps: Sequence[CurvePoint], evaluations: Sequence[CurvePoint]) -> None:

@@ -22,6 +22,7 @@ from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, data_digest
 from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Recipe, Trainer
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
+from chatterbox_worker.files import write_whole
 from chatterbox_worker.train import curve
 from chatterbox_worker.train.board import Board
 from chatterbox_worker.train.clips import RefusedClip, Rules, language_of
@@ -105,9 +106,7 @@ class TrainingLoop:
         best = self._trainer.history.best
         data = pack(self._voice(self._trainer.best(), best))
         path = self._folder / f"{self._options.output_voice_id}{BUNDLE_SUFFIX}"
-        draft = path.with_name(f".{path.name}")
-        draft.write_bytes(data)
-        draft.replace(path)
+        write_whole(path, data, durable=True, sole_writer=True)
         if best is not None and best.step == 0:
             self._print_line("no evaluation was better than the model before training: this adapter has no effect")
         if self._options.install:

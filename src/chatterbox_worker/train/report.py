@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chatterbox_worker import files
 from chatterbox_worker.train.clips import RefusedClip
 
 _LISTED = 30  # refused clips in the terminal; all of them are in the file
@@ -37,13 +38,11 @@ def summary(kept: Sequence[KeptClip], refused: Sequence[RefusedClip]) -> str:
 
 def write(path: Path, kept: Sequence[KeptClip], refused: Sequence[RefusedClip]) -> None:
     """Write every clip as CSV, with whether it was kept or why not."""
-    draft = path.with_name(f".{path.name}")
-    with draft.open("w", encoding="utf-8", newline="") as file:
+    with files.draft(path, sole_writer=True) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(("id", "where", "kept", "seconds", "speaker", "why"))
         table.writerows((each.id, each.where, "yes", f"{each.duration_s:.2f}", each.person, "") for each in kept)
         table.writerows((each.id, each.where, "no", "", "", each.why) for each in refused)
-    draft.replace(path)
 
 
 def _minutes(clips: Sequence[KeptClip]) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import glob
 import logging
 import re
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -23,6 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+
+from chatterbox_worker.files import write_whole
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -124,23 +125,14 @@ class ConditioningStore:
         return None
 
     def _save(self, key: ConditioningKey, arrays: Arrays) -> None:
-        """Write to a temporary name, then rename: a reader sees a whole file or none."""
         path = self._path(key)
         if path is None:
             return
-        draft: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as file:
-                draft = Path(file.name)
-                file.write(save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-            draft.replace(path)
-            draft = None
+            write_whole(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
         except OSError as error:
             self._warn_once("write", f"cannot store conditionings in {self.folder}: {error.strerror or error}")
-        finally:
-            if draft is not None:
-                _remove(draft)
 
     def _warn_once(self, kind: str, sentence: str) -> None:
         with self._lock:

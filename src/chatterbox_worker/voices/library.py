@@ -13,7 +13,6 @@ import io
 import logging
 import os
 import re
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
+from chatterbox_worker.files import write_whole
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
@@ -117,12 +117,12 @@ class VoiceLibrary:
             self.folder.mkdir(parents=True, exist_ok=True)
             transcript_path = self._path(voice, TRANSCRIPT_SUFFIX)
             transcript_path.unlink(missing_ok=True)  # first: a wrong transcript is worse than none
-            self._write(path, content)
+            write_whole(path, content, durable=True)
             for suffix in SUFFIXES:
                 if suffix != path.suffix:
                     self._path(voice, suffix).unlink(missing_ok=True)
             if transcript is not None and path.suffix != BUNDLE_SUFFIX:
-                self._write(transcript_path, transcript.encode())
+                write_whole(transcript_path, transcript.encode(), durable=True)
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         return self.get(voice)
@@ -167,11 +167,6 @@ class VoiceLibrary:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         self._forget(removed)
         return removed
-
-    def _write(self, path: Path, content: bytes) -> None:
-        draft = self.folder / f".saving-{secrets.token_hex(8)}"
-        draft.write_bytes(content)
-        draft.replace(path)
 
     def _transcript(self, voice: str) -> str | None:
         """The transcript next to the recording; None if there is none that can be used."""

@@ -18,7 +18,6 @@ import errno
 import hashlib
 import json
 import logging
-import secrets
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ from huggingface_hub import constants
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from chatterbox_worker import files
 from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
@@ -86,21 +86,19 @@ class Pack:
         used, self._used = self._used, {}
         if not self.missing:
             return True
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.draft")
         started_s = time.perf_counter()
         try:
             self._clear_drafts()
-            _write(draft, used, self._stamp)
-            draft.replace(self.path)
+            with files.draft(self.path) as draft:
+                _write(draft, used, self._stamp)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             _log.info("cannot write %s (%s); the next start will take longer", self.path, error.strerror or error)
             return False
         _log.info("wrote %s in %.1f s to make the next start faster", self.path, time.perf_counter() - started_s)
         return True
 
     def _clear_drafts(self) -> None:
-        for old in self.path.parent.glob(f".{self.path.name}.*.draft"):
+        for old in self.path.parent.glob(f".{self.path.name}.*{files.DRAFT_SUFFIX}"):
             if time.time() - old.stat().st_mtime > _ABANDONED_S:
                 old.unlink(missing_ok=True)
 

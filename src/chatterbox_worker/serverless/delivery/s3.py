@@ -1,22 +1,28 @@
-"""A bucket that large answers go to: S3 or anything that speaks it.
+"""A bucket that large answers go to: S3 or a service with its API.
 
 RunPod's convention for a worker's bucket is an endpoint URL with the bucket in its host
-(`https://bucket.s3.eu-west-1.amazonaws.com`) and two keys, for a job's own `s3Config` the bucket beside the endpoint; both
+(`https://bucket.s3.eu-west-1.amazonaws.com`) and two keys; a job's own `s3Config` names endpoint and bucket apart. Both
 are understood, and a bucket as the URL's path. The SDK's upload is not used: without keys it writes to the local
-disk and calls that the URL, and it gives audio no content type.
+disk and returns that path as the URL, and it sends no content type for audio.
+
+botocore signs, retries and reads the answers; its `before-send` event passes each request to httpx. A job's endpoint is
+an address that a caller names, so it is connected to through `net`; the worker's own bucket may be private.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import io
 import re
 import secrets
-import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+import httpx
+
+from chatterbox_worker import net
 from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.serverless.delivery.answer import NotDelivered
@@ -26,14 +32,16 @@ EXPIRES_S = 7 * 86_400
 
 _S3_CONFIG = {"endpointUrl": "the endpoint", "bucketName": "the bucket", "accessId": "a key", "accessSecret": "a key"}
 _LONGEST_FIELD_CHARS = 2048
-_HOSTED = re.compile(  # bucket.s3.region.amazonaws.com and those who follow it, Spaces, R2
+_HOSTED = re.compile(  # bucket.s3.region.amazonaws.com and services with the same form, Spaces, R2
     r"(?P<bucket>[a-z0-9][a-z0-9.-]*?)\."
     r"(?P<host>s3[.-].+|[a-z0-9]+\.digitaloceanspaces\.com|[0-9a-f]{32}(\.[a-z]+)?\.r2\.cloudflarestorage\.com)"
 )
 _REGION = re.compile(
     r"(?:^|\.)(?:s3[.-])?(?P<region>[a-z]{2,}-?[a-z0-9-]*\d)\.(?:[a-z0-9-]+)\.(?:com|net|io)(?:\.cn)?$"
 )
-_DEFAULT_REGION = "us-east-1"  # what those without regions expect in a signature
+_DEFAULT_REGION = "us-east-1"  # what services without regions expect in a signature
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_LARGEST_ANSWER_BYTES = 1_000_000  # to an upload: an error is a few hundred bytes of XML
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +50,12 @@ class Bucket:
     name: str
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
+    is_guarded: bool = False
+    """Whether only public addresses may be connected to."""
 
     @classmethod
     def of_worker(cls, settings: Settings) -> Bucket | None:
-        """The worker's own, from BUCKET_* variables; None where none is set.
+        """The worker's own, from BUCKET_* variables; None if none is set.
 
         Raises:
             InvalidRequest: some of it is missing; names the variable.
@@ -67,7 +77,7 @@ class Bucket:
         """A job's own, from its top-level `s3Config`.
 
         Raises:
-            InvalidRequest: it is not complete, or its endpoint is no public address.
+            InvalidRequest: it is not complete, or its endpoint is not a public address.
         """
         if not isinstance(config, dict):
             raise InvalidRequest(f"s3Config must be an object with {choices(_S3_CONFIG)}", field="s3Config")
@@ -79,53 +89,105 @@ class Bucket:
                 raise InvalidRequest(f"s3Config needs {name}, a string", field="s3Config")
         url, bucket, key_id, secret = (config[name].strip() for name in _S3_CONFIG)
         endpoint, name = _split(url, bucket, "s3Config.bucketName", field="s3Config")
-        if not allow_private:
-            _refuse_private(urlsplit(endpoint))
-        return cls(endpoint, name, key_id, secret)
+        if not allow_private:  # checked again, with what the name then resolves to, by each connection
+            parts = urlsplit(endpoint)
+            try:
+                net.resolve_public(parts.hostname or "", parts.port or 443)
+            except net.AddressError as error:
+                raise InvalidRequest(f"the endpoint in s3Config {error}", field="s3Config") from None
+        return cls(endpoint, name, key_id, secret, is_guarded=not allow_private)
 
     def put(self, data: bytes, *, mimetype: str, suffix: str) -> str:
-        """Upload under a name that nobody can guess; a URL to get it by, for `EXPIRES_S` seconds.
+        """Upload under a name that cannot be guessed; a URL to get it by, for `EXPIRES_S` seconds.
 
         Raises:
             NotDelivered: the upload failed, after retries.
         """
-        import boto3.session  # type: ignore[import-untyped]  # noqa: PLC0415  # half a second and 20 MB, for those who need it
-        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
-        from botocore.exceptions import (  # type: ignore[import-untyped]  # noqa: PLC0415
-            BotoCoreError,
-            ClientError,
-        )
+        # Half a second and 20 MB, for workers that need it
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # noqa: PLC0415
 
-        is_amazon = ".amazonaws.com" in self.endpoint_url
         key = f"chatterbox/{datetime.now(UTC):%Y-%m-%d}/{secrets.token_urlsafe(24)}.{suffix}"
         try:
-            client: Any = boto3.session.Session().client(
-                "s3",
-                endpoint_url=self.endpoint_url,
-                aws_access_key_id=self.access_key_id,
-                aws_secret_access_key=self.secret_access_key,
-                region_name=_region(self.endpoint_url),
-                config=Config(
-                    signature_version="s3v4",
-                    connect_timeout=5,
-                    read_timeout=60,
-                    retries={"max_attempts": 3, "mode": "standard"},
-                    s3={"addressing_style": "virtual" if is_amazon else "path"},
-                    # not every S3 knows the checksums that boto3 adds by itself since 1.36
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
-            client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=mimetype)
-            url: str = client.generate_presigned_url(
-                "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=EXPIRES_S
-            )
+            with net.open_client(allow_private=False) if self.is_guarded else httpx.Client() as http:
+                client = self._client(_Sender(http))
+                client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=mimetype)
+                url: str = client.generate_presigned_url(
+                    "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=EXPIRES_S
+                )
         except ClientError as error:
             reason = error.response.get("Error", {}).get("Code", "an error")
             raise NotDelivered(f"the bucket answered {reason}") from None
-        except (BotoCoreError, ValueError) as error:  # ValueError: botocore's for an endpoint or a name that is none
+        except net.AddressError as error:
+            raise NotDelivered(f"the bucket's endpoint {error}") from None
+        except (BotoCoreError, ValueError) as error:  # ValueError: botocore's for an endpoint or a name that is not one
             raise NotDelivered(f"the bucket cannot be reached: {type(error).__name__}") from None
         return url
+
+    def _client(self, sender: _Sender) -> Any:
+        import botocore.session  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        is_amazon = ".amazonaws.com" in self.endpoint_url
+        client = botocore.session.get_session().create_client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            region_name=_region(self.endpoint_url),
+            config=Config(
+                signature_version="s3v4",
+                retries={"max_attempts": 3, "mode": "standard"},
+                s3={"addressing_style": "virtual" if is_amazon else "path"},
+                # not every S3 knows the checksums that botocore adds by itself since 1.36
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+        client.meta.events.register("before-send.s3", sender)
+        return client
+
+
+class _Sender:
+    """Handles botocore's `before-send` event.
+
+    A redirect is an error here: botocore answers one by asking for the bucket's region, and by asking again, without
+    end, if that is redirected too. NotDelivered and AddressError are not botocore's errors, so it does not retry them.
+    """
+
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
+
+    def __call__(self, request: Any, **_: object) -> Any:
+        from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]  # noqa: PLC0415
+        from botocore.exceptions import EndpointConnectionError, HTTPClientError  # noqa: PLC0415
+
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "expect"}
+        try:
+            with self._http.stream(
+                request.method,
+                request.url,
+                content=request.body,
+                headers=headers | {"Accept-Encoding": "identity"},
+                timeout=_TIMEOUT,
+            ) as response:
+                body = _Body()
+                for piece in response.iter_raw():
+                    body.write(piece)
+                    if body.tell() > _LARGEST_ANSWER_BYTES:
+                        raise HTTPClientError(error="the answer is too long")
+                if response.is_redirect:
+                    raise NotDelivered(f"the bucket answered {response.status_code}, a redirect")
+                return AWSResponse(request.url, response.status_code, dict(response.headers), body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise EndpointConnectionError(endpoint_url=request.url, error=error) from error
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise HTTPClientError(error=error) from error
+
+
+class _Body(io.BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        """As botocore reads it."""
+        yield self.getvalue()
 
 
 def _split(url: str, name: str | None, asked: str, *, field: str | None = None) -> tuple[str, str]:
@@ -161,13 +223,3 @@ def _region(endpoint_url: str) -> str:
         return "auto"
     found = _REGION.search(host)
     return _DEFAULT_REGION if found is None else found["region"]
-
-
-def _refuse_private(parts: SplitResult) -> None:
-    """So that a caller cannot make the worker write to what only it can reach."""
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise InvalidRequest("the endpoint in s3Config cannot be resolved", field="s3Config") from None
-    if not all(ipaddress.ip_address(str(info[4][0]).partition("%")[0]).is_global for info in found):
-        raise InvalidRequest("the endpoint in s3Config is not a public address", field="s3Config")

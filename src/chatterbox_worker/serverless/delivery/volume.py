@@ -1,6 +1,6 @@
-"""Large answers on the network volume: a file under a name that nobody can guess, deleted when it is old.
+"""Large answers on the network volume: a file under a name that cannot be guessed, deleted when it is old.
 
-Whoever mounts the volume, or reads it through RunPod's S3 API, finds the file at the path in the answer.
+A caller that mounts the volume, or reads it through RunPod's S3 API, finds the file at the path in the answer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+from chatterbox_worker.files import write_whole
 from chatterbox_worker.serverless.delivery.answer import NotDelivered
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Volume:
 
     @property
     def is_there(self) -> bool:
-        """A plain folder where the mount should be is the container's own disk, which nobody else sees."""
+        """A plain folder where the mount should be is the container's own disk, which no caller sees."""
         if MOUNT in self._folder.parents and not MOUNT.is_mount():
             return False
         return self._folder.is_dir() or self._folder.parent.is_dir()
@@ -44,14 +45,10 @@ class Volume:
         if not self.is_there:
             raise NotDelivered("no volume is attached")
         path = self._folder / f"{secrets.token_urlsafe(24)}.{suffix}"
-        draft = self._folder / f".writing-{secrets.token_hex(8)}"
         try:
             self._folder.mkdir(exist_ok=True)
-            draft.write_bytes(data)
-            draft.replace(path)  # readers see the whole file or none
+            write_whole(path, data, durable=True)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink(missing_ok=True)
             raise NotDelivered(f"the volume cannot be written: {error.strerror}") from None
         self._sweep_if_due()
         return path

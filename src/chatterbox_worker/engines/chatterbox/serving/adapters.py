@@ -8,7 +8,6 @@ twice. `merge_into_checkpoint` writes the same weights as a file in the hub's la
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from chatterbox_worker import files
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
@@ -137,22 +137,14 @@ def merge_into_checkpoint(checkpoint: Checkpoint, adapter: Adapter, folder: Path
     folder.mkdir(parents=True, exist_ok=True)
     for name, path in checkpoint.files.items():
         if name != layout.t3:
-            _replace(folder / name, lambda draft, path=path: _copy(path.resolve(), draft))  # type: ignore[misc]
+            with files.draft(folder / name) as draft:
+                _copy(path.resolve(), draft)
     # The revision is computed from the start of a file: the digest there gives similar weights different revisions.
     about = {"format": "pt", "chatterbox_worker_adapter": digest(adapter)}
     tensors = {name: merged[name].contiguous() for name in merged}
-    _replace(folder / layout.t3, lambda draft: save_file(tensors, draft, metadata=about))
+    with files.draft(folder / layout.t3) as draft:
+        save_file(tensors, draft, metadata=about)
     return folder / layout.t3
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write the file completely or leave what was there."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
-    try:
-        write(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -7,13 +7,13 @@ generators; and the curves of the report. It is read with `weights_only`, so not
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from chatterbox_worker import files
 from chatterbox_worker.errors import InvalidRequest
 
 
@@ -23,12 +23,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OSError: the disk is full or cannot be written.
     """
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
+    with files.draft(path, durable=True, sole_writer=True) as draft, draft.open("wb") as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def load_state(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,59 @@
+"""Files that are whole or absent: written under a temporary name in the same folder, then renamed.
+
+The temporary name is `.<name>.<16 hex digits>.draft`, or `.<name>.draft` with `sole_writer`. A process that is killed
+leaves one behind; who owns the folder removes it (`cache`, `serverless.delivery.volume`, `batch.manifest`, the packs).
+Files get the permissions that the umask leaves, not 0600: on a shared volume other workers may run as other users.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+DRAFT_SUFFIX = ".draft"
+
+
+@contextlib.contextmanager
+def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> Iterator[Path]:
+    """A temporary name to write to; after the block it is renamed to `path`, or removed if the block raises.
+
+    `durable`: content and rename are on the disk afterwards, so that they survive a power failure. For what cannot be
+    made again or is promised to a caller; 15 ms a file of 0.5 MB (ext4, median of 40).
+    `sole_writer`: no other thread or process writes to `path` at the same time; then a killed run leaves one draft at most.
+
+    Raises:
+        OSError: the file cannot be written; what was at `path` before is still there.
+    """
+    tag = "" if sole_writer else f".{secrets.token_hex(8)}"
+    written = path.with_name(f".{path.name}{tag}{DRAFT_SUFFIX}")
+    try:
+        yield written
+        if durable:
+            _sync(written)
+        written.replace(path)
+    finally:  # after a rename too, which does nothing where both names are links to one file
+        with contextlib.suppress(OSError):
+            written.unlink(missing_ok=True)
+    if durable:
+        _sync(path.parent)
+
+
+def write_whole(path: Path, data: bytes, *, durable: bool = False, sole_writer: bool = False) -> None:
+    """Write a file as `draft` does.
+
+    Raises:
+        OSError: as `draft`.
+    """
+    with draft(path, durable=durable, sole_writer=sole_writer) as written:
+        written.write_bytes(data)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
