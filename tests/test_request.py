@@ -66,8 +66,10 @@ def test_a_regional_tag_uses_its_pack_where_served_and_the_base_language_elsewhe
 
 @pytest.mark.parametrize("model", MODELS)
 def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_name(model: str) -> None:
-    values: dict[str, Any] = {"temperature": 1.0, "exaggeration": 1.0, "cfg_weight": 0.0, "repetition_penalty": 1.0, "top_p": 0.5,
-              "min_p": 0.0, "top_k": 0}  # fmt: skip
+    values: dict[str, Any] = {
+        "temperature": 1.0, "exaggeration": 1.0, "cfg_weight": 0.0, "repetition_penalty": 1.0, "top_p": 0.5,
+        "min_p": 0.0, "top_k": 0,
+    }  # fmt: skip
     for name, value in values.items():
         if name in MODELS[model].sampling:
             assert speech(model=model, **{name: value}).sampling[name] == value

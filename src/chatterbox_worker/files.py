@@ -22,7 +22,8 @@ def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> It
 
     `durable`: content and rename are on the disk afterwards, so that they survive a power failure. For what cannot be
     made again or is promised to a caller; 15 ms a file of 0.5 MB (ext4, median of 40).
-    `sole_writer`: no other thread or process writes to `path` at the same time; then a killed run leaves one draft at most.
+    `sole_writer`: no other thread or process writes to `path` at the same time; then a killed run leaves at most
+    one draft.
 
     Raises:
         OSError: the file cannot be written; what was at `path` before is still there.

@@ -309,7 +309,7 @@ class AudioStream:
         return [*silent, *(warning for take in self._takes for warning in take.warnings)]
 
     def timings(self) -> dict[str, float]:
-        """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, summed over takes."""
+        """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""
         stages: dict[str, float] = {}
         for take in self._takes:
             for stage, seconds in take.timings.items():

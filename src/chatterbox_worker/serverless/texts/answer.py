@@ -88,8 +88,8 @@ class _Budget:
         self._device_failed = False
         if self._free < 0:
             raise InvalidRequest(
-                f"the answer to {len(texts)} texts may not fit into the {route.limit_bytes / 1e6:.1f} MB that can go back, "
-                "even without their audio: send fewer in a job",
+                f"the answer to {len(texts)} texts may not fit into the {route.limit_bytes / 1e6:.1f} MB that can go "
+                "back, even without their audio: send fewer in a job",
                 field="texts",
             )
 
