@@ -97,7 +97,7 @@ class AudioCache:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(about_path, json.dumps({**entry.info.as_json(), "_size": len(entry.audio)}).encode())
-            write_whole(audio_path, entry.audio)
+            write_whole(audio_path, entry.audio, durable=True)  # damaged JSON is a miss, damaged audio would be served
         except OSError as error:
             self._complain("write", error)
             return
