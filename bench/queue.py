@@ -1,9 +1,9 @@
-"""What the queue costs: a cache hit inside the handler and through RunPod's loop, beside the plain one-job worker.
+"""What the queue costs: a cache hit inside the handler and through RunPod's loop, compared with a one-job worker.
 
     python -m bench.queue
 
 Starts the real worker on the local queue (preview engine, no weights), then a worker that differs only in the SDK's
-default concurrency of 1. A table for people, one JSON line last for machines.
+default concurrency of 1. It prints a table, then one JSON line.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chatterbox_worker.localqueue import LocalQueue
 
 _ROOT = Path(__file__).parents[1]
 _JOBS = 12
-_ASKED = {"text": "The same short sentence every time, so that all but the first are hits.", "seed": 1}
+_REQUEST = {"text": "The same short sentence every time, so that all but the first are hits.", "seed": 1}
 _PLAIN = """
 import runpod, handler
 from chatterbox_worker.config import environment
@@ -39,11 +39,11 @@ def measure(command: list[str], folder: Path) -> dict[str, float]:
         "PYTHONPATH": str(_ROOT),
     }
     with LocalQueue(command=command, cwd=_ROOT, env=env) as queue:
-        miss = queue.run(_ASKED, sync=True)["output"]
+        miss = queue.run(_REQUEST, sync=True)["output"]
         inside, through = [], []
         for _ in range(_JOBS):
             started_s = time.perf_counter()
-            output: dict[str, Any] = queue.run(_ASKED, sync=True)["output"]
+            output: dict[str, Any] = queue.run(_REQUEST, sync=True)["output"]
             through.append((time.perf_counter() - started_s) * 1000)
             inside.append(output["generation_time_ms"])
             if not output["cache_hit"]:
