@@ -276,10 +276,14 @@ WHOLE = [chunk(0), chunk(1), chunk(2), SUMMARY]
 
 
 def test_a_stream_is_read_in_order_to_its_summary() -> None:
-    seen, reader = read_all([
-        stream_reply("IN_QUEUE"), stream_reply("IN_PROGRESS", chunk(0)), stream_reply("IN_PROGRESS", chunk(1), chunk(2)),
-        stream_reply("COMPLETED", SUMMARY),
-    ])  # fmt: skip
+    seen, reader = read_all(
+        [
+            stream_reply("IN_QUEUE"),
+            stream_reply("IN_PROGRESS", chunk(0)),
+            stream_reply("IN_PROGRESS", chunk(1), chunk(2)),
+            stream_reply("COMPLETED", SUMMARY),
+        ]
+    )
     assert seen == [0, 1, 2]
     assert reader.summary == SUMMARY
 
