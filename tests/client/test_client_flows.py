@@ -58,15 +58,15 @@ def calls(steps: Sequence[HttpCall | Wait]) -> list[str]:
     return [f"{step.method} {step.path}" for step in steps if isinstance(step, HttpCall)]
 
 
-def encoded(audio: bytes) -> str:
+def base64_of(audio: bytes) -> str:
     return base64.b64encode(audio).decode()
 
 
 def chunk(index: int) -> dict[str, Any]:
-    return {"index": index, "start_s": index / 2, "audio_base64": encoded(b"%d" % index)}
+    return {"index": index, "start_s": index / 2, "audio_base64": base64_of(b"%d" % index)}
 
 
-def streamed(status: str, *outputs: Any) -> Reply:
+def stream_reply(status: str, *outputs: Any) -> Reply:
     return ok(status=status, stream=[{"output": output} for output in outputs])
 
 
@@ -181,7 +181,7 @@ def test_runpods_own_keys_go_next_to_the_input_and_recordings_into_it_as_base64(
     path.write_bytes(b"RIFF")
     call = submission("/run", {"text": "é", "reference_audio": path, "seed": None, "webhook": "https://x.org/"})
     assert json.loads(call.content or b"") == {
-        "input": {"text": "é", "reference_audio": encoded(b"RIFF")}, "webhook": "https://x.org/",
+        "input": {"text": "é", "reference_audio": base64_of(b"RIFF")}, "webhook": "https://x.org/",
     }  # fmt: skip
 
 
@@ -208,9 +208,9 @@ def test_every_poll_reaches_the_caller() -> None:
 @pytest.mark.parametrize(
     "response",
     [
-        {"id": "j", "status": "COMPLETED", "output": {"audio_base64": encoded(b"sound")}},
-        {"audio_base64": encoded(b"sound")},
-        {"audio_url": f"data:audio/mpeg;base64,{encoded(b'sound')}"},
+        {"id": "j", "status": "COMPLETED", "output": {"audio_base64": base64_of(b"sound")}},
+        {"audio_base64": base64_of(b"sound")},
+        {"audio_url": f"data:audio/mpeg;base64,{base64_of(b'sound')}"},
     ],
 )
 def test_audio_inside_an_answer_is_found(response: dict[str, Any]) -> None:
@@ -276,10 +276,14 @@ WHOLE = [chunk(0), chunk(1), chunk(2), SUMMARY]
 
 
 def test_a_stream_is_read_in_order_to_its_summary() -> None:
-    seen, reader = read_all([
-        streamed("IN_QUEUE"), streamed("IN_PROGRESS", chunk(0)), streamed("IN_PROGRESS", chunk(1), chunk(2)),
-        streamed("COMPLETED", SUMMARY),
-    ])  # fmt: skip
+    seen, reader = read_all(
+        [
+            stream_reply("IN_QUEUE"),
+            stream_reply("IN_PROGRESS", chunk(0)),
+            stream_reply("IN_PROGRESS", chunk(1), chunk(2)),
+            stream_reply("COMPLETED", SUMMARY),
+        ]
+    )
     assert seen == [0, 1, 2]
     assert reader.summary == SUMMARY
 
@@ -287,22 +291,26 @@ def test_a_stream_is_read_in_order_to_its_summary() -> None:
 def test_a_piece_that_was_lost_on_the_way_comes_from_the_whole() -> None:
     in_progress, done = ok(id="j", status="IN_PROGRESS"), ok(id="j", status="COMPLETED", output=WHOLE)
     seen, reader = read_all([
-        streamed("IN_PROGRESS", chunk(0)), Lost("reset"), streamed("IN_PROGRESS", chunk(2)), in_progress, done,
+        stream_reply("IN_PROGRESS", chunk(0)), Lost("reset"), stream_reply("IN_PROGRESS", chunk(2)), in_progress, done,
     ])  # fmt: skip
     assert seen == [0, 1, 2]
     assert reader.summary == SUMMARY
 
 
 def test_a_lost_end_comes_from_the_whole() -> None:
-    outcomes = [streamed("IN_PROGRESS", chunk(0)), streamed("COMPLETED"), ok(id="j", status="COMPLETED", output=WHOLE)]
+    outcomes = [
+        stream_reply("IN_PROGRESS", chunk(0)),
+        stream_reply("COMPLETED"),
+        ok(id="j", status="COMPLETED", output=WHOLE),
+    ]
     assert read_all(outcomes)[0] == [0, 1, 2]
 
 
 def test_an_endpoint_that_does_not_stream_sends_one_piece() -> None:
-    output = {"audio_base64": encoded(b"7"), "format": "mp3"}
-    seen, reader = read_all([streamed("COMPLETED"), ok(id="j", status="COMPLETED", output=output)])
+    output = {"audio_base64": base64_of(b"7"), "format": "mp3"}
+    seen, reader = read_all([stream_reply("COMPLETED"), ok(id="j", status="COMPLETED", output=output)])
     assert seen == [7]
-    assert read_all([streamed("COMPLETED", output), ok(id="j", status="COMPLETED", output=[output])])[0] == [7]
+    assert read_all([stream_reply("COMPLETED", output), ok(id="j", status="COMPLETED", output=[output])])[0] == [7]
     assert reader.summary == {"format": "mp3"}
 
 
@@ -310,7 +318,7 @@ def test_an_endpoint_that_does_not_stream_sends_one_piece() -> None:
 def test_a_stream_that_is_refused_is_read_from_the_result(status: int) -> None:
     refused, done = Reply(status, b""), ok(id="j", status="COMPLETED", output=WHOLE)
     assert read_all([refused, done])[0] == [0, 1, 2]
-    assert read_all([streamed("IN_PROGRESS", chunk(0)), refused, done])[0] == [0, 1, 2]
+    assert read_all([stream_reply("IN_PROGRESS", chunk(0)), refused, done])[0] == [0, 1, 2]
     with pytest.raises(NotFound):
         read_all([refused, Reply(404, b"")])
 
@@ -318,7 +326,7 @@ def test_a_stream_that_is_refused_is_read_from_the_result(status: int) -> None:
 def test_a_stream_that_fails_raises_the_workers_reason() -> None:
     failed = ok(id="j", status="FAILED", error="the model made no sound")
     with pytest.raises(JobFailed, match="the model made no sound"):
-        read_all([streamed("IN_PROGRESS", chunk(0)), streamed("FAILED"), failed])
+        read_all([stream_reply("IN_PROGRESS", chunk(0)), stream_reply("FAILED"), failed])
 
 
 def test_a_stream_whose_job_failed_is_over() -> None:
@@ -335,7 +343,7 @@ def test_a_stream_is_polled_less_often_while_its_job_is_in_the_queue() -> None:
         for _ in states:
             yield from flows.read_stream(reader)
 
-    steps = drive(whole(), [streamed(state) for state in states])[1]
+    steps = drive(whole(), [stream_reply(state) for state in states])[1]
     pauses = [step.duration_s for step in steps if isinstance(step, Wait)]
     assert pauses == pytest.approx([0.36, 0.54, 0.81, 0.36, 0.36])
 
@@ -343,7 +351,7 @@ def test_a_stream_is_polled_less_often_while_its_job_is_in_the_queue() -> None:
 def test_a_stream_is_polled_again_at_once_if_the_server_waited_itself() -> None:
     times = iter(range(0, 1000, 10))
     deadline = Deadline(replace(PATIENT, clock=lambda: float(next(times))), 0.0, 1e9)
-    steps = drive(flows.read_stream(StreamReader("j", deadline)), [streamed("IN_PROGRESS")])[1]
+    steps = drive(flows.read_stream(StreamReader("j", deadline)), [stream_reply("IN_PROGRESS")])[1]
     assert not any(isinstance(step, Wait) for step in steps)
 
 
@@ -357,7 +365,7 @@ def test_a_stream_is_polled_again_at_once_if_the_server_waited_itself() -> None:
 def test_a_stream_with_a_gap_that_cannot_be_filled_is_an_error(output: list[Any]) -> None:
     done = ok(id="j", status="COMPLETED", output=output)
     with pytest.raises(ClientError, match="chunk 1 was lost"):
-        read_all([streamed("COMPLETED", chunk(0), chunk(2)), done])
+        read_all([stream_reply("COMPLETED", chunk(0), chunk(2)), done])
 
 
 def test_a_stream_without_chunks_ends_with_its_deadline() -> None:
@@ -369,4 +377,4 @@ def test_a_stream_without_chunks_ends_with_its_deadline() -> None:
             yield from flows.read_stream(reader)
 
     with pytest.raises(StillRunning):
-        drive(whole(), [streamed("IN_QUEUE")] * 9)
+        drive(whole(), [stream_reply("IN_QUEUE")] * 9)

@@ -56,7 +56,7 @@ def test_a_missing_handler_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no/handler.py" in capsys.readouterr().err
 
 
-def test_only_the_fields_that_were_given_are_sent() -> None:
+def test_only_the_fields_on_the_command_line_are_sent() -> None:
     assert job_body(parse_arguments(_options("--say", "Hi."))) == {"input": {"text": "Hi."}}
     arguments = _options("--say", "Hi.", "--model", "turbo", "--voice", "v", "--format", "mp3", "--language", "en")
     assert job_body(parse_arguments(arguments)) == {

@@ -112,7 +112,7 @@ DONE = {
 
 
 @pytest.mark.anyio
-async def test_a_job_holds_what_was_asked_and_nothing_that_was_left_open() -> None:
+async def test_a_job_has_the_requested_fields_and_none_that_was_left_open() -> None:
     queue = Queue(WAITING, {"status": "IN_PROGRESS"}, DONE)
     recording = await queue.backend().speak(_request(speed=1.5, format="wav", language="de"), CancelScope())
 

@@ -19,10 +19,11 @@ from typing import Any
 
 from chatterbox_worker import config
 from chatterbox_worker.catalogue import FORMATS, MODELS
-from chatterbox_worker.client import AudioOnVolume, ClientError, Job, RunPodServerlessClient
+from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.client.sound import has_audio
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.local import local_environment
+from chatterbox_worker.localqueue import say
 from chatterbox_worker.localqueue.app import ENDPOINT_ID
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 
@@ -101,35 +102,14 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
             sys.stdout.write(json.dumps(job.output, ensure_ascii=False, indent=2) + "\n")
             return 0
         path = options.out or Path("out") / f"speech.{options.format or body['input'].get('format', 'wav')}"
-        save(client, job, path)
+        say.save(client, job, path)
     about = job.speech.found.about
-    sys.stdout.write(summary(about, path) + "\n")
+    sys.stdout.write(say.summary(about, path) + "\n")
     if about.get("model") == _PREVIEW:
         sys.stderr.write(
             "THIS IS NOT CHATTERBOX: the preview model is espeak-ng, a robot voice for trying things out.\n"
         )
     return 0
-
-
-def save(client: RunPodServerlessClient, job: Job, path: Path) -> None:
-    try:
-        client.save_audio(job, path)
-    except AudioOnVolume as answer:  # the worker's volume is a folder of this machine
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(Path(answer.path).read_bytes())
-
-
-def summary(about: Mapping[str, Any], path: Path) -> str:
-    """One line: length, speed, cache, model, device and file."""
-    factor = about.get("timings", {}).get("real_time_factor")
-    parts = [
-        f"{about.get('duration_s', 0.0):.2f} s of audio",
-        f"real-time factor {factor:.3f}" if factor is not None else None,
-        f"cache {'hit' if about.get('cache_hit') else 'miss'}",
-        f"{about.get('model')} on {about.get('device')}",
-        str(path),
-    ]
-    return ", ".join(part for part in parts if part is not None)
 
 
 def serve(queue: LocalQueue) -> int:
