@@ -17,8 +17,7 @@ from pathlib import Path
 from chatterbox_worker import config
 from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.local import local_environment
-from chatterbox_worker.localqueue import LocalQueue
-from chatterbox_worker.localqueue.__main__ import summary
+from chatterbox_worker.localqueue import LocalQueue, say
 
 ROOT = Path(__file__).resolve().parent
 
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
             sys.stderr.write(f"{error}\n")
             return 1
         path = client.save_audio(job, options.out or ROOT / "out" / f"speech.{job.speech.format}")
-        sys.stdout.write(summary(job.speech.found.about, path) + "\n")
+        sys.stdout.write(say.summary(job.speech.found.about, path) + "\n")
     return 0
 
 
