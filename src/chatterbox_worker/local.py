@@ -9,9 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
-
-import urllib3
 
 from chatterbox_worker.config import variable
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
@@ -66,9 +63,9 @@ def _is_available(name: str, weights_dir: Path | None) -> bool:
 
 
 def _answers(url: str) -> bool:
-    if urlsplit(url).scheme not in ("http", "https"):
-        return False
+    import httpx  # noqa: PLC0415 - only where there are no weights
+
     try:
-        return urllib3.request("HEAD", url, timeout=_HUB_ANSWERS_WITHIN_S, retries=False, redirect=False).status < 500
-    except urllib3.exceptions.HTTPError:
+        return httpx.head(url, timeout=_HUB_ANSWERS_WITHIN_S).status_code < 500
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import httpx
 import pytest
-import requests
 
 from chatterbox_worker.localqueue import Fault, JobState, Limits, LocalQueue
 
@@ -24,16 +24,16 @@ class Caller:
 
     def __init__(self, queue: LocalQueue) -> None:
         self.queue = queue
-        self.client = requests.Session()
+        self.client = httpx.Client(timeout=10)
         self.client.headers["Authorization"] = "Bearer local"
-        self.worker = requests.Session()
+        self.worker = httpx.Client(timeout=10)
         self.worker.headers["Authorization"] = queue.worker_key or ""
 
-    def call_client(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        return self.client.request(method, f"{self.queue.endpoint_url}/{path}", timeout=10, **arguments)
+    def call_client(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return self.client.request(method, f"{self.queue.endpoint_url}/{path}", **arguments)
 
-    def call_worker(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        return self.worker.request(method, f"{self.queue.endpoint_url}/{path}", timeout=10, **arguments)
+    def call_worker(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return self.worker.request(method, f"{self.queue.endpoint_url}/{path}", **arguments)
 
     def take(self, worker: str = "w") -> dict[str, Any]:
         reply = self.call_worker("GET", f"job-take/{worker}?gpu=x&job_in_progress=0")
@@ -41,14 +41,14 @@ class Caller:
         job: dict[str, Any] = reply.json()
         return job
 
-    def done(self, job_id: str, body: str, worker: str = "w") -> requests.Response:
+    def done(self, job_id: str, body: str, worker: str = "w") -> httpx.Response:
         # As the SDK posts it: JSON that is declared as a form.
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         path = f"job-done/{worker}/{job_id}?gpu=x&isStream=false"
-        return self.call_worker("POST", path, data=body.encode(), headers=headers)
+        return self.call_worker("POST", path, content=body.encode(), headers=headers)
 
-    def chunk(self, job_id: str, body: str) -> requests.Response:
-        return self.call_worker("POST", f"job-stream/w/{job_id}?gpu=x&isStream=false", data=body.encode())
+    def chunk(self, job_id: str, body: str) -> httpx.Response:
+        return self.call_worker("POST", f"job-stream/w/{job_id}?gpu=x&isStream=false", content=body.encode())
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def caller(shared: Caller) -> Caller:
 def test_a_client_without_the_key_is_refused(caller: Caller, key: str | None) -> None:
     headers = {} if key is None else {"Authorization": key}
     for method, path in [("POST", "run"), ("GET", "status/x"), ("GET", "health"), ("POST", "openai/v1/x")]:
-        reply = requests.request(method, f"{caller.queue.endpoint_url}/{path}", headers=headers, timeout=5)
+        reply = httpx.request(method, f"{caller.queue.endpoint_url}/{path}", headers=headers, timeout=5)
         assert reply.status_code == 401
 
 
@@ -77,7 +77,7 @@ def test_a_worker_must_send_its_key_raw(caller: Caller) -> None:
     for key in ("", "wrong", f"Bearer {caller.queue.worker_key}", "Bearer local"):
         for route in ("job-take/w", "job-take-batch/w", "job-stop/w", "ping/w"):
             url = f"{caller.queue.endpoint_url}/{route}"
-            assert requests.get(url, headers={"Authorization": key}, timeout=5).status_code == 401
+            assert httpx.get(url, headers={"Authorization": key}, timeout=5).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["status/x", "stream/x", "status-sync/x"])
@@ -153,7 +153,7 @@ def test_runsync_waits_and_status_sync_goes_on_waiting(caller: Caller) -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"text": "hi"}', b'{"input": {"speed": NaN}}', b"\xff"])
 def test_an_invalid_submission_is_refused(caller: Caller, body: bytes) -> None:
     for route in ("run", "runsync"):
-        reply = caller.call_client("POST", route, data=body)
+        reply = caller.call_client("POST", route, content=body)
         assert reply.status_code == 400
         assert reply.json()["error"]
 
@@ -162,10 +162,10 @@ def test_submissions_have_their_size_limits(caller: Caller) -> None:
     def body(size: int) -> bytes:
         return json.dumps({"input": "x" * (size - len('{"input": ""}'))}).encode()
 
-    assert caller.call_client("POST", "run", data=body(2000)).status_code == 200
-    assert caller.call_client("POST", "run", data=body(2001)).status_code == 400
-    assert caller.call_client("POST", "runsync?wait=50", data=body(4000)).status_code == 200
-    assert caller.call_client("POST", "runsync?wait=50", data=body(4001)).status_code == 400
+    assert caller.call_client("POST", "run", content=body(2000)).status_code == 200
+    assert caller.call_client("POST", "run", content=body(2001)).status_code == 400
+    assert caller.call_client("POST", "runsync?wait=50", content=body(4000)).status_code == 200
+    assert caller.call_client("POST", "runsync?wait=50", content=body(4001)).status_code == 400
 
 
 @pytest.mark.parametrize(("is_sync", "limit"), [(False, 2000), (True, 4000)])
@@ -262,7 +262,7 @@ def test_a_fault_happens_as_often_as_planned_and_then_all_is_well(caller: Caller
     job_id = caller.queue.submit({"n": 1})
     caller.take()
     assert [caller.done(job_id, '{"output": 1}').status_code for _ in range(2)] == [500, 500]
-    with pytest.raises(requests.ConnectionError):
+    with pytest.raises(httpx.RemoteProtocolError):
         caller.done(job_id, '{"output": 1}')
     assert caller.queue.jobs[job_id].done_posts == 0
     started_s = time.monotonic()

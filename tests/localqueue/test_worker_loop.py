@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-import requests
 
 from chatterbox_worker.localqueue import Fault, JobNotFoundError, JobState, Limits, LocalQueue, WorkerStartError
 from chatterbox_worker.localqueue.store import EXECUTION_TIMED_OUT, LOST
@@ -112,7 +112,7 @@ def test_a_cancelled_job_is_stopped_inside_the_worker(queue: LocalQueue) -> None
     assert _eventually(lambda: queue.jobs[job_id].state is JobState.IN_PROGRESS)
     time.sleep(0.3)  # the SDK takes a job up to 0.1 s before it runs it
     headers = {"Authorization": f"Bearer {queue.api_key}"}
-    reply = requests.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=5)
+    reply = httpx.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=5)
     assert reply.json() == {"id": job_id, "status": "CANCELLED"}
     assert _eventually(lambda: _was_stopped(queue, job_id))
     assert queue.jobs[job_id].done_posts == 0
@@ -213,7 +213,7 @@ def test_an_error_half_way_fails_the_job_and_preserves_the_chunks(streaming: Loc
 
 
 def test_an_openai_stream_is_relayed_as_the_worker_wrote_it(streaming: LocalQueue) -> None:
-    reply = requests.post(
+    reply = httpx.post(
         f"{streaming.endpoint_url}/openai/v1/chat/completions",
         json={"stream": True}, headers={"Authorization": f"Bearer {streaming.api_key}"}, timeout=20,
     )  # fmt: skip

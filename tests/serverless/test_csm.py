@@ -79,17 +79,16 @@ def test_a_bad_job_is_answered_with_its_field(queue: LocalQueue, fields: dict[st
 
 
 def test_a_cancelled_job_frees_its_place(queue: LocalQueue) -> None:
-    import requests
+    import httpx
 
     headers = {"Authorization": f"Bearer {queue.api_key}"}
     long = {"input": {"text": "A very long one.", "max_chunk_s": 80, "seed": 1}}
     jobs = [
-        requests.post(f"{queue.endpoint_url}/run", json=long, headers=headers, timeout=10).json()["id"]
-        for _ in range(2)
+        httpx.post(f"{queue.endpoint_url}/run", json=long, headers=headers, timeout=10).json()["id"] for _ in range(2)
     ]
 
     def status(job: str) -> str:
-        return str(requests.get(f"{queue.endpoint_url}/status/{job}", headers=headers, timeout=10).json()["status"])
+        return str(httpx.get(f"{queue.endpoint_url}/status/{job}", headers=headers, timeout=10).json()["status"])
 
     assert eventually(lambda: {status(job) for job in jobs} == {"IN_PROGRESS"})
     for job in jobs:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-import requests
 
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
@@ -79,7 +79,7 @@ def test_forty_megabytes_go_through_the_workers_bucket(
 ) -> None:
     answer = queue.run(TEXT, timeout_s=100)["output"]
 
-    got = requests.get(answer["audio_url"], timeout=30)
+    got = httpx.get(answer["audio_url"], timeout=30)
     assert got.headers["Content-Type"] == "audio/wav"
     assert got.content == unstreamed[1]
     assert (answer["expires_s"], answer["cache_hit"]) == (7 * 86_400, True)

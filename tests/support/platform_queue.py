@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import requests
+import httpx
 
 from chatterbox_worker.localqueue import LocalQueue
 from support.paths import ROOT, WORKERS
@@ -35,7 +35,7 @@ def open_queue(script: Path, folder: Path, *, options: dict[str, Any] | None = N
 
 def cancel(queue: LocalQueue, job_id: str) -> None:
     headers = {"Authorization": f"Bearer {queue.api_key}"}
-    requests.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=10).raise_for_status()
+    httpx.post(f"{queue.endpoint_url}/cancel/{job_id}", headers=headers, timeout=10).raise_for_status()
 
 
 def eventually(predicate: Callable[[], bool], timeout_s: float = 15.0) -> bool:

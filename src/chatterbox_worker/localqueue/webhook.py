@@ -1,17 +1,20 @@
-"""Posts a finished job to its webhook: the full job object, in up to three attempts. A failure affects nothing else."""
+"""Posts a finished job to its webhook: the full job object, in up to three attempts. A failure affects nothing else.
+
+The address is the caller's and may be private: the queue is a developer's tool, and webhooks are tried on localhost.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-import aiohttp
+import httpx
 
 from chatterbox_worker.localqueue.jobs import JsonObject, Limits, QueuedJob
 
 _log = logging.getLogger(__name__)
 
-_TIMEOUT = aiohttp.ClientTimeout(total=30)  # RunPod documents no figure
+_TIMEOUT_S = 30.0  # RunPod documents no figure
 
 
 class Webhooks:
@@ -19,7 +22,7 @@ class Webhooks:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._session: aiohttp.ClientSession | None = None
+        self._client: httpx.AsyncClient | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, job: QueuedJob) -> None:
@@ -27,8 +30,8 @@ class Webhooks:
         url = job.body.get("webhook")
         if not isinstance(url, str) or not url:
             return
-        self._session = self._session or aiohttp.ClientSession(timeout=_TIMEOUT)
-        task = asyncio.create_task(self._deliver(self._session, url, {**job.body, **job.answer()}))
+        self._client = self._client or httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=True)
+        task = asyncio.create_task(self._deliver(self._client, url, {**job.body, **job.answer()}))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -36,17 +39,17 @@ class Webhooks:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        if self._client is not None:
+            await self._client.aclose()
 
-    async def _deliver(self, session: aiohttp.ClientSession, url: str, answer: JsonObject) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, url: str, answer: JsonObject) -> None:
         for attempt in range(1, self._limits.webhook_attempts + 1):
             try:
-                async with session.post(url, json=answer) as response:
-                    if 200 <= response.status < 300:
+                async with client.stream("POST", url, json=answer) as response:
+                    if response.is_success:
                         return
-                    reason = f"HTTP {response.status}"
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:  # ValueError: not a URL
+                    reason = f"HTTP {response.status_code}"
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 reason = repr(error)
             _log.warning("webhook of %s, attempt %d: %s", answer["id"], attempt, reason)
             if attempt < self._limits.webhook_attempts:

@@ -1,0 +1,72 @@
+"""Which models a developer's machine serves by default."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from chatterbox_worker import local
+
+
+class _Hub(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_response(int(self.path.rsplit("/", 1)[1]))
+        self.send_header("Location", "http://127.0.0.1:9/")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU, no weights, a hub that answers in half a second or not at all."""
+    monkeypatch.setattr(local, "_NVIDIA_DRIVER", tmp_path / "none")
+    monkeypatch.setattr(local, "_is_available", lambda *_: False)
+    monkeypatch.setattr(local, "_HUB_ANSWERS_WITHIN_S", 0.5)
+
+
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_nano_is_served_if_the_hub_can_be_reached(hub: str, status: int) -> None:
+    assert local.local_models({"HF_ENDPOINT": f"{hub}/{status}"}) == ("nano",)
+
+
+@pytest.mark.parametrize("endpoint", ["/500", "/503"])
+def test_the_preview_is_served_if_the_hub_is_broken(hub: str, endpoint: str) -> None:
+    assert local.local_models({"HF_ENDPOINT": hub + endpoint}) == ("preview",)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9", "file:///etc", "http://", "http://[::1", "http://x\x00y", "no URL"]
+)
+def test_the_preview_is_served_if_there_is_no_hub_at_that_address(url: str) -> None:
+    assert local.local_models({"HF_ENDPOINT": url}) == ("preview",)
+
+
+def test_the_hub_is_not_asked_offline(hub: str) -> None:
+    assert local.local_models({"HF_ENDPOINT": f"{hub}/200", "HF_HUB_OFFLINE": "1"}) == ("preview",)
+
+
+def test_two_models_are_served_with_a_gpu(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_NVIDIA_DRIVER", tmp_path)
+    assert local.local_models({"HF_ENDPOINT": f"{hub}/200"}) == ("multilingual", "turbo")
+
+
+def test_weights_on_the_machine_need_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_is_available", lambda name, _: name == "nano")
+    assert local.local_models({"HF_ENDPOINT": "http://127.0.0.1:9"}) == ("nano",)
