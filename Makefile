@@ -34,13 +34,14 @@ test: $(READY)  ## the fast tests
 slow: $(READY)  ## the slow tests
 	$(PY) -m pytest -m slow
 
-check: lint test  ## format, lint, types, import rules, fast tests
+check: lint test  ## format, lint, types, import rules, dependencies, fast tests
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry src
 
 format: $(READY)
 	$(BIN)/ruff format .
