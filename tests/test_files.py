@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatterbox_worker.files import DRAFT_SUFFIX, draft, write_whole
+from support.paths import ROOT
 
 
 def names(folder: Path) -> list[str]:
@@ -149,6 +150,7 @@ def test_it_imports_the_standard_library_only() -> None:
         "import sys, chatterbox_worker.files\n"
         "print({name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names - {'__main__'})"
     )
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'src')!r}); {code}"  # -S: without site-packages
     printed = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == "{'chatterbox_worker'}"
