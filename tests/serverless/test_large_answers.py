@@ -119,7 +119,7 @@ def test_fifteen_minutes_are_streamed_in_order_under_the_cap_and_to_the_bit(
         assert joined == samples(unstreamed[1])
         assert summary["chunks"] == unstreamed[0]["chunks"]
         assert "audio_base64" not in summary
-        assert any("through the stream only" in warning for warning in summary["warnings"])
+        assert any("it is in the stream only" in warning for warning in summary["warnings"])
     assert (spoken[1]["cache_hit"], cached[1]["cache_hit"]) == (False, True)
 
 
