@@ -78,7 +78,7 @@ def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: obj
     assert put_and_get(cache) is not None
 
 
-def test_a_volume_that_cannot_be_used_is_lived_without_and_said_once(
+def test_a_volume_that_cannot_be_used_is_reported_once_and_not_needed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("not a folder")

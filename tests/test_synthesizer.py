@@ -235,7 +235,7 @@ def test_cancelled_before_it_began_it_does_not_begin(
     assert engine.takes == []
 
 
-def test_progress_is_told_after_every_chunk(synthesizer: Synthesizer, settings: Settings) -> None:
+def test_progress_is_reported_after_every_chunk(synthesizer: Synthesizer, settings: Settings) -> None:
     told: list[tuple[int, int, float]] = []
 
     recording = synthesizer.speak(request(settings), CancelScope(lambda *progress: told.append(progress)))

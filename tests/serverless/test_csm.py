@@ -49,7 +49,7 @@ def test_a_job_gives_the_sound_that_python_gives(queue: LocalQueue, tmp_path: Pa
     assert answer["output"]["warnings"] == ["the model did not stop within 0.8 s; the speech may be cut off"]
 
 
-def test_a_voice_saved_with_its_words_speaks_and_hears_what_was_said(queue: LocalQueue) -> None:
+def test_a_voice_saved_with_its_transcript_speaks_and_uses_context(queue: LocalQueue) -> None:
     saved = queue.run(
         {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64(1.5), "reference_transcript": WORDS}
     )

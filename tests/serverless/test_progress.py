@@ -28,5 +28,5 @@ def test_a_short_job_tells_nothing() -> None:
     assert told([(5.0, 1, 3), (10.0, 2, 3)]) == []
 
 
-def test_nothing_is_told_once_all_chunks_are_done() -> None:
+def test_nothing_is_reported_once_all_chunks_are_done() -> None:
     assert told([(10.0, 10, 10)]) == []

@@ -53,7 +53,7 @@ def test_a_folder_in_place_of_the_mount_is_no_volume(tmp_path: Path, monkeypatch
     assert not Volume(tmp_path / "outputs", max_age_s=60).is_there
 
 
-def test_a_missing_or_broken_volume_is_told_without_a_traceback(tmp_path: Path) -> None:
+def test_a_missing_or_broken_volume_is_reported_without_a_traceback(tmp_path: Path) -> None:
     in_the_way = tmp_path / "outputs"
     in_the_way.write_text("not a folder")
 

@@ -342,7 +342,7 @@ def test_what_was_spoken_before_the_device_failed_goes_back_and_a_fresh_worker_i
     assert platform.device_failures == 2
 
 
-def test_the_progress_of_all_texts_is_told_as_one(
+def test_the_progress_of_all_texts_is_reported_as_one(
     settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "_EVERY_S", 0.0)

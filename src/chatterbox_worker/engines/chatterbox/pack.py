@@ -2,10 +2,10 @@
 
     python -m chatterbox_worker.engines.chatterbox.pack nano turbo --profile fast --device cuda
 
-A `Pack` is a `state_dict.Keep`: tensors that it has are read; tensors that it lacks are computed from the checkpoint
-and written by `save` for the next start. So a missing, stale or broken pack costs time and nothing else, and a pack
-changes no bit of what is loaded. A pack is stale if the checkpoint's revision, the profile or the engine's own source
-differ. Bits that flipped on the disk are not detected.
+A `Pack` is a `state_dict.TensorProvider`: tensors that it has are read; tensors that it lacks are computed from the
+checkpoint and written by `save` for the next start. So a missing, stale or broken pack costs time and nothing else,
+and a pack changes no bit of what is loaded. A pack is stale if the checkpoint's revision, the profile or the engine's
+own source differ. Bits that flipped on the disk are not detected.
 
 Packs are written at image build, or in the background after the first start if the checkpoint's folder is writable. A
 pack for a GPU can be written without one.
