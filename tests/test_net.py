@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chatterbox_worker import net
+from chatterbox_worker.net.client import open_client
 from support.addresses import NOT_PUBLIC, PUBLIC
 from support.network import DEAD, SERVED, FakeNetwork
 
@@ -109,7 +110,7 @@ def test_a_name_without_an_address_is_refused(network: FakeNetwork, host: str) -
 def test_a_request_goes_to_the_address_that_was_checked_and_carries_the_host(network: FakeNetwork) -> None:
     network.answers[HOST] = [(SERVED,), ("127.0.0.1",)]
 
-    with net.open_client(allow_private=False) as client:
+    with open_client(allow_private=False) as client:
         answer = client.put(f"http://{HOST}:8080/a?b=c", content=b"12345")
 
     assert answer.text == f"{HOST}:8080 /a?b=c 5"
@@ -119,7 +120,7 @@ def test_a_request_goes_to_the_address_that_was_checked_and_carries_the_host(net
 def test_a_name_that_changes_to_a_private_address_is_not_connected_to(network: FakeNetwork) -> None:
     network.answers[HOST] = [(SERVED,), ("127.0.0.1",)]
 
-    with net.open_client(allow_private=False) as client:
+    with open_client(allow_private=False) as client:
         client.put(f"http://{HOST}/", content=b"1")
         with pytest.raises(net.AddressError):
             client.put(f"http://{HOST}/", content=b"2")
@@ -130,7 +131,7 @@ def test_a_name_that_changes_to_a_private_address_is_not_connected_to(network: F
 def test_the_next_address_is_tried_if_one_refuses_the_connection(network: FakeNetwork) -> None:
     network.answers[HOST] = [(DEAD, SERVED)]
 
-    with net.open_client(allow_private=False) as client:
+    with open_client(allow_private=False) as client:
         assert client.put(f"http://{HOST}/", content=b"12").text == f"{HOST} / 2"
         network.answers[HOST] = [(DEAD,)]
         with pytest.raises(httpx.ConnectError):
@@ -144,14 +145,14 @@ def test_redirects_are_not_followed_and_proxies_not_used(network: FakeNetwork, m
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     network.answers[HOST] = [(SERVED,)]
 
-    with net.open_client(allow_private=False) as client:
+    with open_client(allow_private=False) as client:
         assert client.get(f"http://{HOST}/").status_code == 302
 
     assert network.connections == [SERVED]
 
 
 def test_private_addresses_are_reached_if_the_operator_allows_it() -> None:
-    with serve() as port, net.open_client(allow_private=True) as client:
+    with serve() as port, open_client(allow_private=True) as client:
         assert client.put(f"http://127.0.0.1:{port}/", content=b"1").status_code == 200
 
 
@@ -191,7 +192,7 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(
     with serve(context) as port:
         network = FakeNetwork(monkeypatch, port)
         network.answers = {HOST: [(SERVED,)], f"{HOST}.": [(SERVED,)], "other.example": [(SERVED,)]}
-        with net.open_client(allow_private=False) as client:
+        with open_client(allow_private=False) as client:
             assert client.put(f"https://{HOST}/", content=b"123").text == f"{HOST} / 3"
             assert client.put(f"https://{HOST}./", content=b"123").status_code == 200
             with pytest.raises(httpx.ConnectError, match=r"other\.example"):  # although a connection to SERVED was open

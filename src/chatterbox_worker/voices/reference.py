@@ -10,12 +10,14 @@ import binascii
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-import httpx
 
 from chatterbox_worker import net
 from chatterbox_worker.errors import InvalidRequest, quote
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_BYTES = 25_000_000  # the documented limit of an upload
 MAX_DURATION_S = 300.0  # also documented; the models use at most the first 15 s
@@ -54,8 +56,12 @@ def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False) ->
     Raises:
         InvalidRequest: the URL, its address or its answer is not acceptable; `field` names it.
     """
+    import httpx  # noqa: PLC0415 - a worker starts without it
+
+    from chatterbox_worker.net.client import open_client  # noqa: PLC0415
+
     deadline = time.monotonic() + _TIMEOUT_S
-    with net.open_client(allow_private=allow_private) as client:
+    with open_client(allow_private=allow_private) as client:
         for _ in range(_REDIRECTS + 1):
             _check(url, field)
             with contextlib.closing(_open(client, url, field=field, deadline=deadline)) as response:
@@ -85,6 +91,8 @@ def _check(url: str, field: str) -> None:
 
 def _open(client: httpx.Client, url: str, *, field: str, deadline: float) -> httpx.Response:
     """The response, whose body is still to be read."""
+    import httpx  # noqa: PLC0415
+
     try:
         request = client.build_request("GET", url, headers=_HEADERS, timeout=max(0.1, deadline - time.monotonic()))
         return client.send(request, stream=True)

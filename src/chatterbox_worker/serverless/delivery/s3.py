@@ -17,15 +17,16 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
-
-import httpx
 
 from chatterbox_worker import net
 from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.serverless.delivery.answer import NotDelivered
+
+if TYPE_CHECKING:
+    import httpx
 
 EXPIRES_S = 7 * 86_400
 """Of a presigned URL: the most that Signature Version 4 allows."""
@@ -40,7 +41,7 @@ _REGION = re.compile(
     r"(?:^|\.)(?:s3[.-])?(?P<region>[a-z]{2,}-?[a-z0-9-]*\d)\.(?:[a-z0-9-]+)\.(?:com|net|io)(?:\.cn)?$"
 )
 _DEFAULT_REGION = "us-east-1"  # what services without regions expect in a signature
-_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_TIMEOUT_S, _CONNECT_S = 60.0, 5.0
 _LARGEST_ANSWER_BYTES = 1_000_000  # to an upload: an error is a few hundred bytes of XML
 
 
@@ -104,11 +105,14 @@ class Bucket:
             NotDelivered: the upload failed, after retries.
         """
         # Half a second and 20 MB, for workers that need it
+        import httpx  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        from chatterbox_worker.net.client import open_client  # noqa: PLC0415
 
         key = f"chatterbox/{datetime.now(UTC):%Y-%m-%d}/{secrets.token_urlsafe(24)}.{suffix}"
         try:
-            with net.open_client(allow_private=False) if self.is_guarded else httpx.Client() as http:
+            with open_client(allow_private=False) if self.is_guarded else httpx.Client() as http:
                 client = self._client(_Sender(http))
                 client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=mimetype)
                 url: str = client.generate_presigned_url(
@@ -158,6 +162,7 @@ class _Sender:
         self._http = http
 
     def __call__(self, request: Any, **_: object) -> Any:
+        import httpx  # noqa: PLC0415
         from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]  # noqa: PLC0415
         from botocore.exceptions import EndpointConnectionError, HTTPClientError  # noqa: PLC0415
 
@@ -168,7 +173,7 @@ class _Sender:
                 request.url,
                 content=request.body,
                 headers=headers | {"Accept-Encoding": "identity"},
-                timeout=_TIMEOUT,
+                timeout=httpx.Timeout(_TIMEOUT_S, connect=_CONNECT_S),
             ) as response:
                 body = _Body()
                 for piece in response.iter_raw():

@@ -4,16 +4,15 @@ A caller must not reach, through the worker, what only the worker's machine can 
 address that it has must be public, and the connection goes to an address that was checked: a name that resolves to a
 public address for the check and to 127.0.0.1 for the connection gains nothing. TLS still verifies the host's name.
 
+`net.client` has the HTTP client; it is a module of its own because httpx is not needed to start a worker.
+
 What an operator sets (BUCKET_*, CHATTERBOX_BACKEND, HF_ENDPOINT) may be private and does not come here.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import socket
-
-import httpx
 
 _SPECIAL_PURPOSE: tuple[tuple[str, bool, str], ...] = (
     # The IANA IPv4 Special-Purpose Address Registry: network, "Globally Reachable", name. N/A counts as False.
@@ -109,46 +108,3 @@ def resolve_public(host: str, port: int) -> list[str]:
     if not all(is_public(address) for address in found):
         raise AddressError(host, "is not a public address")
     return found
-
-
-class PublicTransport(httpx.BaseTransport):
-    """Sends each request to a public address of its host, without a proxy.
-
-    `handle_request` raises AddressError, in addition to httpx's errors, and then nothing was sent.
-    """
-
-    def __init__(self) -> None:
-        # A connection is used once: the pool knows it by its address, which two hosts may share without sharing a
-        # certificate.
-        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        host = request.url.raw_host.decode("ascii")
-        *others, last = resolve_public(host, request.url.port or (443 if request.url.scheme == "https" else 80))
-        for address in others:
-            with contextlib.suppress(httpx.ConnectError):
-                return self._send(request, host, address)
-        return self._send(request, host, last)
-
-    def close(self) -> None:
-        self._transport.close()
-
-    def _send(self, request: httpx.Request, host: str, address: str) -> httpx.Response:
-        """`request`, its Host header as it is, at `address`; TLS asks for the certificate of `host`."""
-        return self._transport.handle_request(
-            httpx.Request(
-                request.method,
-                request.url.copy_with(host=address),
-                headers=request.headers,
-                stream=request.stream,
-                extensions={**request.extensions, "sni_hostname": host.rstrip(".")},
-            )
-        )
-
-
-def open_client(*, allow_private: bool) -> httpx.Client:
-    """For addresses that a caller names: without redirects, proxies or credentials. Errors: see `PublicTransport`.
-
-    `allow_private` is the operator's `CHATTERBOX_ALLOW_PRIVATE_URLS`.
-    """
-    return httpx.Client(transport=httpx.HTTPTransport() if allow_private else PublicTransport())
