@@ -163,7 +163,7 @@ def test_a_long_job_tells_its_progress_now_and_then(tmp_path: Path) -> None:
 
 
 def test_a_model_that_does_not_speak_keeps_the_worker_from_the_queue(tmp_path: Path) -> None:
-    with pytest.raises(WorkerStartError, match="makes no sound"):  # noqa: SIM117
+    with pytest.raises(WorkerStartError, match="generated silence"):  # noqa: SIM117
         with open_queue(TONE, tmp_path, TONE_IS_MUTE="1"):
             pass
 
@@ -199,7 +199,7 @@ def test_no_text_voice_audio_or_key_stands_in_any_log_line(tmp_path: Path, level
     assert not [line for line in lines if marker.lower() in line.lower()]
     logged = [json.loads(line) for line in lines if line.startswith("{")]
     assert all(set(line) == {"requestId", "message", "level"} for line in logged)
-    ours = [line for line in logged if line["message"].startswith("handler: a bug")]
+    ours = [line for line in logged if line["message"].startswith("chatterbox_worker.serverless.worker: internal error")]
     assert [line["requestId"] for line in ours] == [answers[2]["id"]]
     assert "tone.py" in ours[0]["message"]  # where it came from
     assert any(line["level"] == "DEBUG" for line in logged) is (level == "DEBUG")
