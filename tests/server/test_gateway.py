@@ -581,14 +581,14 @@ def test_the_first_sound_of_a_streaming_endpoint_comes_before_the_job_ends(slow:
 def test_a_client_that_hangs_up_cancels_the_job_on_the_queue(
     slow: LocalQueue, slow_url: str, manner: dict[str, str]
 ) -> None:
-    body = {"input": SLOW, "response_format": "pcm"} | manner
+    body = {"input": " ".join([SLOW] * 16), "response_format": "pcm"} | manner  # 40 chunks of 0.2 s
     jobs = len(slow.jobs)
     if manner:
         with httpx2.stream("POST", f"{slow_url}/v1/audio/speech", json=body, timeout=30) as response:
             next(response.iter_bytes())
     else:
         with pytest.raises(httpx2.ReadTimeout):
-            httpx2.post(f"{slow_url}/v1/audio/speech", json=body, timeout=1.0)
+            httpx2.post(f"{slow_url}/v1/audio/speech", json=body, timeout=4.0)
 
     assert len(slow.jobs) == jobs + 1
     wait_for(lambda: state_of_last_job(slow) is JobState.CANCELLED)

@@ -199,7 +199,9 @@ def test_no_text_voice_audio_or_key_stands_in_any_log_line(tmp_path: Path, level
     assert not [line for line in lines if marker.lower() in line.lower()]
     logged = [json.loads(line) for line in lines if line.startswith("{")]
     assert all(set(line) == {"requestId", "message", "level"} for line in logged)
-    ours = [line for line in logged if line["message"].startswith("chatterbox_worker.serverless.worker: internal error")]
+    ours = [
+        line for line in logged if line["message"].startswith("chatterbox_worker.serverless.worker: internal error")
+    ]
     assert [line["requestId"] for line in ours] == [answers[2]["id"]]
     assert "tone.py" in ours[0]["message"]  # where it came from
     assert any(line["level"] == "DEBUG" for line in logged) is (level == "DEBUG")
