@@ -79,10 +79,10 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
         "owned_by": _OWNERS.get(name, "resemble-ai"),
         "languages": [*card.languages, *regions],
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
-        "clones_voices": card.clones_voices,
+        "speaks_references": card.clones_voices,
         "reference_min_s": card.reference_min_s,
         "needs_transcript": card.needs_transcript,
-        "uses_context": card.uses_context,
+        "hears_context": card.uses_context,
         "watermarks": card.watermarks,
         "tags": list(card.tags),
         "formats": {
