@@ -138,7 +138,7 @@ async def test_the_list_of_models_shows_what_csm_needs(open_server: Open) -> Non
         (model,) = (await http.get("/v1/models")).json()["data"]
 
     assert (model["id"], model["owned_by"], model["languages"]) == ("csm", "sesame", ["en"])
-    assert model["needs_transcript"] is model["uses_context"] is model["watermarks"] is True
+    assert model["needs_transcript"] is model["hears_context"] is model["watermarks"] is True
 
 
 @pytest.mark.anyio
