@@ -208,7 +208,7 @@ class Settings:
         None, str, "The bucket, if the endpoint does not contain it.", name="BUCKET_NAME"
     )
     allow_private_urls: bool = _setting(False, _switch, "1 lets `voice_url` reach private addresses (tests only).")
-    host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - a container's server is for others
+    host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - of a container
     port: int = _setting(8004, _number(1, 65_535), "Port of the HTTP server.", name="PORT")
     api_keys: tuple[str, ...] = _setting(
         (), _keys, "Keys that open the HTTP server, comma-separated; without one it is open to all.", is_secret=True
