@@ -26,6 +26,8 @@ class SpokenChunk:
     start_s: float
     """Where it starts in the audio, in seconds."""
     end_s: float
+    spoken: str = ""
+    """What the model was given for it; empty in an answer of an older worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,14 @@ class SpeechInfo:
         try:
             values = {name: kind(answer[name]) for name, kind in _KINDS.items()}
             chunks = tuple(
-                SpokenChunk(str(c["text"]), int(c["start"]), int(c["end"]), float(c["start_s"]), float(c["end_s"]))
+                SpokenChunk(
+                    str(c["text"]),
+                    int(c["start"]),
+                    int(c["end"]),
+                    float(c["start_s"]),
+                    float(c["end_s"]),
+                    str(c.get("spoken", "")),
+                )
                 for c in answer["chunks"]
             )
             return cls(**values, chunks=chunks, warnings=tuple(map(str, answer["warnings"])))

@@ -50,6 +50,8 @@ class ModelCard:
     watermarks: bool = True
     tags: tuple[str, ...] = ()
     """Sounds that the text may contain in square brackets."""
+    keeps_case: bool = True
+    """False: its tokenizer turns capitals into small letters, so that it cannot know an acronym by them."""
 
 
 # Defaults of ChatterboxTTS.generate and ChatterboxMultilingualTTS.generate at upstream HEAD 5de7a54.
@@ -66,8 +68,8 @@ _SOUNDS = ("laugh", "chuckle", "cough", "sigh", "gasp", "sniff", "groan", "shush
 MODELS: Mapping[str, ModelCard] = MappingProxyType({
     card.name: card
     for card in (
-        ModelCard("multilingual", tuple(LANGUAGES), _LLAMA_SAMPLING),
-        ModelCard("multilingual-v2", tuple(LANGUAGES), _LLAMA_SAMPLING),
+        ModelCard("multilingual", tuple(LANGUAGES), _LLAMA_SAMPLING, keeps_case=False),
+        ModelCard("multilingual-v2", tuple(LANGUAGES), _LLAMA_SAMPLING, keeps_case=False),
         ModelCard("english", ("en",), _LLAMA_SAMPLING),
         # "Audio prompt must be longer than 5 seconds!", upstream tts_turbo.py
         ModelCard("turbo", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
@@ -83,6 +85,12 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         ),
     )
 })  # fmt: skip
+
+NORMALIZED: tuple[str, ...] = (
+    "numbers", "money", "units", "times", "dates", "phones", "urls", "emails", "roman", "symbols", "abbreviations",
+    "acronyms", "plurals",
+)  # fmt: skip
+"""What in a text may be read otherwise than it is written (`text.spoken`)."""
 
 SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 """Hertz."""

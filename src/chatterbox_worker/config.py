@@ -182,6 +182,9 @@ class Settings:
         8, _number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
     )
     max_text_chars: int = _setting(50_000, _number(1, 10_000_000), "Longest text accepted, in characters.")
+    normalize: bool = _setting(
+        True, _switch, "0 passes numbers, dates, units and the like to the models as they are written (docs/API.md)."
+    )
     payload_limit_bytes: int = _setting(
         10_000_000, _number(10_000, 100_000_000), "Largest answer posted to RunPod, as serialized JSON."
     )

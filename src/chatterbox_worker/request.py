@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
-from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS, SAMPLE_RATES, ModelCard
+from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, NORMALIZED, REGIONS, SAMPLE_RATES, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
@@ -46,6 +46,40 @@ _SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "
 _Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
 _SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
+
+
+def _check_normalize(value: object) -> object:
+    """Raises InvalidRequest for anything but None, a boolean, or an object with booleans under the known names."""
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"normalize must be true, false or an object, not {quote(value)}", field="normalize")
+    for name, switch in value.items():
+        field = f"normalize.{name}"
+        if name not in NORMALIZED:
+            raise InvalidRequest(f"unknown field {quote(field)}; known are {choices(NORMALIZED)}", field=field)
+        if not isinstance(switch, bool):
+            raise InvalidRequest(f"{field} must be true or false, not {quote(switch)}", field=field)
+    return value
+
+
+_Normalize = Annotated[
+    bool | dict[str, bool] | None,
+    BeforeValidator(_check_normalize),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {
+                    "type": "object",
+                    "properties": {name: {"type": "boolean"} for name in NORMALIZED},
+                    "additionalProperties": False,
+                },
+                {"type": "null"},
+            ],
+        }
+    ),
+]
 
 
 class _Body(BaseModel):
@@ -88,6 +122,7 @@ class SpeechBody(_Body):
     split_text: bool = True
     chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
     max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None
+    normalize: _Normalize = None
     cache: bool = True
 
 
@@ -99,6 +134,13 @@ class InfoRequest(_Body):
 
 class ListVoicesRequest(_Body):
     action: Literal["voices.list"]
+
+
+class TextPreviewRequest(_Body):
+    """How the text of a speech request would be read, in which chunks; nothing is spoken."""
+
+    action: Literal["text.preview"]
+    speech: SpeechBody
 
 
 class SaveVoiceRequest(_Body):
@@ -152,6 +194,10 @@ class SpeechRequest:
     """Earlier turns, oldest first."""
     max_chunk_s: float | None = None
     """A chunk that has not ended after so many seconds of audio is ended; None for the engine's own limit."""
+    normalize: frozenset[str] = frozenset(NORMALIZED)
+    """What is read otherwise than it is written: names of `catalogue.NORMALIZED`."""
+    normalize_as_given: bool | Mapping[str, bool] | None = None
+    """The request's own field, for a worker elsewhere, which has a setting of its own."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -164,11 +210,14 @@ class SpeechRequest:
         return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
-Action = InfoRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
+Action = (
+    InfoRequest | TextPreviewRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
+)
 Request = SpeechRequest | Action
 
 _ACTIONS: Mapping[str, type[Action]] = {
     "info": InfoRequest,
+    "text.preview": TextPreviewRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
     "voices.export": ExportVoiceRequest,
@@ -199,6 +248,9 @@ def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
         speech = _check(shape, fields)
         transcript(speech.reference_transcript)
         return speech
+    if action == "text.preview":
+        speech = _check(SpeechBody, {name: value for name, value in fields.items() if name != "action"})
+        return TextPreviewRequest(action="text.preview", speech=speech)
     checked = _check(_ACTIONS[action], fields)
     if isinstance(checked, SaveVoiceRequest):
         transcript(checked.reference_transcript)
@@ -310,6 +362,8 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         speaker=fields.speaker,
         context=tuple(fields.context),
         max_chunk_s=fields.max_chunk_s,
+        normalize=_normalized(fields.normalize, default=settings.normalize),
+        normalize_as_given=fields.normalize,
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 
@@ -320,6 +374,13 @@ def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[
     _refuse_unusable(fields, card, settings)
     language = _language(fields.language, card, settings)
     return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
+
+
+def _normalized(given: bool | dict[str, bool] | None, *, default: bool) -> frozenset[str]:
+    """What is normalized: an object changes the worker's own setting where it names something."""
+    switches = given if isinstance(given, dict) else {}
+    default = given if isinstance(given, bool) else default
+    return frozenset(name for name in NORMALIZED if switches.get(name, default))
 
 
 def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) -> None:
@@ -413,8 +474,41 @@ def openai_speech(body: object) -> dict[str, Any]:
         raise InvalidRequest("instructions cannot be honoured: no Chatterbox model follows them", field="instructions")
     if (stream := fields.pop("stream_format", None)) not in (None, "audio"):
         raise InvalidRequest(f"stream_format must be audio here, not {quote(stream)}", field="stream_format")
+    if (options := fields.pop("normalization_options", None)) is not None:
+        if "normalize" in fields:
+            raise InvalidRequest("give normalize or normalization_options, not both", field="normalization_options")
+        fields["normalize"] = _kokoro_normalize(options)
     renamed = {("text" if name == "input" else "format" if name == "response_format" else name): value
                for name, value in fields.items()}  # fmt: skip
     if len(renamed) != len(fields):
         raise InvalidRequest("give input or text, response_format or format, not both", field="input")
     return {"format": "mp3"} | renamed  # mp3 is OpenAI's default
+
+
+# Of Kokoro-FastAPI's NormalizationOptions; "normalize" itself switches all of them.
+KOKORO_OPTIONS: Mapping[str, str] = {
+    "unit_normalization": "units",
+    "url_normalization": "urls",
+    "email_normalization": "emails",
+    "optional_pluralization_normalization": "plurals",
+    "phone_normalization": "phones",
+    "replace_remaining_symbols": "symbols",
+}
+
+
+def _kokoro_normalize(options: object) -> bool | dict[str, bool]:
+    """`normalize`, from Kokoro-FastAPI's `normalization_options`; what they leave out is the worker's default."""
+    known = ("normalize", *KOKORO_OPTIONS)
+    if not isinstance(options, dict):
+        raise InvalidRequest(
+            f"normalization_options must be an object, not {quote(options)}", field="normalization_options"
+        )
+    for name, switch in options.items():
+        field = f"normalization_options.{name}"
+        if name not in known:
+            raise InvalidRequest(f"unknown field {quote(field)}; known are {choices(known)}", field=field)
+        if not isinstance(switch, bool):
+            raise InvalidRequest(f"{field} must be true or false, not {quote(switch)}", field=field)
+    if options.get("normalize") is False:
+        return False
+    return {KOKORO_OPTIONS[name]: switch for name, switch in options.items() if name != "normalize"}

@@ -15,34 +15,21 @@ from dataclasses import dataclass, replace
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import encode
-from chatterbox_worker.audio.join import (
-    CLAUSE_PAUSE_S,
-    NO_PAUSE_S,
-    PARAGRAPH_PAUSE_S,
-    SENTENCE_PAUSE_S,
-    Joiner,
-)
+from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
-from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
-from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, Pause, chunks
-from chatterbox_worker.text.normalise import clean, finish
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk
+from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, voice_source
 
-PIPELINE_VERSION = 1
+PIPELINE_VERSION = 2
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
-
-_PAUSES_S = {
-    Pause.NONE: NO_PAUSE_S,
-    Pause.CLAUSE: CLAUSE_PAUSE_S,
-    Pause.SENTENCE: SENTENCE_PAUSE_S,
-    Pause.PARAGRAPH: PARAGRAPH_PAUSE_S,
-}
 
 Progress = Callable[[int, int, float], None]
 """Called after each chunk with the chunks done, the number of chunks and the seconds of audio so far."""
@@ -131,17 +118,10 @@ class Synthesizer:
         if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
-        text = clean(request.text)
         source = (source_of or self.source)(request)
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
-        limit = request.chunk_size or DEFAULT_CHUNK_CHARS
-        if not request.split_text and len(text) > LONGEST_CHUNK_CHARS:
-            raise InvalidRequest(
-                f"split_text is false, but text has {len(text)} characters and a model speaks at most "
-                f"{LONGEST_CHUNK_CHARS} at once",
-                field="split_text",
-            )
+        prepared = prepare(request)
         if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
             raise InvalidRequest(
                 f"{card.name} needs the transcript of the recording: add reference_transcript"
@@ -150,10 +130,11 @@ class Synthesizer:
             )
         context = past_speech(request.context)
         key = key_of({
-            "pipeline": PIPELINE_VERSION, "model": request.model, "weights": engine.revision, "text": text,
+            "pipeline": PIPELINE_VERSION, "model": request.model, "weights": engine.revision, **prepared.identity,
             "voice": source.digest, "language": request.language, "sampling": dict(request.sampling),
             "seed": request.seed, "speed": request.speed, "format": request.format,
-            "sample_rate": request.sample_rate, "chunk": limit if request.split_text else None,
+            "sample_rate": request.sample_rate,
+            "chunk": (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else None,
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
             **(
@@ -165,7 +146,7 @@ class Synthesizer:
             request=request,
             engine=engine,
             source=source,
-            chunks=tuple(chunks(text, limit if request.split_text else LONGEST_CHUNK_CHARS, request.language[:2])),
+            chunks=prepared.chunks,
             key=key,
             seed=secrets.randbits(32) if request.seed is None else request.seed,
             context=context,
@@ -284,9 +265,7 @@ class AudioStream:
             for audio in self._at_speed(take):
                 self._scope.check()
                 yield index, self._joiner.add(audio)
-            last = index == len(self._takes) - 1
-            pause_s = NO_PAUSE_S if last else _PAUSES_S[chunk.pause] / self._plan.request.speed
-            yield index + 1, self._joiner.end_chunk(pause_s)
+            yield index + 1, self._joiner.end_chunk(chunk.pause_s(self._plan.request.speed))
         yield len(self._takes), self._joiner.finish()
 
     def _at_speed(self, take: Take) -> Iterable[Audio]:
@@ -339,8 +318,8 @@ def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechReque
 def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:
     request = plan.request
     return Utterance(
-        text=finish(plan.chunks[index].text, MODELS[request.model].punctuation),
-        language=request.language[:2],
+        text=plan.chunks[index].spoken,
+        language=plan.chunks[index].language,
         voice=voice,
         sampling=request.sampling,
         seed=(plan.seed + index) % 2**32,  # each chunk has noise of its own, all of it from one seed
@@ -373,7 +352,7 @@ def describe(plan: Plan, speech: AudioStream, duration_s: float) -> SpeechInfo:
         voice=plan.source.id,
         device=plan.engine.device,
         chunks=tuple(
-            SpokenChunk(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4))
+            SpokenChunk(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4), chunk.spoken)
             for chunk, (start_s, end_s) in zip(plan.chunks, speech.spans_s, strict=True)
         ),
         warnings=tuple(speech.warnings),

@@ -145,10 +145,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "speaker": {"speaker": 3},
     "context": {"context": [{"text": "Before.", "audio": wav_base64(), "speaker": 1}]},
     "max_chunk_s": {"max_chunk_s": 20.0},
+    "normalize": {"normalize": {"numbers": False}},
 }
 """For each field of a request, fields of a body that change it."""
-NOT_OF_A_JOB = {"as_model"}
-"""How a request is completed: the job names its model."""
+NOT_OF_A_JOB = {"as_model", "normalize_as_given"}
+"""How a request is completed: the job names its model and has `normalize` as it was given."""
 
 
 def test_every_field_of_a_request_has_a_change_here() -> None:

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, MIN_CHUNK_CHARS, Chunk, Pause, chunks
+from chatterbox_worker.text import chunk as chunking
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, MIN_CHUNK_CHARS, Chunk, Pause
 from chatterbox_worker.text.normalise import Style, clean, finish
+from chatterbox_worker.text.reading import as_written
 from chatterbox_worker.text.scripts import clusters, speakable, weight
 
 WORDS = [
@@ -24,6 +26,10 @@ anything = st.text(min_size=1, max_size=400)
 limits = st.integers(MIN_CHUNK_CHARS, 500)
 slow_settings = settings(deadline=None, max_examples=150)
 languages = st.sampled_from([None, *LANGUAGES])
+
+
+def chunks(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = None) -> list[Chunk]:
+    return chunking.chunks(as_written(text, language), limit)
 
 
 def clean_speakable(text: str) -> str:
@@ -78,7 +84,7 @@ def test_the_last_chunk_has_no_pause(text: str, limit: int) -> None:
 @pytest.mark.parametrize("language", [None, *LANGUAGES])
 def test_a_short_text_is_one_chunk(language: str | None) -> None:
     text = clean("Hello there. How are you? 你好。")
-    assert chunks(text, language=language) == [Chunk(text, 0, len(text), Pause.NONE)]
+    assert chunks(text, language=language) == [Chunk(text, 0, len(text), Pause.NONE, text, language or "")]
 
 
 def test_sentences_are_packed_evenly_with_no_tiny_chunk_left_over() -> None:

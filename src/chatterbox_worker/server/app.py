@@ -20,7 +20,7 @@ from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
 from chatterbox_worker.server.metrics import Metrics, Observer
 from chatterbox_worker.server.page import Page
-from chatterbox_worker.server.routes import convert, dialogue, openai, operations, tts, voices, watermark
+from chatterbox_worker.server.routes import convert, dialogue, openai, operations, text, tts, voices, watermark
 from chatterbox_worker.server.state import AppState
 from chatterbox_worker.server.threads import DEFAULT_EXECUTOR_THREADS, low_priority_pool
 
@@ -29,6 +29,7 @@ _ROUTERS = (
     openai.router,
     tts.router,
     dialogue.router,
+    text.router,
     convert.router,
     voices.router,
     watermark.router,

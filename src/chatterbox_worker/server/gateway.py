@@ -291,6 +291,7 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
         "sample_rate": request.sample_rate, "speed": request.speed, "seed": request.seed,
         "split_text": request.split_text, "chunk_size": request.chunk_size, "cache": request.cache,
         "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
+        "normalize": request.normalize_as_given,
         "context": [turn.model_dump() for turn in request.context] or None,
         "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,

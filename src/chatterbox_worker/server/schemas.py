@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.request import MOST_CONTEXT_TURNS, PastTurn, SpeechBody
+from chatterbox_worker.request import KOKORO_OPTIONS, MOST_CONTEXT_TURNS, PastTurn, SpeechBody
 from chatterbox_worker.server import captions
 
 _Schema = dict[str, Any]
@@ -60,6 +60,10 @@ OPENAI_SPEECH = body(
             "description": "Must be empty: no Chatterbox model follows instructions.",
         },
         **fields("text", "format", "voice"),
+        "normalization_options": {
+            **body({name: {"type": "boolean"} for name in ("normalize", *KOKORO_OPTIONS)}),
+            "description": "Kokoro-FastAPI's; give this or `normalize`.",
+        },
         "voice": {
             "anyOf": [{"type": "string"}, body({"id": {"type": "string"}}, "id")],
             "description": 'An id of /v1/voices; "default" if left out.',
@@ -69,6 +73,7 @@ OPENAI_SPEECH = body(
     "input",
 )
 SPEECH = body({**fields(), **_RESPONSE_OPTIONS}, "text")
+PREVIEW = body(fields(), "text")
 CAPTIONS = body({**fields(), "captions": _RESPONSE_OPTIONS["captions"] | {"default": "srt"}}, "text")
 TTS = body(
     {
@@ -103,6 +108,11 @@ DIALOGUE = body(
 
 def form(properties: Mapping[str, _Schema], *required: str) -> dict[str, Any]:
     return _route({"multipart/form-data": {"schema": body(properties, *required)}})
+
+
+def json_body(schema: _Schema) -> dict[str, Any]:
+    """Keyword arguments for a route that takes JSON and answers with JSON."""
+    return _route({"application/json": {"schema": schema}})
 
 
 def speech(schema: _Schema) -> dict[str, Any]:

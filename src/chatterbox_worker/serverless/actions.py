@@ -1,4 +1,4 @@
-"""The actions other than speech: information about this worker, and its voice library."""
+"""The actions other than speech: information about this worker, a text as it is read, and the voice library."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from chatterbox_worker.request import (
     InfoRequest,
     ListVoicesRequest,
     SaveVoiceRequest,
+    TextPreviewRequest,
+    resolve,
 )
 from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import reference_bytes
 
@@ -33,6 +36,8 @@ def act(request: Action, settings: Settings, synthesizer: Synthesizer, counts: J
     match request:
         case InfoRequest():
             return info(settings, synthesizer, counts)
+        case TextPreviewRequest():
+            return preview(resolve(request.speech, settings))
         case ListVoicesRequest():
             return {"voices": [asdict(entry) for entry in library.list()]}
         case SaveVoiceRequest():

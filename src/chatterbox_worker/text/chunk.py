@@ -1,14 +1,16 @@
-"""Cuts a cleaned text into chunks that a model generates in one run.
+"""Cuts the reading of a cleaned text into chunks that a model generates in one run.
 
 Why cut at all: the models drift beyond about 300 characters (25 to 30 s) and stop at 1000 tokens (40 s). Why not at
 every sentence: a chunk of one or two words becomes gibberish, and the device is used best by 8 to 20 s of speech at a
 time.
 
-The laws, for `text` from `normalise.clean`:
-- `text[chunk.start:chunk.end] == chunk.text`, in order, without overlap.
+The laws, for the `text` of a reading, from `normalise.clean`:
+- `text[chunk.start:chunk.end] == chunk.text`, in order, without overlap, and `chunk.spoken` is what is read for it.
 - Between chunks there is only white space. The one exception is a run of marks without a letter or digit that is longer
   than a third of the limit, such as a drawn line: the part of it that fits no chunk is left out. Nothing speakable is.
-- No chunk is longer than the limit, and each has a letter or digit in it.
+- No chunk is longer than the limit, as it is read, and each has a letter or digit to be read. The one exception is a
+  single span that is read longer than the limit: it is a chunk of its own.
+- No chunk cuts a span or crosses the edge of a stretch.
 
 How: the text is cut into pieces that fit: sentences, then clauses, words and characters, each only if the larger unit
 is too long. Of all partitions into chunks the cheapest is taken, as in breaking a paragraph into lines (Knuth and
@@ -18,12 +20,15 @@ Plass, 1981): few chunks, of even length, ending where a reader would pause, wit
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import accumulate
+from types import MappingProxyType
 
+from chatterbox_worker.audio.join import CLAUSE_PAUSE_S, NO_PAUSE_S, PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S
 from chatterbox_worker.text.breaks import Break, breaks, opens
+from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import clusters, require_speakable, speakable, weight
 
 DEFAULT_CHUNK_CHARS = 240
@@ -50,6 +55,15 @@ class Pause(IntEnum):
     PARAGRAPH = 3
 
 
+_PAUSES_S: Mapping[Pause, float] = MappingProxyType(
+    {
+        Pause.NONE: NO_PAUSE_S,
+        Pause.CLAUSE: CLAUSE_PAUSE_S,
+        Pause.SENTENCE: SENTENCE_PAUSE_S,
+        Pause.PARAGRAPH: PARAGRAPH_PAUSE_S,
+    }
+)
+
 _PAUSES = {
     Break.CLUSTER: Pause.NONE,
     Break.WORD: Pause.NONE,
@@ -68,6 +82,16 @@ class Chunk:
     """Index into the cleaned text, exclusive."""
     pause: Pause
     """After this chunk; NONE after the last."""
+    spoken: str
+    """What is read for the text."""
+    language: str
+    """Of its stretch."""
+    exact_pause_s: float | None = None
+    """Seconds of silence after this chunk, in place of those of `pause`."""
+
+    def pause_s(self, speed: float = 1.0) -> float:
+        """The silence after this chunk in seconds, at this speed of speech."""
+        return _PAUSES_S[self.pause] / speed if self.exact_pause_s is None else self.exact_pause_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +105,33 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """The text with running totals, so that the weight of any part is known in one step."""
+    """The text with running totals, so that the weight of any part is known in one step.
+
+    A span counts at its first character with what is read for it.
+    """
 
     text: str
     weights: list[float]
     speakable_counts: list[int]
+    spans: Mapping[int, Span]
+    """By their first character."""
+    inside: frozenset[int]
+    """The indices inside a span, where no chunk may end."""
 
     @classmethod
-    def of(cls, text: str) -> _Measure:
-        weights = list(accumulate(map(weight, text), initial=0.0))
-        return cls(text, weights, list(accumulate(map(speakable, text), initial=0)))
+    def of(cls, reading: Reading) -> _Measure:
+        weights, counts = list(map(weight, reading.text)), list(map(speakable, reading.text))
+        for span in reading.spans:
+            size = span.end - span.start
+            weights[span.start : span.end] = [sum(map(weight, span.spoken))] + [0.0] * (size - 1)
+            counts[span.start : span.end] = [any(map(speakable, span.spoken))] + [False] * (size - 1)
+        return cls(
+            reading.text,
+            list(accumulate(weights, initial=0.0)),
+            list(accumulate(counts, initial=0)),
+            {span.start: span for span in reading.spans},
+            frozenset(index for span in reading.spans for index in range(span.start + 1, span.end)),
+        )
 
     def weight(self, start: int, end: int) -> float:
         return self.weights[end] - self.weights[start]
@@ -107,12 +148,12 @@ class _Measure:
         return start, end
 
 
-def chunks(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = None) -> list[Chunk]:
-    """Cut `text`, from `normalise.clean`, into chunks of at most `limit` characters, weighted by script.
+def chunks(reading: Reading, limit: int = DEFAULT_CHUNK_CHARS) -> list[Chunk]:
+    """Cut the reading of a cleaned text into chunks of at most `limit` characters, weighted by script.
 
-    `limit` is counted in Latin letters (`scripts.weight`): a Han character takes the time of three, so a limit of 240
-    allows chunks of up to 240 Latin or 80 Chinese characters. `language` chooses the rules for abbreviations; a
-    regional tag works too. Linear in the length of the text.
+    `limit` is counted in Latin letters (`scripts.weight`) of what is read: a Han character takes the time of three, so
+    a limit of 240 allows chunks of up to 240 Latin or 80 Chinese characters. A stretch's language chooses the rules for
+    abbreviations. Linear in the length of the text.
 
     Raises:
         InvalidRequest: the text contains nothing to speak.
@@ -120,20 +161,40 @@ def chunks(text: str, limit: int = DEFAULT_CHUNK_CHARS, language: str | None = N
     """
     if limit < MIN_CHUNK_CHARS:
         raise ValueError(f"a chunk limit of {limit} characters is below {MIN_CHUNK_CHARS}")
-    require_speakable(text)
-    measure = _Measure.of(text)
-    words = _words(measure, breaks(text, language))
-    pieces = list(_fit(measure, words, limit, Break.SENTENCE))
-    spans = [_Piece(group[0].start, group[-1].end, group[-1].after) for group in _pack(measure, pieces, limit)]
-    result = [Chunk(text[span.start : span.end], span.start, span.end, _PAUSES[span.after]) for span in spans]
+    require_speakable(reading.spoken(0, len(reading.text)))
+    measure = _Measure.of(reading)
+    result: list[Chunk] = []
+    for stretch in reading.stretches:
+        if measure.is_speakable(stretch.start, stretch.end):
+            result += _cut(reading, measure, stretch, limit)
+        elif result and stretch.pause_s is not None:
+            result[-1] = replace(result[-1], exact_pause_s=(result[-1].exact_pause_s or 0.0) + stretch.pause_s)
     return [*result[:-1], replace(result[-1], pause=Pause.NONE)]
 
 
-def _words(measure: _Measure, found: dict[int, Break]) -> list[_Piece]:
+def _cut(reading: Reading, measure: _Measure, stretch: Stretch, limit: int) -> list[Chunk]:
+    found = _breaks(measure, stretch)
+    pieces = list(_fit(measure, _words(measure, stretch, found), limit, Break.SENTENCE))
+    spans = [(group[0].start, group[-1].end, group[-1].after) for group in _pack(measure, pieces, limit)]
+    result = [
+        Chunk(reading.text[start:end], start, end, _PAUSES[after], reading.spoken(start, end), stretch.language)
+        for start, end, after in spans
+    ]
+    at_edge = _PAUSES[found.get(result[-1].end, Break.WORD)]  # the edge itself is no reason for a pause
+    return [*result[:-1], replace(result[-1], pause=at_edge, exact_pause_s=stretch.pause_s)]
+
+
+def _breaks(measure: _Measure, stretch: Stretch) -> dict[int, Break]:
+    found = breaks(measure.text[stretch.start : stretch.end], stretch.language)
+    moved = ((place + stretch.start, strength) for place, strength in found.items())
+    return {place: strength for place, strength in moved if place not in measure.inside}
+
+
+def _words(measure: _Measure, stretch: Stretch, found: dict[int, Break]) -> list[_Piece]:
     """The smallest pieces, cut at every break of at least a word. Each is speakable: lone marks join a neighbour."""
     words: list[_Piece] = []
-    start = 0
-    for end, after in [*sorted(found.items()), (len(measure.text), Break.PARAGRAPH)]:
+    start = stretch.start
+    for end, after in [*sorted(found.items()), (stretch.end, Break.PARAGRAPH)]:
         begin, stop = measure.trim(start, end)
         if begin == stop:
             continue
@@ -165,6 +226,7 @@ def _fit(measure: _Measure, words: Sequence[_Piece], limit: int, level: Break) -
 def _split_word(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
     """A very long word in even parts, cut between grapheme clusters; parts without a letter or digit are left out."""
     places = [word.start + place for place in clusters(measure.text[word.start : word.end])]
+    places = [place for place in places if place not in measure.inside]
     parts: list[_Piece] = []
     start, first = word.start, 0
     while start < word.end:
@@ -173,6 +235,8 @@ def _split_word(measure: _Measure, word: _Piece, limit: int) -> list[_Piece]:
             last += 1
         if last > first:
             end = _best_place(measure, start, places[first:last], word.end, limit)
+        elif start in measure.spans:
+            end = places[first]
         else:  # one character with very many accents: cut inside it, because the limit must hold
             end = start + _fitting_length(measure, start, limit)
         begin, stop = measure.trim(start, end)

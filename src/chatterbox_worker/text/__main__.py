@@ -1,0 +1,72 @@
+"""`python -m chatterbox_worker.text "…" --language es`: how a text would be read, a line for each chunk.
+
+No model is loaded. A line has the chunk's place in the cleaned text, what is written there, what the model is given,
+the pause after it, and its language.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, PACKS
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import SpeechBody, resolve, validate
+from chatterbox_worker.text.preview import preview
+
+_SETTINGS = Settings(models=tuple(MODELS), packs=PACKS, max_text_chars=10_000_000)
+
+
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.text", description=__doc__.partition("\n")[0])
+    parser.add_argument("text", help='the text; "-" reads it from standard input')
+    parser.add_argument("--language", default="en", help=f"one of {', '.join(LANGUAGES)}, or a region such as es-MX")
+    parser.add_argument("--model", default="multilingual", choices=tuple(MODELS))
+    parser.add_argument("--chunk-size", type=int, help="characters of a chunk")
+    parser.add_argument("--as-written", action="store_true", help="the same as normalize: false")
+    parser.add_argument(
+        "--without", action="append", default=[], choices=NORMALIZED, help="leave this as written; may be repeated"
+    )
+    parser.add_argument("--json", action="store_true", help="the answer of the action text.preview")
+    return parser.parse_args(arguments)
+
+
+def preview_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Raises InvalidRequest."""
+    fields = {
+        "text": sys.stdin.read() if options.text == "-" else options.text,
+        "language": options.language,
+        "model": options.model,
+        "chunk_size": options.chunk_size,
+        "normalize": False if options.as_written else dict.fromkeys(options.without, False),
+    }
+    body = validate(fields, SpeechBody)
+    assert isinstance(body, SpeechBody)  # noqa: S101 - always so without an action
+    return preview(resolve(body, _SETTINGS))
+
+
+def lines(answer: dict[str, Any]) -> Iterator[str]:
+    for chunk in answer["chunks"]:
+        yield f"{chunk['start']}-{chunk['end']}\t{chunk['language']}\tpause {chunk['pause_s']:g} s"
+        yield f"  text    {chunk['text']!r}"
+        yield f"  spoken  {chunk['spoken']!r}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse_arguments(arguments)
+    try:
+        answer = preview_arguments(options)
+    except InvalidRequest as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 2
+    written = json.dumps(answer, ensure_ascii=False, indent=1) if options.json else "\n".join(lines(answer))
+    sys.stdout.write(written + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

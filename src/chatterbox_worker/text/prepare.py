@@ -1,0 +1,53 @@
+"""From the text of a request to the chunks that its model is given, for speech and for its preview alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, chunks
+from chatterbox_worker.text.normalise import clean, finish
+from chatterbox_worker.text.reading import Reading, as_written
+from chatterbox_worker.text.spoken.forms import add_spoken_forms
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedText:
+    reading: Reading
+    chunks: tuple[Chunk, ...]
+    """Their `spoken` is what the model's tokenizer is given."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What of the text changes the sound or the answer, as parts of a cache key."""
+        spans = [[span.start, span.end, span.spoken] for span in self.reading.spans]
+        stretches = [[stretch.end, stretch.language, stretch.pause_s] for stretch in self.reading.stretches]
+        return {
+            "text": self.reading.text,
+            **({"spans": spans} if spans else {}),
+            **({"stretches": stretches} if len(stretches) > 1 else {}),
+        }
+
+
+def prepare(request: SpeechRequest) -> PreparedText:
+    """
+    Raises:
+        InvalidRequest: the text contains nothing to speak, or is too long for one chunk and must not be split.
+    """
+    card = MODELS[request.model]
+    text = clean(request.text)
+    reading = add_spoken_forms(as_written(text, request.language[:2]), request.normalize, keeps_case=card.keeps_case)
+    length = len(reading.spoken(0, len(text)))
+    if not request.split_text and length > LONGEST_CHUNK_CHARS:
+        raise InvalidRequest(
+            f"split_text is false, but text has {length} characters as it is read and a model speaks at most "
+            f"{LONGEST_CHUNK_CHARS} at once",
+            field="split_text",
+        )
+    limit = (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else LONGEST_CHUNK_CHARS
+    cut = chunks(reading, limit)
+    return PreparedText(reading, tuple(replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in cut))

@@ -1,0 +1,33 @@
+"""A text as a model would read it, chunk by chunk, without speaking it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.text.prepare import prepare
+
+
+def preview(request: SpeechRequest) -> dict[str, Any]:
+    """As JSON: the cleaned text, and for each chunk its place there, what the model is given, and the pause after it.
+
+    Raises:
+        InvalidRequest: there is nothing to speak, or the text is too long for one chunk and must not be split.
+    """
+    prepared = prepare(request)
+    return {
+        "model": request.model,
+        "language": request.language,
+        "text": prepared.reading.text,
+        "chunks": [
+            {
+                "start": chunk.start,
+                "end": chunk.end,
+                "text": chunk.text,
+                "spoken": chunk.spoken,
+                "pause_s": round(chunk.pause_s(request.speed), 4),
+                "language": chunk.language,
+            }
+            for chunk in prepared.chunks
+        ],
+    }

@@ -1,0 +1,57 @@
+"""Finds what is read otherwise than it is written, and adds it to a reading as spans.
+
+Every recogniser yields spans over the text. The earlier one in `_RECOGNISERS` wins where two overlap; a span of the
+reading itself, such as markup, and a sound tag win over all of them. What no recogniser knows stays as written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from chatterbox_worker.text.reading import Reading, Span, Stretch
+from chatterbox_worker.text.scripts import tags
+from chatterbox_worker.text.spoken.rules import Rules, rules_of
+
+Group = list[Span]
+"""The spans of one find: all of them are taken, or none."""
+Recogniser = Callable[[str, Rules], Iterator[Group]]
+
+_RECOGNISERS: tuple[tuple[str, Recogniser], ...] = ()
+
+_WORTH_LOOKING = re.compile(r"\d")
+
+
+def add_spoken_forms(reading: Reading, categories: frozenset[str], *, keeps_case: bool = True) -> Reading:  # noqa: ARG001
+    """The reading with the spoken forms of `categories`, names of `catalogue.NORMALIZED`.
+
+    `keeps_case`: the model can tell capitals, so that acronyms stay as written.
+    """
+    wanted = [find for category, find in _RECOGNISERS if category in categories]
+    if not wanted:
+        return reading
+    taken = _mark_taken(reading)
+    found = [span for stretch in reading.stretches for span in _find(reading.text, stretch, wanted, taken)]
+    return replace(reading, spans=tuple(sorted([*reading.spans, *found], key=lambda span: span.start)))
+
+
+def _mark_taken(reading: Reading) -> bytearray:
+    taken = bytearray(len(reading.text))
+    for start, end in [*((span.start, span.end) for span in reading.spans), *tags(reading.text)]:
+        taken[start:end] = b"\1" * (end - start)
+    return taken
+
+
+def _find(text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray) -> Iterator[Span]:
+    part = text[stretch.start : stretch.end]
+    if not _WORTH_LOOKING.search(part) or (rules := rules_of(stretch.language)) is None:
+        return
+    for find in wanted:
+        for group in find(part, rules):
+            start, end = group[0].start + stretch.start, group[-1].end + stretch.start
+            if any(taken[start:end]):
+                continue
+            taken[start:end] = b"\1" * (end - start)
+            for span in group:
+                yield Span(span.start + stretch.start, span.end + stretch.start, span.spoken)

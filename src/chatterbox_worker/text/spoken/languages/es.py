@@ -1,0 +1,3 @@
+from chatterbox_worker.text.spoken.rules import Rules
+
+RULES = Rules(locale="es")
