@@ -249,8 +249,8 @@ def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
         transcript(speech.reference_transcript)
         return speech
     if action == "text.preview":
-        speech = _check(SpeechBody, {name: value for name, value in fields.items() if name != "action"})
-        return TextPreviewRequest(action="text.preview", speech=speech)
+        own = {name: value for name, value in fields.items() if name != "action"}
+        return TextPreviewRequest(action="text.preview", speech=_check(SpeechBody, own))
     checked = _check(_ACTIONS[action], fields)
     if isinstance(checked, SaveVoiceRequest):
         transcript(checked.reference_transcript)
