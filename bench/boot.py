@@ -63,7 +63,7 @@ def _upstream(model: str, folder: Path, device: str, size: str) -> list[Path]:
     from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
 
     checkpoint = find(LAYOUTS[model], weights_dir=folder, offline=True)
-    Upstream(checkpoint, torch.device(device), size)
+    Upstream(checkpoint, torch.device(device), size).load_sound()
     return [checkpoint.path(checkpoint.layout.t3), checkpoint.path(checkpoint.layout.s3gen)]
 
 

@@ -1,8 +1,8 @@
 """Upstream and this engine compared: the same synthetic weights, number of tokens and process, turn by turn.
 
-    python -m bench.engine                                         tiny weights, a minute or two on two cores python -m
-    bench.engine --model nano --size full --seconds 5 --repeat 3 --profiles exact,int8 python -m bench.engine --model
-    turbo --size full --device cuda --concurrency 1,8,32,64 --minutes 40 --streaming --boot
+    python -m bench.engine                                      tiny weights, a minute or two on two cores
+    python -m bench.engine --model nano --size full --seconds 5 --repeat 3 --profiles exact,int8
+    python -m bench.engine --model turbo --size full --device cuda --concurrency 1,8,32,64 --minutes 40 --streaming
 
 Turns are interleaved and the minimum of each side is compared, because other load on the machine only ever adds time.
 Prints a table, then one JSON line. A part that cannot run here prints the reason, and the others continue. Weights are
@@ -88,9 +88,12 @@ def _single(
     sampling, emotion = sampling_of(options.model)
     sides: dict[str, Callable[[int], dict[str, float]]] = {}
     engines = {profile: Ours(part, tokens=tokens) for profile, part in loaded.items()}
-    if not options.no_upstream:
-        upstream = Upstream(checkpoint, device, options.size)
+    failed: dict[str, str] = {}
+    upstream = None if options.no_upstream else _try(lambda: Upstream(checkpoint, device, options.size))
+    if isinstance(upstream, Upstream):
         sides["upstream"] = lambda seed: upstream.speak(_TEXT, sampling, emotion, tokens=tokens, seed=seed)
+    elif upstream is not None:
+        failed["upstream"] = upstream
     sides |= {
         profile: lambda seed, engine=engine: engine.speak(_TEXT, seed=seed) for profile, engine in engines.items()
     }
@@ -98,11 +101,21 @@ def _single(
     try:
         for turn in range(options.repeat + 1):
             for side, speak in sides.items():
-                turns[side].append(speak(turn))
+                if side in failed:
+                    continue
+                times = _try(functools.partial(speak, turn))
+                if isinstance(times, str):
+                    failed[side] = times
+                else:
+                    turns[side].append(times)
     finally:
         for engine in engines.values():
             engine.__exit__()
-    least = {side: {stage: min(one[stage] for one in all_[1:]) for stage in _STAGES} for side, all_ in turns.items()}
+    least = {
+        side: {stage: min(one[stage] for one in all_[1:]) for stage in _STAGES}
+        for side, all_ in turns.items()
+        if side not in failed
+    }
     audio_s = tokens / TOKEN_RATE
     print(
         f"{'one request, s':16}"
@@ -114,7 +127,7 @@ def _single(
         row = "".join(f"{times[stage]:>11.3f}" for stage in _STAGES)
         print(f"{side:16}{row}{audio_s / times['total']:>12.2f}{gain:>12}")
     print()
-    return {"least": least, "turns": {side: all_[1:] for side, all_ in turns.items()}}
+    return {"least": least, "turns": {side: all_[1:] for side, all_ in turns.items()}, "failed": failed}
 
 
 def _concurrency(parts: Parts, sizes: Sequence[int], tokens: int) -> dict[str, Any]:
@@ -189,7 +202,7 @@ def _try(part: Callable[[], Any]) -> Any:
     """The part's result, or the reason why it failed."""
     try:
         return part()
-    except (RuntimeError, WorkerError, ImportError, OSError) as error:  # out of memory is a RuntimeError
+    except Exception as error:  # noqa: BLE001 - one row is lost and no other
         reason = f"failed: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
         print(reason, file=sys.stderr)
         return reason

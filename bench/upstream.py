@@ -8,6 +8,7 @@ the same sampling. Both run for a given number of tokens: synthetic weights neve
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import time
 import warnings
@@ -49,51 +50,71 @@ class Upstream:
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, sizes: str) -> None:
         """`sizes`: "full" or "tiny", as the checkpoint was written."""
+        self._checkpoint, self._layout, self._device, self._sizes = checkpoint, checkpoint.layout, device, sizes
         with _suppress_output():
-            from tools.upstream import SIZES, build_s3gen, build_t3  # noqa: PLC0415  # 7 s of imports
+            from tools.upstream import SIZES, build_t3  # noqa: PLC0415  # 7 s of imports
 
-            self._layout, self._device = checkpoint.layout, device
             with torch.device("meta"):
                 t3 = build_t3(self._layout, SIZES[sizes])
             t3.load_state_dict(load_file(checkpoint.path(self._layout.t3)), assign=True)
-            s3gen = build_s3gen(SIZES[sizes], meanflow=self._layout.meanflow)
-            s3gen.load_state_dict(_state(checkpoint), strict=False)
+            _restore_rotary(t3)
         self._t3: Any = t3.to(device).eval().requires_grad_(requires_grad=False)
-        self._s3gen: Any = s3gen.to(device).eval().requires_grad_(requires_grad=False)
         self._tokenizer = load_tokenizer(checkpoint)
         self._voice = load_default_conditionals(checkpoint)
         self._watermarker: Any = None
+
+    @functools.cached_property
+    def _s3gen(self) -> Any:
+        with _suppress_output():
+            from tools.upstream import SIZES, build_s3gen  # noqa: PLC0415
+
+            s3gen = build_s3gen(SIZES[self._sizes], meanflow=self._layout.meanflow)
+            s3gen.load_state_dict(_state(self._checkpoint), strict=False)
+        return s3gen.to(self._device).eval().requires_grad_(requires_grad=False)
+
+    def load_sound(self) -> None:
+        """Load S3Gen too; otherwise its first use does."""
+        _ = self._s3gen
 
     def speak(
         self, text: str, sampling: Sampling, emotion: float | None, *, tokens: int, seed: int
     ) -> dict[str, float]:
         """Seconds for each stage of one utterance of `tokens` tokens, and `total`."""
+        s3gen = self._s3gen
         torch.manual_seed(seed)
         ids = self._tokenizer.encode(text, "en")
         laps = [self._now()]
         # torch's default, which upstream uses; our engine has switched it off
         tf32 = torch.backends.cudnn.flags(enabled=True, allow_tf32=True)
         with torch.inference_mode(), _suppress_output(), tf32:
-            codes = (
-                self._gpt2(ids, sampling, tokens)
-                if self._layout.is_gpt
-                else self._llama(ids, sampling, emotion, tokens)
-            )
+            codes = self._generate(ids, sampling, emotion, tokens)
             laps.append(self._now())
             codes = torch.cat(
                 [codes[codes < START_SPEECH], torch.tensor(self._layout.silence_tail, device=self._device).long()]
             )
-            mel = self._s3gen.flow_inference(codes, ref_dict=self._reference(), finalize=True)
+            mel = s3gen.flow_inference(codes, ref_dict=self._reference(), finalize=True)
             laps.append(self._now())
-            wave, _ = self._s3gen.hift_inference(mel, None)
-            wave[:, : len(self._s3gen.trim_fade)] *= self._s3gen.trim_fade
+            wave, _ = s3gen.hift_inference(mel, None)
+            wave[:, : len(s3gen.trim_fade)] *= s3gen.trim_fade
             samples = wave.squeeze(0).cpu().numpy()
             laps.append(self._now())
-            self._marker().apply_watermark(samples, sample_rate=SAMPLE_RATE)
+            if (marker := self._marker()) is not None:
+                marker.apply_watermark(samples, sample_rate=SAMPLE_RATE)
             laps.append(self._now())
         release_threads()  # its threads would slow the other side down
         names = ("t3", "flow", "vocoder", "watermark")
         return {name: laps[at + 1] - laps[at] for at, name in enumerate(names)} | {"total": laps[-1] - laps[0]}
+
+    def codes(self, text: str, sampling: Sampling, emotion: float | None, *, tokens: int, seed: int) -> Tensor:
+        """The first `tokens` tokens (tokens,), specials included."""
+        torch.manual_seed(seed)
+        with torch.inference_mode(), _suppress_output():
+            return self._generate(self._tokenizer.encode(text, "en"), sampling, emotion, tokens)
+
+    def _generate(self, ids: Sequence[int], sampling: Sampling, emotion: float | None, tokens: int) -> Tensor:
+        if self._layout.is_gpt:
+            return self._gpt2(ids, sampling, tokens)
+        return self._llama(ids, sampling, emotion, tokens)
 
     def _gpt2(self, ids: Sequence[int], sampling: Sampling, tokens: int) -> Tensor:
         codes: Tensor = self._t3.inference_turbo(
@@ -155,16 +176,26 @@ class Upstream:
         }
 
     def _marker(self) -> Any:
+        """None if perth is not installed, or cannot be used: it imports pkg_resources, gone from setuptools 81."""
         if self._watermarker is None:
-            import perth  # noqa: PLC0415
-
-            self._watermarker = perth.PerthImplicitWatermarker()
+            try:
+                import perth  # noqa: PLC0415
+            except ImportError:
+                return None
+            self._watermarker = perth.PerthImplicitWatermarker and perth.PerthImplicitWatermarker()
         return self._watermarker
 
     def _now(self) -> float:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         return time.perf_counter()
+
+
+def _restore_rotary(t3: Any) -> None:
+    """Compute the Llama body's rotary frequencies: no state dict has them, so they are still on the meta device."""
+    rotary = getattr(t3.tfmr, "rotary_emb", None)
+    if rotary is not None:
+        t3.tfmr.rotary_emb = type(rotary)(config=t3.tfmr.config)
 
 
 def _check_count(codes: Tensor, tokens: int) -> Tensor:
