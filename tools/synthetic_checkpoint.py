@@ -13,6 +13,7 @@ never draws it, so every utterance runs to the caller's limit of tokens.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import shutil
 import struct
@@ -35,10 +36,12 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from tools.synthetic_csm import write_csm
 from tools.synthetic_tokenizer import write_tokenizer
-from tools.synthetic_weights import Shape, fill
+from tools.synthetic_weights import CPU, Shape, fill
 from tools.upstream import SIZES, Sizes, build_s3gen, build_t3, build_voice_encoder, shapes
 
 _Shapes = Mapping[str, tuple[Shape, torch.dtype]]
+_Draw = Callable[..., torch.Tensor]
+"""`fill` with its seed and device."""
 _TYPES = {torch.float32: ("F32", 4), torch.int64: ("I64", 8)}
 _MEL_BUFFERS = ("tokenizer._mel_filters", "tokenizer.window")
 """Buffers that upstream computes; its strict loaders need them in the file, its lenient ones do not."""
@@ -50,11 +53,12 @@ def write_checkpoint(
     *,
     size: str = "tiny",
     seed: int = 0,
+    device: torch.device = CPU,
     on_progress: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Fill `folder` with all files of `layout`, or of CSM if it is None, deterministically for a seed.
 
-    The folder appears complete or not at all.
+    The folder appears complete or not at all. `device` draws the tensors: a GPU is faster, with values of its own.
 
     Raises:
         FileExistsError: `folder` exists.
@@ -63,37 +67,38 @@ def write_checkpoint(
         raise FileExistsError(f"{folder} exists already")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    draw = functools.partial(fill, seed=seed, device=device)
     try:
         if layout is None:
             on_progress(
                 "CSM's language model and codec: 7.13 GB" if size == "full" else "CSM's language model and codec"
             )
-            write_csm(draft, size, seed, lambda path, parts, known: _write_safetensors(path, parts, seed, known))
+            write_csm(draft, size, seed, lambda path, parts, known: _write_safetensors(path, parts, draw, known))
         else:
-            _write_parts(draft, layout, SIZES[size], seed, on_progress)
+            _write_parts(draft, layout, SIZES[size], draw, on_progress)
+            torch.save(_conditionals(layout, seed, small=size == "tiny"), draft / layout.conditionals)
         draft.chmod(0o755)
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _write_parts(folder: Path, layout: Layout, sizes: Sizes, seed: int, on_progress: Callable[[str], object]) -> None:
+def _write_parts(folder: Path, layout: Layout, sizes: Sizes, draw: _Draw, on_progress: Callable[[str], object]) -> None:
     with torch.device("meta"):
         t3 = shapes(build_t3(layout, sizes))
         voice_encoder = shapes(build_voice_encoder())
     on_progress(f"{layout.t3}: {_gigabytes(t3)}")
-    _write_safetensors(folder / layout.t3, t3, seed)
+    _write_safetensors(folder / layout.t3, t3, draw)
     on_progress(f"{layout.voice_encoder}: {_gigabytes(voice_encoder)}")
-    _write(folder / layout.voice_encoder, voice_encoder, seed, {})
+    _write(folder / layout.voice_encoder, voice_encoder, draw, {})
     with torch.device("meta"):
         s3gen = shapes(build_s3gen(sizes, meanflow=layout.meanflow))
     on_progress(f"{layout.s3gen}: {_gigabytes(s3gen)}")
     strict = layout.s3gen in ("s3gen.pt", "s3gen_meanflow.safetensors")
     s3gen = {name: entry for name, entry in s3gen.items() if strict or name not in _MEL_BUFFERS}
-    _write(folder / layout.s3gen, s3gen, seed, _mel_buffers() if strict else {})
+    _write(folder / layout.s3gen, s3gen, draw, _mel_buffers() if strict else {})
     on_progress("tokenizer and built-in voice")
     write_tokenizer(folder, layout)
-    torch.save(_conditionals(layout, seed, small=sizes.t3_layers is not None), folder / layout.conditionals)
 
 
 def _gigabytes(parts: _Shapes) -> str:
@@ -111,18 +116,20 @@ def _mel_buffers() -> dict[str, torch.Tensor]:
     )
 
 
-def _write(path: Path, parts: _Shapes, seed: int, known: Mapping[str, torch.Tensor]) -> None:
+def _write(path: Path, parts: _Shapes, draw: _Draw, known: Mapping[str, torch.Tensor]) -> None:
     if path.suffix == ".safetensors":
-        _write_safetensors(path, parts, seed, known)
+        _write_safetensors(path, parts, draw, known)
     else:
-        torch.save({name: _tensor(path, name, shape, seed, known) for name, (shape, _) in parts.items()}, path)
+        torch.save({name: _tensor(path, name, shape, draw, known) for name, (shape, _) in parts.items()}, path)
 
 
-def _tensor(path: Path, name: str, shape: Shape, seed: int, known: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    return known[name] if name in known else fill(name, shape, file=path.stem, seed=seed)
+def _tensor(path: Path, name: str, shape: Shape, draw: _Draw, known: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return known[name] if name in known else draw(name, shape, file=path.stem)
 
 
-def _write_safetensors(path: Path, parts: _Shapes, seed: int, known: Mapping[str, torch.Tensor] | None = None) -> None:
+def _write_safetensors(
+    path: Path, parts: _Shapes, draw: _Draw, known: Mapping[str, torch.Tensor] | None = None
+) -> None:
     """Header first, then tensor by tensor, each computed just before it is written (the library needs all at once)."""
     header: dict[str, object] = {}
     end = 0
@@ -135,7 +142,7 @@ def _write_safetensors(path: Path, parts: _Shapes, seed: int, known: Mapping[str
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for name, (shape, _) in parts.items():
-            file.write(_tensor(path, name, shape, seed, known or {}).contiguous().numpy().data)
+            file.write(_tensor(path, name, shape, draw, known or {}).contiguous().numpy().data)
 
 
 def _conditionals(layout: Layout, seed: int, *, small: bool) -> dict[str, dict[str, torch.Tensor | None]]:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 import torch
 
+CPU = torch.device("cpu")
+
 Shape = tuple[int, ...]
 Fill = Callable[[Shape, torch.Generator], torch.Tensor]
 
@@ -23,11 +25,15 @@ _CODES = 2048  # in each of Mimi's codebooks
 
 
 def _normal(std: float, mean: float = 0.0) -> Fill:
-    return lambda shape, generator: torch.randn(shape, generator=generator).mul_(std).add_(mean)
+    return lambda shape, generator: (
+        torch.randn(shape, generator=generator, device=generator.device).mul_(std).add_(mean)
+    )
 
 
 def _uniform(low: float, high: float) -> Fill:
-    return lambda shape, generator: torch.rand(shape, generator=generator).mul_(high - low).add_(low)
+    return lambda shape, generator: (
+        torch.rand(shape, generator=generator, device=generator.device).mul_(high - low).add_(low)
+    )
 
 
 def _fan_in_normal(gain: float) -> Fill:
@@ -97,13 +103,16 @@ _RULES: tuple[tuple[str, Fill], ...] = (
 )
 
 
-def fill(name: str, shape: Shape, *, file: str, seed: int) -> torch.Tensor:
-    """The random tensor for `name` in `file`: float32, or int64 for counters."""
+def fill(name: str, shape: Shape, *, file: str, seed: int, device: torch.device = CPU) -> torch.Tensor:
+    """The random tensor for `name` in `file`: float32, or int64 for counters.
+
+    `device` draws it, with other values on a GPU than on a CPU; the result is on the CPU.
+    """
     digest = hashlib.sha256(f"{seed}/{file}/{name}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") & (2**63 - 1))
+    generator = torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") & (2**63 - 1))
     for pattern, rule in _RULES:
         if re.search(rf"(^|[._])(?:{pattern})$", name):
-            return rule(shape, generator)
+            return rule(shape, generator).cpu()
     if len(shape) > 1:
-        return _fan_in_normal(1.0)(shape, generator)
-    return (_normal(0.1) if "bias" in name else _uniform(0.6, 1.4))(shape, generator)
+        return _fan_in_normal(1.0)(shape, generator).cpu()
+    return (_normal(0.1) if "bias" in name else _uniform(0.6, 1.4))(shape, generator).cpu()

@@ -27,9 +27,10 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest
-from support.fine_tuned import GPT2, LLAMA, random_adapter, tiny_adapter
+from support.fine_tuned import tiny_adapter
 from support.t3_oracle import generate_gpt2, generate_llama, oracle_t3, random_voice
 from support.tiny_engine import found
+from tools.synthetic_adapter import GPT2, LLAMA, random_adapter
 
 CPU = torch.device("cpu")
 TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
