@@ -11,7 +11,7 @@ from typing import Any, Self
 import torch
 
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
@@ -23,6 +23,7 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_T
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
 from chatterbox_worker.engines.chatterbox.serving.memory import slots_for
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
@@ -53,14 +54,35 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pa
 class Ours:
     """An engine whose every utterance has `tokens` tokens. A context manager."""
 
-    def __init__(self, parts: Parts, *, tokens: int) -> None:
-        """Returns when all graphs are captured: none may be captured while anything is timed."""
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        tokens: int,
+        graphs: bool = True,
+        all_graphs: bool = True,
+        checkpoint: Checkpoint | None = None,
+        adapters: int = 0,
+    ) -> None:
+        """Returns when all graphs are captured, so that none is captured while anything is timed; or, without
+        `all_graphs`, when the hot ones are, as a worker starts. The others are as for `ChatterboxEngine`.
+        """
         self._folder = tempfile.TemporaryDirectory()
         self._model = parts.layout.name
         self.slots = slots_for(parts.t3, _LONGEST, engines=1)
         store = ConditioningStore(Path(self._folder.name), 10**8)
-        self._engine = ChatterboxEngine(parts, "bench", store, slots=self.slots, max_tokens=tokens)
-        self._engine.warm_up(all_graphs=True)
+        self._engine = ChatterboxEngine(
+            parts,
+            "bench",
+            store,
+            slots=self.slots,
+            max_tokens=tokens,
+            graphs=graphs,
+            checkpoint=checkpoint,
+            adapters=adapters,
+        )
+        self.sample_rate = self._engine.sample_rate
+        self._engine.warm_up(all_graphs=all_graphs)
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +113,16 @@ class Ours:
             "audio_s": samples / self._engine.sample_rate,
             "median_latency_s": sorted(latencies)[len(latencies) // 2],
         }
+
+    def submit_all(
+        self, texts: list[str], *, streaming: bool = False, voice: Voice = DEFAULT_VOICE
+    ) -> list[ChatterboxTake]:
+        """All texts at once."""
+        utterances = [self._utterance(text, seed) for seed, text in enumerate(texts)]
+        return [
+            self._engine.submit(dataclasses.replace(utterance, streaming=streaming, voice=voice))
+            for utterance in utterances
+        ]
 
     def first_audio(self, text: str, *, seed: int) -> dict[str, float]:
         """A streamed take: seconds to its first piece and to its end, and how many pieces there were."""

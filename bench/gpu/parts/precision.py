@@ -1,0 +1,77 @@
+"""The fast profile against the exact one: logits along the same tokens, and mels from the same noise."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.gpu import models
+from bench.gpu.cases import Cases
+from bench.gpu.run import Options
+from bench.ours import sampling_of
+from chatterbox_worker.engines.chatterbox.engine import Parts
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
+from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+
+_STEPS = {"full": 300, "tiny": 60}
+
+
+def cases(options: Options) -> Cases:
+    for model in models.MODELS:
+        yield f"logits {model}", functools.partial(_logits, options, model)
+        yield f"mel {model}", functools.partial(_mel, options, model)
+
+
+def _logits(options: Options, model: str) -> dict[str, Any]:
+    exact, fast = models.profiles(options)
+    steps = _STEPS[options.size]
+    tokens, reference = _forced(models.parts(options, model, options.size, exact), steps, counter_noise)
+    noise = functools.partial(_only, tokens)
+    _, other = _forced(models.parts(options, model, options.size, fast), steps, noise)
+    agree = (reference.argmax(-1) == other.argmax(-1)).float().mean()
+    return {
+        "profile": fast,
+        "finite": bool(torch.isfinite(other).all()),
+        "snr_db": models.snr_db(reference, other),
+        "largest_difference": float((reference - other).abs().max()),
+        "argmax_agrees": float(agree),
+        "steps": steps,
+    }
+
+
+@torch.inference_mode()
+def _forced(loaded: Parts, steps: int, noise: Noise) -> tuple[Tensor, Tensor]:
+    """Tokens (steps,) drawn by `noise` without filters, and the logits (steps, rows, V) that they were drawn from."""
+    t3, voice = loaded.t3, loaded.default_voice
+    _, emotion = sampling_of(loaded.layout.name)
+    prefix = t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
+    slots = Slots(t3, 1, prefix.length + 640, noise, graphs=False)
+    slots.prefill(0, prefix, models.text_ids(loaded), Sampling(), 1)
+    tokens, logits = [], []
+    for _ in range(steps):
+        logits.append(slots.logits[: t3.rows].clone())
+        tokens.append(slots.step()[:1].clone())
+    return torch.cat(tokens), torch.stack(logits)
+
+
+def _only(tokens: Tensor, _: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+    """Noise that makes a draw, argmax(p / noise), choose the given token at every step."""
+    chosen = tokens.to(steps.device)[steps]
+    return torch.ones(len(steps), vocabulary, device=steps.device).scatter_(1, chosen[:, None], 1e-30)
+
+
+@torch.inference_mode()
+def _mel(options: Options, model: str) -> dict[str, Any]:
+    exact, fast = models.profiles(options)
+    count = 125 if options.size == "full" else 50
+    mels = []
+    for profile in (exact, fast):
+        loaded = models.parts(options, model, options.size, profile)
+        prompt = models.prompt_of(loaded)
+        noise = models.noise_of(loaded.s3gen, count, prompt, 1)
+        mels.append(loaded.s3gen.mels([FlowRow(models.codes_of(count), prompt, noise.mel)])[0].float().cpu())
+    return {"profile": fast, "finite": bool(torch.isfinite(mels[1]).all()), "snr_db": models.snr_db(mels[0], mels[1])}

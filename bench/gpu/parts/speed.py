@@ -1,0 +1,101 @@
+"""One request of 5 s: ours, the most expensive kernels, upstream in the same process, and two switches."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from bench.gpu import models
+from bench.gpu.cases import Cases, Skipped
+from bench.gpu.run import Options
+from bench.ours import Ours, sampling_of
+from bench.upstream import Upstream
+
+_TOKENS = {"full": 125, "tiny": 25}
+_REPEAT = {"full": 5, "tiny": 1}
+_SHOWN = 20
+
+
+def cases(options: Options) -> Cases:
+    for work in (_ours, _kernels, _exact, _upstream, _cudnn_attention, _without_graphs):
+        for model in models.MODELS:
+            yield f"{work.__name__.strip('_').replace('_', ' ')} {model}", functools.partial(work, options, model)
+
+
+def _ours(options: Options, model: str) -> dict[str, Any]:
+    return _measure(options, model, models.profiles(options)[1])
+
+
+def _exact(options: Options, model: str) -> dict[str, Any]:
+    return _measure(options, model, "exact")
+
+
+def _without_graphs(options: Options, model: str) -> dict[str, Any]:
+    _need_gpu(options)
+    return _measure(options, model, models.profiles(options)[1], graphs=False)
+
+
+def _cudnn_attention(options: Options, model: str) -> dict[str, Any]:
+    _need_gpu(options)
+    with _cudnn_enabled():
+        return _measure(options, model, models.profiles(options)[1])
+
+
+def _upstream(options: Options, model: str) -> dict[str, Any]:
+    """Upstream's modules in float32 with HEAD's loops; the watermark is left out of its total if perth is missing."""
+    sampling, emotion = sampling_of(model)
+    tokens = _TOKENS[options.size]
+    upstream = Upstream(models.checkpoint(options, model, options.size), models.device(options), options.size)
+    turns = [
+        upstream.speak(models.TEXT, sampling, emotion, tokens=tokens, seed=turn)
+        for turn in range(min(_REPEAT[options.size], 2) + 1)
+    ]
+    return _least(turns[1:])
+
+
+def _measure(options: Options, model: str, profile_: str, *, graphs: bool = True) -> dict[str, Any]:
+    """Seconds of each stage, the least of the turns after the first."""
+    loaded = models.parts(options, model, options.size, profile_)
+    with Ours(loaded, tokens=_TOKENS[options.size], graphs=graphs, all_graphs=False) as engine:
+        turns = [engine.speak(models.TEXT, seed=turn) for turn in range(_REPEAT[options.size] + 1)]
+    return {"profile": profile_} | _least(turns[1:])
+
+
+def _kernels(options: Options, model: str) -> dict[str, Any]:
+    """The operations that took most of the device's own time in one request."""
+    device = models.device(options)
+    on_gpu = device.type == "cuda"
+    loaded = models.parts(options, model, options.size, models.profiles(options)[1])
+    with Ours(loaded, tokens=_TOKENS[options.size], all_graphs=False) as engine:
+        engine.speak(models.TEXT, seed=0)
+        kind = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
+        threads = torch._C._profiler._ExperimentalConfig(profile_all_threads=True)  # the engine's own
+        with profile(activities=[kind], experimental_config=threads) as trace:
+            engine.speak(models.TEXT, seed=1)
+    field = "self_device_time_total" if on_gpu else "self_cpu_time_total"
+    rows = sorted(trace.key_averages(), key=lambda row: -getattr(row, field))[:_SHOWN]
+    return {"kernels": [[row.key[:100], row.count, round(getattr(row, field) / 1000, 3)] for row in rows], "unit": "ms"}
+
+
+def _least(turns: list[dict[str, float]]) -> dict[str, float]:
+    return {stage: round(min(turn[stage] for turn in turns), 5) for stage in turns[0]}
+
+
+@contextlib.contextmanager
+def _cudnn_enabled() -> Iterator[None]:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
+
+
+def _need_gpu(options: Options) -> None:
+    if models.device(options).type != "cuda":
+        raise Skipped("needs a GPU")

@@ -1,0 +1,111 @@
+"""The GPU benchmark's harness, with parts that crash and hang; and all of it, as far as it runs on a CPU."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.gpu import run as run_module
+from bench.gpu.__main__ import PARTS
+from bench.gpu.results import Results
+from bench.gpu.run import PART, Options, Part, run
+from bench.gpu.table import table
+from support.paths import ROOT
+from tools.gpu_wheels import NEEDED, versions
+
+BROKEN = Part("broken", "support.gpu_part", 1.0)
+AFTER = Part("after", "support.gpu_part_that_is_missing", 1.0)
+
+
+@pytest.fixture
+def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'tests'}:{ROOT / 'src'}")
+    monkeypatch.setattr(run_module, "_LEAST_S", 0.1)
+    return Options(tmp_path / "out", "cpu", "tiny", tmp_path / "weights")
+
+
+def test_a_case_that_crashes_or_hangs_costs_itself_only(options: Options) -> None:
+    results = run([BROKEN, AFTER], options, budget_s=6.0)
+    events = {name: (case.event, case.figures.get("reason", "")) for (_, name), case in results.cases().items()}
+    assert events["works"] == ("done", "")
+    assert events["cannot run here"] == ("skipped", "needs a GPU")
+    assert events["raises"] == ("failed", "ValueError: 7 is no such number")
+    assert events["crashes"] == ("died", "the process ended with SIGSEGV")
+    assert events["works after the crash"][0] == "done"
+    assert events["hangs"][0] == "died"
+    assert "was stopped after" in events["hangs"][1]
+    assert events["works after the hang"][0] == "done"  # in what was left of the budget
+    assert results.cases()["after", PART].figures["reason"] == "the process ended with code 1"
+
+
+def test_a_run_that_was_stopped_goes_on_and_repeats_nothing(options: Options) -> None:
+    options.out.mkdir()
+    results = Results(options.out / "results.jsonl")
+    for name in ("crashes", "hangs"):
+        results.add("broken", name, "done", {"earlier": True})
+    with results.path.open("a") as file:
+        file.write('{"part": "broken", "case": "works", "ev')  # the process was killed while it wrote
+    run([BROKEN], options, budget_s=20.0)
+    cases = Results(results.path).cases()
+    assert cases["broken", "crashes"].figures == {"earlier": True}
+    assert cases["broken", "works"].figures["device"] == "cpu"
+    assert cases["broken", PART].event == "done"
+    lines = results.path.read_text().splitlines()
+    run([BROKEN], options, budget_s=20.0)
+    assert results.path.read_text().splitlines() == lines
+
+
+def test_the_table_shows_what_is_there(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.jsonl")
+    assert "0 done" in table(results.cases())
+    results.add("speed", "ours turbo", "done", {"total": 0.5, "case_s": 3.0})
+    results.add("speed", "upstream turbo", "done", {"total": 2.0})
+    results.add("speed", "kernels turbo", "done", {"kernels": [["gemm", 12, 3.5]], "unit": "ms"})
+    results.add("speed", "ours multilingual", "died", {"reason": "the process ended with SIGSEGV"})
+    results.add("load", "8 requests", "start")
+    text = table(results.cases())
+    assert "turbo, ours: 0.5000 s, 4.00 times upstream (2.0000 s)" in text
+    assert "3.5 ms      12 x gemm" in text
+    assert "died     reason the process ended with SIGSEGV" in text
+    assert "8 requests                        running" in text
+    assert "load (not finished)" in text
+
+
+def test_what_a_gpu_machine_lacks_is_pinned() -> None:
+    lock = (ROOT / "locks/dev.txt").read_text("utf-8")
+    assert [pin.partition("==")[0] for pin in versions(NEEDED, lock)] == list(NEEDED)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_everything_that_a_cpu_can_show_is_shown(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.gpu", "--device", "cpu", "--size", "tiny", "--budget", "300"]
+    subprocess.run(
+        [*command, "--out", str(tmp_path / "out"), "--weights", str(tmp_path / "weights")],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    cases = Results(tmp_path / "out" / "results.jsonl").cases()
+    failed = {key: case.figures for key, case in cases.items() if case.event not in {"done", "skipped"}}
+    assert not failed
+    assert {part.name for part in PARTS} == {part for part, _ in cases}
+    greedy = [case.figures["equal"] for (_, name), case in cases.items() if name.startswith("greedy tokens")]
+    assert greedy == [True] * 4
+    assert {case.figures["hangs"] for (_, name), case in cases.items() if name.endswith("requests")} == {0}
+    assert "times upstream" in (tmp_path / "out" / "table.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["multilingual", "english"])
+def test_the_engines_benchmark_has_both_sides(model: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bench.engine", "--model", model, "--seconds", "1", "--repeat", "1"]
+    command += ["--concurrency", "", "--profiles", "exact", "--weights", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    single = json.loads(done.stdout.splitlines()[-1])["single"]
+    assert set(single["least"]) == {"upstream", "exact"}
+    assert single["failed"] == {}
