@@ -13,6 +13,9 @@ samples:
     aac              1024 samples of priming, n, and up to 1023 to fill the last frame: ADTS has no field for it, so the
                      sound starts 1024 samples late (43 ms at 24 kHz)
 
+Encoders get the sound in pieces of 16 384 samples: libvorbis copies all of the first write onto the thread's stack,
+which ends the process from about 2 million samples on (libsndfile's issue 1095), and pieces bound the memory too.
+
 Sound beyond full scale is scaled down as a whole, which is linear. A limiter would distort speech whose only fault is
 the overshoot of resampling, and a chunk that jumps to full scale is a fault of the engine that should not be hidden.
 """
@@ -21,13 +24,15 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
 from chatterbox_worker.audio.clip import Audio
@@ -36,7 +41,8 @@ from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, quote
 
-_Encoder = Callable[[Audio], bytes]
+_Encoder = Callable[[Iterable[Audio], int], bytes]
+"""From pieces within ±1.0 and their rate in Hertz to a file."""
 
 AAC_PRIMING_SAMPLES = 1024
 """Samples of silence that every AAC-LC decoder outputs before the sound, and that ADTS cannot declare."""
@@ -50,55 +56,102 @@ def encode(audio: Audio, format: str, sample_rate: int) -> bytes:  # noqa: A002 
         SynthesisFailed: the samples are not finite numbers.
         ValueError: there are no samples.
     """
+    check_format(format, sample_rate)
+    if not len(audio.samples):
+        raise ValueError("cannot encode a clip without samples")
+    if not np.isfinite(audio.samples).all():
+        raise SynthesisFailed("the speech contains samples that are not numbers")
+    return encode_pieces([_scale_to_full(resample(audio, sample_rate))], format, sample_rate)
+
+
+def encode_pieces(pieces: Iterable[Audio], format: str, sample_rate: int) -> bytes:  # noqa: A002 - as in `encode`
+    """The same for finite samples within ±1.0 that are at that rate already, without keeping them.
+
+    Raises:
+        InvalidRequest: as `encode`.
+    """
+    check_format(format, sample_rate)
+    return _ENCODERS[format]((part for piece in pieces for part in cut(piece)), sample_rate)
+
+
+def encode_recording(audio: Audio) -> bytes:
+    """Samples within ±1.0 at any rate as 16-bit FLAC; those of a 16-bit file are decoded to exactly the same again."""
+    buffer = io.BytesIO()
+    with _open_flac(buffer, audio.sample_rate) as file:
+        for piece in cut(audio):
+            file.write(np.clip(np.round(piece.samples * 32768), -32768, 32767).astype(np.int16))
+    return buffer.getvalue()
+
+
+def check_format(format: str, sample_rate: int) -> None:  # noqa: A002 - as in `encode`
+    """Raises InvalidRequest for a format that does not exist, or a rate that it does not have."""
     if format not in FORMATS:
         raise InvalidRequest(f"format {quote(format)} is unknown; choose {choices(FORMATS)}", field="format")
     if sample_rate not in (rates := FORMATS[format].sample_rates):
         sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
         raise InvalidRequest(sentence, field="sample_rate")
-    if not len(audio.samples):
-        raise ValueError("cannot encode a clip without samples")
-    if not np.isfinite(audio.samples).all():
-        raise SynthesisFailed("the speech contains samples that are not numbers")
-    return _ENCODERS[format](_scale_to_full(resample(audio, sample_rate)))
+
+
+def cut(audio: Audio) -> Iterator[Audio]:
+    """The sound in pieces that every encoder takes."""
+    for start in range(0, len(audio.samples), _PIECE):
+        yield Audio(audio.samples[start : start + _PIECE], audio.sample_rate)
+
+
+_PIECE = 16_384  # samples: 64 kB of the stack, where a thread has at least 512 kB
 
 
 def _scale_to_full(audio: Audio) -> Audio:
-    peak = float(np.max(np.abs(audio.samples)))
+    peak = max(float(audio.samples.max()), -float(audio.samples.min()))
     return audio if peak <= 1.0 else Audio((audio.samples / np.float32(peak)).astype(np.float32), audio.sample_rate)
 
 
-def _pcm(audio: Audio) -> bytes:
-    return audio.pcm16()
+def _pcm(pieces: Iterable[Audio], _: int) -> bytes:
+    return b"".join(piece.pcm16() for piece in pieces)
 
 
-def _wav(audio: Audio) -> bytes:
+def _wav(pieces: Iterable[Audio], sample_rate: int) -> bytes:
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(audio.sample_rate)
-        file.writeframes(audio.pcm16())
+        file.setframerate(sample_rate)
+        for piece in pieces:
+            file.writeframesraw(piece.pcm16())
     return buffer.getvalue()
 
 
-def _flac(audio: Audio) -> bytes:
+def _flac(pieces: Iterable[Audio], sample_rate: int) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, np.frombuffer(audio.pcm16(), "<i2"), audio.sample_rate, format="FLAC", subtype="PCM_16")
+    with _open_flac(buffer, sample_rate) as file:
+        for piece in pieces:
+            file.write(np.frombuffer(piece.pcm16(), "<i2"))
     return buffer.getvalue()
 
 
-def _vorbis(audio: Audio) -> bytes:
+def _open_flac(buffer: io.BytesIO, sample_rate: int) -> Any:
+    return soundfile.SoundFile(buffer, "w", sample_rate, 1, format="FLAC", subtype="PCM_16")
+
+
+def _vorbis(pieces: Iterable[Audio], sample_rate: int) -> bytes:
     """Uses libsndfile: ffmpeg's own Vorbis encoder is stereo only and marked experimental."""
     buffer = io.BytesIO()
-    soundfile.write(
-        buffer, audio.samples, audio.sample_rate, format="OGG", subtype="VORBIS", compression_level=VORBIS_COMPRESSION
-    )
+    with open_vorbis(buffer, sample_rate) as file:
+        for piece in pieces:
+            file.write(piece.samples)
     return with_fixed_serial(buffer.getvalue())
+
+
+def open_vorbis(buffer: Any, sample_rate: int) -> Any:
+    """A `soundfile.SoundFile` that writes Ogg Vorbis; write only pieces as small as those of `cut`."""
+    return soundfile.SoundFile(
+        buffer, "w", sample_rate, 1, format="OGG", subtype="VORBIS", compression_level=_VORBIS_COMPRESSION
+    )
 
 
 # libsndfile's 0 (best) to 1 (smallest) is 1 minus libvorbis's quality 0 to 1: this is quality 0.4, the -q 4 that
 # libvorbis' authors call good; mono speech at 24 kHz takes about 55 kbit/s.
-VORBIS_COMPRESSION = 0.6
+_VORBIS_COMPRESSION = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,31 +166,35 @@ class _Libav:
     options: Mapping[str, str]
     """Of the container."""
 
-    def __call__(self, audio: Audio) -> bytes:
+    def __call__(self, pieces: Iterable[Audio], sample_rate: int) -> bytes:
         buffer = io.BytesIO()
         with av.open(buffer, "w", format=self.container, options=dict(self.options)) as container:
-            stream = container.add_stream(self.codec, rate=audio.sample_rate, layout="mono")
-            stream.bit_rate = self.bit_rates[audio.sample_rate]
+            stream = container.add_stream(self.codec, rate=sample_rate, layout="mono")
+            stream.bit_rate = self.bit_rates[sample_rate]
             stream.codec_context.format = self.sample_format
             stream.codec_context.thread_count = 1
             fifo = av.AudioFifo()  # each codec needs frames of its own size
-            fifo.write(self._frame(audio))
             container.start_encoding()  # opens the codec, which sets its frame size
-            for frame in [*fifo.read_many(stream.codec_context.frame_size, partial=True), None]:
-                for packet in stream.encode(frame):
-                    container.mux(packet)
+            size = stream.codec_context.frame_size
+            for piece in pieces:
+                fifo.write(frame_of(piece, self.sample_format, at=fifo.samples_written))
+                for frame in fifo.read_many(size, partial=False):
+                    container.mux(stream.encode(frame))
+            for frame in [*fifo.read_many(size, partial=True), None]:
+                container.mux(stream.encode(frame))
         return buffer.getvalue()
 
-    def _frame(self, audio: Audio) -> av.AudioFrame:
-        is_integer = self.sample_format == "s16"
-        samples = np.frombuffer(audio.pcm16(), "<i2").astype(np.int16) if is_integer else audio.samples
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples[None]), format=self.sample_format, layout="mono"
-        )
-        frame.sample_rate = audio.sample_rate
-        frame.time_base = Fraction(1, audio.sample_rate)
-        frame.pts = 0
-        return frame
+
+def frame_of(audio: Audio, sample_format: str, *, at: int) -> av.AudioFrame:
+    """A frame for libav in the sample format "s16" or "fltp", `at` samples after the start."""
+    samples: npt.NDArray[Any] = audio.samples
+    if sample_format == "s16":
+        samples = np.frombuffer(audio.pcm16(), "<i2").astype(np.int16)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format=sample_format, layout="mono")
+    frame.sample_rate = audio.sample_rate
+    frame.time_base = Fraction(1, audio.sample_rate)
+    frame.pts = at
+    return frame
 
 
 _ENCODERS: Mapping[str, _Encoder] = MappingProxyType({

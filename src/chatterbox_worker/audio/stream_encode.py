@@ -13,21 +13,19 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Mapping
-from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, Protocol
 
 import av
 import numpy as np
-import soundfile
 import soxr
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.audio.encode import VORBIS_COMPRESSION, bit_rate
-from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, choices, quote
+from chatterbox_worker.audio.encode import bit_rate, check_format, frame_of, open_vorbis
+from chatterbox_worker.errors import SynthesisFailed
 
 _UNKNOWN_BYTES = 0xFFFFFFFF  # what ffmpeg and sox write for a wav of unknown length
+_VORBIS_WRITE = 1024  # samples; libvorbis copies the first write onto the stack, whatever its size (`encode`)
 _PAGE_US = 100_000  # microseconds of Opus in an Ogg page: the latency that its container adds
 
 
@@ -39,11 +37,7 @@ class StreamEncoder:
         Raises:
             InvalidRequest: no such format, or a rate that the format does not have.
         """
-        if format not in FORMATS:
-            raise InvalidRequest(f"format {quote(format)} is unknown; choose {choices(FORMATS)}", field="format")
-        if sample_rate not in (rates := FORMATS[format].sample_rates):
-            sentence = f"{format} has no sample rate of {sample_rate} Hz; choose {choices(rates)}"
-            raise InvalidRequest(sentence, field="sample_rate")
+        check_format(format, sample_rate)
         self._rate = sample_rate
         self._codec = _CODECS[format](sample_rate)
         self._resampler: soxr.ResampleStream | None = None
@@ -143,19 +137,23 @@ class _Wav(_Pcm):
 
 
 class _Vorbis:
-    """Uses libsndfile, as in `encode`."""
+    """Uses libsndfile, as in `encode`; every write but the last has one size, so that the cuts change nothing."""
 
     def __init__(self, sample_rate: int) -> None:
         self._sink = _AppendingSink()
-        self._file = soundfile.SoundFile(
-            self._sink, "w", sample_rate, 1, format="OGG", subtype="VORBIS", compression_level=VORBIS_COMPRESSION
-        )
+        self._file = open_vorbis(self._sink, sample_rate)
+        self._rest = np.zeros(0, np.float32)
 
     def add(self, audio: Audio) -> bytes:
-        self._file.write(audio.samples)
+        samples = np.concatenate([self._rest, audio.samples])
+        whole = len(samples) - len(samples) % _VORBIS_WRITE
+        for start in range(0, whole, _VORBIS_WRITE):
+            self._file.write(samples[start : start + _VORBIS_WRITE])
+        self._rest = samples[whole:]
         return self._sink.drain()
 
     def finish(self) -> bytes:
+        self._file.write(self._rest)
         self._file.close()
         return self._sink.drain()
 
@@ -174,18 +172,18 @@ class _Libav:
         self._stream.codec_context.thread_count = 1
         self._format = sample_format
         self._fifo = av.AudioFifo()  # each codec needs frames of its own size
-        self._samples = 0
         self._container.start_encoding()  # opens the codec, which sets its frame size
 
     def add(self, audio: Audio) -> bytes:
         if len(audio.samples):
-            self._fifo.write(self._frame(audio))
+            self._fifo.write(frame_of(audio, self._format, at=self._fifo.samples_written))
             for frame in self._fifo.read_many(self._stream.codec_context.frame_size, partial=False):
                 self._encode(frame)
         return self._sink.drain()
 
     def finish(self) -> bytes:
-        frames = self._fifo.read_many(self._stream.codec_context.frame_size, partial=True) if self._samples else []
+        size = self._stream.codec_context.frame_size
+        frames = self._fifo.read_many(size, partial=True) if self._fifo.samples_written else []
         for frame in [*frames, None]:
             self._encode(frame)
         self._container.close()
@@ -194,16 +192,6 @@ class _Libav:
     def _encode(self, frame: Any) -> None:
         for packet in self._stream.encode(frame):
             self._container.mux(packet)
-
-    def _frame(self, audio: Audio) -> Any:
-        is_integer = self._format == "s16"
-        samples = np.frombuffer(audio.pcm16(), "<i2").astype(np.int16) if is_integer else audio.samples
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[None]), format=self._format, layout="mono")
-        frame.sample_rate = audio.sample_rate
-        frame.time_base = Fraction(1, audio.sample_rate)
-        frame.pts = self._samples
-        self._samples += len(audio.samples)
-        return frame
 
 
 _CODECS: Mapping[str, Callable[[int], _Codec]] = MappingProxyType({
