@@ -251,7 +251,9 @@ def test_a_clip_that_is_too_short_for_the_model_is_refused_with_its_length(
 ) -> None:
     asked = request(settings, "Hello.", model="turbo", reference_audio=wav_base64(4.5))
 
-    with pytest.raises(InvalidRequest, match=r"lasts 4\.5 s; turbo needs a recording longer than 5 s"):
+    with pytest.raises(
+        InvalidRequest, match=r"lasts 4\.5 s without the silence at its ends; turbo needs a recording longer than 5 s"
+    ):
         synthesizer.speak(asked, CancelScope())
 
 

@@ -30,6 +30,7 @@ OF_A_VOICE = (*VOICES, "reference_transcript")
 """The fields that belong to a voice: a request with a voice of its own takes none of them from shared defaults."""
 SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+LONGEST_VOICE_NAME = 100  # characters of the name that a voice is shown under
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385)
 LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech, more than the one model that uses it can take
 MOST_CONTEXT_TURNS = 16
@@ -145,7 +146,8 @@ class TextPreviewRequest(_Body):
 
 class SaveVoiceRequest(_Body):
     action: Literal["voices.save"]
-    voice: _VoiceId
+    voice: Annotated[str, Field(min_length=1, max_length=LONGEST_VOICE_NAME)]
+    """An id, or a name from which `voices.names` makes one."""
     reference_audio: _Reference | None = None
     voice_url: _Url | None = None
     reference_transcript: _Transcript | None = None

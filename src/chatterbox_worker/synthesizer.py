@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
@@ -21,7 +22,7 @@ from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import VOICES, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.voices.context import PastSpeech, past_speech
@@ -168,8 +169,8 @@ class Synthesizer:
         card = MODELS[plan.request.model]
         if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
             raise InvalidRequest(
-                f"{plan.source.field} lasts {voice.clip.duration_s:.1f} s; {card.name} needs a recording longer than "
-                f"{card.reference_min_s:g} s",
+                f"{plan.source.field} lasts {voice.clip.duration_s:.1f} s without the silence at its ends; {card.name} "
+                f"needs a recording longer than {card.reference_min_s:g} s",
                 field=plan.source.field,
             )
         started_s = time.perf_counter()
@@ -177,9 +178,9 @@ class Synthesizer:
         takes: list[Take] = []
         for index in range(len(plan.chunks)):
             utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
-            takes.append(
-                scope.hold(plan.engine.submit(replace(utterance, context=context, lead=takes[0] if takes else None)))
-            )
+            with _name_voice(plan.source.field):
+                take = plan.engine.submit(replace(utterance, context=context, lead=takes[0] if takes else None))
+            takes.append(scope.hold(take))
         return AudioStream(plan, takes, scope, started_s)
 
     def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
@@ -262,9 +263,10 @@ class AudioStream:
     def _pieces(self) -> Iterator[tuple[int, Audio]]:
         """The audio that is ready, with the number of chunks that are done."""
         for index, (chunk, take) in enumerate(zip(self._plan.chunks, self._takes, strict=True)):
-            for audio in self._at_speed(take):
-                self._scope.check()
-                yield index, self._joiner.add(audio)
+            with _name_voice(self._plan.source.field):
+                for audio in self._at_speed(take):
+                    self._scope.check()
+                    yield index, self._joiner.add(audio)
             yield index + 1, self._joiner.end_chunk(chunk.pause_s(self._plan.request.speed))
         yield len(self._takes), self._joiner.finish()
 
@@ -296,6 +298,17 @@ class AudioStream:
         if self._takes and "queue_s" in stages:
             stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait by design
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
+
+
+@contextmanager
+def _name_voice(field: str) -> Iterator[None]:
+    """An engine does not know where its voice came from: its errors about the voice name the request's own field."""
+    try:
+        yield
+    except InvalidRequest as error:
+        if error.field not in VOICES:
+            raise
+        raise InvalidRequest(error.message, field=field) from error
 
 
 def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:

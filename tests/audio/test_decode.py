@@ -16,9 +16,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.audio.clip import Audio, concatenate
+from chatterbox_worker.audio.decode import decode, decode_in_pieces
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.errors import InvalidRequest
 from support.audio_clips import RATE, noise, tone
 
@@ -215,6 +216,36 @@ def test_a_small_file_cannot_fill_the_memory() -> None:
     tracemalloc.stop()
     assert peak < 60_000_000  # 30 s at 48 kHz are 6 MB, 20 minutes 230
     assert time.monotonic() - started < 3
+
+
+def test_the_samples_of_all_channels_are_limited_together() -> None:
+    stereo = _encode_with_libsndfile("FLAC", "PCM_16", np.full((RATE, 2), 0.1))
+    assert decode(stereo, field="audio", max_s=30, max_samples=2 * RATE).duration_s == 1.0
+    with pytest.raises(InvalidRequest, match="more than 40000 samples, at 24000 Hz with 2 channels"):
+        decode(stereo, field="audio", max_s=30, max_samples=40_000)
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(8_000, 8_000), (44_100, 44_100), (96_000, 48_000), (192_000, 48_000)])
+def test_a_rate_that_nothing_needs_is_lowered(rate: int, kept: int) -> None:
+    audio = decode(_encode_with_libsndfile("WAV", "PCM_16", tone(1.0, rate=rate).samples, rate), field="a", max_s=30)
+    assert audio.sample_rate == kept
+    assert audio.duration_s == pytest.approx(1.0, abs=0.001)
+    assert np.max(np.abs(audio.samples[100:-100])) == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [8_000, 24_000, 48_000])
+def test_pieces_are_the_same_sound_as_the_whole(rate: int) -> None:
+    data = _encode_with_libsndfile("WAV", "FLOAT", noise(10.0, -20) * np.float32(50))
+    pieces = list(decode_in_pieces(data, field="audio", max_s=30, sample_rate=rate))
+    whole = resample(decode(data, field="audio", max_s=30), rate)
+    joined = concatenate(pieces)
+    assert len(pieces) > 3
+    assert abs(len(joined.samples) - len(whole.samples)) <= 1
+    assert np.max(np.abs(joined.samples)) <= 1.0
+    common = min(len(joined.samples), len(whole.samples))
+    assert np.corrcoef(joined.samples[:common], whole.samples[:common])[0, 1] > 0.9999
+    with pytest.raises(InvalidRequest, match="longer than 5 s"):
+        decode_in_pieces(data, field="audio", max_s=5, sample_rate=rate)
 
 
 def test_a_truncated_file_is_read_up_to_its_end() -> None:

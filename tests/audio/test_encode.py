@@ -4,6 +4,8 @@ import io
 import itertools
 import shutil
 import struct
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -15,8 +17,10 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import AAC_PRIMING_SAMPLES, encode
 from chatterbox_worker.audio.ogg import with_fixed_serial
 from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.config import environment
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from support.audio_clips import RATE, speech, tone
+from support.paths import ROOT
 
 EVERY = [(name, rate) for name, entry in FORMATS.items() for rate in entry.sample_rates]
 WITH_HEADER = [(name, rate) for name, rate in EVERY if name != "pcm"]
@@ -137,6 +141,44 @@ def _bitwise_crc(data: bytes | bytearray) -> int:
         register = (register << 1) ^ (0x04C11DB7 if register & 0x80000000 else 0)
         register &= 0xFFFFFFFF
     return register
+
+
+_LONG = """
+import sys
+import numpy as np
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.encode import encode
+name, seconds, rate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+sound = Audio((0.3 * np.sin(np.arange(seconds * rate) * 0.17)).astype(np.float32), rate)
+sys.stdout.buffer.write(encode(sound, name, rate))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "seconds", "rate"),
+    [
+        ("wav", 3600, 8_000),
+        ("pcm", 3600, 8_000),
+        ("flac", 3600, 8_000),
+        ("ogg", 3600, 8_000),
+        ("ogg", 90, 48_000),
+        ("mp3", 600, 8_000),
+        ("opus", 600, 8_000),
+        ("aac", 600, 8_000),
+    ],
+)  # fmt: skip - the last three encode a frame at a time, whatever the length, and an hour takes them half a minute
+def test_the_longest_speech_is_encoded_and_the_process_lives(name: str, seconds: int, rate: int) -> None:
+    child = [sys.executable, "-c", _LONG, name, str(seconds), str(rate)]
+    done = subprocess.run(
+        child, capture_output=True, check=False, env=environment() | {"PYTHONPATH": str(ROOT / "src")}
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    samples = len(done.stdout) / 2 if name == "pcm" else 0
+    if name not in ("pcm", "aac"):
+        info = soundfile.info(io.BytesIO(done.stdout))
+        samples = info.frames * rate / info.samplerate
+    assert name == "aac" or samples == pytest.approx(seconds * rate, abs=2)
 
 
 def test_no_ffmpeg_binary_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

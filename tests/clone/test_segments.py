@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.clone.clipping import clipped_at
+from chatterbox_worker.audio.clipping import clipped_at
 from chatterbox_worker.clone.quality import fault
 from chatterbox_worker.clone.recordings import SourceRecording
 from chatterbox_worker.clone.segments import Segment, split

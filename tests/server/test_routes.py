@@ -87,8 +87,8 @@ ROWS = [
         mimetype="audio/mpeg",
     ),
     # our own
-    Row("GET", "/voices/alice", keys=("id", "built_in", "size_bytes", "modified", "duration_s", "digest")),
-    Row("GET", "/voices/alice/audio", mimetype="audio/wav"),
+    Row("GET", "/voices/alice", keys=("id", "name", "built_in", "size_bytes", "modified", "duration_s", "digest")),
+    Row("GET", "/voices/alice/audio", mimetype="audio/flac"),
     Row("GET", "/voices/alice/file", mimetype="application/octet-stream"),
     Row("GET", "/v1/models/turbo", keys=("id", "sampling")),
     Row("GET", "/v1/models/tts-1", status=404, keys=("error",)),

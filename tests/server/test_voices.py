@@ -30,8 +30,8 @@ async def test_a_voice_is_uploaded_listed_read_used_and_deleted(open_server: Ope
     assert listed == ["default", "alice"]
     assert about["duration_s"] == pytest.approx(6.0)
     assert about["digest"] == saved.json()["digest"]
-    assert recording.headers["content-type"] == "audio/wav"
-    assert recording.content[:4] == b"RIFF"
+    assert recording.headers["content-type"] == "audio/flac"
+    assert recording.content[:4] == b"fLaC"
     assert spoken.json()["voice"] == "alice"
     assert deleted.status_code == 200
     assert gone.status_code == 404
@@ -47,7 +47,8 @@ async def test_a_voice_is_uploaded_listed_read_used_and_deleted(open_server: Ope
         ({"file": ("../../a.wav", RECORDING)}, {}, 400, "voice_id"),
         ({"file": ("", RECORDING)}, {}, 400, "file"),
         ({"file": ("a.wav", RECORDING)}, {"voice_id": "../a"}, 400, "voice_id"),
-        ({"file": ("a.wav", RECORDING)}, {"voice_id": "default"}, 400, "voice"),
+        ({"file": ("a.wav", RECORDING)}, {"voice_id": "default"}, 400, "voice_id"),
+        ({"file": ("a.wav", RECORDING)}, {"name": "a/b"}, 400, "name"),
         ({"file": ("a.wav", RECORDING)}, {"colour": "red"}, 400, "colour"),
         ({"picture": ("a.png", b"x")}, {}, 400, "picture"),
         ({"file": ("a.wav", bytes(MAX_BYTES + 1))}, {}, 413, "file"),

@@ -7,7 +7,7 @@ from typing import Any
 from chatterbox_worker.engine import Adapter, Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
 from chatterbox_worker.voices.bundle import Bundle, pack
-from chatterbox_worker.voices.library import voice_of
+from chatterbox_worker.voices.contents import voice_of
 from support.audio_clips import tone
 from support.tiny_engine import found
 from tools.synthetic_adapter import random_adapter

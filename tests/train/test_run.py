@@ -23,7 +23,7 @@ from chatterbox_worker.train import extras
 from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.merge import main as merge
 from chatterbox_worker.voices.bundle import unpack
-from chatterbox_worker.voices.library import voice_of
+from chatterbox_worker.voices.contents import voice_of
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
 from support.paths import ROOT

@@ -125,7 +125,7 @@ def test_a_voice_file_can_be_saved_and_replaced_and_deleted(tmp_path: Path) -> N
 
     library.save("alice", pack(a_bundle()), field="file")
     library.save("alice", wav_bytes(), field="file")
-    assert [path.name for path in tmp_path.iterdir()] == ["alice.wav"]
+    assert [path.name for path in tmp_path.iterdir()] == ["alice.flac"]
 
 
 def test_a_damaged_voice_file_is_rejected_and_can_be_deleted(tmp_path: Path) -> None:

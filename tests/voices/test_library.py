@@ -29,7 +29,7 @@ def test_a_saved_voice_can_be_used_by_another_worker(tmp_path: Path) -> None:
     assert got.digest == saved.digest
     assert got.clip is not None
     assert got.duration_s == 6.0
-    assert soundfile.info(tmp_path / "voices" / "alice.wav").channels == 1
+    assert soundfile.info(tmp_path / "voices" / "alice.flac").channels == 1
 
 
 def test_a_file_copied_into_the_folder_is_a_voice_at_once(tmp_path: Path) -> None:
@@ -54,10 +54,10 @@ def test_a_replaced_recording_is_read_again(tmp_path: Path) -> None:
 
 def test_saving_replaces_a_copied_file_of_another_format(tmp_path: Path) -> None:
     library = VoiceLibrary(tmp_path)
-    soundfile.write(tmp_path / "alice.flac", [0.1, -0.1] * 24_000, 24_000)
+    soundfile.write(tmp_path / "alice.wav", [0.1, -0.1] * 24_000, 24_000)
     library.save("alice", wav_bytes(), field="reference_audio")
 
-    assert [path.name for path in tmp_path.iterdir()] == ["alice.wav"]
+    assert [path.name for path in tmp_path.iterdir()] == ["alice.flac"]
 
 
 def test_a_deleted_voice_is_gone(tmp_path: Path) -> None:
@@ -73,10 +73,20 @@ def test_a_deleted_voice_is_gone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("voice", ["", "../alice", "a/b", "/etc/passwd", ".alice", "a\0", "a b", "ä", "a" * 65])
 def test_an_invalid_id_touches_no_file(tmp_path: Path, voice: str) -> None:
     library = VoiceLibrary(tmp_path / "voices")
-    for action in (library.get, library.delete, lambda name: library.save(name, wav_bytes(), field="reference_audio")):
+    for action in (library.get, library.delete, library.export, library.entry):
         with pytest.raises((InvalidRequest, VoiceNotFound)) as caught:
             action(voice)
         assert caught.value.field == "voice"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "../alice", "a/b", "/etc/passwd", "a\\b", "a\0", "a\nb", "a" * 101, "\ud800"]
+)
+def test_a_path_or_control_characters_are_no_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidRequest, match="is not a name") as caught:
+        VoiceLibrary(tmp_path / "voices").save(name, wav_bytes(), field="reference_audio")
+    assert caught.value.field == "voice"
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -1,21 +1,24 @@
 """`decode`: untrusted bytes to mono sound, or an error that says why not.
 
 The bytes may be hostile. Demuxers and codecs are listed by name, so that no playlist can make libav open a file or a
-URL and no exotic codec is reached. Decoding stops as soon as the limit is passed, so a small file cannot fill the
-memory. Every fault becomes an InvalidRequest. libav's log is off: it would print to stderr.
+URL and no exotic codec is reached. What a small file unpacks to is limited in seconds and in samples of all channels:
+the sound is mixed to mono and resampled piece by piece, and decoding stops where a limit is passed. Every fault becomes
+an InvalidRequest. libav's log is off: it would print to stderr.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Any
 
 import av
 import numpy as np
+import soxr
 
+from chatterbox_worker.audio.channels import ChannelMix, Interleaver
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.errors import InvalidRequest
 
@@ -27,8 +30,15 @@ _CODECS = ",".join([
     *("pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"),
     *("pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be"),
 ])  # fmt: skip
-_LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000  # Hertz: telephone to the highest rate of studio converters
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
+"""Hertz: telephone to the highest rate of studio converters."""
+KEPT_RATE = 48_000
+"""Hertz: no model and no format of ours has more."""
+MOST_SAMPLES = 1_800 * 48_000 * 2
+"""Of all channels: half an hour of stereo at 48 kHz, which takes seconds to decode."""
 _MOST_CHANNELS = 8  # 7.1
+_MOST_PACKET_BYTES = 4_000_000  # twice the largest that is legal: 65 535 samples of 8 channels in flac
+_BLOCK = 65_536  # samples: below it the time goes into calls, not into sound
 _SLACK_S = 0.1  # past max_s: the priming and padding that some formats cannot declare
 _SILENT_PEAK = 10 ** (-60 / 20)  # -60 dBFS: below the noise of any room
 _BAD_PACKETS = 0.1  # of all packets; a truncated file has one, and players skip a few silently
@@ -41,28 +51,52 @@ _WRONG_KINDS = MappingProxyType({
 })  # fmt: skip
 
 
-def decode(data: bytes, *, field: str, max_s: float) -> Audio:
-    """The sound in `data`: its first audio stream, at its own rate, channels mixed by their mean.
+def decode(
+    data: bytes, *, field: str, max_s: float, max_rate: int = KEPT_RATE, max_samples: int = MOST_SAMPLES
+) -> Audio:
+    """The sound in `data`: its first audio stream, mono, at its own rate or at `max_rate` Hertz if that is lower.
+
+    Sound beyond full scale is scaled down as a whole: mp3 overshoots it, and float files may hold integers.
 
     Raises:
-        InvalidRequest: names `field`; not audio, damaged, no samples, longer than `max_s`, only video, a sample rate
-            out of range, more than 8 channels, samples that are not numbers, or silence (a peak under -60 dBFS).
+        InvalidRequest: names `field`; not audio, damaged, no samples, longer than `max_s`, more than `max_samples` of
+            all channels, only video, a sample rate out of range, more than 8 channels, samples that are not numbers, or
+            silence (a peak under -60 dBFS).
     """
-    if not data:
-        raise InvalidRequest(f"{field} is empty", field=field)
-    av.logging.set_level(None)
-    try:
-        # "none" matches no protocol: the demuxer reads `data` and can open nothing else
-        limits = {"format_whitelist": _DEMUXERS, "codec_whitelist": _CODECS, "protocol_whitelist": "none"}
-        with av.open(io.BytesIO(data), metadata_errors="ignore", options=limits) as container:
-            audio = _read_sound(container, field, max_s)
-    except _LIBAV_REFUSALS as problem:
-        raise _unreadable(data, field) from problem
-    if not np.isfinite(audio.samples).all():
-        raise InvalidRequest(f"{field} contains samples that are not numbers", field=field)
-    if np.max(np.abs(audio.samples)) < _SILENT_PEAK:
+    reader = _Reader(data, field, max_s, max_samples, lambda rate: min(rate, max_rate))
+    pieces = list(reader.read())
+    if reader.mix.settle():
+        pieces = list(reader.read())
+    peak = _peak(pieces)
+    _refuse_silence(peak, field)
+    samples = np.concatenate(pieces)
+    if peak > 1.0:
+        samples /= np.float32(peak)
+    return Audio(samples, reader.rate)
+
+
+def decode_in_pieces(data: bytes, *, field: str, max_s: float, sample_rate: int) -> Iterator[Audio]:
+    """The same sound at `sample_rate` Hertz, in pieces of which none is kept: for what may last half an hour.
+
+    It is decoded twice, because the gain depends on the whole. Raises InvalidRequest as `decode`, before the first
+    piece.
+    """
+    reader = _Reader(data, field, max_s, MOST_SAMPLES, lambda _: sample_rate)
+    peak = _peak(reader.read())
+    if reader.mix.settle():
+        peak = _peak(reader.read())
+    _refuse_silence(peak, field)
+    gain = np.float32(1.0 / max(1.0, peak))
+    return (Audio(piece * gain, sample_rate) for piece in reader.read())
+
+
+def _peak(pieces: Iterable[Samples]) -> float:
+    return max(float(np.abs(piece).max(initial=0.0)) for piece in pieces)
+
+
+def _refuse_silence(peak: float, field: str) -> None:
+    if peak < _SILENT_PEAK:
         raise InvalidRequest(f"{field} is silent: its loudest sample is below -60 dBFS", field=field)
-    return audio
 
 
 # FFmpegError is the root of libav's own errors; PyAV adds ValueError for a format or layout it cannot name.
@@ -75,7 +109,93 @@ def _unreadable(data: bytes, field: str) -> InvalidRequest:
     return InvalidRequest(f"{field} is not audio that can be read{looks}; send {READABLE}", field=field)
 
 
-def _read_sound(container: Any, field: str, max_s: float) -> Audio:
+class _Reader:
+    """Reads the same bytes as often as it is asked to, each time as mono pieces of a second or so."""
+
+    rate: int
+    """Hertz, of the pieces; known with the first."""
+
+    def __init__(
+        self, data: bytes, field: str, max_s: float, max_samples: int, choose_rate: Callable[[int], int]
+    ) -> None:
+        self._data, self._field, self._max_s, self._max_samples = data, field, max_s, max_samples
+        self._choose_rate = choose_rate
+        self._source_rate = self.rate = 0
+        self.mix = ChannelMix()
+
+    def read(self) -> Iterator[Samples]:
+        """Finite samples, at least one; raises InvalidRequest."""
+        if not self._data:
+            raise self._refuse("is empty")
+        av.logging.set_level(None)
+        try:
+            # "none" matches no protocol: the demuxer reads `data` and can open nothing else
+            limits = {"format_whitelist": _DEMUXERS, "codec_whitelist": _CODECS, "protocol_whitelist": "none"}
+            with av.open(io.BytesIO(self._data), metadata_errors="ignore", options=limits) as container:
+                yield from self._resample(map(self.mix, _group(self._parts(container))))
+        except _LIBAV_REFUSALS as problem:
+            raise _unreadable(self._data, self._field) from problem
+
+    def _resample(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
+        resampler = None
+        for piece in pieces:
+            if not np.isfinite(piece).all():
+                raise self._refuse("contains samples that are not numbers")
+            if resampler is None and self._source_rate != self.rate:
+                resampler = soxr.ResampleStream(self._source_rate, self.rate, 1, dtype="float32", quality="HQ")
+            yield piece if resampler is None else resampler.resample_chunk(np.ascontiguousarray(piece))
+        if resampler is not None:
+            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+    def _parts(self, container: Any) -> Iterator[Samples]:
+        """The samples of each frame, shape (n, channels), up to `max_s`."""
+        interleave = Interleaver()
+        count, unpacked = 0, 0
+        for frame in _frames(container, _audio_stream(container, self._field), self._field):
+            self._check(frame)
+            unpacked += frame.samples * frame.layout.nb_channels
+            if unpacked > self._max_samples:
+                raise self._refuse(
+                    f"unpacks to more than {self._max_samples} samples, at {self._source_rate} Hz with "
+                    f"{frame.layout.nb_channels} channels; send it shorter, at a lower rate or with fewer channels"
+                )
+            for part in interleave(frame):
+                kept = part[: max(0, math.ceil(self._max_s * self._source_rate) - count)]
+                count += len(part)
+                if len(kept):
+                    yield kept
+            if count > (self._max_s + _SLACK_S) * self._source_rate:
+                raise self._refuse(f"is longer than {self._max_s:g} s")
+        if not count:
+            raise self._refuse("contains no sound: it has no samples")
+
+    def _check(self, frame: Any) -> None:
+        rate, channels = frame.sample_rate, frame.layout.nb_channels
+        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+            raise self._refuse(f"has a sample rate of {rate} Hz; it must be {LOWEST_RATE} to {HIGHEST_RATE}")
+        if self._source_rate not in (0, rate):
+            raise self._refuse(f"changes its sample rate from {self._source_rate} to {rate} Hz")
+        if not 1 <= channels <= _MOST_CHANNELS:
+            raise self._refuse(f"has {channels} channels; at most {_MOST_CHANNELS}")
+        self._source_rate, self.rate = rate, self._choose_rate(rate)
+
+    def _refuse(self, why: str) -> InvalidRequest:
+        return InvalidRequest(f"{self._field} {why}", field=self._field)
+
+
+def _group(parts: Iterable[Samples]) -> Iterator[Samples]:
+    """The parts joined to blocks of at least `_BLOCK` samples, each with one number of channels."""
+    group: list[Samples] = []
+    for part in parts:
+        if group and (part.shape[1] != group[0].shape[1] or sum(map(len, group)) >= _BLOCK):
+            yield np.concatenate(group)
+            group = []
+        group.append(part)
+    if group:
+        yield np.concatenate(group)
+
+
+def _audio_stream(container: Any, field: str) -> Any:
     if not container.streams.audio:
         kind = "video without sound" if container.streams.video else "a container without sound"
         raise InvalidRequest(f"{field} is {kind}; send {READABLE}", field=field)
@@ -83,21 +203,7 @@ def _read_sound(container: Any, field: str, max_s: float) -> Audio:
     if stream.codec_context is None:
         raise InvalidRequest(f"{field} contains sound in a codec that is not supported; send {READABLE}", field=field)
     stream.codec_context.thread_count = 1
-    to_mono = _ToMono(field)
-    pieces: list[Samples] = []
-    rate, count = 0, 0
-    for frame in _frames(container, stream, field):
-        rate = rate or _check_rate(frame.sample_rate, field)
-        if frame.sample_rate != rate:
-            raise InvalidRequest(f"{field} changes its sample rate from {rate} to {frame.sample_rate} Hz", field=field)
-        mono = to_mono(frame)
-        pieces += mono
-        count += sum(map(len, mono))
-        if count > (max_s + _SLACK_S) * rate:
-            raise InvalidRequest(f"{field} is longer than {max_s:g} s", field=field)
-    if not count:
-        raise InvalidRequest(f"{field} contains no sound: it has no samples", field=field)
-    return Audio(np.concatenate(pieces)[: math.ceil(max_s * rate)], rate)
+    return stream
 
 
 def _frames(container: Any, stream: Any, field: str) -> Iterator[Any]:
@@ -106,7 +212,7 @@ def _frames(container: Any, stream: Any, field: str) -> Iterator[Any]:
     for packet in _packets(container, stream):
         packets += 1
         try:
-            yield from packet.decode()
+            yield from packet.decode() if packet.size <= _MOST_PACKET_BYTES else ()
         except av.FFmpegError:
             bad += 1
     if bad > max(1, _BAD_PACKETS * packets):
@@ -121,34 +227,3 @@ def _packets(container: Any, stream: Any) -> Iterator[Any]:
             yield next(packets)
         except (StopIteration, av.FFmpegError):
             return
-
-
-def _check_rate(rate: int, field: str) -> int:
-    if not _LOWEST_RATE <= rate <= _HIGHEST_RATE:
-        sentence = f"{field} has a sample rate of {rate} Hz; it must be {_LOWEST_RATE} to {_HIGHEST_RATE}"
-        raise InvalidRequest(sentence, field=field)
-    return rate
-
-
-class _ToMono:
-    """Frames of any sample format to mono float samples: the mean of the channels, in ±1.0.
-
-    The planes of a decoder's own frame are never read: PyAV 18 finds their end by a null pointer, which planar frames
-    of eight channels or more do not have, and reads past it. Interleaved frames have one plane.
-    """
-
-    def __init__(self, field: str) -> None:
-        self._field = field
-        self._interleavers: dict[tuple[str, str], Any] = {}
-
-    def __call__(self, frame: Any) -> list[Samples]:
-        channels = frame.layout.nb_channels
-        if not 1 <= channels <= _MOST_CHANNELS:
-            raise InvalidRequest(f"{self._field} has {channels} channels; at most {_MOST_CHANNELS}", field=self._field)
-        key = (frame.format.name, frame.layout.name)
-        if key not in self._interleavers:
-            self._interleavers[key] = av.AudioResampler("flt", frame.layout, frame.sample_rate)
-        frame.pts = None  # the file's time stamps are ignored
-        return [
-            each.to_ndarray().reshape(-1, channels).mean(axis=1) for each in self._interleavers[key].resample(frame)
-        ]

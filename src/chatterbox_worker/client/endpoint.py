@@ -93,7 +93,9 @@ def unwrap(output: Any) -> Any:
 
 def saved_voice(output: Any) -> SavedVoice:
     output = unwrap(output)
-    return SavedVoice(output["voice"], output["digest"], output["duration_s"])
+    voice = output["voice"]
+    warnings = tuple(output.get("warnings", ()))
+    return SavedVoice(voice, output["digest"], output["duration_s"], output.get("name", voice), warnings)
 
 
 def voice_file(output: Any) -> bytes:
@@ -101,7 +103,10 @@ def voice_file(output: Any) -> bytes:
 
 
 def voice_entries(output: Any) -> list[VoiceEntry]:
-    return [VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"]) for entry in unwrap(output)["voices"]]
+    return [
+        VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"], entry.get("name", entry["id"]))
+        for entry in unwrap(output)["voices"]
+    ]
 
 
 def write(audio: bytes, path: str | Path) -> Path:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from chatterbox_worker.client.errors import NoAudio
 from chatterbox_worker.client.sound import AudioLocation, find
+
+if TYPE_CHECKING:
+    from pydub import AudioSegment
 
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"})
 
@@ -179,6 +182,19 @@ class Speech:
         """Its path on the endpoint's network volume."""
         return self.found.path
 
+    def segment(self) -> AudioSegment:
+        """The sound as a `pydub.AudioSegment`, 16-bit mono, to cut and mix; needs the extra `pydub`, but no ffmpeg.
+
+        Raises:
+            NoAudio: the audio is elsewhere (`url`, `path`), or it cannot be decoded.
+            ClientError: pydub is not installed.
+        """
+        from chatterbox_worker.client.segment import segment_of  # noqa: PLC0415 - numpy and codecs, for this only
+
+        if self.audio is None:
+            raise NoAudio(f"the audio is at {self.url or self.path}: download it with the client's save_audio first")
+        return segment_of(self.audio, self.format, self.sample_rate)
+
     @property
     def format(self) -> str:
         return str(self.found.about["format"])
@@ -243,11 +259,19 @@ class VoiceEntry:
     size_bytes: int
     modified: str
     """ISO 8601, UTC."""
+    name: str
+    """What it is called; the id if it was given no other name."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedVoice:
     voice: str
+    """Its id, for `voice=` in later requests."""
     digest: str
-    """SHA-256 of the recording's PCM: the same recording has the same digest under any name."""
+    """SHA-256 of what is stored: the same recording has the same digest under any name."""
     duration_s: float
+    """Without the silence at its ends."""
+    name: str
+    """As it was given."""
+    warnings: tuple[str, ...]
+    """Which models cannot use it, and what will be heard in the voice."""

@@ -6,17 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatterbox_worker.clone.segments import Segment
+from chatterbox_worker.voices.clip import LEAST_DEPTH_DB, LEAST_VOICED, QUIETEST_DBFS
 
 SHORTEST_S = 1.6
 """The voice encoder's window is 160 frames of 10 ms; a shorter segment would be mostly padding."""
-QUIETEST_DBFS = -45.0
-"""The noise of 16 bits and of cheap converters is about 40 dB below that."""
 LEAST_SNR_DB = 20.0
 """Between speech and silence; with less, the noise is audible in the cloned voice (the page gives the same advice)."""
-LEAST_DEPTH_DB = 14.0
-"""Between speech and its own quietest moments; white noise 10 dB below speech leaves 11."""
-LEAST_VOICED = 0.2
-"""Of the sound; in running speech more than half has a pitch, in noise nothing."""
 MOST_CLIPPED = 2
 """A single clipped peak does no harm."""
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.audio.clipping import clipped_at
+from chatterbox_worker.audio.decode import HIGHEST_RATE, decode
 from chatterbox_worker.audio.resample import resample
-from chatterbox_worker.clone.clipping import clipped_at
 from chatterbox_worker.errors import InvalidRequest, quote
 
 RATE = 24_000
@@ -80,7 +80,7 @@ def read(path: Path, name: str) -> SourceRecording:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{name} cannot be read: {error.strerror}", field=name) from None
-    audio = decode(data, field=name, max_s=LONGEST_S)
+    audio = decode(data, field=name, max_s=LONGEST_S, max_rate=HIGHEST_RATE)
     if audio.sample_rate < _LOWEST_RATE:
         raise InvalidRequest(
             f"{name} has a sample rate of {audio.sample_rate} Hz; {_LOWEST_RATE} or more are needed, "

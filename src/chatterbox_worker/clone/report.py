@@ -18,13 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-from chatterbox_worker.clone import quality
+from chatterbox_worker.audio.activity import SILENT_DBFS
 from chatterbox_worker.clone.findings import AssessedSegment, Findings
-from chatterbox_worker.clone.segments import SILENT_DBFS
 from chatterbox_worker.clone.strips import lay_out
 from chatterbox_worker.clone.voice import ClonedVoice
 from chatterbox_worker.clone.waves import CLIP, INK, KEPT, LEFT_OUT, QUIET, draw_clip, draw_strip
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.voices.clip import QUIETEST_DBFS
 
 _STYLE: Any = {
     "text.parse_math": False,
@@ -97,7 +97,7 @@ def _levels(axes: Axes, assessed: Sequence[AssessedSegment]) -> None:
     axes.vlines(at, noise, speech, colors=colours, lw=1.6, alpha=0.45)
     axes.scatter(at, speech, c=colours, s=22, zorder=3)
     axes.scatter(at, noise, c="white", edgecolors=colours, s=22, zorder=3)
-    axes.axhline(quality.QUIETEST_DBFS, color=INK, lw=0.7, ls=":")
+    axes.axhline(QUIETEST_DBFS, color=INK, lw=0.7, ls=":")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(ylim=(SILENT_DBFS - 4, 0), xlabel="segment", xlim=(0.2, len(assessed) + 0.8))
     axes.set_title("Speech ● and the noise around it ○, dBFS (dotted: the quietest that is kept)")

@@ -60,7 +60,7 @@ class Backend(Protocol):
     async def voices(self) -> list[LibraryEntry]: ...
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
-        """id, size_bytes and modified; duration_s and digest if they are known; raises VoiceNotFound."""
+        """id, name, size_bytes and modified; duration_s and digest if they are known; raises VoiceNotFound."""
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         """A voice's file and its mimetype; raises VoiceNotFound."""
@@ -68,11 +68,11 @@ class Backend(Protocol):
     async def export_voice(self, voice: str) -> bytes:
         """The voice as one file, which `save_voice` accepts; raises VoiceNotFound."""
 
-    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
-        """Save a recording and its transcript.
+    async def save_voice(self, name: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        """Save a recording and its transcript under the id that the library makes of a name.
 
         Returns:
-            voice, digest and duration_s.
+            voice (the id), name, digest, duration_s and warnings.
 
         Raises:
             InvalidRequest: it cannot be a voice.

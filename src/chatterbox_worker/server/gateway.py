@@ -143,9 +143,9 @@ class RunPodBackend:
         with _worker_errors():
             return await self._client.voices.export(voice)
 
-    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+    async def save_voice(self, name: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
         with _worker_errors(), self._voices_change():
-            return asdict(await self._client.voices.save(voice, data, transcript=transcript))
+            return asdict(await self._client.voices.save(name, data, transcript=transcript))
 
     async def delete_voice(self, voice: str) -> None:
         with _worker_errors(), self._voices_change():

@@ -15,9 +15,9 @@ from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
-from chatterbox_worker.server.threads import low_priority_pool
+from chatterbox_worker.server.threads import low_priority_pool, run_conversion
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer, describe
-from chatterbox_worker.voices.library import SUFFIXES, LibraryEntry, VoiceLibrary, wav_of
+from chatterbox_worker.voices.library import LibraryEntry, VoiceLibrary
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class LocalBackend:
     async def about_voice(self, voice: str) -> dict[str, Any]:
         def read() -> dict[str, Any]:
             loaded = self._library.get(voice)
-            entry = next(entry for entry in self._library.list() if entry.id == voice)
+            entry = self._library.entry(voice)
             known = {
                 "duration_s": round(loaded.duration_s, 3),
                 "digest": loaded.digest,
@@ -96,28 +96,26 @@ class LocalBackend:
             }
             if loaded.adapter is not None:
                 known["model"] = loaded.adapter.model
-            return {"id": voice, "size_bytes": entry.size_bytes, "modified": entry.modified, **known}
+            about = {"id": voice, "name": entry.name, "size_bytes": entry.size_bytes, "modified": entry.modified}
+            return about | known
 
         return await asyncio.to_thread(read)
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         def read() -> tuple[bytes, str]:
-            clip = self._library.get(voice).clip
-            for suffix in SUFFIXES:
-                path = self._library.folder / f"{voice}{suffix}"
-                if clip is not None and path.is_file():  # a voice file is not audio by itself, but contains some
-                    is_audio = suffix in _MIMETYPES
-                    return (path.read_bytes(), _MIMETYPES[suffix]) if is_audio else (wav_of(clip), _MIMETYPES[".wav"])
-            raise AssertionError("the library has this voice, but no file with its recording")
+            data, suffix = self._library.recording(voice)
+            return data, _MIMETYPES[suffix]
 
         return await asyncio.to_thread(read)
 
     async def export_voice(self, voice: str) -> bytes:
         return await asyncio.to_thread(self._library.export, voice)
 
-    async def save_voice(self, voice: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
-        saved = await asyncio.to_thread(self._library.save, voice, data, field="file", transcript=transcript)
-        return {"voice": saved.id, "digest": saved.digest, "duration_s": round(saved.duration_s, 3)}
+    async def save_voice(self, name: str, data: bytes, transcript: str | None = None) -> dict[str, Any]:
+        def save() -> dict[str, Any]:
+            return self._library.describe(self._library.save(name, data, field="file", transcript=transcript))
+
+        return await run_conversion(save)
 
     async def delete_voice(self, voice: str) -> None:
         await asyncio.to_thread(self._library.delete, voice)

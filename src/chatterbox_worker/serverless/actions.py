@@ -44,8 +44,9 @@ def act(request: Action, settings: Settings, synthesizer: Synthesizer, counts: J
             data, field = reference_bytes(
                 request.reference_audio, request.voice_url, allow_private_urls=settings.allow_private_urls
             )
-            voice = library.save(request.voice, data, field=field, transcript=request.reference_transcript)
-            return {"voice": voice.id, "digest": voice.digest, "duration_s": round(voice.duration_s, 3)}
+            return library.describe(
+                library.save(request.voice, data, field=field, transcript=request.reference_transcript)
+            )
         case ExportVoiceRequest():
             return _export(request.voice, library, settings.payload_limit_bytes - _REPORT_BYTES)
         case DeleteVoiceRequest():

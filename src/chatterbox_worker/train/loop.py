@@ -29,7 +29,8 @@ from chatterbox_worker.train.clips import RefusedClip, Rules, language_of
 from chatterbox_worker.train.options import Options
 from chatterbox_worker.train.rows import TranscriptRow
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, pack
-from chatterbox_worker.voices.library import VoiceLibrary, wav_of
+from chatterbox_worker.voices.contents import wav_of
+from chatterbox_worker.voices.library import VoiceLibrary
 
 _SOURCES = 1000  # clips listed in a voice file; a header has space for a few thousand at most
 _SAMPLES = 2  # held-out clips whose texts are spoken at each evaluation

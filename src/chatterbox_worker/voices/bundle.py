@@ -24,11 +24,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import HIGHEST_RATE, LOWEST_RATE
 from chatterbox_worker.engine import Adapter, Speaker
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS
 from chatterbox_worker.voices import adapter as adapters
-from chatterbox_worker.voices.reference import MAX_DURATION_S
+from chatterbox_worker.voices.reference import MAX_DURATION_S, MIN_DURATION_S
 
 BUNDLE_SUFFIX = ".safetensors"
 
@@ -37,8 +38,6 @@ _VERSION = 1
 _EMBEDDING = 256  # numbers in the voice encoder's embedding
 _HEAD_BYTES = 8  # safetensors: the header's length, little-endian
 _LONGEST_HEADER_BYTES = 1_000_000  # the sources of a voice by name and digest; hundreds of files
-_LOWEST_RATE, _HIGHEST_RATE = 8_000, 192_000  # Hertz, as in audio.decode
-_SHORTEST_S = 0.5  # engines/chatterbox/reference/conditioning.py
 _ROUNDING = 1e-3  # how far the norm of a float32 embedding may be from 1
 
 
@@ -112,7 +111,7 @@ def unpack(data: bytes, *, field: str) -> Bundle:
     except (SafetensorError, KeyError, ValueError) as error:
         raise invalid(f"it is damaged ({error})") from None
     rate, about = metadata.get("sample_rate"), metadata.get("about", {})
-    if not isinstance(rate, int) or not _LOWEST_RATE <= rate <= _HIGHEST_RATE or not isinstance(about, dict):
+    if not isinstance(rate, int) or not LOWEST_RATE <= rate <= HIGHEST_RATE or not isinstance(about, dict):
         raise invalid(f"its sample rate is {rate!r}, or its `about` is not a JSON object")
     transcript = metadata.get("transcript")
     if transcript is not None and not (
@@ -122,7 +121,7 @@ def unpack(data: bytes, *, field: str) -> Bundle:
     clip = tensors.get("clip")
     if clip is None or clip.dtype != np.int16 or clip.ndim != 1:
         raise invalid("it has no 16-bit clip")
-    if not _SHORTEST_S <= len(clip) / rate <= MAX_DURATION_S or not clip.any():
+    if not MIN_DURATION_S <= len(clip) / rate <= MAX_DURATION_S or not clip.any():
         raise invalid(f"its clip lasts {len(clip) / rate:.2f} s or is silent")
     samples = clip.astype(np.float32) / np.float32(32767.0)  # the exact inverse of Audio.pcm16
     return Bundle(

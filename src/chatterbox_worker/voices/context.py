@@ -13,7 +13,7 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.engine import Turn
 from chatterbox_worker.request import PastTurn
 from chatterbox_worker.text.normalise import normalise_transcript
-from chatterbox_worker.voices.library import digest
+from chatterbox_worker.voices.contents import digest
 from chatterbox_worker.voices.reference import MAX_DURATION_S, from_base64
 
 

@@ -1,41 +1,46 @@
 """The voice library: a folder of recordings and voice files (`bundle`), one file per voice, named by the voice's id.
 
-The transcript of a recording may be next to it, as `<id>.txt`; a voice file contains its own. A file that is copied
-into the folder is a voice at once. The folder may be a network volume, so it may be missing, read-only or shared:
-reading tolerates all of that, and saving reports what went wrong. Ids are checked against one pattern and every path
-against the folder.
+A saved recording is stored as the models use it: without the silence at its ends, mono, at most 48 kHz, as FLAC. Its
+transcript may be next to it, as `<id>.txt`; a voice file contains its own. A name that differs from the id is in
+`<id>.name`. A file that is copied into the folder is a voice at once. The folder may be a network volume, so it may be
+missing, read-only or shared: reading tolerates all of that, and saving reports what went wrong. Ids are checked
+against one pattern and every path against the folder.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
+import contextlib
 import logging
 import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import soundfile
-
-from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
-from chatterbox_worker.files import write_whole
+from chatterbox_worker.files import draft
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
-from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, is_bundle, pack, unpack
-from chatterbox_worker.voices.reference import MAX_BYTES, MAX_DURATION_S
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
+from chatterbox_worker.voices.clip import decode_clip, warnings_about
+from chatterbox_worker.voices.contents import digest, pack_recording, voice_of, wav_of
+from chatterbox_worker.voices.names import check_name, id_of
+from chatterbox_worker.voices.reference import MAX_BYTES
 
 SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")
 """In order of precedence."""
+SAVED_SUFFIX = ".flac"
 TRANSCRIPT_SUFFIX = ".txt"
+NAME_SUFFIX = ".name"
 _log = logging.getLogger(__name__)
 _CACHED_CLIPS = 64  # decoded, in memory; a 10 s clip at 24 kHz is 1 MB
+_MOST_FILE_BYTES = 60_000_000  # 300 s at 48 kHz in 32 bits, and the rest of a voice file
+_NAME_BYTES = 1_000  # of a name's file; a name has at most 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class LibraryEntry:
     size_bytes: int
     modified: str
     """ISO 8601, UTC."""
+    name: str
+    """What it is called; the id if it was given no other name."""
 
 
 class VoiceLibrary:
@@ -54,19 +61,42 @@ class VoiceLibrary:
         self.folder = folder
         self._forget = forget
         self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
+        self._names: dict[str, tuple[int, str]] = {}
         self._lock = threading.Lock()
 
     def list(self) -> list[LibraryEntry]:
         """Every voice in the folder, by id; the built-in "default" is not a file and not listed."""
+        files = self._scan()
+        named = {file.name for file in files}
         found: dict[str, LibraryEntry] = {}
-        for path in sorted(self._files(), key=lambda path: SUFFIXES.index(path.suffix.lower()), reverse=True):
-            try:
-                stat = path.stat()
-            except OSError:
-                continue  # another worker has deleted it in the meantime
-            modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
-            found[path.stem] = LibraryEntry(path.stem, stat.st_size, modified)
+        for _, voice, file in sorted(_voice_files(files), key=lambda each: each[:2], reverse=True):
+            with contextlib.suppress(OSError):  # another worker has deleted it in the meantime
+                name = self.name_of(voice) if voice + NAME_SUFFIX in named else voice
+                found[voice] = _entry(voice, file.stat(), name)
         return [found[voice] for voice in sorted(found)]
+
+    def entry(self, voice: str) -> LibraryEntry:
+        """
+        Raises:
+            VoiceNotFound: names the choices.
+        """
+        try:
+            return _entry(voice, self._find(voice).stat(), self.name_of(voice))
+        except OSError:
+            raise self._missing(voice) from None
+
+    def name_of(self, voice: str) -> str:
+        """What a voice of the library is called; its id if nobody gave it another name."""
+        try:
+            path = self._path(voice, NAME_SUFFIX)
+            modified_ns = path.stat().st_mtime_ns
+            if self._names.get(voice, (0, ""))[0] != modified_ns:
+                with path.open("rb") as file:
+                    name = check_name(file.read(_NAME_BYTES).decode(), field="name")
+                self._names[voice] = modified_ns, name
+            return self._names[voice][1]
+        except (OSError, UnicodeDecodeError, InvalidRequest):
+            return voice
 
     def get(self, voice: str) -> Voice:
         """The voice with its recording; a file is read again only if it has changed.
@@ -86,6 +116,11 @@ class VoiceLibrary:
                 if key in self._clips:
                     self._clips.move_to_end(key)
                     return self._clips[key]
+            if stat.st_size > _MOST_FILE_BYTES:
+                raise InvalidRequest(
+                    f"voice {quote(voice)} is a file of {stat.st_size} bytes; at most {_MOST_FILE_BYTES} can be used",
+                    field="voice",
+                )
             data = path.read_bytes()
         except OSError:
             raise self._missing(voice) from None
@@ -96,36 +131,74 @@ class VoiceLibrary:
                 self._clips.popitem(last=False)
         return loaded
 
-    def save(self, voice: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
-        """Store a recording as 16-bit mono wav, or a voice file, under an id; a voice with that id is replaced.
+    def save(self, name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
+        """Store a recording or a voice file under the id of `name`; a voice with that name is replaced.
 
-        Without a `transcript` a voice file keeps its own.
+        Without a `transcript` a voice file keeps its own. Whatever fails, the voice that was there remains.
 
         Raises:
             InvalidRequest: the id is that of the built-in voice, or the bytes are not a usable recording.
             VolumeFailed: the folder cannot be written.
         """
+        name = check_name(name, field="voice")
+        voice = self._free_id(name)
         if voice == DEFAULT_VOICE.id:
             raise InvalidRequest('voice "default" is the model\'s own and cannot be replaced', field="voice")
+        beside = {} if name == voice else {NAME_SUFFIX: name.encode()}
         if is_bundle(data):
             bundle = unpack(data, field=field)
-            path = self._path(voice, BUNDLE_SUFFIX)
+            suffix = BUNDLE_SUFFIX
             content = pack(bundle if transcript is None else replace(bundle, transcript=transcript))
         else:
-            path, content = self._path(voice, ".wav"), wav_of(decode(data, field=field, max_s=MAX_DURATION_S))
+            suffix, content = SAVED_SUFFIX, encode_recording(decode_clip(data, field=field))
+            beside |= {} if transcript is None else {TRANSCRIPT_SUFFIX: transcript.encode()}
+        saved = voice_of(voice, content, field=field, transcript=transcript)  # only what can be read replaces another
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            transcript_path = self._path(voice, TRANSCRIPT_SUFFIX)
-            transcript_path.unlink(missing_ok=True)  # first: a wrong transcript is worse than none
-            write_whole(path, content, durable=True)
-            for suffix in SUFFIXES:
-                if suffix != path.suffix:
-                    self._path(voice, suffix).unlink(missing_ok=True)
-            if transcript is not None and path.suffix != BUNDLE_SUFFIX:
-                write_whole(transcript_path, transcript.encode(), durable=True)
+            self._replace(voice, suffix, content, beside)
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
-        return self.get(voice)
+        return saved
+
+    def _replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
+        """Write everything, then rename: a full disk is noticed before anything of the old voice is removed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as drafts:
+            for each, text in beside.items():
+                drafts.enter_context(draft(self._path(voice, each), durable=True)).write_bytes(text)
+            with draft(self._path(voice, suffix), durable=True) as written:
+                with written.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._path(voice, TRANSCRIPT_SUFFIX).unlink(missing_ok=True)  # first: a wrong one is worse than none
+        for old in (*SUFFIXES, NAME_SUFFIX):
+            if old != suffix and old not in beside:
+                self._path(voice, old).unlink(missing_ok=True)
+
+    def describe(self, saved: Voice) -> dict[str, Any]:
+        """What is reported about a voice that was saved, JSON-safe."""
+        return {
+            "voice": saved.id,
+            "name": self.name_of(saved.id),
+            "digest": saved.digest,
+            "duration_s": round(saved.duration_s, 3),
+            "warnings": [] if saved.clip is None else warnings_about(saved.clip),
+        }
+
+    def recording(self, voice: str) -> tuple[bytes, str]:
+        """The file of a recording and its suffix; of a voice file, its clip as wav.
+
+        Raises:
+            VoiceNotFound, InvalidRequest: as `get`; the built-in voice has no recording.
+        """
+        clip = self.get(voice).clip
+        if clip is None:
+            raise InvalidRequest('voice "default" is the model\'s own: it has no recording', field="voice")
+        path = self._find(voice)
+        try:
+            return (wav_of(clip), ".wav") if path.suffix == BUNDLE_SUFFIX else (path.read_bytes(), path.suffix.lower())
+        except OSError:
+            raise self._missing(voice) from None
 
     def export(self, voice: str) -> bytes:
         """The voice as one file that `save` of any library accepts: its voice file, or one built from its recording.
@@ -141,11 +214,7 @@ class VoiceLibrary:
             data = self._find(voice).read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        packed = (
-            data
-            if is_bundle(data)
-            else pack(Bundle(loaded.clip, None, {"recording_sha256": loaded.digest}, transcript=loaded.transcript))
-        )
+        packed = data if is_bundle(data) else pack_recording(loaded)
         if len(packed) > MAX_BYTES:
             raise InvalidRequest(
                 f"voice {quote(voice)} makes a file of {len(packed)} bytes, and at most {MAX_BYTES} are accepted; "
@@ -158,9 +227,10 @@ class VoiceLibrary:
         """Remove a voice and return its digest; what was derived from the recording is deleted too."""
         path = self._find(voice)
         try:
-            removed = digest(path.read_bytes())
-            for suffix in (*SUFFIXES, TRANSCRIPT_SUFFIX):
-                self._path(voice, suffix).unlink(missing_ok=True)
+            # what is too large to be used was never used
+            removed = digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
+            for each in (path, *(self._path(voice, suffix) for suffix in (*SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX))):
+                each.unlink(missing_ok=True)
         except FileNotFoundError:
             raise self._missing(voice) from None
         except OSError as error:
@@ -184,21 +254,36 @@ class VoiceLibrary:
             return None
         return transcript
 
-    def _files(self) -> Iterator[Path]:
+    def _free_id(self, name: str) -> str:
+        """The id for a name, which is not that of a voice with another name."""
+        voice = id_of(name)
+        if voice != name and self._is_taken(voice) and self.name_of(voice) != name:
+            return id_of(name, is_distinct=True)
+        return voice
+
+    def _is_taken(self, voice: str) -> bool:
+        try:
+            self._find(voice)
+        except VoiceNotFound:
+            return False
+        return True
+
+    def _scan(self) -> Sequence[os.DirEntry[str]]:
         try:
             with os.scandir(self.folder) as entries:
-                for entry in entries:
-                    path = Path(entry.path)
-                    if path.suffix.lower() in SUFFIXES and re.fullmatch(VOICE_ID, path.stem) and entry.is_file():
-                        yield path
+                return [entry for entry in entries if entry.is_file()]
         except OSError:
-            return  # no folder, no voices
+            return []  # no folder, no voices
 
     def _find(self, voice: str) -> Path:
         for suffix in SUFFIXES:
-            path = self._path(voice, suffix)
-            if path.is_file() and path.stat().st_size <= MAX_BYTES:
-                return path
+            path = self.folder / f"{voice}{suffix}"
+            if re.fullmatch(VOICE_ID, voice) and path.is_file():
+                return self._path(voice, suffix)
+        self._path(voice, "")  # refuses what is not an id
+        for _, found, file in _voice_files(self._scan()):  # ".WAV"
+            if found == voice:
+                return Path(file.path)
         raise self._missing(voice)
 
     def _path(self, voice: str, suffix: str) -> Path:
@@ -213,30 +298,14 @@ class VoiceLibrary:
         return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
 
 
-def voice_of(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
-    """The voice in the bytes of a recording with its `transcript`, or of a voice file, which contains its own.
-
-    Raises:
-        InvalidRequest: names `field`; they are neither.
-    """
-    if is_bundle(data):
-        bundle = unpack(data, field=field)
-        return Voice(name, bundle.digest, bundle.clip, bundle.speaker, bundle.adapter, bundle.transcript)
-    return Voice(name, digest(data), decode(data, field=field, max_s=MAX_DURATION_S), transcript=transcript)
+def _voice_files(files: Iterable[os.DirEntry[str]]) -> Iterator[tuple[int, str, os.DirEntry[str]]]:
+    """The files that are voices, each with its place in the order of precedence and its id."""
+    for file in files:
+        voice, suffix = os.path.splitext(file.name)  # noqa: PTH122 - a Path for each of hundreds takes longer
+        if suffix.lower() in SUFFIXES and re.fullmatch(VOICE_ID, voice):
+            yield SUFFIXES.index(suffix.lower()), voice, file
 
 
-def digest(data: bytes) -> str:
-    """SHA-256 in hex: of a recording's bytes, or a voice file's own digest, which ignores its `about`."""
-    if is_bundle(data):
-        try:
-            return unpack(data, field="voice").digest
-        except InvalidRequest:  # a damaged one can still be deleted
-            _log.warning("a voice file is damaged: the digest of its bytes is used")
-    return hashlib.sha256(data).hexdigest()
-
-
-def wav_of(clip: Audio) -> bytes:
-    """16-bit mono."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, clip.samples, clip.sample_rate, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
+def _entry(voice: str, stat: os.stat_result, name: str) -> LibraryEntry:
+    modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
+    return LibraryEntry(voice, stat.st_size, modified, name)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 25_000_000  # the documented limit of an upload
 MAX_DURATION_S = 300.0  # also documented; the models use at most the first 15 s
+MIN_DURATION_S = 0.5  # below it the spectrograms of every model have too few frames
 _TIMEOUT_S = 20.0  # for the whole download
 _REDIRECTS = 5
 _REDIRECT_STATUSES = (301, 302, 303, 307, 308)

@@ -12,7 +12,8 @@ from chatterbox_worker.engine import Voice
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.text.normalise import normalise_transcript
 from chatterbox_worker.voices.bundle import is_bundle
-from chatterbox_worker.voices.library import VoiceLibrary, digest, voice_of
+from chatterbox_worker.voices.contents import digest, voice_of
+from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.reference import fetch, from_base64
 
 

@@ -21,7 +21,7 @@ from chatterbox_worker.serverless.delivery import serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import Synthesizer
-from chatterbox_worker.voices import library, source
+from chatterbox_worker.voices import contents, source
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine, ToneTake
 from support.platforms import RecordingPlatform
@@ -177,7 +177,7 @@ def test_a_voice_that_all_share_is_fetched_and_decoded_once(worker: Worker, monk
 
     def decode(name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
         decoded.append(data)
-        return library.voice_of(name, data, field=field, transcript=transcript)
+        return contents.voice_of(name, data, field=field, transcript=transcript)
 
     monkeypatch.setattr(source, "fetch", fetch)
     monkeypatch.setattr(source, "voice_of", decode)

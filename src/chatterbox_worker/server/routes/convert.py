@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request, Response
 
-from chatterbox_worker.audio.decode import decode
-from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.audio.decode import decode_in_pieces
+from chatterbox_worker.audio.encode import encode_pieces
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import State
+from chatterbox_worker.server.threads import run_conversion
 
 router = APIRouter(tags=["speech"])
 
@@ -40,7 +39,8 @@ async def convert(http: Request, state: State) -> Response:
     data: bytes = fields["file"]
 
     def work() -> bytes:
-        return encode(decode(data, field="file", max_s=LONGEST_S), audio_format, int(rate))
+        pieces = decode_in_pieces(data, field="file", max_s=LONGEST_S, sample_rate=int(rate))
+        return encode_pieces(pieces, audio_format, int(rate))
 
     with state.admission.place():
-        return SlicedResponse(await asyncio.to_thread(work), media_type=FORMATS[audio_format].mimetype)
+        return SlicedResponse(await run_conversion(work), media_type=FORMATS[audio_format].mimetype)

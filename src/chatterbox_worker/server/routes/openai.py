@@ -98,7 +98,7 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
 async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
     saved: list[Mapping[str, Any]] = [
-        {"id": entry.id, "name": entry.id, "object": "voice", "built_in": False,
+        {"id": entry.id, "name": entry.name, "object": "voice", "built_in": False,
          "size_bytes": entry.size_bytes, "modified": entry.modified}
         for entry in await state.backend.voices()
     ]  # fmt: skip

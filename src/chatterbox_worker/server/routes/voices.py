@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import AppState, State
+from chatterbox_worker.voices import names
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
 
 router = APIRouter(tags=["voices"])
@@ -25,7 +28,11 @@ _FILES = ("file", "audio")
 _TRANSCRIPT = {"reference_transcript": schemas.TEXT | {"description": "The words spoken in the recording, for csm."}}
 _UPLOAD = {
     "file": schemas.FILE,
-    "voice_id": schemas.TEXT | {"pattern": VOICE_ID, "description": "The file's name if left out."},
+    "voice_id": schemas.TEXT
+    | {
+        "maxLength": requests.LONGEST_VOICE_NAME,
+        "description": "An id, or a name from which one is made; the file's name if left out.",
+    },
     **_TRANSCRIPT,
 }
 
@@ -65,7 +72,8 @@ async def clone_voice(http: Request, state: State) -> Response:
         fields["reference_audio"] = base64.b64encode(fields["reference_audio"]).decode()
     if "voice_name" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_name"))
-    return await speech.answer(http, state, fields, speech.ResponseOptions())
+    with _rename_field("voice", "voice_name"):
+        return await speech.answer(http, state, fields, speech.ResponseOptions())
 
 
 @router.get("/voices/{voice_id}")
@@ -105,10 +113,22 @@ async def _save(http: Request, state: AppState) -> dict[str, Any]:
         data = next((form[name] for name in _FILES if name in form), None)
         if data is None:
             raise InvalidRequest("file is required: the recording", field="file")
-        named = next((form[name] for name in _IDS if form.get(name)), form.get("filename", ""))
-        return await state.backend.save_voice(
-            _check_id(named), data, requests.transcript(form.get("reference_transcript"))
-        )
+        named = next((name for name in _IDS if form.get(name)), "filename")
+        name, words = bodies.voice_id(form.get(named, "")), requests.transcript(form.get("reference_transcript"))
+        field = "voice_id" if named == "filename" else named
+        with _rename_field("voice", field):
+            return await state.backend.save_voice(names.check_name(str(name), field=field), data, words)
+
+
+@contextmanager
+def _rename_field(ours: str, theirs: str) -> Iterator[None]:
+    """Errors about `ours` name the field of the form instead."""
+    try:
+        yield
+    except WorkerError as error:
+        if error.field == ours:
+            error.field = theirs
+        raise
 
 
 def _check_id(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.refusals import NotOffered
 from chatterbox_worker.server.state import State
+from chatterbox_worker.server.threads import run_conversion
 from chatterbox_worker.voices.reference import MAX_DURATION_S
 
 router = APIRouter(tags=["watermark"])
@@ -42,7 +42,7 @@ async def detect(http: Request, state: State) -> dict[str, Any]:
         }
 
     with state.admission.place():
-        return await asyncio.to_thread(analyse)
+        return await run_conversion(analyse)
 
 
 @lru_cache(maxsize=1)
