@@ -11,6 +11,8 @@ def main(folder: str = "out") -> None:
     with RunPodServerlessClient() as client:
         response = client.runsync("Hello there.", format="mp3", seed=7)
         print(client.save_audio(response, f"{folder}/now.mp3"), response.speech.duration_s, "s")
+        segment = response.speech.segment()  # a pydub.AudioSegment, to cut and mix
+        print((segment.fade_in(100) + segment[-500:]).export(f"{folder}/cut.wav", format="wav").name)
 
         job = client.run("A longer text may take its time.", format="opus")
         print(client.save_audio(client.poll_until_complete(job.id), f"{folder}/later.opus"))

@@ -9,6 +9,7 @@ import { recall, remember } from "./store.js";
 
 const SAMPLE_SEED = 1; // so that the server's cache has it the second time
 const FILTER_FROM = 7; // voices; fewer need no filter
+const names = new Map(); // of the library's voices, by id
 
 export class Voices {
   #list = [];
@@ -57,6 +58,7 @@ export class Voices {
 
   async load() {
     this.#list = await api.voices();
+    for (const { id, name } of this.#list) names.set(id, name);
     if (this.#model) this.#draw();
   }
 
@@ -177,7 +179,7 @@ export class Voices {
 export function nameOf(id) {
   if (id === "default") return t("voice.default");
   if (id === ONCE) return t("voice.once");
-  return id;
+  return names.get(id) ?? id;
 }
 
 const initials = (name) => [...name.replace(/[._-]+/g, " ").trim().split(/\s+/)].slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
