@@ -10,8 +10,8 @@ from support.image_recipe import PINS
 from support.paths import ROOT
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
-# Optional, imported only if installed: the preview's voice, helpers for two languages, pictures.
-OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "russian_text_stresser"}
+# Optional, imported only if installed: the preview's voice, helpers for two languages, pictures, the client's segments.
+OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "pydub", "russian_text_stresser"}
 
 
 def imported() -> dict[str, str]:
