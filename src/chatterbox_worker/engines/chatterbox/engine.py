@@ -153,6 +153,7 @@ class ChatterboxEngine:
             adapters=settings.adapters,
         )
         engine.warm_up()
+        parts.encoders.start_warm_up()
         return engine
 
     def submit(self, utterance: Utterance) -> ChatterboxTake:

@@ -22,6 +22,7 @@ from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_pickle
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, Layout
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.reference.loudness import at_loudness
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 SPEECH_RATE = 16_000
@@ -127,17 +128,6 @@ def resample(samples: Samples, rate: int, target_rate: int) -> Samples:
     count = math.ceil(len(samples) * target_rate / rate)
     resampled: Samples = soxr.resample(samples, rate, target_rate, quality="HQ")[:count]
     return np.pad(resampled, (0, count - len(resampled)))
-
-
-def at_loudness(speech: Samples, target_lufs: float) -> Samples:
-    """`speech` at an integrated loudness (ITU-R BS.1770-4); unchanged if none can be measured."""
-    from pyloudnorm import Meter  # noqa: PLC0415 - 1 s of scipy imports, for turbo and nano only
-
-    with np.errstate(divide="ignore"):  # below the gate: a loudness of -inf
-        loudness_lufs = float(Meter(SAMPLE_RATE).integrated_loudness(speech))
-    if not math.isfinite(loudness_lufs):
-        return speech
-    return speech * np.float32(10.0 ** ((target_lufs - loudness_lufs) / 20.0))
 
 
 def load_default_conditionals(checkpoint: Checkpoint) -> Conditioning:

@@ -23,7 +23,8 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     TOKEN_RATE,
     Layout,
 )
-from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE, Encoders, at_loudness, resample
+from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE, Encoders, resample
+from chatterbox_worker.engines.chatterbox.reference.loudness import at_loudness
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.errors import InvalidRequest
