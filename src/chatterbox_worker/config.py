@@ -72,14 +72,17 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        raise ValueError("it must be a number") from None
-    if not _LEAST_SHARE <= share <= 1:  # false for what is not a number, too
-        raise ValueError(f"it must be from {_LEAST_SHARE} to 1")
-    return share
+def _share(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            share = float(text)
+        except ValueError:
+            raise ValueError("it must be a number") from None
+        if not low <= share <= high:  # false for what is not a number, too
+            raise ValueError(f"it must be from {low:g} to {high:g}")
+        return share
+
+    return parse
 
 
 def _repository(text: str) -> str:
@@ -164,9 +167,15 @@ class Settings:
         "auto: fast on a GPU, else exact.",
     )
     graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
+    graph_memory_share: float = _setting(
+        0.15, _share(0.01, 0.5), "Share of the GPU's memory that captured CUDA graphs may take, 0.01 to 0.5."
+    )
+    cudnn_attention: bool = _setting(
+        False, _switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans anew for every shape."
+    )
     adapters: int = _setting(2, _number(0, 16), "Fine-tuned voices loaded at once for each model; 0 serves none.")
     gpu_memory_fraction: float = _setting(
-        1.0, _share, "Share of the GPU's memory that this process may take, 0.05 to 1."
+        1.0, _share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
     )
     csm_repo: str = _setting(
         "sesame/csm-1b", _repository, "Repository of the model `csm`: `owner/name` or `owner/name@revision`."

@@ -9,6 +9,7 @@
     ├── SynthesisFailed     500  the engine failed on good input
     │   └── DeviceFailed    500  the process cannot go on either: a new worker is needed
     ├── NotReady            503  start-up failed or has not finished
+    │   └── GpuUnusable     503  PyTorch cannot use this machine's GPU: another machine is needed, or another driver
     └── VolumeFailed        507  the caller asked to store something, and the volume cannot be written
 
 An error is a sentence for the caller, a code for programs and an HTTP status for the edges that speak HTTP.
@@ -79,6 +80,10 @@ class DeviceFailed(SynthesisFailed):
 class NotReady(WorkerError):
     code = "not_ready"
     status = 503
+
+
+class GpuUnusable(NotReady):
+    """PyTorch cannot use the machine's GPU."""
 
 
 class VolumeFailed(WorkerError):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.serving.memory import gpu_free_bytes
+from chatterbox_worker.engines.chatterbox.device.memory import gpu_free_bytes
 from chatterbox_worker.engines.device import limit_memory
 from chatterbox_worker.errors import InvalidRequest
 

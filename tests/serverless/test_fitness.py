@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Utterance
-from chatterbox_worker.errors import SynthesisFailed
+from chatterbox_worker.errors import GpuUnusable, NotReady, SynthesisFailed
+from chatterbox_worker.serverless import loop
 from chatterbox_worker.serverless.fitness import prove_speech
+from chatterbox_worker.serverless.worker import Unready
 from chatterbox_worker.synthesizer import Synthesizer
 from support.fakes import RATE, ToneEngine, ToneTake
 
@@ -45,3 +49,32 @@ def test_every_model_and_pack_is_asked_once_in_its_own_language(synthesizer: Syn
 def test_a_model_without_a_sound_is_named(synthesizer: Synthesizer, settings: Settings) -> None:
     with pytest.raises(SynthesisFailed, match="turbo generated silence"):
         prove_speech(house(synthesizer, multilingual=ToneEngine(), turbo=MuteEngine()))
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_healthy"),
+    [(GpuUnusable("PyTorch cannot use the GPU (driver 550)"), False), (NotReady("a weight is missing"), True)],
+)
+def test_a_worker_whose_gpu_is_unusable_is_unhealthy(
+    reason: NotReady, monkeypatch: pytest.MonkeyPatch, *, is_healthy: bool
+) -> None:
+    """The machine is at fault: another one can answer. Otherwise each job gets the reason."""
+    checks: list[Callable[[], None]] = []
+    started: list[object] = []
+    scaling = SimpleNamespace(get_job=None, get_stop_signals=None)
+    serverless = SimpleNamespace(register_fitness_check=checks.append, start=started.append)
+    for name, module in {
+        "runpod": SimpleNamespace(serverless=serverless),
+        "runpod.serverless": serverless,
+        "runpod.serverless.modules": SimpleNamespace(rp_scale=scaling),
+        "runpod.serverless.modules.rp_scale": scaling,
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+    loop.serve(Unready(reason), loop.RunPod(Settings()))
+
+    assert len(started) == 1
+    assert bool(checks) is not is_healthy
+    for check in checks:
+        with pytest.raises(GpuUnusable, match="driver 550"):
+            check()

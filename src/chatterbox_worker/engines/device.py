@@ -1,38 +1,77 @@
-"""Device, thread count, arithmetic and memory limit of an engine: settings of the whole process."""
+"""Device, precision, thread count, arithmetic and memory limits of an engine: settings of the whole process."""
 
 from __future__ import annotations
 
+import logging
+import re
+from pathlib import Path
+
 import torch
 
+from chatterbox_worker.engines.chatterbox.device.memory import DEFAULT_GRAPH_SHARE, graph_memory
 from chatterbox_worker.engines.chatterbox.device.threads import use_threads
-from chatterbox_worker.errors import NotReady
+from chatterbox_worker.errors import GpuUnusable, NotReady
+
+log = logging.getLogger(__name__)
+
+_CONTROL, _DRIVER = Path("/dev/nvidiactl"), Path("/proc/driver/nvidia/version")
+_DRIVERS = {"12": 525, "13": 580}
+"""The oldest driver (Linux) for each major version of CUDA: NVIDIA's table of minor version compatibility."""
+
+_BF16_SINCE = (8, 0)
+"""Compute capability from which GPUs multiply bfloat16; before it torch emulates that, slower than float32."""
 
 
 def device_of(wanted: str) -> torch.device:
     """The device for a setting: "auto", "cpu", "cuda" or "cuda:N"; a GPU always has its number.
 
     Raises:
+        GpuUnusable: this machine has a GPU that torch cannot use, and the setting is not "cpu".
         NotReady: there is no such GPU.
     """
+    if wanted == "cpu":
+        return torch.device("cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0  # the count may include an unusable GPU
+    if not count and _CONTROL.exists():
+        raise GpuUnusable(_why_unusable())
     if wanted == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda:0" if count else "cpu")
     device = torch.device("cuda:0" if wanted == "cuda" else wanted)
-    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+    if (device.index or 0) >= count:
         available = f"the last GPU here is cuda:{count - 1}" if count else "there is no GPU here"
         raise NotReady(f"the device {wanted} was requested, but {available}; auto uses what is available")
     return device
 
 
-def prepare(device: torch.device, threads: int) -> None:
-    """Call before anything is computed. `threads`: of a CPU; 0 for as many as the process may use.
+def profile_of(wanted: str, device: torch.device) -> str:
+    """The profile for a setting: "exact", "fast" or "int8". GPUs without bfloat16 arithmetic are exact."""
+    if device.type != "cuda":
+        return "exact" if wanted == "auto" else wanted
+    if wanted in ("auto", "fast") and (capability := torch.cuda.get_device_capability(device)) < _BF16_SINCE:
+        log.warning(
+            "the profile is exact: %s (compute capability %d.%d) has no bfloat16 arithmetic, which fast needs",
+            torch.cuda.get_device_name(device), *capability,
+        )  # fmt: skip
+        return "exact"
+    return "fast" if wanted == "auto" else wanted
+
+
+def prepare(
+    device: torch.device, threads: int, *, cudnn_attention: bool = False, graph_share: float = DEFAULT_GRAPH_SHARE
+) -> None:
+    """Call before anything is computed. `threads`: of a CPU; 0 for as many as the process may use. `graph_share`: of a
+    GPU's memory, the most that captured graphs may take.
 
     A GPU's convolutions stay in float32: torch would round them to TF32, and the errors in the pitch add up in the
-    phase. Its matrix products are float32 by torch's default.
+    phase. Its matrix products are float32 by torch's default. cuDNN's attention is off unless it is switched on: torch
+    prefers it on recent GPUs, where it plans anew for every shape and has no other kernel to fall back to.
     """
     if device.type == "cpu":
         use_threads(threads)
     elif device.type == "cuda":
         torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.enable_cudnn_sdp(cudnn_attention)
+        graph_memory(device).share = graph_share
 
 
 def work_on(device: torch.device) -> None:
@@ -45,3 +84,30 @@ def limit_memory(device: torch.device, share: float) -> None:
     """Limit this process to `share` of a GPU's memory: allocations beyond it fail as if the memory were full."""
     if device.type == "cuda" and share < 1.0:
         torch.cuda.set_per_process_memory_fraction(share, device)
+
+
+def _why_unusable() -> str:
+    cuda = torch.version.cuda or "none"
+    needed = _DRIVERS.get(cuda.partition(".")[0])
+    driver = _driver_version()
+    sentence = (
+        f"this machine has a GPU, but PyTorch cannot use it (driver {driver or 'unknown'}, built for CUDA {cuda})"
+    )
+    if driver is not None and needed is not None and int(driver.partition(".")[0]) < needed:
+        return (
+            f"{sentence}: CUDA {cuda} needs driver {needed} or newer; update the driver, "
+            f"or choose machines with CUDA {cuda} and newer (RunPod: the endpoint's filter of CUDA versions)"
+        )
+    return (
+        f"{sentence}; see whether nvidia-smi works in this container and CUDA_VISIBLE_DEVICES hides the GPU, "
+        "or set CHATTERBOX_DEVICE=cpu to speak on the CPU"
+    )
+
+
+def _driver_version() -> str | None:
+    """Of NVIDIA's kernel module, such as "570.133.20"; None if it cannot be read."""
+    try:
+        found = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", _DRIVER.read_text(errors="replace"))
+    except OSError:
+        return None
+    return found.group(1) if found else None

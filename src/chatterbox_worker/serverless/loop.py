@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.config import Settings, ensure_variable
-from chatterbox_worker.errors import NotReady, WorkerError
+from chatterbox_worker.errors import GpuUnusable, NotReady, WorkerError
 from chatterbox_worker.serverless.fitness import prove_speech
 from chatterbox_worker.serverless.shutdown import Shutdown
 from chatterbox_worker.serverless.stops import Stops
@@ -85,6 +85,12 @@ def serve(worker: Worker | Unready, platform: RunPod) -> None:
         @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
         def every_model_speaks(synthesizer: Synthesizer = worker.synthesizer) -> None:
             prove_speech(synthesizer)
+
+    elif isinstance(worker.reason, GpuUnusable):  # the machine's fault: its jobs can be answered on another
+
+        @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
+        def the_gpu_is_usable(reason: GpuUnusable = worker.reason) -> None:
+            raise reason
 
     runpod.serverless.start(platform.config)
     worker.close()

@@ -205,6 +205,7 @@ class Unready:
     """Stands in for a worker that could not start: every job is answered with the reason."""
 
     def __init__(self, reason: WorkerError) -> None:
+        self.reason = reason
         self._answer = NotReady(f"this worker could not start: {reason.message}", field=reason.field).answer()
 
     async def __call__(self, _job: Job) -> dict[str, Any]:

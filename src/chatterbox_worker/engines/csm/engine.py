@@ -21,12 +21,8 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Turn, Utterance
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to
-from chatterbox_worker.engines.chatterbox.serving.memory import (
-    CPU_BUDGET_BYTES,
-    GPU_SHARE,
-    gpu_free_bytes,
-    slots_within,
-)
+from chatterbox_worker.engines.chatterbox.device.memory import gpu_free_bytes
+from chatterbox_worker.engines.chatterbox.serving.memory import CPU_BUDGET_BYTES, GPU_SHARE, slots_within
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
 from chatterbox_worker.engines.csm.batch import Batch
@@ -67,7 +63,12 @@ class CsmEngine:
         """
         device = device_of(settings.device)
         dtype = _precision(settings.profile, device)
-        prepare(device, settings.threads)
+        prepare(
+            device,
+            settings.threads,
+            cudnn_attention=settings.cudnn_attention,
+            graph_share=settings.graph_memory_share,
+        )
         files = find(settings.csm_repo, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         csm = Csm.load(files.folder, device, dtype)
         slots = _slots_for(csm, engines=len(settings.models) + len(settings.packs))

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 
 from chatterbox_worker.engines.chatterbox.device.failures import free_memory, is_out_of_memory
+from chatterbox_worker.engines.chatterbox.device.memory import gpu_free_bytes
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 
 _MOST_ON_GPU = 64  # with this many, reading the cache dominates a step's cost and another slot adds no throughput
 _MOST_ON_CPU = 4  # a matrix product with up to this many rows costs no more than with one (t3/linear.py)
 GPU_SHARE = 0.5  # of what the weights leave free; the rest is for the flow, the vocoder and the graphs
-CPU_BUDGET_BYTES = 3 * 2**29  # 1.5 GiB: four slots of the largest model in float32 (380 MB each)
+CPU_BUDGET_BYTES = 3 * 2**29  # 1.5 GiB: two slots of the largest model in float32 (760 MB each)
 _CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
 
 
@@ -25,13 +26,6 @@ def slot_bytes(t3: T3, length: int) -> int:
 def slots_within(slot: int, budget: float, most: int) -> int:
     """How many slots of `slot` bytes fit into `budget` bytes: at most `most`, and at least one to be able to run."""
     return max(1, min(most, int(budget // slot)))
-
-
-def gpu_free_bytes(device: torch.device) -> int:
-    """Free memory of a GPU that this process may use (`engines.device.limit_memory`)."""
-    free, total = torch.cuda.mem_get_info(device)
-    mine = round(torch.cuda.get_per_process_memory_fraction(device) * total) - torch.cuda.memory_reserved(device)
-    return max(0, min(free, mine))
 
 
 def slots_for(t3: T3, length: int, *, engines: int) -> int:
