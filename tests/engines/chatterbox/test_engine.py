@@ -23,7 +23,9 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
 from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, counter_noise
@@ -37,6 +39,7 @@ from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
 from support.t3_oracle import Voice as OracleVoice
 from support.t3_oracle import generate_gpt2, generate_llama
+from support.upstream_noise import draw
 
 CPU = torch.device("cpu")
 TOKENS = 30  # random weights do not stop by themselves
@@ -131,10 +134,17 @@ def upstream_wave(model: str, utterance: Utterance) -> np.ndarray[Any, np.dtype[
 
 
 @pytest.mark.parametrize("model", FAMILIES)
-def test_the_wave_before_the_watermark_is_upstreams(model: str, tmp_path: Path) -> None:
+def test_the_wave_before_the_watermark_is_upstreams(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = build(model, tmp_path)
     theirs = upstream_wave(model, say(model))
 
+    def draw_as_upstream(noise: SeededNoise, prompt: Prompt, tokens: int) -> Noise:
+        generator = torch.Generator().manual_seed(int(noise._seed))
+        return draw(tokens, prompt, generator, meanflow=engine.parts.s3gen.flow.meanflow)
+
+    monkeypatch.setattr(SeededNoise, "whole", draw_as_upstream)
     ours = speak(engine, say(model))
     engine.close()
 

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, RenderRow, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
+from chatterbox_worker.engines.chatterbox.s3gen.overflow import with_dtype
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
+from support.upstream_noise import draw
 
 CPU = torch.device("cpu")
 
@@ -39,9 +42,8 @@ def prompt_of(tokens: int, seed: int = 0, spare_frames: int = 0) -> Prompt:
 
 
 def row_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> RenderRow:
-    draw = torch.Generator().manual_seed(seed)
-    codes = torch.randint(0, 6561, (tokens,), generator=draw)
-    return RenderRow(codes, prompt, s3gen.draw(tokens, prompt, draw))
+    codes = torch.randint(0, 6561, (tokens,), generator=torch.Generator().manual_seed(seed))
+    return RenderRow(codes, prompt, SeededNoise(seed, s3gen.device).whole(prompt, tokens))
 
 
 def upstream_sound(s3gen: Any, tokens: Tensor, prompt: Prompt, seed: int) -> Tensor:
@@ -63,7 +65,7 @@ def test_a_seed_sounds_as_it_does_upstream(model: str, spare_frames: int) -> Non
     prompt, seed = prompt_of(12, spare_frames=spare_frames), 1234
     tokens = torch.randint(0, 6561, (25,))
     theirs = upstream_sound(upstream_s3gen(checkpoint(model)), tokens, prompt, seed)
-    noise = ours(model).draw(25, prompt, torch.Generator().manual_seed(seed))
+    noise = draw(25, prompt, torch.Generator().manual_seed(seed), meanflow=ours(model).flow.meanflow)
     rendered = ours(model).speak([RenderRow(tokens, prompt, noise)])
     assert theirs.std() > 0.01
     torch.testing.assert_close(rendered.sounds[0], theirs, atol=1e-4, rtol=0)
@@ -105,6 +107,56 @@ def test_an_utterance_in_one_piece_is_the_same_as_streamed_at_once() -> None:
     assert torch.equal(s3gen.fade_in(sound), s3gen.speak([row]).sounds[0])
 
 
+class Overflowing:
+    """A flow in float16 whose mels overflow where the first noise is positive."""
+
+    dtype = torch.float16
+
+    def __init__(self, flow: Any) -> None:
+        self._flow = flow
+
+    def __call__(self, batch: Any) -> Tensor:
+        return torch.where(batch.noise[:, :1, :1] > 0, torch.inf, self._flow(batch))
+
+
+def test_a_mel_that_overflows_is_computed_once_more_and_the_others_are_not(caplog: pytest.LogCaptureFixture) -> None:
+    plain = ours("turbo")
+    rows = [row_of(plain, 10, prompt_of(6), seed) for seed in range(6)]
+    overflows = [bool(row.noise.mel[0, 0] > 0) for row in rows]
+    assert {True, False} == set(overflows)
+    s3gen = S3Gen(plain.flow, plain.vocoder, CPU)
+    s3gen.flow = Overflowing(plain.flow)  # type: ignore[assignment]
+    s3gen.__dict__["_wide_flow"] = plain.flow
+    flow_rows = [FlowRow(row.tokens, row.prompt, row.noise.mel) for row in rows]
+    with caplog.at_level("WARNING"):
+        mels = s3gen.mels(flow_rows)
+    for mel, expected in zip(mels, plain.mels(flow_rows), strict=True):
+        torch.testing.assert_close(mel, expected, atol=1e-4, rtol=1e-4)
+    assert f"{sum(overflows)} of 6 mels overflowed" in caplog.text
+
+
+def test_a_flow_in_bfloat16_shares_all_but_its_float16_weights() -> None:
+    state = {name: value.half() for name, value in upstream_s3gen(checkpoint("turbo")).state_dict().items()}
+    half = S3Gen.from_state(state, device=torch.device("meta"), profile="fast").flow
+    wide = with_dtype(half, torch.bfloat16)
+    assert (half.dtype, wide.dtype) == (torch.float16, torch.bfloat16)
+    assert not any(tensor.dtype is torch.float16 for tensor in tensors_of(wide))
+    assert [t.shape for t in tensors_of(wide)] == [t.shape for t in tensors_of(half)]
+    assert [t.dtype for t in tensors_of(wide)].count(torch.bfloat16) == [t.dtype for t in tensors_of(half)].count(
+        torch.float16
+    )
+
+
+def tensors_of(thing: Any) -> list[Tensor]:
+    if isinstance(thing, Tensor):
+        return [thing]
+    if isinstance(thing, list | tuple):
+        return [tensor for part in thing for tensor in tensors_of(part)]
+    if type(thing).__module__.startswith("chatterbox_worker"):
+        return [tensor for name in sorted(vars(thing)) for tensor in tensors_of(getattr(thing, name))]
+    return []
+
+
 def test_the_beginning_is_muted_for_20_ms_and_rises_for_20() -> None:
     faded = ours("turbo").fade_in(torch.ones(2000))
     assert not faded[:480].any()
@@ -139,5 +191,5 @@ def test_the_full_model_sounds_as_it_does_upstream(meanflow: bool) -> None:
     prompt, tokens = prompt_of(30), torch.randint(0, 6561, (25,))
     expected = upstream_sound(theirs, tokens, prompt, 5)
     s3gen = S3Gen.from_state(theirs.state_dict(), device=CPU)
-    noise = s3gen.draw(25, prompt, torch.Generator().manual_seed(5))
+    noise = draw(25, prompt, torch.Generator().manual_seed(5), meanflow=meanflow)
     torch.testing.assert_close(s3gen.speak([RenderRow(tokens, prompt, noise)]).sounds[0], expected, atol=1e-4, rtol=0)

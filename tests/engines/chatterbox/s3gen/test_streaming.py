@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
-from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HopClock, NoiseBank, StreamedVocoder
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
+from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HopClock, StreamedVocoder
 from chatterbox_worker.engines.chatterbox.serving import render
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -41,33 +43,34 @@ def random_tokens(count: int) -> Tensor:
     return torch.randint(0, 6561, (count,), generator=torch.Generator().manual_seed(3))
 
 
-def bank_for(model: str, tokens: int) -> NoiseBank:
-    bank = NoiseBank(len(prompt(model).tokens), 5, CPU)
-    bank.extend_to(2 * (len(prompt(model).tokens) + tokens))
-    return bank
-
-
 def render_offline(model: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Mel and sound of the offline path with a stream's noise."""
-    s3gen, bank = parts(model).s3gen, bank_for(model, len(tokens))
-    mel = s3gen.mels([FlowRow(tokens, prompt(model), bank.mel)])[0]
-    return mel, s3gen.sounds([mel], [Noise(bank.mel, bank.phase, bank.source)])[0][0]
+    """Mel and sound of the offline path."""
+    s3gen, noise = parts(model).s3gen, SeededNoise(5, CPU).whole(prompt(model), len(tokens))
+    mel = s3gen.mels([FlowRow(tokens, prompt(model), noise.mel)])[0]
+    return mel, s3gen.sounds([mel], [noise])[0][0]
 
 
 def stream(
     model: str, tokens: Tensor, hops: tuple[int, ...] = HOPS, mel: Tensor | None = None
 ) -> tuple[Tensor, list[int]]:
     """The sound of a stream and where its pieces meet. `mel` replaces the flow's, as if the flow were causal."""
-    s3gen, bank, clock = parts(model).s3gen, bank_for(model, len(tokens)), HopClock(hops)
-    vocoder = StreamedVocoder(s3gen.vocoder, bank)
+    s3gen, noise, clock = parts(model).s3gen, SeededNoise(5, CPU), HopClock(hops)
+    vocoder = StreamedVocoder(noise)
+    frames = noise.mel(2 * (len(prompt(model).tokens) + len(tokens)))
+
+    def render(so_far: Tensor, *, last: bool) -> Tensor:
+        sound, state = vocoder.accept(so_far, s3gen.vocode_hops([vocoder.hop(so_far)])[0], last=last)
+        vocoder.commit(state)
+        return sound
+
     pieces = []
     for count in range(1, len(tokens) + 1):
         if clock.is_due(count):
-            row = FlowRow(tokens[:count], prompt(model), bank.mel, finalize=False)
-            pieces.append(vocoder(s3gen.mels([row])[0] if mel is None else mel[:, : 2 * (count - 3)], last=False))
-    whole = s3gen.mels([FlowRow(tokens, prompt(model), bank.mel)])[0] if mel is None else mel
+            row = FlowRow(tokens[:count], prompt(model), frames, finalize=False)
+            pieces.append(render(s3gen.mels([row])[0] if mel is None else mel[:, : 2 * (count - 3)], last=False))
+    whole = s3gen.mels([FlowRow(tokens, prompt(model), frames)])[0] if mel is None else mel
     cuts = np.cumsum([len(piece) for piece in pieces]).tolist()
-    return torch.cat([*pieces, vocoder(whole, last=True)]), cuts
+    return torch.cat([*pieces, render(whole, last=True)]), cuts
 
 
 @pytest.mark.parametrize("model", BOTH)
@@ -134,24 +137,73 @@ def log_mel(sound: Tensor) -> Tensor:
     return 10 * torch.log10((bands @ power).clamp_min(1e-8))
 
 
-def test_noise_does_not_depend_on_the_steps_in_which_it_is_drawn() -> None:
-    at_once, stepwise = NoiseBank(100, 7, CPU), NoiseBank(100, 7, CPU)
-    at_once.extend_to(900)
-    for frames in (201, 350, 351, 900):
-        stepwise.extend_to(frames)
-        stepwise.discard_before(max(stepwise.first_sample, (frames - 300) * 480))
-
-    assert torch.equal(at_once.mel, stepwise.mel)
-    assert torch.equal(at_once.samples(400_000, 480_000), stepwise.samples(400_000, 480_000))
-    assert not torch.equal(at_once.mel[:, :100], NoiseBank(100, 8, CPU).mel[:, :100])
+def test_noise_belongs_to_its_frame_and_sample() -> None:
+    noise = SeededNoise(7, CPU)
+    whole = noise.whole(prompt("turbo"), 50)
+    assert torch.equal(whole.mel[:, :90], noise.mel(90))
+    assert torch.equal(whole.source[:, 20_000:30_000], noise.source(20_000, 30_000))
+    assert torch.equal(whole.phase, SeededNoise(7, CPU).phase)
+    for other in (SeededNoise(8, CPU), SeededNoise(2**32 + 7, CPU)):
+        assert not torch.equal(noise.mel(10), other.mel(10))
 
 
-def test_noise_is_normal() -> None:
-    bank = NoiseBank(50, 1, CPU)
-    bank.extend_to(1000)
-    for noise in (bank.mel, bank.source):
-        assert abs(float(noise.mean())) < 0.02
-        assert abs(float(noise.std()) - 1) < 0.02
+def test_noise_is_normal_and_its_rows_are_independent() -> None:
+    noise = SeededNoise(1, CPU)
+    for drawn in (noise.mel(2000), noise.source(0, 20_000)):
+        assert abs(float(drawn.mean())) < 0.02
+        assert abs(float(drawn.std()) - 1) < 0.02
+        assert abs(float(drawn.pow(4).mean()) - 3) < 0.2
+        assert float((torch.corrcoef(drawn) - torch.eye(len(drawn))).abs().max()) < 0.12
+    assert float(noise.phase.abs().max()) <= math.pi
+
+
+def test_noise_has_the_values_that_other_cards_compute() -> None:
+    """Integers and a correctly rounded division; only erfinv may differ in the last bits."""
+    seed, rows = 123, []
+    for stream_number in (-2000, -2001):
+        key = _mix(_mix(seed * _GOLDEN) + stream_number * _GOLDEN)
+        rows.append([((_mix(key + index * _GOLDEN) >> 41) + 0.5) / 2**23 for index in range(11, 15)])
+    expected = torch.special.ndtri(torch.tensor(rows, dtype=torch.float64))
+    torch.testing.assert_close(SeededNoise(seed, CPU).source(10, 14)[:2].double(), expected, atol=1e-5, rtol=1e-5)
+
+
+_GOLDEN, _WORD = 0x9E3779B97F4A7C15, 2**64 - 1
+
+
+def _mix(x: int) -> int:
+    """splitmix64's finaliser on unsigned integers."""
+    x &= _WORD
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _WORD
+    return x ^ (x >> 31)
+
+
+def test_several_streams_share_one_batch_of_the_vocoder_and_keep_their_own_sound() -> None:
+    """Two streams, hops of different length and past, in one padded batch, against each by itself."""
+    plain = parts("turbo").s3gen
+    padding = S3Gen(plain.flow, plain.vocoder, CPU, buckets=(64, 128))
+    calls = []
+    real = padding.vocoder_graphs.hops
+
+    def hops(variant: Any, inputs: Any) -> Any:
+        calls.append(variant)
+        return real(variant, inputs)
+
+    padding.vocoder_graphs.hops = hops  # type: ignore[method-assign]
+    mels = [render_offline("turbo", random_tokens(80))[0] * factor for factor in (1.0, 0.9)]
+    ends = [(24, 48, 98, 160), (30, 80, 120, 160)]
+    alone, together = ([StreamedVocoder(SeededNoise(seed, CPU)) for seed in range(2)] for _ in range(2))
+    for turn in range(4):
+        so_far = [mel[:, : end[turn]] for mel, end in zip(mels, ends, strict=True)]
+        batch = padding.vocode_hops([each.hop(mel) for each, mel in zip(together, so_far, strict=True)])
+        for index, mel in enumerate(so_far):
+            own = plain.vocode_hops([alone[index].hop(mel)])[0]
+            sound, state = alone[index].accept(mel, own, last=turn == 3)
+            other, other_state = together[index].accept(mel, batch[index], last=turn == 3)
+            alone[index].commit(state)
+            together[index].commit(other_state)
+            torch.testing.assert_close(other, sound, atol=5e-4, rtol=0)
+    assert calls == [(2, 20), (2, 36), (2, 36), (2, 64)]
 
 
 def test_hops_grow_and_each_waits_for_three_tokens_more() -> None:
@@ -168,17 +220,8 @@ def test_a_first_hop_that_could_not_be_faded_in_is_refused() -> None:
 
 
 @pytest.mark.parametrize("model", BOTH)
-def test_a_streamed_take_in_one_hop_is_the_offline_take(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the stream's noise in the offline path, and the watermark on both."""
-
-    def bank_noise(s3gen: S3Gen, tokens: int, voice: Prompt, generator: torch.Generator) -> Noise:
-        bank = NoiseBank(len(voice.tokens), generator.initial_seed(), CPU)
-        bank.extend_to(2 * (len(voice.tokens) + tokens))
-        return Noise(bank.mel, bank.phase, bank.source)
-
-    monkeypatch.setattr(S3Gen, "draw", bank_noise)
+def test_a_streamed_take_in_one_hop_is_the_offline_take(model: str, tmp_path: Path) -> None:
+    """With the watermark on both."""
     engine = tiny_engine(model, tmp_path, watermark=Watermark(CPU), max_tokens=14)  # one less than the first hop needs
     whole, streamed = sound_of(engine.submit(say(model))), sound_of(engine.submit(say(model, streaming=True)))
     engine.close()
@@ -244,7 +287,7 @@ def test_a_stream_that_is_cancelled_frees_its_slot_and_renders_no_more_sound(
     step, may_go_on = Slots.step, threading.Event()
 
     def stop_at_the_second_hop(slots: Slots) -> Tensor:
-        if slots._drawn[0] >= 35:
+        if slots._drawn[0] + slots._steps_done >= 35:
             may_go_on.wait(10)
         return step(slots)
 

@@ -1,16 +1,18 @@
 """Speech tokens to sound: the flow, then the vocoder, for a batch of rows.
 
 `S3Gen` packs ragged rows, pads them to a bucket that has a graph, and unpacks the results. Its parts are pure functions
-of tensors; all noise is drawn in advance by `draw`, row by row, so a row sounds the same alone and in a batch.
+of tensors; all noise is drawn in advance, row by row (`noise`), so a row sounds the same alone and in a batch.
 Watermarking is elsewhere. Not safe for two threads at once.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -21,23 +23,16 @@ from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import FlowGraphs, VocoderGraphs
+from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise
+from chatterbox_worker.engines.chatterbox.s3gen.overflow import with_dtype
+from chatterbox_worker.engines.chatterbox.s3gen.streaming import Hop, pack_hops, vocode
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
+
+log = logging.getLogger(__name__)
 
 Profile = Literal["exact", "fast", "int8"]
 
 _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against "spillover" from the reference
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Noise:
-    """The random numbers of one row."""
-
-    mel: Tensor
-    """(80, 2(P+T)) normal, by absolute frame, the prompt's first."""
-    phase: Tensor
-    """(9,) radians."""
-    source: Tensor
-    """(9, 480·frames) normal, by absolute sample of the utterance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +58,7 @@ class S3Gen:
 
     def __init__(self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = ()) -> None:
         self.flow, self.vocoder, self.device = flow, vocoder, device
-        recorder = recorder_of(device) if buckets else None
+        recorder = recorder_of(device, "sound") if buckets else None
         self.flow_graphs = FlowGraphs(flow, device, buckets, recorder)
         self.vocoder_graphs = VocoderGraphs(vocoder, device, buckets, recorder)
         rise = (torch.cos(torch.linspace(math.pi, 0, _FADE)) + 1) / 2
@@ -90,28 +85,6 @@ class S3Gen:
         weights = StateDict(state, device, _flow_dtype(profile, device), provide=provide)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
-    def draw(self, tokens: int, prompt: Prompt, generator: torch.Generator) -> Noise:
-        """Noise for an utterance of this many tokens, in upstream's order: a seeded CPU generator repeats upstream.
-
-        The order (S3Token2Wav.flow_inference, SineGen): meanflow's own noise, the flow's, phases, the source's, and one
-        draw that is not used.
-        """
-        device = generator.device
-        frames = FRAMES_PER_TOKEN * (len(prompt.tokens) + tokens)
-        meanflow_noise = (
-            torch.randn(1, 80, FRAMES_PER_TOKEN * tokens, generator=generator, device=device)
-            if self.flow.meanflow
-            else None
-        )
-        mel = torch.randn(1, 80, frames, generator=generator, device=device)
-        if meanflow_noise is not None:
-            mel[:, :, frames - meanflow_noise.shape[2] :] = meanflow_noise
-        phase = torch.rand(1, HARMONICS, 1, generator=generator, device=device) * (2 * math.pi) - math.pi
-        samples = SAMPLES_PER_FRAME * (frames - len(prompt.mel))
-        source = torch.randn(1, HARMONICS, samples, generator=generator, device=device)
-        torch.randn(1, 1, samples, generator=generator, device=device)
-        return Noise(mel[0].to(self.device), phase[0, :, 0].to(self.device), source[0].to(self.device))
-
     @torch.inference_mode()
     def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:
         """Render whole utterances, faded in. Raises ValueError for a row that does not fit."""
@@ -123,12 +96,33 @@ class S3Gen:
 
     @torch.inference_mode()
     def mels(self, rows: Sequence[FlowRow]) -> list[Tensor]:
-        """Each row's mel (80, frames), without the prompt's."""
+        """Each row's mel (80, frames), without the prompt's.
+
+        A mel that overflowed in float16 is computed once more in bfloat16, which has the range of float32.
+        """
+        mels = self._mels(rows)
+        if self.flow.dtype is not torch.float16:
+            return mels
+        finite = torch.stack([mel.isfinite().all() for mel in mels]).tolist()
+        bad = [index for index, is_finite in enumerate(finite) if not is_finite]
+        if bad:
+            log.warning("%d of %d mels overflowed in float16 and are computed again in bfloat16", len(bad), len(mels))
+            again = [rows[index] for index in bad]
+            repeated = unpack_mels(self._wide_flow(pack_rows(again, self.device)), again)
+            for index, mel in zip(bad, repeated, strict=True):
+                mels[index] = mel
+        return mels
+
+    def _mels(self, rows: Sequence[FlowRow]) -> list[Tensor]:
         variant = self.flow_graphs.variant_for(len(rows), max(row.token_count for row in rows))
         if variant is None:
             return unpack_mels(self.flow(pack_rows(rows, self.device)), rows)
         padded = [*rows, *[rows[-1]] * (variant[0] - len(rows))]
         return unpack_mels(self.flow_graphs(variant, pack_rows(padded, self.device, tokens=variant[1])).clone(), rows)
+
+    @cached_property
+    def _wide_flow(self) -> Flow:
+        return with_dtype(self.flow, torch.bfloat16)
 
     @torch.inference_mode()
     def sounds(
@@ -162,6 +156,18 @@ class S3Gen:
             sound, source = self.vocoder(mel, phase, source_noise, ragged, cache)
         ends = [count * SAMPLES_PER_FRAME for count in counts]
         return [(sound[index, :end], source[index, :end]) for index, end in enumerate(ends)]
+
+    @torch.inference_mode()
+    def vocode_hops(self, hops: Sequence[Hop]) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """What each of several streams' hops became, for `StreamedVocoder.accept`."""
+        longest = max(hop.frames for hop in hops)
+        variant = self.vocoder_graphs.hop_variant_for(len(hops), longest)
+        rows, frames = (len(hops), longest) if variant is None else (variant[0], FRAMES_PER_TOKEN * variant[1])
+        batch = pack_hops(hops, rows, frames, padded=variant is not None)
+        made = vocode(self.vocoder, batch) if variant is None else self.vocoder_graphs.hops(variant, batch)
+        sound, source, cycles = (each.clone() for each in made)  # the next batch overwrites a graph's results
+        ends = [hop.frames * SAMPLES_PER_FRAME for hop in hops]
+        return [(sound[index, :end], source[index, :end], cycles[index]) for index, end in enumerate(ends)]
 
     def fade_in(self, sound: Tensor) -> Tensor:
         """The beginning of an utterance, muted for 20 ms and faded in over the next 20."""

@@ -19,11 +19,15 @@ hops it is another rendering of the same tokens: equally long, and close.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.s3gen.flow import MEL_BANDS
-from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS
+from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import LOOKAHEAD_TOKENS
+from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE_RATE, SAMPLES_PER_FRAME, Vocoder
 
 HOPS = (12, 12, 25, 50, 100)
@@ -37,7 +41,6 @@ HOPS_ON_CPU = (24, 100)
 _CONTEXT = 8  # frames on either side of a seam; those farther away change the sound by 0.001 of its peak (measured)
 _PITCH_REACH = 5  # frames: five convolutions of width 3
 _FADE = 3 * SAMPLES_PER_FRAME  # 60 ms
-_BLOCK = 50  # tokens of noise drawn at once
 _SHORTEST_HOP = 6  # tokens: 12 frames less the 8 held back and one of the prompt's; the first 2 are faded in at once
 
 
@@ -68,108 +71,204 @@ class HopClock:
         return True
 
 
-class NoiseBank:
-    """Noise by absolute frame, drawn as far as it is needed; a frame's noise does not depend on the steps in which."""
+@dataclass(frozen=True, slots=True, eq=False)
+class HopInputs:
+    """Hops of B streams in M frames, right-padded; a row starts with frames that were vocoded before."""
 
-    def __init__(self, prompt_tokens: int, seed: int, device: torch.device) -> None:
-        """`seed` is 0 to 2**32 - 1."""
-        self._generator = torch.Generator(device).manual_seed(seed)
-        self._device = device
-        self.mel = torch.randn(MEL_BANDS, FRAMES_PER_TOKEN * prompt_tokens, generator=self._generator, device=device)
-        """(80, frames so far), the prompt's first."""
-        self.phase = (torch.rand(HARMONICS, generator=self._generator, device=device) * 2 - 1) * torch.pi
-        """(9,) radians."""
-        self.source = torch.zeros(HARMONICS, 0, device=device)
-        """(9, samples so far from `first_sample` on)."""
-        self.first_sample = 0
+    mel: Tensor
+    """(B, 80, M)."""
+    phase: Tensor
+    """(B, 9) radians."""
+    noise: Tensor
+    """(B, 9, 480·M)."""
+    source: Tensor
+    """(B, 480·M): the source of the first `settled` frames, then anything."""
+    settled: Tensor
+    """(B,) int64: how many frames have their source from the last hop."""
+    next_settled: Tensor
+    """(B,) int64: how many frames of this row will be settled after this hop."""
+    cycles: Tensor
+    """(B,) float64: of the fundamental up to the settled frames, modulo 1."""
+    frames: Tensor | None
+    """(B,) int64: each row's own frames; None if every row is full."""
 
-    def extend_to(self, frames: int) -> None:
-        """Draw noise until there is enough for this many frames, the prompt's included."""
-        while self.mel.shape[1] < frames:
-            count = FRAMES_PER_TOKEN * _BLOCK
-            mel = torch.randn(MEL_BANDS, count, generator=self._generator, device=self._device)
-            samples = count * SAMPLES_PER_FRAME
-            source = torch.randn(HARMONICS, samples, generator=self._generator, device=self._device)
-            self.mel, self.source = torch.cat([self.mel, mel], dim=1), torch.cat([self.source, source], dim=1)
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The fields in order; without the frames if every row is full."""
+        given = (self.mel, self.phase, self.noise, self.source, self.settled, self.next_settled, self.cycles)
+        return given if self.frames is None else (*given, self.frames)
 
-    def samples(self, start: int, end: int) -> Tensor:
-        """(9, end - start) of the source's noise, by absolute sample of the utterance."""
-        return self.source[:, start - self.first_sample : end - self.first_sample]
+    @classmethod
+    def empty(cls, rows: int, frames: int, device: torch.device) -> HopInputs:
+        """Rows of zeros, full, without a past."""
+        samples = frames * SAMPLES_PER_FRAME
+        none = torch.zeros(rows, dtype=torch.int64, device=device)
+        return cls(
+            mel=torch.zeros(rows, MEL_BANDS, frames, device=device),
+            phase=torch.zeros(rows, HARMONICS, device=device),
+            noise=torch.zeros(rows, HARMONICS, samples, device=device),
+            source=torch.zeros(rows, samples, device=device),
+            settled=none,
+            next_settled=none.clone(),
+            cycles=torch.zeros(rows, dtype=torch.float64, device=device),
+            frames=torch.full((rows,), frames, device=device),
+        )
 
-    def discard_before(self, sample: int) -> None:
-        """Free the source's noise before this sample, which is not needed again."""
-        self.source = self.source[:, sample - self.first_sample :].clone()
-        self.first_sample = sample
+
+def vocode(vocoder: Vocoder, hops: HopInputs) -> tuple[Tensor, Tensor, Tensor]:
+    """Sound (B, 480·M), its source (B, 480·M), and the cycles (B,) up to `next_settled`. No host sync.
+
+    The source continues in phase: before the new frames stands one at the pitch whose 480 samples advance every
+    harmonic to the phase it has reached, and nothing before that.
+    """
+    pitch = vocoder.pitch(hops.mel, hops.frames)
+    position = torch.arange(pitch.shape[1], device=pitch.device)
+    settled = hops.settled[:, None]
+    lead = (hops.cycles * (SAMPLE_RATE / SAMPLES_PER_FRAME)).to(pitch.dtype)[:, None]
+    driving = torch.where(position >= settled, pitch, torch.where(position == settled - 1, lead, 0.0))
+    made = vocoder.source(driving, hops.phase, hops.noise)
+    sample = torch.arange(made.shape[1], device=pitch.device)
+    source = torch.where(sample < settled * SAMPLES_PER_FRAME, hops.source, made)
+    newly = (position >= settled) & (position < hops.next_settled[:, None])
+    advance = (pitch.double() * newly).sum(1) * (SAMPLES_PER_FRAME / SAMPLE_RATE)
+    return vocoder.filter(hops.mel, source, hops.frames), source, (hops.cycles + advance) % 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hop:
+    """One stream's next piece, to be vocoded, alone or with other streams'."""
+
+    mel: Tensor
+    """(80, m): the context and all frames whose sound was not returned yet."""
+    noise: Tensor
+    """(9, 480·m)."""
+    phase: Tensor
+    """(9,)."""
+    source: Tensor
+    """(n,): of the first `settled` frames."""
+    settled: int
+    next_settled: int
+    cycles: Tensor
+    """() float64."""
+
+    @property
+    def frames(self) -> int:
+        return self.mel.shape[1]
+
+
+def pack_hops(hops: Sequence[Hop], rows: int, frames: int, *, padded: bool) -> HopInputs:
+    """The hops as one batch of `rows` rows of `frames` frames; the last hop stands for the rows that are missing.
+
+    `padded`: whether the batch has lengths even if no row needs them.
+    """
+    batch = HopInputs.empty(rows, frames, hops[0].mel.device)
+    given = [*hops, *[hops[-1]] * (rows - len(hops))]
+    for row, hop in enumerate(given):
+        batch.mel[row, :, : hop.frames] = hop.mel
+        batch.noise[row, :, : hop.noise.shape[1]] = hop.noise
+        batch.source[row, : len(hop.source)] = hop.source
+        for tensor, value in ((batch.settled, hop.settled), (batch.next_settled, hop.next_settled)):
+            tensor[row].fill_(value)
+        batch.frames[row].fill_(hop.frames)  # type: ignore[index]
+    full = not padded and all(hop.frames == frames for hop in given)
+    return replace(
+        batch,
+        phase=torch.stack([hop.phase for hop in given]),
+        cycles=torch.stack([hop.cycles for hop in given]),
+        frames=None if full else batch.frames,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """What a stream's next hop continues from."""
+
+    emitted: int
+    """Frames whose sound was returned."""
+    context: Tensor
+    """(80, c): the mel of the last of them, as it was vocoded."""
+    settled: int
+    """Frames whose source is settled."""
+    source: Tensor
+    """(n,): the source from the context's first frame to `settled`."""
+    cycles: Tensor
+    """() float64: of the fundamental up to there, modulo 1."""
+    pending: Tensor
+    """(n,): the sound after `emitted`, to be crossfaded with the next."""
+
+    @property
+    def first(self) -> int:
+        """The frame with which the context starts."""
+        return self.emitted - self.context.shape[1]
 
 
 class StreamedVocoder:
-    """One utterance's mel to sound, hop by hop. Without watermark and fade-in."""
+    """One utterance's mel to sound, hop by hop: `hop` says what is to be vocoded, `accept` takes what became of it, and
+    `commit` goes on to the next. Without watermark and fade-in.
+    """
 
-    def __init__(self, vocoder: Vocoder, bank: NoiseBank) -> None:
-        self._vocoder, self._bank = vocoder, bank
-        self._emitted = 0  # frames whose sound was returned
-        self._context: Tensor | None = None  # (80, c) the mel of the last of them, as it was vocoded
-        self._source: Tensor | None = None  # (n,) the source from the context's first frame to `_settled`
-        self._settled = 0  # frames whose source is settled
-        self._cycles = 0.0  # of the fundamental up to there, modulo 1
-        self._pending: Tensor | None = None  # (n,) the sound after `_emitted`, to be crossfaded with the next
+    def __init__(self, noise: SeededNoise) -> None:
+        self._noise = noise
+        none = noise.phase.new_zeros(0)
+        self._state = _State(
+            emitted=0,
+            context=none.new_zeros(MEL_BANDS, 0),
+            settled=0,
+            source=none,
+            cycles=none.new_zeros((), dtype=torch.float64),
+            pending=none,
+        )
 
     @property
     def has_begun(self) -> bool:
         """Whether any sound was returned."""
-        return self._emitted > 0
+        return self._state.emitted > 0
 
-    @torch.inference_mode()
-    def __call__(self, mel: Tensor, *, last: bool) -> Tensor:
-        """All mel so far (80, M) to the sound that is final with it, (n,) float32. Changes no state if it raises."""
-        context = 0 if self._context is None else self._context.shape[1]
-        window = mel[:, self._emitted :]
-        window = window if self._context is None else torch.cat([self._context, window], dim=1)
-        first = self._emitted - context
-        pitch = self._vocoder.pitch(window[None])[0]
-        source = self._continue_source(pitch, first)
-        noise = self._bank.samples(first * SAMPLES_PER_FRAME, mel.shape[1] * SAMPLES_PER_FRAME)
-        sound = self._vocoder(window[None], self._bank.phase[None], noise[None], None, source[None])[0][0]
-        sound = _crossfade(self._pending, sound[context * SAMPLES_PER_FRAME :])
+    def hop(self, mel: Tensor) -> Hop:
+        """What is to be vocoded, given all mel so far (80, M)."""
+        old, total = self._state, mel.shape[1]
+        return Hop(
+            mel=self._window(mel),
+            noise=self._noise.source(old.first * SAMPLES_PER_FRAME, total * SAMPLES_PER_FRAME),
+            phase=self._noise.phase,
+            source=old.source,
+            settled=old.settled - old.first,
+            next_settled=max(old.settled, total - _PITCH_REACH) - old.first,
+            cycles=old.cycles,
+        )
+
+    def accept(self, mel: Tensor, made: tuple[Tensor, Tensor, Tensor], *, last: bool) -> tuple[Tensor, _State]:
+        """The sound that is final with all mel so far (80, M), (n,) float32, and the state to `commit`.
+
+        `made`: of its hop, the sound (480·m,), the source (480·m,) and the cycles (), as from `vocode`.
+        """
+        old = self._state
+        sound, source, cycles = made
+        sound = _crossfade(old.pending, sound[(old.emitted - old.first) * SAMPLES_PER_FRAME :])
         if last:
-            return sound
-        emitted = max(self._emitted, mel.shape[1] - _CONTEXT)
-        cut = (emitted - self._emitted) * SAMPLES_PER_FRAME
-        self._save_state(mel, pitch, source, first, emitted)
-        self._pending = sound[cut:]
-        return sound[:cut]
+            return sound, old
+        emitted, settled = max(old.emitted, mel.shape[1] - _CONTEXT), max(old.settled, mel.shape[1] - _PITCH_REACH)
+        cut, start = (emitted - old.emitted) * SAMPLES_PER_FRAME, max(old.first, emitted - _CONTEXT)
+        samples = slice((start - old.first) * SAMPLES_PER_FRAME, (settled - old.first) * SAMPLES_PER_FRAME)
+        return sound[:cut], _State(
+            emitted=emitted,
+            context=self._window(mel)[:, start - old.first : emitted - old.first].clone(),
+            settled=settled,
+            source=source[samples].clone(),
+            cycles=cycles.clone(),
+            pending=sound[cut:].clone(),
+        )
 
-    def _continue_source(self, pitch: Tensor, first: int) -> Tensor:
-        """The source (n,) for `pitch` (m,), which starts at frame `first`: the settled samples, then more in phase."""
-        settled = self._settled - first
-        start, end = self._settled * SAMPLES_PER_FRAME, (first + len(pitch)) * SAMPLES_PER_FRAME
-        noise = self._bank.samples(start, end)
-        new_pitch = pitch[settled:]
-        if self._source is None:
-            return self._vocoder.source(new_pitch[None], self._bank.phase[None], noise[None])[0]
-        # one frame in front, at the pitch whose 480 samples advance every harmonic to the phase it has reached
-        lead = new_pitch.new_tensor([self._cycles * SAMPLE_RATE / SAMPLES_PER_FRAME])
-        noise = torch.cat([noise.new_zeros(HARMONICS, SAMPLES_PER_FRAME), noise], dim=1)
-        continued = self._vocoder.source(torch.cat([lead, new_pitch])[None], self._bank.phase[None], noise[None])[0]
-        return torch.cat([self._source, continued[SAMPLES_PER_FRAME:]])
+    def commit(self, state: _State) -> None:
+        """Go on from the state that `accept` returned."""
+        self._state = state
 
-    def _save_state(self, mel: Tensor, pitch: Tensor, source: Tensor, first: int, emitted: int) -> None:
-        """Store what the next hop continues from: the context's mel, the source and its phase."""
-        settled = max(self._settled, mel.shape[1] - _PITCH_REACH)
-        cycles = pitch[self._settled - first : settled - first].double().sum() * (SAMPLES_PER_FRAME / SAMPLE_RATE)
-        start = max(first, emitted - _CONTEXT)
-        window = mel[:, self._emitted :]
-        joined = window if self._context is None else torch.cat([self._context, window], dim=1)
-        self._context = joined[:, start - first : emitted - first].clone()
-        self._source = source[(start - first) * SAMPLES_PER_FRAME : (settled - first) * SAMPLES_PER_FRAME].clone()
-        self._cycles = (self._cycles + float(cycles)) % 1.0
-        self._settled, self._emitted = settled, emitted
-        self._bank.discard_before(start * SAMPLES_PER_FRAME)
+    def _window(self, mel: Tensor) -> Tensor:
+        return torch.cat([self._state.context, mel[:, self._state.emitted :]], dim=1)
 
 
-def _crossfade(old: Tensor | None, new: Tensor) -> Tensor:
+def _crossfade(old: Tensor, new: Tensor) -> Tensor:
     """`new` (n,), crossfaded at its start with `old`, the previous version of the same samples: Hann halves."""
-    if old is None or not len(old):
+    if not len(old):
         return new
     size = min(len(old), len(new), _FADE)
     rise = torch.hann_window(2 * size, device=new.device)[:size]

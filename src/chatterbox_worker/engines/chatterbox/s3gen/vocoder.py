@@ -72,7 +72,7 @@ class Vocoder:
         source = self.source(self.pitch(mel, frames), phase, noise)
         if cache_source is not None:
             source = torch.cat([cache_source, source[:, cache_source.shape[1] :]], dim=1)
-        return self._filter(mel, source, frames), source
+        return self.filter(mel, source, frames), source
 
     def pitch(self, mel: Tensor, frames: Tensor | None = None) -> Tensor:
         """(B, 80, M) to fundamental frequencies (B, M) in Hertz; below 10 is unvoiced."""
@@ -91,7 +91,8 @@ class Vocoder:
         harmonics = sines + (voiced * _VOICED_NOISE + (1 - voiced) * _SINE / 3) * noise
         return torch.tanh(F.linear(harmonics.transpose(1, 2), self._merge.weight, self._merge.bias))[:, :, 0]
 
-    def _filter(self, mel: Tensor, source: Tensor, frames: Tensor | None) -> Tensor:
+    def filter(self, mel: Tensor, source: Tensor, frames: Tensor | None) -> Tensor:
+        """Mel (B, 80, M) and a source (B, 480·M) to sound (B, 480·M); `frames` as above."""
         size, count, rate = mel.shape[2], len(_UPSAMPLING), math.prod(_UPSAMPLING)
         own = None if frames is None else valid(frames * SAMPLES_PER_FRAME, size * SAMPLES_PER_FRAME)
         inside = None if frames is None else valid(frames * rate + 1, size * rate + 1)

@@ -19,6 +19,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.device.counter import keys, uniform
 from chatterbox_worker.errors import InvalidRequest, quote
 
 Noise = Callable[[Tensor, Tensor, int], Tensor]
@@ -164,31 +165,9 @@ def _ascending(logits: Tensor, rows: SamplingRows) -> tuple[Tensor, Tensor]:
     return logits.sort(dim=-1, stable=True)
 
 
-_GOLDEN = -7046029254386353131  # 2**64 / golden ratio as a signed integer: splitmix64's increment (Steele et al. 2014)
-_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9, splitmix64's first multiplier
-_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB, its second
-
-
 def counter_noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
-    """Exp(1) noise (n, V) that depends only on (seed, step, token): not on the batch, the device or earlier draws.
+    """Exp(1) noise (n, V), -log of uniform numbers that depend only on (seed, step, token): see `counter`.
 
-    splitmix64 over a counter, keyed by the hash of seed and step; the top 23 bits become a uniform number in the middle
-    of its cell, so that it is exact in float32 and never 0 or 1; then -log. Integer arithmetic wraps the same way on a
-    CPU and on a GPU. `seeds` below 2**63, `steps` from 0, both (n,) int64.
+    `seeds` below 2**63, `steps` from 0, both (n,) int64.
     """
-    key = _mix(_mix(seeds * _GOLDEN) + steps * _GOLDEN)[:, None]
-    token = torch.arange(1, vocabulary + 1, device=seeds.device) * _GOLDEN
-    bits = _shift(_mix(key + token), 64 - 23)
-    return -torch.log((bits.to(torch.float32) + 0.5) * 2.0**-23)
-
-
-def _mix(x: Tensor) -> Tensor:
-    """splitmix64's finaliser, a bijection of the 64-bit integers."""
-    x = (x ^ _shift(x, 30)) * _MIX_1
-    x = (x ^ _shift(x, 27)) * _MIX_2
-    return x ^ _shift(x, 31)
-
-
-def _shift(x: Tensor, bits: int) -> Tensor:
-    """Logical shift to the right of signed 64-bit integers."""
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
+    return -torch.log(uniform(keys(seeds, steps), vocabulary))
