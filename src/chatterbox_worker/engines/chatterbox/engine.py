@@ -26,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.device.failures import free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.pack import load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
@@ -46,7 +47,7 @@ from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
-from chatterbox_worker.engines.device import device_of, prepare
+from chatterbox_worker.engines.device import device_of, prepare, profile_of
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
 log = logging.getLogger(__name__)
@@ -97,18 +98,21 @@ class ChatterboxEngine:
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
         self._voices = self._voice_cache(parts.t3, store, revision)
-        renderer = Renderer(parts.s3gen, parts.layout, parts.watermark)
+        self._renderer = Renderer(parts.s3gen, parts.layout, parts.watermark, in_background=device.type == "cuda")
         batch_slots = make_slots(parts.t3, slots, _positions(parts.layout, max_tokens), graphs=graphs)
         self._captures = (
             _captures(parts, batch_slots) if graphs and device.type == "cuda" else (CaptureQueue(), CaptureQueue())
         )
-        self._scheduler = Scheduler(batch_slots, self._render, name=parts.layout.name, captures=self._captures[0])
+        self._scheduler = Scheduler(
+            batch_slots, self._render, name=parts.layout.name, captures=self._captures[0], owner=parts.layout.name
+        )
         self._render_queue = RenderQueue(
-            renderer.render,
+            self._renderer.render,
             device,
             in_background=device.type == "cuda",
             more_to_come=lambda: self._active > 0,
             captures=self._captures[1],
+            owner=parts.layout.name,
         )
         self._base_model = AdaptedModel(self._voices, self._scheduler)
         self._adapter_pool = AdapterPool(
@@ -129,8 +133,13 @@ class ChatterboxEngine:
         layout = LAYOUTS[name]
         checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         device = device_of(settings.device)
-        prepare(device, settings.threads)
-        profile = ("fast" if device.type == "cuda" else "exact") if settings.profile == "auto" else settings.profile
+        prepare(
+            device,
+            settings.threads,
+            cudnn_attention=settings.cudnn_attention,
+            graph_share=settings.graph_memory_share,
+        )
+        profile = profile_of(settings.profile, device)
         t3, s3gen = load_with_pack(checkpoint, profile, device, graphs=settings.graphs)
         parts = Parts(
             layout=layout,
@@ -189,6 +198,8 @@ class ChatterboxEngine:
         for captures in self._captures:
             if not (captures.wait_all(_WARM_UP_S) if all_graphs else captures.wait_hot(_WARM_UP_S)):
                 log.warning("graphs are still being captured after %.0f s; the engine starts without them", _WARM_UP_S)
+        if self.parts.t3.device.type == "cuda":
+            free_memory()  # what the warm-ups used is cached for the streams of captures
 
     def mark(self, audio: Audio) -> Audio:
         try:
@@ -201,6 +212,7 @@ class ChatterboxEngine:
         self._scheduler.close()
         self._voices.close()
         self._render_queue.close()
+        self._renderer.close()
 
     @property
     def _active(self) -> int:
@@ -219,7 +231,14 @@ class ChatterboxEngine:
         layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
         slots = make_slots(t3, min(self.slots, slots_for(t3, length, engines=engines)), length, graphs=graphs)
         voices = self._voice_cache(t3, store, revision)
-        return AdaptedModel(voices, Scheduler(slots, self._render, name=f"{layout.name}-adapted"))
+        scheduler = Scheduler(
+            slots,
+            self._render,
+            name=f"{layout.name}-adapted",
+            captures=CaptureQueue(wanted=slots.wanted),
+            owner=layout.name,
+        )
+        return AdaptedModel(voices, scheduler)
 
     def _text_ids(self, utterance: Utterance) -> list[int]:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)

@@ -56,7 +56,7 @@ def slots_on(
     mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Slots, CheckingRecorder]:
     t3, recorder = T3(load_t3_state(find_checkpoint(model)), precision=precision, device=META), CheckingRecorder()
-    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
     t3 = on_cuda(t3, mode)
     # without a GPU no memory can be pinned
     monkeypatch.setattr(T3, "_to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
@@ -105,14 +105,15 @@ def test_flow_and_vocoder_can_be_captured(model: str, profile: Any) -> None:
     state = load_s3gen_state(find_checkpoint(model), "flow.", "mel2wav.")
     s3gen = S3Gen.from_state(state, device=META, profile=profile, buckets=(64,))
     recorder = CheckingRecorder()
-    for graphs in (s3gen.flow_graphs, s3gen.vocoder_graphs):
-        graphs._graphs._recorder = recorder
+    for graphs in (s3gen.flow_graphs._graphs, s3gen.vocoder_graphs._graphs, s3gen.vocoder_graphs._hop_graphs):
+        graphs._recorder = recorder  # type: ignore[attr-defined]
     mode = FakeTensorMode()
     s3gen = on_cuda(s3gen, mode)
     assert s3gen.flow.dtype == (torch.float16 if profile == "fast" else torch.float32)
     with mode:
         assert all(map(s3gen.flow_graphs.warm, [(1, 64), (2, 64)]))
         assert all(map(s3gen.vocoder_graphs.warm, s3gen.vocoder_graphs.variants()))
+        assert all(map(s3gen.vocoder_graphs.warm_hops, [(1, 12), (2, 20)]))
     assert recorder.capturable.calls["convolution"] > 50
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,8 +19,10 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import Arena, Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
-from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS, MOST_TOKENS
+from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS, HOP_BUCKETS, MOST_TOKENS
 from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
+from chatterbox_worker.engines.chatterbox.s3gen.vocoder import Vocoder
 from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
@@ -59,40 +62,55 @@ class Counter:
 
 def test_without_a_recorder_a_function_is_called() -> None:
     counter = Counter()
-    graphed = Graphed[int](counter.add, recorder_of(CPU), [counter.total])
-    graphed(3, torch.ones(3))
-    assert graphed.is_ready(99)
-    assert counter.total == 3
-
-
-@pytest.mark.parametrize("at_once", [True, False])
-def test_a_variant_is_captured_once_and_replayed_on_its_own_memory(*, at_once: bool) -> None:
-    counter, recorder = Counter(), FakeRecorder()
-    graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=at_once)
-    if not at_once:
+    graphed = Graphed[int](counter.add, recorder_of(CPU, "sound"), [counter.total])
+    for _ in range(5):
         graphed(3, torch.ones(3))
-        assert recorder.recorded == 0
-        assert graphed.capture(3, torch.zeros(3))
-        assert counter.total == 3
-        counter.inputs.clear()
+    assert graphed.is_ready(99)
+    assert not graphed.wanted
+    assert counter.total == 15
+
+
+def test_a_variant_is_captured_once_and_replayed_on_its_own_memory() -> None:
+    counter, recorder = Counter(), FakeRecorder()
+    graphed = Graphed[int](counter.add, recorder, [counter.total])
+    graphed(3, torch.ones(3))
+    assert recorder.recorded == 0
+    assert graphed.capture(3, torch.zeros(3))
+    assert graphed.capture(3, torch.zeros(3))
+    assert counter.total == 3
+    counter.inputs.clear()
     for value in (1.0, 2.0):
         graphed(3, torch.full((3,), value))
         assert counter.answer[:3].tolist() == [2 * value] * 3
     graphed(2, torch.ones(2))
 
-    assert counter.total == (14 if not at_once else 11)
-    assert recorder.recorded == (2 if at_once else 1)
-    assert recorder.replayed == (3 if at_once else 2)
-    # graphs share the buffer; without a graph a call has its own tensors
-    assert len(counter.inputs) == (1 if at_once else 2)
+    assert counter.total == 14
+    assert (recorder.recorded, recorder.replayed) == (1, 2)
+    assert len(counter.inputs) == 2  # without a graph a call has its own tensors
 
 
-def test_without_memory_a_function_is_called() -> None:
-    counter, recorder = Counter(), FakeRecorder(capacity=1)
-    graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
-    for size in (2, 3, 2, 3):
-        graphed(size, torch.ones(size))
-    assert (recorder.recorded, recorder.replayed, float(counter.total)) == (1, 2, 10.0)
+def test_what_runs_twice_without_a_graph_is_wanted_and_if_it_cannot_have_one_ever_less_often() -> None:
+    counter, recorder = Counter(), FakeRecorder(capacity=0)
+    graphed, wanted_at = Graphed[int](counter.add, recorder, [counter.total]), []
+    for call in range(1, 20):
+        graphed(3, torch.ones(3))
+        if graphed.wanted:
+            assert graphed.wanted == [3]
+            assert not graphed.capture(3, torch.zeros(3))
+            wanted_at.append(call)
+    assert wanted_at == [2, 4, 8, 16]
+    assert counter.total == 19 * 3
+
+
+def test_closing_lets_go_of_the_graphs_and_of_the_function() -> None:
+    counter = Counter()
+    graphed = Graphed[int](counter.add, FakeRecorder(), [counter.total])
+    graphed.capture(3, torch.zeros(3))
+    alive = weakref.ref(counter)
+    graphed.close()
+    del counter
+    graphed._state = ()
+    assert alive() is None
 
 
 class FailingRecorder(FakeRecorder):
@@ -101,6 +119,7 @@ class FailingRecorder(FakeRecorder):
         self.error = error
 
     def record(self, work: Callable[[], None], undo: Callable[[], None]) -> Callable[[], None]:
+        self.recorded += 1
         work()
         raise self.error
 
@@ -110,25 +129,55 @@ def test_what_cannot_be_captured_is_called_from_then_on_and_logged_once(caplog: 
     recorder = FailingRecorder(
         torch.AcceleratorError("operation not permitted when stream is capturing"), is_healthy=True
     )
-    graphed = Graphed[int](counter.add, recorder, [counter.total], at_once=True)
+    graphed = Graphed[int](counter.add, recorder, [counter.total])
     with caplog.at_level(logging.WARNING):
-        graphed(2, torch.ones(2))
-        graphed(3, torch.ones(3))
-    assert counter.total == 5
-    assert len(caplog.records) == 1
+        for size in (2, 3):
+            assert not graphed.capture(size, torch.ones(size))
+            for _ in range(4):
+                graphed(size, torch.ones(size))
+    assert counter.total == 20
+    assert not graphed.wanted
+    assert len(caplog.records) == recorder.recorded == 1
 
 
 @pytest.mark.parametrize(
-    ("error", "is_healthy"),
-    [(torch.OutOfMemoryError("CUDA out of memory"), True), (torch.AcceleratorError("illegal access"), False)],
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
 )
-def test_out_of_memory_and_a_dead_device_are_raised_to_the_caller(error: Exception, *, is_healthy: bool) -> None:
-    counter = Counter()
-    graphed = Graphed[int](counter.add, FailingRecorder(error, is_healthy=is_healthy), [counter.total], at_once=True)
-    with pytest.raises(type(error)):
-        graphed(2, torch.ones(2))
-    if is_healthy:
-        assert counter.total == 0
+def test_what_runs_out_of_memory_while_it_is_captured_runs_without_a_graph(error: Exception) -> None:
+    counter, recorder = Counter(), FailingRecorder(error, is_healthy=True)
+    graphed = Graphed[int](counter.add, recorder, [counter.total])
+    assert not graphed.capture(2, torch.ones(2))
+    assert counter.total == 0
+    graphed(2, torch.ones(2))
+    assert counter.total == 2
+    recorder.record = FakeRecorder().record  # type: ignore[method-assign]
+    assert graphed.capture(2, torch.ones(2)), "the memory is free again, and nothing may have given up"
+
+
+def test_a_graph_that_there_is_no_memory_to_launch_is_called_without_one() -> None:
+    counter, recorder = Counter(), FakeRecorder()
+    graphed = Graphed[int](counter.add, recorder, [counter.total])
+    assert graphed.capture(2, torch.ones(2))
+
+    def launch() -> None:
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    graphed._captured[2] = launch, graphed._captured[2][1]
+    graphed(2, torch.ones(2))
+    assert counter.total == 2
+    assert not graphed.is_ready(2)
+
+
+def test_a_dead_device_is_raised_to_the_caller() -> None:
+    counter, error = Counter(), torch.AcceleratorError("illegal access")
+    graphed = Graphed[int](counter.add, FailingRecorder(error, is_healthy=False), [counter.total])
+    with pytest.raises(torch.AcceleratorError):
+        graphed.capture(2, torch.ones(2))
 
 
 def test_an_arena_shares_memory_and_grows_if_it_is_too_short() -> None:
@@ -161,6 +210,8 @@ def generate_tokens(slots: Slots, model: str) -> list[list[int]]:
             slots.release(0)
             del utterances[0]
         drawn = slots.step().tolist()
+        if (capture := slots.wanted()) is not None:
+            assert capture()
         for slot, number in utterances.items():
             tokens[number].append(drawn[slot])
     return tokens
@@ -169,7 +220,7 @@ def generate_tokens(slots: Slots, model: str) -> list[list[int]]:
 @pytest.mark.parametrize("model", MODELS)
 def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = FakeRecorder()
-    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
     t3 = parts(model).t3
     slots = Slots(t3, 4, 700, context_step=128)
     for shape in slots.text_shapes(encoded_voice(model).result().prefix.length)[:2]:
@@ -180,7 +231,7 @@ def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.Mo
     replayed = generate_tokens(slots, model)
 
     assert recorder.recorded > texts  # new steps are captured as they come
-    assert recorder.replayed >= 45 + 1
+    assert recorder.replayed >= 45 + 1 - 2 * (recorder.recorded - texts)
     assert replayed == generate_tokens(Slots(t3, 4, 700, context_step=128, graphs=False), model)
     assert replayed == generate_tokens(Slots(t3, 4, 700), model)
 
@@ -195,13 +246,16 @@ def test_every_shape_that_a_step_takes_is_listed(size: int, counts: list[int]) -
         slots._occupants = {slot: Sampling(top_k=5)}
         for used in (0, 127, 128, 300, 499):
             slots._used[slot] = used
-            assert slots._shape() in shapes
+            slots._summarise()
+            assert slots.next_shape in shapes
 
 
-def test_a_text_is_warmed_in_an_empty_slot_only() -> None:
-    slots = Slots(parts("turbo").t3, 2, 500, context_step=128)
-    slots.prefill(0, encoded_voice("turbo").result().prefix, [4, 5], Sampling(), 1)
-    with pytest.raises(ValueError, match="slot 0 is taken"):
+def test_a_text_is_warmed_in_a_free_slot_only() -> None:
+    slots, prefix = Slots(parts("turbo").t3, 2, 500, context_step=128), encoded_voice("turbo").result().prefix
+    for slot in range(2):
+        assert slots.warm_text((128, 32))
+        slots.prefill(slot, prefix, [4, 5], Sampling(), 1)
+    with pytest.raises(ValueError, match="no slot is free"):
         slots.warm_text((128, 32))
 
 
@@ -211,17 +265,16 @@ def test_a_text_is_warmed_in_an_empty_slot_only() -> None:
 def graphed_s3gen(model: str, recorder: FakeRecorder | None, buckets: tuple[int, ...] = (32, 64)) -> S3Gen:
     own = parts(model).s3gen
     s3gen = S3Gen(own.flow, own.vocoder, CPU, buckets=buckets)
-    for graphs in (s3gen.flow_graphs, s3gen.vocoder_graphs):
-        graphs._graphs._recorder = recorder
+    for graphs in (s3gen.flow_graphs._graphs, s3gen.vocoder_graphs._graphs, s3gen.vocoder_graphs._hop_graphs):
+        graphs._recorder = recorder  # type: ignore[attr-defined]
     return s3gen
 
 
 def render_rows(model: str, tokens: list[int]) -> list[RenderRow]:
-    s3gen, rows = parts(model).s3gen, []
+    rows = []
     for seed, count in enumerate(tokens):
-        draw = torch.Generator().manual_seed(seed)
-        codes = torch.randint(0, 6561, (count,), generator=draw)
-        rows.append(RenderRow(codes, prompt(model), s3gen.draw(count, prompt(model), draw)))
+        codes = torch.randint(0, 6561, (count,), generator=torch.Generator().manual_seed(seed))
+        rows.append(RenderRow(codes, prompt(model), SeededNoise(seed, CPU).whole(prompt(model), count)))
     return rows
 
 
@@ -230,13 +283,10 @@ def test_sound_from_graphs_is_that_without(model: str) -> None:
     longest = len(prompt(model).tokens) + 20
     recorder = FakeRecorder()
     s3gen = graphed_s3gen(model, recorder, (longest // 2, longest + 7))
-    cold = render_rows(model, [20])
-    assert torch.equal(s3gen.speak(cold).sounds[0], parts(model).s3gen.speak(cold).sounds[0])  # not even padded
-    assert recorder.recorded == 0
     for variant in ((1, longest + 7), (4, longest + 7)):
         assert s3gen.flow_graphs.warm(variant)
     assert all(map(s3gen.vocoder_graphs.warm, s3gen.vocoder_graphs.variants()))
-    for several, replays in ((render_rows(model, [20]), 2), (render_rows(model, [11, 20, 5]), 1)):
+    for several, replays in ((render_rows(model, [20]), 2), (render_rows(model, [11, 20, 5]), 1)):  # one batch eager
         before = recorder.replayed
         sounds, expected = s3gen.speak(several).sounds, parts(model).s3gen.speak(several).sounds
         assert recorder.replayed == before + replays
@@ -247,17 +297,100 @@ def test_sound_from_graphs_is_that_without(model: str) -> None:
             torch.testing.assert_close(mel, plain, atol=1e-5, rtol=1e-5)
 
 
-def test_rows_take_the_shortest_bucket_and_the_next_count_of_rows() -> None:
-    flow = graphed_s3gen("turbo", None, BUCKETS).flow_graphs
-    assert [flow.variant_for(rows, 65) for rows in (1, 2, 3, 4, 5, 8, 9)] == [
-        (1, 128), (2, 128), (4, 128), (4, 128), (8, 128), (8, 128), None,
+def test_rows_take_the_shortest_bucket_and_the_flow_the_next_count_of_rows() -> None:
+    flow = graphed_s3gen("turbo", FakeRecorder(), BUCKETS).flow_graphs
+    assert [flow.variant_for(rows, 65) for rows in (1, 2, 3, 4, 5, 8)] == [
+        (1, 128), (2, 128), (4, 128), (4, 128), (8, 128), (8, 128),
     ]  # fmt: skip
-    assert [flow.variant_for(1, tokens) for tokens in (1, 64, 768, 769)] == [(1, 64), (1, 64), (1, 768), None]
+    assert [flow.variant_for(1, tokens) for tokens in (1, 64, 768, 769)] == [(1, 64), (1, 64), (1, 768), (1, 832)]
+    assert flow.variant_for(5, 768) == (5, 768), "padded rows would be more tokens than a batch may have"
     assert all(rows * length <= MOST_TOKENS for rows, length in flow.variants())
     assert len(set(flow.variants())) == len(flow.variants())
-    vocoder = graphed_s3gen("turbo", None, BUCKETS).vocoder_graphs
+    vocoder = graphed_s3gen("turbo", FakeRecorder(), BUCKETS).vocoder_graphs
     assert [vocoder.variant_for(1, frames) for frames in (1, 128, 129)] == [(1, 64), (1, 64), (1, 128)]
-    assert vocoder.variant_for(2, 10) is None
+    assert vocoder.variant_for(3, 130) == (3, 128)
+    assert [vocoder.hop_variant_for(1, frames) for frames in (24, 40, 66, 116, 216, 300)] == [
+        (1, 12), (1, 20), (1, 36), (1, 64), (1, 112), (1, 192),
+    ]  # fmt: skip
+    assert vocoder.hop_variant_for(3, 24) == (4, 12)
+
+
+def test_a_device_that_pads_nothing_has_no_variants() -> None:
+    s3gen = parts("turbo").s3gen
+    assert s3gen.flow_graphs.variant_for(1, 10) is None
+    assert s3gen.vocoder_graphs.variant_for(1, 10) is None
+    assert s3gen.vocoder_graphs.hop_variant_for(1, 10) is None
+    assert s3gen.vocoder_graphs.hop_variants() == []
+
+
+def test_ragged_batches_become_few_shapes() -> None:
+    """Whatever lengths come, the convolutions see at most one shape for each bucket and number of rows."""
+    s3gen, shapes = graphed_s3gen("turbo", FakeRecorder(capacity=0), (16, 32)), set()
+    real = Vocoder.__call__
+
+    def call(vocoder: Vocoder, mel: Tensor, *rest: Tensor) -> Any:
+        shapes.add(tuple(mel.shape))
+        return real(vocoder, mel, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Vocoder, "__call__", call)
+        for count in (3, 5, 9, 12, 16):
+            mels = [torch.zeros(80, 2 * count), torch.zeros(80, 2 * count - 2)]
+            noise = [SeededNoise(seed, CPU).whole(prompt("turbo"), count) for seed in range(2)]
+            s3gen.sounds(mels, noise)
+    assert shapes == {(2, 80, 32)}
+
+
+def test_a_busy_worker_gets_the_graphs_of_its_own_load() -> None:
+    recorder = FakeRecorder()
+    s3gen = graphed_s3gen("turbo", recorder, (128, 192))
+    captures = CaptureQueue(wanted=lambda: s3gen.flow_graphs.wanted() or s3gen.vocoder_graphs.wanted())
+    several = render_rows("turbo", [12, 15])
+    eager = s3gen.speak(several).sounds
+    captures.capture_wanted()
+    assert recorder.recorded == 0
+    s3gen.speak(several)
+    assert captures
+    while captures:
+        captures.capture_next()
+    assert recorder.recorded == 2
+    for sound, plain in zip(s3gen.speak(several).sounds, eager, strict=True):
+        assert torch.equal(sound, plain)
+    assert recorder.replayed == 2
+
+
+def test_captures_under_load_take_a_tenth_of_the_time_at_most() -> None:
+    now, done = [0.0], []
+
+    def capture() -> bool:
+        now[0] += 0.35
+        done.append(now[0])
+        return True
+
+    captures = CaptureQueue(wanted=lambda: capture, clock=lambda: now[0])
+    while now[0] < 100:
+        captures.capture_wanted()
+        now[0] += 0.01  # a step
+    assert sum(0.35 for _ in done) < 0.11 * now[0]
+    assert len(done) > 25
+    before = len(done)
+    captures.capture_next()  # nobody waits
+    captures.capture_next()
+    assert len(done) == before + 2
+
+
+def test_a_wanted_capture_that_fails_again_and_again_is_left_alone() -> None:
+    calls = []
+
+    def capture() -> bool:
+        calls.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    captures = CaptureQueue(wanted=lambda: capture)
+    for _ in range(100):
+        if captures:
+            captures.capture_next()
+    assert len(calls) < 10
 
 
 # In advance
@@ -325,6 +458,7 @@ def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> No
         ("FlowGraphs.warm", (1, 256)), ("FlowGraphs.warm", (1, 320)),
         ("FlowGraphs.warm", (1, 384)), ("FlowGraphs.warm", (1, 448)),
         ("VocoderGraphs.warm", (1, 64)), ("VocoderGraphs.warm", (1, 128)), ("VocoderGraphs.warm", (1, 192)),
+        *[("VocoderGraphs.warm_hops", (1, length)) for length in HOP_BUCKETS],
     ]  # fmt: skip
     assert len(set(every)) == len(every)
 
@@ -432,7 +566,7 @@ def test_the_benchmarks_comparison_of_graphs_with_eager_sees_a_difference(monkey
     from bench.ours import graphs_equal_eager
 
     recorder = FakeRecorder()
-    monkeypatch.setattr(t3_slots, "recorder_of", lambda _: recorder)
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
     assert graphs_equal_eager(parts("turbo"), "Hello there.", steps=3) == {"t3": True, "flow": True, "vocoder": True}
     assert recorder.replayed >= 3
     step, calls = Slots._step_once, itertools.count()

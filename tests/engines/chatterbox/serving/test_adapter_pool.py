@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.engine import Adapter, Factors, Voice
+from chatterbox_worker.engines.chatterbox.device import failures
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.serving import adapter_pool
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapt
@@ -226,3 +229,42 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
     closing.join(30)
     assert not closing.is_alive()
     assert not engine._adapter_pool._models()
+
+
+def test_whatever_fails_while_a_voice_is_loaded_answers_the_takes_that_wait_for_it(
+    engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(speak(engine, tuned_voice("turbo")))
+
+    def fail(_: adapter_pool.AdaptedModel) -> None:
+        raise RuntimeError("the model that leaves does not end")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter_pool.AdaptedModel, "finish", fail)
+        with pytest.raises(SynthesisFailed, match="loading the fine-tuned voice"):
+            speak(engine, tuned_voice("turbo", seed=1))
+    assert len(speak(engine, tuned_voice("turbo", seed=2)))
+
+
+def test_a_model_that_leaves_frees_its_memory_without_stopping_everybody(
+    engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Collecting garbage holds all threads, and emptying the allocator's cache waits for the whole GPU."""
+    gone = []
+    real = adapter_pool.AdaptedModel.finish
+
+    def finish(model: adapter_pool.AdaptedModel) -> None:
+        gone.append(weakref.ref(model.scheduler._slots))
+        real(model)
+
+    monkeypatch.setattr(adapter_pool.AdaptedModel, "finish", finish)
+    monkeypatch.setattr(failures, "free_memory", lambda: pytest.fail("memory is not short"))
+    gc.disable()
+    try:
+        for seed in range(3):
+            assert len(speak(engine, tuned_voice("turbo", seed=seed)))
+        assert len(gone) == 2
+        slots = gone[0]()
+        assert slots is None or not slots._cache.numel()
+    finally:
+        gc.enable()

@@ -13,6 +13,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engines.chatterbox.device.failures import in_parts, is_device_failure, is_out_of_memory
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
 from chatterbox_worker.engines.chatterbox.serving import render_queue
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
@@ -75,7 +76,7 @@ def test_a_ragged_batch_sounds_as_its_rows_do_alone(model: str) -> None:
 def test_a_row_of_a_ragged_batch_has_the_mel_it_has_alone(model: str) -> None:
     s3gen, rows = parts(model).s3gen, []
     for seed, tokens in enumerate(LENGTHS):
-        noise = s3gen.draw(tokens, prompt(model), torch.Generator().manual_seed(seed))
+        noise = SeededNoise(seed, CPU).whole(prompt(model), tokens)
         rows.append(FlowRow(torch.tensor(job(tokens, seed=seed).tokens), prompt(model), noise.mel))
 
     for together, row in zip(s3gen.mels(rows), rows, strict=True):
@@ -149,6 +150,80 @@ def test_a_watermark_that_fails_lets_no_sound_out() -> None:
     Renderer(parts("turbo").s3gen, parts("turbo").layout, Broken()).render([one])
     with pytest.raises(SynthesisFailed):
         next(iter(one.take))
+
+
+def test_streams_hops_share_the_vocoder_and_a_hop_that_fails_changes_no_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, sizes, fails = S3Gen.vocode_hops, [], [True]
+
+    def vocode(s3gen: S3Gen, hops: Sequence[Any]) -> Any:
+        sizes.append(len(hops))
+        made = real(s3gen, hops)
+        if len(hops) > 1 and fails:
+            fails.pop()
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return made
+
+    def speak(together: bool) -> list[Any]:
+        whole = [job(40, seed=seed) for seed in range(3)]
+        streams = [Stream() for _ in whole]
+        own = renderer()
+        for hop, count in enumerate((15, 27, 40)):
+            jobs = [
+                RenderJob(each.take, each.prompt, each.tokens[:count], count == 40, stream, hop)
+                for each, stream in zip(whole, streams, strict=True)
+            ]
+            for batch in [jobs] if together else [[each] for each in jobs]:
+                own.render(batch)
+        return [sound_of(each.take) for each in whole]
+
+    expected = speak(together=False)
+    monkeypatch.setattr(S3Gen, "vocode_hops", vocode)
+    for sound, own in zip(speak(together=True), expected, strict=True):
+        np.testing.assert_allclose(sound, own, atol=5e-4)
+    assert sizes == [3, 2, 1, 3, 3]
+
+
+def test_a_slow_watermark_does_not_delay_the_next_batch() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.started, self.may_go_on = threading.Event(), threading.Event()
+
+        def mark(self, audio: Audio) -> Audio:
+            self.started.set()
+            assert self.may_go_on.wait(10)
+            return audio
+
+    marker = Slow()
+    background = Renderer(parts("turbo").s3gen, parts("turbo").layout, marker, in_background=True)
+    first, second = job(12), job(12, seed=1)
+    background.render([first])
+    assert marker.started.wait(10)
+    background.render([second])  # returns although the first sound is not marked yet
+    marker.may_go_on.set()
+    background.close()
+    assert len(sound_of(first.take)) == len(sound_of(second.take))
+
+
+def test_a_watermark_that_fails_in_the_background_fails_its_own_take_only() -> None:
+    class Sometimes:
+        calls = 0
+
+        def mark(self, audio: Audio) -> Audio:
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("no")
+            return audio
+
+    background = Renderer(parts("turbo").s3gen, parts("turbo").layout, Sometimes(), in_background=True)
+    bad, good = job(12), job(12, seed=1)
+    background.render([bad])
+    background.render([good])
+    background.close()
+    with pytest.raises(SynthesisFailed):
+        list(bad.take)
+    assert len(sound_of(good.take))
 
 
 def test_the_times_of_a_batch_add_up_to_what_it_took() -> None:
@@ -243,6 +318,17 @@ def test_first_chunks_are_rendered_first_and_similar_lengths_together(
     for each in jobs:
         busy.submit(each)
     assert finish(blocked, jobs) == [[2, 5, 3], [4, 1], [0]]
+
+
+def test_rows_of_neighbouring_lengths_share_a_batch_and_others_do_not(
+    blocked: BlockedRenderer, busy: RenderQueue
+) -> None:
+    own = len(prompt("turbo").tokens)
+    lengths = [64 * 4 - own, 64 * 5 - own, 64 * 3 - own, 64 * 6 - own, 64 * 5 - own - 1, 64 * 9 - own]
+    jobs = [job(tokens) for tokens in lengths]
+    for each in jobs:
+        busy.submit(each)
+    assert finish(blocked, jobs) == [[0, 1, 4], [2], [3], [5]]
 
 
 def test_a_batch_has_a_limit_of_rows_and_of_tokens(blocked: BlockedRenderer, busy: RenderQueue) -> None:

@@ -227,13 +227,13 @@ def test_rounding_the_context_up_and_crossing_a_bound_changes_nothing(model: str
 def test_a_step_is_as_large_as_its_highest_slot_and_longest_context_need() -> None:
     slots = Slots(ours("turbo"), 8, 800, context_step=128)
     occupy(slots, 0, "turbo")
-    assert slots._shape() == (1, 128, True)
+    assert slots.next_shape == (1, 128, True)
     speak(slots, 0, 128 - slots._used[0])
-    assert slots._shape() == (1, 256, True)
+    assert slots.next_shape == (1, 256, True)
     occupy(slots, 4, "turbo", sampling=Sampling())
-    assert slots._shape() == (8, 256, True)
+    assert slots.next_shape == (8, 256, True)
     slots.release(0)
-    assert slots._shape() == (8, 128, False)
+    assert slots.next_shape == (8, 128, False)
 
 
 def test_the_same_seed_gives_the_same_tokens_and_another_seed_others() -> None:

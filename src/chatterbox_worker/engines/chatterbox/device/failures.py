@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -11,10 +13,20 @@ import torch
 
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 
+log = logging.getLogger(__name__)
+
 Item = TypeVar("Item")
 
 CAPTURE_LOCK = threading.Lock()
 """Held while a CUDA graph is captured and while anything waits for the whole device; CUDA forbids both at once."""
+
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory"  # "CUDA error: out of memory" as an AcceleratorError, "CUDA driver error: out of memory"
+    r"|(?:CUBLAS|CUDNN|CUSOLVER|CUSPARSE|CUFFT)_\w*ALLOC(?:ATION)?_FAILED"
+    r"|unable to find an engine to execute this computation"  # cuDNN, after no plan's workspace could be allocated
+    r"|DefaultCPUAllocator: (?:not enough|can't allocate) memory"
+)
+_LIBRARY_FAILED = re.compile(r"CUDA (?:driver )?error|(?:CUBLAS|CUDNN|CUSOLVER|CUSPARSE|CUFFT)_\w+")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -23,13 +35,32 @@ def is_out_of_memory(error: BaseException) -> bool:
     while seen is not None:
         if isinstance(seen, torch.OutOfMemoryError | MemoryError):
             return True
+        if isinstance(seen, RuntimeError) and _OUT_OF_MEMORY.search(str(seen)):
+            return True
         seen = seen.__cause__ or seen.__context__
     return False
 
 
 def is_device_failure(error: BaseException) -> bool:
-    """Whether the CUDA context is unusable, so that every later call fails too. Out of memory does not count."""
-    return isinstance(error, torch.AcceleratorError) and not is_out_of_memory(error)
+    """Whether the CUDA context is unusable, so that every later call fails too. Out of memory does not count.
+
+    An error of CUDA or of one of its libraries is tried out: after a fatal one, waiting for the device fails.
+    """
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+        return False
+    if isinstance(error, torch.AcceleratorError):
+        return not _has_context() or not device_works()
+    return bool(_LIBRARY_FAILED.search(str(error))) and _has_context() and not device_works()
+
+
+def device_works(device: torch.device | None = None) -> bool:
+    """Whether a GPU, by default this thread's, still does what it is told. Waits for all its work."""
+    try:
+        with CAPTURE_LOCK:
+            torch.cuda.synchronize(device)
+    except RuntimeError:
+        return False
+    return True
 
 
 def answer_to(error: BaseException, activity: str) -> WorkerError:
@@ -37,18 +68,26 @@ def answer_to(error: BaseException, activity: str) -> WorkerError:
     if isinstance(error, WorkerError):
         return error
     if is_device_failure(error):
-        return DeviceFailed("the GPU failed; this worker asks to be replaced")
+        return process_failed("the GPU failed")
     if is_out_of_memory(error):
         return SynthesisFailed(f"there was not enough memory for {activity}, even for this text alone")
     return SynthesisFailed(f"the engine failed while {activity}")
 
 
+def process_failed(what: str = "the engine ended") -> DeviceFailed:
+    """The error after which only another process can speak."""
+    return DeviceFailed(f"{what}; this worker asks to be replaced")
+
+
 def free_memory() -> None:
-    """Return the allocator's cached memory. Call it where no handled exception keeps its frames alive."""
+    """Return the allocator's cached memory; never raises. Call it where no handled exception keeps its frames alive."""
     gc.collect()
-    if torch.cuda.is_available():
-        with CAPTURE_LOCK:
-            torch.cuda.empty_cache()
+    if _has_context():
+        try:
+            with CAPTURE_LOCK:
+                torch.cuda.empty_cache()
+        except RuntimeError as error:  # the caller's own work shows whether the device still works
+            log.warning("the GPU's cached memory could not be returned: %s", error)
 
 
 def attempt(work: Callable[[], object]) -> Exception | None:
@@ -56,10 +95,10 @@ def attempt(work: Callable[[], object]) -> Exception | None:
 
     `work` must be safe to repeat after it has raised.
     """
-    failure = _run(work)
+    failure = run(work)
     if failure is not None and is_out_of_memory(failure):
         free_memory()
-        failure = _run(work)
+        failure = run(work)
     return failure
 
 
@@ -71,7 +110,7 @@ def in_parts(work: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> l
     """
     if not items:
         return []
-    failure = attempt(lambda: work(items)) if len(items) == 1 else _run(lambda: work(items))
+    failure = attempt(lambda: work(items)) if len(items) == 1 else run(lambda: work(items))
     if failure is None or len(items) == 1 or is_device_failure(failure):
         return [failure] * len(items)
     if is_out_of_memory(failure):
@@ -80,8 +119,8 @@ def in_parts(work: Callable[[Sequence[Item]], None], items: Sequence[Item]) -> l
     return in_parts(work, items[:half]) + in_parts(work, items[half:])
 
 
-def _run(work: Callable[[], object]) -> Exception | None:
-    """The failure of `work`; if it is out of memory, without the frames that would keep its tensors alive."""
+def run(work: Callable[[], object]) -> Exception | None:
+    """The failure of `work`, if it fails; if that is out of memory, without the frames that keep its tensors alive."""
     try:
         work()
     except Exception as error:  # noqa: BLE001 - returned to the caller
@@ -93,3 +132,8 @@ def _run(work: Callable[[], object]) -> Exception | None:
         inner.__traceback__ = None
         inner = inner.__cause__ or inner.__context__
     return failure
+
+
+def _has_context() -> bool:
+    """Whether this process has used a GPU."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]

@@ -23,10 +23,10 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.device.failures import (
     answer_to,
     attempt,
-    free_memory,
     is_device_failure,
     is_out_of_memory,
 )
+from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapt, check
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
@@ -85,7 +85,7 @@ class AdapterPool:
         """Finishes its work and is then closed."""
         self._closed = False
         self._lock = threading.RLock()  # a take that fails while it is being submitted calls `wake`
-        self._builder = ThreadPoolExecutor(1, "adapters", initializer=work_on, initargs=(t3.device,))
+        self._builder = ThreadPoolExecutor(1, "adapters")
 
     def check(self, adapter: Adapter) -> Checkpoint:
         """The checkpoint that the adapter is for.
@@ -108,7 +108,7 @@ class AdapterPool:
             entry = self._entries.get(key)
             if entry is None:
                 entry = self._entries[key] = _Entry()
-                self._builder.submit(self._load, key, adapter)
+                self._builder.submit(self._load_or_fail, key, adapter)
             self._entries.move_to_end(key)
             if entry.model is None:
                 entry.waiting.append((take, start))
@@ -147,10 +147,21 @@ class AdapterPool:
     def _adapt(self, adapter: Adapter) -> AdaptedModel:
         checkpoint = self.check(adapter)
         check(adapter, checkpoint.layout.name, checkpoint.t3_digest)  # again, on the file: it may have changed
+        device = self._t3.device
         try:
-            return self._build(adapt(self._t3, load_t3_state(checkpoint), adapter))
+            work_on(device)
+            with work_on_stream(device, "adapters"):
+                model = self._build(adapt(self._t3, load_t3_state(checkpoint), adapter))
+                finish_stream(device)  # from here on it is used on other streams
+                return model
         finally:
             release_threads()
+
+    def _load_or_fail(self, key: str, adapter: Adapter) -> None:
+        try:
+            self._load(key, adapter)
+        except Exception as error:  # noqa: BLE001 - a thread's edge: an unanswered take would leave its reader waiting
+            self._fail(key, adapter, error)
 
     def _load(self, key: str, adapter: Adapter) -> None:
         """Build the model of an entry, on the builder's thread."""
@@ -195,7 +206,6 @@ class AdapterPool:
             del self._entries[key], loaded
         self._evicted.finish()
         self._evicted = None
-        free_memory()
         return True
 
     def _fail(self, key: str, adapter: Adapter, failure: Exception) -> None:

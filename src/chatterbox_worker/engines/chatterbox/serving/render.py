@@ -1,12 +1,14 @@
 """Tokens to sound: flow, vocoder, fade, upstream's silence and cut, and the watermark; in batches, whole or in hops.
 
-Whole utterances share the flow and the vocoder; hops of streams share the flow. A job that fails, fails only its own
-take; a batch that does not fit into memory is rendered in parts. For one thread. `render_queue` decides when a job is
-rendered.
+Whole utterances and hops of streams share the flow; each kind shares the vocoder. The watermark follows one sound at a
+time, on a GPU on a thread and a stream of its own, while the next batch is rendered. A job that fails, fails only its
+own take; a batch that does not fit into memory is rendered in parts. For one thread. `render_queue` decides when a job
+is rendered.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -17,13 +19,17 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, SPEECH_CODES, TOKEN_RATE, Layout
-from chatterbox_worker.engines.chatterbox.device.failures import answer_to, in_parts
+from chatterbox_worker.engines.chatterbox.device.failures import answer_to, attempt, in_parts
+from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
-from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
-from chatterbox_worker.engines.chatterbox.s3gen.streaming import HopClock, NoiseBank, StreamedVocoder
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
+from chatterbox_worker.engines.chatterbox.s3gen.streaming import HopClock, StreamedVocoder
+from chatterbox_worker.engines.chatterbox.serving.background import Worker
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker, StreamMark
+from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import SynthesisFailed, WorkerError
 
 log = logging.getLogger(__name__)
@@ -35,7 +41,7 @@ _TOKEN_SAMPLES = SAMPLE_RATE // TOKEN_RATE
 class StreamedSound:
     """A stream's state on the device."""
 
-    bank: NoiseBank
+    noise: SeededNoise
     vocoder: StreamedVocoder
     mark: StreamMark
 
@@ -89,18 +95,24 @@ class _Work:
 
 
 class Renderer:
-    def __init__(self, s3gen: S3Gen, layout: Layout, marker: Marker) -> None:
+    def __init__(self, s3gen: S3Gen, layout: Layout, marker: Marker, *, in_background: bool = False) -> None:
+        """`in_background`: the watermark is embedded on a thread of its own."""
         self._s3gen, self._layout, self._marker = s3gen, layout, marker
+        self._deliveries = Worker("watermark", self._watermark_stream) if in_background else None
+
+    def close(self) -> None:
+        """Deliver what was rendered, and end the thread."""
+        if self._deliveries is not None:
+            self._deliveries.close()
 
     @torch.inference_mode()
     def render(self, jobs: Sequence[RenderJob]) -> None:
         """Put each job's sound into its take, or fail the take. Of one stream, a single hop at a time and in order."""
         works = [work for job in jobs if not job.take.is_over and (work := self._prepare_or_fail(job)) is not None]
         works = self._stage("s3gen_s", self._to_mel, works)
-        whole = self._stage("vocoder_s", self._to_sound, [work for work in works if work.noise is not None])
-        hops = [self._stage("vocoder_s", self._to_hop, [work]) for work in works if work.noise is None]
-        for work in (*whole, *(work for each in hops for work in each)):
-            self._stage(None, self._to_reader, [work])
+        for is_hop, vocode in ((True, self._to_hops), (False, self._to_sounds)):
+            for work in self._stage("vocoder_s", vocode, [work for work in works if (work.noise is None) == is_hop]):
+                self._deliver(work)
         for job in jobs:
             if job.stream is not None:
                 job.stream.hops_rendered += 1
@@ -119,74 +131,97 @@ class Renderer:
             raise SynthesisFailed("the model generated no speech for this text; try another seed or a longer text")
         tokens = torch.tensor([*codes, *self._layout.silence_tail] if job.last else codes)
         if stream is None:
-            noise = self._s3gen.draw(len(tokens), prompt, torch.Generator(device).manual_seed(seed))
+            noise = SeededNoise(seed, device).whole(prompt, len(tokens))
             return _Work(job, FlowRow(tokens, prompt, noise.mel), noise)
         if stream.sound is None:
-            bank = NoiseBank(len(prompt.tokens), seed, device)
-            stream.sound = StreamedSound(
-                bank, StreamedVocoder(self._s3gen.vocoder, bank), StreamMark(self._marker, SAMPLE_RATE)
-            )
-        stream.sound.bank.extend_to(FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens)))
-        return _Work(job, FlowRow(tokens, prompt, stream.sound.bank.mel, finalize=job.last), None)
+            own = SeededNoise(seed, device)
+            stream.sound = StreamedSound(own, StreamedVocoder(own), StreamMark(self._marker, SAMPLE_RATE))
+        frames = FRAMES_PER_TOKEN * (len(prompt.tokens) + len(tokens))
+        return _Work(job, FlowRow(tokens, prompt, stream.sound.noise.mel(frames), finalize=job.last), None)
 
-    def _stage(self, name: str | None, run: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
+    def _stage(self, name: str, run: Callable[[Sequence[_Work]], None], works: Sequence[_Work]) -> list[_Work]:
         """Run a stage and return the works that succeeded.
 
-        The time of a named stage is divided equally among the works, so that the takes' times add up.
+        Its time is divided equally among the works, so that the takes' times add up.
         """
 
         def run_and_wait(some: Sequence[_Work]) -> None:
             run(some)
-            if self._s3gen.device.type == "cuda":  # raises the device's errors, and makes the time measured true
-                torch.cuda.current_stream(self._s3gen.device).synchronize()
+            self._wait()
 
         started_s = time.perf_counter()
         failures = in_parts(run_and_wait, works)
         share_s = (time.perf_counter() - started_s) / max(1, len(works))
         for work, failure in zip(works, failures, strict=True):
-            if name is not None:
-                work.job.take.add_time(name, share_s)
+            work.job.take.add_time(name, share_s)
             if failure is not None:
                 _fail(work.job.take, failure)
         return [work for work, failure in zip(works, failures, strict=True) if failure is None]
+
+    def _wait(self) -> None:
+        """So that the device's errors are raised here and the time measured is true."""
+        finish_stream(self._s3gen.device)
 
     def _to_mel(self, works: Sequence[_Work]) -> None:
         for work, mel in zip(works, self._s3gen.mels([work.row for work in works]), strict=True):
             work.mel = mel
 
-    def _to_sound(self, works: Sequence[_Work]) -> None:
+    def _to_sounds(self, works: Sequence[_Work]) -> None:
         mels = [work.mel for work in works if work.mel is not None]
         noises = [work.noise for work in works if work.noise is not None]
         for work, (sound, _) in zip(works, self._s3gen.sounds(mels, noises), strict=True):
-            work.sound = self._s3gen.fade_in(sound)
+            work.sound = self._s3gen.fade_in(sound).cpu()
 
-    def _to_hop(self, works: Sequence[_Work]) -> None:
-        for work in works:
-            stream = work.job.stream
-            if stream is None or stream.sound is None or work.mel is None:
-                raise AssertionError("a hop reached the vocoder without a stream or a mel")
-            is_first = not stream.sound.vocoder.has_begun
-            sound = stream.sound.vocoder(work.mel, last=work.job.last)
-            work.sound = self._s3gen.fade_in(sound) if is_first else sound
+    def _to_hops(self, works: Sequence[_Work]) -> None:
+        """One vocoder batch for all streams. Their states change only after everything that can fail."""
+        rows = [
+            (work, work.mel, work.job.stream.sound.vocoder)
+            for work in works
+            if work.mel is not None and work.job.stream is not None and work.job.stream.sound is not None
+        ]
+        hops = self._s3gen.vocode_hops([vocoder.hop(mel) for _, mel, vocoder in rows])
+        accepted = []
+        for (work, mel, vocoder), made in zip(rows, hops, strict=True):
+            sound, state = vocoder.accept(mel, made, last=work.job.last)
+            accepted.append(((sound if vocoder.has_begun else self._s3gen.fade_in(sound)).cpu(), state))
+        self._wait()
+        for (work, _, vocoder), (sound, state) in zip(rows, accepted, strict=True):
+            work.sound = sound
+            vocoder.commit(state)
 
-    def _to_reader(self, works: Sequence[_Work]) -> None:
+    def _deliver(self, work: _Work) -> None:
+        def deliver() -> None:
+            failure = attempt(lambda: self._to_reader(work))
+            if failure is not None:
+                _fail(work.job.take, failure)
+
+        if self._deliveries is None:
+            deliver()
+        else:
+            self._deliveries.submit(deliver)
+
+    def _to_reader(self, work: _Work) -> None:
         """Apply upstream's cut of the last token and the watermark, and put the sound into the take."""
-        for work in works:
-            if work.sound is None:
-                raise AssertionError("a job without sound reached the watermark")
-            job, samples = work.job, work.sound.cpu().numpy()
-            if job.last and self._layout.cuts_last_token and len(samples) > _TOKEN_SAMPLES:
-                samples = samples[:-_TOKEN_SAMPLES]
-            started_s = time.perf_counter()
-            if job.stream is None or job.stream.sound is None:
-                marked = self._marker.mark(Audio(samples, SAMPLE_RATE))
-            else:
-                marked = Audio(job.stream.sound.mark.push(samples, last=job.last), SAMPLE_RATE)
-            job.take.add_time("watermark_s", time.perf_counter() - started_s)  # before the reader can read the timings
-            if len(marked.samples):
-                job.take.put(marked)
-            if job.last:
-                job.take.end()
+        if work.sound is None:
+            raise AssertionError("a job without sound reached the watermark")
+        job, samples = work.job, work.sound.numpy()
+        if job.last and self._layout.cuts_last_token and len(samples) > _TOKEN_SAMPLES:
+            samples = samples[:-_TOKEN_SAMPLES]
+        started_s = time.perf_counter()
+        if job.stream is None or job.stream.sound is None:
+            marked = self._marker.mark(Audio(samples, SAMPLE_RATE))
+        else:
+            marked = Audio(job.stream.sound.mark.push(samples, last=job.last), SAMPLE_RATE)
+        job.take.add_time("watermark_s", time.perf_counter() - started_s)  # before the reader can read the timings
+        if len(marked.samples):
+            job.take.put(marked)
+        if job.last:
+            job.take.end()
+
+    def _watermark_stream(self) -> contextlib.AbstractContextManager[object]:
+        device = self._s3gen.device
+        work_on(device)
+        return work_on_stream(device, "watermark", self._layout.name)
 
 
 def _fail(take: ChatterboxTake, error: Exception) -> None:

@@ -1,6 +1,7 @@
 """When jobs are rendered, and which ones together.
 
-On a GPU they are rendered in parallel with T3, in batches of similar length; on a CPU at once, one at a time.
+On a GPU they are rendered in parallel with T3, in batches of similar length; on a CPU at once, one at a time. Lengths
+are similar if their multiples of `ROW_STEP` are equal or neighbours.
 
 First chunks go first. An utterance waits a few milliseconds for others to share its batch if more are being generated;
 a hop of a stream never waits. On a CPU a batch would gain nothing: one row keeps the cores busy.
@@ -8,22 +9,24 @@ a hop of a stream never waits. On a CPU a batch would gain nothing: one row keep
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
 
 import torch
 
-from chatterbox_worker.engines.chatterbox.device.failures import answer_to
+from chatterbox_worker.engines.chatterbox.device.failures import answer_to, process_failed
+from chatterbox_worker.engines.chatterbox.device.streams import work_on_stream
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import MOST_ROWS, MOST_TOKENS, ROW_STEP
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.device import work_on
+from chatterbox_worker.errors import DeviceFailed
 
 log = logging.getLogger(__name__)
 
+_DOING = "generating audio"
 _BUSY_WAIT_S = 0.2  # between checks whether T3 is idle, since captures wait until then
 _BATCH_WAIT_S = 0.003  # a few steps of T3, little compared to the flow's 4 ms and more
 
@@ -39,6 +42,7 @@ class RenderQueue:
         in_background: bool,
         more_to_come: Callable[[], bool],
         captures: CaptureQueue | None = None,
+        owner: str = "",
     ) -> None:
         """`render` renders a batch and does not raise.
 
@@ -46,10 +50,12 @@ class RenderQueue:
         come.
         """
         self._render, self._device, self._more_to_come = render, device, more_to_come
-        self._captures = captures or CaptureQueue()
+        self._captures = CaptureQueue() if captures is None else captures
         self._waiting: WaitingQueue[RenderJob] = WaitingQueue()
         self._changed = threading.Condition()
+        self._owner = owner
         self._closed = False
+        self._broken: DeviceFailed | None = None
         self._one_at_a_time = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="render", daemon=True) if in_background else None
         if self._thread is not None:
@@ -61,8 +67,12 @@ class RenderQueue:
                 self._render([job])
             return
         with self._changed:
-            self._waiting.add(job, job.take.utterance.turn)
-            self._changed.notify()
+            broken = self._broken
+            if broken is None:
+                self._waiting.add(job, job.take.utterance.turn)
+                self._changed.notify()
+        if broken is not None:
+            job.take.fail(broken)
 
     def close(self) -> None:
         """Cancel what waits, finish what runs."""
@@ -76,31 +86,48 @@ class RenderQueue:
             job.take.cancel()
 
     def _run(self) -> None:
-        work_on(self._device)
-        with _own_stream(self._device):
-            while (batch := self._next()) is not None:
-                try:
-                    self._render(batch)
-                except Exception as error:  # the thread's edge: if it died, every caller would hang
-                    log.exception("a batch could not be rendered")
-                    for job in batch:
-                        job.take.fail(answer_to(error, "generating audio"))
+        try:
+            work_on(self._device)
+            with work_on_stream(self._device, "sound", self._owner):
+                while (batch := self._next()) is not None:
+                    self._render_or_fail(batch)
+        except Exception:  # the thread's edge: if it died silently, every caller would hang
+            log.exception("rendering ended")
+            self._give_up()
+
+    def _render_or_fail(self, batch: Sequence[RenderJob]) -> None:
+        try:
+            self._render(batch)
+        except Exception as error:
+            log.exception("a batch could not be rendered")
+            for job in batch:
+                job.take.fail(answer_to(error, _DOING))
+
+    def _give_up(self) -> None:
+        """Fail all takes, now and later: only another process can speak."""
+        failure = process_failed()
+        with self._changed:
+            self._broken = failure
+            waiting = list(self._waiting)
+            self._waiting.discard(lambda _: True)
+        for job in waiting:
+            job.take.fail(failure)
 
     def _next(self) -> list[RenderJob] | None:
         """The next batch; None when closed."""
         while not self._something_waits():
             if not self._more_to_come():
                 self._captures.capture_next()
+        self._captures.capture_wanted()
         with self._changed:
             first = None if self._closed else self._waiting.take(_is_ready)
             if first is None:
                 return None
-            batch, length = [first], _pad(first.length)
-            most = max(1, min(MOST_ROWS, MOST_TOKENS // length))
-            self._fill(batch, length, most)
-            if first.stream is None and len(batch) < most and self._more_to_come():
+            batch = [first]
+            self._fill(batch)
+            if first.stream is None and len(batch) < _most_rows(_pad(first.length)) and self._more_to_come():
                 self._changed.wait_for(lambda: self._closed, timeout=_BATCH_WAIT_S)
-                self._fill(batch, length, most)
+                self._fill(batch)
             return batch
 
     def _something_waits(self) -> bool:
@@ -109,14 +136,19 @@ class RenderQueue:
             timeout_s = None if not self._captures else _BUSY_WAIT_S if self._more_to_come() else 0.0
             return self._changed.wait_for(lambda: self._closed or len(self._waiting) > 0, timeout=timeout_s)
 
-    def _fill(self, batch: list[RenderJob], length: int, most: int) -> None:
-        """Add waiting jobs whose padded length is `length`."""
+    def _fill(self, batch: list[RenderJob]) -> None:
+        """Add waiting jobs whose padded length is the batch's or next to it, as long as the batch fits."""
 
         def fits(job: RenderJob) -> bool:
-            is_in_batch = any(other.take is job.take for other in batch)
-            return job.is_ready and not is_in_batch and _pad(job.length) == length
+            lengths = [_pad(each.length) for each in (*batch, job)]
+            return (
+                job.is_ready
+                and max(lengths) - min(lengths) <= ROW_STEP
+                and len(lengths) <= _most_rows(max(lengths))
+                and all(other.take is not job.take for other in batch)
+            )
 
-        while len(batch) < most and (other := self._waiting.take(fits)) is not None:
+        while (other := self._waiting.take(fits)) is not None:
             batch.append(other)
 
 
@@ -124,13 +156,9 @@ def _is_ready(job: RenderJob) -> bool:
     return job.is_ready
 
 
+def _most_rows(length: int) -> int:
+    return max(1, min(MOST_ROWS, MOST_TOKENS // length))
+
+
 def _pad(tokens: int) -> int:
     return -(-tokens // ROW_STEP) * ROW_STEP
-
-
-def _own_stream(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    if device.type != "cuda":
-        return contextlib.nullcontext()
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.default_stream(device))  # on which the weights were loaded
-    return torch.cuda.stream(stream)

@@ -23,7 +23,15 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SPEECH_CODES, TOKEN_RATE
-from chatterbox_worker.engines.chatterbox.device.failures import answer_to, attempt, is_device_failure, is_out_of_memory
+from chatterbox_worker.engines.chatterbox.device.failures import (
+    answer_to,
+    attempt,
+    is_device_failure,
+    is_out_of_memory,
+    process_failed,
+    run,
+)
+from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
@@ -82,11 +90,17 @@ Does not raise for the take's own failure.
 
 
 class Scheduler:
-    def __init__(self, slots: Slots, render: Render, *, name: str, captures: CaptureQueue | None = None) -> None:
-        """`captures` run one at a time, while no take is running or ready to run."""
+    def __init__(
+        self, slots: Slots, render: Render, *, name: str, captures: CaptureQueue | None = None, owner: str = ""
+    ) -> None:
+        """`captures` run one at a time, while no take is running or ready to run; wanted ones between two steps too.
+
+        `owner`: of the stream of tokens; adapted models share their engine's.
+        """
         self._slots = slots
         self._render = render
-        self._captures = captures or CaptureQueue()
+        self._captures = CaptureQueue() if captures is None else captures
+        self._owner = owner
         self._lag = 1 if slots.t3.device.type == "cuda" else 0
         self._waiting: WaitingQueue[Sequence] = WaitingQueue()
         self._running: dict[int, Sequence] = {}
@@ -95,6 +109,7 @@ class Scheduler:
         self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Sequence]]] = deque()
         self._changed = threading.Condition()
         self._closed = self._finishing = False
+        self._any_over = False  # whether a take may be over since the last look
         self._broken: DeviceFailed | None = None
         self._thread = threading.Thread(target=self._run, name=f"t3-{name}", daemon=True)
         self._thread.start()
@@ -102,16 +117,18 @@ class Scheduler:
     def submit(self, sequence: Sequence) -> None:
         """Queue the sequence; it is admitted once its voice is ready."""
         with self._changed:
-            if self._broken is None:
+            broken = self._broken
+            if broken is None:
                 self._waiting.add(sequence, sequence.take.utterance.turn)
-        if self._broken is not None:
-            sequence.take.fail(self._broken)
+        if broken is not None:
+            sequence.take.fail(broken)
             return
         sequence.voice.add_done_callback(lambda _: self.wake())  # at once, if it is ready
 
     def wake(self) -> None:
         """Call when the batch may have to change: a take is over, a voice is ready."""
         with self._changed:
+            self._any_over = True
             self._changed.notify()
 
     @property
@@ -130,6 +147,7 @@ class Scheduler:
             self._finishing = True
             self._changed.notify()
         self._thread.join()
+        self._slots.close()
 
     def close(self) -> None:
         """Cancel what runs and what waits, and end the thread."""
@@ -138,46 +156,64 @@ class Scheduler:
             self._changed.notify()
         self._captures.stop()
         self._thread.join()
+        self._slots.close()
 
     @property
     def _is_done(self) -> bool:
         return self._closed or (self._finishing and self.is_idle)
 
     def _run(self) -> None:
-        work_on(self._slots.t3.device)
-        while True:
-            with self._changed:
-                self._waiting.discard(_is_over)
-                while not (self._is_done or self._is_wanted() or self._captures):
-                    release_threads()
-                    self._changed.wait()
-                    self._waiting.discard(_is_over)
-                if self._is_done:
-                    break
-                is_idle = not self._is_wanted()
-            if is_idle:
-                self._captures.capture_next()
-                continue
-            try:
-                self._advance()
-            except Exception as error:  # noqa: BLE001 - the thread's edge: if it died, every caller would hang
-                self._give_up(error)
+        device = self._slots.t3.device
+        try:
+            work_on(device)
+            with work_on_stream(device, "tokens", self._owner):
+                while self._wait_for_work():
+                    self._work_or_give_up()
+                finish_stream(device)  # the cache may be freed now
+        except Exception:  # the thread's edge: if it died silently, every caller would hang
+            log.exception("the batch ended")
+            self._break()
         for sequence in (*self._running.values(), *self._waiting):
             sequence.take.cancel()
+
+    def _wait_for_work(self) -> bool:
+        """False when there will be no more."""
+        if self._running and not self._any_over and not self._closed:
+            return True  # most steps: nothing has changed
+        with self._changed:
+            self._waiting.discard(_is_over)
+            while not (self._is_done or self._is_wanted() or self._captures):
+                release_threads()
+                self._changed.wait()
+                self._waiting.discard(_is_over)
+            return not self._is_done
+
+    def _work_or_give_up(self) -> None:
+        try:
+            if self._is_wanted():
+                self._captures.capture_wanted()
+                self._advance()
+            else:
+                self._captures.capture_next()
+        except Exception as error:  # noqa: BLE001 - the takes are answered
+            self._give_up(error)
 
     def _is_wanted(self) -> bool:
         return bool(self._running) or any(map(_is_ready, self._waiting))
 
     def _advance(self) -> None:
-        for slot, sequence in list(self._running.items()):
-            if sequence.take.is_over:
-                self._leave(slot)
-        self._admit()
+        if self._any_over:
+            self._any_over = False
+            for slot, sequence in list(self._running.items()):
+                if sequence.take.is_over:
+                    self._leave(slot)
+        if len(self._waiting):
+            self._admit()
         if not self._running or not self._step():
             return
         self._unread.append(self._copy_tokens())
         self._read_all_but(self._lag)
-        if any(self._slots.remaining_steps(slot) < 1 for slot in self._running):
+        if self._slots.steps_left < 1:
             self._read_all_but(0)  # a slot without a free position must not be stepped again
 
     def _admit(self) -> None:
@@ -201,6 +237,7 @@ class Scheduler:
 
     def _enter(self, slot: int, sequence: Sequence) -> None:
         voice = sequence.voice.result()
+        voice.use()
         sequence.take.mark_started()
         self._slots.prefill(slot, voice.prefix, sequence.text_ids, sequence.sampling, sequence.take.utterance.seed)
         sequence.admitted_s = self._clock_s()
@@ -254,18 +291,28 @@ class Scheduler:
 
     def _read_all_but(self, unread: int) -> None:
         while len(self._unread) > unread:
-            tokens, event, sequences = self._unread.popleft()
+            copied, event, sequences = self._unread.popleft()
             if event is not None:
                 event.synchronize()
+            tokens: list[int] = copied.tolist()
+            running, eos = self._running, self._slots.t3.eos
             for slot, sequence in sequences.items():
-                if self._running.get(slot) is sequence:
-                    self._read(slot, sequence, int(tokens[slot]))
+                if running.get(slot) is not sequence:
+                    continue
+                token = tokens[slot]
+                if token == eos:
+                    self._read_end(slot, sequence)
+                else:
+                    self._read(slot, sequence, token)
+
+    def _read_end(self, slot: int, sequence: Sequence) -> None:
+        # upstream's GPT-2 loop checks for the end from the second token on; the first is fed back whatever it is
+        if sequence.tokens or not self._slots.t3.is_gpt:
+            self._finish(slot, sequence)
+        else:
+            self._read(slot, sequence, self._slots.t3.eos)
 
     def _read(self, slot: int, sequence: Sequence, token: int) -> None:
-        # upstream's GPT-2 loop checks for the end from the second token on; the first is fed back whatever it is
-        if token == self._slots.t3.eos and (sequence.tokens or not self._slots.t3.is_gpt):
-            self._finish(slot, sequence)
-            return
         hop_is_due = sequence.add_token(token)
         if len(sequence.tokens) >= sequence.max_tokens and not sequence.to_repeat:
             sequence.take.warn(
@@ -301,14 +348,23 @@ class Scheduler:
         failed = list(self._running.values())
         self._unread.clear()
         self._running.clear()
-        if isinstance(failure, DeviceFailed):
-            with self._changed:
-                self._broken = failure
-                failed += self._waiting
-                self._waiting.discard(lambda _: True)
-        else:
-            for slot in self._slots.active:
-                self._slots.release(slot)
+        is_lost = isinstance(failure, DeviceFailed)
+        if not is_lost and (problem := run(self._slots.release_all)) is not None:
+            log.error("the batch cannot go on", exc_info=problem)
+            is_lost = True
+        for sequence in failed:
+            sequence.take.fail(failure)
+        if is_lost:
+            self._break()
+
+    def _break(self) -> None:
+        """Fail all takes, now and later: only another process can speak."""
+        failure = process_failed()
+        with self._changed:
+            self._broken = failure
+            failed = [*self._running.values(), *self._waiting]
+            self._running.clear()
+            self._waiting.discard(lambda _: True)
         for sequence in failed:
             sequence.take.fail(failure)
 

@@ -11,11 +11,13 @@ import torch
 
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
+from chatterbox_worker.engines.chatterbox.device.streams import work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, condition
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
+from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
 _CACHED = 8  # voices on the device; turbo's prefix takes 37 MB in bf16
@@ -27,6 +29,20 @@ class EncodedVoice:
 
     prefix: Prefix
     prompt: Prompt
+    ready: torch.cuda.Event | None = None
+    """Recorded after the prefix on the stream that computed it; None on a CPU."""
+
+    def wait(self) -> None:
+        """Until the prefix is computed."""
+        if self.ready is not None:
+            self.ready.synchronize()
+
+    def use(self) -> None:
+        """Call before the prefix is read on this thread's stream, which then waits for it; the thread does not."""
+        if self.ready is not None:
+            stream = torch.cuda.current_stream(self.prefix.keys_values.device)
+            stream.wait_event(self.ready)
+            self.prefix.keys_values.record_stream(stream)  # so that its memory is not used again too early
 
 
 class VoiceCache:
@@ -64,14 +80,20 @@ class VoiceCache:
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
+        for future in self._cached.values():  # until then the device still reads the model
+            if future.done() and not future.cancelled() and future.exception() is None:
+                future.result().wait()
 
     def _encode(self, voice: Voice, emotion: float | None) -> EncodedVoice:
+        device = self._t3.device
         try:
-            conditioning = self._conditioning(voice)
-            prefix = self._t3.encode(conditioning.speaker_emb[0], conditioning.speech_tokens[0], emotion)
-            return EncodedVoice(
-                prefix, Prompt(conditioning.prompt_token[0], conditioning.prompt_feat[0], conditioning.embedding[0])
-            )
+            work_on(device)
+            with work_on_stream(device, "voices"):
+                conditioning = self._conditioning(voice)
+                prefix = self._t3.encode(conditioning.speaker_emb[0], conditioning.speech_tokens[0], emotion)
+                ready = torch.cuda.current_stream(device).record_event() if device.type == "cuda" else None
+            prompt = Prompt(conditioning.prompt_token[0], conditioning.prompt_feat[0], conditioning.embedding[0])
+            return EncodedVoice(prefix, prompt, ready)
         finally:
             release_threads()
 

@@ -10,7 +10,7 @@ shapes run other kernels.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -74,9 +74,12 @@ class Slots:
         self._occupants: dict[int, Sampling] = {}
         self._used = [0] * size  # positions filled, by the current utterance or else the last one
         self._drawn = [0] * size
+        # Counted once for all utterances, and added to their own numbers when one joins or leaves.
+        self._steps_done = 0
+        self._summarise()
         state = [self.tokens, self.logits, self._positions, self._steps, self._seen]
-        recorder = recorder_of(device) if graphs else None
-        self._step = Graphed[Shape](self._step_once, recorder, state, at_once=True)  # 128 calls and more follow
+        recorder = recorder_of(device, "tokens") if graphs else None
+        self._step = Graphed[Shape](self._step_once, recorder, state)
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
         self._speculative = SpeculativeDecoder(t3)
 
@@ -91,7 +94,8 @@ class Slots:
 
     def remaining_steps(self, slot: int) -> int:
         """How many more steps the slot's utterance can take."""
-        return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot])
+        done = self._steps_done if slot in self._occupants else 0
+        return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot]) - done
 
     @torch.inference_mode()
     def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
@@ -128,15 +132,29 @@ class Slots:
         self._seen[slot, self.t3.bos].fill_(True)  # an assignment to one element would wait for the device
         for tensor, value in ((self._positions, filled), (self._steps, 0), (self._seeds, seed), (self._active, 1)):
             tensor[slot].fill_(value)
+        self._settle()
         self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
+        self._summarise()
         self._speculative.reset()
+
+    @property
+    def steps_left(self) -> int:
+        """How many more steps every utterance can take; without utterances, as many as the slots are long."""
+        return self._most_steps - self._steps_done
 
     def release(self, slot: int) -> None:
         """Free the slot of its utterance. Raises KeyError if it has none."""
+        self._settle()
         del self._occupants[slot]
+        self._summarise()
         self._speculative.reset()
         for tensor in (self._active, self._positions, self._steps):
             tensor[slot].fill_(0)
+
+    def release_all(self) -> None:
+        """Free all slots."""
+        for slot in self.active:
+            self.release(slot)
 
     @torch.inference_mode()
     def step(self) -> Tensor:
@@ -151,15 +169,13 @@ class Slots:
         """
         if not self._occupants:
             return self.tokens
-        if full := [slot for slot in self._occupants if self.remaining_steps(slot) < 1]:
-            raise ValueError(f"slots {full} are full")
-        shape = self._shape()
+        if self.steps_left < 1:
+            raise ValueError(f"slots {[slot for slot in self._occupants if self.remaining_steps(slot) < 1]} are full")
+        shape = self.next_shape
         if shape[0] > 1:
             self._speculative.reset()
         self._step(shape)
-        for slot in self._occupants:
-            self._used[slot] += 1
-            self._drawn[slot] += 1
+        self._steps_done += 1
         return self.tokens
 
     def step_shapes(self, *, sorts: bool) -> list[Shape]:
@@ -183,18 +199,48 @@ class Slots:
 
     @torch.inference_mode()
     def warm_text(self, shape: TextShape) -> bool:
-        """The same for texts. Raises ValueError if slot 0, which it writes to, is taken."""
-        if 0 in self._occupants:
-            raise ValueError("slot 0 is taken")
+        """The same for texts. Raises ValueError if no slot is free to write to."""
+        if not self.free:
+            raise ValueError("no slot is free")
         context, padded = shape
         size = (self.t3.rows, padded, self.t3.width)
         embeddings = torch.zeros(size, device=self.t3.device, dtype=self.t3.precision.dtype)
-        return self._prefill.capture(shape, *self._text(embeddings, 0, context - padded, padded))
+        row = self.free[0] * self.t3.rows
+        return self._prefill.capture(shape, *self._text(embeddings, row, context - padded, padded))
 
-    def _shape(self) -> Shape:
-        slots = min(1 << max(self._occupants).bit_length(), self.size)
-        context = max(self._used[slot] for slot in self._occupants) + 1
-        return slots, self.context_of(context), any(s.sorts for s in self._occupants.values())
+    def wanted(self) -> Callable[[], bool] | None:
+        """The capture of a shape that has run twice without a graph; None if none is needed, or possible now."""
+        if shapes := self._step.wanted:
+            return functools.partial(self.warm_step, shapes[0])
+        if (texts := self._prefill.wanted) and self.free:
+            return functools.partial(self.warm_text, texts[0])
+        return None
+
+    def close(self) -> None:
+        """Free the cache and the graphs at once. Nothing may be called afterwards."""
+        self._step.close()
+        self._prefill.close()
+        self._cache = self._cache.new_zeros(0)
+
+    def _settle(self) -> None:
+        """Add the steps since the last time to the utterances' own numbers."""
+        for slot in self._occupants:
+            self._used[slot] += self._steps_done
+            self._drawn[slot] += self._steps_done
+        self._steps_done = 0
+
+    def _summarise(self) -> None:
+        """What a step needs to know of all utterances, while their own numbers are settled."""
+        occupants = self._occupants
+        self._most_steps = min((self.remaining_steps(slot) for slot in occupants), default=self.length)
+        self._most_used = max((self._used[slot] for slot in occupants), default=0)
+        self._computed = min(1 << max(occupants, default=0).bit_length(), self.size)
+        self._sorts = any(sampling.sorts for sampling in occupants.values())
+
+    @property
+    def next_shape(self) -> Shape:
+        """Of the next step."""
+        return self._computed, self.context_of(self._most_used + self._steps_done + 1), self._sorts
 
     def context_of(self, positions: int) -> int:
         """How many positions are attended to when this many are filled."""
@@ -222,7 +268,11 @@ class Slots:
         if t3.draft is not None and slots == 1 and self._context_step == 1:
             draw_next = functools.partial(self._draw, sorts=sorts)
             start = DecodingPosition(
-                self._cache, self._used[0], self._drawn[0], seen, remaining=self.remaining_steps(0) - 1
+                self._cache,
+                self._used[0] + self._steps_done,
+                self._drawn[0] + self._steps_done,
+                seen,
+                remaining=self.remaining_steps(0) - 1,
             )
             next_logits = self._speculative.next_logits(tokens, t3.draft, start, draw_next)
         else:

@@ -1,0 +1,398 @@
+"""A capture that fails at any point leaves the process able to capture, to allocate and to speak."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from chatterbox_worker.engines.chatterbox.device import failures, memory, streams
+from chatterbox_worker.engines.chatterbox.device.failures import (
+    answer_to,
+    free_memory,
+    is_device_failure,
+    is_out_of_memory,
+)
+from chatterbox_worker.engines.chatterbox.device.graphs import CudaRecorder, Graphed
+from chatterbox_worker.engines.chatterbox.device.memory import GraphMemory
+from chatterbox_worker.engines.chatterbox.device.streams import Purpose, stream_of, work_on_stream
+from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
+from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
+from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.errors import DeviceFailed, SynthesisFailed
+from support.fake_cuda import FakeRecorder
+from support.fake_cuda_runtime import POINTS, FakeRuntime, FakeStream
+from support.tiny_engine import CPU, encoded_voice, parts, prompt, say
+
+GPU = torch.device("cuda:0")
+PURPOSES: list[Purpose] = ["tokens", "sound", "watermark", "voices", "adapters"]
+
+
+@pytest.fixture(autouse=True)
+def own_streams(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(streams, "_streams", {})
+    monkeypatch.setattr(memory, "_graphs", {})
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    fake = FakeRuntime()
+    fake.install(monkeypatch)
+    return fake
+
+
+class Work:
+    """Work that fails in a warm-up or while it is captured, if the runtime says so."""
+
+    def __init__(self, runtime: FakeRuntime) -> None:
+        self.runtime, self.runs = runtime, 0
+
+    def __call__(self) -> None:
+        self.runs += 1
+        self.runtime.fail_at("warm-up" if self.runtime.capturing is None else "work")
+
+
+@pytest.mark.parametrize("has_graphs", [False, True])
+@pytest.mark.parametrize("point", POINTS)
+def test_after_a_failure_at_any_point_the_process_captures_and_allocates(
+    runtime: FakeRuntime, point: str, *, has_graphs: bool
+) -> None:
+    recorder, before = CudaRecorder(GPU, "tokens"), []
+    if has_graphs:
+        before = [recorder.record(Work(runtime), lambda: None)]
+    runtime.fails_at = point
+    with pytest.raises(torch.AcceleratorError):
+        recorder.record(Work(runtime), lambda: None)
+    runtime.fails_at = None
+
+    assert runtime.current is runtime.default, "the thread goes on with its own stream"
+    assert recorder.is_usable()
+    runtime.empty_cache()
+    assert sum(runtime.users.values()) == len(before), "only whole graphs keep their pool"
+    for _ in range(3):
+        before.append(recorder.record(Work(runtime), lambda: None))
+    for replay in before:
+        replay()
+    assert sum(runtime.users.values()) == len(before)
+    assert not runtime.allocating
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_function_whose_capture_fails_is_called_with_its_state_unchanged(runtime: FakeRuntime, point: str) -> None:
+    work, total = Work(runtime), torch.zeros(())
+
+    def function(_: str, amount: torch.Tensor) -> None:
+        work()
+        total.add_(amount)
+
+    graphed = Graphed[str](function, CudaRecorder(GPU, "tokens"), [total])
+    runtime.fails_at = point
+    assert not graphed.capture("a", torch.ones(()))
+    runtime.fails_at = None
+    assert total == 0
+    graphed("a", torch.ones(()))
+    assert total == 1
+
+
+def test_a_capture_does_not_wait_for_the_whole_device_unless_memory_is_tight(runtime: FakeRuntime) -> None:
+    recorder = CudaRecorder(GPU, "sound")
+    recorder.record(Work(runtime), lambda: None)
+    assert runtime.emptied == 0
+    runtime.free = 5
+    recorder.record(Work(runtime), lambda: None)
+    assert runtime.emptied == 1
+
+
+def test_freeing_memory_never_raises(runtime: FakeRuntime) -> None:
+    runtime.allocating.append((0, 99))
+    free_memory()
+    assert runtime.emptied == 0
+
+
+# Memory
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. 9.00 GiB allowed"),
+    torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError("CUDA driver error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+    NotImplementedError("GET was unable to find an engine to execute this computation"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to"),
+    MemoryError(),
+]
+OTHERS = [
+    torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    torch.AcceleratorError("CUDA error: unspecified launch failure"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
+    ValueError("out of memory"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:40])
+def test_memory_that_is_short_is_no_dead_device(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failures, "device_works", lambda: pytest.fail("nothing to try out"))
+    assert is_out_of_memory(error)
+    assert not is_device_failure(error)
+    assert type(answer_to(error, "speaking")) is SynthesisFailed
+
+
+@pytest.mark.parametrize("works", [True, False])
+@pytest.mark.parametrize("error", OTHERS, ids=lambda error: str(error)[:40])
+def test_a_device_is_dead_if_it_does_not_answer_any_more(
+    error: Exception, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, *, works: bool
+) -> None:
+    monkeypatch.setattr(failures, "device_works", lambda: works)
+    is_of_cuda = "CUDA" in str(error) or "CUDNN" in str(error)
+    assert runtime.emptied == 0
+    assert not is_out_of_memory(error)
+    assert is_device_failure(error) == (is_of_cuda and not works)
+    assert isinstance(answer_to(error, "speaking"), DeviceFailed) == (is_of_cuda and not works)
+
+
+@pytest.mark.parametrize(
+    ("free", "reserved", "fraction", "has_room"),
+    [(60, 10, 1.0, True), (6, 10, 1.0, False), (60, 48, 0.5, False), (60, 44, 0.5, True)],
+)
+def test_room_for_a_graph_is_what_this_process_may_use(
+    runtime: FakeRuntime, free: int, reserved: int, fraction: float, *, has_room: bool
+) -> None:
+    runtime.free, runtime.reserved, runtime.fraction = free, reserved, fraction
+    assert CudaRecorder(GPU, "tokens").has_memory() == has_room
+
+
+def test_graphs_take_their_share_of_the_memory_and_no_more(runtime: FakeRuntime) -> None:
+    account = memory.graph_memory(GPU)
+    account.share = 0.2
+    recorders = [CudaRecorder(GPU, "tokens"), CudaRecorder(GPU, "sound")]
+    captured = 0
+    while recorders[captured % 2].has_memory():
+
+        def take() -> None:
+            if runtime.capturing is not None:
+                runtime.free -= 5
+
+        recorders[captured % 2].record(take, lambda: None)
+        captured += 1
+    assert captured == 4
+    assert account.used_bytes == 20
+    assert GraphMemory(GPU, share=0.5).has_room()
+
+
+# Streams
+
+
+def test_adapters_may_come_and_go_without_a_capture_on_a_stream_in_use(runtime: FakeRuntime) -> None:
+    live = [stream_of(GPU, purpose, owner) for purpose in PURPOSES for owner in ("multilingual", "turbo")]
+    used: set[Any] = {stream.handle for stream in live}
+    for _ in range(100):
+        for purpose in ("tokens", "sound"):
+            recorder = CudaRecorder(GPU, purpose)  # type: ignore[arg-type]
+            assert recorder._stream.handle not in used
+        with work_on_stream(GPU, "adapters"):
+            assert runtime.current is stream_of(GPU, "adapters")
+    assert sum(FakeStream.created.values()) < 16
+    assert len({CudaRecorder(GPU, "tokens")._stream.handle for _ in range(40)}) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("highest", "expected"), [(-5, [-2, -1, -1, 0, 0]), (-1, [-1, 0, 0, 0, 0]), (0, [0] * 5)])
+def test_tokens_go_before_sound_and_sound_before_voices(
+    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch, highest: int, expected: list[int]
+) -> None:
+    assert runtime.capturing is None
+    monkeypatch.setattr(FakeStream, "priority_range", staticmethod(lambda: (0, highest)))
+    assert [stream_of(GPU, purpose).priority for purpose in PURPOSES] == expected
+    assert stream_of(GPU, "tokens", captures=True).priority == expected[0]
+
+
+class Block:
+    """In a prefix's place: a tensor that knows which streams its memory waits for."""
+
+    device = GPU
+
+    def __init__(self) -> None:
+        self.streams: list[object] = []
+
+    def record_stream(self, stream: object) -> None:
+        self.streams.append(stream)
+
+
+def test_a_voice_is_encoded_on_a_stream_of_its_own_and_tokens_wait_on_the_device_only(
+    runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
+    from chatterbox_worker.engines.chatterbox.t3.model import Prefix
+    from chatterbox_worker.voices.conditioning import ConditioningStore
+
+    block, encoded_on = Block(), []
+
+    class Model:
+        device = GPU
+
+        def encode(self, *_: object) -> Prefix:
+            encoded_on.append(runtime.current)
+            return Prefix(block)  # type: ignore[arg-type]
+
+    own = parts("turbo")
+    monkeypatch.setattr(ConditioningStore, "__init__", lambda *_: None)
+    voices = VoiceCache(
+        Model(),  # type: ignore[arg-type]
+        own.encoders,
+        ConditioningStore(),  # type: ignore[call-arg]
+        layout=own.layout,
+        default_voice=own.default_voice,
+        revision="test",
+    )
+    voice = voices.encode(say("turbo").voice, None).result(timeout=10)
+    voices_stream, tokens = stream_of(GPU, "voices"), stream_of(GPU, "tokens")
+    assert encoded_on == [voices_stream]
+    assert voices_stream.synchronized == 0  # type: ignore[attr-defined]
+    with work_on_stream(GPU, "tokens"):
+        voice.use()
+    assert voice.ready in tokens.waits  # type: ignore[attr-defined]
+    assert block.streams == [tokens]
+    assert tokens.synchronized == 0  # type: ignore[attr-defined]
+
+
+# Threads
+
+
+def take_of(scheduler: Scheduler, seed: int = 1) -> ChatterboxTake:
+    take = ChatterboxTake(say("turbo", seed=seed), scheduler.wake)
+    scheduler.submit(Sequence(take, [40, 5], Sampling(temperature=0.8), encoded_voice("turbo"), 5))
+    return take
+
+
+def end(sequence: Sequence, _: bool) -> None:
+    sequence.take.end()
+
+
+def answer_of(take: ChatterboxTake) -> BaseException | None:
+    """The take's failure; fails the test if it is never answered."""
+    answers: list[BaseException | None] = []
+
+    def read() -> None:
+        try:
+            list(take)
+        except Exception as error:  # noqa: BLE001 - compared by the caller
+            answers.append(error)
+        else:
+            answers.append(None)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(20)
+    assert answers, "the take hangs"
+    return answers[0]
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), torch.AcceleratorError("dead"), KeyError("a bug")]
+)
+def test_a_capture_that_fails_in_a_poisoned_process_does_not_end_the_batch(
+    runtime: FakeRuntime, error: Exception
+) -> None:
+    runtime.allocating.append((0, 99))  # `empty_cache` asserts from here on
+
+    def capture() -> bool:
+        raise error
+
+    captures = CaptureQueue([capture], [capture])
+    scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), end, name="test", captures=captures)
+    assert captures.wait_all(10)
+    assert answer_of(take_of(scheduler)) is None
+    scheduler.close()
+
+
+def test_captures_whose_list_is_broken_do_not_end_the_batch() -> None:
+    class Broken(CaptureQueue):
+        def __bool__(self) -> bool:
+            return self.calls < 2
+
+        calls = 0
+
+        def capture_next(self) -> None:
+            self.calls += 1
+            raise RuntimeError("a bug")
+
+    scheduler = Scheduler(Slots(parts("turbo").t3, 2, 500), end, name="test", captures=Broken())
+    assert answer_of(take_of(scheduler)) is None
+    scheduler.close()
+
+
+def test_a_busy_batch_captures_its_own_steps_between_two_of_them() -> None:
+    recorder = FakeRecorder()
+    slots = Slots(parts("turbo").t3, 2, 500, context_step=128)
+    for graphed in (slots._step, slots._prefill):
+        graphed._recorder = recorder
+    scheduler = Scheduler(slots, end, name="test", captures=CaptureQueue(wanted=slots.wanted, clock=lambda: 0.0))
+    takes = [take_of(scheduler, seed) for seed in range(4)]
+    assert [answer_of(take) for take in takes] == [None] * 4
+    scheduler.close()
+    assert recorder.recorded >= 1
+    assert recorder.replayed >= 1
+
+
+def test_a_batch_that_cannot_even_be_emptied_answers_all_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: something new")
+
+    monkeypatch.setattr(Slots, "step", fail)
+    monkeypatch.setattr(Slots, "release_all", fail)
+    scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), end, name="test")
+    takes = [take_of(scheduler, seed) for seed in range(3)]
+    for take in (*takes, take_of(scheduler)):
+        assert isinstance(answer_of(take), SynthesisFailed)
+    assert isinstance(answer_of(take_of(scheduler)), DeviceFailed)
+    scheduler.close()
+
+
+def test_a_batch_whose_thread_cannot_start_answers_all_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chatterbox_worker.engines.chatterbox.serving import scheduler as module
+
+    def fail(_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: initialization error")
+
+    monkeypatch.setattr(module, "work_on", fail)
+    scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), end, name="test")
+    assert isinstance(answer_of(take_of(scheduler)), DeviceFailed)
+    scheduler.close()
+
+
+def test_a_render_queue_whose_thread_cannot_start_answers_all_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from chatterbox_worker.engines.chatterbox.serving import render_queue as module
+
+    def fail(*_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: initialization error")
+
+    monkeypatch.setattr(module, "work_on_stream", fail)
+    queue = RenderQueue(lambda _: None, CPU, in_background=True, more_to_come=lambda: False)
+    take = ChatterboxTake(say("turbo"), lambda: None)
+    queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
+    assert isinstance(answer_of(take), DeviceFailed)
+    queue.close()
+
+
+def test_a_voice_on_a_cpu_needs_no_event() -> None:
+    voice = encoded_voice("turbo").result()
+    voice.use()
+    voice.wait()
+    assert isinstance(voice, EncodedVoice)
+    assert voice.ready is None
