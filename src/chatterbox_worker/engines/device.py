@@ -107,7 +107,7 @@ def _why_unusable() -> str:
 def _driver_version() -> str | None:
     """Of NVIDIA's kernel module, such as "570.133.20"; None if it cannot be read."""
     try:
-        found = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", _DRIVER.read_text(errors="replace"))
+        found = re.search(r"Kernel Module.*?(\d+(?:\.\d+)+)", _DRIVER.read_text(errors="replace"))
     except OSError:
         return None
     return found.group(1) if found else None

@@ -15,7 +15,13 @@ from operator import attrgetter
 
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device.failures import answer_to, attempt, is_device_failure
+from chatterbox_worker.engines.chatterbox.device.failures import (
+    answer_to,
+    attempt,
+    is_device_failure,
+    process_failed,
+    run,
+)
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import WaitingQueue
 from chatterbox_worker.engines.csm.draw import CodeSampling
 from chatterbox_worker.engines.csm.slots import CsmSlots
@@ -142,18 +148,20 @@ class Batch:
         del self._running[slot], self._since_s[slot]
         self._slots.leave(slot)
 
+    def _leave_all(self) -> None:
+        for slot in list(self._running):
+            self._leave(slot)
+
     def _give_up(self, error: Exception) -> None:
         """Fail the takes in the batch, and if the device has failed, all takes."""
         log.error("the batch failed", exc_info=error)
         failure = answer_to(error, _DOING)
         failed = list(self._running.values())
-        if isinstance(failure, DeviceFailed):
+        if isinstance(failure, DeviceFailed) or run(self._leave_all) is not None:
             with self._changed:
-                self._broken = failure
+                self._broken = process_failed()
                 failed += self._waiting
                 self._waiting.discard(lambda _: True)
             self._running.clear()
-        for slot in list(self._running):
-            self._leave(slot)
         for take in failed:
             take.fail(failure)

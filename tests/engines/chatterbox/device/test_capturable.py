@@ -12,7 +12,8 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3ge
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise
 from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix

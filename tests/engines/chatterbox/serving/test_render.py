@@ -314,7 +314,7 @@ def finish(blocked: BlockedRenderer, jobs: Sequence[RenderJob]) -> list[list[int
 def test_first_chunks_are_rendered_first_and_similar_lengths_together(
     blocked: BlockedRenderer, busy: RenderQueue
 ) -> None:
-    jobs = [job(300, turn=2), job(100, turn=1), job(20, turn=0), job(22, turn=3), job(102, turn=0), job(24, turn=0)]
+    jobs = [job(400, turn=2), job(200, turn=1), job(20, turn=0), job(22, turn=3), job(202, turn=0), job(24, turn=0)]
     for each in jobs:
         busy.submit(each)
     assert finish(blocked, jobs) == [[2, 5, 3], [4, 1], [0]]
@@ -323,9 +323,8 @@ def test_first_chunks_are_rendered_first_and_similar_lengths_together(
 def test_rows_of_neighbouring_lengths_share_a_batch_and_others_do_not(
     blocked: BlockedRenderer, busy: RenderQueue
 ) -> None:
-    own = len(prompt("turbo").tokens)
-    lengths = [64 * 4 - own, 64 * 5 - own, 64 * 3 - own, 64 * 6 - own, 64 * 5 - own - 1, 64 * 9 - own]
-    jobs = [job(tokens) for tokens in lengths]
+    spare = -len(prompt("turbo").tokens) % 64
+    jobs = [job(spare + tokens) for tokens in (64 * 2, 64 * 3, 64 * 1, 64 * 4, 64 * 3 - 1, 64 * 7)]
     for each in jobs:
         busy.submit(each)
     assert finish(blocked, jobs) == [[0, 1, 4], [2], [3], [5]]

@@ -168,8 +168,8 @@ class AdapterPool:
         if self._is_unwanted(key):
             return
         started_s = time.perf_counter()
-        while len(self._models()) >= self._limit:
-            self._evict()
+        while len(self._models()) >= self._limit and self._evict():
+            pass
         built: list[AdaptedModel] = []
         while (failure := attempt(lambda: built.append(self._adapt(adapter)))) is not None:
             if not (is_out_of_memory(failure) and self._evict()):
@@ -204,8 +204,10 @@ class AdapterPool:
                 return False
             key, self._evicted = next(((key, model) for key, model in loaded if model.scheduler.is_idle), loaded[0])
             del self._entries[key], loaded
-        self._evicted.finish()
-        self._evicted = None
+        try:
+            self._evicted.finish()
+        finally:
+            self._evicted = None
         return True
 
     def _fail(self, key: str, adapter: Adapter, failure: Exception) -> None:
