@@ -121,7 +121,7 @@ def test_a_row_sounds_the_same_alone_and_in_a_batch() -> None:
         alone, _ = vocoder()(mel[one, :, :length], phase[one], noise[one, :, :samples])
         torch.testing.assert_close(sounds[one, :samples], alone, atol=1e-4, rtol=0)
         with torch.inference_mode():
-            filtered = vocoder()._filter(mel[one, :, :length], sources[one, :samples], None)
+            filtered = vocoder().filter(mel[one, :, :length], sources[one, :samples], None)
         torch.testing.assert_close(sounds[one, :samples], filtered, atol=1e-5, rtol=0)
         assert not sounds[row, samples:].any()
 
