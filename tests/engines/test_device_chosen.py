@@ -12,10 +12,14 @@ from chatterbox_worker.engines.device import device_of, prepare, profile_of, wor
 from chatterbox_worker.errors import GpuUnusable, NotReady
 
 
+def is_cudnn_on() -> bool:
+    return bool(torch.backends.cuda.cudnn_sdp_enabled())  # type: ignore[no-untyped-call]
+
+
 @pytest.fixture(autouse=True)
 def restore_settings() -> Iterator[None]:
     threads, tf32 = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
-    cudnn = torch.backends.cuda.cudnn_sdp_enabled()
+    cudnn = is_cudnn_on()
     yield
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = tf32
@@ -71,10 +75,10 @@ def test_a_gpus_convolutions_are_float32_and_a_cpu_has_the_requested_threads() -
 def test_attention_is_cudnns_only_if_it_is_switched_on_and_graphs_have_their_share() -> None:
     torch.backends.cuda.enable_cudnn_sdp(True)
     prepare(torch.device("cuda:0"), 0, graph_share=0.3)
-    assert not torch.backends.cuda.cudnn_sdp_enabled()
+    assert not is_cudnn_on()
     assert memory.graph_memory(torch.device("cuda:0")).share == 0.3
     prepare(torch.device("cuda:0"), 0, cudnn_attention=True)
-    assert torch.backends.cuda.cudnn_sdp_enabled()
+    assert is_cudnn_on()
 
 
 def test_a_thread_works_on_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

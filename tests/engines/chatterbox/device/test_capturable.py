@@ -107,7 +107,7 @@ def test_flow_and_vocoder_can_be_captured(model: str, profile: Any) -> None:
     s3gen = S3Gen.from_state(state, device=META, profile=profile, buckets=(64,))
     recorder = CheckingRecorder()
     for graphs in (s3gen.flow_graphs._graphs, s3gen.vocoder_graphs._graphs, s3gen.vocoder_graphs._hop_graphs):
-        graphs._recorder = recorder  # type: ignore[attr-defined]
+        graphs._recorder = recorder
     mode = FakeTensorMode()
     s3gen = on_cuda(s3gen, mode)
     assert s3gen.flow.dtype == (torch.float16 if profile == "fast" else torch.float32)

@@ -201,15 +201,19 @@ def test_graphs_take_their_share_of_the_memory_and_no_more(runtime: FakeRuntime)
 
 def test_adapters_may_come_and_go_without_a_capture_on_a_stream_in_use(runtime: FakeRuntime) -> None:
     live = [stream_of(GPU, purpose, owner) for purpose in PURPOSES for owner in ("multilingual", "turbo")]
-    used: set[Any] = {stream.handle for stream in live}
+    used: set[Any] = {handle(stream) for stream in live}
     for _ in range(100):
         for purpose in ("tokens", "sound"):
-            recorder = CudaRecorder(GPU, purpose)  # type: ignore[arg-type]
-            assert recorder._stream.handle not in used
+            assert handle(CudaRecorder(GPU, purpose)._stream) not in used  # type: ignore[arg-type]
         with work_on_stream(GPU, "adapters"):
-            assert runtime.current is stream_of(GPU, "adapters")
+            assert runtime.current.handle == handle(stream_of(GPU, "adapters"))
     assert sum(FakeStream.created.values()) < 16
-    assert len({CudaRecorder(GPU, "tokens")._stream.handle for _ in range(40)}) == 1  # type: ignore[attr-defined]
+    assert len({handle(CudaRecorder(GPU, "tokens")._stream) for _ in range(40)}) == 1
+
+
+def handle(stream: object) -> str:
+    assert isinstance(stream, FakeStream)
+    return stream.handle
 
 
 @pytest.mark.parametrize(("highest", "expected"), [(-5, [-2, -1, -1, 0, 0]), (-1, [-1, 0, 0, 0, 0]), (0, [0] * 5)])

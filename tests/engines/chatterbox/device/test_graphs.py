@@ -266,7 +266,7 @@ def graphed_s3gen(model: str, recorder: FakeRecorder | None, buckets: tuple[int,
     own = parts(model).s3gen
     s3gen = S3Gen(own.flow, own.vocoder, CPU, buckets=buckets)
     for graphs in (s3gen.flow_graphs._graphs, s3gen.vocoder_graphs._graphs, s3gen.vocoder_graphs._hop_graphs):
-        graphs._recorder = recorder  # type: ignore[attr-defined]
+        graphs._recorder = recorder
     return s3gen
 
 

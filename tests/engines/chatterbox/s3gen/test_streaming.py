@@ -189,7 +189,7 @@ def test_several_streams_share_one_batch_of_the_vocoder_and_keep_their_own_sound
         calls.append(variant)
         return real(variant, inputs)
 
-    padding.vocoder_graphs.hops = hops  # type: ignore[method-assign]
+    padding.vocoder_graphs.hops = hops  # type: ignore[method-assign,assignment]
     mels = [render_offline("turbo", random_tokens(80))[0] * factor for factor in (1.0, 0.9)]
     ends = [(24, 48, 98, 160), (30, 80, 120, 160)]
     alone, together = ([StreamedVocoder(SeededNoise(seed, CPU)) for seed in range(2)] for _ in range(2))
