@@ -22,7 +22,8 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, STAR
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.engine import Parts
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import Noise, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
 from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import WorkerError
 
@@ -143,5 +144,6 @@ def folder_of(options: Options, name: str) -> Path:
 
 
 def noise_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> Noise:
-    """The same noise on every device."""
-    return s3gen.draw(tokens, prompt, torch.Generator().manual_seed(seed))
+    """The same noise on every device, to the last bit."""
+    noise = SeededNoise(seed, torch.device("cpu")).whole(prompt, tokens)
+    return Noise(*(part.to(s3gen.device) for part in (noise.mel, noise.phase, noise.source)))

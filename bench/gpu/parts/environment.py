@@ -98,7 +98,7 @@ def _failed_capture(options: Options) -> dict[str, Any]:
     from chatterbox_worker.engines.chatterbox.device.failures import free_memory  # noqa: PLC0415
     from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of  # noqa: PLC0415
 
-    recorder, value = recorder_of(device), torch.zeros(1, device=device)
+    recorder, value = recorder_of(device, "sound"), torch.zeros(1, device=device)
     if recorder is None:
         raise Skipped("this device has no graphs")
     failure = ""
