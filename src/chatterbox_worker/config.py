@@ -164,7 +164,7 @@ class Settings:
         "auto",
         _one_of("auto", "exact", "fast", "int8"),
         "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, bf16 flow; CPU only); "
-        "auto: fast on a GPU, else exact.",
+        "auto: fast on a GPU that has bfloat16 (compute capability 8.0), else exact.",
     )
     graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     graph_memory_share: float = _setting(
