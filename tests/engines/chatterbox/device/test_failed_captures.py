@@ -193,6 +193,9 @@ def test_graphs_take_their_share_of_the_memory_and_no_more(runtime: FakeRuntime)
         captured += 1
     assert captured == 4
     assert account.used_bytes == 20
+    del recorders[0]
+    assert account.used_bytes == 10, "what leaves gives its share back"
+    assert recorders[0].has_memory()
     assert GraphMemory(GPU, share=0.5).has_room()
 
 

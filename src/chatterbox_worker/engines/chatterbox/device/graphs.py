@@ -84,7 +84,7 @@ class CudaRecorder:
                     self._capture(graph, work)
             finally:
                 current.wait_stream(self._stream)
-            self._memory.add(before - torch.cuda.mem_get_info(self._device)[0])
+            self._memory.add(before - torch.cuda.mem_get_info(self._device)[0], owner=self)
         return graph.replay
 
     def _capture(self, graph: torch.cuda.CUDAGraph, work: Callable[[], None]) -> None:

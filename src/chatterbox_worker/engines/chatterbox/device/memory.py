@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import torch
 
@@ -32,7 +33,7 @@ class GraphMemory:
         """`share`: of the memory that this process may use."""
         self._device, self.share = device, share
         self._used = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # an owner may be collected while another one is counted
 
     @property
     def used_bytes(self) -> int:
@@ -49,10 +50,14 @@ class GraphMemory:
         """Whether a graph may need memory that torch has cached: a capture takes memory from the driver only."""
         return gpu_free_bytes(self._device) < _SPARE * usable_bytes(self._device)
 
-    def add(self, taken: int) -> None:
-        """Count a graph that took so many bytes."""
+    def add(self, taken: int, owner: object) -> None:
+        """Count a graph that took so many bytes, as long as `owner` lives, which keeps it."""
+        self._count(max(0, taken))
+        weakref.finalize(owner, self._count, -max(0, taken)).atexit = False
+
+    def _count(self, change: int) -> None:
         with self._lock:
-            self._used += max(0, taken)
+            self._used += change
 
 
 _graphs: dict[torch.device, GraphMemory] = {}
