@@ -139,7 +139,7 @@ def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) ->
             )
             for count, whole in ((12, True), (30, False), (5, True))
         ]
-        mels = s3gen.mels(rows)
+        mels = s3gen._mels(rows)  # the check for overflow after it reads from the device
         assert [tuple(mel.shape) for mel in mels] == [(80, 23), (80, 53), (80, 9)]
         phase = torch.zeros(9, device=CUDA)
         noises = [
