@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
 from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.server.routes import convert
+from chatterbox_worker.server.threads import DEFAULT_EXECUTOR_THREADS
 from support.audio_clips import wav_bytes
 from support.serving import Open, decoded_s
 
@@ -44,6 +50,31 @@ async def test_a_file_that_is_not_audio_is_refused(open_server: Open) -> None:
         missing = await client.post("/convert", files={"format": (None, "mp3")})
     assert (answer.status_code, answer.json()["field"]) == (400, "file")
     assert (missing.status_code, missing.json()["field"]) == (400, "file")
+
+
+async def test_conversions_take_no_thread_that_speech_needs(open_server: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_converting, may_end = threading.Event(), threading.Event()
+
+    def convert_slowly(*_: object, **__: object) -> None:
+        is_converting.set()
+        may_end.wait(30)
+        raise InvalidRequest("stopped", field="file")
+
+    monkeypatch.setattr(convert, "decode_in_pieces", convert_slowly)
+    body = {"input": "Hello.", "voice": "default", "stream_format": "audio"}
+    async with open_server() as client:
+        conversions = [
+            asyncio.create_task(client.post("/convert", files={"file": wav_bytes(1.0)}, data={"format": "mp3"}))
+            for _ in range(DEFAULT_EXECUTOR_THREADS + 2)
+        ]
+        try:
+            assert await asyncio.to_thread(is_converting.wait, 10)
+            spoken = await asyncio.wait_for(client.post("/v1/audio/speech", json=body), 10)
+        finally:
+            may_end.set()
+        answers = await asyncio.gather(*conversions)
+    assert spoken.status_code == 200
+    assert {answer.status_code for answer in answers} == {400}
 
 
 async def test_the_page_is_sent_with_a_policy_that_allows_no_other_origin(open_server: Open) -> None:

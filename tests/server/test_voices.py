@@ -92,6 +92,38 @@ async def test_a_voice_that_is_used_by_name_in_the_clone_form_must_exist(open_se
 
     assert answer.status_code == 404
     assert "there are default" in answer.json()["error"]
+    assert answer.json()["field"] == "voice_name"
+
+
+@pytest.mark.anyio
+async def test_a_file_without_an_id_gets_one_from_its_name_and_keeps_the_name(open_server: Open) -> None:
+    async with open_server() as http:
+        saved = await http.post("/voices", files={"file": ("New Recording 5.m4a", RECORDING)})
+        again = await http.post("/upload-voice", files={"file": ("x.wav", RECORDING)}, data={"voice_name": "Zoë"})
+        listed = (await http.get("/v1/voices")).json()["data"]
+        about = (await http.get("/voices/New-Recording-5")).json()
+        spoken = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": saved.json()["voice_id"]})
+
+    assert saved.json()["voice_id"] == saved.json()["voice"] == "New-Recording-5"
+    assert saved.json()["name"] == about["name"] == "New Recording 5"
+    assert (again.json()["voice"], again.json()["name"]) == ("Zoe", "Zoë")
+    assert [(entry["id"], entry["name"]) for entry in listed[1:]] == [
+        ("New-Recording-5", "New Recording 5"), ("Zoe", "Zoë")
+    ]  # fmt: skip
+    assert spoken.status_code == 200
+
+
+@pytest.mark.anyio
+async def test_what_will_be_heard_in_a_voice_is_said_when_it_is_saved(open_server: Open) -> None:
+    async with open_server() as http:
+        short = await http.post("/voices", files={"file": ("a.wav", wav_bytes(3.0))})
+        none = await http.post("/voices", files={"file": ("a.wav", wav_bytes(0.3))})
+        kept = (await http.get("/voices/a")).json()
+
+    assert any("cannot be used with turbo or nano" in warning for warning in short.json()["warnings"])
+    assert (none.status_code, none.json()["field"]) == (400, "file")
+    assert "at least 0.5 s" in none.json()["error"]
+    assert kept["digest"] == short.json()["digest"]
 
 
 @pytest.mark.anyio

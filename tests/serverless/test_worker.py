@@ -156,6 +156,20 @@ def test_voices_are_saved_listed_spoken_with_and_deleted(worker: Worker, engine:
     assert gone["code"] == "voice_not_found"
 
 
+def test_a_saved_name_gets_an_id_and_errors_name_the_field_that_was_used(worker: Worker) -> None:
+    saved = ask(worker, {"action": "voices.save", "voice": "李雷", "reference_audio": wav_base64(4.0)})
+    listed = ask(worker, {"action": "voices.list"})["voices"]
+    short = {name: ask(worker, {"text": "Hello.", "model": "turbo", name: value})
+             for name, value in (("voice", saved["voice"]), ("reference_audio", wav_base64(4.0)))}  # fmt: skip
+    path = ask(worker, {"action": "voices.save", "voice": "../a", "reference_audio": wav_base64()})
+
+    assert (saved["voice"], saved["name"]) == ("voice-3a47328a", "李雷")
+    assert any("turbo or nano" in warning for warning in saved["warnings"])
+    assert [(entry["id"], entry["name"]) for entry in listed] == [("voice-3a47328a", "李雷")]
+    assert {name: answer["field"] for name, answer in short.items()} == {name: name for name in short}
+    assert (path["code"], path["field"]) == ("invalid_request", "voice")
+
+
 def test_a_voice_leaves_as_a_file_that_can_come_back(worker: Worker) -> None:
     ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
     out = ask(worker, {"action": "voices.export", "voice": "alice"})
