@@ -8,7 +8,9 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,30 @@ def test_another_worker_sees_it(tmp_path: Path) -> None:
     assert cache_in(tmp_path).get("k", "mp3") is None
 
 
+def as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "inside").write_text("something")
+
+
+def as_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def change_facts(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    digest, facts = (folder / "k.json").read_bytes().split(b"\n", 1)
+    changed = json.loads(facts)
+    change(changed)
+    (folder / "k.json").write_bytes(digest + b"\n" + json.dumps(changed).encode())
+
+
+def swap(folder: Path) -> None:
+    """The facts of another entry of the same size, whole in themselves."""
+    cache_in(folder).put("other", "wav", CacheEntry(ENTRY.audio[::-1], INFO))
+    (folder / "other.json").replace(folder / "k.json")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -64,18 +90,54 @@ def test_another_worker_sees_it(tmp_path: Path) -> None:
         lambda folder: (folder / "k.json").write_bytes(b"[1]"),
         lambda folder: (folder / "k.json").write_bytes(b"\xff\xfe"),
         lambda folder: os.utime(folder / "k.wav", (0, 0)),
+        lambda folder: (folder / "k.wav").write_bytes(b"\0" * len(ENTRY.audio)),
+        lambda folder: (folder / "k.wav").write_bytes(b"RIFF soumd"),
+        lambda folder: as_folder(folder / "k.wav"),
+        lambda folder: as_folder(folder / "k.json"),
+        lambda folder: as_pipe(folder / "k.wav"),
+        lambda folder: as_pipe(folder / "k.json"),
+        lambda folder: change_facts(folder, lambda facts: facts.pop("duration_s")),
+        lambda folder: change_facts(folder, lambda facts: facts.update(duration_s=0.0)),
+        lambda folder: change_facts(folder, lambda facts: facts.update(duration_s=float("nan"))),
+        lambda folder: change_facts(folder, lambda facts: facts.update(chunks=None)),
+        lambda folder: change_facts(folder, lambda facts: facts.update(seed=8)),
+        lambda folder: (folder / "k.json").write_bytes(b"\0" * (folder / "k.json").stat().st_size),
+        lambda folder: (folder / "k.json").write_bytes(b"[" * 100_000),
+        lambda folder: (folder / "k.json").write_text(json.dumps({**INFO.as_json(), "_size": len(ENTRY.audio)})),
+        swap,
     ],
-    ids=["no audio", "no facts", "empty", "cut short", "bad JSON", "not an object", "not text", "too old"],
-)
+    ids=[
+        "no audio", "no facts", "empty", "cut short", "bad JSON", "not an object", "not text", "too old", "zeros",
+        "one letter", "a folder as audio", "a folder as facts", "a pipe as audio", "a pipe as facts", "a fact missing",
+        "no duration", "not a number", "no chunks", "another seed", "zeros as facts", "a deep list", "an older version",
+        "another entry's facts",
+    ],
+)  # fmt: skip
 def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: object) -> None:
     cache = cache_in(tmp_path)
     cache.put("k", "wav", ENTRY)
     settle()
+    assert cache.get("k", "wav") is not None  # what was proven once is not trusted for ever
     assert callable(damage)
     damage(tmp_path)
 
     assert cache.get("k", "wav") is None
-    assert put_and_get(cache) is not None
+    again = put_and_get(cache)
+    assert again is not None
+    assert (again.audio, again.info) == (ENTRY.audio, ENTRY.info)
+
+
+def test_a_folder_in_the_place_of_an_entry_does_not_keep_the_sweep_busy(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path, max_bytes=100)
+    cache.put("k", "wav", ENTRY)
+    settle()
+    as_folder(tmp_path / "k.wav")
+    (tmp_path / "k.wav" / "large").write_bytes(b"x" * 1000)
+    os.utime(tmp_path / "k.wav", (0, 0))
+
+    cache.sweep()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_volume_that_cannot_be_used_is_reported_once_and_not_needed(

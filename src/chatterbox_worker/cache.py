@@ -1,11 +1,14 @@
 """The audio cache: finished recordings on the volume, named by a digest of what they were generated from.
 
-An entry is `{key}.{format}`, the audio as it was sent, and `{key}.json`, its `SpeechInfo`; the audio is renamed
-into place last, so that an entry is whole or absent. The key is SHA-256 over everything that changes the sound.
+An entry is `{key}.{format}`, the audio as it was sent, and `{key}.json`, its `SpeechInfo` with digests of the audio and
+of itself; the audio is renamed into place last, so that an entry is whole or absent. The key is SHA-256 over everything
+that changes the sound.
 
-The volume is optional and hostile: missing, read-only, full, slow, shared by many workers. A bad entry is a miss, a
-failed write is logged once, and nothing here raises because of the volume. A hit costs two reads whatever the number
-of entries; the folder is walked only now and then, by a thread of its own, after writes.
+The volume is optional and hostile: missing, read-only, full, slow, shared by many workers, with zeros in place of what
+was written. What is read is proven by the digests; the audio's again only if its file has changed since, which it does
+now and then by being used. A bad entry is a miss and is written again, a failed write is logged once, and nothing here
+raises because of the volume. A hit costs two reads whatever the number of entries; the folder is walked only now and
+then, by a thread of its own, after writes.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import hashlib
 import json
 import logging
 import os
+import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder overshoots by no more
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
+_RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
+_MOST_PROVEN = 4096
 _ORPHAN_S = 3600.0  # a temporary file this old belongs to a worker that died
 
 
@@ -57,6 +64,8 @@ class AudioCache:
         self._unswept_bytes = round(max_bytes * _SWEEP_SHARE)  # due at the first write, for what others left
         self._sweeper: threading.Thread | None = None
         self._complained: set[str] = set()
+        self._proven: dict[Path, tuple[int, int, int, str]] = {}
+        """The file, as it was when its audio had the digest."""
         self.hits = 0
         self.misses = 0
 
@@ -70,13 +79,10 @@ class AudioCache:
             return None
         audio_path, about_path = self._paths(key, audio_format)
         try:
-            if time.time() - audio_path.stat().st_mtime > self._max_age_s:
-                raise FileNotFoundError  # noqa: TRY301  # an entry past its age is as good as gone
-            audio = audio_path.read_bytes()
-            about = json.loads(about_path.read_bytes())
-            if not isinstance(about, dict) or not about.get("_size") == len(audio) > 0:
-                raise FileNotFoundError  # noqa: TRY301  # half written, or still being written
-            info = SpeechInfo.from_json(about)
+            now_s = time.time()
+            audio, found = _read(audio_path, newer_than_s=now_s - self._max_age_s)
+            info, digest = _facts(_read(about_path)[0])
+            self._prove(audio_path, audio, found, digest)
         except FileNotFoundError:
             self.misses += 1
             return None
@@ -84,10 +90,23 @@ class AudioCache:
             self._complain("read", error)
             self.misses += 1
             return None
-        with contextlib.suppress(OSError):
-            os.utime(audio_path)  # recency, for the sweep
+        if now_s - found.st_mtime > _RECENT_S:
+            with contextlib.suppress(OSError):
+                os.utime(audio_path)  # recency, for the sweep
         self.hits += 1
         return CacheEntry(audio, info)
+
+    def _prove(self, path: Path, audio: bytes, found: os.stat_result, digest: str) -> None:
+        """Raises ValueError if a bit of the audio is not as it was written."""
+        state = (found.st_ino, found.st_size, found.st_mtime_ns, digest)
+        if self._proven.get(path) == state:
+            return
+        if hashlib.sha256(audio).hexdigest() != digest:
+            raise ValueError("its audio is damaged, or still being written")
+        with self._lock:
+            self._proven[path] = state
+            if len(self._proven) > _MOST_PROVEN:
+                del self._proven[next(iter(self._proven))]
 
     def put(self, key: str, audio_format: str, entry: CacheEntry) -> None:
         """Store the entry if the volume allows it."""
@@ -96,8 +115,9 @@ class AudioCache:
         audio_path, about_path = self._paths(key, audio_format)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(about_path, json.dumps({**entry.info.as_json(), "_size": len(entry.audio)}).encode())
-            write_whole(audio_path, entry.audio, durable=True)  # damaged JSON is a miss, damaged audio would be served
+            for path, data in ((about_path, _sidecar(entry)), (audio_path, entry.audio)):
+                _remove_folder(path)
+                write_whole(path, data)
         except OSError as error:
             self._complain("write", error)
             return
@@ -153,12 +173,12 @@ class AudioCache:
             with os.scandir(self.folder) as found:
                 for file in found:
                     with contextlib.suppress(OSError):  # another worker removed it
-                        stat = file.stat()
+                        found_stat = file.stat()
                         limit_s = _ORPHAN_S if file.name.startswith(".") else self._max_age_s
-                        if now - stat.st_mtime > limit_s and not file.name.endswith(".json"):
+                        if now - found_stat.st_mtime > limit_s and not file.name.endswith(".json"):
                             _remove(Path(file.path))
                         elif not file.name.startswith(".") and not file.name.endswith(".json"):
-                            entries.append((stat.st_mtime, stat.st_size, file.path))
+                            entries.append((found_stat.st_mtime, found_stat.st_size, file.path))
         except OSError as error:
             self._complain("list", error)
             return
@@ -178,11 +198,43 @@ class AudioCache:
             log.warning("the audio cache cannot %s %s: %s; speaking on without it", what, self.folder, error)
 
 
+def _read(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_result]:
+    """Raises OSError, FileNotFoundError for a file that is too old and for what is not a file."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would block without it
+    with open(opened, "rb") as file:  # noqa: PTH123 - a descriptor
+        found = os.fstat(opened)
+        if found.st_mtime < newer_than_s or not stat.S_ISREG(found.st_mode):
+            raise FileNotFoundError(path)
+        return file.read(), found
+
+
+def _sidecar(entry: CacheEntry) -> bytes:
+    """The digest of the rest, then the digest of the audio and the facts, as two lines."""
+    facts = json.dumps({**entry.info.as_json(), "_sha256": hashlib.sha256(entry.audio).hexdigest()}).encode()
+    return hashlib.sha256(facts).hexdigest().encode() + b"\n" + facts
+
+
+def _facts(sidecar: bytes) -> tuple[SpeechInfo, str]:
+    """The facts and the digest of the audio. Raises ValueError if a bit of them is not as it was written."""
+    digest, _, facts = sidecar.partition(b"\n")
+    if digest != hashlib.sha256(facts).hexdigest().encode():
+        raise ValueError("its JSON is damaged or of another version")
+    about = json.loads(facts)
+    return SpeechInfo.from_json(about), str(about.get("_sha256"))
+
+
 class _ProducerGone(Exception):  # between waiting threads only
     pass
 
 
+def _remove_folder(path: Path) -> None:
+    """What is in the place of an entry and is not a file: a file cannot be renamed over it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+
+
 def _remove(audio_path: Path) -> None:
     with contextlib.suppress(OSError):
+        _remove_folder(audio_path)
         audio_path.unlink(missing_ok=True)
         audio_path.with_suffix(".json").unlink(missing_ok=True)
