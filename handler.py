@@ -7,15 +7,16 @@
 3. what RunPod builds from its `/openai/v1/*` routes: `{"openai_route": "/v1/audio/speech", "openai_input": {...}}`;
 4. several texts: `{"texts": [{"id": "a", "text": "Hello."}, ...], "format": "mp3", ...}`, each failing alone
    (serverless/texts);
-5. an action: `{"action": "info"}`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`.
+5. an action: `{"action": "info"}`, `models.list`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`,
+   `outputs.list`, `outputs.get`, `outputs.delete`.
 Next to the input a job may have `s3Config`, a bucket of its own for a large answer.
 
-What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "code": "...", "field": "..."}`, which
-makes the job FAILED. With CHATTERBOX_STREAM=1 the handler is a generator instead (serverless/delivery/streaming.py);
-the SDK then keeps only the sentence of an error. A failed start does not end the worker: every job is answered with the
-reason.
+What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "message": "<the same>", "code": "...",
+"field": "..."}`, which makes the job FAILED. With CHATTERBOX_STREAM=1 the handler is a generator instead
+(serverless/delivery/streaming.py). A failed start does not end the worker: every job is answered with the reason.
 
-The work is done in `chatterbox_worker.serverless`: `worker` answers a job, `loop` runs the SDK.
+The work is done in `chatterbox_worker.serverless`: `worker` answers a job, `loop` runs the SDK, `protocol` takes jobs
+and posts results in its place.
 """
 
 from __future__ import annotations

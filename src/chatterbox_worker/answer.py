@@ -96,6 +96,13 @@ class Recording:
     timings: Mapping[str, float]
     """Seconds, of this request; `real_time_factor` is seconds of work per second of audio."""
 
+    @classmethod
+    def from_inline(cls, answer: Mapping[str, Any]) -> Recording:
+        """The recording of an answer of `inline`."""
+        encoded = answer.get("audio_base64") or answer["audio_url"].partition(",")[2]
+        info, timings = SpeechInfo.from_json(answer), answer["timings"]
+        return cls(base64.b64decode(encoded), info, answer["cache_key"], hit=answer["cache_hit"], timings=timings)
+
     def report(self) -> dict[str, Any]:
         """Everything in an answer but the audio."""
         return {

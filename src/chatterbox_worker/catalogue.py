@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 # chatterbox.mtl_tts.SUPPORTED_LANGUAGES, the multilingual model's own list
 LANGUAGES: Mapping[str, str] = MappingProxyType({
@@ -120,3 +120,11 @@ FORMATS: Mapping[str, AudioFormat] = MappingProxyType(
         )
     }
 )
+
+_OWNERS = {"preview": "espeak-ng", "csm": "sesame"}
+_CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list requires a time
+
+
+def openai_model(name: str) -> dict[str, Any]:
+    """A model in the shape of OpenAI's `GET /v1/models/{id}`."""
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": _OWNERS.get(name, "resemble-ai")}

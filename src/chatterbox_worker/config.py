@@ -187,6 +187,9 @@ class Settings:
     cache_max_bytes: int = _setting(5 * _GIB, _number(0, 2**50), "Largest size of the audio cache; 0 switches it off.")
     cache_max_age_s: int = _setting(30 * _DAY_S, _number(1, 2**31), "Age after which an unused cache entry is deleted.")
     voices_dir: Path = _setting(Path("/runpod-volume/voices"), Path, "Folder of the voice library.")
+    voices_on_disk: bool = _setting(
+        False, _switch, "1 lets `voices.save` store a voice although no network volume is attached, with a warning."
+    )
     concurrency: int = _setting(
         8, _number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
     )

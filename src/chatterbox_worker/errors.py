@@ -3,6 +3,7 @@
     WorkerError
     ├── InvalidRequest      400  the caller can correct it; names the field
     ├── VoiceNotFound       404
+    ├── OutputNotFound      404  no such file among the large answers on the volume
     ├── AnswerTooLarge      413  synthesized, but there is no way to deliver it
     ├── Busy                429
     ├── Cancelled           499  the caller went away
@@ -50,6 +51,11 @@ class InvalidRequest(WorkerError):
 
 class VoiceNotFound(WorkerError):
     code = "voice_not_found"
+    status = 404
+
+
+class OutputNotFound(WorkerError):
+    code = "output_not_found"
     status = 404
 
 

@@ -42,6 +42,7 @@ LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 
 _Model = Annotated[str, Field(min_length=1, max_length=64)]
 _VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
+_OutputPath = Annotated[str, Field(min_length=1, max_length=4096)]
 _Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
 _SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
 _Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
@@ -163,6 +164,29 @@ class DeleteVoiceRequest(_Body):
     voice: _VoiceId
 
 
+class ListModelsRequest(_Body):
+    """The models in the shape of OpenAI's `GET /v1/models`."""
+
+    action: Literal["models.list"]
+
+
+class ListOutputsRequest(_Body):
+    """The large answers on the volume."""
+
+    action: Literal["outputs.list"]
+
+
+class GetOutputRequest(_Body):
+    action: Literal["outputs.get"]
+    path: _OutputPath
+    offset: Annotated[int, Field(ge=0)] = 0
+
+
+class DeleteOutputRequest(_Body):
+    action: Literal["outputs.delete"]
+    path: _OutputPath
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechRequest:
     """One text to be spoken, with every default filled in."""
@@ -213,17 +237,30 @@ class SpeechRequest:
 
 
 Action = (
-    InfoRequest | TextPreviewRequest | ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
+    InfoRequest
+    | TextPreviewRequest
+    | ListModelsRequest
+    | ListVoicesRequest
+    | SaveVoiceRequest
+    | ExportVoiceRequest
+    | DeleteVoiceRequest
+    | ListOutputsRequest
+    | GetOutputRequest
+    | DeleteOutputRequest
 )
 Request = SpeechRequest | Action
 
 _ACTIONS: Mapping[str, type[Action]] = {
     "info": InfoRequest,
     "text.preview": TextPreviewRequest,
+    "models.list": ListModelsRequest,
     "voices.list": ListVoicesRequest,
     "voices.save": SaveVoiceRequest,
     "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
+    "outputs.list": ListOutputsRequest,
+    "outputs.get": GetOutputRequest,
+    "outputs.delete": DeleteOutputRequest,
 }
 _Fields = TypeVar("_Fields", bound=SpeechBody)
 
@@ -449,6 +486,15 @@ def formats(name: str, rate: int) -> list[str]:
     if rate not in (allowed := FORMATS[name.lower()].sample_rates):
         raise InvalidRequest(f"{name.lower()} has no {rate} Hz; it takes {choices(allowed)}", field="sample_rate")
     return [name.lower()]
+
+
+def smaller_formats(name: str, rate: int) -> tuple[str, ...]:
+    """The formats of "auto" that have the rate and are smaller than this one, largest first."""
+    if name in ("opus", "mp3"):
+        return ()
+    alike = {"pcm": "wav", "aac": "flac", "ogg": "flac"}.get(name, name)
+    fitting = [known for known in _BY_SIZE if rate in FORMATS[known].sample_rates]
+    return tuple(fitting[fitting.index(alike) + 1 :])
 
 
 def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:

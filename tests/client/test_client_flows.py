@@ -227,7 +227,7 @@ def test_audio_behind_a_url_is_downloaded_without_the_key_and_again_if_need_be()
 
 @pytest.mark.parametrize(
     "response",
-    [None, {}, {"output": None}, {"voices": []}, {"audio_base64": "a"}, {"audio_path": "/runpod-volume/outputs/a.wav"},
+    [None, {}, {"output": None}, {"voices": []}, {"audio_base64": "a"},
      {"audio_url": "file:///etc/passwd"}, [], "text"],
 )  # fmt: skip
 def test_an_answer_without_audio_is_an_error(response: Any) -> None:
@@ -235,11 +235,50 @@ def test_an_answer_without_audio_is_an_error(response: Any) -> None:
         drive(flows.audio_of(response, PATIENT), [])
 
 
-def test_audio_on_the_volume_is_an_error_with_its_path_and_the_answer() -> None:
-    answer = {"audio_path": "/runpod-volume/outputs/a.wav", "format": "wav"}
+ON_VOLUME = {"audio_path": "/runpod-volume/outputs/a.wav", "format": "wav"}
+
+
+def piece(data: bytes, next_offset: int | None, *, in_list: bool = False) -> Reply:
+    output = {"data_base64": base64.b64encode(data).decode(), "next_offset": next_offset}
+    return ok(id="1", status="COMPLETED", output=[output] if in_list else output)
+
+
+@pytest.mark.parametrize("in_list", [False, True])
+def test_audio_on_the_volume_is_fetched_in_pieces(in_list: bool) -> None:
+    outcomes = [piece(b"sou", 3, in_list=in_list), Reply(503, b""), piece(b"nd", None, in_list=in_list)]
+
+    audio, steps = drive(flows.audio_of(ON_VOLUME, PATIENT), outcomes)
+
+    asked = [json.loads(step.content)["input"] for step in steps if isinstance(step, HttpCall) and step.content]
+    assert audio == b"sound"
+    assert asked[0] == {"action": "outputs.get", "path": ON_VOLUME["audio_path"], "offset": 0}
+    assert [step["offset"] for step in asked] == [0, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        ok(id="1", status="FAILED", error="no such action", output={"code": "invalid_request"}),
+        ok(id="1", status="FAILED", error="it was deleted", output={"code": "output_not_found"}),
+        ok(id="1", status="COMPLETED", output={"audio_path": "x"}), ok(id="1", status="COMPLETED"),
+        piece(b"", 0), piece(b"sound", 3), piece(b"sound", 9),
+    ],
+)  # fmt: skip
+def test_audio_that_the_endpoint_does_not_hand_out_is_an_error_with_its_path_and_the_answer(outcome: Reply) -> None:
     with pytest.raises(AudioOnVolume, match=r"network volume at /runpod-volume/outputs/a\.wav") as caught:
-        drive(flows.audio_of(answer, PATIENT), [])
+        drive(flows.audio_of(ON_VOLUME, PATIENT), [outcome])
     assert (caught.value.path, caught.value.about["format"]) == ("/runpod-volume/outputs/a.wav", "wav")
+
+
+def test_an_item_that_says_why_a_stream_failed_is_no_chunk_and_no_summary() -> None:
+    reader = StreamReader("1", NEVER)
+    why = {"message": "no", "code": "x"}
+    stream = ok(status="FAILED", stream=[{"output": why}])
+    assert drive(flows.read_stream(reader), [stream])[0] == []
+    assert reader.summary is None
+    with pytest.raises(JobFailed, match="no") as caught:
+        drive(flows.read_stream(reader), [ok(id="1", status="FAILED", error="no", output=why)])
+    assert caught.value.code == "x"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -111,7 +111,7 @@ def test_broken_base64_is_an_error(queue: LocalQueue, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_audio_on_the_workers_volume_is_copied(queue: LocalQueue, tmp_path: Path) -> None:
+def test_audio_on_the_workers_volume_is_fetched(queue: LocalQueue, tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.wav"
     volume = tmp_path / "outputs.wav"
     volume.write_bytes(b"RIFFHi.")

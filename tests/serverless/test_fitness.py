@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import runpod
+from runpod.serverless.modules import rp_job, rp_scale
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
@@ -61,15 +61,12 @@ def test_a_worker_whose_gpu_is_unusable_is_unhealthy(
     """The machine is at fault: another one can answer. Otherwise each job gets the reason."""
     checks: list[Callable[[], None]] = []
     started: list[object] = []
-    scaling = SimpleNamespace(get_job=None, get_stop_signals=None)
-    serverless = SimpleNamespace(register_fitness_check=checks.append, start=started.append)
-    for name, module in {
-        "runpod": SimpleNamespace(serverless=serverless),
-        "runpod.serverless": serverless,
-        "runpod.serverless.modules": SimpleNamespace(rp_scale=scaling),
-        "runpod.serverless.modules.rp_scale": scaling,
-    }.items():
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(runpod.serverless, "register_fitness_check", checks.append)
+    monkeypatch.setattr(runpod.serverless, "start", started.append)
+    for module, name in (
+        (rp_scale, "get_job"), (rp_scale, "get_stop_signals"), (rp_job, "send_result"), (rp_job, "stream_result"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, getattr(module, name))  # `serve` replaces it; put back afterwards
 
     loop.serve(Unready(reason), loop.RunPod(Settings()))
 

@@ -138,10 +138,12 @@ def test_a_stream_that_fails_half_way_keeps_its_chunks_and_says_why(tmp_path: Pa
         refused = queue.run({"text": text, "speed": 9.0})
 
         assert (failed["status"], failed["error"]) == ("FAILED", "the engine failed on this chunk")
-        assert [chunk["index"] for chunk in queue.jobs[failed["id"]].chunks] == [0, 1, 2]
+        *chunks, why = queue.jobs[failed["id"]].chunks
+        assert [chunk["index"] for chunk in chunks] == [0, 1, 2]
+        assert why == failed["output"] == {"message": failed["error"], "code": "synthesis_failed"}
         assert refused["status"] == "FAILED"
         assert "speed" in refused["error"]
-        assert queue.jobs[refused["id"]].chunk_count == 0
+        assert queue.jobs[refused["id"]].chunks == [refused["output"]]
 
 
 def test_a_long_job_tells_its_progress_now_and_then(tmp_path: Path) -> None:

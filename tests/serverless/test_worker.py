@@ -7,6 +7,7 @@ import base64
 import inspect
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import soundfile
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless import progress
+from chatterbox_worker.serverless.delivery import volume
 from chatterbox_worker.serverless.loop import start
 from chatterbox_worker.serverless.worker import Unready, Worker
 from chatterbox_worker.synthesizer import Synthesizer
@@ -40,7 +42,8 @@ def ask(worker: Worker | Unready, job_input: Any) -> dict[str, Any]:
 def test_bad_input_is_answered_with_the_field_named(worker: Worker, job_input: Any, field: str) -> None:
     answer = ask(worker, job_input)
 
-    assert set(answer) == {"error", "code", "field"}
+    assert set(answer) == {"error", "message", "code", "field"}
+    assert answer["message"] == answer["error"]
     assert answer["field"] == field
     assert answer["code"] in ("invalid_request", "voice_not_found")
     assert "Traceback" not in answer["error"]
@@ -232,10 +235,13 @@ def test_a_stream_says_what_the_plain_answer_says(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize(("job_input", "field"), [row[1:] for row in BAD_INPUTS[::9]])
-def test_a_stream_of_bad_input_is_one_error(worker: Worker, job_input: Any, field: str) -> None:
-    (answer,) = stream(worker, job_input)
+def test_a_stream_of_bad_input_is_an_item_that_says_why_and_the_error(
+    worker: Worker, job_input: Any, field: str
+) -> None:
+    item, answer = stream(worker, job_input)
 
     assert answer["field"] == field
+    assert {**item, "error": item["message"]} == answer
 
 
 def test_actions_and_stored_answers_are_streams_of_one(
@@ -284,9 +290,9 @@ def test_a_stream_given_up_while_a_chunk_is_posted_frees_its_takes(worker: Worke
 def test_a_worker_that_cannot_start_answers_streams_too() -> None:
     worker, _ = start({"CHATTERBOX_STREAM": "yes"})
 
-    (answer,) = stream(worker, {"text": "Hello."})
+    item, answer = stream(worker, {"text": "Hello."})
 
-    assert answer["code"] == "not_ready"
+    assert item["code"] == answer["code"] == "not_ready"
     assert "CHATTERBOX_STREAM" in answer["error"]
 
 
@@ -322,3 +328,145 @@ def test_a_bad_s3_config_is_answered_before_anything_is_spoken(worker: Worker, e
 )  # fmt: skip
 def test_a_wish_that_cannot_be_met_is_refused(worker: Worker, job_input: Any, field: str) -> None:
     assert ask(worker, job_input)["field"] == field
+
+
+# Large answers on the volume
+
+
+@pytest.fixture
+def with_volume(settings: Settings, synthesizer: Synthesizer, tmp_path: Path) -> Worker:
+    small = replace(settings, outputs_dir=tmp_path / "outputs", payload_limit_bytes=20_000, runsync_limit_bytes=20_000)
+    return Worker(small, synthesizer)
+
+
+def test_a_file_on_the_volume_comes_in_pieces_that_fit_is_listed_and_deleted(with_volume: Worker) -> None:
+    path = ask(with_volume, {"text": "A sentence of some length. " * 10, "output": "volume"})["audio_path"]
+    whole = Path(path).read_bytes()
+    data = b""
+    piece: dict[str, Any] = {"next_offset": 0}
+    while piece["next_offset"] is not None:
+        piece = ask(with_volume, {"action": "outputs.get", "path": path, "offset": piece["next_offset"]})
+        assert len(json.dumps(piece)) < 20_000
+        data += base64.b64decode(piece["data_base64"])
+    listed = ask(with_volume, {"action": "outputs.list"})
+    deleted = ask(with_volume, {"action": "outputs.delete", "path": path})
+    gone = [ask(with_volume, {"action": action, "path": path}) for action in ("outputs.get", "outputs.delete")]
+
+    assert data == whole
+    assert (piece["size_bytes"], listed["count"]) == (len(whole), 1)
+    assert [(file["path"], file["size_bytes"]) for file in listed["outputs"]] == [(path, len(whole))]
+    assert deleted == {"path": path, "deleted": True}
+    assert [answer["code"] for answer in gone] == ["output_not_found"] * 2
+    assert ask(with_volume, {"action": "outputs.list"}) == {"outputs": [], "count": 0}
+
+
+@pytest.mark.parametrize("action", ["outputs.get", "outputs.delete"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd", "../secret.wav", "{folder}/../secret.wav", "{folder}/" + "a" * 32 + ".wav/../../secret.wav",
+        "..",
+        "{folder}", "{folder}/", ".", "a\0b.wav", "{folder}/.unposted/" + "a" * 32 + ".json", "a" * 31 + "/.wav",
+        "a" * 32 + ".wav\n", "%2e%2e/secret.wav", "a" * 32, "ａ" * 32 + ".wav", "~root/" + "a" * 32 + ".wav",
+    ],
+)  # fmt: skip
+def test_no_other_file_can_be_reached(with_volume: Worker, tmp_path: Path, action: str, path: str) -> None:
+    secret = tmp_path / "secret.wav"
+    secret.write_bytes(b"secret")
+    ask(with_volume, {"text": "Hello.", "output": "volume"})
+
+    answer = ask(with_volume, {"action": action, "path": path.replace("{folder}", str(tmp_path / "outputs"))})
+
+    assert (answer["code"], answer["field"]) == ("invalid_request", "path")
+    assert secret.read_bytes() == b"secret"
+
+
+def test_a_link_or_a_pipe_in_the_folder_is_not_read(with_volume: Worker, tmp_path: Path) -> None:
+    ask(with_volume, {"text": "Hello.", "output": "volume"})
+    (tmp_path / "secret.wav").write_bytes(b"secret")
+    link, pipe, folder = (tmp_path / "outputs" / f"{letter * 32}.wav" for letter in "abc")
+    link.symlink_to(tmp_path / "secret.wav")
+    os.mkfifo(pipe)
+    folder.mkdir()
+
+    for path in (link, pipe, folder):
+        assert ask(with_volume, {"action": "outputs.get", "path": str(path)})["code"] == "output_not_found"
+    assert ask(with_volume, {"action": "outputs.list"})["count"] == 1
+
+
+@pytest.mark.parametrize("offset", [-1, 10**12, 1.5, "0"])
+def test_an_offset_outside_the_file_is_named(with_volume: Worker, offset: Any) -> None:
+    path = ask(with_volume, {"text": "Hello.", "output": "volume"})["audio_path"]
+
+    assert ask(with_volume, {"action": "outputs.get", "path": path, "offset": offset})["field"] == "offset"
+
+
+def test_pieces_for_a_streaming_endpoint_fit_its_stream(
+    settings: Settings, synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    worker = Worker(replace(settings, outputs_dir=tmp_path / "outputs", stream=True), synthesizer)
+    (stored,) = stream(worker, {"text": "A sentence of some length. " * 100, "output": "volume"})
+    (piece,) = stream(worker, {"action": "outputs.get", "path": stored["audio_path"]})
+
+    assert 500_000 < len(json.dumps(piece)) <= 700_000
+    assert piece["next_offset"] is not None
+
+
+# Voices without a network volume
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_voice_that_would_be_lost_is_refused_or_saved_with_a_warning(
+    settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, on_disk: bool
+) -> None:
+    monkeypatch.setattr(volume, "MOUNT", tmp_path)  # a folder, as in an image without a network volume
+    worker = Worker(replace(settings, voices_on_disk=on_disk), synthesizer)
+
+    answer = ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
+    listed = ask(worker, {"action": "voices.list"})["voices"]
+
+    if on_disk:
+        assert answer["warnings"][-1] == "no network volume is attached, so voice 'alice' is lost when this worker ends"
+    else:
+        assert answer["code"] == "volume_failed"
+        assert "CHATTERBOX_VOICES_ON_DISK=1" in answer["error"]
+    assert len(listed) == int(on_disk)
+
+
+def test_a_voice_on_a_volume_is_saved_without_a_warning(worker: Worker) -> None:
+    saved = ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
+
+    assert not any("volume" in warning for warning in saved["warnings"])
+
+
+# Base64 as people send it
+
+
+@pytest.mark.parametrize("variant", ["URL-safe", "unpadded", "URL-safe and unpadded", "in lines", "a data URI"])
+def test_every_usual_form_of_base64_is_the_same_voice(worker: Worker, variant: str) -> None:
+    standard = wav_base64()
+    assert "+" in standard
+    assert "/" in standard
+    url_safe = standard.replace("+", "-").replace("/", "_")
+    sent = {
+        "URL-safe": url_safe,
+        "unpadded": standard.rstrip("="),
+        "URL-safe and unpadded": url_safe.rstrip("="),
+        "in lines": "\r\n".join(standard[start : start + 76] for start in range(0, len(standard), 76)),
+        "a data URI": f"data:audio/wav;base64,{url_safe}",
+    }[variant]
+
+    expected = ask(worker, {"action": "voices.save", "voice": "a", "reference_audio": standard})["digest"]
+    assert ask(worker, {"action": "voices.save", "voice": "b", "reference_audio": sent})["digest"] == expected
+
+
+def test_the_models_are_listed_in_openais_shape(worker: Worker) -> None:
+    for job_input in ({"openai_route": "/v1/models"}, {"action": "models.list"}):
+        answer = ask(worker, job_input)
+
+        assert answer["object"] == "list"
+        assert [(model["id"], model["object"]) for model in answer["data"]] == [
+            ("multilingual", "model"),
+            ("turbo", "model"),
+        ]
+        assert all(isinstance(model["created"], int) and model["owned_by"] for model in answer["data"])

@@ -32,6 +32,7 @@ from chatterbox_worker.client.errors import (
 from chatterbox_worker.client.sync import RunPodServerlessClient, SpeechStream
 from chatterbox_worker.client.types import (
     Job,
+    OutputEntry,
     SavedVoice,
     Speech,
     SpeechFields,
@@ -55,6 +56,7 @@ __all__ = [
     "JobTimedOut",
     "NoAudio",
     "NotFound",
+    "OutputEntry",
     "Patience",
     "RequestRefused",
     "RequestTooLarge",

@@ -14,10 +14,12 @@ from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
 from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReader, Wait
+from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
 from chatterbox_worker.client.types import (
     AudioSource,
     Job,
+    OutputEntry,
     SavedVoice,
     SpeechFields,
     StreamChunk,
@@ -48,6 +50,7 @@ class AsyncRunPodServerlessClient:
         self._patience = patience or Patience()
         self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=_MAX_CONNECTIONS))
         self.voices = AsyncVoices(self)
+        self.outputs = AsyncOutputs(self)
 
     async def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
         return await self.call({"text": text, **speech}, timeout_s=timeout_s)
@@ -104,7 +107,7 @@ class AsyncRunPodServerlessClient:
         return await asyncio.to_thread(endpoints.write, await self.audio(response), path)
 
     async def info(self) -> dict[str, Any]:
-        return dict(endpoints.unwrap((await self.call({"action": "info"})).output))
+        return dict(unwrap((await self.call({"action": "info"})).output))
 
     async def health(self) -> dict[str, Any]:
         return await self._drive(flows.health(self._patience))
@@ -173,6 +176,22 @@ class AsyncVoices:
 
     async def delete(self, voice: str) -> None:
         await self._client.call({"action": "voices.delete", "voice": voice})
+
+
+class AsyncOutputs:
+    """Large answers on the endpoint's network volume; `path` is the `audio_path` of an answer."""
+
+    def __init__(self, client: AsyncRunPodServerlessClient) -> None:
+        self._client = client
+
+    async def list(self) -> list[OutputEntry]:
+        return endpoints.output_entries((await self._client.call({"action": "outputs.list"})).output)
+
+    async def read(self, path: str) -> bytes:
+        return await self._client._drive(flows.read_output(path, self._client._patience))
+
+    async def delete(self, path: str) -> None:
+        await self._client.call({"action": "outputs.delete", "path": path})
 
 
 class AsyncSpeechStream:

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from chatterbox_worker import __version__
-from chatterbox_worker.client.types import AudioSource, SavedVoice, TextFields, VoiceEntry
+from chatterbox_worker.client.sound import unwrap
+from chatterbox_worker.client.types import AudioSource, OutputEntry, SavedVoice, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
 from chatterbox_worker.files import write_whole
@@ -86,11 +87,6 @@ def save_voice_input(voice: str, data: AudioSource | None, url: str | None, tran
     return {"action": "voices.save", "voice": voice, **source, **words}
 
 
-def unwrap(output: Any) -> Any:
-    """The answer to an action; a streaming endpoint returns it in a list."""
-    return output[0] if isinstance(output, list) and len(output) == 1 else output
-
-
 def saved_voice(output: Any) -> SavedVoice:
     output = unwrap(output)
     voice = output["voice"]
@@ -107,6 +103,10 @@ def voice_entries(output: Any) -> list[VoiceEntry]:
         VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"], entry.get("name", entry["id"]))
         for entry in unwrap(output)["voices"]
     ]
+
+
+def output_entries(output: Any) -> list[OutputEntry]:
+    return [OutputEntry(entry["path"], entry["size_bytes"], entry["modified"]) for entry in unwrap(output)["outputs"]]
 
 
 def write(audio: bytes, path: str | Path) -> Path:

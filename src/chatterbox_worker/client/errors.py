@@ -12,7 +12,7 @@ ClientError
 │   ├── JobCancelled
 │   └── JobTimedOut      over the endpoint's execution timeout, or its time to live
 └── NoAudio              an answer without audio that can be saved
-    └── AudioOnVolume    the audio is a file on the endpoint's network volume
+    └── AudioOnVolume    the audio is a file on the endpoint's network volume, which the endpoint does not hand out
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class NoAudio(ClientError):
 
 
 class AudioOnVolume(NoAudio):
-    def __init__(self, path: str, about: Mapping[str, Any]) -> None:
-        super().__init__(f"the audio is on the endpoint's network volume at {path}; it cannot be downloaded from here")
+    def __init__(self, path: str, about: Mapping[str, Any], reason: str = "") -> None:
+        super().__init__(f"the audio is on the endpoint's network volume at {path} and cannot be downloaded: {reason}")
         self.path = path
         self.about = about
         """The rest of the answer."""

@@ -22,7 +22,7 @@ from chatterbox_worker.client.errors import (
     RequestRefused,
     StillRunning,
 )
-from chatterbox_worker.client.sound import decode, find
+from chatterbox_worker.client.sound import decode, find, unwrap
 from chatterbox_worker.client.types import Job, StreamChunk
 from chatterbox_worker.client.wire import (
     LONGEST_WAIT_S,
@@ -38,6 +38,7 @@ from chatterbox_worker.client.wire import (
 log = logging.getLogger(__name__)
 
 _SHORTEST_WAIT_S = 1.0  # RunPod's own
+_PIECE_S = 600.0  # for one piece of a file, with a cold start before it
 _STREAM_WAIT_S = 10.0  # how long RunPod waits before it answers a /stream that has nothing new
 
 T = TypeVar("T")
@@ -138,21 +139,39 @@ def health(patience: Patience) -> Flow[dict[str, Any]]:
 
 
 def audio_of(response: object, patience: Patience) -> Flow[bytes]:
-    """The encoded audio of a job, an output, or JSON of either; downloaded if the answer has a URL.
+    """The encoded audio of a job, an output, or JSON of either; downloaded if the answer has a URL or a path.
 
     Raises:
-        AudioOnVolume: it is a file on the endpoint's volume.
+        AudioOnVolume: it is a file on the endpoint's volume, and the endpoint does not hand it out.
         NoAudio: there is none.
     """
     found = find(response["output"] if isinstance(response, Mapping) and "output" in response else response)
     if found.audio is not None:
         return found.audio
     if found.path is not None:
-        raise AudioOnVolume(found.path, found.about)
+        try:
+            return (yield from read_output(found.path, patience))
+        except (JobFailed, NoAudio) as error:  # an older worker, or a file that was deleted
+            raise AudioOnVolume(found.path, found.about, str(error)) from error
     if found.url is None or not found.url.lower().startswith(("http://", "https://")):
         raise NoAudio("audio_url is not an http or https URL")
     call = HttpCall("GET", found.url)
     return content_of(call, (yield from send(call, patience)))
+
+
+def read_output(path: str, patience: Patience) -> Flow[bytes]:
+    """A file on the endpoint's volume, in as many jobs as it takes. Raises JobFailed, NoAudio, ClientError."""
+    data = bytearray()
+    while True:
+        job_input = {"action": "outputs.get", "path": path, "offset": len(data)}
+        piece = unwrap((yield from runsync(job_input, _PIECE_S, patience)).output)
+        if not isinstance(piece, Mapping) or "data_base64" not in piece:
+            raise NoAudio("the endpoint's answer is not a piece of a file")
+        data += decode(piece["data_base64"])
+        if piece.get("next_offset") is None:
+            return bytes(data)
+        if piece["next_offset"] != len(data) or len(data) == job_input["offset"]:
+            raise NoAudio(f"the endpoint's pieces of {path} do not join at {len(data)}")
 
 
 @dataclass(slots=True)
@@ -212,6 +231,8 @@ def _take(reader: StreamReader, output: object, chunks: list[StreamChunk]) -> bo
         raise NoAudio(f"the stream holds {type(output).__name__}, not chunks of speech")
     if "result" in output:
         raise NoAudio(f"the job has several texts: poll_until_complete({reader.job_id!r}).results has them")
+    if "code" in output and "message" in output:
+        return True  # why the job fails, which its status says too
     if "index" not in output:
         reader.summary = output
         return True

@@ -39,6 +39,11 @@ def has_audio(output: object) -> bool:
     return any(isinstance(item, Mapping) and not item.keys().isdisjoint(_PLACES) for item in items)
 
 
+def unwrap(output: Any) -> Any:
+    """The answer to an action; a streaming endpoint returns it in a list."""
+    return output[0] if isinstance(output, list) and len(output) == 1 else output
+
+
 def find(output: object) -> AudioLocation:
     """
     Raises:

@@ -14,9 +14,11 @@ from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
 from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReader, Wait
+from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.types import (
     AudioSource,
     Job,
+    OutputEntry,
     SavedVoice,
     SpeechFields,
     StreamChunk,
@@ -55,6 +57,7 @@ class RunPodServerlessClient:
         self._patience = patience or Patience()
         self._http = httpx.Client()
         self.voices = Voices(self)
+        self.outputs = Outputs(self)
 
     def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
         """Speak and wait. If RunPod answers before the job ends, the job is polled."""
@@ -115,21 +118,21 @@ class RunPodServerlessClient:
         return self._drive(flows.cancel(job_id, self._patience))
 
     def audio(self, response: object) -> bytes:
-        """The encoded audio of a job: from the answer itself, or downloaded from its URL. Raises NoAudio."""
+        """The encoded audio of a job: from the answer itself, its URL, or the endpoint's volume. Raises NoAudio."""
         return self._drive(flows.audio_of(response, self._patience))
 
     def save_audio(self, response: object, path: str | Path) -> Path:
         """Write the audio of a finished job to a file; the bytes are not converted, whatever the file's name.
 
         Raises:
-            AudioOnVolume: it is a file on the endpoint's volume.
+            AudioOnVolume: it is a file on the endpoint's volume that cannot be read (any more).
             NoAudio: there is none.
         """
         return endpoints.write(self.audio(response), path)
 
     def info(self) -> dict[str, Any]:
         """The version, models and settings of a worker of this endpoint. Starts one if none is up."""
-        return dict(endpoints.unwrap(self.call({"action": "info"}).output))
+        return dict(unwrap(self.call({"action": "info"}).output))
 
     def health(self) -> dict[str, Any]:
         """Counts of jobs and workers; starts nothing."""
@@ -203,6 +206,24 @@ class Voices:
 
     def delete(self, voice: str) -> None:
         self._client.call({"action": "voices.delete", "voice": voice})
+
+
+class Outputs:
+    """Large answers on the endpoint's network volume; `path` is the `audio_path` of an answer."""
+
+    def __init__(self, client: RunPodServerlessClient) -> None:
+        self._client = client
+
+    def list(self) -> list[OutputEntry]:
+        """The newest 1000."""
+        return endpoints.output_entries(self._client.call({"action": "outputs.list"}).output)
+
+    def read(self, path: str) -> bytes:
+        """The whole file, in as many jobs as it takes. Raises JobFailed with the code output_not_found."""
+        return self._client._drive(flows.read_output(path, self._client._patience))
+
+    def delete(self, path: str) -> None:
+        self._client.call({"action": "outputs.delete", "path": path})
 
 
 class SpeechStream:

@@ -264,6 +264,17 @@ class VoiceEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OutputEntry:
+    """A large answer on the endpoint's volume."""
+
+    path: str
+    """As in `audio_path`."""
+    size_bytes: int
+    modified: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class SavedVoice:
     voice: str
     """Its id, for `voice=` in later requests."""

@@ -102,7 +102,7 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
             sys.stdout.write(json.dumps(job.output, ensure_ascii=False, indent=2) + "\n")
             return 0
         path = options.out or Path("out") / f"speech.{options.format or body['input'].get('format', 'wav')}"
-        say.save(client, job, path)
+        client.save_audio(job, path)
     about = job.speech.found.about
     sys.stdout.write(say.summary(about, path) + "\n")
     if about.get("model") == _PREVIEW:

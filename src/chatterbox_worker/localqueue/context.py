@@ -34,6 +34,10 @@ class WorkerCall:
     worker_id: str
     query: Mapping[str, str]
     at: float
+    job_id: str | None = None
+    """Of a post."""
+    size_bytes: int = 0
+    """Of its body."""
 
 
 class Workers:

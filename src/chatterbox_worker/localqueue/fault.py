@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 Route = Literal["job-take", "job-stop", "job-done", "job-stream", "ping"]
@@ -13,11 +13,20 @@ ROUTES: tuple[Route, ...] = get_args(Route)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One bad reply. A status is answered, a drop closes the connection, a delay alone makes a correct reply late."""
+    """One bad reply: a status or a body is answered, a drop closes the connection, a delay alone makes a reply late."""
 
     status: int | None = None
     drop: bool = False
     delay_s: float = 0.0
+    body: bytes | None = None
+    """In place of the correct one; the status is 200 unless one is given."""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """In addition to the reply's own, such as Retry-After."""
+    is_after: bool = False
+    """Whether the request has its effect first, as when only the answer is lost on its way."""
+    bytes_over: int | None = None
+    """For posts: the fault is due only for a body of more bytes, and stays planned for the others."""
 
 
 class FaultPlan:
@@ -36,8 +45,11 @@ class FaultPlan:
     def is_due(self, route: Route) -> bool:
         return bool(self._plans[route])
 
-    def take(self, route: Route) -> Fault | None:
+    def take(self, route: Route, body: bytes = b"") -> Fault | None:
+        plan = self._plans[route]
+        if plan and plan[0].bytes_over is not None and len(body) <= plan[0].bytes_over:
+            return None
         try:
-            return self._plans[route].popleft()
+            return plan.popleft()
         except IndexError:
             return None

@@ -1,21 +1,10 @@
-"""What to do with the answer to one speech job."""
+"""One line about the answer to a speech job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from chatterbox_worker.client import AudioOnVolume, Job, RunPodServerlessClient
-
-
-def save(client: RunPodServerlessClient, job: Job, path: Path) -> None:
-    """Write the job's audio to a file. Raises ClientError, OSError."""
-    try:
-        client.save_audio(job, path)
-    except AudioOnVolume as answer:  # a local worker's volume is a folder of this machine
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(Path(answer.path).read_bytes())
 
 
 def summary(about: Mapping[str, Any], path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -63,10 +64,30 @@ class WorkerApi:
         return web.json_response({"jobsToStop": job_ids}) if job_ids else web.Response(status=204)
 
     async def done(self, request: web.Request) -> web.StreamResponse:
+        return await self._post(request, "job-done", self._finish)
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        return await self._post(request, "job-stream", self._add_chunk)
+
+    async def _post(
+        self, request: web.Request, route: Route, act: Callable[[str, str, bytes], None]
+    ) -> web.StreamResponse:
         context, worker_id, job_id = self._context, request.match_info["worker"], request.match_info["job"]
         body = await request.read()
-        if bad_reply := await self._fault_reply(request, "job-done", worker_id, dict(request.query)):
-            return bad_reply
+        query = dict(request.query)
+        context.calls.append(WorkerCall(route, worker_id, query, context.now(), job_id, len(body)))
+        fault = context.faults.take(route, body)
+        acts_first = fault is not None and fault.is_after
+        bad_reply = None if acts_first else await self._apply_fault(request, fault)
+        if bad_reply is None:
+            act(job_id, worker_id, body)
+            context.condition.notify()
+        if acts_first:
+            bad_reply = await self._apply_fault(request, fault)
+        return bad_reply or web.json_response({})
+
+    def _finish(self, job_id: str, worker_id: str, body: bytes) -> None:
+        context = self._context
         job = context.store.get(job_id)
         try:
             check_size(body, job.result_limit_bytes(context.limits), "the result")
@@ -80,14 +101,9 @@ class WorkerApi:
             context.store.done(job_id, worker_id, result, context.now())
             if result.get("stopPod"):
                 context.workers.set(worker_id, WorkerState.RETIRED)
-        context.condition.notify()
-        return web.json_response({})
 
-    async def stream(self, request: web.Request) -> web.StreamResponse:
-        context, worker_id, job_id = self._context, request.match_info["worker"], request.match_info["job"]
-        body = await request.read()
-        if bad_reply := await self._fault_reply(request, "job-stream", worker_id, dict(request.query)):
-            return bad_reply
+    def _add_chunk(self, job_id: str, worker_id: str, body: bytes) -> None:
+        context = self._context
         try:
             check_size(body, context.limits.chunk_bytes, "the chunk")
             chunk = _check_object(parse_json(body))
@@ -95,8 +111,6 @@ class WorkerApi:
             context.store.count_refused(job_id, is_final=False)
             raise
         context.store.chunk(job_id, worker_id, chunk.get("output"))
-        context.condition.notify()
-        return web.json_response({})
 
     async def ping(self, request: web.Request) -> web.StreamResponse:
         context, worker_id = self._context, request.match_info["worker"]
@@ -150,7 +164,14 @@ class WorkerApi:
         if fault.drop and request.transport is not None:
             request.transport.abort()
             return web.Response(status=500)  # never sent
-        return None if fault.status is None else web.json_response({"error": "planned fault"}, status=fault.status)
+        if fault.status is None and fault.body is None:
+            return None
+        return web.Response(
+            status=fault.status or 200,
+            body=b'{"error": "planned fault"}' if fault.body is None else fault.body,
+            content_type=fault.content_type,
+            headers=fault.headers,
+        )
 
 
 def _check_object(value: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The actions other than speech: information about this worker, a text as it is read, and the voice library."""
+"""The actions other than speech: this worker, a text as it is read, the voice library, answers on the volume."""
 
 from __future__ import annotations
 
@@ -6,52 +6,119 @@ import base64
 from dataclasses import asdict
 from typing import Any
 
-from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import AnswerTooLarge, quote
+from chatterbox_worker.catalogue import openai_model
+from chatterbox_worker.config import Settings, variable
+from chatterbox_worker.errors import AnswerTooLarge, VolumeFailed, quote
 from chatterbox_worker.request import (
     Action,
+    DeleteOutputRequest,
     DeleteVoiceRequest,
     ExportVoiceRequest,
+    GetOutputRequest,
     InfoRequest,
+    ListModelsRequest,
+    ListOutputsRequest,
     ListVoicesRequest,
     SaveVoiceRequest,
     TextPreviewRequest,
     resolve,
 )
+from chatterbox_worker.serverless.delivery.volume import Volume, is_attached
 from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import reference_bytes
 
-_REPORT_BYTES = 1000  # of an answer, without the voice's file
+_REPORT_BYTES = 5000  # of an answer, without the file in it; a path has at most 4096 characters
+_MOST_OUTPUTS = 1000  # listed
 
 
-def act(request: Action, settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dict[str, Any]:
-    """
+def act(
+    request: Action,
+    settings: Settings,
+    synthesizer: Synthesizer,
+    counts: JobCounts,
+    outputs: Volume,
+    *,
+    most_bytes: int,
+) -> dict[str, Any]:
+    """The answer, of at most `most_bytes` as JSON.
+
     Raises:
-        InvalidRequest, VoiceNotFound, VolumeFailed, AnswerTooLarge: the action cannot be done.
+        InvalidRequest, VoiceNotFound, OutputNotFound, VolumeFailed, AnswerTooLarge: the action cannot be done.
     """
-    library = synthesizer.library
+    most_bytes -= _REPORT_BYTES
     match request:
         case InfoRequest():
             return info(settings, synthesizer, counts)
         case TextPreviewRequest():
             return preview(resolve(request.speech, settings))
+        case ListModelsRequest():
+            return {"object": "list", "data": [openai_model(name) for name in settings.models]}
+        case ListOutputsRequest() | GetOutputRequest() | DeleteOutputRequest():
+            return _outputs(request, outputs, most_bytes)
+        case _:
+            return _voices(request, settings, synthesizer.library, most_bytes)
+
+
+def _voices(
+    request: ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest,
+    settings: Settings,
+    library: VoiceLibrary,
+    most_bytes: int,
+) -> dict[str, Any]:
+    match request:
         case ListVoicesRequest():
             return {"voices": [asdict(entry) for entry in library.list()]}
         case SaveVoiceRequest():
+            warnings = _lost_with_this_worker(request.voice, settings)
             data, field = reference_bytes(
                 request.reference_audio, request.voice_url, allow_private_urls=settings.allow_private_urls
             )
-            return library.describe(
+            saved = library.describe(
                 library.save(request.voice, data, field=field, transcript=request.reference_transcript)
             )
+            return {**saved, "warnings": [*saved["warnings"], *warnings]}
         case ExportVoiceRequest():
-            return _export(request.voice, library, settings.payload_limit_bytes - _REPORT_BYTES)
+            return _export(request.voice, library, most_bytes)
         case DeleteVoiceRequest():
             library.delete(request.voice)
             return {"voice": request.voice, "deleted": True}
+
+
+def _outputs(
+    request: ListOutputsRequest | GetOutputRequest | DeleteOutputRequest, outputs: Volume, most_bytes: int
+) -> dict[str, Any]:
+    match request:
+        case ListOutputsRequest():
+            files = outputs.files()
+            return {"outputs": [asdict(file) for file in files[:_MOST_OUTPUTS]], "count": len(files)}
+        case GetOutputRequest():
+            return _piece(request, outputs, most_bytes // 4 * 3)
+        case DeleteOutputRequest():
+            outputs.delete(request.path)
+            return {"path": request.path, "deleted": True}
+
+
+def _piece(request: GetOutputRequest, outputs: Volume, most_bytes: int) -> dict[str, Any]:
+    """As much of the file as fits; `next_offset` is where the next piece begins, None after the last."""
+    data, size_bytes = outputs.read(request.path, request.offset, most_bytes)
+    end = request.offset + len(data)
+    return {
+        "path": request.path, "offset": request.offset, "size_bytes": size_bytes,
+        "data_base64": base64.b64encode(data).decode(), "next_offset": end if data and end < size_bytes else None,
+    }  # fmt: skip
+
+
+def _lost_with_this_worker(voice: str, settings: Settings) -> list[str]:
+    """A warning for a voice that would be stored on the container's own disk. Raises VolumeFailed if it must not be."""
+    if is_attached(settings.voices_dir):
+        return []
+    lost = f"no network volume is attached, so voice {quote(voice)} is lost when this worker ends"
+    if not settings.voices_on_disk:
+        raise VolumeFailed(f"{lost}: attach one, or set {variable('voices_on_disk')}=1 to save it all the same")
+    return [lost]
 
 
 def _export(voice: str, library: VoiceLibrary, most_bytes: int) -> dict[str, Any]:

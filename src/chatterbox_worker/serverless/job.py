@@ -32,7 +32,9 @@ class SpeechJob:
     output: Output = "auto"
     """"inline", "s3", "volume", or "auto" for the first that fits."""
     smaller_formats: tuple[str, ...] = ()
-    """Formats to try, in order, if the answer does not fit in the request's own: the job asked for "auto"."""
+    """Formats to try, in order, if the answer does not fit in the request's own."""
+    may_shrink: bool = False
+    """Whether the job asked for that, with "auto"; without it a smaller format is a warning in the answer."""
     as_url: bool = False
     """Answer with a data URI: the job came in the shape of RunPod's public endpoint."""
 
@@ -46,17 +48,21 @@ def parse(body: object, settings: Settings) -> SpeechJob | Action:
     fields = requests.validate(body, JobBody)
     if not isinstance(fields, JobBody):
         return fields
+    request = requests.resolve(fields, settings)
+    as_url = isinstance(body, dict) and "prompt" in body
+    may_shrink = fields.format.lower() == "auto"
     return SpeechJob(
-        requests.resolve(fields, settings),
+        request,
         output=fields.output,
-        smaller_formats=tuple(requests.formats(fields.format, fields.sample_rate)[1:]),
-        as_url=isinstance(body, dict) and "prompt" in body,
+        smaller_formats=requests.smaller_formats(request.format, request.sample_rate) if as_url or may_shrink else (),
+        may_shrink=may_shrink,
+        as_url=as_url,
     )
 
 
 _OPENAI_ROUTES: Mapping[str, Callable[[object], dict[str, Any]]] = {
     "/v1/audio/speech": requests.openai_speech,
-    "/v1/models": lambda _: {"action": "info"},
+    "/v1/models": lambda _: {"action": "models.list"},
 }
 
 

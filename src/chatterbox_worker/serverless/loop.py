@@ -11,6 +11,7 @@ from typing import Any
 
 from chatterbox_worker.config import Settings, ensure_variable
 from chatterbox_worker.errors import GpuUnusable, NotReady, WorkerError
+from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.serverless.fitness import prove_speech
 from chatterbox_worker.serverless.shutdown import Shutdown
 from chatterbox_worker.serverless.stops import Stops
@@ -35,6 +36,7 @@ class RunPod:
         """The argument of `runpod.serverless.start`."""
         self.streams = settings.stream
         """Whether the handler is a generator."""
+        self.outputs = Volume(settings.outputs_dir, max_age_s=settings.outputs_max_age_s)
 
     @property
     def takes_progress(self) -> bool:
@@ -76,10 +78,15 @@ def serve(worker: Worker | Unready, platform: RunPod) -> None:
     import runpod  # noqa: PLC0415  # after the models
     from runpod.serverless.modules import rp_scale  # noqa: PLC0415
 
-    rp_scale.get_job = platform.shutdown.end_with(rp_scale.get_job)
+    from chatterbox_worker.serverless.protocol import sdk  # noqa: PLC0415
+
+    poster = sdk.poster(platform.outputs, platform.shutdown)
+    rp_scale.get_job = platform.shutdown.end_with(sdk.taker(poster))
     rp_scale.get_stop_signals = platform.shutdown.end_with(platform.stops.remember(rp_scale.get_stop_signals))
     # The SDK asks the function whether it is a generator.
-    platform.config["handler"] = worker.stream if platform.streams else worker.__call__
+    platform.config["handler"] = (
+        poster.stream_again(worker.stream) if platform.streams else poster.answer_again(worker.__call__)
+    )
     if isinstance(worker, Worker):
 
         @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]

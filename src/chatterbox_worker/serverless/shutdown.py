@@ -7,13 +7,14 @@ arrives on one of them is taken and never run. So here
 2. the SDK gets the signal when its take loop next asks for the concurrency, a call that the SDK documents: by then
    whatever it had taken is in its queue, and it runs its queue to the end;
 3. a job that is not done after `DRAIN_S` is cancelled and nothing is posted for it, so that the platform gives it to
-   another worker, as it does with every job whose worker goes away;
+   another worker, as it does with every job whose worker goes away; an answer that could not be posted until then is on
+   the volume, for that worker (`protocol.outbox`);
 4. a process that is still there after `EXIT_S` ends itself, heartbeat first: an SDK whose worker is killed goes on
    pinging.
 
 What is relied on beyond the documented surface: `rp_scale.get_job` and `rp_scale.get_stop_signals`, coroutine functions
 that the scaler looks up by name when it is created. tests/serverless holds the SDK to it; pyproject pins the minor
-version.
+version. `protocol` has what else is relied on.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 DRAIN_S = 13.0
-"""For what runs to be finished; the SDK's own retries of a post may take 5 s more."""
+"""For what runs to be finished and posted."""
 EXIT_S = 19.0
 """RunPod does not say when it kills; a container's usual grace is longer than this."""
 
@@ -51,6 +52,10 @@ class Shutdown:
         self._sdk_handler: _Handler | None = None
         self._is_watching = False
         self._began = asyncio.Event()
+
+    @property
+    def has_begun(self) -> bool:
+        return self._began.is_set()
 
     def concurrency(self, _current: int) -> int:
         """The SDK's `concurrency_modifier`: called in its loop, before each take."""

@@ -16,8 +16,8 @@ from chatterbox_worker.request import Action
 from chatterbox_worker.serverless import job as jobs
 from chatterbox_worker.serverless import joblog, texts
 from chatterbox_worker.serverless.actions import act
-from chatterbox_worker.serverless.delivery import Delivery, Unlogged, UnloggedText
-from chatterbox_worker.serverless.delivery.streaming import stream
+from chatterbox_worker.serverless.delivery import Delivery, Failure, Unlogged, UnloggedText
+from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES, stream
 from chatterbox_worker.serverless.information import JobCounts
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.progress import Progress
@@ -133,7 +133,9 @@ class Worker:
                     self._platform.device_failed()
                 yield piece
         except Exception as error:  # noqa: BLE001  # the same
-            yield self._failure(error)
+            failure = self._failure(error)
+            yield Failure({name: failure[name] for name in failure if name not in ("error", "refresh_worker")})
+            yield failure
             return
         self._counts.jobs_done += 1
 
@@ -173,12 +175,13 @@ class Worker:
         if isinstance(request, SpeechJob):
             route = self._delivery.route(job)
             self._delivery.check(request, route)
-            recording = self.synthesizer.speak(request.request, scope)
-            return Unlogged(self._delivery.deliver(recording, request, route))
+            return self._delivery.answer(self.synthesizer.speak(request.request, scope), request, route)
         if isinstance(request, TextsJob):
             route = self._delivery.route(job)
-            return Unlogged(texts.answer(request, self.synthesizer, self._delivery, route, scope))
-        return Unlogged(act(request, self._settings, self.synthesizer, self._counts))
+            return texts.answer(request, self.synthesizer, self._delivery, route, scope)
+        most_bytes = CHUNK_BYTES if self._settings.stream else self._delivery.limit_bytes(job)
+        volume = self._delivery.volume
+        return Unlogged(act(request, self._settings, self.synthesizer, self._counts, volume, most_bytes=most_bytes))
 
     def _pieces(self, job: Job, scope: CancelScope) -> Iterator[dict[str, Any]]:
         request = parse(job.get("input"), self._settings)
@@ -194,11 +197,16 @@ class Worker:
         refusal = for_caller(error, log)
         if refusal is error and not isinstance(refusal, Cancelled):
             log.info("refused: %s", refusal.code)  # not the field, which may be the caller's own word
-        answer = Unlogged(refusal.answer(), error=UnloggedText(refusal.message))
+        answer = _answer_to_failure(refusal)
         if isinstance(refusal, DeviceFailed):
             self._platform.device_failed()
             answer["refresh_worker"] = True
         return answer
+
+
+def _answer_to_failure(error: WorkerError) -> Unlogged:
+    """The SDK moves `error` out of it, beside the job's output."""
+    return Unlogged(Failure.of(error), error=UnloggedText(error.message))
 
 
 class Unready:
@@ -206,13 +214,14 @@ class Unready:
 
     def __init__(self, reason: WorkerError) -> None:
         self.reason = reason
-        self._answer = NotReady(f"this worker could not start: {reason.message}", field=reason.field).answer()
+        self._error = NotReady(f"this worker could not start: {reason.message}", field=reason.field)
 
     async def __call__(self, _job: Job) -> dict[str, Any]:
-        return dict(self._answer)
+        return _answer_to_failure(self._error)
 
     async def stream(self, _job: Job) -> AsyncIterator[dict[str, Any]]:
-        yield dict(self._answer)
+        yield Failure.of(self._error)
+        yield _answer_to_failure(self._error)
 
     def close(self) -> None:
         """It holds nothing."""

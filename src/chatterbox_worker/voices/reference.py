@@ -40,12 +40,18 @@ def from_base64(text: str, *, field: str) -> bytes:
     if len(body) > MAX_BYTES * 4 // 3 + 4:
         raise InvalidRequest(f"{field} holds more than {MAX_BYTES} bytes", field=field)
     try:
-        data = base64.b64decode("".join(body.split()), validate=True)
+        data = _decode("".join(body.split()))
     except (binascii.Error, ValueError):
         raise InvalidRequest(f"{field} is not base64: {quote(body)}", field=field) from None
     if not data:
         raise InvalidRequest(f"{field} is empty", field=field)
     return data
+
+
+def _decode(text: str) -> bytes:
+    """Either alphabet of RFC 4648, padded or not. Raises ValueError."""
+    standard = text.replace("-", "+").replace("_", "/").rstrip("=")
+    return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
 
 
 def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False) -> bytes:

@@ -16,6 +16,7 @@ import soundfile
 
 from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import AnswerTooLarge, InvalidRequest
@@ -160,6 +161,70 @@ def test_auto_stays_lossless_where_that_is_enough(settings: Settings) -> None:
     assert answer["format"] == "flac"
     samples, _ = soundfile.read(io.BytesIO(base64.b64decode(answer["audio_base64"])), dtype="int16")
     assert samples.tobytes() == silence.audio[44:]
+
+
+def test_auto_is_smaller_before_it_goes_over_the_volume(settings: Settings, tmp_path: Path) -> None:
+    answer = deliver(with_volume(settings, tmp_path), format="auto")
+
+    assert answer["format"] == "opus"
+    assert answer["warnings"] == []
+
+
+@pytest.mark.parametrize(("asked_for", "chosen"), [("wav", "opus"), ("flac", "opus"), ("pcm", "opus")])
+def test_the_public_shape_always_gets_a_url(settings: Settings, tmp_path: Path, asked_for: str, chosen: str) -> None:
+    job = parse({"prompt": "Hello.", "format": asked_for}, Settings())
+    assert isinstance(job, SpeechJob)
+    made = recording()
+    audio = encode(decode(made.audio, field="audio", max_s=10.0), asked_for, RATE)
+    made = replace(made, audio=audio, info=replace(made.info, format=asked_for))
+
+    answer = Delivery(with_volume(settings, tmp_path)).deliver(made, job, Route(100_000))
+
+    assert answer["audio_url"].startswith("data:audio/ogg; codecs=opus;base64,")
+    assert answer["format"] == chosen
+    assert answer["warnings"] == [f"{asked_for} is too large for the answer: delivered as {chosen}"]
+    data = base64.b64decode(answer["audio_url"].partition(",")[2])
+    assert soundfile.info(io.BytesIO(data)).duration == pytest.approx(3.0, abs=0.1)
+
+
+@pytest.mark.parametrize("asked_for", ["mp3", "opus"])
+def test_the_public_shape_in_a_small_format_has_only_the_volume_left(
+    settings: Settings, tmp_path: Path, asked_for: str
+) -> None:
+    job = parse({"prompt": "Hello.", "format": asked_for}, Settings())
+    assert isinstance(job, SpeechJob)
+
+    answer = Delivery(with_volume(settings, tmp_path)).deliver(recording(), job, Route(100_000))
+
+    assert "audio_path" in answer
+
+
+def test_the_public_shape_prefers_a_bucket_to_another_format(settings: Settings, s3_config: dict[str, str]) -> None:
+    job = parse({"prompt": "Hello."}, Settings())
+    assert isinstance(job, SpeechJob)
+
+    answer = Delivery(with_bucket(settings, s3_config)).deliver(recording(), job, Route(100_000))
+
+    assert (answer["audio_url"][:4], answer["format"]) == ("http", "wav")
+
+
+@pytest.mark.parametrize("fields", [{}, {"format": "auto"}, {"format": "auto", "output": "inline"}])
+def test_a_refused_answer_is_delivered_another_way(settings: Settings, tmp_path: Path, fields: dict[str, Any]) -> None:
+    """What posts results asks for fewer bytes than the limit that we know."""
+    answer = Delivery(with_volume(settings, tmp_path)).answer(recording(), asked(**fields), Route(10_000_000))
+    assert "audio_base64" in answer
+
+    again = answer.shrink(100_000)
+
+    assert serialized_bytes(again) <= 100_000
+    assert ("audio_path" in again) is (not fields)
+
+
+def test_a_refused_answer_without_another_way_is_an_error(settings: Settings) -> None:
+    answer = Delivery(settings).answer(recording(), asked(), Route(10_000_000))
+
+    with pytest.raises(AnswerTooLarge):
+        answer.shrink(100_000)
 
 
 def test_auto_is_wav_where_the_wav_fits(settings: Settings) -> None:

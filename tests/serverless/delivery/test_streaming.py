@@ -17,7 +17,7 @@ import soundfile
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
-from chatterbox_worker.serverless.delivery import Delivery, Route, Unlogged, serialized_bytes
+from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
 from chatterbox_worker.serverless.job import SpeechJob, parse
@@ -174,6 +174,24 @@ def test_a_result_too_large_for_anywhere_says_so(synthesizer: Synthesizer, setti
 
     assert not any("audio_base64" in chunk for chunk in collected)
     assert posted[-1]["warnings"] == ["the whole is too large for the job's result: it is in the stream only"]
+
+
+@pytest.mark.parametrize("has_volume", [False, True])
+def test_a_refused_result_loses_its_audio_and_says_where_the_whole_is(
+    synthesizer: Synthesizer, settings: Settings, asked: Any, tmp_path: Path, has_volume: bool
+) -> None:
+    settings = replace(settings, outputs_dir=tmp_path / "outputs") if has_volume else settings
+    posted, collected = as_the_sdk_does(stream(synthesizer, settings, asked()))
+    last = collected[-1]
+    assert isinstance(last, Answer)
+
+    again = last.shrink(100_000)
+
+    assert serialized_bytes({"output": again}) < 100_000
+    assert [item.get("index") for item in again] == [item.get("index") for item in posted]
+    assert not any("audio_base64" in item for item in again)
+    assert ("audio_path" in again[-1]) is has_volume
+    assert len(again[-1]["warnings"]) == int(not has_volume)
 
 
 def test_speech_of_one_letter_is_one_chunk(synthesizer: Synthesizer, settings: Settings, asked: Any) -> None:

@@ -17,7 +17,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Utterance, Voice
 from chatterbox_worker.errors import DeviceFailed
 from chatterbox_worker.serverless import progress
-from chatterbox_worker.serverless.delivery import serialized_bytes
+from chatterbox_worker.serverless.delivery import Answer, serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import Synthesizer
@@ -229,6 +229,40 @@ def test_smaller_formats_are_taken_where_the_first_does_not_fit(
     assert answer["failed"] == 0
     assert {"wav"} < {result["format"] for result in answer["results"]}
     assert serialized_bytes(answer) <= 150_000
+
+
+@pytest.mark.parametrize("has_volume", [False, True])
+def test_an_answer_that_the_platform_refused_is_delivered_another_way(
+    settings: Settings, synthesizer: Synthesizer, tmp_path: Path, has_volume: bool
+) -> None:
+    outputs = tmp_path / "outputs" if has_volume else tmp_path / "missing" / "outputs"
+    texts = [*numbered(3, words=100), {"id": "bad", "text": " "}]
+    answer = ask(Worker(replace(settings, outputs_dir=outputs), synthesizer), {"texts": texts})
+    assert isinstance(answer, Answer)
+
+    again = answer.shrink(100_000)
+
+    assert serialized_bytes(again) <= 100_000
+    assert [result["id"] for result in again["results"]] == [text["id"] for text in texts]
+    assert again["results"][-1] == answer["results"][-1]
+    assert not any("audio_base64" in result for result in again["results"])
+    assert all(("audio_path" in result) is has_volume for result in again["results"][:-1])
+    assert again["failed"] == (1 if has_volume else 4)
+
+
+def test_a_streams_result_that_the_platform_refused_loses_its_audio_and_says_so(worker: Worker) -> None:
+    async def collect() -> list[dict[str, Any]]:
+        return [piece async for piece in worker.stream({"id": "1", "input": {"texts": numbered(3, words=100)}})]
+
+    *pieces, summary = asyncio.run(asyncio.wait_for(collect(), 20))
+    assert isinstance(summary, Answer)
+
+    *again, last = summary.shrink(100_000)
+
+    assert last == summary
+    assert [piece["index"] for piece in again] == [piece["index"] for piece in pieces]
+    assert not any("audio_base64" in piece["result"] for piece in again)
+    assert all("in the stream only" in piece["result"]["warnings"][-1] for piece in again)
 
 
 def test_more_texts_than_an_answer_can_tell_of_are_refused_before_any_is_spoken(

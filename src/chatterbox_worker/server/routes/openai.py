@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker import request as requests
-from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS
+from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS, openai_model
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, choices, quote
@@ -20,8 +20,6 @@ router = APIRouter(tags=["OpenAI"])
 
 LATAM = "chatterbox-es-latam"
 """The model name of older servers: the multilingual model with Latin American Spanish."""
-_OWNERS = {"preview": "espeak-ng", "csm": "sesame"}
-_CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list requires a time
 
 
 @router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
@@ -72,11 +70,8 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
     card = MODELS[name]
     regions = [tag for tag, pack in REGIONS.items() if name == "multilingual" and pack in settings.packs]
     return {
-        "id": name,
+        **openai_model(name),
         "name": name,
-        "object": "model",
-        "created": _CREATED,
-        "owned_by": _OWNERS.get(name, "resemble-ai"),
         "languages": [*card.languages, *regions],
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
         "speaks_references": card.clones_voices,

@@ -7,10 +7,11 @@ word. So an answer is measured as it will be serialized, before it is returned.
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from chatterbox_worker.answer import Recording
-from chatterbox_worker.errors import AnswerTooLarge
+from chatterbox_worker.errors import AnswerTooLarge, WorkerError
 
 _ENVELOPE_BYTES = 64  # `{"output": ` and `}` around what the handler returns, and the keys that the SDK may add
 
@@ -20,6 +21,30 @@ class Unlogged(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} fields: {', '.join(self)}>"
+
+
+Shrink = Callable[[int], Any]
+"""The output to post in place of one that was refused, in at most so many bytes. Raises WorkerError."""
+
+
+class Answer(Unlogged):
+    """An answer that can be delivered again in fewer bytes, or another way, if the platform refuses it."""
+
+    def __init__(self, fields: Mapping[str, Any], shrink: Shrink) -> None:
+        super().__init__(fields)
+        self.shrink = shrink
+
+
+class Failure(Unlogged):
+    """Why a job failed: `message`, `code` and `field`, the output of a job that failed and an item of a stream.
+
+    RunPod's own client returns a failed job's output and not its error, so the sentence is in both.
+    """
+
+    @classmethod
+    def of(cls, error: WorkerError) -> Self:
+        answer = error.answer()
+        return cls(message=UnloggedText(answer.pop("error")), **answer)
 
 
 class UnloggedText(str):

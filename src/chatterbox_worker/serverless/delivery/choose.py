@@ -1,12 +1,13 @@
 """Which delivery method an answer takes: the first that fits.
 
-    auto     inline, the job's bucket, the worker's bucket, the volume
-    inline   inline
-    s3       the job's bucket, the worker's bucket, inline, the volume
-    volume   the volume, inline, the job's bucket, the worker's bucket
+    auto     inline, the job's bucket, the worker's bucket, smaller, the volume
+    inline   inline, smaller
+    s3       the job's bucket, the worker's bucket, inline, smaller, the volume
+    volume   the volume, inline, the job's bucket, the worker's bucket, smaller
 
-then inline in a smaller format if the request had `"format": "auto"`, then `AnswerTooLarge`. A method that fails adds a
-warning to the answer, and the next is tried: finished speech is not lost because a bucket failed.
+then `AnswerTooLarge`. "Smaller" is inline in a smaller format, for a request with `"format": "auto"` or in the shape of
+RunPod's public endpoint, whose callers can use nothing but a URL. A method that fails adds a warning to the answer, and
+the next is tried: finished speech is not lost because a bucket failed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,18 @@ import numpy as np
 
 from chatterbox_worker.answer import Recording
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.serverless.delivery.answer import NotDelivered, inline_bytes, serialized_bytes, too_large
+from chatterbox_worker.serverless.delivery.answer import (
+    Answer,
+    NotDelivered,
+    inline_bytes,
+    serialized_bytes,
+    too_large,
+)
 from chatterbox_worker.serverless.delivery.s3 import EXPIRES_S, Bucket
 from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.serverless.job import SpeechJob
@@ -58,19 +66,21 @@ class Delivery:
         """
         self._settings = settings
         self._bucket = Bucket.of_worker(settings)
-        self._volume = Volume(settings.outputs_dir, max_age_s=settings.outputs_max_age_s)
+        self.volume = Volume(settings.outputs_dir, max_age_s=settings.outputs_max_age_s)
 
     def route(self, job: Mapping[str, Any]) -> Route:
         """
         Raises:
             InvalidRequest: the job's s3Config cannot be used.
         """
-        # What RunPod allows for /openai routes is not documented, so they have the smaller limit.
-        is_sync = str(job.get("id", "")).startswith("sync-")
-        limit = self._settings.runsync_limit_bytes if is_sync else self._settings.payload_limit_bytes
         config = job.get("s3Config")
         private = self._settings.allow_private_urls
-        return Route(limit, None if config is None else Bucket.of_job(config, allow_private=private))
+        return Route(self.limit_bytes(job), None if config is None else Bucket.of_job(config, allow_private=private))
+
+    def limit_bytes(self, job: Mapping[str, Any]) -> int:
+        """Of the job's answer. What RunPod allows for /openai routes is not documented: they have the smaller limit."""
+        is_sync = str(job.get("id", "")).startswith("sync-")
+        return self._settings.runsync_limit_bytes if is_sync else self._settings.payload_limit_bytes
 
     def check(self, job: SpeechJob, route: Route) -> None:
         """Whether the requested output exists at all; called before anything is spoken.
@@ -82,8 +92,19 @@ class Delivery:
             raise InvalidRequest(
                 'output is "s3", but the job has no s3Config and this worker no BUCKET_ENDPOINT_URL', field="output"
             )
-        if job.output == "volume" and not self._volume.is_there:
+        if job.output == "volume" and not self.volume.is_there:
             raise InvalidRequest('output is "volume", but no network volume is attached', field="output")
+
+    def answer(self, recording: Recording, job: SpeechJob, route: Route) -> Answer:
+        """The answer of `deliver`, which can be delivered again if the platform refuses it.
+
+        Raises:
+            AnswerTooLarge: no delivery method fits.
+        """
+        return Answer(
+            self.deliver(recording, job, route),
+            lambda limit_bytes: self.deliver(recording, job, replace(route, limit_bytes=limit_bytes)),
+        )
 
     def deliver(self, recording: Recording, job: SpeechJob, route: Route) -> _Answer:
         """
@@ -122,19 +143,22 @@ class Delivery:
             answer = store(recording) | recording.report()
             return answer if serialized_bytes(answer) <= route.limit_bytes else None
 
-        def smaller(name: str, recording: Recording) -> _Answer | None:
-            return inline(_reencode(recording, name))
+        def smaller_format(name: str, recording: Recording) -> _Answer | None:
+            try:
+                return inline(_reencode(recording, name, warn=not job.may_shrink))
+            except InvalidRequest:  # a lossy file of silence
+                return None
 
         buckets: list[_Method] = [partial(stored, store) for store in self._bucket_stores(route)]
         volume: list[_Method] = [partial(stored, store) for store in self._volume_stores()]
+        smaller: list[_Method] = [partial(smaller_format, name) for name in job.smaller_formats]
         methods: Mapping[str, list[_Method]] = {
-            "auto": [inline, *buckets, *volume],
-            "inline": [inline],
-            "s3": [*buckets, inline, *volume],
-            "volume": [*volume, inline, *buckets],
+            "auto": [inline, *buckets, *smaller, *volume],
+            "inline": [inline, *smaller],
+            "s3": [*buckets, inline, *smaller, *volume],
+            "volume": [*volume, inline, *buckets, *smaller],
         }
         yield from methods[job.output]
-        yield from (partial(smaller, name) for name in job.smaller_formats)
 
     def _buckets(self, route: Route) -> list[Bucket]:
         return [bucket for bucket in (route.bucket, self._bucket) if bucket is not None]
@@ -146,11 +170,11 @@ class Delivery:
         return [partial(_put, bucket) for bucket in self._buckets(route)]
 
     def _volume_stores(self) -> list[_Store]:
-        return [self._write] if self._volume.is_there else []
+        return [self._write] if self.volume.is_there else []
 
     def _write(self, recording: Recording) -> _Answer:
-        path = self._volume.put(recording.audio, suffix=recording.info.format)
-        return {"audio_path": str(path), "expires_s": self._volume.max_age_s}
+        path = self.volume.put(recording.audio, suffix=recording.info.format)
+        return {"audio_path": str(path), "expires_s": self.volume.max_age_s}
 
 
 def _put(bucket: Bucket, recording: Recording) -> _Answer:
@@ -173,12 +197,19 @@ def _with_warnings(recording: Recording, failed: list[str]) -> Recording:
     return replace(recording, info=replace(recording.info, warnings=warnings))
 
 
-def _reencode(recording: Recording, name: str) -> Recording:
-    """A wav recording in another format, at its own rate."""
-    rate = recording.info.sample_rate
-    audio = audio_of_pcm(recording.audio[WAV_HEAD_BYTES:], rate)
-    info = replace(recording.info, format=name, mimetype=FORMATS[name].mimetype)
-    return replace(recording, audio=encode(audio, name, rate), info=info)
+def _reencode(recording: Recording, name: str, *, warn: bool) -> Recording:
+    """A recording in another format, at its own rate. Raises InvalidRequest for one that cannot be decoded."""
+    original, rate = recording.info, recording.info.sample_rate
+    warning = (f"{original.format} is too large for the answer: delivered as {name}",) if warn else ()
+    info = replace(original, format=name, mimetype=FORMATS[name].mimetype, warnings=(*original.warnings, *warning))
+    return replace(recording, audio=encode(_samples_of(recording), name, rate), info=info)
+
+
+def _samples_of(recording: Recording) -> Audio:
+    info, head = recording.info, {"wav": WAV_HEAD_BYTES, "pcm": 0}.get(recording.info.format)
+    if head is not None:
+        return audio_of_pcm(recording.audio[head:], info.sample_rate)
+    return decode(recording.audio, field="format", max_s=info.duration_s + 1.0)
 
 
 def audio_of_pcm(pcm: bytes, sample_rate: int) -> Audio:

@@ -17,13 +17,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from chatterbox_worker.answer import Recording
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.serverless.delivery.answer import Unlogged, serialized_bytes
+from chatterbox_worker.serverless.delivery.answer import Answer, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, log_recording
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.synthesizer import AudioStream, CancelScope, Plan, Synthesizer, describe
@@ -128,11 +129,15 @@ class _Collected:
         self.shrink_to_fit(0)
 
     def shrink_to_fit(self, more_bytes: int) -> None:
-        if self._bytes + more_bytes > self._limit:
-            self.is_whole = False
-        if not self.is_whole:
-            for chunk in self._chunks:
-                chunk.pop("audio_base64", None)
+        if self._bytes + more_bytes > self._limit or not self.is_whole:
+            self.drop_audio()
+
+    def drop_audio(self) -> list[Unlogged]:
+        """The chunks without their audio, which they lose here."""
+        self.is_whole = False
+        for chunk in self._chunks:
+            chunk.pop("audio_base64", None)
+        return self._chunks
 
 
 def _samples(speech: AudioStream | None, rate: int) -> Iterator[bytes]:
@@ -176,16 +181,25 @@ def _timings(speech: AudioStream | None, total_s: float, duration_s: float) -> d
     return {**stages, "total_s": total_s, "real_time_factor": total_s / duration_s}
 
 
-def _summary(recording: Recording, whole: _Whole, post: _Collected, delivery: Delivery, route: Route) -> Unlogged:
+def _summary(recording: Recording, whole: _Whole, post: _Collected, delivery: Delivery, route: Route) -> Answer:
     """The report about the whole; and where it is, if the job's result cannot hold it."""
-    summary = Unlogged(recording.report(), size_bytes=whole.size_bytes, chunks_streamed=len(post))
-    post.shrink_to_fit(serialized_bytes(summary))
+    report = {**recording.report(), "size_bytes": whole.size_bytes, "chunks_streamed": len(post)}
+    post.shrink_to_fit(serialized_bytes(report))
     if not post.is_whole:
-        place, failed = delivery.store(replace(recording, audio=whole.file()), route)
-        nowhere = [] if place else ["the whole is too large for the job's result: it is in the stream only"]
-        summary |= place
-        summary["warnings"] = [*summary["warnings"], *failed, *nowhere]
-    if serialized_bytes(summary) > CHUNK_BYTES:  # a text of megabytes
-        summary["warnings"] = [*summary["warnings"], "the list of chunks is left out: it is too long to be streamed"]
-        del summary["chunks"]
-    return summary
+        report |= _stored(report, replace(recording, audio=whole.file()), delivery, route)
+    if serialized_bytes(report) > CHUNK_BYTES:  # a text of megabytes
+        report["warnings"] = [*report["warnings"], "the list of chunks is left out: it is too long to be streamed"]
+        del report["chunks"]
+
+    def shrink(_limit_bytes: int) -> list[Unlogged]:  # without a reference to the Answer: it holds minutes of audio
+        place = _stored(report, replace(recording, audio=whole.file()), delivery, route) if post.is_whole else {}
+        return [*post.drop_audio(), Unlogged(report | place)]
+
+    return Answer(report, shrink)
+
+
+def _stored(report: dict[str, Any], recording: Recording, delivery: Delivery, route: Route) -> dict[str, Any]:
+    """The fields of the report that say where the whole is."""
+    place, failed = delivery.store(recording, route)
+    nowhere = [] if place else ["the whole is too large for the job's result: it is in the stream only"]
+    return {**place, "warnings": [*report["warnings"], *failed, *nowhere]}

@@ -19,7 +19,7 @@ from typing import Any
 
 from chatterbox_worker.answer import Recording
 from chatterbox_worker.errors import AnswerTooLarge, DeviceFailed, InvalidRequest, WorkerError
-from chatterbox_worker.serverless.delivery import Delivery, Route, Unlogged, serialized_bytes
+from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.texts.request import Text, TextsJob
@@ -37,7 +37,7 @@ _STREAM_ONLY = "too large for the job's result: the audio is in the stream only"
 Result = dict[str, Any]
 
 
-def answer(job: TextsJob, synthesizer: Synthesizer, delivery: Delivery, route: Route, scope: CancelScope) -> Result:
+def answer(job: TextsJob, synthesizer: Synthesizer, delivery: Delivery, route: Route, scope: CancelScope) -> Answer:
     """
     Raises:
         InvalidRequest: so many texts could not be answered within the platform's limit.
@@ -55,7 +55,14 @@ def answer(job: TextsJob, synthesizer: Synthesizer, delivery: Delivery, route: R
             "send fewer texts in a job",
             field="texts",
         )
-    return whole
+    return Answer(whole, partial(_deliver_again, whole, job, delivery, route))
+
+
+def _deliver_again(whole: Result, job: TextsJob, delivery: Delivery, route: Route, limit_bytes: int) -> Result:
+    """The same within fewer bytes: what was inline is delivered again, and what finds no place becomes an error."""
+    budget = _Budget(job.texts, delivery, replace(route, limit_bytes=limit_bytes))
+    results = [budget.again(index, result) for index, result in enumerate(whole["results"])]
+    return {**whole, "results": results, "failed": sum("error" in result for result in results)}
 
 
 def stream(
@@ -63,13 +70,32 @@ def stream(
 ) -> Iterator[Unlogged]:
     """Raises InvalidRequest before the first piece, Cancelled."""
     budget = _Budget(job.texts, delivery, route)
+    pieces: list[Unlogged] = []
     for index, outcome in speak(job, synthesizer, partial(delivery.check, route=route), scope):
         result, is_stream_only = budget.piece(index, outcome)
-        yield Unlogged(index=index, result=result)
+        pieces.append(Unlogged(index=index, result=result))
+        yield pieces[-1]
         if is_stream_only:  # it has been posted; the SDK collects the same object for the job's result
-            result.pop("audio_base64", None)
-            result["warnings"] = [*result["warnings"], _STREAM_ONLY]
-    yield Unlogged(budget.summary())
+            _leave_in_stream(result)
+    summary = budget.summary()
+    yield Answer(summary, lambda _: [*_without_audio(pieces), summary])
+
+
+def _leave_in_stream(result: Result) -> None:
+    if (result.pop("audio_base64", None) or _data_uri(result)) is not None:
+        result.pop("audio_url", None)
+        result["warnings"] = [*result["warnings"], _STREAM_ONLY]
+
+
+def _without_audio(pieces: list[Unlogged]) -> list[Unlogged]:
+    for piece in pieces:
+        _leave_in_stream(piece["result"])
+    return pieces
+
+
+def _data_uri(result: Result) -> str | None:
+    url = result.get("audio_url")
+    return url if isinstance(url, str) and url.startswith("data:") else None
 
 
 class _Budget:
@@ -108,6 +134,11 @@ class _Budget:
         except WorkerError as error:
             result = self._refuse(index, error)
         return self._count(index, result), False
+
+    def again(self, index: int, result: Result) -> Result:
+        """A result of an earlier answer, in this budget."""
+        is_inline = "audio_base64" in result or _data_uri(result) is not None
+        return self.result(index, Recording.from_inline(result)) if is_inline else self._count(index, result)
 
     def summary(self) -> Result:
         summary: Result = {
