@@ -40,6 +40,7 @@ NOT_FOR_THE_HUB = {
     "set by the platform": {"payload_limit_bytes", "runsync_limit_bytes"},
     "only for a CPU": {"threads"},
     "for finding errors": {"graphs"},
+    "for measuring a GPU": {"graph_memory_share", "cudnn_attention"},
     "for a model that is not in the image": {"csm_repo"},
     "for tests": {"allow_private_urls"},
 }  # fmt: skip
@@ -111,6 +112,12 @@ def test_there_are_presets_for_low_cost_quality_and_streaming() -> None:
     assert low_cost["CHATTERBOX_MODELS"] == "turbo"
     assert quality["CHATTERBOX_PROFILE"] == "exact"
     assert streaming["CHATTERBOX_STREAM"] == "1"
+
+
+@pytest.mark.parametrize("name", ["hub.json", "tests.json"])
+def test_the_files_are_also_where_runpods_guide_wants_them(name: str) -> None:
+    """Copies: links are not followed everywhere, and the files at the top level are what people look for."""
+    assert (ROOT / ".runpod" / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 def test_every_setting_is_in_the_form_or_left_out_for_a_reason() -> None:
