@@ -12,23 +12,55 @@ from dataclasses import replace
 
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import tags
+from chatterbox_worker.text.spoken import addresses, calendar, numbers, quantities, words
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
+
+_DIGIT = re.compile(r"\d")
 
 Group = list[Span]
 """The spans of one find: all of them are taken, or none."""
 Recogniser = Callable[[str, Rules], Iterator[Group]]
 
-_RECOGNISERS: tuple[tuple[str, Recogniser], ...] = ()
+_RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
+    # category, recogniser, whether it needs a digit
+    ("urls", addresses.find_urls, False),
+    ("emails", addresses.find_emails, False),
+    ("dates", calendar.find_dates, True),
+    ("times", calendar.find_times, True),
+    ("phones", addresses.find_phones, True),
+    ("numbers", numbers.find_versions, True),
+    ("numbers", numbers.find_forms, True),
+    ("money", quantities.find_money, True),
+    ("numbers", numbers.find_percent, True),
+    ("units", quantities.find_units, True),
+    ("numbers", numbers.find_fractions, False),
+    ("numbers", numbers.find_counters, True),
+    ("numbers", numbers.find_ordinals, True),
+    ("roman", words.find_roman, False),
+    ("numbers", numbers.find_ranges, True),
+    ("numbers", numbers.find_years, True),
+    ("numbers", numbers.find_scaled, True),
+    ("numbers", numbers.find_numbers, True),
+    ("symbols", words.find_symbols, False),
+    ("abbreviations", words.find_abbreviations, False),
+    ("plurals", words.find_plurals, False),
+    ("acronyms", words.find_acronyms, False),
+)
 
-_WORTH_LOOKING = re.compile(r"\d")
 
-
-def add_spoken_forms(reading: Reading, categories: frozenset[str], *, keeps_case: bool = True) -> Reading:  # noqa: ARG001
+def add_spoken_forms(reading: Reading, categories: frozenset[str], *, keeps_case: bool = True) -> Reading:
     """The reading with the spoken forms of `categories`, names of `catalogue.NORMALIZED`.
 
     `keeps_case`: the model can tell capitals, so that acronyms stay as written.
     """
-    wanted = [find for category, find in _RECOGNISERS if category in categories]
+    if keeps_case:
+        categories -= {"acronyms"}
+    has_digit = _DIGIT.search(reading.text) is not None
+    wanted = [
+        find
+        for category, find, needs_digit in _RECOGNISERS
+        if category in categories and (has_digit or not needs_digit)
+    ]
     if not wanted:
         return reading
     taken = _mark_taken(reading)
@@ -45,7 +77,7 @@ def _mark_taken(reading: Reading) -> bytearray:
 
 def _find(text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray) -> Iterator[Span]:
     part = text[stretch.start : stretch.end]
-    if not _WORTH_LOOKING.search(part) or (rules := rules_of(stretch.language)) is None:
+    if (rules := rules_of(stretch.language)) is None:
         return
     for find in wanted:
         for group in find(part, rules):

@@ -34,7 +34,11 @@ def phrase(skeleton: str, number: int | Decimal, locale: str) -> tuple[str, str]
 
     Where CLDR has a word in place of the numeral, as for one and two in Arabic, that is all: (word, "").
     """
-    text = _format(f"{{n,number,::{skeleton}}}", locale, number)
+    return split_at_numeral(_format(f"{{n,number,::{skeleton}}}", locale, number))
+
+
+def split_at_numeral(text: str) -> tuple[str, str]:
+    """What stands before and after the numeral; without one, all of it before."""
     found = _NUMERAL.search(text)
     return (text, "") if found is None else (text[: found.start()], text[found.end() :])
 

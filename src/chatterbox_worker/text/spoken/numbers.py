@@ -1,82 +1,290 @@
-"""Numbers that stand for themselves: cardinals, decimals, ordinals, years, ranges, fractions, percentages."""
+"""Numbers that count, order or measure nothing but themselves: also years, ranges, fractions and percentages."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
+from chatterbox_worker.text.spoken.kana import in_kana
+from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
+
+Group = list[Span]
 
 LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
+_VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
+_DASHES = "-–—〜"
+_NEAR = 60  # characters after a number, for what agrees with it
 
 
 @lru_cache(maxsize=32)
 def number_pattern(rules: Rules) -> str:
-    """A number with the language's separators: `whole` and `decimals`."""
-    group, decimal = re.escape(rules.group), re.escape(rules.decimal)
-    grouped = rf"\d{{1,3}}(?:[{group}]\d{{2,3}})*[{group}]\d{{3}}(?!\d)" if rules.group else r"(?!)"
-    return rf"(?:{grouped}|\d+)(?:[{decimal}]\d+)?"
+    """A number with the language's separators; where it writes a decimal comma, also with a decimal point."""
+    grouped = "(?!)"
+    if rules.group:
+        group = f"[{re.escape(rules.group)}]"
+        grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group}))*{group}\d{{3}}(?!\d)"
+    decimal = f"[{re.escape(rules.decimal)}]"
+    other = r"|\d+\.\d{1,2}(?![\d.])" if rules.decimal == "," else ""
+    return rf"(?:{grouped}(?:{decimal}\d+(?![\d.,]\d))?|\d+{decimal}\d+(?!{decimal}\d){other}|\d+)"
+
+
+@lru_cache(maxsize=32)
+def _grouped(rules: Rules) -> re.Pattern[str]:
+    return re.compile(rf"\d{{1,3}}(?:[{re.escape(rules.group)}]\d{{2,3}})+(?:[{re.escape(rules.decimal)}]|$)")
+
+
+def split_number(written: str, rules: Rules) -> tuple[str, str]:
+    """The digits before and after the decimal mark of what `number_pattern` matched."""
+    last = max(written.rfind(mark) for mark in ".," + rules.decimal)
+    is_group = last >= 0 and written[last] not in rules.decimal and _grouped(rules).match(written) is not None
+    whole, decimals = (written, "") if last < 0 or is_group else (written[:last], written[last + 1 :])
+    return re.sub(r"\D", "", whole), decimals
 
 
 def parse_number(written: str, rules: Rules) -> int | Decimal:
     """The value of what `number_pattern` matched."""
-    whole, _, decimals = _split(written, rules)
-    return Decimal(f"{whole}.{decimals}") if decimals else int(whole)
+    whole, decimals = split_number(written, rules)
+    return Decimal(f"{int(whole)}.{_plain(decimals)}") if decimals else int(whole)
 
 
-def _split(written: str, rules: Rules) -> tuple[str, str, str]:
-    whole, point, decimals = written, "", ""
-    for mark in rules.decimal:
-        if mark in written:
-            whole, point, decimals = written.rpartition(mark)
-    return re.sub(r"\D", "", whole), point, decimals
+def _plain(digits: str) -> str:
+    """The digits of any script as 0 to 9."""
+    return "".join(str(int(digit)) for digit in digits)
 
 
 def say(number: int | Decimal, rules: Rules, rule_set: str = "") -> str:
     words = icu.spell(number, rules.locale, rule_set or rules.cardinal)
     for wrong, right in rules.fixes.items():
         words = words.replace(wrong, right)
-    return words
+    return in_kana(words) if rules.kana else " ".join(words.split())
 
 
 def say_digits(digits: str, rules: Rules) -> str:
     return (" " if rules.spaced else "").join(say(int(digit), rules) for digit in digits)
 
 
-def say_written(written: str, rules: Rules, following: str = "") -> str:
+def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "") -> str:
     """What `number_pattern` matched, in words that agree with the text that follows."""
-    whole, _, decimals = _split(written, rules)
-    if (len(whole) > 1 and whole[0] == "0" and not decimals) or len(whole) + len(decimals) > LONGEST:
+    whole, decimals = split_number(written, rules)
+    if len(whole) + len(decimals) > LONGEST or (len(whole) > 1 and int(whole[0]) == 0 and not decimals):
         return say_digits(whole + decimals, rules)
-    return say(parse_number(written, rules), rules, agreeing(following, rules))
+    agreed = "" if decimals else agreeing(following, rules)
+    words = say(parse_number(written, rules), rules, rule_set or agreed)
+    zeros = len(decimals) - len(decimals.rstrip("0"))
+    if not decimals or not zeros:
+        return words
+    return _with_zeros(words, zeros, rules, is_whole=zeros == len(decimals))
+
+
+def _with_zeros(words: str, zeros: int, rules: Rules, *, is_whole: bool) -> str:
+    """CLDR drops the last zeros of "3.10" and "2.0"; a reader says them. Not where decimals are a fraction."""
+    tenth, one = say(Decimal("0.1"), rules), say(1, rules)
+    zero, gap = say(0, rules), " " if rules.spaced else ""
+    if not (tenth.startswith(zero) and tenth.endswith(one)):
+        return words
+    point = tenth[len(zero) : len(tenth) - len(one)] if is_whole else gap
+    return words + point + gap.join([zero] * zeros)
 
 
 def agreeing(following: str, rules: Rules) -> str:
-    """The rule set of a number before this text; empty for the default."""
+    """The rule set of a number before this text; empty for the default. "=" before the text: it is a noun for sure."""
     return next((rule_set for pattern, rule_set in rules.agreement if re.match(pattern, following)), "")
-
-
-@lru_cache(maxsize=32)
-def _numbers(rules: Rules) -> re.Pattern[str]:
-    return re.compile(number_pattern(rules))
-
-
-def find_numbers(text: str, rules: Rules) -> Iterator[list[Span]]:
-    """Every number that no other recogniser knows."""
-    for found in _numbers(rules).finditer(text):
-        spoken = say_written(found[0], rules, text[found.end() : found.end() + 40])
-        yield [spaced(text, found.start(), found.end(), spoken, rules)]
 
 
 def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
     """The span, with a space on each side where a letter touches it: "MP3" is "MP three"."""
     if rules.spaced:
-        before = " " if start and text[start - 1].isalpha() else ""
+        before = " " if start and re.match(f"[{WORD}]", text[start - 1]) else ""
         after = " " if text[end : end + 1].isalpha() else ""
         spoken = f"{before}{spoken}{after}"
     return Span(start, end, spoken)
+
+
+@lru_cache(maxsize=128)
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def find_numbers(text: str, rules: Rules) -> Iterator[Group]:
+    """Every number that no other recogniser knows."""
+    for found in _compile(rf"(?:(?<![\w.,)\]{_DASHES}])[-−](?=\d))?({number_pattern(rules)})").finditer(text):
+        whole, decimals = split_number(found[1], rules)
+        if len(whole) > LONGEST and not decimals:
+            yield from _digit_by_digit(found.start(1), found[1], rules)
+            continue
+        following = text[found.end() : found.end() + _NEAR]
+        spoken = say_written(found[1], rules, following)
+        if found[0] != found[1]:
+            negative, positive = say(-2, rules), say(2, rules)
+            spoken = negative.replace(positive, "") + spoken
+        yield [spaced(text, found.start(), found.end(), spoken, rules)]
+
+
+def _digit_by_digit(start: int, written: str, rules: Rules) -> Iterator[Group]:
+    """A span for each digit, so that even a very long number can be cut."""
+    gap = " " if rules.spaced else ""
+    for index, char in enumerate(written):
+        if char.isdecimal():
+            yield [Span(start + index, start + index + 1, (gap if index else "") + say(int(char), rules))]
+
+
+def find_versions(text: str, rules: Rules) -> Iterator[Group]:
+    """The parts of "v2.0" or "1.2.3" with the word for the mark; not what is a number with groups of three."""
+    grouped = re.compile(rf"\d{{1,3}}([{re.escape(rules.group or ',')}]\d{{3}})+$")
+    point = rules.marks.get("point", rules.marks.get(".", ""))
+    pattern = (
+        rf"(?<![{WORD}.])(?:[vV](?=\d+\.\d))?(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}})"
+        rf"(?![{WORD}]|\.\d)"
+    )
+    for found in _compile(pattern).finditer(text) if point else ():
+        if grouped.match(found[1]):
+            continue
+        gap = " " if rules.spaced else ""
+        spoken = f"{gap}{point}{gap}".join(say(int(part), rules) for part in found[1].split("."))
+        yield [Span(found.start(1), found.end(1), (gap if found.start(1) > found.start() else "") + spoken)]
+
+
+def find_percent(text: str, rules: Rules) -> Iterator[Group]:
+    for found in _compile(rf"{quantity(rules)} ?[%٪％](?![{WORD}])").finditer(text):
+        _, last = quantity_values(found, rules)
+        before, after = (
+            rules.percent.split("{n}")
+            if rules.percent
+            else icu.phrase("percent unit-width-full-name", last, rules.locale)
+        )
+        yield [spaced(text, *found.span(), before + say_quantity(found, rules, after) + after, rules)]
+
+
+def quantity(rules: Rules) -> str:
+    """A number or a range of two, as the groups `n` and `n2`."""
+    number = number_pattern(rules)
+    return rf"(?<![\d.,])(?P<sign>(?<![\w)])[-−])?(?P<n>{number})(?: ?[{_DASHES}] ?(?P<n2>{number}))?"
+
+
+def quantity_values(found: re.Match[str], rules: Rules) -> tuple[int | Decimal, int | Decimal]:
+    first = parse_number(found["n"], rules)
+    return first, first if found["n2"] is None else parse_number(found["n2"], rules)
+
+
+def say_quantity(found: re.Match[str], rules: Rules, following: str) -> str:
+    """The numbers of `quantity` in words that agree with what follows."""
+    words = say_written(found["n"], rules, following)
+    if found["sign"]:
+        words = say(-2, rules).replace(say(2, rules), "") + words
+    if found["n2"] is None:
+        return words
+    return _between(words, say_written(found["n2"], rules, following), rules)
+
+
+def _between(first: str, last: str, rules: Rules) -> str:
+    if not rules.to:
+        return f"{first}–{last}"
+    if not rules.spaced:
+        return f"{first}{rules.to}{last}"
+    return f"{first}{rules.to.removeprefix('-')} {last}" if rules.to[0] == "-" else f"{first} {rules.to} {last}"
+
+
+def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
+    if not rules.fractions:
+        return
+    pattern = (
+        rf"(?:(?<![\d.,/])(?P<n>\d+) ?)?(?P<v>[{''.join(_VULGAR)}])"
+        rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d)"
+    )
+    for found in _compile(pattern).finditer(text):
+        words = rules.fractions.get(_VULGAR.get(found["v"] or "", found["s"] or ""))
+        whole = found["n"] or found["n1"]
+        if words:
+            counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
+            yield [spaced(text, *found.span(), counted + words, rules)]
+
+
+def find_ordinals(text: str, rules: Rules) -> Iterator[Group]:
+    for suffix, rule_set in rules.ordinals:
+        for found in _compile(rf"(?<![\d.,])(\d{{1,4}}){suffix}(?![{WORD}])").finditer(text):
+            yield [spaced(text, *found.span(), say(int(found[1]), rules, rule_set), rules)]
+    for before, after, rule_set in rules.ordinal_stops:
+        for found in _compile(rf"(?<![\d.,])(?:{before})(?P<d>\d{{1,3}})\.(?={after})").finditer(text):
+            yield [Span(found.start("d"), found.end(), say(int(found["d"]), rules, rule_set))]
+
+
+def find_years(text: str, rules: Rules) -> Iterator[Group]:
+    for pattern, rule_set in rules.years:
+        for found in _compile(pattern).finditer(text):
+            yield [spaced(text, *found.span("y"), say(int(found["y"]), rules, rule_set), rules)]
+
+
+def find_forms(text: str, rules: Rules) -> Iterator[Group]:
+    """The language's own patterns."""
+    if rules.decades:
+        for found in _compile(r"(?<![\w,.])(?:(?P<n>1[1-9]|20)|['’])?(?P<d>[1-9])0s(?!\w)").finditer(text):
+            century = f"{say(int(found['n']), rules)} " if found["n"] else ""
+            yield [Span(*found.span(), century + rules.decades[found["d"]])]
+    for pattern, words in rules.forms:
+        for found in _compile(pattern).finditer(text):
+            spoken = words.replace("{n}", say(int(found["n"]), rules)) if "{n}" in words else words
+            yield [spaced(text, *found.span(), spoken, rules) if found[0][-1:].strip() else Span(*found.span(), spoken)]
+
+
+def find_counters(text: str, rules: Rules) -> Iterator[Group]:
+    """A number with 万 or 億 and with what it counts."""
+    if not rules.counters:
+        return
+    names = "|".join(sorted(rules.counters, key=len, reverse=True))
+    for found in _compile(rf"(?<![\d.,])(?P<n>\d[\d,]*)(?P<power>[万億兆]?)(?P<counter>{names})?").finditer(text):
+        value = int(found["n"].replace(",", "")) * {"": 1, "万": 10**4, "億": 10**8, "兆": 10**12}[found["power"]]
+        if found["counter"]:
+            yield [Span(*found.span(), count(value, *rules.counters[found["counter"]], rules))]
+        elif found["power"] and len(found["n"]) <= LONGEST:
+            yield [Span(*found.span(), say(value, rules))]
+
+
+def count(number: int, reading: str, readings: Mapping[str, str], rules: Rules) -> str:
+    """The most exact reading: of the number itself, of its last digits, or the plain one."""
+    if (whole := readings.get(str(number))) is not None:
+        return whole
+    last, spoken = number % 10, say(number, rules)
+    if last and (words := readings.get(f"…{last}")) is not None:
+        return (say(number - last, rules) if number > last else "") + words
+    for end, key, short in (("じゅう", "…10", "じゅっ"), ("ゃく", "…100", "ゃっ")):
+        if spoken.endswith(end) and key in readings:
+            return spoken.removesuffix(end) + short + readings[key].partition("っ")[2]
+    return spoken + reading
+
+
+def find_ranges(text: str, rules: Rules) -> Iterator[Group]:
+    """Two numbers with a dash, the second larger, that are no score, year with a short end or telephone number."""
+    if not rules.to:
+        return
+    pattern = rf"(?<![{WORD}.,/{_DASHES}])(\d{{1,4}})( ?[–—〜] ?|-)(\d{{1,4}})(?![{WORD}/{_DASHES}]|[.,]\d)"
+    for found in _compile(pattern).finditer(text):
+        if int(found[1]) >= int(found[3]) or (found[1][0] == "0" or found[3][0] == "0"):
+            continue
+        following = text[found.end() : found.end() + _NEAR]
+        first, last = (_say_year_or_number(found[part], rules, following) for part in (1, 3))
+        yield [Span(*found.span(), _between(first, last, rules))]
+
+
+def _say_year_or_number(written: str, rules: Rules, following: str) -> str:
+    for pattern, rule_set in rules.years:
+        if re.fullmatch(pattern, written):
+            return say(int(written), rules, rule_set)
+    return say_written(written, rules, following)
+
+
+def find_scaled(text: str, rules: Rules) -> Iterator[Group]:
+    """The scale of "5 Mio." or "3 млн" in words."""
+    if not rules.scales:
+        return
+    names = "|".join(re.escape(name) for name in sorted(rules.scales, key=len, reverse=True))
+    for found in _compile(rf"{quantity(rules)} ?(?P<scale>{names})(?![{WORD}])").finditer(text):
+        _, last = quantity_values(found, rules)
+        word = icu.plural(rules.scales[found["scale"]], last, rules.locale)
+        gap = " " if rules.spaced else ""
+        yield [spaced(text, *found.span(), say_quantity(found, rules, f"={gap}{word}") + gap + word, rules)]

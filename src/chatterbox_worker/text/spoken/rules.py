@@ -1,18 +1,19 @@
 """What the recognisers know about a language: its table. CLDR's words come from `icu`, everything else is in the table.
 
 Each language has a module in `languages` with one `RULES`. Patterns are regular expressions; words are in the form that
-a reader says. A field that is empty switches its recogniser off for the language: what is ambiguous stays as written.
+a reader says; rule sets are CLDR's, without "spellout-". A field that is left out switches its recogniser off for the
+language: what is ambiguous stays as written.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-Forms = tuple[tuple[str, str], ...]
-"""(pattern, rule set) pairs: the first pattern that matches decides."""
+Words = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,10 +23,7 @@ class Money:
     major: str
     """An ICU plural message."""
     minor: str = ""
-    """Its hundredth; empty: the decimals are read as a decimal number."""
-    rule_set: str = ""
-    """Of the number before `major`; empty for the default."""
-    minor_rule_set: str = ""
+    """The same for its hundredth; empty: two decimals are read as decimals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,43 +32,130 @@ class Rules:
     """CLDR's."""
     spaced: bool = True
     """Whether words are separated by spaces."""
+    kana: bool = False
+    """Whether numerals are read in kana, because the words that CLDR has are kanji, which have several readings."""
 
-    # numbers
     group: str = ","
-    """The characters between groups of three digits."""
+    """The characters that may stand between groups of three digits."""
+    group_digits: str = "{3}"
+    """How many digits a group has, as a regular expression counts; the last one has three."""
     decimal: str = "."
     cardinal: str = "cardinal"
     """The rule set of a number that counts nothing."""
-    agreement: Forms = ()
-    """By what follows the number."""
-    ordinals: Forms = ()
-    """By the suffix."""
-    ordinal_stop: Forms = ()
-    """For "3." as an ordinal number: by the text before it, a separator "→" and the text after it."""
-    fixes: Mapping[str, str] = field(default_factory=dict)
+    agreement: tuple[tuple[str, str], ...] = ()
+    """(pattern of the text that follows the number, rule set): the first that matches."""
+    fixes: Words = field(default_factory=dict)
     """Corrections of CLDR's words."""
-    minus: str = ""
-    """Empty: as CLDR."""
+    ordinals: tuple[tuple[str, str], ...] = ()
+    """(suffix, rule set)."""
+    ordinal_stops: tuple[tuple[str, str, str], ...] = ()
+    """(text before, text after, rule set) of an ordinal number that is written as "3."."""
+    years: tuple[tuple[str, str], ...] = ()
+    """(pattern with the group y, rule set)."""
+    decades: Words = field(default_factory=dict)
+    """By their digit: the eighties, of "1980s" and "'80s"."""
+    forms: tuple[tuple[str, str], ...] = ()
+    """(pattern with the groups n, before and after; words with "{n}"): other numbers, in the default rule set."""
+    counters: Mapping[str, tuple[str, Words]] = field(default_factory=dict)
+    """What counts in Japanese: its reading, and the readings together with a number or a last digit ("4", "…4")."""
     to: str = ""
-    """Between the ends of a range."""
+    """Between the ends of a range; with "-" before it, it is written together with the first."""
     percent: str = ""
     """"{n}" and the word; empty: as CLDR."""
-    fractions: Mapping[str, str] = field(default_factory=dict)
-    """Of "1/2" and the like."""
-    fraction_and: str = ""
+    fractions: Words = field(default_factory=dict)
+    fraction_and: str = " "
     """Between a whole number and its fraction."""
+    scales: Words = field(default_factory=dict)
+    """Abbreviations of a million and the like, with ICU plural messages."""
+
+    money: Mapping[str, Money] = field(default_factory=dict)
+    """By ISO code; the others are read as CLDR has them."""
+    symbols_of_money: Words = field(default_factory=dict)
+    """Symbols with ISO codes, in addition to those of `quantities`."""
+    money_of: str = " "
+    """Between "million" and the currency."""
+    money_and: str = " "
+    """Between the currency and its hundredths."""
+    noun_first: bool = False
+    """Whether a currency comes before its number."""
+    money_fixes: Words = field(default_factory=dict)
+    """Corrections of a price's words."""
+    money_scales: Words = field(default_factory=dict)
+    """Words and letters that may stand between a number and its currency, with ICU plural messages."""
+    units: Words = field(default_factory=dict)
+    """Symbols with CLDR's units, in addition to those of `quantities`."""
+    unit_words: Words = field(default_factory=dict)
+    """Symbols with ICU plural messages, where CLDR has no unit; "#" is the number's place, if it is not before them."""
+
+    time: str = ""
+    """"{h}" and "{m}"; empty: no times."""
+    time_hour: str = "{h}"
+    """A full hour."""
+    time_low: str = ""
+    """Minutes below ten; empty: as `time`."""
+    time_marks: str = ":"
+    """Between hours and minutes; a letter or a full stop is listed only if nothing else is written so."""
+    time_after: str = ""
+    """A pattern of words after a time that its reading replaces."""
+    halves: tuple[tuple[str, str], ...] = ()
+    """(pattern, words) of the halves of the day, after a time."""
+    time_dotted: tuple[str, str] = ("", "")
+    """Patterns before and after a time that may have a full stop as its mark; both empty: none."""
+    time_fixes: Words = field(default_factory=dict)
+    """Corrections of a time's words."""
+    hour: str = ""
+    """The rule set of hours."""
+    hour_to_12: str = ""
+    """The rule set of hours up to twelve, where they have one of their own."""
+    hour_after: tuple[tuple[str, str], ...] = ()
+    """(pattern of the text before, rule set) of hours in another case."""
+    minute: str = ""
+
+    date: str = ""
+    """"{d}", "{m}" and "{y}"; empty: no dates in numbers."""
+    date_order: str = "dmy"
+    date_marks: str = "/.-"
+    day: str = ""
+    """The rule set of a day in a date."""
+    day_first: str = ""
+    """Words for the first day of a month."""
     year: str = ""
-    """The rule set of a year; empty: years are read as other numbers."""
-    scales: str = ""
-    """Words for a million and the like, which may stand between a number and its currency."""
+    """The rule set of a year in a date."""
+    day_month: str = ""
+    """"{d}" and "{m}" of a day before or after the name of a month; empty: the day is read as any number."""
+    month_day: str = ""
+    """The same where the month comes first."""
+    months: tuple[str, ...] = ()
+    """Patterns of the twelve months' names, if CLDR's names are not enough."""
+    month_words: tuple[str, ...] = ()
+    """The months in words, where CLDR writes them with digits."""
+
+    phone_plus: str = "plus"
+    marks: Words = field(default_factory=dict)
+    """Of addresses: ".", "/", "@" and so on."""
+    symbols: Words = field(default_factory=dict)
+    """"&", "+" and so on."""
+    titles: Words = field(default_factory=dict)
+    """Abbreviations that never end a sentence, with their words."""
+    abbreviations: Words = field(default_factory=dict)
+    """Abbreviations that may end one."""
+    roman: tuple[tuple[str, str, str], ...] = ()
+    """(pattern with the group r, rule set, words with "{n}")."""
+    letters: str = ""
+    """Names of the letters a to z (of the alphabet, where it is another); empty: letters are only separated."""
+    alphabet: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    vowels: str = "AEIOUY"
+    spelled: frozenset[str] = frozenset()
+    """Acronyms with vowels that are spelled nevertheless."""
+    plurals: tuple[tuple[str, str], ...] = ()
+    """(pattern, words) of a plural in brackets."""
 
 
 @lru_cache(maxsize=32)
 def rules_of(language: str) -> Rules | None:
     """The table of a language; None if it has none."""
-    try:
-        module = importlib.import_module(f"chatterbox_worker.text.spoken.languages.{language}")
-    except ModuleNotFoundError:
+    name = f"chatterbox_worker.text.spoken.languages.{language}"
+    if importlib.util.find_spec(name) is None:
         return None
-    rules: Rules = module.RULES
+    rules: Rules = importlib.import_module(name).RULES
     return rules

@@ -1,3 +1,100 @@
-from chatterbox_worker.text.spoken.rules import Rules
+"""Spanish. Not CLDR's: Real Academia Española, Ortografía de la lengua española (2010), chapters VIII (numbers,
+dates, times, Roman numerals) and VI (abbreviations), and Nueva gramática, 21 (agreement of cardinals: "un", "una",
+"-cientas").
+"""
 
-RULES = Rules(locale="es")
+from chatterbox_worker.text.spoken.patterns import regnal, roman_after
+from chatterbox_worker.text.spoken.rules import Money, Rules
+
+_MASCULINE_IN_A = (
+    "día|problema|programa|sistema|tema|poema|planeta|mapa|drama|idioma|clima|cometa|grama|kilograma|atleta|dálmata|"
+    "turista|artista|periodista"
+)
+_FEMININE = (
+    rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ciones|siones|dades|tudes)|veces|mujeres|noches|tardes|partes|"
+    r"calles|clases|flores|voces|luces|leyes|naves|torres|hora|semana|persona|vez|página|libra|milla|tonelada|pulgada|"
+    r"onza|taza|cucharada|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad)\b"
+)
+_MASCULINE = (
+    rf" (?:(?:{_MASCULINE_IN_A})s?|\w\w+[oeé]s|\w+ales|\w+ones|\w+ores|d[ií]as?|mes(?:es)?|año|"
+    r"minuto|segundo|kilo|metro|litro|gramo|peso|euro|"
+    r"dólar|grado|punto|hombre|niño|chico|libro|vaso|kilómetro|centímetro|milímetro|programas|problemas|sistemas)\b"
+)
+
+RULES = Rules(
+    locale="es", group=". ", decimal=",", cardinal="numbering",
+    agreement=(
+        (_FEMININE, "cardinal-feminine"),
+        (rf"= (?!(?:{_MASCULINE_IN_A})\b)\w+a\b", "cardinal-feminine"),
+        (r"= |= ?\w", "cardinal-masculine"),
+        (_MASCULINE, "cardinal-masculine"),
+    ),
+    ordinals=((r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"), (r"\.?er",
+      "ordinal-masculine-adjective")),
+    forms=(
+        (r"(?<!\w)[Nn](?:º|\.º|°|úm\.|ro\.) ?(?=\d)", "número "),
+        (r"(?<!\w)[Pp]ágs\. ?(?=\d)", "páginas "),
+        (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página "),
+        (r"(?<!\w)[Aa]rt\. ?(?=\d)", "artículo "),
+        (r"(?<![\d.,/\w])(?<!\d )(?:1/2|½)(?= (?!día|kilograma|programa)\w+a\b)", "media"),
+        (r"(?<![\d/])24/7(?![\d/])", "veinticuatro siete"),
+    ),
+    to="a",
+    fractions={
+        "1/2": "medio", "1/3": "un tercio", "2/3": "dos tercios", "1/4": "un cuarto", "3/4": "tres cuartos",
+    },
+    fraction_and=" y ",
+    money={
+        "USD": Money(major="one{dólar} other{dólares}", minor="one{centavo} other{centavos}"),
+        "EUR": Money(major="one{euro} other{euros}", minor="one{céntimo} other{céntimos}"),
+        "GBP": Money(major="one{libra} other{libras}", minor="one{penique} other{peniques}"),
+        "MXN": Money(major="one{peso} other{pesos}", minor="one{centavo} other{centavos}"),
+        "JPY": Money(major="one{yen} other{yenes}"),
+    },
+    symbols_of_money={"MX$": "MXN"},
+    money_and=" con ", money_of=" de ",
+    money_scales={
+        "mil millones": "other{mil millones}", "millones": "other{millones}", "millón": "other{millón}",
+        "billones": "other{billones}", "M": "one{millón} other{millones}",
+    },
+    units={"lb": "pound", "mi": "mile", "mph": "mile-per-hour"},
+    time="{h} {m}", time_low="{h} cero {m}", time_marks=":", time_after="h", hour="cardinal-feminine",
+    time_dotted=(r"(?:[Aa] las? |[Dd]e las? )", ""),
+    halves=((r"a\. ?m\.|am|AM", "a eme"), (r"p\. ?m\.|pm|PM", "pe eme")),
+    date="{d} de {m} de {y}",
+    phone_plus="más",
+    marks={
+        ".": "punto", "/": "barra", "-": "guion", "_": "guion bajo", "@": "arroba", ":": "dos puntos",
+        "?": "interrogación", "=": "igual", "&": "y", "#": "almohadilla", "%": "por ciento", "+": "más", "~": "tilde",
+    },
+    symbols={
+        "&": "y", "@": "arroba", "#": "número", "№": "número", "§": "sección", "+": "más", "=": "igual a", "×": "por",
+        "÷": "entre", "±": "más menos", "≈": "aproximadamente", "<": "menor que", ">": "mayor que",
+        "≤": "menor o igual que", "≥": "mayor o igual que", "−": "menos",
+    },
+    titles={
+        "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Sres.": "señores", "Dr.": "doctor", "Dra.": "doctora",
+        "D.ª": "doña", "Dña.": "doña", "Ud.": "usted", "Uds.": "ustedes", "Vd.": "usted", "Vds.": "ustedes",
+        "p. ej.": "por ejemplo", "p.ej.": "por ejemplo", "Prof.": "profesor", "Lic.": "licenciado",
+        "Ing.": "ingeniero",
+        "Avda.": "avenida", "Gral.": "general", "aprox.": "aproximadamente", "núm.": "número", "pág.": "página",
+        "tel.": "teléfono", "Tel.": "teléfono",
+    },
+    abbreviations={
+        "etc.": "etcétera", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "EEUU": "Estados Unidos",
+        "a. C.": "antes de Cristo", "a.C.": "antes de Cristo", "d. C.": "después de Cristo",
+        "d.C.": "después de Cristo",
+    },
+    roman=(
+        (roman_after("siglos?|[Cc]apítulos?|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|[Ee]scena|[Tt]ítulo|[Ff]ase|[Aa]nexo|"
+                     "[Ll]ibro|[Tt]ipo|Guerra Mundial"), "", "{n}"),
+        (r"(?<!\w)(?:Isabel|Catalina|Juana|María) (?P<r>I{1,3}|I?V|VI{1,3})(?!\w)", "ordinal-feminine", "{n}"),
+        ((r"(?<!\w)(?:Felipe|Carlos|Fernando|Alfonso|Juan Carlos|Luis|Enrique|Juan Pablo|Benedicto|León|P[ií]o|Juan|"
+         r"Pedro|Napoleón|Sancho|Jaime|Ramiro|Pablo|Gregorio|Guillermo|Jorge|Eduardo|Nicolás|Alejandro|Francisco) "
+         r"(?P<r>I{1,3}|I?V|VI{1,3}|I?X)(?!\w)"), "ordinal-masculine", "{n}"),
+        (regnal("Luis|Alfonso|Benedicto|León|P[ií]o|Juan|Gregorio|Carlos|Enrique"), "", "{n}"),
+    ),
+    letters="a be ce de e efe ge hache i jota ka ele eme ene o pe cu erre ese te u uve doble_uve equis ye zeta",
+    spelled=frozenset({"UE", "IA", "URL", "USB", "EPS", "API", "IVA", "ADN", "PDF", "IBM"}) - {"IVA"},
+    plurals=((r"(?<=[aeiouáéíóú])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
+)  # fmt: skip

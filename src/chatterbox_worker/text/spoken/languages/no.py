@@ -1,3 +1,57 @@
-from chatterbox_worker.text.spoken.rules import Rules
+"""Norwegian: Bokmål, CLDR's nb. Not CLDR's: Språkrådet, Skriveregler (abbreviations, dates, times, ordinal stop)."""
 
-RULES = Rules(locale="no")
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after
+from chatterbox_worker.text.spoken.rules import Money, Rules
+
+RULES = Rules(
+    locale="nb", group=" .", decimal=",", cardinal="numbering",
+    agreement=((r"=? (?:hus|barn|gram|kilogram|milligram|år|pund|tonn)\b", "cardinal-neuter"),),
+    ordinal_stops=((r"", r" [a-zæøå]", "ordinal-masculine"),),
+    years=((YEAR, "numbering-year"),),
+    forms=((r"(?<!\w)[Nn]r\. ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
+    to="til",
+    fractions={
+        "1/2": "en halv", "1/3": "en tredjedel", "2/3": "to tredjedeler", "1/4": "en fjerdedel",
+        "3/4": "tre fjerdedeler",
+    },
+    fraction_and=" og ",
+    scales={"mill.": "one{million} other{millioner}", "mrd.": "one{milliard} other{milliarder}"},
+    money={
+        "NOK": Money(major="one{krone} other{kroner}", minor="other{øre}"),
+        "USD": Money(major="other{dollar}", minor="other{cent}"), "EUR": Money(major="other{euro}",
+         minor="other{cent}"),
+        "GBP": Money(major="other{pund}", minor="other{pence}"), "JPY": Money(major="other{yen}"),
+    },
+    symbols_of_money={"kr": "NOK", "kr.": "NOK"}, money_and=" og ",
+    money_scales={
+        "millioner": "other{millioner}", "million": "other{million}", "milliarder": "other{milliarder}",
+        "milliard": "other{milliard}", "mill.": "one{million} other{millioner}",
+        "mrd.": "one{milliard} other{milliarder}",
+    },
+    time="{h} {m}", time_low="{h} null {m}", time_dotted=(r"[Kk]l(?:okken|\.)? ", ""),
+    date="{d} {m} {y}", day="ordinal-masculine", year="numbering-year",
+    marks={
+        ".": "punktum", "/": "skråstrek", "-": "bindestrek", "_": "understrek", "@": "krøllalfa", ":": "kolon",
+        "?": "spørsmålstegn", "=": "er lik", "&": "og", "#": "emneknagg", "%": "prosent", "+": "pluss", "~": "tilde",
+    },
+    phone_plus="pluss",
+    symbols={
+        "&": "og", "@": "krøllalfa", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "pluss", "=": "er lik",
+        "×": "ganger", "÷": "delt på", "±": "pluss minus", "≈": "omtrent", "<": "mindre enn", ">": "større enn",
+        "≤": "mindre enn eller lik", "≥": "større enn eller lik", "−": "minus",
+    },
+    titles={
+        "f.eks.": "for eksempel", "bl.a.": "blant annet", "dvs.": "det vil si", "ca.": "cirka", "tlf.": "telefon",
+        "inkl.": "inklusive", "pga.": "på grunn av", "vedr.": "vedrørende", "prof.": "professor",
+        "mht.": "med hensyn til",
+    },
+    abbreviations={"osv.": "og så videre", "m.m.": "med mer", "f.Kr.": "før Kristus", "e.Kr.": "etter Kristus"},
+    roman=(
+        (roman_after("[Kk]apittel|[Dd]el|[Aa]kt|[Bb]ind"), "", "{n}"),
+        (regnal("Harald|Olav|Håkon|Haakon|Christian|Frederik|Ludvig|Henrik|Karl|Gustav|Johannes Paul|Benedikt|Pius|"
+                "Margrethe|Elisabeth"), "ordinal-masculine", "den {n}"),
+    ),
+    alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZÆØÅ", vowels="AEIOUYÆØÅ",
+    letters="a be se de e eff ge hå i je kå ell emm enn o pe ku err ess te u ve dobbelt-ve eks y sett æ ø å",
+    spelled=frozenset({"EU", "USA", "AI", "API", "URL", "USB", "IT"}),
+)  # fmt: skip

@@ -1,3 +1,39 @@
-from chatterbox_worker.text.spoken.rules import Rules
+"""Chinese: Mandarin. Not CLDR's: GB/T 15835-2011 出版物上数字用法 (years digit by digit, times), and 吕叔湘,
+现代汉语八百词 (两 before measure words).
+"""
 
-RULES = Rules(locale="zh")
+from chatterbox_worker.text.spoken.rules import Money, Rules
+
+_MEASURES = "个|位|本|只|次|天|岁|张|件|条|辆|名|小时|分钟|块|杯|家|间|层|种|台|年(?!\\d)"
+
+RULES = Rules(
+    locale="zh", spaced=False,
+    fixes={"〇": "零"},
+    years=((r"(?<!\d)(?P<y>\d{4})(?=年)", "numbering-year"),),
+    forms=((rf"(?<![\d.])2(?=(?:{_MEASURES}))", "两"),),
+    percent="百分之{n}", to="到",
+    fractions={"1/2": "二分之一", "1/3": "三分之一", "2/3": "三分之二", "1/4": "四分之一", "3/4": "四分之三"},
+    fraction_and="又",
+    scales={"万": "other{万}", "亿": "other{亿}", "萬": "other{萬}", "億": "other{億}"},
+    money={
+        "CNY": Money(major="other{元}"), "USD": Money(major="other{美元}", minor="other{美分}"),
+        "EUR": Money(major="other{欧元}"),
+        "GBP": Money(major="other{英镑}"), "JPY": Money(major="other{日元}"),
+    },
+    symbols_of_money={"¥": "CNY", "￥": "CNY"}, money_of="", money_and="",
+    money_scales={"万": "other{万}", "亿": "other{亿}"},
+    unit_words={
+        "km": "other{公里}", "m": "other{米}", "cm": "other{厘米}", "mm": "other{毫米}", "kg": "other{公斤}",
+        "g": "other{克}", "km/h": "other{公里每小时}", "L": "other{升}", "℃": "other{摄氏度}", "°C": "other{摄氏度}",
+        "GB": "other{吉字节}",
+    },
+    time="{h}点{m}分", time_low="{h}点零{m}分", time_hour="{h}点",
+    time_fixes={"^二点": "两点"},
+    date="{y}年{m}{d}日", date_order="ymd", year="numbering-year", phone_plus="加",
+    marks={".": "点", "/": "斜杠", "-": "横杠", "_": "下划线", "@": "艾特", ":": "冒号", "?": "问号", "=": "等于",
+           "&": "和", "#": "井号", "%": "百分号", "+": "加", "~": "波浪号"},
+    symbols={"&": "和", "#": "号", "№": "号", "+": "加", "=": "等于", "×": "乘以", "÷": "除以", "±": "正负",
+     "≈": "约等于",
+             "<": "小于", ">": "大于", "≤": "小于等于", "≥": "大于等于", "−": "减"},
+    alphabet="",
+)  # fmt: skip

@@ -1,0 +1,94 @@
+"""Web and e-mail addresses, as a person says them, and telephone numbers digit by digit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from chatterbox_worker.text.reading import Span
+from chatterbox_worker.text.spoken.numbers import Group, say, say_digits
+from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.rules import Rules
+
+_TOP_LEVEL = (
+    "com|org|net|edu|gov|int|info|io|ai|dev|app|eu|uk|us|de|fr|es|it|nl|pl|ru|pt|br|mx|ar|cl|co|dk|no|se|fi|gr|il|in|"
+    "jp|kr|cn|tr|my|ke|tz|sa|ae|eg|ch|at|be|ca|au|tv|me|cat"
+)
+_HOST = rf"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+(?:{_TOP_LEVEL})"
+_PATH = r"(?::\d{2,5})?(?:[/?#][^\s<>\"'“”«»|]*)?"
+_URL = re.compile(
+    rf"(?<![{WORD}@./-])(?:(?P<scheme>https?://(?:www\.)?|www\.)[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?{_PATH}"
+    rf"|{_HOST}(?![{WORD}@-]|\.\w){_PATH})"
+)
+_EMAIL = re.compile(rf"(?<![{WORD}.+-])[a-zA-Z0-9][{WORD}.+-]*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+")
+_PARTS = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
+_SHORT_DIGITS = 4  # a longer number in an address is read digit by digit
+_TRAILING = ".,;:!?)]}'\""
+
+_PHONE = re.compile(
+    rf"(?<![{WORD}.,/+-])(?:"
+    r"(?P<plus>\+) ?\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"
+    r"|\(\d{2,5}\)(?:[ .-]?\d{2,5}){2,4}"
+    r"|\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}"
+    r"|0\d{1,4}(?:[ .-]\d{2,8}){1,5}"
+    r"|\d{2,3}(?: \d{2,3}){3,4}"
+    rf")(?![{WORD}/]|[.,-]\d)"
+)
+_GROUPS = re.compile(r"\d+")
+_LEAST_DIGITS, _MOST_DIGITS = 7, 15  # ITU-T E.164: at most 15
+
+
+def find_urls(text: str, rules: Rules) -> Iterator[Group]:
+    for found in _URL.finditer(text) if rules.marks else ():
+        end = found.end()
+        while text[end - 1] in _TRAILING:
+            end -= 1
+        start = found.start()
+        body = start + len(found["scheme"] or "")
+        head = [Span(start, body, "")] if body > start else []
+        yield [*head, *_read(text, body, end, rules)]
+
+
+def find_emails(text: str, rules: Rules) -> Iterator[Group]:
+    for found in _EMAIL.finditer(text) if rules.marks else ():
+        end = found.end()
+        while text[end - 1] in ".-":
+            end -= 1
+        yield _read(text, found.start(), end, rules)
+
+
+def _read(text: str, start: int, end: int, rules: Rules) -> Group:
+    """A span for each part, so that a long address can be cut. Every part but the first begins with a space."""
+    if text[end - 1] == "/":
+        end -= 1
+        tail = [Span(end, end + 1, "")]
+    else:
+        tail = []
+    spans: Group = []
+    for part in _PARTS.finditer(text, start, end):
+        words = _say_part(part[0], rules)
+        gap = " " if spans else ""
+        spans.append(Span(*part.span(), gap + words if words else ""))
+    return [*spans, *tail]
+
+
+def _say_part(part: str, rules: Rules) -> str:
+    if part.isdecimal():
+        is_short = len(part) <= _SHORT_DIGITS and part[0] != "0"
+        return say(int(part), rules) if is_short else say_digits(part, rules)
+    return part if part.isalpha() else rules.marks.get(part, "")
+
+
+def find_phones(text: str, rules: Rules) -> Iterator[Group]:
+    """Numbers that have the form of a telephone number; groups of three with spaces only after "+" or 0."""
+    for found in _PHONE.finditer(text):
+        groups = _GROUPS.findall(found[0])
+        if not _LEAST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS or _is_grouped(found[0], rules):
+            continue
+        plus = f"{rules.phone_plus} " if found["plus"] else ""
+        yield [Span(*found.span(), plus + ", ".join(say_digits(group, rules) for group in groups))]
+
+
+def _is_grouped(written: str, rules: Rules) -> bool:
+    """Whether it is a large number with separators."""
+    return " " in rules.group and re.fullmatch(r"[1-9]\d{0,2}(?: \d{3})+", written) is not None

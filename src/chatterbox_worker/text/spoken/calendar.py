@@ -1,0 +1,163 @@
+"""Dates and times of day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from chatterbox_worker.text.reading import Span
+from chatterbox_worker.text.spoken import icu
+from chatterbox_worker.text.spoken.numbers import Group, count, say
+from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.rules import Rules
+
+_NEAR = 12  # characters before a time, for the word that decides its case
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def find_times(text: str, rules: Rules) -> Iterator[Group]:
+    if not rules.time:
+        return
+    halves = "|".join(f"(?P<half{i}>{pattern})" for i, (pattern, _) in enumerate(rules.halves))
+    half = rf"(?: ?(?:{halves}))?" if halves else ""
+    after = rf"(?: ?(?:{rules.time_after})(?![{WORD}]))?" if rules.time_after else ""
+    pattern = (
+        rf"(?<![\d:.,/{WORD}-])(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
+        rf"(?::(?P<s>[0-5]\d))?){half}{after}(?![\d:]|[.,/]\d|%)"
+    )
+    for found in re.finditer(pattern, text):
+        yield [Span(*found.span(), _say_time(found, text, rules))]
+    before, behind = rules.time_dotted
+    if before or behind:
+        dotted = (
+            rf"(?<![\d:.,/{WORD}-]){before}(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{half}{after})"
+            r"(?![\d:]|[.,/]\d|%)"
+        )
+        for found in re.finditer(dotted, text):
+            if not behind or re.search(behind, found[0]):
+                yield [Span(*found.span("t"), _say_time(found, text, rules))]
+    if halves:
+        for found in re.finditer(rf"(?<![\d:.,/{WORD}-])(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])", text):
+            yield [Span(*found.span(), _say_hour(found, text, rules) + _half(found, text, rules))]
+
+
+def _say_hour(found: re.Match[str], text: str, rules: Rules) -> str:
+    hour = int(found["h"])
+    before = text[max(0, found.start("h") - _NEAR) : found.start("h")]
+    rule_set = next((name for pattern, name in rules.hour_after if re.search(pattern, before)), rules.hour)
+    return say(hour, rules, rules.hour_to_12 if hour <= 12 and rules.hour_to_12 else rule_set)
+
+
+def _say_time(found: re.Match[str], text: str, rules: Rules) -> str:
+    minutes = int(found["m"])
+    half = _half(found, text, rules)
+    template = rules.time if minutes >= 10 else rules.time_low or rules.time
+    if minutes == 0:
+        template = "{h}" if half else rules.time_hour
+    spoken = template.replace("{h}", _say_hour(found, text, rules)).replace("{m}", say(minutes, rules, rules.minute))
+    if found["s"] and int(found["s"]):
+        spoken += (" " if rules.spaced else "") + say(int(found["s"]), rules, rules.minute)
+    for wrong, right in rules.time_fixes.items():
+        spoken = re.sub(wrong, right, spoken)
+    return spoken + half
+
+
+def _half(found: re.Match[str], text: str, rules: Rules) -> str:
+    for index, (_, words) in enumerate(rules.halves):
+        if written := found[f"half{index}"]:
+            # of "p.m." the last full stop may be the sentence's; one that follows is the sentence's for sure
+            ends = not written.endswith(".") and text[found.end() : found.end() + 1] == "."
+            return " " + (words.removesuffix(".") if ends else words)
+    return ""
+
+
+def find_dates(text: str, rules: Rules) -> Iterator[Group]:
+    if rules.date:
+        yield from _in_numbers(text, rules)
+    if rules.day_month or rules.month_day:
+        yield from _with_names(text, rules)
+
+
+def _in_numbers(text: str, rules: Rules) -> Iterator[Group]:
+    marks = re.escape(rules.date_marks)
+    for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})-(\d{{2}})-(\d{{2}})(?![{WORD}/-]|\.\d)", text):
+        yield from _date(found, (found[3], found[2], found[1]), rules)
+    if rules.date_order == "ymd":
+        for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})([{marks}])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)", text):
+            yield from _date(found, (found[4], found[3], found[1]), rules)
+        return
+    for found in re.finditer(rf"(?<![{WORD}./-])(\d\d?)([{marks}])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)", text):
+        day, month = (found[1], found[3]) if rules.date_order == "dmy" else (found[3], found[1])
+        yield from _date(found, (day, month, found[4]), rules)
+
+
+def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> Iterator[Group]:
+    day, month, year = map(int, parts)
+    if month > 12 >= day and rules.date_order != "ymd":  # the other order is the only possible one
+        day, month = month, day
+    if not 1 <= month <= 12 or not 1 <= day <= _DAYS[month - 1]:
+        return
+    if len(parts[2]) == 2:
+        if "." in found[0] and int(found[1]) < 10 and len(found[1]) == 1 and len(found[0]) < 6:
+            return  # "1.2.10" is a version or a section as well
+        year += 2000 if year < 50 else 1900
+    words = {"{d}": _say_day(day, rules), "{m}": month_names(rules)[month - 1], "{y}": _say_year(year, rules)}
+    spoken = rules.date
+    for name, word in words.items():
+        spoken = spoken.replace(name, word)
+    yield [Span(*found.span(), spoken)]
+
+
+def _say_year(year: int, rules: Rules) -> str:
+    return count(year, *rules.counters["年"], rules) if "年" in rules.counters else say(year, rules, rules.year)
+
+
+def _say_day(day: int, rules: Rules) -> str:
+    if "日" in rules.counters:
+        return count(day, *rules.counters["日"], rules)
+    return rules.day_first if day == 1 and rules.day_first else say(day, rules, rules.day)
+
+
+@lru_cache(maxsize=32)
+def month_names(rules: Rules) -> tuple[str, ...]:
+    return rules.month_words or icu.month_names(rules.locale)
+
+
+@lru_cache(maxsize=32)
+def _months(rules: Rules) -> str:
+    return "|".join(rules.months or map(re.escape, month_names(rules)))
+
+
+def _with_names(text: str, rules: Rules) -> Iterator[Group]:
+    year = rf"(?P<after>,? (?:[^\W\d]{{1,3}} )?)(?P<y>1[1-9]\d\d|20\d\d)(?![{WORD}]|[.,]\d)"
+    day = r"(?P<d>[12]\d|3[01]|0?[1-9])"
+    for template, pattern in (
+        (
+            rules.day_month,
+            (
+                rf"(?<![{WORD}.,/:-]){day}(?:st|nd|rd|th|\.)?(?P<gap> (?:of |de |di |de la )?)(?P<m>{_months(rules)})"
+                rf"(?![{WORD}])"
+            ),
+        ),
+        (
+            rules.month_day,
+            rf"(?<![{WORD}])(?P<m>{_months(rules)})(?P<gap> ){day}(?:st|nd|rd|th)?(?![{WORD}:/%]|[.,]\d)",
+        ),
+    ):
+        if not template:
+            continue
+        for found in re.finditer(rf"{pattern}(?:{year})?", text):
+            spoken = template.replace("{d}", _say_day(int(found["d"]), rules)).replace(
+                "{m}", _full_name(found["m"], rules)
+            )
+            spoken = spoken.replace("{gap}", found["gap"])
+            if found["y"]:
+                spoken += found["after"] + say(int(found["y"]), rules, rules.year)
+            yield [Span(*found.span(), spoken)]
+
+
+def _full_name(written: str, rules: Rules) -> str:
+    """CLDR's name of the month, if what is written is short for one."""
+    start = written.rstrip(".").casefold()
+    return next((name for name in month_names(rules) if name.casefold().startswith(start)), written)

@@ -1,0 +1,21 @@
+"""Patterns that several languages' tables share."""
+
+from __future__ import annotations
+
+WORD = r"\d_A-Za-z\u00aa-\u024f\u0370-\u03ff\u0400-\u04ff"
+"""For a character class: digits, and the letters of the scripts that always separate a number from a word. Those of the
+others stand next to it: "と3つ", "و3", "3개".
+"""
+
+YEAR = r"(?<![\w.,/:$€£¥-])(?P<y>1[1-9]\d\d|20\d\d)(?![\w%°²³]|[.,:/]\d| ?[%°€$£]|-\d)"
+"""A number of four digits that is read as a year: 1100 to 2099, neither part of another number nor an amount."""
+
+
+def roman_after(words: str) -> str:
+    """A Roman numeral after one of these words."""
+    return rf"(?<!\w)(?:{words}) (?P<r>[IVXLC]+)(?!\w)"
+
+
+def regnal(names: str) -> str:
+    """A Roman numeral after one of these names of rulers and popes, with a full stop that marks it as ordinal."""
+    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]+)(?:\.(?= [^\W\dA-ZÀ-Þ]))?)(?!\w)"

@@ -1,0 +1,153 @@
+"""Numbers with a currency or a unit. The plural forms are CLDR's, by ICU."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+
+from chatterbox_worker.text.reading import Span
+from chatterbox_worker.text.spoken import icu
+from chatterbox_worker.text.spoken.numbers import (
+    Group,
+    number_pattern,
+    quantity,
+    quantity_values,
+    say_quantity,
+    say_written,
+    spaced,
+    split_number,
+)
+from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.rules import Rules
+
+_SYMBOLS = {
+    "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
+    "₩": "KRW", "₽": "RUB", "₺": "TRY", "₪": "ILS", "₴": "UAH", "zł": "PLN",
+}  # fmt: skip
+_CODES = (
+    "USD", "EUR", "GBP", "JPY", "CNY", "INR", "KRW", "RUB", "TRY", "ILS", "UAH", "PLN", "CHF", "SEK", "NOK", "DKK",
+    "MXN", "ARS", "COP", "CLP", "PEN", "BRL", "CAD", "AUD", "MYR", "KES", "TZS", "AED", "SAR", "EGP",
+)  # fmt: skip
+# The International System's symbols and those that readers of every language meet; CLDR's names of the units.
+_UNITS: Mapping[str, str] = {
+    "°C": "celsius", "℃": "celsius", "°F": "fahrenheit",
+    "℉": "fahrenheit", "°": "degree", "km/h": "kilometer-per-hour",
+    "m/s": "meter-per-second", "km²": "square-kilometer", "km2": "square-kilometer",
+    "m²": "square-meter", "m2": "square-meter", "cm²": "square-centimeter",
+    "m³": "cubic-meter", "m3": "cubic-meter", "cm³": "cubic-centimeter", "ha": "hectare",
+    "km": "kilometer", "cm": "centimeter", "mm": "millimeter", "m": "meter",
+    "μm": "micrometer", "µm": "micrometer", "nm": "nanometer",
+    "kg": "kilogram", "mg": "milligram", "µg": "microgram", "g": "gram",
+    "ml": "milliliter", "mL": "milliliter", "cl": "centiliter", "l": "liter",
+    "L": "liter",
+    "kB": "kilobyte", "KB": "kilobyte", "MB": "megabyte", "GB": "gigabyte",
+    "TB": "terabyte", "Mbit": "megabit", "Gbit": "gigabit",
+    "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz",
+    "kWh": "kilowatt-hour", "kW": "kilowatt", "MW": "megawatt", "W": "watt",
+    "kcal": "kilocalorie", "kJ": "kilojoule", "V": "volt", "hPa": "hectopascal",
+    "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",
+}  # fmt: skip
+_MANY = 1_000_000  # whose plural form a currency has after "million"
+
+
+def find_money(text: str, rules: Rules) -> Iterator[Group]:
+    symbols = {**_SYMBOLS, **rules.symbols_of_money, **{code: code for code in _CODES}}
+    names, prefixes = _choices(symbols), "|".join(re.escape(name) for name in sorted(symbols, key=len, reverse=True))
+    scale = (
+        rf"(?: ?(?P<scale>{_choices(rules.money_scales)})(?![{WORD}]))?" if rules.money_scales else "(?P<scale>(?!))?"
+    )
+    for pattern in (
+        rf"(?<![{WORD}$])(?P<symbol>{prefixes}) ?{quantity(rules)}{scale}",
+        rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
+    ):
+        for found in _compile(pattern).finditer(text):
+            spoken = _say_money(found, symbols[found["symbol"]], rules)
+            for wrong, right in rules.money_fixes.items():
+                spoken = spoken.replace(wrong, right)
+            yield [spaced(text, *found.span(), spoken, rules)]
+
+
+def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
+    _, last = quantity_values(found, rules)
+    gap = " " if rules.spaced else ""
+    if found["scale"]:
+        scale = icu.plural(rules.money_scales[found["scale"]], last, rules.locale)
+        counted = say_quantity(found, rules, f"= {scale}") + gap + scale
+        return counted + rules.money_of + "".join(_currency(code, _MANY, rules)).strip()
+    whole, decimals = split_number(found["n"], rules)
+    if found["n2"] is None and len(decimals) == 3 and whole != "0":  # a foreign separator: no price has three decimals
+        before, after = _currency(code, int(whole + decimals), rules)
+        return before + say_written(whole + decimals, rules, f"={after}") + after
+    money = rules.money.get(code)
+    if found["n2"] is None and money is not None and money.minor and len(decimals) == 2:
+        parts = ((int(whole), money.major), (int(decimals), money.minor))
+        spoken = [_count(number, message, rules) for number, message in parts if number or message == money.major]
+        if int(whole) == 0 and int(decimals):
+            del spoken[0]
+        if int(decimals) == 0:
+            del spoken[1:]
+        sign = say_quantity(found, rules, "").split(" ")[0] + " " if found["sign"] else ""
+        return sign + rules.money_and.join(spoken)
+    before, after = _currency(code, last, rules)
+    return before + say_quantity(found, rules, f"={after}") + after
+
+
+def _count(number: int, message: str, rules: Rules) -> str:
+    word = icu.plural(message, number, rules.locale)
+    words = [say_written(str(number), rules, f"= {word}"), word]
+    return (" " if rules.spaced else "").join(reversed(words) if rules.noun_first else words)
+
+
+def _currency(code: str, number: int | Decimal, rules: Rules) -> tuple[str, str]:
+    """What stands before and after the number."""
+    if (money := rules.money.get(code)) is not None:
+        word, gap = icu.plural(money.major, number, rules.locale), " " if rules.spaced else ""
+        return (word + gap, "") if rules.noun_first else ("", gap + word)
+    precision = " precision-integer" if number == int(number) else ""
+    return icu.phrase(f"currency/{code} unit-width-full-name{precision}", number, rules.locale)
+
+
+def find_units(text: str, rules: Rules) -> Iterator[Group]:
+    units = {**_UNITS, **rules.units, **rules.unit_words}
+    for found in _compile(rf"{quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³/])").finditer(text):
+        unit = found["unit"]
+        if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
+            continue
+        _, last = quantity_values(found, rules)
+        before, after = _unit(unit, units[unit], last, rules)
+        if not after and before and not re.search(r"\s$", before) and not _takes_numeral(unit, units[unit], rules):
+            yield [spaced(text, *found.span(), before, rules)]
+            continue
+        yield [spaced(text, *found.span(), before + say_quantity(found, rules, f"={after}") + after, rules)]
+
+
+def _unit(unit: str, name: str, number: int | Decimal, rules: Rules) -> tuple[str, str]:
+    if unit in rules.unit_words:
+        before, after = icu.split_at_numeral(icu.plural(name, number, rules.locale))
+        return (before, after) if "#" in name else ("", (" " if rules.spaced else "") + before)
+    return icu.phrase(f"unit/{name} unit-width-full-name", number, rules.locale)
+
+
+def _takes_numeral(unit: str, name: str, rules: Rules) -> bool:
+    """Whether the phrase has a numeral after its words, as for other numbers, and is no word in place of one."""
+    return unit not in rules.unit_words and not _unit(unit, name, 50, rules)[1]
+
+
+def _choices(names: Mapping[str, str]) -> str:
+    """Any of the names, longest first, that no letter of its script follows."""
+    return "|".join(re.escape(name) + _end(name) for name in sorted(names, key=len, reverse=True))
+
+
+def _end(name: str) -> str:
+    is_other = name[-1].isalpha() and not re.match(f"[{WORD}]", name[-1])
+    return r"(?!\w)" if is_other else rf"(?![{WORD}])" if name[-1].isalnum() else ""
+
+
+@lru_cache(maxsize=128)
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+__all__ = ["Span", "find_money", "find_units", "number_pattern"]

@@ -1,0 +1,106 @@
+"""What is written without digits and read otherwise: abbreviations, Roman numerals, symbols, acronyms."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from chatterbox_worker.text.reading import Span
+from chatterbox_worker.text.spoken.numbers import Group, say
+from chatterbox_worker.text.spoken.rules import Rules
+
+_ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
+
+
+def find_abbreviations(text: str, rules: Rules) -> Iterator[Group]:
+    for table, may_end in ((rules.abbreviations, True), (rules.titles, False)):
+        if not table:
+            continue
+        for found in _compile(rf"(?<![\w.])(?:{_choices(tuple(table))})(?!\w)").finditer(text):
+            keep_stop = may_end and found[0].endswith(".") and _ends_sentence(text, found.end())
+            yield [Span(*found.span(), table[found[0]] + ("." if keep_stop else ""))]
+
+
+def _ends_sentence(text: str, end: int) -> bool:
+    following = text[end : end + 4].lstrip(" \n\"'»”)")
+    return not following or (not following[0].islower() and not following[0].isdigit() and following[0] not in ",;:")
+
+
+def find_roman(text: str, rules: Rules) -> Iterator[Group]:
+    for pattern, rule_set, words in rules.roman:
+        for found in _compile(pattern).finditer(text):
+            if (value := parse_roman(found["r"])) is not None:
+                place = "all" if "all" in found.re.groupindex else "r"
+                yield [Span(*found.span(place), words.replace("{n}", say(value, rules, rule_set)))]
+
+
+def parse_roman(numeral: str) -> int | None:
+    """The value of a well-formed numeral."""
+    if not numeral or not _NUMERAL.fullmatch(numeral):
+        return None
+    values = [_ROMAN[letter] for letter in numeral]
+    return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
+
+
+def find_symbols(text: str, rules: Rules) -> Iterator[Group]:
+    """The marks "&" and "@" at words, "#" before a number, "+", "=" and the like between numbers or with spaces."""
+    for found in _compile(r"(?<=\w)?[&@](?=\s|\w)|(?<!\S)[@](?=\w)").finditer(text):
+        yield from _symbol(text, *found.span(), rules)
+    for found in _compile(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|§+ ?(?=\d)").finditer(text):
+        yield from _symbol(text, *found.span(), rules)
+    for found in _compile(
+        r"(?<=[\w)%] )[+=×÷±≈<>≤≥·*/−](?= [\w(])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥](?=\d)"
+    ).finditer(text):
+        if found[0] not in "*/·":
+            yield from _symbol(text, *found.span(), rules)
+
+    for found in _compile(r"(?<=\d)[:/](?=\d)").finditer(text):  # a ratio, two numbers of equal rank
+        yield [Span(*found.span(), " ")]
+
+
+def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
+    words = rules.symbols.get(text[start:end].strip()[:1])
+    if words:
+        before = " " if rules.spaced and start and not text[start - 1].isspace() else ""
+        after = " " if rules.spaced and end < len(text) and not text[end].isspace() else ""
+        yield [Span(start, end, before + words + after)]
+
+
+def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
+    """Two to five capitals without a vowel, or known to be spelled; not in a line of capitals."""
+    alphabet = rules.alphabet
+    if not alphabet:
+        return
+    for found in _compile(rf"(?<![\w.&])[{alphabet}]{{2,5}}(?=s?(?!\w))").finditer(text):
+        word = found[0]
+        is_spelled = word in rules.spelled or not any(letter in rules.vowels for letter in word)
+        if is_spelled and not _NUMERAL.fullmatch(word) and not _among_capitals(text, *found.span()):
+            yield [Span(*found.span(), " ".join(letter_names(rules).get(letter, letter) for letter in word))]
+
+
+def _among_capitals(text: str, start: int, end: int) -> bool:
+    neighbours = [*re.findall(r"[^\W\d_]+", text[max(0, start - 20) : start])[-1:],
+                  *re.findall(r"[^\W\d_]+", text[end : end + 20])[:1]]  # fmt: skip
+    return bool(neighbours) and all(word.isupper() for word in neighbours)
+
+
+@lru_cache(maxsize=32)
+def letter_names(rules: Rules) -> dict[str, str]:
+    return {letter: name.replace("_", " ") for letter, name in zip(rules.alphabet, rules.letters.split(), strict=False)}
+
+
+def find_plurals(text: str, rules: Rules) -> Iterator[Group]:
+    for pattern, words in rules.plurals:
+        for found in _compile(pattern).finditer(text):
+            yield [Span(*found.span(), words)]
+
+
+def _choices(names: tuple[str, ...]) -> str:
+    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+
+
+@lru_cache(maxsize=128)
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
