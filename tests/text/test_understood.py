@@ -1,0 +1,82 @@
+"""Whether speech is understood better if numbers are read as words: espeak-ng speaks, Whisper writes down what it got.
+
+The sentence as written goes through upstream's punctuation table, as it would on its way to a Chatterbox model ("12:30"
+becomes "12,30"). espeak-ng reads digits itself, which Chatterbox's tokenizers leave to the model, so the figures of the
+text as written are better here than they can be there. Whisper writes digits or words as it likes: both transcripts and
+the reference are read by the same rules before their words are compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatterbox_worker.audio.clip import concatenate
+from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.catalogue import NORMALIZED
+from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
+from chatterbox_worker.engines.preview import PreviewEngine
+from chatterbox_worker.text.normalise import finish
+from chatterbox_worker.text.reading import as_written
+from chatterbox_worker.text.spoken.forms import add_spoken_forms
+from support.paths import ROOT
+
+MODEL = ROOT.parent / "shared" / "real" / "whisper-base"
+SENTENCES = Path(__file__).with_name("spoken_sentences.tsv")
+RATE = 16_000  # Hertz, Whisper's
+
+
+def read(text: str, language: str) -> str:
+    return add_spoken_forms(as_written(text, language), frozenset(NORMALIZED), keeps_case=False).spoken(0, len(text))
+
+
+def words(text: str, language: str) -> list[str]:
+    return re.findall(r"[^\W_]+", read(text.strip() or " ", language).casefold())
+
+
+def word_errors(expected: Sequence[str], got: Sequence[str]) -> int:
+    """Levenshtein's distance in words."""
+    row = list(range(len(got) + 1))
+    for i, one in enumerate(expected, 1):
+        last, row[0] = row[0], i
+        for j, two in enumerate(got, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (one != two))
+    return row[-1]
+
+
+def rows(language: str) -> list[tuple[str, str]]:
+    lines = [line.split("\t") for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
+    return [(written, spoken) for code, written, spoken in (row for row in lines if row[0] == language)]
+
+
+def transcribe(engine: PreviewEngine, whisper: Any, text: str, language: str) -> str:
+    utterance = Utterance(finish(text, "llama"), language, DEFAULT_VOICE, {}, seed=0)
+    audio = resample(concatenate(list(engine.submit(utterance))), RATE)
+    segments, _ = whisper.transcribe(audio.samples, language=language, beam_size=1, without_timestamps=True)
+    return " ".join(segment.text for segment in segments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_numbers_in_words_are_understood_better(language: str, record_property: Callable[[str, object], None]) -> None:
+    faster_whisper = pytest.importorskip("faster_whisper", reason="the extra named asr is not installed")
+    if not MODEL.is_dir():
+        pytest.skip(f"there is no {MODEL}")
+    whisper = faster_whisper.WhisperModel(str(MODEL), device="cpu", compute_type="int8")
+    engine = PreviewEngine()
+    errors = {"written": 0, "spoken": 0}
+    total = 0
+    try:
+        for written, spoken in rows(language):
+            expected = words(spoken, language)
+            total += len(expected)
+            for name, text in (("written", written), ("spoken", read(written, language))):
+                errors[name] += word_errors(expected, words(transcribe(engine, whisper, text, language), language))
+    finally:
+        engine.close()
+    record_property("word_errors", {**errors, "words": total})
+    assert errors["spoken"] < errors["written"]
