@@ -39,7 +39,9 @@ _LEAST_DIGITS, _MOST_DIGITS = 7, 15  # ITU-T E.164: at most 15
 
 
 def find_urls(text: str, rules: Rules) -> Iterator[Group]:
-    for found in _URL.finditer(text) if rules.marks else ():
+    if not rules.marks:
+        return
+    for found in _URL.finditer(text):
         end = found.end()
         while text[end - 1] in _TRAILING:
             end -= 1
@@ -50,7 +52,9 @@ def find_urls(text: str, rules: Rules) -> Iterator[Group]:
 
 
 def find_emails(text: str, rules: Rules) -> Iterator[Group]:
-    for found in _EMAIL.finditer(text) if rules.marks else ():
+    if not rules.marks:
+        return
+    for found in _EMAIL.finditer(text):
         end = found.end()
         while text[end - 1] in ".-":
             end -= 1

@@ -13,12 +13,11 @@ from dataclasses import replace
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import tags
 from chatterbox_worker.text.spoken import addresses, calendar, numbers, quantities, words
+from chatterbox_worker.text.spoken.numbers import Group
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
 
 _DIGIT = re.compile(r"\d")
 
-Group = list[Span]
-"""The spans of one find: all of them are taken, or none."""
 Recogniser = Callable[[str, Rules], Iterator[Group]]
 
 _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (

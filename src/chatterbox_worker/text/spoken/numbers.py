@@ -14,6 +14,7 @@ from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 
 Group = list[Span]
+"""The spans of one find: all of them are taken, or none."""
 
 LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
@@ -142,7 +143,9 @@ def find_versions(text: str, rules: Rules) -> Iterator[Group]:
         rf"(?<![{WORD}.])(?:[vV](?=\d+\.\d))?(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}})"
         rf"(?![{WORD}]|\.\d)"
     )
-    for found in _compile(pattern).finditer(text) if point else ():
+    if not point:
+        return
+    for found in _compile(pattern).finditer(text):
         if grouped.match(found[1]):
             continue
         gap = " " if rules.spaced else ""
@@ -153,12 +156,15 @@ def find_versions(text: str, rules: Rules) -> Iterator[Group]:
 def find_percent(text: str, rules: Rules) -> Iterator[Group]:
     for found in _compile(rf"{quantity(rules)} ?[%٪％](?![{WORD}])").finditer(text):
         _, last = quantity_values(found, rules)
-        before, after = (
-            rules.percent.split("{n}")
-            if rules.percent
-            else icu.phrase("percent unit-width-full-name", last, rules.locale)
-        )
+        before, after = _percent(last, rules)
         yield [spaced(text, *found.span(), before + say_quantity(found, rules, after) + after, rules)]
+
+
+def _percent(number: int | Decimal, rules: Rules) -> tuple[str, str]:
+    if not rules.percent:
+        return icu.phrase("percent unit-width-full-name", number, rules.locale)
+    before, _, after = rules.percent.partition("{n}")
+    return before, after
 
 
 def quantity(rules: Rules) -> str:

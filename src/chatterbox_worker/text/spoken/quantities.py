@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
-from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import (
     Group,
-    number_pattern,
     quantity,
     quantity_values,
     say_quantity,
@@ -148,6 +146,3 @@ def _end(name: str) -> str:
 @lru_cache(maxsize=128)
 def _compile(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
-
-
-__all__ = ["Span", "find_money", "find_units", "number_pattern"]
