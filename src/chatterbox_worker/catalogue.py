@@ -26,6 +26,12 @@ REGIONS: Mapping[str, str] = MappingProxyType({
 
 PACKS: tuple[str, ...] = tuple(REGIONS.values())
 
+OPENAI_VOICES = (
+    "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
+)  # fmt: skip
+"""OpenAI's voices and models of speech, which many clients can send nothing but."""
+OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
@@ -120,6 +126,14 @@ FORMATS: Mapping[str, AudioFormat] = MappingProxyType(
         )
     }
 )
+
+_MPEG2_KBPS = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+MP3_KBPS: Mapping[int, tuple[int, ...]] = MappingProxyType({
+    8_000: (8, 16, 24, 32, 40, 48, 56, 64),
+    **dict.fromkeys((16_000, 22_050, 24_000), _MPEG2_KBPS),
+    **dict.fromkeys((44_100, 48_000), (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)),
+})  # fmt: skip
+"""The bit rates of Layer III at each sample rate: ISO 11172-3 (MPEG-1), ISO 13818-3 (MPEG-2), and MPEG-2.5 at 8 kHz."""
 
 _OWNERS = {"preview": "espeak-ng", "csm": "sesame"}
 _CREATED = 1_748_390_400  # 28 May 2025, when Chatterbox was published: OpenAI's list requires a time

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import MODELS, PACKS
+from chatterbox_worker.catalogue import MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
@@ -55,6 +55,17 @@ def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
         return names
 
     return parse
+
+
+def _aliases(text: str) -> tuple[str, ...]:
+    entries = tuple(dict.fromkeys(re.sub(r"\s*=\s*", "=", text).replace(",", " ").split()))
+    for entry in entries:
+        name = entry.partition("=")[0]
+        if entry != _OPENAI and not re.fullmatch(r"[A-Za-z0-9][\w.:/-]{0,63}=[A-Za-z0-9][\w.-]{0,63}", entry):
+            raise ValueError(f"{quote(entry)} is neither name=target nor {_OPENAI}")
+        if name.lower() in (*MODELS, "default"):
+            raise ValueError(f"{quote(name)} has its own meaning already")
+    return entries
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
@@ -129,9 +140,23 @@ def _keys(text: str) -> tuple[str, ...]:
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(dict.fromkeys(text.replace(",", " ").split()))
     for origin in origins:
-        if not re.fullmatch(r"https?://[^/*\s]+", origin):
-            raise ValueError(f"{quote(origin)} is not an origin such as https://example.org")
+        if not re.fullmatch(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/*\s]+", origin):
+            raise ValueError(f"{quote(origin)} is not an origin such as https://example.org, app://name, null or *")
     return origins
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
+    for host in hosts:
+        if not re.fullmatch(r"\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
+            raise ValueError(f"{quote(host)} is not a host's name such as tts.example.org, without a port")
+    return hosts
+
+
+def _root_path(text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+/?|/", text):
+        raise ValueError("it must be a path such as /tts")
+    return text.rstrip("/")
 
 
 def _base_url(text: str) -> str:
@@ -140,6 +165,8 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+_OPENAI = "openai"
+_ALIASES = PREFIX + "ALIASES"
 _KEY_CHARS = 16  # a key that is typed by hand is guessed by a machine
 _LEAST_SHARE = 0.05  # of a GPU: no model fits into less
 _GIB = 2**30
@@ -155,6 +182,12 @@ class Settings:
     )
     packs: tuple[str, ...] = _setting(
         (), _names(PACKS), "Single-language packs to serve in addition to `multilingual`, comma-separated."
+    )
+    aliases: tuple[str, ...] = _setting(
+        (),
+        _aliases,
+        "Other names of voices and models, such as `alloy=default, tts-1=turbo`; `openai` for OpenAI's names, which "
+        "then mean the voice `default` and the first model.",
     )
     weights_dir: Path | None = _setting(
         None, Path, "Folder with checkpoints, one folder per model; searched before the caches and the hub."
@@ -237,7 +270,19 @@ class Settings:
         "HTTP requests that may wait in addition to the `concurrency` being spoken; more get 429.",
     )
     cors_origins: tuple[str, ...] = _setting(
-        (), _origins, "Origins whose web pages may call the HTTP server, comma-separated; none by default."
+        (),
+        _origins,
+        "Origins whose web pages may call the HTTP server, comma-separated, also `null`, `app://...` and `*`; "
+        "none by default.",
+    )
+    hosts: tuple[str, ...] = _setting(
+        (),
+        _hosts,
+        "Names that the HTTP server answers to, comma-separated, besides addresses and private names; `*` for all. "
+        "Without API keys it answers to no others, with keys to all.",
+    )
+    root_path: str = _setting(
+        "", _root_path, "Path under which a proxy shows the HTTP server, such as `/tts`; `--root-path` sets it too."
     )
     idle_unload_s: int = _setting(
         0, _number(0, 2**31), "Seconds without a request after which the HTTP server frees its models; 0 for never."
@@ -273,7 +318,27 @@ class Settings:
                 values[known[name].name] = known[name].metadata["parse"](text.strip())
             except ValueError as error:
                 raise InvalidRequest(f"{name} is {quote(text)}, but {error}", field=name) from None
-        return cls(**values)
+        settings = cls(**values)
+        for name, target in settings._named_aliases().items():
+            if target in MODELS and target not in settings.models:
+                raise InvalidRequest(
+                    f"{_ALIASES} has {name}={target}, but this worker serves {choices(settings.models)}", field=_ALIASES
+                )
+        return settings
+
+    def voice_aliases(self) -> dict[str, str]:
+        """From each alias of a voice to the voice."""
+        usual = dict.fromkeys(OPENAI_VOICES, "default") if _OPENAI in self.aliases else {}
+        return usual | {name: target for name, target in self._named_aliases().items() if target not in MODELS}
+
+    def model_aliases(self) -> dict[str, str]:
+        """From each alias of a model, in small letters, to the model."""
+        usual = dict.fromkeys(OPENAI_MODELS, self.models[0]) if _OPENAI in self.aliases else {}
+        return usual | {name.lower(): target for name, target in self._named_aliases().items() if target in MODELS}
+
+    def _named_aliases(self) -> dict[str, str]:
+        entries = (entry.partition("=") for entry in self.aliases if entry != _OPENAI)
+        return {name: target.lower() if target.lower() in MODELS else target for name, _, target in entries}
 
 
 def variable(setting: str) -> str:

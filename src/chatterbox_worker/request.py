@@ -12,9 +12,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
-from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, NORMALIZED, REGIONS, SAMPLE_RATES, ModelCard
+from chatterbox_worker.catalogue import (
+    FORMATS,
+    LANGUAGES,
+    MODELS,
+    MP3_KBPS,
+    NORMALIZED,
+    REGIONS,
+    SAMPLE_RATES,
+    ModelCard,
+)
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
@@ -50,12 +59,18 @@ _SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 _Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are given: null is the same as leaving a field out, in every object of every edge."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _check_normalize(value: object) -> object:
     """Raises InvalidRequest for anything but None, a boolean, or an object with booleans under the known names."""
     if value is None or isinstance(value, bool):
         return value
     if not isinstance(value, dict):
         raise InvalidRequest(f"normalize must be true, false or an object, not {quote(value)}", field="normalize")
+    value = without_nulls(value)
     for name, switch in value.items():
         field = f"normalize.{name}"
         if name not in NORMALIZED:
@@ -87,6 +102,11 @@ _Normalize = Annotated[
 class _Body(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, fields: Any) -> Any:
+        return without_nulls(fields) if isinstance(fields, dict) else fields
+
 
 class PastTurn(_Body):
     """An earlier turn of the conversation."""
@@ -112,10 +132,11 @@ class SpeechBody(_Body):
     context: Annotated[list[PastTurn], Field(max_length=MOST_CONTEXT_TURNS)] = []
     format: str = "wav"
     sample_rate: int = 24_000
+    bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
     speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    exaggeration: Annotated[float, Field(ge=0.25, le=2)] | None = None
+    exaggeration: Annotated[float, Field(ge=0, le=2)] | None = None
     cfg_weight: Annotated[float, Field(ge=0, le=1)] | None = None
     repetition_penalty: Annotated[float, Field(ge=1, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -218,6 +239,8 @@ class SpeechRequest:
     """The number of the speaker, among those of `context`."""
     context: tuple[PastTurn, ...] = ()
     """Earlier turns, oldest first."""
+    bitrate_kbps: int | None = None
+    """Of mp3; None for the encoder's own, and for other formats."""
     max_chunk_s: float | None = None
     """A chunk that has not ended after so many seconds of audio is ended; None for the engine's own limit."""
     normalize: frozenset[str] = frozenset(NORMALIZED)
@@ -275,11 +298,19 @@ def parse(body: object, settings: Settings) -> Request:
     return resolve(fields, settings) if isinstance(fields, SpeechBody) else fields
 
 
+def refuse_alias(voice: str, settings: Settings, *, field: str) -> None:
+    """Raises InvalidRequest for the id of a new voice that requests could not reach."""
+    if (target := settings.voice_aliases().get(voice)) is not None:
+        raise InvalidRequest(
+            f"voice {quote(voice)} is another name of {quote(target)} here; choose another", field=field
+        )
+
+
 def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
     """The fields of `body`, each known and in its range; a speech request's as a `shape`. Raises InvalidRequest."""
     if not isinstance(body, dict):
         raise InvalidRequest(f"input must be a JSON object, not {quote(body)}", field="input")
-    action = body.get("action", "speak")
+    action = "speak" if body.get("action") is None else body["action"]
     if not isinstance(action, str) or action not in ("speak", *_ACTIONS):
         raise InvalidRequest(f"action must be {choices(['speak', *_ACTIONS])}, not {quote(action)}", field="action")
     fields = _without_aliases(body)
@@ -320,7 +351,7 @@ def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str
 
 
 def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
-    fields = dict(body)
+    fields = without_nulls(body)
     for alias, name in ALIASES.items():
         if alias in fields:
             if name in fields:
@@ -380,8 +411,12 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         raise InvalidRequest(
             f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
         )
+    if (alias := settings.voice_aliases().get(fields.voice or "")) is not None:
+        fields = fields.model_copy(update={"voice": alias})
     chosen = _of_model(fields, settings, fields.model)
     audio_format = formats(fields.format, fields.sample_rate)[0]
+    if fields.bitrate_kbps is not None:
+        check_bitrate(fields.bitrate_kbps, fields.format.lower(), fields.sample_rate)
     _one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
@@ -392,6 +427,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         voice_url=fields.voice_url,
         format=audio_format,
         sample_rate=fields.sample_rate,
+        bitrate_kbps=fields.bitrate_kbps,
         speed=fields.speed,
         seed=fields.seed,
         split_text=fields.split_text,
@@ -447,10 +483,13 @@ def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) ->
 
 def _card(model: str | None, settings: Settings) -> ModelCard:
     name = settings.models[0] if model is None else model.lower()
+    aliases = settings.model_aliases()
+    name = aliases.get(name, name)
     if name in settings.models:
         return MODELS[name]
     exists = " exists, but" if name in MODELS else " is unknown;"
-    raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {choices(settings.models)}", field="model")
+    served = choices([*settings.models, *aliases])
+    raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {served}", field="model")
 
 
 def _one_source(*, required: bool = False, **sources: str | None) -> None:
@@ -497,6 +536,16 @@ def smaller_formats(name: str, rate: int) -> tuple[str, ...]:
     return tuple(fitting[fitting.index(alike) + 1 :])
 
 
+def check_bitrate(kbps: int, audio_format: str, sample_rate: int) -> None:
+    """Raises InvalidRequest for a bit rate that the format does not have at that sample rate, in Hertz."""
+    if audio_format != "mp3":
+        raise InvalidRequest(f"bitrate_kbps is for mp3 only, not for {audio_format}", field="bitrate_kbps")
+    if kbps not in (allowed := MP3_KBPS[sample_rate]):
+        raise InvalidRequest(
+            f"bitrate_kbps must be {choices(allowed)} at {sample_rate} Hz, not {kbps}", field="bitrate_kbps"
+        )
+
+
 def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:
     sampling = dict(card.sampling)
     for name in SAMPLING:
@@ -517,7 +566,7 @@ def openai_speech(body: object) -> dict[str, Any]:
     """
     if not isinstance(body, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {quote(body)}", field="openai_input")
-    fields = dict(body)
+    fields = without_nulls(body)
     if fields.pop("instructions", None):
         raise InvalidRequest("instructions cannot be honoured: no Chatterbox model follows them", field="instructions")
     if (stream := fields.pop("stream_format", None)) not in (None, "audio"):

@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
 from chatterbox_worker.audio.clip import Audio, concatenate
-from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.audio.encode import default_kbps, encode
 from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
@@ -32,8 +33,19 @@ from chatterbox_worker.voices.source import VoiceSource, voice_source
 PIPELINE_VERSION = 2
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
 
+_FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
+"""How many chunks a stream generates ahead of its reader: the first for one that reads nothing, 45 s of audio, and one
+more for each that is read, up to as many as fill a batch."""
+
 Progress = Callable[[int, int, float], None]
 """Called after each chunk with the chunks done, the number of chunks and the seconds of audio so far."""
+
+
+class _Cancellable(Protocol):
+    def cancel(self) -> None: ...
+
+
+_Held = TypeVar("_Held", bound=_Cancellable)
 
 
 class CancelScope:
@@ -42,7 +54,7 @@ class CancelScope:
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = progress
         self._cancelled = threading.Event()
-        self._takes: list[Take | CancelScope] = []
+        self._takes: list[_Cancellable] = []
         self._lock = threading.Lock()
 
     def cancel(self) -> None:
@@ -52,7 +64,7 @@ class CancelScope:
         for take in takes:
             take.cancel()
 
-    def hold(self, take: Take) -> Take:
+    def hold(self, take: _Held) -> _Held:
         with self._lock:
             self._takes.append(take)
         if self._cancelled.is_set():
@@ -68,12 +80,16 @@ class CancelScope:
             part.cancel()
         return part
 
+    @property
+    def is_cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
     def check(self) -> None:
         """
         Raises:
             Cancelled: `cancel` was called.
         """
-        if self._cancelled.is_set():
+        if self.is_cancelled:
             raise Cancelled("the request was cancelled")
 
 
@@ -136,6 +152,8 @@ class Synthesizer:
             "seed": request.seed, "speed": request.speed, "format": request.format,
             "sample_rate": request.sample_rate,
             "chunk": (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else None,
+            **({"bitrate_kbps": request.bitrate_kbps or default_kbps(request.sample_rate)}
+               if request.format == "mp3" else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
             **(
@@ -158,7 +176,8 @@ class Synthesizer:
 
         `streaming`: the first chunk is returned while it is still being generated, unless the speed is not 1. Its
         samples differ from those of `speak`, so they must not go into its cache. Later chunks are generated whole
-        either way and returned at their end, when their level is known.
+        either way and returned at their end, when their level is known. Chunks far ahead of the reader are submitted
+        as it goes on.
 
         Raises:
             InvalidRequest: the voice's recording cannot be used by this model.
@@ -175,13 +194,13 @@ class Synthesizer:
             )
         started_s = time.perf_counter()
         first_streams = streaming and plan.request.speed == 1.0
-        takes: list[Take] = []
-        for index in range(len(plan.chunks)):
+
+        def submit(index: int, lead: Take | None) -> Take:
             utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
             with _name_voice(plan.source.field):
-                take = plan.engine.submit(replace(utterance, context=context, lead=takes[0] if takes else None))
-            takes.append(scope.hold(take))
-        return AudioStream(plan, takes, scope, started_s)
+                return scope.hold(plan.engine.submit(replace(utterance, context=context, lead=lead)))
+
+        return AudioStream(plan, submit, scope, started_s, bounded=streaming)
 
     def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
         """The whole of a request as one encoded recording, from the cache where the request allows.
@@ -218,7 +237,7 @@ class Synthesizer:
         """The recording of a speech that is read to its end here. Raises SynthesisFailed, Cancelled."""
         audio = concatenate(list(speech))
         encoding_s = time.perf_counter()
-        data = encode(audio, plan.request.format, plan.request.sample_rate)
+        data = encode(audio, plan.request.format, plan.request.sample_rate, plan.request.bitrate_kbps)
         done_s = time.perf_counter()
         timings = {
             **speech.timings(),
@@ -232,11 +251,25 @@ class Synthesizer:
 class AudioStream:
     """A plan being spoken: iterate it once, for the joined audio as it becomes ready."""
 
-    def __init__(self, plan: Plan, takes: list[Take], scope: CancelScope, started_s: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        submit: Callable[[int, Take | None], Take],
+        scope: CancelScope,
+        started_s: float,
+        *,
+        bounded: bool,
+    ) -> None:
+        """`submit` takes a chunk's index and the first chunk's take; `bounded`: a few chunks are submitted ahead of the
+        reader, otherwise all at once.
+        """
         self._plan = plan
-        self._takes = takes
+        self._submit = submit
+        self._takes: list[Take] = []
         self._scope = scope
         self._started_s = started_s
+        self._bounded = bounded
+        self._submit_ahead(0)
         self._first_audio_s = 0.0
         self._joiner = Joiner(plan.engine.sample_rate)
 
@@ -254,7 +287,7 @@ class AudioStream:
                 if len(piece.samples):
                     yield piece
                 if self._scope.progress is not None:
-                    self._scope.progress(index, len(self._takes), ready_s)
+                    self._scope.progress(index, len(self._plan.chunks), ready_s)
             if not ready_s:
                 raise SynthesisFailed("the model generated no sound for this text")
         finally:
@@ -262,13 +295,22 @@ class AudioStream:
 
     def _pieces(self) -> Iterator[tuple[int, Audio]]:
         """The audio that is ready, with the number of chunks that are done."""
-        for index, (chunk, take) in enumerate(zip(self._plan.chunks, self._takes, strict=True)):
+        for index, chunk in enumerate(self._plan.chunks):
+            self._submit_ahead(index)
             with _name_voice(self._plan.source.field):
-                for audio in self._at_speed(take):
+                for audio in self._at_speed(self._takes[index]):
                     self._scope.check()
                     yield index, self._joiner.add(audio)
             yield index + 1, self._joiner.end_chunk(chunk.pause_s(self._plan.request.speed))
         yield len(self._takes), self._joiner.finish()
+
+    def _submit_ahead(self, reading: int) -> None:
+        """Submits the chunks that may be generated while the reader is at chunk `reading`."""
+        most = len(self._plan.chunks)
+        if self._bounded:
+            most = min(most, reading + min(_FIRST_CHUNKS + reading, _MOST_CHUNKS))
+        while len(self._takes) < most:
+            self._takes.append(self._submit(len(self._takes), self._takes[0] if self._takes else None))
 
     def _at_speed(self, take: Take) -> Iterable[Audio]:
         speed = self._plan.request.speed

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
-from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Engine
-from chatterbox_worker.errors import NotReady
+from chatterbox_worker.config import Settings, variable
+from chatterbox_worker.engine import DEFAULT_VOICE, Engine
+from chatterbox_worker.errors import InvalidRequest, NotReady, choices, quote
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -32,7 +32,9 @@ def build(settings: Settings) -> Synthesizer:
 
     Raises:
         NotReady: a model's weights are missing or broken.
+        InvalidRequest: see `check_aliases`.
     """
+    check_aliases(settings, VoiceLibrary(settings.voices_dir))
     _limit_memory(settings)
     store = ConditioningStore(settings.voices_dir / ".conditioning", max_bytes=_CONDITIONING_BYTES)
     engines: dict[str, Engine] = {}
@@ -46,6 +48,27 @@ def build(settings: Settings) -> Synthesizer:
         AudioCache(settings.cache_dir, max_bytes=settings.cache_max_bytes, max_age_s=settings.cache_max_age_s),
         allow_private_urls=settings.allow_private_urls,
     )
+
+
+def check_aliases(settings: Settings, library: VoiceLibrary) -> None:
+    """
+    Raises:
+        InvalidRequest: an alias stands for a voice that the library does not have.
+    """
+    if not (aliases := settings.voice_aliases()):
+        return
+    voices = [DEFAULT_VOICE.id, *(entry.id for entry in library.list())]
+    for name, target in aliases.items():
+        if target not in voices:
+            raise InvalidRequest(
+                f"{variable('aliases')} has {name}={target}, but {quote(target)} is neither a model nor a voice; "
+                f"there are {choices([*settings.models, *voices])}",
+                field=variable("aliases"),
+            )
+        if name in voices:
+            log.warning(
+                "the voice %s cannot be used: %s makes it another name of %s", name, variable("aliases"), target
+            )
 
 
 def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:

@@ -10,8 +10,9 @@ from support.image_recipe import PINS
 from support.paths import ROOT
 
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
-# Optional, imported only if installed: the preview's voice, helpers for two languages, pictures, the client's segments.
-OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "pydub", "russian_text_stresser"}
+# Optional, imported only if installed: the preview's voice, helpers for two languages, pictures, the client's segments,
+# Home Assistant's protocol.
+OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "pydub", "russian_text_stresser", "wyoming"}
 
 
 def imported() -> dict[str, str]:

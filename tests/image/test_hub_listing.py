@@ -34,7 +34,7 @@ IMAGE_MODELS = ("multilingual", "turbo")  # the Dockerfile's default
 NOT_FOR_THE_HUB = {
     "only for the HTTP server": {
         "host", "port", "api_keys", "rate_limit_per_minute", "queue_limit", "cors_origins", "idle_unload_s", "backend",
-        "runpod_api_key", "runpod_base_url",
+        "runpod_api_key", "runpod_base_url", "hosts", "root_path",
     },
     "set by the image": {"weights_dir", "packs", "device"},
     "set by the platform": {"payload_limit_bytes", "runsync_limit_bytes"},

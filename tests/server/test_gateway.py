@@ -135,6 +135,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "voice_url": {"voice": None, "voice_url": "https://example.org/voice.wav"},
     "format": {"format": "mp3"},
     "sample_rate": {"sample_rate": 48_000},
+    "bitrate_kbps": {"format": "mp3", "bitrate_kbps": 96},
     "speed": {"speed": 1.5},
     "seed": {"seed": 7},
     "sampling": {"temperature": 0.5},

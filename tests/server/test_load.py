@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
+import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.server.app import create_app
 from support.paths import ROOT
-from support.serving import on_a_socket
+from support.serving import on_a_socket, wait_for
 
 REQUESTS, AT_ONCE = 500, 32
 SLOWEST_HEALTH_S = 0.050
@@ -121,6 +124,34 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server:
     assert health < SLOWEST_HEALTH_S * max(1.0, machine / CALM_S)
     late = memory[len(memory) // 2 :]
     assert max(late) - min(late) < 40 << 20
+
+
+@pytest.mark.slow
+def test_ten_clients_that_read_nothing_cost_little_and_others_are_served(server: tuple[str, int]) -> None:
+    url, pid = server
+    speech = f"{url}/v1/audio/speech"
+    warm_up = [{"input": f"Number {n} speaks again and again. " * 100, "stream": True} for n in range(16)]
+    with ThreadPoolExecutor(8) as pool:  # each thread keeps the memory that its work needed once
+        for answer in pool.map(lambda body: httpx2.post(speech, json=body, timeout=120), warm_up):
+            assert answer.status_code == 200
+    before = _resident_bytes(pid)
+    text = "A sentence that is spoken again and again. " * 1100
+    clients = []
+    for how in ({"stream": True}, {"stream_format": "sse"}) * 5:
+        clients.append(socket.create_connection(("127.0.0.1", 18004)))
+        body = json.dumps({"input": text, "response_format": "pcm", **how}).encode()
+        head = "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        clients[-1].sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    wait_for(lambda: httpx2.get(f"{url}/health").json()["requests"]["inside"] > 0)
+    wait_for(lambda: httpx2.get(f"{url}/health").json()["requests"]["inside"] == 0, 60)
+    other = httpx2.post(speech, json={"input": "Another caller."}, timeout=30)
+    more = _resident_bytes(pid) - before
+    for client in clients:
+        client.close()
+    print(f"{more >> 20} MiB for {len(clients)} clients")  # noqa: T201 - shown with -s
+
+    assert other.status_code == 200
+    assert more < 100_000_000
 
 
 def _resident_bytes(pid: int) -> int:

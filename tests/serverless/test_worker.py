@@ -322,7 +322,6 @@ def test_a_bad_s3_config_is_answered_before_anything_is_spoken(worker: Worker, e
     ("job_input", "field"),
     [
         ({"text": "Hi.", "output": "ftp"}, "output"), ({"text": "Hi.", "output": "s3"}, "output"),
-        ({"text": "Hi.", "output": None}, "output"),
         ({"text": "Hi.", "format": "auto", "sample_rate": 7}, "sample_rate"),
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.engine import Utterance
+from chatterbox_worker.server import connection
 from support.fakes import ToneEngine, ToneTake
 
 Open = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
@@ -54,8 +55,7 @@ def on_a_socket(app: FastAPI) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    config = uvicorn.Config(app, port=port, log_config=None, ws="websockets-sansio", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(connection.config(app, host="127.0.0.1", port=port, shutdown_s=2))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

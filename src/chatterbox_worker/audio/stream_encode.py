@@ -32,14 +32,15 @@ _PAGE_US = 100_000  # microseconds of Opus in an Ogg page: the latency that its 
 class StreamEncoder:
     """Takes pieces and returns bytes; `finish` returns the remainder. Not thread-safe."""
 
-    def __init__(self, format: str, sample_rate: int) -> None:  # noqa: A002 - the name of the request's field
-        """
+    def __init__(self, format: str, sample_rate: int, bitrate_kbps: int | None = None) -> None:  # noqa: A002 - the name of the request's field
+        """`bitrate_kbps` is for mp3; None for the same as `encode`'s.
+
         Raises:
             InvalidRequest: no such format, or a rate that the format does not have.
         """
         check_format(format, sample_rate)
         self._rate = sample_rate
-        self._codec = _CODECS[format](sample_rate)
+        self._codec = _mp3(sample_rate, bitrate_kbps) if format == "mp3" else _CODECS[format](sample_rate)
         self._resampler: soxr.ResampleStream | None = None
         self._source_rate = 0
 
@@ -199,9 +200,11 @@ _CODECS: Mapping[str, Callable[[int], _Codec]] = MappingProxyType({
     "pcm": _Pcm,
     "ogg": _Vorbis,
     "flac": lambda rate: _Libav("flac", "flac", "s16", rate, None),
-    "mp3": lambda rate: _Libav(
-        "mp3", "libmp3lame", "fltp", rate, bit_rate("mp3", rate), id3v2_version="0", write_xing="0"
-    ),
     "opus": lambda rate: _Libav("ogg", "libopus", "s16", rate, bit_rate("opus", rate), page_duration=str(_PAGE_US)),
     "aac": lambda rate: _Libav("adts", "aac", "fltp", rate, bit_rate("aac", rate)),
 })  # fmt: skip
+
+
+def _mp3(rate: int, kbps: int | None) -> _Codec:
+    bits = bit_rate("mp3", rate) if kbps is None else kbps * 1000
+    return _Libav("mp3", "libmp3lame", "fltp", rate, bits, id3v2_version="0", write_xing="0")

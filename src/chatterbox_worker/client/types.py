@@ -36,6 +36,7 @@ class RequestFields(TypedDict, total=False):
     context: Sequence[Mapping[str, Any]]
     format: str
     sample_rate: int
+    bitrate_kbps: int | None
     speed: float
     seed: int | None
     temperature: float | None

@@ -140,9 +140,10 @@ class PreviewTake:
 
     def __iter__(self) -> Iterator[Audio]:
         self._done.wait()
-        if not isinstance(self._result, Audio):
-            raise self._result
-        yield self._result
+        result, self._result = self._result, Cancelled("the take has been read")  # so that nothing keeps the samples
+        if not isinstance(result, Audio):
+            raise result
+        yield result
 
     def cancel(self) -> None:
         """Safe from any thread, at any time, more than once; a reader is woken at once."""

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -44,9 +49,57 @@ class PublicTransport(httpx.BaseTransport):
         )
 
 
-def open_client(*, allow_private: bool) -> httpx.Client:
+class _Deadline(httpx.BaseTransport):
+    """Ends its connections when the time is up, whatever they are waiting for: httpx's own timeouts are for each read,
+    and a server that sends a byte now and then never reaches them.
+    """
+
+    def __init__(self, transport: httpx.BaseTransport, within_s: float) -> None:
+        self._transport = transport
+        self._ends_s = time.monotonic() + within_s
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] | None = []
+        """None when the time is up."""
+        self._timer = threading.Timer(within_s, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        left_s = max(0.001, self._ends_s - time.monotonic())
+        timeout = dict.fromkeys(("connect", "read", "write", "pool"), left_s)
+        request.extensions = {**request.extensions, "timeout": timeout, "trace": self._trace}
+        return self._transport.handle_request(request)
+
+    def close(self) -> None:
+        self._timer.cancel()
+        self._transport.close()
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Called by httpcore with each step of a request."""
+        if event != "connection.connect_tcp.complete":
+            return
+        with self._lock:
+            opened = info["return_value"].get_extra_info("socket")
+            if self._sockets is None:
+                opened.close()
+            else:
+                self._sockets.append(opened)
+
+    def _end(self) -> None:
+        with self._lock:
+            sockets, self._sockets = self._sockets or [], None
+        for opened in sockets:
+            with contextlib.suppress(OSError):  # it may have been closed
+                opened.shutdown(socket.SHUT_RDWR)
+
+
+def open_client(*, allow_private: bool, within_s: float | None = None) -> httpx.Client:
     """For addresses that a caller names: without redirects, proxies or credentials. Errors: see `PublicTransport`.
 
-    `allow_private` is the operator's `CHATTERBOX_ALLOW_PRIVATE_URLS`.
+    Args:
+        allow_private: the operator's `CHATTERBOX_ALLOW_PRIVATE_URLS`.
+        within_s: seconds for all of its requests together, from now to the last byte; what is still open then breaks
+            off; None for httpx's timeouts alone. Look-ups of names have the system's own limit.
     """
-    return httpx.Client(transport=httpx.HTTPTransport() if allow_private else PublicTransport())
+    transport = httpx.HTTPTransport() if allow_private else PublicTransport()
+    return httpx.Client(transport=transport if within_s is None else _Deadline(transport, within_s))

@@ -1,7 +1,7 @@
 """`python -m chatterbox_worker.server`: serve speech over HTTP until the process is stopped.
 
 `--local` is for a developer's machine: it serves the models whose weights are there, or the preview, with folders
-under `./.local`.
+under `./.local`, and also under OpenAI's names of models and voices.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 
 import uvicorn
 
-from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.config import Settings, environment, variable
 from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ log = logging.getLogger(__name__)
 # Seconds a thread may hold the interpreter before another gets it. With the default of 5 ms, /health would wait 5 ms
 # for every request whose thread is running Python code.
 _SWITCH_S = 0.001
-_MESSAGE_BYTES = 36_000_000  # a WebSocket's start message may carry a reference, as a body may
 _SHUTDOWN_S = 30  # for answers that are still being sent when the container is stopped
 
 
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--local", action="store_true", help="models and folders of a developer's machine")
     parser.add_argument("--host", help="address to listen on, in place of CHATTERBOX_HOST")
     parser.add_argument("--port", type=int, help="port to listen on, in place of PORT")
+    parser.add_argument("--root-path", help="path under which a proxy shows it, in place of CHATTERBOX_ROOT_PATH")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a gateway
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.local:
         from chatterbox_worker.local import local_environment  # noqa: PLC0415 - imports the model stack
 
-        env = local_environment(env, Path.cwd())
+        env = {variable("aliases"): "openai", **local_environment(env, Path.cwd())}
+    if options.root_path is not None:
+        env[variable("root_path")] = options.root_path
     try:
         return _run(Settings.from_env(env), options)
     except WorkerError as error:  # a bad setting, or one that is missing
@@ -62,17 +65,8 @@ def _serve(settings: Settings, host: str, port: int) -> int:
         server.should_exit = True
 
     backend = backend_of(settings, on_device_failed=device_failed)
-    config = uvicorn.Config(
-        create_app(settings, backend),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=_MESSAGE_BYTES,
-        timeout_graceful_shutdown=_SHUTDOWN_S,
-    )
-    server = uvicorn.Server(config)
+    app = create_app(settings, backend)
+    server = uvicorn.Server(connection.config(app, host=host, port=port, shutdown_s=_SHUTDOWN_S))
     server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0
 

@@ -7,34 +7,50 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 
 from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
-from chatterbox_worker.server import auth, failures, websocket
+from chatterbox_worker.server import auth, documentation, failures, websocket
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.gateway import RunPodBackend
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
 from chatterbox_worker.server.metrics import Metrics, Observer
+from chatterbox_worker.server.middleware import REQUEST_ID, HeadAsGet, RequestId, RootPath
 from chatterbox_worker.server.page import Page
-from chatterbox_worker.server.routes import convert, dialogue, openai, operations, text, tts, voices, watermark
+from chatterbox_worker.server.paths import KnownRoutes
+from chatterbox_worker.server.routes import (
+    convert,
+    dialogue,
+    openai,
+    operations,
+    sillytavern,
+    text,
+    tts,
+    voices,
+    watermark,
+)
 from chatterbox_worker.server.state import AppState
 from chatterbox_worker.server.threads import DEFAULT_EXECUTOR_THREADS, low_priority_pool
 
 PAGE = Path(__file__).parent / "static"
+_EXPOSED = (
+    "X-Chatterbox-Seed", "X-Chatterbox-Duration", "X-Chatterbox-Cache", "X-Chatterbox-Warnings", "Server-Timing",
+    "Retry-After", REQUEST_ID,
+)  # fmt: skip
 _ROUTERS = (
     openai.router,
     tts.router,
+    sillytavern.router,
     dialogue.router,
     text.router,
     convert.router,
     voices.router,
     watermark.router,
     operations.router,
-    websocket.router,
 )
 
 
@@ -62,38 +78,45 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         version=__version__,
         description="Speech by Chatterbox, over OpenAI's routes and its own.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     app.state.state = state
     failures.handle_errors(app)
+    key = [Depends(HTTPBearer(auto_error=False))] if settings.api_keys else []  # for the description
     for router in _ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=key)
+    app.include_router(websocket.router)
+    documentation.add_routes(app)
+    app.state.routes = KnownRoutes([*app.routes, *(route for router in _ROUTERS for route in router.routes)])
     if PAGE.is_dir():
-        app.mount("/", Page(directory=PAGE, html=True, post_only=_post_only_paths()), name="page")
+        app.mount("/", Page(app.state.routes, directory=PAGE, html=True), name="page")
     # the middleware that is added last is the outermost
+    app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit)
     app.add_middleware(
         auth.AuthMiddleware,
         keys=settings.api_keys,
-        page_paths=_page_paths(PAGE),
+        page_paths=_page_paths(PAGE) | documentation.PATHS,
         origins=settings.cors_origins,
+        hosts=settings.hosts,
         rate_limit=RateLimit(settings.rate_limit_per_minute),
     )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
-            expose_headers=["X-Chatterbox-Seed", "X-Chatterbox-Duration", "X-Chatterbox-Cache", "Retry-After"],
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["*"],  # clients add their own, such as x-stainless-*
+            allow_private_network=True,
+            expose_headers=_EXPOSED,
         )
     app.add_middleware(Observer, metrics=state.metrics)
+    app.add_middleware(RequestId)
+    if settings.root_path:
+        app.add_middleware(RootPath, prefix=settings.root_path)
     return app
-
-
-def _post_only_paths() -> set[str]:
-    """The routes that take only POST."""
-    routes = [route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    return {route.path for route in routes} - {route.path for route in routes if route.methods != {"POST"}}
 
 
 def _page_paths(folder: Path) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -22,6 +22,11 @@ class Live(Protocol):
     @property
     def sample_rate(self) -> int:
         """Hertz."""
+
+    def watch(self, report: Callable[[bool], None]) -> None:
+        """Calls `report` in the event loop, now and later: False while nothing is generated, because the reader is far
+        behind or because all has been, and True while something is.
+        """
 
     def pieces(self) -> AsyncIterator[Audio]:
         """

@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.request import without_nulls
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
 from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.voices.library import SUFFIXES
@@ -24,7 +25,7 @@ _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object.
+    """The body as a JSON object, without the fields that are null.
 
     Raises:
         UnsupportedMediaType: it is not declared as JSON, the type that another site's page cannot send unasked.
@@ -36,12 +37,15 @@ async def read_object(request: Request) -> dict[str, Any]:
     value = await asyncio.to_thread(parse_json, body) if len(body) > _LOOP_BYTES else parse_json(body)
     if not isinstance(value, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {quote(value)}")
-    return value
+    return without_nulls(value)
 
 
 @asynccontextmanager
-async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
-    """The fields of a form: `bytes` for those in `files`, `str` for those in `texts`.
+async def read_form(
+    request: Request, *, files: Sequence[str], texts: Sequence[str], repeated: Sequence[str] = ()
+) -> AsyncIterator[dict[str, Any]]:
+    """The fields of a form: `bytes` for those in `files`, `str` for those in `texts`; for a file in `repeated` a list
+    of (file name, bytes).
 
     Raises:
         UnsupportedMediaType: the body is not a form.
@@ -59,6 +63,10 @@ async def read_form(request: Request, *, files: Sequence[str], texts: Sequence[s
             if name not in (*files, *texts):
                 known = choices([*files, *texts])
                 raise InvalidRequest(f"unknown field {quote(name)}; known fields are {known}", field=name)
+            if name in repeated:
+                file = await _read_file(name, value)
+                fields.setdefault(name, []).append((getattr(value, "filename", None) or "", file))
+                continue
             if name in fields:
                 raise InvalidRequest(f"{name} appears twice", field=name)
             fields[name] = await _read_file(name, value) if name in files else _read_text(name, value)

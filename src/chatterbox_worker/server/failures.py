@@ -8,7 +8,9 @@ all others       {"error": "<sentence>", "code", "field"}
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -17,11 +19,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from chatterbox_worker.errors import INTERNAL_ERROR, VoiceNotFound, WorkerError
-from chatterbox_worker.server.refusals import TryLater, Unauthorised
+from chatterbox_worker.server.refusals import BodyTooSlow, TryLater, Unauthorised
 
 log = logging.getLogger(__name__)
-
-_OPENAI_NAMES: Mapping[str | None, str] = {"text": "input", "format": "response_format"}
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -41,8 +41,20 @@ def openai_error(error: WorkerError) -> dict[str, Any]:
         kind = "rate_limit_error"
     else:
         kind = "invalid_request_error" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
-    param = _OPENAI_NAMES.get(error.field, error.field)
-    return {"message": error.message, "type": kind, "param": param, "code": error.code}
+    return {"message": error.message, "type": kind, "param": error.field, "code": error.code}
+
+
+@contextmanager
+def caller_names(names: Mapping[str, str]) -> Iterator[None]:
+    """Errors of the block have the names that the caller used for our fields. A message names its field first."""
+    try:
+        yield
+    except WorkerError as error:
+        field = error.field or ""
+        if field in names:
+            error.message = re.sub(rf"\b{field}\b", names[field], error.message, count=1)
+            error.field = names[field]
+        raise
 
 
 def _body(path: str, error: WorkerError) -> dict[str, Any]:
@@ -56,19 +68,25 @@ def _body(path: str, error: WorkerError) -> dict[str, Any]:
 def _headers(error: WorkerError) -> dict[str, str]:
     if isinstance(error, TryLater):
         return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, BodyTooSlow):
+        return {"Connection": "close"}  # the rest of the body would be taken for another request
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthorised) else {}
 
 
 async def _worker_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, WorkerError)  # noqa: S101 - registered for this class only
-    return response(request.url.path, error)
+    return response(request.scope["path"], error)
 
 
 async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     """The router's own errors: no such route, or not with this method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
-    refusal = WorkerError(f"{request.method} {request.url.path}: {error.detail}")
-    body = _body(request.url.path, refusal)
+    path = request.scope["path"]
+    detail = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        near = request.app.state.routes.nearest(request.method, path)
+        detail = f"there is no such route; did you mean {near}?" if near else "there is no such route"
+    body = _body(path, WorkerError(f"{request.method} {path}: {detail}"))
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     if isinstance(inner := body["error"], dict):
         inner.update(code=code, type="invalid_request_error")
@@ -78,8 +96,9 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return response(request.url.path, WorkerError(INTERNAL_ERROR))
+    request_id = request.scope.get("state", {}).get("request_id")
+    log.error("%s %s failed (request %s)", request.method, request.scope["path"], request_id, exc_info=error)
+    return response(request.scope["path"], WorkerError(INTERNAL_ERROR))
 
 
 def voice_not_found(voice: str) -> VoiceNotFound:

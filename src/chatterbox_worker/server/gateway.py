@@ -114,7 +114,7 @@ class RunPodBackend:
 
     async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
         pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
-        job = self._start(_fields(request) | _LOSSLESS, pieces.put_nowait, scope)
+        job = self._start(_fields(replace(request, bitrate_kbps=None)) | _LOSSLESS, pieces.put_nowait, scope)
         job.add_done_callback(lambda _: pieces.put_nowait(None))
         live = _JobStream(request, pieces, job)
         await live.read_first()
@@ -244,7 +244,9 @@ async def _cancel_with(scope: CancelScope, job: asyncio.Task[Any]) -> None:
 
 
 class _JobStream:
-    """The pieces of a job as audio. Pieces wait in memory for a slow reader, so the job does not wait for it."""
+    """The pieces of a job as audio. Pieces wait in memory for a slow reader, so the job does not wait for it: the queue
+    keeps them for a short time only.
+    """
 
     def __init__(
         self, request: SpeechRequest, pieces: asyncio.Queue[bytes | None], job: asyncio.Task[Mapping[str, Any]]
@@ -257,6 +259,10 @@ class _JobStream:
     @property
     def sample_rate(self) -> int:
         return 0 if self._first is None else self._first.sample_rate
+
+    def watch(self, report: Callable[[bool], None]) -> None:
+        report(not self._job.done())
+        self._job.add_done_callback(lambda _: report(False))
 
     async def read_first(self) -> None:
         self._first = await self._next()
@@ -288,8 +294,9 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "text": request.text, "model": request.model, "language": request.language, "voice": request.voice,
         "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
-        "sample_rate": request.sample_rate, "speed": request.speed, "seed": request.seed,
-        "split_text": request.split_text, "chunk_size": request.chunk_size, "cache": request.cache,
+        "sample_rate": request.sample_rate, "bitrate_kbps": request.bitrate_kbps, "speed": request.speed,
+        "seed": request.seed, "split_text": request.split_text, "chunk_size": request.chunk_size,
+        "cache": request.cache,
         "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
         "normalize": request.normalize_as_given,
         "context": [turn.model_dump() for turn in request.context] or None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
+
+from chatterbox_worker.server.paths import KnownRoutes
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -25,15 +27,17 @@ _HEADERS: Mapping[str, str] = {
 
 
 class Page(StaticFiles):
-    """Gets every request that no route takes, also a GET of a route that takes only POST."""
+    """Gets every request that no route takes, also one with a method that its route does not have."""
 
-    def __init__(self, *, post_only: Collection[str], **options: Any) -> None:
+    def __init__(self, routes: KnownRoutes, **options: Any) -> None:
         super().__init__(**options)
-        self._post_only = post_only
+        self._routes = routes
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        if scope["path"] in self._post_only:
-            raise HTTPException(405, headers={"Allow": "POST"})
+        if methods := self._routes.methods_of(scope["path"]):
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
+        if scope["method"] != "GET":
+            raise HTTPException(404)
         return await super().get_response(path, scope)
 
     def file_response(self, full_path: str | os.PathLike[str], *arguments: Any, **options: Any) -> Response:

@@ -25,6 +25,11 @@ class BodyTooLarge(WorkerError):
     status = 413
 
 
+class BodyTooSlow(WorkerError):
+    code = "body_too_slow"
+    status = 408
+
+
 class UnsupportedMediaType(WorkerError):
     code = "unsupported_media_type"
     status = 415

@@ -13,6 +13,7 @@ from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS
 from chatterbox_worker.text.scripts import speakable
 
 _SHORT_CHARS = 20  # about two words, below which the models mumble (upstream #97, #201)
+_WINDOW_CHARS = 2 * DEFAULT_CHUNK_CHARS  # a sentence is looked for in: the time stays linear in the text
 _CERTAIN_CHARS = 8  # as far as the rules for a sentence's end look ahead
 
 
@@ -44,7 +45,7 @@ class SentenceBuffer:
 
     def _end(self) -> int | None:
         """Where the first complete sentence ends; None if there is none yet."""
-        found = breaks(self._text, self._language)
+        found = breaks(self._text[:_WINDOW_CHARS], self._language)
         for end in sorted(index for index, strength in found.items() if strength >= Break.SENTENCE):
             if (
                 len(self._text[:end].strip()) >= _SHORT_CHARS

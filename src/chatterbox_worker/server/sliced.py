@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
@@ -24,6 +25,21 @@ class SlicedResponse(Response):
             piece = bytes(body[start : start + _SLICE_BYTES])
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body"})
+
+
+def ranged_response(data: bytes, http: Request, *, media_type: str, headers: Mapping[str, str]) -> Response:
+    """`data`, or the one range of it that the request asks for (RFC 9110 section 14); for several ranges all of it."""
+    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", http.headers.get("range", "").strip())
+    headers = {**headers, "Accept-Ranges": "bytes"}
+    if asked is None or not any(asked.groups()):
+        return SlicedResponse(data, media_type=media_type, headers=headers)
+    first, last = asked.groups()
+    start = int(first) if first else max(0, len(data) - int(last))
+    end = min(int(last) + 1, len(data)) if first and last else len(data)
+    if not start < end:
+        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{len(data)}"})
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
+    return SlicedResponse(data[start:end], 206, headers, media_type)
 
 
 class SlicedJsonResponse(SlicedResponse, JSONResponse):

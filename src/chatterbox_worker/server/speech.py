@@ -142,13 +142,14 @@ async def _stream(http: Request, state: AppState, request: SpeechRequest, option
     ticket = state.admission.enter()
     started_s = time.perf_counter()
     try:
-        encoder = StreamEncoder(request.format, request.sample_rate)
+        encoder = StreamEncoder(request.format, request.sample_rate, request.bitrate_kbps)
         async with cancel_on_disconnect(http, scope):
             live = await state.backend.stream(request, scope)
     except BaseException:
         scope.cancel()
         ticket.leave()
         raise
+    live.watch(ticket.use)
     state.metrics.observe_first_audio(time.perf_counter() - started_s)
     body = _count_at_end(_encode(live, encoder), live, state, request)
     if options.stream == "sse":

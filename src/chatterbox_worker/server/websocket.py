@@ -180,7 +180,8 @@ class _Conversation:
 
     def _start_stream(self) -> None:
         """Starts a new stream of audio."""
-        self._encoder = StreamEncoder(self._request.format, self._request.sample_rate)
+        request = self._request
+        self._encoder = StreamEncoder(request.format, request.sample_rate, request.bitrate_kbps)
         self._has_ended = False
         self._sent_s = 0.0
         self._waiting_chars = 0
@@ -210,15 +211,17 @@ class _Conversation:
 
     async def _start_sentence(self, sentence: _Sentence, request: SpeechRequest) -> Live:
         await self._ahead.acquire()
-        for attempt in range(_CONNECT_ATTEMPTS):
-            try:
-                sentence.ticket = self._state.admission.enter()
-                break
-            except TryLater:
-                if attempt == _CONNECT_ATTEMPTS - 1:
-                    raise
-                await asyncio.sleep(_CONNECT_RETRY_S)
-        return await self._state.backend.stream(request, sentence.scope)
+        sentence.ticket = ticket = await self._wait_for_place()
+        live = await self._state.backend.stream(request, sentence.scope)
+        live.watch(ticket.use)
+        return live
+
+    async def _wait_for_place(self) -> Ticket:
+        for _ in range(_CONNECT_ATTEMPTS - 1):
+            with suppress(TryLater):
+                return self._state.admission.enter()
+            await asyncio.sleep(_CONNECT_RETRY_S)
+        return self._state.admission.enter()
 
     async def _deliver(self, outgoing: asyncio.Queue[_Sentence | str]) -> None:
         """Sends the sentences and the answers to `flush` and `end`, in order."""

@@ -21,6 +21,7 @@ from chatterbox_worker.request import (
     ListVoicesRequest,
     SaveVoiceRequest,
     TextPreviewRequest,
+    refuse_alias,
     resolve,
 )
 from chatterbox_worker.serverless.delivery.volume import Volume, is_attached
@@ -28,6 +29,7 @@ from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary
+from chatterbox_worker.voices.names import id_of
 from chatterbox_worker.voices.source import reference_bytes
 
 _REPORT_BYTES = 5000  # of an answer, without the file in it; a path has at most 4096 characters
@@ -55,7 +57,8 @@ def act(
         case TextPreviewRequest():
             return preview(resolve(request.speech, settings))
         case ListModelsRequest():
-            return {"object": "list", "data": [openai_model(name) for name in settings.models]}
+            names = {name: name for name in settings.models} | settings.model_aliases()
+            return {"object": "list", "data": [openai_model(of) | {"id": name} for name, of in names.items()]}
         case ListOutputsRequest() | GetOutputRequest() | DeleteOutputRequest():
             return _outputs(request, outputs, most_bytes)
         case _:
@@ -72,6 +75,7 @@ def _voices(
         case ListVoicesRequest():
             return {"voices": [asdict(entry) for entry in library.list()]}
         case SaveVoiceRequest():
+            refuse_alias(id_of(request.voice), settings, field="voice")
             warnings = _lost_with_this_worker(request.voice, settings)
             data, field = reference_bytes(
                 request.reference_audio, request.voice_url, allow_private_urls=settings.allow_private_urls

@@ -68,10 +68,10 @@ def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False) ->
     from chatterbox_worker.net.client import open_client  # noqa: PLC0415
 
     deadline = time.monotonic() + _TIMEOUT_S
-    with open_client(allow_private=allow_private) as client:
+    with open_client(allow_private=allow_private, within_s=_TIMEOUT_S) as client:
         for _ in range(_REDIRECTS + 1):
             _check(url, field)
-            with contextlib.closing(_open(client, url, field=field, deadline=deadline)) as response:
+            with contextlib.closing(_open(client, url, field, deadline)) as response:
                 if response.status_code in _REDIRECT_STATUSES and (location := response.headers.get("Location")):
                     url = urljoin(url, location)
                     continue
@@ -80,7 +80,7 @@ def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False) ->
                 try:
                     return b"".join(_capped(response, field, deadline))
                 except httpx.HTTPError as error:
-                    raise InvalidRequest(f"{field} broke off: {type(error).__name__}", field=field) from None
+                    raise _failure(error, "broke off", field, deadline) from None
     raise InvalidRequest(f"{field} redirects more than {_REDIRECTS} times", field=field)
 
 
@@ -96,19 +96,28 @@ def _check(url: str, field: str) -> None:
         raise InvalidRequest(f"{field} must not carry a user name or password", field=field)
 
 
-def _open(client: httpx.Client, url: str, *, field: str, deadline: float) -> httpx.Response:
+def _open(client: httpx.Client, url: str, field: str, deadline: float) -> httpx.Response:
     """The response, whose body is still to be read."""
     import httpx  # noqa: PLC0415
 
     try:
-        request = client.build_request("GET", url, headers=_HEADERS, timeout=max(0.1, deadline - time.monotonic()))
-        return client.send(request, stream=True)
+        return client.send(client.build_request("GET", url, headers=_HEADERS), stream=True)
     except httpx.InvalidURL:
         raise InvalidRequest(f"{field} is not a URL: {quote(url)}", field=field) from None
     except net.AddressError as error:
         raise InvalidRequest(f"{field}: {quote(error.host)} {error}", field=field) from None
     except httpx.HTTPError as error:
-        raise InvalidRequest(f"{field} cannot be reached: {type(error).__name__}", field=field) from None
+        raise _failure(error, "cannot be reached", field, deadline) from None
+
+
+def _failure(error: httpx.HTTPError, what: str, field: str, deadline: float) -> InvalidRequest:
+    if time.monotonic() >= deadline:
+        return _too_slow(field)
+    return InvalidRequest(f"{field} {what}: {type(error).__name__}", field=field)
+
+
+def _too_slow(field: str) -> InvalidRequest:
+    return InvalidRequest(f"{field} took longer than {_TIMEOUT_S:.0f} s", field=field)
 
 
 def _capped(response: httpx.Response, field: str, deadline: float) -> Iterator[bytes]:
@@ -117,6 +126,6 @@ def _capped(response: httpx.Response, field: str, deadline: float) -> Iterator[b
         size += len(piece)
         if size > MAX_BYTES:
             raise InvalidRequest(f"{field} holds more than {MAX_BYTES} bytes", field=field)
-        if time.monotonic() > deadline:
-            raise InvalidRequest(f"{field} took longer than {_TIMEOUT_S:.0f} s", field=field)
         yield piece
+    if time.monotonic() >= deadline:  # what was broken off looks complete if no length was declared
+        raise _too_slow(field)

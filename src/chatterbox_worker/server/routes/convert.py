@@ -8,6 +8,7 @@ from chatterbox_worker.audio.decode import decode_in_pieces
 from chatterbox_worker.audio.encode import encode_pieces
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.request import check_bitrate
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.sliced import SlicedResponse
 from chatterbox_worker.server.state import State
@@ -20,12 +21,13 @@ _FIELDS = {
     "file": schemas.FILE,
     "format": schemas.TEXT | {"enum": list(FORMATS)},
     "sample_rate": {"type": "integer", "description": "Hertz; 24000 if left out."},
+    "bitrate_kbps": {"type": "integer", "description": "Of mp3."},
 }
 
 
 @router.post("/convert", **schemas.form(_FIELDS, "file", "format"))
 async def convert(http: Request, state: State) -> Response:
-    async with bodies.read_form(http, files=("file",), texts=("format", "sample_rate")) as form:
+    async with bodies.read_form(http, files=("file",), texts=("format", "sample_rate", "bitrate_kbps")) as form:
         fields = dict(form)
     if "file" not in fields:
         raise InvalidRequest("file is required: the recording", field="file")
@@ -36,11 +38,17 @@ async def convert(http: Request, state: State) -> Response:
     rates = FORMATS[audio_format].sample_rates
     if rate not in [str(known) for known in rates]:
         raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {quote(rate)}", field="sample_rate")
+    kbps = fields.get("bitrate_kbps")
+    if kbps is not None and not kbps.isdecimal():
+        raise InvalidRequest(f"bitrate_kbps must be a whole number, not {quote(kbps)}", field="bitrate_kbps")
+    bitrate = None if kbps is None else int(kbps)
+    if bitrate is not None:
+        check_bitrate(bitrate, audio_format, int(rate))
     data: bytes = fields["file"]
 
     def work() -> bytes:
         pieces = decode_in_pieces(data, field="file", max_s=LONGEST_S, sample_rate=int(rate))
-        return encode_pieces(pieces, audio_format, int(rate))
+        return encode_pieces(pieces, audio_format, int(rate), bitrate)
 
     with state.admission.place():
         return SlicedResponse(await run_conversion(work), media_type=FORMATS[audio_format].mimetype)

@@ -22,11 +22,19 @@ from chatterbox_worker.audio.join import SENTENCE_PAUSE_S
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
-from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, MOST_SPEAKERS, PastTurn, SpeechRequest, with_defaults
+from chatterbox_worker.request import (
+    LONGEST_TRANSCRIPT_CHARS,
+    MOST_SPEAKERS,
+    PastTurn,
+    SpeechRequest,
+    with_defaults,
+    without_nulls,
+)
 from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.sliced import SlicedJsonResponse, SlicedResponse
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.synthesizer import CancelScope
+from chatterbox_worker.text.scripts import speakable
 
 router = APIRouter(tags=["speech"])
 
@@ -34,6 +42,7 @@ _MOST_TURNS = 200
 _LONGEST_PAUSE_S = 10.0
 _AT_ONCE = 4  # turns of one dialogue, so that it leaves capacity for other requests
 _TURN_FORMAT = "flac"  # lossless, and small enough for a queue's answer
+_RATE = 24_000  # Hertz, every model's own
 _CONTEXT_TURNS = 8  # that come before a turn: about as much as fits into csm's context
 _LONGEST_TURN_S = 86_400.0  # no limit but `max_text_chars`
 
@@ -49,7 +58,8 @@ async def dialogue(http: Request, state: State) -> Response:
         async with speech.cancel_on_disconnect(http, _TurnsScope(scopes)):
             recordings = await _speak_turns(state, turns, scopes)
     for turn, recording in zip(turns, recordings, strict=True):
-        state.metrics.count_speech(recording.info, len(turn.text), hit=recording.hit)
+        if recording is not None:
+            state.metrics.count_speech(recording.info, len(turn.text), hit=recording.hit)
     return await asyncio.to_thread(_build_response, turns[0], recordings, pauses_s, kind)
 
 
@@ -79,23 +89,35 @@ def _parse_turns(fields: dict[str, Any], settings: Settings) -> tuple[list[Speec
     speakers: dict[object, int] = {}
     for index, turn in enumerate(turns):
         place = f"turns[{index}]"
-        if not isinstance(turn, dict):
-            raise InvalidRequest(f"{place} must be an object, not {quote(turn)}", field=place)
-        if "context" in turn:
-            raise InvalidRequest("the turns are each other's context; leave context out", field=f"{place}.context")
-        if misplaced := {"format", "sample_rate"} & set(turn):
-            name = min(misplaced)
-            raise InvalidRequest(f"{name} applies to the whole dialogue; set it next to turns", field=f"{place}.{name}")
-        own = dict(turn)
+        own = _own_fields(turn, place)
         pauses_s.append(_check_pause(own.pop("pause_s", pause_s), f"{place}.pause_s"))
         try:
             full = with_defaults(own, fields)
             requests.append(_number_speaker(speech.parse(full, settings), full, speakers))
         except InvalidRequest as error:
             raise InvalidRequest(f"{place}: {error.message}", field=f"{place}.{error.field}") from None
+    if all(map(_is_silent, requests)):
+        raise InvalidRequest("no turn has a text that can be spoken", field="turns")
     if sum(len(request.text) for request in requests) > settings.max_text_chars:
         raise InvalidRequest(f"the turns have more than {settings.max_text_chars} characters together", field="turns")
     return requests, [*pauses_s[:-1], 0.0]
+
+
+def _own_fields(turn: object, place: str) -> dict[str, Any]:
+    if not isinstance(turn, dict):
+        raise InvalidRequest(f"{place} must be an object, not {quote(turn)}", field=place)
+    own = without_nulls(turn)
+    if "context" in own:
+        raise InvalidRequest("the turns are each other's context; leave context out", field=f"{place}.context")
+    if misplaced := {"format", "sample_rate", "bitrate_kbps"} & set(own):
+        name = min(misplaced)
+        raise InvalidRequest(f"{name} applies to the whole dialogue; set it next to turns", field=f"{place}.{name}")
+    return own
+
+
+def _is_silent(turn: SpeechRequest) -> bool:
+    """Whether there is nothing to speak in it, such as "..." for a pause."""
+    return not any(map(speakable, turn.text))
 
 
 def _number_speaker(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:
@@ -114,18 +136,20 @@ def _check_pause(value: object, field: str) -> float:
 
 async def _speak_turns(
     state: AppState, turns: Sequence[SpeechRequest], scopes: Sequence[CancelScope]
-) -> list[Recording]:
+) -> list[Recording | None]:
+    """One recording for each turn; None for a silent one."""
     slots = asyncio.Semaphore(min(_AT_ONCE, state.settings.concurrency))
 
-    async def speak(index: int) -> Recording:
+    async def speak(index: int) -> Recording | None:
+        if _is_silent(turns[index]):
+            return None
         context: tuple[PastTurn, ...] = ()
         if MODELS[turns[index].model].uses_context:
             earlier = await asyncio.gather(*tasks[:index])
             context = _as_context(list(zip(turns, earlier, strict=False))[-_CONTEXT_TURNS:])
         async with slots:
             try:
-                rate = 24_000  # every model's own
-                turn = replace(turns[index], format=_TURN_FORMAT, sample_rate=rate, context=context)
+                turn = replace(turns[index], format=_TURN_FORMAT, sample_rate=_RATE, bitrate_kbps=None, context=context)
                 return await state.backend.speak(turn, scopes[index])
             except WorkerError as error:
                 for scope in scopes:
@@ -143,23 +167,27 @@ async def _speak_turns(
     return [task.result() for task in tasks]
 
 
-def _as_context(turns: Sequence[tuple[SpeechRequest, Recording]]) -> tuple[PastTurn, ...]:
-    """As context, without the turns that are too long for a transcript."""
+def _as_context(turns: Sequence[tuple[SpeechRequest, Recording | None]]) -> tuple[PastTurn, ...]:
+    """As context, without the turns that are silent or too long for a transcript."""
     return tuple(
         PastTurn(text=turn.text, audio=base64.b64encode(recording.audio).decode(), speaker=turn.speaker)
         for turn, recording in turns
-        if len(turn.text) <= LONGEST_TRANSCRIPT_CHARS
+        if recording is not None and len(turn.text) <= LONGEST_TRANSCRIPT_CHARS
     )
 
 
 def _build_response(
-    first: SpeechRequest, recordings: Sequence[Recording], pauses_s: Sequence[float], kind: str | None
+    first: SpeechRequest, recordings: Sequence[Recording | None], pauses_s: Sequence[float], kind: str | None
 ) -> Response:
     parts: list[Audio] = []
     chunks: list[SpokenChunk] = []
     owners: list[dict[str, Any]] = []
     at_s = 0.0
     for index, (recording, pause_s) in enumerate(zip(recordings, pauses_s, strict=True)):
+        if recording is None:
+            parts.append(silence(pause_s, _RATE))
+            at_s += parts[-1].duration_s
+            continue
         clip = decode(recording.audio, field="turns", max_s=_LONGEST_TURN_S)
         chunks += [
             replace(chunk, start_s=round(chunk.start_s + at_s, 4), end_s=round(chunk.end_s + at_s, 4))
@@ -169,20 +197,25 @@ def _build_response(
         parts += [clip, silence(pause_s, clip.sample_rate)]
         at_s += clip.duration_s + parts[-1].duration_s
     audio = concatenate(parts)
-    data = encode(audio, first.format, first.sample_rate)
+    data = encode(audio, first.format, first.sample_rate, first.bitrate_kbps)
     mimetype, duration_s = FORMATS[first.format].mimetype, round(audio.duration_s, 4)
     if kind is None:
         return SlicedResponse(data, media_type=mimetype, headers={"X-Chatterbox-Duration": str(duration_s)})
+    spoken = [recording for recording in recordings if recording is not None]
     info = replace(
-        recordings[0].info, mimetype=mimetype, format=first.format, sample_rate=first.sample_rate,
+        spoken[0].info, mimetype=mimetype, format=first.format, sample_rate=first.sample_rate,
         duration_s=duration_s, chunks=tuple(chunks),
-        warnings=tuple(f"turns[{i}]: {w}" for i, recording in enumerate(recordings) for w in recording.info.warnings),
+        warnings=tuple(f"turns[{i}]: {w}" for i, recording in enumerate(recordings) if recording
+                       for w in recording.info.warnings),
     )  # fmt: skip
-    total_s = sum(recording.timings["total_s"] for recording in recordings)
-    hit = all(recording.hit for recording in recordings)
+    total_s = sum(recording.timings["total_s"] for recording in spoken)
+    hit = all(recording.hit for recording in spoken)
     answer = Recording(data, info, "", hit=hit, timings={"total_s": total_s}).inline()
     answer["chunks"] = [chunk | owner for chunk, owner in zip(answer["chunks"], owners, strict=True)]
     for of_one_turn in ("seed", "voice", "model", "language", "cache_key"):
         del answer[of_one_turn]
-    whole = {"turns": len(recordings), "seeds": [recording.info.seed for recording in recordings]}
+    whole = {
+        "turns": len(recordings),
+        "seeds": [recording.info.seed if recording else None for recording in recordings],
+    }
     return SlicedJsonResponse(answer | whole | {"captions": captions.write(kind, answer["chunks"], duration_s)})

@@ -12,7 +12,7 @@ from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS, ope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.server import bodies, schemas, speech
+from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.refusals import ModelNotFound
 from chatterbox_worker.server.state import State
 
@@ -20,13 +20,16 @@ router = APIRouter(tags=["OpenAI"])
 
 LATAM = "chatterbox-es-latam"
 """The model name of older servers: the multilingual model with Latin American Spanish."""
+_NAMES = {"text": "input", "format": "response_format"}
 
 
 @router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
 async def create_speech(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
     options = speech.take_options(fields)
-    return await speech.answer(http, state, openai_fields(fields, state.settings), options)
+    names = {ours: theirs for ours, theirs in _NAMES.items() if ours not in fields}
+    with failures.caller_names(names):
+        return await speech.answer(http, state, openai_fields(fields, state.settings), options)
 
 
 def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
@@ -53,24 +56,26 @@ def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
 @router.get("/v1/models")
 @router.get("/v1/audio/models", include_in_schema=False)
 async def models(state: State) -> dict[str, Any]:
-    served = [_model(name, state.settings) for name in state.settings.models]
+    names = [*state.settings.models, *state.settings.model_aliases()]
+    served = [_model(name, state.settings) for name in names]
     return {"object": "list", "data": served, "models": served, "default": state.settings.models[0]}
 
 
 @router.get("/v1/models/{model_id}")
 async def model(model_id: str, state: State) -> dict[str, Any]:
-    if model_id not in state.settings.models:
-        raise ModelNotFound(
-            f"model {quote(model_id)} is not served here; use {choices(state.settings.models)}", field="model"
-        )
+    names = [*state.settings.models, *state.settings.model_aliases()]
+    if model_id not in names:
+        raise ModelNotFound(f"model {quote(model_id)} is not served here; use {choices(names)}", field="model")
     return _model(model_id, state.settings)
 
 
 def _model(name: str, settings: Settings) -> dict[str, Any]:
-    card = MODELS[name]
-    regions = [tag for tag, pack in REGIONS.items() if name == "multilingual" and pack in settings.packs]
+    alias_of = settings.model_aliases().get(name)
+    card = MODELS[alias_of or name]
+    regions = [tag for tag, pack in REGIONS.items() if card.name == "multilingual" and pack in settings.packs]
     return {
-        **openai_model(name),
+        **openai_model(card.name),
+        "id": name,
         "name": name,
         "languages": [*card.languages, *regions],
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
@@ -85,19 +90,24 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
         },
         "max_text_chars": settings.max_text_chars,
         "speed": {"default": 1.0} | schemas.bounds("speed"),
-    }
+    } | ({} if alias_of is None else {"alias_of": alias_of})
 
 
 @router.get("/v1/voices")
 @router.get("/v1/audio/voices", include_in_schema=False)
 async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
+    aliases = state.settings.voice_aliases()
     saved: list[Mapping[str, Any]] = [
         {"id": entry.id, "name": entry.name, "object": "voice", "built_in": False,
          "size_bytes": entry.size_bytes, "modified": entry.modified}
-        for entry in await state.backend.voices()
+        for entry in await state.backend.voices() if entry.id not in aliases
     ]  # fmt: skip
-    listed = [own, *saved]
+    of_id = {voice["id"]: dict(voice) for voice in (own, *saved)}
+    others = [
+        of_id.get(target, own) | {"id": name, "name": name, "alias_of": target} for name, target in aliases.items()
+    ]
+    listed = [own, *saved, *others]
     return {"object": "list", "data": listed, "voices": listed}
 
 

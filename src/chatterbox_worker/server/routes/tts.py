@@ -12,7 +12,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, captions, failures, schemas, speech
-from chatterbox_worker.server.state import State
+from chatterbox_worker.server.state import AppState, State
 
 router = APIRouter(tags=["speech"])
 
@@ -30,8 +30,17 @@ _MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filenam
 @router.post("/tts", **schemas.speech(schemas.TTS))
 async def tts(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
-    options = speech.take_options(fields)
-    return await speech.answer(http, state, tts_fields(fields, state.settings), options)
+    return await answer(http, state, fields, speech.take_options(fields))
+
+
+async def answer(http: Request, state: AppState, body: dict[str, Any], options: speech.ResponseOptions) -> Response:
+    """The speech for the fields of `/tts`."""
+    is_clone = body.get("voice_mode") == "clone"
+    names = {ours: theirs for theirs, ours in _RENAMED.items()} | {
+        "voice": _MODES["clone" if is_clone else "predefined"]
+    }
+    with failures.caller_names(names):
+        return await speech.answer(http, state, tts_fields(body, state.settings), options)
 
 
 def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:

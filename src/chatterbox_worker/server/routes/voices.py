@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.server import bodies, schemas, speech
-from chatterbox_worker.server.sliced import SlicedResponse
+from chatterbox_worker.server import bodies, failures, schemas, speech
+from chatterbox_worker.server.sliced import ranged_response
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.voices import names
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
@@ -24,7 +24,7 @@ router = APIRouter(tags=["voices"])
 
 _VoiceId = Annotated[str, Path(description="An id, or a file name such as alice.wav.")]
 _IDS = ("voice", "voice_id", "name", "voice_name")
-_FILES = ("file", "audio")
+_FILES = ("file", "audio", "voice_file", "audio_sample")
 _TRANSCRIPT = {"reference_transcript": schemas.TEXT | {"description": "The words spoken in the recording, for csm."}}
 _UPLOAD = {
     "file": schemas.FILE,
@@ -34,6 +34,13 @@ _UPLOAD = {
         "description": "An id, or a name from which one is made; the file's name if left out.",
     },
     **_TRANSCRIPT,
+}
+_NAMED = {"voice_name": schemas.TEXT | {"pattern": VOICE_ID}, **_TRANSCRIPT}
+_OPENAI = {
+    "name": schemas.TEXT | {"pattern": VOICE_ID},
+    "audio_sample": schemas.FILE,
+    "consent": schemas.TEXT,
+    "type": schemas.TEXT | {"enum": ["audio_sample"]},
 }
 
 
@@ -55,6 +62,29 @@ async def upload_voice(http: Request, state: State) -> dict[str, Any]:
     return {"success": True, "voice_name": saved["voice"], "message": "Voice uploaded successfully."} | saved
 
 
+@router.post(
+    "/v1/voices", status_code=201, **schemas.form(_NAMED | {"voice_file": schemas.FILE}, "voice_name", "voice_file")
+)
+async def create_voice(http: Request, state: State) -> dict[str, Any]:
+    saved = await _save(http, state)
+    return {"id": saved["voice"], "name": saved["voice"], "object": "voice", "built_in": False} | saved
+
+
+@router.post("/v1/audio/voices", **schemas.form(_OPENAI, "name", "audio_sample"))
+async def create_openai_voice(http: Request, state: State) -> dict[str, Any]:
+    """As OpenAI's libraries create a voice. `consent` is the id of a recording that OpenAI keeps: nothing here has it,
+    and whoever runs this server answers for the speaker's consent.
+    """
+    saved = await _save(http, state, texts=("consent", "type"))
+    return {
+        "id": saved["voice"],
+        "name": saved["voice"],
+        "object": "audio.voice",
+        "type": "audio_sample",
+        "created_at": int(time.time()),
+    } | saved
+
+
 _CLONE = {
     **dict.fromkeys(("text", "voice_name", "language", "model"), schemas.TEXT),
     **_TRANSCRIPT,
@@ -72,7 +102,7 @@ async def clone_voice(http: Request, state: State) -> Response:
         fields["reference_audio"] = base64.b64encode(fields["reference_audio"]).decode()
     if "voice_name" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_name"))
-    with _rename_field("voice", "voice_name"):
+    with failures.caller_names({"voice": "voice_name"}):
         return await speech.answer(http, state, fields, speech.ResponseOptions())
 
 
@@ -85,10 +115,10 @@ async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
 
 
 @router.get("/voices/{voice_id}/audio", response_class=Response)
-async def voice_audio(voice_id: _VoiceId, state: State) -> Response:
-    """The recording, as it was saved."""
+async def voice_audio(voice_id: _VoiceId, http: Request, state: State) -> Response:
+    """The recording, as it was saved, or the part of it that `Range` asks for."""
     data, mimetype = await state.backend.recording(_check_has_recording(voice_id))
-    return SlicedResponse(data, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
+    return ranged_response(data, http, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/voices/{voice_id}/file", response_class=Response)
@@ -108,27 +138,27 @@ async def delete_voice(voice_id: _VoiceId, state: State) -> dict[str, str]:
     return {"message": f"Voice '{voice_id}' deleted successfully."}
 
 
-async def _save(http: Request, state: AppState) -> dict[str, Any]:
-    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_TRANSCRIPT)) as form:
-        data = next((form[name] for name in _FILES if name in form), None)
-        if data is None:
+async def _save(http: Request, state: AppState, texts: Sequence[str] = ()) -> dict[str, Any]:
+    async with bodies.read_form(http, files=_FILES, texts=(*_IDS, *_TRANSCRIPT, *texts)) as form:
+        field = next((name for name in _FILES if name in form), None)
+        if field is None:
             raise InvalidRequest("file is required: the recording", field="file")
+        if (kind := form.get("type", "audio_sample")) != "audio_sample":
+            raise InvalidRequest(f"type must be audio_sample, not {quote(kind)}", field="type")
         named = next((name for name in _IDS if form.get(name)), "filename")
-        name, words = bodies.voice_id(form.get(named, "")), requests.transcript(form.get("reference_transcript"))
-        field = "voice_id" if named == "filename" else named
-        with _rename_field("voice", field):
-            return await state.backend.save_voice(names.check_name(str(name), field=field), data, words)
+        words = requests.transcript(form.get("reference_transcript"))
+        named_by = "voice_id" if named == "filename" else named
+        return await save(state, form.get(named, ""), form[field], words, field=named_by)
 
 
-@contextmanager
-def _rename_field(ours: str, theirs: str) -> Iterator[None]:
-    """Errors about `ours` name the field of the form instead."""
-    try:
-        yield
-    except WorkerError as error:
-        if error.field == ours:
-            error.field = theirs
-        raise
+async def save(
+    state: AppState, name: str, data: bytes, transcript: str | None = None, *, field: str = "voice_id"
+) -> dict[str, Any]:
+    """Saves a recording under a name, a file's or a person's; errors about it name `field`."""
+    shown = names.check_name(str(bodies.voice_id(name)), field=field)
+    requests.refuse_alias(names.id_of(shown), state.settings, field=field)
+    with failures.caller_names({"voice": field}):
+        return await state.backend.save_voice(shown, data, transcript)
 
 
 def _check_id(name: str) -> str:

@@ -58,8 +58,12 @@ export async function health() {
   }
 }
 
-export const models = async () => (await call("v1/models")).json();
-export const voices = async () => (await (await call("v1/voices")).json()).data;
+const isAlias = ({ alias_of }) => alias_of !== undefined;
+export const models = async () => {
+  const listed = await (await call("v1/models")).json();
+  return { ...listed, data: listed.data.filter((model) => !isAlias(model)) };
+};
+export const voices = async () => (await (await call("v1/voices")).json()).data.filter((voice) => !isAlias(voice));
 export const voiceAudio = async (id) => (await call(`voices/${encodeURIComponent(id)}/audio`)).blob();
 export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });
 

@@ -53,7 +53,7 @@ def stream(
     speech = None if entry is not None else synthesizer.stream(plan, scope)
     pieces = [entry.audio[WAV_HEAD_BYTES:]] if entry is not None else _samples(speech, request.sample_rate)
     post = _Collected(route.limit_bytes)
-    whole = _Whole(request.format, request.sample_rate)
+    whole = _Whole(request.format, request.sample_rate, request.bitrate_kbps)
     for chunk in whole.chunks(pieces):
         yield chunk
         post.add(chunk)  # the SDK asks for the next one when it has posted and collected this one
@@ -72,8 +72,9 @@ def stream(
 class _Whole:
     """Everything streamed so far, as samples and as sent."""
 
-    def __init__(self, audio_format: str, rate: int) -> None:
+    def __init__(self, audio_format: str, rate: int, bitrate_kbps: int | None) -> None:
         self._format = audio_format
+        self._bitrate_kbps = bitrate_kbps
         self.rate = rate
         """Hertz."""
         self.pcm = bytearray()
@@ -87,11 +88,12 @@ class _Whole:
         return len(self.pcm) / 2 / self.rate
 
     def chunks(self, pieces: Iterable[bytes]) -> Iterator[Unlogged]:
-        encoder = StreamEncoder(self._format, self.rate) if self._format in _IN_ONE_PIECE else None
+        is_one_file = self._format in _IN_ONE_PIECE
+        encoder = StreamEncoder(self._format, self.rate, self._bitrate_kbps) if is_one_file else None
         for index, (cut, is_last) in enumerate(_cuts(pieces, self.rate)):
             audio = audio_of_pcm(cut, self.rate)
             if encoder is None:
-                data = encode(audio, self._format, self.rate)
+                data = encode(audio, self._format, self.rate, self._bitrate_kbps)
             else:
                 data = encoder.add(audio) + (encoder.finish() if is_last else b"")
                 self._sent.append(data)
@@ -107,7 +109,8 @@ class _Whole:
 
     def file(self) -> bytes:
         """All of it as one file."""
-        return b"".join(self._sent) or encode(audio_of_pcm(bytes(self.pcm), self.rate), self._format, self.rate)
+        audio = audio_of_pcm(bytes(self.pcm), self.rate)
+        return b"".join(self._sent) or encode(audio, self._format, self.rate, self._bitrate_kbps)
 
 
 class _Collected:

@@ -1,0 +1,119 @@
+"""uvicorn's connections, with an end for clients that take nothing or never finish a request.
+
+h11 rather than httptools: it reads the body of a request that offers `Upgrade: h2c`, as every POST of Java's HttpClient
+does (uvicorn #2722), and answers HTTP/1.0 without chunks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+STALLED_S = 60.0
+"""A client that takes no byte of what waits for it for so long, in seconds, is disconnected."""
+_UNSENT_BYTES = 128 * 1024  # what the system holds besides what is on its way
+_HEAD_S = 30.0  # for a request's head: clients send it at once
+_MESSAGE_BYTES = 36_000_000  # a WebSocket's start message may carry a reference, as a body may
+
+
+def config(app: Any, *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
+    """`shutdown_s`: seconds for answers that are still being sent when the server is stopped."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        http=HttpConnection,
+        ws=WebSocketConnection,
+        ws_max_size=_MESSAGE_BYTES,
+        timeout_graceful_shutdown=shutdown_s,
+    )
+
+
+class _DropsStalled(asyncio.Protocol):
+    """Ends a connection whose full write buffer does not shrink. `close` would wait for the client."""
+
+    transport: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        opened = transport.get_extra_info("socket")
+        if opened is not None and opened.family in (socket.AF_INET, socket.AF_INET6):
+            # otherwise the system takes megabytes for a client that reads nothing, and it looks like a fast one
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._check_later()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._forget()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _check_later(self) -> None:
+        waiting_bytes = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(STALLED_S, self._check, waiting_bytes)
+
+    def _check(self, before_bytes: int) -> None:
+        if self.transport.get_write_buffer_size() >= before_bytes:
+            self.transport.abort()
+        else:
+            self._check_later()
+
+    def _forget(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+
+class WebSocketConnection(_DropsStalled, WebSocketsSansIOProtocol):
+    pass
+
+
+class HttpConnection(_DropsStalled, H11Protocol):
+    _head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_protocol() is not self:
+            self._end_head()  # it is a WebSocket now
+            return
+        self._watch_head()
+        offers_upgrade = self.conn.their_state is h11.MIGHT_SWITCH_PROTOCOL  # type: ignore[attr-defined]  # a star import
+        if offers_upgrade and not self.conn.trailing_data[0]:
+            self.flow.resume_reading()  # h11 waits for the answer, but a client that hangs up must be noticed
+
+    def _watch_head(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._end_head()
+        elif self._head is None:
+            self._head = self.loop.call_later(_HEAD_S, self.transport.abort)
+
+    def _end_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Silent: Java's client offers h2c with every request."""

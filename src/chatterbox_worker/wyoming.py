@@ -1,0 +1,231 @@
+"""`python -m chatterbox_worker.wyoming`: speech for Home Assistant and other clients of the Wyoming protocol.
+
+The settings and the backend are the HTTP server's; it needs the package wyoming (the extra named wyoming). A client
+names a voice alone, so each voice is listed once for every language, as "es/alice". The protocol has no keys: anyone
+who can reach the port may use it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Attribution, Describe, Info, TtsProgram, TtsVoice
+from wyoming.server import AsyncEventHandler, AsyncServer
+from wyoming.tts import (
+    Synthesize,
+    SynthesizeChunk,
+    SynthesizeStart,
+    SynthesizeStop,
+    SynthesizeStopped,
+    SynthesizeVoice,
+)
+
+from chatterbox_worker import __version__, request
+from chatterbox_worker.audio.clip import Audio, silence
+from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
+from chatterbox_worker.catalogue import LANGUAGES, MODELS
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.engine import DEFAULT_VOICE
+from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
+from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.server.app import backend_of
+from chatterbox_worker.server.backend import Backend
+from chatterbox_worker.server.connection import STALLED_S
+from chatterbox_worker.server.limits import Admission
+from chatterbox_worker.server.sentences import SentenceBuffer
+from chatterbox_worker.synthesizer import CancelScope
+
+log = logging.getLogger(__name__)
+
+_URI = "tcp://127.0.0.1:10200"  # the port that Home Assistant suggests
+_AUTHOR = Attribution(name="Resemble AI", url="https://github.com/resemble-ai/chatterbox")
+_PAUSE_S = SENTENCE_PAUSE_S - GUARD_AFTER_S - GUARD_BEFORE_S  # the guards are part of a pause
+_CHUNK_BYTES = 48_000  # of samples in one event: a second
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.wyoming", description=__doc__)
+    parser.add_argument("--uri", default=_URI, help=f"where to listen; {_URI} by default, tcp://0.0.0.0:10200 for all")
+    parser.add_argument("--language", default="en", help="of a client that names no voice; en by default")
+    parser.add_argument("--local", action="store_true", help="models and folders of a developer's machine")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
+    env = environment()
+    if options.local:
+        from chatterbox_worker.local import local_environment  # noqa: PLC0415 - imports the model stack
+
+        env = local_environment(env, Path.cwd())
+    try:
+        asyncio.run(serve(Settings.from_env(env), options.uri, options.language))
+    except (WorkerError, ValueError) as error:  # a bad setting or address
+        log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
+        return 2
+    return 0
+
+
+async def serve(settings: Settings, uri: str, language: str, backend: Backend | None = None) -> None:
+    """Serves until it is cancelled, or stopped by SIGTERM.
+
+    Raises:
+        InvalidRequest: a setting cannot be used, or no model speaks the language.
+        ValueError: not an address of this protocol.
+    """
+    _model_of(language, settings)
+    server = AsyncServer.from_uri(uri)
+    backend = backend or backend_of(settings)
+    service = Service(settings, backend, Admission(settings.concurrency, settings.queue_limit), language)
+    await backend.open()
+    try:
+        await server.run(partial(_Handler, service))
+    finally:
+        await backend.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    settings: Settings
+    backend: Backend
+    admission: Admission
+    language: str
+    """Of a client that names none."""
+
+    async def info(self) -> Info:
+        ids = [DEFAULT_VOICE.id, *self.settings.voice_aliases(), *(voice.id for voice in await self.backend.voices())]
+        spoken = [code for code in LANGUAGES if any(code in MODELS[name].languages for name in self.settings.models)]
+        ordered = sorted(spoken, key=lambda code: code != self.language)  # clients take the first
+        about: dict[str, Any] = {"attribution": _AUTHOR, "installed": True, "version": __version__}
+        voices = [
+            TtsVoice(name=f"{code}/{voice}", description=f"{voice} ({LANGUAGES[code]})", languages=[code], **about)
+            for code in ordered
+            for voice in dict.fromkeys(ids)
+        ]
+        program = TtsProgram(
+            name="chatterbox", description="Chatterbox", voices=voices, supports_synthesize_streaming=True, **about
+        )
+        return Info(tts=[program])
+
+    def request(self, text: str, voice: SynthesizeVoice | None) -> SpeechRequest:
+        """
+        Raises:
+            InvalidRequest: it cannot be spoken.
+        """
+        language, _, name = (voice.name or "").rpartition("/") if voice else ("", "", "")
+        language = language or (voice.language if voice and voice.language else self.language)
+        fields = {
+            "text": text,
+            "language": language,
+            "model": _model_of(language, self.settings),
+            "voice": name or None,
+        }
+        parsed = request.parse(fields, self.settings)
+        assert isinstance(parsed, SpeechRequest)  # noqa: S101 - always so without an action
+        return parsed
+
+
+def _model_of(language: str, settings: Settings) -> str:
+    """The first model that speaks the language; raises InvalidRequest."""
+    code = language.replace("_", "-").partition("-")[0].lower()
+    model = next((name for name in settings.models if code in MODELS[name].languages), None)
+    if model is None:
+        raise InvalidRequest(f"no model here speaks the language {language!r}", field="language")
+    return model
+
+
+class _Handler(AsyncEventHandler):
+    """One connection. Text comes whole (`synthesize`), or between `synthesize-start` and `synthesize-stop`."""
+
+    def __init__(self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        super().__init__(reader, writer)
+        self._service = service
+        self._buffer: SentenceBuffer | None = None  # while text comes in parts
+        self._voice: SynthesizeVoice | None = None
+        self._has_started = False
+        """Whether audio has been sent since the last stop."""
+
+    async def handle_event(self, event: Event) -> bool:
+        try:
+            await self._handle(event)
+        except (ConnectionError, TimeoutError):
+            return False
+        except Exception as error:  # noqa: BLE001 - nothing else would report it to the client
+            wrong = isinstance(error, KeyError | TypeError | AttributeError)  # in the package's own parsing
+            shown = InvalidRequest(f"a {event.type} event lacks {error}") if wrong else for_caller(error, log)
+            await self.write_event(Error(text=shown.message, code=shown.code).event())
+            return False
+        return True
+
+    async def write_event(self, event: Event) -> None:
+        """
+        Raises:
+            TimeoutError: the client takes nothing.
+        """
+        try:
+            async with asyncio.timeout(STALLED_S):
+                await super().write_event(event)
+        except TimeoutError:
+            self.writer.transport.abort()
+            raise
+
+    async def _handle(self, event: Event) -> None:
+        if Describe.is_type(event.type):
+            await self.write_event((await self._service.info()).event())
+        elif Synthesize.is_type(event.type) and self._buffer is None:  # in between it repeats the text for old servers
+            whole = Synthesize.from_event(event)
+            await self._speak(whole.text, whole.voice)
+            await self._stop()
+        elif SynthesizeStart.is_type(event.type):
+            self._voice = SynthesizeStart.from_event(event).voice
+            self._buffer = SentenceBuffer(self._service.request("text", self._voice).language)
+        elif self._buffer is not None and SynthesizeChunk.is_type(event.type):
+            await self._speak_all(self._buffer.add(SynthesizeChunk.from_event(event).text))
+        elif self._buffer is not None and SynthesizeStop.is_type(event.type):
+            await self._speak_all(self._buffer.flush())
+            self._buffer = None
+            await self._stop()
+            await self.write_event(SynthesizeStopped().event())
+
+    async def _speak_all(self, sentences: list[str]) -> None:
+        for sentence in sentences:
+            await self._speak(sentence, self._voice)
+
+    async def _speak(self, text: str, voice: SynthesizeVoice | None) -> None:
+        scope = CancelScope()
+        ticket = self._service.admission.enter()
+        try:
+            live = await self._service.backend.stream(self._service.request(text, voice), scope)
+            live.watch(ticket.use)
+            if self._has_started:
+                await self._send(silence(_PAUSE_S, live.sample_rate))
+            async for piece in live.pieces():
+                await self._send(piece)
+        finally:
+            scope.cancel()
+            ticket.leave()
+
+    async def _send(self, audio: Audio) -> None:
+        about = {"rate": audio.sample_rate, "width": 2, "channels": 1}
+        if not self._has_started:
+            await self.write_event(AudioStart(**about).event())
+            self._has_started = True
+        samples = audio.pcm16()
+        for start in range(0, len(samples), _CHUNK_BYTES):
+            await self.write_event(AudioChunk(audio=samples[start : start + _CHUNK_BYTES], **about).event())
+
+    async def _stop(self) -> None:
+        if self._has_started:
+            await self.write_event(AudioStop().event())
+        self._has_started = False
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

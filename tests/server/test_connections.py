@@ -1,0 +1,192 @@
+"""What clients do on the wire: old and odd requests, and those that do not read or do not send."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+
+from chatterbox_worker.server import connection, limits
+from support.serving import HeldEngine, wait_for
+
+SPEECH = {"input": "Hello there.", "response_format": "pcm"}
+LONG = "A sentence that is spoken again and again. " * 1100
+"""47 000 characters: 470 s of audio, 22 MB of samples, which is more than the sockets' buffers hold."""
+_JAVA = (
+    "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+    "Upgrade: h2c\r\nUser-Agent: Java-http-client/17.0.13\r\n"
+)  # as java.net.http.HttpClient of JDK 11 to 25 sends them with a request by http
+
+
+def _request(url: str, body: dict[str, Any], headers: str = "", version: str = "1.1") -> bytes:
+    data = json.dumps(body).encode()
+    head = (
+        f"POST /v1/audio/speech HTTP/{version}\r\nHost: {urlsplit(url).netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(data)}\r\n{headers}\r\n"
+    )
+    return head.encode() + data
+
+
+@contextmanager
+def _open(url: str, *, receive_bytes: int = 0) -> Iterator[socket.socket]:
+    parts = urlsplit(url)
+    with socket.socket() as client:
+        if receive_bytes:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        client.settimeout(20)
+        client.connect((parts.hostname, parts.port))
+        yield client
+
+
+def _read_all(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(1_000_000), b""))
+
+
+def _read_what_is_there(client: socket.socket) -> int:
+    received = 0
+    with contextlib.suppress(ConnectionResetError):
+        while data := client.recv(1_000_000):
+            received += len(data)
+    return received
+
+
+def _is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1000) == b""
+    except ConnectionResetError:
+        return True
+
+
+def _inside(url: str) -> int:
+    inside: int = httpx2.get(f"{url}/health").json()["requests"]["inside"]
+    return inside
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_post_that_offers_another_protocol_is_answered(live_url: str, stream: bool) -> None:
+    with _open(live_url) as client:
+        client.sendall(_request(live_url, SPEECH | {"stream": stream}, _JAVA.replace("Upgrade, ", "close, Upgrade, ")))
+        head, _, body = _read_all(client).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 200")
+    assert len(body) > 5000
+
+
+def test_a_connection_that_offered_another_protocol_is_used_again(live_url: str) -> None:
+    with _open(live_url) as client:
+        for _ in range(2):
+            client.sendall(_request(live_url, {"input": ""}, _JAVA))
+            assert client.recv(1_000_000).startswith(b"HTTP/1.1 400")
+
+
+def test_a_client_that_offered_another_protocol_and_hangs_up_is_noticed(live_url: str, engine: HeldEngine) -> None:
+    engine.hold_after(0)
+    with _open(live_url) as client:
+        client.sendall(_request(live_url, SPEECH, _JAVA))
+        wait_for(lambda: bool(engine.takes))
+
+    wait_for(engine.takes[0].cancelled.is_set)
+
+
+def test_a_client_of_http_1_0_gets_a_stream_without_chunks(live_url: str) -> None:
+    with _open(live_url) as client:
+        client.sendall(_request(live_url, SPEECH | {"stream": True}, version="1.0"))
+        head, _, body = _read_all(client).partition(b"\r\n\r\n")
+
+    assert b"chunked" not in head.lower()
+    assert len(body) == 2 * round(0.01 * len("Hello there.") * 24_000)
+
+
+@pytest.mark.parametrize("setting", ["SILENT_S", "LONGEST_BODY_S"])
+@pytest.mark.parametrize("path", ["/v1/audio/speech", "/voices"])
+def test_a_body_that_does_not_arrive_is_given_up(
+    live_url: str, monkeypatch: pytest.MonkeyPatch, setting: str, path: str
+) -> None:
+    monkeypatch.setattr(limits, setting, 0.2)
+    kind = "application/json" if path.startswith("/v1") else "multipart/form-data; boundary=x"
+    with _open(live_url) as client:
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+        client.sendall(head.encode())
+        answer = _read_all(client)  # until the server closes the connection
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"body_too_slow" in answer
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHost: "])
+def test_a_connection_without_a_request_is_ended(live_url: str, monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(connection, "_HEAD_S", 0.2)
+    with _open(live_url) as client:
+        client.sendall(sent)
+        assert _is_closed(client)
+
+
+def test_a_stream_that_is_not_read_waits_without_a_place(live_url: str, engine: HeldEngine) -> None:
+    with _open(live_url, receive_bytes=4096) as client:
+        client.sendall(
+            _request(live_url, {"input": LONG, "response_format": "pcm", "stream": True}, "Connection: close\r\n")
+        )
+        wait_for(lambda: bool(engine.takes))
+        wait_for(lambda: _inside(live_url) == 0)
+        generated_s = sum(len(take.utterance.text) for take in engine.takes) * 0.01
+        other = httpx2.post(f"{live_url}/v1/audio/speech", json=SPEECH)
+        rest = _read_all(client)
+
+    assert generated_s < 350  # the buffers of the sockets, and a minute more
+    assert other.status_code == 200
+    assert sum(len(take.utterance.text) for take in engine.takes) * 0.01 > 450
+    assert len(rest) > 21_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("body", [{"stream": True}, {"stream_format": "sse"}, {"cache": False}])
+def test_a_client_that_takes_nothing_is_disconnected(
+    live_url: str, engine: HeldEngine, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(connection, "STALLED_S", 0.2)
+    with _open(live_url, receive_bytes=4096) as client:
+        client.sendall(_request(live_url, {"input": LONG, "response_format": "wav", **body}))
+        wait_for(lambda: bool(engine.takes))
+        wait_for(lambda: _inside(live_url) == 0, 20)
+        time.sleep(5 * connection.STALLED_S)
+        received = _read_what_is_there(client)
+
+    assert received < 20_000_000  # what the sockets' buffers hold
+
+
+def test_a_slow_reader_is_not_disconnected(live_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STALLED_S", 0.3)
+    text = LONG[:4000]
+    received = 0
+    with _open(live_url, receive_bytes=4096) as client:
+        client.sendall(_request(live_url, {"input": text, "response_format": "pcm"}, "Connection: close\r\n"))
+        while data := client.recv(20_000):
+            received += len(data)
+
+    assert received > 1_900_000
+
+
+@pytest.mark.anyio
+async def test_web_sockets_that_are_not_read_hold_no_places(live_url: str, engine: HeldEngine) -> None:
+    url = live_url.replace("http", "ws") + "/tts/stream"
+    open_sockets = [await connect(url, max_queue=1) for _ in range(3)]
+    for ws in open_sockets:
+        await ws.send(json.dumps({"type": "start"}))
+        await ws.send(json.dumps({"type": "text", "text": LONG[:4000]}))
+    await asyncio.to_thread(wait_for, lambda: len(engine.takes) >= 9)
+    await asyncio.to_thread(wait_for, lambda: _inside(live_url) == 0, 20)
+    answer = await asyncio.to_thread(httpx2.post, f"{live_url}/v1/audio/speech", json=SPEECH)
+    for ws in open_sockets:
+        ws.transport.abort()
+
+    assert answer.status_code == 200

@@ -1,0 +1,182 @@
+"""The Wyoming protocol, by its own client."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.error import Error
+from wyoming.event import Event, Eventable
+from wyoming.info import Describe, Info
+from wyoming.tts import (
+    Synthesize,
+    SynthesizeChunk,
+    SynthesizeStart,
+    SynthesizeStop,
+    SynthesizeStopped,
+    SynthesizeVoice,
+)
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.server.in_process import LocalBackend
+from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.wyoming import main, serve
+from support.audio_clips import wav_bytes
+from support.fakes import ToneEngine
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def _connect(settings: Settings, synthesizer: Synthesizer) -> AsyncIterator[AsyncTcpClient]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    backend = LocalBackend(settings, lambda _: synthesizer)
+    server = asyncio.create_task(serve(settings, f"tcp://127.0.0.1:{port}", "en", backend))
+    client = AsyncTcpClient("127.0.0.1", port)
+    for _ in range(500):
+        try:
+            await client.connect()
+            break
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+    try:
+        yield client
+    finally:
+        await client.disconnect()
+        server.cancel()
+        await asyncio.gather(server, return_exceptions=True)
+
+
+async def _ask(client: AsyncTcpClient, *sent: Eventable, until: type[Eventable] = AudioStop) -> list[Event]:
+    for eventable in sent:
+        await client.write_event(eventable.event())
+    received: list[Event] = []
+    while not received or not (until.is_type(received[-1].type) or Error.is_type(received[-1].type)):
+        event = await asyncio.wait_for(client.read_event(), 10)
+        assert event is not None
+        received.append(event)
+    return received
+
+
+def _seconds(events: list[Event]) -> float:
+    return sum(len(AudioChunk.from_event(event).audio) for event in events if AudioChunk.is_type(event.type)) / 48_000
+
+
+async def test_the_voices_are_listed_for_every_language(settings: Settings, synthesizer: Synthesizer) -> None:
+    synthesizer.library.save("alice", wav_bytes(), field="file")
+    async with _connect(replace(settings, aliases=("nova=default",)), synthesizer) as client:
+        [event] = await _ask(client, Describe(), until=Info)
+
+    program = Info.from_event(event).tts[0]
+    names = [voice.name for voice in program.voices]
+    assert names[:3] == ["en/default", "en/nova", "en/alice"]
+    assert len(names) == 3 * 23
+    assert next(voice for voice in program.voices if voice.name == "es/alice").languages == ["es"]
+    assert program.supports_synthesize_streaming
+
+
+async def test_a_text_is_spoken_with_the_voice_that_was_chosen(
+    settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
+) -> None:
+    synthesizer.library.save("alice", wav_bytes(), field="file")
+    async with _connect(settings, synthesizer) as client:
+        events = await _ask(client, Synthesize("Hola a todos.", SynthesizeVoice(name="es/alice")))
+        plain = await _ask(client, Synthesize("Hello."))
+
+    start = AudioStart.from_event(events[0])
+    assert (start.rate, start.width, start.channels) == (24_000, 2, 1)
+    assert _seconds(events) == pytest.approx(0.13, abs=0.01)
+    assert [(take.utterance.language, take.utterance.voice.id) for take in engine.takes] == [
+        ("es", "alice"),
+        ("en", "default"),
+    ]
+    assert AudioStop.is_type(plain[-1].type)
+
+
+async def test_text_in_parts_is_spoken_sentence_by_sentence(
+    settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
+) -> None:
+    sentences = ["This is the first sentence of it.", "And that is the last one."]
+    async with _connect(settings, synthesizer) as client:
+        await client.write_event(SynthesizeStart().event())
+        for word in " ".join(sentences).split(" "):
+            await client.write_event(SynthesizeChunk(f"{word} ").event())
+        first = await _ask(client, until=AudioStart)
+        rest = await _ask(client, Synthesize(" ".join(sentences)), SynthesizeStop(), until=SynthesizeStopped)
+
+    assert [take.utterance.text for take in engine.takes] == sentences
+    assert [event.type for event in first + rest if not AudioChunk.is_type(event.type)] == [
+        "audio-start",
+        "audio-stop",
+        "synthesize-stopped",
+    ]
+    assert _seconds(rest) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        (Synthesize("Hello.", SynthesizeVoice(name="en/nobody")), "'nobody' not found"),
+        (Synthesize("Hello.", SynthesizeVoice(name="tlh/default")), "no model here speaks the language 'tlh'"),
+        (Synthesize(""), "text is empty"),
+        (Synthesize("A bug is here."), "internal error"),
+    ],
+)
+async def test_an_error_is_an_event(
+    settings: Settings, synthesizer: Synthesizer, event: Synthesize, message: str
+) -> None:
+    async with _connect(settings, synthesizer) as client:
+        [error] = await _ask(client, event)
+
+    assert message in Error.from_event(error).text
+
+
+async def test_an_event_without_its_fields_is_an_error(settings: Settings, synthesizer: Synthesizer) -> None:
+    async with _connect(settings, synthesizer) as client:
+        await client.write_event(Event("synthesize"))
+        [error] = await _ask(client)
+
+    assert Error.from_event(error).code == "invalid_request"
+
+
+async def test_a_client_that_disconnects_frees_its_take(
+    settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
+) -> None:
+    async with _connect(settings, synthesizer) as client:
+        await client.write_event(Synthesize("A sentence that is spoken again and again. " * 500).event())
+        await _first_audio(client)
+        await client.disconnect()
+        for _ in range(500):
+            if engine.takes[-1].cancelled.is_set():
+                break
+            await asyncio.sleep(0.01)
+
+    assert engine.takes[-1].cancelled.is_set()
+
+
+async def _first_audio(client: AsyncTcpClient) -> None:
+    await _ask(client, until=AudioStart)
+
+
+async def test_a_language_that_no_model_speaks_is_an_error_at_the_start(settings: Settings) -> None:
+    with pytest.raises(InvalidRequest, match="tlh"):
+        await serve(settings, "tcp://127.0.0.1:1", "tlh")
+
+
+def test_a_bad_address_ends_it_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATTERBOX_MODELS", "preview")
+    assert main(["--uri", "udp://x"]) == 2
