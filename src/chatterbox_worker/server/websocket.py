@@ -28,7 +28,7 @@ from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import SpeechRequest, without_nulls
 from chatterbox_worker.server import auth, bodies, speech
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
@@ -84,7 +84,7 @@ async def _receive(ws: WebSocket) -> dict[str, Any]:
 def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, SentenceBuffer, list[dict[str, Any]]]:
     """The request that all sentences share, their buffer, and the messages that the first one stands for."""
     messages: list[dict[str, Any]] = []
-    fields = dict(first)
+    fields = without_nulls(first)
     if "type" not in fields and "text" in fields:
         messages = [{"type": "text", "text": fields.pop("text")}, {"type": "end"}]
     elif fields.pop("type", None) != "start":
