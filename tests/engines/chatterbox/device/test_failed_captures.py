@@ -207,7 +207,7 @@ def test_adapters_may_come_and_go_without_a_capture_on_a_stream_in_use(runtime: 
     used: set[Any] = {handle(stream) for stream in live}
     for _ in range(100):
         for purpose in ("tokens", "sound"):
-            assert handle(CudaRecorder(GPU, purpose)._stream) not in used  # type: ignore[arg-type]
+            assert handle(CudaRecorder(GPU, purpose)._stream) not in used
         with work_on_stream(GPU, "adapters"):
             assert runtime.current.handle == handle(stream_of(GPU, "adapters"))
     assert sum(FakeStream.created.values()) < 16
