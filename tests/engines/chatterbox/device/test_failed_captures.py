@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -395,6 +396,26 @@ def test_a_render_queue_whose_thread_cannot_start_answers_all_takes(monkeypatch:
     queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
     assert isinstance(answer_of(take), DeviceFailed)
     queue.close()
+
+
+def test_a_render_queue_that_is_never_idle_captures_what_it_runs_often() -> None:
+    done: list[int] = []
+
+    def capture() -> bool:
+        done.append(1)
+        return True
+
+    def render(jobs: collections.abc.Sequence[RenderJob]) -> None:
+        for each in jobs:
+            each.take.end()
+
+    captures = CaptureQueue(wanted=lambda: None if done else capture)
+    queue = RenderQueue(render, CPU, in_background=True, more_to_come=lambda: True, captures=captures)
+    take = ChatterboxTake(say("turbo"), lambda: None)
+    queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
+    assert answer_of(take) is None
+    queue.close()
+    assert done == [1]
 
 
 def test_a_voice_on_a_cpu_needs_no_event() -> None:
