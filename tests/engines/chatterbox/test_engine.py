@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -166,6 +167,18 @@ def test_a_second_call_gives_the_same_sound_as_the_first(engine: ChatterboxEngin
     np.testing.assert_array_equal(first, second)
     assert len(other_seed) == len(first)
     assert not np.array_equal(other_seed, first)
+
+
+def test_a_loaded_engine_reads_its_encoders_before_they_are_asked_for(tmp_path: Path) -> None:
+    settings = Settings(models=("nano",), weights_dir=checkpoint("nano"), device="cpu", threads=1)
+    engine = ChatterboxEngine.load("nano", settings, ConditioningStore(tmp_path, 10**7))
+    for thread in threading.enumerate():
+        if thread.name == "reference":
+            thread.join()
+    engine.close()
+    encoders = engine.parts.encoders
+    assert encoders._loaded is not None
+    assert encoders._voice is not None
 
 
 def test_alternating_voices_do_not_affect_each_other(engine: ChatterboxEngine) -> None:

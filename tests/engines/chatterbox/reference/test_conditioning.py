@@ -1,4 +1,3 @@
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -173,6 +172,5 @@ def test_a_checkpoint_of_other_networks_is_not_ready(tmp_path: Path) -> None:
 def test_a_warm_up_that_fails_is_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     source = local("english")
     missing = Checkpoint(source.layout, tmp_path, {}, "x")
-    ReferenceEncoders(missing).start_warm_up()
-    next(thread for thread in threading.enumerate() if thread.name == "reference").join()
+    ReferenceEncoders(missing).start_warm_up().join()
     assert "cannot be loaded: the english checkpoint" in caplog.text

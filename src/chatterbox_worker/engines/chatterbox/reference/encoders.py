@@ -68,7 +68,7 @@ class ReferenceEncoders:
         self.flow_prompt(noise)
         self.speaker(noise)
 
-    def start_warm_up(self) -> None:
+    def start_warm_up(self) -> threading.Thread:
         """The same on a thread of its own; a failure is logged, and the first reference fails with it."""
 
         def run() -> None:
@@ -82,20 +82,23 @@ class ReferenceEncoders:
                 release_threads()
 
         # Not a daemon: a process that exits while torch works in a daemon thread is aborted.
-        threading.Thread(target=run, name="reference").start()
+        thread = threading.Thread(target=run, name="reference")
+        thread.start()
+        return thread
 
     def tokens(self, speech: Samples, *, limit: int | None = None) -> Tensor:
         """Speech tokens (1, n) int64 of 16 kHz `speech` (samples,); at most `limit`, 25 a second."""
+        networks = self._networks()  # loaded outside of inference mode: its tensors are ordinary ones
         with torch.inference_mode():
-            return self._networks().tokenizer(self._tensor(speech), limit)
+            return networks.tokenizer(self._tensor(speech), limit)
 
     def flow_prompt(self, speech: Samples) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (1, t), log mel (1, 2t, 80) and x-vector (1, 192) of 24 kHz `speech` (samples,), as `S3Gen.embed_ref`.
 
         This path resamples with a short sinc and T3's with soxr, as in upstream.
         """
+        networks = self._networks()
         with torch.inference_mode():
-            networks = self._networks()
             wave = self._tensor(speech)
             mel = networks.mel(wave)
             wave_16k = networks.to_16k(wave)
@@ -104,8 +107,9 @@ class ReferenceEncoders:
 
     def speaker(self, speech: Samples) -> Tensor:
         """Speaker embedding (1, 256) of 16 kHz `speech` (samples,), silence at its ends trimmed."""
+        encoder = self._voice_encoder()
         with torch.inference_mode():
-            return self._voice_encoder()(speech)
+            return encoder(speech)
 
     @cached_property
     def speaker_revision(self) -> str:
