@@ -144,6 +144,15 @@ def test_a_cancelled_job_frees_its_takes(worker: Worker, engine: ToneEngine) -> 
     assert all(take.cancelled.wait(2) for take in engine.takes)
 
 
+def test_a_text_is_previewed_without_being_spoken(worker: Worker, engine: ToneEngine) -> None:
+    answer = ask(worker, {"action": "text.preview", "text": "At 12:30 p.m. it was 73°F.", "language": "en"})
+
+    assert [chunk["spoken"] for chunk in answer["chunks"]] == [
+        "At twelve thirty p.m. it was seventy-three degrees Fahrenheit."
+    ]
+    assert not engine.takes
+
+
 def test_voices_are_saved_listed_spoken_with_and_deleted(worker: Worker, engine: ToneEngine) -> None:
     saved = ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})
     listed = ask(worker, {"action": "voices.list"})

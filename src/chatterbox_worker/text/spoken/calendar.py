@@ -152,6 +152,8 @@ def _with_names(text: str, rules: Rules) -> Iterator[Group]:
                 "{m}", _full_name(found["m"], rules)
             )
             spoken = spoken.replace("{gap}", found["gap"])
+            if text[max(0, found.start() - 4) : found.start()].casefold() == "the ":
+                spoken = spoken.removeprefix("the ")
             if found["y"]:
                 spoken += found["after"] + say(int(found["y"]), rules, rules.year)
             yield [Span(*found.span(), spoken)]

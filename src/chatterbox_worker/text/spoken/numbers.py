@@ -18,7 +18,6 @@ Group = list[Span]
 
 LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
-_VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _DASHES = "-–—〜"
 _NEAR = 60  # characters after a number, for what agrees with it
 
@@ -119,7 +118,10 @@ def find_numbers(text: str, rules: Rules) -> Iterator[Group]:
         if len(whole) > LONGEST and not decimals:
             yield from _digit_by_digit(found.start(1), found[1], rules)
             continue
-        following = text[found.end() : found.end() + _NEAR]
+        is_label = bool(rules.labels) and _compile(rules.labels).search(
+            text[max(0, found.start() - _NEAR) : found.start()]
+        )
+        following = "" if is_label else text[found.end() : found.end() + _NEAR]
         spoken = say_written(found[1], rules, following)
         if found[0] != found[1]:
             negative, positive = say(-2, rules), say(2, rules)
@@ -194,21 +196,6 @@ def _between(first: str, last: str, rules: Rules) -> str:
     if not rules.spaced:
         return f"{first}{rules.to}{last}"
     return f"{first}{rules.to.removeprefix('-')} {last}" if rules.to[0] == "-" else f"{first} {rules.to} {last}"
-
-
-def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
-    if not rules.fractions:
-        return
-    pattern = (
-        rf"(?:(?<![\d.,/])(?P<n>\d+) ?)?(?P<v>[{''.join(_VULGAR)}])"
-        rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d)"
-    )
-    for found in _compile(pattern).finditer(text):
-        words = rules.fractions.get(_VULGAR.get(found["v"] or "", found["s"] or ""))
-        whole = found["n"] or found["n1"]
-        if words:
-            counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
-            yield [spaced(text, *found.span(), counted + words, rules)]
 
 
 def find_ordinals(text: str, rules: Rules) -> Iterator[Group]:

@@ -11,11 +11,27 @@ YEAR = r"(?<![\w.,/:$€£¥-])(?P<y>1[1-9]\d\d|20\d\d)(?![\w%°²³]|[.,:/]\d| 
 """A number of four digits that is read as a year: 1100 to 2099, neither part of another number nor an amount."""
 
 
-def roman_after(words: str) -> str:
-    """A Roman numeral after one of these words."""
-    return rf"(?<!\w)(?:{words}) (?P<r>[IVXLC]+)(?!\w)"
+_PRONOUN = r"I(?! [a-z])"  # "the part I played", "Peter I think"; "Elizabeth I was" is left as written, too
 
 
-def regnal(names: str) -> str:
+def roman_after(words: str, *, one: str = "I") -> str:
+    """A Roman numeral after one of these words; no single C, D, L or M, which are letters: "Type C".
+
+    `one`: the pattern of "I".
+    """
+    return rf"(?<!\w)(?:{words}) (?P<r>[IVXLC]{{2,}}|[VX]|{one})(?!\w)"
+
+
+def roman_after_english(words: str) -> str:
+    """The same for English, where "I" is a pronoun, too."""
+    return roman_after(words, one=_PRONOUN)
+
+
+def regnal(names: str, *, one: str = "I") -> str:
     """A Roman numeral after one of these names of rulers and popes, with a full stop that marks it as ordinal."""
-    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]+)(?:\.(?= [^\W\dA-ZÀ-Þ]))?)(?!\w)"
+    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]{{2,}}|[VX]|{one})(?:\.(?= [^\W\dA-ZÀ-Þ]))?)(?!\w)"
+
+
+def regnal_english(names: str) -> str:
+    """The same for English."""
+    return regnal(names, one=_PRONOUN)

@@ -47,6 +47,7 @@ _UNITS: Mapping[str, str] = {
     "kcal": "kilocalorie", "kJ": "kilojoule", "V": "volt", "hPa": "hectopascal",
     "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",
 }  # fmt: skip
+_VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _MANY = 1_000_000  # whose plural form a currency has after "million"
 
 
@@ -119,6 +120,26 @@ def find_units(text: str, rules: Rules) -> Iterator[Group]:
             yield [spaced(text, *found.span(), before, rules)]
             continue
         yield [spaced(text, *found.span(), before + say_quantity(found, rules, f"={after}") + after, rules)]
+
+
+def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
+    """The fractions of the table, with a unit in the singular if one follows."""
+    if not rules.fractions:
+        return
+    units = {**_UNITS, **rules.units, **rules.unit_words}
+    pattern = (
+        rf"(?:(?:(?<![\d.,/])(?P<n>\d+) ?)?(?P<v>[{''.join(_VULGAR)}])"
+        rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d))"
+        rf"(?: ?(?P<unit>{_choices(units)})(?![²³/]))?"
+    )
+    for found in _compile(pattern).finditer(text):
+        words = rules.fractions.get(_VULGAR.get(found["v"] or "", found["s"] or ""))
+        if not words:
+            continue
+        whole = found["n"] or found["n1"]
+        counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
+        before, after = _unit(found["unit"], units[found["unit"]], 1, rules) if found["unit"] else ("", "")
+        yield [spaced(text, *found.span(), before + counted + words + after, rules)]
 
 
 def _unit(unit: str, name: str, number: int | Decimal, rules: Rules) -> tuple[str, str]:

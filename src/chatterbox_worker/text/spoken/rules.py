@@ -44,6 +44,8 @@ class Rules:
     """The rule set of a number that counts nothing."""
     agreement: tuple[tuple[str, str], ...] = ()
     """(pattern of the text that follows the number, rule set): the first that matches."""
+    labels: str = ""
+    """A pattern of the text before a number that names something and counts nothing: "chapter 1"."""
     fixes: Words = field(default_factory=dict)
     """Corrections of CLDR's words."""
     ordinals: tuple[tuple[str, str], ...] = ()

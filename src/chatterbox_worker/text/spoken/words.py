@@ -19,7 +19,8 @@ def find_abbreviations(text: str, rules: Rules) -> Iterator[Group]:
         if not table:
             continue
         for found in _compile(rf"(?<![\w.])(?:{_choices(tuple(table))})(?!\w)").finditer(text):
-            keep_stop = may_end and found[0].endswith(".") and _ends_sentence(text, found.end())
+            ends = _ends_sentence(text, found.end()) if may_end else not text[found.end() :].strip()
+            keep_stop = found[0].endswith(".") and ends
             yield [Span(*found.span(), table[found[0]] + ("." if keep_stop else ""))]
 
 

@@ -20,7 +20,7 @@ RULES = Rules(
     },
     money_and=" و", money_scales={"مليون": "other{مليون}", "مليار": "other{مليار}"},
     units={
-        "كم": "kilometer", "كجم": "kilogram", "كغ": "kilogram", "م": "meter",
+        "كم": "kilometer", "كجم": "kilogram", "كغ": "kilogram",
         "سم": "centimeter", "كم/س": "kilometer-per-hour",
     },
     time="{h} و{m} دقيقة", time_low="{h} و{m} دقائق", time_hour="{h}", hour="cardinal-feminine",

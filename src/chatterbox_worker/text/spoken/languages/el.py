@@ -33,7 +33,7 @@ RULES = Rules(
         "δισ.": "one{δισεκατομμύριο} other{δισεκατομμύρια}",
     },
     units={
-        "χλμ": "kilometer", "χλμ.": "kilometer", "κιλά": "kilogram", "μ.": "meter",
+        "χλμ": "kilometer", "χλμ.": "kilometer", "κιλά": "kilogram",
         "εκ.": "centimeter", "χλμ./ώρα": "kilometer-per-hour", "χλμ/ώρα": "kilometer-per-hour",
     },
     time="{h} και {m}", time_hour="{h}", hour="cardinal-feminine",

@@ -2,7 +2,7 @@
 chapters 9 (numbers, years, times, Roman numerals) and 10 (abbreviations), for how they are read.
 """
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal_english, roman_after_english
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _DECADES = {
@@ -53,13 +53,13 @@ RULES = Rules(
         "mi": "mile", "yd": "yard", "psi": "pound-force-per-square-inch",
         "gal": "gallon", "sq ft": "square-foot", "hrs": "hour", "mins": "minute",
     },
-    time="{h} {m}", time_low="{h} oh {m}", time_hour="{h} o'clock",
+    time_after=r"o['’]clock", time="{h} {m}", time_low="{h} oh {m}", time_hour="{h} o'clock",
     halves=(
         (r"a\.m\.|A\.M\.|am|AM", "a.m."),
         (r"p\.m\.|P\.M\.|pm|PM", "p.m."),
     ),
     date="{m} {d}, {y}", date_order="mdy", day="ordinal", year="numbering-year",
-    day_month="{d} of {m}", month_day="{m} {d}", months=_MONTHS,
+    day_month="the {d} of {m}", month_day="{m} {d}", months=_MONTHS,
     marks={
         ".": "dot", "/": "slash", "-": "dash", "_": "underscore", "@": "at", ":": "colon", "?": "question mark",
         "=": "equals", "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "point": "point",
@@ -73,17 +73,18 @@ RULES = Rules(
         "Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "Prof.": "Professor", "Gen.": "General",
         "Sgt.": "Sergeant", "Capt.": "Captain", "Lt.": "Lieutenant", "Col.": "Colonel", "Rev.": "Reverend",
         "Gov.": "Governor", "Sen.": "Senator", "vs.": "versus", "e.g.": "for example", "i.e.": "that is",
-        "approx.": "approximately", "Mt.": "Mount", "Messrs.": "Messieurs",
+        "approx.": "approximately", "Mt.": "Mount", "Blvd.": "Boulevard", "Ave.": "Avenue",
+        "dept.": "department", "Dept.": "Department", "Messrs.": "Messieurs",
     },
     abbreviations={
         "etc.": "et cetera", "Inc.": "Incorporated", "Ltd.": "Limited", "Corp.": "Corporation", "Jr.": "Junior",
-        "Sr.": "Senior", "Blvd.": "Boulevard", "Ave.": "Avenue", "dept.": "department", "Dept.": "Department",
+        "Sr.": "Senior",
     },
     roman=(
-        (roman_after(
-            "[Cc]hapter|[Pp]art|[Bb]ook|[Aa]ct|[Ss]cene|[Vv]olume|[Ss]ection|[Pp]hase|World War|[Tt]ype|[Tt]itle|"
+        (roman_after_english(
+            "[Cc]hapter|Part|Book|Act|[Ss]cene|[Vv]olume|[Ss]ection|[Pp]hase|World War|[Tt]ype|[Tt]itle|"
             "[Aa]rticle|[Aa]ppendix|[Ll]evel|[Ss]tage|Super Bowl"), "", "{n}"),
-        (regnal(
+        (regnal_english(
             "Henry|Edward|George|William|Richard|James|Charles|Elizabeth|Mary|Louis|Napoleon|Francis|Philip|Ferdinand|"
             "Frederick|Wilhelm|Nicholas|Alexander|Catherine|Peter|Ivan|John Paul|Benedict|Pius|Leo|Innocent|Gregory|"
             "Ramesses|Thutmose|Ptolemy"), "ordinal", "the {n}"),

@@ -21,6 +21,11 @@ _MASCULINE = (
     r"dólar|grado|punto|hombre|niño|chico|libro|vaso|kilómetro|centímetro|milímetro|programas|problemas|sistemas)\b"
 )
 
+_NO_NOUN = (
+    r" (?:de|del|y|e|o|u|a|al|en|por|para|con|que|es|fue|era|será|está|son|se|sobre|según|sin|hasta|desde|entre|"
+    r"cuando|como|no|lo|la|le|el|los|las|si|más|menos|ha|han|hay|por)\b"
+)
+
 RULES = Rules(
     locale="es", group=". ", decimal=",", cardinal="numbering",
     agreement=(
@@ -28,6 +33,13 @@ RULES = Rules(
         (rf"= (?!(?:{_MASCULINE_IN_A})\b)\w+a\b", "cardinal-feminine"),
         (r"= |= ?\w", "cardinal-masculine"),
         (_MASCULINE, "cardinal-masculine"),
+        (_NO_NOUN, ""),
+        (r" [a-záéíóúñü]", "cardinal-masculine"),
+    ),
+    labels=(
+        r"(?:^|\W)(?:[Cc]apítulo|[Pp]ágina|[Aa]rtículo|[Nn]úmero|[Tt]omo|[Vv]olumen|[Pp]arte|[Ss]ala|[Hh]abitación|"
+        r"[Ll]ínea|[Cc]anal|[Nn]ivel|[Ff]ase|[Tt]ipo|[Vv]ersión|[Gg]rupo|[Pp]aso|[Ff]igura|[Tt]abla|"
+        r"[Aa]nexo|[Ee]l|[Dd]el|[Aa]l) $"
     ),
     ordinals=((r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"), (r"\.?er",
       "ordinal-masculine-adjective")),

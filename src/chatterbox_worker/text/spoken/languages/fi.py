@@ -27,7 +27,6 @@ RULES = Rules(
         "miljardi": "other{miljardi}", "milj.": "one{miljoona} other{miljoonaa}",
         "mrd.": "one{miljardi} other{miljardia}",
     },
-    unit_words={"t": "one{tunti} other{tuntia}"},
     time="{h} {m}", time_low="{h} nolla {m}", time_dotted=(r"(?:[Kk]ello|[Kk]lo) ", ""),
     date="{d} {m} {y}", day="ordinal",
     marks={

@@ -12,8 +12,14 @@ RULES = Rules(
          r"onc[ie]a?|coron[ae]|\w+(?:zione|zioni|tà))\b"), "cardinal-feminine"),
         (r"= ", "cardinal-masculine"),
         ((r" (?:(?:chilo|centi|milli)?metr[oi]|(?:chilo)?gramm[oi]|chil[oi]|litr[oi]|minut[oi]|second[oi]|giorn[oi]|"
-          r"ann[oi]|"
-         r"mes[ei]|euro|dollar[oi]|grad[oi]|punt[oi]|libr[oi]|uom[oi]|bambin[oi])\b"), "cardinal-masculine"),
+          r"ann[oi]|mes[ei]|euro|dollar[oi]|grad[oi]|punt[oi]|libr[oi]|uom[oi]|bambin[oi])\b"), "cardinal-masculine"),
+        # "un cane", but "uno studente"
+        ((r" (?!(?:di|del|e|o|a|al|in|per|con|che|è|era|sono|si|su|da|non|il|la|lo|i|le)\b|s[^aeiou]|z|ps|gn|x|y)"
+          r"[a-zàèéìòù]"), "cardinal-masculine"),
+    ),
+    labels=(
+        r"(?:^|\W)(?:[Cc]apitolo|[Pp]agina|[Aa]rticolo|[Nn]umero|[Vv]olume|[Pp]arte|[Ss]ala|[Ll]inea|[Cc]anale|[Ll]ivello|"
+        r"[Ff]ase|[Tt]ipo|[Vv]ersione|[Gg]ruppo|[Pp]asso|[Ff]igura|[Ii]l|[Dd]el|[Aa]l) $"
     ),
     ordinals=((r"º", "ordinal-masculine"), (r"ª", "ordinal-feminine")),
     forms=((r"(?<![\d.,])1 (?=ora\b)", "un'"), (r"(?<!\w)[Nn]\. ?(?=\d)", "numero "), (r"(?<!\w)pag\. ?(?=\d)",
