@@ -111,9 +111,8 @@ def test_the_table_of_errors_matches_the_tree() -> None:
             if kind.__module__ == errors.__name__:
                 yield from kinds(kind)
 
-    assert [row[:2] for row in _table(API, "errors")] == [
-        [f"`{kind.code}`", str(kind.status)] for kind in kinds(errors.WorkerError)
-    ]
+    expected = dict.fromkeys((f"`{kind.code}`", str(kind.status)) for kind in kinds(errors.WorkerError))
+    assert [tuple(row[:2]) for row in _table(API, "errors")] == list(expected)  # kinds may share a code
 
 
 def test_every_field_of_an_answer_is_explained(queue: LocalQueue) -> None:
