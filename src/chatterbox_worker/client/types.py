@@ -49,6 +49,7 @@ class RequestFields(TypedDict, total=False):
     split_text: bool
     chunk_size: int | None
     max_chunk_s: float | None
+    normalize: bool | Mapping[str, bool] | None
     cache: bool
     output: str
 
