@@ -21,16 +21,26 @@ and posts results in its place.
 
 from __future__ import annotations
 
-from chatterbox_worker.config import environment
-from chatterbox_worker.serverless import joblog
-from chatterbox_worker.serverless.loop import serve, start
+from chatterbox_worker.config import ensure_variable, environment
 
 
 def main() -> None:
     """Load the models once, then serve jobs."""
+    # Not at import: the SDK's forkserver would import this file and load the models twice.
+    from chatterbox_worker.engines.deferred import defer_imports  # noqa: PLC0415
+    from chatterbox_worker.serverless import joblog  # noqa: PLC0415
+    from chatterbox_worker.serverless.sdk_import import import_sdk  # noqa: PLC0415
+
     env = environment()
     joblog.configure(as_json=bool(env.get("RUNPOD_ENDPOINT_ID")))
-    serve(*start(env))  # not at import: the SDK's forkserver would import this file and load the models twice
+    sdk = import_sdk()  # first of all: it mostly waits
+    defer_imports()
+    # Neither has plugins here; to find none, each would read the metadata of every installed package.
+    ensure_variable("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    ensure_variable("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")
+    from chatterbox_worker.serverless.loop import serve, start  # noqa: PLC0415  # 0.6 s of imports
+
+    serve(*start(env), sdk)
 
 
 if __name__ == "__main__":

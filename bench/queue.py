@@ -22,9 +22,10 @@ _ROOT = Path(__file__).parents[1]
 _JOBS = 12
 _REQUEST = {"text": "The same short sentence every time, so that all but the first are hits.", "seed": 1}
 _PLAIN = """
-import runpod, handler
+import runpod
 from chatterbox_worker.config import environment
-worker = handler.start(environment())[0]
+from chatterbox_worker.serverless.loop import start
+worker = start(environment())[0]
 runpod.serverless.start({"handler": worker.__call__})
 """
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Utterance
 from chatterbox_worker.errors import GpuUnusable, NotReady, SynthesisFailed
 from chatterbox_worker.serverless import loop
-from chatterbox_worker.serverless.fitness import prove_speech
+from chatterbox_worker.serverless.fitness import SpeechProof, prove_speech
+from chatterbox_worker.serverless.sdk_import import import_sdk
 from chatterbox_worker.serverless.worker import Unready
 from chatterbox_worker.synthesizer import Synthesizer
 from support.fakes import RATE, ToneEngine, ToneTake
@@ -68,10 +71,38 @@ def test_a_worker_whose_gpu_is_unusable_is_unhealthy(
     ):  # fmt: skip
         monkeypatch.setattr(module, name, getattr(module, name))  # `serve` replaces it; put back afterwards
 
-    loop.serve(Unready(reason), loop.RunPod(Settings()))
+    importing: Future[Any] = Future()
+    importing.set_result(runpod)
+
+    loop.serve(Unready(reason), loop.RunPod(Settings()), importing)
 
     assert len(started) == 1
     assert bool(checks) is not is_healthy
     for check in checks:
         with pytest.raises(GpuUnusable, match="driver 550"):
             check()
+
+
+def test_the_models_are_asked_to_speak_at_once_and_the_sdk_gets_the_result(synthesizer: Synthesizer) -> None:
+    engine = ToneEngine()
+    engine.gate.clear()
+    proof = SpeechProof(house(synthesizer, turbo=engine))
+    assert engine.submitted.wait(10)  # before anybody has asked for the result
+    engine.gate.set()
+    proof.every_model_speaks()
+
+
+def test_a_silent_model_fails_the_sdks_check(synthesizer: Synthesizer) -> None:
+    proof = SpeechProof(house(synthesizer, turbo=MuteEngine()))
+    with pytest.raises(SynthesisFailed, match="turbo generated silence"):
+        proof.every_model_speaks()
+
+
+def test_the_imported_sdk_has_looked_for_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runpod.serverless.modules import rp_fitness
+
+    for name in ("RUNPOD_SKIP_AUTO_SYSTEM_CHECKS", "RUNPOD_SKIP_GPU_CHECK"):
+        monkeypatch.setenv(name, "true")  # the checks themselves need a network and free disk space
+    assert import_sdk().result(timeout=60).__name__ == "runpod"
+    assert rp_fitness._registration_state == {"gpu_check": True, "system_checks": True}
+    rp_fitness._reset_registration_state()

@@ -1,22 +1,24 @@
-"""Loads the models, then runs RunPod's SDK until it ends.
+"""Loads the models, proves that they speak, and runs RunPod's SDK until it ends.
 
-The SDK is imported after the models are loaded: its import takes 2 s and starts a child process.
+The SDK is imported (`sdk_import`) while the models load, and the models speak while it gets ready.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from concurrent.futures import Future
+from types import ModuleType
 from typing import Any
 
-from chatterbox_worker.config import Settings, ensure_variable
+from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import GpuUnusable, NotReady, WorkerError
 from chatterbox_worker.serverless.delivery.volume import Volume
-from chatterbox_worker.serverless.fitness import prove_speech
+from chatterbox_worker.serverless.fitness import SpeechProof
+from chatterbox_worker.serverless.sdk_import import import_sdk
 from chatterbox_worker.serverless.shutdown import Shutdown
 from chatterbox_worker.serverless.stops import Stops
 from chatterbox_worker.serverless.worker import Job, RunningJobs, Unready, Worker
-from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.wiring import build
 
 log = logging.getLogger(__name__)
@@ -71,12 +73,11 @@ def start(env: Mapping[str, str]) -> tuple[Worker | Unready, RunPod]:
         return Unready(reason), platform
 
 
-def serve(worker: Worker | Unready, platform: RunPod) -> None:
-    """Answer the jobs of RunPod's queue until it ends this process."""
-    ensure_variable("RUNPOD_LOG_LEVEL", "INFO")  # the SDK's own default logs answers, and "" ends it
-
-    import runpod  # noqa: PLC0415  # after the models
-    from runpod.serverless.modules import rp_scale  # noqa: PLC0415
+def serve(worker: Worker | Unready, platform: RunPod, importing: Future[ModuleType] | None = None) -> None:
+    """Answer the jobs of RunPod's queue until it ends this process. `importing`: from `import_sdk`."""
+    proof = SpeechProof(worker.synthesizer) if isinstance(worker, Worker) else None
+    runpod = (importing or import_sdk()).result()
+    from runpod.serverless.modules import rp_scale  # noqa: PLC0415  # imported by now
 
     from chatterbox_worker.serverless.protocol import sdk  # noqa: PLC0415
 
@@ -87,17 +88,13 @@ def serve(worker: Worker | Unready, platform: RunPod) -> None:
     platform.config["handler"] = (
         poster.stream_again(worker.stream) if platform.streams else poster.answer_again(worker.__call__)
     )
-    if isinstance(worker, Worker):
-
-        @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
-        def every_model_speaks(synthesizer: Synthesizer = worker.synthesizer) -> None:
-            prove_speech(synthesizer)
-
-    elif isinstance(worker.reason, GpuUnusable):  # the machine's fault: its jobs can be answered on another
+    if proof is not None:
+        runpod.serverless.register_fitness_check(proof.every_model_speaks)
+    elif isinstance(worker, Unready) and isinstance(worker.reason, GpuUnusable):
 
         @runpod.serverless.register_fitness_check  # type: ignore[untyped-decorator]
         def the_gpu_is_usable(reason: GpuUnusable = worker.reason) -> None:
-            raise reason
+            raise reason  # the machine's fault: its jobs can be answered on another
 
     runpod.serverless.start(platform.config)
     worker.close()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,15 +56,18 @@ class Watermark:
 
     def __init__(self, device: torch.device) -> None:
         """Raises FileNotFoundError without the `resemble-perth` package."""
-        stored = torch.load(_find_checkpoint(), map_location="cpu", weights_only=True)
+        stored = torch.load(_find_checkpoint(), map_location="cpu", weights_only=True, mmap=True)
         state = StateDict(stored["model"], device, torch.float32)
         self._device = device
         self._mark = _Layers(state.scope("encoder.layers"))
-        self._detectors = [
-            (stretch, _Layers(state.scope(f"decoder.{name}_layers")))
-            for name, stretch in (("slow", 1.25), ("normal", 1.0), ("fast", 0.75))
-        ]
+        self._detector_state = state.scope("decoder")
         self._window = torch.hann_window(_FFT, device=device)
+
+    @cached_property
+    def _detectors(self) -> list[tuple[float, _Layers]]:
+        """Each stretch of time with its network: three quarters of the weights, which only `detect` needs."""
+        stretches = (("slow", 1.25), ("normal", 1.0), ("fast", 0.75))
+        return [(stretch, _Layers(self._detector_state.scope(f"{name}_layers"))) for name, stretch in stretches]
 
     @torch.inference_mode()
     def mark(self, audio: Audio) -> Audio:
