@@ -6,13 +6,18 @@
 #   MODELS               "multilingual turbo"; "nano" for RUNTIME=cpu. Weights in the image, and the models it serves.
 #                        Empty: no weights in the image, for RunPod's cached models or a volume with the weights.
 #   PACKS                none. Single-language packs in addition to `multilingual`.
+#   PROFILES             "fast"; "exact int8" for RUNTIME=cpu. The precisions that the weights are prepared for; the image
+#                        serves no others, unless it keeps the originals.
+#   ORIGINALS            none. 1 keeps the original weights next to the prepared ones, for fine-tuned voices and for other
+#                        precisions: 3.2 GB for multilingual, 3.0 GB for turbo.
 #   RUNTIME              cuda, or cpu for an image without the libraries that only a GPU uses
 #   BASE_IMAGE           below; any Debian or Ubuntu with Python 3.11 or 3.12. For RUNTIME=cpu ubuntu:24.04 is enough.
 #   HF_ENDPOINT          the Hugging Face hub, or a mirror of it
 #   VERSION, REVISION    for the labels
 # --secret id=hf_token   a hub token, for repositories that need one; it stays out of the image.
 #
-# Layers are ordered by how rarely they change: system, dependencies, weights, code.
+# Layers are ordered by how rarely they change: system, dependencies, weights, code. With multilingual and turbo an image
+# has at most 10 GB, 6.5 GB without its weights; the build prints what each part takes.
 
 ARG RUNTIME=cuda
 # The same CUDA as the pinned torch (2.11.0+cu130). `base` has what the driver needs, the wheels all CUDA libraries.
@@ -39,7 +44,8 @@ RUN python3 -m venv /tmp/uv \
     && if [ "${RUNTIME}" = cpu ]; then \
            find /opt/venv -path '*/nvidia/cudnn/lib/*' -type f ! -name libcudnn.so.9 -delete; fi \
     && /opt/venv/bin/python -c 'import av, soundfile, soxr, tokenizers, torch, torchaudio' \
-    && rm -rf /tmp/uv /tmp/locks
+    && rm -rf /tmp/uv /tmp/locks \
+    && du -sh /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 
 
@@ -47,12 +53,14 @@ ENV PATH=/opt/venv/bin:$PATH
 FROM deps AS choice-cuda
 ARG MODELS="multilingual turbo"
 ARG PACKS=""
-ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}"
+ARG PROFILES="fast"
+ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" PREPARED_PROFILES="${PROFILES}"
 
 FROM deps AS choice-cpu
 ARG MODELS="nano"
 ARG PACKS=""
-ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" CHATTERBOX_DEVICE=cpu
+ARG PROFILES="exact int8"
+ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" PREPARED_PROFILES="${PROFILES}" CHATTERBOX_DEVICE=cpu
 
 
 # Only the modules needed to find weights, so that no other change downloads them again.
@@ -75,15 +83,37 @@ RUN --mount=type=secret,id=hf_token \
     python3 bake.py /weights --models "${CHATTERBOX_MODELS}" --packs "${CHATTERBOX_PACKS}"
 
 
+# The weights as the modules need them: cast, fused and folded (engines/chatterbox/pack.py). A container then reads half of
+# the bytes and computes nothing. It needs no GPU, and only the code that decides what is prepared, so that no other change
+# prepares the weights again. The original files that this replaces are left out.
+FROM bake AS prepare
+COPY src/chatterbox_worker/config.py src/chatterbox_worker/files.py chatterbox_worker/
+COPY src/chatterbox_worker/engines/chatterbox/pack.py chatterbox_worker/engines/chatterbox/
+COPY src/chatterbox_worker/engines/chatterbox/checkpoint/ chatterbox_worker/engines/chatterbox/checkpoint/
+COPY src/chatterbox_worker/engines/chatterbox/device/ chatterbox_worker/engines/chatterbox/device/
+COPY src/chatterbox_worker/engines/chatterbox/s3gen/ chatterbox_worker/engines/chatterbox/s3gen/
+COPY src/chatterbox_worker/engines/chatterbox/t3/ chatterbox_worker/engines/chatterbox/t3/
+ARG RUNTIME
+ARG ORIGINALS=""
+RUN models="$(echo "${CHATTERBOX_MODELS} ${CHATTERBOX_PACKS}" | tr , ' ' | xargs)" \
+    && if [ -n "${models}" ]; then \
+           CHATTERBOX_WEIGHTS_DIR=/weights HF_HUB_OFFLINE=1 python3 -m chatterbox_worker.engines.chatterbox.pack \
+               ${models} --profile ${PREPARED_PROFILES} --device "${RUNTIME}" \
+               $(if [ -z "${ORIGINALS}" ]; then echo --replace; fi); fi \
+    && du -sh /weights
+
+
 FROM choice-${RUNTIME} AS weights
-COPY --from=bake /weights /weights
+COPY --from=prepare /weights /weights
 
 
 # Constants are set here because RunPod's deployers drop or empty the static variables of a hub.json.
 # PKUSEG_HOME: the Chinese word model that the bake step stores next to the weights. NUMBA_CACHE_DIR: librosa's compiled
-# functions; their default folder is that of its modules, where a user other than root cannot write.
+# functions; their default folder is that of its modules, where a user other than root cannot write. Prepared weights are
+# written by this build only: what a container writes is gone with it.
 FROM weights AS code
 ENV CHATTERBOX_WEIGHTS_DIR=/weights \
+    CHATTERBOX_PREPARED_WEIGHTS=off \
     HF_HUB_DISABLE_TELEMETRY=1 \
     HF_HUB_OFFLINE=1 \
     NUMBA_CACHE_DIR=/tmp/numba \

@@ -11,6 +11,8 @@ usage() {
   --target TARGET    worker (RunPod queue; the default) or server (HTTP)
   --models "M ..."   weights in the image: multilingual turbo nano english multilingual-v2; "" for none
   --packs "P ..."    single-language packs: es-mx-latam es-es pt-br pt-pt zh-cmn hi
+  --profiles "P ..." precisions that the weights are prepared for: fast (the default), exact; with --cpu exact, int8, fast
+  --originals        keep the original weights too: for fine-tuned voices, and for precisions chosen at the start
   --cpu              an image for machines without a GPU, with nano
   --base IMAGE       another base image
   --push             push the image when it is built
@@ -30,15 +32,17 @@ arguments=()
 while [ $# -gt 0 ]; do
     case "$1" in
         -h | --help) usage; exit 0 ;;
-        --target | --models | --packs | --base)
+        --target | --models | --packs | --profiles | --base)
             [ $# -ge 2 ] || fail "$1 needs a value"
             case "$1" in
                 --target) target="$2" ;;
                 --models) arguments+=(--build-arg "MODELS=$2") ;;
                 --packs) arguments+=(--build-arg "PACKS=$2") ;;
+                --profiles) arguments+=(--build-arg "PROFILES=$2") ;;
                 --base) base="$2" ;;
             esac
             shift ;;
+        --originals) arguments+=(--build-arg ORIGINALS=1) ;;
         --cpu) runtime=cpu ;;
         --push) push=1 ;;
         --) shift; break ;;
@@ -81,6 +85,10 @@ fi
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" ${arguments[@]+"${arguments[@]}"} "$@" .
 if [ -n "$push" ] && [ "${command[1]}" = build ]; then docker push "$image"; fi
 
+# An image that was pushed without being loaded has no size here.
+if size="$(docker image inspect --format '{{.Size}}' "$image" 2>/dev/null)"; then
+    printf '\n%s has %d.%02d GB unpacked\n' "$image" "$((size / 1000000000))" "$((size / 10000000 % 100))"
+fi
 if [ -n "$push" ]; then
     printf '\nPushed %s\n' "$image"
 else

@@ -1,91 +1,104 @@
-"""A start, timed from outside: from a fresh Python to a model that is ready, compared with the minimum for any start.
+"""A worker's start, from its process's first instruction to its first request for a job, as a bar for each part.
 
-The minimum is `import torch`, in a process of its own, and reading the bytes that the model needs. Prints one JSON
-line:
+    python -m bench.boot                       tiny turbo, half a minute on two cores
+    python -m bench.boot --models multilingual,turbo --repeat 5
 
-    python -m bench.boot ours|upstream MODEL FOLDER PROFILE DEVICE SIZE
+The real worker runs on the local queue, on the CPU, from prepared weights. Starts alternate with `import torch` in a
+process of its own, the least that any start takes, and the fastest of each counts. Bars on different threads overlap.
+Prints the bars of the fastest start, then one line of JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.localqueue import LocalQueue
+
 _ROOT = Path(__file__).parents[1]
+_WIDTH = 60  # characters of the longest bar
+_SHORTEST_S = 0.02  # a part that is shorter has no bar
 
 
-def measure(side: str, *, model: str, folder: Path, profile: str, device: str, size: str) -> dict[str, Any]:
-    """Seconds and bytes of one start; `ready_s` counts from before Python itself is started.
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.boot", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--models", default="turbo", help="separated by commas")
+    parser.add_argument("--size", default="tiny", choices=["tiny", "full"])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--profile", default="auto")
+    parser.add_argument("--weights", type=Path, default=Path(tempfile.gettempdir()) / "chatterbox-worker-bench")
+    options = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        weights = _prepare(options.weights, options.models.split(","), options.size, Path(folder))
+        env = {
+            "CHATTERBOX_MODELS": options.models, "CHATTERBOX_WEIGHTS_DIR": str(weights), "CHATTERBOX_DEVICE": "cpu",
+            "CHATTERBOX_PROFILE": options.profile, "CHATTERBOX_CACHE_DIR": folder, "CHATTERBOX_VOICES_DIR": folder,
+            "PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}",
+        }  # fmt: skip
+        _start(env, Path(folder))  # writes the packs and warms the page cache
+        turns = [(_torch_s(), _start(env, Path(folder))) for _ in range(options.repeat)]
+    torch_s = min(turn[0] for turn in turns)
+    best = min((turn[1] for turn in turns), key=lambda start: start["took_at"] - start["started_at"])
+    ready_s = best["took_at"] - best["started_at"]
+    _print(best)
+    print(f"\nfirst take after {ready_s:.2f} s, {ready_s / torch_s:.2f} times import torch ({torch_s:.2f} s)")
+    starts = [turn[1]["took_at"] - turn[1]["started_at"] for turn in turns]
+    parts = [[label, thread, start - best["started_at"], end - best["started_at"]]
+             for label, thread, start, end in best["spans"]]  # fmt: skip
+    print(json.dumps({
+        "bench": "boot", "models": options.models, "size": options.size, "profile": options.profile,
+        "cpus": os.cpu_count(), "load_before": load, "starts_s": starts, "torch_s": [turn[0] for turn in turns],
+        "ratio": ready_s / torch_s, "parts": parts,
+    }))  # fmt: skip
+    return 0
 
-    Raises:
-        RuntimeError: the start failed.
-    """
-    command = [sys.executable, "-m", "bench.boot", side, model, str(folder), profile, device, size]
-    started_s = time.time()
-    done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    figures["ready_s"] = figures.pop("ready_at") - started_s
+
+def _prepare(parent: Path, models: Sequence[str], size: str, folder: Path) -> Path:
+    """A folder with a link to each model's synthetic checkpoint, written if it is missing."""
+    for model in models:
+        source = parent / f"{model}-{size}"
+        if not source.is_dir():
+            from tools.synthetic_checkpoint import write_checkpoint  # noqa: PLC0415 - imports the model stack
+
+            write_checkpoint(source, LAYOUTS[model], size=size)
+        (folder / "weights").mkdir(exist_ok=True)
+        (folder / "weights" / model).symlink_to(source)
+    return folder / "weights"
+
+
+def _start(env: dict[str, str], folder: Path) -> dict[str, Any]:
+    """One start of the worker (`bench.spans`), ended as soon as it has asked for a job."""
+    file = folder / "spans.json"
+    file.unlink(missing_ok=True)
+    with LocalQueue(command=[sys.executable, "-m", "bench.spans", str(file)], cwd=_ROOT, env=env):
+        start: dict[str, Any] = json.loads(file.read_text())
+        return start
+
+
+def _torch_s() -> float:
     started_s = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import torch"], cwd=_ROOT, check=True)
-    figures["torch_s"] = time.perf_counter() - started_s
-    return figures
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    return time.perf_counter() - started_s
 
 
-def _ours(model: str, folder: Path, profile: str, device: str) -> list[Path]:
-    import tempfile  # noqa: PLC0415
-
-    from chatterbox_worker.config import Settings  # noqa: PLC0415
-    from chatterbox_worker.wiring import build  # noqa: PLC0415
-
-    empty = Path(tempfile.mkdtemp())
-    build(
-        Settings(models=(model,), weights_dir=folder, profile=profile, device=device, cache_dir=empty, voices_dir=empty)
-    )
-    from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import needed  # noqa: PLC0415
-
-    return needed(find(LAYOUTS[model], weights_dir=folder, offline=True))
-
-
-def _upstream(model: str, folder: Path, device: str, size: str) -> list[Path]:
-    import torch  # noqa: PLC0415
-
-    from bench.upstream import Upstream  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
-
-    checkpoint = find(LAYOUTS[model], weights_dir=folder, offline=True)
-    Upstream(checkpoint, torch.device(device), size).load_sound()
-    return [checkpoint.path(checkpoint.layout.t3), checkpoint.path(checkpoint.layout.s3gen)]
-
-
-def main(side: str, model: str, folder: str, profile: str, device: str, size: str) -> None:  # noqa: PLR0917  # argv
-    files = (
-        _ours(model, Path(folder), profile, device) if side == "ours" else _upstream(model, Path(folder), device, size)
-    )
-    figures: dict[str, Any] = {"ready_at": time.time()}
-    import torch  # noqa: PLC0415  # already imported by now
-
-    figures["resident_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    figures["device_bytes"] = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    started_s = time.perf_counter()
-    buffer = bytearray(8 * 2**20)
-    for path in files:
-        with path.open("rb", buffering=0) as file:
-            while file.readinto(buffer):
-                pass
-    figures |= {"read_s": time.perf_counter() - started_s, "weights_bytes": sum(path.stat().st_size for path in files)}
-    print(json.dumps(figures), flush=True)
+def _print(start: dict[str, Any]) -> None:
+    first_s, scale = start["started_at"], _WIDTH / (start["took_at"] - start["started_at"])
+    for label, thread, begin, end in sorted(start["spans"], key=lambda span: span[2]):
+        if end - begin >= _SHORTEST_S:
+            left, length = round((begin - first_s) * scale), max(1, round((end - begin) * scale))
+            bar = (" " * left + "#" * length).ljust(_WIDTH)
+            print(f"{label:24.24} |{bar}| {begin - first_s:5.2f} to {end - first_s:5.2f} s  {thread}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
-    sys.exit(0)
+    sys.exit(main(sys.argv[1:]))

@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from bench import boot
+from bench import ready
 from bench.ours import Ours, graphs_equal_eager, load_parts, sampling_of
 from bench.upstream import Upstream
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, TOKEN_RATE
@@ -164,7 +164,7 @@ def _boot(
     print(f"{'start, s':16}{'ready':>9}{'torch':>9}{'read':>9}{'ratio':>9}{'resident MB':>13}{'weights MB':>12}")
     for side, profile in sides:
         turns = [
-            boot.measure(
+            ready.measure(
                 side,
                 model=options.model,
                 folder=checkpoint.folder,

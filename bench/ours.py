@@ -39,7 +39,7 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pa
     """The loaded parts, shared by as many engines as the benchmark needs."""
     pack = pack_of(checkpoint, profile, device)
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
-    add_draft(t3, checkpoint)
+    add_draft(t3, checkpoint, pack)
     pack.save()
     return Parts(
         layout=checkpoint.layout,

@@ -102,6 +102,14 @@ def _repository(text: str) -> str:
     return text
 
 
+def _place(text: str) -> str:
+    if text.lower() in ("beside", "off"):
+        return text.lower()
+    if not Path(text).is_absolute():
+        raise ValueError("it must be beside, off or an absolute path")
+    return text
+
+
 def _device(text: str) -> str:
     device = text.lower()
     if device in ("auto", "cpu", "cuda") or (device.startswith("cuda:") and device[5:].isdecimal()):
@@ -197,7 +205,14 @@ class Settings:
         "auto",
         _one_of("auto", "exact", "fast", "int8"),
         "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, bf16 flow; CPU only); "
-        "auto: fast on a GPU that has bfloat16 (compute capability 8.0), else exact.",
+        "auto: fast on a GPU that has bfloat16 "
+        "(compute capability 8.0), int8 on a CPU with VNNI or AMX, else exact.",
+    )
+    prepared_weights: str = _setting(
+        "beside",
+        _place,
+        "Where weights are stored once they are prepared for loading, which makes the next start faster: `beside` the "
+        "checkpoint, a folder, or `off`, as in the images, which have them.",
     )
     graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     graph_memory_share: float = _setting(

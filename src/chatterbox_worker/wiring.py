@@ -35,6 +35,7 @@ def build(settings: Settings) -> Synthesizer:
         InvalidRequest: see `check_aliases`.
     """
     check_aliases(settings, VoiceLibrary(settings.voices_dir))
+    _read_ahead(settings)
     _limit_memory(settings)
     store = ConditioningStore(settings.voices_dir / ".conditioning", max_bytes=_CONDITIONING_BYTES)
     engines: dict[str, Engine] = {}
@@ -78,12 +79,18 @@ def _engine(name: str, settings: Settings, store: ConditioningStore) -> Engine:
         return PreviewEngine()
     if name == "csm":
         return _csm(settings, store)
-    from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead  # noqa: PLC0415
-
-    read_ahead(name, settings.weights_dir)  # while torch is imported
     from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine  # noqa: PLC0415
 
     return ChatterboxEngine.load(name, settings, store)
+
+
+def _read_ahead(settings: Settings) -> None:
+    """Start reading the weights, while torch is imported."""
+    if set(settings.models) <= {"preview", "csm"}:
+        return
+    from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead  # noqa: PLC0415
+
+    read_ahead(settings)
 
 
 def speaker_encoder(settings: Settings) -> SpeakerEncoder:

@@ -14,6 +14,7 @@ from support.paths import ROOT
 
 _DOCKER = """#!/bin/sh
 if [ "$1 $2" = "buildx version" ]; then exit ${NO_BUILDX:-0}; fi
+if [ "$1 $2" = "image inspect" ]; then echo 9876543210; exit 0; fi
 {
   for argument in "$@"; do printf '%s\\n' "$argument"; done
   echo "token=$HF_TOKEN buildkit=$DOCKER_BUILDKIT"
@@ -61,6 +62,7 @@ def test_a_plain_build_builds_the_worker_for_runpods_machines(build: Build) -> N
     assert done.returncode == 0, done.stderr
     image = f"someone/chatterbox-worker:{__version__}"
     assert f"docker push {image}" in done.stdout
+    assert f"{image} has 9.87 GB unpacked" in done.stdout
     (call,) = build.calls
     assert call[:2] == ["buildx", "build"]
     assert option(call, "--platform") == ["linux/amd64"]
@@ -69,20 +71,25 @@ def test_a_plain_build_builds_the_worker_for_runpods_machines(build: Build) -> N
     assert "--load" in call
     assert "RUNTIME=cuda" in option(call, "--build-arg")
     assert f"VERSION={__version__}" in option(call, "--build-arg")
-    assert not any(value.startswith(("MODELS", "PACKS", "BASE_IMAGE")) for value in option(call, "--build-arg"))
+    assert not any(
+        value.startswith(("MODELS", "PACKS", "PROFILES", "ORIGINALS", "BASE_IMAGE"))
+        for value in option(call, "--build-arg")
+    )
     assert "--secret" not in call
 
 
 def test_the_options_are_passed_to_docker_unchanged(build: Build) -> None:
     done = build(
         "ghcr.io/someone", "v2", "--target", "server", "--models", "turbo nano", "--packs", "", "--base", "debian:12",
-        "--", "--no-cache", "--label", "a=b c",
+        "--profiles", "fast exact", "--originals", "--", "--no-cache", "--label", "a=b c",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (call,) = build.calls
     assert option(call, "--tag") == ["ghcr.io/someone/chatterbox-worker:v2"]
     assert option(call, "--target") == ["server"]
-    assert {"MODELS=turbo nano", "PACKS=", "BASE_IMAGE=debian:12"} <= set(option(call, "--build-arg"))
+    assert {"MODELS=turbo nano", "PACKS=", "BASE_IMAGE=debian:12", "PROFILES=fast exact", "ORIGINALS=1"} <= set(
+        option(call, "--build-arg")
+    )
     assert option(call, "--label") == ["a=b c"]
     assert "--no-cache" in call
     assert "docker run --gpus all -p 8004:8004 ghcr.io/someone/chatterbox-worker:v2" in done.stdout

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import distribution, distributions, packages_distributions
 
 from support.image_recipe import PINS
 from support.paths import ROOT
@@ -13,6 +14,8 @@ SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
 # Optional, imported only if installed: the preview's voice, helpers for two languages, pictures, the client's segments,
 # Home Assistant's protocol.
 OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "pydub", "russian_text_stresser", "wyoming"}
+
+INSTALLED = {re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower() for each in distributions()}
 
 
 def imported() -> dict[str, str]:
@@ -49,3 +52,15 @@ def test_every_imported_package_is_in_the_images_lock() -> None:
 def test_the_code_does_not_read_its_own_package_metadata() -> None:
     asking = [str(path.relative_to(ROOT)) for path in SOURCES if 'version("chatterbox-worker")' in path.read_text()]
     assert asking == [], "the image does not install the package: use chatterbox_worker.__version__"
+
+
+def test_the_packages_leave_room_for_the_base_image_within_the_limit() -> None:
+    """6.5 GB without weights: the packages with as much bytecode as source, and 0.5 GB for the system and Python."""
+    files = [
+        file
+        for name in PINS
+        for file in (distribution(name).files or [] if name in INSTALLED else [])
+        if file.size and file.suffix != ".pyc"
+    ]
+    source = sum(file.size or 0 for file in files if file.suffix == ".py")
+    assert 4e9 < sum(file.size or 0 for file in files) + source < 6.0e9

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import CPU_PROFILES
 from support.image_recipe import PIN, PINS, WORKER_LOCK, is_sent, read
 from support.paths import ROOT
 
@@ -35,6 +38,55 @@ def test_no_layer_before_the_code_depends_on_code_except_finding_weights() -> No
     assert sources == ["locks/worker.txt", "tools/image/uv.txt"]
     baked = [source for sources, _ in RECIPE.stages["bake"].copies for source in sources]
     assert all(source.endswith(".py") for source in baked)  # single files, not a folder that changes every day
+
+
+def test_weights_are_prepared_with_only_the_code_that_this_imports() -> None:
+    copied = {
+        file.relative_to(ROOT)
+        for name in ("bake", "prepare")
+        for sources, _ in RECIPE.stages[name].copies
+        for source in sources
+        for file in ((ROOT / source).rglob("*.py") if source.endswith("/") else [ROOT / source])
+    }
+    missing = imported_modules(ROOT / "src/chatterbox_worker/engines/chatterbox/pack.py") - copied
+    assert missing == set(), "the prepare stage of the Dockerfile lacks them"
+    assert Path("src/chatterbox_worker/engines/chatterbox/engine.py") not in copied  # it changes more often
+
+
+def imported_modules(start: Path) -> set[Path]:
+    """The package's files that importing `start` needs, relative to the root, with the __init__ files above them."""
+    found, open_files = set[Path](), [start]
+    while open_files:
+        path = open_files.pop()
+        parents = [each / "__init__.py" for each in path.parents if each.is_relative_to(ROOT / "src/chatterbox_worker")]
+        for file in (path, *parents):
+            found.add(file.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chatterbox_worker"):
+                module = ROOT / "src" / (node.module or "").replace(".", "/")
+                names = [module.with_suffix(".py"), *(module / f"{alias.name}.py" for alias in node.names)]
+                open_files += [file for file in names if file.is_file() and file.relative_to(ROOT) not in found]
+    return found
+
+
+@pytest.mark.parametrize(("runtime", "profiles"), [("cuda", ["fast"]), ("cpu", ["exact", "int8"])])
+def test_the_profiles_that_auto_takes_are_prepared(runtime: str, profiles: list[str]) -> None:
+    assert RECIPE.env("worker", runtime)["PREPARED_PROFILES"].split() == profiles
+    if runtime == "cpu":
+        assert {ranked[0] for ranked in CPU_PROFILES.values()} <= set(profiles)
+
+
+def test_originals_are_left_out_unless_they_are_asked_for_and_a_container_writes_nothing() -> None:
+    (command,) = RECIPE.stages["prepare"].all("RUN")
+    assert 'if [ -z "${ORIGINALS}" ]; then echo --replace; fi' in command
+    assert RECIPE.stages["weights"].all("COPY") == ["--from=prepare /weights /weights"]
+    assert Settings.from_env(RECIPE.env("server")).prepared_weights == "off"
+
+
+def test_the_build_says_what_its_parts_take() -> None:
+    assert [name for name, stage in RECIPE.stages.items() if any("du -sh" in line for line in stage.all("RUN"))] == [
+        "deps", "prepare",
+    ]  # fmt: skip
 
 
 def test_every_source_of_a_copy_exists_and_is_sent() -> None:

@@ -6,6 +6,10 @@
 # environment of `make setup`. Settings, all optional:
 #   RUNTIME=cuda|cpu                which image; by default cuda, as the Hub builds it
 #   MODELS="nano"                   synthetic weights to bake; the image's own default otherwise
+#   SIZE=tiny|full                  of the weights; full also checks the seconds until the worker is ready (40 GB of disk)
+#   PROFILES="exact"                precisions to prepare them for; the image's own default otherwise
+#   ORIGINALS=1                     keep the original weights. By default for cuda, which has no GPU here: the weights
+#                                   prepared for one are built and measured, and the worker starts from the originals
 #   STATE=DIR                       stores the base, the weights and buildah's layers for the next run of the same kind;
 #                                   otherwise everything is deleted
 #   PIP_INDEX_URL, UV_INDEX_URL, DEBIAN_MIRROR, STORAGE_DRIVER, PY
@@ -15,6 +19,8 @@ cd "$(dirname "$0")/../.."
 RUNTIME="${RUNTIME:-cuda}"
 MODELS="${MODELS:-$([ "$RUNTIME" = cpu ] && echo nano || echo multilingual turbo)}"
 PY="${PY:-.venv/bin/python}"
+SIZE="${SIZE:-tiny}"
+ORIGINALS="${ORIGINALS-$([ "$RUNTIME" = cpu ] || command -v nvidia-smi >/dev/null || echo 1)}"
 export PYTHONPATH="src:."
 
 skip() {
@@ -35,12 +41,13 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # A folder for each kind: buildah 1.28 takes an ENV from its cache although the build argument in it has changed.
-work="${STATE:+$STATE/$RUNTIME-${MODELS// /+}}"
+work="${STATE:+$STATE/$RUNTIME-${MODELS// /+}-$SIZE}"
 work="${work:-$(mktemp -d /var/tmp/chatterbox-image.XXXXXX)}"
 mkdir -p "$work"
 free_gb="$(($(df --output=avail -k "$work" | tail -1) / 1000 / 1000))"
-[ "$free_gb" -ge 20 ] ||
-    { echo "$work has $free_gb GB free; 20 are needed (set STATE to a folder with more)" >&2; exit 1; }
+needed_gb="$([ "$SIZE" = full ] && echo 40 || echo 20)"
+[ "$free_gb" -ge "$needed_gb" ] ||
+    { echo "$work has $free_gb GB free; $needed_gb are needed (set STATE to a folder with more)" >&2; exit 1; }
 export BUILDAH="buildah --root $work/store --runroot $work/run --storage-driver ${STORAGE_DRIVER:-overlay}"
 hub_pid=""
 
@@ -75,7 +82,7 @@ mounts=(-v "$settings/pip.conf:/etc/pip.conf:ro" -v "$settings/uv.toml:/etc/uv/u
 step "synthetic weights: $MODELS"
 for model in $MODELS; do
     [ -d "$work/weights/$model" ] ||
-        "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size tiny
+        "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size "$SIZE"
 done
 "$PY" -m tools.image.hub "$work/weights" > "$work/hub.url" &
 hub_pid=$!
@@ -102,10 +109,11 @@ for target in worker server; do
     $BUILDAH bud --isolation chroot --network host --format docker --layers --pull-never "${mounts[@]}" \
         --target "$target" --tag "localhost/chatterbox-$target" \
         --build-arg "BASE_IMAGE=$base" --build-arg "RUNTIME=$RUNTIME" --build-arg "MODELS=$MODELS" \
+        --build-arg "ORIGINALS=$ORIGINALS" ${PROFILES:+--build-arg "PROFILES=$PROFILES"} \
         --build-arg "HF_ENDPOINT=$(cat "$work/hub.url")" .
 done
 
 step "starting them"
 "$PY" -m tools.image.prove --worker localhost/chatterbox-worker --server localhost/chatterbox-server \
-    --report "$work/report.json"
+    --report "$work/report.json" $([ "$SIZE" = tiny ] || [ -n "$ORIGINALS" ] || echo --full)
 step "done"

@@ -1,8 +1,10 @@
 """Start both built images and generate speech: `python -m tools.image.prove --worker IMAGE --server IMAGE`.
 
 The worker is started with its own command and the local queue, first as RunPod and then as the Hub's test harness start
-it, and answers `/runsync`. The server is started with its own command and user until its own health check passes, and
-answers the OpenAI route. Prints a table, then one line of JSON. It does not judge how good the speech is.
+it, and answers `/runsync`. It must not write to its weights; with full-size ones (`--full`) it must be ready within
+`_READY_RATIO` times the seconds of `import torch` and of reading its weights. The server is started with its own
+command and user until its own health check passes, and answers the OpenAI route. Prints a table, then one line of JSON.
+It does not judge how good the speech is.
 """
 
 from __future__ import annotations
@@ -35,6 +37,19 @@ log = logging.getLogger("prove")
 TEXT = "Good morning."
 _START_S = 420.0  # RunPod's own limit
 _ANSWER_S = 300.0  # without a GPU and with synthetic weights, whose speech never ends by itself
+_READY_RATIO = 2.5
+_LARGEST_IMAGE = 10e9  # bytes, with multilingual and turbo
+_FLOOR = """
+import time, pathlib
+started_s = time.perf_counter()
+import torch
+buffer = bytearray(8 * 2**20)
+for path in pathlib.Path("/weights").glob("*/chatterbox-worker-*-c*.safetensors"):
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+print(time.perf_counter() - started_s)
+"""
 _STOP_S = 20.0  # within which a worker must end
 
 
@@ -42,10 +57,15 @@ class ProofFailedError(Exception):
     """The image does not work as it should."""
 
 
-def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
-    """Seconds until the worker asked for jobs, until its first answer, and for its second answer."""
+def prove_worker(image: str, *, hub: bool, full: bool = False) -> dict[str, float]:
+    """Seconds until the worker asked for jobs, until its first answer, and for its second answer.
+
+    `floor_s`: of importing torch and reading the prepared weights.
+    """
     command = _config(image)["Cmd"]
     with _container(image) as container:
+        weights = _run_in(container, "find", "/weights", "-ls")
+        floor_s = float(_run_in(container, "python3", "-c", _FLOOR))
         started_s = time.monotonic()
         with LocalQueue(
             command=(sys.executable, "-m", "tools.image.enter", container, *command), hub=hub, start_timeout_s=_START_S,
@@ -62,7 +82,14 @@ def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
             audio_s = _seconds(base64.b64decode(first["audio_base64"]))
             info = _runsync(queue, {"action": "info"})
             log.info("%s", json.dumps(info))
-    return {"ready_s": ready_s, "first_answer_s": first_s, "next_answer_s": second_s, "audio_s": audio_s}
+        if _run_in(container, "find", "/weights", "-ls") != weights:
+            raise ProofFailedError("the worker wrote to its weights")
+    if full and ready_s > _READY_RATIO * floor_s:
+        raise ProofFailedError(f"ready after {ready_s:.1f} s, {ready_s / floor_s:.1f} times {floor_s:.1f} s")
+    return {
+        "floor_s": floor_s, "ready_s": ready_s, "first_answer_s": first_s, "next_answer_s": second_s,
+        "audio_s": audio_s,
+    }  # fmt: skip
 
 
 def prove_server(image: str) -> dict[str, float]:
@@ -73,6 +100,8 @@ def prove_server(image: str) -> dict[str, float]:
             raise ProofFailedError("the server's user is root")
         if _returns_zero(container, "touch", "/app/handler.py"):
             raise ProofFailedError("the server's user can change the code")
+        if not _returns_zero(container, "sh", "-c", "cat $(find /weights -type f) > /dev/null"):
+            raise ProofFailedError("the server's user cannot read the weights")
         env = {**environment(), "PORT": str(port)}
         started_s = time.monotonic()
         enter = [sys.executable, "-m", "tools.image.enter", container]
@@ -209,14 +238,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--worker", metavar="IMAGE")
     parser.add_argument("--server", metavar="IMAGE")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write the line of JSON to FILE")
+    parser.add_argument("--full", action="store_true", help="the weights are full-size: judge the start")
     chosen = parser.parse_args(arguments)
     figures: dict[str, dict[str, float]] = {}
     if chosen.worker:
-        figures["worker"] = {"image_bytes": image_bytes(chosen.worker), **prove_worker(chosen.worker, hub=False)}
+        figures["worker"] = {
+            "image_bytes": image_bytes(chosen.worker),
+            **prove_worker(chosen.worker, hub=False, full=chosen.full),
+        }
         figures["worker, Hub's harness"] = prove_worker(chosen.worker, hub=True)
     if chosen.server:
         figures["server"] = {"image_bytes": image_bytes(chosen.server), **prove_server(chosen.server)}
     for name, values in figures.items():
+        if values.get("image_bytes", 0.0) > _LARGEST_IMAGE:
+            raise ProofFailedError(f"the {name} image has {values['image_bytes'] / 1e9:.2f} GB")
         shown = ", ".join(
             f"{what.removesuffix('_s')} {value:.1f} s" if what.endswith("_s") else f"{value / 1e9:.2f} GB"
             for what, value in values.items()

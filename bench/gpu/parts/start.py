@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from bench import boot
+from bench import ready
 from bench.gpu import models
 from bench.gpu.cases import Cases, Skipped
 from bench.gpu.run import Options
@@ -27,7 +27,7 @@ def cases(options: Options) -> Cases:
 
 def _boot(options: Options) -> dict[str, Any]:
     found = models.checkpoint(options, _MODEL, options.size)
-    return boot.measure(
+    return ready.measure(
         "ours",
         model=_MODEL,
         folder=found.folder,

@@ -13,17 +13,25 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox import pack as pack_module
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import needed, read_ahead
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import CPU_PROFILES, choose_profile, needed
+from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead
+from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
-from chatterbox_worker.engines.chatterbox.pack import Pack, load_modules, main, pack_of
+from chatterbox_worker.engines.chatterbox.pack import Pack, add_draft, load_modules, main, pack_of
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdapterPool
 from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.errors import InvalidRequest, NotReady
 from support.checkpoints import checkpoint
+from support.fine_tuned import tiny_adapter
 
+ORIGINALS = ("t3_nano_v1.safetensors", "s3gen_meanflow.safetensors")
 CPU, META = torch.device("cpu"), torch.device("meta")
 
 
@@ -153,23 +161,28 @@ def test_a_pack_of_another_version_of_the_engine_is_not_used(tmp_path: Path, mon
     assert again.missing > 100
 
 
+def open_pack(path: Path, **stamp: str) -> Pack:
+    return Pack([path], stamp, save_to=path)
+
+
 def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path) -> None:
-    pack = Pack(tmp_path / "pack.safetensors", {"a": "b"})
+    pack = open_pack(tmp_path / "pack.safetensors", a="b")
     pack("one", lambda: torch.ones(3))
     assert pack.save()
-    more = Pack(tmp_path / "pack.safetensors", {"a": "b"})
+    more = open_pack(tmp_path / "pack.safetensors", a="b")
     assert more("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
     more("two", lambda: torch.tensor([2, 2], dtype=torch.int8))
     assert more.missing == 1
     assert more.save()
-    whole = Pack(tmp_path / "pack.safetensors", {"a": "b"})
+    whole = open_pack(tmp_path / "pack.safetensors", a="b")
     assert whole("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
     assert whole("two", lambda: torch.zeros(2, dtype=torch.int8)).tolist() == [2, 2]
     assert whole.missing == 0
 
 
 def test_a_folder_that_cannot_be_written_to_costs_only_time(tmp_path: Path) -> None:
-    pack = Pack(tmp_path / "gone" / "pack.safetensors", {})
+    (tmp_path / "file").write_bytes(b"")
+    pack = open_pack(tmp_path / "file" / "pack.safetensors")
     assert pack("one", lambda: torch.ones(3)).tolist() == [1, 1, 1]
     assert not pack.save()
 
@@ -181,32 +194,129 @@ def test_drafts_of_writers_that_died_are_deleted(tmp_path: Path) -> None:
     for draft in (old, new):
         draft.write_bytes(b"half")
     os.utime(old, (0, 0))
-    pack = Pack(tmp_path / "pack.safetensors", {})
+    pack = open_pack(tmp_path / "pack.safetensors")
     pack("one", lambda: torch.ones(3))
     assert pack.save()
     assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "pack.safetensors"]
 
 
 def test_large_tensors_begin_on_cache_lines(tmp_path: Path) -> None:
-    pack = Pack(tmp_path / "pack.safetensors", {"note": "x"})
+    pack = open_pack(tmp_path / "pack.safetensors", note="x")
     for index, size in enumerate((3, 1024, 5, 512)):
         pack(f"{index}", torch.ones(size).clone)
     assert pack.save()
-    read = Pack(tmp_path / "pack.safetensors", {"note": "x"})
+    read = open_pack(tmp_path / "pack.safetensors", note="x")
     offsets = [read(name, lambda: torch.zeros(1)).data_ptr() % 64 for name in ("1", "3")]
     assert offsets == [0, 0]
 
 
-def test_the_command_writes_a_pack_that_the_next_start_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_packs_that_the_next_start_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = found("nano", tmp_path / "nano")
+    settings = Settings(models=("nano",), weights_dir=tmp_path, device="cpu", profile="int8")
     monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
-    assert needed(source) == [source.path(source.layout.t3), source.path(source.layout.s3gen)]
-    assert main(["nano", "--profile", "int8"]) == 0
-    pack = pack_of(source, "int8", CPU)
-    load_modules(source, "int8", CPU, pack)
+    assert needed(source, settings) == [source.path(name) for name in ORIGINALS]
+    assert main(["nano", "--profile", "int8", "exact"]) == 0
+    for profile in ("int8", "exact"):
+        pack = pack_of(source, profile, CPU)
+        t3, _ = load_modules(source, profile, CPU, pack)
+        add_draft(t3, source, pack)
+        assert pack.missing == 0
+    assert needed(source, settings) == [pack_of(source, "int8", CPU).path]
+    assert all(path.is_file() for path in map(source.path, ORIGINALS))
+    read_ahead(settings).join()
+
+
+# Without the original files, as in an image
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+    """Nano with packs for exact and int8, and without its original files."""
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
+    found("nano", tmp_path / "nano")
+    assert main(["nano", "--profile", "exact", "int8", "--replace"]) == 0
+    return found("nano", tmp_path / "nano")
+
+
+@pytest.mark.parametrize("profile", ["exact", "int8"])
+def test_without_its_originals_a_model_has_the_same_tensors(prepared: Checkpoint, profile: str, tmp_path: Path) -> None:
+    whole = found("nano", tmp_path / "whole")
+    assert prepared.is_prepared
+    assert not whole.is_prepared
+    assert prepared.revision == whole.revision  # so what was cached before stays valid
+    assert not any((prepared.folder / name).exists() for name in ORIGINALS)
+    pack = pack_of(prepared, profile, CPU, prepared="off")
+    modules = load_modules(prepared, profile, CPU, pack)
+    add_draft(modules[0], prepared, pack)
+    theirs = fresh(whole, profile)
+    add_draft(theirs[0], whole)
+    ours, expected = tensors(modules), tensors(theirs)
     assert pack.missing == 0
-    assert needed(source) == [pack.path]
-    read_ahead("nano", tmp_path).join()
+    assert ours.keys() == expected.keys()
+    assert all(torch.equal(ours[name], tensor) for name, tensor in expected.items())
+
+
+def test_without_its_originals_a_model_encodes_references_as_before(prepared: Checkpoint, tmp_path: Path) -> None:
+    parts = ("tokenizer.", "speaker_encoder.")
+    ours, theirs = (s3gen_state(each, *parts) for each in (prepared, found("nano", tmp_path / "whole")))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], tensor) for name, tensor in theirs.items())
+
+
+def test_a_profile_that_was_not_prepared_says_what_there_is(prepared: Checkpoint) -> None:
+    with pytest.raises(NotReady, match=r"exact-cpu.*int8-cpu.*CHATTERBOX_PROFILE.*ORIGINALS=1"):
+        load_modules(prepared, "fast", CPU, pack_of(prepared, "fast", CPU, prepared="off"))
+
+
+def test_training_without_the_originals_says_how_to_keep_them(prepared: Checkpoint) -> None:
+    with pytest.raises(NotReady, match=r"needs t3_nano_v1.safetensors.*--originals"):
+        load_t3_state(prepared)
+
+
+def test_a_fine_tuned_voice_without_the_originals_says_why_it_cannot_speak(prepared: Checkpoint) -> None:
+    t3, _ = load_modules(prepared, "int8", CPU, pack_of(prepared, "int8", CPU))
+    pool = AdapterPool(t3, prepared, pytest.fail, limit=1)
+    with pytest.raises(InvalidRequest, match=r"original weights.*--originals"):
+        pool.check(tiny_adapter("nano"))
+
+
+def test_auto_takes_what_the_weights_are_prepared_for(prepared: Checkpoint) -> None:
+    (prepared.folder / "chatterbox-worker-nano-exact-cpu.safetensors").unlink()
+    assert {choose_profile("auto", "cpu", prepared, frozenset({flag})) for flag in CPU_PROFILES} == {"int8"}
+    assert choose_profile("exact", "cpu", prepared) == "exact"  # asked for: an error when it is loaded
+
+
+def test_files_that_two_models_share_are_replaced_for_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
+    shared = found("multilingual", tmp_path / "multilingual").path("s3gen.pt")
+    shutil.copytree(checkpoint("multilingual-v2"), tmp_path / "multilingual-v2")
+    (tmp_path / "multilingual-v2" / "s3gen.pt").unlink()
+    (tmp_path / "multilingual-v2" / "s3gen.pt").symlink_to(shared)
+    assert main(["multilingual", "multilingual-v2", "--profile", "int8", "--replace"]) == 0
+    assert not list(tmp_path.rglob("s3gen.pt"))
+    for model in ("multilingual", "multilingual-v2"):
+        checkpoint_ = found(model, tmp_path / model)
+        load_modules(checkpoint_, "int8", CPU, pack_of(checkpoint_, "int8", CPU, prepared="off"))
+
+
+# Where packs are written
+
+
+@pytest.mark.parametrize("place", ["beside", "off", "folder"])
+def test_a_pack_is_written_only_where_it_is_wanted(place: str, tmp_path: Path) -> None:
+    source = found("nano", tmp_path / "nano")
+    before, setting = set(tmp_path.rglob("*")), str(tmp_path / "store") if place == "folder" else place
+    pack = pack_of(source, "int8", CPU, prepared=setting)
+    load_modules(source, "int8", CPU, pack)
+    assert pack.save() is (place != "off")
+    written = {path.relative_to(tmp_path).as_posix() for path in set(tmp_path.rglob("*")) - before if path.is_file()}
+    name = "chatterbox-worker-nano-int8-cpu.safetensors"
+    assert written == {"beside": {f"nano/{name}"}, "off": set(), "folder": {f"store/{name}"}}[place]
+    if place != "off":
+        again = pack_of(source, "int8", CPU, prepared=setting)
+        load_modules(source, "int8", CPU, again)
+        assert again.missing == 0
+        assert again.path.stat().st_mode & 0o444 == 0o444  # another user may read it
 
 
 def test_the_command_says_what_is_missing(

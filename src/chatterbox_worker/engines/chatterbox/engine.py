@@ -26,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
 from chatterbox_worker.engines.chatterbox.device.failures import free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.pack import load_with_pack
@@ -139,8 +140,10 @@ class ChatterboxEngine:
             cudnn_attention=settings.cudnn_attention,
             graph_share=settings.graph_memory_share,
         )
-        profile = profile_of(settings.profile, device)
-        t3, s3gen = load_with_pack(checkpoint, profile, device, graphs=settings.graphs)
+        profile = profile_of(choose_profile(settings.profile, device.type, checkpoint), device)
+        t3, s3gen = load_with_pack(
+            checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights
+        )
         parts = Parts(
             layout=layout,
             t3=t3,

@@ -7,17 +7,17 @@ checkpoint and written by `save` for the next start. So a missing, stale or brok
 and a pack changes no bit of what is loaded. A pack is stale if the checkpoint's revision, the profile or the engine's
 own source differ. Bits that flipped on the disk are not detected.
 
-Packs are written at image build, or in the background after the first start if the checkpoint's folder is writable. A
-pack for a GPU can be written without one.
+Packs are written while an image is built, by the command above, and elsewhere in the background after the first start,
+where the setting `prepared_weights` wants them. A pack for a GPU can be written without one. With --replace the
+original files of T3 and S3Gen are deleted, and what no pack has stays in the `remainder`.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
 import hashlib
-import json
 import logging
+import os
 import sys
 import threading
 import time
@@ -33,48 +33,53 @@ from torch import Tensor
 from chatterbox_worker import files
 from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider
-from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import pack_name
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import pack_paths
+from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state, t3_state, write_remainder
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
+from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, S3Gen
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.errors import NotReady, WorkerError, choices
 
-_ALIGNMENT = 64  # bytes, a cache line: one row times a matrix reads 3% faster from an aligned one (2 cores, AVX2)
 _ABANDONED_S = 3600.0  # a draft this old has no writer any more
 _SOURCES = (  # files of this folder that decide what a pack holds
     "checkpoint/state_dict", "s3gen/model", "s3gen/flow", "s3gen/flow_encoder", "s3gen/estimator", "s3gen/vocoder",
     "t3/model", "t3/blocks", "t3/linear", "pack",
 )  # fmt: skip
-_TYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8", torch.int64: "I64"}
-
 _log = logging.getLogger(__name__)
 
 
 class Pack:
     """A file of tensors by name. For one thread at a time."""
 
-    def __init__(self, path: Path, stamp: Mapping[str, str]) -> None:
-        """`stamp`: the metadata that the file must have for its tensors to be used."""
-        self.path = path
-        self._stamp = dict(stamp)
-        self._file = _open(path, self._stamp)
+    def __init__(self, paths: Sequence[Path], stamp: Mapping[str, str], *, save_to: Path | None = None) -> None:
+        """The first of `paths` that is readable and whose metadata are `stamp` is used.
+
+        `save_to`: where `save` writes; without it, nothing is kept for writing.
+        """
+        self.path = save_to or paths[0]
+        self._stamp, self._is_kept = dict(stamp), save_to is not None
+        self._file = next((file for path in dict.fromkeys(paths) if (file := _open(path, self._stamp))), None)
         self._names = frozenset(self._file.keys()) if self._file is not None else frozenset()
         self._used: dict[str, Tensor] = {}
         self.missing = 0
         """How many tensors the file lacked."""
 
     def __call__(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """Raises NotReady if neither the file nor the checkpoint has the tensor's values."""
         if self._file is not None and name in self._names:
             tensor: Tensor = self._file.get_tensor(name)
         else:
             tensor = make()
             self.missing += 1
-        self._used[name] = tensor
+            if tensor.is_meta:
+                raise NotReady(_lacks(self.path, self._stamp, name))
+        if self._is_kept:
+            self._used[name] = tensor
         return tensor
 
     def save(self) -> bool:
@@ -84,13 +89,14 @@ class Pack:
         tensors again.
         """
         used, self._used = self._used, {}
-        if not self.missing:
-            return True
+        if not self.missing or not self._is_kept:
+            return not self.missing
         started_s = time.perf_counter()
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._clear_drafts()
             with files.draft(self.path) as draft:
-                _write(draft, used, self._stamp)
+                write_tensors(draft, used, self._stamp)
         except OSError as error:
             _log.info("cannot write %s (%s); the next start will take longer", self.path, error.strerror or error)
             return False
@@ -103,8 +109,11 @@ class Pack:
                 old.unlink(missing_ok=True)
 
 
-def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
-    """The pack of a checkpoint for a profile ("exact", "fast" or "int8") and a kind of device."""
+def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device, *, prepared: str = "beside") -> Pack:
+    """The pack of a checkpoint for a profile ("exact", "fast" or "int8") and a kind of device.
+
+    `prepared`: the setting `prepared_weights`.
+    """
     kind = "cpu" if device.type == "cpu" else "cuda"
     stamp = {
         "format": "chatterbox_worker.pack",
@@ -114,37 +123,42 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device) -> Pack:
         "device": kind,
         "source": _source_digest(),
     }
-    return Pack(checkpoint.folder / pack_name(checkpoint.layout.name, profile, kind), stamp)
+    paths = pack_paths(checkpoint, profile, kind, prepared)
+    return Pack(paths, stamp, save_to=None if prepared == "off" or not _is_writable(paths[-1]) else paths[-1])
 
 
 def load_with_pack(
-    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True
+    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True, prepared: str = "beside"
 ) -> tuple[T3, S3Gen]:
-    """T3 and S3Gen, from the pack if there is one. T3's draft and a missing pack follow on a background thread."""
-    pack = pack_of(checkpoint, profile, device)
+    """T3 and S3Gen, from the pack if there is one. T3's draft and a missing pack follow on a background thread.
+
+    Raises:
+        NotReady: a file is missing or broken, or the checkpoint is prepared for other profiles only.
+    """
+    pack = pack_of(checkpoint, profile, device, prepared=prepared)
     t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs)
 
     def finish() -> None:
         try:
-            add_draft(t3, checkpoint)
+            add_draft(t3, checkpoint, pack)
         except Exception as error:  # noqa: BLE001 - the thread's edge: T3 works without a draft
             _log.warning("speculative decoding is off, its draft model cannot be loaded: %s", error)
         pack.save()
 
     # Not a daemon: a process that exits while torch works in a daemon thread is aborted. So the exit waits for this
-    # thread, which then stops writing (`_write`).
+    # thread, which then stops writing (`write_tensors`).
     threading.Thread(target=finish, name="pack").start()
     return t3, s3gen
 
 
-def add_draft(t3: T3, checkpoint: Checkpoint) -> None:
+def add_draft(t3: T3, checkpoint: Checkpoint, pack: TensorProvider = build_tensor) -> None:
     """Give T3 its draft for speculative decoding where that is faster: on a CPU with float32 weights.
 
     It changes when tokens come, not which.
     """
     if t3.precision is Precision.EXACT and t3.device.type == "cpu":
-        weights = load_t3_state(checkpoint)
-        t3.draft = T3(weights, precision=Precision.INT8, head=Precision.INT8, device=t3.device)
+        draft = Precision.INT8
+        t3.draft = T3(t3_state(checkpoint), precision=draft, head=draft, device=t3.device, provide=pack)
 
 
 def load_modules(
@@ -154,9 +168,9 @@ def load_modules(
 
     `graphs`: whether S3Gen may replay graphs on a GPU.
     """
-    t3 = T3(load_t3_state(checkpoint), precision=Precision(profile), device=device, provide=pack)
+    t3 = T3(t3_state(checkpoint), precision=Precision(profile), device=device, provide=pack)
     s3gen = S3Gen.from_state(
-        load_s3gen_state(checkpoint, "flow.", "mel2wav."),
+        s3gen_state(checkpoint, "flow.", "mel2wav."),
         device=device,
         profile=cast("Profile", profile),
         buckets=BUCKETS if graphs and device.type == "cuda" else (),
@@ -187,33 +201,28 @@ def _source_digest() -> str:
     return digest.hexdigest()[:16]
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor], stamp: Mapping[str, str]) -> None:
-    """Write a safetensors file whose tensors begin on cache lines, as far as their sizes allow.
+def _is_writable(path: Path) -> bool:
+    """Whether a file can be written there, as far as the folder's permissions and mount tell."""
+    folder = next((each for each in path.parents if each.exists()), path.parent)
+    return os.access(folder, os.W_OK)
 
-    The library's own writer aligns to 8 bytes.
-    """
-    ordered = sorted(tensors.items(), key=lambda item: (item[1].nbytes % _ALIGNMENT != 0, item[0]))
-    header: dict[str, object] = {"__metadata__": stamp}
-    end = 0
-    for name, tensor in ordered:
-        start, end = end, end + tensor.nbytes
-        header[name] = {"dtype": _TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-    encoded = json.dumps(header).encode()
-    encoded += b" " * (-(len(encoded) + 8) % _ALIGNMENT)
-    with path.open("wb") as file:
-        file.write(len(encoded).to_bytes(8, "little") + encoded)
-        for _, tensor in ordered:
-            if not threading.main_thread().is_alive():
-                raise InterruptedError(errno.EINTR, "the process is ending")
-            file.write(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+
+def _lacks(path: Path, stamp: Mapping[str, str], name: str) -> str:
+    prepared = [each.name for each in sorted(path.parent.glob(f"chatterbox-worker-{stamp['model']}-*-c*.safetensors"))]
+    return (
+        f"{stamp['model']} was prepared for other profiles or devices when the image was built: {path.parent} has "
+        f"{choices(prepared)}, and {path.name} is missing, stale or without {name!r}; choose what it has with "
+        "CHATTERBOX_PROFILE and CHATTERBOX_DEVICE, or build the image with PROFILES or ORIGINALS=1"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the packs, replacing stale ones; returns 1 if one could not be written."""
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.engines.chatterbox.pack")
     parser.add_argument("models", nargs="+", choices=[name for name in (*MODELS, *PACKS) if name in LAYOUTS])
-    parser.add_argument("--profile", choices=[each.value for each in Precision], default="exact")
+    parser.add_argument("--profile", nargs="+", choices=[each.value for each in Precision], default=["exact"])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--replace", action="store_true", help="delete T3's and S3Gen's original files")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     device = torch.device("cpu" if options.device == "cpu" else "meta")
@@ -223,14 +232,40 @@ def main(arguments: Sequence[str]) -> int:
             find(LAYOUTS[name], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
             for name in options.models
         ]
+        are_written = [_prepare(checkpoint, options.profile, device) for checkpoint in found]
+        if options.replace and all(are_written):
+            replace_originals(found)
     except WorkerError as error:
         parser.exit(1, f"{error.message}\n")
-    are_written = []
     for checkpoint in found:
-        pack = pack_of(checkpoint, options.profile, device)
-        load_modules(checkpoint, options.profile, device, pack)
-        are_written.append(pack.save())
+        size = sum(path.stat().st_size for path in checkpoint.folder.rglob("*") if path.is_file())
+        _log.info("%s: %.2f GB in %s", checkpoint.layout.name, size / 1e9, checkpoint.folder)
     return 0 if all(are_written) else 1
+
+
+def _prepare(checkpoint: Checkpoint, profiles: Sequence[str], device: torch.device) -> bool:
+    """Write the packs of one checkpoint; returns whether all were written."""
+    are_written = []
+    for profile in profiles:
+        pack = pack_of(checkpoint, profile, device)
+        t3, _ = load_modules(checkpoint, profile, device, pack)
+        add_draft(t3, checkpoint, pack)
+        are_written.append(pack.save())
+    return all(are_written)
+
+
+def replace_originals(checkpoints: Sequence[Checkpoint]) -> None:
+    """Delete T3's and S3Gen's files of checkpoints that have packs, after writing the remainders.
+
+    Raises:
+        OSError: a remainder cannot be written; no file was deleted then.
+    """
+    complete = [checkpoint for checkpoint in checkpoints if not checkpoint.is_prepared]
+    for checkpoint in complete:
+        write_remainder(checkpoint)
+    for checkpoint in complete:  # afterwards: a file of one may be a link to a file of another
+        for name in checkpoint.layout.replaced:
+            checkpoint.path(name).unlink()
 
 
 if __name__ == "__main__":

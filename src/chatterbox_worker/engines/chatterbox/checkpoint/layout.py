@@ -92,6 +92,11 @@ class Layout:
         return (self.t3, self.s3gen, self.voice_encoder, *self.tokenizer, self.conditionals)
 
     @property
+    def replaced(self) -> tuple[str, ...]:
+        """The files that packs can replace: all other files are small, or are read as they are."""
+        return (self.t3, self.s3gen)
+
+    @property
     def files(self) -> tuple[str, ...]:
         return self.required + self.optional
 

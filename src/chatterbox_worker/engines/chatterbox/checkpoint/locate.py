@@ -18,7 +18,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout, Remote
-from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import check_file, sample_digest
+from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import (
+    check_file,
+    read_metadata,
+    remainder_name,
+    sample_digest,
+)
 from chatterbox_worker.errors import NotReady
 
 RUNPOD_CACHE = Path("/runpod-volume/huggingface-cache/hub")
@@ -40,6 +45,8 @@ class Checkpoint:
     files: Mapping[str, Path]
     revision: str
     """Identifies the files that were found; safe in a file name."""
+    is_prepared: bool = False
+    """T3's and S3Gen's original files were left out; packs and the `remainder` have their weights."""
 
     def path(self, name: str) -> Path:
         """The file called `name`.
@@ -47,9 +54,19 @@ class Checkpoint:
         Raises:
             NotReady: the checkpoint lacks it; optional files may be missing.
         """
-        if name not in self.files:
-            raise NotReady(f"the {self.layout.name} checkpoint in {self.folder} has no {name}")
-        return self.files[name]
+        if name in self.files:
+            return self.files[name]
+        if self.is_prepared and name in self.layout.replaced:
+            raise NotReady(
+                f"this needs {name}, and {self.folder} has {self.layout.name} only as it was prepared when the image "
+                "was built; build the image with ORIGINALS=1 (./build.sh --originals)"
+            )
+        raise NotReady(f"the {self.layout.name} checkpoint in {self.folder} has no {name}")
+
+    @property
+    def remainder(self) -> Path:
+        """The file that stands in for T3's and S3Gen's where packs replace them (`remainder`)."""
+        return self.folder / remainder_name(self.layout.name)
 
     @property
     def t3_digest(self) -> str:
@@ -79,6 +96,9 @@ class Part:
     optional: tuple[str, ...]
     plain: tuple[Path, ...]
     """Plain folders to search."""
+    replaced: tuple[str, ...] = ()
+    """Files that a plain folder may lack if it has the one called `remainder`."""
+    remainder: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,9 +114,15 @@ class Part:
     def missing(self, folder: Path) -> tuple[str, ...]:
         return tuple(name for name in self.required if not (folder / name).is_file())
 
+    def missing_from_plain(self, folder: Path) -> tuple[str, ...]:
+        """The same for a plain folder, whose packs may replace files."""
+        has_remainder = bool(self.remainder) and (folder / self.remainder).is_file()
+        return tuple(name for name in self.missing(folder) if not (has_remainder and name in self.replaced))
+
 
 @dataclass(frozen=True, slots=True)
 class LocatedFiles:
+    folder: Path
     files: Mapping[str, Path]
     revision: str
 
@@ -132,7 +158,15 @@ def find(
     for path in files.values():
         check_file(path)
     revision = "+".join(dict.fromkeys(each.revision for each in found))
-    return Checkpoint(layout, files[parts[0].required[0]].parent, MappingProxyType(files), revision)
+    return _with_remainder(Checkpoint(layout, found[0].folder, MappingProxyType(files), revision))
+
+
+def _with_remainder(checkpoint: Checkpoint) -> Checkpoint:
+    """The same checkpoint; without its original files it has the revision that they had."""
+    if set(checkpoint.layout.replaced) <= checkpoint.files.keys() or not checkpoint.remainder.is_file():
+        return checkpoint
+    check_file(checkpoint.remainder)
+    return replace(checkpoint, revision=read_metadata(checkpoint.remainder)["revision"], is_prepared=True)
 
 
 def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str]) -> list[Part]:
@@ -145,9 +179,9 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
         return () if weights_dir is None else (*(weights_dir / name for name in names), weights_dir)
 
     own_name = _repo_name(layout.remote)
-    own_folders = folders(layout.name, own_name)
+    own_folders, remainder = folders(layout.name, own_name), remainder_name(layout.name)
     if layout.base is None:
-        return [Part(pin(layout.remote), layout.required, layout.optional, own_folders)]
+        return [Part(pin(layout.remote), layout.required, layout.optional, own_folders, layout.replaced, remainder)]
     from_base = set(layout.from_base)
     own_required, base_required = (
         tuple(n for n in layout.required if (n in from_base) is is_from_base) for is_from_base in (False, True)
@@ -157,7 +191,7 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
     )
     base_folders = folders(layout.name, own_name, "multilingual", "multilingual-v2", _repo_name(layout.base))
     return [
-        Part(pin(layout.remote), own_required, own_optional, own_folders),
+        Part(pin(layout.remote), own_required, own_optional, own_folders, layout.replaced, remainder),
         Part(pin(layout.base), base_required, base_optional, base_folders),
     ]
 
@@ -178,9 +212,9 @@ def find_part(
     """The files of one repository, all from one folder; for the order of folders see `find`. Raises NotReady."""
     searched: list[_SearchedFolder] = []
     for folder in part.plain:
-        if not (missing := part.missing(folder)):
+        if not (missing := part.missing_from_plain(folder)):
             files = _existing_files(folder, part.names)
-            return LocatedFiles(files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
+            return LocatedFiles(folder, files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
         searched.append(_SearchedFolder(folder, missing))
     hub_cache = hub_cache or _library_cache()
     for cache in (runpod_cache, hub_cache):
@@ -196,7 +230,7 @@ def find_part(
                         snapshot.name,
                         part.remote.revision,
                     )
-                return LocatedFiles(_existing_files(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
+                return LocatedFiles(snapshot, _existing_files(snapshot, part.names), snapshot.name[:_REVISION_CHARS])
             searched.append(_SearchedFolder(snapshot, missing))
         searched.append(_SearchedFolder(_repo_folder(cache, part.remote), part.required))
     if offline:
@@ -256,7 +290,7 @@ def _download(
         raise _not_found(model, part, searched, f"the download failed: {reason}") from error
     if missing := part.missing(folder):
         raise _not_found(model, part, [*searched, _SearchedFolder(folder, missing)], "the hub's repository lacks them")
-    return LocatedFiles(_existing_files(folder, part.names), folder.name[:_REVISION_CHARS])
+    return LocatedFiles(folder, _existing_files(folder, part.names), folder.name[:_REVISION_CHARS])
 
 
 def _not_found(model: str, part: Part, searched: list[_SearchedFolder], reason: str) -> NotReady:

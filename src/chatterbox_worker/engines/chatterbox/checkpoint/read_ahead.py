@@ -11,33 +11,29 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import pack_name
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import needed
 from chatterbox_worker.errors import NotReady
 
 _READERS = 4  # a network volume gives each reader its own bandwidth; one reader saturates a local disk
 _BLOCK = 8 * 2**20  # bytes
 
 
-def read_ahead(model: str, weights_dir: Path | None) -> threading.Thread:
-    """Start reading the files that are on the disk; returns immediately."""
-    thread = threading.Thread(target=_read, args=(model, weights_dir), name=f"read-ahead-{model}", daemon=True)
+def read_ahead(settings: Settings) -> threading.Thread:
+    """Start reading the files of all models that are on the disk, in the order of loading; returns immediately."""
+    thread = threading.Thread(target=_read, args=(settings,), name="read-ahead", daemon=True)
     thread.start()
     return thread
 
 
-def _read(model: str, weights_dir: Path | None) -> None:
-    with contextlib.suppress(NotReady):  # loading the model reports it
-        for path in needed(find(LAYOUTS[model], weights_dir=weights_dir, offline=True)):
-            _read_file(path)
-
-
-def needed(checkpoint: Checkpoint) -> list[Path]:
-    """The large files that loading the model will read: its newest pack, else the files that packs are built from."""
-    packs = checkpoint.folder.glob(pack_name(checkpoint.layout.name, "*", "*"))
-    newest = sorted(packs, key=lambda path: path.stat().st_mtime)[-1:]
-    return newest or [checkpoint.path(checkpoint.layout.t3), checkpoint.path(checkpoint.layout.s3gen)]
+def _read(settings: Settings) -> None:
+    for name in (*settings.models, *settings.packs):
+        if name in LAYOUTS:
+            with contextlib.suppress(NotReady):  # loading the model reports it
+                for path in needed(find(LAYOUTS[name], weights_dir=settings.weights_dir, offline=True), settings):
+                    _read_file(path)
 
 
 def _read_file(path: Path) -> None:

@@ -45,6 +45,13 @@ class StateDict:
     prefix: str = ""
     provide: TensorProvider = build_tensor
 
+    @property
+    def stored(self) -> torch.dtype:
+        """The type that the provider saves. bfloat16 for a CPU is saved as float32, because CPUs differ in whether they
+        multiply it, and a pack is for all of them.
+        """
+        return torch.float32 if self.dtype is torch.bfloat16 and self.device.type == "cpu" else self.dtype
+
     def scope(self, name: str) -> StateDict:
         return replace(self, prefix=f"{self.prefix}{name}.")
 
@@ -57,7 +64,7 @@ class StateDict:
     def __getitem__(self, name: str) -> Tensor:
         """Raises KeyError with the full name if the checkpoint lacks it."""
         source = self.tensors[self.prefix + name]
-        return self._provide(name, lambda: source.detach().to(self.dtype))
+        return self._provide(name, lambda: source.detach().to(self.stored))
 
     def optional(self, name: str) -> Tensor | None:
         return self[name] if self.prefix + name in self.tensors else None
@@ -108,8 +115,8 @@ class StateDict:
         if len(weights) < len(names):
             raise KeyError(f"{self.prefix}{joined}.weight")
         return Affine(
-            pack_weight(self._provide(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.dtype))),
-            self._provide(f"{joined}.bias", lambda: torch.cat(biases).detach().to(self.dtype)) if biases else None,
+            pack_weight(self._provide(f"{joined}.weight", lambda: torch.cat(weights).detach().to(self.stored))),
+            self._provide(f"{joined}.bias", lambda: torch.cat(biases).detach().to(self.stored)) if biases else None,
         )
 
     def _fold(self, name: str) -> Tensor:
@@ -117,10 +124,10 @@ class StateDict:
         start = f"{self.prefix}{name}."
         gain = self.tensors.get(f"{start}parametrizations.weight.original0")
         if gain is None:
-            return self.tensors[f"{start}weight"].detach().to(self.dtype)
+            return self.tensors[f"{start}weight"].detach().to(self.stored)
         direction = self.tensors[f"{start}parametrizations.weight.original1"]
-        return torch._weight_norm(direction.detach().float(), gain.detach().float(), 0).to(self.dtype)
+        return torch._weight_norm(direction.detach().float(), gain.detach().float(), 0).to(self.stored)
 
     def _provide(self, name: str, build: Callable[[], Tensor]) -> Tensor:
-        tensor = self.provide(f"{self.prefix}{name} {self.dtype}", lambda: build().contiguous())
-        return tensor.to(self.device)
+        tensor = self.provide(f"{self.prefix}{name} {self.stored}", lambda: build().contiguous())
+        return tensor.to(self.device, self.dtype)

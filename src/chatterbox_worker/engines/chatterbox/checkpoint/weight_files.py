@@ -61,9 +61,19 @@ def _safetensors_flaw(path: Path, size: int) -> str | None:
     return None
 
 
-def pack_name(model: str, profile: str, device: str) -> str:
-    """The file in a checkpoint's folder that has its weights prepared for loading (`pack`)."""
-    return f"chatterbox-worker-{model}-{profile}-{device}.safetensors"
+def remainder_name(model: str) -> str:
+    """The file in a checkpoint's folder that stays of the files that packs replace (`remainder`)."""
+    return f"chatterbox-worker-{model}-remainder.safetensors"
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """The metadata of a safetensors file that `check_file` has accepted. Raises NotReady if it has none."""
+    try:
+        with path.open("rb") as file:
+            metadata: Mapping[str, str] = json.loads(file.read(int.from_bytes(file.read(8), "little")))["__metadata__"]
+            return metadata
+    except (OSError, ValueError, KeyError) as error:
+        raise NotReady(f"the weights file {path} cannot be read: {error!r}") from error
 
 
 def sample_digest(files: Mapping[str, Path]) -> str:

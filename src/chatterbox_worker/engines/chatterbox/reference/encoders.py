@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Samples
-from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_voice_encoder_state
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_voice_encoder_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE
@@ -128,7 +129,7 @@ class ReferenceEncoders:
     def _networks(self) -> _Networks:
         with self._lock:
             if self._loaded is None:
-                tensors = load_s3gen_state(self._checkpoint, "tokenizer.", "speaker_encoder.")
+                tensors = s3gen_state(self._checkpoint, "tokenizer.", "speaker_encoder.")
                 self._loaded = _Networks(
                     self._build(SpeechTokenizer, tensors, "tokenizer."),
                     self._build(XVector, tensors, "speaker_encoder."),

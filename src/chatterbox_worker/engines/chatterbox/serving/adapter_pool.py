@@ -79,7 +79,8 @@ class AdapterPool:
         `t3` was loaded from `checkpoint`. Without a checkpoint, or with a limit of 0, there are no fine-tuned voices.
         """
         self._t3, self._checkpoint, self._build, self._limit = t3, checkpoint, build, limit
-        self._base = checkpoint.t3_digest if checkpoint is not None and limit else ""
+        has_base = checkpoint is not None and limit and not checkpoint.is_prepared
+        self._base = checkpoint.t3_digest if checkpoint is not None and has_base else ""
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # by the voice's digest, the most recently used last
         self._evicted: AdaptedModel | None = None
         """Finishes its work and is then closed."""
@@ -91,10 +92,16 @@ class AdapterPool:
         """The checkpoint that the adapter is for.
 
         Raises:
-            InvalidRequest: it is for another model or for other weights, or none are served.
+            InvalidRequest: it is for another model or for other weights, or no fine-tuned voices are served.
         """
         if self._checkpoint is None or not self._limit:
             raise InvalidRequest("this worker serves no fine-tuned voices (CHATTERBOX_ADAPTERS is 0)", field="voice")
+        if self._checkpoint.is_prepared:
+            raise InvalidRequest(
+                "this worker serves no fine-tuned voices: they need the model's original weights, which its image "
+                "leaves out (build it with ./build.sh --originals)",
+                field="voice",
+            )
         check(adapter, self._checkpoint.layout.name, self._base)
         return self._checkpoint
 
