@@ -80,6 +80,7 @@ REPORTS = [
     Report("GET", "/voices/alice/audio", 416, headers={"Range": "bytes=99999999-"}),
     Report("GET", "/voices/alice/audio", 200, headers={"Range": "bytes=0-1,4-5"}),
     Report("GET", "/voices/alice/audio", 200, headers={"Range": "lines=1-2"}),
+    Report("GET", "/voices/alice/audio", 200, headers={"Range": f"bytes={'9' * 5000}-"}),
     # errors in the words of the route
     Report("POST", "/v1/audio/speech", 400, {"input": ""}, text='"input is empty"'),
     Report("POST", "/v1/audio/speech", 400, {}, text='"input is required"'),

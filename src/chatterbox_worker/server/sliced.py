@@ -29,7 +29,7 @@ class SlicedResponse(Response):
 
 def ranged_response(data: bytes, http: Request, *, media_type: str, headers: Mapping[str, str]) -> Response:
     """`data`, or the one range of it that the request asks for (RFC 9110 section 14); for several ranges all of it."""
-    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", http.headers.get("range", "").strip())
+    asked = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", http.headers.get("range", "").strip())
     headers = {**headers, "Accept-Ranges": "bytes"}
     if asked is None or not any(asked.groups()):
         return SlicedResponse(data, media_type=media_type, headers=headers)

@@ -39,7 +39,7 @@ async def convert(http: Request, state: State) -> Response:
     if rate not in [str(known) for known in rates]:
         raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {quote(rate)}", field="sample_rate")
     kbps = fields.get("bitrate_kbps")
-    if kbps is not None and not kbps.isdecimal():
+    if kbps is not None and not (kbps.isdecimal() and len(kbps) < 5):
         raise InvalidRequest(f"bitrate_kbps must be a whole number, not {quote(kbps)}", field="bitrate_kbps")
     bitrate = None if kbps is None else int(kbps)
     if bitrate is not None:
