@@ -14,8 +14,9 @@ from bench.gpu.run import Options
 from bench.ours import sampling_of
 from chatterbox_worker.engines.chatterbox.engine import Parts
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
-from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from tools.step_noise import StepNoise
 
 _STEPS = {"full": 300, "tiny": 60}
 
@@ -29,9 +30,10 @@ def cases(options: Options) -> Cases:
 def _logits(options: Options, model: str) -> dict[str, Any]:
     exact, fast = models.profiles(options)
     steps = _STEPS[options.size]
-    tokens, reference = _forced(models.parts(options, model, options.size, exact), steps, counter_noise)
-    noise = functools.partial(_only, tokens)
-    _, other = _forced(models.parts(options, model, options.size, fast), steps, noise)
+    tokens, reference = _forced(models.parts(options, model, options.size, exact), steps)
+    other_parts = models.parts(options, model, options.size, fast)
+    noise = StepNoise(functools.partial(_only, tokens), other_parts.t3.vocabulary)
+    _, other = _forced(other_parts, steps, noise)
     agree = (reference.argmax(-1) == other.argmax(-1)).float().mean()
     return {
         "profile": fast,
@@ -44,8 +46,8 @@ def _logits(options: Options, model: str) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def _forced(loaded: Parts, steps: int, noise: Noise) -> tuple[Tensor, Tensor]:
-    """Tokens (steps,) drawn by `noise` without filters, and the logits (steps, rows, V) that they were drawn from."""
+def _forced(loaded: Parts, steps: int, noise: Noise | None = None) -> tuple[Tensor, Tensor]:
+    """Tokens (steps,) drawn without filters by `noise`, None for the slots' own, and their logits (steps, rows, V)."""
     t3, voice = loaded.t3, loaded.default_voice
     _, emotion = sampling_of(loaded.layout.name)
     prefix = t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
@@ -58,7 +60,7 @@ def _forced(loaded: Parts, steps: int, noise: Noise) -> tuple[Tensor, Tensor]:
     return torch.cat(tokens), torch.stack(logits)
 
 
-def _only(tokens: Tensor, _: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+def _only(tokens: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
     """Noise that makes a draw, argmax(p / noise), choose the given token at every step."""
     chosen = tokens.to(steps.device)[steps]
     return torch.ones(len(steps), vocabulary, device=steps.device).scatter_(1, chosen[:, None], 1e-30)

@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
+from chatterbox_worker.engines.chatterbox.checkpoint import state_dict
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
+from chatterbox_worker.engines.chatterbox.s3gen import estimator, flow_encoder
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import MAX_FRAMES
+from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, conv_image
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
 
 CPU = torch.device("cpu")
@@ -205,3 +208,44 @@ def test_in_bfloat16_the_mel_stays_near_and_a_row_alone_is_the_row_in_a_ragged_b
         assert 10 * torch.log10(reference.var() / (mel - reference).var()) > 25  # decibels; 41 at full size
         assert 10 * torch.log10(reference.var() / (mel - batched).var()) > 25
         assert not torch.equal(mel, reference)
+
+
+@pytest.mark.parametrize("width", [1, 3, 5])
+def test_a_convolution_in_one_operation_is_the_one_by_a_product(width: int) -> None:
+    x, taps = torch.randn(2, 20, 8), Affine(torch.randn(6, width * 8), torch.randn(6))
+    image = conv_image(x, taps)
+    assert image.shape == (2, 20 + width - 1, 6)
+    assert image.is_contiguous()
+    torch.testing.assert_close(image[:, :20], conv(x, taps), atol=1e-5, rtol=1e-5)
+
+
+def test_the_form_of_the_flow_for_a_gpu_is_upstreams(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, in float32: convolutions as images that return more frames, biases folded into what is multiplied."""
+
+    def convolve(x: Tensor, taps: Affine, *, ahead: int = 0) -> Tensor:
+        return conv(x, taps, ahead=ahead) if ahead else conv_image(x, taps)
+
+    row = row_of(15, 30)
+    theirs = oracle(model, row, monkeypatch)
+    for module in (estimator, flow_encoder):
+        monkeypatch.setattr(module, "conv", convolve)
+    monkeypatch.setattr(state_dict, "pack_weight", lambda weight: weight)
+    state = StateDict(upstream(model).state_dict(), CPU, torch.float32).scope("flow")
+    flow = Flow(state, folds_biases=True)
+    blocks = flow._estimator._up._blocks
+    assert all(block._out.bias is None is block._narrow.bias for block in blocks)
+    torch.testing.assert_close(mels(flow, [row])[0], theirs, atol=1e-5, rtol=1e-5)
+    rows = [row_of(15, 30), row_of(9, 12, seed=1)]
+    torch.testing.assert_close(mels(flow, rows)[1], mels(flow, rows[1:])[0], atol=1e-5, rtol=1e-5)
+
+
+def test_a_bias_that_the_values_could_only_carry_at_a_loss_stays_where_it_is() -> None:
+    weights = dict(upstream("turbo").state_dict())
+    start = "flow.decoder.estimator.mid_blocks.0.1.0.attn1.to_out.0"
+    weights[f"{start}.weight"] = weights[f"{start}.weight"] * 1e-3
+    flow, exact = (
+        Flow(StateDict(weights, CPU, torch.float32).scope("flow"), folds_biases=folds) for folds in (True, False)
+    )
+    assert flow._estimator._middle[0]._blocks[0]._out.bias is not None
+    row = row_of(5, 8)
+    torch.testing.assert_close(mels(flow, [row])[0], mels(exact, [row])[0], atol=1e-5, rtol=1e-5)

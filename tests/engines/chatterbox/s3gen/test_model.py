@@ -89,7 +89,8 @@ def test_buckets_do_not_change_the_sound(model: str) -> None:
     plain, bucketed = ours(model), ours(model, buckets=(64, 16))
     rows = [row_of(plain, 10, prompt_of(20), 1), row_of(plain, 30, prompt_of(8), 2)]
     for theirs, sound in zip(plain.speak(rows).sounds, bucketed.speak(rows).sounds, strict=True):
-        torch.testing.assert_close(sound, theirs, atol=1e-4, rtol=0)
+        # a pitch that differs in its last bit drifts out of phase: 3e-5 to 1.1e-4 over 16 pairs of rows
+        torch.testing.assert_close(sound, theirs, atol=2e-4, rtol=0)
 
 
 def test_a_row_longer_than_every_bucket_is_rendered_too() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,12 +24,13 @@ from chatterbox_worker.engines.chatterbox.serving.adapters import MergedWeights,
 from chatterbox_worker.engines.chatterbox.serving.memory import check_memory, free_bytes
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest
 from support.fine_tuned import tiny_adapter
 from support.t3_oracle import generate_gpt2, generate_llama, oracle_t3, random_voice
 from support.tiny_engine import found
+from tools.step_noise import StepNoise
 from tools.synthetic_adapter import GPT2, LLAMA, random_adapter
 
 CPU = torch.device("cpu")
@@ -72,10 +73,10 @@ def with_peft(model: str, adapter: Adapter) -> Any:
     return module.eval()
 
 
-def forcing() -> Noise:
+def forcing() -> Callable[[Tensor, int], Tensor]:
     """Noise under which step i draws TOKENS[i], whatever its logits are."""
 
-    def noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+    def noise(steps: Tensor, vocabulary: int) -> Tensor:
         certain = torch.full((len(steps), vocabulary), 1e30)
         for row, step in enumerate(steps):
             certain[row, TOKENS[int(step)]] = 1e-35
@@ -86,7 +87,7 @@ def forcing() -> Noise:
 
 def forced_logits(t3: T3, model: str) -> list[Tensor]:
     voice = random_voice(seed=1, emotion=None if model == "turbo" else 0.7)
-    slots, logits = Slots(t3, 1, 200, forcing()), []
+    slots, logits = Slots(t3, 1, 200, StepNoise(forcing(), t3.vocabulary)), []
     slots.prefill(0, t3.encode(voice.speaker, voice.prompt, voice.emotion), TEXT, Sampling(), 0)
     for _ in TOKENS:
         logits.append(slots.logits.clone())
@@ -100,7 +101,7 @@ def upstream_logits(module: Any, model: str) -> list[Tensor]:
     generate = generate_gpt2 if model == "turbo" else generate_llama
     return generate(
         module, voice, TEXT, Sampling(),
-        noise=lambda step: noise(torch.zeros(1), torch.tensor([step]), vocabulary)[0], steps=len(TOKENS),
+        noise=lambda step: noise(torch.tensor([step]), vocabulary)[0], steps=len(TOKENS),
     ).logits  # fmt: skip
 
 

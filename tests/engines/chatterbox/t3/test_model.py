@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from support.t3_oracle import Generated, Voice, generate_gpt2, generate_llama, oracle_t3, random_voice
+from tools.step_noise import StepNoise
 
 CPU = torch.device("cpu")
+Noise = Callable[[Tensor, int], Tensor]
 DEFAULTS = {
     "english": Sampling(temperature=0.8, repetition_penalty=1.2, min_p=0.05, cfg_weight=0.5),
     "turbo": Sampling(temperature=0.8, repetition_penalty=1.2, top_p=0.95, top_k=1000),
@@ -46,7 +48,7 @@ def ours(model: str, precision: Precision = Precision.EXACT) -> T3:
     return T3(upstream(model).state_dict(), precision=precision, device=CPU)
 
 
-def random_noise(seed: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+def random_noise(steps: Tensor, vocabulary: int) -> Tensor:
     """Exp(1) by torch's own generator, keyed by the step alone."""
     return torch.stack(
         [torch.empty(vocabulary).exponential_(generator=torch.Generator().manual_seed(int(s))) for s in steps]
@@ -56,7 +58,7 @@ def random_noise(seed: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
 def forced_noise(tokens: list[int]) -> Noise:
     """Noise under which step i draws tokens[i], whatever its logits are."""
 
-    def noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+    def noise(steps: Tensor, vocabulary: int) -> Tensor:
         exponential = torch.full((len(steps), vocabulary), 1e30)
         for row, step in enumerate(steps):
             exponential[row, tokens[int(step)]] = 1e-35
@@ -67,7 +69,7 @@ def forced_noise(tokens: list[int]) -> Noise:
 
 def row_noise(noise: Noise, model: str) -> Callable[[int], Tensor]:
     """The same noise in the oracle's form: one row, by step."""
-    return lambda step: noise(torch.zeros(1), torch.tensor([step]), ours(model).vocabulary)[0]
+    return lambda step: noise(torch.tensor([step]), ours(model).vocabulary)[0]
 
 
 def occupy(
@@ -94,10 +96,8 @@ def speak(slots: Slots, slot: int, steps: int) -> Generated:
     return generated
 
 
-def speak_alone(
-    model: str, steps: int, *, noise: Noise = counter_noise, length: int = 800, **given: object
-) -> Generated:
-    slots = Slots(ours(model), 1, length, noise)
+def speak_alone(model: str, steps: int, *, noise: Noise | None = None, length: int = 800, **given: object) -> Generated:
+    slots = Slots(ours(model), 1, length, None if noise is None else StepNoise(noise, ours(model).vocabulary))
     occupy(slots, 0, model, **given)  # type: ignore[arg-type]
     return speak(slots, 0, steps)
 
@@ -294,7 +294,7 @@ def test_other_precisions_stay_near_the_exact_one(model: str, precision: Precisi
         limit *= 2
     tokens = torch.randint(0, 6563, (40,), generator=torch.Generator().manual_seed(3)).tolist()
     exact = speak_alone(model, 40, noise=forced_noise(tokens), sampling=Sampling())
-    slots = Slots(ours(model, precision), 1, 300, forced_noise(tokens))
+    slots = Slots(ours(model, precision), 1, 300, StepNoise(forced_noise(tokens), ours(model).vocabulary))
     occupy(slots, 0, model, sampling=Sampling())
     rounded = speak(slots, 0, 40)
     assert slots.logits.dtype == torch.float32

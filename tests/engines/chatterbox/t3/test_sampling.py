@@ -19,6 +19,7 @@ from transformers.generation.logits_process import (
 )
 
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
+    CounterNoise,
     Sampling,
     SamplingRows,
     counter_noise,
@@ -53,11 +54,12 @@ def hugging_face(order: Filter, logits: Tensor, seen: Sequence[int], sampling: S
 
 def ours(order: Filter, rows: Sequence[tuple[Tensor, Sequence[int], Sampling]]) -> Tensor:
     logits = torch.stack([row[0] for row in rows])
-    seen = torch.zeros_like(logits, dtype=torch.bool)
-    for row, (_, ids, _) in enumerate(rows):
-        seen[row, list(ids)] = True
+    penalties = torch.ones_like(logits)
+    for row, (_, ids, sampling) in enumerate(rows):
+        penalties[row, list(ids)] = sampling.repetition_penalty
     samplings = [row[2] for row in rows]
-    return order(logits, seen, SamplingRows.of(samplings, CPU), sorts=any(sampling.sorts for sampling in samplings))
+    table = SamplingRows.of(samplings, logits.shape[1], CPU)
+    return order(logits, penalties, table, sorts=any(sampling.sorts for sampling in samplings))
 
 
 @st.composite
@@ -122,14 +124,14 @@ def test_the_draw_is_torch_multinomials_for_the_same_noise() -> None:
     logits = torch.randn(20, 500, generator=torch.Generator().manual_seed(1)) * 3
     theirs = torch.multinomial(logits.softmax(-1), 1, generator=torch.Generator().manual_seed(2))[:, 0]
     noise = torch.empty(20, 500).exponential_(generator=torch.Generator().manual_seed(2))
-    assert torch.equal(draw(logits, noise, SamplingRows.of([Sampling()] * 20, CPU)), theirs)
+    assert torch.equal(draw(logits, noise, SamplingRows.of([Sampling()] * 20, 500, CPU)), theirs)
 
 
 @pytest.mark.parametrize("order", [filter_llama, filter_gpt2])
 def test_temperature_0_takes_the_most_probable_token_in_a_batch_with_rows_that_draw(order: Filter) -> None:
     logits = torch.randn(2, 50, generator=torch.Generator().manual_seed(1))
-    rows = SamplingRows.of([Sampling(temperature=0.0), Sampling(temperature=9.0)], CPU)
-    filtered = order(logits, torch.zeros(2, 50, dtype=torch.bool), rows, sorts=False)
+    rows = SamplingRows.of([Sampling(temperature=0.0), Sampling(temperature=9.0)], 50, CPU)
+    filtered = order(logits, torch.ones(2, 50), rows, sorts=False)
     drawn = torch.stack(
         [draw(filtered, counter_noise(torch.tensor([1, 1]), torch.tensor([s, s]), 50), rows) for s in range(40)]
     )
@@ -218,3 +220,12 @@ def test_noise_is_splitmix64_in_plain_integers() -> None:
     bits = [mix((key + (token + 1) * golden) & wrap) >> 41 for token in range(50)]
     expected = torch.tensor([-math.log((value + 0.5) * 2.0**-23) for value in bits])
     torch.testing.assert_close(counter_noise(torch.tensor([seed]), torch.tensor([step]), 50)[0], expected)
+
+
+def test_noise_with_keys_made_in_advance_is_the_same_noise() -> None:
+    noise, steps = CounterNoise(3, 20, 100, CPU), torch.tensor([4, 19])
+    for slot, seed in enumerate((7, 2**32 - 1, 5)):
+        noise.seed(slot, seed)
+    assert torch.equal(noise(steps), counter_noise(torch.tensor([7, 2**32 - 1]), steps, 100))
+    noise.seed(0, 9)
+    assert torch.equal(noise(steps)[:1], counter_noise(torch.tensor([9]), steps[:1], 100))

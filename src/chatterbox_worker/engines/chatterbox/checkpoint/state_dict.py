@@ -97,13 +97,22 @@ class StateDict:
         weight = self._provide(f"{name}.taps", lambda: self._fold(name).permute(0, 2, 1).flatten(1))
         return Affine(pack_weight(weight), self.optional(f"{name}.bias"))
 
-    def image(self, name: str, layout: torch.memory_format) -> Affine:
-        """A convolution (out, in, k) as one over images one pixel high, (out, in, 1, k), in the images' layout."""
+    def image(
+        self, name: str, layout: torch.memory_format, change: Callable[[Tensor], Tensor] = lambda weight: weight
+    ) -> Affine:
+        """A convolution (out, in, k) as one over images one pixel high, (out, in, 1, k), in the images' layout.
+
+        `change` is applied to the weight first; its result must always be the same for a name.
+        """
         if layout is not torch.channels_last:
-            weight, bias = self.conv(name)
-            return Affine(weight[:, :, None], bias)
-        weight = self._provide(f"{name}.image", lambda: self._fold(name)[:, :, None].permute(0, 2, 3, 1))
+            weight = self._provide(f"{name}.folded", lambda: change(self._fold(name)))
+            return Affine(weight[:, :, None], self.optional(f"{name}.bias"))
+        weight = self._provide(f"{name}.image", lambda: change(self._fold(name))[:, :, None].permute(0, 2, 3, 1))
         return Affine(weight.permute(0, 3, 1, 2), self.optional(f"{name}.bias"))
+
+    def derive(self, name: str, build: Callable[[], Tensor]) -> Tensor:
+        """A tensor that is computed from others of the checkpoint, under a name of its own."""
+        return self._provide(name, lambda: build().to(self.dtype))
 
     def stack(self, *names: str) -> Affine:
         """Several linear maps of one input as one, packed as in `matrix`."""

@@ -21,15 +21,26 @@ def keys(seeds: Tensor, streams: Tensor) -> Tensor:
     return _mix(_mix(seeds * _GOLDEN) + streams * _GOLDEN)
 
 
-def uniform(key: Tensor, count: int, start: int = 0) -> Tensor:
-    """Numbers `start` to `start + count - 1` of each key (...,): (..., count) float32 between 0 and 1, exclusive.
+def counters(count: int, start: int = 0, *, device: torch.device) -> Tensor:
+    """The counters (count,) int64 of the numbers from `start` on, for `uniform_at`."""
+    return torch.arange(start + 1, start + count + 1, device=device) * _GOLDEN
+
+
+def uniform_at(key: Tensor, counters: Tensor) -> Tensor:
+    """Each key's (...,) numbers at `counters` (count,): (..., count) float32 between 0 and 1, exclusive.
 
     splitmix64 over a counter, keyed; its top 23 bits become a number in the middle of its cell, so that it is exact in
     float32 and never 0 or 1. Integer arithmetic wraps the same way on a CPU and on a GPU.
     """
-    index = torch.arange(start + 1, start + count + 1, device=key.device) * _GOLDEN
-    bits = _shift(_mix(key[..., None] + index), 64 - 23)
-    return (bits.to(torch.float32) + 0.5) * 2.0**-23
+    x = key[..., None] + counters
+    x = (x ^ _shift(x, 30)) * _MIX_1
+    x = (x ^ _shift(x, 27)) * _MIX_2  # the hash's last step is left out, because it does not reach the top 31 bits
+    return _shift(x, 64 - 23) * 2.0**-23 + 2.0**-24
+
+
+def uniform(key: Tensor, count: int, start: int = 0) -> Tensor:
+    """`uniform_at` for numbers `start` to `start + count - 1` of each key."""
+    return uniform_at(key, counters(count, start, device=key.device))
 
 
 def normal(key: Tensor, count: int, start: int = 0) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, FlowEncoder
-from chatterbox_worker.engines.chatterbox.s3gen.frames import linear, valid
+from chatterbox_worker.engines.chatterbox.s3gen.frames import additive, linear, valid
 
 MEL_BANDS = 80
 GUIDANCE = 0.7  # CFM_PARAMS.inference_cfg_rate
@@ -126,13 +126,14 @@ def unpack_mels(mel: Tensor, rows: Sequence[FlowRow]) -> list[Tensor]:
 class Flow:
     """From `flow.*` of a hub checkpoint; the estimator's weights show whether it is a meanflow model."""
 
-    def __init__(self, state: StateDict, *, steps: int | None = None) -> None:
+    def __init__(self, state: StateDict, *, steps: int | None = None, folds_biases: bool | None = None) -> None:
+        """`folds_biases`: as for `Estimator`."""
         decoder = state.scope("decoder.estimator")
         self._embedding = state["input_embedding.weight"]
         self._encoder = FlowEncoder(state.scope("encoder"))
         self._project = state.affine("encoder_proj")
         self._speaker = state.affine("spk_embed_affine_layer")
-        self._estimator = Estimator(decoder)
+        self._estimator = Estimator(decoder, folds_biases=folds_biases)
         self.meanflow = self._estimator.meanflow
         times = _times(steps or (MEANFLOW_STEPS if self.meanflow else STEPS), cosine=not self.meanflow)
         self._shifts = self._estimator.schedule(times.to(state.device))
@@ -168,20 +169,20 @@ class Flow:
         `steps` stops early, after that many steps of the schedule.
         """
         inside = None if lengths is None else valid(lengths, x.shape[1])
-        mask = None if inside is None else inside[:, None, None]
-        guided = not self.meanflow  # meanflow models were distilled from guided ones
-        if guided:
-            context = torch.cat([context, torch.zeros_like(context)])
-            mask = None if mask is None else torch.cat([mask, mask])
+        mask = None if inside is None else additive(inside[:, None, None], context.dtype)
+        halves = 1 if self.meanflow else 2  # meanflow models were distilled from guided ones
+        mask = mask if mask is None or halves == 1 else torch.cat([mask, mask])
+        # the estimator's input: the state, then its conditions, which are zero in the unconditional half
+        inputs = context.new_zeros(halves, *context.shape[:2], MEL_BANDS + context.shape[2])
+        inputs[0, :, :, MEL_BANDS:] = context
         for shifts, span in list(zip(self._shifts, self._spans, strict=True))[:steps]:
-            noisy = x.to(context.dtype)
-            velocity = self._estimator(
-                torch.cat([torch.cat([noisy, noisy]) if guided else noisy, context], 2), shifts, mask
-            )
-            if guided:
-                conditional, unconditional = velocity.float().chunk(2)
-                velocity = (1.0 + GUIDANCE) * conditional - GUIDANCE * unconditional
-            x = x + span * velocity.float()
+            inputs[..., :MEL_BANDS] = x
+            velocity = self._estimator(inputs.flatten(0, 1), shifts, mask)
+            if halves == 1:
+                x = x.add(velocity, alpha=span)
+            else:  # x + span ((1 + w) c - w u)
+                conditional, unconditional = velocity.chunk(2)
+                x = x.add(conditional, alpha=span * (1.0 + GUIDANCE)).sub_(unconditional, alpha=span * GUIDANCE)
         return x if inside is None else x * inside[:, :, None]
 
     def _speakers(self, embedding: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
-from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_add, norm, valid
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
+from chatterbox_worker.engines.chatterbox.s3gen.frames import additive, conv, linear, linear_add, norm, valid
 
 LOOKAHEAD_TOKENS = 3  # PreLookaheadLayer(pre_lookahead_len=3)
 FRAMES_PER_TOKEN = 2  # 50 Hz mel over 25 Hz tokens
@@ -34,7 +34,9 @@ class FlowEncoder:
         self._up_embed = _Embed(state.scope("up_embed"))
         self._up_blocks = [_Block(scope) for scope in state.children("up_encoders")]
         self._after = state.affine("after_norm")
-        self._positions = relative_positions(MAX_FRAMES, self._after.weight.numel()).to(state.device, state.dtype)
+        positions = relative_positions(MAX_FRAMES, self._after.weight.numel())
+        # position scores are divided by the root of the head's width, in both halves the same
+        self._positions = (positions / math.sqrt(self._blocks[0].head_width)).to(state.device, state.dtype)
 
     def __call__(self, x: Tensor, lengths: Tensor | None) -> Tensor:
         """Token embeddings (B, N, C) to features (B, 2N, C).
@@ -49,14 +51,15 @@ class FlowEncoder:
         x = self._embed(x)
         if mask is not None:
             x = x * mask[:, :, None]  # the look-ahead must see zeros beyond the end, as it does without padding
-        x = x + conv(F.leaky_relu(conv(x, self._lookahead, ahead=LOOKAHEAD_TOKENS)), self._lookahead_out)
+        ahead = F.leaky_relu(conv(x, self._lookahead, ahead=LOOKAHEAD_TOKENS))
+        x = x + conv(ahead, self._lookahead_out)[:, :size]
+        bias = None if mask is None else additive(mask, x.dtype)
         for block in self._blocks:
-            x = block(x, self._window(size), mask)
-        x = conv(_double(x), self._upsample)
-        x = self._up_embed(x)
-        mask = None if mask is None else _double(mask[:, :, None])[:, :, 0]
+            x = block(x, self._window(size), bias)
+        x = self._up_embed(conv(_double(x), self._upsample))[:, : 2 * size]
+        bias = None if bias is None else _double(bias[:, :, None])[:, :, 0]
         for block in self._up_blocks:
-            x = block(x, self._window(2 * size), mask)
+            x = block(x, self._window(2 * size), bias)
         return norm(x, self._after)
 
     def _window(self, size: int) -> Tensor:
@@ -67,10 +70,12 @@ class FlowEncoder:
 class _Embed:
     def __init__(self, state: StateDict) -> None:
         self._project = state.matrix("out.0")
-        self._norm = state.affine("out.1")
+        weight, bias = state["out.1.weight"], state["out.1.bias"]
+        scale = math.sqrt(weight.numel())  # of the embedding
+        self._norm = Affine(weight * scale, bias * scale)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return norm(linear(x, self._project), self._norm) * math.sqrt(self._norm.weight.numel())
+        return norm(linear(x, self._project), self._norm)
 
 
 class _Block:
@@ -79,11 +84,16 @@ class _Block:
     def __init__(self, state: StateDict) -> None:
         attention = state.scope("self_attn")
         self._norm_attention = state.affine("norm_mha")
-        self._qkv = attention.stack("linear_q", "linear_k", "linear_v")
+        content_bias = attention["pos_bias_u"]
+        self._heads, self.head_width = content_bias.shape
+        # the queries contain the content bias, so only the difference is added for position scores
+        self._position_bias = attention["pos_bias_v"] - content_bias
+        weight, bias = attention.stack("linear_q", "linear_k", "linear_v")
+        zeros = torch.zeros_like(content_bias).flatten()
+        offset = torch.cat([content_bias.flatten(), zeros, zeros])
+        self._qkv = Affine(weight, offset if bias is None else bias + offset)
         self._position = attention.matrix("linear_pos")
         self._out = attention.matrix("linear_out")
-        self._content_bias = attention["pos_bias_u"]
-        self._position_bias = attention["pos_bias_v"]
         self._norm_ff = state.affine("norm_ff")
         self._widen = state.matrix("feed_forward.w_1")
         self._narrow = state.matrix("feed_forward.w_2")
@@ -96,15 +106,11 @@ class _Block:
     def _attend(self, x: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """Transformer-XL attention (arXiv:1901.02860, 3.3): content scores by SDPA, position scores as its bias."""
         batch, size, _ = x.shape
-        heads, width = self._content_bias.shape
-        q, k, v = linear(x, self._qkv).view(batch, size, 3, heads, width).unbind(2)
-        codes = linear(positions, self._position).view(-1, heads, width).permute(1, 2, 0)
-        scores = ((q + self._position_bias) / math.sqrt(width)).transpose(1, 2) @ codes
-        bias = _shift(scores)
-        if mask is not None:
-            bias = bias.masked_fill(~mask[:, None, None], float("-inf"))
-        k, v = k.transpose(1, 2), v.transpose(1, 2)
-        y = F.scaled_dot_product_attention((q + self._content_bias).transpose(1, 2), k, v, attn_mask=bias.contiguous())
+        q, k, v = linear(x, self._qkv).view(batch, size, 3, self._heads, self.head_width).transpose(1, 3).unbind(2)
+        codes = linear(positions, self._position).view(-1, self._heads, self.head_width).permute(1, 2, 0)
+        scores = _shift((q + self._position_bias[:, None]) @ codes)
+        bias = scores.contiguous() if mask is None else scores + mask[:, None, None]
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return y.transpose(1, 2).flatten(2)
 
 

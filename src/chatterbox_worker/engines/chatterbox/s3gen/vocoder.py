@@ -12,6 +12,7 @@ channels).
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -33,6 +34,7 @@ _VOICED_HZ = 10.0
 _SINE, _VOICED_NOISE = 0.1, 0.003  # nsf_alpha, nsf_sigma
 _SLOPE = 0.1  # of the leaky ReLU before each upsampling; that before the last layer has torch's default
 _LOUDEST_BIN, _LIMIT = 1e2, 0.99
+_LEAST_FREQUENCY = 1e-9  # of Snake
 
 
 class Vocoder:
@@ -146,33 +148,54 @@ class _Pitch:
 
 
 class _ResBlock:
+    """Three times: Snake, a dilated convolution, Snake, a convolution, and the sum with what came in.
+
+    Snake is x + sin²(αx)/α for each channel (arXiv:2006.08195). The convolutions' weights contain the factors: they
+    take α times Snake's result, αx + sin²(αx), and the first returns its result times the second Snake's α.
+    """
+
     def __init__(self, state: StateDict) -> None:
-        pairs = range(len(_DILATIONS))
         layout = _layout(state.device)
-        self._wide = [state.image(f"convs1.{index}", layout) for index in pairs]
-        self._narrow = [state.image(f"convs2.{index}", layout) for index in pairs]
-        self._before = [_Snake(state[f"activations1.{index}.alpha"]) for index in pairs]
-        self._between = [_Snake(state[f"activations2.{index}.alpha"]) for index in pairs]
+        self._wide, self._narrow, self._alpha = list[Affine](), list[Affine](), list[Tensor]()
+        for index in range(len(_DILATIONS)):
+            before, between = (f"activations{number}.{index}.alpha" for number in (1, 2))
+            wide = state.image(
+                f"convs1.{index}", layout, functools.partial(_scale, state, inputs=before, outputs=between)
+            )
+            narrow = functools.partial(_scale, state, inputs=between)
+            bias = None if wide.bias is None else wide.bias * _frequency(state[between])
+            self._wide.append(Affine(wide.weight, bias))
+            self._narrow.append(state.image(f"convs2.{index}", layout, narrow))
+            self._alpha.append(_frequency(state[before])[:, None, None])
 
     def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
         for index, dilation in enumerate(_DILATIONS):
-            y = self._before[index](x if mask is None else x * mask)
+            y = _snake((x if mask is None else x * mask) * self._alpha[index])
             y = _padded_conv(y, self._wide[index], dilation)
-            y = self._between[index](y if mask is None else y * mask)
+            y = _snake(y if mask is None else y.mul_(mask))
             x = _padded_conv(y, self._narrow[index]).add_(x)
         return x
 
 
-class _Snake:
-    """x + sin²(αx)/α (arXiv:2006.08195), with upstream's guard against α = 0."""
+def _snake(x: Tensor) -> Tensor:
+    """α times Snake of x/α, in place."""
+    sine = x.sin()
+    return x.addcmul_(sine, sine)
 
-    def __init__(self, alpha: Tensor) -> None:
-        self._alpha = alpha[:, None, None]
-        self._inverse = 1.0 / (self._alpha + 1e-9)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        y = (x * self._alpha).sin_()
-        return torch.addcmul(x, y.square_(), self._inverse)
+def _frequency(alpha: Tensor) -> Tensor:
+    """Snake's α, not 0: upstream's guard is 1e-9."""
+    return torch.where(alpha.abs() < _LEAST_FREQUENCY, _LEAST_FREQUENCY, alpha)
+
+
+def _scale(state: StateDict, weight: Tensor, inputs: str, outputs: str | None = None) -> Tensor:
+    """A convolution (out, in, k) that takes α times its input, and returns α times its result, for these α's names."""
+
+    def frequency(name: str) -> Tensor:
+        return _frequency(state.tensors[state.prefix + name].detach().float())
+
+    scaled = weight / frequency(inputs)[:, None]
+    return scaled if outputs is None else scaled * frequency(outputs)[:, None, None]
 
 
 def _mask(lengths: Tensor | None, size: int) -> Tensor | None:

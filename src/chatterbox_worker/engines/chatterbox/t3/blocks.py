@@ -23,6 +23,7 @@ _EPSILON = 1e-5  # rms_norm_eps and layer_norm_epsilon of upstream's llama_confi
 # Llama 3.1's rotary embedding, upstream llama_configs.py
 _THETA = 500_000.0
 _FACTOR, _LOW, _HIGH, _ORIGINAL_LENGTH = 8.0, 1.0, 4.0, 8192
+_CONSTANTS = 8  # columns of the rotary table after cosines and sines: a 1, and 0 up to the alignment of tensor cores
 
 
 class Block(Protocol):
@@ -65,7 +66,7 @@ class Gpt2Block:
 
     def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
         x = self.attention_out.add_to(x, attended)
-        return self.down.add_to(x, F.gelu(self.up(layer_norm(x, self.norm_2)), approximate="tanh"))  # "gelu_new"
+        return self.down.add_to(x, self.up.gelu(layer_norm(x, self.norm_2)))  # "gelu_new"
 
 
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -124,7 +125,12 @@ def gpt2_block(
 
 
 class Rotary:
-    """Llama 3.1's rotary position embedding, from a table."""
+    """Llama 3.1's rotary position embedding, as matrices.
+
+    x cos + rotate_half(x) sin is x R for a matrix R of one cosine and one sine in each column, so a layer rotates its
+    queries and keys with one product instead of three operations. The value's R is the identity: all three stay one
+    tensor.
+    """
 
     def __init__(self, head_dim: int, length: int, dtype: torch.dtype, device: torch.device) -> None:
         """`length`: positions 0 to length - 1."""
@@ -134,19 +140,31 @@ class Rotary:
         smooth = ((_ORIGINAL_LENGTH / wavelengths - _LOW) / (_HIGH - _LOW)).clamp(0.0, 1.0)
         frequencies = (1 - smooth) * frequencies / _FACTOR + smooth * frequencies
         angles = torch.arange(length).float()[:, None] * frequencies
-        cos, sin = angles.cos(), angles.sin()
-        # For query, key and value at once: the value is rotated by 0, so that all three stay one tensor.
-        ones, zeros = torch.ones(length, head_dim), torch.zeros(length, head_dim)
-        rotated_cos, rotated_sin = torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
-        self._cos = torch.stack([rotated_cos, rotated_cos, ones], 1).to(device, dtype)  # (length, 3, head_dim)
-        self._sin = torch.stack([rotated_sin, rotated_sin, zeros], 1).to(device, dtype)
-        self._half = head_dim // 2
+        constant = torch.zeros(length, _CONSTANTS)
+        constant[:, 0] = 1.0
+        self._table = torch.cat([angles.cos(), angles.sin(), constant], 1).to(device, dtype)
+        self._basis = _rotation_basis(head_dim).flatten(1).to(device, dtype)
+        self._head_dim = head_dim
 
-    def at(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosines and sines for positions (rows, n), each (rows, n, 3, 1, head_dim)."""
-        return self._cos[positions].unsqueeze(3), self._sin[positions].unsqueeze(3)
+    def at(self, positions: Tensor) -> Tensor:
+        """The matrices for positions (rows, n): (rows * n * 3, head_dim, head_dim), for query, key and value."""
+        # every entry is one product with 1 or -1, so the matrices are exact
+        return (self._table.index_select(0, positions.flatten()) @ self._basis).view(-1, self._head_dim, self._head_dim)
 
-    def rotate(self, qkv: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    def rotate(self, qkv: Tensor, matrices: Tensor) -> Tensor:
         """Rotate queries and keys in (rows, n, 3, heads, head_dim)."""
-        cos, sin = angles
-        return torch.addcmul(qkv * cos, qkv.roll(self._half, -1), sin)
+        return torch.bmm(qkv.view(-1, *qkv.shape[3:]), matrices).view(qkv.shape)
+
+
+def _rotation_basis(head_dim: int) -> Tensor:
+    """(head_dim + _CONSTANTS, 3, head_dim, head_dim): what each cosine, each sine and 1 contribute to the matrices."""
+    half = head_dim // 2
+    basis = torch.zeros(head_dim + _CONSTANTS, 3, head_dim, head_dim)
+    first = torch.arange(half)
+    second = first + half
+    for part in (0, 1):
+        basis[first, part, first, first] = basis[first, part, second, second] = 1.0
+        basis[second, part, first, second] = 1.0  # rows of the basis from `half` on: the sines
+        basis[second, part, second, first] = -1.0
+    basis[head_dim, 2] = torch.eye(head_dim)
+    return basis

@@ -66,6 +66,10 @@ class Linear(ABC):
         """The sum of the residual and `self(x)`."""
         return residual + self(x)
 
+    def gelu(self, x: Tensor) -> Tensor:
+        """GELU of `self(x)`, in its approximation by tanh."""
+        return F.gelu(self(x), approximate="tanh")
+
 
 class Dense(Linear):
     """Any float dtype, any device."""
@@ -81,6 +85,14 @@ class Dense(Linear):
             return residual + self(x)
         inputs, outputs = x.shape[-1], residual.shape[-1]
         return torch.addmm(residual.reshape(-1, outputs), x.reshape(-1, inputs), self.weight.t()).view(residual.shape)
+
+    def gelu(self, x: Tensor) -> Tensor:
+        # On a GPU this operator is the product's own epilogue, by tanh; on a CPU it would be by erf. Not in float32:
+        # how exactly the epilogue computes tanh is not documented.
+        if self.bias is None or not x.is_cuda or x.dtype is torch.float32:
+            return super().gelu(x)
+        y = torch._addmm_activation(self.bias, x.reshape(-1, x.shape[-1]), self.weight.t(), use_gelu=True)
+        return y.view(*x.shape[:-1], -1)
 
 
 class Packed(Linear):

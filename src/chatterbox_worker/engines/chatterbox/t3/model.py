@@ -123,6 +123,10 @@ class T3:
             )
             self._rotary = Rotary(self.head_dim, _ROTARY_LENGTH, self.precision.dtype, self.device)
             self.positions = _ROTARY_LENGTH
+        self._range = torch.arange(self.positions, device=self.device)
+        self._visible, self._hidden = (
+            torch.full((), value, dtype=self.precision.dtype, device=self.device) for value in (0.0, -torch.inf)
+        )
         self._encoder = ConditioningEncoder(
             {name: load(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
         )
@@ -194,12 +198,21 @@ class T3:
         tensor = torch.tensor(ids)
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
-    def embed_speech(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Tokens (n,) at speech positions (n,) -> (n * rows, 1, width), the rows of an utterance next to each other."""
-        x = self._speech[tokens]
+    def embed_speech(self, tokens: Tensor, steps: Tensor) -> Tensor:
+        """Tokens (n,) drawn at steps (n,) -> (n * rows, 1, width), the rows of an utterance next to each other."""
+        x = self._speech[tokens][:, None]
         if not self.is_gpt:
-            x = x + self._speech_positions[positions]
-        return x[:, None].expand(-1, self.rows, -1).reshape(-1, 1, self.width)
+            # the token of step i is at speech position i + 1; the sum is written for all rows at once
+            x = x + self._speech_positions[1:][steps][:, None].expand(-1, self.rows, -1)
+        return x.reshape(-1, 1, self.width)
+
+    def row_starts(self, cache: Tensor) -> Tensor:
+        """Where position 0 of every row and head is in a cache's layer of (rows * 2 * heads * length, head_dim).
+
+        (rows, 2 * heads) int64.
+        """
+        _, rows, heads, length, _ = cache.shape
+        return (torch.arange(rows * heads, device=cache.device) * length).view(rows, heads)
 
     def forward(
         self,
@@ -209,30 +222,35 @@ class T3:
         length: int,
         rows: Tensor | None = None,
         *,
+        row_starts: Tensor | None = None,
         unmasked: bool = False,
     ) -> Tensor:
         """Run the transformer over embeddings x (r, n, width) at `positions` (r, n); writes keys and values to `cache`.
 
         Position p attends to positions 0 to p of its own row; `length` is any bound above every position. `rows` (r,)
-        are the rows of the cache; None for the first r, read in place. `unmasked`: each row has one position, the last
-        of `length`, so no mask is needed. Returns the normalised last layer, (r, n, width).
+        are the rows of the cache; None for the first r, read in place. `row_starts`: those of the cache, if they are
+        known. `unmasked`: each row has one position, the last of `length`, so no mask is needed. Returns the normalised
+        last layer, (r, n, width).
         """
         count, new = positions.shape
         if self.is_gpt:
             x = x + self._positions[positions]
-        angles = None if self.is_gpt else self._rotary.at(positions)
-        mask = None if unmasked else self._mask(positions, length)
-        at = torch.arange(count, device=x.device) if rows is None else rows
-        index = (at[:, None, None], torch.arange(2 * self.heads, device=x.device)[None, :, None], positions[:, None, :])
+        rotation = None if self.is_gpt else self._rotary.at(positions)
+        mask = index = None
+        if not unmasked:
+            mask = self._mask(positions, length)
+            row_starts = self.row_starts(cache) if row_starts is None else row_starts
+            row_starts = row_starts[:count] if rows is None else row_starts.index_select(0, rows)
+            index = row_starts[:, None] + positions[:, :, None]  # one flat index: of several, torch copies each
         for layer, block in enumerate(self._blocks):
             qkv = block.qkv(x).view(count, new, 3, self.heads, self.head_dim)
-            if angles is not None:
-                qkv = self._rotary.rotate(qkv, angles)
-            keys_values = qkv[:, :, 1:].flatten(2, 3).transpose(1, 2)
-            if unmasked:
-                cache[layer][:count, :, length - new : length] = keys_values
+            if rotation is not None:
+                qkv = self._rotary.rotate(qkv, rotation)
+            keys_values = qkv[:, :, 1:].flatten(2, 3)
+            if index is None:
+                cache[layer][:count, :, length - new : length] = keys_values.transpose(1, 2)
             else:
-                cache[layer].index_put_(index, keys_values)
+                cache[layer].view(-1, self.head_dim).index_put_((index,), keys_values)
             cached = cache[layer][:, :, :length]
             cached = cached[:count] if rows is None else cached.index_select(0, rows)
             query, key, value = qkv[:, :, 0].transpose(1, 2), cached[:, : self.heads], cached[:, self.heads :]
@@ -242,10 +260,7 @@ class T3:
 
     def _mask(self, positions: Tensor, length: int) -> Tensor:
         """The mask to add to the attention's scores, (r, 1, n, length); the same for all layers."""
-        visible = torch.arange(length, device=positions.device) <= positions[:, None, :, None]
-        return torch.zeros(visible.shape, device=positions.device, dtype=self.precision.dtype).masked_fill(
-            ~visible, -torch.inf
-        )
+        return torch.where(self._range[:length] <= positions[:, None, :, None], self._visible, self._hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(r, width) -> (r, vocabulary), float32."""

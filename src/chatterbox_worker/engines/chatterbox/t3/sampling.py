@@ -12,18 +12,25 @@ A temperature of 0 means the most probable token: filters at temperature 1, no n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Self
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device.counter import keys, uniform
+from chatterbox_worker.engines.chatterbox.device.counter import counters, keys, uniform, uniform_at
 from chatterbox_worker.errors import InvalidRequest, quote
 
-Noise = Callable[[Tensor, Tensor, int], Tensor]
-"""(seeds (n,) int64, steps (n,) int64, vocabulary size V) -> Exp(1) noise (n, V), float32 and positive."""
+
+class Noise(Protocol):
+    """Where the noise of a batch of slots comes from."""
+
+    def seed(self, slot: int, seed: int) -> None:
+        """Start an utterance in this slot; `seed` is 0 to 2**63 - 1."""
+
+    def __call__(self, steps: Tensor) -> Tensor:
+        """Exp(1) noise (n, V), float32 and positive, for the steps (n,) int64 of slots 0 to n - 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,78 +66,82 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class SamplingRows:
-    """`Sampling` for n rows as tensors (n, 1) on the device, float32; `top_k` is int64."""
+    """`Sampling` for n rows as tensors (n, 1) on the device, in the form in which the arithmetic needs it."""
 
-    temperature: Tensor
+    divisor: Tensor
+    """The temperature, or 1 if that is 0; float32 as the others, if not stated otherwise."""
+    is_greedy: Tensor
+    """Whether the temperature is 0; bool."""
     repetition_penalty: Tensor
     min_p: Tensor
     tail: Tensor
-    """1 - top_p, subtracted in double precision as Hugging Face does: rounding top_p first moves the edge."""
-    top_k: Tensor
+    """1 - top_p, subtracted in double precision as Hugging Face does: rounding top_p first moves the edge. -1 for a
+    top_p of 1, which no probability reaches.
+    """
+    dropped: Tensor
+    """How many of the vocabulary's lowest logits top_k removes; int64."""
     cfg_weight: Tensor
+    vocabulary: int
 
     @classmethod
-    def of(cls, samplings: Sequence[Sampling], device: torch.device) -> Self:
+    def of(cls, samplings: Sequence[Sampling], vocabulary: int, device: torch.device) -> Self:
         def column(dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.empty(len(samplings), 1, device=device, dtype=dtype)
 
-        table = cls(column(), column(), column(), column(), column(torch.int64), column())
+        table = cls(
+            divisor=column(), is_greedy=column(torch.bool), repetition_penalty=column(), min_p=column(), tail=column(),
+            dropped=column(torch.int64), cfg_weight=column(), vocabulary=vocabulary,
+        )  # fmt: skip
         for row, sampling in enumerate(samplings):
             table.put(row, sampling)
         return table
 
     def put(self, row: int, sampling: Sampling) -> None:
-        self.temperature[row].fill_(sampling.temperature)  # a fill carries its value: no copy, no sync
+        self.divisor[row].fill_(sampling.temperature or 1.0)  # a fill carries its value: no copy, no sync
+        self.is_greedy[row].fill_(sampling.temperature == 0.0)
         self.repetition_penalty[row].fill_(sampling.repetition_penalty)
         self.min_p[row].fill_(sampling.min_p)
-        self.tail[row].fill_(1.0 - sampling.top_p)
-        self.top_k[row].fill_(sampling.top_k)
+        self.tail[row].fill_(1.0 - sampling.top_p if sampling.top_p < 1.0 else -1.0)
+        self.dropped[row].fill_(max(self.vocabulary - sampling.top_k, 0) if sampling.top_k else 0)
         self.cfg_weight[row].fill_(sampling.cfg_weight)
 
     def first(self, rows: int) -> SamplingRows:
         """The first `rows` rows, as views."""
-        return SamplingRows(*(getattr(self, field.name)[:rows] for field in fields(self)))
+        columns = (field.name for field in fields(self) if field.name != "vocabulary")
+        return replace(self, **{name: getattr(self, name)[:rows] for name in columns})
 
 
 def guide(conditional: Tensor, unconditional: Tensor, cfg_weight: Tensor) -> Tensor:
     """Classifier-free guidance, (n, V) each: c + w (c - u), upstream `T3.inference`."""
-    return conditional + cfg_weight * (conditional - unconditional)
+    return torch.addcmul(conditional, cfg_weight, conditional - unconditional)
 
 
-def penalise(logits: Tensor, seen: Tensor, penalty: Tensor) -> Tensor:
-    """Divide positive and multiply negative logits (n, V) of the `seen` (n, V) tokens by penalty (n, 1).
+def penalise(logits: Tensor, penalties: Tensor) -> Tensor:
+    """Divide positive and multiply negative logits by the penalties, (n, V) both: those of tokens already seen, else 1.
 
     Keskar et al. 2019, as in Hugging Face.
     """
-    return torch.where(seen, torch.where(logits < 0, logits * penalty, logits / penalty), logits)
+    return torch.where(logits < 0, logits * penalties, logits / penalties)
 
 
-def filter_llama(logits: Tensor, seen: Tensor, rows: SamplingRows, *, sorts: bool) -> Tensor:
+def filter_llama(logits: Tensor, penalties: Tensor, rows: SamplingRows, *, sorts: bool) -> Tensor:
     """Upstream `T3.inference`: penalty, temperature, min_p, top_p. Logits (n, V) -> (n, V), -inf for removed tokens."""
-    logits = penalise(logits, seen, rows.repetition_penalty) / _divisor(rows)
+    logits = penalise(logits, penalties) / rows.divisor
     probabilities = logits.softmax(-1)
-    most, most_at = probabilities.max(-1, keepdim=True)
-    removed = (probabilities < rows.min_p * most).scatter(-1, most_at, value=False)
-    logits = logits.masked_fill(removed, -torch.inf)
+    # min_p is at most 1, so the most probable token always stays
+    logits = logits.masked_fill(probabilities < rows.min_p * probabilities.amax(-1, keepdim=True), -torch.inf)
     return _nucleus(logits, rows) if sorts else logits
 
 
-def filter_gpt2(logits: Tensor, seen: Tensor, rows: SamplingRows, *, sorts: bool) -> Tensor:
+def filter_gpt2(logits: Tensor, penalties: Tensor, rows: SamplingRows, *, sorts: bool) -> Tensor:
     """Upstream `T3.inference_turbo`: temperature, top_k, top_p, then the penalty. Shapes as in `filter_llama`."""
-    logits = logits / _divisor(rows)
-    if sorts:
-        logits = _nucleus(logits, rows)
-    return penalise(logits, seen, rows.repetition_penalty)
+    logits = logits / rows.divisor
+    return penalise(_nucleus(logits, rows) if sorts else logits, penalties)
 
 
 def draw(logits: Tensor, noise: Tensor, rows: SamplingRows) -> Tensor:
     """One token per row (n,): argmax of p / q with q ~ Exp(1), which is how torch.multinomial draws a single sample."""
-    noise = torch.where(rows.temperature == 0.0, 1.0, noise)
-    return (logits.softmax(-1) / noise).argmax(-1)
-
-
-def _divisor(rows: SamplingRows) -> Tensor:
-    return torch.where(rows.temperature == 0.0, 1.0, rows.temperature)
+    return (logits.softmax(-1) / noise.masked_fill(rows.is_greedy, 1.0)).argmax(-1)
 
 
 def _nucleus(logits: Tensor, rows: SamplingRows) -> Tensor:
@@ -139,15 +150,13 @@ def _nucleus(logits: Tensor, rows: SamplingRows) -> Tensor:
     Ties at the edge of top_k all stay; ties at the edge of top_p are decided by index.
     """
     ascending, order = _ascending(logits, rows)
-    count = ascending.shape[-1]
-    top_k = torch.where(rows.top_k > 0, rows.top_k, count).clamp(max=count)
-    edge = ascending.gather(-1, count - top_k)
-    removed = ascending < edge
-    ascending = ascending.masked_fill(removed, -torch.inf)
-    removed = removed | ((ascending.softmax(-1).cumsum(-1) <= rows.tail) & (rows.tail > 0.0))
-    removed[:, -1].fill_(False)  # at least one token stays
-    out = torch.ones_like(logits, dtype=torch.bool).scatter(-1, order, removed)
-    return logits.masked_fill(out, -torch.inf)
+    count, size = ascending.shape[-1], logits.shape[-1]
+    dropped = rows.dropped if count == size else rows.dropped - (size - count)
+    kept = ascending.masked_fill(ascending < ascending.gather(-1, dropped), -torch.inf)
+    improbable = kept.softmax(-1).cumsum(-1)[:, :-1] <= rows.tail  # not the last: at least one token stays
+    kept[:, :-1].masked_fill_(improbable, -torch.inf)
+    out = torch.empty_like(logits) if count == size else torch.full_like(logits, -torch.inf)
+    return out.scatter_(-1, order, kept)
 
 
 def _ascending(logits: Tensor, rows: SamplingRows) -> tuple[Tensor, Tensor]:
@@ -155,8 +164,10 @@ def _ascending(logits: Tensor, rows: SamplingRows) -> tuple[Tensor, Tensor]:
 
     m is the whole vocabulary or, on a CPU, the largest top_k, which is a tenth of the work.
     """
-    most = int(rows.top_k.max()) if logits.device.type == "cpu" else 0  # on a GPU, reading it would wait for the device
-    if 0 < most < logits.shape[-1] and bool((rows.top_k > 0).all()):
+    size = logits.shape[-1]
+    # on a GPU, reading it would wait for the device
+    most = size - int(rows.dropped.min()) if logits.device.type == "cpu" else size
+    if most < size:
         indices = logits.topk(most, sorted=False).indices.sort().values
         top, within = logits.gather(-1, indices).sort(dim=-1, stable=True)
         # else there are ties at the edge, and all of them stay
@@ -165,9 +176,26 @@ def _ascending(logits: Tensor, rows: SamplingRows) -> tuple[Tensor, Tensor]:
     return logits.sort(dim=-1, stable=True)
 
 
-def counter_noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
-    """Exp(1) noise (n, V), -log of uniform numbers that depend only on (seed, step, token): see `counter`.
+class CounterNoise:
+    """-log of uniform numbers that depend only on (seed, step, token): see `counter`.
 
-    `seeds` below 2**63, `steps` from 0, both (n,) int64.
+    An utterance's keys are computed when it starts, so that a step has only the tokens to hash.
     """
+
+    def __init__(self, slots: int, steps: int, vocabulary: int, device: torch.device) -> None:
+        """For utterances of at most `steps` steps."""
+        self._keys = torch.zeros(slots, steps, device=device, dtype=torch.int64)
+        self._steps = torch.arange(steps, device=device)
+        self._tokens = counters(vocabulary, device=device)
+
+    def seed(self, slot: int, seed: int) -> None:
+        self._keys[slot] = keys(torch.full_like(self._steps, seed), self._steps)
+
+    def __call__(self, steps: Tensor) -> Tensor:
+        keys_now = self._keys[: len(steps)].gather(1, steps[:, None])[:, 0]
+        return -torch.log(uniform_at(keys_now, self._tokens))
+
+
+def counter_noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
+    """The same noise (n, V) for any seeds below 2**63 and steps from 0, both (n,) int64."""
     return -torch.log(uniform(keys(seeds, steps), vocabulary))

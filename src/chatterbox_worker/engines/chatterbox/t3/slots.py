@@ -18,10 +18,10 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
+    CounterNoise,
     Noise,
     Sampling,
     SamplingRows,
-    counter_noise,
     draw,
     filter_gpt2,
     filter_llama,
@@ -48,13 +48,13 @@ class Slots:
         t3: T3,
         size: int,
         length: int,
-        noise: Noise = counter_noise,
+        noise: Noise | None = None,
         context_step: int | None = None,
         *,
         graphs: bool = True,
     ) -> None:
-        """`context_step`: contexts are rounded up to its multiples; None for 128 on a GPU and 1 on a CPU, where no mask
-        is needed then. `graphs`: whether a GPU replays graphs.
+        """`noise`: None for `CounterNoise`. `context_step`: contexts are rounded up to its multiples; None for 128 on a
+        GPU and 1 on a CPU, where no mask is needed then. `graphs`: whether a GPU replays graphs.
         """
         self.t3, self.size, self.length = t3, size, length
         device = t3.device
@@ -62,22 +62,23 @@ class Slots:
         """(size,) the tokens drawn by the last step."""
         self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
         """(size * rows, V) float32 for the next step to draw from; a guided utterance has its conditional row first."""
-        self._noise = noise
+        self._noise = noise or CounterNoise(size, length, t3.vocabulary, device)
         self._context_step = context_step or (_CONTEXT_STEP if device.type == "cuda" else 1)
         self._text_step = _TEXT_STEP if self._context_step > 1 else 1
-        self._positions, self._steps, self._active, self._seeds = (
-            torch.zeros(size, device=device, dtype=torch.int64) for _ in range(4)
-        )
-        self._seen = torch.zeros(size, t3.vocabulary, device=device, dtype=torch.bool)
-        self._sampling = SamplingRows.of([Sampling()] * size, device)
+        # For every row, so that a step counts all of them at once: how many tokens were drawn, and the next position.
+        self._counts = torch.zeros(2, size * t3.rows, device=device, dtype=torch.int64)
+        self._active = torch.zeros(size * t3.rows, device=device, dtype=torch.int64)
+        self._penalties = torch.ones(size, t3.vocabulary, device=device)
+        self._sampling = SamplingRows.of([Sampling()] * size, t3.vocabulary, device)
         self._cache = t3.cache(size * t3.rows, length)
+        self._row_starts = t3.row_starts(self._cache)
         self._occupants: dict[int, Sampling] = {}
         self._used = [0] * size  # positions filled, by the current utterance or else the last one
         self._drawn = [0] * size
         # Counted once for all utterances, and added to their own numbers when one joins or leaves.
         self._steps_done = 0
         self._summarise()
-        state = [self.tokens, self.logits, self._positions, self._steps, self._seen]
+        state = [self.tokens, self.logits, self._counts, self._penalties]
         recorder = recorder_of(device, "tokens") if graphs else None
         self._step = Graphed[Shape](self._step_once, recorder, state)
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
@@ -128,10 +129,10 @@ class Slots:
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
         self._sampling.put(slot, sampling)
-        self._seen[slot].fill_(False)
-        self._seen[slot, self.t3.bos].fill_(True)  # an assignment to one element would wait for the device
-        for tensor, value in ((self._positions, filled), (self._steps, 0), (self._seeds, seed), (self._active, 1)):
-            tensor[slot].fill_(value)
+        self._noise.seed(slot, seed)
+        self._penalties[slot].fill_(1.0)  # an assignment to one element would wait for the device
+        self._penalties[slot, self.t3.bos].fill_(sampling.repetition_penalty)
+        self._set_counts(slot, position=filled, active=1)
         self._settle()
         self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
         self._summarise()
@@ -148,8 +149,12 @@ class Slots:
         del self._occupants[slot]
         self._summarise()
         self._speculative.reset()
-        for tensor in (self._active, self._positions, self._steps):
-            tensor[slot].fill_(0)
+        self._set_counts(slot, position=0, active=0)
+
+    def _set_counts(self, slot: int, *, position: int, active: int) -> None:
+        rows = slice(slot * self.t3.rows, (slot + 1) * self.t3.rows)
+        for tensor, value in ((self._counts[0], 0), (self._counts[1], position), (self._active, active)):
+            tensor[rows].fill_(value)
 
     def release_all(self) -> None:
         """Free all slots."""
@@ -260,39 +265,45 @@ class Slots:
 
     def _step_once(self, shape: Shape) -> None:
         slots, length, sorts = shape
-        t3, steps, positions, seen = self.t3, self._steps[:slots], self._positions[:slots], self._seen[:slots]
-        logits = self.logits[: slots * t3.rows]
-        tokens = self._draw(logits, seen, steps, sorts=sorts)
-        if t3.is_gpt:
-            seen[:, t3.bos].logical_and_(steps > 0)  # upstream penalises the BOS for the first token only
+        t3, rows = self.t3, slots * self.t3.rows
+        logits, penalties, penalty = (
+            self.logits[:rows],
+            self._penalties[:slots],
+            self._sampling.repetition_penalty[:slots],
+        )
+        counts = self._counts[:, :rows]
+        steps, positions = counts[0, :: t3.rows], counts[1]
+        tokens = self._draw(logits, penalties, steps, sorts=sorts)
         if t3.draft is not None and slots == 1 and self._context_step == 1:
             draw_next = functools.partial(self._draw, sorts=sorts)
             start = DecodingPosition(
                 self._cache,
                 self._used[0] + self._steps_done,
                 self._drawn[0] + self._steps_done,
-                seen,
+                penalties,
+                penalty,
                 remaining=self.remaining_steps(0) - 1,
             )
             next_logits = self._speculative.next_logits(tokens, t3.draft, start, draw_next)
         else:
-            x = t3.embed_speech(tokens, steps + 1)
-            at = positions[:, None].expand(-1, t3.rows).reshape(-1, 1)
+            x = t3.embed_speech(tokens, steps)
             unmasked = slots == 1 and self._context_step == 1
-            next_logits = t3.logits(t3.forward(x, self._cache, at, length, unmasked=unmasked)[:, 0])
+            hidden = t3.forward(
+                x, self._cache, positions[:, None], length, row_starts=self._row_starts, unmasked=unmasked
+            )
+            next_logits = t3.logits(hidden[:, 0])
         # State changes only after everything that can run out of memory, so that a failed step can be repeated.
         logits.copy_(next_logits)
-        seen.scatter_(1, tokens[:, None], value=True)
+        if t3.is_gpt:  # upstream penalises the BOS for the first token only
+            penalties[:, t3.bos].masked_fill_(steps == 0, 1.0)
+        penalties.scatter_(1, tokens[:, None], penalty)
         self.tokens[:slots] = tokens
-        active = self._active[:slots]
-        positions += active
-        steps += active
+        counts += self._active[:rows]
 
-    def _draw(self, logits: Tensor, seen: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
-        """The next tokens (n,) of the first n slots, by logits (n * rows, V), tokens `seen` (n, V) and steps (n,)."""
-        rows = self._sampling.first(len(steps))
-        noise = self._noise(self._seeds[: len(steps)], steps, self.t3.vocabulary)
+    def _draw(self, logits: Tensor, penalties: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
+        """The next tokens (n,) of the first n slots, by logits (n * rows, V), penalties (n, V) and steps (n,)."""
+        rows, noise = self._sampling.first(len(steps)), self._noise(steps)
         if self.t3.is_gpt:
-            return draw(filter_gpt2(logits, seen, rows, sorts=sorts), noise, rows)
+            return draw(filter_gpt2(logits, penalties, rows, sorts=sorts), noise, rows)
         guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)
-        return draw(filter_llama(guided, seen, rows, sorts=sorts), noise, rows)
+        return draw(filter_llama(guided, penalties, rows, sorts=sorts), noise, rows)

@@ -21,7 +21,7 @@ MAX_DRAFT_TOKENS = 5
 """The fastest of three to six (docs/PERFORMANCE.md)."""
 
 Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(logits (rows, V), seen (1, V), steps (1,)) -> token (1,): how the utterance is sampled."""
+"""(logits (rows, V), penalties (1, V), steps (1,)) -> token (1,): how the utterance is sampled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +34,10 @@ class DecodingPosition:
     """Of the token, in the cache."""
     step: int
     """How many tokens were drawn before it."""
-    seen: Tensor
-    """(1, V) tokens drawn before it."""
+    penalties: Tensor
+    """(1, V) by which the logits of tokens drawn before it are penalised; 1 for the others."""
+    penalty: Tensor
+    """(1, 1) of a drawn token."""
     remaining: int
     """How many more positions may be used beyond `position`."""
 
@@ -76,13 +78,13 @@ class SpeculativeDecoder:
 
     def _draft_tokens(self, token: Tensor, draft: T3, start: DecodingPosition, draw: Draw, depth: int) -> list[Tensor]:
         """The token and the drafted tokens after it; an end of speech is not worth verifying."""
-        tokens, seen = [token], start.seen.clone()
+        tokens, penalties = [token], start.penalties.clone()
         for ahead in range(depth):
-            seen.scatter_(1, tokens[-1][:, None], value=True)
-            at, step = start.position + ahead, torch.tensor([start.step + ahead + 1])
+            penalties.scatter_(1, tokens[-1][:, None], start.penalty)
+            at, step = start.position + ahead, torch.tensor([start.step + ahead])
             x = draft.embed_speech(tokens[-1], step)
             hidden = draft.forward(x, start.cache, self._rows(at, 1), at + 1, unmasked=True)
-            drafted_token = draw(draft.logits(hidden[:, 0]), seen, step)
+            drafted_token = draw(draft.logits(hidden[:, 0]), penalties, step + 1)
             if int(drafted_token) == self._t3.eos:
                 break
             tokens.append(drafted_token)
@@ -91,7 +93,7 @@ class SpeculativeDecoder:
     def _verify(self, tokens: list[Tensor], start: DecodingPosition) -> Tensor:
         """The model's logits (rows, n, V) after each of the n tokens."""
         count, t3 = len(tokens), self._t3
-        steps = torch.arange(start.step + 1, start.step + 1 + count)
+        steps = torch.arange(start.step, start.step + count)
         x = t3.embed_speech(torch.cat(tokens), steps).view(count, t3.rows, t3.width).transpose(0, 1)
         positions = self._rows(start.position, count)
         hidden = t3.forward(x, start.cache, positions, start.position + count, unmasked=count == 1)
