@@ -101,6 +101,7 @@ async def test_a_file_without_an_id_gets_one_from_its_name_and_keeps_the_name(op
         saved = await http.post("/voices", files={"file": ("New Recording 5.m4a", RECORDING)})
         again = await http.post("/upload-voice", files={"file": ("x.wav", RECORDING)}, data={"voice_name": "Zoë"})
         listed = (await http.get("/v1/voices")).json()["data"]
+        long = await http.post("/voices", files={"file": (f"{'long ' * 40}.wav", RECORDING)})
         about = (await http.get("/voices/New-Recording-5")).json()
         spoken = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": saved.json()["voice_id"]})
 
@@ -110,6 +111,7 @@ async def test_a_file_without_an_id_gets_one_from_its_name_and_keeps_the_name(op
     assert [(entry["id"], entry["name"]) for entry in listed[1:]] == [
         ("New-Recording-5", "New Recording 5"), ("Zoe", "Zoë")
     ]  # fmt: skip
+    assert long.json()["voice"] == "-".join(["long"] * 13)[:64].rstrip("-")
     assert spoken.status_code == 200
 
 

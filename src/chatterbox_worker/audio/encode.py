@@ -110,7 +110,10 @@ def _scale_to_full(audio: Audio) -> Audio:
 
 
 def _pcm(pieces: Iterable[Audio], _: int) -> bytes:
-    return b"".join(piece.pcm16() for piece in pieces)
+    buffer = io.BytesIO()  # a join would hold everything twice
+    for piece in pieces:
+        buffer.write(piece.pcm16())
+    return buffer.getvalue()
 
 
 def _wav(pieces: Iterable[Audio], sample_rate: int) -> bytes:

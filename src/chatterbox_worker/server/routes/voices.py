@@ -147,8 +147,10 @@ async def _save(http: Request, state: AppState, texts: Sequence[str] = ()) -> di
             raise InvalidRequest(f"type must be audio_sample, not {quote(kind)}", field="type")
         named = next((name for name in _IDS if form.get(name)), "filename")
         words = requests.transcript(form.get("reference_transcript"))
-        named_by = "voice_id" if named == "filename" else named
-        return await save(state, form.get(named, ""), form[field], words, field=named_by)
+        if named == "filename":
+            name = str(bodies.voice_id(form.get(named, "")))[: requests.LONGEST_VOICE_NAME]
+            return await save(state, name, form[field], words)
+        return await save(state, form[named], form[field], words, field=named)
 
 
 async def save(
