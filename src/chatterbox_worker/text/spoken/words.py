@@ -11,6 +11,7 @@ from chatterbox_worker.text.spoken.numbers import Group, say
 from chatterbox_worker.text.spoken.rules import Rules
 
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_SMALL_NUMERAL = re.compile(r"[IVX]+")  # "CD" and "DC" are letters
 _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 
 
@@ -77,7 +78,7 @@ def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
     for found in _compile(rf"(?<![\w.&])[{alphabet}]{{2,5}}(?=s?(?!\w))").finditer(text):
         word = found[0]
         is_spelled = word in rules.spelled or not any(letter in rules.vowels for letter in word)
-        if is_spelled and not _NUMERAL.fullmatch(word) and not _among_capitals(text, *found.span()):
+        if is_spelled and not _SMALL_NUMERAL.fullmatch(word) and not _among_capitals(text, *found.span()):
             yield [Span(*found.span(), " ".join(letter_names(rules).get(letter, letter) for letter in word))]
 
 
