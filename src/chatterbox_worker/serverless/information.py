@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import platform
-import resource
 import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from chatterbox_worker import __version__
 from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS
 from chatterbox_worker.config import Settings
+from chatterbox_worker.serverless.memory import rss_bytes
 from chatterbox_worker.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -63,21 +62,12 @@ def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dic
             "payload_bytes": settings.payload_limit_bytes,
             "runsync_bytes": settings.runsync_limit_bytes,
         },
-        "memory": {"rss_bytes": _rss_bytes(), "gpus": _gpus()},
+        "memory": {"rss_bytes": rss_bytes(), "gpus": _gpus()},
         "streams": settings.stream,
         "uptime_s": round(time.monotonic() - counts.started_s, 1),
         "jobs_done": counts.jobs_done,
         "jobs_failed": counts.jobs_failed,
     }  # fmt: skip
-
-
-def _rss_bytes() -> int:
-    """Of this process now; without /proc, its peak."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return pages * resource.getpagesize()
 
 
 def _gpus() -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from chatterbox_worker.serverless.delivery import Delivery, Failure, Unlogged, U
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES, stream
 from chatterbox_worker.serverless.information import JobCounts
 from chatterbox_worker.serverless.job import SpeechJob
+from chatterbox_worker.serverless.memory import MemoryRelease
 from chatterbox_worker.serverless.progress import Progress
 from chatterbox_worker.serverless.texts import TextsJob
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
@@ -110,6 +111,8 @@ class Worker:
         self._delivery = Delivery(settings)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
         self._counts = JobCounts()
+        self._release_memory = MemoryRelease()
+        self._is_closed = False
 
     async def __call__(self, job: Job) -> dict[str, Any]:
         """The answer to one job; raises nothing but CancelledError."""
@@ -140,6 +143,7 @@ class Worker:
         self._counts.jobs_done += 1
 
     def close(self) -> None:
+        self._is_closed = True
         self.synthesizer.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -165,6 +169,8 @@ class Worker:
     def _end(self, job_id: str, scope: CancelScope, _task: asyncio.Task[Any]) -> None:
         scope.cancel()  # the thread cannot be interrupted, but its takes can
         self._platform.was_stopped(job_id)  # use up a stop that came late, so that a retry of the job can begin
+        if not self._is_closed:
+            self._threads.submit(self._release_memory)
 
     async def _on_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         in_context = partial(copy_context().run, work, *args, **kwargs)
