@@ -90,7 +90,8 @@ def _hidden_copies(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
         return _BOOLEAN_MASK if mask is not None and mask.dtype == torch.bool else 0
     if name not in ("index", "index_put_", "index_put", "_index_put_impl_"):
         return 0
-    indices = torch.broadcast_tensors(*(index for index in args[1] if index is not None))
+    given = [index for index in args[1] if index is not None]
+    indices = torch.broadcast_tensors(*given)  # type: ignore[no-untyped-call]
     if len({index.stride() for index in indices}) < 2:
         return 0
     return sum(not index.is_contiguous() for index in indices)

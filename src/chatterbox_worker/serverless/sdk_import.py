@@ -32,4 +32,5 @@ def _import() -> ModuleType:
 
     rp_fitness._ensure_gpu_check_registered()
     rp_fitness._ensure_system_checks_registered()
-    return runpod
+    sdk: ModuleType = runpod
+    return sdk

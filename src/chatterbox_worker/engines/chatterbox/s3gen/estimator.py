@@ -161,7 +161,7 @@ def _fold_attention(state: StateDict, qkv: Affine, out: Affine) -> tuple[Affine,
         weight, bias = (state.tensors[f"{state.prefix}attn1.to_out.0.{part}"].detach().double() for part in _PARTS)
         try:
             values = weight.T @ torch.linalg.solve(weight @ weight.T, bias)
-        except torch.linalg.LinAlgError:
+        except RuntimeError:  # torch.linalg.LinAlgError: the matrix is singular
             values = weight.new_full((weight.shape[1],), torch.inf)
         return torch.cat([values.new_zeros(qkv.weight.shape[0] - len(values)), values])
 
