@@ -7,7 +7,6 @@ of them a worker held half as much again as after the first.
 from __future__ import annotations
 
 import ctypes
-import gc
 import resource
 import threading
 from pathlib import Path
@@ -29,7 +28,7 @@ class MemoryRelease:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._level_bytes = 0
+        self._level_bytes = rss_bytes()
         # Only glibc has it; others return large blocks by themselves.
         self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
@@ -39,7 +38,6 @@ class MemoryRelease:
             return
         try:
             if rss_bytes() > self._level_bytes + _GROWTH_BYTES:
-                gc.collect()
                 self._trim(0)
                 self._level_bytes = rss_bytes()
         finally:

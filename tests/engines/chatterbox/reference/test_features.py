@@ -61,6 +61,7 @@ def test_the_short_resampler_is_torchaudios(samples: int) -> None:
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-7)
 
 
+@pytest.mark.slow  # librosa compiles for 15 s
 def test_the_voice_encoders_mel_is_upstreams() -> None:
     package = upstream_part("voice_encoder/__init__.py")
     signal = buzz(1.31, 16_000).samples
@@ -70,6 +71,7 @@ def test_the_voice_encoders_mel_is_upstreams() -> None:
     np.testing.assert_allclose(ours.numpy(), theirs, rtol=1e-5, atol=1e-6 * theirs.max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_silence_is_trimmed_as_by_librosa(seed: int) -> None:
     from librosa.effects import trim as librosa_trim
@@ -80,6 +82,7 @@ def test_silence_is_trimmed_as_by_librosa(seed: int) -> None:
     np.testing.assert_array_equal(trim(speech), librosa_trim(speech, top_db=20)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speech", [np.zeros(9000, np.float32), np.eye(1, 9000, 8999, dtype=np.float32)[0]])
 def test_trimming_leaves_something_of_silence_and_of_a_click(
     speech: np.ndarray[tuple[int], np.dtype[np.float32]],
