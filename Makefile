@@ -15,7 +15,7 @@ LANGUAGE ?=
 FORMAT ?= wav
 OUT ?= out/speech.$(FORMAT)
 
-.PHONY: speak queue serve test slow check lint bench setup lock format
+.PHONY: speak queue serve test slow together alone check lint bench setup lock format
 
 speak: $(READY)  ## one text through the real worker loop on a local queue, saved as a file
 	@$(PY) -m chatterbox_worker.localqueue --say "$$TEXT" --format "$(FORMAT)" --out "$(OUT)" \
@@ -33,8 +33,13 @@ TEST_JOBS ?= 2
 test: $(READY)  ## the fast tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n $(TEST_JOBS) --dist loadfile
 
-slow: $(READY)  ## the slow tests
-	$(PY) -m pytest -m slow
+slow: together alone  ## the slow tests
+
+together: $(READY)
+	$(PY) -m pytest -m "slow and not alone" -n $(TEST_JOBS) --dist loadfile
+
+alone: $(READY)
+	$(PY) -m pytest -m alone
 
 check: lint test  ## format, lint, types, import rules, dependencies, fast tests
 

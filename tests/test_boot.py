@@ -23,6 +23,7 @@ _OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROX
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(320)
 def test_speaking_and_cloning_import_none_of_the_heavy_packages(tmp_path: Path) -> None:
     for model in ("multilingual", "english", "turbo", "nano"):
         (tmp_path / model).symlink_to(checkpoint(model))
@@ -32,7 +33,7 @@ def test_speaking_and_cloning_import_none_of_the_heavy_packages(tmp_path: Path) 
     }
     done = subprocess.run(
         [sys.executable, WORKERS / "clones.py", tmp_path],
-        cwd=ROOT, env=environment() | variables, capture_output=True, text=True, timeout=100, check=False,
+        cwd=ROOT, env=environment() | variables, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     imported = json.loads(done.stdout.splitlines()[-1])
@@ -40,4 +41,4 @@ def test_speaking_and_cloning_import_none_of_the_heavy_packages(tmp_path: Path) 
         "own voice": [], "cloned voice": [], "edges": [],
     }  # fmt: skip
     assert not {*_AT_EDGES} & {*imported["own voice"]}
-    assert len(imported["own voice"]) < 1500  # upstream: 3,800
+    assert len(imported["own voice"]) < 1550  # upstream: 3,800

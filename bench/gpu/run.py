@@ -21,6 +21,8 @@ from bench.gpu.results import Results
 _ROOT = Path(__file__).parents[2]
 _LEAST_S = 5.0
 """A part is not started with less: importing torch takes as long."""
+_FAIR_S = 60.0
+"""A part may take so long of whatever is left: on a slow machine its imports and weights alone take half of it."""
 PART = "(part)"
 """The case that stands for a part as a whole."""
 
@@ -59,6 +61,7 @@ def run(parts: Sequence[Part], options: Options, budget_s: float) -> Results:
         for index, part in enumerate(todo):
             left = end_s - time.monotonic()
             share = left * part.limit_s / sum(later.limit_s for later in todo[index:])
+            share = max(share, min(left, _FAIR_S))
             _run_part(part, options, results, share)
     return results
 

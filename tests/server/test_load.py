@@ -80,6 +80,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server: tuple[str, int]) -> None:
     url, pid = server
     formats = ("mp3", "wav", "opus", "pcm", "flac")
@@ -127,6 +128,7 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ten_clients_that_read_nothing_cost_little_and_others_are_served(server: tuple[str, int]) -> None:
     url, pid = server
     speech = f"{url}/v1/audio/speech"
@@ -164,6 +166,7 @@ def _p99_s(seconds: list[float]) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(tmp_path: Path) -> None:
     chosen = Settings(
         models=("preview",), voices_dir=tmp_path / "voices", cache_dir=tmp_path / "cache", queue_limit=1000

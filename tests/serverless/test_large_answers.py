@@ -93,12 +93,12 @@ def test_forty_megabytes_are_refused_clearly_where_there_is_neither(
         own = queue.run(TEXT | {"output": "s3"}, timeout_s=100)
 
         assert answer["status"] == "FAILED"
-        assert answer["output"] == {"code": "answer_too_large", "field": "format"}
+        assert answer["output"] == {"code": "answer_too_large", "field": "format", "message": answer["error"]}
         megabytes = len(unstreamed[1]) * 4 / 3 / 1e6
         assert re.search(rf"has {int(megabytes)}\.\d MB", answer["error"])
         assert "at most 10.0 MB" in answer["error"]
         assert "s3Config" in answer["error"]
-        assert own["output"] == {"code": "invalid_request", "field": "output"}
+        assert own["output"] == {"code": "invalid_request", "field": "output", "message": own["error"]}
         assert all(job.done_posts == 1 and not job.refused_posts for job in queue.jobs.values())
 
 

@@ -11,7 +11,7 @@ import pytest
 from chatterbox_worker.localqueue import Limits, LocalQueue
 from support.platform_queue import TONE, open_queue
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 ANSWERS = 20
 TEXT = "This sentence of the story has about a hundred characters, as all others, so that they can be counted. " * 760

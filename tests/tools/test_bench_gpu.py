@@ -25,6 +25,7 @@ AFTER = Part("after", "support.gpu_part_that_is_missing", 1.0)
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'tests'}:{ROOT / 'src'}")
     monkeypatch.setattr(run_module, "_LEAST_S", 0.1)
+    monkeypatch.setattr(run_module, "_FAIR_S", 0.1)
     return Options(tmp_path / "out", "cpu", "tiny", tmp_path / "weights")
 
 
@@ -81,6 +82,7 @@ def test_what_a_gpu_machine_lacks_is_pinned() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(400)
 def test_everything_that_a_cpu_can_show_is_shown(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bench.gpu", "--device", "cpu", "--size", "tiny", "--budget", "300"]
@@ -95,7 +97,7 @@ def test_everything_that_a_cpu_can_show_is_shown(tmp_path: Path) -> None:
     assert not failed
     assert {part.name for part in PARTS} == {part for part, _ in cases}
     greedy = [case.figures["equal"] for (_, name), case in cases.items() if name.startswith("greedy tokens")]
-    assert greedy == [True] * 4
+    assert greedy == [True] * 2
     assert {case.figures["hangs"] for (_, name), case in cases.items() if name.endswith("requests")} == {0}
     assert "times upstream" in (tmp_path / "out" / "table.txt").read_text()
 

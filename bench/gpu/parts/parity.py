@@ -21,9 +21,10 @@ _TOKENS = 120
 
 
 def cases(options: Options) -> Cases:
-    for model in ("multilingual", "english", "turbo", "nano"):
+    on_gpu = models.device(options).type == "cuda"
+    for model in ("multilingual", "turbo", "english", "nano") if on_gpu else models.MODELS:
         yield f"greedy tokens {model}", functools.partial(_greedy, options, model)
-    for model in ("english", "turbo"):
+    for model in models.MODELS:
         yield f"sound on the CPU {model}", functools.partial(_sound, options, model)
         yield f"row in a batch {model}", functools.partial(_batch, options, model)
     for model in models.MODELS:

@@ -7,6 +7,7 @@ of them a worker held half as much again as after the first.
 from __future__ import annotations
 
 import ctypes
+import gc
 import resource
 import threading
 from pathlib import Path
@@ -27,6 +28,7 @@ class MemoryRelease:
     """Returns freed memory to the system if the process has grown since it last did."""
 
     def __init__(self) -> None:
+        gc.freeze()  # the models and libraries that are loaded by now stay: a collection need not look at them
         self._lock = threading.Lock()
         self._level_bytes = rss_bytes()
         # Only glibc has it; others return large blocks by themselves.
@@ -38,6 +40,7 @@ class MemoryRelease:
             return
         try:
             if rss_bytes() > self._level_bytes + _GROWTH_BYTES:
+                gc.collect()  # cycles keep some of an answer's samples
                 self._trim(0)
                 self._level_bytes = rss_bytes()
         finally:
