@@ -125,16 +125,22 @@ def count(work: Callable[[], object]) -> LaunchCounter:
     return counter
 
 
-def step_counts(name: str, state: Shapes, *, size: int = 4) -> list[Count]:
-    """T3's step, by whether the logits are sorted, for one utterance and for `size`."""
+def step_counts(name: str, state: Shapes, *, size: int = 4, kernels: bool = False) -> list[Count]:
+    """T3's step, by whether the logits are sorted, for one utterance and for `size`; `kernels`: with the project's."""
     mode = FakeTensorMode()
     t3 = on_cuda(T3(state, precision=Precision.FAST, device=_META), mode)
+    t3.uses_kernels = kernels
     with mode:
         slots = Slots(t3, size, 2 * _CONTEXT, graphs=False)
         shapes = [(slots_used, _CONTEXT, sorts) for slots_used in (1, size) for sorts in (False, True)]
         counters = [(shape, count(functools.partial(slots._step_once, shape))) for shape in shapes]
     return [
-        Count(name, "step", f"{shape[0]} slots{', sorted' if shape[2] else ''}", *_split(counter))
+        Count(
+            name,
+            "step_kernels" if kernels else "step",
+            f"{shape[0]} slots{', sorted' if shape[2] else ''}",
+            *_split(counter),
+        )
         for shape, counter in counters
     ]
 
@@ -190,7 +196,9 @@ def full_size(layout: Layout) -> tuple[Shapes, Shapes]:
 
 def summary(counts: Sequence[Count], layout: Layout) -> dict[str, int]:
     """The most kernels of each stage: of any bucket and number of slots, with the model's default sampling."""
-    default = [each for each in counts if each.stage != "step" or each.shape.endswith("sorted") == layout.is_gpt]
+    default = [
+        each for each in counts if not each.stage.startswith("step") or each.shape.endswith("sorted") == layout.is_gpt
+    ]
     stages = dict.fromkeys(each.stage for each in counts)
     return {stage: max(each.total for each in default if each.stage == stage) for stage in stages}
 
@@ -200,13 +208,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", nargs="+", default=_MODELS, choices=list(LAYOUTS))
     parser.add_argument("--buckets", nargs="+", type=int, default=list(BUCKETS), help="tokens; default: all")
     options = parser.parse_args(arguments)
-    print(f"{'model':14}{'stage':10}{'shape':18}{'operations':>12}{'hidden':>9}{'total':>9}")
+    print(f"{'model':14}{'stage':14}{'shape':18}{'operations':>12}{'hidden':>9}{'total':>9}")
     result = {}
     for name in options.models:
         t3, s3gen = full_size(LAYOUTS[name])
-        counts = step_counts(name, t3) + sound_counts(name, s3gen, options.buckets)
+        steps = step_counts(name, t3) + step_counts(name, t3, kernels=True)
+        counts = steps + sound_counts(name, s3gen, options.buckets)
         for each in counts:
-            print(f"{each.model:14}{each.stage:10}{each.shape:18}{each.operations:>12}{each.hidden:>9}{each.total:>9}")
+            print(f"{each.model:14}{each.stage:14}{each.shape:18}{each.operations:>12}{each.hidden:>9}{each.total:>9}")
         result[name] = summary(counts, LAYOUTS[name])
     print(json.dumps(result))
     return 0

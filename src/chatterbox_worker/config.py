@@ -221,6 +221,11 @@ class Settings:
     cudnn_attention: bool = _setting(
         False, _switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans anew for every shape."
     )
+    kernels: str = _setting(
+        "off",
+        _one_of("off", "on"),
+        "on: T3's step runs the project's own kernels on a GPU, which need Triton and have not run on a device yet.",
+    )
     adapters: int = _setting(2, _number(0, 16), "Fine-tuned voices loaded at once for each model; 0 serves none.")
     gpu_memory_fraction: float = _setting(
         1.0, _share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."

@@ -144,6 +144,7 @@ class ChatterboxEngine:
         t3, s3gen = load_with_pack(
             checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights
         )
+        t3.uses_kernels = settings.kernels == "on"
         parts = Parts(
             layout=layout,
             t3=t3,

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider
+from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.linear import Linear, Precision, Source, linear
 
 _EPSILON = 1e-5  # rms_norm_eps and layer_norm_epsilon of upstream's llama_configs.py
@@ -26,6 +27,10 @@ _FACTOR, _LOW, _HIGH, _ORIGINAL_LENGTH = 8.0, 1.0, 4.0, 8192
 _CONSTANTS = 8  # columns of the rotary table after cosines and sines: a 1, and 0 up to the alignment of tensor cores
 
 
+Norm = tuple[Tensor, ...]
+"""The weight (width,) of an RMS norm, or weight and bias of a layer norm."""
+
+
 class Block(Protocol):
     def qkv(self, x: Tensor) -> Tensor:
         """(rows, n, width) -> (rows, n, 3 * width): query, key and value, heads within each."""
@@ -33,10 +38,24 @@ class Block(Protocol):
     def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
         """Everything after the attention, residuals included; (rows, n, width) both."""
 
+    @property
+    def norm_weights(self) -> Norm:
+        """Of the first norm."""
+
+    def norm(self, x: Tensor) -> Tensor:
+        """The first norm, of which `project` takes the result."""
+
+    def project(self, hidden: Tensor) -> Tensor:
+        """(rows, width) -> (rows, 3 * width), as `qkv` after its norm."""
+
+    def finish(self, x: Tensor, attended: Tensor, following: Norm) -> tuple[Tensor, Tensor]:
+        """`after_attention` by `kernels`, and `following`, the next layer's norm, of its result; (rows, width) all."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaBlock:
     norm_1: Tensor
+    """(width,) of an RMS norm."""
     attention_in: Linear
     attention_out: Linear
     norm_2: Tensor
@@ -50,6 +69,21 @@ class LlamaBlock:
         x = self.attention_out.add_to(x, attended)
         gate, up = self.gate_up(rms_norm(x, self.norm_2)).chunk(2, -1)
         return self.down.add_to(x, F.silu(gate) * up)
+
+    @property
+    def norm_weights(self) -> Norm:
+        return (self.norm_1,)
+
+    def norm(self, x: Tensor) -> Tensor:
+        return rms_norm(x, self.norm_1)
+
+    def project(self, hidden: Tensor) -> Tensor:
+        return self.attention_in(hidden)
+
+    def finish(self, x: Tensor, attended: Tensor, following: Norm) -> tuple[Tensor, Tensor]:
+        x = self.attention_out.add_to(x, attended)
+        x = self.down.add_to(x, operators.swiglu(self.gate_up(rms_norm(x, self.norm_2))))
+        return x, rms_norm(x, following[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +101,22 @@ class Gpt2Block:
     def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
         x = self.attention_out.add_to(x, attended)
         return self.down.add_to(x, self.up.gelu(layer_norm(x, self.norm_2)))  # "gelu_new"
+
+    @property
+    def norm_weights(self) -> Norm:
+        return self.norm_1
+
+    def norm(self, x: Tensor) -> Tensor:
+        return layer_norm(x, self.norm_1)
+
+    def project(self, hidden: Tensor) -> Tensor:
+        return self.attention_in(hidden)
+
+    def finish(self, x: Tensor, attended: Tensor, following: Norm) -> tuple[Tensor, Tensor]:
+        y, bias = self.attention_out.product_and_bias(attended)
+        x, hidden = operators.add_norm(x, y, bias, *self.norm_2)
+        y, bias = self.down.product_and_bias(self.up.gelu(hidden))
+        return operators.add_norm(x, y, bias, following[0], following[1])
 
 
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:
@@ -142,14 +192,15 @@ class Rotary:
         angles = torch.arange(length).float()[:, None] * frequencies
         constant = torch.zeros(length, _CONSTANTS)
         constant[:, 0] = 1.0
-        self._table = torch.cat([angles.cos(), angles.sin(), constant], 1).to(device, dtype)
+        self.table = torch.cat([angles.cos(), angles.sin(), constant], 1).to(device, dtype)
+        """(length, head_dim + _CONSTANTS): cosines, then sines, then constants."""
         self._basis = _rotation_basis(head_dim).flatten(1).to(device, dtype)
         self._head_dim = head_dim
 
     def at(self, positions: Tensor) -> Tensor:
         """The matrices for positions (rows, n): (rows * n * 3, head_dim, head_dim), for query, key and value."""
         # every entry is one product with 1 or -1, so the matrices are exact
-        return (self._table.index_select(0, positions.flatten()) @ self._basis).view(-1, self._head_dim, self._head_dim)
+        return (self.table.index_select(0, positions.flatten()) @ self._basis).view(-1, self._head_dim, self._head_dim)
 
     def rotate(self, qkv: Tensor, matrices: Tensor) -> Tensor:
         """Rotate queries and keys in (rows, n, 3, heads, head_dim)."""

@@ -70,6 +70,10 @@ class Linear(ABC):
         """GELU of `self(x)`, in its approximation by tanh."""
         return F.gelu(self(x), approximate="tanh")
 
+    def product_and_bias(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The product and the bias apart; only `Dense` layers have them so."""
+        raise NotImplementedError
+
 
 class Dense(Linear):
     """Any float dtype, any device."""
@@ -85,6 +89,12 @@ class Dense(Linear):
             return residual + self(x)
         inputs, outputs = x.shape[-1], residual.shape[-1]
         return torch.addmm(residual.reshape(-1, outputs), x.reshape(-1, inputs), self.weight.t()).view(residual.shape)
+
+    def product_and_bias(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The product x W^T and the bias apart, for an operator that adds both and more."""
+        if self.bias is None:
+            raise ValueError("this layer has no bias")
+        return F.linear(x, self.weight), self.bias
 
     def gelu(self, x: Tensor) -> Tensor:
         # On a GPU this operator is the product's own epilogue, by tanh; on a CPU it would be by erf. Not in float32:

@@ -23,12 +23,22 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight
-from chatterbox_worker.engines.chatterbox.t3.blocks import Block, Rotary, gpt2_block, layer_norm, llama_block, rms_norm
+from chatterbox_worker.engines.chatterbox.t3.blocks import (
+    Block,
+    Norm,
+    Rotary,
+    gpt2_block,
+    layer_norm,
+    llama_block,
+    rms_norm,
+)
 from chatterbox_worker.engines.chatterbox.t3.conditioning import ConditioningEncoder
+from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision, Source, linear
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 _HEAD_DIM = 64  # of every model upstream has published
+_MOST_ROWS = 1024  # of a step by kernels
 _ROTARY_LENGTH = 8192  # beyond it upstream's long-context stretching would matter; GPT-2's table has 8196
 
 
@@ -67,6 +77,8 @@ class T3:
             NotReady: a weight is missing, or the precision and the device do not go together.
         """
         self.precision, self.device = precision, device
+        self.uses_kernels = False
+        """Whether a step on a GPU runs the kernels of `kernels` instead of torch's."""
         self.draft: T3 | None = None
         """The same model with cheaper weights, which drafts tokens (`speculative`)."""
         self.is_gpt = "tfmr.ln_f.weight" in weights
@@ -124,6 +136,7 @@ class T3:
             self._rotary = Rotary(self.head_dim, _ROTARY_LENGTH, self.precision.dtype, self.device)
             self.positions = _ROTARY_LENGTH
         self._range = torch.arange(self.positions, device=self.device)
+        self._arrivals = torch.zeros(_MOST_ROWS * self.heads, device=self.device, dtype=torch.int32)
         self._visible, self._hidden = (
             torch.full((), value, dtype=self.precision.dtype, device=self.device) for value in (0.0, -torch.inf)
         )
@@ -235,6 +248,9 @@ class T3:
         count, new = positions.shape
         if self.is_gpt:
             x = x + self._positions[positions]
+        if self.uses_kernels and x.is_cuda and new == 1 and rows is None and count <= _MOST_ROWS:
+            starts = (self.row_starts(cache) if row_starts is None else row_starts)[:count]
+            return self._step_by_kernels(x[:, 0], cache, positions[:, 0], length, starts)[:, None]
         rotation = None if self.is_gpt else self._rotary.at(positions)
         mask = index = None
         if not unmasked:
@@ -257,6 +273,19 @@ class T3:
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             x = block.after_attention(x, attended.transpose(1, 2).reshape(count, new, self.width))
         return layer_norm(x, (self._final_norm, self._final_bias)) if self.is_gpt else rms_norm(x, self._final_norm)
+
+    def _step_by_kernels(self, x: Tensor, cache: Tensor, positions: Tensor, length: int, row_starts: Tensor) -> Tensor:
+        """`forward` for one position (r,) of each of the first r rows, x (r, width), by the project's own kernels."""
+        final: Norm = (self._final_norm, self._final_bias) if self.is_gpt else (self._final_norm,)
+        following = [*(block.norm_weights for block in self._blocks[1:]), final]
+        table = None if self.is_gpt else self._rotary.table
+        hidden = self._blocks[0].norm(x)
+        for block, layer, norm in zip(self._blocks, cache, following, strict=True):
+            qkv = block.project(hidden).view(-1, 3, self.heads, self.head_dim)
+            query = operators.store_rotated(qkv, table, positions, row_starts, layer)
+            attended = operators.attend(query, layer, positions, row_starts, length, self._arrivals)
+            x, hidden = block.finish(x, attended.view(-1, self.width), norm)
+        return hidden
 
     def _mask(self, positions: Tensor, length: int) -> Tensor:
         """The mask to add to the attention's scores, (r, 1, n, length); the same for all layers."""

@@ -184,15 +184,15 @@ class CounterNoise:
 
     def __init__(self, slots: int, steps: int, vocabulary: int, device: torch.device) -> None:
         """For utterances of at most `steps` steps."""
-        self._keys = torch.zeros(slots, steps, device=device, dtype=torch.int64)
+        self.keys = torch.zeros(slots, steps, device=device, dtype=torch.int64)
         self._steps = torch.arange(steps, device=device)
         self._tokens = counters(vocabulary, device=device)
 
     def seed(self, slot: int, seed: int) -> None:
-        self._keys[slot] = keys(torch.full_like(self._steps, seed), self._steps)
+        self.keys[slot] = keys(torch.full_like(self._steps, seed), self._steps)
 
     def __call__(self, steps: Tensor) -> Tensor:
-        keys_now = self._keys[: len(steps)].gather(1, steps[:, None])[:, 0]
+        keys_now = self.keys[: len(steps)].gather(1, steps[:, None])[:, 0]
         return -torch.log(uniform_at(keys_now, self._tokens))
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
     CounterNoise,
@@ -302,7 +303,12 @@ class Slots:
 
     def _draw(self, logits: Tensor, penalties: Tensor, steps: Tensor, *, sorts: bool) -> Tensor:
         """The next tokens (n,) of the first n slots, by logits (n * rows, V), penalties (n, V) and steps (n,)."""
-        rows, noise = self._sampling.first(len(steps)), self._noise(steps)
+        rows, noise_of = self._sampling.first(len(steps)), self._noise
+        if self.t3.uses_kernels and logits.is_cuda and isinstance(noise_of, CounterNoise):
+            return operators.sample(
+                logits, penalties, noise_of.keys, steps, rows, guided=not self.t3.is_gpt, sorts=sorts
+            )
+        noise = noise_of(steps)
         if self.t3.is_gpt:
             return draw(filter_gpt2(logits, penalties, rows, sorts=sorts), noise, rows)
         guided = guide(logits[0::2], logits[1::2], rows.cfg_weight)

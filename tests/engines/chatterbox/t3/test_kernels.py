@@ -1,0 +1,81 @@
+"""The kernels of T3's step: their arithmetic by Triton's interpreter, and that no GPU and no compiler is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from chatterbox_worker.config import environment
+from chatterbox_worker.engines.chatterbox.t3.kernels.launch import Binary, compile_for
+from support.paths import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # seconds for each
+
+CAPABILITIES = (80, 86, 89, 90, 100, 120)
+_ROW = {"positions": "*i64", "starts": "*i64"}
+KERNELS = {  # types, constants of the full-size models, warps
+    "store_rotated": (
+        {"qkv": "*bf16", "table": "*bf16", **_ROW, "cache": "*bf16", "query": "*bf16"},
+        {"heads": 16, "half": 32, "table_width": 72, "rotates": True}, 1,
+    ),
+    "attend": (
+        {"query": "*bf16", "cache": "*bf16", **_ROW, "out": "*bf16", "partial": "*fp32", "arrivals": "*i32"},
+        {"heads": 16, "dim": 64, "splits": 4, "block": 64}, 4,
+    ),
+    "swiglu": ({"gate_up": "*bf16", "out": "*bf16"}, {"width": 4096, "block": 1024}, 4),
+    "add_norm": (
+        dict.fromkeys(("residual", "x", "weight", "bias", "shift", "total", "out"), "*bf16"),
+        {"width": 1024, "block": 1024, "eps": 1e-5}, 4,
+    ),
+    "sample": (
+        {
+            "logits": "*fp32", "penalties": "*fp32", "keys": "*i64", "steps": "*i64", "divisor": "*fp32",
+            "greedy": "*i1", "min_p": "*fp32", "tail": "*fp32", "dropped": "*i64", "cfg": "*fp32", "tokens": "*i64",
+            "key_stride": "i32", "step_stride": "i32",
+        },
+        {"vocabulary": 8194, "block": 16384, "guided": True, "sorts": True}, 16,
+    ),
+}  # fmt: skip
+
+
+def test_the_kernels_compute_what_the_plain_path_computes() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests/support/interpreted_kernels.py")],
+        env=environment() | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == "equal\n"
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_compiles_for_every_gpu_without_a_compiler(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chatterbox_worker.engines.chatterbox.t3.kernels import sources
+
+    monkeypatch.setenv("PATH", "/nonexistent")
+    types, constants, warps = KERNELS[name]
+    for capability in CAPABILITIES:
+        binary = compile_for(getattr(sources, name), types, constants, capability=capability, warps=warps)
+        assert binary.code.startswith(b"\x7fELF")
+        assert parameters(binary) == len(types) + 2  # Triton's own two, which `launch` passes as 0
+        assert f".target sm_{capability}" in binary.ptx
+
+
+def parameters(binary: Binary) -> int:
+    entry = binary.ptx.partition(f".entry {binary.name}(")[2].partition(")")[0]
+    return entry.count(".param")
+
+
+def test_the_operators_are_known_to_fake_tensors() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    from chatterbox_worker.engines.chatterbox.t3.kernels import operators
+
+    with FakeTensorMode():
+        gate_up = torch.zeros(3, 20, device="cuda:0")
+        assert operators.swiglu(gate_up).shape == (3, 10)

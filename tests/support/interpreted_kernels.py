@@ -1,0 +1,124 @@
+"""The kernels of T3's step against the plain path, by Triton's interpreter: `TRITON_INTERPRET=1 python THIS_FILE`.
+
+The interpreter replaces Triton's own functions when Triton is imported, so this is a process of its own.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from chatterbox_worker.engines.chatterbox.t3.kernels import sources
+from chatterbox_worker.engines.chatterbox.t3.sampling import (
+    CounterNoise,
+    Sampling,
+    SamplingRows,
+    draw,
+    filter_gpt2,
+    filter_llama,
+    guide,
+)
+
+CPU = torch.device("cpu")
+ROWS, HEADS, LENGTH, DIM = 2, 3, 700, 64
+POSITIONS = torch.tensor([5, 650])
+STARTS = (torch.arange(ROWS * 2 * HEADS) * LENGTH).view(ROWS, 2 * HEADS)
+
+
+def check_swiglu() -> None:
+    gate_up, out = torch.randn(3, 400), torch.empty(3, 200)
+    sources.swiglu[(3, 2, 1)](gate_up, out, width=200, block=128)
+    torch.testing.assert_close(out, functional.silu(gate_up[:, :200]) * gate_up[:, 200:])
+
+
+def check_add_norm(dtype: torch.dtype) -> None:
+    residual, x = torch.randn(2, 3, 192).to(dtype)
+    shift, weight, bias = torch.randn(3, 192).to(dtype)
+    total, out = torch.empty(2, 3, 192, dtype=dtype)
+    sources.add_norm[(3, 1, 1)](residual, x, weight, bias, shift, total, out, width=192, block=256, eps=1e-5)
+    expected = (residual.float() + x.float() + shift.float()).to(dtype)
+    torch.testing.assert_close(total, expected)  # the interpreter cuts bfloat16 off, a GPU rounds
+    torch.testing.assert_close(out, functional.layer_norm(total, (192,), weight, bias, 1e-5))
+
+
+def check_store_rotated(*, rotates: bool) -> None:
+    qkv, table = torch.randn(ROWS, 3, HEADS, DIM), torch.randn(LENGTH, 72)
+    layer, query = torch.zeros(ROWS, 2 * HEADS, LENGTH, DIM), torch.empty(ROWS, HEADS, DIM)
+    sources.store_rotated[(ROWS, HEADS, 1)](
+        qkv, table, POSITIONS, STARTS, layer, query, heads=HEADS, half=32, table_width=72, rotates=rotates
+    )
+    cos, sin = table[POSITIONS][:, None, :32], table[POSITIONS][:, None, 32:64]
+
+    def rotate(x: Tensor) -> Tensor:
+        first, second = x[..., :32], x[..., 32:]
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], -1) if rotates else x
+
+    torch.testing.assert_close(query, rotate(qkv[:, 0]))
+    expected = torch.zeros_like(layer)
+    for row, position in enumerate(POSITIONS):
+        expected[row, :, position] = torch.cat([rotate(qkv[:, 1])[row], qkv[row, 2]])
+    torch.testing.assert_close(layer, expected)
+
+
+def check_attend(splits: int, dtype: torch.dtype) -> None:
+    layer, query = torch.randn(ROWS, 2 * HEADS, LENGTH, DIM).to(dtype), torch.randn(ROWS, HEADS, DIM).to(dtype)
+    out, partial = torch.empty_like(query), torch.empty(ROWS, HEADS, splits, DIM + 2)
+    arrivals = torch.zeros(ROWS * HEADS, dtype=torch.int32)
+    sources.attend[(ROWS, HEADS, splits)](
+        query, layer, POSITIONS, STARTS, out, partial, arrivals, heads=HEADS, dim=DIM, splits=splits, block=64
+    )
+    assert not arrivals.any()
+    for row, position in enumerate(POSITIONS.tolist()):
+        keys, values = layer[row, :HEADS, : position + 1].float(), layer[row, HEADS:, : position + 1].float()
+        expected = functional.scaled_dot_product_attention(query[row][:, None].float(), keys, values)[:, 0]
+        torch.testing.assert_close(out[row], expected.to(dtype))
+
+
+def check_sample(*, guided: bool, sorts: bool) -> None:
+    vocabulary, steps = 1000, 12
+    samplings = [
+        Sampling(temperature=0.8, min_p=0.05 * guided, cfg_weight=0.5, top_k=50 * sorts, top_p=0.95),
+        Sampling(temperature=0.0, cfg_weight=0.3),
+        Sampling(min_p=0.3 * guided, top_p=0.3),
+        Sampling(top_k=1 * sorts),
+        Sampling(temperature=2.0, repetition_penalty=0.5),
+    ]
+    count = len(samplings)
+    rows, noise = SamplingRows.of(samplings, vocabulary, CPU), CounterNoise(count, steps, vocabulary, CPU)
+    for slot in range(count):
+        noise.seed(slot, slot + 11)
+    for step in range(steps):
+        logits = torch.randn((2 if guided else 1) * count, vocabulary) * 3
+        penalties = torch.where(torch.rand(count, vocabulary) < 0.1, 1.2, 1.0)
+        if guided:
+            plain = guide(logits[0::2], logits[1::2], rows.cfg_weight)
+            plain = filter_llama(plain, penalties, rows, sorts=sorts)
+        else:
+            plain = filter_gpt2(logits, penalties, rows, sorts=sorts)
+        at, tokens = torch.full((count,), step), torch.empty(count, dtype=torch.int64)
+        sources.sample[(count, 1, 1)](
+            logits, penalties, noise.keys, at, rows.divisor, rows.is_greedy, rows.min_p, rows.tail, rows.dropped,
+            rows.cfg_weight, tokens, noise.keys.stride(0), 1,
+            vocabulary=vocabulary, block=1024, guided=guided, sorts=sorts,
+        )  # fmt: skip
+        assert torch.equal(tokens, draw(plain, noise(at), rows)), (guided, sorts, step)
+
+
+def main() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    check_swiglu()
+    for dtype in (torch.float32, torch.bfloat16):
+        check_add_norm(dtype)
+        check_attend(1, dtype)
+        check_attend(4, dtype)
+    for flag in (False, True):
+        check_store_rotated(rotates=flag)
+        check_sample(guided=flag, sorts=False)
+        check_sample(guided=flag, sorts=True)
+    print("equal")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
