@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from bench.gpu import models
-from bench.gpu.cases import Cases
+from bench.gpu.cases import Cases, Skipped
 from bench.gpu.run import Options
 from bench.ours import Ours, load_parts, sampling_of
 from bench.upstream import Upstream
@@ -25,6 +25,7 @@ def cases(options: Options) -> Cases:
     for model in ("multilingual", "turbo", "english", "nano") if on_gpu else models.MODELS:
         yield f"greedy tokens {model}", functools.partial(_greedy, options, model)
     for model in models.MODELS:
+        yield f"greedy tokens by own kernels {model}", functools.partial(_own_kernels, options, model)
         yield f"sound on the CPU {model}", functools.partial(_sound, options, model)
         yield f"row in a batch {model}", functools.partial(_batch, options, model)
     for model in models.MODELS:
@@ -43,6 +44,19 @@ def _greedy(options: Options, model: str) -> dict[str, Any]:
     ours = _tokens(loaded.t3, loaded, sampling, emotion)
     same = next((at for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]), _TOKENS)
     return {"equal": ours == theirs, "equal_tokens": same, "of": _TOKENS}
+
+
+def _own_kernels(options: Options, model: str) -> dict[str, Any]:
+    """With CHATTERBOX_KERNELS=on, against the plain path."""
+    if models.device(options).type != "cuda":
+        raise Skipped("needs a GPU")
+    sampling, emotion = sampling_of(model)
+    loaded = models.parts(options, model, "tiny", "exact")
+    plain = _tokens(loaded.t3, loaded, sampling, emotion)
+    loaded.t3.uses_kernels = True
+    ours = _tokens(loaded.t3, loaded, sampling, emotion)
+    same = next((at for at, pair in enumerate(zip(ours, plain, strict=True)) if pair[0] != pair[1]), _TOKENS)
+    return {"equal": ours == plain, "equal_tokens": same, "of": _TOKENS}
 
 
 def _tokens(t3: Any, loaded: Any, sampling: Sampling, emotion: float | None) -> list[int]:

@@ -15,6 +15,7 @@ from bench.gpu.cases import Cases, Skipped
 from bench.gpu.run import Options
 from bench.ours import Ours, sampling_of
 from bench.upstream import Upstream
+from chatterbox_worker.engines.chatterbox.engine import Parts
 
 _TOKENS = {"full": 125, "tiny": 25}
 _REPEAT = {"full": 5, "tiny": 1}
@@ -22,7 +23,7 @@ _SHOWN = 20
 
 
 def cases(options: Options) -> Cases:
-    for work in (_ours, _kernels, _exact, _upstream, _cudnn_attention, _without_graphs):
+    for work in (_ours, _kernels, _exact, _upstream, _own_kernels, _cudnn_attention, _without_graphs):
         for model in models.MODELS:
             yield f"{work.__name__.strip('_').replace('_', ' ')} {model}", functools.partial(work, options, model)
 
@@ -46,6 +47,14 @@ def _cudnn_attention(options: Options, model: str) -> dict[str, Any]:
         return _measure(options, model, models.profiles(options)[1])
 
 
+def _own_kernels(options: Options, model: str) -> dict[str, Any]:
+    """With CHATTERBOX_KERNELS=on."""
+    _need_gpu(options)
+    loaded = models.parts(options, model, options.size, models.profiles(options)[1])
+    loaded.t3.uses_kernels = True
+    return _measure_parts(options, loaded) | {"profile": models.profiles(options)[1]}
+
+
 def _upstream(options: Options, model: str) -> dict[str, Any]:
     """Upstream's modules in float32 with HEAD's loops; the watermark is left out of its total if perth is missing."""
     sampling, emotion = sampling_of(model)
@@ -59,11 +68,15 @@ def _upstream(options: Options, model: str) -> dict[str, Any]:
 
 
 def _measure(options: Options, model: str, profile_: str, *, graphs: bool = True) -> dict[str, Any]:
-    """Seconds of each stage, the least of the turns after the first."""
     loaded = models.parts(options, model, options.size, profile_)
+    return {"profile": profile_} | _measure_parts(options, loaded, graphs=graphs)
+
+
+def _measure_parts(options: Options, loaded: Parts, *, graphs: bool = True) -> dict[str, Any]:
+    """Seconds of each stage, the least of the turns after the first."""
     with Ours(loaded, tokens=_TOKENS[options.size], graphs=graphs, all_graphs=False) as engine:
         turns = [engine.speak(models.TEXT, seed=turn) for turn in range(_REPEAT[options.size] + 1)]
-    return {"profile": profile_} | _least(turns[1:])
+    return dict(_least(turns[1:]))
 
 
 def _kernels(options: Options, model: str) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Se
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
+from chatterbox_worker.engines.chatterbox.t3.kernels.launch import check_compiler
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -144,7 +145,9 @@ class ChatterboxEngine:
         t3, s3gen = load_with_pack(
             checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights
         )
-        t3.uses_kernels = settings.kernels == "on"
+        if settings.kernels == "on" and device.type == "cuda":
+            check_compiler()
+            t3.uses_kernels = True
         parts = Parts(
             layout=layout,
             t3=t3,

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # seconds for each
 
 CAPABILITIES = (80, 86, 89, 90, 100, 120)
 _ROW = {"positions": "*i64", "starts": "*i64"}
-KERNELS = {  # types, constants of the full-size models, warps
+KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, constants of the full-size models, warps
     "store_rotated": (
         {"qkv": "*bf16", "table": "*bf16", **_ROW, "cache": "*bf16", "query": "*bf16"},
         {"heads": 16, "half": 32, "table_width": 72, "rotates": True}, 1,

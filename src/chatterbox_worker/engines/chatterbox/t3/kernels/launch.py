@@ -7,6 +7,7 @@ each combination of types and constants; it is loaded and launched by the driver
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.cuda._utils import _check_cuda, _cuda_load_module, _get_gpu_runtime_library
+
+from chatterbox_worker.errors import NotReady
 
 _TYPES = {
     torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16", torch.int64: "*i64", torch.int32: "*i32",
@@ -58,6 +61,15 @@ def compile_for(
             f"the kernel {compiled.metadata.name} needs {shared} bytes of shared memory or memory of its own"
         )
     return Binary(compiled.metadata.name, compiled.asm["cubin"], compiled.asm["ptx"], shared, warps * _WARP)
+
+
+def check_compiler() -> None:
+    """
+    Raises:
+        NotReady: Triton is not installed.
+    """
+    if importlib.util.find_spec("triton") is None:
+        raise NotReady("CHATTERBOX_KERNELS is on, but Triton, which compiles them, is not installed; set it to off")
 
 
 class Kernel:

@@ -6,17 +6,30 @@ Shapes: r rows of a batch, h heads of width d, a cache layer (rows, 2h, length, 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.t3.kernels.launch import Kernel
 
-_LIBRARY = torch.library.Library("chatterbox_worker", "DEF")  # lives as long as the process
+_LIBRARY: Any = torch.library.Library("chatterbox_worker", "DEF")  # type: ignore[no-untyped-call]
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _KEY_BLOCK, _KEYS_A_SPLIT, _MOST_SPLITS = 64, 256, 8
 _ELEMENTS = 1024  # of a program of SwiGLU
 _EPSILON = 1e-5  # of `blocks`' norms
+
+
+def _fake(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Registers a function that makes the operator's result on fake tensors."""
+
+    def register(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        torch.library.register_fake(f"chatterbox_worker::{name}", function, lib=_LIBRARY)
+        return function
+
+    return register
 
 
 def _source(name: str) -> Any:
@@ -141,27 +154,27 @@ def _sample_rows(
     return tokens
 
 
-@torch.library.register_fake("chatterbox_worker::store_rotated", lib=_LIBRARY)
+@_fake("store_rotated")
 def _(qkv: Tensor, _table: Tensor | None, _positions: Tensor, _starts: Tensor, _layer: Tensor) -> Tensor:
     rows, _, heads, dim = qkv.shape
     return qkv.new_empty(rows, heads, dim)
 
 
-@torch.library.register_fake("chatterbox_worker::attend", lib=_LIBRARY)
+@_fake("attend")
 def _(query: Tensor, _layer: Tensor, _positions: Tensor, _starts: Tensor, _length: int, _arrivals: Tensor) -> Tensor:
     return torch.empty_like(query)
 
 
-@torch.library.register_fake("chatterbox_worker::swiglu", lib=_LIBRARY)
+@_fake("swiglu")
 def _(gate_up: Tensor) -> Tensor:
     return gate_up.new_empty(gate_up.shape[0], gate_up.shape[1] // 2)
 
 
-@torch.library.register_fake("chatterbox_worker::add_norm", lib=_LIBRARY)
+@_fake("add_norm")
 def _(residual: Tensor, _x: Tensor, _shift: Tensor, _weight: Tensor, _bias: Tensor) -> tuple[Tensor, Tensor]:
     return torch.empty_like(residual), torch.empty_like(residual)
 
 
-@torch.library.register_fake("chatterbox_worker::sample", lib=_LIBRARY)
+@_fake("sample")
 def _(_logits: Tensor, penalties: Tensor, _keys: Tensor, steps: Tensor, *_: Any) -> Tensor:
     return steps.new_empty(len(penalties))
