@@ -41,7 +41,7 @@ NOT_FOR_THE_HUB = {
     "set by the platform": {"payload_limit_bytes", "runsync_limit_bytes"},
     "only for a CPU": {"threads"},
     "for finding errors": {"graphs"},
-    "for measuring a GPU": {"graph_memory_share", "cudnn_attention"},
+    "for measuring a GPU": {"graph_memory_share", "cudnn_attention", "kernels"},
     "for a model that is not in the image": {"csm_repo"},
     "for tests": {"allow_private_urls"},
 }  # fmt: skip
