@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bench.gpu.cases import Skipped
 from bench.gpu.run import Options
 from bench.ours import load_parts
 from chatterbox_worker.audio.clip import Audio
@@ -40,6 +40,12 @@ def device(options: Options) -> torch.device:
     found = device_of(options.device)
     prepare(found, 0)
     return found
+
+
+def need_gpu(options: Options) -> None:
+    """Raises Skipped on a CPU."""
+    if device(options).type != "cuda":
+        raise Skipped("needs a GPU")
 
 
 def profiles(options: Options) -> tuple[str, str]:
@@ -135,12 +141,6 @@ def quantile(values: Sequence[float], share: float) -> float:
     """The value at `share` (0 to 1) of the sorted values; NaN without values."""
     ordered = sorted(value for value in values if not math.isnan(value))
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else math.nan
-
-
-def folder_of(options: Options, name: str) -> Path:
-    folder = options.out / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def noise_of(s3gen: S3Gen, tokens: int, prompt: Prompt, seed: int) -> Noise:

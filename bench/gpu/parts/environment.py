@@ -84,8 +84,7 @@ def _attention(options: Options, name: str, dtype: torch.dtype) -> dict[str, Any
 
 def _graphs(options: Options, model: str) -> dict[str, Any]:
     """One graph of every family on tiny weights; whether its bits are those without a graph."""
-    if models.device(options).type != "cuda":
-        raise Skipped("graphs need a GPU")
+    models.need_gpu(options)
     loaded = models.parts(options, model, "tiny", "exact")
     return {"equal": graphs_equal_eager(loaded, models.TEXT)}
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from bench.gpu import models
-from bench.gpu.cases import Cases, Skipped
+from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import Ours, load_parts, sampling_of
 from bench.upstream import Upstream
@@ -48,8 +48,7 @@ def _greedy(options: Options, model: str) -> dict[str, Any]:
 
 def _own_kernels(options: Options, model: str) -> dict[str, Any]:
     """With CHATTERBOX_KERNELS=on, against the plain path."""
-    if models.device(options).type != "cuda":
-        raise Skipped("needs a GPU")
+    models.need_gpu(options)
     sampling, emotion = sampling_of(model)
     loaded = models.parts(options, model, "tiny", "exact")
     plain = _tokens(loaded.t3, loaded, sampling, emotion)

@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from bench.gpu import models
-from bench.gpu.cases import Cases, Skipped
+from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import Ours, sampling_of
 from bench.upstream import Upstream
@@ -37,19 +37,19 @@ def _exact(options: Options, model: str) -> dict[str, Any]:
 
 
 def _without_graphs(options: Options, model: str) -> dict[str, Any]:
-    _need_gpu(options)
+    models.need_gpu(options)
     return _measure(options, model, models.profiles(options)[1], graphs=False)
 
 
 def _cudnn_attention(options: Options, model: str) -> dict[str, Any]:
-    _need_gpu(options)
+    models.need_gpu(options)
     with _cudnn_enabled():
         return _measure(options, model, models.profiles(options)[1])
 
 
 def _own_kernels(options: Options, model: str) -> dict[str, Any]:
     """With CHATTERBOX_KERNELS=on."""
-    _need_gpu(options)
+    models.need_gpu(options)
     loaded = models.parts(options, model, options.size, models.profiles(options)[1])
     loaded.t3.uses_kernels = True
     return _measure_parts(options, loaded) | {"profile": models.profiles(options)[1]}
@@ -107,8 +107,3 @@ def _cudnn_enabled() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.enable_cudnn_sdp(before)
-
-
-def _need_gpu(options: Options) -> None:
-    if models.device(options).type != "cuda":
-        raise Skipped("needs a GPU")

@@ -287,4 +287,4 @@ class SavedVoice:
     name: str
     """As it was given."""
     warnings: tuple[str, ...]
-    """Which models cannot use it, and what will be heard in the voice."""
+    """Which models cannot use it, and what in the recording will make the voice worse."""

@@ -34,7 +34,7 @@ _CLOSE_CODE = 1008  # RFC 6455 section 7.4.1: policy violation
 _COSTLY = ("POST", "DELETE")  # reading lists and files costs nothing
 _COSTLY_PATHS = ("/tts-stream",)  # except this, which an audio element reads
 # Names that public DNS does not have (RFC 6761, 6762, 8375; .internal by ICANN in 2024; .lan, which routers use and
-# nobody can register), and RunPod's, whose DNS nobody else can change.
+# which cannot be registered), and RunPod's, whose DNS only RunPod can change.
 _PRIVATE_DOMAINS = (
     ".localhost", ".local", ".internal", ".home.arpa", ".lan", ".proxy.runpod.net", ".api.runpod.ai",
 )  # fmt: skip
@@ -133,7 +133,7 @@ def _host_name(host: str) -> str:
 
 
 def _is_private(host: str) -> bool:
-    """Whether nobody on the internet can make the name lead here. A client that sends none is no browser."""
+    """Whether no stranger on the internet can make the name lead here. A client that sends none is no browser."""
     if "." not in host or host.endswith(_PRIVATE_DOMAINS):
         return True
     try:

@@ -77,7 +77,7 @@ _WARNINGS: Mapping[str, Callable[[_Measures], bool]] = {
 
 
 def warnings_about(clip: Audio) -> list[str]:
-    """What somebody who saves this clip should know: which models refuse it, and what will be heard in the voice."""
+    """Warnings for the caller who saves this clip: which models refuse it, and what will make the voice worse."""
     measures = _measure(Audio(clip.samples[: round(_USED_S * clip.sample_rate)], clip.sample_rate))
     found = [sentence.format(it=measures) for sentence, applies in _WARNINGS.items() if applies(measures)]
     strict = [card for card in MODELS.values() if card.clones_voices and clip.duration_s <= card.reference_min_s]

@@ -86,7 +86,7 @@ class VoiceLibrary:
             raise self._missing(voice) from None
 
     def name_of(self, voice: str) -> str:
-        """What a voice of the library is called; its id if nobody gave it another name."""
+        """The display name of a voice of the library; its id if it has no other."""
         try:
             path = self._path(voice, NAME_SUFFIX)
             modified_ns = path.stat().st_mtime_ns

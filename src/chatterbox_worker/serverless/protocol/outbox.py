@@ -80,7 +80,7 @@ class Outbox:
         self._quietly(os.unlink, self._path(job_id))
 
     def find(self, job_id: str) -> UnpostedAnswer | None:
-        """The answer to a job, whoever generated it."""
+        """The answer to a job, from any worker."""
         return self._read(self._path(job_id), job_id)
 
     def abandoned(self) -> Iterator[UnpostedAnswer]:

@@ -54,7 +54,7 @@ def is_device_failure(error: BaseException) -> bool:
 
 
 def device_works(device: torch.device | None = None) -> bool:
-    """Whether a GPU, by default this thread's, still does what it is told. Waits for all its work."""
+    """Whether a GPU, by default this thread's, still works. Waits for all its work."""
     try:
         with CAPTURE_LOCK:
             torch.cuda.synchronize(device)

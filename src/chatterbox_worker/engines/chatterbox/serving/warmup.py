@@ -61,7 +61,7 @@ class CaptureQueue:
         return bool(self._remaining) or self._next_wanted() is not None
 
     def capture_next(self) -> None:
-        """Run the next capture while nobody waits: of a wanted shape, else the next in order. Never raises."""
+        """Run the next capture in idle time: of a wanted shape, else the next in order. Never raises."""
         wanted = self._next_wanted()
         if wanted is not None:
             self._run(wanted)
