@@ -104,6 +104,8 @@ class Plan:
     key: str
     seed: int
     context: tuple[PastSpeech, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """About how the text is read."""
 
 
 class Synthesizer:
@@ -169,6 +171,7 @@ class Synthesizer:
             key=key,
             seed=secrets.randbits(32) if request.seed is None else request.seed,
             context=context,
+            warnings=prepared.reading.warnings,
         )
 
     def stream(self, plan: Plan, scope: CancelScope, *, streaming: bool = False) -> AudioStream:
@@ -327,9 +330,9 @@ class AudioStream:
 
     @property
     def warnings(self) -> list[str]:
-        """What the caller should know, from the joins and from every take so far."""
+        """What the caller should know, from the text, the joins and every take so far."""
         silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
-        return [*silent, *(warning for take in self._takes for warning in take.warnings)]
+        return [*self._plan.warnings, *silent, *(warning for take in self._takes for warning in take.warnings)]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""

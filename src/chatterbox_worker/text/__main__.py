@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     written = json.dumps(answer, ensure_ascii=False, indent=1) if options.json else "\n".join(lines(answer))
     sys.stdout.write(written + "\n")
+    sys.stderr.writelines(f"warning: {warning}\n" for warning in answer["warnings"])
     return 0
 
 

@@ -9,7 +9,8 @@ from chatterbox_worker.text.prepare import prepare
 
 
 def preview(request: SpeechRequest) -> dict[str, Any]:
-    """As JSON: the cleaned text, and for each chunk its place there, what the model is given, and the pause after it.
+    """As JSON: the cleaned text, its warnings, and for each chunk its place there, what the model is given and
+    the pause after it.
 
     Raises:
         InvalidRequest: there is nothing to speak, or the text is too long for one chunk and must not be split.
@@ -30,4 +31,5 @@ def preview(request: SpeechRequest) -> dict[str, Any]:
             }
             for chunk in prepared.chunks
         ],
+        "warnings": list(prepared.reading.warnings),
     }

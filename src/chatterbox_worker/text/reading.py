@@ -46,6 +46,8 @@ class Reading:
     """In order; together they are the whole text."""
     spans: tuple[Span, ...] = ()
     """In order, without overlap, each inside one stretch."""
+    warnings: tuple[str, ...] = ()
+    """What a caller should know about how the text is read; part of every answer's `warnings`."""
 
     def __post_init__(self) -> None:
         edges = [0, *(stretch.end for stretch in self.stretches)]

@@ -1,0 +1,121 @@
+"""Speech requests and actions, parsed and checked in one place for every edge.
+
+`parse` is pure: it takes the JSON that arrived and the process's `Settings` and returns one frozen request in which
+every default is filled in, or raises `InvalidRequest` naming the field, the value and the choices. Every field is
+honoured or refused; none is accepted and ignored. Nothing is decoded or fetched here.
+"""
+
+from __future__ import annotations
+
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.request.actions import (
+    Action,
+    DeleteOutputRequest,
+    DeleteVoiceRequest,
+    ExportVoiceRequest,
+    GetOutputRequest,
+    InfoRequest,
+    ListModelsRequest,
+    ListOutputsRequest,
+    ListVoicesRequest,
+    SaveVoiceRequest,
+    TextPreviewRequest,
+)
+from chatterbox_worker.request.audio_formats import (
+    check_bitrate,
+    formats,
+    smaller_formats,
+)
+from chatterbox_worker.request.check import (
+    fields_of,
+    transcript,
+    validate,
+    with_defaults,
+)
+from chatterbox_worker.request.fields import (
+    ALIASES,
+    LONGEST_CHUNK_CHARS,
+    LONGEST_REFERENCE_CHARS,
+    LONGEST_TRANSCRIPT_CHARS,
+    LONGEST_VOICE_NAME,
+    MOST_CONTEXT_TURNS,
+    MOST_SPEAKERS,
+    OF_A_VOICE,
+    SAMPLING,
+    VOICE_ID,
+    VOICES,
+    PastTurn,
+    SpeechBody,
+    without_nulls,
+)
+from chatterbox_worker.request.openai import (
+    KOKORO_OPTIONS,
+    openai_speech,
+)
+from chatterbox_worker.request.speech import (
+    SpeechRequest,
+    resolve,
+)
+
+__all__ = [
+    "ALIASES",
+    "KOKORO_OPTIONS",
+    "LONGEST_CHUNK_CHARS",
+    "LONGEST_REFERENCE_CHARS",
+    "LONGEST_TRANSCRIPT_CHARS",
+    "LONGEST_VOICE_NAME",
+    "MOST_CONTEXT_TURNS",
+    "MOST_SPEAKERS",
+    "OF_A_VOICE",
+    "SAMPLING",
+    "VOICES",
+    "VOICE_ID",
+    "Action",
+    "DeleteOutputRequest",
+    "DeleteVoiceRequest",
+    "ExportVoiceRequest",
+    "GetOutputRequest",
+    "InfoRequest",
+    "ListModelsRequest",
+    "ListOutputsRequest",
+    "ListVoicesRequest",
+    "PastTurn",
+    "Request",
+    "SaveVoiceRequest",
+    "SpeechBody",
+    "SpeechRequest",
+    "TextPreviewRequest",
+    "check_bitrate",
+    "fields_of",
+    "formats",
+    "openai_speech",
+    "parse",
+    "refuse_alias",
+    "resolve",
+    "smaller_formats",
+    "transcript",
+    "validate",
+    "with_defaults",
+    "without_nulls",
+]
+
+Request = SpeechRequest | Action
+
+
+def parse(body: object, settings: Settings) -> Request:
+    """The request in `body`, our own fields as JSON.
+
+    Raises:
+        InvalidRequest: names the field, the value and the choices.
+    """
+    fields = validate(body, SpeechBody)
+    return resolve(fields, settings) if isinstance(fields, SpeechBody) else fields
+
+
+def refuse_alias(voice: str, settings: Settings, *, field: str) -> None:
+    """Raises InvalidRequest for the id of a new voice that requests could not reach."""
+    if (target := settings.voice_aliases().get(voice)) is not None:
+        raise InvalidRequest(
+            f"voice {quote(voice)} is another name of {quote(target)} here; choose another", field=field
+        )

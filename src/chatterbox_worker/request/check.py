@@ -1,0 +1,128 @@
+"""Checks JSON against the list of fields: names, types and ranges, each error with its field and value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.request.actions import ACTIONS, Action, SaveVoiceRequest, TextPreviewRequest
+from chatterbox_worker.request.fields import (
+    ALIASES,
+    LONGEST_TRANSCRIPT_CHARS,
+    OF_A_VOICE,
+    SHAPES,
+    VOICES,
+    Body,
+    PastTurn,
+    SpeechBody,
+    without_nulls,
+)
+
+_Fields = TypeVar("_Fields", bound=SpeechBody)
+
+
+def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
+    """The fields of `body`, each known and in its range; a speech request's as a `shape`. Raises InvalidRequest."""
+    if not isinstance(body, dict):
+        raise InvalidRequest(f"input must be a JSON object, not {quote(body)}", field="input")
+    action = "speak" if body.get("action") is None else body["action"]
+    if not isinstance(action, str) or action not in ("speak", *ACTIONS):
+        raise InvalidRequest(f"action must be {choices(['speak', *ACTIONS])}, not {quote(action)}", field="action")
+    fields = _without_aliases(body)
+    if action == "speak":
+        speech = _check(shape, fields)
+        transcript(speech.reference_transcript)
+        return speech
+    if action == "text.preview":
+        own = {name: value for name, value in fields.items() if name != "action"}
+        return TextPreviewRequest(action="text.preview", speech=_check(SpeechBody, own))
+    checked = _check(ACTIONS[action], fields)
+    if isinstance(checked, SaveVoiceRequest):
+        transcript(checked.reference_transcript)
+        one_source(reference_audio=checked.reference_audio, voice_url=checked.voice_url, required=True)
+    return checked
+
+
+def fields_of(
+    body: Mapping[str, Any], shape: type[SpeechBody] = SpeechBody, *, has_text: bool = True
+) -> dict[str, Any]:
+    """The fields of a speech request under their own names, each known and in its range.
+
+    Without a text they are the defaults of several requests. What depends on a worker's settings, or on several fields
+    together, is left to `parse`. Raises InvalidRequest.
+    """
+    fields = _without_aliases(body)
+    if not has_text and "text" in fields:
+        raise InvalidRequest("each text is given in its own entry; leave this one out", field="text")
+    _check(shape, fields if has_text else {**fields, "text": ""})
+    return fields
+
+
+def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """A request's own fields over shared ones; with a voice of its own, none of the shared voice fields is used."""
+    own, shared = _without_aliases(own), _without_aliases(shared)
+    has_voice = not own.keys().isdisjoint(VOICES)
+    return {name: value for name, value in shared.items() if not (has_voice and name in OF_A_VOICE)} | own
+
+
+def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
+    fields = without_nulls(body)
+    for alias, name in ALIASES.items():
+        if alias in fields:
+            if name in fields:
+                raise InvalidRequest(f"give {name} or its alias {alias}, not both", field=alias)
+            fields[name] = fields.pop(alias)
+    return fields
+
+
+_Shape = TypeVar("_Shape", bound=Body)
+
+
+def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        # an unknown field first: it is the likely reason for a missing one
+        first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+        name = _place(first["loc"])
+        if first["type"] == "missing":
+            raise InvalidRequest(f"{name} is required", field=name) from None
+        if first["type"] == "extra_forbidden":
+            owner = PastTurn if len(first["loc"]) > 1 else shape  # the only model inside another
+            known = sorted({*owner.model_fields, *(ALIASES if issubclass(owner, SpeechBody) else ())})
+            raise InvalidRequest(
+                f"unknown field {quote(name)}; known fields are {choices(known)}", field=name
+            ) from None
+        if first["type"] == "string_pattern_mismatch":
+            raise InvalidRequest(f"{name} must be {SHAPES[name]}, not {quote(first['input'])}", field=name) from None
+        reason = first["msg"][0].lower() + first["msg"][1:]
+        raise InvalidRequest(f"{name}: {reason}, not {quote(first['input'])}", field=name) from None
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    """("context", 0, "text") → "context[0].text"."""
+    if not loc:
+        return "input"
+    first, *rest = loc
+    return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
+
+
+def transcript(words: str | None) -> str | None:
+    """The transcript unchanged; raises InvalidRequest if it is empty or too long."""
+    if words is not None and not 0 < len(words.strip()) <= len(words) <= LONGEST_TRANSCRIPT_CHARS:
+        raise InvalidRequest(
+            f"reference_transcript must have 1 to {LONGEST_TRANSCRIPT_CHARS} characters, not {len(words.strip())}",
+            field="reference_transcript",
+        )
+    return words
+
+
+def one_source(*, required: bool = False, **sources: str | None) -> None:
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) > 1:
+        raise InvalidRequest(f"give one of {choices(sources)}, not both {' and '.join(given)}", field=given[1])
+    if required and not given:
+        raise InvalidRequest(f"{choices(sources)} is required", field=next(iter(sources)))

@@ -1,0 +1,131 @@
+"""The fields of a speech request as they arrive: the one list of them, with their ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from chatterbox_worker.catalogue import NORMALIZED
+from chatterbox_worker.errors import InvalidRequest, choices, quote
+
+ALIASES: Mapping[str, str] = {
+    "prompt": "text",
+    "model_type": "model",
+    "language_id": "language",
+    "audio_prompt": "reference_audio",
+}
+VOICES = ("voice", "reference_audio", "voice_url")
+"""The fields that choose a voice; a request has one of them at most."""
+OF_A_VOICE = (*VOICES, "reference_transcript")
+"""The fields that belong to a voice: a request with a voice of its own takes none of them from shared defaults."""
+SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
+VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+LONGEST_VOICE_NAME = 100  # characters of the name that a voice is shown under
+LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385)
+LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech, more than the one model that uses it can take
+MOST_CONTEXT_TURNS = 16
+MOST_SPEAKERS = 100
+
+# 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
+LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
+
+_Model = Annotated[str, Field(min_length=1, max_length=64)]
+VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
+OutputPath = Annotated[str, Field(min_length=1, max_length=4096)]
+Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
+SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
+Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
+_SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
+Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
+
+
+def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are given: null is the same as leaving a field out, in every object of every edge."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _check_normalize(value: object) -> object:
+    """Raises InvalidRequest for anything but None, a boolean, or an object with booleans under the known names."""
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"normalize must be true, false or an object, not {quote(value)}", field="normalize")
+    value = without_nulls(value)
+    for name, switch in value.items():
+        field = f"normalize.{name}"
+        if name not in NORMALIZED:
+            raise InvalidRequest(f"unknown field {quote(field)}; known are {choices(NORMALIZED)}", field=field)
+        if not isinstance(switch, bool):
+            raise InvalidRequest(f"{field} must be true or false, not {quote(switch)}", field=field)
+    return value
+
+
+_Normalize = Annotated[
+    bool | dict[str, bool] | None,
+    BeforeValidator(_check_normalize),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {
+                    "type": "object",
+                    "properties": {name: {"type": "boolean"} for name in NORMALIZED},
+                    "additionalProperties": False,
+                },
+                {"type": "null"},
+            ],
+        }
+    ),
+]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, fields: Any) -> Any:
+        return without_nulls(fields) if isinstance(fields, dict) else fields
+
+
+class PastTurn(Body):
+    """An earlier turn of the conversation."""
+
+    text: Transcript
+    audio: Reference
+    """Base64 or a data URI."""
+    speaker: _SpeakerNumber = 0
+
+
+class SpeechBody(Body):
+    """The fields of a speech request as they arrive; the ranges are the documented ones. The one list of them."""
+
+    action: Literal["speak"] = "speak"
+    text: str
+    model: _Model | None = None
+    language: str = "en"
+    voice: VoiceId | None = None
+    reference_audio: Reference | None = None
+    voice_url: Url | None = None
+    reference_transcript: Transcript | None = None
+    speaker: _SpeakerNumber = 0
+    context: Annotated[list[PastTurn], Field(max_length=MOST_CONTEXT_TURNS)] = []
+    format: str = "wav"
+    sample_rate: int = 24_000
+    bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
+    speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    exaggeration: Annotated[float, Field(ge=0, le=2)] | None = None
+    cfg_weight: Annotated[float, Field(ge=0, le=1)] | None = None
+    repetition_penalty: Annotated[float, Field(ge=1, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=2000)] | None = None
+    split_text: bool = True
+    chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
+    max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None
+    normalize: _Normalize = None
+    cache: bool = True

@@ -1,0 +1,183 @@
+"""A speech request with every default filled in, for this worker's models and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, REGIONS, ModelCard
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.request.audio_formats import check_bitrate, formats
+from chatterbox_worker.request.check import one_source
+from chatterbox_worker.request.fields import SAMPLING, PastTurn, SpeechBody
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechRequest:
+    """One text to be spoken, with every default filled in."""
+
+    text: str
+    """Trimmed, not yet normalised."""
+    model: str
+    language: str
+    """A code of `catalogue.LANGUAGES`, or a regional tag whose pack this worker serves."""
+    voice: str | None
+    """An id in the voice library or "default"; None if the request brings a recording."""
+    reference_audio: str | None
+    """Base64 or a data URI."""
+    voice_url: str | None
+    format: str
+    sample_rate: int
+    """Hertz."""
+    speed: float
+    seed: int | None
+    sampling: Mapping[str, float]
+    """Every parameter that the model's card lists, and no other."""
+    split_text: bool
+    chunk_size: int | None
+    """Characters; None for the chunker's own default."""
+    cache: bool
+    reference_transcript: str | None = None
+    """The words of the recording; a voice of the library may bring them itself."""
+    speaker: int = 0
+    """The number of the speaker, among those of `context`."""
+    context: tuple[PastTurn, ...] = ()
+    """Earlier turns, oldest first."""
+    bitrate_kbps: int | None = None
+    """Of mp3; None for the encoder's own, and for other formats."""
+    max_chunk_s: float | None = None
+    """A chunk that has not ended after so many seconds of audio is ended; None for the engine's own limit."""
+    normalize: frozenset[str] = frozenset(NORMALIZED)
+    """What is read otherwise than it is written: names of `catalogue.NORMALIZED`."""
+    normalize_as_given: bool | Mapping[str, bool] | None = None
+    """The request's own field, for a worker elsewhere, which has a setting of its own."""
+    as_model: Callable[[str], Mapping[str, Any]] | None = None
+    """The fields that differ for another model; None if the request named its model."""
+
+    def with_model(self, name: str) -> SpeechRequest:
+        """The same request for this model, unless it named one itself.
+
+        Raises:
+            InvalidRequest: this worker does not serve that model, or it cannot use a field that was given.
+        """
+        return self if self.as_model is None else replace(self, **self.as_model(name))
+
+
+def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
+    """The request with every default filled in. Raises InvalidRequest for what this worker cannot do."""
+    text = fields.text.strip()
+    if not text:
+        raise InvalidRequest("text is empty", field="text")
+    if len(text) > settings.max_text_chars:
+        raise InvalidRequest(
+            f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
+        )
+    if (alias := settings.voice_aliases().get(fields.voice or "")) is not None:
+        fields = fields.model_copy(update={"voice": alias})
+    chosen = _of_model(fields, settings, fields.model)
+    audio_format = formats(fields.format, fields.sample_rate)[0]
+    if fields.bitrate_kbps is not None:
+        check_bitrate(fields.bitrate_kbps, fields.format.lower(), fields.sample_rate)
+    one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
+    reference = fields.reference_audio is not None or fields.voice_url is not None
+    return SpeechRequest(
+        text=text,
+        **chosen,
+        voice=None if reference else fields.voice or "default",
+        reference_audio=fields.reference_audio,
+        voice_url=fields.voice_url,
+        format=audio_format,
+        sample_rate=fields.sample_rate,
+        bitrate_kbps=fields.bitrate_kbps,
+        speed=fields.speed,
+        seed=fields.seed,
+        split_text=fields.split_text,
+        chunk_size=fields.chunk_size,
+        cache=fields.cache,
+        reference_transcript=fields.reference_transcript,
+        speaker=fields.speaker,
+        context=tuple(fields.context),
+        max_chunk_s=fields.max_chunk_s,
+        normalize=_normalized(fields.normalize, default=settings.normalize),
+        normalize_as_given=fields.normalize,
+        as_model=partial(_of_model, fields, settings) if fields.model is None else None,
+    )
+
+
+def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[str, Any]:
+    """The fields that depend on the model; None for the worker's default."""
+    card = _card(name, settings)
+    _refuse_unusable(fields, card, settings)
+    language = _language(fields.language, card, settings)
+    return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
+
+
+def _normalized(given: bool | dict[str, bool] | None, *, default: bool) -> frozenset[str]:
+    """What is normalized: an object changes the worker's own setting where it names something."""
+    switches = given if isinstance(given, dict) else {}
+    default = given if isinstance(given, bool) else default
+    return frozenset(name for name in NORMALIZED if switches.get(name, default))
+
+
+def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) -> None:
+    """Raises InvalidRequest for a field that the model would ignore."""
+    has_recording = bool(fields.reference_audio or fields.voice_url) or fields.voice not in (None, "default")
+    unused = {
+        "reference_transcript": fields.reference_transcript is not None and not card.needs_transcript,
+        "context": bool(fields.context) and not card.uses_context,
+        "speaker": "speaker" in fields.model_fields_set and not card.uses_context,
+    }
+    for name, is_unused in unused.items():
+        if is_unused:
+            others = [model for model in settings.models if MODELS[model].uses_context]
+            only = f"; {choices(others)} can" if others else ""
+            raise InvalidRequest(f"{card.name} cannot use {name}{only}", field=name)
+    if fields.reference_transcript is not None and not has_recording:
+        raise InvalidRequest(
+            "reference_transcript is the transcript of a recording, but the request has none: add reference_audio, "
+            "voice_url or a saved voice", field="reference_transcript",
+        )  # fmt: skip
+    if fields.max_chunk_s is not None and not fields.max_chunk_s <= (card.longest_chunk_s or 0.0):
+        limit = "cannot use it" if card.longest_chunk_s is None else f"takes at most {card.longest_chunk_s:g}"
+        raise InvalidRequest(f"max_chunk_s is {fields.max_chunk_s:g}, but {card.name} {limit}", field="max_chunk_s")
+
+
+def _card(model: str | None, settings: Settings) -> ModelCard:
+    name = settings.models[0] if model is None else model.lower()
+    aliases = settings.model_aliases()
+    name = aliases.get(name, name)
+    if name in settings.models:
+        return MODELS[name]
+    exists = " exists, but" if name in MODELS else " is unknown;"
+    served = choices([*settings.models, *aliases])
+    raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {served}", field="model")
+
+
+def _language(tag: str, card: ModelCard, settings: Settings) -> str:
+    lowered = tag.strip().replace("_", "-").lower()
+    region = next((known for known in REGIONS if known.lower() == lowered), None)
+    language = lowered if region is None else region[:2].lower()
+    if language not in LANGUAGES:
+        raise InvalidRequest(
+            f"language {quote(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS])}", field="language"
+        )
+    if language not in card.languages:
+        raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {quote(tag)}", field="language")
+    served = region is not None and card.name == "multilingual" and REGIONS[region] in settings.packs
+    return region if region is not None and served else language
+
+
+def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:
+    sampling = dict(card.sampling)
+    for name in SAMPLING:
+        value = getattr(fields, name)
+        if value is None:
+            continue
+        if name not in sampling:
+            usable = f"it takes {choices(sampling)}" if sampling else "it takes no sampling parameters"
+            raise InvalidRequest(f"{card.name} cannot use {name}; {usable}", field=name)
+        sampling[name] = value
+    return sampling
