@@ -43,9 +43,16 @@ def pairs() -> list[list[str]]:
     return [line.split("\t") for line in lines if not line.startswith("#")]
 
 
+SOURCES = ("cldr", "num2words", "grammar", "usage", "as written")
+
+
 def test_every_pair_of_the_table_is_read_as_it_says() -> None:
     wrong = [(*row, got) for row in pairs() if (got := spoken(row[1], row[0])) != row[2]]
     assert not wrong
+
+
+def test_every_pair_names_its_source() -> None:
+    assert not [row for row in pairs() if len(row) != 4 or not row[3].startswith(SOURCES)]
 
 
 def test_the_table_covers_every_language() -> None:

@@ -10,7 +10,7 @@ from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import Group, count, say
 from chatterbox_worker.text.spoken.patterns import WORD
-from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.rules import Rules, correct
 
 _NEAR = 12  # characters before a time, for the word that decides its case
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -58,9 +58,7 @@ def _say_time(found: re.Match[str], text: str, rules: Rules) -> str:
     spoken = template.replace("{h}", _say_hour(found, text, rules)).replace("{m}", say(minutes, rules, rules.minute))
     if found["s"] and int(found["s"]):
         spoken += (" " if rules.spaced else "") + say(int(found["s"]), rules, rules.minute)
-    for wrong, right in rules.time_fixes.items():
-        spoken = re.sub(wrong, right, spoken)
-    return spoken + half
+    return correct(spoken, rules.time_fixes) + half
 
 
 def _half(found: re.Match[str], text: str, rules: Rules) -> str:
@@ -106,7 +104,7 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
     spoken = rules.date
     for name, word in words.items():
         spoken = spoken.replace(name, word)
-    yield [Span(*found.span(), spoken)]
+    yield [Span(*found.span(), correct(spoken, rules.phrase_fixes))]
 
 
 def _say_year(year: int, rules: Rules) -> str:

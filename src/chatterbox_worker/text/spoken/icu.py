@@ -51,7 +51,7 @@ def month_names(locale: str) -> tuple[str, ...]:
     return tuple(_formatter("{n,date,MMMM}", locale).format({"n": day}).translate(_ODD) for day in days)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def _format(pattern: str, locale: str, number: int | Decimal) -> str:
     with _LOCK:
         return _formatter(pattern, locale).format({"n": number}).translate(_ODD)

@@ -11,7 +11,7 @@ from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.kana import in_kana
 from chatterbox_worker.text.spoken.patterns import WORD
-from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.rules import Rules, correct
 
 Group = list[Span]
 """The spans of one find: all of them are taken, or none."""
@@ -19,6 +19,16 @@ Group = list[Span]
 LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
 _DASHES = "-–—〜"
+_ENDS = {
+    "じゅう": "…10",
+    "ひゃく": "…100",
+    "びゃく": "…100",
+    "ぴゃく": "…100",
+    "せん": "…1000",
+    "ぜん": "…1000",
+    "まん": "…1000",
+}
+"""How a Japanese number of tens, hundreds and thousands ends, with the key of its counters' readings."""
 _NEAR = 60  # characters after a number, for what agrees with it
 
 
@@ -58,11 +68,18 @@ def _plain(digits: str) -> str:
     return "".join(str(int(digit)) for digit in digits)
 
 
+@lru_cache(maxsize=8192, typed=True)
 def say(number: int | Decimal, rules: Rules, rule_set: str = "") -> str:
-    words = icu.spell(number, rules.locale, rule_set or rules.cardinal)
-    for wrong, right in rules.fixes.items():
-        words = words.replace(wrong, right)
+    words = correct(_spell(number, rules, rule_set or rules.cardinal), rules.fixes)
     return in_kana(words) if rules.kana else " ".join(words.split())
+
+
+def _spell(number: int | Decimal, rules: Rules, rule_set: str) -> str:
+    whole = rules.speller(int(number), rule_set) if rules.speller and number >= 0 else None
+    if whole is None:
+        return icu.spell(number, rules.locale, rule_set)
+    zero, part = icu.spell(0, rules.locale, rule_set), icu.spell(number % 1, rules.locale, rule_set)
+    return whole + part.removeprefix(zero)
 
 
 def say_digits(digits: str, rules: Rules) -> str:
@@ -123,6 +140,9 @@ def find_numbers(text: str, rules: Rules) -> Iterator[Group]:
         )
         following = "" if is_label else text[found.end() : found.end() + _NEAR]
         spoken = say_written(found[1], rules, following)
+        for before, fixes in rules.concords:
+            if _compile(before).search(text[max(0, found.start() - _NEAR) : found.start()]):
+                spoken = correct(spoken, fixes)
         if found[0] != found[1]:
             negative, positive = say(-2, rules), say(2, rules)
             spoken = negative.replace(positive, "") + spoken
@@ -245,9 +265,9 @@ def count(number: int, reading: str, readings: Mapping[str, str], rules: Rules) 
     last, spoken = number % 10, say(number, rules)
     if last and (words := readings.get(f"…{last}")) is not None:
         return (say(number - last, rules) if number > last else "") + words
-    for end, key, short in (("じゅう", "…10", "じゅっ"), ("ゃく", "…100", "ゃっ")):
+    for end, key in _ENDS.items():
         if spoken.endswith(end) and key in readings:
-            return spoken.removesuffix(end) + short + readings[key].partition("っ")[2]
+            return spoken[:-1] + readings[key][len(end) - 1 :] if key != "…1000" else spoken + readings[key][2:]
     return spoken + reading
 
 

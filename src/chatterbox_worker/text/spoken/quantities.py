@@ -18,7 +18,7 @@ from chatterbox_worker.text.spoken.numbers import (
     split_number,
 )
 from chatterbox_worker.text.spoken.patterns import WORD
-from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.rules import Rules, correct
 
 _SYMBOLS = {
     "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
@@ -62,9 +62,7 @@ def find_money(text: str, rules: Rules) -> Iterator[Group]:
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in _compile(pattern).finditer(text):
-            spoken = _say_money(found, symbols[found["symbol"]], rules)
-            for wrong, right in rules.money_fixes.items():
-                spoken = spoken.replace(wrong, right)
+            spoken = correct(_say_money(found, symbols[found["symbol"]], rules), rules.phrase_fixes)
             yield [spaced(text, *found.span(), spoken, rules)]
 
 
@@ -119,7 +117,8 @@ def find_units(text: str, rules: Rules) -> Iterator[Group]:
         if not after and before and not re.search(r"\s$", before) and not _takes_numeral(unit, units[unit], rules):
             yield [spaced(text, *found.span(), before, rules)]
             continue
-        yield [spaced(text, *found.span(), before + say_quantity(found, rules, f"={after}") + after, rules)]
+        spoken = correct(before + say_quantity(found, rules, f"={after}") + after, rules.phrase_fixes)
+        yield [spaced(text, *found.span(), spoken, rules)]
 
 
 def find_fractions(text: str, rules: Rules) -> Iterator[Group]:

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 Words = Mapping[str, str]
+
+
+def correct(words: str, fixes: Words) -> str:
+    """The words with every correction, in the table's order."""
+    for wrong, right in fixes.items():
+        words = re.sub(wrong, right, words)
+    return words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +55,11 @@ class Rules:
     labels: str = ""
     """A pattern of the text before a number that names something and counts nothing: "chapter 1"."""
     fixes: Words = field(default_factory=dict)
-    """Corrections of CLDR's words."""
+    """Corrections of CLDR's words: patterns with their replacements."""
+    speller: Callable[[int, str], str | None] | None = None
+    """A whole number's words in a rule set, where CLDR's are wrong beyond correction; None where they are not."""
+    concords: tuple[tuple[str, Words], ...] = ()
+    """(pattern of the text before the number, corrections of its words), as after a noun of a Swahili class."""
     ordinals: tuple[tuple[str, str], ...] = ()
     """(suffix, rule set)."""
     ordinal_stops: tuple[tuple[str, str, str], ...] = ()
@@ -80,8 +92,8 @@ class Rules:
     """Between the currency and its hundredths."""
     noun_first: bool = False
     """Whether a currency comes before its number."""
-    money_fixes: Words = field(default_factory=dict)
-    """Corrections of a price's words."""
+    phrase_fixes: Words = field(default_factory=dict)
+    """Corrections of a number's words together with its currency or unit: patterns with their replacements."""
     money_scales: Words = field(default_factory=dict)
     """Words and letters that may stand between a number and its currency, with ICU plural messages."""
     units: Words = field(default_factory=dict)

@@ -7,7 +7,9 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="el", group=". ", decimal=",", cardinal="numbering",
-    fixes={"χίλιάδες": "χιλιάδες"},  # CLDR 48 has two accents
+    fixes={  # slips of CLDR 48
+        "χίλιάδες": "χιλιάδες", "εννεν": "ενεν", "τρετρακοσιοστ": "τετρακοσιοστ", "δεκατρεις": "δεκατρείς",
+    },
     agreement=(
         (r"=? (?:ώρα|μέρα|ημέρα|φορά|γυναίκα|σελίδα|λίρα|εβδομάδα|θέση|ρουπία|κορόνα|ουγγιά)\b", "cardinal-feminine"),
         (r"=? (?:μήνες|άντρες|άνδρες|\w+οι)\b", "cardinal-masculine"),

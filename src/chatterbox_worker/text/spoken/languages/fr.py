@@ -33,7 +33,7 @@ RULES = Rules(
         "CHF": Money(major="one{franc} other{francs}", minor="one{centime} other{centimes}"),
         "JPY": Money(major="one{yen} other{yens}"),
     },
-    money_and=" et ", money_of=" de ", money_fixes={" de euros": " d'euros"},
+    money_and=" et ", money_of=" de ", phrase_fixes={" de euros": " d'euros"},
     money_scales={
         "millions": "other{millions}", "million": "other{million}", "milliards": "other{milliards}",
         "milliard": "other{milliard}", "M": "one{million} other{millions}",

@@ -1,11 +1,21 @@
 """Hebrew. CLDR's numbering is feminine, as a number that counts nothing is. Not CLDR's: האקדמיה ללשון העברית,
-decisions on numerals (masculine forms before masculine nouns, days of a month in the masculine).
+decisions on numerals (masculine forms before masculine nouns, days of a month in the masculine, the conjunction
+before the last part, חלקי in fractions).
 """
 
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
+_TENS = "עשרים|שלושים|ארבעים|חמישים|שישים|שבעים|שמונים|תשעים"
+
 RULES = Rules(
     locale="he", group=",", decimal=".", cardinal="numbering",
+    fixes={  # CLDR has the conjunction before units only, not before whatever is the last part
+        rf"(?<=\S )({_TENS})(?=$| (?:אלף|מיליון|מיליארד)\b)": r"ו\1",
+        r"(?<=\S )(מאה|מאתיים|(?:שלוש|ארבע|חמש|שש|שבע|שמונה|תשע) מאות)$": r"ו\1",
+        r"(?<=מיליון )((?:\S+ )?אלף|אלפיים|\S+ אלפים)$": r"ו\1",
+        "ביליון": "טריליון",
+    },
+    phrase_fixes={r"^(אחד|אחת) (\S+)$": r"\2 \1", r"^שני ב": "שניים ב"},
     agreement=(
         (r"=? (?:שנים|נשים|מילים|פעמים|ערים|ביצים|דרכים|אבנים)\b", "numbering"),
         ((r"=? (?:מיליון|מיליארד|אלף|דולר|שקל|אירו|יורו|אחוז|קילומטר|קילוגרם|גרם|ליטר|מטר|יום|חודש|שבוע|ין|פאונד|"

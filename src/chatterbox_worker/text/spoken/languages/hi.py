@@ -1,4 +1,5 @@
-"""Hindi. Not CLDR's: केंद्रीय हिंदी निदेशालय, देवनागरी लिपि एवं हिंदी वर्तनी (abbreviations); times with बजे and
+"""Hindi. Not CLDR's: केंद्रीय हिंदी निदेशालय, देवनागरी लिपि एवं हिंदी वर्तनी (abbreviations, the standard
+forms of numerals); times with बजे and
 बजकर as in Kachru, Hindi (2006), 5.2.
 """
 
@@ -6,6 +7,7 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="hi", group=",", group_digits="{2,3}", decimal=".",
+    fixes={"चौवालीस": "चवालीस", "तिरेपन": "तिरपन", "तिरेसठ": "तिरसठ", "वी$": "वीं"},
     ordinals=((r"(?:वाँ|वां)", "ordinal-masculine"), (r"वीं", "ordinal-feminine")),
     to="से",
     fractions={"1/2": "आधा", "1/3": "एक तिहाई", "2/3": "दो तिहाई", "1/4": "एक चौथाई", "3/4": "तीन चौथाई"},

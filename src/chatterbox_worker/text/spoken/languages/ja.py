@@ -11,7 +11,7 @@ _P = {"…1": "いっ{}", "…6": "ろっ{}", "…8": "はっ{}", "…10": "じ�
 def _with_p(first: str, third: str, rest: str) -> tuple[str, dict[str, str]]:
     """A counter that begins with h: 一本 いっぽん, 三本 さんぼん."""
     changed = {digits: reading.format(first) for digits, reading in _P.items()}
-    return rest, {**changed, "…3": f"さん{third}"}
+    return rest, {**changed, "…3": f"さん{third}", "…1000": f"せん{third}"}
 
 
 def _doubled(rest: str, third: str = "", *, six: bool = True) -> tuple[str, dict[str, str]]:
@@ -47,8 +47,9 @@ RULES = Rules(
         "人": ("にん", {"1": "ひとり", "2": "ふたり", "…4": "よにん"}),
         "月": ("がつ", {str(month): name for month, name in enumerate(_MONTHS, 1)}),
         "日": ("にち", {**{str(day): name for day, name in enumerate(_DAYS, 1)}, "20": "はつか",
-          "24": "にじゅうよっか"}),
-        "時": ("じ", {"…4": "よじ", "…7": "しちじ", "…9": "くじ"}),
+          "24": "にじゅうよっか",
+          "17": "じゅうしちにち", "19": "じゅうくにち", "27": "にじゅうしちにち", "29": "にじゅうくにち"}),
+        "時": ("じ", {"0": "れいじ", "…4": "よじ", "…7": "しちじ", "…9": "くじ"}),
         "時間": ("じかん", {"…4": "よじかん", "…7": "しちじかん", "…9": "くじかん"}),
         "分": ("ふん", {**_with_p("ぷん", "ぷん", "ふん")[1], "…4": "よんぷん"}),
         "秒": ("びょう", {}),
@@ -69,11 +70,18 @@ RULES = Rules(
         "度": ("ど", {}),
         "つ": ("つ", dict(zip("123456789", ["ひとつ", "ふたつ", "みっつ", "よっつ", "いつつ", "むっつ", "ななつ",
             "やっつ", "ここのつ"], strict=True))),
+        "件": _doubled("けん"), "軒": _doubled("けん", "げん"), "頭": _doubled("とう", six=False),
+        "足": _doubled("そく", "ぞく", six=False), "点": _doubled("てん", six=False), "曲": _doubled("きょく"),
+        "泊": _with_p("ぱく", "ぱく", "はく"), "丁目": _doubled("ちょうめ", six=False),
+        "章": _doubled("しょう", six=False),
+        "か国": _doubled("かこく"), "ヶ国": _doubled("かこく"), "カ国": _doubled("かこく"),
+        "名": ("めい", {}), "倍": ("ばい", {}),
         "週間": _doubled("しゅうかん", six=False),
         "ヶ月": _doubled("かげつ"), "か月": _doubled("かげつ"), "カ月": _doubled("かげつ"),
         "世紀": _doubled("せいき", six=False),
         "ページ": ("ページ", {}), "メートル": ("メートル", {}), "キロ": ("キロ", {}),
     },
+    forms=((r"(?<!月)(?<![\d.,])1日", "いちにち"),),  # of a day; the first of a month is ついたち
     percent="{n}パーセント", to="から",
     money={
         "JPY": Money(major="other{えん}"), "USD": Money(major="other{ドル}", minor="other{セント}"),
@@ -89,6 +97,7 @@ RULES = Rules(
     },
     time="{h}じ{m}ぷん", time_hour="{h}じ",
     time_fixes={
+        "^ぜろじ": "れいじ",
         "(よん)じ": "よじ", "ななじ": "しちじ", "きゅうじ": "くじ", "(じゅう)ぷん": "じゅっぷん",
         "いちぷん": "いっぷん",
         "にぷん": "にふん", "ごぷん": "ごふん", "ろくぷん": "ろっぷん", "ななぷん": "ななふん",

@@ -4,12 +4,18 @@ Sino-Korean in dates, minutes and money; 유월, 시월).
 
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
-_NATIVE = "개(?!월|국|년)|명|살|마리|시간|시(?![가-힣])|사람|권|잔|병|대(?![가-힣])|그루|송이|번째|가지|달|벌|켤레|군데"
+_NATIVE = (
+    "개(?!월|국|년)|명|살|마리|시간|사람|권|잔|병|대(?![가-힣])|그루|송이|번째|가지|달(?!러)|벌|켤레|군데|곳|"
+    "배(?![가-힣])|차례|척|채|자루|그릇|쌍|끼"
+)
+_HOUR = "시(?![가-힣])|시(?=에|부터|까지|쯤|경|반|정각|의|가|는|로|를)"
+"""Up to twelve; on the 24-hour clock as other numbers."""
 
 RULES = Rules(
     locale="ko", cardinal="cardinal-sinokorean",
-    years=((rf"(?<![\d.,])(?P<y>[1-9]\d?)(?= ?(?:{_NATIVE}))", "cardinal-native-attributive"),),
-    forms=((r"(?<!\d)0?6월", "유월"), (r"(?<!\d)10월", "시월")),
+    years=((rf"(?<![\d.,])(?P<y>[1-9]\d?)(?= ?(?:{_NATIVE}))", "cardinal-native-attributive"),
+           (rf"(?<![\d.,])(?P<y>[1-9]|1[0-2])(?= ?(?:{_HOUR}))", "cardinal-native-attributive")),
+    forms=((r"(?<!\d)1번째", "첫 번째"), (r"(?<!\d)0?6월", "유월"), (r"(?<!\d)10월", "시월")),
     percent="{n} 퍼센트", to="-에서",
     fractions={
         "1/2": "이분의 일", "1/3": "삼분의 일", "2/3": "삼분의 이", "1/4": "사분의 일", "3/4": "사분의 삼",

@@ -7,6 +7,10 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="nl", group=". ", decimal=",",
+    fixes={
+        r"\been\b": "één",
+        "^(elf|twaalf|\\w+tien)(een|twee|drie|vier|vijf|zes|zeven|acht|negen)$": r"\1honderd\2",  # 1905
+    },  # the numeral; "een" alone would be read as the article
     ordinals=((r"(?:ste|de|e)", "ordinal"),),
     years=((YEAR, "numbering-year"),),
     forms=((r"(?<!\w)nr\. ?(?=\d)", "nummer "), (r"(?<!\w)blz\. ?(?=\d)", "bladzijde ")),

@@ -5,6 +5,11 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="nb", group=" .", decimal=",", cardinal="numbering",
+    fixes={  # slips of CLDR 48 in ordinals, and the years up to 2009, which no one counts in hundreds
+        "tjueende": "tjuende", "^énhundrede$": "hundrede", "^énhundre ": "hundre og ",
+        "^(to|tre|fire|fem|seks|sju|åtte|ni)hundre (?=.*[drt]e$)": r"\1 hundre og ", "^tjuehundre$": "to tusen",
+        "^tjuehundre og (én|to|tre|fire|fem|seks|sju|åtte|ni)$": r"to tusen og \1",
+    },
     agreement=((r"=? (?:hus|barn|gram|kilogram|milligram|år|pund|tonn)\b", "cardinal-neuter"),),
     ordinal_stops=((r"", r" [a-zæøå]", "ordinal-masculine"),),
     years=((YEAR, "numbering-year"),),

@@ -8,6 +8,7 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="pl", group=" .", decimal=",", cardinal="numbering",
+    fixes={"iętdziesiąt": "ięćdziesiąt", "szesdziesiąt": "sześćdziesiąt"},  # slips of CLDR 48 in ordinals
     agreement=(
         ((r"=? (?:godzin[ay]|minut[ay]|sekund[ay]|stron[ay]|osob[ay]|kobiet[ay]|książk[ai]|ton[ay]|mil[aei]|rupi[ae]|"
          r"koron[ay]|lir[ay]|uncj[ae]|kaloria?e?|kilokalori[ae]|ulic[ae]|noc[ey]?|dziewczyn[ay]|szklank[ai])\b"),

@@ -3,6 +3,7 @@ CLDR's: Русская грамматика (АН СССР 1980), § 1366 ff. (�
 and Мильчин, Справочник издателя и автора (abbreviations, Roman numerals).
 """
 
+from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.patterns import regnal, roman_after
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
@@ -11,8 +12,33 @@ _BILLION = "one{миллиард} few{миллиарда} many{миллиард�
 _THOUSAND = "one{тысяча} few{тысячи} many{тысяч} other{тысячи}"
 _Y = r"(?<![\d.])(?P<y>1\d\d\d|20\d\d)"
 
+_HUNDREDTH = ("сот", "двухсот", "трёхсот", "четырёхсот", "пятисот", "шестисот", "семисот", "восьмисот", "девятисот")
+
+
+def _spell_ordinal(number: int, rule_set: str) -> str | None:
+    """Ordinals that CLDR 48 has wrong: whole hundreds ("1900-й" is a cardinal there), and the fortieth in one case."""
+    if not rule_set.startswith("ordinal") or not number % 1000:
+        return None
+    thousands, rest = divmod(number, 1000)
+    if rest % 100 == 0 and number < 10_000:
+        before = (
+            ""
+            if not thousands
+            else "тысяча "
+            if thousands == 1
+            else icu.spell(thousands * 1000, "ru", "numbering") + " "
+        )
+        return before + _HUNDREDTH[rest // 100 - 1] + icu.spell(100, "ru", rule_set).removeprefix("сот")
+    if rule_set == "ordinal-masculine-prepositional" and number % 100 == 40:
+        return icu.spell(number, "ru", rule_set).removesuffix("й") + "м"
+    return None
+
+
 RULES = Rules(
-    locale="ru", group=" .", decimal=",", cardinal="numbering",
+    locale="ru", speller=_spell_ordinal, group=" .", decimal=",", cardinal="numbering",
+    fixes={
+        "четверт(?=ый|ого|ом|ая|ой|ое|ую)": "четвёрт", r"^одна (?=тысяча .*(?:[иыо]й|[ое]го|[ое]м|[ая]я|[ое]е)$)": "",
+    },
     agreement=(
         # after 2 to 4 a noun is in the genitive singular: -ы, -и are feminine; after 1 -а, -я are
         (r"=? (?!(?:и|мы|вы|ты|бы|или|если|при|три|дни|часы|годы|люди|дети|ли|ни)\b)[а-яё]+[ыи](?![а-яё])",

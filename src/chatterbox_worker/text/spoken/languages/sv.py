@@ -15,6 +15,7 @@ _AND_SO = {
 
 RULES = Rules(
     locale="sv", group=" .", decimal=",", cardinal="numbering",
+    fixes={"^tjugohundra(|ett|två|tre|fyra|fem|sex|sju|åtta|nio)$": r"tvåtusen \1"},  # no one counts these in hundreds
     agreement=((r"= (?:gram|kilogram|milligram|år|pund|procent|ton|mikrogram)\b", "cardinal-neuter"),
                ((r"= | (?:kilometer|meter|centimeter|timme|minut|sekund|dag|vecka|månad|person|gång|sida|krona|"
                  r"dollar|euro|"

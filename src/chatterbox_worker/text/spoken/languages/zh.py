@@ -4,11 +4,11 @@
 
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
-_MEASURES = "个|位|本|只|次|天|岁|张|件|条|辆|名|小时|分钟|块|杯|家|间|层|种|台|年(?!\\d)"
+_MEASURES = "个|位|本|只|次|天|岁|张|件|条|辆|名|小时|分钟|块|杯|家|间|层|种|台|年(?!\\d)|万|亿|千"
 
 RULES = Rules(
     locale="zh", spaced=False,
-    fixes={"〇": "零"},
+    fixes={"〇": "零", "^二(?=[千万亿])": "两"},
     years=((r"(?<!\d)(?P<y>\d{4})(?=年)", "numbering-year"),),
     forms=((rf"(?<![\d.])2(?=(?:{_MEASURES}))", "两"),),
     percent="百分之{n}", to="到",
