@@ -35,7 +35,7 @@ PIPELINE_VERSION = 2
 
 _FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
 """How many chunks a stream generates ahead of its reader: the first for one that reads nothing, 45 s of audio, and one
-more for each that is read, up to as many as fill a batch."""
+more for each that is read from the second on, up to as many as fill a batch."""
 
 Progress = Callable[[int, int, float], None]
 """Called after each chunk with the chunks done, the number of chunks and the seconds of audio so far."""
@@ -311,7 +311,7 @@ class AudioStream:
         """Submits the chunks that may be generated while the reader is at chunk `reading`."""
         most = len(self._plan.chunks)
         if self._bounded:
-            most = min(most, reading + min(_FIRST_CHUNKS + reading, _MOST_CHUNKS))
+            most = min(most, reading + min(_FIRST_CHUNKS + max(0, reading - 1), _MOST_CHUNKS))
         while len(self._takes) < most:
             self._takes.append(self._submit(len(self._takes), self._takes[0] if self._takes else None))
 

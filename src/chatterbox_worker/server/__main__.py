@@ -18,6 +18,7 @@ from chatterbox_worker.config import Settings, environment, variable
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
+from chatterbox_worker.server.threads import share_heaps
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     if not settings.api_keys:
         log.warning("CHATTERBOX_API_KEYS is unset: anyone who can reach this port may use it")
     sys.setswitchinterval(_SWITCH_S)
+    share_heaps()
     return _serve(settings, options.host or settings.host, options.port or settings.port)
 
 

@@ -177,14 +177,15 @@ class _Live:
         self._is_waiting = False
         self._is_generating = True
         self._report: Callable[[bool], None] = lambda _: None
-        self._first: Audio | None = None
+        self._held: list[Audio] = []  # the first piece, until it is read
+        self._sample_rate = 0
         self._info: SpeechInfo | None = None
         self.running: asyncio.Future[None] = loop.create_future()
         scope.hold(self)
 
     @property
     def sample_rate(self) -> int:
-        return 0 if self._first is None else self._first.sample_rate
+        return self._sample_rate
 
     def watch(self, report: Callable[[bool], None]) -> None:
         self._report = report
@@ -209,13 +210,15 @@ class _Live:
         piece = await self._next()
         if piece is None:
             raise AssertionError("the speech ended without audio and without an error")
-        self._first = piece
+        self._held, self._sample_rate = [piece], piece.sample_rate
 
     async def pieces(self) -> AsyncIterator[Audio]:
-        if self._first is not None:
-            yield self._first
-        while (piece := await self._next()) is not None:
-            yield piece
+        held = self._held
+        while held:
+            yield held.pop()  # a piece is megabytes: it is freed as soon as its reader has encoded it
+            if (piece := await self._next()) is not None:
+                held.append(piece)
+            del piece
 
     def info(self) -> SpeechInfo:
         assert self._info is not None, "the pieces have not been read to their end"  # noqa: S101

@@ -16,7 +16,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -187,14 +187,16 @@ class _SpeechResponse(StreamingResponse):
 
 async def _encode(live: Live, encoder: StreamEncoder) -> AsyncIterator[bytes]:
     async for piece in live.pieces():
-        for data in _slices(await asyncio.to_thread(encoder.add, piece)):
+        encoded = await asyncio.to_thread(encoder.add, piece)
+        del piece  # megabytes, while a slow client takes its time
+        for data in _slices(encoded):
             yield data
     for data in _slices(await asyncio.to_thread(encoder.finish)):
         yield data
 
 
-def _slices(data: bytes) -> list[bytes]:
-    return [data[start : start + _SLICE_BYTES] for start in range(0, len(data), _SLICE_BYTES)]
+def _slices(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + _SLICE_BYTES] for start in range(0, len(data), _SLICE_BYTES))
 
 
 async def _count_at_end(
