@@ -141,7 +141,7 @@ def test_ten_clients_that_read_nothing_cost_little_and_others_are_served(server:
     print(f"{more >> 20} MiB for ten clients more")  # noqa: T201 - shown with -s
 
     assert other.status_code == 200
-    assert more < 100_000_000  # measured: 66 to 70 MB
+    assert more < 100_000_000  # measured: 66 to 80 MB
 
 
 def _stall(url: str, count: int) -> list[socket.socket]:
