@@ -8,7 +8,7 @@
 4. several texts: `{"texts": [{"id": "a", "text": "Hello."}, ...], "format": "mp3", ...}`, each failing alone
    (serverless/texts);
 5. an action: `{"action": "info"}`, `models.list`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`,
-   `outputs.list`, `outputs.get`, `outputs.delete`.
+   `lexicon.list`, `lexicon.save`, `lexicon.delete`, `outputs.list`, `outputs.get`, `outputs.delete`.
 Next to the input a job may have `s3Config`, a bucket of its own for a large answer.
 
 What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "message": "<the same>", "code": "...",

@@ -26,7 +26,11 @@ def a_light_heap() -> Iterator[None]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        models=("multilingual", "turbo"), cache_dir=tmp_path / "cache", voices_dir=tmp_path / "voices", concurrency=4
+        models=("multilingual", "turbo"),
+        cache_dir=tmp_path / "cache",
+        voices_dir=tmp_path / "voices",
+        lexicon=tmp_path / "lexicon.json",
+        concurrency=4,
     )
 
 

@@ -241,12 +241,19 @@ class Settings:
     cache_max_age_s: int = _setting(30 * _DAY_S, _number(1, 2**31), "Age after which an unused cache entry is deleted.")
     voices_dir: Path = _setting(Path("/runpod-volume/voices"), Path, "Folder of the voice library.")
     voices_on_disk: bool = _setting(
-        False, _switch, "1 lets `voices.save` store a voice although no network volume is attached, with a warning."
+        False,
+        _switch,
+        "1 lets `voices.save` and `lexicon.save` work although no network volume is attached, with a warning.",
     )
     concurrency: int = _setting(
         8, _number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
     )
     max_text_chars: int = _setting(50_000, _number(1, 10_000_000), "Longest text accepted, in characters.")
+    lexicon: Path = _setting(
+        Path("/runpod-volume/lexicon.json"),
+        Path,
+        "File of words that are read otherwise than they are written, JSON or CSV (docs/API.md); it may be missing.",
+    )
     normalize: bool = _setting(
         True, _switch, "0 passes numbers, dates, units and the like to the models as they are written (docs/API.md)."
     )

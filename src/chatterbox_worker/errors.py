@@ -4,6 +4,7 @@
     ├── InvalidRequest      400  the caller can correct it; names the field
     ├── VoiceNotFound       404
     ├── OutputNotFound      404  no such file among the large answers on the volume
+    ├── EntryNotFound       404  no such entry in the lexicon
     ├── AnswerTooLarge      413  synthesized, but there is no way to deliver it
     ├── Busy                429
     ├── Cancelled           499  the caller went away
@@ -56,6 +57,11 @@ class VoiceNotFound(WorkerError):
 
 class OutputNotFound(WorkerError):
     code = "output_not_found"
+    status = 404
+
+
+class EntryNotFound(WorkerError):
+    code = "entry_not_found"
     status = 404
 
 

@@ -35,6 +35,7 @@ def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
         variable("cache_dir"): str(root / ".local" / "cache"),
         variable("voices_dir"): str(root / ".local" / "voices"),
         variable("outputs_dir"): str(root / ".local" / "outputs"),
+        variable("lexicon"): str(root / ".local" / "lexicon.json"),
     }
     return defaults | {name: value for name, value in env.items() if value}
 

@@ -25,6 +25,7 @@ from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voi
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import VOICES, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk
+from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
@@ -116,12 +117,14 @@ class Synthesizer:
         cache: AudioCache,
         *,
         allow_private_urls: bool = False,
+        lexicon: Lexicon | None = None,
     ) -> None:
         self.engines = engines
         """By model name, or by pack name for a single-language pack."""
         self.library = library
         self.cache = cache
         self._allow_private_urls = allow_private_urls
+        self._lexicon = lexicon
 
     def source(self, request: SpeechRequest) -> VoiceSource:
         """Whose voice the request asks for. Raises InvalidRequest, VoiceNotFound."""
@@ -140,7 +143,7 @@ class Synthesizer:
         source = (source_of or self.source)(request)
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
-        prepared = prepare(request)
+        prepared = prepare(request, self._lexicon)
         if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
             raise InvalidRequest(
                 f"{card.name} needs the transcript of the recording: add reference_transcript"

@@ -16,6 +16,7 @@ from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine
 from chatterbox_worker.errors import InvalidRequest, NotReady, choices, quote
 from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 
@@ -48,6 +49,7 @@ def build(settings: Settings) -> Synthesizer:
         VoiceLibrary(settings.voices_dir, forget=store.forget),
         AudioCache(settings.cache_dir, max_bytes=settings.cache_max_bytes, max_age_s=settings.cache_max_age_s),
         allow_private_urls=settings.allow_private_urls,
+        lexicon=lexicon_at(settings.lexicon),
     )
 
 

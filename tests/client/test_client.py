@@ -159,6 +159,20 @@ def test_several_texts_on_a_streaming_endpoint(tmp_path: Path) -> None:
             list(client.stream(job_id=client.run_many(texts).id))
 
 
+def test_the_lexicon_is_saved_listed_used_and_deleted(client: RunPodServerlessClient) -> None:
+    client.lexicon.save({"Nguyen": "Nwin"})
+    client.lexicon.save({"GIF": "yif"}, "es")
+    assert [(entry.word, entry.language) for entry in client.lexicon.list()] == [("Nguyen", "*"), ("GIF", "es")]
+    assert client.runsync("Ask Nguyen.").output["chunks"][0]["spoken"] == "Ask Nwin."
+    own = client.runsync("Ask Nguyen.", pronunciations={"Nguyen": "Nuyen"})
+    assert own.output["chunks"][0]["spoken"] == "Ask Nuyen."
+    client.lexicon.delete("Nguyen")
+    client.lexicon.delete("GIF", "es")
+    with pytest.raises(JobFailed) as caught:
+        client.lexicon.delete("GIF", "es")
+    assert caught.value.code == "entry_not_found"
+
+
 def test_voices_are_saved_listed_and_deleted(client: RunPodServerlessClient, tmp_path: Path) -> None:
     path = tmp_path / "alice.wav"
     path.write_bytes(wav_bytes(6.0))
@@ -331,6 +345,9 @@ def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueu
             saved = await client.voices.save("dora", wav_bytes(6.0))
             assert [voice.id for voice in await client.voices.list()] == [saved.voice]
             await client.voices.delete("dora")
+            await client.lexicon.save({"Nguyen": "Nwin"})
+            assert [entry.spoken for entry in await client.lexicon.list("*")] == ["Nwin"]
+            await client.lexicon.delete("Nguyen")
             assert (await client.info())["default_model"] == "preview"
             assert (await client.health())["workers"]["ready"] == 1
             many = await client.runsync_many([{"id": "a", "text": "One."}, {"id": "b", "text": "Two."}], format="mp3")

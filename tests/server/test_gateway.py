@@ -147,6 +147,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "context": {"context": [{"text": "Before.", "audio": wav_base64(), "speaker": 1}]},
     "max_chunk_s": {"max_chunk_s": 20.0},
     "normalize": {"normalize": {"numbers": False}},
+    "pronunciations": {"pronunciations": {"Nguyen": "Nwin"}},
 }
 """For each field of a request, fields of a body that change it."""
 NOT_OF_A_JOB = {"as_model", "normalize_as_given"}
@@ -328,6 +329,25 @@ async def test_the_list_of_voices_is_requested_once_a_minute_and_after_a_change(
     await backend.voices()
 
     assert [asked["action"] for asked in queue.inputs] == ["voices.list", "voices.delete", "voices.list"]
+
+
+@pytest.mark.anyio
+async def test_a_preview_and_the_lexicon_are_the_endpoints() -> None:
+    queue = Queue({"status": "COMPLETED", "output": {"answer": 1}})
+    backend = queue.backend()
+
+    assert await backend.preview(_request(pronunciations={"a": "b"})) == {"answer": 1}
+    assert await backend.lexicon(None, 0) == {"answer": 1}
+    assert await backend.save_entries({"a": "b"}, "es") == {"answer": 1}
+    await backend.delete_entry("a", "es")
+
+    preview, *others = queue.inputs
+    assert (preview["action"], preview["text"], preview["pronunciations"]) == ("text.preview", "Hello.", {"a": "b"})
+    assert others == [
+        {"action": "lexicon.list", "offset": 0},
+        {"action": "lexicon.save", "entries": {"a": "b"}, "language": "es"},
+        {"action": "lexicon.delete", "word": "a", "language": "es"},
+    ]
 
 
 def test_a_gateway_without_a_key_does_not_start() -> None:

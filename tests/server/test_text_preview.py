@@ -31,3 +31,33 @@ async def test_kokoros_options_reach_the_reading_of_a_speech(open_server: Open) 
 
     assert [chunk["spoken"] for chunk in read.json()["chunks"]] == ["A five kilometers run."]
     assert [chunk["spoken"] for chunk in left.json()["chunks"]] == ["A five km run."]
+
+
+@pytest.mark.anyio
+async def test_the_routes_of_the_lexicon_need_a_key_and_change_what_is_read(open_server: Open) -> None:
+    key = {"Authorization": "Bearer 0123456789abcdef"}
+    async with open_server(api_keys=("0123456789abcdef",)) as http:
+        for answer in (await http.get("/lexicon"), await http.put("/lexicon/a", json={"spoken": "b"})):
+            assert answer.status_code == 401
+        http.headers.update(key)
+        assert (await http.put("/lexicon/and%2For", json={"spoken": "and or"})).json()["count"] == 1
+        saved = await http.post("/lexicon", json={"entries": {"GIF": "yif", "Nguyen": "Nwin"}, "language": "es"})
+        assert saved.json() == {"saved": 2, "count": 3, "warnings": []}
+        listed = (await http.get("/lexicon", params={"language": "es", "offset": 1})).json()
+        assert listed == {
+            "entries": [{"word": "Nguyen", "spoken": "Nwin", "language": "es"}], "count": 2, "next_offset": None,
+        }  # fmt: skip
+        shown = await http.post("/text", json={"text": "Un GIF and/or dos.", "language": "es"})
+        assert shown.json()["chunks"][0]["spoken"] == "Un yif and or dos."
+        gone = await http.delete("/lexicon/GIF", params={"language": "es"})
+        assert gone.json() == {"word": "GIF", "language": "es", "deleted": True}
+        missing = await http.delete("/lexicon/GIF")
+        assert (missing.status_code, missing.json()["code"]) == (404, "entry_not_found")
+        for bad, field in (
+            (await http.get("/lexicon", params={"lang": "es"}), "lang"),
+            (await http.get("/lexicon", params={"offset": "x"}), "offset"),
+            (await http.put("/lexicon/a", json={}), "spoken"),
+            (await http.put("/lexicon/a", json={"spoken": "b", "entries": {}}), "entries"),
+            (await http.post("/lexicon", json={"entries": {"a": 1}}), "entries"),
+        ):
+            assert (bad.status_code, bad.json()["field"]) == (400, field)

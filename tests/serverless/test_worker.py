@@ -16,11 +16,12 @@ import pytest
 import soundfile
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.serverless import progress
+from chatterbox_worker.serverless import actions, progress
 from chatterbox_worker.serverless.delivery import volume
 from chatterbox_worker.serverless.loop import start
 from chatterbox_worker.serverless.worker import Unready, Worker
 from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.text.lexicon import lexicon_at
 from support.audio_clips import wav_base64
 from support.bad_inputs import BAD_INPUTS
 from support.fakes import ToneEngine
@@ -53,6 +54,34 @@ def test_bad_input_is_answered_with_the_field_named(worker: Worker, job_input: A
 
 def test_there_are_at_least_sixty_bad_inputs() -> None:
     assert len(BAD_INPUTS) >= 60
+
+
+def test_the_lexicon_is_kept_by_actions_and_used_by_speech(
+    settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synthesizer._lexicon = lexicon_at(settings.lexicon)
+    worker = Worker(settings, synthesizer)
+    saved = ask(worker, {"action": "lexicon.save", "entries": {"Nguyen": "Nwin", "GIF": "jif"}})
+    assert saved == {"saved": 2, "count": 2, "warnings": []}
+    plain = ask(worker, {"text": "Ask them."})
+    answer = ask(worker, {"text": "Ask Nguyen."})
+    assert answer["chunks"][0]["spoken"] == "Ask Nwin."
+    preview = ask(worker, {"action": "text.preview", "text": "Ask Nguyen.", "pronunciations": {"Nguyen": "Nuyen"}})
+    assert preview["chunks"][0]["spoken"] == "Ask Nuyen."
+
+    deleted = ask(worker, {"action": "lexicon.delete", "word": "Nguyen"})
+    assert deleted == {"word": "Nguyen", "language": "*", "deleted": True}
+    assert ask(worker, {"action": "lexicon.delete", "word": "Nguyen"})["code"] == "entry_not_found"
+    listed = ask(worker, {"action": "lexicon.list"})
+    entry = {"word": "GIF", "spoken": "jif", "language": "*"}
+    assert listed == {"entries": [entry], "count": 1, "next_offset": None}
+
+    again = ask(worker, {"text": "Ask Nguyen."})
+    assert (again["chunks"][0]["spoken"], again["cache_hit"]) == ("Ask Nguyen.", False)
+    assert ask(worker, {"text": "Ask them."})["cache_key"] == plain["cache_key"]  # other words change nothing
+
+    monkeypatch.setattr(actions, "is_attached", lambda _: False)
+    assert ask(worker, {"action": "lexicon.save", "entries": {"a": "b"}})["code"] == "volume_failed"
 
 
 def test_an_answer_carries_every_documented_field(worker: Worker) -> None:

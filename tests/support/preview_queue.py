@@ -11,6 +11,7 @@ from support.paths import ROOT
 
 def preview_queue(folder: Path, *, hub: bool = False, limits: Limits | None = None, **settings: str) -> LocalQueue:
     """A context manager; `settings` have no prefix: `stream="1"`. The cache and the voices are in `folder`."""
-    chosen = {"models": "preview", "cache_dir": str(folder / "cache"), "voices_dir": str(folder / "voices")} | settings
+    paths = {"cache_dir": "cache", "voices_dir": "voices", "lexicon": "lexicon.json"}
+    chosen = {"models": "preview", **{name: str(folder / path) for name, path in paths.items()}} | settings
     env = {f"CHATTERBOX_{name.upper()}": value for name, value in chosen.items()}
     return LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, hub=hub, limits=limits)

@@ -159,7 +159,7 @@ def test_acronyms_stay_for_a_model_that_can_see_capitals() -> None:
 def test_markup_and_sound_tags_are_left_to_those_who_know_them() -> None:
     text = "[pause:5s] 5 [laugh]"
     reading = Reading(text, as_written(text, "en").stretches, (Span(0, 10, ""),))
-    assert add_spoken_forms(reading, ALL).spoken(0, len(text)) == " five [laugh]"
+    assert add_spoken_forms(reading, ALL).spoken(0, len(text)) == "five [laugh]"
 
 
 def test_the_full_stop_of_an_abbreviation_at_the_end_stays_the_sentences() -> None:
@@ -232,4 +232,4 @@ def test_a_text_without_numbers_loads_no_icu() -> None:
 
 
 def test_every_category_has_a_recogniser() -> None:
-    assert {category for category, *_ in forms._RECOGNISERS} == ALL
+    assert {category for category, *_ in forms._RECOGNISERS} == ALL - {"lexicon"}

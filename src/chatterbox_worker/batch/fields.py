@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,5 +42,6 @@ _SWITCH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no
 _CONVERSIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "integer": (int, "a whole number"),
     "number": (float, "a number"),
+    "object": (json.loads, "a JSON object"),
     "boolean": (lambda text: _SWITCH[text.lower()], "true or false"),
 }

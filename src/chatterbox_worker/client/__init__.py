@@ -32,6 +32,7 @@ from chatterbox_worker.client.errors import (
 from chatterbox_worker.client.sync import RunPodServerlessClient, SpeechStream
 from chatterbox_worker.client.types import (
     Job,
+    LexiconEntry,
     OutputEntry,
     SavedVoice,
     Speech,
@@ -54,6 +55,7 @@ __all__ = [
     "JobCancelled",
     "JobFailed",
     "JobTimedOut",
+    "LexiconEntry",
     "NoAudio",
     "NotFound",
     "OutputEntry",

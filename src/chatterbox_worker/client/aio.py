@@ -19,6 +19,7 @@ from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
 from chatterbox_worker.client.types import (
     AudioSource,
     Job,
+    LexiconEntry,
     OutputEntry,
     SavedVoice,
     SpeechFields,
@@ -50,6 +51,7 @@ class AsyncRunPodServerlessClient:
         self._patience = patience or Patience()
         self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=_MAX_CONNECTIONS))
         self.voices = AsyncVoices(self)
+        self.lexicon = AsyncLexicon(self)
         self.outputs = AsyncOutputs(self)
 
     async def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
@@ -176,6 +178,28 @@ class AsyncVoices:
 
     async def delete(self, voice: str) -> None:
         await self._client.call({"action": "voices.delete", "voice": voice})
+
+
+class AsyncLexicon:
+    """See `sync.Lexicon`."""
+
+    def __init__(self, client: AsyncRunPodServerlessClient) -> None:
+        self._client = client
+
+    async def list(self, language: str | None = None) -> list[LexiconEntry]:
+        entries: list[LexiconEntry] = []
+        offset: int | None = 0
+        while offset is not None:
+            job_input = {"action": "lexicon.list", "language": language, "offset": offset}
+            page, offset = endpoints.lexicon_page((await self._client.call(job_input)).output)
+            entries += page
+        return entries
+
+    async def save(self, entries: Mapping[str, str], language: str = "*") -> None:
+        await self._client.call({"action": "lexicon.save", "entries": entries, "language": language})
+
+    async def delete(self, word: str, language: str = "*") -> None:
+        await self._client.call({"action": "lexicon.delete", "word": word, "language": language})
 
 
 class AsyncOutputs:

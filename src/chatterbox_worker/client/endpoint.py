@@ -12,7 +12,7 @@ import httpx
 
 from chatterbox_worker import __version__
 from chatterbox_worker.client.sound import unwrap
-from chatterbox_worker.client.types import AudioSource, OutputEntry, SavedVoice, TextFields, VoiceEntry
+from chatterbox_worker.client.types import AudioSource, LexiconEntry, OutputEntry, SavedVoice, TextFields, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
 from chatterbox_worker.files import write_whole
@@ -103,6 +103,13 @@ def voice_entries(output: Any) -> list[VoiceEntry]:
         VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"], entry.get("name", entry["id"]))
         for entry in unwrap(output)["voices"]
     ]
+
+
+def lexicon_page(output: Any) -> tuple[list[LexiconEntry], int | None]:
+    """The entries of an answer, and where the next page begins."""
+    output = unwrap(output)
+    entries = [LexiconEntry(entry["word"], entry["spoken"], entry["language"]) for entry in output["entries"]]
+    return entries, output["next_offset"]
 
 
 def output_entries(output: Any) -> list[OutputEntry]:

@@ -18,6 +18,7 @@ from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.types import (
     AudioSource,
     Job,
+    LexiconEntry,
     OutputEntry,
     SavedVoice,
     SpeechFields,
@@ -57,6 +58,7 @@ class RunPodServerlessClient:
         self._patience = patience or Patience()
         self._http = httpx.Client()
         self.voices = Voices(self)
+        self.lexicon = Lexicon(self)
         self.outputs = Outputs(self)
 
     def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
@@ -206,6 +208,34 @@ class Voices:
 
     def delete(self, voice: str) -> None:
         self._client.call({"action": "voices.delete", "voice": voice})
+
+
+class Lexicon:
+    """Words that the endpoint reads otherwise than they are written, in every request; it needs a network volume.
+
+    `language` is a code such as es, or `*` for all languages.
+    """
+
+    def __init__(self, client: RunPodServerlessClient) -> None:
+        self._client = client
+
+    def list(self, language: str | None = None) -> list[LexiconEntry]:
+        """All entries, or those of one language."""
+        entries: list[LexiconEntry] = []
+        offset: int | None = 0
+        while offset is not None:
+            job_input = {"action": "lexicon.list", "language": language, "offset": offset}
+            page, offset = endpoints.lexicon_page(self._client.call(job_input).output)
+            entries += page
+        return entries
+
+    def save(self, entries: Mapping[str, str], language: str = "*") -> None:
+        """Add entries, from a word to what is read for it, or replace those of the same words; 1000 at most."""
+        self._client.call({"action": "lexicon.save", "entries": entries, "language": language})
+
+    def delete(self, word: str, language: str = "*") -> None:
+        """Raises JobFailed with the code entry_not_found."""
+        self._client.call({"action": "lexicon.delete", "word": word, "language": language})
 
 
 class Outputs:

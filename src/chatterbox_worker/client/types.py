@@ -50,6 +50,7 @@ class RequestFields(TypedDict, total=False):
     chunk_size: int | None
     max_chunk_s: float | None
     normalize: bool | Mapping[str, bool] | None
+    pronunciations: Mapping[str, str] | None
     cache: bool
     output: str
 
@@ -263,6 +264,16 @@ class VoiceEntry:
     """ISO 8601, UTC."""
     name: str
     """What it is called; the id if it was given no other name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LexiconEntry:
+    """A word that the endpoint reads otherwise than it is written."""
+
+    word: str
+    spoken: str
+    language: str
+    """A code such as es, or `*` for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from chatterbox_worker.catalogue import LANGUAGES
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.fields import (
     LONGEST_VOICE_NAME,
+    LONGEST_WORD_CHARS,
     Body,
     OutputPath,
     Reference,
@@ -16,6 +20,7 @@ from chatterbox_worker.request.fields import (
     Transcript,
     Url,
     VoiceId,
+    check_pronunciations,
 )
 
 
@@ -55,6 +60,39 @@ class DeleteVoiceRequest(Body):
     voice: VoiceId
 
 
+def _check_language(value: object) -> object:
+    """Raises InvalidRequest for anything but a language's code, or `*` for all languages."""
+    if value not in (known := ("*", *LANGUAGES)):
+        raise InvalidRequest(f"language must be {choices(known)}, not {quote(value)}", field="language")
+    return value
+
+
+_Language = Annotated[str, BeforeValidator(_check_language)]
+_Entries = Annotated[dict[str, str], BeforeValidator(partial(check_pronunciations, field="entries"))]
+
+
+class ListLexiconRequest(Body):
+    """Those of one language, or everything, from `offset` on."""
+
+    action: Literal["lexicon.list"]
+    language: _Language | None = None
+    offset: Annotated[int, Field(ge=0)] = 0
+
+
+class SaveLexiconRequest(Body):
+    """Adds entries, or replaces those of the same words."""
+
+    action: Literal["lexicon.save"]
+    entries: _Entries
+    language: _Language = "*"
+
+
+class DeleteLexiconRequest(Body):
+    action: Literal["lexicon.delete"]
+    word: Annotated[str, Field(min_length=1, max_length=LONGEST_WORD_CHARS)]
+    language: _Language = "*"
+
+
 class ListModelsRequest(Body):
     """The models in the shape of OpenAI's `GET /v1/models`."""
 
@@ -86,6 +124,9 @@ Action = (
     | SaveVoiceRequest
     | ExportVoiceRequest
     | DeleteVoiceRequest
+    | ListLexiconRequest
+    | SaveLexiconRequest
+    | DeleteLexiconRequest
     | ListOutputsRequest
     | GetOutputRequest
     | DeleteOutputRequest
@@ -99,6 +140,9 @@ ACTIONS: Mapping[str, type[Action]] = {
     "voices.save": SaveVoiceRequest,
     "voices.export": ExportVoiceRequest,
     "voices.delete": DeleteVoiceRequest,
+    "lexicon.list": ListLexiconRequest,
+    "lexicon.save": SaveLexiconRequest,
+    "lexicon.delete": DeleteLexiconRequest,
     "outputs.list": ListOutputsRequest,
     "outputs.get": GetOutputRequest,
     "outputs.delete": DeleteOutputRequest,

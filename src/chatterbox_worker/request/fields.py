@@ -25,6 +25,9 @@ VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_VOICE_NAME = 100  # characters of the name that a voice is shown under
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385)
 LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech, more than the one model that uses it can take
+LONGEST_WORD_CHARS = 100  # of an entry of a lexicon: a word, a name or an expression
+LONGEST_PRONUNCIATION_CHARS = 300
+MOST_PRONUNCIATIONS = 1_000  # of one request
 MOST_CONTEXT_TURNS = 16
 MOST_SPEAKERS = 100
 
@@ -81,6 +84,48 @@ _Normalize = Annotated[
 ]
 
 
+def check_pronunciations(value: object, field: str = "pronunciations", *, most: int = MOST_PRONUNCIATIONS) -> Any:
+    """The entries without those that are null; raises InvalidRequest unless all are words with what is read for them.
+
+    "" is read for a word that is left out.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{field} must be an object of words, not {quote(value)}", field=field)
+    if len(value) > most:
+        raise InvalidRequest(f"{field} has {len(value)} words; at most {most} can be given", field=field)
+    value = without_nulls(value)
+    for word, spoken in value.items():
+        if not isinstance(word, str) or not 0 < len(word.strip()) <= len(word) <= LONGEST_WORD_CHARS:
+            raise InvalidRequest(
+                f"{field} has {quote(word)}, and a word has 1 to {LONGEST_WORD_CHARS} characters", field=field
+            )
+        if not isinstance(spoken, str) or len(spoken) > LONGEST_PRONUNCIATION_CHARS:
+            raise InvalidRequest(
+                f"{field} has {quote(spoken)} for {quote(word)}, and what is read has at most "
+                f"{LONGEST_PRONUNCIATION_CHARS} characters",
+                field=field,
+            )
+    return value
+
+
+_Pronunciations = Annotated[
+    dict[str, str] | None,
+    BeforeValidator(check_pronunciations),
+    WithJsonSchema({
+        "anyOf": [
+            {
+                "type": "object",
+                "maxProperties": MOST_PRONUNCIATIONS,
+                "additionalProperties": {"type": "string", "maxLength": LONGEST_PRONUNCIATION_CHARS},
+            },
+            {"type": "null"},
+        ],
+    }),
+]  # fmt: skip
+
+
 class Body(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
@@ -128,4 +173,5 @@ class SpeechBody(Body):
     chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
     max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None
     normalize: _Normalize = None
+    pronunciations: _Pronunciations = None
     cache: bool = True

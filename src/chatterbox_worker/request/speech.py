@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -54,6 +54,8 @@ class SpeechRequest:
     """What is read otherwise than it is written: names of `catalogue.NORMALIZED`."""
     normalize_as_given: bool | Mapping[str, bool] | None = None
     """The request's own field, for a worker elsewhere, which has a setting of its own."""
+    pronunciations: Mapping[str, str] = field(default_factory=dict)
+    """From a word as it is written to what is read for it; more important than the lexicon and than `normalize`."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -103,6 +105,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         max_chunk_s=fields.max_chunk_s,
         normalize=_normalized(fields.normalize, default=settings.normalize),
         normalize_as_given=fields.normalize,
+        pronunciations=fields.pronunciations or {},
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 

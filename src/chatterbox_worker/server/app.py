@@ -25,6 +25,7 @@ from chatterbox_worker.server.paths import KnownRoutes
 from chatterbox_worker.server.routes import (
     convert,
     dialogue,
+    lexicon,
     openai,
     operations,
     sillytavern,
@@ -47,6 +48,7 @@ _ROUTERS = (
     sillytavern.router,
     dialogue.router,
     text.router,
+    lexicon.router,
     convert.router,
     voices.router,
     watermark.router,
@@ -107,7 +109,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "DELETE"],
             allow_headers=["*"],  # clients add their own, such as x-stainless-*
             allow_private_network=True,
             expose_headers=_EXPOSED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -85,3 +85,15 @@ class Backend(Protocol):
         """
 
     async def delete_voice(self, voice: str) -> None: ...
+
+    async def preview(self, request: SpeechRequest) -> dict[str, Any]:
+        """See `text.preview`."""
+
+    async def lexicon(self, language: str | None, offset: int) -> dict[str, Any]:
+        """A page of the lexicon: `entries`, `count` and `next_offset`."""
+
+    async def save_entries(self, entries: Mapping[str, str], language: str) -> dict[str, Any]:
+        """Returns `saved`, `count` and `warnings`; raises InvalidRequest, VolumeFailed."""
+
+    async def delete_entry(self, word: str, language: str) -> None:
+        """Raises EntryNotFound, VolumeFailed."""

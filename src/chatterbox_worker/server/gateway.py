@@ -41,7 +41,7 @@ from chatterbox_worker.client import (
     RequestTooLarge,
     Unavailable,
 )
-from chatterbox_worker.client.sound import join
+from chatterbox_worker.client.sound import join, unwrap
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import (
     AnswerTooLarge,
@@ -52,7 +52,7 @@ from chatterbox_worker.errors import (
     SynthesisFailed,
     WorkerError,
 )
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import SpeechRequest, without_nulls
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
 from chatterbox_worker.synthesizer import CancelScope
@@ -150,6 +150,24 @@ class RunPodBackend:
     async def delete_voice(self, voice: str) -> None:
         with _worker_errors(), self._voices_change():
             await self._client.voices.delete(voice)
+
+    async def preview(self, request: SpeechRequest) -> dict[str, Any]:
+        """By a job: the lexicon is the endpoint's."""
+        return await self._act({"action": "text.preview", **_fields(request)})
+
+    async def lexicon(self, language: str | None, offset: int) -> dict[str, Any]:
+        asked = {"action": "lexicon.list", "language": language, "offset": offset}
+        return await self._act(without_nulls(asked))
+
+    async def save_entries(self, entries: Mapping[str, str], language: str) -> dict[str, Any]:
+        return await self._act({"action": "lexicon.save", "entries": dict(entries), "language": language})
+
+    async def delete_entry(self, word: str, language: str) -> None:
+        await self._act({"action": "lexicon.delete", "word": word, "language": language})
+
+    async def _act(self, job_input: Mapping[str, Any]) -> dict[str, Any]:
+        with _worker_errors():
+            return dict(unwrap((await self._client.call(job_input)).output))
 
     @contextmanager
     def _voices_change(self) -> Iterator[None]:
@@ -298,12 +316,12 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
         "seed": request.seed, "split_text": request.split_text, "chunk_size": request.chunk_size,
         "cache": request.cache,
         "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
-        "normalize": request.normalize_as_given,
+        "normalize": request.normalize_as_given, "pronunciations": dict(request.pronunciations) or None,
         "context": [turn.model_dump() for turn in request.context] or None,
         "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,
     }  # fmt: skip
-    return {name: value for name, value in fields.items() if value is not None}
+    return without_nulls(fields)
 
 
 def _recording(audio: bytes, about: Mapping[str, Any]) -> Recording:

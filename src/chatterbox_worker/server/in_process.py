@@ -19,6 +19,8 @@ from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.threads import low_priority_pool, run_conversion
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer, describe
+from chatterbox_worker.text.lexicon import lexicon_at
+from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import LibraryEntry, VoiceLibrary
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class LocalBackend:
             lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
         )
         self._library = VoiceLibrary(settings.voices_dir)
+        self._lexicon = lexicon_at(settings.lexicon)
         wiring.check_aliases(settings, self._library)
         self._executor = low_priority_pool(settings.concurrency, "speak")
         self._resumed = low_priority_pool(settings.concurrency, "resume")  # not behind those that have not begun
@@ -129,6 +132,19 @@ class LocalBackend:
 
     async def delete_voice(self, voice: str) -> None:
         await asyncio.to_thread(self._library.delete, voice)
+
+    async def preview(self, request: SpeechRequest) -> dict[str, Any]:
+        return await asyncio.to_thread(preview, request, self._lexicon)
+
+    async def lexicon(self, language: str | None, offset: int) -> dict[str, Any]:
+        return await asyncio.to_thread(self._lexicon.page, language, offset)
+
+    async def save_entries(self, entries: Mapping[str, str], language: str) -> dict[str, Any]:
+        count = await asyncio.to_thread(self._lexicon.save, entries, language)
+        return {"saved": len(entries), "count": count, "warnings": []}
+
+    async def delete_entry(self, word: str, language: str) -> None:
+        await asyncio.to_thread(self._lexicon.delete, word, language)
 
     async def _start(self) -> None:
         def load() -> None:

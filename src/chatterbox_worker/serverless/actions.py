@@ -1,9 +1,10 @@
-"""The actions other than speech: this worker, a text as it is read, the voice library, answers on the volume."""
+"""The actions other than speech: this worker, a text as it is read, voices, the lexicon, answers on the volume."""
 
 from __future__ import annotations
 
 import base64
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.catalogue import openai_model
@@ -11,14 +12,17 @@ from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.errors import AnswerTooLarge, VolumeFailed, quote
 from chatterbox_worker.request import (
     Action,
+    DeleteLexiconRequest,
     DeleteOutputRequest,
     DeleteVoiceRequest,
     ExportVoiceRequest,
     GetOutputRequest,
     InfoRequest,
+    ListLexiconRequest,
     ListModelsRequest,
     ListOutputsRequest,
     ListVoicesRequest,
+    SaveLexiconRequest,
     SaveVoiceRequest,
     TextPreviewRequest,
     refuse_alias,
@@ -27,6 +31,7 @@ from chatterbox_worker.request import (
 from chatterbox_worker.serverless.delivery.volume import Volume, is_attached
 from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.names import id_of
@@ -48,19 +53,21 @@ def act(
     """The answer, of at most `most_bytes` as JSON.
 
     Raises:
-        InvalidRequest, VoiceNotFound, OutputNotFound, VolumeFailed, AnswerTooLarge: the action cannot be done.
+        WorkerError: the action cannot be done.
     """
     most_bytes -= _REPORT_BYTES
     match request:
         case InfoRequest():
             return info(settings, synthesizer, counts)
         case TextPreviewRequest():
-            return preview(resolve(request.speech, settings))
+            return preview(resolve(request.speech, settings), lexicon_at(settings.lexicon))
         case ListModelsRequest():
             names = {name: name for name in settings.models} | settings.model_aliases()
             return {"object": "list", "data": [openai_model(of) | {"id": name} for name, of in names.items()]}
         case ListOutputsRequest() | GetOutputRequest() | DeleteOutputRequest():
             return _outputs(request, outputs, most_bytes)
+        case ListLexiconRequest() | SaveLexiconRequest() | DeleteLexiconRequest():
+            return _lexicon(request, settings)
         case _:
             return _voices(request, settings, synthesizer.library, most_bytes)
 
@@ -76,7 +83,7 @@ def _voices(
             return {"voices": [asdict(entry) for entry in library.list()]}
         case SaveVoiceRequest():
             refuse_alias(id_of(request.voice), settings, field="voice")
-            warnings = _lost_with_this_worker(request.voice, settings)
+            warnings = _lost_with_this_worker(f"voice {quote(request.voice)}", settings.voices_dir, settings)
             data, field = reference_bytes(
                 request.reference_audio, request.voice_url, allow_private_urls=settings.allow_private_urls
             )
@@ -89,6 +96,22 @@ def _voices(
         case DeleteVoiceRequest():
             library.delete(request.voice)
             return {"voice": request.voice, "deleted": True}
+
+
+def _lexicon(
+    request: ListLexiconRequest | SaveLexiconRequest | DeleteLexiconRequest, settings: Settings
+) -> dict[str, Any]:
+    lexicon = lexicon_at(settings.lexicon)
+    match request:
+        case ListLexiconRequest():
+            return lexicon.page(request.language, request.offset)
+        case SaveLexiconRequest():
+            warnings = _lost_with_this_worker("the lexicon", settings.lexicon, settings)
+            count = lexicon.save(request.entries, request.language)
+            return {"saved": len(request.entries), "count": count, "warnings": warnings}
+        case DeleteLexiconRequest():
+            lexicon.delete(request.word, request.language)
+            return {"word": request.word, "language": request.language, "deleted": True}
 
 
 def _outputs(
@@ -115,11 +138,11 @@ def _piece(request: GetOutputRequest, outputs: Volume, most_bytes: int) -> dict[
     }  # fmt: skip
 
 
-def _lost_with_this_worker(voice: str, settings: Settings) -> list[str]:
-    """A warning for a voice that would be stored on the container's own disk. Raises VolumeFailed if it must not be."""
-    if is_attached(settings.voices_dir):
+def _lost_with_this_worker(what: str, path: Path, settings: Settings) -> list[str]:
+    """A warning for what would be stored on the container's own disk. Raises VolumeFailed if it must not be."""
+    if is_attached(path):
         return []
-    lost = f"no network volume is attached, so voice {quote(voice)} is lost when this worker ends"
+    lost = f"no network volume is attached, so {what} is lost when this worker ends"
     if not settings.voices_on_disk:
         raise VolumeFailed(f"{lost}: attach one, or set {variable('voices_on_disk')}=1 to save it all the same")
     return [lost]

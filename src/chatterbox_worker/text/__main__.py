@@ -10,12 +10,14 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, PACKS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechBody, resolve, validate
+from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.preview import preview
 
 _SETTINGS = Settings(models=tuple(MODELS), packs=PACKS, max_text_chars=10_000_000)
@@ -31,6 +33,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--without", action="append", default=[], choices=NORMALIZED, help="leave this as written; may be repeated"
     )
+    parser.add_argument(
+        "--pronounce", action="append", default=[], metavar="WORD=SPOKEN", help="read a word so; may be repeated"
+    )
+    parser.add_argument("--lexicon", type=Path, help="a file of such words, JSON or CSV (docs/API.md)")
     parser.add_argument("--json", action="store_true", help="the answer of the action text.preview")
     return parser.parse_args(arguments)
 
@@ -43,10 +49,11 @@ def preview_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "model": options.model,
         "chunk_size": options.chunk_size,
         "normalize": False if options.as_written else dict.fromkeys(options.without, False),
+        "pronunciations": dict(each.partition("=")[::2] for each in options.pronounce),
     }
     body = validate(fields, SpeechBody)
     assert isinstance(body, SpeechBody)  # noqa: S101 - always so without an action
-    return preview(resolve(body, _SETTINGS))
+    return preview(resolve(body, _SETTINGS), Lexicon(options.lexicon) if options.lexicon else None)
 
 
 def lines(answer: dict[str, Any]) -> Iterator[str]:

@@ -72,6 +72,11 @@ def clean(text: str) -> str:
     return cleaned
 
 
+def one_line(text: str) -> str:
+    """What can be seen of the text, in one line."""
+    return " ".join(_INVISIBLE.sub("", text).split())
+
+
 def finish(chunk: str, style: Style) -> str:
     """The cleaned chunk as its tokenizer expects it: upstream's punctuation, a capital first and an ending mark."""
     paragraphs = chunk.split(PARAGRAPH)

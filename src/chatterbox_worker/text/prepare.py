@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,9 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, chunks
+from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.normalise import clean, finish
+from chatterbox_worker.text.pronunciations import Pronunciations, add_pronunciations
 from chatterbox_worker.text.reading import Reading, as_written
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 
@@ -33,14 +35,16 @@ class PreparedText:
         }
 
 
-def prepare(request: SpeechRequest) -> PreparedText:
-    """
+def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedText:
+    """`lexicon` is that of the volume.
+
     Raises:
         InvalidRequest: the text contains nothing to speak, or is too long for one chunk and must not be split.
     """
     card = MODELS[request.model]
     text = clean(request.text)
-    reading = add_spoken_forms(as_written(text, request.language[:2]), request.normalize, keeps_case=card.keeps_case)
+    reading = add_pronunciations(as_written(text, request.language[:2]), _pronunciations(request, lexicon))
+    reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case)
     length = len(reading.spoken(0, len(text)))
     if not request.split_text and length > LONGEST_CHUNK_CHARS:
         raise InvalidRequest(
@@ -51,3 +55,10 @@ def prepare(request: SpeechRequest) -> PreparedText:
     limit = (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else LONGEST_CHUNK_CHARS
     cut = chunks(reading, limit)
     return PreparedText(reading, tuple(replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in cut))
+
+
+def _pronunciations(request: SpeechRequest, lexicon: Lexicon | None) -> list[Callable[[str], Pronunciations]]:
+    """The request's own, in every language, and then those of the lexicon."""
+    own = Pronunciations(request.pronunciations)
+    sources: list[Callable[[str], Pronunciations]] = [lambda _: own] if request.pronunciations else []
+    return [*sources, lexicon.entries_for] if lexicon is not None and "lexicon" in request.normalize else sources

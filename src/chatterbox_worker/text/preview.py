@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
 
 
-def preview(request: SpeechRequest) -> dict[str, Any]:
+def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str, Any]:
     """As JSON: the cleaned text, its warnings, and for each chunk its place there, what the model is given and
     the pause after it.
 
     Raises:
         InvalidRequest: there is nothing to speak, or the text is too long for one chunk and must not be split.
     """
-    prepared = prepare(request)
+    prepared = prepare(request, lexicon)
     return {
         "model": request.model,
         "language": request.language,

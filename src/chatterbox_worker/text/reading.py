@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+_BEFORE_WHICH_NO_SPACE = ("", " ", "\n", *".,;:!?…)")
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -59,11 +61,20 @@ class Reading:
             raise ValueError("a span is empty or outside the text")
 
     def spoken(self, start: int, end: int) -> str:
-        """What is read for `text[start:end]`; neither edge lies inside a span."""
+        """What is read for `text[start:end]`; neither edge lies inside a span.
+
+        A span that is left out takes a space with it: no two spaces, and none before a mark, are left.
+        """
         parts, place = [], start
         for span in self.spans[bisect_left(self._starts, start) : bisect_left(self._starts, end)]:
-            parts += [self.text[place : span.start], span.spoken]
-            place = span.end
+            before, place = self.text[place : span.start], span.end
+            if not span.spoken:
+                following = self.text[place : min(place + 1, end)]
+                if before.endswith(" ") and following in _BEFORE_WHICH_NO_SPACE:
+                    before = before[:-1]
+                elif span.start == start and following == " ":
+                    place += 1
+            parts += [before, span.spoken]
         return "".join([*parts, self.text[place:end]])
 
     @cached_property

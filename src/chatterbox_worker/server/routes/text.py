@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.state import State
-from chatterbox_worker.text.preview import preview
 
 router = APIRouter(tags=["speech"])
 
@@ -19,4 +16,4 @@ async def show_text(http: Request, state: State) -> Response:
     """The chunks of a speech request: `start`, `end`, `text`, `spoken`, `pause_s` and `language` of each."""
     request = speech.parse(await bodies.read_object(http), state.settings)
     with state.admission.place():
-        return JSONResponse(await asyncio.to_thread(preview, request))
+        return JSONResponse(await state.backend.preview(request))

@@ -1,0 +1,103 @@
+"""The lexicon: words that are read otherwise than they are written, in every request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Path, Request
+
+from chatterbox_worker.catalogue import LANGUAGES
+from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.request import (
+    LONGEST_PRONUNCIATION_CHARS,
+    LONGEST_WORD_CHARS,
+    MOST_PRONUNCIATIONS,
+    Action,
+    DeleteLexiconRequest,
+    ListLexiconRequest,
+    SaveLexiconRequest,
+    SpeechBody,
+    validate,
+)
+from chatterbox_worker.server import bodies, schemas
+from chatterbox_worker.server.state import AppState, State
+
+router = APIRouter(tags=["lexicon"])
+
+_Word = Annotated[str, Path(description="As it is written; it may contain slashes.")]
+_SPOKEN = schemas.TEXT | {"maxLength": LONGEST_PRONUNCIATION_CHARS, "description": "Empty: the word is left out."}
+_LANGUAGE = schemas.TEXT | {"enum": ["*", *LANGUAGES], "default": "*"}
+_OFFSET = {"type": "integer", "minimum": 0, "default": 0}
+_ENTRIES = {
+    "type": "object",
+    "maxProperties": MOST_PRONUNCIATIONS,
+    "propertyNames": {"minLength": 1, "maxLength": LONGEST_WORD_CHARS},
+    "additionalProperties": _SPOKEN,
+}
+_Kind = TypeVar("_Kind", bound=Action)
+
+
+def _query(**schemas_of: dict[str, Any]) -> dict[str, Any]:
+    parameters = [{"name": name, "in": "query", "schema": schema} for name, schema in schemas_of.items()]
+    return {"openapi_extra": {"parameters": parameters}}
+
+
+@router.get("/lexicon", **_query(language=_LANGUAGE, offset=_OFFSET))
+async def list_entries(http: Request, state: State) -> dict[str, Any]:
+    """A thousand entries from `offset` on, of one language or, without one, of all; `next_offset` is where the next
+    thousand begin.
+    """
+    asked = _check(ListLexiconRequest, "lexicon.list", _asked(http, "language", "offset"))
+    return await state.backend.lexicon(asked.language, asked.offset)
+
+
+@router.post("/lexicon", **schemas.json_body(schemas.body({"entries": _ENTRIES, "language": _LANGUAGE}, "entries")))
+async def save_entries(http: Request, state: State) -> dict[str, Any]:
+    """Adds the entries, or replaces those of the same words; the others stay."""
+    return await _save(state, await bodies.read_object(http))
+
+
+@router.put(
+    "/lexicon/{word:path}", **schemas.json_body(schemas.body({"spoken": _SPOKEN, "language": _LANGUAGE}, "spoken"))
+)
+async def save_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
+    """Adds one entry, or replaces it."""
+    body = await bodies.read_object(http)
+    _refuse_unknown(body, ("spoken", "language"))
+    if "spoken" not in body:
+        raise InvalidRequest("spoken is required: what is read for the word", field="spoken")
+    spoken = body.pop("spoken")
+    return await _save(state, {"entries": {word: spoken}, **body})
+
+
+@router.delete("/lexicon/{word:path}", **_query(language=_LANGUAGE))
+async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
+    asked = _check(DeleteLexiconRequest, "lexicon.delete", {"word": word, **_asked(http, "language")})
+    await state.backend.delete_entry(asked.word, asked.language)
+    return {"word": asked.word, "language": asked.language, "deleted": True}
+
+
+async def _save(state: AppState, body: dict[str, Any]) -> dict[str, Any]:
+    asked = _check(SaveLexiconRequest, "lexicon.save", body)
+    return await state.backend.save_entries(asked.entries, asked.language)
+
+
+def _check(kind: type[_Kind], action: str, fields: dict[str, Any]) -> _Kind:
+    """The action's fields; raises InvalidRequest."""
+    checked = validate({**fields, "action": action}, SpeechBody)
+    assert isinstance(checked, kind)  # noqa: S101 - by its action
+    return checked
+
+
+def _asked(http: Request, *known: str) -> dict[str, Any]:
+    """The query; numbers as numbers."""
+    asked = dict(http.query_params)
+    _refuse_unknown(asked, known)
+    return {name: int(text) if text.isdecimal() else text for name, text in asked.items()}
+
+
+def _refuse_unknown(fields: dict[str, Any], known: Sequence[str]) -> None:
+    for name in fields:
+        if name not in known:
+            raise InvalidRequest(f"unknown field {quote(name)}; known fields are {', '.join(known)}", field=name)
