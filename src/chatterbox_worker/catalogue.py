@@ -94,9 +94,9 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
 
 NORMALIZED: tuple[str, ...] = (
     "numbers", "money", "units", "times", "dates", "phones", "urls", "emails", "roman", "symbols", "abbreviations",
-    "acronyms", "plurals", "lexicon",
+    "acronyms", "plurals", "lexicon", "tags",
 )  # fmt: skip
-"""What in a text may be read otherwise than it is written (`text.spoken`, `text.lexicon`)."""
+"""What in a text may be read otherwise than it is written (`text.spoken`, `text.lexicon`, `text.sounds`)."""
 
 SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 """Hertz."""

@@ -14,6 +14,7 @@ from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.normalise import clean, finish
 from chatterbox_worker.text.pronunciations import Pronunciations, add_pronunciations
 from chatterbox_worker.text.reading import Reading, as_written
+from chatterbox_worker.text.sounds import leave_out_sounds
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 
 
@@ -44,6 +45,7 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     card = MODELS[request.model]
     text = clean(request.text)
     reading = add_pronunciations(as_written(text, request.language[:2]), _pronunciations(request, lexicon))
+    reading = leave_out_sounds(reading, card) if "tags" in request.normalize else reading
     reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case)
     length = len(reading.spoken(0, len(text)))
     if not request.split_text and length > LONGEST_CHUNK_CHARS:
