@@ -142,3 +142,28 @@ def test_a_lost_connection_is_shown_until_it_is_back(open_page: Open, tone_url: 
     expect(page.locator("#server-notice")).to_be_hidden()
     expect(page.locator("#error")).to_be_hidden()
     generate(page)
+
+
+def test_the_panel_shows_how_a_text_will_be_read(open_page: Open, tone_url: str, screenshots: Path) -> None:
+    page = open_page(tone_url)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url) if request.url.endswith("/text") else None)
+    write(page, f"It costs $1,200 at 12:30 p.m. today.\n\n{'And nothing else is to be seen here. ' * 6}")
+    page.get_by_text("As it will be read").click()
+    marks = page.locator("#reading-box mark")
+    expect(marks).to_have_text(["one thousand two hundred dollars", "twelve thirty p.m."])
+    expect(marks.first).to_have_attribute("title", "written: $1,200")
+    expect(page.locator("#reading-box")).to_contain_text("pause 0.8 s")
+    page.screenshot(path=screenshots / "reading.png", full_page=True)
+    asked = len(requests)
+    page.locator("#text").press_sequentially("7 cats", delay=10)
+    expect(marks.last).to_have_text("seven")
+    assert len(requests) <= asked + 2  # not one for each letter
+
+    page.locator("#text").fill("...")
+    expect(page.locator("#reading-box .note")).to_be_visible()
+    page.locator("#text").fill("")
+    expect(page.locator("#reading-box")).to_contain_text("Write a text")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.locator("#reading")).to_have_attribute("open", "")

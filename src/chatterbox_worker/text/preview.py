@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from chatterbox_worker.request import SpeechRequest
@@ -10,8 +11,8 @@ from chatterbox_worker.text.prepare import prepare
 
 
 def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str, Any]:
-    """As JSON: the cleaned text, its warnings, and for each chunk its place there, what the model is given and
-    the pause after it.
+    """As JSON: the cleaned text, its warnings, and for each chunk its place there, what the model is given, what is
+    read otherwise than written, and the pause after it.
 
     Raises:
         InvalidRequest: there is nothing to speak, or the text is too long for one chunk and must not be split.
@@ -29,6 +30,7 @@ def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str,
                 "spoken": chunk.spoken,
                 "pause_s": round(chunk.pause_s(request.speed), 4),
                 "language": chunk.language,
+                "spans": [asdict(span) for span in prepared.reading.spans_in(chunk.start, chunk.end)],
             }
             for chunk in prepared.chunks
         ],

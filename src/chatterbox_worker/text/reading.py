@@ -66,7 +66,7 @@ class Reading:
         A span that is left out takes a space with it: no two spaces, and none before a mark, are left.
         """
         parts, place = [], start
-        for span in self.spans[bisect_left(self._starts, start) : bisect_left(self._starts, end)]:
+        for span in self.spans_in(start, end):
             before, place = self.text[place : span.start], span.end
             if not span.spoken:
                 following = self.text[place : min(place + 1, end)]
@@ -76,6 +76,10 @@ class Reading:
                     place += 1
             parts += [before, span.spoken]
         return "".join([*parts, self.text[place:end]])
+
+    def spans_in(self, start: int, end: int) -> tuple[Span, ...]:
+        """Those of `text[start:end]`; neither edge lies inside a span."""
+        return self.spans[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
 
     @cached_property
     def _starts(self) -> list[int]:

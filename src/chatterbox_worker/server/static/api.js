@@ -75,6 +75,9 @@ export async function saveVoice(id, file, words) {
   return (await call("voices", { method: "POST", body: form })).json();
 }
 
+/** How a text would be read: {text, chunks, warnings}. */
+export const preview = async (fields, signal) => (await post("text", fields, { signal })).json();
+
 /** The speech as one file. */
 export const speak = async (fields, signal) => (await post("v1/audio/speech", fields, { signal })).blob();
 export const speakDialogue = async (body, signal) => (await post("dialogue", body, { signal })).blob();

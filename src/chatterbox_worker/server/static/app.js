@@ -9,6 +9,7 @@ import * as history from "./history.js";
 import { language, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { ONCE } from "./order.js";
 import { Player } from "./player.js";
+import { Reading } from "./reading.js";
 import { Reference } from "./reference.js";
 import { Result } from "./result.js";
 import { Settings } from "./settings.js";
@@ -37,6 +38,7 @@ const studio = new Studio({ player, result, historyList, voices, order, check, o
 const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
+const reading = new Reading({ order: () => (loaded ? order() : null) });
 
 function order() {
   return {
@@ -59,6 +61,7 @@ function changed() {
     composer.setModel(shownModel);
   }
   composer.count();
+  reading.update();
 }
 
 /** The checks that the page can do itself before it sends a request. */

@@ -32,6 +32,12 @@ export function requests(order, reference) {
   }));
 }
 
+/** The body of POST /text: all that decides how a text is read, and no recording. */
+export const previewBody = (order) => {
+  const { seed, ...fields } = shared(order);
+  return { text: order.text, ...fields };
+};
+
 /** The body of POST /dialogue. */
 export function dialogueBody(order, reference) {
   return {

@@ -47,6 +47,11 @@ export default {
   "example.warm.name": "A message",
   "example.warm": "Hi! I just wanted to tell you that the parcel arrived this morning, in one piece. Thank you so much. Call me when you can, I have news.",
 
+  "reading.title": "As it will be read",
+  "reading.empty": "Write a text to see what the model is given.",
+  "reading.pause": ({ s }) => `pause ${s} s`,
+  "reading.written": ({ written }) => `written: ${written}`,
+
   "dialogue.turns": "Turns of the dialogue",
   "dialogue.add": "Add a turn",
   "dialogue.placeholder": "What this voice says…",

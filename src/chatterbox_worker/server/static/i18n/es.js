@@ -47,6 +47,11 @@ export default {
   "example.warm.name": "Un mensaje",
   "example.warm": "¡Hola! Solo quería contarte que el paquete llegó esta mañana, enterito. Muchísimas gracias. Llámame cuando puedas, tengo noticias.",
 
+  "reading.title": "Así se leerá",
+  "reading.empty": "Escribe un texto para ver lo que recibe el modelo.",
+  "reading.pause": ({ s }) => `pausa ${s} s`,
+  "reading.written": ({ written }) => `escrito: ${written}`,
+
   "dialogue.turns": "Turnos del diálogo",
   "dialogue.add": "Añadir un turno",
   "dialogue.placeholder": "Lo que dice esta voz…",
