@@ -28,6 +28,8 @@ class SpokenChunk:
     end_s: float
     spoken: str = ""
     """What the model was given for it; empty in an answer of an older worker."""
+    language: str = ""
+    """In which it was read; empty in an answer of an older worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,7 @@ class SpeechInfo:
                     float(c["start_s"]),
                     float(c["end_s"]),
                     str(c.get("spoken", "")),
+                    str(c.get("language", "")),
                 )
                 for c in answer["chunks"]
             )

@@ -144,6 +144,7 @@ class Synthesizer:
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
         prepared = prepare(request, self._lexicon)
+        request = replace(request, language=prepared.language)
         if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
             raise InvalidRequest(
                 f"{card.name} needs the transcript of the recording: add reference_transcript"
@@ -413,7 +414,9 @@ def describe(plan: Plan, speech: AudioStream, duration_s: float) -> SpeechInfo:
         voice=plan.source.id,
         device=plan.engine.device,
         chunks=tuple(
-            SpokenChunk(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4), chunk.spoken)
+            SpokenChunk(
+                chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4), chunk.spoken, chunk.language
+            )
             for chunk, (start_s, end_s) in zip(plan.chunks, speech.spans_s, strict=True)
         ),
         warnings=tuple(speech.warnings),

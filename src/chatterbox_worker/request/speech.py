@@ -23,7 +23,7 @@ class SpeechRequest:
     """Trimmed, not yet normalised."""
     model: str
     language: str
-    """A code of `catalogue.LANGUAGES`, or a regional tag whose pack this worker serves."""
+    """A code of `catalogue.LANGUAGES`, a regional tag whose pack this worker serves, or "auto"."""
     voice: str | None
     """An id in the voice library or "default"; None if the request brings a recording."""
     reference_audio: str | None
@@ -161,11 +161,13 @@ def _card(model: str | None, settings: Settings) -> ModelCard:
 
 def _language(tag: str, card: ModelCard, settings: Settings) -> str:
     lowered = tag.strip().replace("_", "-").lower()
+    if lowered == "auto":
+        return "auto" if len(card.languages) > 1 else card.languages[0]
     region = next((known for known in REGIONS if known.lower() == lowered), None)
     language = lowered if region is None else region[:2].lower()
     if language not in LANGUAGES:
         raise InvalidRequest(
-            f"language {quote(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS])}", field="language"
+            f"language {quote(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS, 'auto'])}", field="language"
         )
     if language not in card.languages:
         raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {quote(tag)}", field="language")

@@ -10,6 +10,7 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, chunks
+from chatterbox_worker.text.identify import AUTO, identify_languages, main_language
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.normalise import clean, finish
 from chatterbox_worker.text.pronunciations import Pronunciations, add_pronunciations
@@ -23,6 +24,8 @@ class PreparedText:
     reading: Reading
     chunks: tuple[Chunk, ...]
     """Their `spoken` is what the model's tokenizer is given."""
+    language: str
+    """The request's, or the one that most of the text is in."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -44,7 +47,9 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     """
     card = MODELS[request.model]
     text = clean(request.text)
-    reading = add_pronunciations(as_written(text, request.language[:2]), _pronunciations(request, lexicon))
+    reading = as_written(text, AUTO if request.language == AUTO else request.language[:2])
+    reading = identify_languages(reading, card.languages)
+    reading = add_pronunciations(reading, _pronunciations(request, lexicon))
     reading = leave_out_sounds(reading, card) if "tags" in request.normalize else reading
     reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case)
     length = len(reading.spoken(0, len(text)))
@@ -55,8 +60,9 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
             field="split_text",
         )
     limit = (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else LONGEST_CHUNK_CHARS
-    cut = chunks(reading, limit)
-    return PreparedText(reading, tuple(replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in cut))
+    cut = [replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in chunks(reading, limit)]
+    language = main_language(reading.stretches) if request.language == AUTO else request.language
+    return PreparedText(reading, tuple(cut), language)
 
 
 def _pronunciations(request: SpeechRequest, lexicon: Lexicon | None) -> list[Callable[[str], Pronunciations]]:

@@ -20,7 +20,7 @@ def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str,
     prepared = prepare(request, lexicon)
     return {
         "model": request.model,
-        "language": request.language,
+        "language": prepared.language,
         "text": prepared.reading.text,
         "chunks": [
             {
