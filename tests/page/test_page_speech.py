@@ -112,6 +112,9 @@ def test_captions_have_the_texts_with_times_inside_the_audio(open_page: Open, to
     assert _download(page, "captions-menu", "VTT").read_text().startswith("WEBVTT\n\n1\n")
     captions = json.loads(_download(page, "captions-menu", "JSON").read_text())
     assert len(captions["chunks"]) > 1
+    cues = [cue for chunk in captions["chunks"] for cue in chunk["cues"]]
+    assert srt.count(" --> ") == len(cues) > len(captions["chunks"])
+    assert all(len(line) <= 42 for cue in cues for line in cue["text"].split("\n"))
     assert captions["chunks"][-1]["end_s"] <= captions["duration_s"] == pytest.approx(times(page)[1], abs=0.1)
 
 
@@ -134,6 +137,7 @@ def test_a_dialogue_is_one_file_with_a_voice_and_a_pause_for_each_turn(
     assert [chunk["turn"] for chunk in captions["chunks"]] == [0, 1, 2]
     gap_s = captions["chunks"][1]["start_s"] - captions["chunks"][0]["end_s"]
     assert gap_s == pytest.approx(2.5, abs=0.2)
+    assert captions["chunks"][1]["cues"][0]["start_s"] == pytest.approx(captions["chunks"][1]["start_s"], abs=0.002)
     expect(page.locator("#history-list")).to_contain_text("3 turns")
 
 

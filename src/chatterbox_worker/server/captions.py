@@ -1,24 +1,23 @@
-"""Captions from the exact times of the chunks: SubRip, WebVTT or JSON. Pure.
+"""Captions of a recording: SubRip, WebVTT or JSON. Pure.
 
-A cue is a chunk: its times are those of its audio. Words inside a chunk have no times, because no engine reports them
-and a guess by length is not a time. A smaller `chunk_size` gives shorter cues.
+The times of a chunk are exact; inside it, words share its time by their length. `text.cues` makes the cues.
 """
 
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.text.cues import LONGEST_S, Cue, cues, share_time
 
 MIMETYPES: Mapping[str, str] = {
     "srt": "application/x-subrip; charset=utf-8",
     "vtt": "text/vtt",
     "json": "application/json",
 }
-_LINE_CHARS = 42  # the usual length of a subtitle's line, in the EBU's guide and the BBC's
+_LONGEST_MS = round(LONGEST_S * 1000)
 
 
 def check(kind: object) -> str:
@@ -28,29 +27,46 @@ def check(kind: object) -> str:
     return kind.lower()
 
 
-def write(kind: str, chunks: Sequence[Mapping[str, Any]], duration_s: float) -> str:
-    """The captions of `Recording.about["chunks"]`; chunks without audio have no cue."""
-    audible = [chunk for chunk in chunks if chunk["end_s"] > chunk["start_s"]]
+def write(kind: str, chunks: Sequence[Mapping[str, Any]], duration_s: float, language: str | None = None) -> str:
+    """The captions of `SpeechInfo.as_json()["chunks"]`; chunks without audio have no cue."""
+    audible = [(chunk, _cues(chunk, language)) for chunk in chunks if chunk["end_s"] > chunk["start_s"]]
     if kind == "json":
-        return json.dumps({"duration_s": duration_s, "chunks": audible}, ensure_ascii=False)
+        with_cues = [{**chunk, "cues": [_as_json(cue) for cue in own]} for chunk, own in audible]
+        return json.dumps({"duration_s": duration_s, "chunks": with_cues}, ensure_ascii=False)
     comma = "," if kind == "srt" else "."
-    cues = [
-        f"{number}\n{_clock(chunk['start_s'], comma)} --> {_clock(chunk['end_s'], comma)}\n"
-        f"{_lines(kind, chunk['text'])}\n"
-        for number, chunk in enumerate(audible, 1)
+    blocks = [
+        f"{number}\n{_times(cue, comma)}\n{_text(kind, cue)}\n"
+        for number, cue in enumerate((cue for _, own in audible for cue in own), 1)
     ]
-    return "\n".join(cues if kind == "srt" else ["WEBVTT\n", *cues])
+    return "\n".join(blocks if kind == "srt" else ["WEBVTT\n", *blocks])
 
 
-def _clock(seconds: float, comma: str) -> str:
-    milliseconds = round(seconds * 1000)
+def _cues(chunk: Mapping[str, Any], language: str | None) -> list[Cue]:
+    return cues(share_time(chunk["text"], chunk["start_s"], chunk["end_s"], language))
+
+
+def _as_json(cue: Cue) -> dict[str, Any]:
+    start_ms, end_ms = _milliseconds(cue)
+    return {"text": "\n".join(cue.lines), "start_s": start_ms / 1000, "end_s": end_ms / 1000}
+
+
+def _times(cue: Cue, comma: str) -> str:
+    return " --> ".join(_clock(milliseconds, comma) for milliseconds in _milliseconds(cue))
+
+
+def _milliseconds(cue: Cue) -> tuple[int, int]:
+    """An end is after its start, as WebVTT requires."""
+    start_ms = round(cue.start_s * 1000)
+    return start_ms, min(max(round(cue.end_s * 1000), start_ms + 1), start_ms + _LONGEST_MS)
+
+
+def _clock(milliseconds: int, comma: str) -> str:
     minutes, remainder = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{remainder // 1000:02}{comma}{remainder % 1000:03}"
 
 
-def _lines(kind: str, text: str) -> str:
+def _text(kind: str, cue: Cue) -> str:
+    text = "\n".join(cue.lines)
     if kind == "vtt":  # a cue may contain markup here; "-->" would end it
-        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    else:
-        text = text.replace("-->", "→")
-    return "\n".join(textwrap.wrap(text, _LINE_CHARS, break_long_words=False, break_on_hyphens=False))
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("-->", "→")

@@ -100,7 +100,7 @@ async def answer(http: Request, state: AppState, fields: Mapping[str, Any], opti
     recording = await whole(http, state, request)
     if options.captions is None:
         return SlicedResponse(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
-    written = captions_of(options.captions, recording.info)
+    written = await captions_of(options.captions, recording.info)
     return await json_response(lambda: recording.inline() | {"captions": written})
 
 
@@ -114,8 +114,11 @@ async def whole(http: Request, state: AppState, request: SpeechRequest) -> Recor
     return recording
 
 
-def captions_of(kind: str, info: SpeechInfo) -> str:
-    return captions.write(kind, info.as_json()["chunks"], info.duration_s)
+async def captions_of(kind: str, info: SpeechInfo) -> str:
+    chunks = info.as_json()["chunks"]
+    return await asyncio.to_thread(
+        captions.write, kind, chunks, info.duration_s, info.language
+    )  # 1 s for 100 000 letters
 
 
 @asynccontextmanager
@@ -226,7 +229,7 @@ async def _events(
     info = live.info()
     tokens = math.ceil(info.duration_s * _TOKENS_PER_S)
     usage = {"input_tokens": len(request.text), "output_tokens": tokens, "total_tokens": len(request.text) + tokens}
-    extra = {} if options.captions is None else {"captions": captions_of(options.captions, info)}
+    extra = {} if options.captions is None else {"captions": await captions_of(options.captions, info)}
     yield _event({"type": "speech.audio.done", "usage": usage, "speech": info.as_json() | extra})
 
 

@@ -102,4 +102,4 @@ async def write_captions(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
     kind = captions.check(fields.pop("captions", "srt"))
     recording = await speech.whole(http, state, speech.parse(fields, state.settings))
-    return Response(speech.captions_of(kind, recording.info), media_type=captions.MIMETYPES[kind])
+    return Response(await speech.captions_of(kind, recording.info), media_type=captions.MIMETYPES[kind])

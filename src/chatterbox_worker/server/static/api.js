@@ -92,10 +92,10 @@ export async function convert(blob, format, signal) {
 
 /**
  * The speech while it is generated: `onAudio(Int16Array)` for each piece and `onProgress({chunks_done, chunks_total})`.
- * Resolves to the facts of the whole speech.
+ * Resolves to the facts of the whole speech; its chunks have their captions in `cues`.
  */
 export async function speakStream(fields, { signal, onAudio, onProgress }) {
-  const body = { ...fields, response_format: "pcm", stream_format: "sse", progress: true };
+  const body = { ...fields, response_format: "pcm", stream_format: "sse", progress: true, captions: "json" };
   const response = await post("v1/audio/speech", body, { signal });
   const pcm = new PcmBytes();
   for await (const event of events(response.body)) {
@@ -104,7 +104,7 @@ export async function speakStream(fields, { signal, onAudio, onProgress }) {
       if (samples.length) onAudio(samples);
     } else if (event.type === "speech.progress") onProgress(event);
     else if (event.type === "error") throw new ApiError(event.error.code, { message: event.error.message, field: event.error.param });
-    else if (event.type === "speech.audio.done") return event.speech;
+    else if (event.type === "speech.audio.done") return { ...event.speech, chunks: JSON.parse(event.speech.captions).chunks };
   }
   throw new ApiError("broken_off", { message: "the answer ended without its last event" });
 }

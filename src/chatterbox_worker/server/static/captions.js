@@ -1,17 +1,15 @@
-// Captions of a speech from the times of its chunks, as the server's done event reports them. Pure.
+// Captions of a speech in their formats, from the cues that the server made for each chunk. Pure.
 
 export const KINDS = { srt: "application/x-subrip", vtt: "text/vtt", json: "application/json" };
-const LINE_CHARS = 42; // the server's length of a line
 
-/** `chunks`: objects with text, start_s, end_s. */
+/** `chunks`: objects with text, start_s, end_s, and cues of the same fields; speech saved by an older page has none. */
 export function captions(kind, chunks, duration_s) {
-  const audible = chunks.filter((chunk) => chunk.end_s > chunk.start_s);
-  if (kind === "json") return JSON.stringify({ duration_s, chunks: audible }, null, 2);
+  if (kind === "json") return JSON.stringify({ duration_s, chunks }, null, 2);
   const comma = kind === "srt" ? "," : ".";
-  const cues = audible.map(
-    (chunk, i) => `${i + 1}\n${clock(chunk.start_s, comma)} --> ${clock(chunk.end_s, comma)}\n${lines(kind, chunk.text)}\n`,
-  );
-  return (kind === "srt" ? cues : ["WEBVTT\n", ...cues]).join("\n");
+  const blocks = chunks
+    .flatMap((chunk) => chunk.cues ?? [chunk])
+    .map((cue, i) => `${i + 1}\n${clock(cue.start_s, comma)} --> ${clock(cue.end_s, comma)}\n${escaped(kind, cue.text)}\n`);
+  return (kind === "srt" ? blocks : ["WEBVTT\n", ...blocks]).join("\n");
 }
 
 function clock(seconds, comma) {
@@ -21,16 +19,7 @@ function clock(seconds, comma) {
   return `${pad(h)}:${pad(m)}:${pad(s)}${comma}${pad(ms % 1000, 3)}`;
 }
 
-function lines(kind, text) {
-  const safe =
-    kind === "vtt"
-      ? text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;") // a cue may contain markup here
-      : text.replaceAll("-->", "→");
-  const out = [""];
-  for (const word of safe.split(/\s+/)) {
-    const last = out[out.length - 1];
-    if (last && last.length + 1 + word.length > LINE_CHARS) out.push(word);
-    else out[out.length - 1] = last ? `${last} ${word}` : word;
-  }
-  return out.join("\n");
+function escaped(kind, text) {
+  if (kind !== "vtt") return text.replaceAll("-->", "→");
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"); // a cue may contain markup here
 }

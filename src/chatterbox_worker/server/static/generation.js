@@ -36,8 +36,8 @@ export async function generate(order, reference, { signal, onAudio, onProgress }
       api.speakStream(complete, { signal, onAudio: receive, onProgress: (event) => report(event.chunks_done, event.chunks_total) }),
     );
     for (const chunk of speech.chunks) {
-      const times = { start_s: round(chunk.start_s + start_s), end_s: round(chunk.end_s + start_s) };
-      chunks.push(order.mode === "dialogue" ? { ...chunk, ...times, turn, voice: speech.voice } : { ...chunk, ...times });
+      const moved = { ...later(chunk, start_s), cues: chunk.cues.map((cue) => later(cue, Math.round(start_s * 1000) / 1000)) };
+      chunks.push(order.mode === "dialogue" ? { ...moved, turn, voice: speech.voice } : moved);
     }
     warnings.push(...speech.warnings);
     if (order.converses) earlier.push({ text: order.turns[turn].text, audio: await base64(wavBlob(pieces, RATE)), speaker });
@@ -59,4 +59,5 @@ async function withTurn(turn, order, work) {
   }
 }
 
+const later = (timed, s) => ({ ...timed, start_s: round(timed.start_s + s), end_s: round(timed.end_s + s) });
 const round = (seconds) => Math.round(seconds * 10_000) / 10_000;
