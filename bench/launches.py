@@ -3,9 +3,11 @@
     python -m bench.launches                      every model, every bucket of the flow and the vocoder
     python -m bench.launches --models turbo --buckets 448
 
-The models run on fake tensors of a GPU: shapes, types and strides of the full-size models, and no values. One kernel
-is counted for every ATen operation that is not a view; an operation that only consists of others counts as those,
-except attention and the RMS norm, for which a GPU has one kernel. Added are copies that ATen makes within an operation:
+The models run on fake tensors of a GPU: shapes, types and strides of the full-size models, and no values. Each stage is
+counted as it is by default and with the project's own kernels, CHATTERBOX_KERNELS=on (`step_kernels` and so on). One
+kernel is counted for every ATen operation that is not a view; an operation that only consists of others counts as
+those, except attention and the RMS norm, for which a GPU has one kernel. Added are copies that ATen makes within an
+operation:
 
 * of each index of an indexing operation with several, if their strides differ once they are broadcast: they are
   brought to one layout (aten/src/ATen/native/TensorAdvancedIndexing.cpp);
@@ -18,7 +20,9 @@ comparing two versions. What is counted is what a CUDA graph replays. The table 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
+import itertools
 import json
 import sys
 from collections import Counter
@@ -125,30 +129,32 @@ def count(work: Callable[[], object]) -> LaunchCounter:
     return counter
 
 
-def step_counts(name: str, state: Shapes, *, size: int = 4, kernels: bool = False) -> list[Count]:
-    """T3's step, by whether the logits are sorted, for one utterance and for `size`; `kernels`: with the project's."""
+def step_counts(name: str, state: Shapes, *, size: int = 4) -> list[Count]:
+    """T3's step, by whether the logits are sorted, for one utterance and for `size`; plain, then with own kernels."""
     mode = FakeTensorMode()
     t3 = on_cuda(T3(state, precision=Precision.FAST, device=_META), mode)
-    t3.uses_kernels = kernels
+    counts: list[Count] = []
     with mode:
         slots = Slots(t3, size, 2 * _CONTEXT, graphs=False)
-        shapes = [(slots_used, _CONTEXT, sorts) for slots_used in (1, size) for sorts in (False, True)]
-        counters = [(shape, count(functools.partial(slots._step_once, shape))) for shape in shapes]
-    return [
-        Count(
-            name,
-            "step_kernels" if kernels else "step",
-            f"{shape[0]} slots{', sorted' if shape[2] else ''}",
-            *_split(counter),
-        )
-        for shape, counter in counters
-    ]
+        for stage in ("step", "step_kernels"):
+            t3.uses_kernels = stage.endswith("kernels")
+            for used, sorts in itertools.product((1, size), (False, True)):
+                counter = count(functools.partial(slots._step_once, (used, _CONTEXT, sorts)))
+                counts.append(Count(name, stage, f"{used} slots{', sorted' if sorts else ''}", *_split(counter)))
+    return counts
 
 
 def sound_counts(name: str, state: Shapes, buckets: Sequence[int]) -> list[Count]:
-    """The flow and the vocoder of one row, by bucket."""
+    """The flow and the vocoder of one row, by bucket; plain, then with own kernels."""
     mode = FakeTensorMode()
     s3gen = on_cuda(S3Gen.from_state(state, device=_META, profile="fast"), mode)
+    counts = _count_sound(name, s3gen, buckets, mode)
+    s3gen.use_kernels()
+    with_kernels = _count_sound(name, s3gen, buckets, mode)
+    return counts + [dataclasses.replace(each, stage=f"{each.stage}_kernels") for each in with_kernels]
+
+
+def _count_sound(name: str, s3gen: S3Gen, buckets: Sequence[int], mode: FakeTensorMode) -> list[Count]:
     counts: list[Count] = []
     with mode:
         for tokens in buckets:
@@ -208,14 +214,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", nargs="+", default=_MODELS, choices=list(LAYOUTS))
     parser.add_argument("--buckets", nargs="+", type=int, default=list(BUCKETS), help="tokens; default: all")
     options = parser.parse_args(arguments)
-    print(f"{'model':14}{'stage':14}{'shape':18}{'operations':>12}{'hidden':>9}{'total':>9}")
+    print(f"{'model':14}{'stage':17}{'shape':18}{'operations':>12}{'hidden':>9}{'total':>9}")
     result = {}
     for name in options.models:
         t3, s3gen = full_size(LAYOUTS[name])
-        steps = step_counts(name, t3) + step_counts(name, t3, kernels=True)
-        counts = steps + sound_counts(name, s3gen, options.buckets)
+        counts = step_counts(name, t3) + sound_counts(name, s3gen, options.buckets)
         for each in counts:
-            print(f"{each.model:14}{each.stage:14}{each.shape:18}{each.operations:>12}{each.hidden:>9}{each.total:>9}")
+            print(f"{each.model:14}{each.stage:17}{each.shape:18}{each.operations:>12}{each.hidden:>9}{each.total:>9}")
         result[name] = summary(counts, LAYOUTS[name])
     print(json.dumps(result))
     return 0

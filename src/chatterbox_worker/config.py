@@ -224,7 +224,8 @@ class Settings:
     kernels: str = _setting(
         "off",
         _one_of("off", "on"),
-        "on: T3's step runs the project's own kernels on a GPU, which need Triton and have not run on a device yet.",
+        "on: a GPU runs the project's own kernels for T3's step, the flow and the vocoder, which need Triton and have "
+        "not run on a device yet.",
     )
     adapters: int = _setting(2, _number(0, 16), "Fine-tuned voices loaded at once for each model; 0 serves none.")
     gpu_memory_fraction: float = _setting(

@@ -1,15 +1,25 @@
 """The kernels of T3's step against the plain path, by Triton's interpreter: `TRITON_INTERPRET=1 python THIS_FILE`.
 
+Each kernel by itself, and a whole step of a small model with them.
+
 The interpreter replaces Triton's own functions when Triton is imported, so this is a process of its own.
 """
 
 from __future__ import annotations
 
+from unittest import mock
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from chatterbox_worker.engines.chatterbox.t3.kernels import sources
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.checkpoint.remainder import t3_state
+from chatterbox_worker.engines.chatterbox.t3 import model as t3_model
+from chatterbox_worker.engines.chatterbox.t3.kernels import operators, sources
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
     CounterNoise,
     Sampling,
@@ -19,6 +29,8 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import (
     filter_llama,
     guide,
 )
+from support.checkpoints import checkpoint
+from support.kernels import launch_on_cpu
 
 CPU = torch.device("cpu")
 ROWS, HEADS, LENGTH, DIM = 2, 3, 700, 64
@@ -105,9 +117,34 @@ def check_sample(*, guided: bool, sorts: bool) -> None:
         assert torch.equal(tokens, draw(plain, noise(at), rows)), (guided, sorts, step)
 
 
+def check_step(model: str) -> None:
+    """A whole step of a small T3: what a GPU runs for it, on a CPU."""
+    found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+    t3 = T3(t3_state(found), precision=Precision.EXACT, device=CPU)
+    cache, positions = torch.randn(t3.cache(ROWS, LENGTH).shape), POSITIONS[:, None]
+    x = torch.randn(ROWS, 1, t3.width)
+    ours_cache, embedded = cache.clone(), x + t3._positions[positions] if t3.is_gpt else x
+    plain = t3.forward(x, cache, positions, LENGTH)
+    starts = t3.row_starts(ours_cache)
+    ours = t3._step_by_kernels(embedded[:, 0], ours_cache, POSITIONS, LENGTH, starts)
+    torch.testing.assert_close(ours, plain[:, 0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours_cache, cache, atol=1e-4, rtol=1e-4)
+
+
 def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
+    launch_on_cpu(
+        {
+            "store_rotated": operators._store_rotated,
+            "attend": operators._attend_keys,
+            "swiglu": operators._swiglu_rows,
+            "add_norm": operators._add_norm_rows,
+        }
+    )
+    with torch.inference_mode(), mock.patch.object(t3_model, "pack_weight", lambda weight: weight):
+        check_step("multilingual")
+        check_step("turbo")
     check_swiglu()
     for dtype in (torch.float32, torch.bfloat16):
         check_add_norm(dtype)

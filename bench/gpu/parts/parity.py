@@ -7,12 +7,14 @@ import functools
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bench.gpu import models
 from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import Ours, load_parts, sampling_of
 from bench.upstream import Upstream
+from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -26,6 +28,7 @@ def cases(options: Options) -> Cases:
         yield f"greedy tokens {model}", functools.partial(_greedy, options, model)
     for model in models.MODELS:
         yield f"greedy tokens by own kernels {model}", functools.partial(_own_kernels, options, model)
+        yield f"sound by own kernels {model}", functools.partial(_sound_by_own_kernels, options, model)
         yield f"sound on the CPU {model}", functools.partial(_sound, options, model)
         yield f"row in a batch {model}", functools.partial(_batch, options, model)
     for model in models.MODELS:
@@ -81,6 +84,29 @@ def _sound(options: Options, model: str) -> dict[str, Any]:
     ours = here.s3gen.speak(_rows(here.s3gen, here, (60,))).sounds[0].cpu()
     theirs = cpu.s3gen.speak(_rows(cpu.s3gen, cpu, (60,))).sounds[0]
     return {"largest_difference": float((ours - theirs).abs().max()), "snr_db": models.snr_db(theirs, ours)}
+
+
+def _sound_by_own_kernels(options: Options, model: str) -> dict[str, Any]:
+    """With CHATTERBOX_KERNELS=on, against the plain path: two rows' mels, and the sound of the plain path's mels."""
+    models.need_gpu(options)
+    loaded = models.parts(options, model, "tiny", "exact")
+    plain = _mels_and_sounds(loaded.s3gen, loaded, None)
+    loaded.s3gen.use_kernels()
+    ours = _mels_and_sounds(loaded.s3gen, loaded, plain[0])
+    figures: dict[str, Any] = {}
+    for what, ours_of, plain_of in zip(("mel", "sound"), ours, plain, strict=True):
+        pairs = list(zip(ours_of, plain_of, strict=True))
+        figures[f"{what}_difference"] = max(float((left - right).abs().max()) for left, right in pairs)
+        figures[f"{what}_snr_db"] = min(models.snr_db(right, left) for left, right in pairs)
+    return figures
+
+
+def _mels_and_sounds(s3gen: S3Gen, loaded: Any, given: list[Tensor] | None) -> tuple[list[Tensor], list[Tensor]]:
+    """The mels (80, M) of two rows and the sounds (480·M,) of `given` mels, None for these."""
+    rows = _rows(s3gen, loaded, (60, 25))
+    mels = s3gen.mels([FlowRow(row.tokens, row.prompt, row.noise.mel) for row in rows])
+    sounds = s3gen.sounds(mels if given is None else given, [row.noise for row in rows])
+    return mels, [sound for sound, _ in sounds]
 
 
 def _batch(options: Options, model: str) -> dict[str, Any]:

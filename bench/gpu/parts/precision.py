@@ -25,6 +25,7 @@ def cases(options: Options) -> Cases:
     for model in models.MODELS:
         yield f"logits {model}", functools.partial(_logits, options, model)
         yield f"mel {model}", functools.partial(_mel, options, model)
+        yield f"mel by own kernels {model}", functools.partial(_mel_by_own_kernels, options, model)
 
 
 def _logits(options: Options, model: str) -> dict[str, Any]:
@@ -66,13 +67,25 @@ def _only(tokens: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
     return torch.ones(len(steps), vocabulary, device=steps.device).scatter_(1, chosen[:, None], 1e-30)
 
 
-@torch.inference_mode()
 def _mel(options: Options, model: str) -> dict[str, Any]:
+    return _compare_mels(options, model, kernels=False)
+
+
+def _mel_by_own_kernels(options: Options, model: str) -> dict[str, Any]:
+    """The fast profile with CHATTERBOX_KERNELS=on, against the exact one without."""
+    models.need_gpu(options)
+    return _compare_mels(options, model, kernels=True)
+
+
+@torch.inference_mode()
+def _compare_mels(options: Options, model: str, *, kernels: bool) -> dict[str, Any]:
     exact, fast = models.profiles(options)
     count = 125 if options.size == "full" else 50
     mels = []
     for profile in (exact, fast):
         loaded = models.parts(options, model, options.size, profile)
+        if kernels and profile == fast:
+            loaded.s3gen.use_kernels()
         prompt = models.prompt_of(loaded)
         noise = models.noise_of(loaded.s3gen, count, prompt, 1)
         mels.append(loaded.s3gen.mels([FlowRow(models.codes_of(count), prompt, noise.mel)])[0].float().cpu())

@@ -52,6 +52,7 @@ def _own_kernels(options: Options, model: str) -> dict[str, Any]:
     models.need_gpu(options)
     loaded = models.parts(options, model, options.size, models.profiles(options)[1])
     loaded.t3.uses_kernels = True
+    loaded.s3gen.use_kernels()
     return _measure_parts(options, loaded) | {"profile": models.profiles(options)[1]}
 
 

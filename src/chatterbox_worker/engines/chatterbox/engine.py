@@ -29,6 +29,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, f
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
 from chatterbox_worker.engines.chatterbox.device.failures import free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
+from chatterbox_worker.engines.chatterbox.kernels.launch import check_compiler
 from chatterbox_worker.engines.chatterbox.pack import load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -42,7 +43,6 @@ from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Se
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
-from chatterbox_worker.engines.chatterbox.t3.kernels.launch import check_compiler
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -148,6 +148,7 @@ class ChatterboxEngine:
         if settings.kernels == "on" and device.type == "cuda":
             check_compiler()
             t3.uses_kernels = True
+            s3gen.use_kernels()
         parts = Parts(
             layout=layout,
             t3=t3,

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from chatterbox_worker.config import environment
-from chatterbox_worker.engines.chatterbox.t3.kernels.launch import Binary, compile_for
-from support.paths import ROOT
+from support.kernels import compile_everywhere, run_interpreted
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # seconds for each
 
-CAPABILITIES = (80, 86, 89, 90, 100, 120)
 _ROW = {"positions": "*i64", "starts": "*i64"}
 KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, constants of the full-size models, warps
     "store_rotated": (
@@ -42,15 +36,7 @@ KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, 
 
 
 def test_the_kernels_compute_what_the_plain_path_computes() -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests/support/interpreted_kernels.py")],
-        env=environment() | {"TRITON_INTERPRET": "1", "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout == "equal\n"
+    run_interpreted("interpreted_kernels.py")
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -58,17 +44,7 @@ def test_a_kernel_compiles_for_every_gpu_without_a_compiler(name: str, monkeypat
     from chatterbox_worker.engines.chatterbox.t3.kernels import sources
 
     monkeypatch.setenv("PATH", "/nonexistent")
-    types, constants, warps = KERNELS[name]
-    for capability in CAPABILITIES:
-        binary = compile_for(getattr(sources, name), types, constants, capability=capability, warps=warps)
-        assert binary.code.startswith(b"\x7fELF")
-        assert parameters(binary) == len(types) + 2  # Triton's own two, which `launch` passes as 0
-        assert f".target sm_{capability}" in binary.ptx
-
-
-def parameters(binary: Binary) -> int:
-    entry = binary.ptx.partition(f".entry {binary.name}(")[2].partition(")")[0]
-    return entry.count(".param")
+    compile_everywhere(getattr(sources, name), *KERNELS[name])
 
 
 def test_the_operators_are_known_to_fake_tensors() -> None:

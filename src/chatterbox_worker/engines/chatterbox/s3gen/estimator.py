@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
-from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_add, norm
+from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_add, norm, norm_linear
+from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 
 HEAD_WIDTH = 64  # upstream's attention_head_dim; the fused projections do not show it
 
@@ -51,17 +52,18 @@ class Estimator:
         shifts = [stage.shift(embedded) for stage in (self._down, *self._middle, self._up)]
         return [[shift[step] for shift in shifts] for step in range(len(times) - 1)]
 
-    def __call__(self, x: Tensor, shifts: list[Tensor], mask: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, shifts: list[Tensor], mask: Tensor | None, *, kernels: bool = False) -> Tensor:
         """The velocity (B, M, 80) at x (B, M, 320): the noisy mel, then its features, the speaker and the prompt's mel.
 
         `shifts` is one row of `schedule`; `mask` (B, 1, 1, M) is `frames.additive`, None if all frames are valid.
+        `kernels`: whether to run the project's own (`kernels`), on a GPU.
         """
         size = x.shape[1]
-        x = skip = self._down(x, size, shifts[0], mask)
+        x = skip = self._down(x, size, shifts[0], mask, kernels)
         x = conv(x, self._down_conv)
         for stage, shift in zip(self._middle, shifts[1:-1], strict=True):
-            x = stage(x, size, shift, mask)
-        x = self._up(torch.cat([x, skip], dim=2), size, shifts[-1], mask)
+            x = stage(x, size, shift, mask, kernels)
+        x = self._up(torch.cat([x, skip], dim=2), size, shifts[-1], mask, kernels)
         return linear(self._final(conv(x, self._up_conv)), self._project)[:, :size]
 
 
@@ -101,12 +103,15 @@ class _Stage:
     def shift(self, time: Tensor) -> Tensor:
         return linear(F.mish(time), self._time).to(self._dtype)
 
-    def __call__(self, x: Tensor, size: int, shift: Tensor, mask: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, size: int, shift: Tensor, mask: Tensor | None, kernels: bool) -> Tensor:
         """(B, M or more, C) to (B, M, C) for `size` M: convolutions may return more frames than they got."""
-        y, residual = self._second(self._first(x).add_(shift)), linear(x, self._residual)
-        x = y.add_(residual) if y.shape[1] == size else y[:, :size] + residual[:, :size]
+        if kernels:
+            x = self._second.add_to(linear(x, self._residual), self._first.add_to(shift, x, size), size)
+        else:
+            y, residual = self._second(self._first(x).add_(shift)), linear(x, self._residual)
+            x = y.add_(residual) if y.shape[1] == size else y[:, :size] + residual[:, :size]
         for block in self._blocks:
-            x = block(x, mask)
+            x = block(x, mask, kernels)
         return x
 
 
@@ -117,6 +122,10 @@ class _ConvBlock:
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.mish(norm(conv(x, self._conv), self._norm))
+
+    def add_to(self, added: Tensor, x: Tensor, size: int) -> Tensor:
+        """The sum of `added`, (C,) or (B, M or more, C), and the result for M = `size` frames, by `kernels`."""
+        return operators.norm_mish_add(conv(x, self._conv), self._norm, added, size)
 
 
 class _Block:
@@ -138,13 +147,13 @@ class _Block:
         else:
             self._widen, self._narrow = state.matrix("ff.net.0.proj"), state.matrix("ff.net.2")
 
-    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor | None, kernels: bool) -> Tensor:
         batch, size, _ = x.shape
-        qkv = linear(norm(x, self._norm_attention), self._qkv).view(batch, size, 3, -1, HEAD_WIDTH)
+        qkv = norm_linear(x, self._norm_attention, self._qkv, kernels=kernels).view(batch, size, 3, -1, HEAD_WIDTH)
         q, k, v = qkv.transpose(1, 3).unbind(2)
         y = _attend(q, k, v, mask)
         x = linear_add(x, y.transpose(1, 2).flatten(2), self._out)
-        return linear_add(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)
+        return linear_add(x, norm_linear(x, self._norm_ff, self._widen, "gelu", kernels=kernels), self._narrow)
 
 
 def _fold_attention(state: StateDict, qkv: Affine, out: Affine) -> tuple[Affine, Affine]:

@@ -138,6 +138,8 @@ class Flow:
         times = _times(steps or (MEANFLOW_STEPS if self.meanflow else STEPS), cosine=not self.meanflow)
         self._shifts = self._estimator.schedule(times.to(state.device))
         self._spans = [float(end - start) for start, end in pairwise(times)]
+        self.uses_kernels = False
+        """Whether the estimator on a GPU runs the project's own kernels."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -175,9 +177,10 @@ class Flow:
         # the estimator's input: the state, then its conditions, which are zero in the unconditional half
         inputs = context.new_zeros(halves, *context.shape[:2], MEL_BANDS + context.shape[2])
         inputs[0, :, :, MEL_BANDS:] = context
+        kernels = self.uses_kernels and x.is_cuda
         for shifts, span in list(zip(self._shifts, self._spans, strict=True))[:steps]:
             inputs[..., :MEL_BANDS] = x
-            velocity = self._estimator(inputs.flatten(0, 1), shifts, mask)
+            velocity = self._estimator(inputs.flatten(0, 1), shifts, mask, kernels=kernels)
             if halves == 1:
                 x = x.add(velocity, alpha=span)
             else:  # x + span ((1 + w) c - w u)

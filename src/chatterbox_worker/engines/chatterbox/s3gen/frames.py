@@ -6,12 +6,15 @@ A product that is added to something has one kernel on a GPU if it has no bias (
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
 from chatterbox_worker.engines.chatterbox.device.cpu_products import Then, product, product_add
+from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 
 
 def linear(x: Tensor, affine: Affine, then: Then = "none") -> Tensor:
@@ -30,6 +33,15 @@ def linear_add(residual: Tensor, x: Tensor, affine: Affine) -> Tensor:
 def norm(x: Tensor, affine: Affine, eps: float = 1e-5) -> Tensor:
     """Layer norm over channels; 1e-5 is nn.LayerNorm's default."""
     return F.layer_norm(x, affine.weight.shape, affine.weight, affine.bias, eps)
+
+
+def norm_linear(
+    x: Tensor, before: Affine, affine: Affine, then: Literal["none", "gelu"] = "none", *, kernels: bool
+) -> Tensor:
+    """`linear(norm(x, before), affine, then)`; with `kernels` by one of the project's own."""
+    if kernels:
+        return operators.norm_product(x, before, affine, gelu=then == "gelu")
+    return linear(norm(x, before), affine, then)
 
 
 def conv(x: Tensor, taps: Affine, *, ahead: int = 0) -> Tensor:

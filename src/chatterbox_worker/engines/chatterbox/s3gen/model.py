@@ -85,6 +85,10 @@ class S3Gen:
         weights = StateDict(state, device, _flow_dtype(profile, device), provide=provide)
         return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
 
+    def use_kernels(self) -> None:
+        """Run the project's own kernels from now on, on a GPU; before anything is captured."""
+        self.flow.uses_kernels = self.vocoder.uses_kernels = True
+
     @torch.inference_mode()
     def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:
         """Render whole utterances, faded in. Raises ValueError for a row that does not fit."""

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.frames import valid
+from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 from chatterbox_worker.engines.chatterbox.s3gen.stft import ShortFourier
 
 SAMPLE_RATE = 24_000
@@ -54,6 +55,8 @@ class Vocoder:
         self._blocks = [blocks[start : start + each] for start in range(0, len(blocks), each)]
         self._last = state.image("conv_post", self._layout)
         self._fourier = ShortFourier(_FFT, _HOP, state.device)
+        self.uses_kernels = False
+        """Whether the filter on a GPU runs the project's own kernels."""
 
     @torch.inference_mode()
     def __call__(
@@ -96,6 +99,7 @@ class Vocoder:
     def filter(self, mel: Tensor, source: Tensor, frames: Tensor | None) -> Tensor:
         """Mel (B, 80, M) and a source (B, 480·M) to sound (B, 480·M); `frames` as above."""
         size, count, rate = mel.shape[2], len(_UPSAMPLING), math.prod(_UPSAMPLING)
+        kernels = self.uses_kernels and mel.is_cuda
         own = None if frames is None else valid(frames * SAMPLES_PER_FRAME, size * SAMPLES_PER_FRAME)
         inside = None if frames is None else valid(frames * rate + 1, size * rate + 1)
         voice = self._wide(self._spectrum(source, frames, inside))
@@ -112,8 +116,9 @@ class Vocoder:
                 mask = None if inside is None else inside[:, None, None]
             down = math.prod(_UPSAMPLING[stage + 1 :])
             part = F.conv2d(voice, self._downs[stage].weight, self._downs[stage].bias, (1, down), (0, down // 2))
-            x = x + self._source_blocks[stage](part, mask)
-            x = sum((block(x, mask) for block in self._blocks[stage][1:]), start=self._blocks[stage][0](x, mask))
+            x = x + self._source_blocks[stage](part, mask, kernels)
+            first, *others = self._blocks[stage]
+            x = sum((block(x, mask, kernels) for block in others), start=first(x, mask, kernels))
             x = x / len(self._blocks[stage])
         x = F.leaky_relu(x)
         x = _padded_conv(x if mask is None else x * mask, self._last)[:, :, 0]
@@ -168,17 +173,21 @@ class _ResBlock:
             self._narrow.append(state.image(f"convs2.{index}", layout, narrow))
             self._alpha.append(_frequency(state[before])[:, None, None])
 
-    def __call__(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def __call__(self, x: Tensor, mask: Tensor | None, kernels: bool) -> Tensor:
+        """`kernels`: whether to run the project's own (`kernels`), on a GPU."""
+        snake = operators.snake if kernels else _snake
         for index, dilation in enumerate(_DILATIONS):
-            y = _snake((x if mask is None else x * mask) * self._alpha[index])
-            y = _padded_conv(y, self._wide[index], dilation)
-            y = _snake(y if mask is None else y.mul_(mask))
-            x = _padded_conv(y, self._narrow[index]).add_(x)
+            y = _padded_conv(snake(x, self._alpha[index], mask), self._wide[index], dilation)
+            x = _padded_conv(snake(y, None, mask), self._narrow[index]).add_(x)
         return x
 
 
-def _snake(x: Tensor) -> Tensor:
-    """α times Snake of x/α, in place."""
+def _snake(x: Tensor, alpha: Tensor | None, mask: Tensor | None) -> Tensor:
+    """α times Snake of the masked x, in place if α is None: x contains it then."""
+    if alpha is not None:
+        x = (x if mask is None else x * mask) * alpha
+    elif mask is not None:
+        x.mul_(mask)
     sine = x.sin()
     return x.addcmul_(sine, sine)
 

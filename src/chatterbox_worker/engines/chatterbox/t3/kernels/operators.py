@@ -6,30 +6,17 @@ Shapes: r rows of a batch, h heads of width d, a cache layer (rows, 2h, length, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.t3.kernels.launch import Kernel
+from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
+from chatterbox_worker.engines.chatterbox.kernels.library import LIBRARY, fake
 
-_LIBRARY: Any = torch.library.Library("chatterbox_worker", "DEF")  # type: ignore[no-untyped-call]
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 _KEY_BLOCK, _KEYS_A_SPLIT, _MOST_SPLITS = 64, 256, 8
 _ELEMENTS = 1024  # of a program of SwiGLU
 _EPSILON = 1e-5  # of `blocks`' norms
-
-
-def _fake(name: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Registers a function that makes the operator's result on fake tensors."""
-
-    def register(function: Callable[_P, _T]) -> Callable[_P, _T]:
-        torch.library.register_fake(f"chatterbox_worker::{name}", function, lib=_LIBRARY)
-        return function
-
-    return register
 
 
 def _source(name: str) -> Any:
@@ -46,13 +33,13 @@ _store, _attend, _swiglu, _add_norm, _sample = (
     _kernel("store_rotated", 1), _kernel("attend", 4), _kernel("swiglu", 4), _kernel("add_norm", 4),
     _kernel("sample", 16),
 )  # fmt: skip
-_LIBRARY.define("store_rotated(Tensor qkv, Tensor? table, Tensor positions, Tensor starts, Tensor(a!) layer) -> Tensor")
-_LIBRARY.define(
+LIBRARY.define("store_rotated(Tensor qkv, Tensor? table, Tensor positions, Tensor starts, Tensor(a!) layer) -> Tensor")
+LIBRARY.define(
     "attend(Tensor query, Tensor layer, Tensor positions, Tensor starts, int length, Tensor(a!) arrivals) -> Tensor"
 )
-_LIBRARY.define("swiglu(Tensor gate_up) -> Tensor")
-_LIBRARY.define("add_norm(Tensor residual, Tensor x, Tensor shift, Tensor weight, Tensor bias) -> (Tensor, Tensor)")
-_LIBRARY.define(
+LIBRARY.define("swiglu(Tensor gate_up) -> Tensor")
+LIBRARY.define("add_norm(Tensor residual, Tensor x, Tensor shift, Tensor weight, Tensor bias) -> (Tensor, Tensor)")
+LIBRARY.define(
     "sample(Tensor logits, Tensor penalties, Tensor keys, Tensor steps, Tensor divisor, Tensor is_greedy, "
     "Tensor min_p, Tensor tail, Tensor dropped, Tensor cfg_weight, bool guided, bool sorts) -> Tensor"
 )
@@ -94,7 +81,7 @@ def sample(
     )  # fmt: skip
 
 
-@torch.library.impl(_LIBRARY, "store_rotated", "CUDA")
+@torch.library.impl(LIBRARY, "store_rotated", "CUDA")
 def _store_rotated(qkv: Tensor, table: Tensor | None, positions: Tensor, starts: Tensor, layer: Tensor) -> Tensor:
     rows, _, heads, dim = qkv.shape
     query = qkv.new_empty(rows, heads, dim)
@@ -105,7 +92,7 @@ def _store_rotated(qkv: Tensor, table: Tensor | None, positions: Tensor, starts:
     return query
 
 
-@torch.library.impl(_LIBRARY, "attend", "CUDA")
+@torch.library.impl(LIBRARY, "attend", "CUDA")
 def _attend_keys(
     query: Tensor, layer: Tensor, positions: Tensor, starts: Tensor, length: int, arrivals: Tensor
 ) -> Tensor:
@@ -120,7 +107,7 @@ def _attend_keys(
     return out
 
 
-@torch.library.impl(_LIBRARY, "swiglu", "CUDA")
+@torch.library.impl(LIBRARY, "swiglu", "CUDA")
 def _swiglu_rows(gate_up: Tensor) -> Tensor:
     rows, width = gate_up.shape[0], gate_up.shape[1] // 2
     out = gate_up.new_empty(rows, width)
@@ -128,7 +115,7 @@ def _swiglu_rows(gate_up: Tensor) -> Tensor:
     return out
 
 
-@torch.library.impl(_LIBRARY, "add_norm", "CUDA")
+@torch.library.impl(LIBRARY, "add_norm", "CUDA")
 def _add_norm_rows(residual: Tensor, x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     rows, width = residual.shape
     total, out = torch.empty_like(residual), torch.empty_like(residual)
@@ -139,7 +126,7 @@ def _add_norm_rows(residual: Tensor, x: Tensor, shift: Tensor, weight: Tensor, b
     return total, out
 
 
-@torch.library.impl(_LIBRARY, "sample", "CUDA")
+@torch.library.impl(LIBRARY, "sample", "CUDA")
 def _sample_rows(
     logits: Tensor, penalties: Tensor, keys: Tensor, steps: Tensor, divisor: Tensor, is_greedy: Tensor, min_p: Tensor,
     tail: Tensor, dropped: Tensor, cfg_weight: Tensor, guided: bool, sorts: bool,
@@ -154,27 +141,27 @@ def _sample_rows(
     return tokens
 
 
-@_fake("store_rotated")
+@fake("store_rotated")
 def _(qkv: Tensor, _table: Tensor | None, _positions: Tensor, _starts: Tensor, _layer: Tensor) -> Tensor:
     rows, _, heads, dim = qkv.shape
     return qkv.new_empty(rows, heads, dim)
 
 
-@_fake("attend")
+@fake("attend")
 def _(query: Tensor, _layer: Tensor, _positions: Tensor, _starts: Tensor, _length: int, _arrivals: Tensor) -> Tensor:
     return torch.empty_like(query)
 
 
-@_fake("swiglu")
+@fake("swiglu")
 def _(gate_up: Tensor) -> Tensor:
     return gate_up.new_empty(gate_up.shape[0], gate_up.shape[1] // 2)
 
 
-@_fake("add_norm")
+@fake("add_norm")
 def _(residual: Tensor, _x: Tensor, _shift: Tensor, _weight: Tensor, _bias: Tensor) -> tuple[Tensor, Tensor]:
     return torch.empty_like(residual), torch.empty_like(residual)
 
 
-@_fake("sample")
+@fake("sample")
 def _(_logits: Tensor, penalties: Tensor, _keys: Tensor, steps: Tensor, *_: Any) -> Tensor:
     return steps.new_empty(len(penalties))
