@@ -173,7 +173,8 @@ def load_modules(
         s3gen_state(checkpoint, "flow.", "mel2wav."),
         device=device,
         profile=cast("Profile", profile),
-        buckets=BUCKETS if graphs and device.type == "cuda" else (),
+        buckets=BUCKETS if device.type == "cuda" else (),
+        graphs=graphs,
         provide=pack,
     )
     return t3, s3gen

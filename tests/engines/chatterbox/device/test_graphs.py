@@ -7,7 +7,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -18,6 +18,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import Arena, Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.s3gen import model as s3gen_model
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS, HOP_BUCKETS, MOST_TOKENS
 from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
@@ -474,9 +475,9 @@ def test_an_engines_captures_begin_with_its_own_voice(model: str) -> None:
 
 @pytest.mark.parametrize(
     ("device", "graphs", "expected"),
-    [("cuda:0", True, BUCKETS), ("cuda:0", False, ()), ("cpu", True, ()), ("meta", True, ())],
+    [("cuda:0", True, BUCKETS), ("cuda:0", False, BUCKETS), ("cpu", True, ()), ("meta", True, ())],
 )
-def test_sound_has_graphs_on_a_gpu_unless_they_are_switched_off(
+def test_sound_is_padded_on_a_gpu_with_graphs_and_without(
     device: str, *, graphs: bool, expected: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
@@ -485,6 +486,28 @@ def test_sound_has_graphs_on_a_gpu_unless_they_are_switched_off(
     found = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
     pack.load_modules(found, "fast", torch.device(device), build_tensor, graphs=graphs)
     assert given["buckets"] == expected
+    assert given["graphs"] == graphs
+
+
+def test_without_graphs_every_batch_has_a_known_shape_and_none_is_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, shapes = FakeRecorder(), list[tuple[int, ...]]()
+    monkeypatch.setattr(s3gen_model, "recorder_of", lambda *_: recorder)
+    own = parts("turbo").s3gen
+
+    class Seen:
+        """The vocoder, which notes the shapes of mels."""
+
+        def __call__(self, mel: Tensor, *others: Tensor) -> tuple[Tensor, Tensor]:
+            shapes.append(tuple(mel.shape))
+            return own.vocoder(mel, *others)
+
+    bucket = len(prompt("turbo").tokens) + 24
+    s3gen = S3Gen(own.flow, cast("Any", Seen()), CPU, buckets=(24, bucket), graphs=False)
+    for count in (20, 21, 22):  # a third eager call of a shape would be wanted as a graph
+        s3gen.speak(render_rows("turbo", [count]))
+    assert shapes == [(1, 80, 48)] * 3
+    assert not recorder.recorded
+    assert s3gen.vocoder_graphs.wanted() is s3gen.flow_graphs.wanted() is None
 
 
 class SlowCaptures:

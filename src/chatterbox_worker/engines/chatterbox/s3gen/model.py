@@ -54,11 +54,17 @@ class RenderedBatch:
 
 
 class S3Gen:
-    """A flow and a vocoder; `buckets` are the row lengths in tokens, prompt included, that may have graphs."""
+    """A flow and a vocoder."""
 
-    def __init__(self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = ()) -> None:
+    def __init__(
+        self, flow: Flow, vocoder: Vocoder, device: torch.device, *, buckets: Sequence[int] = (), graphs: bool = True
+    ) -> None:
+        """`buckets`: the row lengths in tokens, prompt included, that batches are padded to; none to pad nothing.
+
+        `graphs`: whether a GPU replays graphs of padded batches.
+        """
         self.flow, self.vocoder, self.device = flow, vocoder, device
-        recorder = recorder_of(device, "sound") if buckets else None
+        recorder = recorder_of(device, "sound") if buckets and graphs else None
         self.flow_graphs = FlowGraphs(flow, device, buckets, recorder)
         self.vocoder_graphs = VocoderGraphs(vocoder, device, buckets, recorder)
         rise = (torch.cos(torch.linspace(math.pi, 0, _FADE)) + 1) / 2
@@ -72,18 +78,22 @@ class S3Gen:
         device: torch.device,
         profile: Profile = "exact",
         buckets: Sequence[int] = (),
+        graphs: bool = True,
         provide: TensorProvider = build_tensor,
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
         "exact" is float32. "fast" stores the flow in float16 on a GPU, as CosyVoice serves the same flow. "int8" stores
         it in bfloat16 on a CPU that multiplies bfloat16 natively. Pitch and vocoder stay float32, because rounding
-        shifts phases. Keys of other parts are ignored. `provide`: see `state_dict`.
+        shifts phases. Keys of other parts are ignored. `buckets` and `graphs`: as for `S3Gen`. `provide`: see
+        `state_dict`.
 
         Raises KeyError if a tensor is missing.
         """
         weights = StateDict(state, device, _flow_dtype(profile, device), provide=provide)
-        return cls(Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets)
+        return cls(
+            Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets, graphs=graphs
+        )
 
     def use_kernels(self) -> None:
         """Run the project's own kernels from now on, on a GPU; before anything is captured."""
