@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from support.paths import ROOT
+from tools.image import prove
 from tools.image.enter import container_command
 
 
@@ -30,3 +35,39 @@ def test_the_check_is_skipped_with_the_reason_if_it_cannot_run(tmp_path: Path) -
     done = subprocess.run([ROOT / "tools/image/check.sh"], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("skipped: this is not root")
+
+
+PACK = "/weights/turbo/chatterbox-worker-turbo-fast-cuda.safetensors"
+ORIGINALS = ("/weights/turbo/t3_turbo_v1.safetensors", "/weights/turbo/s3gen_meanflow.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("files", "originals", "image_gb", "fault"),
+    [
+        ((PACK,), False, 8.0, None),
+        ((PACK, *ORIGINALS), True, 11.0, None),
+        ((PACK, *ORIGINALS), False, 8.0, "of the original files"),
+        ((PACK, ORIGINALS[0]), False, 8.0, "of the original files"),
+        ((PACK,), True, 8.0, "of the original files"),
+        (ORIGINALS, True, 8.0, "has no prepared weights of turbo"),
+        ((PACK,), False, 10.1, "has 6.10 GB and 4.00 GB of weights"),
+        ((PACK,), False, 10.6, "has 6.60 GB and 4.00 GB of weights"),
+    ],
+)
+def test_an_image_has_the_weights_files_and_the_size_that_it_should_have(
+    files: tuple[str, ...], originals: bool, image_gb: float, fault: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_in(container: str, *command: str) -> str:
+        weights_gb = 5.0 if originals else 4.0
+        return "\n".join(files) if command[0] == "find" else f"{weights_gb * 1e9:.0f}\t/weights\n"
+
+    @contextlib.contextmanager
+    def container(image: str) -> Iterator[str]:
+        yield image
+
+    monkeypatch.setattr(prove, "_config", lambda image: {"Env": ["CHATTERBOX_MODELS=turbo", "CHATTERBOX_PACKS="]})
+    monkeypatch.setattr(prove, "_container", container)
+    monkeypatch.setattr(prove, "_run_in", run_in)
+    monkeypatch.setattr(prove, "image_bytes", lambda image: image_gb * 1e9)
+    with contextlib.nullcontext() if fault is None else pytest.raises(prove.ProofFailedError, match=fault):
+        prove.prove_contents("localhost/chatterbox-worker", originals=originals)

@@ -8,8 +8,9 @@
 #   MODELS="nano"                   synthetic weights to bake; the image's own default otherwise
 #   SIZE=tiny|full                  of the weights; full also checks the seconds until the worker is ready (40 GB of disk)
 #   PROFILES="exact"                precisions to prepare them for; the image's own default otherwise
-#   ORIGINALS=1                     keep the original weights. By default for cuda, which has no GPU here: the weights
-#                                   prepared for one are built and measured, and the worker starts from the originals
+#   ORIGINALS=1                     keep the original weights. By default for cuda with tiny weights, where there is no
+#                                   GPU: the weights prepared for one are built, and the worker starts from the originals.
+#                                   Without a GPU and originals, an image for cuda is built and measured, not started
 #   STATE=DIR                       stores the base, the weights and buildah's layers for the next run of the same kind;
 #                                   otherwise everything is deleted
 #   PIP_INDEX_URL, UV_INDEX_URL, DEBIAN_MIRROR, STORAGE_DRIVER, PY
@@ -20,7 +21,8 @@ RUNTIME="${RUNTIME:-cuda}"
 MODELS="${MODELS:-$([ "$RUNTIME" = cpu ] && echo nano || echo multilingual turbo)}"
 PY="${PY:-.venv/bin/python}"
 SIZE="${SIZE:-tiny}"
-ORIGINALS="${ORIGINALS-$([ "$RUNTIME" = cpu ] || command -v nvidia-smi >/dev/null || echo 1)}"
+has_device="$([ "$RUNTIME" != cpu ] && ! command -v nvidia-smi >/dev/null || echo 1)"
+ORIGINALS="${ORIGINALS-$([ -n "$has_device" ] || [ "$SIZE" = full ] || echo 1)}"
 export PYTHONPATH="src:."
 
 skip() {
@@ -113,7 +115,10 @@ for target in worker server; do
         --build-arg "HF_ENDPOINT=$(cat "$work/hub.url")" .
 done
 
-step "starting them"
-"$PY" -m tools.image.prove --worker localhost/chatterbox-worker --server localhost/chatterbox-server \
-    --report "$work/report.json" $([ "$SIZE" = tiny ] || [ -n "$ORIGINALS" ] || echo --full)
+prove=(--worker localhost/chatterbox-worker --server localhost/chatterbox-server --report "$work/report.json")
+[ -z "$ORIGINALS" ] || prove+=(--originals)
+[ -n "$has_device$ORIGINALS" ] || prove+=(--contents)
+[ "$SIZE" = tiny ] || [ -n "$ORIGINALS" ] || prove+=(--full)
+step "checking them"
+"$PY" -m tools.image.prove "${prove[@]}"
 step "done"

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.config import environment
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.localqueue import LocalQueue
 from tools.image.enter import buildah
 
@@ -39,12 +40,20 @@ _START_S = 420.0  # RunPod's own limit
 _ANSWER_S = 300.0  # without a GPU and with synthetic weights, whose speech never ends by itself
 _READY_RATIO = 2.5
 _LARGEST_IMAGE = 10e9  # bytes, with multilingual and turbo
+_LARGEST_WITHOUT_WEIGHTS = 6.5e9
 _FLOOR = """
-import time, pathlib
+import time
+from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import needed
+settings = Settings.from_env(environment())
+names = (*settings.models, *settings.packs)
+paths = [each for name in names for each in needed(find(LAYOUTS[name], weights_dir=settings.weights_dir), settings)]
 started_s = time.perf_counter()
 import torch
 buffer = bytearray(8 * 2**20)
-for path in pathlib.Path("/weights").glob("*/chatterbox-worker-*-c*.safetensors"):
+for path in paths:
     with path.open("rb", buffering=0) as file:
         while file.readinto(buffer):
             pass
@@ -57,10 +66,35 @@ class ProofFailedError(Exception):
     """The image does not work as it should."""
 
 
+def prove_contents(image: str, *, originals: bool) -> dict[str, float]:
+    """Bytes of the image and of the weights in it, which have their `originals` or not.
+
+    Raises:
+        ProofFailedError: it is too large, or has not the weights files that it should have.
+    """
+    env = dict(pair.partition("=")[::2] for pair in _config(image)["Env"])
+    models = f"{env['CHATTERBOX_MODELS']} {env['CHATTERBOX_PACKS']}".replace(",", " ").split()
+    with _container(image) as container:
+        files = set(_run_in(container, "find", "/weights", "-type", "f", "-o", "-type", "l").split())
+        weights_bytes = int(_run_in(container, "du", "-sb", "/weights").split()[0])
+    packs = {path for path in files if Path(path).name.startswith("chatterbox-worker-")}
+    replaced = {f"/weights/{name}/{file}" for name in models for file in LAYOUTS[name].replaced}
+    for name in models:
+        if not any(path.startswith(f"/weights/{name}/") for path in packs):
+            raise ProofFailedError(f"{image} has no prepared weights of {name}")
+    if originals != (replaced <= files) or (not originals and replaced & files):
+        raise ProofFailedError(f"{image} has {sorted(replaced & files)} of the original files {sorted(replaced)}")
+    figures = {"image_bytes": image_bytes(image), "weights_bytes": weights_bytes}
+    without = figures["image_bytes"] - weights_bytes
+    if without > _LARGEST_WITHOUT_WEIGHTS or (not originals and figures["image_bytes"] > _LARGEST_IMAGE):
+        raise ProofFailedError(f"{image} has {without / 1e9:.2f} GB and {weights_bytes / 1e9:.2f} GB of weights")
+    return figures
+
+
 def prove_worker(image: str, *, hub: bool, full: bool = False) -> dict[str, float]:
     """Seconds until the worker asked for jobs, until its first answer, and for its second answer.
 
-    `floor_s`: of importing torch and reading the prepared weights.
+    `floor_s`: of importing torch and reading the weights that it loads.
     """
     command = _config(image)["Cmd"]
     with _container(image) as container:
@@ -238,22 +272,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--worker", metavar="IMAGE")
     parser.add_argument("--server", metavar="IMAGE")
     parser.add_argument("--report", type=Path, metavar="FILE", help="also write the line of JSON to FILE")
+    parser.add_argument("--originals", action="store_true", help="the images were built with ORIGINALS=1")
+    parser.add_argument("--contents", action="store_true", help="start nothing: check what the images contain")
     parser.add_argument("--full", action="store_true", help="the weights are full-size: judge the start")
     chosen = parser.parse_args(arguments)
     figures: dict[str, dict[str, float]] = {}
     if chosen.worker:
-        figures["worker"] = {
-            "image_bytes": image_bytes(chosen.worker),
-            **prove_worker(chosen.worker, hub=False, full=chosen.full),
-        }
-        figures["worker, Hub's harness"] = prove_worker(chosen.worker, hub=True)
+        figures["worker"] = prove_contents(chosen.worker, originals=chosen.originals)
     if chosen.server:
-        figures["server"] = {"image_bytes": image_bytes(chosen.server), **prove_server(chosen.server)}
+        figures["server"] = prove_contents(chosen.server, originals=chosen.originals)
+    if chosen.worker and not chosen.contents:
+        figures["worker"] |= prove_worker(chosen.worker, hub=False, full=chosen.full)
+        figures["worker, Hub's harness"] = prove_worker(chosen.worker, hub=True)
+    if chosen.server and not chosen.contents:
+        figures["server"] |= prove_server(chosen.server)
     for name, values in figures.items():
-        if values.get("image_bytes", 0.0) > _LARGEST_IMAGE:
-            raise ProofFailedError(f"the {name} image has {values['image_bytes'] / 1e9:.2f} GB")
         shown = ", ".join(
-            f"{what.removesuffix('_s')} {value:.1f} s" if what.endswith("_s") else f"{value / 1e9:.2f} GB"
+            f"{what.removesuffix('_s')} {value:.1f} s"
+            if what.endswith("_s")
+            else f"{what.removesuffix('_bytes')} {value / 1e9:.2f} GB"
             for what, value in values.items()
         )
         print(f"{name}: {shown}")
