@@ -31,7 +31,8 @@ RUN apt-get update \
 ARG RUNTIME
 COPY locks/worker.txt tools/image/uv.txt /tmp/locks/
 # A worker that has to compile its imports starts many seconds later; with unchecked-hash the compiled files stay valid
-# when an unpacker changes the time stamps. The CPU image leaves out packages that torch can be imported without.
+# when an unpacker changes the time stamps. The CPU image leaves out packages that torch can be imported without, both
+# leave out 0.5 GB that nothing loads here: several GPUs for one matrix, profilers, a second NVRTC, compiling for torch.
 RUN python3 -m venv /tmp/uv \
     && /tmp/uv/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement /tmp/locks/uv.txt \
     && awk -v runtime="${RUNTIME}" '/^[a-z]/ { unwanted = runtime == "cpu" && \
@@ -43,6 +44,10 @@ RUN python3 -m venv /tmp/uv \
            --only-binary :all: --compile-bytecode --requirement /tmp/locks/wanted.txt \
     && if [ "${RUNTIME}" = cpu ]; then \
            find /opt/venv -path '*/nvidia/cudnn/lib/*' -type f ! -name libcudnn.so.9 -delete; fi \
+    && (cd /opt/venv/lib/python3*/site-packages && rm -rf \
+           nvidia/cu13/lib/libcusolverMg.* nvidia/cu13/lib/libnvperf_* nvidia/cu13/lib/libnvrtc*.alt.* \
+           torch/bin/protoc* torch/bin/ptxas torch/include triton/_C/libproton.so triton/backends/nvidia/lib/cupti \
+           triton/instrumentation) \
     && /opt/venv/bin/python -c 'import av, soundfile, soxr, tokenizers, torch, torchaudio' \
     && rm -rf /tmp/uv /tmp/locks \
     && du -sh /opt/venv
