@@ -33,8 +33,8 @@ def main() -> None:
 
     env = environment()
     joblog.configure(as_json=bool(env.get("RUNPOD_ENDPOINT_ID")))
-    sdk = import_sdk()  # first of all: it mostly waits
     defer_imports()
+    sdk = import_sdk()  # before the rest: it mostly waits
     # Neither has plugins here; to find none, each would read the metadata of every installed package.
     ensure_variable("PYDANTIC_DISABLE_PLUGINS", "__all__")
     ensure_variable("TORCH_DEVICE_BACKEND_AUTOLOAD", "0")

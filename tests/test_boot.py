@@ -42,3 +42,21 @@ def test_speaking_and_cloning_import_none_of_the_heavy_packages(tmp_path: Path) 
     }  # fmt: skip
     assert not {*_AT_EDGES} & {*imported["own voice"]}
     assert len(imported["own voice"]) < 1550  # upstream: 3,800
+
+
+_START = """
+import sys
+from chatterbox_worker.engines.deferred import defer_imports
+defer_imports()
+import runpod.serverless
+assert not {"paramiko.transport", "tomlkit.api"} & sys.modules.keys()
+print(sys.modules["paramiko"].SSHClient.__name__, sys.modules["tomlkit"].dumps({"a": 1}).strip())
+"""
+
+
+def test_the_sdk_loads_its_command_lines_packages_only_when_they_are_used() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _START], cwd=ROOT, env=environment() | {"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == ("SSHClient a = 1", "")

@@ -179,6 +179,20 @@ def test_packages_that_the_cpu_image_leaves_out_are_in_the_lock() -> None:
     assert set(dropped[1].split("|")) <= set(PINS)
 
 
+def test_no_library_that_torch_and_triton_load_is_left_out() -> None:
+    import torch
+    import triton.compiler  # noqa: F401
+
+    command = re.search(r"site-packages && rm -rf (.+?)\)", RECIPE.stages["deps"].all("RUN")[1])
+    assert command is not None
+    packages = Path(torch.__file__).parents[1]
+    left_out = [path for pattern in command[1].split() for path in packages.glob(pattern)]
+    assert len(left_out) >= len(command[1].split())
+    assert packages / "torch/bin/torch_shm_manager" not in left_out  # torch starts it
+    loaded = {Path(line.split()[-1]) for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
+    assert not [path for path in loaded if {path, *path.parents} & {*left_out}]
+
+
 def test_every_pin_has_a_hash_and_no_address() -> None:
     blocks = re.split(r"^(?=[a-z])", WORKER_LOCK, flags=re.MULTILINE)[1:]
     assert len(blocks) == len(PIN.findall(WORKER_LOCK)) > 100
