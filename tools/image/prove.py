@@ -18,6 +18,7 @@ import logging
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ TEXT = "Good morning."
 _START_S = 420.0  # RunPod's own limit
 _ANSWER_S = 300.0  # without a GPU and with synthetic weights, whose speech never ends by itself
 _READY_RATIO = 2.5
+_STARTS = 3
 _LARGEST_IMAGE = 10e9  # bytes, with multilingual and turbo
 _LARGEST_WITHOUT_WEIGHTS = 6.5e9
 _FLOOR = """
@@ -84,46 +86,63 @@ def prove_contents(image: str, *, originals: bool) -> dict[str, float]:
             raise ProofFailedError(f"{image} has no prepared weights of {name}")
     if originals != (replaced <= files) or (not originals and replaced & files):
         raise ProofFailedError(f"{image} has {sorted(replaced & files)} of the original files {sorted(replaced)}")
-    figures = {"image_bytes": image_bytes(image), "weights_bytes": weights_bytes}
+    figures: dict[str, float] = {"image_bytes": image_bytes(image), "weights_bytes": weights_bytes}
     without = figures["image_bytes"] - weights_bytes
     if without > _LARGEST_WITHOUT_WEIGHTS or (not originals and figures["image_bytes"] > _LARGEST_IMAGE):
         raise ProofFailedError(f"{image} has {without / 1e9:.2f} GB and {weights_bytes / 1e9:.2f} GB of weights")
     return figures
 
 
-def prove_worker(image: str, *, hub: bool, full: bool = False) -> dict[str, float]:
-    """Seconds until the worker asked for jobs, until its first answer, and for its second answer.
+def prove_start(image: str) -> dict[str, float]:
+    """Seconds until the worker asks for jobs, and of importing torch and reading the weights that it loads: medians.
 
-    `floor_s`: of importing torch and reading the weights that it loads.
+    Raises:
+        ProofFailedError: it takes too long.
     """
-    command = _config(image)["Cmd"]
+    floors, starts = [], []
     with _container(image) as container:
-        weights = _run_in(container, "find", "/weights", "-ls")
-        floor_s = float(_run_in(container, "python3", "-c", _FLOOR))
-        started_s = time.monotonic()
-        with LocalQueue(
-            command=(sys.executable, "-m", "tools.image.enter", container, *command), hub=hub, start_timeout_s=_START_S,
-            log_line=lambda line: log.info("%s", line),
-        ) as queue:  # fmt: skip
-            ready_s = time.monotonic() - started_s
-            first = _runsync(queue, {"text": TEXT, "seed": 1, "format": "wav"})
-            first_s = time.monotonic() - started_s
-            second_s = time.monotonic()
-            second = _runsync(queue, {"text": TEXT, "seed": 1, "format": "wav", "cache": False})
-            second_s = time.monotonic() - second_s
-            if first["audio_base64"] != second["audio_base64"]:
-                raise ProofFailedError("the same seed gave different audio")
-            audio_s = _seconds(base64.b64decode(first["audio_base64"]))
-            info = _runsync(queue, {"action": "info"})
-            log.info("%s", json.dumps(info))
-        if _run_in(container, "find", "/weights", "-ls") != weights:
-            raise ProofFailedError("the worker wrote to its weights")
-    if full and ready_s > _READY_RATIO * floor_s:
+        for _ in range(_STARTS):
+            floors.append(float(_run_in(container, "python3", "-c", _FLOOR)))
+            with _worker(image, container, hub=False) as (_, ready_s):
+                starts.append(ready_s)
+    floor_s, ready_s = statistics.median(floors), statistics.median(starts)
+    if ready_s > _READY_RATIO * floor_s:
         raise ProofFailedError(f"ready after {ready_s:.1f} s, {ready_s / floor_s:.1f} times {floor_s:.1f} s")
-    return {
-        "floor_s": floor_s, "ready_s": ready_s, "first_answer_s": first_s, "next_answer_s": second_s,
-        "audio_s": audio_s,
-    }  # fmt: skip
+    return {"floor_s": floor_s, "ready_s": ready_s}
+
+
+def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
+    """Seconds until the worker asked for jobs, from then until its first answer, and for its second answer."""
+    with _container(image) as container, _worker(image, container, hub=hub) as (queue, ready_s):
+        job = {"text": TEXT, "seed": 1, "format": "wav"}
+        started_s = time.monotonic()
+        first = _runsync(queue, job)
+        first_s = time.monotonic() - started_s
+        second = _runsync(queue, {**job, "cache": False})
+        second_s = time.monotonic() - started_s - first_s
+        if first["audio_base64"] != second["audio_base64"]:
+            raise ProofFailedError("the same seed gave different audio")
+        log.info("%s", json.dumps(_runsync(queue, {"action": "info"})))
+        audio_s = _seconds(base64.b64decode(first["audio_base64"]))
+        return {"ready_s": ready_s, "first_answer_s": first_s, "next_answer_s": second_s, "audio_s": audio_s}
+
+
+@contextlib.contextmanager
+def _worker(image: str, container: str, *, hub: bool) -> Iterator[tuple[LocalQueue, float]]:
+    """The running worker's queue, and the seconds until it asked for jobs.
+
+    Raises:
+        ProofFailedError: it wrote to its weights.
+    """
+    listing = ("find", "/weights", "-ls")
+    weights, started_s = _run_in(container, *listing), time.monotonic()
+    with LocalQueue(
+        command=(sys.executable, "-m", "tools.image.enter", container, *_config(image)["Cmd"]), hub=hub,
+        start_timeout_s=_START_S, log_line=lambda line: log.info("%s", line),
+    ) as queue:  # fmt: skip
+        yield queue, time.monotonic() - started_s
+    if _run_in(container, *listing) != weights:
+        raise ProofFailedError("the worker wrote to its weights")
 
 
 def prove_server(image: str) -> dict[str, float]:
@@ -281,11 +300,14 @@ def main(arguments: list[str] | None = None) -> None:
         figures["worker"] = prove_contents(chosen.worker, originals=chosen.originals)
     if chosen.server:
         figures["server"] = prove_contents(chosen.server, originals=chosen.originals)
-    if chosen.worker and not chosen.contents:
-        figures["worker"] |= prove_worker(chosen.worker, hub=False, full=chosen.full)
-        figures["worker, Hub's harness"] = prove_worker(chosen.worker, hub=True)
-    if chosen.server and not chosen.contents:
-        figures["server"] |= prove_server(chosen.server)
+    if chosen.full and not chosen.contents:
+        figures["worker"] |= prove_start(chosen.worker)
+    elif not chosen.contents:
+        if chosen.worker:
+            figures["worker"] |= prove_worker(chosen.worker, hub=False)
+            figures["worker, Hub's harness"] = prove_worker(chosen.worker, hub=True)
+        if chosen.server:
+            figures["server"] |= prove_server(chosen.server)
     for name, values in figures.items():
         shown = ", ".join(
             f"{what.removesuffix('_s')} {value:.1f} s"
