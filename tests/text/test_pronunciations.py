@@ -10,6 +10,7 @@ import random
 import threading
 import time
 import unicodedata
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -237,8 +238,8 @@ def _save_words(path: Path, prefix: str) -> None:
 
 def test_nothing_is_lost_when_processes_and_threads_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "lexicon.json"
-    context = multiprocessing.get_context("fork")
-    writers = [
+    context = multiprocessing.get_context("spawn")
+    writers: list[BaseProcess | threading.Thread] = [
         *(context.Process(target=_save_words, args=(path, f"p{number}-")) for number in range(2)),
         *(threading.Thread(target=_save_words, args=(path, f"t{number}-")) for number in range(2)),
     ]
