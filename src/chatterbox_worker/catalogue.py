@@ -94,9 +94,10 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
 
 NORMALIZED: tuple[str, ...] = (
     "numbers", "money", "units", "times", "dates", "phones", "urls", "emails", "roman", "symbols", "abbreviations",
-    "acronyms", "plurals", "lexicon", "tags",
+    "acronyms", "plurals", "lexicon", "tags", "decoration",
 )  # fmt: skip
-"""What in a text may be read otherwise than it is written (`text.spoken`, `text.lexicon`, `text.sounds`)."""
+"""What in a text may be read otherwise than it is written: by `text.spoken`, `text.lexicon`, `text.sounds` and
+`text.markup` (decoration)."""
 
 SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 """Hertz."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
@@ -20,18 +20,18 @@ from chatterbox_worker.audio.encode import default_kbps, encode
 from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
-from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
+from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS, ModelCard
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
-from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
+from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound, quote
 from chatterbox_worker.request import VOICES, SpeechRequest
-from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, voice_source
 
-PIPELINE_VERSION = 2
+PIPELINE_VERSION = 3
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
 
 _FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
@@ -107,6 +107,16 @@ class Plan:
     context: tuple[PastSpeech, ...] = ()
     warnings: tuple[str, ...] = ()
     """About how the text is read."""
+    pauses_s: Mapping[Pause, float] = field(default_factory=lambda: PAUSES_S)
+    """The silence after a chunk by where it ends, in seconds at speed 1."""
+    voices: Mapping[str, VoiceSource] = field(default_factory=dict)
+    """Those that the text itself asks for, by their ids."""
+
+    def source_of(self, chunk: Chunk) -> VoiceSource:
+        return self.source if chunk.voice is None else self.voices[chunk.voice]
+
+    def speed_of(self, chunk: Chunk) -> float:
+        return self.request.speed * chunk.rate
 
 
 class Synthesizer:
@@ -140,17 +150,15 @@ class Synthesizer:
         if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
-        source = (source_of or self.source)(request)
+        find = source_of or self.source
+        source = find(request)
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
         prepared = prepare(request, self._lexicon)
         request = replace(request, language=prepared.language)
-        if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
-            raise InvalidRequest(
-                f"{card.name} needs the transcript of the recording: add reference_transcript"
-                + ("" if request.voice is None else f', or save them with voice "{request.voice}"'),
-                field="reference_transcript",
-            )
+        _require_transcript(request, source)
+        names = sorted({chunk.voice for chunk in prepared.chunks if chunk.voice is not None})
+        voices = {name: _voice_in_text(request, name, find) for name in names}
         context = past_speech(request.context)
         key = key_of({
             "pipeline": PIPELINE_VERSION, "model": request.model, "weights": engine.revision, **prepared.identity,
@@ -162,6 +170,8 @@ class Synthesizer:
                if request.format == "mp3" else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
+            **({"voices": [[name, each.digest, each.transcript if card.needs_transcript else None]
+                           for name, each in voices.items()]} if voices else {}),
             **(
                 {"speaker": request.speaker, "context": [past.identity for past in context]}
                 if card.uses_context else {}
@@ -176,6 +186,8 @@ class Synthesizer:
             seed=secrets.randbits(32) if request.seed is None else request.seed,
             context=context,
             warnings=prepared.reading.warnings,
+            pauses_s=prepared.pauses_s,
+            voices=voices,
         )
 
     def stream(self, plan: Plan, scope: CancelScope, *, streaming: bool = False) -> AudioStream:
@@ -190,21 +202,18 @@ class Synthesizer:
             InvalidRequest: the voice's recording cannot be used by this model.
         """
         scope.check()
-        voice = plan.source.load()
-        context = tuple(past.load() for past in plan.context)
         card = MODELS[plan.request.model]
-        if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
-            raise InvalidRequest(
-                f"{plan.source.field} lasts {voice.clip.duration_s:.1f} s without the silence at its ends; {card.name} "
-                f"needs a recording longer than {card.reference_min_s:g} s",
-                field=plan.source.field,
-            )
+        voices: dict[str | None, Voice] = {None: _load_voice(plan.source, card)}
+        voices |= {name: _load_voice(source, card) for name, source in plan.voices.items()}
+        context = tuple(past.load() for past in plan.context)
         started_s = time.perf_counter()
-        first_streams = streaming and plan.request.speed == 1.0
+        first_streams = streaming and plan.speed_of(plan.chunks[0]) == 1.0
 
         def submit(index: int, lead: Take | None) -> Take:
-            utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
-            with _name_voice(plan.source.field):
+            chunk = plan.chunks[index]
+            utterance = _utterance(plan, index, voices[chunk.voice], streaming=first_streams and index == 0)
+            lead = lead if chunk.voice == plan.chunks[0].voice else None
+            with _name_voice(plan.source_of(chunk).field):
                 return scope.hold(plan.engine.submit(replace(utterance, context=context, lead=lead)))
 
         return AudioStream(plan, submit, scope, started_s, bounded=streaming)
@@ -278,7 +287,7 @@ class AudioStream:
         self._bounded = bounded
         self._submit_ahead(0)
         self._first_audio_s = 0.0
-        self._joiner = Joiner(plan.engine.sample_rate)
+        self._joiner = Joiner(plan.engine.sample_rate, plan.chunks[0].lead_pause_s)
 
     def __iter__(self) -> Iterator[Audio]:
         """
@@ -295,7 +304,7 @@ class AudioStream:
                     yield piece
                 if self._scope.progress is not None:
                     self._scope.progress(index, len(self._plan.chunks), ready_s)
-            if not ready_s:
+            if all(start == end for start, end in self.spans_s):
                 raise SynthesisFailed("the model generated no sound for this text")
         finally:
             self._scope.cancel()  # what is left when a chunk fails or the reader goes away
@@ -304,11 +313,13 @@ class AudioStream:
         """The audio that is ready, with the number of chunks that are done."""
         for index, chunk in enumerate(self._plan.chunks):
             self._submit_ahead(index)
-            with _name_voice(self._plan.source.field):
-                for audio in self._at_speed(self._takes[index]):
+            speed = self._plan.speed_of(chunk)
+            with _name_voice(self._plan.source_of(chunk).field):
+                for audio in self._at_speed(self._takes[index], speed):
                     self._scope.check()
                     yield index, self._joiner.add(audio)
-            yield index + 1, self._joiner.end_chunk(chunk.pause_s(self._plan.request.speed))
+            pause_s = chunk.pause_s(speed, self._plan.pauses_s)
+            yield index + 1, self._joiner.end_chunk(pause_s, exact=chunk.exact_pause_s is not None)
         yield len(self._takes), self._joiner.finish()
 
     def _submit_ahead(self, reading: int) -> None:
@@ -319,8 +330,7 @@ class AudioStream:
         while len(self._takes) < most:
             self._takes.append(self._submit(len(self._takes), self._takes[0] if self._takes else None))
 
-    def _at_speed(self, take: Take) -> Iterable[Audio]:
-        speed = self._plan.request.speed
+    def _at_speed(self, take: Take, speed: float) -> Iterable[Audio]:
         if speed == 1.0:
             return take
         # the whole chunk at once: a stretch has no seams; and marked again, in case it blurred the watermark
@@ -358,6 +368,48 @@ def _name_voice(field: str) -> Iterator[None]:
         if error.field not in VOICES:
             raise
         raise InvalidRequest(error.message, field=field) from error
+
+
+def _require_transcript(request: SpeechRequest, source: VoiceSource) -> None:
+    """Raises InvalidRequest if the model needs the words of the recording and they are not known."""
+    card = MODELS[request.model]
+    if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
+        raise InvalidRequest(
+            f"{card.name} needs the transcript of the recording: add reference_transcript"
+            + ("" if request.voice is None else f', or save them with voice "{request.voice}"'),
+            field="reference_transcript",
+        )
+
+
+def _voice_in_text(request: SpeechRequest, name: str, find: Callable[[SpeechRequest], VoiceSource]) -> VoiceSource:
+    """The voice of the library that the text itself asks for. Raises InvalidRequest, VoiceNotFound."""
+    card = MODELS[request.model]
+    if name != DEFAULT_VOICE.id and not card.clones_voices:
+        raise InvalidRequest(f"{card.name} speaks with its own voice only; leave voice {quote(name)} out", field="text")
+    own = replace(request, voice=name, reference_audio=None, voice_url=None, reference_transcript=None)
+    try:
+        source = find(own)
+        _require_transcript(own, source)
+    except (InvalidRequest, VoiceNotFound) as error:
+        raise type(error)(error.message, field="text") from None
+    if source.model not in (None, request.model):
+        raise InvalidRequest(
+            f"voice {quote(name)} is fine-tuned for {source.model}, not for {request.model}", field="text"
+        )
+    return replace(source, field="text")
+
+
+def _load_voice(source: VoiceSource, card: ModelCard) -> Voice:
+    """The decoded voice. Raises InvalidRequest if its recording is too short for the model."""
+    voice = source.load()
+    if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
+        subject = source.field if source.field in VOICES else f"voice {quote(source.id)}"
+        raise InvalidRequest(
+            f"{subject} lasts {voice.clip.duration_s:.1f} s without the silence at its ends; {card.name} "
+            f"needs a recording longer than {card.reference_min_s:g} s",
+            field=source.field,
+        )
+    return voice
 
 
 def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:

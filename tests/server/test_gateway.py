@@ -148,6 +148,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "max_chunk_s": {"max_chunk_s": 20.0},
     "normalize": {"normalize": {"numbers": False}},
     "pronunciations": {"pronunciations": {"Nguyen": "Nwin"}},
+    "text_format": {"text_format": "auto"},
+    "line_breaks": {"line_breaks": "keep"},
+    "emoji": {"emoji": "read"},
+    "ssml_strict": {"ssml_strict": False},
+    "pause_s": {"pause_s": {"line": 0.5}},
 }
 """For each field of a request, fields of a body that change it."""
 NOT_OF_A_JOB = {"as_model", "normalize_as_given"}

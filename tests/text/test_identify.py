@@ -44,7 +44,7 @@ def speech(text: str, model: str = "multilingual", **fields: object) -> SpeechRe
 
 
 def found(text: str) -> list[tuple[str, str]]:
-    reading = prepare(speech(text)).reading
+    reading = prepare(speech(text, normalize={"decoration": False})).reading  # a heading would be a stretch of its own
     return [(reading.text[each.start : each.end].strip(), each.language) for each in reading.stretches]
 
 

@@ -232,4 +232,4 @@ def test_a_text_without_numbers_loads_no_icu() -> None:
 
 
 def test_every_category_has_a_recogniser() -> None:
-    assert {category for category, *_ in forms._RECOGNISERS} == ALL - {"lexicon", "tags"}
+    assert {category for category, *_ in forms._RECOGNISERS} == ALL - {"lexicon", "tags", "decoration"}

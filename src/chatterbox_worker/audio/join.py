@@ -9,7 +9,8 @@ earlier ones, within 6 dB. The first chunk keeps its level and is returned as it
 at its end, when its level is known.
 
 A pause is measured from the last frame of speech to the first of the next chunk. The guards are part of it, so no pause
-is shorter than they are (0.15 s, or less if a chunk had less around its words).
+is shorter than they are (0.15 s, or less if a chunk had less around its words), unless it is exact: then they are
+shortened.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from chatterbox_worker.audio.level import gain_towards, speech_level, true_peak
 # These are in the fast readers' lower half, as Chatterbox itself speaks fast. A clause's is just above the guards.
 NO_PAUSE_S = 0.0
 CLAUSE_PAUSE_S = 0.2
+LINE_PAUSE_S = 0.3  # of a list or a verse: between a clause's and a sentence's
 SENTENCE_PAUSE_S = 0.4
 PARAGRAPH_PAUSE_S = 0.8
 
@@ -62,14 +64,16 @@ class Joiner:
     _emitted: int
     """How many of _samples were returned already, the removed start included."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, lead_s: float = 0.0) -> None:
+        """`lead_s`: exact silence before the first word, in seconds."""
         self._rate = sample_rate
         self._hop = round(trim.FRAME_S * sample_rate)
         self._fade = round(_FADE_S * sample_rate)
         self._spans: list[Span] = []
         self._levels: list[float] = []  # dBFS of the chunks that were returned
         self._position = 0  # samples returned so far
-        self._pause = 0  # samples of silence still due before the next word
+        self._pause = round(lead_s * sample_rate)  # samples of silence still due before the next word
+        self._exact = lead_s > 0  # whether no guard may make that pause longer
         self._begin_chunk()
 
     @property
@@ -96,23 +100,28 @@ class Joiner:
         certain = (trim.certain_end(levels) - 1) * self._hop
         return self._emit([*self._lead_in(onset), self._take(certain, ends=False)])
 
-    def end_chunk(self, pause_s: float) -> Audio:
-        """Finish the current chunk, with `pause_s` seconds of pause after it; return the remainder of it."""
+    def end_chunk(self, pause_s: float, *, exact: bool = False) -> Audio:
+        """Finish the current chunk, with `pause_s` seconds of pause after it; return the remainder of it.
+
+        `exact`: a pause that was asked for in seconds; the pauses around a silent chunk then add up.
+        """
+        pause = round(pause_s * self._rate)
         levels = trim.frame_levels(self._samples, self._hop, complete=True)
         if trim.is_silent(levels):
             self._spans.append(Span(self._position, self._position))
-            self._pause = max(self._pause, round(pause_s * self._rate))
+            self._pause = self._pause + pause if exact else max(self._pause, pause)
             self._begin_chunk()
             return self._emit([])
         onset = trim.onset(levels, complete=True)
         assert onset is not None  # noqa: S101 - guaranteed for a complete chunk, which the type cannot express
         last = min(trim.final_end(levels) * self._hop, len(self._samples))
-        end = min(last + round(GUARD_AFTER_S * self._rate), len(self._samples))
+        guard = round(GUARD_AFTER_S * self._rate)
+        end = min(last + (min(guard, pause) if exact else guard), len(self._samples))
         lead_in = self._lead_in(onset)
         self._match_level(end)
         output = self._emit([*lead_in, self._take(end, ends=True)])
         self._spans.append(Span(self._chunk_start, self._position))
-        self._pause = max(0, round(pause_s * self._rate) - (end - last))
+        self._pause, self._exact = max(0, pause - (end - last)), exact
         self._begin_chunk()
         return output
 
@@ -132,7 +141,8 @@ class Joiner:
         if self._start is not None:
             return []
         first = onset * self._hop
-        self._start = self._emitted = max(0, first - round(GUARD_BEFORE_S * self._rate))
+        guard = round(GUARD_BEFORE_S * self._rate)
+        self._start = self._emitted = max(0, first - (min(guard, self._pause) if self._exact else guard))
         silence = np.zeros(max(0, self._pause - (first - self._start)), np.float32)
         self._pause = 0
         self._chunk_start = self._position + len(silence)

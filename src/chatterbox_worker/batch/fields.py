@@ -34,14 +34,18 @@ def parse_value(name: str, text: str) -> Any:
     convert, wanted = _CONVERSIONS.get(kind, (str, ""))
     try:
         return convert(text.strip() if wanted else text)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError):
         raise InvalidRequest(f"{name} must be {wanted}, not {quote(text)}", field=name) from None
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    return dict(json.loads(text).items())
 
 
 _SWITCH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 _CONVERSIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "integer": (int, "a whole number"),
     "number": (float, "a number"),
-    "object": (json.loads, "a JSON object"),
+    "object": (_parse_object, 'a JSON object such as {"sentence": 0.6}'),
     "boolean": (lambda text: _SWITCH[text.lower()], "true or false"),
 }

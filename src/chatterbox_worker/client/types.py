@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 from chatterbox_worker.client.errors import NoAudio
 from chatterbox_worker.client.sound import AudioLocation, find
@@ -51,6 +51,11 @@ class RequestFields(TypedDict, total=False):
     max_chunk_s: float | None
     normalize: bool | Mapping[str, bool] | None
     pronunciations: Mapping[str, str] | None
+    text_format: Literal["plain", "markdown", "ssml", "auto"]
+    line_breaks: Literal["keep", "join", "auto"] | None
+    emoji: Literal["drop", "read"]
+    ssml_strict: bool
+    pause_s: Mapping[str, float] | None
     cache: bool
     output: str
 

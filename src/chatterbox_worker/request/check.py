@@ -17,6 +17,7 @@ from chatterbox_worker.request.fields import (
     VOICES,
     Body,
     PastTurn,
+    PauseSeconds,
     SpeechBody,
     without_nulls,
 )
@@ -91,7 +92,7 @@ def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
         if first["type"] == "missing":
             raise InvalidRequest(f"{name} is required", field=name) from None
         if first["type"] == "extra_forbidden":
-            owner = PastTurn if len(first["loc"]) > 1 else shape  # the only model inside another
+            owner = _INSIDE[first["loc"][0]] if len(first["loc"]) > 1 else shape
             known = sorted({*owner.model_fields, *(ALIASES if issubclass(owner, SpeechBody) else ())})
             raise InvalidRequest(
                 f"unknown field {quote(name)}; known fields are {choices(known)}", field=name
@@ -100,6 +101,10 @@ def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
             raise InvalidRequest(f"{name} must be {SHAPES[name]}, not {quote(first['input'])}", field=name) from None
         reason = first["msg"][0].lower() + first["msg"][1:]
         raise InvalidRequest(f"{name}: {reason}, not {quote(first['input'])}", field=name) from None
+
+
+_INSIDE: Mapping[str | int, type[Body]] = {"context": PastTurn, "pause_s": PauseSeconds}
+"""The models inside another, by their field."""
 
 
 def _place(loc: tuple[str | int, ...]) -> str:

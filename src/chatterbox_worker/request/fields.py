@@ -30,6 +30,7 @@ LONGEST_PRONUNCIATION_CHARS = 300
 MOST_PRONUNCIATIONS = 1_000  # of one request
 MOST_CONTEXT_TURNS = 16
 MOST_SPEAKERS = 100
+LONGEST_PAUSE_S = 10.0  # between two chunks; one that the text asks for may be longer
 
 # 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
 LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
@@ -144,6 +145,44 @@ class PastTurn(Body):
     speaker: _SpeakerNumber = 0
 
 
+_PauseSeconds = Annotated[float, Field(ge=0, le=LONGEST_PAUSE_S)]
+
+
+class PauseSeconds(Body):
+    """The silence after a chunk that ends in such a place, at speed 1; None for the default."""
+
+    sentence: _PauseSeconds | None = None
+    paragraph: _PauseSeconds | None = None
+    clause: _PauseSeconds | None = None
+    line: _PauseSeconds | None = None
+
+    def given(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self if value is not None}
+
+
+_Pauses = Annotated[
+    PauseSeconds | None,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "type": "object",
+                    "properties": {
+                        name: {"type": "number", "minimum": 0, "maximum": LONGEST_PAUSE_S}
+                        for name in PauseSeconds.model_fields
+                    },
+                    "additionalProperties": False,
+                },
+                {"type": "null"},
+            ],
+        }
+    ),
+]
+TextFormat = Literal["plain", "markdown", "ssml", "auto"]
+LineBreaks = Literal["keep", "join", "auto"]
+Emoji = Literal["drop", "read"]
+
+
 class SpeechBody(Body):
     """The fields of a speech request as they arrive; the ranges are the documented ones. The one list of them."""
 
@@ -174,4 +213,9 @@ class SpeechBody(Body):
     max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None
     normalize: _Normalize = None
     pronunciations: _Pronunciations = None
+    text_format: TextFormat = "plain"
+    line_breaks: LineBreaks | None = None
+    emoji: Emoji = "drop"
+    ssml_strict: bool = True
+    pause_s: _Pauses = None
     cache: bool = True

@@ -12,7 +12,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.audio_formats import check_bitrate, formats
 from chatterbox_worker.request.check import one_source
-from chatterbox_worker.request.fields import SAMPLING, PastTurn, SpeechBody
+from chatterbox_worker.request.fields import SAMPLING, Emoji, LineBreaks, PastTurn, SpeechBody, TextFormat
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +56,13 @@ class SpeechRequest:
     """The request's own field, for a worker elsewhere, which has a setting of its own."""
     pronunciations: Mapping[str, str] = field(default_factory=dict)
     """From a word as it is written to what is read for it; more important than the lexicon and than `normalize`."""
+    text_format: TextFormat = "plain"
+    line_breaks: LineBreaks | None = None
+    """None: "auto", or "join" where nothing is normalized."""
+    emoji: Emoji = "drop"
+    ssml_strict: bool = True
+    pause_s: Mapping[str, float] = field(default_factory=dict)
+    """Of `fields.PauseSeconds`, those that are given."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -106,6 +113,11 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         normalize=_normalized(fields.normalize, default=settings.normalize),
         normalize_as_given=fields.normalize,
         pronunciations=fields.pronunciations or {},
+        text_format=fields.text_format,
+        line_breaks=fields.line_breaks,
+        emoji=fields.emoji,
+        ssml_strict=fields.ssml_strict,
+        pause_s=fields.pause_s.given() if fields.pause_s is not None else {},
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 

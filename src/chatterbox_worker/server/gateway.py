@@ -52,7 +52,7 @@ from chatterbox_worker.errors import (
     SynthesisFailed,
     WorkerError,
 )
-from chatterbox_worker.request import SpeechRequest, without_nulls
+from chatterbox_worker.request import SpeechBody, SpeechRequest, without_nulls
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
 from chatterbox_worker.synthesizer import CancelScope
@@ -320,8 +320,19 @@ def _fields(request: SpeechRequest) -> dict[str, Any]:
         "context": [turn.model_dump() for turn in request.context] or None,
         "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,
+        **_given_text_fields(request),
     }  # fmt: skip
     return without_nulls(fields)
+
+
+_TEXT_FIELDS = ("text_format", "line_breaks", "emoji", "ssml_strict", "pause_s")
+
+
+def _given_text_fields(request: SpeechRequest) -> dict[str, Any]:
+    """How the text is read, where it is not by default."""
+    fields = SpeechBody.model_fields
+    given = {name: getattr(request, name) for name in _TEXT_FIELDS}
+    return {name: value for name, value in given.items() if value != fields[name].default and value != {}}
 
 
 def _recording(audio: bytes, about: Mapping[str, Any]) -> Recording:

@@ -11,12 +11,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, PACKS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request import SpeechBody, resolve, validate
+from chatterbox_worker.request import SpeechBody, TextFormat, resolve, validate
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.preview import preview
 
@@ -37,6 +37,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--pronounce", action="append", default=[], metavar="WORD=SPOKEN", help="read a word so; may be repeated"
     )
     parser.add_argument("--lexicon", type=Path, help="a file of such words, JSON or CSV (docs/API.md)")
+    parser.add_argument("--format", default="plain", choices=get_args(TextFormat), help="of the text")
     parser.add_argument("--json", action="store_true", help="the answer of the action text.preview")
     return parser.parse_args(arguments)
 
@@ -48,6 +49,7 @@ def preview_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "language": options.language,
         "model": options.model,
         "chunk_size": options.chunk_size,
+        "text_format": options.format,
         "normalize": False if options.as_written else dict.fromkeys(options.without, False),
         "pronunciations": dict(each.partition("=")[::2] for each in options.pronounce),
     }

@@ -20,8 +20,9 @@ class Break(IntEnum):
     CLUSTER = 0
     WORD = 1
     CLAUSE = 2
-    SENTENCE = 3
-    PARAGRAPH = 4
+    LINE = 3
+    SENTENCE = 4
+    PARAGRAPH = 5
 
 
 # Wide: marks of scripts that put no space after them. The others count only before a space ("3.14", "a?b=1", "10:30").
@@ -71,7 +72,9 @@ def breaks(text: str, language: str | None = None) -> dict[int, Break]:
         found[end] = max(found.get(end, Break.CLUSTER), strength)
         if strength >= Break.SENTENCE:
             sentence_start = end
-    found |= {match.start(): Break.PARAGRAPH for match in re.finditer(r"\n\n", text)}
+    for match in re.finditer(r"\n+", text):
+        at_end = Break.PARAGRAPH if len(match[0]) > 1 else Break.LINE
+        found[match.start()] = max(found.get(match.start(), Break.CLUSTER), at_end)
     for start, end in tags(text):
         for index in range(start + 1, end):
             found.pop(index, None)
@@ -147,7 +150,9 @@ def _full_stop(source: _Source, stop: int, end: int, sentence_start: int) -> Bre
     text = source.text
     behind = text[max(sentence_start, stop - _LOOK_BEHIND) : stop]
     word = re.split(r"\s", behind)[-1]
-    is_first = stop - sentence_start < _LOOK_BEHIND and not behind[: len(behind) - len(word)].strip(_OPENERS + " \n")
+    *lines, line = behind.split("\n")
+    is_whole = bool(lines) or stop - sentence_start < _LOOK_BEHIND
+    is_first = is_whole and not line[: len(line) - len(word)].strip(_OPENERS + " ")
     word = word.lstrip(_OPENERS)
     following = _next_word(text, end)
     if not word:

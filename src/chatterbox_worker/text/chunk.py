@@ -26,7 +26,13 @@ from enum import IntEnum
 from itertools import accumulate
 from types import MappingProxyType
 
-from chatterbox_worker.audio.join import CLAUSE_PAUSE_S, NO_PAUSE_S, PARAGRAPH_PAUSE_S, SENTENCE_PAUSE_S
+from chatterbox_worker.audio.join import (
+    CLAUSE_PAUSE_S,
+    LINE_PAUSE_S,
+    NO_PAUSE_S,
+    PARAGRAPH_PAUSE_S,
+    SENTENCE_PAUSE_S,
+)
 from chatterbox_worker.text.breaks import Break, breaks, opens
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import clusters, require_speakable, speakable, weight
@@ -40,7 +46,9 @@ MIN_CHUNK_CHARS = 50
 _SHORT = 20.0  # Latin letters, 1.3 s: about the two words below which upstream's issues #97 and #201 report gibberish
 
 # Costs, in chunks: one chunk costs 1, and up to 1 more for its unused part, squared, which evens out the lengths.
-_END_COST = {Break.PARAGRAPH: 0.0, Break.SENTENCE: 0.0, Break.CLAUSE: 0.5, Break.WORD: 2.0, Break.CLUSTER: 4.0}
+_END_COST = {
+    Break.PARAGRAPH: 0.0, Break.SENTENCE: 0.0, Break.LINE: 0.25, Break.CLAUSE: 0.5, Break.WORD: 2.0, Break.CLUSTER: 4.0,
+}  # fmt: skip
 _ACROSS_PARAGRAPHS = 2.5  # more than joining two chunks can save, less than a short chunk costs
 _UNDER_HEADING = 2.0  # a short line without a full stop is better joined to the text after it
 _SHORT_COST = 8.0
@@ -51,14 +59,16 @@ class Pause(IntEnum):
 
     NONE = 0
     CLAUSE = 1
-    SENTENCE = 2
-    PARAGRAPH = 3
+    LINE = 2
+    SENTENCE = 3
+    PARAGRAPH = 4
 
 
-_PAUSES_S: Mapping[Pause, float] = MappingProxyType(
+PAUSES_S: Mapping[Pause, float] = MappingProxyType(
     {
         Pause.NONE: NO_PAUSE_S,
         Pause.CLAUSE: CLAUSE_PAUSE_S,
+        Pause.LINE: LINE_PAUSE_S,
         Pause.SENTENCE: SENTENCE_PAUSE_S,
         Pause.PARAGRAPH: PARAGRAPH_PAUSE_S,
     }
@@ -68,6 +78,7 @@ _PAUSES = {
     Break.CLUSTER: Pause.NONE,
     Break.WORD: Pause.NONE,
     Break.CLAUSE: Pause.CLAUSE,
+    Break.LINE: Pause.LINE,
     Break.SENTENCE: Pause.SENTENCE,
     Break.PARAGRAPH: Pause.PARAGRAPH,
 }
@@ -87,11 +98,17 @@ class Chunk:
     language: str
     """Of its stretch."""
     exact_pause_s: float | None = None
-    """Seconds of silence after this chunk, in place of those of `pause`."""
+    """Seconds of silence after this chunk, in place of those of `pause`; it may be the last chunk."""
+    lead_pause_s: float = 0.0
+    """Seconds of silence before the first chunk."""
+    voice: str | None = None
+    """Of its stretch."""
+    rate: float = 1.0
+    """Of its stretch."""
 
-    def pause_s(self, speed: float = 1.0) -> float:
-        """The silence after this chunk in seconds, at this speed of speech."""
-        return _PAUSES_S[self.pause] / speed if self.exact_pause_s is None else self.exact_pause_s
+    def pause_s(self, speed: float = 1.0, pauses_s: Mapping[Pause, float] = PAUSES_S) -> float:
+        """The silence after this chunk in seconds, at this speed of speech; `pauses_s` are those at speed 1."""
+        return pauses_s[self.pause] / speed if self.exact_pause_s is None else self.exact_pause_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +181,17 @@ def chunks(reading: Reading, limit: int = DEFAULT_CHUNK_CHARS) -> list[Chunk]:
     require_speakable(reading.spoken(0, len(reading.text)))
     measure = _Measure.of(reading)
     result: list[Chunk] = []
+    lead_s = 0.0
     for stretch in reading.stretches:
         if measure.is_speakable(stretch.start, stretch.end):
             result += _cut(reading, measure, stretch, limit)
-        elif result and stretch.pause_s is not None:
+        elif stretch.pause_s is None:
+            continue
+        elif result:
             result[-1] = replace(result[-1], exact_pause_s=(result[-1].exact_pause_s or 0.0) + stretch.pause_s)
+        else:
+            lead_s += stretch.pause_s
+    result[0] = replace(result[0], lead_pause_s=lead_s)
     return [*result[:-1], replace(result[-1], pause=Pause.NONE)]
 
 
@@ -177,9 +200,12 @@ def _cut(reading: Reading, measure: _Measure, stretch: Stretch, limit: int) -> l
     pieces = list(_fit(measure, _words(measure, stretch, found), limit, Break.SENTENCE))
     spans = [(group[0].start, group[-1].end, group[-1].after) for group in _pack(measure, pieces, limit)]
     result = [
-        Chunk(reading.text[start:end], start, end, _PAUSES[after], reading.spoken(start, end), stretch.language)
+        Chunk(
+            reading.text[start:end], start, end, _PAUSES[after], reading.spoken(start, end), stretch.language,
+            voice=stretch.voice, rate=stretch.rate,
+        )
         for start, end, after in spans
-    ]
+    ]  # fmt: skip
     at_edge = _PAUSES[found.get(result[-1].end, Break.WORD)]  # the edge itself is no reason for a pause
     return [*result[:-1], replace(result[-1], pause=at_edge, exact_pause_s=stretch.pause_s)]
 

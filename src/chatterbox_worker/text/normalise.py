@@ -14,8 +14,8 @@ upstream's function, with three deliberate exceptions:
 comma), so it must run exactly once.
 
 A paragraph break inside a chunk becomes a space, as upstream does. A full stop is added first if the paragraph ended in
-a letter or digit, so that a heading is not read into the sentence below it. Unicode normalisation is left to the
-tokenizers.
+a letter or digit, so that a heading is not read into the sentence below it; a line of a list or a verse gets a comma.
+Unicode normalisation is left to the tokenizers.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ Style = Literal["llama", "gpt", "plain"]
 
 PARAGRAPH = "\n\n"
 
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not white space
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff"
     r"\ud800-\udfff]"  # lone: a pair is one character in Python
 )
+"""What no model has a token for, and nobody sees."""
 _LINE_END = re.compile(r"\r\n|[\r\v\x85\u2028]")
 _PAGE_END = re.compile(r"[\f\u2029]")
 
@@ -63,9 +64,7 @@ def clean(text: str) -> str:
     Raises:
         InvalidRequest: the text is blank or contains nothing to speak.
     """
-    visible = _INVISIBLE.sub("", text)
-    lines = _PAGE_END.sub(PARAGRAPH, _LINE_END.sub("\n", visible)).split("\n")
-    stripped = (" ".join(line.split()) for line in lines)
+    stripped = (" ".join(line.split()) for line in split_lines(INVISIBLE.sub("", text)))
     paragraphs = [" ".join(group) for filled, group in groupby(stripped, bool) if filled]
     cleaned = PARAGRAPH.join(paragraphs)
     require_speakable(cleaned)
@@ -74,13 +73,20 @@ def clean(text: str) -> str:
 
 def one_line(text: str) -> str:
     """What can be seen of the text, in one line."""
-    return " ".join(_INVISIBLE.sub("", text).split())
+    return " ".join(INVISIBLE.sub("", text).split())
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text, by every mark that ends one; a page's end is an empty line."""
+    return _PAGE_END.sub(PARAGRAPH, _LINE_END.sub("\n", text)).split("\n")
 
 
 def finish(chunk: str, style: Style) -> str:
     """The cleaned chunk as its tokenizer expects it: upstream's punctuation, a capital first and an ending mark."""
     paragraphs = chunk.split(PARAGRAPH)
-    text = " ".join([*map(_add_full_stop, paragraphs[:-1]), paragraphs[-1]])
+    text = " ".join([*(_end_with(".", each) for each in paragraphs[:-1]), paragraphs[-1]])
+    *lines, last = text.split("\n")
+    text = " ".join([*(_end_with(",", line) for line in lines), last])
     if style == "plain":
         return text
     if text[:1].islower():
@@ -112,5 +118,5 @@ def normalise(text: str, style: Style) -> str:
     return finish(clean(text), style)
 
 
-def _add_full_stop(paragraph: str) -> str:
-    return paragraph + "." if paragraph[-1:].isalnum() else paragraph
+def _end_with(mark: str, text: str) -> str:
+    return text + mark if text[-1:].isalnum() else text

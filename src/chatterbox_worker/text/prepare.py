@@ -9,12 +9,13 @@ from typing import Any
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
-from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk, chunks
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause, chunks
 from chatterbox_worker.text.identify import AUTO, identify_languages, main_language
 from chatterbox_worker.text.lexicon import Lexicon
-from chatterbox_worker.text.normalise import clean, finish
+from chatterbox_worker.text.markup.read import pauses_of, read_text
+from chatterbox_worker.text.normalise import finish
 from chatterbox_worker.text.pronunciations import Pronunciations, add_pronunciations
-from chatterbox_worker.text.reading import Reading, as_written
+from chatterbox_worker.text.reading import Reading
 from chatterbox_worker.text.sounds import leave_out_sounds
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 
@@ -26,16 +27,24 @@ class PreparedText:
     """Their `spoken` is what the model's tokenizer is given."""
     language: str
     """The request's, or the one that most of the text is in."""
+    pauses_s: Mapping[Pause, float]
+    """The silence after a chunk by where it ends, in seconds at speed 1."""
 
     @property
     def identity(self) -> Mapping[str, Any]:
         """What of the text changes the sound or the answer, as parts of a cache key."""
         spans = [[span.start, span.end, span.spoken] for span in self.reading.spans]
-        stretches = [[stretch.end, stretch.language, stretch.pause_s] for stretch in self.reading.stretches]
+        stretches = [
+            [stretch.end, stretch.language, stretch.pause_s, stretch.voice, stretch.rate]
+            for stretch in self.reading.stretches
+        ]
+        pauses = {pause.name: seconds for pause, seconds in self.pauses_s.items() if seconds != PAUSES_S[pause]}
+        is_plain = len(stretches) == 1 and stretches[0][2:] == [None, None, 1.0]
         return {
             "text": self.reading.text,
             **({"spans": spans} if spans else {}),
-            **({"stretches": stretches} if len(stretches) > 1 else {}),
+            **({} if is_plain else {"stretches": stretches}),
+            **({"pauses": pauses} if pauses else {}),
         }
 
 
@@ -46,13 +55,11 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
         InvalidRequest: the text contains nothing to speak, or is too long for one chunk and must not be split.
     """
     card = MODELS[request.model]
-    text = clean(request.text)
-    reading = as_written(text, AUTO if request.language == AUTO else request.language[:2])
-    reading = identify_languages(reading, card.languages)
+    reading = identify_languages(read_text(request), card.languages)
     reading = add_pronunciations(reading, _pronunciations(request, lexicon))
     reading = leave_out_sounds(reading, card) if "tags" in request.normalize else reading
     reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case)
-    length = len(reading.spoken(0, len(text)))
+    length = len(reading.spoken(0, len(reading.text)))
     if not request.split_text and length > LONGEST_CHUNK_CHARS:
         raise InvalidRequest(
             f"split_text is false, but text has {length} characters as it is read and a model speaks at most "
@@ -62,7 +69,7 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     limit = (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else LONGEST_CHUNK_CHARS
     cut = [replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in chunks(reading, limit)]
     language = main_language(reading.stretches) if request.language == AUTO else request.language
-    return PreparedText(reading, tuple(cut), language)
+    return PreparedText(reading, tuple(cut), language, pauses_of(request))
 
 
 def _pronunciations(request: SpeechRequest, lexicon: Lexicon | None) -> list[Callable[[str], Pronunciations]]:

@@ -28,9 +28,12 @@ def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str,
                 "end": chunk.end,
                 "text": chunk.text,
                 "spoken": chunk.spoken,
-                "pause_s": round(chunk.pause_s(request.speed), 4),
+                "pause_s": round(chunk.pause_s(request.speed * chunk.rate, prepared.pauses_s), 4),
                 "language": chunk.language,
                 "spans": [asdict(span) for span in prepared.reading.spans_in(chunk.start, chunk.end)],
+                **({"lead_pause_s": chunk.lead_pause_s} if chunk.lead_pause_s else {}),
+                **({"voice": chunk.voice} if chunk.voice is not None else {}),
+                **({"rate": chunk.rate} if chunk.rate != 1.0 else {}),
             }
             for chunk in prepared.chunks
         ],

@@ -29,7 +29,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of the text in one language, with the silence that follows it."""
+    """A part of the text in one language and voice, and the silence after it; empty before a leading pause."""
 
     start: int
     end: int
@@ -38,6 +38,10 @@ class Stretch:
     """One of `catalogue.LANGUAGES`."""
     pause_s: float | None = None
     """Exact silence after it, in seconds; None for the one that its last mark asks for."""
+    voice: str | None = None
+    """An id of the voice library or "default"; None for the request's voice."""
+    rate: float = 1.0
+    """Its tempo, as a factor of the request's speed."""
 
 
 @dataclass(frozen=True)

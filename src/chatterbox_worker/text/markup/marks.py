@@ -1,0 +1,94 @@
+"""Marks inside a line that are not spoken: emphasis, drawn lines, symbols and emoji.
+
+Nothing here needs to know the language of the text, but the names of emoji, which are CLDR's (the package emoji).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import groupby
+
+from chatterbox_worker.errors import InvalidRequest, choices
+
+_PICTURES = (
+    "\u2190-\u21ff"  # arrows
+    "\u2300-\u2328\u232b-\u245f"  # technical signs, without the angle brackets
+    "\u2500-\u2775\u2794-\u27bf"  # boxes, blocks, shapes, dingbats, without the digits in circles
+    "\u27f0-\u27ff\u2900-\u297f\u2b00-\u2bff"  # more arrows
+    "\u2022\u2023\u2043\u204c\u204d\u2020\u2021\u2042\u20e3"  # bullets, daggers, asterism, keycap
+    "\U0001f000-\U0001f0ff\U0001f1e6-\U0001faff"  # tiles, cards, flags, emoji
+)
+_PICTURE = re.compile(f"[{_PICTURES}]")
+_PICTURE_RUN = re.compile(rf" ?[{_PICTURES}](?: ?[{_PICTURES}])*+ ?")
+_MARKS = tuple(".,!?;:…)。，！？")
+_CELL = re.compile(r" ?(?:[|│┃║](?: ?[|│┃║])*+|(?<= )[•·](?= )) ?")
+_EMPHASIS = (
+    (re.compile(r"(?<=\d)( ?)\*( ?)(?=\d)"), "\\1×\\2"),
+    (re.compile(r"[*`]|~{2,}|_{2,}|={3,}|\+{3,}|#{3,}|\^{3,}"), ""),
+    (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), ""),
+    (re.compile(r"-{3,}"), "—"),
+)
+_ADDRESS = re.compile(r"://|www\.|\w@\w")
+_AROUND_ADDRESS = "*_~`"
+_SUSPECT = re.compile(rf"[*`~_=+#^|•·{_PICTURES}-]")
+
+_EMOJI_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "tr", "zh")
+"""Those of `catalogue.LANGUAGES` that the package has the names in."""
+
+
+def drop_marks(text: str) -> str:
+    """The text without marks that cannot be spoken; white space at its ends stays, other white space may collapse.
+
+    "2 * 3" becomes "2 × 3", a row of hyphens a dash, a bar between cells a comma. Web and e-mail addresses stay.
+    """
+    if _SUSPECT.search(text) is None:
+        return text
+    words = text.lstrip()
+    before, after = len(words) < len(text), text[-1:].isspace()
+    if _ADDRESS.search(text) is None:
+        parts = [_drop(" ".join(text.split()))]
+    else:
+        groups = groupby(text.split(), lambda word: _ADDRESS.search(word) is not None)
+        parts = [
+            " ".join(word.strip(_AROUND_ADDRESS) for word in words) if is_address else _drop(" ".join(words))
+            for is_address, words in groups
+        ]
+    kept = " ".join(parts)
+    if kept.startswith(_MARKS) and not words.startswith(_MARKS):
+        before = False  # what stood between the white space and the mark is gone
+    return " " * before + kept + " " * after
+
+
+def _drop(text: str) -> str:
+    text = _CELL.sub(lambda cell: ", " if cell.start() > 0 and cell.end() < len(text) else " ", text)
+    for pattern, instead in _EMPHASIS:
+        text = pattern.sub(instead, text)
+    return _PICTURE_RUN.sub(lambda run: "" if text.startswith(_MARKS, run.end()) else " ", text)
+
+
+def split_at_emoji(text: str, language: str | None) -> Iterator[tuple[str, str | None]]:
+    """The parts of the text, each with its name if it is an emoji; without a language there is one part.
+
+    Raises:
+        InvalidRequest: there are emoji, but no names in this language.
+    """
+    place = 0
+    if language is not None and _PICTURE.search(text):
+        import emoji  # noqa: PLC0415 - only for a text with emoji that is to be read with them
+
+        for found in emoji.analyze(text, join_emoji=True):
+            token = found.value
+            if isinstance(token, str):
+                continue
+            if token.emoji[0].isascii() or not _PICTURE.search(token.emoji):
+                continue  # a digit in a box, or a sign such as ©
+            if language not in _EMOJI_LANGUAGES:
+                raise InvalidRequest(
+                    f'emoji "read" has names in {choices(_EMOJI_LANGUAGES)}, not in {language}', field="emoji"
+                )
+            yield text[place : token.start], None
+            name = emoji.demojize(token.emoji, language=language, delimiters=("", ""))
+            yield token.emoji, " ".join(name.replace("_", " ").split())
+            place = token.end
+    yield text[place:], None
