@@ -39,7 +39,8 @@ from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedMod
 from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slots_for
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures

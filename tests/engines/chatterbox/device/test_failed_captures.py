@@ -22,7 +22,8 @@ from chatterbox_worker.engines.chatterbox.device.memory import GraphMemory
 from chatterbox_worker.engines.chatterbox.device.streams import Purpose, stream_of, work_on_stream
 from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue

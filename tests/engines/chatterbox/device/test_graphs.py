@@ -26,7 +26,8 @@ from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import Vocoder
 from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
 from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots

@@ -19,7 +19,8 @@ from chatterbox_worker.engines.chatterbox.serving import memory
 from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slot_bytes, slots_for, slots_within
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler, Sequence
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix

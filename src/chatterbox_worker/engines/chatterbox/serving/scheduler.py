@@ -16,13 +16,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.layout import SPEECH_CODES, TOKEN_RATE
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.device.failures import (
     answer_to,
     attempt,
@@ -34,11 +32,8 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
 from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
-from chatterbox_worker.engines.chatterbox.serving.render import Stream
-from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
-from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import DeviceFailed, WorkerError
@@ -47,39 +42,6 @@ log = logging.getLogger(__name__)
 
 _ADMITTED_AT_ONCE = 4  # between two steps, while others are running: reading a text takes as long as a few steps
 _DOING = "speaking"
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    """A take and what the batch needs of it."""
-
-    take: ChatterboxTake
-    text_ids: collections.abc.Sequence[int]
-    sampling: Sampling
-    voice: Future[EncodedVoice]
-    """If encoding it fails, so does the take."""
-    max_tokens: int
-    stream: Stream | None = None
-    """For a take whose hops are wanted before its end."""
-    tokens: list[int] = field(default_factory=list)
-    to_repeat: int = 0
-    """How many tokens of an earlier attempt are still to be drawn again."""
-    codes: int = 0
-    """How many of the tokens are speech and not special."""
-    admitted_s: float = 0.0
-    """On the scheduler's clock, which stops while its thread renders."""
-
-    def add_token(self, token: int) -> bool:
-        """Add the next token; True if a hop of the stream is due."""
-        if self.to_repeat:
-            self.to_repeat -= 1
-            return False
-        self.tokens.append(token)
-        self.codes += token < SPEECH_CODES
-        return self.stream is not None and self.stream.clock.is_due(self.codes)
-
-    def start_again(self) -> None:
-        self.to_repeat = len(self.tokens)
 
 
 Render = Callable[[Sequence, bool], None]
