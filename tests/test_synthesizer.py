@@ -21,7 +21,7 @@ from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed,
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from support.audio_clips import wav_base64, wav_bytes
-from support.fakes import ToneEngine
+from support.fakes import ToneEngine, ToneTake
 
 STORY = "The rain had stopped. A door opened, and somebody laughed. " * 12 + "\n\nThen it was quiet."
 
@@ -264,3 +264,12 @@ def test_a_model_without_voices_refuses_one(settings: Settings, engine: ToneEngi
     with pytest.raises(InvalidRequest) as refused:
         preview.speak(asked, CancelScope())
     assert refused.value.field == "reference_audio"
+
+
+def test_a_warning_of_several_chunks_is_given_once(
+    synthesizer: Synthesizer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToneTake, "warnings", property(lambda _: ("stress marks are missing",)))
+    recording = synthesizer.speak(request(settings, "A sentence of some length. " * 30, cache=False), CancelScope())
+    assert len(recording.info.chunks) > 1
+    assert recording.info.warnings == ("stress marks are missing",)

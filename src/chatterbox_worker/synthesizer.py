@@ -346,7 +346,8 @@ class AudioStream:
     def warnings(self) -> list[str]:
         """What the caller should know, from the text, the joins and every take so far."""
         silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
-        return [*self._plan.warnings, *silent, *(warning for take in self._takes for warning in take.warnings)]
+        of_takes = dict.fromkeys(warning for take in self._takes for warning in take.warnings)
+        return [*self._plan.warnings, *silent, *of_takes]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""

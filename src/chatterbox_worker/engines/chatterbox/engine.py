@@ -183,6 +183,8 @@ class ChatterboxEngine:
         sampling = Sampling(**parameters)  # type: ignore[arg-type]  # the parser has checked that top_k is an integer
         text_ids = self._text_ids(utterance)
         take = ChatterboxTake(utterance, self._scheduler.wake if adapter is None else self._adapter_pool.wake)
+        if problem := self.parts.tokenizer.problem(utterance.language):
+            take.warn(problem)
 
         def start(model: AdaptedModel) -> None:
             model.scheduler.submit(

@@ -3,6 +3,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,8 +43,10 @@ class Words:
 
 @pytest.fixture
 def segmenter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chinese words without a download, and Russian without accents, as upstream's where its helper is missing."""
     import spacy_pkuseg
 
+    monkeypatch.setitem(sys.modules, "silero_stress", None)
     monkeypatch.setattr(spacy_pkuseg, "pkuseg", Words)
 
 
@@ -151,35 +154,82 @@ def test_chinese_without_the_cangjie_table_is_refused(tmp_path: Path) -> None:
         ours.encode("你好", "zh")
 
 
-@pytest.mark.parametrize(("language", "package"), [("he", "dicta_onnx"), ("ru", "russian_text_stresser.text_stresser")])
-def test_an_optional_helper_is_used_if_it_is_installed_and_skipped_if_it_fails(
-    language: str, package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def _install(monkeypatch: pytest.MonkeyPatch, package: str, **contents: object) -> None:
+    module = ModuleType(package)
+    vars(module).update(contents)
+    monkeypatch.setitem(sys.modules, package, module)
+
+
+def test_hebrew_gets_vowel_points_if_package_and_model_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Helper:
+    class Dicta:
+        def __init__(self, model: str) -> None:
+            self.model = model
+
         def add_diacritics(self, text: str) -> str:
             if "!" in text:
                 raise RuntimeError("no model")
             return text[::-1]
 
-        stress_text = add_diacritics
+    _install(monkeypatch, "dicta_onnx", Dicta=Dicta)
+    missing = scripts.hebrew(tmp_path / "dicta.onnx")
+    assert (missing("אבג"), missing("אבג")) == ("אבג", "אבג")
+    assert "dicta.onnx" in missing.problem
+    assert caplog.text.count(missing.problem) == 1
 
-    module = ModuleType(package)
-    monkeypatch.setattr(module, "Dicta", Helper, raising=False)
-    monkeypatch.setattr(module, "RussianTextStresser", Helper, raising=False)
-    monkeypatch.setitem(sys.modules, package.partition(".")[0], ModuleType(package.partition(".")[0]))
-    monkeypatch.setitem(sys.modules, package, module)
-    rewrite = {"he": scripts.hebrew, "ru": scripts.russian}[language]()
-    assert rewrite("абв") == "вба"
-    assert rewrite("абв!") == "абв!"
+    (tmp_path / "dicta.onnx").touch()
+    rewrite = scripts.hebrew(tmp_path / "dicta.onnx")
+    assert rewrite("אבג") == "גבא"
+    assert rewrite("אבג!") == "אבג!"  # a failure leaves the text as it was
     assert "no model" in caplog.text
+    assert rewrite.problem == ""
 
 
-@pytest.mark.parametrize(("language", "make"), [("Hebrew", scripts.hebrew), ("Russian", scripts.russian)])
-def test_a_missing_helper_is_logged_once(language: str, make: Any, caplog: pytest.LogCaptureFixture) -> None:
-    rewrite = make()
-    if language in caplog.text:  # not installed here
-        assert rewrite("text") == rewrite("text") == "text"
-        assert caplog.text.count(language) == 1
+@pytest.mark.parametrize(
+    ("text", "marked", "expected"),
+    [
+        ("большой замок", "больш+ой зам+ок", "большо\u0301й замо\u0301к"),
+        ("елка", "+ёлка", "ёлка"),
+        ("за\u0301мок и замок", "зам+о\u0301к и зам+ок", "за\u0301мок и замо\u0301к"),
+        ("я+ты", "+я+ты", "я+ты"),
+    ],
+)
+def test_russian_gets_accents_in_upstreams_form(
+    text: str, marked: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    threads = torch.get_num_threads()
+
+    def load_accentor() -> Any:
+        torch.set_num_threads(1)
+        return lambda given, **_: {text: marked}[given]
+
+    _install(monkeypatch, "silero_stress", load_accentor=load_accentor)
+    rewrite = scripts.russian()
+    assert rewrite(unicodedata.normalize("NFKD", text)) == unicodedata.normalize("NFKD", expected)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.slow
+def test_silero_marks_the_words_that_have_two_vowels() -> None:
+    rewrite = scripts.russian()
+    assert rewrite("дом у реки, елка") == unicodedata.normalize("NFKD", "дом у реки\u0301, ёлка")
+    assert rewrite.problem == ""
+
+
+@pytest.mark.parametrize(("code", "package"), [("ru", "silero_stress"), ("he", "dicta_onnx")])
+def test_a_missing_helper_is_a_warning_for_its_language_and_logged_once(
+    code: str, package: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    ours = load_tokenizer(local("multilingual"))
+    text = "абв" if code == "ru" else "אבג"
+    assert ours.encode(text, code) == ours.encode(text, code)
+    assert package.replace("_", "-") in ours.problem(code)
+    assert caplog.text.count("is not installed") == 1
+    assert ours.problem("de") == load_tokenizer(local("english")).problem("en") == ""
 
 
 def break_file(folder: Path, name: str, content: str) -> Checkpoint:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import unicodedata
 import zipfile
@@ -20,6 +21,8 @@ from chatterbox_worker.errors import NotReady
 _log = logging.getLogger(__name__)
 
 Rewrite = Callable[[str], str]
+
+_ACCENT = "\u0301"
 
 
 def chinese(table: Path) -> Rewrite:
@@ -106,41 +109,89 @@ def _kana(written: str, hiragana: str) -> str:
     return f" {hiragana}" if hiragana[:1] in ("は", "へ") else hiragana
 
 
-def hebrew() -> Rewrite:
-    """Vowel points by dicta-onnx, if it is installed."""
-    try:
-        from dicta_onnx import Dicta  # noqa: PLC0415
-    except ImportError:
-        _log.warning("Hebrew is read without vowel points: dicta-onnx is not installed")
-        return lambda text: text
-    return _guard("Hebrew vowel points", lambda: Dicta().add_diacritics)
+class Helper:
+    """A third-party model that adds marks to a language's text; it is loaded with the first text.
 
-
-def russian() -> Rewrite:
-    """Stress marks by russian-text-stresser, if it is installed."""
-    try:
-        from russian_text_stresser.text_stresser import RussianTextStresser  # noqa: PLC0415
-    except ImportError:
-        _log.warning("Russian is read without stress marks: russian-text-stresser is not installed")
-        return lambda text: text
-    return _guard("Russian stress marks", lambda: RussianTextStresser().stress_text)
-
-
-def _guard(name: str, load: Callable[[], Rewrite]) -> Rewrite:
-    """`load()`, called with the first text; every failure leaves the text unchanged, as in upstream.
-
-    These are third-party models.
+    Every failure leaves the text unchanged, as in upstream. Safe to call from any thread.
     """
-    lock, loaded = threading.Lock(), list[Rewrite]()
 
-    def rewrite(text: str) -> str:
+    def __init__(self, what: str, load: Callable[[], Rewrite]) -> None:
+        """`what` is missing without it: "Russian is read without stress marks"."""
+        self.problem = ""
+        """Why it cannot be used, as a sentence for the caller; empty as long as it can."""
+        self._what = what
+        self._load = load
+        self._rewrite: Rewrite | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, text: str) -> str:
+        with self._lock:
+            if self._rewrite is None:
+                self._rewrite = self._loaded()
+            try:
+                return self._rewrite(text)
+            except Exception as error:  # noqa: BLE001 - their runtimes raise anything
+                _log.warning("%s here: %s", self._what, error)
+                return text
+
+    def _loaded(self) -> Rewrite:
         try:
-            with lock:
-                if not loaded:
-                    loaded.append(load())
-                return loaded[0](text)
-        except Exception as error:  # noqa: BLE001 - their runtimes raise anything
-            _log.warning("%s failed: %s", name, error)
-            return text
+            return self._load()
+        except ImportError as error:
+            self.problem = f"{self._what}: {str(error.name).replace('_', '-')} is not installed"
+        except Exception as error:  # noqa: BLE001 - the same
+            self.problem = f"{self._what}: {error}"
+        _log.warning("%s", self.problem)
+        return lambda text: text
 
-    return rewrite
+
+def hebrew(model: Path) -> Helper:
+    """Vowel points by dicta-onnx, if it is installed and its model is at `model`; no package has the model itself."""
+
+    def load() -> Rewrite:
+        from dicta_onnx import Dicta  # noqa: PLC0415
+
+        if not model.is_file():
+            raise FileNotFoundError(f"dicta-onnx needs its model as {model.name} next to this model's weights")
+        rewrite: Rewrite = Dicta(str(model)).add_diacritics
+        return rewrite
+
+    return Helper("Hebrew is read without vowel points", load)
+
+
+def russian() -> Helper:
+    """Stress marks by silero-stress: U+0301 after the vowel of every word with two vowels or more, and "ё" for "е"
+    where it is one. Upstream's helper, russian-text-stresser, has the same form and is in no package index.
+    """
+
+    def load() -> Rewrite:
+        import torch  # noqa: PLC0415
+
+        threads = torch.get_num_threads()
+        try:
+            from silero_stress import load_accentor  # noqa: PLC0415 - it sets the number of threads to one
+
+            accentor = load_accentor()
+        finally:
+            torch.set_num_threads(threads)
+
+        def rewrite(text: str) -> str:
+            composed = unicodedata.normalize("NFC", text)
+            with torch.inference_mode():
+                marked = accentor(composed, stress_single_vowel=False)
+            return unicodedata.normalize("NFKD", _accents(composed, marked))
+
+        return rewrite
+
+    return Helper("Russian is read without stress marks", load)
+
+
+def _accents(text: str, marked: str) -> str:
+    """`marked` has a plus before each stressed vowel; a word that had an accent or a plus itself stays as it was.
+
+    No accent is put on "ё", which is always stressed.
+    """
+    words, others = text.split(" "), marked.split(" ")
+    if len(words) == len(others):
+        others = [word if _ACCENT in word or "+" in word else other for word, other in zip(words, others, strict=True)]
+    return re.sub(r"\+([аеиоуыэюя])", rf"\1{_ACCENT}", " ".join(others)).replace("+ё", "ё")

@@ -24,6 +24,7 @@ from chatterbox_worker.errors import NotReady
 
 _SPACE = "[SPACE]"
 _CANGJIE = "Cangjie5_TC.json"
+_HEBREW = "dicta.onnx"
 _END_OF_TEXT = "<|endoftext|>"  # GPT-2's only special token
 
 
@@ -35,6 +36,9 @@ class TextTokenizer(Protocol):
 
         `language` is one of `catalogue.LANGUAGES` or a regional tag of one.
         """
+
+    def problem(self, language: str) -> str:
+        """What a text in this language lacked when it was encoded, as a sentence; empty if nothing."""
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
@@ -74,6 +78,9 @@ class EnglishTokenizer:
         ids: list[int] = self._tokenizer.encode(text.replace(" ", _SPACE)).ids
         return ids
 
+    def problem(self, language: str) -> str:  # noqa: ARG002
+        return ""
+
 
 class ByteTokenizer:
     """Turbo's and nano's: any text has ids, and a tag such as [laugh] is one token."""
@@ -85,6 +92,9 @@ class ByteTokenizer:
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
 
+    def problem(self, language: str) -> str:  # noqa: ARG002
+        return ""
+
 
 class MultilingualTokenizer:
     """Upstream's MTLTokenizer; a language's helper is loaded with its first text."""
@@ -94,7 +104,7 @@ class MultilingualTokenizer:
         self._loaders: dict[str, Callable[[], scripts.Rewrite]] = {
             "zh": lambda: scripts.chinese(checkpoint.path(_CANGJIE)),
             "ja": scripts.japanese,
-            "he": scripts.hebrew,
+            "he": lambda: scripts.hebrew(checkpoint.folder / _HEBREW),
             "ru": scripts.russian,
             "ko": lambda: str.strip,
         }
@@ -114,6 +124,10 @@ class MultilingualTokenizer:
         text = self._rewrite(code)(unicodedata.normalize("NFKD", text.lower()))
         ids: list[int] = self._tokenizer.encode(f"[{code}]{text}".replace(" ", _SPACE)).ids
         return ids
+
+    def problem(self, language: str) -> str:
+        rewrite = self._rewrite(language.partition("-")[0].lower())
+        return rewrite.problem if isinstance(rewrite, scripts.Helper) else ""
 
     def _rewrite(self, code: str) -> scripts.Rewrite:
         with self._lock:
