@@ -224,3 +224,55 @@ def test_a_sentence_without_an_end_is_cut_where_a_reader_would_pause() -> None:
     assert " ".join(result).split() == text.split()
     assert max(map(len, result)) <= 240
     assert all(part.endswith(",") for part in result)
+
+
+PAUSED = 'Hello there my dear friend. [pause:1.5s] How are you today, then? <break time="2s"/> [pause:300ms] Good bye.'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 400])
+def test_a_pause_is_never_cut_and_stays_with_the_sentence_before_it(size: int) -> None:
+    buffer, sentences = SentenceBuffer("en"), []
+    for start in range(0, len(PAUSED), size):
+        sentences += buffer.add(PAUSED[start : start + size])
+    assert [*sentences, *buffer.flush()] == [
+        "Hello there my dear friend. [pause:1.5s]",
+        'How are you today, then? <break time="2s"/> [pause:300ms]', "Good bye.",
+    ]  # fmt: skip
+
+
+def test_a_pause_alone_is_kept_and_a_long_text_is_not_cut_inside_one() -> None:
+    buffer = SentenceBuffer("en")
+    assert buffer.add("[pause:2s]") == []
+    assert buffer.flush() == ["[pause:2s]"]
+    assert buffer.add("a" * 60 + " " + "word [pause: 1s] " * 60)
+    buffer.clear()
+    text = "word [pause: 1s] " * 60
+    parts = [*buffer.add(text), *buffer.flush()]
+    assert len(parts) > 1
+    assert all(part.count("[") == part.count("]") for part in parts)
+    assert SentenceBuffer("en").add("A sentence that ends. [Nothing] And another one") == ["A sentence that ends."]
+
+
+def test_marked_up_text_waits_for_its_end() -> None:
+    buffer = SentenceBuffer("en", whole=True)
+    assert buffer.add("<speak>One sentence is here. And another one. ") == []
+    assert buffer.add("Done.</speak>") == []
+    assert buffer.flush() == ["<speak>One sentence is here. And another one. Done.</speak>"]
+
+
+@pytest.mark.anyio
+async def test_pauses_are_exact_between_the_sentences(live_url: str) -> None:
+    async def seconds(text: str, **fields: Any) -> float:
+        async with connect(_url(live_url)) as ws:
+            await _send(
+                ws, {"type": "start", "format": "pcm", **fields}, {"type": "text", "text": text}, {"type": "end"}
+            )
+            messages, _ = await _until(ws, "done")
+        return float(messages[-1]["duration_s"])
+
+    plain = await seconds("This is the first sentence.")
+    assert await seconds("This is the first sentence. [pause:2s]") == pytest.approx(plain - 0.25 + 2.0)
+    assert await seconds("[pause:2s] This is the first sentence.") == pytest.approx(plain + 2.0)
+    assert await seconds("This is the first sentence.", pause_s={"sentence": 1.4}) == pytest.approx(plain + 1.0)
+    assert await seconds("<speak>This is the first sentence.</speak>", text_format="ssml") == pytest.approx(plain)
+    assert await seconds("[pause:2s]") == pytest.approx(2.0)

@@ -10,6 +10,7 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
+from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.text.preview import preview
 
 
@@ -55,3 +56,10 @@ def test_a_pronunciation_wins_over_the_rule() -> None:
 def test_a_text_of_sounds_alone_has_nothing_to_speak() -> None:
     with pytest.raises(InvalidRequest, match="nothing to speak"):
         show("[laugh]", "multilingual")
+
+
+def test_a_sound_inside_what_markup_reads_otherwise_is_left_alone() -> None:
+    text = '<speak>Hi <sub alias="ha">x [laugh]</sub>, <sub alias="ho">[laugh] y</sub> [laugh] there.</speak>'
+    request = parse({"text": text, "text_format": "ssml"}, Settings())
+    assert isinstance(request, SpeechRequest)
+    assert [chunk.spoken for chunk in prepare(request).chunks] == ["Hi ha, ho there."]

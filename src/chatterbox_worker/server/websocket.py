@@ -24,7 +24,7 @@ from typing import Any
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from chatterbox_worker.audio.clip import silence
-from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
+from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote
@@ -37,6 +37,10 @@ from chatterbox_worker.server.sentences import SentenceBuffer
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.synthesizer import CancelScope
+from chatterbox_worker.text.chunk import Pause
+from chatterbox_worker.text.markup.html import break_tags
+from chatterbox_worker.text.markup.pauses import ends_in_pause, pauses_s, without_pauses
+from chatterbox_worker.text.markup.read import pauses_of
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -45,7 +49,7 @@ _WIRE_FORMATS = ("pcm", "opus", "mp3")  # those that can be played without their
 _AHEAD = 3  # sentences of one connection that are generated at once
 _SILENT_S = 600.0  # without a message for so long, the connection is closed
 _CONNECT_ATTEMPTS, _CONNECT_RETRY_S = 240, 0.25  # a sentence waits a minute for a place in the queue
-_PAUSE_S = SENTENCE_PAUSE_S - GUARD_AFTER_S - GUARD_BEFORE_S  # the guards are part of a pause
+_RATE = 24_000  # Hertz, every model's own
 _POLICY, _INTERNAL = 1008, 1011  # close codes, RFC 6455 section 7.4.1
 
 
@@ -96,7 +100,7 @@ def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, Senten
     request = speech.parse({"format": "pcm"} | fields | {"text": "text"}, state.settings)
     if request.format not in _WIRE_FORMATS:
         raise InvalidRequest(f"format must be {choices(_WIRE_FORMATS)} here, not {request.format}", field="format")
-    return request, SentenceBuffer(request.language), messages
+    return request, SentenceBuffer(request.language, whole=request.text_format != "plain"), messages
 
 
 @dataclass(slots=True, eq=False)
@@ -185,7 +189,7 @@ class _Conversation:
         self._has_ended = False
         self._sent_s = 0.0
         self._waiting_chars = 0
-        self._outgoing: asyncio.Queue[_Sentence | str] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[_Sentence | float | str] = asyncio.Queue()
         self._sentences: set[_Sentence] = set()
         self._deliverer = asyncio.create_task(self._deliver(self._outgoing))
 
@@ -200,6 +204,9 @@ class _Conversation:
 
     def _speak(self, texts: list[str]) -> None:
         for text in texts:
+            if not without_pauses(break_tags(text)).strip():
+                self._outgoing.put_nowait(pauses_s(break_tags(text)))
+                continue
             seed = None if self._request.seed is None else (self._request.seed + self._count) % 2**32
             request = replace(self._request, text=text, seed=seed)
             sentence = _Sentence(text, self._count, CancelScope())
@@ -223,13 +230,15 @@ class _Conversation:
             await asyncio.sleep(_CONNECT_RETRY_S)
         return self._state.admission.enter()
 
-    async def _deliver(self, outgoing: asyncio.Queue[_Sentence | str]) -> None:
+    async def _deliver(self, outgoing: asyncio.Queue[_Sentence | float | str]) -> None:
         """Sends the sentences and the answers to `flush` and `end`, in order."""
         try:
             while True:
                 item = await outgoing.get()
                 if isinstance(item, _Sentence):
                     await self._send(item)
+                elif isinstance(item, float):
+                    await self._send_silence(item, _RATE)
                 elif item == "flush":
                     await self._ws.send_json({"type": "flushed"})
                 else:
@@ -254,9 +263,7 @@ class _Conversation:
                 await self._send_bytes(await asyncio.to_thread(self._encoder.add, piece))
             info = live.info()
             times = {"start_s": round(start_s, 4), "end_s": round(self._sent_s, 4)}
-            pause = silence(_PAUSE_S / self._request.speed, live.sample_rate)
-            self._sent_s += pause.duration_s
-            await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
+            await self._send_silence(self._pause_after(sentence.text), live.sample_rate)
             await self._ws.send_json({"type": "sentence.done", "index": sentence.index, **times, "seed": info.seed})
             self._state.metrics.count_speech(info, len(sentence.text))
         finally:
@@ -264,6 +271,18 @@ class _Conversation:
             self._sentences.discard(sentence)
             sentence.cancel()
             self._ahead.release()
+
+    def _pause_after(self, text: str) -> float:
+        """Seconds until the next sentence; the guards of both are part of the pause, and an exact one is there."""
+        if ends_in_pause(break_tags(text)):
+            return 0.0
+        guards_s = GUARD_AFTER_S + GUARD_BEFORE_S
+        return max(0.0, pauses_of(self._request)[Pause.SENTENCE] / self._request.speed - guards_s)
+
+    async def _send_silence(self, seconds: float, sample_rate: int) -> None:
+        pause = silence(seconds, sample_rate)
+        self._sent_s += pause.duration_s
+        await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
 
     async def _send_bytes(self, data: bytes) -> None:
         if data:

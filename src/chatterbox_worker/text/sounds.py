@@ -31,12 +31,11 @@ _SOUNDS = frozenset({*_FORMS.split(), "clear throat", "clears throat", "clearing
 def leave_out_sounds(reading: Reading, card: ModelCard) -> Reading:
     """The reading without the tags of sounds that the model does not make, with a warning for each kind."""
     made = {*card.tags, *(_DELIVERIES if card.tags else ())}
-    taken = {span.start for span in reading.spans}
     found: list[Span] = []
     warnings: dict[str, str] = {}
     for start, end in _sounds(reading.text):
         name = reading.text[start + 1 : end - 1].lower()
-        if start in taken:
+        if any(span.end > start for span in reading.spans_in(0, end)[-1:]):
             continue
         if name not in made:
             found.append(Span(start, end, ""))

@@ -34,6 +34,8 @@ from chatterbox_worker.server import bodies, captions, schemas, speech
 from chatterbox_worker.server.sliced import SlicedJsonResponse, SlicedResponse
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.synthesizer import CancelScope
+from chatterbox_worker.text.markup import pauses
+from chatterbox_worker.text.markup.html import break_tags
 from chatterbox_worker.text.scripts import speakable
 
 router = APIRouter(tags=["speech"])
@@ -100,7 +102,8 @@ def _parse_turns(fields: dict[str, Any], settings: Settings) -> tuple[list[Speec
         raise InvalidRequest("no turn has a text that can be spoken", field="turns")
     if sum(len(request.text) for request in requests) > settings.max_text_chars:
         raise InvalidRequest(f"the turns have more than {settings.max_text_chars} characters together", field="turns")
-    return requests, [*pauses_s[:-1], 0.0]
+    own_s = [pauses.pauses_s(break_tags(request.text)) if _is_silent(request) else 0.0 for request in requests]
+    return requests, [own + pause for own, pause in zip(own_s, [*pauses_s[:-1], 0.0], strict=True)]
 
 
 def _own_fields(turn: object, place: str) -> dict[str, Any]:
@@ -116,8 +119,8 @@ def _own_fields(turn: object, place: str) -> dict[str, Any]:
 
 
 def _is_silent(turn: SpeechRequest) -> bool:
-    """Whether there is nothing to speak in it, such as "..." for a pause."""
-    return not any(map(speakable, turn.text))
+    """Whether there is nothing to speak in it, such as "..." or "[pause:1s]" for a pause."""
+    return turn.text_format == "plain" and not any(map(speakable, pauses.without_pauses(break_tags(turn.text))))
 
 
 def _number_speaker(request: SpeechRequest, fields: Mapping[str, Any], speakers: dict[object, int]) -> SpeechRequest:

@@ -62,14 +62,25 @@ def without_pauses(text: str) -> str:
     return " ".join(part for part in split_at_pauses(text) if isinstance(part, str))
 
 
-def unfinished_tag(text: str) -> int | None:
-    """Where a pause's tag begins that the text does not complete, for a text that arrives in parts."""
-    start = text.rfind("[", max(0, len(text) - _LONGEST_TAG))
-    if start < 0 or "]" in text[start:]:
-        return None
-    opened = text[start : start + len(_OPENING)].lower()
-    return start if _OPENING.startswith(opened) or opened.startswith(_OPENING) else None
+def pauses_s(text: str) -> float:
+    """The seconds of all pauses in the text. Raises InvalidRequest as `split_at_pauses`."""
+    return sum(part for part in split_at_pauses(text) if isinstance(part, float))
 
 
-_OPENING = "[pause"
-_LONGEST_TAG = 50
+def ends_in_pause(text: str) -> bool:
+    """Whether nothing but pauses follows the last word. Raises InvalidRequest as `split_at_pauses`."""
+    *_, last = split_at_pauses(text)
+    return isinstance(last, str) and not last.strip() and pauses_s(text) > 0
+
+
+def tag_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where the tags of pauses are in a text that arrives in parts; the last one may be incomplete."""
+    for found in _ARRIVING.finditer(text):
+        yield found.span()
+
+
+_ARRIVING = re.compile(
+    r"\[(?:p(?:a(?:u(?:s(?:e(?:[: ][^\[\]\n]{0,40}+(?:\]|\Z)|\Z)|\Z)|\Z)|\Z)|\Z)|\Z)"
+    r"|<(?:b(?:r(?:e(?:a(?:k(?:\s[^<>]{0,60}+(?:>|\Z)|\Z)|\Z)|\Z)|\Z)|\Z)|\Z)",
+    re.IGNORECASE,
+)
