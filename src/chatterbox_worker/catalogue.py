@@ -49,6 +49,8 @@ class ModelCard:
     """Whether it needs the transcript of the recording to do so."""
     uses_context: bool = False
     """Whether it can condition on earlier turns of a conversation."""
+    converts_speech: bool = True
+    """Whether it can say recorded speech with another voice."""
     longest_chunk_s: float | None = 40.0
     """The largest `max_chunk_s` in seconds; None if a chunk always ends by itself."""
     punctuation: Literal["llama", "gpt", "plain"] = "llama"
@@ -83,11 +85,11 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         # 90 s: max_audio_length_ms of Sesame's generator
         ModelCard(
             "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, uses_context=True,
-            longest_chunk_s=90.0,
+            converts_speech=False, longest_chunk_s=90.0,
         ),
         ModelCard(
-            "preview", tuple(LANGUAGES), MappingProxyType({}), clones_voices=False, punctuation="plain",
-            watermarks=False, longest_chunk_s=None,
+            "preview", tuple(LANGUAGES), MappingProxyType({}), clones_voices=False, converts_speech=False,
+            punctuation="plain", watermarks=False, longest_chunk_s=None,
         ),
     )
 })  # fmt: skip

@@ -114,8 +114,21 @@ class Utterance:
     """The take of its text's first chunk, from the same engine: without a recording it keeps the voice constant."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """A stretch of recorded speech, to be said by another voice with the same words and timing."""
+
+    speech: Audio
+    """Mono, at any rate."""
+    voice: Voice
+    seed: int
+    """0 to 2**32 - 1."""
+    turn: int = 0
+    """As `Utterance.turn`: index of the passage in its recording."""
+
+
 class Take(Protocol):
-    """One utterance being spoken."""
+    """One utterance being spoken, or one passage being converted."""
 
     def __iter__(self) -> Iterator[Audio]:
         """Watermarked pieces, in order, as they are ready.
@@ -163,6 +176,13 @@ class Engine(Protocol):
 
         Raises:
             InvalidRequest: the engine can never speak it (a clip too short for this model, a missing pack).
+        """
+
+    def convert(self, passage: Passage) -> Take:
+        """Queue the passage and return at once: one piece of 40 ms for each 40 ms begun of the passage's speech.
+
+        Raises:
+            InvalidRequest: the engine cannot convert speech, or cannot use the voice.
         """
 
     def mark(self, audio: Audio) -> Audio:

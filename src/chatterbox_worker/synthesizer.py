@@ -7,12 +7,10 @@ them joined, in order; `speak` is its plain consumer with the cache around it. N
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import overload
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
 from chatterbox_worker.audio.clip import Audio, concatenate
@@ -20,16 +18,29 @@ from chatterbox_worker.audio.encode import default_kbps, encode
 from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
-from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS, ModelCard
+from chatterbox_worker.cancel import CancelScope, Progress
+from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
+from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
-from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound, quote
-from chatterbox_worker.request import VOICES, SpeechRequest
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, VoiceNotFound, quote
+from chatterbox_worker.request import AudioRequest, ConversionRequest, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
-from chatterbox_worker.voices.source import VoiceSource, voice_source
+from chatterbox_worker.voices.source import VoiceSource, load_voice, name_voice, voice_source
+
+__all__ = [
+    "PIPELINE_VERSION",
+    "AudioStream",
+    "CancelScope",
+    "Plan",
+    "Progress",
+    "Synthesizer",
+    "describe",
+    "from_cache",
+]
 
 PIPELINE_VERSION = 3
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
@@ -37,61 +48,6 @@ PIPELINE_VERSION = 3
 _FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
 """How many chunks a stream generates ahead of its reader: the first for one that reads nothing, 45 s of audio, and one
 more for each that is read from the second on, up to as many as fill a batch."""
-
-Progress = Callable[[int, int, float], None]
-"""Called after each chunk with the chunks done, the number of chunks and the seconds of audio so far."""
-
-
-class _Cancellable(Protocol):
-    def cancel(self) -> None: ...
-
-
-_Held = TypeVar("_Held", bound=_Cancellable)
-
-
-class CancelScope:
-    """The work done for one caller, which can be cancelled as a whole, from any thread."""
-
-    def __init__(self, progress: Progress | None = None) -> None:
-        self.progress = progress
-        self._cancelled = threading.Event()
-        self._takes: list[_Cancellable] = []
-        self._lock = threading.Lock()
-
-    def cancel(self) -> None:
-        self._cancelled.set()
-        with self._lock:
-            takes, self._takes = self._takes, []
-        for take in takes:
-            take.cancel()
-
-    def hold(self, take: _Held) -> _Held:
-        with self._lock:
-            self._takes.append(take)
-        if self._cancelled.is_set():
-            take.cancel()
-        return take
-
-    def part(self, progress: Progress | None = None) -> CancelScope:
-        """A scope that is cancelled together with this one, but can be cancelled alone."""
-        part = CancelScope(progress)
-        with self._lock:
-            self._takes.append(part)
-        if self._cancelled.is_set():
-            part.cancel()
-        return part
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self._cancelled.is_set()
-
-    def check(self) -> None:
-        """
-        Raises:
-            Cancelled: `cancel` was called.
-        """
-        if self.is_cancelled:
-            raise Cancelled("the request was cancelled")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,21 +92,37 @@ class Synthesizer:
         self._allow_private_urls = allow_private_urls
         self._lexicon = lexicon
 
-    def source(self, request: SpeechRequest) -> VoiceSource:
+    def source(self, request: AudioRequest) -> VoiceSource:
         """Whose voice the request asks for. Raises InvalidRequest, VoiceNotFound."""
         return voice_source(request, self.library, allow_private_urls=self._allow_private_urls)
 
-    def plan(self, request: SpeechRequest, source_of: Callable[[SpeechRequest], VoiceSource] | None = None) -> Plan:
+    @overload
+    def plan(self, request: SpeechRequest, source_of: Callable[[SpeechRequest], VoiceSource] | None = None) -> Plan: ...
+    @overload
+    def plan(self, request: ConversionRequest) -> ConversionPlan: ...
+    def plan(
+        self, request: AudioRequest, source_of: Callable[[SpeechRequest], VoiceSource] | None = None
+    ) -> Plan | ConversionPlan:
         """`source_of` replaces `source` for a caller that makes many plans with one voice.
 
         Raises:
-            InvalidRequest, VoiceNotFound: it cannot be spoken; names the field.
+            InvalidRequest, VoiceNotFound: it cannot be spoken or converted; names the field.
         """
+        if isinstance(request, SpeechRequest):
+            return self._plan_speech(request, source_of or self.source)
+        return plan_conversion(
+            request,
+            self.engines[request.model],
+            self.source(request),
+            pipeline=PIPELINE_VERSION,
+            allow_private_urls=self._allow_private_urls,
+        )
+
+    def _plan_speech(self, request: SpeechRequest, find: Callable[[SpeechRequest], VoiceSource]) -> Plan:
         card = MODELS[request.model]
         if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
-        find = source_of or self.source
         source = find(request)
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
@@ -190,7 +162,9 @@ class Synthesizer:
             voices=voices,
         )
 
-    def stream(self, plan: Plan, scope: CancelScope, *, streaming: bool = False) -> AudioStream:
+    def stream(
+        self, plan: Plan | ConversionPlan, scope: CancelScope, *, streaming: bool = False
+    ) -> AudioStream | ConvertedSpeech:
         """Submit every chunk and return at once; iterate the result for the audio.
 
         `streaming`: the first chunk is returned while it is still being generated, unless the speed is not 1. Its
@@ -199,12 +173,14 @@ class Synthesizer:
         as it goes on.
 
         Raises:
-            InvalidRequest: the voice's recording cannot be used by this model.
+            InvalidRequest: the voice's recording cannot be used by this model; or that which is to be converted.
         """
         scope.check()
+        if isinstance(plan, ConversionPlan):
+            return ConvertedSpeech(plan, scope)
         card = MODELS[plan.request.model]
-        voices: dict[str | None, Voice] = {None: _load_voice(plan.source, card)}
-        voices |= {name: _load_voice(source, card) for name, source in plan.voices.items()}
+        voices: dict[str | None, Voice] = {None: load_voice(plan.source, card)}
+        voices |= {name: load_voice(source, card) for name, source in plan.voices.items()}
         context = tuple(past.load() for past in plan.context)
         started_s = time.perf_counter()
         first_streams = streaming and plan.speed_of(plan.chunks[0]) == 1.0
@@ -213,12 +189,12 @@ class Synthesizer:
             chunk = plan.chunks[index]
             utterance = _utterance(plan, index, voices[chunk.voice], streaming=first_streams and index == 0)
             lead = lead if chunk.voice == plan.chunks[0].voice else None
-            with _name_voice(plan.source_of(chunk).field):
+            with name_voice(plan.source_of(chunk).field):
                 return scope.hold(plan.engine.submit(replace(utterance, context=context, lead=lead)))
 
         return AudioStream(plan, submit, scope, started_s, bounded=streaming)
 
-    def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
+    def speak(self, request: AudioRequest, scope: CancelScope) -> Recording:
         """The whole of a request as one encoded recording, from the cache where the request allows.
 
         Raises:
@@ -246,22 +222,28 @@ class Synthesizer:
         for engine in self.engines.values():
             engine.close()
 
-    def _make(self, plan: Plan, scope: CancelScope, started_s: float) -> Recording:
+    def _make(self, plan: Plan | ConversionPlan, scope: CancelScope, started_s: float) -> Recording:
         return self.finish(plan, self.stream(plan, scope), started_s)
 
-    def finish(self, plan: Plan, speech: AudioStream, started_s: float) -> Recording:
+    def finish(self, plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech, started_s: float) -> Recording:
         """The recording of a speech that is read to its end here. Raises SynthesisFailed, Cancelled."""
-        audio = concatenate(list(speech))
-        encoding_s = time.perf_counter()
-        data = encode(audio, plan.request.format, plan.request.sample_rate, plan.request.bitrate_kbps)
-        done_s = time.perf_counter()
+        encode_s = 0.0
+        if isinstance(speech, ConvertedSpeech):
+            data, duration_s = encode_conversion(speech)
+        else:
+            audio = concatenate(list(speech))
+            encoding_s, duration_s = time.perf_counter(), audio.duration_s
+            request = plan.request
+            data = encode(audio, request.format, request.sample_rate, request.bitrate_kbps)
+            encode_s = time.perf_counter() - encoding_s
+        total_s = time.perf_counter() - started_s
         timings = {
             **speech.timings(),
-            "encode_s": done_s - encoding_s,
-            "total_s": done_s - started_s,
-            "real_time_factor": (done_s - started_s) / audio.duration_s,
+            "encode_s": encode_s,
+            "total_s": total_s,
+            "real_time_factor": total_s / duration_s,
         }
-        return Recording(data, describe(plan, speech, audio.duration_s), plan.key, hit=False, timings=timings)
+        return Recording(data, describe(plan, speech, duration_s), plan.key, hit=False, timings=timings)
 
 
 class AudioStream:
@@ -279,7 +261,7 @@ class AudioStream:
         """`submit` takes a chunk's index and the first chunk's take; `bounded`: a few chunks are submitted ahead of the
         reader, otherwise all at once.
         """
-        self._plan = plan
+        self.plan = plan
         self._submit = submit
         self._takes: list[Take] = []
         self._scope = scope
@@ -303,7 +285,7 @@ class AudioStream:
                 if len(piece.samples):
                     yield piece
                 if self._scope.progress is not None:
-                    self._scope.progress(index, len(self._plan.chunks), ready_s)
+                    self._scope.progress(index, len(self.plan.chunks), ready_s)
             if all(start == end for start, end in self.spans_s):
                 raise SynthesisFailed("the model generated no sound for this text")
         finally:
@@ -311,20 +293,20 @@ class AudioStream:
 
     def _pieces(self) -> Iterator[tuple[int, Audio]]:
         """The audio that is ready, with the number of chunks that are done."""
-        for index, chunk in enumerate(self._plan.chunks):
+        for index, chunk in enumerate(self.plan.chunks):
             self._submit_ahead(index)
-            speed = self._plan.speed_of(chunk)
-            with _name_voice(self._plan.source_of(chunk).field):
+            speed = self.plan.speed_of(chunk)
+            with name_voice(self.plan.source_of(chunk).field):
                 for audio in self._at_speed(self._takes[index], speed):
                     self._scope.check()
                     yield index, self._joiner.add(audio)
-            pause_s = chunk.pause_s(speed, self._plan.pauses_s)
+            pause_s = chunk.pause_s(speed, self.plan.pauses_s)
             yield index + 1, self._joiner.end_chunk(pause_s, exact=chunk.exact_pause_s is not None)
         yield len(self._takes), self._joiner.finish()
 
     def _submit_ahead(self, reading: int) -> None:
         """Submits the chunks that may be generated while the reader is at chunk `reading`."""
-        most = len(self._plan.chunks)
+        most = len(self.plan.chunks)
         if self._bounded:
             most = min(most, reading + min(_FIRST_CHUNKS + max(0, reading - 1), _MOST_CHUNKS))
         while len(self._takes) < most:
@@ -334,12 +316,12 @@ class AudioStream:
         if speed == 1.0:
             return take
         # the whole chunk at once: a stretch has no seams; and marked again, in case it blurred the watermark
-        return [self._plan.engine.mark(change_speed(concatenate(list(take)), speed))]
+        return [self.plan.engine.mark(change_speed(concatenate(list(take)), speed))]
 
     @property
     def spans_s(self) -> list[tuple[float, float]]:
         """Start and end of each finished chunk in the joined audio, in seconds."""
-        rate = self._plan.engine.sample_rate
+        rate = self.plan.engine.sample_rate
         return [(span.start / rate, span.end / rate) for span in self._joiner.spans]
 
     @property
@@ -347,7 +329,7 @@ class AudioStream:
         """What the caller should know, from the text, the joins and every take so far."""
         silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
         of_takes = dict.fromkeys(warning for take in self._takes for warning in take.warnings)
-        return [*self._plan.warnings, *silent, *of_takes]
+        return [*self.plan.warnings, *silent, *of_takes]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""
@@ -358,17 +340,6 @@ class AudioStream:
         if self._takes and "queue_s" in stages:
             stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait by design
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
-
-
-@contextmanager
-def _name_voice(field: str) -> Iterator[None]:
-    """An engine does not know where its voice came from: its errors about the voice name the request's own field."""
-    try:
-        yield
-    except InvalidRequest as error:
-        if error.field not in VOICES:
-            raise
-        raise InvalidRequest(error.message, field=field) from error
 
 
 def _require_transcript(request: SpeechRequest, source: VoiceSource) -> None:
@@ -398,19 +369,6 @@ def _voice_in_text(request: SpeechRequest, name: str, find: Callable[[SpeechRequ
             f"voice {quote(name)} is fine-tuned for {source.model}, not for {request.model}", field="text"
         )
     return replace(source, field="text")
-
-
-def _load_voice(source: VoiceSource, card: ModelCard) -> Voice:
-    """The decoded voice. Raises InvalidRequest if its recording is too short for the model."""
-    voice = source.load()
-    if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
-        subject = source.field if source.field in VOICES else f"voice {quote(source.id)}"
-        raise InvalidRequest(
-            f"{subject} lasts {voice.clip.duration_s:.1f} s without the silence at its ends; {card.name} "
-            f"needs a recording longer than {card.reference_min_s:g} s",
-            field=source.field,
-        )
-    return voice
 
 
 def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechRequest:
@@ -445,7 +403,7 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
-def from_cache(plan: Plan, entry: CacheEntry, started_s: float) -> Recording:
+def from_cache(plan: Plan | ConversionPlan, entry: CacheEntry, started_s: float) -> Recording:
     """The plan's recording, out of a cache entry."""
     total_s = time.perf_counter() - started_s
     timings = {"total_s": total_s, "real_time_factor": total_s / entry.info.duration_s}
@@ -453,9 +411,11 @@ def from_cache(plan: Plan, entry: CacheEntry, started_s: float) -> Recording:
     return Recording(entry.audio, info, plan.key, hit=True, timings=timings)
 
 
-def describe(plan: Plan, speech: AudioStream, duration_s: float) -> SpeechInfo:
+def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech, duration_s: float) -> SpeechInfo:
     """The facts about a speech that was read to its end and lasts `duration_s` seconds."""
-    request = plan.request
+    if isinstance(speech, ConvertedSpeech):
+        return speech.describe(duration_s)
+    plan, request = speech.plan, speech.plan.request
     return SpeechInfo(
         mimetype=FORMATS[request.format].mimetype,
         format=request.format,

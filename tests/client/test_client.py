@@ -19,6 +19,7 @@ import soundfile
 from chatterbox_worker.client import (
     AsyncRunPodServerlessClient,
     ClientError,
+    ConversionFields,
     Job,
     JobCancelled,
     JobFailed,
@@ -35,6 +36,7 @@ from chatterbox_worker.client import (
 )
 from chatterbox_worker.client.sound import join
 from chatterbox_worker.localqueue import JobState, Limits, LocalQueue
+from chatterbox_worker.request import ConvertBody
 from chatterbox_worker.serverless.job import JobBody
 from support.audio_clips import wav_bytes
 from support.paths import WORKERS
@@ -104,6 +106,9 @@ def test_results_are_typed_too(client: RunPodServerlessClient) -> None:
 def test_the_clients_fields_are_the_workers() -> None:
     job_keys = {"webhook", "policy", "s3Config"}
     assert set(SpeechFields.__annotations__) - job_keys == set(JobBody.model_fields) - {"action", "text"}
+    assert set(ConversionFields.__annotations__) - job_keys == set(ConvertBody.model_fields) - {
+        "action", "audio", "audio_url"
+    }  # fmt: skip
 
 
 def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) -> None:

@@ -95,6 +95,8 @@ ROWS = [
     Row("GET", "/languages", keys=("languages",)),
     Row("POST", "/captions", {"text": "One. Two."}, mimetype="application/x-subrip"),
     Row("POST", "/dialogue", {"turns": [{"text": "Ready?"}, {"text": "Ready."}]}, mimetype="audio/wav"),
+    Row("POST", "/voice-conversion", {"audio": base64.b64encode(RECORDING).decode()}, mimetype="audio/wav"),
+    Row("POST", "/transcode", data={"format": "mp3"}, file=True, mimetype="audio/mpeg"),
     Row("POST", "/convert", data={"format": "mp3"}, file=True, mimetype="audio/mpeg"),
     Row("POST", "/watermark/detect", file=True, keys=("watermarked", "confidence", "duration_s")),
     Row("GET", "/ping", mimetype=""),

@@ -507,3 +507,30 @@ def test_the_models_are_listed_in_openais_shape(worker: Worker) -> None:
             ("turbo", "model"),
         ]
         assert all(isinstance(model["created"], int) and model["owned_by"] for model in answer["data"])
+
+
+def test_a_recording_is_converted_and_answered_like_speech(worker: Worker) -> None:
+    answer = ask(worker, {"action": "convert", "audio": wav_base64(2.0), "seed": 7, "format": "flac"})
+    again = ask(worker, {"action": "convert", "audio": wav_base64(2.0), "seed": 7, "format": "flac"})
+
+    assert soundfile.info(io.BytesIO(base64.b64decode(answer["audio_base64"]))).duration == 2.0
+    told = {"duration_s": 2.0, "format": "flac", "seed": 7, "voice": "default", "language": "und", "chunks": []}
+    assert {name: answer[name] for name in told} == told
+    assert (answer["cache_hit"], again["cache_hit"]) == (False, True)
+
+
+def test_a_conversion_is_streamed_and_stored_like_speech(settings: Settings, synthesizer: Synthesizer) -> None:
+    job_input = {"action": "convert", "audio": wav_base64(3.0), "format": "pcm", "cache": False, "seed": 1}
+    whole = ask(Worker(settings, synthesizer), job_input)
+    streaming = Worker(replace(settings, stream=True), synthesizer)
+
+    async def pieces() -> list[dict[str, Any]]:
+        return [dict(piece) async for piece in streaming.stream({"id": "job-1", "input": job_input})]
+
+    *chunks, summary = asyncio.run(pieces())
+    assert b"".join(base64.b64decode(chunk["audio_base64"]) for chunk in chunks) == base64.b64decode(
+        whole["audio_base64"]
+    )
+    assert summary["chunks_streamed"] == len(chunks)
+    outputs = Worker(replace(settings, outputs_dir=settings.cache_dir / "outputs"), synthesizer)
+    assert ask(outputs, job_input | {"output": "s3"})["field"] == "output"

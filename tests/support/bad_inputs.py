@@ -32,6 +32,13 @@ _TEXT = {"id": "a", "text": "Hello there."}
 _TRUNCATED = _base64(base64.b64decode(wav_base64())[:30])
 
 BAD_INPUTS: list[tuple[str, Any, str]] = [
+    ("nothing to convert", {"action": "convert"}, "audio"),
+    ("a recording to convert that is text", {"action": "convert", "audio": _base64(b"Dear Sir")}, "audio"),
+    ("a recording to convert that is truncated", {"action": "convert", "audio": _TRUNCATED}, "audio"),
+    ("a recording to convert that is not base64", {"action": "convert", "audio": "?"}, "audio"),
+    ("a private URL to convert", {"action": "convert", "audio_url": "http://127.0.0.1:1/a.wav"}, "audio_url"),
+    ("a conversion with a text", {"action": "convert", "audio": wav_base64(), "text": "Hello."}, "text"),
+    ("a conversion by an unknown voice", {"action": "convert", "audio": wav_base64(), "voice": "nobody"}, "voice"),
     ("input is null", None, "input"),
     ("input is a list", ["text"], "input"),
     ("input is a string", "text", "input"),

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.engine import Utterance
+from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.engine import Passage, Utterance
 from chatterbox_worker.errors import Cancelled, SynthesisFailed
 
 RATE = 24_000
@@ -46,6 +47,31 @@ class ToneTake:
         return ()
 
 
+class ConvertedTake:
+    """The passage itself, at the engine's rate, with the level of the voice's digest."""
+
+    warnings: tuple[str, ...] = ()
+
+    def __init__(self, passage: Passage) -> None:
+        self._passage = passage
+        self._is_cancelled = threading.Event()
+
+    def __iter__(self) -> Iterator[Audio]:
+        if self._is_cancelled.is_set():
+            raise Cancelled("the take was cancelled")
+        audio = resample(self._passage.speech, RATE)
+        tokens = -(-len(audio.samples) // 960)
+        gain = 0.5 if self._passage.voice.digest == "default" else 0.25
+        yield Audio(np.pad(audio.samples, (0, tokens * 960 - len(audio.samples))) * np.float32(gain), RATE)
+
+    def cancel(self) -> None:
+        self._is_cancelled.set()
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return {"s3gen_s": 0.25}
+
+
 class ToneEngine:
     """The pitch is computed from everything that the sound may depend on."""
 
@@ -56,6 +82,7 @@ class ToneEngine:
 
     def __init__(self) -> None:
         self.takes: list[ToneTake] = []
+        self.passages: list[Passage] = []
         self.gate = threading.Event()
         self.gate.set()
         self.submitted = threading.Event()
@@ -64,6 +91,11 @@ class ToneEngine:
         take = ToneTake(utterance, self.gate)
         self.takes.append(take)
         self.submitted.set()
+        return take
+
+    def convert(self, passage: Passage) -> ConvertedTake:
+        take = ConvertedTake(passage)
+        self.passages.append(passage)
         return take
 
     def mark(self, audio: Audio) -> Audio:

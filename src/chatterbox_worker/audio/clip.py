@@ -38,3 +38,8 @@ def concatenate(clips: Sequence[Audio]) -> Audio:
     if len({clip.sample_rate for clip in clips}) != 1:
         raise ValueError(f"cannot concatenate clips of rates {sorted({clip.sample_rate for clip in clips})}")
     return Audio(np.concatenate([clip.samples for clip in clips]), clips[0].sample_rate)
+
+
+def audio_of_pcm(pcm: bytes, sample_rate: int) -> Audio:
+    """The inverse of `Audio.pcm16`, to the bit."""
+    return Audio((np.frombuffer(pcm, "<i2") / np.float32(32767.0)).astype(np.float32), sample_rate)

@@ -12,7 +12,7 @@ import io
 import math
 from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
@@ -75,19 +75,45 @@ def decode(
     return Audio(samples, reader.rate)
 
 
-def decode_in_pieces(data: bytes, *, field: str, max_s: float, sample_rate: int) -> Iterator[Audio]:
-    """The same sound at `sample_rate` Hertz, in pieces of which none is kept: for what may last half an hour.
+class Survey(Protocol):
+    """What is to be known of a whole recording before its first piece."""
 
-    It is decoded twice, because the gain depends on the whole. Raises InvalidRequest as `decode`, before the first
-    piece.
+    def begin(self) -> None:
+        """Called before the first piece, and again if all are read again."""
+
+    def add(self, piece: Samples) -> None: ...
+
+
+def decode_in_pieces(
+    data: bytes,
+    *,
+    field: str,
+    max_s: float,
+    sample_rate: int,
+    max_samples: int = MOST_SAMPLES,
+    survey: Survey | None = None,
+) -> Iterator[Audio]:
+    """The same sound at `sample_rate` Hertz, in pieces of which none is kept: for what may last an hour.
+
+    It is decoded twice, because the gain depends on the whole; `survey` gets the pieces of the first time, without the
+    gain. Raises InvalidRequest as `decode`, before the first piece.
     """
-    reader = _Reader(data, field, max_s, MOST_SAMPLES, lambda _: sample_rate)
-    peak = _peak(reader.read())
+    reader = _Reader(data, field, max_s, max_samples, lambda _: sample_rate)
+    peak = _peak(_surveyed(reader, survey))
     if reader.mix.settle():
-        peak = _peak(reader.read())
+        peak = _peak(_surveyed(reader, survey))
     _refuse_silence(peak, field)
     gain = np.float32(1.0 / max(1.0, peak))
     return (Audio(piece * gain, sample_rate) for piece in reader.read())
+
+
+def _surveyed(reader: _Reader, survey: Survey | None) -> Iterator[Samples]:
+    if survey is not None:
+        survey.begin()
+    for piece in reader.read():
+        if survey is not None:
+            survey.add(piece)
+        yield piece
 
 
 def _peak(pieces: Iterable[Samples]) -> float:

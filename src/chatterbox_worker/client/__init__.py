@@ -31,6 +31,7 @@ from chatterbox_worker.client.errors import (
 )
 from chatterbox_worker.client.sync import RunPodServerlessClient, SpeechStream
 from chatterbox_worker.client.types import (
+    ConversionFields,
     Job,
     LexiconEntry,
     OutputEntry,
@@ -51,6 +52,7 @@ __all__ = [
     "AsyncSpeechStream",
     "AudioOnVolume",
     "ClientError",
+    "ConversionFields",
     "Job",
     "JobCancelled",
     "JobFailed",

@@ -18,6 +18,7 @@ from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
 from chatterbox_worker.client.types import (
     AudioSource,
+    ConversionFields,
     Job,
     LexiconEntry,
     OutputEntry,
@@ -67,6 +68,16 @@ class AsyncRunPodServerlessClient:
 
     async def run_many(self, texts: Iterable[TextFields], **shared: Unpack[SpeechFields]) -> Job:
         return await self.submit(endpoints.texts_input(texts, shared))
+
+    async def convert(
+        self,
+        recording: AudioSource | None = None,
+        *,
+        url: str | None = None,
+        timeout_s: float | None = None,
+        **fields: Unpack[ConversionFields],
+    ) -> Job:
+        return await self.call(endpoints.conversion_input(recording, url, fields), timeout_s=timeout_s)
 
     async def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
         return await self._drive(flows.runsync(job_input, self._limit(timeout_s), self._patience))

@@ -79,6 +79,13 @@ def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[
     return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}
 
 
+def conversion_input(data: AudioSource | None, url: str | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    if (data is None) == (url is None):
+        raise ValueError("pass a recording or a url, one of the two")
+    source = {"audio_url": url} if data is None else {"audio": recording(data)}
+    return {"action": "convert", **source, **fields}
+
+
 def save_voice_input(voice: str, data: AudioSource | None, url: str | None, transcript: str | None) -> dict[str, Any]:
     if (data is None) == (url is None):
         raise ValueError("pass a recording or a url, one of the two")

@@ -17,6 +17,7 @@ from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReade
 from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.types import (
     AudioSource,
+    ConversionFields,
     Job,
     LexiconEntry,
     OutputEntry,
@@ -78,6 +79,17 @@ class RunPodServerlessClient:
     def run_many(self, texts: Iterable[TextFields], **shared: Unpack[SpeechFields]) -> Job:
         """The same, submitted only."""
         return self.submit(endpoints.texts_input(texts, shared))
+
+    def convert(
+        self,
+        recording: AudioSource | None = None,
+        *,
+        url: str | None = None,
+        timeout_s: float | None = None,
+        **fields: Unpack[ConversionFields],
+    ) -> Job:
+        """Say recorded speech with another voice, and wait; give a recording, or the `url` of a long one."""
+        return self.call(endpoints.conversion_input(recording, url, fields), timeout_s=timeout_s)
 
     def call(self, job_input: Mapping[str, Any], *, timeout_s: float | None = None) -> Job:
         """`runsync` with any input, such as an action or an OpenAI route."""

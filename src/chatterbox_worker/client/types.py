@@ -68,6 +68,24 @@ class SpeechFields(RequestFields, total=False):
     s3Config: Mapping[str, str]
 
 
+class ConversionFields(TypedDict, total=False):
+    """The worker's fields that can go with a recording to convert, and the keys that RunPod reads next to its input."""
+
+    model: str | None
+    voice: str | None
+    reference_audio: AudioSource | None
+    voice_url: str | None
+    format: str
+    sample_rate: int
+    bitrate_kbps: int | None
+    seed: int | None
+    cache: bool
+    output: str
+    webhook: str
+    policy: Mapping[str, Any]
+    s3Config: Mapping[str, str]
+
+
 class TextFields(RequestFields, total=False):
     """One of several texts; a field that it leaves out is taken from the job."""
 

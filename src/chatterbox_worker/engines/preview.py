@@ -28,7 +28,7 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import LANGUAGES, REGIONS
-from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
+from chatterbox_worker.engine import DEFAULT_VOICE, Passage, Utterance
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError, choices, quote
 
 log = logging.getLogger(__name__)
@@ -106,6 +106,11 @@ class PreviewEngine:
         take = PreviewTake(utterance)
         self._takes.put(take)
         return take
+
+    def convert(self, passage: Passage) -> PreviewTake:
+        """Raises InvalidRequest: espeak-ng reads text only."""
+        del passage
+        raise InvalidRequest("the preview model cannot convert speech to another voice", field="model")
 
     def mark(self, audio: Audio) -> Audio:
         """`audio` unchanged: there is no watermark."""

@@ -11,6 +11,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request.actions import (
     Action,
+    ConvertBody,
     DeleteLexiconRequest,
     DeleteOutputRequest,
     DeleteVoiceRequest,
@@ -35,6 +36,10 @@ from chatterbox_worker.request.check import (
     transcript,
     validate,
     with_defaults,
+)
+from chatterbox_worker.request.conversion import (
+    ConversionRequest,
+    resolve_conversion,
 )
 from chatterbox_worker.request.fields import (
     ALIASES,
@@ -84,6 +89,9 @@ __all__ = [
     "VOICES",
     "VOICE_ID",
     "Action",
+    "AudioRequest",
+    "ConversionRequest",
+    "ConvertBody",
     "DeleteLexiconRequest",
     "DeleteOutputRequest",
     "DeleteVoiceRequest",
@@ -111,6 +119,7 @@ __all__ = [
     "parse",
     "refuse_alias",
     "resolve",
+    "resolve_conversion",
     "smaller_formats",
     "transcript",
     "validate",
@@ -118,7 +127,9 @@ __all__ = [
     "without_nulls",
 ]
 
-Request = SpeechRequest | Action
+AudioRequest = SpeechRequest | ConversionRequest
+"""A request that is answered with sound."""
+Request = AudioRequest | Action
 
 
 def parse(body: object, settings: Settings) -> Request:
@@ -128,7 +139,13 @@ def parse(body: object, settings: Settings) -> Request:
         InvalidRequest: names the field, the value and the choices.
     """
     fields = validate(body, SpeechBody)
-    return resolve(fields, settings) if isinstance(fields, SpeechBody) else fields
+    match fields:
+        case SpeechBody():
+            return resolve(fields, settings)
+        case ConvertBody():
+            return resolve_conversion(fields, settings)
+        case _:
+            return fields
 
 
 def refuse_alias(voice: str, settings: Settings, *, field: str) -> None:

@@ -14,6 +14,7 @@ from chatterbox_worker.request.fields import (
     LONGEST_VOICE_NAME,
     LONGEST_WORD_CHARS,
     Body,
+    ModelName,
     OutputPath,
     Reference,
     SpeechBody,
@@ -116,6 +117,25 @@ class DeleteOutputRequest(Body):
     path: OutputPath
 
 
+class ConvertBody(Body):
+    """Recorded speech to be said by another voice; the fields as they arrive."""
+
+    action: Literal["convert"] = "convert"
+    audio: Reference | None = None
+    """Base64 or a data URI."""
+    audio_url: Url | None = None
+    model: ModelName | None = None
+    voice: VoiceId | None = None
+    reference_audio: Reference | None = None
+    voice_url: Url | None = None
+    format: str = "wav"
+    sample_rate: int = 24_000
+    bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    cache: bool = True
+    output: Literal["auto", "inline", "s3", "volume"] = "auto"
+
+
 Action = (
     InfoRequest
     | TextPreviewRequest
@@ -132,7 +152,8 @@ Action = (
     | DeleteOutputRequest
 )
 
-ACTIONS: Mapping[str, type[Action]] = {
+ACTIONS: Mapping[str, type[Action | ConvertBody]] = {
+    "convert": ConvertBody,
     "info": InfoRequest,
     "text.preview": TextPreviewRequest,
     "models.list": ListModelsRequest,

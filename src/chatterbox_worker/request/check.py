@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.request.actions import ACTIONS, Action, SaveVoiceRequest, TextPreviewRequest
+from chatterbox_worker.request.actions import ACTIONS, Action, ConvertBody, SaveVoiceRequest, TextPreviewRequest
 from chatterbox_worker.request.fields import (
     ALIASES,
     LONGEST_TRANSCRIPT_CHARS,
@@ -25,7 +25,7 @@ from chatterbox_worker.request.fields import (
 _Fields = TypeVar("_Fields", bound=SpeechBody)
 
 
-def validate(body: object, shape: type[_Fields]) -> _Fields | Action:
+def validate(body: object, shape: type[_Fields]) -> _Fields | Action | ConvertBody:
     """The fields of `body`, each known and in its range; a speech request's as a `shape`. Raises InvalidRequest."""
     if not isinstance(body, dict):
         raise InvalidRequest(f"input must be a JSON object, not {quote(body)}", field="input")

@@ -35,11 +35,12 @@ LONGEST_PAUSE_S = 10.0  # between two chunks; one that the text asks for may be 
 # 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
 LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
 
-_Model = Annotated[str, Field(min_length=1, max_length=64)]
+ModelName = Annotated[str, Field(min_length=1, max_length=64)]
 VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 OutputPath = Annotated[str, Field(min_length=1, max_length=4096)]
 Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
-SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": "an http or https URL"}
+_URL = "an http or https URL"
+SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": _URL, "audio_url": _URL}
 Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
 _SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
@@ -188,7 +189,7 @@ class SpeechBody(Body):
 
     action: Literal["speak"] = "speak"
     text: str
-    model: _Model | None = None
+    model: ModelName | None = None
     language: str = "en"
     voice: VoiceId | None = None
     reference_audio: Reference | None = None

@@ -124,7 +124,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
 
 def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[str, Any]:
     """The fields that depend on the model; None for the worker's default."""
-    card = _card(name, settings)
+    card = served_card(name, settings)
     _refuse_unusable(fields, card, settings)
     language = _language(fields.language, card, settings)
     return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
@@ -160,7 +160,8 @@ def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) ->
         raise InvalidRequest(f"max_chunk_s is {fields.max_chunk_s:g}, but {card.name} {limit}", field="max_chunk_s")
 
 
-def _card(model: str | None, settings: Settings) -> ModelCard:
+def served_card(model: str | None, settings: Settings) -> ModelCard:
+    """The model of that name or alias; the worker's default for None. Raises InvalidRequest."""
     name = settings.models[0] if model is None else model.lower()
     aliases = settings.model_aliases()
     name = aliases.get(name, name)

@@ -23,13 +23,14 @@ from chatterbox_worker.server.middleware import REQUEST_ID, HeadAsGet, RequestId
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.paths import KnownRoutes
 from chatterbox_worker.server.routes import (
-    convert,
+    conversion,
     dialogue,
     lexicon,
     openai,
     operations,
     sillytavern,
     text,
+    transcode,
     tts,
     voices,
     watermark,
@@ -49,7 +50,8 @@ _ROUTERS = (
     dialogue.router,
     text.router,
     lexicon.router,
-    convert.router,
+    conversion.router,
+    transcode.router,
     voices.router,
     watermark.router,
     operations.router,

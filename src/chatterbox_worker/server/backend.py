@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
@@ -56,10 +56,10 @@ class Backend(Protocol):
     async def close(self) -> None:
         """Cancel what runs and free everything."""
 
-    async def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
+    async def speak(self, request: AudioRequest, scope: CancelScope) -> Recording:
         """The whole speech as one recording; raises WorkerError."""
 
-    async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
+    async def stream(self, request: AudioRequest, scope: CancelScope) -> Live:
         """Returns when the first piece is ready; raises WorkerError if it fails before that."""
 
     async def voices(self) -> list[LibraryEntry]: ...

@@ -40,6 +40,10 @@ async def read_object(request: Request) -> dict[str, Any]:
     return without_nulls(value)
 
 
+def is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith(_FORMS)
+
+
 @asynccontextmanager
 async def read_form(
     request: Request, *, files: Sequence[str], texts: Sequence[str], repeated: Sequence[str] = ()
@@ -51,7 +55,7 @@ async def read_form(
         UnsupportedMediaType: the body is not a form.
         InvalidRequest: it cannot be read, or a field is unknown, repeated or of the wrong kind.
     """
-    if not request.headers.get("content-type", "").lower().startswith(_FORMS):
+    if not is_form(request):
         raise UnsupportedMediaType(f"send a form: the header Content-Type must be {choices(_FORMS)}")
     try:
         form = await request.form(max_files=4, max_fields=32, max_part_size=1_000_000)

@@ -11,6 +11,7 @@ before the job ends, and a whole may be larger than RunPod's limit for an answer
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import logging
 import math
@@ -52,7 +53,13 @@ from chatterbox_worker.errors import (
     SynthesisFailed,
     WorkerError,
 )
-from chatterbox_worker.request import SpeechBody, SpeechRequest, without_nulls
+from chatterbox_worker.request import (
+    AudioRequest,
+    ConversionRequest,
+    SpeechBody,
+    SpeechRequest,
+    without_nulls,
+)
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
 from chatterbox_worker.synthesizer import CancelScope
@@ -105,14 +112,14 @@ class RunPodBackend:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.close()
 
-    async def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
+    async def speak(self, request: AudioRequest, scope: CancelScope) -> Recording:
         pieces: list[bytes] = []
         about = await self._start(_fields(request), pieces.append, scope)
         with _worker_errors():
             audio = await asyncio.to_thread(_join, pieces, request.format)
         return _recording(audio, about)
 
-    async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
+    async def stream(self, request: AudioRequest, scope: CancelScope) -> Live:
         pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
         job = self._start(_fields(replace(request, bitrate_kbps=None)) | _LOSSLESS, pieces.put_nowait, scope)
         job.add_done_callback(lambda _: pieces.put_nowait(None))
@@ -267,7 +274,7 @@ class _JobStream:
     """
 
     def __init__(
-        self, request: SpeechRequest, pieces: asyncio.Queue[bytes | None], job: asyncio.Task[Mapping[str, Any]]
+        self, request: AudioRequest, pieces: asyncio.Queue[bytes | None], job: asyncio.Task[Mapping[str, Any]]
     ) -> None:
         self._request = request
         self._pieces = pieces
@@ -307,8 +314,10 @@ class _JobStream:
         return await asyncio.to_thread(_decode_flac, data)
 
 
-def _fields(request: SpeechRequest) -> dict[str, Any]:
+def _fields(request: AudioRequest) -> dict[str, Any]:
     """The input of a job for the same speech; fields that the request leaves open stay open."""
+    if isinstance(request, ConversionRequest):
+        return _conversion_fields(request)
     fields: dict[str, Any] = {
         "text": request.text, "model": request.model, "language": request.language, "voice": request.voice,
         "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
@@ -333,6 +342,17 @@ def _given_text_fields(request: SpeechRequest) -> dict[str, Any]:
     fields = SpeechBody.model_fields
     given = {name: getattr(request, name) for name in _TEXT_FIELDS}
     return {name: value for name, value in given.items() if value != fields[name].default and value != {}}
+
+
+def _conversion_fields(request: ConversionRequest) -> dict[str, Any]:
+    audio = request.audio
+    return without_nulls({
+        "action": "convert", "audio": base64.b64encode(audio).decode() if isinstance(audio, bytes) else audio,
+        "audio_url": request.audio_url, "model": request.model, "voice": request.voice,
+        "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
+        "sample_rate": request.sample_rate, "bitrate_kbps": request.bitrate_kbps, "seed": request.seed,
+        "cache": request.cache,
+    })  # fmt: skip
 
 
 def _recording(audio: bytes, about: Mapping[str, Any]) -> Recording:

@@ -14,7 +14,7 @@ from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import WorkerError
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.threads import low_priority_pool, run_conversion
@@ -75,7 +75,7 @@ class LocalBackend:
             await asyncio.to_thread(executor.shutdown, wait=True, cancel_futures=True)
         await asyncio.to_thread(self._unloader.close)
 
-    async def speak(self, request: SpeechRequest, scope: CancelScope) -> Recording:
+    async def speak(self, request: AudioRequest, scope: CancelScope) -> Recording:
         def work() -> Recording:
             scope.check()
             with self._unloader.acquire() as synthesizer:
@@ -87,7 +87,7 @@ class LocalBackend:
         finally:
             self._scopes.discard(scope)
 
-    async def stream(self, request: SpeechRequest, scope: CancelScope) -> Live:
+    async def stream(self, request: AudioRequest, scope: CancelScope) -> Live:
         live = _Live(asyncio.get_running_loop(), self._unloader, request, scope, self._resumed.submit)
         self._scopes.add(scope)
         live.running.add_done_callback(lambda _: self._scopes.discard(scope))
@@ -176,7 +176,7 @@ class _Live:
         self,
         loop: asyncio.AbstractEventLoop,
         unloader: IdleUnloader,
-        request: SpeechRequest,
+        request: AudioRequest,
         scope: CancelScope,
         resume: Callable[[Callable[[], None]], object],
     ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.request import KOKORO_OPTIONS, MOST_CONTEXT_TURNS, PastTurn, SpeechBody
+from chatterbox_worker.request import KOKORO_OPTIONS, MOST_CONTEXT_TURNS, ConvertBody, PastTurn, SpeechBody
 from chatterbox_worker.server import captions
 
 _Schema = dict[str, Any]
@@ -122,9 +122,27 @@ def speech(schema: _Schema) -> dict[str, Any]:
     return _route({"application/json": {"schema": schema}}) | {"responses": {200: described}}
 
 
+def _voice_conversion() -> dict[str, Any]:
+    """For a route that takes the fields of `ConvertBody` as JSON or as a form with files."""
+    options = {name: _RESPONSE_OPTIONS[name] for name in ("stream_format", "stream")}
+    own = ConvertBody.model_json_schema()["properties"]
+    known = {
+        name: {key: value for key, value in field.items() if key != "title"}
+        for name, field in own.items()
+        if name not in ("action", "output")
+    } | {"format": _FIELDS["format"]}
+    spoken = speech(body({**known, **options, "progress": _RESPONSE_OPTIONS["progress"]}))
+    as_form = body({**known, **options, "audio": FILE, "reference_audio": FILE})
+    spoken["openapi_extra"]["requestBody"]["content"]["multipart/form-data"] = {"schema": as_form}
+    return spoken
+
+
 FILE: _Schema = {"type": "string", "format": "binary"}
 TEXT: _Schema = {"type": "string"}
 
 
 def _route(content: Mapping[str, Any]) -> dict[str, Any]:
     return {"openapi_extra": {"requestBody": {"required": True, "content": dict(content)}}, "response_model": None}
+
+
+VOICE_CONVERSION = _voice_conversion()

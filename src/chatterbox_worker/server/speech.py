@@ -31,7 +31,7 @@ from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server import captions, failures
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
@@ -94,7 +94,10 @@ def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
 
 
 async def answer(http: Request, state: AppState, fields: Mapping[str, Any], options: ResponseOptions) -> Response:
-    request = parse(fields, state.settings)
+    return await respond(http, state, parse(fields, state.settings), options)
+
+
+async def respond(http: Request, state: AppState, request: AudioRequest, options: ResponseOptions) -> Response:
     if options.stream != "whole":
         return await _stream(http, state, request, options)
     recording = await whole(http, state, request)
@@ -104,7 +107,7 @@ async def answer(http: Request, state: AppState, fields: Mapping[str, Any], opti
     return await json_response(lambda: recording.inline() | {"captions": written})
 
 
-async def whole(http: Request, state: AppState, request: SpeechRequest) -> Recording:
+async def whole(http: Request, state: AppState, request: AudioRequest) -> Recording:
     """The recording: takes a place in the queue, is counted, and is cancelled if the client disconnects."""
     scope = CancelScope()
     with state.admission.place():
@@ -140,7 +143,7 @@ async def cancel_on_disconnect(http: Request, scope: CancelScope) -> AsyncIterat
         watcher.cancel()
 
 
-async def _stream(http: Request, state: AppState, request: SpeechRequest, options: ResponseOptions) -> Response:
+async def _stream(http: Request, state: AppState, request: AudioRequest, options: ResponseOptions) -> Response:
     scope = _ProgressScope()
     ticket = state.admission.enter()
     started_s = time.perf_counter()
@@ -203,7 +206,7 @@ def _slices(data: bytes) -> Iterator[bytes]:
 
 
 async def _count_at_end(
-    body: AsyncIterator[bytes], live: Live, state: AppState, request: SpeechRequest
+    body: AsyncIterator[bytes], live: Live, state: AppState, request: AudioRequest
 ) -> AsyncIterator[bytes]:
     async for data in body:
         yield data
@@ -211,7 +214,7 @@ async def _count_at_end(
 
 
 async def _events(
-    body: AsyncIterator[bytes], live: Live, request: SpeechRequest, options: ResponseOptions, scope: _ProgressScope
+    body: AsyncIterator[bytes], live: Live, request: AudioRequest, options: ResponseOptions, scope: _ProgressScope
 ) -> AsyncIterator[bytes]:
     reported = None
     try:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.request import Action, SpeechBody, SpeechRequest
+from chatterbox_worker.request import Action, AudioRequest, ConvertBody, SpeechBody
 
 Output = Literal["auto", "inline", "s3", "volume"]
 
@@ -26,9 +26,9 @@ class JobBody(SpeechBody):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechJob:
-    """A speech request and how its answer goes back."""
+    """A request that is answered with sound, and how its answer goes back."""
 
-    request: SpeechRequest
+    request: AudioRequest
     output: Output = "auto"
     """"inline", "s3", "volume", or "auto" for the first that fits."""
     smaller_formats: tuple[str, ...] = ()
@@ -46,9 +46,13 @@ def parse(body: object, settings: Settings) -> SpeechJob | Action:
         InvalidRequest: names the field, the value and the choices.
     """
     fields = requests.validate(body, JobBody)
-    if not isinstance(fields, JobBody):
+    if not isinstance(fields, JobBody | ConvertBody):
         return fields
-    request = requests.resolve(fields, settings)
+    request: AudioRequest = (
+        requests.resolve(fields, settings)
+        if isinstance(fields, JobBody)
+        else requests.resolve_conversion(fields, settings)
+    )
     as_url = isinstance(body, dict) and "prompt" in body
     may_shrink = fields.format.lower() == "auto"
     return SpeechJob(

@@ -54,7 +54,7 @@ def _decode(text: str) -> bytes:
     return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
 
 
-def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False) -> bytes:
+def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False, most_bytes: int = MAX_BYTES) -> bytes:
     """The bytes behind an http(s) URL, fetched so that a caller cannot reach what only this machine can.
 
     Each connection, also that of a redirect, goes to a public address of its host (`net`); size and time are bounded;
@@ -78,7 +78,7 @@ def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False) ->
                 if response.status_code != 200:
                     raise InvalidRequest(f"{field} answered {response.status_code}", field=field)
                 try:
-                    return b"".join(_capped(response, field, deadline))
+                    return b"".join(_capped(response, field, deadline, most_bytes))
                 except httpx.HTTPError as error:
                     raise _failure(error, "broke off", field, deadline) from None
     raise InvalidRequest(f"{field} redirects more than {_REDIRECTS} times", field=field)
@@ -120,12 +120,12 @@ def _too_slow(field: str) -> InvalidRequest:
     return InvalidRequest(f"{field} took longer than {_TIMEOUT_S:.0f} s", field=field)
 
 
-def _capped(response: httpx.Response, field: str, deadline: float) -> Iterator[bytes]:
+def _capped(response: httpx.Response, field: str, deadline: float, most_bytes: int) -> Iterator[bytes]:
     size = 0
     for piece in response.iter_raw():
         size += len(piece)
-        if size > MAX_BYTES:
-            raise InvalidRequest(f"{field} holds more than {MAX_BYTES} bytes", field=field)
+        if size > most_bytes:
+            raise InvalidRequest(f"{field} holds more than {most_bytes} bytes", field=field)
         yield piece
     if time.monotonic() >= deadline:  # what was broken off looks complete if no length was declared
         raise _too_slow(field)

@@ -5,11 +5,15 @@ The digest is computed at once, for the cache key; decoding waits until an engin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
+from chatterbox_worker.catalogue import ModelCard
 from chatterbox_worker.engine import Voice
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.request import VOICES
 from chatterbox_worker.text.normalise import normalise_transcript
 from chatterbox_worker.voices.bundle import is_bundle
 from chatterbox_worker.voices.contents import digest, voice_of
@@ -32,7 +36,20 @@ class VoiceSource:
     """The words of the recording, from the request or else from the voice."""
 
 
-def voice_source(request: SpeechRequest, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
+class VoiceFields(Protocol):
+    """The fields of a request that choose its voice."""
+
+    @property
+    def voice(self) -> str | None: ...
+    @property
+    def reference_audio(self) -> str | None: ...
+    @property
+    def voice_url(self) -> str | None: ...
+    @property
+    def reference_transcript(self) -> str | None: ...
+
+
+def voice_source(request: VoiceFields, library: VoiceLibrary, *, allow_private_urls: bool) -> VoiceSource:
     """
     Raises:
         VoiceNotFound: no such id in the library.
@@ -63,6 +80,30 @@ def _loaded_source(voice: Voice, field: str, transcript: str | None) -> VoiceSou
     voice = replace(voice, transcript=transcript)
     model = None if voice.adapter is None else voice.adapter.model
     return VoiceSource(voice.id, voice.digest, field, lambda: voice, model, transcript)
+
+
+def load_voice(source: VoiceSource, card: ModelCard) -> Voice:
+    """The voice; raises InvalidRequest if its recording cannot be used by this model."""
+    voice = source.load()
+    if voice.clip is not None and voice.clip.duration_s <= card.reference_min_s:
+        subject = source.field if source.field in VOICES else f"voice {quote(source.id)}"
+        raise InvalidRequest(
+            f"{subject} lasts {voice.clip.duration_s:.1f} s without the silence at its ends; {card.name} "
+            f"needs a recording longer than {card.reference_min_s:g} s",
+            field=source.field,
+        )
+    return voice
+
+
+@contextmanager
+def name_voice(field: str) -> Iterator[None]:
+    """An engine does not know where its voice came from: its errors about the voice name the request's own field."""
+    try:
+        yield
+    except InvalidRequest as error:
+        if error.field not in VOICES:
+            raise
+        raise InvalidRequest(error.message, field=field) from error
 
 
 def reference_bytes(

@@ -12,8 +12,8 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engine import Utterance
-from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
+from chatterbox_worker.engine import Passage, Utterance
+from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, SynthesisFailed
 from chatterbox_worker.serverless import joblog
 from chatterbox_worker.serverless.loop import RunPod, serve
 from chatterbox_worker.serverless.worker import Worker
@@ -83,6 +83,9 @@ class Engine:
 
     def submit(self, utterance: Utterance) -> Take:
         return Take(utterance, self._loudness)
+
+    def convert(self, passage: Passage) -> Take:
+        raise InvalidRequest("tones cannot convert speech", field="model")
 
     def mark(self, audio: Audio) -> Audio:
         return audio

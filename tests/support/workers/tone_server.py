@@ -19,8 +19,8 @@ import uvicorn
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engine import Utterance
-from chatterbox_worker.errors import Cancelled, SynthesisFailed
+from chatterbox_worker.engine import Passage, Utterance
+from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
@@ -70,6 +70,9 @@ class MelodyEngine:
 
     def submit(self, utterance: Utterance) -> _Take:
         return _Take(utterance)
+
+    def convert(self, passage: Passage) -> _Take:
+        raise InvalidRequest("melodies cannot convert speech", field="model")
 
     def mark(self, audio: Audio) -> Audio:
         return audio

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import platform
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from huggingface_hub import constants
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Utterance
+from chatterbox_worker.engine import Passage, Utterance
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     LAYOUTS,
     MAX_SPEECH_TOKENS,
@@ -27,7 +29,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
-from chatterbox_worker.engines.chatterbox.device.failures import free_memory
+from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.kernels.launch import check_compiler
 from chatterbox_worker.engines.chatterbox.pack import load_with_pack
@@ -39,7 +41,7 @@ from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedMod
 from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slots_for
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Errand, Scheduler
 from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
@@ -57,6 +59,7 @@ log = logging.getLogger(__name__)
 
 _LLAMA_PREFIX = 34  # positions of a voice: speaker, 32 of the perceiver, emotion
 _WARM_UP_S = 120.0  # about twenty graphs, each a fraction of a second: only a device that hangs takes longer
+_EMOTION = 0.5  # any will do where T3 does not speak; this is the default of speech, whose encoded voice is used again
 _TEXT_TOKENS = 512  # of one chunk: 500 characters at most, about one token each
 
 
@@ -204,6 +207,30 @@ class ChatterboxEngine:
             self._adapter_pool.submit(adapter, take, start)
         return take
 
+    def convert(self, passage: Passage) -> ChatterboxTake:
+        """The recording's speech tokens go to S3Gen in place of T3's (upstream's `ChatterboxVC.generate`).
+
+        A fine-tuned voice is that of its recording: fine-tuning changes T3 only.
+        """
+        voices, scheduler = self._base_model.voices, self._scheduler
+        take = ChatterboxTake(passage, scheduler.wake)
+        voice = voices.encode(passage.voice, None if self.parts.layout.is_gpt else _EMOTION)
+        spoken = voices.tokenize(passage.speech)  # on the same thread, so the voice is ready before
+
+        def render() -> None:
+            tokens = tuple(spoken.result())
+            self._render_queue.submit(RenderJob(take, voice.result().prompt, tokens, last=True, verbatim=True))
+
+        def go_on(_: Future[list[int]]) -> None:
+            failure = _failure_of(voice) or _failure_of(spoken)
+            if failure is None:
+                scheduler.submit_errand(Errand(take, render))
+            else:
+                take.fail(answer_to(failure, "reading the recording"))
+
+        spoken.add_done_callback(go_on)
+        return take
+
     def warm_up(self, *, all_graphs: bool = False) -> None:
         """Return when the hot graphs are captured, or all of them; at once if there are none to capture."""
         for captures in self._captures:
@@ -266,6 +293,10 @@ class ChatterboxEngine:
             hop, stream.hops_requested = stream.hops_requested, stream.hops_requested + 1
         prompt = sequence.voice.result().prompt
         self._render_queue.submit(RenderJob(sequence.take, prompt, tuple(sequence.tokens), is_whole, stream, hop))
+
+
+def _failure_of(future: Future[Any]) -> BaseException | None:
+    return CancelledError() if future.cancelled() else future.exception()
 
 
 def _positions(layout: Layout, max_tokens: int) -> int:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Turn, Utterance
+from chatterbox_worker.engine import Passage, Turn, Utterance
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to
 from chatterbox_worker.engines.chatterbox.device.memory import gpu_free_bytes
 from chatterbox_worker.engines.chatterbox.serving.memory import CPU_BUDGET_BYTES, GPU_SHARE, slots_within
@@ -100,6 +100,11 @@ class CsmEngine:
             )
         self._batch.submit(take)
         return take
+
+    def convert(self, passage: Passage) -> CsmTake:
+        """Raises InvalidRequest: the model speaks text only."""
+        del passage
+        raise InvalidRequest("csm cannot convert speech to another voice", field="model")
 
     def mark(self, audio: Audio) -> Audio:
         return self._watermark.mark(audio)

@@ -87,7 +87,7 @@ export async function convert(blob, format, signal) {
   const form = new FormData();
   form.append("file", blob, "speech.wav");
   form.append("format", format);
-  return (await call("convert", { method: "POST", body: form, signal })).blob();
+  return (await call("transcode", { method: "POST", body: form, signal })).blob();
 }
 
 /**

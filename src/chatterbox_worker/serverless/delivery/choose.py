@@ -18,10 +18,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from chatterbox_worker.answer import Recording
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.clip import Audio, audio_of_pcm
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
@@ -210,8 +208,3 @@ def _samples_of(recording: Recording) -> Audio:
     if head is not None:
         return audio_of_pcm(recording.audio[head:], info.sample_rate)
     return decode(recording.audio, field="format", max_s=info.duration_s + 1.0)
-
-
-def audio_of_pcm(pcm: bytes, sample_rate: int) -> Audio:
-    """The inverse of `Audio.pcm16`, to the bit."""
-    return Audio((np.frombuffer(pcm, "<i2") / np.float32(32767.0)).astype(np.float32), sample_rate)

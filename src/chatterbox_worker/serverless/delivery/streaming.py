@@ -20,12 +20,14 @@ from itertools import pairwise
 from typing import Any
 
 from chatterbox_worker.answer import Recording
+from chatterbox_worker.audio.clip import audio_of_pcm
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech
 from chatterbox_worker.serverless.delivery.answer import Answer, Unlogged, serialized_bytes
-from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, audio_of_pcm, log_recording
+from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, log_recording
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.synthesizer import AudioStream, CancelScope, Plan, Synthesizer, describe
 
@@ -143,7 +145,7 @@ class _Collected:
         return self._chunks
 
 
-def _samples(speech: AudioStream | None, rate: int) -> Iterator[bytes]:
+def _samples(speech: AudioStream | ConvertedSpeech | None, rate: int) -> Iterator[bytes]:
     encoder = StreamEncoder("pcm", rate)  # resamples across pieces, to the same bits as the whole at once
     for piece in speech or ():
         yield encoder.add(piece)
@@ -173,13 +175,13 @@ def _split_evenly(samples: bytes) -> list[bytes]:
     return [samples[start:end] for start, end in pairwise(ends)]
 
 
-def _entry(plan: Plan, speech: AudioStream | None, whole: _Whole) -> CacheEntry:
+def _entry(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech | None, whole: _Whole) -> CacheEntry:
     assert speech is not None  # noqa: S101 - without an entry there was one
     audio = encode(audio_of_pcm(bytes(whole.pcm), whole.rate), "wav", whole.rate)
     return CacheEntry(audio, describe(plan, speech, whole.duration_s))
 
 
-def _timings(speech: AudioStream | None, total_s: float, duration_s: float) -> dict[str, float]:
+def _timings(speech: AudioStream | ConvertedSpeech | None, total_s: float, duration_s: float) -> dict[str, float]:
     stages = {} if speech is None else speech.timings()
     return {**stages, "total_s": total_s, "real_time_factor": total_s / duration_s}
 

@@ -117,8 +117,10 @@ class _Session:
         if isinstance(job, InvalidRequest):
             raise job
         self._check(job)
-        plan = self._synthesizer.plan(job.request, self._source_of)
-        if not job.request.cache:
+        request = job.request
+        assert isinstance(request, SpeechRequest)  # noqa: S101 - a text can only be spoken
+        plan = self._synthesizer.plan(request, self._source_of)
+        if not request.cache:
             return self._submit(index, plan, started_s)
         with self._lock:
             shared = self._recordings.get(plan.key)

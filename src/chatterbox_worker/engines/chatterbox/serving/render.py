@@ -70,6 +70,8 @@ class RenderJob:
     """None: the whole utterance at once."""
     hop: int = 0
     """The hop's number in its stream, from 0."""
+    verbatim: bool = False
+    """Whether the sound is that of the tokens alone, as for a recording's: without upstream's silence and cut."""
 
     @property
     def length(self) -> int:
@@ -129,7 +131,8 @@ class Renderer:
         codes = [token for token in job.tokens if token < SPEECH_CODES]
         if not codes:
             raise SynthesisFailed("the model generated no speech for this text; try another seed or a longer text")
-        tokens = torch.tensor([*codes, *self._layout.silence_tail] if job.last else codes)
+        tail = self._layout.silence_tail if job.last and not job.verbatim else ()
+        tokens = torch.tensor([*codes, *tail])
         if stream is None:
             noise = SeededNoise(seed, device).whole(prompt, len(tokens))
             return _Work(job, FlowRow(tokens, prompt, noise.mel), noise)
@@ -205,7 +208,8 @@ class Renderer:
         if work.sound is None:
             raise AssertionError("a job without sound reached the watermark")
         job, samples = work.job, work.sound.numpy()
-        if job.last and self._layout.cuts_last_token and len(samples) > _TOKEN_SAMPLES:
+        cuts = job.last and self._layout.cuts_last_token and not job.verbatim
+        if cuts and len(samples) > _TOKEN_SAMPLES:
             samples = samples[:-_TOKEN_SAMPLES]
         started_s = time.perf_counter()
         if job.stream is None or job.stream.sound is None:

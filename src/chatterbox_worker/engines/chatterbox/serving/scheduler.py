@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -33,6 +34,7 @@ from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, w
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.device import work_on
@@ -42,6 +44,15 @@ log = logging.getLogger(__name__)
 
 _ADMITTED_AT_ONCE = 4  # between two steps, while others are running: reading a text takes as long as a few steps
 _DOING = "speaking"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errand:
+    """A take whose tokens need no T3, and the work that renders them."""
+
+    take: ChatterboxTake
+    render: Callable[[], None]
+    """Answers the take; may raise."""
 
 
 Render = Callable[[Sequence, bool], None]
@@ -65,6 +76,7 @@ class Scheduler:
         self._owner = owner
         self._lag = 1 if slots.t3.device.type == "cuda" else 0
         self._waiting: WaitingQueue[Sequence] = WaitingQueue()
+        self._errands: deque[Errand] = deque()
         self._running: dict[int, Sequence] = {}
         self._limit = BatchLimit(slots.size)
         self._render_s = 0.0  # spent in `render` so far
@@ -87,6 +99,18 @@ class Scheduler:
             return
         sequence.voice.add_done_callback(lambda _: self.wake())  # at once, if it is ready
 
+    def submit_errand(self, errand: Errand) -> None:
+        """Queue it, to be done on the scheduler's thread: one between two steps, so that takes go on meanwhile."""
+        with self._changed:
+            broken, closed = self._broken, self._closed
+            if broken is None and not closed:
+                self._errands.append(errand)
+                self._changed.notify()
+        if broken is not None:
+            errand.take.fail(broken)
+        elif closed:
+            errand.take.cancel()
+
     def wake(self) -> None:
         """Call when the batch may have to change: a take is over, a voice is ready."""
         with self._changed:
@@ -101,7 +125,7 @@ class Scheduler:
     @property
     def is_idle(self) -> bool:
         """Whether no take is running and none waits."""
-        return not self._running and not len(self._waiting)
+        return not self._running and not len(self._waiting) and not self._errands
 
     def finish(self) -> None:
         """Finish what was submitted, and end the thread. Nothing may be submitted meanwhile."""
@@ -135,8 +159,8 @@ class Scheduler:
         except Exception:  # the thread's edge: if it died silently, every caller would hang
             log.exception("the batch ended")
             self._break()
-        for sequence in (*self._running.values(), *self._waiting):
-            sequence.take.cancel()
+        for unfinished in (*self._running.values(), *self._waiting, *self._errands):
+            unfinished.take.cancel()
 
     def _wait_for_work(self) -> bool:
         """False when there will be no more."""
@@ -161,7 +185,7 @@ class Scheduler:
             self._give_up(error)
 
     def _is_wanted(self) -> bool:
-        return bool(self._running) or any(map(_is_ready, self._waiting))
+        return bool(self._running) or bool(self._errands) or any(map(_is_ready, self._waiting))
 
     def _advance(self) -> None:
         if self._any_over:
@@ -171,6 +195,8 @@ class Scheduler:
                     self._leave(slot)
         if len(self._waiting):
             self._admit()
+        if self._errands:
+            self._do(self._errands.popleft())
         if not self._running or not self._step():
             return
         self._unread.append(self._copy_tokens())
@@ -196,6 +222,18 @@ class Scheduler:
                 return
             else:
                 self._refuse(sequence, failure)
+
+    def _do(self, errand: Errand) -> None:
+        if errand.take.is_over:
+            return
+        errand.take.mark_started()
+        started_s = time.perf_counter()
+        failure = run(errand.render)
+        self._render_s += time.perf_counter() - started_s
+        if failure is not None:
+            errand.take.fail(answer_to(failure, _DOING))
+            if is_device_failure(failure):
+                raise failure
 
     def _enter(self, slot: int, sequence: Sequence) -> None:
         voice = sequence.voice.result()
@@ -324,11 +362,12 @@ class Scheduler:
         failure = process_failed()
         with self._changed:
             self._broken = failure
-            failed = [*self._running.values(), *self._waiting]
+            failed = [*self._running.values(), *self._waiting, *self._errands]
             self._running.clear()
+            self._errands.clear()
             self._waiting.discard(lambda _: True)
-        for sequence in failed:
-            sequence.take.fail(failure)
+        for lost in failed:
+            lost.take.fail(failure)
 
 
 def _is_over(sequence: Sequence) -> bool:

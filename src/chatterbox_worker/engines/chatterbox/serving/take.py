@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.engine import Utterance
+from chatterbox_worker.engine import Passage, Utterance
 from chatterbox_worker.errors import Cancelled, WorkerError
 
 _END = None
@@ -18,7 +18,7 @@ _END = None
 class ChatterboxTake:
     """Audio pieces, in order, then the end or the error. Written by the engine's threads, read by one caller."""
 
-    def __init__(self, utterance: Utterance, on_over: Callable[[], None]) -> None:
+    def __init__(self, utterance: Utterance | Passage, on_over: Callable[[], None]) -> None:
         """`on_over` is called, from any thread, when the take has been cancelled or has failed."""
         self.utterance = utterance
         self._on_over = on_over

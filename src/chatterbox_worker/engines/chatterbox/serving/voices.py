@@ -9,11 +9,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
 from chatterbox_worker.engines.chatterbox.device.streams import work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
-from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, condition
+from chatterbox_worker.engines.chatterbox.reference.conditioning import (
+    SPEECH_RATE,
+    Conditioning,
+    condition,
+    resample,
+)
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
@@ -78,6 +84,10 @@ class VoiceCache:
                 self._cached.popitem(last=False)
             return future
 
+    def tokenize(self, speech: Audio) -> Future[list[int]]:
+        """The speech tokens of a recording, one for each 40 ms begun, on the thread that encodes voices."""
+        return self._thread.submit(self._tokenize, speech)
+
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)
         for future in self._cached.values():  # until then the device still reads the model
@@ -94,6 +104,17 @@ class VoiceCache:
                 ready = torch.cuda.current_stream(device).record_event() if device.type == "cuda" else None
             prompt = Prompt(conditioning.prompt_token[0], conditioning.prompt_feat[0], conditioning.embedding[0])
             return EncodedVoice(prefix, prompt, ready)
+        finally:
+            release_threads()
+
+    def _tokenize(self, speech: Audio) -> list[int]:
+        device = self._t3.device
+        try:
+            work_on(device)
+            with work_on_stream(device, "voices"):
+                samples = resample(speech.samples, speech.sample_rate, SPEECH_RATE)
+                tokens: list[int] = self._encoders.tokens(samples)[0].tolist()  # waits for the device
+                return tokens
         finally:
             release_threads()
 

@@ -1,4 +1,7 @@
-"""The same audio in another format, for clients that streamed it and want to save it: nothing is generated again."""
+"""The same audio in another format, for clients that streamed it and want to save it: nothing is generated again.
+
+`/convert` is the name of older versions; a voice is converted by `/voice-conversion`.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,9 @@ _FIELDS = {
 }
 
 
+@router.post("/transcode", **schemas.form(_FIELDS, "file", "format"))
 @router.post("/convert", **schemas.form(_FIELDS, "file", "format"))
-async def convert(http: Request, state: State) -> Response:
+async def transcode(http: Request, state: State) -> Response:
     async with bodies.read_form(http, files=("file",), texts=("format", "sample_rate", "bitrate_kbps")) as form:
         fields = dict(form)
     if "file" not in fields:

@@ -1,4 +1,4 @@
-"""POST /convert: audio in another format."""
+"""POST /transcode: audio in another format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.server.routes import convert
+from chatterbox_worker.server.routes import transcode
 from chatterbox_worker.server.threads import DEFAULT_EXECUTOR_THREADS
 from support.audio_clips import wav_bytes
 from support.serving import Open, decoded_s
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("audio_format", FORMATS)
 async def test_audio_keeps_its_length_in_every_format(open_server: Open, audio_format: str) -> None:
     async with open_server() as client:
-        answer = await client.post("/convert", files={"file": wav_bytes(2.0)}, data={"format": audio_format})
+        answer = await client.post("/transcode", files={"file": wav_bytes(2.0)}, data={"format": audio_format})
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"].startswith(FORMATS[audio_format].mimetype.partition(";")[0])
     assert decoded_s(answer.content, audio_format) == pytest.approx(2.0, abs=0.1)
@@ -40,14 +40,14 @@ async def test_what_cannot_be_honoured_is_refused_by_name(
     open_server: Open, fields: dict[str, str], field: str
 ) -> None:
     async with open_server() as client:
-        answer = await client.post("/convert", files={"file": wav_bytes(1.0)}, data=fields)
+        answer = await client.post("/transcode", files={"file": wav_bytes(1.0)}, data=fields)
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
 async def test_a_file_that_is_not_audio_is_refused(open_server: Open) -> None:
     async with open_server() as client:
-        answer = await client.post("/convert", files={"file": b"not a sound"}, data={"format": "mp3"})
-        missing = await client.post("/convert", files={"format": (None, "mp3")})
+        answer = await client.post("/transcode", files={"file": b"not a sound"}, data={"format": "mp3"})
+        missing = await client.post("/transcode", files={"format": (None, "mp3")})
     assert (answer.status_code, answer.json()["field"]) == (400, "file")
     assert (missing.status_code, missing.json()["field"]) == (400, "file")
 
@@ -60,11 +60,11 @@ async def test_conversions_take_no_thread_that_speech_needs(open_server: Open, m
         may_end.wait(30)
         raise InvalidRequest("stopped", field="file")
 
-    monkeypatch.setattr(convert, "decode_in_pieces", convert_slowly)
+    monkeypatch.setattr(transcode, "decode_in_pieces", convert_slowly)
     body = {"input": "Hello.", "voice": "default", "stream_format": "audio"}
     async with open_server() as client:
         conversions = [
-            asyncio.create_task(client.post("/convert", files={"file": wav_bytes(1.0)}, data={"format": "mp3"}))
+            asyncio.create_task(client.post("/transcode", files={"file": wav_bytes(1.0)}, data={"format": "mp3"}))
             for _ in range(DEFAULT_EXECUTOR_THREADS + 2)
         ]
         try:
@@ -86,3 +86,13 @@ async def test_the_page_is_sent_with_a_policy_that_allows_no_other_origin(open_s
     for answer in (page, again):
         assert "script-src 'self'" in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+async def test_the_path_of_older_versions_is_kept(open_server: Open) -> None:
+    async with open_server() as client:
+        answers = [
+            await client.post(path, files={"file": wav_bytes(0.2)}, data={"format": "flac"})
+            for path in ("/convert", "/transcode")
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content

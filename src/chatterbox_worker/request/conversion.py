@@ -1,0 +1,87 @@
+"""A request to convert recorded speech to another voice, with every default filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import InvalidRequest, choices
+from chatterbox_worker.request.actions import ConvertBody
+from chatterbox_worker.request.audio_formats import check_bitrate, formats
+from chatterbox_worker.request.check import one_source
+from chatterbox_worker.request.speech import served_card
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConversionRequest:
+    """One recording to be said by another voice."""
+
+    audio: str | bytes | None
+    """Base64 or a data URI, or the bytes of a file that was uploaded."""
+    audio_url: str | None
+    model: str
+    voice: str | None
+    """An id in the voice library or "default"; None if the request brings a recording of the voice."""
+    reference_audio: str | None
+    """Base64 or a data URI."""
+    voice_url: str | None
+    format: str
+    sample_rate: int
+    """Hertz."""
+    bitrate_kbps: int | None
+    """Of mp3; None for the encoder's own, and for other formats."""
+    seed: int | None
+    cache: bool
+    reference_transcript: None = None
+    """No model needs it to convert."""
+
+    @property
+    def text(self) -> str:
+        """Empty: no character is read."""
+        return ""
+
+
+def resolve_conversion(fields: ConvertBody, settings: Settings, upload: bytes | None = None) -> ConversionRequest:
+    """The request; `upload` is a file that came in the place of `audio`.
+
+    Raises:
+        InvalidRequest: names the field, the value and the choices.
+    """
+    if upload is None or fields.audio is not None or fields.audio_url is not None:
+        given = fields.audio if upload is None else "a file"
+        one_source(audio=given, audio_url=fields.audio_url, required=True)
+    one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
+    audio_format = formats(fields.format, fields.sample_rate)[0]
+    if fields.bitrate_kbps is not None:
+        check_bitrate(fields.bitrate_kbps, fields.format.lower(), fields.sample_rate)
+    has_reference = fields.reference_audio is not None or fields.voice_url is not None
+    voice = settings.voice_aliases().get(fields.voice or "", fields.voice)
+    return ConversionRequest(
+        audio=fields.audio if upload is None else upload,
+        audio_url=fields.audio_url,
+        model=_model(fields.model, settings),
+        voice=None if has_reference else voice or "default",
+        reference_audio=fields.reference_audio,
+        voice_url=fields.voice_url,
+        format=audio_format,
+        sample_rate=fields.sample_rate,
+        bitrate_kbps=fields.bitrate_kbps,
+        seed=fields.seed,
+        cache=fields.cache,
+    )
+
+
+def _model(name: str | None, settings: Settings) -> str:
+    """The named model, or the first that can convert. Raises InvalidRequest for one that cannot."""
+    able = [model for model in settings.models if MODELS[model].converts_speech]
+    if name is None and able:
+        return able[0]
+    card = served_card(name, settings)
+    if card.converts_speech:
+        return card.name
+    can = able or [model for model, each in MODELS.items() if each.converts_speech]
+    where = "" if able else ", and this worker serves none of them"
+    raise InvalidRequest(
+        f"{card.name} cannot convert speech to another voice; {choices(can)} can{where}", field="model"
+    )

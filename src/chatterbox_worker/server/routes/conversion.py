@@ -1,0 +1,62 @@
+"""Recorded speech said by another voice."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.request import ConvertBody, SpeechBody, resolve_conversion, validate
+from chatterbox_worker.server import bodies, schemas, speech
+from chatterbox_worker.server.state import State
+
+router = APIRouter(tags=["speech"])
+
+_FILES = ("audio", "reference_audio")
+_NUMBERS = ("sample_rate", "bitrate_kbps", "seed")
+_SWITCHES = ("cache", "stream")
+_TEXTS = ("audio_url", "voice", "voice_url", "model", "format", "stream_format", *_NUMBERS, *_SWITCHES)
+
+
+@router.post("/voice-conversion", **schemas.VOICE_CONVERSION)
+async def convert(http: Request, state: State) -> Response:
+    """By JSON or by a form; the answer is a file, or the file while it is made with `stream`."""
+    upload: bytes | None = None
+    if bodies.is_form(http):
+        async with bodies.read_form(http, files=_FILES, texts=_TEXTS) as form:
+            upload = form.pop("audio", None)
+            fields = _typed(form)
+    else:
+        fields = await bodies.read_object(http)
+    options = speech.take_options(fields)
+    if options.captions is not None:
+        raise InvalidRequest("captions need a text; a recording that is converted has none", field="captions")
+    if "action" in fields:
+        raise InvalidRequest("unknown field 'action': over HTTP the route decides the action", field="action")
+    if (output := fields.pop("output", "auto")) not in ("auto", "inline"):
+        raise InvalidRequest(f"output must be auto or inline over HTTP, not {quote(output)}", field="output")
+    if "voice" in fields:
+        fields["voice"] = bodies.voice_id(fields["voice"])
+    body = validate({**fields, "action": "convert"}, SpeechBody)
+    assert isinstance(body, ConvertBody)  # noqa: S101 - by its action
+    return await speech.respond(http, state, resolve_conversion(body, state.settings, upload), options)
+
+
+def _typed(form: dict[str, Any]) -> dict[str, Any]:
+    """The fields as JSON would have them. Raises InvalidRequest."""
+    form.pop("filename", None)
+    for name in _NUMBERS:
+        if name in form:
+            if not (form[name].isascii() and form[name].isdecimal() and len(form[name]) <= 10):
+                raise InvalidRequest(f"{name} must be a whole number, not {quote(form[name])}", field=name)
+            form[name] = int(form[name])
+    for name in _SWITCHES:
+        if name in form:
+            if form[name] not in ("true", "false"):
+                raise InvalidRequest(f"{name} must be true or false, not {quote(form[name])}", field=name)
+            form[name] = form[name] == "true"
+    if "reference_audio" in form:
+        form["reference_audio"] = base64.b64encode(form["reference_audio"]).decode("ascii")
+    return form
