@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 
@@ -468,3 +470,18 @@ def test_a_download_over_the_limit_is_not_read_to_its_end(
     assert len(asyncio.run(download())) == 100_000
     with pytest.raises(NoAudio, match="more than"):
         asyncio.run(download())
+
+
+def test_pauses_of_a_text_are_exact_over_the_queue(client: RunPodServerlessClient) -> None:
+    def pcm(text: str, **fields: Any) -> npt.NDArray[np.int16]:
+        audio = client.runsync(text, format="pcm", cache=False, **fields).speech.audio
+        assert audio is not None
+        return np.frombuffer(audio, "<i2")
+
+    plain, paused = pcm("Hello there."), pcm("[pause:1s] Hello there. [pause:1500ms]")
+    # of the plain one, up to 0.15 s of what is around the words count as pause
+    assert 2.5 - 0.15 <= (len(paused) - len(plain)) / 24_000 <= 2.5
+    one, two = pcm("Hello there. [pause:1s] My friend."), pcm("Hello there. [pause:3s] My friend.")
+    assert len(two) - len(one) == 2 * 24_000
+    spoken = client.runsync("<speak>Hello <sub alias='World'>W</sub></speak>", text_format="ssml").output["chunks"]
+    assert [chunk["spoken"] for chunk in spoken] == ["Hello World"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -174,3 +176,15 @@ def test_the_time_is_linear(unit: str) -> None:
     started = time.perf_counter()
     read_plain(text, OPTIONS)
     assert time.perf_counter() - started < 1.0
+
+
+def test_plain_text_loads_none_of_the_packages_for_markup() -> None:
+    code = (
+        "import sys; from chatterbox_worker.config import Settings; from chatterbox_worker.request import parse;"
+        "from chatterbox_worker.text.prepare import prepare;"
+        "text = '# A <b>title</b> with \U0001f600\\n\\nText. [pause:1s] End.';"
+        "prepare(parse({'text': text}, Settings()));"
+        "found = {name.partition('.')[0] for name in sys.modules} & {'markdown_it', 'emoji', 'defusedxml'};"
+        "assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

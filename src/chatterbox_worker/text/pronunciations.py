@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from chatterbox_worker.text.normalise import one_line
-from chatterbox_worker.text.reading import Reading, Span, Stretch, free_parts
+from chatterbox_worker.text.reading import Reading, Span, free_parts
 from chatterbox_worker.text.scripts import tags
 
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3"
@@ -101,16 +101,12 @@ def add_pronunciations(reading: Reading, sources: Sequence[Callable[[str], Pronu
         found = [
             span
             for stretch in reading.stretches
-            for start, end in free_parts(stretch.start, stretch.end, _spans_of(reading, stretch))
+            for start, end in free_parts(stretch.start, stretch.end, reading.spans_in(stretch.start, stretch.end))
             for span in entries_for(stretch.language).find(text, start, end)
         ]
         spans = sorted([*reading.spans, *found], key=lambda span: span.start)
         reading = replace(reading, spans=tuple(spans))
     return reading
-
-
-def _spans_of(reading: Reading, stretch: Stretch) -> list[Span]:
-    return [span for span in reading.spans if stretch.start <= span.start < stretch.end]
 
 
 def _compositions(word: str) -> set[str]:
