@@ -26,12 +26,12 @@ _SHORT_DIGITS = 4  # a longer number in an address is read digit by digit
 _TRAILING = ".,;:!?)]}'\""
 
 _PHONE = re.compile(
-    rf"(?<![{WORD}.,/+-])(?:"
+    rf"(?<![{WORD}.,/+-])(?<!\d )(?:"
     r"(?P<plus>\+) ?\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"
     r"|\(\d{2,5}\)(?:[ .-]?\d{2,5}){2,4}"
-    r"|(?:\d-)?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}"
+    r"|(?:\d-)?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}|\d{2} \d{4} \d{4}"
     r"|0\d{1,4}(?:[ .-]\d{2,8}){1,5}"
-    r"|\d{2,3}(?: \d{2,3}){3,4}"
+    r"|\d{2,3}(?: \d{2,3}){3,4}|[6-9]\d\d \d{3} \d{3}"
     rf")(?![{WORD}/]|[.,-]\d)"
 )
 _GROUPS = re.compile(r"\d+")
@@ -87,7 +87,9 @@ def find_phones(text: str, rules: Rules) -> Iterator[Group]:
     """Numbers that have the form of a telephone number; groups of three with spaces only after "+" or 0."""
     for found in _PHONE.finditer(text):
         groups = _GROUPS.findall(found[0])
-        if not _LEAST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS or _is_grouped(found[0], rules):
+        if not _LEAST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS or (
+            _is_grouped(found[0], rules) and not _is_announced(text, found.start(), rules)
+        ):
             continue
         plus = f"{rules.phone_plus} " if found["plus"] else ""
         yield [Span(*found.span(), plus + ", ".join(say_digits(group, rules) for group in groups))]
@@ -96,3 +98,7 @@ def find_phones(text: str, rules: Rules) -> Iterator[Group]:
 def _is_grouped(written: str, rules: Rules) -> bool:
     """Whether it is a large number with separators."""
     return " " in rules.group and re.fullmatch(r"[1-9]\d{0,2}(?: \d{3})+", written) is not None
+
+
+def _is_announced(text: str, start: int, rules: Rules) -> bool:
+    return bool(rules.phones) and re.search(rf"(?:{rules.phones})$", text[max(0, start - 30) : start]) is not None

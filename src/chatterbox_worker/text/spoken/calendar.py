@@ -12,6 +12,12 @@ from chatterbox_worker.text.spoken.numbers import Group, count, say
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
 
+_ALONE = rf"(?<![\d:.,/{WORD}])(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-))"
+"""Before a time: nothing that it is a part of, but the dash after another time."""
+_STAMP = re.compile(
+    r"(?<!\w)(\d{4})-(\d\d)-(\d\d)(?P<gap>T)(?P<h>[01]\d|2[0-3]):(?P<m>[0-5]\d)"
+    r"(?P<rest>(?::[0-5]\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)(?![\w:])"
+)
 _NEAR = 12  # characters before a time, for the word that decides its case
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -23,7 +29,7 @@ def find_times(text: str, rules: Rules) -> Iterator[Group]:
     half = rf"(?: ?(?:{halves}))?" if halves else ""
     after = rf"(?: ?(?:{rules.time_after})(?![{WORD}]))?" if rules.time_after else ""
     pattern = (
-        rf"(?<![\d:.,/{WORD}-])(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
+        rf"{_ALONE}(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
         rf"(?::(?P<s>[0-5]\d))?){half}{after}(?![\d:]|[.,/]\d|%)"
     )
     for found in re.finditer(pattern, text):
@@ -38,7 +44,7 @@ def find_times(text: str, rules: Rules) -> Iterator[Group]:
             if not behind or re.search(behind, found[0]):
                 yield [Span(*found.span("t"), _say_time(found, text, rules))]
     if halves:
-        for found in re.finditer(rf"(?<![\d:.,/{WORD}-])(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])", text):
+        for found in re.finditer(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])", text):
             yield [Span(*found.span(), _say_hour(found, text, rules) + _half(found, text, rules))]
 
 
@@ -72,15 +78,31 @@ def _half(found: re.Match[str], text: str, rules: Rules) -> str:
 
 def find_dates(text: str, rules: Rules) -> Iterator[Group]:
     if rules.date:
+        yield from _stamps(text, rules)
         yield from _in_numbers(text, rules)
     if rules.day_month or rules.month_day:
         yield from _with_names(text, rules)
 
 
+def _stamps(text: str, rules: Rules) -> Iterator[Group]:
+    """ISO 8601: the date, a pause, the time without its seconds, and UTC."""
+    if not rules.time:
+        return
+    for found in _STAMP.finditer(text):
+        for group in _date(found, (found[3], found[2], found[1]), rules):
+            minutes = int(found["m"])
+            template = (rules.time if minutes >= 10 else rules.time_low or rules.time) if minutes else rules.time_hour
+            time = template.replace("{h}", _say_hour(found, text, rules)).replace(
+                "{m}", say(minutes, rules, rules.minute)
+            )
+            zone = " UTC" if found["zone"] == "Z" else ""
+            yield [Span(*found.span(), f"{group[0].spoken}, {correct(time, rules.time_fixes)}{zone}")]
+
+
 def _in_numbers(text: str, rules: Rules) -> Iterator[Group]:
     marks = re.escape(rules.date_marks)
-    for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})-(\d{{2}})-(\d{{2}})(?![{WORD}/-]|\.\d)", text):
-        yield from _date(found, (found[3], found[2], found[1]), rules)
+    for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})([-/])(\d{{2}})\2(\d{{2}})(?![{WORD}/-]|\.\d)", text):
+        yield from _date(found, (found[4], found[3], found[1]), rules)
     if rules.date_order == "ymd":
         for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})([{marks}])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)", text):
             yield from _date(found, (found[4], found[3], found[1]), rules)

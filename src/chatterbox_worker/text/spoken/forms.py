@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import tags
-from chatterbox_worker.text.spoken import addresses, calendar, numbers, quantities, words
+from chatterbox_worker.text.spoken import addresses, calendar, codes, joins, numbers, quantities, words
 from chatterbox_worker.text.spoken.numbers import Group
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
 
@@ -24,14 +24,18 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     # category, recogniser, whether it needs a digit
     ("urls", addresses.find_urls, False),
     ("emails", addresses.find_emails, False),
+    ("numbers", codes.find_codes, True),
+    ("urls", codes.find_network_addresses, True),
     ("dates", calendar.find_dates, True),
     ("times", calendar.find_times, True),
     ("phones", addresses.find_phones, True),
+    ("numbers", joins.find_seasons, True),
     ("numbers", numbers.find_versions, True),
     ("numbers", numbers.find_forms, True),
     ("money", quantities.find_money, True),
     ("numbers", numbers.find_percent, True),
     ("numbers", quantities.find_fractions, False),
+    ("units", quantities.find_coordinates, True),
     ("units", quantities.find_units, True),
     ("numbers", numbers.find_counters, True),
     ("numbers", numbers.find_ordinals, True),
@@ -40,6 +44,9 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("numbers", numbers.find_years, True),
     ("numbers", numbers.find_scaled, True),
     ("numbers", numbers.find_numbers, True),
+    ("numbers", joins.find_dashes, True),
+    ("numbers", joins.find_between, True),
+    ("symbols", codes.find_handles, False),
     ("symbols", words.find_symbols, False),
     ("abbreviations", words.find_abbreviations, False),
     ("plurals", words.find_plurals, False),

@@ -18,7 +18,8 @@ Group = list[Span]
 
 LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
-_DASHES = "-–—〜"
+_DASHES = "–—〜-"  # the hyphen last: it stands in character classes
+_SHORT = 4  # digits without separators of the ends of a range
 _ENDS = {
     "じゅう": "…10",
     "ひゃく": "…100",
@@ -40,17 +41,33 @@ def number_pattern(rules: Rules) -> str:
         group = f"[{re.escape(rules.group)}]"
         grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group}))*{group}\d{{3}}(?!\d)"
     decimal = f"[{re.escape(rules.decimal)}]"
-    other = r"|\d+\.\d{1,2}(?![\d.])" if rules.decimal == "," else ""
-    return rf"(?:{grouped}(?:{decimal}\d+(?![\d.,]\d))?|\d+{decimal}\d+(?!{decimal}\d){other}|\d+)"
+    other = r"|\d+\.\d{1,2}(?!\d|\.\d)" if rules.decimal == "," else ""
+    return rf"(?:{_foreign(rules)}{grouped}(?:{decimal}\d+(?![\d.,]\d))?|\d+{decimal}\d+(?!{decimal}\d){other}|\d+)"
+
+
+def _foreign(rules: Rules) -> str:
+    """Numbers with the separators of other languages, where their groups leave no doubt."""
+    apostrophes = r"\d{1,3}(?:['’]\d{3})+(?!\d)|"
+    if rules.decimal == ",":
+        return apostrophes + r"\d{1,3}(?:,\d{3})+\.\d{1,2}(?!\d)|\d{1,3}(?:,\d{3}){2,}(?![.,]?\d)|"
+    comma = r"\d{1,3}(?:[. ]\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)|"
+    return apostrophes + comma + r"\d+,\d{2}(?= ?(?:€|EUR))|"
+
+
+_ALL_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?:,\d{3}){2,}")
 
 
 @lru_cache(maxsize=32)
 def _grouped(rules: Rules) -> re.Pattern[str]:
-    return re.compile(rf"\d{{1,3}}(?:[{re.escape(rules.group)}]\d{{2,3}})+(?:[{re.escape(rules.decimal)}]|$)")
+    group = f"[{re.escape(rules.group)}]"
+    pattern = rf"\d{{1,3}}(?:{group}\d{rules.group_digits})*{group}\d{{3}}(?:[{re.escape(rules.decimal)}]|$)"
+    return re.compile(pattern)
 
 
 def split_number(written: str, rules: Rules) -> tuple[str, str]:
     """The digits before and after the decimal mark of what `number_pattern` matched."""
+    if _ALL_GROUPS.fullmatch(written):
+        return re.sub(r"\D", "", written), ""
     last = max(written.rfind(mark) for mark in ".," + rules.decimal)
     is_group = last >= 0 and written[last] not in rules.decimal and _grouped(rules).match(written) is not None
     whole, decimals = (written, "") if last < 0 or is_group else (written[:last], written[last + 1 :])
@@ -83,7 +100,7 @@ def _spell(number: int | Decimal, rules: Rules, rule_set: str) -> str:
 
 
 def say_digits(digits: str, rules: Rules) -> str:
-    return (" " if rules.spaced else "").join(say(int(digit), rules) for digit in digits)
+    return (" " if rules.spaced else "").join(rules.digits.get(digit) or say(int(digit), rules) for digit in digits)
 
 
 def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "") -> str:
@@ -117,7 +134,9 @@ def agreeing(following: str, rules: Rules) -> str:
 def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
     """The span, with a space on each side where a letter touches it: "MP3" is "MP three"."""
     if rules.spaced:
-        before = " " if start and re.match(f"[{WORD}]", text[start - 1]) else ""
+        # between a digit and a letter the number has the space
+        has_space = start and text[start - 1].isdecimal() and text[start].isalpha()
+        before = " " if start and not has_space and re.match(f"[{WORD}]", text[start - 1]) else ""
         after = " " if text[end : end + 1].isalpha() else ""
         spoken = f"{before}{spoken}{after}"
     return Span(start, end, spoken)
@@ -130,7 +149,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 def find_numbers(text: str, rules: Rules) -> Iterator[Group]:
     """Every number that no other recogniser knows."""
-    for found in _compile(rf"(?:(?<![\w.,)\]{_DASHES}])[-−](?=\d))?({number_pattern(rules)})").finditer(text):
+    for found in _compile(rf"(?:(?<![\w.,)\]%°$€£\"'’{_DASHES}])[-−](?=\d))?({number_pattern(rules)})").finditer(text):
         whole, decimals = split_number(found[1], rules)
         if len(whole) > LONGEST and not decimals:
             yield from _digit_by_digit(found.start(1), found[1], rules)
@@ -168,7 +187,7 @@ def find_versions(text: str, rules: Rules) -> Iterator[Group]:
     if not point:
         return
     for found in _compile(pattern).finditer(text):
-        if grouped.match(found[1]):
+        if grouped.match(found[1]) or _ALL_GROUPS.fullmatch(found[1]):
             continue
         gap = " " if rules.spaced else ""
         spoken = f"{gap}{point}{gap}".join(say(int(part), rules) for part in found[1].split("."))
@@ -192,7 +211,7 @@ def _percent(number: int | Decimal, rules: Rules) -> tuple[str, str]:
 def quantity(rules: Rules) -> str:
     """A number or a range of two, as the groups `n` and `n2`."""
     number = number_pattern(rules)
-    return rf"(?<![\d.,])(?P<sign>(?<![\w)])[-−])?(?P<n>{number})(?: ?[{_DASHES}] ?(?P<n2>{number}))?"
+    return rf"(?<![\d.,])(?P<sign>(?<![\w)%°$€£.\"'’])[-−])?(?P<n>{number})(?: ?[{_DASHES}] ?(?P<n2>{number}))?"
 
 
 def quantity_values(found: re.Match[str], rules: Rules) -> tuple[int | Decimal, int | Decimal]:
@@ -236,12 +255,19 @@ def find_years(text: str, rules: Rules) -> Iterator[Group]:
 def find_forms(text: str, rules: Rules) -> Iterator[Group]:
     """The language's own patterns."""
     if rules.decades:
-        for found in _compile(r"(?<![\w,.])(?:(?P<n>1[1-9]|20)|['’])?(?P<d>[1-9])0s(?!\w)").finditer(text):
+        for found in _compile(r"(?<![\w,.])(?:(?P<n>1[1-9]|20)|['’])?(?P<d>[1-9])0['’]?s(?!\w)").finditer(text):
             century = f"{say(int(found['n']), rules)} " if found["n"] else ""
             yield [Span(*found.span(), century + rules.decades[found["d"]])]
     for pattern, words in rules.forms:
         for found in _compile(pattern).finditer(text):
-            spoken = words.replace("{n}", say(int(found["n"]), rules)) if "{n}" in words else words
+            spoken = words
+            for name, part in found.groupdict().items():
+                said = (
+                    say_written(part, rules, f"= {found['w']}" if "w" in found.groupdict() else "")
+                    if part[0].isdecimal()
+                    else part
+                )
+                spoken = spoken.replace(f"{{{name}}}", said)
             yield [spaced(text, *found.span(), spoken, rules) if found[0][-1:].strip() else Span(*found.span(), spoken)]
 
 
@@ -275,16 +301,20 @@ def find_ranges(text: str, rules: Rules) -> Iterator[Group]:
     """Two numbers with a dash, the second larger, that are no score, year with a short end or telephone number."""
     if not rules.to:
         return
-    pattern = rf"(?<![{WORD}.,/{_DASHES}])(\d{{1,4}})( ?[–—〜] ?|-)(\d{{1,4}})(?![{WORD}/{_DASHES}]|[.,]\d)"
+    number = number_pattern(rules)
+    pattern = rf"(?<![{WORD}.,/{_DASHES}])({number})( ?[–—〜] ?|-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
     for found in _compile(pattern).finditer(text):
-        if int(found[1]) >= int(found[3]) or (found[1][0] == "0" or found[3][0] == "0"):
+        ends = (found[1], found[3])
+        if any((end[0] == "0" and end.isdecimal()) or (end.isdecimal() and len(end) > _SHORT) for end in ends):
+            continue
+        if parse_number(ends[0], rules) >= parse_number(ends[1], rules):
             continue
         following = text[found.end() : found.end() + _NEAR]
-        first, last = (_say_year_or_number(found[part], rules, following) for part in (1, 3))
+        first, last = (say_year_or_number(end, rules, following) for end in ends)
         yield [Span(*found.span(), _between(first, last, rules))]
 
 
-def _say_year_or_number(written: str, rules: Rules, following: str) -> str:
+def say_year_or_number(written: str, rules: Rules, following: str) -> str:
     for pattern, rule_set in rules.years:
         if re.fullmatch(pattern, written):
             return say(int(written), rules, rule_set)
@@ -293,6 +323,10 @@ def _say_year_or_number(written: str, rules: Rules, following: str) -> str:
 
 def find_scaled(text: str, rules: Rules) -> Iterator[Group]:
     """The scale of "5 Mio." or "3 млн" in words."""
+    for letter, message in rules.scale_letters:
+        for found in _compile(rf"(?<![{WORD}]){quantity(rules)}{letter}").finditer(text):
+            word = icu.plural(message, quantity_values(found, rules)[1], rules.locale)
+            yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
     if not rules.scales:
         return
     names = "|".join(re.escape(name) for name in sorted(rules.scales, key=len, reverse=True))

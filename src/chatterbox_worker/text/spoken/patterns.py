@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORD = r"\d_A-Za-z\u00aa-\u024f\u0370-\u03ff\u0400-\u04ff"
+WORD = r"\d_A-Za-zªµº\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff"
 """For a character class: digits, and the letters of the scripts that always separate a number from a word. Those of the
 others stand next to it: "と3つ", "و3", "3개".
 """

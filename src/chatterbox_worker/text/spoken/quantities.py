@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 
+from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import (
     Group,
@@ -30,7 +31,7 @@ _CODES = (
 )  # fmt: skip
 # The International System's symbols and those that readers of every language meet; CLDR's names of the units.
 _UNITS: Mapping[str, str] = {
-    "°C": "celsius", "℃": "celsius", "°F": "fahrenheit",
+    "°C": "celsius", "ºC": "celsius", "ºF": "fahrenheit", "℃": "celsius", "°F": "fahrenheit",
     "℉": "fahrenheit", "°": "degree", "km/h": "kilometer-per-hour",
     "m/s": "meter-per-second", "km²": "square-kilometer", "km2": "square-kilometer",
     "m²": "square-meter", "m2": "square-meter", "cm²": "square-centimeter",
@@ -41,7 +42,9 @@ _UNITS: Mapping[str, str] = {
     "ml": "milliliter", "mL": "milliliter", "cl": "centiliter", "l": "liter",
     "L": "liter",
     "kB": "kilobyte", "KB": "kilobyte", "MB": "megabyte", "GB": "gigabyte",
-    "TB": "terabyte", "Mbit": "megabit", "Gbit": "gigabit",
+    "TB": "terabyte", "Mbps": "megabit-per-second", "Gbps": "gigabit-per-second", "kbps": "kilobit-per-second",
+    "Mbit/s": "megabit-per-second", "Gbit/s": "gigabit-per-second", "MB/s": "megabyte-per-second",
+    "GB/s": "gigabyte-per-second", "mmHg": "millimeter-ofhg", "dB": "decibel", "Mbit": "megabit", "Gbit": "gigabit",
     "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz",
     "kWh": "kilowatt-hour", "kW": "kilowatt", "MW": "megawatt", "W": "watt",
     "kcal": "kilocalorie", "kJ": "kilojoule", "V": "volt", "hPa": "hectopascal",
@@ -106,6 +109,32 @@ def _currency(code: str, number: int | Decimal, rules: Rules) -> tuple[str, str]
     return icu.phrase(f"currency/{code} unit-width-full-name{precision}", number, rules.locale)
 
 
+_COORDINATE = re.compile(
+    r"(?<![\w.,])(?P<n>\d{1,3}(?:[.,]\d+)?)°(?: ?(?P<minutes>[0-5]?\d)['’′](?: ?(?P<seconds>[0-5]?\d)[\"”″])?)?"
+    r"(?: ?(?P<side>[NSEWO]))?(?!\w)"
+)
+
+
+def find_coordinates(text: str, rules: Rules) -> Iterator[Group]:
+    """Degrees with minutes, seconds or a point of the compass."""
+    for found in _COORDINATE.finditer(text):
+        side = rules.compass.get(found["side"] or "", "")
+        if not side and not found["minutes"]:
+            continue
+        parts = [_say_unit(found["n"], "degree", rules)]
+        parts += [
+            _say_unit(found[name], name.removesuffix("s"), rules) for name in ("minutes", "seconds") if found[name]
+        ]
+        yield [Span(*found.span(), " ".join([*parts, side or found["side"] or ""]).strip())]
+
+
+def _say_unit(written: str, unit: str, rules: Rules) -> str:
+    number = int(written) if written.isdecimal() else Decimal(written.replace(",", "."))
+    before, after = icu.phrase(f"unit/{unit} unit-width-full-name", number, rules.locale)
+    words = say_written(written.replace(".", rules.decimal[0]), rules, f"={after}")
+    return f"{before}{words}{after}"
+
+
 def find_units(text: str, rules: Rules) -> Iterator[Group]:
     units = {**_UNITS, **rules.units, **rules.unit_words}
     for found in _compile(rf"{quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³/])").finditer(text):
@@ -138,7 +167,13 @@ def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
         whole = found["n"] or found["n1"]
         counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
         before, after = _unit(found["unit"], units[found["unit"]], 1, rules) if found["unit"] else ("", "")
-        yield [spaced(text, *found.span(), before + counted + words + after, rules)]
+        if whole is not None:
+            name = _VULGAR.get(found["v"] or "", found["s"] or "")
+            mixed = rules.fractions.get(f"{int(whole)} {name}") or rules.fractions.get(f"n {name}", "")
+            if mixed:
+                counted, words = "", mixed.replace("{n}", say_written(whole, rules))
+        spoken = correct(before + counted + words + after, rules.phrase_fixes)
+        yield [spaced(text, *found.span(), spoken, rules)]
 
 
 def _unit(unit: str, name: str, number: int | Decimal, rules: Rules) -> tuple[str, str]:

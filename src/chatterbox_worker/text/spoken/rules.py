@@ -69,7 +69,7 @@ class Rules:
     decades: Words = field(default_factory=dict)
     """By their digit: the eighties, of "1980s" and "'80s"."""
     forms: tuple[tuple[str, str], ...] = ()
-    """(pattern with the groups n, before and after; words with "{n}"): other numbers, in the default rule set."""
+    """(pattern; words with its named groups, "{n}"): other numbers, in words; they agree with the group w, a noun."""
     counters: Mapping[str, tuple[str, Words]] = field(default_factory=dict)
     """What counts in Japanese: its reading, and the readings together with a number or a last digit ("4", "…4")."""
     to: str = ""
@@ -77,8 +77,17 @@ class Rules:
     percent: str = ""
     """"{n}" and the word; empty: as CLDR."""
     fractions: Words = field(default_factory=dict)
+    """By "1/2"; also by "1 1/2" and "n 1/2", with "{n}" for the whole number."""
     fraction_and: str = " "
     """Between a whole number and its fraction."""
+    between: Words = field(default_factory=dict)
+    """Words for ":", "/", "x" and "^" between two numbers; without one, ":" and "/" are a gap."""
+    compass: Words = field(default_factory=dict)
+    """The letters that follow degrees of a coordinate."""
+    emergency: str = ""
+    """A pattern of the text before a short telephone number: "call 911"."""
+    scale_letters: tuple[tuple[str, str], ...] = ()
+    """(pattern directly after a number, ICU plural message): "1.5M users"."""
     scales: Words = field(default_factory=dict)
     """Abbreviations of a million and the like, with ICU plural messages."""
 
@@ -144,6 +153,10 @@ class Rules:
     month_words: tuple[str, ...] = ()
     """The months in words, where CLDR writes them with digits."""
 
+    digits: Words = field(default_factory=dict)
+    """Digits that are read otherwise one by one, as in a telephone number."""
+    phones: str = ""
+    """A pattern of the text before a telephone number that could be a large number as well."""
     phone_plus: str = "plus"
     marks: Words = field(default_factory=dict)
     """Of addresses: ".", "/", "@" and so on."""

@@ -57,16 +57,16 @@ def find_symbols(text: str, rules: Rules) -> Iterator[Group]:
     ).finditer(text):
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
-
-    for found in _compile(r"(?<=\d)[:/](?=\d)").finditer(text):  # a ratio, two numbers of equal rank
-        yield [Span(*found.span(), " ")]
+    for found in _compile(r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=[\d)a-z])[²³](?!\w)").finditer(text):
+        yield from _symbol(text, *found.span(), rules)
 
 
 def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
-    words = rules.symbols.get(text[start:end].strip()[:1])
+    mark = text[start:end].strip()[:1]
+    words = rules.symbols.get("≈" if mark == "~" else mark)
     if words:
         before = " " if rules.spaced and start and not text[start - 1].isspace() else ""
-        after = " " if rules.spaced and end < len(text) and not text[end].isspace() else ""
+        after = " " if rules.spaced and re.match(r"[\w($€£¥]", text[end : end + 1]) else ""
         yield [Span(start, end, before + words + after)]
 
 

@@ -19,8 +19,9 @@ RULES = Rules(
     years=((YEAR, "numbering-year"),),
     forms=((r"(?<!\w)[Nn]r\. ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
     to="til",
+    between={":": "til"},
     fractions={
-        "1/2": "en halv", "1/3": "en tredjedel", "2/3": "to tredjedele", "1/4": "en fjerdedel",
+        "1/2": "en halv", "1 1/2": "halvanden", "1/3": "en tredjedel", "2/3": "to tredjedele", "1/4": "en fjerdedel",
         "3/4": "tre fjerdedele",
     },
     fraction_and=" og ",

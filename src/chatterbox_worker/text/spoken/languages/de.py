@@ -7,6 +7,8 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MONTHS = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
 
+_HALF = r"(?<![\d.,/\w])(?<!\d )(?:1/2|½) "
+
 RULES = Rules(
     locale="de", group=". ", decimal=",", cardinal="numbering",
     agreement=(
@@ -22,10 +24,19 @@ RULES = Rules(
         (r"", rf" (?:{_MONTHS})\b", "ordinal-r"),
     ),
     years=((YEAR, "numbering-year"),),
-    forms=((r"(?<!\w)Nr\. ?(?=\d)", "Nummer "), (r"(?<!\w)S\. ?(?=\d)", "Seite "), (r"§ ?(?=\d)", "Paragraf ")),
+    phrase_fixes={r"\bein halb (Gramm|Kilogramm|Pfund|Jahr|Dutzend|Meter|Liter|Kilometer|Kubikmeter)": r"ein halber \1",
+                  r"\bein halber (Gramm|Kilogramm|Pfund|Jahr|Dutzend)": r"ein halbes \1",
+                  r"\bein halb (Stunde|Minute|Meile|Tonne|Sekunde)": r"eine halbe \1"},
+    forms=(
+        (_HALF + r"(?=(?:Stunde|Minute|Tasse|Flasche|Seite|Portion|Zwiebel|Zitrone)\b)", "eine halbe "),
+        (_HALF + r"(?=(?:Liter|Meter|Tag|Monat|Teelöffel|Esslöffel|Becher|Kilometer)\b)", "ein halber "),
+        (_HALF + r"(?=(?:Kilo|Kilogramm|Pfund|Jahr|Dutzend|Glas|Prozent)\b)", "ein halbes "),
+        (r"(?<!\w)Nr\. ?(?=\d)", "Nummer "), (r"(?<!\w)S\. ?(?=\d)", "Seite "), (r"§ ?(?=\d)", "Paragraf ")),
     to="bis",
+    between={":": "zu", "x": "mal", "^": "hoch"},
     fractions={
-        "1/2": "ein halb", "1/3": "ein Drittel", "2/3": "zwei Drittel", "1/4": "ein Viertel", "3/4": "drei Viertel",
+        "1/2": "ein halb", "1 1/2": "eineinhalb", "n 1/2": "{n}einhalb",
+        "1/3": "ein Drittel", "2/3": "zwei Drittel", "1/4": "ein Viertel", "3/4": "drei Viertel",
     },
     scales={
         "Mio.": "one{Million} other{Millionen}", "Mrd.": "one{Milliarde} other{Milliarden}", "Tsd.": "other{tausend}",
@@ -51,7 +62,8 @@ RULES = Rules(
     },
     symbols={
         "&": "und", "@": "at", "#": "Nummer", "№": "Nummer", "§": "Paragraf", "+": "plus", "=": "gleich", "×": "mal",
-        "÷": "geteilt durch", "±": "plus minus", "≈": "ungefähr", "<": "kleiner als", ">": "größer als",
+        "÷": "geteilt durch", "±": "plus minus", "²": "hoch zwei", "³": "hoch drei",
+        "≈": "ungefähr", "<": "kleiner als", ">": "größer als",
         "≤": "kleiner oder gleich", "≥": "größer oder gleich", "−": "minus",
     },
     titles={

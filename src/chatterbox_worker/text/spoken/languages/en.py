@@ -17,9 +17,27 @@ _MONTHS = (
 RULES = Rules(
     locale="en",
     ordinals=((r"(?:st|nd|rd|th)", "ordinal"),),
-    years=((YEAR + r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s\b)", "numbering-year"),),
+    years=((r"(?<=Q[1-4] )(?P<y>20\d\d|19\d\d)(?!\w)", "numbering-year"),
+           (YEAR + r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s\b)", "numbering-year")),
     decades=_DECADES,
+    between={":": "to", "/": "over", "x": "by", "^": "to the power of"},
+    emergency=r"\b(?:[Cc]all(?:s|ed|ing)?|[Dd]ial(?:l?ed|l?ing)?|[Pp]honed?|[Tt]ext) ",
+    scale_letters=(
+        (r"M(?= [a-z])", "other{million}"), (r"(?<=\d\.\d)M(?!\w)", "other{million}"),
+        (r"(?<=\d\.\d)B(?!\w)", "other{billion}"),
+        (r"B(?= [a-z])", "other{billion}"), (r"(?<=\d\d)k(?= [a-z]+s\b| people\b)", "other{thousand}"),
+    ),
     forms=(
+        (r"(?<![\d/])9/11(?![\d/])", "nine eleven"),
+        (r"(?<![\d.,/])1(?: ?½| 1/2)(?![\w/])", "one and a half"),
+        (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} foot {n}"),
+        (r"(?<!\d)(?P<h>[01]\d|2[0-3])00(?= (?:hours|hrs)\b)", "{h} hundred"),
+        (r"(?<!\d)(?P<h>[01]\d|2[0-3])(?P<m>[0-5]\d)(?= (?:hours|hrs)\b)", "{h} {m}"),
+        (r"(?<=\d)x(?= [a-z])", "times"),
+        (r"(?<![\w.,])(?P<n>\d{1,2})¢", "{n} cents"),
+        (r"(?<![\w'’])['’](?=\d\d(?![\ds\w]))", ""),
+        (r"(?<![\w/.])(?P<n>[135])/8(?![\w/])", "{n} eighths"), (r"(?<![\w/.])7/8(?![\w/])", "seven eighths"),
+        (r"(?<![\w/.])(?P<n>\d\d?)/16(?![\w/])", "{n} sixteenths"),
         (r"(?<![\w,.])(?P<n>1[1-9])00s(?!\w)", "{n} hundreds"),
         (r"(?<![\w,.])2000s(?!\w)", "two thousands"),
         (r"(?<![\w.])\.(?=\d)", "point "),
@@ -30,8 +48,10 @@ RULES = Rules(
         (r"(?<!\w)p\. ?(?=\d)", "page "),
     ),
     to="to",
+    compass={"N": "north", "S": "south", "E": "east", "W": "west"},
     fractions={
-        "1/2": "one half", "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters",
+        "1/2": "one half", "n 1/2": "{n} and a half",
+        "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters",
     },
     fraction_and=" and ",
     money={
@@ -41,7 +61,7 @@ RULES = Rules(
         "JPY": Money(major="other{yen}"),
         "INR": Money(major="one{rupee} other{rupees}", minor="other{paise}"),
     },
-    money_and=" and ",
+    symbols_of_money={"Rs.": "INR", "Rs": "INR"}, money_and=" and ",
     money_scales={
         "thousand": "other{thousand}", "million": "other{million}", "billion": "other{billion}",
         "trillion": "other{trillion}", "k": "other{thousand}", "K": "other{thousand}", "m": "other{million}",
@@ -50,9 +70,10 @@ RULES = Rules(
     },
     units={
         "mph": "mile-per-hour", "ft": "foot", "lb": "pound", "lbs": "pound", "oz": "ounce",
-        "mi": "mile", "yd": "yard", "psi": "pound-force-per-square-inch",
+        "mi": "mile", "yd": "yard", "psi": "pound-force-per-square-inch", "mpg": "mile-per-gallon",
         "gal": "gallon", "sq ft": "square-foot", "hrs": "hour", "mins": "minute",
     },
+    unit_words={"fps": "one{frame per second} other{frames per second}", "rpm": "other{revolutions per minute}"},
     time_after=r"o['’]clock", time="{h} {m}", time_low="{h} oh {m}", time_hour="{h} o'clock",
     halves=(
         (r"a\.m\.|A\.M\.|am|AM", "a.m."),
@@ -66,7 +87,8 @@ RULES = Rules(
     },
     symbols={
         "&": "and", "@": "at", "#": "number", "№": "number", "§": "section", "+": "plus", "=": "equals",
-        "×": "times", "÷": "divided by", "±": "plus or minus", "≈": "approximately", "<": "less than",
+        "×": "times", "÷": "divided by", "±": "plus or minus", "²": "squared", "³": "cubed",
+        "≈": "approximately", "<": "less than",
         ">": "greater than", "≤": "less than or equal to", "≥": "greater than or equal to", "−": "minus",
     },
     titles={
@@ -83,7 +105,8 @@ RULES = Rules(
     roman=(
         (roman_after_english(
             "[Cc]hapter|Part|Book|Act|[Ss]cene|[Vv]olume|[Ss]ection|[Pp]hase|World War|[Tt]ype|[Tt]itle|"
-            "[Aa]rticle|[Aa]ppendix|[Ll]evel|[Ss]tage|Super Bowl"), "", "{n}"),
+            "[Aa]rticle|[Aa]ppendix|[Ll]evel|[Ss]tage|Super Bowl|Episode|Vol\\.|Final Fantasy|Rocky|Figure|Table|Mark"),
+         "", "{n}"),
         (regnal_english(
             "Henry|Edward|George|William|Richard|James|Charles|Elizabeth|Mary|Louis|Napoleon|Francis|Philip|Ferdinand|"
             "Frederick|Wilhelm|Nicholas|Alexander|Catherine|Peter|Ivan|John Paul|Benedict|Pius|Leo|Innocent|Gregory|"
@@ -92,6 +115,7 @@ RULES = Rules(
     spelled=frozenset({
         "USA", "EU", "UK", "UN", "AI", "API", "CEO", "CIA", "FBI", "URL", "USB", "ATM", "UFO", "IQ", "IP", "DIY",
         "FAQ", "GPU", "CPU", "ETA", "HIV", "IBM", "LED", "VIP", "EDM", "OED", "IRS", "FDA", "EPA", "USSR", "AC",
+        "AD", "BCE", "CE",
     }),
     plurals=((r"(?<=[a-z])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
 )  # fmt: skip

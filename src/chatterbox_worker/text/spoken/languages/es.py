@@ -13,7 +13,9 @@ _MASCULINE_IN_A = (
 _FEMININE = (
     rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ciones|siones|dades|tudes)|veces|mujeres|noches|tardes|partes|"
     r"calles|clases|flores|voces|luces|leyes|naves|torres|hora|semana|persona|vez|página|libra|milla|tonelada|pulgada|"
-    r"onza|taza|cucharada|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad)\b"
+    r"onza|taza|cucharada|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad|perra|gata|mesa|silla|hoja|botella|copa|caja|"
+    r"bolsa|cama|puerta|ventana|carta|llamada|entrada|pregunta|respuesta|vuelta|fila|planta|moneda|foto|película|"
+    r"postales|señales|catedrales|sucursales|capitales)\b"
 )
 _MASCULINE = (
     rf" (?:(?:{_MASCULINE_IN_A})s?|\w\w+[oeé]s|\w+ales|\w+ones|\w+ores|d[ií]as?|mes(?:es)?|año|"
@@ -41,9 +43,22 @@ RULES = Rules(
         r"[Ll]ínea|[Cc]anal|[Nn]ivel|[Ff]ase|[Tt]ipo|[Vv]ersión|[Gg]rupo|[Pp]aso|[Ff]igura|[Tt]abla|"
         r"[Aa]nexo|[Ee]l|[Dd]el|[Aa]l) $"
     ),
-    ordinals=((r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"), (r"\.?er",
+    ordinals=((r"(?:ro|do|to|mo|vo|no)", "ordinal-masculine"), (r"(?:ra|da|ta|ma|va|na)", "ordinal-feminine"),
+              (r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"), (r"\.?er",
       "ordinal-masculine-adjective")),
+    between={":": "a", "/": "sobre", "x": "por", "^": "elevado a"},
+    emergency=r"\b(?:[Ll]lam\w+|[Mm]ar[cq]\w+|[Tt]eléfono) (?:al |el )?",
+    scale_letters=((r"M(?= de )", "one{millón} other{millones}"),),
+    phones=(r"\bal |\b(?:[Tt]el\.|[Tt]eléfono|[Tt]lf\.|[Mm]óvil|[Ff]ax|[Ll]lam\w+|[Mm]ar[cq]\w+|WhatsApp)"
+            r"(?: (?:al|el|es|es el|n\.º))?:? "),
     forms=(
+        (r"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>\w+a)s?\b", "una {w} y media"),
+        (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as|veces)\b", "{n} {w} y media"),
+        (r"(?<=\d)x(?= (?:más|menos|mejor))", "veces"),
+        (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} pies {n} pulgadas"),
+        (r"(?<![\w.,])(?P<n>\d{1,2})¢", "{n} centavos"),
+        (r"(?<![\w'’])['’](?=\d0(?!\w))", ""),
+        (r"(?<![\w/.])(?P<n>[357])/8(?![\w/])", "{n} octavos"), (r"(?<![\w/.])(?P<n>[234])/5(?![\w/])", "{n} quintos"),
         (r"(?<!\w)[Nn](?:º|\.º|°|úm\.|ro\.) ?(?=\d)", "número "),
         (r"(?<!\w)[Pp]ágs\. ?(?=\d)", "páginas "),
         (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página "),
@@ -52,6 +67,7 @@ RULES = Rules(
         (r"(?<![\d/])24/7(?![\d/])", "veinticuatro siete"),
     ),
     to="a",
+    compass={"N": "norte", "S": "sur", "E": "este", "O": "oeste", "W": "oeste"},
     fractions={
         "1/2": "medio", "1/3": "un tercio", "2/3": "dos tercios", "1/4": "un cuarto", "3/4": "tres cuartos",
     },
@@ -70,8 +86,8 @@ RULES = Rules(
         "billones": "other{billones}", "M": "one{millón} other{millones}",
     },
     units={"lb": "pound", "mi": "mile", "mph": "mile-per-hour"},
-    time="{h} {m}", time_low="{h} cero {m}", time_marks=":", time_after="h", hour="cardinal-feminine",
-    time_dotted=(r"(?:[Aa] las? |[Dd]e las? )", ""),
+    time="{h} {m}", time_low="{h} cero {m}", time_marks=":h", time_after="h", hour="cardinal-feminine",
+    time_dotted=(r"(?:[Aa] las? |[Dd]e las? )?", r"^[AaDd]|h$"),
     halves=((r"a\. ?m\.|am|AM", "a eme"), (r"p\. ?m\.|pm|PM", "pe eme")),
     date="{d} de {m} de {y}",
     phone_plus="más",
@@ -81,7 +97,8 @@ RULES = Rules(
     },
     symbols={
         "&": "y", "@": "arroba", "#": "número", "№": "número", "§": "sección", "+": "más", "=": "igual a", "×": "por",
-        "÷": "entre", "±": "más menos", "≈": "aproximadamente", "<": "menor que", ">": "mayor que",
+        "÷": "entre", "±": "más menos", "²": "al cuadrado", "³": "al cubo",
+        "≈": "aproximadamente", "<": "menor que", ">": "mayor que",
         "≤": "menor o igual que", "≥": "mayor o igual que", "−": "menos",
     },
     titles={
@@ -90,7 +107,7 @@ RULES = Rules(
         "p. ej.": "por ejemplo", "p.ej.": "por ejemplo", "Prof.": "profesor", "Lic.": "licenciado",
         "Ing.": "ingeniero",
         "Avda.": "avenida", "Gral.": "general", "aprox.": "aproximadamente", "núm.": "número", "pág.": "página",
-        "tel.": "teléfono", "Tel.": "teléfono",
+        "tel.": "teléfono", "C/": "calle", "C.P.": "código postal", "Tel.": "teléfono",
     },
     abbreviations={
         "etc.": "etcétera", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "EEUU": "Estados Unidos",
@@ -98,6 +115,12 @@ RULES = Rules(
         "d.C.": "después de Cristo",
     },
     roman=(
+        (r"(?<!\w)(?P<all>s\. ?(?P<r>[IVX]+))(?!\w)", "", "siglo {n}"),
+        (r"(?<!\w)siglos [IVX]+ (?:y|al|a|o) (?P<r>[IVX]+)(?!\w)", "", "{n}"),
+        (r"(?<!\w)(?P<r>I{1,3}|IV)(?= (?:Guerra|República|Internacional|Cruzada|Edición|edición|Jornada|Feria)\b)",
+         "ordinal-feminine", "{n}"),
+        ((r"(?<!\w)(?P<r>[IVX]+)(?= (?:Congreso|Concurso|Certamen|Festival|Encuentro|Torneo|Premio|Campeonato|"
+         r"[Aa]niversario|Plan|Foro|Simposio|Seminario|Salón|Concilio)\b)"), "ordinal-masculine-adjective", "{n}"),
         (roman_after("siglos?|[Cc]apítulos?|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|[Ee]scena|[Tt]ítulo|[Ff]ase|[Aa]nexo|"
                      "[Ll]ibro|[Tt]ipo|Guerra Mundial"), "", "{n}"),
         (r"(?<!\w)(?:Isabel|Catalina|Juana|María) (?P<r>I{1,3}|I?V|VI{1,3})(?!\w)", "ordinal-feminine", "{n}"),

@@ -11,7 +11,8 @@ RULES = Rules(
     forms=((r"(?<!\w)[Nn]:o ?(?=\d)", "numero "), (r"(?<!\w)nro ?(?=\d)", "numero ")),
     to="viiva",
     fractions={
-        "1/2": "puoli", "1/3": "yksi kolmasosa", "2/3": "kaksi kolmasosaa", "1/4": "yksi neljäsosa",
+        "1/2": "puoli", "1 1/2": "puolitoista", "n 1/2": "{n} ja puoli",
+        "1/3": "yksi kolmasosa", "2/3": "kaksi kolmasosaa", "1/4": "yksi neljäsosa",
         "3/4": "kolme neljäsosaa",
     },
     fraction_and=" ja ",

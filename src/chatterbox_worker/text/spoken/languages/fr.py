@@ -22,8 +22,10 @@ RULES = Rules(
               (r"(?:ème|eme|e|nde?)", "ordinal-masculine")),
     forms=((r"(?<!\w)[Nn]°\s?(?=\d)", "numéro "), (r"(?<!\w)pp?\. ?(?=\d)", "page ")),
     to="à",
+    between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
     fractions={
-        "1/2": "un demi", "1/3": "un tiers", "2/3": "deux tiers", "1/4": "un quart", "3/4": "trois quarts",
+        "1/2": "un demi", "n 1/2": "{n} et demi",
+        "1/3": "un tiers", "2/3": "deux tiers", "1/4": "un quart", "3/4": "trois quarts",
     },
     fraction_and=" et ",
     money={
@@ -49,7 +51,8 @@ RULES = Rules(
     },
     symbols={
         "&": "et", "@": "arobase", "#": "numéro", "№": "numéro", "§": "paragraphe", "+": "plus", "=": "égale",
-        "×": "fois", "÷": "divisé par", "±": "plus ou moins", "≈": "environ", "<": "inférieur à", ">": "supérieur à",
+        "×": "fois", "÷": "divisé par", "±": "plus ou moins", "²": "au carré", "³": "au cube",
+        "≈": "environ", "<": "inférieur à", ">": "supérieur à",
         "≤": "inférieur ou égal à", "≥": "supérieur ou égal à", "−": "moins",
     },
     titles={

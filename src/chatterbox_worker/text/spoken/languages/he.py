@@ -23,6 +23,7 @@ RULES = Rules(
          "cardinal-masculine"),
     ),
     to="עד",
+    between={"/": "חלקי"},
     fractions={"1/2": "חצי", "1/3": "שליש", "2/3": "שני שלישים", "1/4": "רבע", "3/4": "שלושה רבעים"},
     fraction_and=" ו",
     money={

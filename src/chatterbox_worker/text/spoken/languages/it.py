@@ -25,8 +25,10 @@ RULES = Rules(
     forms=((r"(?<![\d.,])1 (?=ora\b)", "un'"), (r"(?<!\w)[Nn]\. ?(?=\d)", "numero "), (r"(?<!\w)pag\. ?(?=\d)",
       "pagina ")),
     to="a", percent="{n} per cento",
+    between={":": "a", "/": "su", "x": "per", "^": "alla"},
     fractions={
-        "1/2": "un mezzo", "1/3": "un terzo", "2/3": "due terzi", "1/4": "un quarto", "3/4": "tre quarti",
+        "1/2": "mezzo", "n 1/2": "{n} e mezzo",
+        "1/3": "un terzo", "2/3": "due terzi", "1/4": "un quarto", "3/4": "tre quarti",
     },
     fraction_and=" e ",
     scales={"mln": "one{milione} other{milioni}", "mld": "one{miliardo} other{miliardi}"},
@@ -50,7 +52,8 @@ RULES = Rules(
     },
     symbols={
         "&": "e", "@": "chiocciola", "#": "numero", "№": "numero", "§": "paragrafo", "+": "più", "=": "uguale a",
-        "×": "per", "÷": "diviso", "±": "più o meno", "≈": "circa", "<": "minore di", ">": "maggiore di",
+        "×": "per", "÷": "diviso", "±": "più o meno", "²": "al quadrato", "³": "al cubo",
+        "≈": "circa", "<": "minore di", ">": "maggiore di",
         "≤": "minore o uguale a", "≥": "maggiore o uguale a", "−": "meno",
     },
     titles={

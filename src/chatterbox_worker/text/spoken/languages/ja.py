@@ -81,7 +81,14 @@ RULES = Rules(
         "世紀": _doubled("せいき", six=False),
         "ページ": ("ページ", {}), "メートル": ("メートル", {}), "キロ": ("キロ", {}),
     },
-    forms=((r"(?<!月)(?<![\d.,])1日", "いちにち"),),  # of a day; the first of a month is ついたち
+    forms=((r"(?<![\d/])(?P<n>\d{1,3})/(?P<d>1000?|10)(?![\d/])", "{d}ぶんの{n}"),
+           (r"(?<!月)(?<![\d.,])1日", "いちにち")),  # of a day; the first of a month is ついたち
+    between={":": "たい", "x": "かける"},
+    fractions={
+        "1/2": "にぶんのいち", "1/3": "さんぶんのいち", "2/3": "さんぶんのに", "1/4": "よんぶんのいち",
+        "3/4": "よんぶんのさん",
+    },
+    fraction_and="と",
     percent="{n}パーセント", to="から",
     money={
         "JPY": Money(major="other{えん}"), "USD": Money(major="other{ドル}", minor="other{セント}"),

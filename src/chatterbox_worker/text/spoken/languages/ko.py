@@ -15,8 +15,10 @@ RULES = Rules(
     locale="ko", cardinal="cardinal-sinokorean",
     years=((rf"(?<![\d.,])(?P<y>[1-9]\d?)(?= ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,])(?P<y>[1-9]|1[0-2])(?= ?(?:{_HOUR}))", "cardinal-native-attributive")),
-    forms=((r"(?<!\d)1번째", "첫 번째"), (r"(?<!\d)0?6월", "유월"), (r"(?<!\d)10월", "시월")),
-    percent="{n} 퍼센트", to="-에서",
+    forms=((r"(?<![\d/])(?P<n>\d{1,3})/(?P<d>1000?|10)(?![\d/])", "{d}분의 {n}"),
+           (r"(?<!\d)1번째", "첫 번째"), (r"(?<!\d)0?6월", "유월"), (r"(?<!\d)10월", "시월")),
+    digits={"0": "공"}, percent="{n} 퍼센트", to="-에서",
+    between={":": "대"},
     fractions={
         "1/2": "이분의 일", "1/3": "삼분의 일", "2/3": "삼분의 이", "1/4": "사분의 일", "3/4": "사분의 삼",
     },

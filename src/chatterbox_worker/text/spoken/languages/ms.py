@@ -9,6 +9,7 @@ RULES = Rules(
     forms=((r"(?<!\w)[Nn]o\. ?(?=\d)", "nombor "), (r"(?<!\w)ke-1(?!\d)", "pertama"),
      (r"(?<!\w)ke-(?P<n>\d{1,3})(?!\d)", "ke{n}")),
     to="hingga",
+    between={":": "kepada", "/": "per"},
     fractions={
         "1/2": "setengah", "1/3": "satu pertiga", "2/3": "dua pertiga", "1/4": "satu suku", "3/4": "tiga suku",
     },

@@ -15,8 +15,10 @@ RULES = Rules(
     years=((YEAR, "numbering-year"),),
     forms=((r"(?<!\w)nr\. ?(?=\d)", "nummer "), (r"(?<!\w)blz\. ?(?=\d)", "bladzijde ")),
     to="tot",
+    between={":": "op", "x": "bij"},
     fractions={
-        "1/2": "een half", "1/3": "een derde", "2/3": "twee derde", "1/4": "een kwart", "3/4": "drie kwart",
+        "1/2": "een half", "1 1/2": "anderhalf",
+        "1/3": "een derde", "2/3": "twee derde", "1/4": "een kwart", "3/4": "drie kwart",
     },
     fraction_and=" en ",
     scales={"mln.": "other{miljoen}", "mld.": "other{miljard}"},
@@ -39,7 +41,8 @@ RULES = Rules(
     },
     symbols={
         "&": "en", "@": "at", "#": "nummer", "№": "nummer", "§": "paragraaf", "+": "plus", "=": "is", "×": "keer",
-        "÷": "gedeeld door", "±": "plus of min", "≈": "ongeveer", "<": "kleiner dan", ">": "groter dan",
+        "÷": "gedeeld door", "±": "plus of min", "²": "kwadraat", "³": "tot de derde",
+        "≈": "ongeveer", "<": "kleiner dan", ">": "groter dan",
         "≤": "kleiner dan of gelijk aan", "≥": "groter dan of gelijk aan", "−": "min",
     },
     titles={

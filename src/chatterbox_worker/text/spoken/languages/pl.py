@@ -18,8 +18,10 @@ RULES = Rules(
            (r"(?<![\d.])(?P<y>1\d\d\d|20\d\d)(?= roku| r\.)", "numbering-year")),
     forms=((r"(?<=\d\d\d\d )r\.(?= [a-ząćęłńóśźż,])", "roku"), (r"(?<=\d\d\d\d )r(?=\.(?:\s|$))", "roku"),
            (r"(?<!\w)nr (?=\d)", "numer "), (r"(?<!\w)s\. (?=\d)", "strona ")),
+    between={":": "do", "/": "na", "x": "na"},
     fractions={
-        "1/2": "jedna druga", "1/3": "jedna trzecia", "2/3": "dwie trzecie", "1/4": "jedna czwarta",
+        "1/2": "jedna druga", "1 1/2": "półtora", "n 1/2": "{n} i pół",
+        "1/3": "jedna trzecia", "2/3": "dwie trzecie", "1/4": "jedna czwarta",
         "3/4": "trzy czwarte",
     },
     fraction_and=" i ",

@@ -17,10 +17,13 @@ RULES = Rules(
         (rf"= (?!(?:{_MASCULINE_IN_A})\b)\w+a\b", "cardinal-feminine"),
     ),
     ordinals=((r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine")),
-    forms=((r"(?<!\w)[Nn](?:º|\.º|°) ?(?=\d)", "número "), (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página ")),
+    forms=((r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as)\b", "{n} {w} e meia"),
+           (r"(?<!\w)[Nn](?:º|\.º|°) ?(?=\d)", "número "), (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página ")),
     to="a",
+    between={":": "para", "/": "sobre", "x": "por", "^": "elevado a"},
     fractions={
-        "1/2": "um meio", "1/3": "um terço", "2/3": "dois terços", "1/4": "um quarto", "3/4": "três quartos",
+        "1/2": "meio", "n 1/2": "{n} e meio",
+        "1/3": "um terço", "2/3": "dois terços", "1/4": "um quarto", "3/4": "três quartos",
     },
     fraction_and=" e ",
     money={
@@ -44,7 +47,8 @@ RULES = Rules(
     },
     symbols={
         "&": "e", "@": "arroba", "#": "número", "№": "número", "§": "parágrafo", "+": "mais", "=": "igual a",
-        "×": "vezes", "÷": "dividido por", "±": "mais ou menos", "≈": "aproximadamente", "<": "menor que",
+        "×": "vezes", "÷": "dividido por", "±": "mais ou menos", "²": "ao quadrado", "³": "ao cubo",
+        "≈": "aproximadamente", "<": "menor que",
         ">": "maior que", "≤": "menor ou igual a", "≥": "maior ou igual a", "−": "menos",
     },
     titles={

@@ -24,6 +24,7 @@ RULES = Rules(
     years=((YEAR, "numbering-year"),),
     forms=((r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\.? ?(?=\d)", "klockan ")),
     to="till",
+    between={":": "till"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "två tredjedelar", "1/4": "en fjärdedel",
         "3/4": "tre fjärdedelar",

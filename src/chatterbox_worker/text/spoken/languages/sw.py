@@ -33,6 +33,7 @@ RULES = Rules(
         (_after("[Mm]", "tu|toto|wanafunzi|walimu|waka|wezi|ti"), {"^moja$": "mmoja"}),
         (_after("[KkCc]", "itabu|iti|humba|ikombe|ijiji"), {"^moja$": "kimoja"}),
     ),
+    between={":": "kwa", "/": "kwa"},
     fractions={
         "1/2": "nusu", "1/3": "theluthi moja", "2/3": "theluthi mbili", "1/4": "robo", "3/4": "robo tatu",
     },

@@ -13,8 +13,10 @@ RULES = Rules(
            (r"(?<!\w)MÖ (?=\d)", "milattan önce "),
            (r"(?<!\w)MS (?=\d)", "milattan sonra "), (r"(?<!\w)[Nn]o[.:] ?(?=\d)", "numara ")),
     to="ila",
+    between={"/": "bölü"},
     fractions={
-        "1/2": "bir bölü iki", "1/3": "üçte bir", "2/3": "üçte iki", "1/4": "dörtte bir", "3/4": "dörtte üç",
+        "1/2": "bir bölü iki", "1 1/2": "bir buçuk", "n 1/2": "{n} buçuk",
+        "1/3": "üçte bir", "2/3": "üçte iki", "1/4": "dörtte bir", "3/4": "dörtte üç",
     },
     scales={"mn": "other{milyon}", "mr": "other{milyar}"},
     money={

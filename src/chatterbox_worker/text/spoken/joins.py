@@ -1,0 +1,61 @@
+"""What stands between two numbers: the dash of a range, the marks of ratios, fractions, sizes and powers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from chatterbox_worker.text.reading import Span
+from chatterbox_worker.text.spoken.numbers import Group, say_year_or_number
+from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.rules import Rules
+
+_DASHED = re.compile(
+    r"(?:(?<=\d%)|(?<=\d %))(?P<a> ?[-–—] ?)(?=\d[\d.,]* ?%)"
+    r"|(?<=[\dkKmMBn])(?P<b> ?[-–—] ?)(?=[$€£¥₹]\d)"
+    r"|(?<=:[0-5]\d)(?P<c> ?[-–—] ?)(?=\d{1,2}:[0-5]\d)"
+    r"|(?<=[\d ][ap]m)(?P<d> ?[-–—] ?)(?=\d{1,2}(?::\d\d)? ?[ap]\.?m)"
+    r"|(?<=[ap]\.m\.)(?P<e> ?[-–—] ?)(?=\d{1,2}(?::\d\d)? ?[ap]\.?m)"
+    r"|(?<=\d(?:st|nd|rd|th))(?P<f>[-–—])(?=\d+(?:st|nd|rd|th))"
+    r"|(?<=\d0s)(?P<g> ?[-–—] ?)(?=\d*0s)"
+)
+_SEASON = re.compile(rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)")
+_BETWEEN = re.compile(r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)")
+_NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"\d+$"), re.compile(r"\d+")
+_NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
+_NEAR = 40
+
+
+def find_dashes(text: str, rules: Rules) -> Iterator[Group]:
+    """The dash between two percentages, prices, times, ordinals or decades."""
+    if not rules.to or not rules.spaced or rules.to[0] == "-":
+        return
+    for found in _DASHED.finditer(text):
+        yield [Span(*found.span(), f" {rules.to} ")]
+
+
+def find_seasons(text: str, rules: Rules) -> Iterator[Group]:
+    """A year and the end of the next: 2024-25."""
+    if not rules.spaced:
+        return
+    for found in _SEASON.finditer(text):
+        if (int(found["y"]) + 1) % 100 == int(found["n"]):
+            first = say_year_or_number(found["y"], rules, "")
+            yield [Span(*found.span(), f"{first} {say_year_or_number(found['n'].lstrip('0') or '0', rules, '')}")]
+
+
+def find_between(text: str, rules: Rules) -> Iterator[Group]:
+    for found in _BETWEEN.finditer(text):
+        start, end = found.span()
+        before, after = _NUMBER_BEFORE.search(text, max(0, start - _NEAR), start), _NUMBER_AFTER.match(text, end)
+        if before is None or after is None:
+            continue
+        mark = found["mark"] or "x"
+        words = rules.between.get(mark, "")
+        if mark == "/" and (before[0] == after[0] or max(len(before[0]), len(after[0])) > 3):
+            words = ""  # fifty-fifty; a file and its year
+        if mark == ":" and _NAME_BEFORE.search(text, max(0, start - _NEAR), start):
+            words = ""  # a verse
+        if words or mark in ":/":
+            gap = " " if rules.spaced and found["mark"] != "x" else ""  # beside a letter the numbers have spaces
+            yield [Span(start, end, f"{gap}{words}{gap}" if words else " ")]
