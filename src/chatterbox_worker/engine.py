@@ -7,7 +7,7 @@ a caller: the same utterance produces the same audio, whatever was submitted bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -104,6 +104,8 @@ class Utterance:
     """True: pieces as early as possible, whose samples differ from the offline path's. False: offline, one piece."""
     turn: int = 0
     """Index of the chunk in its text: first chunks go first, so that a long text does not delay a short one."""
+    timestamps: bool = False
+    """Whether the take's `boundaries_s` are wanted; its sound is the same either way."""
     max_s: float | None = None
     """End it after so many seconds of sound, with a warning; None for the engine's own limit."""
     speaker: int = 0
@@ -150,6 +152,14 @@ class Take(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the caller should know about this take, such as a token limit that was reached."""
+
+    @property
+    def boundaries_s(self) -> Sequence[float]:
+        """When each character of the text begins in the take's sound, and when the last one ends: len(text) + 1 times.
+
+        In seconds, never decreasing; characters that the engine cannot tell apart share their time evenly. Empty before
+        the take's end, and if the utterance did not ask for them or the engine does not know them.
+        """
 
 
 class Engine(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -46,11 +46,18 @@ class ToneTake:
     def warnings(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def boundaries_s(self) -> Sequence[float]:
+        """Each character takes its share of the tone."""
+        count, sound_s = len(self.utterance.text), len(tone(self.utterance)) / RATE
+        return [index * sound_s / count for index in range(count + 1)] if self.utterance.timestamps else []
+
 
 class ConvertedTake:
     """The passage itself, at the engine's rate, with the level of the voice's digest."""
 
     warnings: tuple[str, ...] = ()
+    boundaries_s: tuple[float, ...] = ()
 
     def __init__(self, passage: Passage) -> None:
         self._passage = passage

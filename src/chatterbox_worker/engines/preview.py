@@ -134,6 +134,7 @@ class PreviewTake:
     """One utterance being spoken: a single piece, when it is complete."""
 
     warnings: tuple[str, ...] = ()
+    boundaries_s: tuple[float, ...] = ()
 
     def __init__(self, utterance: Utterance) -> None:
         self._utterance = utterance

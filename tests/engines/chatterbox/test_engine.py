@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,17 @@ class Unmarked:
 
 
 def build(
-    model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = TOKENS
+    model: str,
+    folder: Path,
+    *,
+    watermark: Any = None,
+    slots: int = 2,
+    max_tokens: int = TOKENS,
+    aligned_heads: tuple[tuple[int, int], ...] | None = None,
 ) -> ChatterboxEngine:
     found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
     parts = Parts(
-        layout=found.layout,
+        layout=found.layout if aligned_heads is None else replace(found.layout, aligned_heads=aligned_heads),
         t3=T3(load_t3_state(found), precision=Precision.EXACT, device=CPU),
         s3gen=S3Gen.from_state(load_s3gen_state(found, "flow.", "mel2wav."), device=CPU),
         tokenizer=load_tokenizer(found),
@@ -223,6 +230,32 @@ def test_a_take_that_does_not_end_has_a_warning_and_timings(engine: ChatterboxEn
 
     assert "did not stop within 30 tokens" in take.warnings[0]
     assert set(take.timings) == {"queue_s", "t3_s", "s3gen_s", "vocoder_s", "watermark_s"}
+
+
+@pytest.mark.parametrize("model", ["multilingual", "turbo"])
+def test_timestamps_leave_the_sound_as_it_is_and_say_when_each_character_comes(model: str, tmp_path: Path) -> None:
+    engine = build(model, tmp_path, aligned_heads=((1, 0), (0, 1)))
+    plain, timed = (replace(say(model), timestamps=wanted) for wanted in (False, True))
+    takes = [engine.submit(each) for each in (plain, timed, replace(timed, streaming=True), plain)]
+    sounds = [np.concatenate([piece.samples for piece in take]) for take in takes]
+    engine.close()
+    assert np.array_equal(sounds[0], sounds[1])
+    assert np.array_equal(sounds[0], sounds[3])
+    assert list(takes[0].boundaries_s) == list(takes[3].boundaries_s) == []
+    for take, sound in zip(takes[1:3], sounds[1:3], strict=True):
+        times = list(take.boundaries_s)
+        assert len(times) == len(timed.text) + 1
+        assert all(one <= two for one, two in pairwise(times))
+        assert 0 <= times[0] < times[-1] <= len(sound) / engine.sample_rate
+    assert list(takes[1].boundaries_s) == list(takes[2].boundaries_s)
+
+
+def test_a_model_without_known_heads_has_no_times(tmp_path: Path) -> None:
+    engine = build("nano", tmp_path)
+    take = engine.submit(replace(say("nano"), timestamps=True))
+    assert sum(len(piece.samples) for piece in take)
+    assert list(take.boundaries_s) == []
+    engine.close()
 
 
 def test_an_unusable_voice_fails_its_own_take_only(engine: ChatterboxEngine) -> None:

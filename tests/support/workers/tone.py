@@ -31,6 +31,7 @@ places_lock = threading.Lock()
 class Take:
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = {}
+    boundaries_s: tuple[float, ...] = ()
 
     def __init__(self, utterance: Utterance, loudness: float) -> None:
         self._loudness = np.float32(loudness)

@@ -59,6 +59,10 @@ class _Take:
     def warnings(self) -> tuple[str, ...]:
         return ()
 
+    @property
+    def boundaries_s(self) -> tuple[float, ...]:
+        return ()
+
 
 class MelodyEngine:
     """A syllable for each letter, at a pitch that depends on the voice, and silence for each space."""

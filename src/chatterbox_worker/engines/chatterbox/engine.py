@@ -10,8 +10,10 @@ import logging
 import platform
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from huggingface_hub import constants
 
@@ -22,6 +24,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     LAYOUTS,
     MAX_SPEECH_TOKENS,
     SAMPLE_RATE,
+    SPEECH_CODES,
     START_TEXT,
     STOP_TEXT,
     TOKEN_RATE,
@@ -42,13 +45,14 @@ from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slot
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Errand, Scheduler
-from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
+from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.engines.chatterbox.text.alignment import boundaries, monotonic_path
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
@@ -105,7 +109,7 @@ class ChatterboxEngine:
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
         self._voices = self._voice_cache(parts.t3, store, revision)
         self._renderer = Renderer(parts.s3gen, parts.layout, parts.watermark, in_background=device.type == "cuda")
-        batch_slots = make_slots(parts.t3, slots, _positions(parts.layout, max_tokens), graphs=graphs)
+        batch_slots = self._make_slots(parts.t3, slots, graphs=graphs)
         self._captures = (
             _captures(parts, batch_slots) if graphs and device.type == "cuda" else (CaptureQueue(), CaptureQueue())
         )
@@ -262,12 +266,16 @@ class ChatterboxEngine:
             t3, parts.encoders, store, layout=parts.layout, default_voice=parts.default_voice, revision=revision
         )
 
+    def _make_slots(self, t3: T3, size: int, *, graphs: bool) -> Slots:
+        length, heads = _positions(self.parts.layout, self.max_tokens), self.parts.layout.aligned_heads
+        return make_slots(t3, size, length, graphs=graphs, aligned_heads=heads)
+
     def _build_adapted(
         self, t3: T3, store: ConditioningStore, revision: str, engines: int, *, graphs: bool
     ) -> AdaptedModel:
         """A batch for an adapted T3, with the same encoders; the memory is shared by `engines` such models."""
         layout, length = self.parts.layout, _positions(self.parts.layout, self.max_tokens)
-        slots = make_slots(t3, min(self.slots, slots_for(t3, length, engines=engines)), length, graphs=graphs)
+        slots = self._make_slots(t3, min(self.slots, slots_for(t3, length, engines=engines)), graphs=graphs)
         voices = self._voice_cache(t3, store, revision)
         scheduler = Scheduler(
             slots,
@@ -282,6 +290,17 @@ class ChatterboxEngine:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
         return ids if self.parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
 
+    def _boundaries(self, sequence: Sequence, attention: Attention) -> list[float]:
+        """`Take.boundaries_s` of a take whose tokens are complete."""
+        utterance, is_gpt = sequence.take.utterance, self.parts.layout.is_gpt
+        spans = self.parts.tokenizer.spans(utterance.text, utterance.language)
+        path = monotonic_path(attention.read().numpy())
+        # the query at a token predicts the next one; the first is predicted from the text alone
+        read = np.concatenate([path[:1], path[:-1]])[np.asarray(sequence.tokens) < SPEECH_CODES]
+        steps = boundaries(read, spans if is_gpt else [(0, 0), *spans, (0, 0)], len(utterance.text))
+        codes = len(read) - self.parts.layout.cuts_last_token
+        return [min(float(step), codes) / TOKEN_RATE for step in steps]
+
     def _token_limit(self, utterance: Utterance) -> int:
         requested = self.max_tokens if utterance.max_s is None else max(1, round(utterance.max_s * TOKEN_RATE))
         return min(self.max_tokens, requested)
@@ -292,6 +311,8 @@ class ChatterboxEngine:
         if stream is not None:
             hop, stream.hops_requested = stream.hops_requested, stream.hops_requested + 1
         prompt = sequence.voice.result().prompt
+        if is_whole and sequence.attention is not None:
+            sequence.take.set_alignment(partial(self._boundaries, sequence, sequence.attention))
         self._render_queue.submit(RenderJob(sequence.take, prompt, tuple(sequence.tokens), is_whole, stream, hop))
 
 

@@ -54,7 +54,7 @@ def find_checkpoint(model: str) -> Any:
 
 
 def slots_on(
-    mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+    mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch, **given: Any
 ) -> tuple[Slots, CheckingRecorder]:
     t3, recorder = T3(load_t3_state(find_checkpoint(model)), precision=precision, device=META), CheckingRecorder()
     monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
@@ -62,7 +62,7 @@ def slots_on(
     # without a GPU no memory can be pinned
     monkeypatch.setattr(T3, "_to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
     with mode:
-        return Slots(t3, 2, 200), recorder
+        return Slots(t3, 2, 200, **given), recorder
 
 
 @pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
@@ -98,6 +98,31 @@ def test_an_utterance_on_a_gpu_waits_for_nothing(
             assert slots.step().device == CUDA
             slots.release(0)
             slots.step()
+
+
+@pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
+@pytest.mark.parametrize("model", MODELS)
+def test_an_observed_utterance_waits_for_nothing_and_can_be_captured(
+    model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode = FakeTensorMode()
+    slots, recorder = slots_on(mode, model, precision, monkeypatch, aligned_heads=((1, 1), (0, 0)))
+    t3 = slots.t3
+    with mode:
+        prefix = t3.encode(torch.zeros(256), torch.zeros(40, dtype=torch.int64), None if t3.is_gpt else 0.5)
+        with Capturable():
+            slots.prefill(0, prefix, [1, 2, 3], Sampling(), 7, observe=True)
+            slots.prefill(1, prefix, [1, 2, 3], Sampling(), 7)
+            slots.step()
+            slots.step()
+            attention = slots.attention(0, 2)
+        assert attention is not None
+        assert (attention.shape, attention.dtype, attention.device) == ((2, 2, 3), torch.float32, CUDA)
+        capture = slots.wanted()
+        assert capture is not None
+        assert capture()
+        slots.step()
+    assert recorder.capturable.calls["index_copy_"] == 2
 
 
 @pytest.mark.parametrize("profile", ["exact", "fast"])

@@ -238,6 +238,32 @@ def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.Mo
     assert replayed == generate_tokens(Slots(t3, 4, 700), model)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_attention_from_graphs_is_that_without(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
+    t3, prefix, heads = parts(model).t3, encoded_voice(model).result().prefix, ((1, 1), (0, 0))
+    found = []
+    for graphs in (True, False):
+        slots = Slots(t3, 2, 700, context_step=128, graphs=graphs, aligned_heads=heads)
+        slots.prefill(0, prefix, [255, *range(5, 20), 0], Sampling(temperature=0.8), 1, observe=True)
+        for _ in range(30):
+            slots.step()
+            while (capture := slots.wanted()) is not None:
+                assert capture()
+        found.append(slots.attention(0, 30))
+        slots.release(0)
+        slots.prefill(0, prefix, [255, 7, 0], Sampling(temperature=0.8), 1)
+        slots.step()  # what is not observed has its own graphs
+        found.append(slots.attention(0, 1))
+    assert recorder.replayed >= 20
+    graphed, none_graphed, eager, none_eager = found
+    assert graphed is not None
+    assert eager is not None
+    assert torch.equal(graphed, eager)
+    assert none_graphed is none_eager is None
+
+
 @pytest.mark.parametrize(("size", "counts"), [(1, [1]), (4, [1, 2, 4]), (13, [1, 2, 4, 8, 13])])
 def test_every_shape_that_a_step_takes_is_listed(size: int, counts: list[int]) -> None:
     slots = Slots(parts("turbo").t3, size, 500, context_step=128)

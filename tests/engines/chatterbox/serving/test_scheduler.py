@@ -165,9 +165,16 @@ class Batch:
         return self._step()
 
     def prefill(
-        self, slot: int, prefix: Prefix, text_ids: collections.abc.Sequence[int], sampling: Sampling, seed: int
+        self,
+        slot: int,
+        prefix: Prefix,
+        text_ids: collections.abc.Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        *,
+        observe: bool = False,
     ) -> None:
-        self._prefill(slot, prefix, text_ids, sampling, seed)
+        self._prefill(slot, prefix, text_ids, sampling, seed, observe=observe)
         self.admitted.append(seed)
 
     def render(self, sequence: Sequence, is_whole: bool) -> None:

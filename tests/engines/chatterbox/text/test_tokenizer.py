@@ -57,6 +57,45 @@ def upstream_multilingual(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module.MTLTokenizer(str(folder / "grapheme_mtl_merged_expanded_v1.json"))
 
 
+def spans_of(model: str, text: str, language: str) -> list[tuple[int, int]]:
+    tokenizer = load_tokenizer(local(model))
+    spans = tokenizer.spans(text, language)
+    assert len(spans) == len(tokenizer.encode(text, language))
+    assert all(0 <= start <= end <= len(text) for start, end in spans)
+    some = [span for span in spans if span[0] < span[1]]
+    assert some == sorted(some)
+    return some
+
+
+@pytest.mark.parametrize(
+    ("model", "language", "text"),
+    [
+        ("english", "en", "Hello there, my  friend."),
+        ("turbo", "en", "Hello [laugh] naïve 🙂 friend."),
+        ("multilingual", "es", "El niño comió, ¿verdad?"),
+        ("multilingual", "de", "STRASSE GROẞ"),
+        ("multilingual", "tr", "İSTANBUL IĞDIR"),
+        ("multilingual", "ko", " 가각힣 안녕"),
+        ("multilingual", "ru", "Мой дом у реки."),
+        ("multilingual", "ja", "私は東京へ行く。ガギグ"),
+    ],
+)
+def test_the_tokens_cover_the_text_in_order(model: str, language: str, text: str) -> None:
+    covered = {index for start, end in spans_of(model, text, language) for index in range(start, end)}
+    assert covered >= {index for index, character in enumerate(text) if character != " "}
+
+
+@pytest.mark.usefixtures("segmenter")
+def test_rewritten_scripts_lead_back_to_what_was_written() -> None:
+    for language, text, parts in (
+        ("zh", "北京，你好", ["北京", "，", "你好"]),
+        ("ko", " 가 힣", ["가", " ", "힣"]),
+        ("ja", "東京へ", ["東京", "へ"]),
+    ):
+        found = dict.fromkeys(text[start:end] for start, end in spans_of("multilingual", text, language))
+        assert list(found) == parts
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("segmenter")
 def test_every_language_gets_upstreams_ids(monkeypatch: pytest.MonkeyPatch) -> None:

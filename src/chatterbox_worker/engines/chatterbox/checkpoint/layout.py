@@ -77,6 +77,8 @@ class Layout:
     """The reference is brought to this loudness first."""
     reference_min_s: float = 0.0
     """The reference must be longer than this."""
+    aligned_heads: tuple[tuple[int, int], ...] = ()
+    """(layer, head) of T3 whose attention follows the text; none are known for nano."""
 
     @property
     def is_gpt(self) -> bool:
@@ -113,6 +115,11 @@ _PACK_REVISIONS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 _UNPINNED = "main"  # no commit of this repository could be found in public code
 
+# `LLAMA_ALIGNED_HEADS` of upstream's alignment_stream_analyzer.py, removed from its HEAD, still in the 0.1.7 wheel
+_LLAMA_HEADS = ((12, 15), (13, 11), (9, 2))
+# Upstream's pull request #563 (open, 2026-09-16, commit 3bae920): the one head of turbo that its author found usable
+_TURBO_HEADS = ((4, 6),)
+
 _GRAPHEMES = "grapheme_mtl_merged_expanded_v1.json"
 _CANGJIE = "Cangjie5_TC.json"
 
@@ -121,7 +128,7 @@ def _multilingual(name: str, t3: str) -> Layout:
     return Layout(
         name, _BASE, t3=t3, s3gen="s3gen.pt", voice_encoder="ve.pt", tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,),
         backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
-        prompt_tokens=150, prompt_s=6.0, cuts_last_token=True,
+        prompt_tokens=150, prompt_s=6.0, cuts_last_token=True, aligned_heads=_LLAMA_HEADS,
     )  # fmt: skip
 
 
@@ -133,17 +140,25 @@ def _pack(name: str) -> Layout:
         tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,) if language == "zh" else (),
         base=_BASE, from_base=("ve.pt", "conds.pt", _CANGJIE), language=language,
         backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
-        prompt_tokens=150, prompt_s=6.0, cuts_last_token=True,
+        prompt_tokens=150, prompt_s=6.0, cuts_last_token=True, aligned_heads=_LLAMA_HEADS,
     )  # fmt: skip
 
 
-def _gpt(name: str, remote: Remote, *, layers: int, width: int, heads: int) -> Layout:
+def _gpt(
+    name: str,
+    remote: Remote,
+    *,
+    layers: int,
+    width: int,
+    heads: int,
+    aligned_heads: tuple[tuple[int, int], ...] = (),
+) -> Layout:
     return Layout(
         name, remote, t3=f"t3_{name}_v1.safetensors", s3gen="s3gen_meanflow.safetensors",
         voice_encoder="ve.safetensors", tokenizer=("vocab.json", "merges.txt", "added_tokens.json"),
         backbone="gpt2", layers=layers, width=width, heads=heads, text_vocab=50276, speech_vocab=6563,
         prompt_tokens=375, prompt_s=15.0, language="en", meanflow=True, silence_tail=(SILENCE_TOKEN,) * 3,
-        loudness_lufs=-27.0, reference_min_s=5.0,
+        loudness_lufs=-27.0, reference_min_s=5.0, aligned_heads=aligned_heads,
     )  # fmt: skip
 
 
@@ -151,7 +166,7 @@ _ENGLISH = Layout(
     "english", _BASE, t3="t3_cfg.safetensors", s3gen="s3gen.safetensors", voice_encoder="ve.safetensors",
     tokenizer=("tokenizer.json",), language="en",
     backbone="llama", layers=30, width=1024, heads=16, text_vocab=704, speech_vocab=8194,
-    prompt_tokens=150, prompt_s=6.0,
+    prompt_tokens=150, prompt_s=6.0, aligned_heads=_LLAMA_HEADS,
 )  # fmt: skip
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType({
@@ -160,7 +175,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType({
         _multilingual("multilingual", "t3_mtl23ls_v3.safetensors"),
         _multilingual("multilingual-v2", "t3_mtl23ls_v2.safetensors"),
         _ENGLISH,
-        _gpt("turbo", _TURBO, layers=24, width=1024, heads=16),
+        _gpt("turbo", _TURBO, layers=24, width=1024, heads=16, aligned_heads=_TURBO_HEADS),
         _gpt("nano", _NANO, layers=12, width=768, heads=12),
         *map(_pack, PACKS),
     )

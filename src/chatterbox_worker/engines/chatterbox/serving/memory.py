@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -37,17 +38,19 @@ def slots_for(t3: T3, length: int, *, engines: int) -> int:
     return slots_within(slot_bytes(t3, length), budget, most)
 
 
-def make_slots(t3: T3, size: int, length: int, *, graphs: bool = True) -> Slots:
-    """`size` slots, or half as many each time that allocation runs out of memory. `graphs` as in `Slots`."""
+def make_slots(
+    t3: T3, size: int, length: int, *, graphs: bool = True, aligned_heads: Sequence[tuple[int, int]] = ()
+) -> Slots:
+    """`size` slots, or half as many each time that allocation runs out of memory. The others as in `Slots`."""
     while size > 1:
         try:
-            return Slots(t3, size, length, graphs=graphs)
+            return Slots(t3, size, length, graphs=graphs, aligned_heads=aligned_heads)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
         free_memory()  # another process took what was free
         size //= 2
-    return Slots(t3, 1, length, graphs=graphs)
+    return Slots(t3, 1, length, graphs=graphs, aligned_heads=aligned_heads)
 
 
 def check_memory(needed: int, device: torch.device) -> None:

@@ -33,7 +33,7 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
 from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
-from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
+from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -239,7 +239,10 @@ class Scheduler:
         voice = sequence.voice.result()
         voice.use()
         sequence.take.mark_started()
-        self._slots.prefill(slot, voice.prefix, sequence.text_ids, sequence.sampling, sequence.take.utterance.seed)
+        utterance = sequence.take.utterance
+        self._slots.prefill(
+            slot, voice.prefix, sequence.text_ids, sequence.sampling, utterance.seed, observe=utterance.timestamps
+        )
         sequence.admitted_s = self._clock_s()
         sequence.max_tokens = min(sequence.max_tokens, self._slots.remaining_steps(slot))
 
@@ -289,6 +292,12 @@ class Scheduler:
         event.record()
         return host, event, dict(self._running)
 
+    def _copy_attention(self, slot: int, sequence: Sequence) -> None:
+        """Start copying an observed utterance's attention to the host."""
+        attention = self._slots.attention(slot, len(sequence.tokens))
+        if attention is not None:
+            sequence.attention = Attention.start_copy(attention.mean(0))
+
     def _read_all_but(self, unread: int) -> None:
         while len(self._unread) > unread:
             copied, event, sequences = self._unread.popleft()
@@ -324,6 +333,11 @@ class Scheduler:
             self._render_and_time(sequence, is_whole=False)
 
     def _finish(self, slot: int, sequence: Sequence) -> None:
+        failure = attempt(functools.partial(self._copy_attention, slot, sequence))
+        if failure is not None:
+            if not is_out_of_memory(failure):
+                raise failure
+            log.warning("out of memory: a take has no times for its words")
         self._leave(slot)
         self._limit.record_success()
         sequence.take.add_time("t3_s", self._clock_s() - sequence.admitted_s)

@@ -5,12 +5,43 @@ from __future__ import annotations
 import collections.abc
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Self
+
+import torch
+from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SPEECH_CODES
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """How the queries at a take's tokens attend to its text, the mean of the heads that follow it."""
+
+    weights: Tensor
+    """(tokens, text ids) float32, on the host."""
+    copied: torch.cuda.Event | None = None
+    """Recorded after the copy; None on a CPU."""
+
+    @classmethod
+    def start_copy(cls, weights: Tensor) -> Self:
+        """Of weights on any device; does not wait for it."""
+        if weights.device.type != "cuda":
+            return cls(weights)
+        host = torch.empty(weights.shape, dtype=weights.dtype, pin_memory=True)
+        host.copy_(weights, non_blocking=True)
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        event.record()
+        return cls(host, event)
+
+    def read(self) -> Tensor:
+        """The weights, when they have arrived."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        return self.weights
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +61,8 @@ class Sequence:
     """How many tokens of an earlier attempt are still to be drawn again."""
     codes: int = 0
     """How many of the tokens are speech and not special."""
+    attention: Attention | None = None
+    """Of its tokens to its text, once they are complete, for an utterance that asks for timestamps."""
     admitted_s: float = 0.0
     """On the scheduler's clock, which stops while its thread renders."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from chatterbox_worker.audio.clip import Audio
@@ -26,6 +26,8 @@ class ChatterboxTake:
         self._cancelled, self._failed = threading.Event(), threading.Event()
         self._timings: dict[str, float] = {}
         self._warnings: list[str] = []
+        self._align: Callable[[], Sequence[float]] = tuple
+        self._boundaries_s: Sequence[float] | None = None
         self._submitted_s = time.perf_counter()
 
     def __iter__(self) -> Iterator[Audio]:
@@ -53,6 +55,17 @@ class ChatterboxTake:
     @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._warnings)
+
+    @property
+    def boundaries_s(self) -> Sequence[float]:
+        """Computed when they are first asked for, on the caller's thread."""
+        if self._boundaries_s is None:
+            self._boundaries_s, self._align = self._align(), tuple
+        return self._boundaries_s
+
+    def set_alignment(self, align: Callable[[], Sequence[float]]) -> None:
+        """What computes `boundaries_s`; call it before the take's end."""
+        self._align = align
 
     def mark_started(self) -> None:
         """The take has left the queue."""

@@ -237,20 +237,23 @@ class T3:
         *,
         row_starts: Tensor | None = None,
         unmasked: bool = False,
+        observe: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
         """Run the transformer over embeddings x (r, n, width) at `positions` (r, n); writes keys and values to `cache`.
 
         Position p attends to positions 0 to p of its own row; `length` is any bound above every position. `rows` (r,)
         are the rows of the cache; None for the first r, read in place. `row_starts`: those of the cache, if they are
-        known. `unmasked`: each row has one position, the last of `length`, so no mask is needed. Returns the normalised
-        last layer, (r, n, width).
+        known. `unmasked`: each row has one position, the last of `length`, so no mask is needed. `observe` is called
+        with each layer and its rotated queries (r, n, heads, head_dim). Returns the normalised last layer,
+        (r, n, width).
         """
         count, new = positions.shape
         if self.is_gpt:
             x = x + self._positions[positions]
         if self.uses_kernels and x.is_cuda and new == 1 and rows is None and count <= _MOST_ROWS:
             starts = (self.row_starts(cache) if row_starts is None else row_starts)[:count]
-            return self._step_by_kernels(x[:, 0], cache, positions[:, 0], length, starts)[:, None]
+            step = self._step_by_kernels(x[:, 0], cache, positions[:, 0], length, starts, observe=observe)
+            return step[:, None]
         rotation = None if self.is_gpt else self._rotary.at(positions)
         mask = index = None
         if not unmasked:
@@ -262,6 +265,8 @@ class T3:
             qkv = block.qkv(x).view(count, new, 3, self.heads, self.head_dim)
             if rotation is not None:
                 qkv = self._rotary.rotate(qkv, rotation)
+            if observe is not None:
+                observe(layer, qkv[:, :, 0])
             keys_values = qkv[:, :, 1:].flatten(2, 3)
             if index is None:
                 cache[layer][:count, :, length - new : length] = keys_values.transpose(1, 2)
@@ -274,15 +279,26 @@ class T3:
             x = block.after_attention(x, attended.transpose(1, 2).reshape(count, new, self.width))
         return layer_norm(x, (self._final_norm, self._final_bias)) if self.is_gpt else rms_norm(x, self._final_norm)
 
-    def _step_by_kernels(self, x: Tensor, cache: Tensor, positions: Tensor, length: int, row_starts: Tensor) -> Tensor:
+    def _step_by_kernels(
+        self,
+        x: Tensor,
+        cache: Tensor,
+        positions: Tensor,
+        length: int,
+        row_starts: Tensor,
+        *,
+        observe: Callable[[int, Tensor], None] | None = None,
+    ) -> Tensor:
         """`forward` for one position (r,) of each of the first r rows, x (r, width), by the project's own kernels."""
         final: Norm = (self._final_norm, self._final_bias) if self.is_gpt else (self._final_norm,)
         following = [*(block.norm_weights for block in self._blocks[1:]), final]
         table = None if self.is_gpt else self._rotary.table
         hidden = self._blocks[0].norm(x)
-        for block, layer, norm in zip(self._blocks, cache, following, strict=True):
+        for number, (block, layer, norm) in enumerate(zip(self._blocks, cache, following, strict=True)):
             qkv = block.project(hidden).view(-1, 3, self.heads, self.head_dim)
             query = operators.store_rotated(qkv, table, positions, row_starts, layer)
+            if observe is not None:
+                observe(number, query[:, None])
             attended = operators.attend(query, layer, positions, row_starts, length, self._arrivals)
             x, hidden = block.finish(x, attended.view(-1, self.width), norm)
         return hidden

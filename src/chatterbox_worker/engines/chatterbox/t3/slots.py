@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.t3.attention import ObservedText, TextAttention
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
@@ -53,9 +54,11 @@ class Slots:
         context_step: int | None = None,
         *,
         graphs: bool = True,
+        aligned_heads: Sequence[tuple[int, int]] = (),
     ) -> None:
         """`noise`: None for `CounterNoise`. `context_step`: contexts are rounded up to its multiples; None for 128 on a
-        GPU and 1 on a CPU, where no mask is needed then. `graphs`: whether a GPU replays graphs.
+        GPU and 1 on a CPU, where no mask is needed then. `graphs`: whether a GPU replays graphs. `aligned_heads`: the
+        (layer, head) whose attention `attention` returns; not observed if the model is too small to have them.
         """
         self.t3, self.size, self.length = t3, size, length
         device = t3.device
@@ -76,12 +79,18 @@ class Slots:
         self._occupants: dict[int, Sampling] = {}
         self._used = [0] * size  # positions filled, by the current utterance or else the last one
         self._drawn = [0] * size
+        exist = all(layer < t3.layers and head < t3.heads for layer, head in aligned_heads)
+        self._aligned_heads = tuple(aligned_heads) if exist else ()
+        self._attention: TextAttention | None = None  # allocated when it is first wanted; graphs keep its address
+        self._observed: dict[int, ObservedText] = {}
         # Counted once for all utterances, and added to their own numbers when one joins or leaves.
         self._steps_done = 0
         self._summarise()
         state = [self.tokens, self.logits, self._counts, self._penalties]
         recorder = recorder_of(device, "tokens") if graphs else None
         self._step = Graphed[Shape](self._step_once, recorder, state)
+        # Graphs of their own, captured only when they are wanted.
+        self._observed_step = Graphed[Shape](functools.partial(self._step_once, observed=True), recorder, state)
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
         self._speculative = SpeculativeDecoder(t3)
 
@@ -100,10 +109,19 @@ class Slots:
         return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot]) - done
 
     @torch.inference_mode()
-    def prefill(self, slot: int, prefix: Prefix, text_ids: Sequence[int], sampling: Sampling, seed: int) -> None:
+    def prefill(
+        self,
+        slot: int,
+        prefix: Prefix,
+        text_ids: Sequence[int],
+        sampling: Sampling,
+        seed: int,
+        *,
+        observe: bool = False,
+    ) -> None:
         """Put an utterance into a free slot; the next step draws its first token.
 
-        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1.
+        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1. `observe`: its attention to the text can be read.
 
         Raises:
             InvalidRequest: the text does not fit.
@@ -114,6 +132,8 @@ class Slots:
         if sampling.min_p or sampling.cfg_weight if self.t3.is_gpt else sampling.top_k:
             raise ValueError(f"this model does not sample with {sampling}")
         embeddings = self.t3.embed_text(text_ids)
+        if observe and self._aligned_heads and self._attention is None:
+            self._attention = TextAttention(self.t3, self._aligned_heads, self.size, self.length)
         text = embeddings.shape[1]
         padded = -(-text // self._text_step) * self._text_step
         filled = prefix.length + text
@@ -136,6 +156,8 @@ class Slots:
         self._set_counts(slot, position=filled, active=1)
         self._settle()
         self._occupants[slot], self._used[slot], self._drawn[slot] = sampling, filled, 0
+        if observe and self._aligned_heads:
+            self._observed[slot] = ObservedText(prefix.length, len(text_ids), filled)
         self._summarise()
         self._speculative.reset()
 
@@ -148,6 +170,7 @@ class Slots:
         """Free the slot of its utterance. Raises KeyError if it has none."""
         self._settle()
         del self._occupants[slot]
+        self._observed.pop(slot, None)
         self._summarise()
         self._speculative.reset()
         self._set_counts(slot, position=0, active=0)
@@ -180,9 +203,21 @@ class Slots:
         shape = self.next_shape
         if shape[0] > 1:
             self._speculative.reset()
-        self._step(shape)
+        (self._observed_step if self._observed else self._step)(shape)
         self._steps_done += 1
         return self.tokens
+
+    @torch.inference_mode()
+    def attention(self, slot: int, tokens: int) -> Tensor | None:
+        """How the queries at the slot's first `tokens` tokens attend to its text; None if it is not observed.
+
+        (heads, tokens, text ids), float32, on the device, without waiting for it. The query at a token predicts the
+        next one.
+        """
+        text = self._observed.get(slot)
+        if text is None or self._attention is None:
+            return None
+        return self._attention.read(self._cache, slot, text, tokens)
 
     def step_shapes(self, *, sorts: bool) -> list[Shape]:
         """All shapes that steps can have, those of few slots and short contexts first."""
@@ -204,6 +239,10 @@ class Slots:
         return self._step.capture(shape)
 
     @torch.inference_mode()
+    def _warm_observed_step(self, shape: Shape) -> bool:
+        return self._observed_step.capture(shape)
+
+    @torch.inference_mode()
     def warm_text(self, shape: TextShape) -> bool:
         """The same for texts. Raises ValueError if no slot is free to write to."""
         if not self.free:
@@ -218,6 +257,8 @@ class Slots:
         """The capture of a shape that has run twice without a graph; None if none is needed, or possible now."""
         if shapes := self._step.wanted:
             return functools.partial(self.warm_step, shapes[0])
+        if observed := self._observed_step.wanted:
+            return functools.partial(self._warm_observed_step, observed[0])
         if (texts := self._prefill.wanted) and self.free:
             return functools.partial(self.warm_text, texts[0])
         return None
@@ -225,6 +266,7 @@ class Slots:
     def close(self) -> None:
         """Free the cache and the graphs at once. Nothing may be called afterwards."""
         self._step.close()
+        self._observed_step.close()
         self._prefill.close()
         self._cache = self._cache.new_zeros(0)
 
@@ -264,7 +306,7 @@ class Slots:
         hidden = self.t3.forward(embeddings, self._cache, at, context, rows)
         self.logits.index_copy_(0, rows, self.t3.logits(hidden.index_select(1, last)[:, 0]))
 
-    def _step_once(self, shape: Shape) -> None:
+    def _step_once(self, shape: Shape, *, observed: bool = False) -> None:
         slots, length, sorts = shape
         t3, rows = self.t3, slots * self.t3.rows
         logits, penalties, penalty = (
@@ -274,6 +316,7 @@ class Slots:
         )
         counts = self._counts[:, :rows]
         steps, positions = counts[0, :: t3.rows], counts[1]
+        attention = self._attention if observed else None
         tokens = self._draw(logits, penalties, steps, sorts=sorts)
         if t3.draft is not None and slots == 1 and self._context_step == 1:
             draw_next = functools.partial(self._draw, sorts=sorts)
@@ -284,13 +327,20 @@ class Slots:
                 penalties,
                 penalty,
                 remaining=self.remaining_steps(0) - 1,
+                attention=attention,
             )
             next_logits = self._speculative.next_logits(tokens, t3.draft, start, draw_next)
         else:
             x = t3.embed_speech(tokens, steps)
             unmasked = slots == 1 and self._context_step == 1
             hidden = t3.forward(
-                x, self._cache, positions[:, None], length, row_starts=self._row_starts, unmasked=unmasked
+                x,
+                self._cache,
+                positions[:, None],
+                length,
+                row_starts=self._row_starts,
+                unmasked=unmasked,
+                observe=None if attention is None else attention.observer(positions[:, None]),
             )
             next_logits = t3.logits(hidden[:, 0])
         # State changes only after everything that can run out of memory, so that a failed step can be repeated.

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.t3.attention import TextAttention
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 
 MAX_DRAFT_TOKENS = 5
@@ -40,6 +41,8 @@ class DecodingPosition:
     """(1, 1) of a drawn token."""
     remaining: int
     """How many more positions may be used beyond `position`."""
+    attention: TextAttention | None = None
+    """Stores the queries of what is verified, for an utterance that is observed."""
 
 
 class SpeculativeDecoder:
@@ -96,7 +99,8 @@ class SpeculativeDecoder:
         steps = torch.arange(start.step, start.step + count)
         x = t3.embed_speech(torch.cat(tokens), steps).view(count, t3.rows, t3.width).transpose(0, 1)
         positions = self._rows(start.position, count)
-        hidden = t3.forward(x, start.cache, positions, start.position + count, unmasked=count == 1)
+        observe = None if start.attention is None else start.attention.observer(positions)
+        hidden = t3.forward(x, start.cache, positions, start.position + count, unmasked=count == 1, observe=observe)
         return t3.logits(hidden.reshape(-1, t3.width)).view(t3.rows, count, -1)
 
     def _rows(self, start: int, count: int) -> Tensor:

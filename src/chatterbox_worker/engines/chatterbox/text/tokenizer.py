@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, S
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.text import scripts
 from chatterbox_worker.errors import NotReady
+from chatterbox_worker.text.origins import Range, compose, cover, origins
 
 _SPACE = "[SPACE]"
 _CANGJIE = "Cangjie5_TC.json"
@@ -39,6 +40,12 @@ class TextTokenizer(Protocol):
 
     def problem(self, language: str) -> str:
         """What a text in this language lacked when it was encoded, as a sentence; empty if nothing."""
+
+    def spans(self, text: str, language: str) -> list[Range]:
+        """The part of `text` that each id of `encode` stands for; empty for an id that stands for none of it.
+
+        Ids of a part that was rewritten as a whole (kanji as kana, Chinese as Cangjie codes) have that part each.
+        """
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
@@ -81,6 +88,9 @@ class EnglishTokenizer:
     def problem(self, language: str) -> str:  # noqa: ARG002
         return ""
 
+    def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - it has one language
+        return _spans(self._tokenizer, text, _each(text))
+
 
 class ByteTokenizer:
     """Turbo's and nano's: any text has ids, and a tag such as [laugh] is one token."""
@@ -94,6 +104,9 @@ class ByteTokenizer:
 
     def problem(self, language: str) -> str:  # noqa: ARG002
         return ""
+
+    def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - bytes need no language
+        return list(self._tokenizer.encode(text).offsets)
 
 
 class MultilingualTokenizer:
@@ -118,10 +131,8 @@ class MultilingualTokenizer:
             NotReady: Chinese, and the checkpoint lacks the Cangjie table.
             ValueError: a language that the model has no token for.
         """
-        code = language.partition("-")[0].lower()
-        if code not in LANGUAGES:
-            raise ValueError(f"no language token for {language!r}")
-        text = self._rewrite(code)(unicodedata.normalize("NFKD", text.lower()))
+        code = _code(language)
+        text = self._rewrite(code)(_decompose(text))
         ids: list[int] = self._tokenizer.encode(f"[{code}]{text}".replace(" ", _SPACE)).ids
         return ids
 
@@ -129,12 +140,48 @@ class MultilingualTokenizer:
         rewrite = self._rewrite(language.partition("-")[0].lower())
         return rewrite.problem if isinstance(rewrite, scripts.Helper) else ""
 
+    def spans(self, text: str, language: str) -> list[Range]:
+        code, decomposed = _code(language), _decompose(text)
+        parts = [_decompose(character) for character in text]
+        if len("".join(parts)) == len(decomposed):  # else a character is decomposed otherwise beside another one
+            ranges = [(index, index + 1) for index, part in enumerate(parts) for _ in part]
+        else:
+            ranges = origins(text, decomposed)
+        rewritten = self._rewrite(code)(decomposed)
+        if rewritten != decomposed:
+            ranges = compose(ranges, origins(decomposed, rewritten))
+        return _spans(self._tokenizer, rewritten, ranges, f"[{code}]")
+
     def _rewrite(self, code: str) -> scripts.Rewrite:
         with self._lock:
             if code not in self._rewrites:
                 load = self._loaders.get(code)
                 self._rewrites[code] = load() if load else lambda text: text
             return self._rewrites[code]
+
+
+def _code(language: str) -> str:
+    code = language.partition("-")[0].lower()
+    if code not in LANGUAGES:
+        raise ValueError(f"no language token for {language!r}")
+    return code
+
+
+def _decompose(text: str) -> str:
+    return unicodedata.normalize("NFKD", text.lower())
+
+
+def _each(text: str) -> list[Range]:
+    return [(index, index + 1) for index in range(len(text))]
+
+
+def _spans(tokenizer: Tokenizer, text: str, ranges: Sequence[Range], prefix: str = "") -> list[Range]:
+    """What the tokens of the prefix and the text stand for, whose characters have these ranges."""
+    spelled = [(0, 0)] * len(prefix)
+    for character, span in zip(text, ranges, strict=True):
+        spelled += [span] * (len(_SPACE) if character == " " else 1)
+    offsets = tokenizer.encode(f"{prefix}{text}".replace(" ", _SPACE)).offsets
+    return [cover(spelled, start, end) for start, end in offsets]
 
 
 def _byte_level(vocabulary: Path, merges: Path, added: Path) -> Tokenizer:
