@@ -162,6 +162,10 @@ class Synthesizer:
             voices=voices,
         )
 
+    @overload
+    def stream(self, plan: Plan, scope: CancelScope, *, streaming: bool = False) -> AudioStream: ...
+    @overload
+    def stream(self, plan: ConversionPlan, scope: CancelScope, *, streaming: bool = False) -> ConvertedSpeech: ...
     def stream(
         self, plan: Plan | ConversionPlan, scope: CancelScope, *, streaming: bool = False
     ) -> AudioStream | ConvertedSpeech:

@@ -119,6 +119,15 @@ def test_a_refused_request_names_code_and_field(client: RunPodServerlessClient) 
     assert (caught.value.code, caught.value.field) == ("invalid_request", "format")
 
 
+def test_a_recording_is_sent_to_be_converted(client: RunPodServerlessClient) -> None:
+    with pytest.raises(JobFailed, match="preview cannot convert speech") as caught:
+        client.convert(wav_bytes(1.0), voice="alice", format="mp3")
+    assert caught.value.field == "model"
+    for sources in ((None, None), (b"RIFF", "http://example.org/a.wav")):
+        with pytest.raises(ValueError, match="one of the two"):
+            client.convert(sources[0], url=sources[1])
+
+
 def test_several_texts_are_one_job_with_a_result_for_each(
     client: RunPodServerlessClient, queue: LocalQueue, tmp_path: Path
 ) -> None:

@@ -72,7 +72,7 @@ def plan_stretches(levels: Levels) -> list[Stretch]:
     padded = np.pad(levels, (0, tokens * _FRAMES - len(levels)), constant_values=SILENT_DBFS)
     loudest = padded.reshape(tokens, _FRAMES).max(axis=1)
     frames = np.pad(find_loud(levels), (0, len(padded) - len(levels)))
-    loud: Flags = frames.reshape(tokens, _FRAMES).any(axis=1)
+    loud: Flags = frames.reshape(tokens, _FRAMES).max(axis=1)
     stretches: list[Stretch] = []
     start = 0
     while start < tokens:
