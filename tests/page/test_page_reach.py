@@ -153,3 +153,21 @@ def test_less_motion_means_no_animation(open_page: Open, tone_url: str) -> None:
     page.get_by_role("button", name="Generate").click()
     longest = page.evaluate("Math.max(0, ...document.getAnimations().map(a => a.effect.getComputedTiming().endTime))")
     assert longest < 1
+
+
+def test_the_page_is_loaded_once_and_playing_asks_for_nothing(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "A sentence that plays for a while, and another one after it, so that it does not end at once.")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("document.getElementById('play').click()")
+    page.wait_for_timeout(1500)
+    assert [url for url in asked if not url.startswith("blob:") and not url.endswith(("/health", "/favicon.svg"))] == []
+
+    asked.clear()
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    from_network = page.evaluate(
+        "performance.getEntriesByType('resource').filter(e => e.transferSize > 0).map(e => new URL(e.name).pathname)"
+    )
+    assert [path for path in from_network if path.startswith("/assets/")] == []

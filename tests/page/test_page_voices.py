@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.page_steps import Open, choose_file, generate, speechlike, write
+from support.page_steps import GENERATE, Open, choose_file, generate, speechlike, write
 
 pytestmark = pytest.mark.slow
 
@@ -138,3 +138,29 @@ def test_advice_is_computed_from_the_samples(
 ) -> None:
     page = open_page(tone_url)
     assert page.evaluate(_SYNTHETIC, list(sound)) == notes
+
+
+def test_a_turn_whose_voice_is_gone_says_so_and_is_not_spoken_with_another(open_page: Open, tone_url: str) -> None:
+    httpx2.post(f"{tone_url}/voices", files={"file": ("a.wav", speechlike())}, data={"voice_id": "leaving"})
+    page = open_page(tone_url)
+    page.get_by_role("radio", name="Dialogue").check()
+    page.get_by_label("Text of turn 1").fill("Here I am.")
+    page.get_by_label("Text of turn 2").fill("So am I.")
+    page.get_by_label("Voice of turn 2").select_option("leaving")
+    httpx2.delete(f"{tone_url}/voices/leaving")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    second = page.get_by_label("Voice of turn 2")
+    expect(second.locator("option:checked")).to_have_text("leaving (not available)")
+    page.get_by_role("button", name=GENERATE).click()
+    expect(page.locator("#error-title")).to_contain_text("Turn 2. Voice: it is no longer on the server")
+    expect(page.locator("#takeaway")).to_be_hidden()
+
+    second.select_option("default")
+    generate(page)
+
+    httpx2.post(f"{tone_url}/voices", files={"file": ("a.wav", speechlike())}, data={"voice_id": "coming"})
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.get_by_label("Voice of turn 1").locator("option[value=coming]")).to_have_count(1)
+    httpx2.delete(f"{tone_url}/voices/coming")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.security import HTTPBearer
 
 from chatterbox_worker import __version__
@@ -95,7 +96,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     documentation.add_routes(app)
     app.state.routes = KnownRoutes([*app.routes, *(route for router in _ROUTERS for route in router.routes)])
     if PAGE.is_dir():
-        app.mount("/", Page(app.state.routes, directory=PAGE, html=True), name="page")
+        app.mount("/", GZipMiddleware(Page(app.state.routes, directory=PAGE)), name="page")
     # the middleware that is added last is the outermost
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit)

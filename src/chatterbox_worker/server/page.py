@@ -1,12 +1,20 @@
-"""The web page's files, with headers that allow a browser to load nothing from anywhere else."""
+"""The web page's files, with headers that allow a browser to load nothing from anywhere else.
+
+The document names the others under a path that contains a digest of all of them, so that a browser keeps them for a
+year and asks for the document alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import Response
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
@@ -24,23 +32,44 @@ _HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",  # checked each time and answered 304, so that a new version shows at once
 }
+_KEPT = "public, max-age=31536000, immutable"
+_ASSETS = "assets/"
+_NAMED = re.compile(r'( (?:href|src)=")([a-z][a-z/.-]*\.(?:css|js|svg)")')
+"""Where the document names another file."""
 
 
 class Page(StaticFiles):
     """Gets every request that no route takes, also one with a method that its route does not have."""
 
-    def __init__(self, routes: KnownRoutes, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, routes: KnownRoutes, *, directory: Path) -> None:
+        super().__init__(directory=directory, html=True)
         self._routes = routes
+        self._assets = f"{_ASSETS}{_digest(directory)}/"
+        document = (directory / "index.html").read_text("utf-8")
+        self._document = _NAMED.sub(rf"\1{self._assets}\2", document)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if methods := self._routes.methods_of(scope["path"]):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
         if scope["method"] != "GET":
             raise HTTPException(404)
-        return await super().get_response(path, scope)
+        if path in (".", "index.html"):
+            return HTMLResponse(self._document, headers=_HEADERS)
+        if not path.startswith(_ASSETS):
+            return await super().get_response(path, scope)
+        response = await super().get_response(path.split("/", 2)[-1], scope)
+        if path.startswith(self._assets):  # a document of before an update is given what is here, but must not keep it
+            response.headers["Cache-Control"] = _KEPT
+        return response
 
     def file_response(self, full_path: str | os.PathLike[str], *arguments: Any, **options: Any) -> Response:
         response = super().file_response(full_path, *arguments, **options)
         response.headers.update(_HEADERS)
         return response
+
+
+def _digest(directory: Path) -> str:
+    content = hashlib.sha256()
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        content.update(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes())
+    return content.hexdigest()[:16]

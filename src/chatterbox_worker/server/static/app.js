@@ -60,6 +60,7 @@ function changed() {
     voices.setModel(shownModel);
     composer.setModel(shownModel);
   }
+  composer.dialogue.update();
   composer.count();
   reading.update();
 }
@@ -75,6 +76,11 @@ function check() {
   const empty = now.mode === "text" ? (now.text ? -1 : 0) : now.turns.findIndex(({ text }) => !text);
   if (empty >= 0) {
     show(Object.assign(new api.ApiError("empty_text", { field: "text" }), now.mode === "text" ? {} : { turn: empty }));
+    return false;
+  }
+  const gone = now.mode === "dialogue" ? composer.dialogue.firstWithoutVoice : -1;
+  if (gone >= 0) {
+    show(Object.assign(new api.ApiError("voice_not_found", { field: "voice" }), { turn: gone }));
     return false;
   }
   for (const [id, field] of [["seed", "seed"], ["chunk-size", "chunk_size"]]) {

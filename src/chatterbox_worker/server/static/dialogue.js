@@ -4,6 +4,7 @@ import { $, el, icon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 import { DEFAULT_PAUSE_S } from "./order.js";
 import { recall, remember } from "./store.js";
+import { nameOf } from "./voices.js";
 
 const MOST_TURNS = 200; // the server's
 const LONGEST_PAUSE_S = 10;
@@ -11,6 +12,7 @@ const LONGEST_PAUSE_S = 10;
 export class Dialogue {
   #turns = recall("turns", [turn(), turn()]);
   #voices;
+  #offered = "";
 
   constructor({ voices, onChange }) {
     this.#voices = voices;
@@ -20,8 +22,7 @@ export class Dialogue {
   }
 
   get turns() {
-    const usable = this.#voices.choices.map(({ id }) => id);
-    return this.#turns.map(({ voice, text, pause_s }) => ({ voice: usable.includes(voice) ? voice : "default", text: text.trim(), pause_s }));
+    return this.#turns.map(({ voice, text, pause_s }) => ({ voice, text: text.trim(), pause_s }));
   }
 
   restore(turns) {
@@ -30,9 +31,28 @@ export class Dialogue {
     this.draw();
   }
 
+  /** Index of the first turn whose voice cannot be had, or -1. */
+  get firstWithoutVoice() {
+    return this.#turns.findIndex(({ voice }) => this.#isGone(voice));
+  }
+
+  /** Draws again if there are other voices than before. */
+  update() {
+    if (JSON.stringify(this.#voices.choices) === this.#offered) return;
+    const { id } = document.activeElement;
+    this.draw();
+    if (id.startsWith("turn-")) $(id)?.focus();
+  }
+
   draw() {
+    this.#offered = JSON.stringify(this.#voices.choices);
     $("turns").replaceChildren(...this.#turns.map((one, index) => this.#card(one, index)));
     $("turn-add").disabled = this.#turns.length >= MOST_TURNS;
+  }
+
+  #isGone(voice) {
+    const { choices } = this.#voices; // none before the server has answered
+    return choices.length > 0 && !choices.some(({ id }) => id === voice);
   }
 
   #add() {
@@ -50,8 +70,14 @@ export class Dialogue {
       one[name] = read(event.target);
       this.#save();
     };
-    const voice = el("select", { id: `${id}-voice`, "aria-label": t("dialogue.voice", { n }), on: { change: change("voice", (at) => at.value) } },
-      ...this.#voices.choices.map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
+    const { choices } = this.#voices;
+    const isGone = this.#isGone(one.voice);
+    const gone = isGone ? [{ id: one.voice, name: t("dialogue.voice_gone", { name: nameOf(one.voice) }) }] : [];
+    const voice = el("select", { id: `${id}-voice`, "aria-invalid": isGone ? "true" : null, "aria-label": t("dialogue.voice", { n }), on: { change: (event) => {
+      change("voice", (at) => at.value)(event);
+      if (isGone) this.draw();
+    } } },
+      ...[...gone, ...choices].map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
     const text = el("textarea", { id: `${id}-text`, rows: 2, value: one.text, placeholder: t("dialogue.placeholder"), "aria-label": t("dialogue.text", { n }),
       on: { input: change("text", (at) => at.value) } });
     const pause = el("input", { type: "number", min: 0, max: LONGEST_PAUSE_S, step: 0.1, value: one.pause_s, "aria-label": t("dialogue.pause", { n }),

@@ -19,19 +19,19 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
-/** A symbol of icons.svg; decorative, so hidden from assistive technology. */
+/** A symbol of index.html; decorative, so hidden from assistive technology. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }
 
 export function setIcon(button, name) {
-  button.querySelector("use").setAttribute("href", `icons.svg#${name}`);
+  button.querySelector("use").setAttribute("href", `#icon-${name}`);
 }
 
 /** Announces the text to a screen reader, politely (aria-live). */

@@ -56,6 +56,7 @@ export default {
   "dialogue.add": "Add a turn",
   "dialogue.placeholder": "What this voice says…",
   "dialogue.voice": ({ n }) => `Voice of turn ${n}`,
+  "dialogue.voice_gone": ({ name }) => `${name} (not available)`,
   "dialogue.text": ({ n }) => `Text of turn ${n}`,
   "dialogue.pause": ({ n }) => `Pause after turn ${n}, in seconds`,
   "dialogue.pause_short": "pause",

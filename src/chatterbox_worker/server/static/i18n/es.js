@@ -56,6 +56,7 @@ export default {
   "dialogue.add": "Añadir un turno",
   "dialogue.placeholder": "Lo que dice esta voz…",
   "dialogue.voice": ({ n }) => `Voz del turno ${n}`,
+  "dialogue.voice_gone": ({ name }) => `${name} (no disponible)`,
   "dialogue.text": ({ n }) => `Texto del turno ${n}`,
   "dialogue.pause": ({ n }) => `Pausa tras el turno ${n}, en segundos`,
   "dialogue.pause_short": "pausa",
