@@ -65,9 +65,9 @@ def test_an_image_has_the_weights_files_and_the_size_that_it_should_have(
     def container(image: str) -> Iterator[str]:
         yield image
 
-    monkeypatch.setattr(prove, "_config", lambda image: {"Env": ["CHATTERBOX_MODELS=turbo", "CHATTERBOX_PACKS="]})
-    monkeypatch.setattr(prove, "_container", container)
-    monkeypatch.setattr(prove, "_run_in", run_in)
+    monkeypatch.setattr(prove, "config_of", lambda image: {"Env": ["CHATTERBOX_MODELS=turbo", "CHATTERBOX_PACKS="]})
+    monkeypatch.setattr(prove, "container_of", container)
+    monkeypatch.setattr(prove, "run_in", run_in)
     monkeypatch.setattr(prove, "image_bytes", lambda image: image_gb * 1e9)
     with contextlib.nullcontext() if fault is None else pytest.raises(prove.ProofFailedError, match=fault):
         prove.prove_contents("localhost/chatterbox-worker", originals=originals)

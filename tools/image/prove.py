@@ -32,7 +32,7 @@ from typing import Any
 from chatterbox_worker.config import environment
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.localqueue import LocalQueue
-from tools.image.enter import buildah
+from tools.image.container import config_of, container_of, image_bytes, returns_zero, run_in
 
 log = logging.getLogger("prove")
 
@@ -74,11 +74,11 @@ def prove_contents(image: str, *, originals: bool) -> dict[str, float]:
     Raises:
         ProofFailedError: it is too large, or has not the weights files that it should have.
     """
-    env = dict(pair.partition("=")[::2] for pair in _config(image)["Env"])
+    env = dict(pair.partition("=")[::2] for pair in config_of(image)["Env"])
     models = f"{env['CHATTERBOX_MODELS']} {env['CHATTERBOX_PACKS']}".replace(",", " ").split()
-    with _container(image) as container:
-        files = set(_run_in(container, "find", "/weights", "-type", "f", "-o", "-type", "l").split())
-        weights_bytes = int(_run_in(container, "du", "-sb", "/weights").split()[0])
+    with container_of(image) as container:
+        files = set(run_in(container, "find", "/weights", "-type", "f", "-o", "-type", "l").split())
+        weights_bytes = int(run_in(container, "du", "-sb", "/weights").split()[0])
     packs = {path for path in files if Path(path).name.startswith("chatterbox-worker-")}
     replaced = {f"/weights/{name}/{file}" for name in models for file in LAYOUTS[name].replaced}
     for name in models:
@@ -100,9 +100,9 @@ def prove_start(image: str) -> dict[str, float]:
         ProofFailedError: it takes too long.
     """
     floors, starts = [], []
-    with _container(image) as container:
+    with container_of(image) as container:
         for _ in range(_STARTS):
-            floors.append(float(_run_in(container, "python3", "-c", _FLOOR)))
+            floors.append(float(run_in(container, "python3", "-c", _FLOOR)))
             with _worker(image, container, hub=False) as (_, ready_s):
                 starts.append(ready_s)
     floor_s, ready_s = statistics.median(floors), statistics.median(starts)
@@ -113,7 +113,7 @@ def prove_start(image: str) -> dict[str, float]:
 
 def prove_worker(image: str, *, hub: bool) -> dict[str, float]:
     """Seconds until the worker asked for jobs, from then until its first answer, and for its second answer."""
-    with _container(image) as container, _worker(image, container, hub=hub) as (queue, ready_s):
+    with container_of(image) as container, _worker(image, container, hub=hub) as (queue, ready_s):
         job = {"text": TEXT, "seed": 1, "format": "wav"}
         started_s = time.monotonic()
         first = _runsync(queue, job)
@@ -135,25 +135,25 @@ def _worker(image: str, container: str, *, hub: bool) -> Iterator[tuple[LocalQue
         ProofFailedError: it wrote to its weights.
     """
     listing = ("find", "/weights", "-ls")
-    weights, started_s = _run_in(container, *listing), time.monotonic()
+    weights, started_s = run_in(container, *listing), time.monotonic()
     with LocalQueue(
-        command=(sys.executable, "-m", "tools.image.enter", container, *_config(image)["Cmd"]), hub=hub,
+        command=(sys.executable, "-m", "tools.image.enter", container, *config_of(image)["Cmd"]), hub=hub,
         start_timeout_s=_START_S, log_line=lambda line: log.info("%s", line),
     ) as queue:  # fmt: skip
         yield queue, time.monotonic() - started_s
-    if _run_in(container, *listing) != weights:
+    if run_in(container, *listing) != weights:
         raise ProofFailedError("the worker wrote to its weights")
 
 
 def prove_server(image: str) -> dict[str, float]:
     """Seconds until the health check passed and until the first audio."""
-    config = _config(image)
-    with _container(image) as container, _free_port() as port:
-        if _run_in(container, "id", "-u").strip() == "0":
+    config = config_of(image)
+    with container_of(image) as container, _free_port() as port:
+        if run_in(container, "id", "-u").strip() == "0":
             raise ProofFailedError("the server's user is root")
-        if _returns_zero(container, "touch", "/app/handler.py"):
+        if returns_zero(container, "touch", "/app/handler.py"):
             raise ProofFailedError("the server's user can change the code")
-        if not _returns_zero(container, "sh", "-c", "cat $(find /weights -type f) > /dev/null"):
+        if not returns_zero(container, "sh", "-c", "cat $(find /weights -type f) > /dev/null"):
             raise ProofFailedError("the server's user cannot read the weights")
         env = {**environment(), "PORT": str(port)}
         started_s = time.monotonic()
@@ -180,14 +180,6 @@ def prove_server(image: str) -> dict[str, float]:
                 "first_answer_s": time.monotonic() - started_s,
                 "audio_s": _seconds(audio),
             }
-
-
-def image_bytes(image: str) -> int:
-    """Size of the unpacked layers, to the three digits that buildah shows."""
-    wanted = "sha256:" + _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", image).strip()
-    listed = json.loads(_buildah("images", "--json", "--no-trunc"))
-    number, unit = next(entry["size"] for entry in listed if entry["id"] == wanted).split()
-    return round(float(number) * {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}[unit.upper()])
 
 
 def _runsync(queue: LocalQueue, job_input: Mapping[str, object]) -> dict[str, Any]:
@@ -230,35 +222,6 @@ def _seconds(data: bytes) -> float:
         if seconds < 0.1 or not any(sound.readframes(sound.getnframes())):
             raise ProofFailedError(f"{seconds:.2f} s of audio, and no speech in it")
         return seconds
-
-
-def _buildah(*arguments: str) -> str:
-    return subprocess.run([*buildah(environment()), *arguments], check=True, capture_output=True, text=True).stdout  # noqa: S603
-
-
-def _config(image: str) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads(_buildah("inspect", "--type", "image", image))["Docker"]["config"]
-    return config
-
-
-def _run_in(container: str, *command: str) -> str:
-    return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "tools.image.enter", container, *command], check=True, capture_output=True, text=True
-    ).stdout
-
-
-def _returns_zero(container: str, *command: str) -> bool:
-    enter = [sys.executable, "-m", "tools.image.enter", container, *command]
-    return subprocess.run(enter, check=False, capture_output=True).returncode == 0  # noqa: S603
-
-
-@contextlib.contextmanager
-def _container(image: str) -> Iterator[str]:
-    container = _buildah("from", "--pull-never", image).strip()
-    try:
-        yield container
-    finally:
-        _buildah("rm", container)
 
 
 @contextlib.contextmanager
