@@ -96,6 +96,7 @@ COPY src/chatterbox_worker/config.py src/chatterbox_worker/files.py chatterbox_w
 COPY src/chatterbox_worker/engines/chatterbox/pack.py chatterbox_worker/engines/chatterbox/
 COPY src/chatterbox_worker/engines/chatterbox/checkpoint/ chatterbox_worker/engines/chatterbox/checkpoint/
 COPY src/chatterbox_worker/engines/chatterbox/device/ chatterbox_worker/engines/chatterbox/device/
+COPY src/chatterbox_worker/engines/chatterbox/kernels/ chatterbox_worker/engines/chatterbox/kernels/
 COPY src/chatterbox_worker/engines/chatterbox/s3gen/ chatterbox_worker/engines/chatterbox/s3gen/
 COPY src/chatterbox_worker/engines/chatterbox/t3/ chatterbox_worker/engines/chatterbox/t3/
 ARG RUNTIME
