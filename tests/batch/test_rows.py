@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chatterbox_worker.batch.fields import parse_value
 from chatterbox_worker.batch.names import LONGEST_BYTES, stem_of
 from chatterbox_worker.batch.rows import BadRow, BatchRow, read
 from chatterbox_worker.errors import InvalidRequest
@@ -221,3 +222,9 @@ def test_the_key_changes_with_the_id_and_the_whole_request(tmp_path: Path) -> No
     assert len(set(keys)) == len(keys)
     assert row(lines(tmp_path, {"prompt": "One.", "id": "a"})).key == keys[0]
     assert row(lines(tmp_path, {"text": "One.", "id": "a", "format": "mp3"})).key == keys[3]
+
+
+def test_a_cell_may_hold_an_object() -> None:
+    assert parse_value("pronunciations", '{"Nguyen": "Nwin"}') == {"Nguyen": "Nwin"}
+    with pytest.raises(InvalidRequest, match="a JSON object"):
+        parse_value("pronunciations", "Nguyen")

@@ -62,6 +62,7 @@ def test_a_sentence_is_read_in_its_language(language: str) -> None:
         [("Hola.", "es"), (SENTENCES["es"], "es"), (SENTENCES["en"], "en"), ("Bye.", "en")],
         [("東京大学", "ja"), (SENTENCES["ja"], "ja"), ("北京大学", "ja")],
         [("北京大学", "zh"), ("1984", "zh")],
+        [("Good morning.", "en"), (SENTENCES["es"], "es"), ("Gracias, amigo.", "es")],
         [(SENTENCES["ru"], "ru"), ("Hello there, my friend.", "en"), ("* * * 7", "en")],
         [("12:30", "en")],
         [("我喜欢OpenAI和ChatGPT，每天都在用它们。", "zh")],
@@ -124,4 +125,20 @@ def test_many_short_paragraphs_take_linear_time() -> None:
     text = "\n\n".join(["a", "Да", "7"] * 2_000)
     started_s = time.process_time()
     identify_languages(Reading(text, (Stretch(0, len(text), AUTO),)), tuple(LANGUAGES))
-    assert time.process_time() - started_s < 3.0  # 0.4 s without other work
+    assert time.process_time() - started_s < 3.0  # 0.3 s were measured
+
+
+def test_markup_names_the_language_of_a_part_and_the_rest_is_found() -> None:
+    text = '<speak>Hello there, my good friend. <lang xml:lang="es">Hola 5</lang></speak>'
+    prepared = prepare(speech(text, text_format="ssml"))
+    assert [(chunk.spoken, chunk.language) for chunk in prepared.chunks] == [
+        ("Hello there, my good friend.", "en"), ("Hola cinco.", "es"),
+    ]  # fmt: skip
+    unnamed = speech('<speak>It is <say-as interpret-as="cardinal">25</say-as>.</speak>', text_format="ssml")
+    with pytest.raises(InvalidRequest, match="name it in the request"):
+        prepare(unnamed)
+
+
+def test_a_text_that_is_named_otherwise_than_the_request_is_another_recording() -> None:
+    in_spanish = prepare(speech('<speak><lang xml:lang="es">Hola</lang></speak>', language="en", text_format="ssml"))
+    assert in_spanish.identity != prepare(speech("Hola", language="en")).identity

@@ -2,7 +2,7 @@
 
 Most scripts name their language among those of the models. For Latin letters a small identifier decides, py3langid,
 which is loaded when it is first needed. A paragraph that is too short to tell takes the language of its nearest
-neighbour in the same script.
+neighbour in the same script, unless it can hardly be that one.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import groupby
 
@@ -37,6 +37,7 @@ _KANA_SHARE = 0.1  # of a Japanese text's characters; a Chinese one may quote a 
 _SURE_LETTERS = 12  # of Latin letters: about two words
 _SURE_HAN = 10  # a heading of Han characters may be Japanese, too
 _SURE = 0.8  # probability among the models' languages
+_HARDLY = 0.05  # of the guess's own probability: "Good morning" among Spanish paragraphs stays English
 
 _Identifier = Callable[[str], Sequence[tuple[str, float]]]
 
@@ -47,6 +48,11 @@ class _Guess:
     """"latin", "cjk", or the one language that has the script; "" without letters."""
     language: str
     is_sure: bool
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """The probability of each language, where an identifier was asked."""
+
+    def may_be(self, language: str) -> bool:
+        return not self.shares or self.shares.get(language, 0.0) >= _HARDLY * self.shares[self.language]
 
 
 def identify_languages(reading: Reading, languages: Sequence[str]) -> Reading:
@@ -112,12 +118,12 @@ def _of(guess: _Guess, languages: Sequence[str]) -> _Guess:
 
 
 def _guess_latin(text: str, letters: int, languages: Sequence[str]) -> _Guess:
-    known = [(code, share) for code, share in _identifier()(text) if code in languages and code not in _SCRIPTS]
-    total = sum(share for _, share in known)
-    if not known or not total:
+    shares = {code: share for code, share in _identifier()(text) if code in languages and code not in _SCRIPTS}
+    total = sum(shares.values())
+    if not total:
         return _Guess("latin", "", is_sure=False)
-    code, share = max(known, key=lambda each: each[1])
-    return _Guess("latin", code, is_sure=letters >= _SURE_LETTERS and share / total >= _SURE)
+    code = max(shares, key=shares.__getitem__)
+    return _Guess("latin", code, letters >= _SURE_LETTERS and shares[code] >= _SURE * total, shares)
 
 
 def _settle(guesses: Sequence[_Guess], languages: Sequence[str]) -> list[str]:
@@ -128,10 +134,10 @@ def _settle(guesses: Sequence[_Guess], languages: Sequence[str]) -> list[str]:
         script: _nearest([each.language if each.is_sure and each.script == script else "" for each in guesses])
         for script in {each.script for each in guesses if each.language and not each.is_sure}
     }
-    settled = [
-        each.language if each.is_sure or not each.language else near[each.script][index] or each.language
-        for index, each in enumerate(guesses)
-    ]
+    settled = []
+    for index, guess in enumerate(guesses):
+        neighbour = near[guess.script][index] if guess.language and not guess.is_sure else ""
+        settled.append(neighbour if neighbour and guess.may_be(neighbour) else guess.language)
     default = "en" if "en" in languages else languages[0]
     return [language or default for language in _nearest(settled)]
 
@@ -151,7 +157,7 @@ def _nearest(values: Sequence[str]) -> list[str]:
 
 @cache
 def _identifier() -> _Identifier:
-    """Takes 0.4 s to load; safe to call from any thread."""
+    """Takes 1 s of CPU to load; safe to call from any thread."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415 - for texts in no named language
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -39,7 +39,7 @@ class PreparedText:
             for stretch in self.reading.stretches
         ]
         pauses = {pause.name: seconds for pause, seconds in self.pauses_s.items() if seconds != PAUSES_S[pause]}
-        is_plain = len(stretches) == 1 and stretches[0][2:] == [None, None, 1.0]
+        is_plain = len(stretches) == 1 and stretches[0][1:] == [self.language[:2], None, None, 1.0]
         return {
             "text": self.reading.text,
             **({"spans": spans} if spans else {}),

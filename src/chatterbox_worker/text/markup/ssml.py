@@ -198,7 +198,8 @@ class _Walker:
             language = self._builder.style.language
             parts = say_as(kind, content, language, date_format)
             if parts is None and content:
-                self._refuse(f"{quote(content)} cannot be read as {kind} in {LANGUAGES.get(language, language)}")
+                where = LANGUAGES.get(language, "a language that is not named: name it in the request or with <lang>")
+                self._refuse(f"{quote(content)} cannot be read as {kind} in {where}")
         self._spaced(element, parts or [(content, content)] if content else [])
 
     def _words(self, element: Element) -> str:
