@@ -86,6 +86,7 @@ for model in $MODELS; do
     [ -d "$work/weights/$model" ] ||
         "$PY" -m tools.synthetic_checkpoint "$work/weights/$model" --model "$model" --size "$SIZE"
 done
+rm -f "$work/hub.url" # of an earlier run
 "$PY" -m tools.image.hub "$work/weights" > "$work/hub.url" &
 hub_pid=$!
 until [ -s "$work/hub.url" ]; do
