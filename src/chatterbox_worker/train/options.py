@@ -42,6 +42,7 @@ class Options:
     precision: str
     gradient_checkpointing: bool | None
     max_clip_s: float
+    normalize: bool
     eval_share: float
     eval_every: int | None
     patience: int
@@ -102,6 +103,12 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
         default=30.0,
         metavar="S",
         help="longer recordings are refused",
+    )
+    group.add_argument(
+        "--normalize",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="read numbers, units and the like of transcripts in words, as speech does",
     )
 
 

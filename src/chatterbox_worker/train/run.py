@@ -33,7 +33,7 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
     folder = _writable_folder(options.run_dir)
     if options.install:
         _writable_folder(settings.voices_dir)
-    session = TrainingSession.open(options.model, settings, folder / "prepared")
+    session = TrainingSession.open(options.model, settings, folder / "prepared", in_words=options.normalize)
     session.arithmetic(options.precision)  # an invalid precision fails before the clips are encoded
     try:
         clip_set = prepare_clips(rows, options, session, print_line)

@@ -36,8 +36,11 @@ class _Encoders:
         raise AssertionError("training does not need a flow prompt")
 
 
-def _preparer(folder: Path, encoders: _Encoders, model: str = "english", revision: str = "r1") -> Preparer:
-    return Preparer(LAYOUTS[model], revision, parts(model).tokenizer, encoders, folder, text_positions=60)
+def _preparer(
+    folder: Path, encoders: _Encoders, model: str = "english", revision: str = "r1", *, in_words: bool = True
+) -> Preparer:
+    tokenizer = parts(model).tokenizer
+    return Preparer(LAYOUTS[model], revision, tokenizer, encoders, folder, text_positions=60, in_words=in_words)
 
 
 def _clip(preparer: Preparer, text: str = "Hello there.", audio: Audio | None = None) -> TrainingClip:
@@ -66,6 +69,16 @@ def test_a_clip_has_what_t3_trains_on(tmp_path: Path) -> None:
     assert clip.peak == pytest.approx(0.3, abs=1e-3)
     turbo = _clip(_preparer(tmp_path, _Encoders(), "turbo"))
     assert turbo.text.tolist() == parts("turbo").tokenizer.encode("Hello there.", "en")
+
+
+@pytest.mark.parametrize("model", ["english", "turbo"])
+def test_a_transcript_is_read_as_speech_reads_it_unless_it_has_the_words_already(tmp_path: Path, model: str) -> None:
+    encoders = _Encoders()
+    read = _clip(_preparer(tmp_path, encoders, model), text="It's 25 km.").text
+    in_words = _clip(_preparer(tmp_path, encoders, model), text="It's twenty-five kilometers.").text
+    as_written = _clip(_preparer(tmp_path, encoders, model, in_words=False), text="It's 25 km.").text
+    assert torch.equal(read, in_words)
+    assert not torch.equal(as_written, in_words)
 
 
 def test_a_quiet_recording_is_brought_to_turbos_loudness(tmp_path: Path) -> None:

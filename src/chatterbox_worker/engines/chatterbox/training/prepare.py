@@ -28,7 +28,7 @@ from chatterbox_worker.engines.chatterbox.reference.loudness import at_loudness
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.text.normalise import normalise
+from chatterbox_worker.text.transcripts import read_transcript
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
 _VERSION = 1  # of what is stored
@@ -45,10 +45,14 @@ class Preparer:
         folder: Path,
         *,
         text_positions: int,
+        in_words: bool = True,
     ) -> None:
-        """`revision`: the checkpoint's; `text_positions`: how many text tokens its T3 has positions for."""
+        """`revision`: the checkpoint's; `text_positions`: how many text tokens its T3 has positions for.
+
+        `in_words`: numbers and the like in transcripts become words, as speech is given them.
+        """
         self._layout, self._tokenizer, self._encoders = layout, tokenizer, encoders
-        self._text_positions = text_positions
+        self._text_positions, self._in_words = text_positions, in_words
         self._store = ConditioningStore(folder, max_bytes=0)
         self._made_by = f"train-{_VERSION}-{layout.name}-{revision}"
 
@@ -75,8 +79,8 @@ class Preparer:
         return TrainingClip(name, digest, person, ids, speech, prompt, speaker, duration_s, peak)
 
     def _text_ids(self, text: str, language: str) -> torch.Tensor:
-        normalised = normalise(text, MODELS[self._layout.name].punctuation)
-        ids = self._tokenizer.encode(normalised, language)
+        read = read_transcript(text, language, MODELS[self._layout.name], in_words=self._in_words)
+        ids = self._tokenizer.encode(read, language)
         ids = ids if self._layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
         if len(ids) > self._text_positions:
             raise InvalidRequest(

@@ -37,8 +37,9 @@ _GPT_PREFIX = 1 + 375  # positions before the text: the speaker and a whole prom
 class TrainingSession:
     """One model, one device, for as long as a run lasts."""
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, prepared: Path) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, prepared: Path, *, in_words: bool = True) -> None:
         self.checkpoint, self.device, self.layout = checkpoint, device, checkpoint.layout
+        self._in_words = in_words
         self._encoders = ReferenceEncoders(checkpoint, device)
         self._tokenizer = load_tokenizer(checkpoint)
         self.preparer = Preparer(
@@ -48,11 +49,14 @@ class TrainingSession:
             self._encoders,
             prepared,
             text_positions=self._text_positions(),
+            in_words=in_words,
         )
 
     @classmethod
-    def open(cls, model: str, settings: Settings, prepared: Path) -> TrainingSession:
+    def open(cls, model: str, settings: Settings, prepared: Path, *, in_words: bool = True) -> TrainingSession:
         """The model's weights on the settings' device; `prepared` is the folder for encoded clips.
+
+        `in_words`: numbers and the like in transcripts are read as words.
 
         Raises:
             NotReady: the weights are missing or broken.
@@ -60,7 +64,7 @@ class TrainingSession:
         checkpoint = find(LAYOUTS[model], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
         device = device_of(settings.device)
         prepare(device, settings.threads)
-        return cls(checkpoint, device, prepared)
+        return cls(checkpoint, device, prepared, in_words=in_words)
 
     def arithmetic(self, wanted: str) -> Arithmetic:
         """
@@ -109,7 +113,7 @@ class TrainingSession:
     @cached_property
     def voice_sampler(self) -> VoiceSampler:
         """Generates samples; the engine is loaded on first use."""
-        return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device)
+        return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device, in_words=self._in_words)
 
     def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
         """Each text spoken in the voice, without changing torch's random state."""

@@ -24,7 +24,7 @@ from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
-from chatterbox_worker.text.normalise import normalise
+from chatterbox_worker.text.transcripts import read_transcript
 from chatterbox_worker.voices.bundle import Bundle
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
@@ -34,9 +34,15 @@ _IN_MEMORY = 2**24  # bytes of conditionings
 
 class VoiceSampler:
     def __init__(
-        self, checkpoint: Checkpoint, tokenizer: TextTokenizer, encoders: ReferenceEncoders, device: torch.device
+        self,
+        checkpoint: Checkpoint,
+        tokenizer: TextTokenizer,
+        encoders: ReferenceEncoders,
+        device: torch.device,
+        *,
+        in_words: bool = True,
     ) -> None:
-        """Loads the engine."""
+        """Loads the engine; `in_words`: numbers and the like in texts become words, as in the transcripts."""
         layout, on_gpu = checkpoint.layout, device.type == "cuda"
         precision = Precision.FAST if on_gpu else Precision.EXACT
         s3gen_state = load_s3gen_state(checkpoint, "flow.", "mel2wav.")
@@ -49,7 +55,7 @@ class VoiceSampler:
             encoders=encoders,
             watermark=Watermark(device),
         )
-        self._model = layout.name
+        self._model, self._in_words = layout.name, in_words
         store = ConditioningStore(None, _IN_MEMORY)
         self._engine = ChatterboxEngine(
             parts,
@@ -70,10 +76,8 @@ class VoiceSampler:
         card = MODELS[self._model]
         speaker = Voice("training", voice.digest, voice.clip, voice.speaker, voice.adapter)
         takes = [
-            self._engine.submit(
-                Utterance(normalise(text, card.punctuation), language, speaker, card.sampling, _SEED, turn=0)
-            )
-            for text in texts
+            self._engine.submit(Utterance(read, language, speaker, card.sampling, _SEED, turn=0))
+            for read in (read_transcript(text, language, card, in_words=self._in_words) for text in texts)
         ]
         return [concatenate(list(take)) for take in takes]
 
