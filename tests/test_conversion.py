@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from chatterbox_worker import conversion
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest
@@ -21,7 +21,6 @@ from chatterbox_worker.request import ConversionRequest, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from support.audio_clips import noise, tone, wav_base64, wav_bytes
 from support.fakes import ToneEngine
-from support.recordings import buzz
 
 RATE = 24_000
 
@@ -51,7 +50,8 @@ def samples_of(wav: bytes) -> Samples:
 def test_words_and_silences_keep_their_time_in_a_recording_of_several_stretches(
     synthesizer: Synthesizer, engine: ToneEngine, request_of: Callable[..., ConversionRequest]
 ) -> None:
-    source = buzz(66.0, 16_000).samples.copy()
+    swell = 0.6 + 0.4 * np.sin(np.arange(66 * 16_000) / 5_000)
+    source = (tone(66.0, 150, rate=16_000).samples * swell).astype(np.float32)
     source[22 * 16_000 : 25 * 16_000] = 0
     source[46 * 16_000 : round(46.7 * 16_000)] = 0
     spoken = resample(Audio(source, 16_000), RATE).samples
@@ -112,14 +112,19 @@ BAD_RECORDINGS: dict[str, tuple[bytes, str]] = {
     "noise": (as_wav(noise(2.0, -20)), "no speech"),
     "a click": (as_wav(tone(0.1).samples), "at least 0.2 s"),
     "text": (b"not a sound", "not audio"),
-    "too long": (encode(Audio(np.full(8_000 * 3_602, 0.5, np.float32), 8_000), "flac", 8_000), "longer than 3600 s"),
+    "too long": (wav_bytes(4.0), "longer than 3 s"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD_RECORDINGS)
 def test_a_recording_that_cannot_be_converted_is_refused_by_name(
-    synthesizer: Synthesizer, engine: ToneEngine, request_of: Callable[..., ConversionRequest], kind: str
+    synthesizer: Synthesizer,
+    engine: ToneEngine,
+    request_of: Callable[..., ConversionRequest],
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(conversion, "LONGEST_S", 3.0)
     recording, why = BAD_RECORDINGS[kind]
     with pytest.raises(InvalidRequest, match=why) as refusal:
         synthesizer.speak(request_of(recording), CancelScope())
@@ -167,7 +172,7 @@ def test_a_cancelled_conversion_ends(
     synthesizer: Synthesizer, engine: ToneEngine, request_of: Callable[..., ConversionRequest]
 ) -> None:
     scope = CancelScope()
-    plan = synthesizer.plan(request_of(as_wav(buzz(70.0, 8_000).samples, 8_000)))
+    plan = synthesizer.plan(request_of(as_wav(tone(70.0, 150, rate=8_000).samples, 8_000)))
     speech = synthesizer.stream(plan, scope)
     pieces = iter(speech)
     next(pieces)

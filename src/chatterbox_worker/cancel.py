@@ -42,6 +42,11 @@ class CancelScope:
             take.cancel()
         return take
 
+    def release(self, take: _Cancellable) -> None:
+        """Keep a take no longer that has been read to its end."""
+        with self._lock:
+            self._takes = [held for held in self._takes if held is not take]
+
     def part(self, progress: Progress | None = None) -> CancelScope:
         """A scope that is cancelled together with this one, but can be cancelled alone."""
         part = CancelScope(progress)

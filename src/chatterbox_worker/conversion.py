@@ -167,6 +167,7 @@ class ConvertedSpeech:
         for stage, seconds in take.timings.items():
             self._times[stage] = self._times.get(stage, 0.0) + seconds
         self._warnings += take.warnings
+        self._scope.release(take)  # with its part of the recording
         return sound
 
     @property

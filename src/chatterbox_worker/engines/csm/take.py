@@ -23,8 +23,6 @@ class Script:
 class CsmTake(ChatterboxTake):
     """It retains its codes: a later chunk of the same text may continue from them."""
 
-    utterance: Utterance  # never a passage
-
     def __init__(self, utterance: Utterance, script: Script, lead: CsmTake | None, on_over: Callable[[], None]) -> None:
         """`lead` must be complete before this take is started."""
         super().__init__(utterance, on_over)

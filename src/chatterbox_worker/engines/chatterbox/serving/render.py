@@ -127,7 +127,7 @@ class Renderer:
             return None
 
     def _prepare(self, job: RenderJob) -> _Work:
-        seed, prompt, stream, device = job.take.utterance.seed, job.prompt, job.stream, self._s3gen.device
+        seed, prompt, stream, device = job.take.seed, job.prompt, job.stream, self._s3gen.device
         codes = [token for token in job.tokens if token < SPEECH_CODES]
         if not codes:
             raise SynthesisFailed("the model generated no speech for this text; try another seed or a longer text")

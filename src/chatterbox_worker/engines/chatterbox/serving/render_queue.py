@@ -69,7 +69,7 @@ class RenderQueue:
         with self._changed:
             broken = self._broken
             if broken is None:
-                self._waiting.add(job, job.take.utterance.turn)
+                self._waiting.add(job, job.take.turn)
                 self._changed.notify()
         if broken is not None:
             job.take.fail(broken)

@@ -20,7 +20,8 @@ class ChatterboxTake:
 
     def __init__(self, utterance: Utterance | Passage, on_over: Callable[[], None]) -> None:
         """`on_over` is called, from any thread, when the take has been cancelled or has failed."""
-        self.utterance = utterance
+        self._utterance = utterance if isinstance(utterance, Utterance) else None
+        self.seed, self.turn = utterance.seed, utterance.turn
         self._on_over = on_over
         self._pieces: queue.SimpleQueue[Audio | WorkerError | None] = queue.SimpleQueue()
         self._cancelled, self._failed = threading.Event(), threading.Event()
@@ -35,6 +36,12 @@ class ChatterboxTake:
             if isinstance(piece, WorkerError):
                 raise piece
             yield piece
+
+    @property
+    def utterance(self) -> Utterance:
+        """Not of a passage that is converted."""
+        assert self._utterance is not None  # noqa: S101 - T3 and its batch have utterances only
+        return self._utterance
 
     def cancel(self) -> None:
         """The reader is woken at once; the slot in the batch is freed at the next step."""
