@@ -16,7 +16,9 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
 
 from chatterbox_worker.server.paths import KnownRoutes
@@ -44,7 +46,9 @@ class Page(StaticFiles):
     def __init__(self, routes: KnownRoutes, *, directory: Path) -> None:
         super().__init__(directory=directory, html=True)
         self._routes = routes
-        self._assets = f"{_ASSETS}{_digest(directory)}/"
+        digest = _digest(directory)
+        self._assets = f"{_ASSETS}{digest}/"
+        self._headers = {**_HEADERS, "ETag": f'"{digest}"'}
         document = (directory / "index.html").read_text("utf-8")
         self._document = _NAMED.sub(rf"\1{self._assets}\2", document)
 
@@ -54,13 +58,17 @@ class Page(StaticFiles):
         if scope["method"] != "GET":
             raise HTTPException(404)
         if path in (".", "index.html"):
-            return HTMLResponse(self._document, headers=_HEADERS)
+            return self._send_document(Headers(scope=scope))
         if not path.startswith(_ASSETS):
             return await super().get_response(path, scope)
         response = await super().get_response(path.split("/", 2)[-1], scope)
         if path.startswith(self._assets):  # a document of before an update is given what is here, but must not keep it
             response.headers["Cache-Control"] = _KEPT
         return response
+
+    def _send_document(self, asked: Headers) -> Response:
+        document = HTMLResponse(self._document, headers=self._headers)
+        return NotModifiedResponse(document.headers) if self.is_not_modified(document.headers, asked) else document
 
     def file_response(self, full_path: str | os.PathLike[str], *arguments: Any, **options: Any) -> Response:
         response = super().file_response(full_path, *arguments, **options)
