@@ -74,6 +74,53 @@ def test_each_chunk_has_its_own_seed_and_the_request_decides_them(
     assert [take.utterance.seed for take in engine.takes[:3]] == [2**32 - 1, 0, 1]
 
 
+@pytest.mark.parametrize("speed", [1.0, 2.0])
+def test_words_have_their_places_in_the_text_and_their_times_in_the_audio(
+    synthesizer: Synthesizer, settings: Settings, speed: float
+) -> None:
+    recording = synthesizer.speak(request(settings, timestamps="word", speed=speed), CancelScope())
+
+    chunks, words = recording.info.chunks, recording.info.words
+    assert words is not None
+    assert " ".join(word.text for word in words) == " ".join(STORY.split())
+    for chunk in chunks:
+        own = [word for word in words if chunk.start <= word.start < chunk.end]
+        assert chunk.text == " ".join(" ".join(word.text for word in own).split())
+        assert chunk.start_s <= own[0].start_s
+        assert own[-1].end_s <= chunk.end_s
+        lasts_s = (chunk.end_s - chunk.start_s) * len(own[0].text) / len(chunk.text)  # a tone shares its time evenly
+        assert own[0].end_s - own[0].start_s == pytest.approx(lasts_s, abs=0.03)
+    assert all(one.end_s <= two.start_s for one, two in pairwise(words))
+    assert recording.info.warnings == ()
+
+
+def test_words_are_kept_by_the_cache_and_only_said_where_asked(synthesizer: Synthesizer, settings: Settings) -> None:
+    plain = synthesizer.speak(request(settings, seed=5), CancelScope())
+    timed, again = (synthesizer.speak(request(settings, seed=5, timestamps="word"), CancelScope()) for _ in range(2))
+
+    assert (plain.hit, timed.hit, again.hit) == (False, False, True)
+    assert plain.audio == timed.audio == again.audio
+    assert timed.info.words == again.info.words
+    assert plain.info.words is None
+    assert "words" not in plain.report()
+    assert timed.report()["words"][0] == {
+        "text": "The", "start": 0, "end": 3, "start_s": timed.info.words[0].start_s, "end_s": timed.info.words[0].end_s,
+    }  # fmt: skip
+
+
+def test_a_model_that_knows_no_times_has_its_chunks_as_words(
+    synthesizer: Synthesizer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ToneTake, "boundaries_s", ())
+
+    info = synthesizer.speak(request(settings, timestamps="word"), CancelScope()).info
+
+    assert info.words is not None
+    assert [(word.text, word.start_s) for word in info.words] == [(chunk.text, chunk.start_s) for chunk in info.chunks]
+    assert len(info.warnings) == 1
+    assert "no times of their words" in info.warnings[0]
+
+
 @pytest.mark.parametrize("speed", [0.5, 2.0])
 def test_speed_changes_the_length_and_leaves_the_pitch(
     synthesizer: Synthesizer, settings: Settings, speed: float

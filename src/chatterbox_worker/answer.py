@@ -32,6 +32,20 @@ class SpokenChunk:
     """In which it was read; empty in an answer of an older worker."""
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """One word and its place in the audio; where words cannot be told apart, a phrase or a whole chunk."""
+
+    text: str
+    start: int
+    """Index of its first character in the cleaned text."""
+    end: int
+    """Index after its last character."""
+    start_s: float
+    """Where it starts in the audio, in seconds."""
+    end_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechInfo:
     """Everything about a recording that is the same for every caller who gets it."""
@@ -48,9 +62,13 @@ class SpeechInfo:
     device: str
     chunks: tuple[SpokenChunk, ...]
     warnings: tuple[str, ...] = ()
+    words: tuple[SpokenWord, ...] | None = None
+    """None if they were not asked for; left out of the JSON then."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self) | {"chunks": [asdict(chunk) for chunk in self.chunks], "warnings": list(self.warnings)}
+        about = asdict(self) | {"chunks": [asdict(chunk) for chunk in self.chunks], "warnings": list(self.warnings)}
+        words = about.pop("words")
+        return about if words is None else about | {"words": list(words)}
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> SpeechInfo:
@@ -73,7 +91,8 @@ class SpeechInfo:
                 )
                 for c in answer["chunks"]
             )
-            return cls(**values, chunks=chunks, warnings=tuple(map(str, answer["warnings"])))
+            words = tuple(map(_word, answer["words"])) if "words" in answer else None
+            return cls(**values, chunks=chunks, warnings=tuple(map(str, answer["warnings"])), words=words)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an answer about speech: {error!r}") from error
 
@@ -81,8 +100,13 @@ class SpeechInfo:
 _KINDS: Mapping[str, type] = {
     field.name: {"str": str, "int": int, "float": float}[str(field.type)]
     for field in fields(SpeechInfo)
-    if field.name not in ("chunks", "warnings")
+    if field.name not in ("chunks", "warnings", "words")
 }
+
+
+def _word(word: Mapping[str, Any]) -> SpokenWord:
+    places = int(word["start"]), int(word["end"])
+    return SpokenWord(str(word["text"]), *places, float(word["start_s"]), float(word["end_s"]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import overload
 
-from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import default_kbps, encode
 from chatterbox_worker.audio.join import Joiner
@@ -27,6 +27,8 @@ from chatterbox_worker.request import AudioRequest, ConversionRequest, SpeechReq
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
+from chatterbox_worker.text.reading import Reading
+from chatterbox_worker.text.word_times import UNSPACED_LANGUAGES, time_words
 from chatterbox_worker.voices.context import PastSpeech, past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, load_voice, name_voice, voice_source
@@ -57,12 +59,11 @@ class Plan:
     request: SpeechRequest
     engine: Engine
     source: VoiceSource
+    reading: Reading
     chunks: tuple[Chunk, ...]
     key: str
     seed: int
     context: tuple[PastSpeech, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """About how the text is read."""
     pauses_s: Mapping[Pause, float] = field(default_factory=lambda: PAUSES_S)
     """The silence after a chunk by where it ends, in seconds at speed 1."""
     voices: Mapping[str, VoiceSource] = field(default_factory=dict)
@@ -109,7 +110,7 @@ class Synthesizer:
             InvalidRequest, VoiceNotFound: it cannot be spoken or converted; names the field.
         """
         if isinstance(request, SpeechRequest):
-            return self._plan_speech(request, source_of or self.source)
+            return self.plan_speech(request, source_of or self.source)
         return plan_conversion(
             request,
             self.engines[request.model],
@@ -141,6 +142,7 @@ class Synthesizer:
             **({"bitrate_kbps": request.bitrate_kbps or default_kbps(request.sample_rate)}
                if request.format == "mp3" else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
+            **({"timestamps": "word"} if request.timestamps == "word" else {}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
             **({"voices": [[name, each.digest, each.transcript if card.needs_transcript else None]
                            for name, each in voices.items()]} if voices else {}),
@@ -157,7 +159,7 @@ class Synthesizer:
             key=key,
             seed=secrets.randbits(32) if request.seed is None else request.seed,
             context=context,
-            warnings=prepared.reading.warnings,
+            reading=prepared.reading,
             pauses_s=prepared.pauses_s,
             voices=voices,
         )
@@ -274,6 +276,9 @@ class AudioStream:
         self._submit_ahead(0)
         self._first_audio_s = 0.0
         self._joiner = Joiner(plan.engine.sample_rate, plan.chunks[0].lead_pause_s)
+        self.words: list[SpokenWord] | None = [] if plan.request.timestamps == "word" else None
+        """Of the chunks that have ended; None if they were not asked for."""
+        self._untimed = 0
 
     def __iter__(self) -> Iterator[Audio]:
         """
@@ -305,8 +310,33 @@ class AudioStream:
                     self._scope.check()
                     yield index, self._joiner.add(audio)
             pause_s = chunk.pause_s(speed, self.plan.pauses_s)
-            yield index + 1, self._joiner.end_chunk(pause_s, exact=chunk.exact_pause_s is not None)
+            end = self._joiner.end_chunk(pause_s, exact=chunk.exact_pause_s is not None)
+            if self.words is not None:
+                self.words += self._words_of(index, speed)
+            yield index + 1, end
         yield len(self._takes), self._joiner.finish()
+
+    def _words_of(self, index: int, speed: float) -> list[SpokenWord]:
+        """The words of an ended chunk; the chunk itself if its take does not know their times."""
+        chunk, span, rate = self.plan.chunks[index], self._joiner.spans[index], self.plan.engine.sample_rate
+        if span.start == span.end:
+            return []
+        start_s, end_s, removed_s = span.start / rate, span.end / rate, span.removed / rate
+        boundaries_s = self._takes[index].boundaries_s
+        if not boundaries_s:
+            self._untimed += 1
+            return [SpokenWord(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4))]
+        in_audio_s = [min(max(start_s + each / speed - removed_s, start_s), end_s) for each in boundaries_s]
+        return time_words(self.plan.reading, chunk, [round(each, 4) for each in in_audio_s])
+
+    def _about_words(self) -> list[str]:
+        """What the words are where they are none."""
+        found = []
+        if self._untimed:
+            found.append(f"{self._untimed} of the text's chunks have no times of their words: each is one of words")
+        if self.words and any(chunk.language[:2] in UNSPACED_LANGUAGES for chunk in self.plan.chunks):
+            found.append("Chinese and Japanese are written without spaces: words has their phrases")
+        return found
 
     def _submit_ahead(self, reading: int) -> None:
         """Submits the chunks that may be generated while the reader is at chunk `reading`."""
@@ -333,7 +363,7 @@ class AudioStream:
         """What the caller should know, from the text, the joins and every take so far."""
         silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
         of_takes = dict.fromkeys(warning for take in self._takes for warning in take.warnings)
-        return [*self.plan.warnings, *silent, *of_takes]
+        return [*self.plan.reading.warnings, *self._about_words(), *silent, *of_takes]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""
@@ -402,6 +432,7 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
         seed=(plan.seed + index) % 2**32,  # each chunk has noise of its own, all of it from one seed
         streaming=streaming,
         turn=index,
+        timestamps=request.timestamps == "word",
         max_s=request.max_chunk_s,
         speaker=request.speaker,
     )
@@ -437,4 +468,5 @@ def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech,
             for chunk, (start_s, end_s) in zip(plan.chunks, speech.spans_s, strict=True)
         ),
         warnings=tuple(speech.warnings),
+        words=None if speech.words is None else tuple(speech.words),
     )

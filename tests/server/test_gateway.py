@@ -152,6 +152,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "line_breaks": {"line_breaks": "keep"},
     "emoji": {"emoji": "read"},
     "ssml_strict": {"ssml_strict": False},
+    "timestamps": {"timestamps": "word"},
     "pause_s": {"pause_s": {"line": 0.5}},
 }
 """For each field of a request, fields of a body that change it."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class Span:
 
     start: int
     end: int
+    removed: int = field(default=0, compare=False)
+    """How many samples of the chunk were removed before its first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +122,7 @@ class Joiner:
         lead_in = self._lead_in(onset)
         self._match_level(end)
         output = self._emit([*lead_in, self._take(end, ends=True)])
-        self._spans.append(Span(self._chunk_start, self._position))
+        self._spans.append(Span(self._chunk_start, self._position, self._start or 0))
         self._pause, self._exact = max(0, pause - (end - last)), exact
         self._begin_chunk()
         return output

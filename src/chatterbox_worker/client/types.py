@@ -56,6 +56,7 @@ class RequestFields(TypedDict, total=False):
     emoji: Literal["drop", "read"]
     ssml_strict: bool
     pause_s: Mapping[str, float] | None
+    timestamps: Literal["chunk", "word"]
     cache: bool
     output: str
 

@@ -43,6 +43,7 @@ _URL = "an http or https URL"
 SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": _URL, "audio_url": _URL}
 Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
 _SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
+Timestamps = Literal["chunk", "word"]
 Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 
@@ -219,4 +220,5 @@ class SpeechBody(Body):
     emoji: Emoji = "drop"
     ssml_strict: bool = True
     pause_s: _Pauses = None
+    timestamps: Timestamps = "chunk"
     cache: bool = True

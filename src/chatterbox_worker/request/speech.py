@@ -12,7 +12,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.audio_formats import check_bitrate, formats
 from chatterbox_worker.request.check import one_source
-from chatterbox_worker.request.fields import SAMPLING, Emoji, LineBreaks, PastTurn, SpeechBody, TextFormat
+from chatterbox_worker.request.fields import SAMPLING, Emoji, LineBreaks, PastTurn, SpeechBody, TextFormat, Timestamps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +61,8 @@ class SpeechRequest:
     """None: "auto", or "join" where nothing is normalized."""
     emoji: Emoji = "drop"
     ssml_strict: bool = True
+    timestamps: Timestamps = "chunk"
+    """word: the answer says when each word is spoken."""
     pause_s: Mapping[str, float] = field(default_factory=dict)
     """Of `fields.PauseSeconds`, those that are given."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
@@ -117,6 +119,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         line_breaks=fields.line_breaks,
         emoji=fields.emoji,
         ssml_strict=fields.ssml_strict,
+        timestamps=fields.timestamps,
         pause_s=fields.pause_s.given() if fields.pause_s is not None else {},
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )

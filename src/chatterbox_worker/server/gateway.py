@@ -334,7 +334,7 @@ def _fields(request: AudioRequest) -> dict[str, Any]:
     return without_nulls(fields)
 
 
-_TEXT_FIELDS = ("text_format", "line_breaks", "emoji", "ssml_strict", "pause_s")
+_TEXT_FIELDS = ("text_format", "line_breaks", "emoji", "ssml_strict", "pause_s", "timestamps")
 
 
 def _given_text_fields(request: SpeechRequest) -> dict[str, Any]:

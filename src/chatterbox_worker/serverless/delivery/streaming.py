@@ -193,7 +193,8 @@ def _summary(recording: Recording, whole: _Whole, post: _Collected, delivery: De
     if not post.is_whole:
         report |= _stored(report, replace(recording, audio=whole.file()), delivery, route)
     if serialized_bytes(report) > CHUNK_BYTES:  # a text of megabytes
-        report["warnings"] = [*report["warnings"], "the list of chunks is left out: it is too long to be streamed"]
+        lists = "lists of chunks and words are" if report.pop("words", None) else "list of chunks is"
+        report["warnings"] = [*report["warnings"], f"the {lists} left out: too long to be streamed"]
         del report["chunks"]
 
     def shrink(_limit_bytes: int) -> list[Unlogged]:  # without a reference to the Answer: it holds minutes of audio
