@@ -110,7 +110,7 @@ class Synthesizer:
             InvalidRequest, VoiceNotFound: it cannot be spoken or converted; names the field.
         """
         if isinstance(request, SpeechRequest):
-            return self.plan_speech(request, source_of or self.source)
+            return self._plan_speech(request, source_of or self.source)
         return plan_conversion(
             request,
             self.engines[request.model],

@@ -201,6 +201,7 @@ class ChatterboxEngine:
                     sampling=sampling,
                     voice=model.voices.encode(utterance.voice, emotion),
                     max_tokens=self._token_limit(utterance),
+                    observe=utterance.timestamps,
                     stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
                 )
             )
@@ -293,6 +294,7 @@ class ChatterboxEngine:
     def _boundaries(self, sequence: Sequence, attention: Attention) -> list[float]:
         """`Take.boundaries_s` of a take whose tokens are complete."""
         utterance, is_gpt = sequence.take.utterance, self.parts.layout.is_gpt
+        assert isinstance(utterance, Utterance), "a passage has no text to attend to"  # noqa: S101
         spans = self.parts.tokenizer.spans(utterance.text, utterance.language)
         path = monotonic_path(attention.read().numpy())
         # the query at a token predicts the next one; the first is predicted from the text alone

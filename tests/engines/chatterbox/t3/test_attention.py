@@ -28,7 +28,7 @@ VOICES = {
     "turbo": random_voice(seed=1, prompt=60, emotion=None),
 }
 all_models = pytest.mark.parametrize("model", VOICES)
-ESSENTIALLY = {"rtol": 0, "atol": 1e-5}
+CLOSE: Any = {"rtol": 0, "atol": 1e-5}
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_the_attention_is_that_of_transformers(model: str) -> None:
     tokens = speak(slots, 0, 60)
     attention = slots.attention(0, 60)
     assert attention is not None
-    torch.testing.assert_close(attention, attention_of_transformers(model, VOICES[model], tokens), **ESSENTIALLY)
+    torch.testing.assert_close(attention, attention_of_transformers(model, VOICES[model], tokens), **CLOSE)
     assert len(set(attention[0].argmax(-1).tolist())) > 1  # the comparison is meaningful only if it moves
 
 
@@ -112,7 +112,7 @@ def test_in_a_batch_each_slot_has_its_own_attention(model: str, context_step: in
     for slot, voice, tokens in ((0, VOICES[model], first), (2, other, third)):
         attention = slots.attention(slot, len(tokens))
         assert attention is not None
-        torch.testing.assert_close(attention, attention_of_transformers(model, voice, tokens), **ESSENTIALLY)
+        torch.testing.assert_close(attention, attention_of_transformers(model, voice, tokens), **CLOSE)
     slots.release(0)
     assert slots.attention(0, 1) is None
 
@@ -126,7 +126,7 @@ def test_a_draft_changes_no_attention(model: str) -> None:
     tokens = speak(slots, 0, 40)
     attention = slots.attention(0, 40)
     assert attention is not None
-    torch.testing.assert_close(attention, attention_of_transformers(model, VOICES[model], tokens), **ESSENTIALLY)
+    torch.testing.assert_close(attention, attention_of_transformers(model, VOICES[model], tokens), **CLOSE)
 
 
 @all_models

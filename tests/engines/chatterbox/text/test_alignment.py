@@ -15,7 +15,7 @@ def attention_along(path: list[int], size: int, *, noise: float = 0.0, seed: int
     """Most of the attention at the path's token, some at its neighbours, and noise everywhere."""
     distance = np.abs(np.arange(size) - np.asarray(path)[:, None])
     weights = np.exp(-1.5 * distance) + noise * np.random.default_rng(seed).random((len(path), size))
-    return (0.6 * weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    return np.asarray(0.6 * weights / weights.sum(1, keepdims=True), np.float32)
 
 
 def steady(size: int, steps_each: int) -> list[int]:

@@ -239,10 +239,8 @@ class Scheduler:
         voice = sequence.voice.result()
         voice.use()
         sequence.take.mark_started()
-        utterance = sequence.take.utterance
-        self._slots.prefill(
-            slot, voice.prefix, sequence.text_ids, sequence.sampling, utterance.seed, observe=utterance.timestamps
-        )
+        seed, observe = sequence.take.utterance.seed, sequence.observe
+        self._slots.prefill(slot, voice.prefix, sequence.text_ids, sequence.sampling, seed, observe=observe)
         sequence.admitted_s = self._clock_s()
         sequence.max_tokens = min(sequence.max_tokens, self._slots.remaining_steps(slot))
 

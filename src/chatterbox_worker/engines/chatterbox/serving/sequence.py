@@ -61,8 +61,10 @@ class Sequence:
     """How many tokens of an earlier attempt are still to be drawn again."""
     codes: int = 0
     """How many of the tokens are speech and not special."""
+    observe: bool = False
+    """Whether its attention to the text is wanted."""
     attention: Attention | None = None
-    """Of its tokens to its text, once they are complete, for an utterance that asks for timestamps."""
+    """Once the tokens are complete, if it is observed."""
     admitted_s: float = 0.0
     """On the scheduler's clock, which stops while its thread renders."""
 

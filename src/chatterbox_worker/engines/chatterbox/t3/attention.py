@@ -37,8 +37,8 @@ class TextAttention:
     def __init__(self, t3: T3, heads: Sequence[tuple[int, int]], size: int, length: int) -> None:
         """`heads`: (layer, head). Takes size * length * 64 * heads values of the precision's dtype."""
         self._t3, self._heads, self._length = t3, tuple(heads), length
-        options = {"device": t3.device, "dtype": t3.precision.dtype}
-        self._queries = [torch.zeros(size * length, t3.head_dim, **options) for _ in self._heads]  # type: ignore[arg-type]
+        dtype = t3.precision.dtype
+        self._queries = [torch.zeros(size * length, t3.head_dim, device=t3.device, dtype=dtype) for _ in self._heads]
         self._starts = torch.arange(size, device=t3.device)[:, None] * length
 
     def observer(self, positions: Tensor) -> Observe:

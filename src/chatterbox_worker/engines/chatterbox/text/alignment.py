@@ -25,7 +25,7 @@ def monotonic_path(attention: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     Takes 2 bytes for each value of the attention.
     """
     steps, size = attention.shape
-    whole = max(float(np.quantile(attention.sum(1), _ATTENTIVE)), np.finfo(np.float32).tiny)
+    whole = max(float(np.quantile(attention.sum(1), _ATTENTIVE)), float(np.finfo(np.float32).tiny))
     scores = np.log(np.clip(attention / whole, _LEAST, 1.0))
     tokens = np.arange(size)
     skipped = _SKIPPED * tokens
