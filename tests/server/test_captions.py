@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.server import captions
 from support.serving import Open
 
@@ -14,6 +16,23 @@ CHUNKS = [
     {"text": "silent", "start": 24, "end": 30, "start_s": 1.5, "end_s": 1.5},
     {"text": "An hour later.", "start": 31, "end": 45, "start_s": 3661.0, "end_s": 3662.9996},
 ]
+
+
+def test_words_with_times_of_their_own_decide_when_a_cue_comes() -> None:
+    text = "One sentence that is long enough here - for a cue. Another one that follows it is no shorter than that."
+    chunk = {"text": text, "start": 100, "end": 100 + len(text), "start_s": 1.0, "end_s": 20.0}
+    places = [match.span() for match in re.finditer(r"\w[^ ]*", text)]
+    words = [
+        SpokenWord(text[start:end], 100 + start, 100 + end, start_s, start_s + 0.2)
+        for start_s, (start, end) in enumerate(places, 1)
+    ]
+    found = json.loads(captions.write("json", [chunk], 20.0, "en", words))["chunks"][0]["cues"]
+    assert " ".join(" ".join(cue["text"].split()) for cue in found) == text  # the lone mark too
+    times = {word.text: word.start_s for word in words}
+    assert len(found) > 2
+    assert all(cue["start_s"] == times[cue["text"].split()[0]] for cue in found)
+    unknown = [SpokenWord(text, 100, 100 + len(text), 1.0, 20.0)]
+    assert captions.write("srt", [chunk], 20.0, "en", unknown) == captions.write("srt", [chunk], 20.0, "en")
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Captions of a recording: SubRip, WebVTT or JSON. Pure.
 
-The times of a chunk are exact; inside it, words share its time by their length. `text.cues` makes the cues.
+The times of a chunk are exact; inside it, words have times of their own or share its time by their length. `text.cues`
+makes the cues.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.text.cues import LONGEST_S, Cue, cues, share_time
+from chatterbox_worker.text.cues import LONGEST_S, Cue, cues, share_time, with_times
 
 MIMETYPES: Mapping[str, str] = {
     "srt": "application/x-subrip; charset=utf-8",
@@ -27,9 +30,20 @@ def check(kind: object) -> str:
     return kind.lower()
 
 
-def write(kind: str, chunks: Sequence[Mapping[str, Any]], duration_s: float, language: str | None = None) -> str:
-    """The captions of `SpeechInfo.as_json()["chunks"]`; chunks without audio have no cue."""
-    audible = [(chunk, _cues(chunk, language)) for chunk in chunks if chunk["end_s"] > chunk["start_s"]]
+def write(
+    kind: str,
+    chunks: Sequence[Mapping[str, Any]],
+    duration_s: float,
+    language: str | None = None,
+    words: Sequence[SpokenWord] = (),
+) -> str:
+    """The captions of `SpeechInfo.as_json()["chunks"]`; chunks without audio have no cue. `words`: of the text."""
+    starts = [word.start for word in words]
+    audible = []
+    for chunk in chunks:
+        own = words[bisect_left(starts, chunk["start"]) : bisect_left(starts, chunk["end"])]
+        if chunk["end_s"] > chunk["start_s"]:
+            audible.append((chunk, _cues(chunk, language, own)))
     if kind == "json":
         with_cues = [{**chunk, "cues": [_as_json(cue) for cue in own]} for chunk, own in audible]
         return json.dumps({"duration_s": duration_s, "chunks": with_cues}, ensure_ascii=False)
@@ -41,8 +55,11 @@ def write(kind: str, chunks: Sequence[Mapping[str, Any]], duration_s: float, lan
     return "\n".join(blocks if kind == "srt" else ["WEBVTT\n", *blocks])
 
 
-def _cues(chunk: Mapping[str, Any], language: str | None) -> list[Cue]:
-    return cues(share_time(chunk["text"], chunk["start_s"], chunk["end_s"], language))
+def _cues(chunk: Mapping[str, Any], language: str | None, words: Sequence[SpokenWord]) -> list[Cue]:
+    if all(word.text == chunk["text"] for word in words):  # none, or their times are not known
+        return cues(share_time(chunk["text"], chunk["start_s"], chunk["end_s"], language))
+    times = [(word.start - chunk["start"], word.start_s, word.end_s) for word in words]
+    return cues(with_times(chunk["text"], times, language))
 
 
 def _as_json(cue: Cue) -> dict[str, Any]:

@@ -120,7 +120,7 @@ async def whole(http: Request, state: AppState, request: AudioRequest) -> Record
 async def captions_of(kind: str, info: SpeechInfo) -> str:
     chunks = info.as_json()["chunks"]
     return await asyncio.to_thread(
-        captions.write, kind, chunks, info.duration_s, info.language
+        captions.write, kind, chunks, info.duration_s, info.language, info.words or ()
     )  # 1 s for 100 000 letters
 
 

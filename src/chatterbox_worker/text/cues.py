@@ -57,6 +57,21 @@ def share_time(text: str, start_s: float, end_s: float, language: str | None = N
     return _share(words, start_s, end_s)
 
 
+def with_times(text: str, times: Sequence[tuple[int, float, float]], language: str | None = None) -> list[TimedWord]:
+    """The whole text in words that begin at these indices and are spoken from one time to another, in seconds.
+
+    What is written between two words belongs to the first.
+    """
+    found = breaks(text, language) | {len(text): Break.PARAGRAPH}
+    begins = [0, *(index for index, _, _ in times[1:]), len(text)]
+    words = []
+    for (begin, end), (_, start_s, end_s) in zip(pairwise(begins), times, strict=True):
+        part = text[begin:end]
+        after = max(found.get(index, Break.CLUSTER) for index in range(begin + len(part.rstrip()), end + 1))
+        words.append(TimedWord(" ".join(part.split()), part != part.rstrip(), after, start_s, end_s))
+    return words
+
+
 def cues(words: Sequence[TimedWord]) -> list[Cue]:
     """The words in cues, in order; a word that lasts longer than a cue may is shown from its start."""
     words = [part for word in words for part in _within_a_line(word)]
