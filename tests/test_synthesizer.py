@@ -85,7 +85,7 @@ def test_words_have_their_places_in_the_text_and_their_times_in_the_audio(
     assert " ".join(word.text for word in words) == " ".join(STORY.split())
     for chunk in chunks:
         own = [word for word in words if chunk.start <= word.start < chunk.end]
-        assert chunk.text == " ".join(" ".join(word.text for word in own).split())
+        assert " ".join(chunk.text.split()) == " ".join(word.text for word in own)
         assert chunk.start_s <= own[0].start_s
         assert own[-1].end_s <= chunk.end_s
         lasts_s = (chunk.end_s - chunk.start_s) * len(own[0].text) / len(chunk.text)  # a tone shares its time evenly

@@ -42,6 +42,19 @@ async def test_the_turns_come_in_order_with_their_pauses(open_server: Open, fmt:
 
 
 @pytest.mark.anyio
+async def test_the_words_of_a_dialogue_have_its_times_and_their_turns(open_server: Open) -> None:
+    async with open_server() as http:
+        await _save_voices(http)
+        answer = (await http.post("/dialogue", json={"turns": TURNS, "captions": "srt", "timestamps": "word"})).json()
+
+    for chunk in answer["chunks"]:
+        own = [word for word in answer["words"] if word["turn"] == chunk["turn"]]
+        assert " ".join(word["text"] for word in own) == chunk["text"]
+        assert chunk["start_s"] <= own[0]["start_s"] < own[-1]["end_s"] <= chunk["end_s"]
+        assert {word["voice"] for word in own} == {chunk["voice"]}
+
+
+@pytest.mark.anyio
 async def test_a_turn_that_stays_the_same_is_not_spoken_again(open_server: Open, engine: Any) -> None:
     async with open_server() as http:
         await _save_voices(http)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 
-from chatterbox_worker.answer import Recording, SpokenChunk
+from chatterbox_worker.answer import Recording, SpokenChunk, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
@@ -39,6 +39,8 @@ from chatterbox_worker.text.markup.html import break_tags
 from chatterbox_worker.text.scripts import speakable
 
 router = APIRouter(tags=["speech"])
+
+_Part = TypeVar("_Part", SpokenChunk, SpokenWord)
 
 _MOST_TURNS = 200
 _LONGEST_PAUSE_S = 10.0
@@ -185,6 +187,7 @@ def _build_response(
     parts: list[Audio] = []
     chunks: list[SpokenChunk] = []
     owners: list[dict[str, Any]] = []
+    words: list[dict[str, Any]] = []
     at_s = 0.0
     for index, (recording, pause_s) in enumerate(zip(recordings, pauses_s, strict=True)):
         if recording is None:
@@ -192,11 +195,11 @@ def _build_response(
             at_s += parts[-1].duration_s
             continue
         clip = decode(recording.audio, field="turns", max_s=_LONGEST_TURN_S)
-        chunks += [
-            replace(chunk, start_s=round(chunk.start_s + at_s, 4), end_s=round(chunk.end_s + at_s, 4))
-            for chunk in recording.info.chunks
-        ]
-        owners += [{"turn": index, "voice": recording.info.voice}] * len(recording.info.chunks)
+        owner = {"turn": index, "voice": recording.info.voice}
+        for chunk in recording.info.chunks:
+            chunks.append(_later(chunk, at_s))
+            owners.append(owner)
+        words += [asdict(_later(word, at_s)) | owner for word in recording.info.words or ()]
         parts += [clip, silence(pause_s, clip.sample_rate)]
         at_s += clip.duration_s + parts[-1].duration_s
     audio = concatenate(parts)
@@ -207,7 +210,7 @@ def _build_response(
     spoken = [recording for recording in recordings if recording is not None]
     info = replace(
         spoken[0].info, mimetype=mimetype, format=first.format, sample_rate=first.sample_rate,
-        duration_s=duration_s, chunks=tuple(chunks),
+        duration_s=duration_s, chunks=tuple(chunks), words=None,
         warnings=tuple(f"turns[{i}]: {w}" for i, recording in enumerate(recordings) if recording
                        for w in recording.info.warnings),
     )  # fmt: skip
@@ -215,6 +218,7 @@ def _build_response(
     hit = all(recording.hit for recording in spoken)
     answer = Recording(data, info, "", hit=hit, timings={"total_s": total_s}).inline()
     answer["chunks"] = [chunk | owner for chunk, owner in zip(answer["chunks"], owners, strict=True)]
+    answer |= {"words": words} if words else {}
     for of_one_turn in ("seed", "voice", "model", "language", "cache_key"):
         del answer[of_one_turn]
     whole = {
@@ -222,3 +226,8 @@ def _build_response(
         "seeds": [recording.info.seed if recording else None for recording in recordings],
     }
     return SlicedJsonResponse(answer | whole | {"captions": captions.write(kind, answer["chunks"], duration_s)})
+
+
+def _later(part: _Part, at_s: float) -> _Part:
+    """The part of a turn in a dialogue where the turn begins at `at_s`."""
+    return replace(part, start_s=round(part.start_s + at_s, 4), end_s=round(part.end_s + at_s, 4))
