@@ -116,7 +116,7 @@ def test_the_table_of_errors_matches_the_tree() -> None:
 
 
 def test_every_field_of_an_answer_is_explained(queue: LocalQueue) -> None:
-    answer = queue.run({"text": "Hello."})["output"]
+    answer = queue.run({"text": "Hello.", "timestamps": "word"})["output"]
     explained = {name for row in _table(API, "answer") for name in re.findall(r"`(\w+)`", row[0])}
     assert set(answer) == explained
 
