@@ -9,13 +9,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import overload
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import default_kbps, encode
 from chatterbox_worker.audio.join import Joiner
+from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.cancel import CancelScope, Progress
@@ -44,7 +45,7 @@ __all__ = [
     "from_cache",
 ]
 
-PIPELINE_VERSION = 3
+PIPELINE_VERSION = 4
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
 
 _FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
@@ -141,6 +142,7 @@ class Synthesizer:
             "chunk": (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else None,
             **({"bitrate_kbps": request.bitrate_kbps or default_kbps(request.sample_rate)}
                if request.format == "mp3" else {}),
+            **(asdict(sound_of(request)) if sound_of(request) != Sound() else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"timestamps": "word"} if request.timestamps == "word" else {}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
@@ -173,7 +175,8 @@ class Synthesizer:
     ) -> AudioStream | ConvertedSpeech:
         """Submit every chunk and return at once; iterate the result for the audio.
 
-        `streaming`: the first chunk is returned while it is still being generated, unless the speed is not 1. Its
+        `streaming`: the first chunk is returned while it is still being generated, unless it must be known whole (for
+        another speed, a loudness or a gain, or to shorten its silences). Its
         samples differ from those of `speak`, so they must not go into its cache. Later chunks are generated whole
         either way and returned at their end, when their level is known. Chunks far ahead of the reader are submitted
         as it goes on.
@@ -189,7 +192,8 @@ class Synthesizer:
         voices |= {name: load_voice(source, card) for name, source in plan.voices.items()}
         context = tuple(past.load() for past in plan.context)
         started_s = time.perf_counter()
-        first_streams = streaming and plan.speed_of(plan.chunks[0]) == 1.0
+        is_whole = sound_of(plan.request).needs_whole_chunks or plan.speed_of(plan.chunks[0]) != 1.0
+        first_streams = streaming and not is_whole
 
         def submit(index: int, lead: Take | None) -> Take:
             chunk = plan.chunks[index]
@@ -275,7 +279,8 @@ class AudioStream:
         self._bounded = bounded
         self._submit_ahead(0)
         self._first_audio_s = 0.0
-        self._joiner = Joiner(plan.engine.sample_rate, plan.chunks[0].lead_pause_s)
+        lead_s, sound = plan.chunks[0].lead_pause_s, sound_of(plan.request)
+        self._joiner = Joiner(plan.engine.sample_rate, lead_s, sound, live=bounded)
         self.words: list[SpokenWord] | None = [] if plan.request.timestamps == "word" else None
         """Of the chunks that have ended; None if they were not asked for."""
         self._untimed = 0
@@ -286,15 +291,13 @@ class AudioStream:
             SynthesisFailed: a chunk failed; the others are cancelled.
             Cancelled: the scope was cancelled.
         """
-        ready_s = 0.0
         try:
             for index, piece in self._pieces():
                 self._first_audio_s = self._first_audio_s or time.perf_counter() - self._started_s
-                ready_s += piece.duration_s
                 if len(piece.samples):
                     yield piece
                 if self._scope.progress is not None:
-                    self._scope.progress(index, len(self.plan.chunks), ready_s)
+                    self._scope.progress(index, len(self.plan.chunks), self._joiner.joined_s)
             if all(start == end for start, end in self.spans_s):
                 raise SynthesisFailed("the model generated no sound for this text")
         finally:
@@ -363,7 +366,13 @@ class AudioStream:
         """What the caller should know, from the text, the joins and every take so far."""
         silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
         of_takes = dict.fromkeys(warning for take in self._takes for warning in take.warnings)
-        return [*self.plan.reading.warnings, *self._about_words(), *silent, *of_takes]
+        missed_lu = self._joiner.missed_lu
+        far = (
+            [f"loudness_lufs was missed by {missed_lu:.1f} LU: the speech cannot be that loud below -1 dBTP"]
+            if missed_lu
+            else []
+        )
+        return [*self.plan.reading.warnings, *self._about_words(), *silent, *far, *of_takes]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""
@@ -420,6 +429,10 @@ def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechReque
             field="model",
         )
     return changed
+
+
+def sound_of(request: SpeechRequest) -> Sound:
+    return Sound(request.loudness_lufs, request.gain_db, request.trim)
 
 
 def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:

@@ -154,6 +154,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "ssml_strict": {"ssml_strict": False},
     "timestamps": {"timestamps": "word"},
     "pause_s": {"pause_s": {"line": 0.5}},
+    "loudness_lufs": {"loudness_lufs": -20.0},
+    "gain_db": {"gain_db": -3.0},
+    "trim": {"trim": "inner"},
 }
 """For each field of a request, fields of a body that change it."""
 NOT_OF_A_JOB = {"as_model", "normalize_as_given"}

@@ -152,7 +152,7 @@ def _speech(before_s: float, after_s: float) -> Audio:
 @pytest.mark.parametrize("seconds", [0.0, 0.03, 0.1, 0.15, 0.4])
 def test_an_exact_pause_shortens_the_guards_and_another_does_not(seconds: float) -> None:
     def gap_s(*, exact: bool) -> float:
-        joiner, parts = Joiner(RATE), []
+        joiner, parts = Joiner(RATE, live=True), []
         for _ in range(2):
             parts += [joiner.add(_speech(0.3, 0.3)).samples, joiner.end_chunk(seconds, exact=exact).samples]
         loud = np.flatnonzero(np.abs(np.concatenate(parts)) > 0.01)

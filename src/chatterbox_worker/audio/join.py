@@ -4,9 +4,8 @@
 depend on how a chunk was cut into pieces, so a stream and `join` of whole chunks give the same samples.
 
 Per chunk: silence and noise before the first and after the last word are removed, except for a guard; every edge gets a
-5 ms raised-cosine fade; from the second chunk on, one gain for the whole chunk brings its speech to the median of the
-earlier ones, within 6 dB. The first chunk keeps its level and is returned as its pieces arrive; a later one is returned
-at its end, when its level is known.
+5 ms raised-cosine fade; then `leveling` brings the chunk to the loudness of the others, by one gain for all of it. Only
+a live stream returns its first chunk as its pieces arrive; any other is returned when its level is known.
 
 A pause is measured from the last frame of speech to the first of the next chunk. The guards are part of it, so no pause
 is shorter than they are (0.15 s, or less if a chunk had less around its words), unless it is exact: then they are
@@ -15,7 +14,6 @@ shortened.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -23,7 +21,7 @@ import numpy as np
 
 from chatterbox_worker.audio import trim
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.audio.level import gain_towards, speech_level, true_peak
+from chatterbox_worker.audio.leveling import Leveler, Sound
 
 # Seconds at speed 1. Readers pause 0.20 to 0.98 s between sentences and 0.40 to 1.34 s between paragraphs when they
 # read fast, 0.34 to 1.36 and 0.75 to 1.80 when slow (Kazlauskienė and Kalašinskaitė 2020, Respectus Philologicus 37).
@@ -36,6 +34,7 @@ PARAGRAPH_PAUSE_S = 0.8
 
 GUARD_BEFORE_S = 0.050  # an aspirated onset, and the first frames under the threshold
 GUARD_AFTER_S = 0.100  # the decay of a final fricative or of the room's reverberation
+_NOTHING: Samples = np.zeros(0, np.float32)
 _FADE_S = 0.005  # short enough to preserve a plosive, long enough to avoid a click
 
 
@@ -66,17 +65,30 @@ class Joiner:
     _emitted: int
     """How many of _samples were returned already, the removed start included."""
 
-    def __init__(self, sample_rate: int, lead_s: float = 0.0) -> None:
-        """`lead_s`: exact silence before the first word, in seconds."""
+    def __init__(
+        self, sample_rate: int, lead_s: float = 0.0, sound: Sound | None = None, *, live: bool = False
+    ) -> None:
+        """`lead_s`: exact silence before the first word, in seconds. `live`: the first chunk is returned at once."""
         self._rate = sample_rate
         self._hop = round(trim.FRAME_S * sample_rate)
         self._fade = round(_FADE_S * sample_rate)
         self._spans: list[Span] = []
-        self._levels: list[float] = []  # dBFS of the chunks that were returned
-        self._position = 0  # samples returned so far
+        self._trim = (sound or Sound()).trim
+        self._leveler = Leveler(sample_rate, sound or Sound(), live=live)
+        self._position = 0  # samples joined so far, those that the leveler holds back included
         self._pause = round(lead_s * sample_rate)  # samples of silence still due before the next word
         self._exact = lead_s > 0  # whether no guard may make that pause longer
         self._begin_chunk()
+
+    @property
+    def joined_s(self) -> float:
+        """Seconds of audio so far, returned or held back."""
+        return self._position / self._rate
+
+    @property
+    def missed_lu(self) -> float:
+        """How far the chunk that is farthest from the target is from it; 0 if all are close."""
+        return self._leveler.missed_lu
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -92,15 +104,15 @@ class Joiner:
         if piece.sample_rate != self._rate:
             raise ValueError(f"cannot join a piece of {piece.sample_rate} Hz to speech of {self._rate} Hz")
         self._samples = np.concatenate([self._samples, piece.samples])
-        if self._levels:  # the chunk will be matched to a level, so all of it must be known
-            return self._emit([])
+        if not self._leveler.passes:
+            return self._output([])
         levels = trim.frame_levels(self._samples, self._hop, complete=False)
         onset = trim.onset(levels, complete=False)
         if onset is None:
-            return self._emit([])
+            return self._output([])
         # One frame is withheld: if the chunk ends here, its last 5 ms are faded
         certain = (trim.certain_end(levels) - 1) * self._hop
-        return self._emit([*self._lead_in(onset), self._take(certain, ends=False)])
+        return self._output(self._place([*self._lead_in(onset), self._take(certain, ends=False)]))
 
     def end_chunk(self, pause_s: float, *, exact: bool = False) -> Audio:
         """Finish the current chunk, with `pause_s` seconds of pause after it; return the remainder of it.
@@ -113,24 +125,36 @@ class Joiner:
             self._spans.append(Span(self._position, self._position))
             self._pause = self._pause + pause if exact else max(self._pause, pause)
             self._begin_chunk()
-            return self._emit([])
+            return self._output([])
         onset = trim.onset(levels, complete=True)
         assert onset is not None  # noqa: S101 - guaranteed for a complete chunk, which the type cannot express
         last = min(trim.final_end(levels) * self._hop, len(self._samples))
         guard = round(GUARD_AFTER_S * self._rate)
         end = min(last + (min(guard, pause) if exact else guard), len(self._samples))
-        lead_in = self._lead_in(onset)
-        self._match_level(end)
-        output = self._emit([*lead_in, self._take(end, ends=True)])
+        end = len(self._samples) if self._trim == "none" else end
+        rest = max(0, pause - (end - last))
+        output = self._end_at(end, self._lead_in(onset), rest)
         self._spans.append(Span(self._chunk_start, self._position, self._start or 0))
-        self._pause, self._exact = max(0, pause - (end - last)), exact
+        self._pause, self._exact = rest, exact
         self._begin_chunk()
         return output
+
+    def _end_at(self, end: int, lead_in: list[Samples], rest: int) -> Audio:
+        """Join the chunk up to `end`, which `rest` samples of silence follow; return what is final."""
+        taken = self._take(end, ends=True)
+        if self._leveler.passes:
+            output = self._output(self._place([*lead_in, taken]))
+            self._leveler.pass_by(self._samples[self._start : end])
+            return output
+        if self._trim == "inner":
+            taken = trim.shorten_silences(taken, self._rate)
+        self._place([*lead_in, taken])
+        return self._output(self._leveler.add(np.concatenate([_NOTHING, *lead_in]), taken, rest))
 
     def finish(self) -> Audio:
         """The remainder of the pause after the last chunk."""
         pause, self._pause = self._pause, 0
-        return self._emit([np.zeros(pause, np.float32)])
+        return self._output([*self._leveler.flush(), *self._place([np.zeros(pause, np.float32)])])
 
     def _begin_chunk(self) -> None:
         self._samples = np.zeros(0, np.float32)
@@ -144,7 +168,8 @@ class Joiner:
             return []
         first = onset * self._hop
         guard = round(GUARD_BEFORE_S * self._rate)
-        self._start = self._emitted = max(0, first - (min(guard, self._pause) if self._exact else guard))
+        guard = first if self._trim == "none" else min(guard, self._pause) if self._exact else guard
+        self._start = self._emitted = max(0, first - guard)
         silence = np.zeros(max(0, self._pause - (first - self._start)), np.float32)
         self._pause = 0
         self._chunk_start = self._position + len(silence)
@@ -163,27 +188,17 @@ class Joiner:
             taken[-fade:] *= ramp[::-1]
         return taken
 
-    def _match_level(self, end: int) -> None:
-        """Apply one gain to the whole chunk if there are earlier ones, and record the resulting level."""
-        speech = Audio(self._samples[self._start : end], self._rate)
-        level = speech_level(speech)
-        if level is None:
-            return
-        if self._levels:
-            gain = gain_towards(statistics.median(self._levels), level, true_peak(speech))
-            self._samples = self._samples * np.float32(10 ** (gain / 20))
-            level += gain
-        self._levels.append(level)
+    def _place(self, parts: list[Samples]) -> list[Samples]:
+        self._position += sum(map(len, parts))
+        return parts
 
-    def _emit(self, parts: list[Samples]) -> Audio:
-        samples = np.concatenate([np.zeros(0, np.float32), *parts])
-        self._position += len(samples)
-        return Audio(samples, self._rate)
+    def _output(self, parts: list[Samples]) -> Audio:
+        return Audio(np.concatenate([_NOTHING, *parts]), self._rate)
 
 
-def join(chunks: Iterable[tuple[Audio, float]], sample_rate: int) -> Joined:
+def join(chunks: Iterable[tuple[Audio, float]], sample_rate: int, sound: Sound | None = None) -> Joined:
     """Join whole chunks with a `Joiner`; each comes with the seconds of pause after it."""
-    joiner = Joiner(sample_rate)
+    joiner = Joiner(sample_rate, sound=sound)
     parts: list[Samples] = []
     for audio, pause_s in chunks:
         parts += [joiner.add(audio).samples, joiner.end_chunk(pause_s).samples]

@@ -1,4 +1,4 @@
-"""How loud the speech of a chunk is, and the gain that matches it to the earlier chunks."""
+"""How loud the speech of a recording is, and its true peak."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.trim import FRAME_S, SILENT_DBFS, frame_levels
 
 CEILING_DBTP = -1.0  # EBU R 128's maximum true peak
-MAX_GAIN_DB = 6.0  # more would raise noise with the voice, and a larger difference is intended (a whisper, a shout)
 _RELATIVE_GATE_DB = 10.0  # ITU-R BS.1770-4: frames this far below the mean do not count
 _LEAST_SPEECH_S = 0.3  # one syllable: less does not define a level
 _OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
@@ -34,9 +33,3 @@ def true_peak(audio: Audio) -> float:
     oversampled = soxr.resample(audio.samples, audio.sample_rate, _OVERSAMPLING * audio.sample_rate)
     peak = float(np.max(np.abs(oversampled), initial=0.0))
     return 20 * math.log10(peak) if peak else -math.inf
-
-
-def gain_towards(reference_dbfs: float, level_dbfs: float, peak_dbtp: float) -> float:
-    """The gain in dB from `level_dbfs` to the reference: at most ±6, and no boost past -1 dBTP."""
-    wanted = min(max(reference_dbfs - level_dbfs, -MAX_GAIN_DB), MAX_GAIN_DB)
-    return min(wanted, max(0.0, CEILING_DBTP - peak_dbtp))

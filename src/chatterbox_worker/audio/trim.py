@@ -10,6 +10,8 @@ Limits: a noise within 25 dB of the speech is taken for speech, since energy alo
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -29,6 +31,11 @@ _ABOVE_NOISE_DB = 4.0  # 10 ms of steady noise vary by 0.4 dB (standard deviatio
 _LONGEST_WEAK = 25  # frames: final fricatives are shorter; frames farther away are noise
 _RISE = 5  # frames: before a voice passes that level it may already be rising
 _FEW = 5  # frames: fewer are not enough to measure the noise
+_INNER_DB = 40.0  # below the loudest: no speech, in a recording without loud noise
+_LONGEST_INNER_S, _INNER_BEFORE_S, _INNER_AFTER_S = 0.8, 0.25, 0.15
+"""An inner silence that is longer than a pause between paragraphs becomes as long as one between sentences: what
+follows the last word, a decaying fricative, and what precedes the next."""
+_SPLICE_S = 0.005  # of the cross-fade where it is cut
 _CLOSURE = 15  # frames: the silence before a plosive's burst is 50 to 120 ms
 
 
@@ -74,6 +81,28 @@ def final_end(levels: Levels) -> int:
     certain = certain_end(levels)
     loudest = float(_smooth(levels).max())
     return certain + _reach(levels[certain:], loudest - _WEAK_DB, loudest - _STRONG_DB)
+
+
+def shorten_silences(samples: Samples, sample_rate: int) -> Samples:
+    """The chunk with its inner silences of more than 0.8 s shortened to 0.4 s; those at its edges stay.
+
+    Silence is 40 dB below the chunk's loudest part, so that noise above that level is left alone.
+    """
+    hop = round(FRAME_S * sample_rate)
+    levels = frame_levels(samples, hop, complete=True)
+    loud = np.flatnonzero(levels >= _smooth(levels).max() - _INNER_DB)
+    fade = round(_SPLICE_S * sample_rate)
+    rising = ((np.arange(fade) + 0.5) / max(1, fade)).astype(np.float32)
+    parts, begin = [], 0
+    for last, following in pairwise(map(int, loud)):
+        if (following - last - 1) * FRAME_S <= _LONGEST_INNER_S:
+            continue
+        cut = (last + 1) * hop + round(_INNER_BEFORE_S * sample_rate) - fade
+        resume = following * hop - round(_INNER_AFTER_S * sample_rate)
+        splice = samples[cut : cut + fade] * rising[::-1] + samples[resume - fade : resume] * rising
+        parts += [samples[begin:cut], splice]
+        begin = resume
+    return np.concatenate([*parts, samples[begin:]])
 
 
 def _reach(outwards: Levels, weakest_dbfs: float, certain_dbfs: float) -> int:

@@ -57,6 +57,9 @@ class RequestFields(TypedDict, total=False):
     ssml_strict: bool
     pause_s: Mapping[str, float] | None
     timestamps: Literal["chunk", "word"]
+    loudness_lufs: float | None
+    gain_db: float
+    trim: Literal["none", "edges", "inner"]
     cache: bool
     output: str
 

@@ -183,6 +183,7 @@ _Pauses = Annotated[
 TextFormat = Literal["plain", "markdown", "ssml", "auto"]
 LineBreaks = Literal["keep", "join", "auto"]
 Emoji = Literal["drop", "read"]
+Trim = Literal["none", "edges", "inner"]
 
 
 class SpeechBody(Body):
@@ -221,4 +222,7 @@ class SpeechBody(Body):
     ssml_strict: bool = True
     pause_s: _Pauses = None
     timestamps: Timestamps = "chunk"
+    loudness_lufs: Annotated[float, Field(ge=-40, le=-10)] | None = None
+    gain_db: Annotated[float, Field(ge=-40, le=20)] = 0.0
+    trim: Trim = "edges"
     cache: bool = True

@@ -12,7 +12,16 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.audio_formats import check_bitrate, formats
 from chatterbox_worker.request.check import one_source
-from chatterbox_worker.request.fields import SAMPLING, Emoji, LineBreaks, PastTurn, SpeechBody, TextFormat, Timestamps
+from chatterbox_worker.request.fields import (
+    SAMPLING,
+    Emoji,
+    LineBreaks,
+    PastTurn,
+    SpeechBody,
+    TextFormat,
+    Timestamps,
+    Trim,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +74,10 @@ class SpeechRequest:
     """word: the answer says when each word is spoken."""
     pause_s: Mapping[str, float] = field(default_factory=dict)
     """Of `fields.PauseSeconds`, those that are given."""
+    loudness_lufs: float | None = None
+    """Of the whole, by ITU-R BS.1770-4; None for the voice's own."""
+    gain_db: float = 0.0
+    trim: Trim = "edges"
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -92,6 +105,10 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
     audio_format = formats(fields.format, fields.sample_rate)[0]
     if fields.bitrate_kbps is not None:
         check_bitrate(fields.bitrate_kbps, fields.format.lower(), fields.sample_rate)
+    if fields.loudness_lufs is not None and fields.gain_db:
+        raise InvalidRequest("loudness_lufs is the loudness of the result; leave gain_db out", field="gain_db")
+    if fields.trim == "inner" and fields.timestamps == "word":
+        raise InvalidRequest("trim inner moves words: use edges or none with timestamps word", field="trim")
     one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
@@ -121,6 +138,9 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         ssml_strict=fields.ssml_strict,
         timestamps=fields.timestamps,
         pause_s=fields.pause_s.given() if fields.pause_s is not None else {},
+        loudness_lufs=fields.loudness_lufs,
+        gain_db=fields.gain_db,
+        trim=fields.trim,
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 

@@ -329,18 +329,20 @@ def _fields(request: AudioRequest) -> dict[str, Any]:
         "context": [turn.model_dump() for turn in request.context] or None,
         "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,
-        **_given_text_fields(request),
+        **_given_fields(request),
     }  # fmt: skip
     return without_nulls(fields)
 
 
-_TEXT_FIELDS = ("text_format", "line_breaks", "emoji", "ssml_strict", "pause_s", "timestamps")
+_OFTEN_DEFAULT = (
+    "text_format", "line_breaks", "emoji", "ssml_strict", "pause_s", "timestamps", "loudness_lufs", "gain_db", "trim",
+)  # fmt: skip
 
 
-def _given_text_fields(request: SpeechRequest) -> dict[str, Any]:
-    """How the text is read, where it is not by default."""
+def _given_fields(request: SpeechRequest) -> dict[str, Any]:
+    """How the text is read and how it sounds, where it is not by default."""
     fields = SpeechBody.model_fields
-    given = {name: getattr(request, name) for name in _TEXT_FIELDS}
+    given = {name: getattr(request, name) for name in _OFTEN_DEFAULT}
     return {name: value for name, value in given.items() if value != fields[name].default and value != {}}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from chatterbox_worker.audio.loudness import at_loudness, integrated_loudness
 from chatterbox_worker.engines.chatterbox.reference.features import (
     FlowMel,
     KaldiFilterBank,
@@ -15,7 +16,6 @@ from chatterbox_worker.engines.chatterbox.reference.features import (
     SincResampler,
     mel_filters,
 )
-from chatterbox_worker.engines.chatterbox.reference.loudness import at_loudness, integrated_loudness
 from chatterbox_worker.engines.chatterbox.reference.voice_encoder import trim
 from support.recordings import buzz
 from support.upstream_parts import upstream_part

@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.audio.loudness import at_loudness
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_pickle
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, Layout
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.reference.loudness import at_loudness
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 SPEECH_RATE = 16_000

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.loudness import at_loudness
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     SAMPLE_RATE,
@@ -24,7 +25,6 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE, Encoders, resample
-from chatterbox_worker.engines.chatterbox.reference.loudness import at_loudness
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.errors import InvalidRequest

@@ -1,23 +1,26 @@
-"""A recording brought to a loudness, as turbo and nano were trained on.
+"""Loudness by ITU-R BS.1770-4, and sound brought to a loudness.
 
-ITU-R BS.1770-4 for one channel at 24 kHz, with the filters and the rounding of the pyloudnorm package, which upstream
-measures with: numpy needs a millisecond for it, and importing scipy for the package's filters takes a second.
+For one channel at 24 kHz, with the filters and the rounding of the pyloudnorm package, which turbo and nano were
+trained with: numpy needs a few milliseconds for it, and importing scipy for the package's filters takes a second.
 """
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from chatterbox_worker.audio.clip import Samples
-from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE
+from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.audio.resample import resample
 
+_RATE = 24_000  # Hertz, every model's own
 _BLOCK_S = 0.4
 _STEP = 0.25  # of a block
 _OFFSET_LU = -0.691
 _SILENT_LUFS, _GATE_LU = -70.0, -10.0
+_SIZE = 16_384  # samples of a block of the spectrum, which stays in the processor's cache
 _TAIL = 4096  # samples after which the filters' response is below float64's precision: (n·w)·exp(-n·w), w of 38 Hz
 
 Numbers = npt.NDArray[np.float64]
@@ -41,6 +44,12 @@ def integrated_loudness(speech: Samples) -> float:
     return float(_lufs(power.mean()))
 
 
+def loudness(audio: Audio) -> float:
+    """LUFS of sound of any length and rate; what is shorter than a block of 0.4 s is measured as if it went on."""
+    samples = resample(audio, _RATE).samples
+    return integrated_loudness(np.resize(samples, max(len(samples), round(_BLOCK_S * _RATE))))
+
+
 def _lufs(power: npt.ArrayLike) -> Numbers:
     with np.errstate(divide="ignore"):
         lufs: Numbers = _OFFSET_LU + 10.0 * np.log10(power)
@@ -49,22 +58,32 @@ def _lufs(power: npt.ArrayLike) -> Numbers:
 
 def _block_power(weighted: Numbers) -> Numbers:
     """Mean squares of blocks of 0.4 s every 0.1 s; the last one may end in silence."""
-    count = round((len(weighted) / SAMPLE_RATE - _BLOCK_S) / (_BLOCK_S * _STEP)) + 1
+    count = round((len(weighted) / _RATE - _BLOCK_S) / (_BLOCK_S * _STEP)) + 1
     index = np.arange(max(count, 0))
     total = np.concatenate([[0.0], np.cumsum(np.square(weighted))])
-    start, end = ((_BLOCK_S * (index * _STEP + blocks) * SAMPLE_RATE).astype(int) for blocks in (0, 1))
-    power: Numbers = (total[np.minimum(end, len(weighted))] - total[start]) / (_BLOCK_S * SAMPLE_RATE)
+    start, end = ((_BLOCK_S * (index * _STEP + blocks) * _RATE).astype(int) for blocks in (0, 1))
+    power: Numbers = (total[np.minimum(end, len(weighted))] - total[start]) / (_BLOCK_S * _RATE)
     return power
 
 
 def _weigh(speech: Samples) -> Numbers:
-    """The K-weighted signal. The filters are applied to its spectrum, with silence that takes up their response."""
-    size = 1 << (len(speech) + _TAIL - 1).bit_length()
-    spectrum = np.fft.rfft(speech.astype(np.float64), size)
-    for above, below in (_high_shelf(), _high_pass()):
-        spectrum *= np.fft.rfft(above, size) / np.fft.rfft(below, size)
-    weighted: Numbers = np.fft.irfft(spectrum, size)[: len(speech)]
+    """The K-weighted signal: blocks of the spectrum, each with as much before it as the filters' response lasts."""
+    step = _SIZE - _TAIL
+    count = -(-len(speech) // step)
+    padded = np.zeros(_TAIL + count * step)
+    padded[_TAIL : _TAIL + len(speech)] = speech
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, _SIZE)[::step]
+    weighted: Numbers = np.fft.irfft(np.fft.rfft(blocks) * _response(), _SIZE)[:, _TAIL:].reshape(-1)[: len(speech)]
     return weighted
+
+
+@cache
+def _response() -> npt.NDArray[np.complex128]:
+    """Of both filters, shape (_SIZE // 2 + 1,)."""
+    response = np.ones(_SIZE // 2 + 1, np.complex128)
+    for above, below in (_high_shelf(), _high_pass()):
+        response *= np.fft.rfft(above, _SIZE) / np.fft.rfft(below, _SIZE)
+    return response
 
 
 # Robert Bristow-Johnson's cookbook for audio equalizer biquads: numerator and denominator in powers of 1/z.
@@ -87,5 +106,5 @@ def _high_pass(q: float = 0.5, corner_hz: float = 38.0) -> tuple[Numbers, Number
 
 def _angles(corner_hz: float, q: float) -> tuple[float, float]:
     """cos(w) and the bandwidth sin(w)/2q at the angular frequency w of a corner."""
-    angle = 2 * math.pi * corner_hz / SAMPLE_RATE
+    angle = 2 * math.pi * corner_hz / _RATE
     return math.cos(angle), math.sin(angle) / (2 * q)
