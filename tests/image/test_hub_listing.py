@@ -40,6 +40,7 @@ NOT_FOR_THE_HUB = {
     "the image's weights are prepared for one profile, without the originals": {"profile", "adapters"},
     "set by the platform": {"payload_limit_bytes", "runsync_limit_bytes"},
     "only for a CPU": {"threads"},
+    "its default is on the volume": {"lexicon"},
     "for finding errors": {"graphs"},
     "for measuring a GPU": {"graph_memory_share", "cudnn_attention", "kernels"},
     "for a model that is not in the image": {"csm_repo"},

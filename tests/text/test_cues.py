@@ -47,6 +47,7 @@ def letters(text: str) -> str:
     st.sampled_from([None, "en", "es", "zh", "el"]),
 )
 @example("a" * 43 + "\u0301" * 60, 0.0, 60.0, None)
+@example("Milk\nEggs and bread", 0.0, 3.0, "en")
 @example(" \n\n 一二三，四五六。\n\n", 0.0, 3.0, "zh")
 def test_no_cue_exceeds_its_limits_and_no_character_is_lost(
     text: str, start_s: float, lasts_s: float, language: str | None

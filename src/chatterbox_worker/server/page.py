@@ -68,7 +68,11 @@ class Page(StaticFiles):
 
     def _send_document(self, asked: Headers) -> Response:
         document = HTMLResponse(self._document, headers=self._headers)
-        return NotModifiedResponse(document.headers) if self.is_not_modified(document.headers, asked) else document
+        if not self.is_not_modified(document.headers, asked):
+            return document
+        unchanged = NotModifiedResponse(document.headers)  # it leaves out headers of ours
+        unchanged.headers.update(self._headers)
+        return unchanged
 
     def file_response(self, full_path: str | os.PathLike[str], *arguments: Any, **options: Any) -> Response:
         response = super().file_response(full_path, *arguments, **options)

@@ -21,7 +21,9 @@ _SHORTEST_S = 1.0  # less is hard to read
 
 _CUE_COST = 3.0
 _SHORT_COST = 2.0
-_END_COST = {Break.PARAGRAPH: 0.0, Break.SENTENCE: 0.0, Break.CLAUSE: 1.0, Break.WORD: 4.0, Break.CLUSTER: 12.0}
+_END_COST = {
+    Break.PARAGRAPH: 0.0, Break.SENTENCE: 0.0, Break.LINE: 0.0, Break.CLAUSE: 1.0, Break.WORD: 4.0, Break.CLUSTER: 12.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,12 +243,14 @@ def test_russian_gets_accents_in_upstreams_form(
 
     def load_accentor() -> Any:
         torch.set_num_threads(1)
+        torch.set_grad_enabled(False)
         return lambda given, **_: {text: marked}[given]
 
     _install(monkeypatch, "silero_stress", load_accentor=load_accentor)
     rewrite = scripts.russian()
     assert rewrite(unicodedata.normalize("NFKD", text)) == unicodedata.normalize("NFKD", expected)
     assert torch.get_num_threads() == threads
+    assert torch.is_grad_enabled()
 
 
 @pytest.mark.slow
@@ -256,6 +258,9 @@ def test_silero_marks_the_words_that_have_two_vowels() -> None:
     rewrite = scripts.russian()
     assert rewrite("дом у реки, елка") == unicodedata.normalize("NFKD", "дом у реки\u0301, ёлка")
     assert rewrite.problem == ""
+    import torch
+
+    assert torch.is_grad_enabled()  # or training would fail after the first Russian text
 
 
 @pytest.mark.parametrize(("code", "package"), [("ru", "silero_stress"), ("he", "dicta_onnx")])

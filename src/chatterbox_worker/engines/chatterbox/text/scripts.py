@@ -169,9 +169,11 @@ def russian() -> Helper:
 
         threads = torch.get_num_threads()
         try:
-            from silero_stress import load_accentor  # noqa: PLC0415 - it sets the number of threads to one
+            # it sets the number of threads to one, and its model switches gradients off, without which nothing trains
+            with torch.no_grad():
+                from silero_stress import load_accentor  # noqa: PLC0415
 
-            accentor = load_accentor()
+                accentor = load_accentor()
         finally:
             torch.set_num_threads(threads)
 
