@@ -21,7 +21,7 @@ from chatterbox_worker.audio.loudness import loudness
 
 Trim = Literal["none", "edges", "inner"]
 
-MAX_GAIN_DB = 20.0  # for a level that nobody asked for: what is quieter is breath or noise rather than a quiet take
+MAX_GAIN_DB = 20.0  # for a level that was not asked for: what is quieter is breath or noise rather than a quiet take
 MAX_STEP_LU = 2.0  # between neighbours in a live stream
 _MOST_GAIN_DB = 40.0  # towards a target
 _DECIDE = 3  # chunks: the fewest with a median that one odd chunk does not move

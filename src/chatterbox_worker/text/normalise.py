@@ -40,7 +40,7 @@ INVISIBLE = re.compile(
     r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff"
     r"\ud800-\udfff]"  # lone: a pair is one character in Python
 )
-"""What no model has a token for, and nobody sees."""
+"""What no model has a token for, and that cannot be seen."""
 _LINE_END = re.compile(r"\r\n|[\r\v\x85\u2028]")
 _PAGE_END = re.compile(r"[\f\u2029]")
 
