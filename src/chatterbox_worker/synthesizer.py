@@ -305,6 +305,13 @@ class AudioStream:
 
     def _pieces(self) -> Iterator[tuple[int, Audio]]:
         """The audio that is ready, with the number of chunks that are done."""
+        try:
+            yield from self._spoken()
+        except SynthesisFailed:
+            yield len(self._joiner.spans), self._joiner.release()  # what a stream has so far is not lost
+            raise
+
+    def _spoken(self) -> Iterator[tuple[int, Audio]]:
         for index, chunk in enumerate(self.plan.chunks):
             self._submit_ahead(index)
             speed = self.plan.speed_of(chunk)

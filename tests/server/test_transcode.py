@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 
 import pytest
@@ -86,6 +87,27 @@ async def test_the_page_is_sent_with_a_policy_that_allows_no_other_origin(open_s
     for answer in (page, again):
         assert "script-src 'self'" in answer.headers["content-security-policy"]
         assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+async def test_the_pages_files_need_no_key_and_are_kept_for_a_year(open_server: Open) -> None:
+    async with open_server(api_keys=("a-key-of-sixteen-letters",)) as client:
+        document = (await client.get("/")).text
+        named = re.findall(r'(?:href|src)="(assets/[^"]+)"', document)
+        answers = [await client.get(f"/{path}") for path in named]
+        before_an_update = await client.get("/assets/0123456789abcdef/app.js")
+        voices = await client.get("/assets/../voices")
+    assert {path.rpartition("/")[2] for path in named} == {
+        "favicon.svg",
+        "base.css",
+        "controls.css",
+        "studio.css",
+        "app.js",
+    }
+    for answer in answers:
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+    assert answers[-1].headers["content-encoding"] == "gzip"
+    assert (before_an_update.status_code, before_an_update.headers["cache-control"]) == (200, "no-cache")
+    assert voices.status_code in (401, 404)
 
 
 async def test_the_path_of_older_versions_is_kept(open_server: Open) -> None:

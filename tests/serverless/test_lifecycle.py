@@ -132,14 +132,21 @@ def test_a_failed_device_is_answered_and_a_fresh_worker_takes_over(tmp_path: Pat
 
 
 def test_a_stream_that_fails_half_way_keeps_its_chunks_and_says_why(tmp_path: Path) -> None:
-    text = "All is well at the start of this long text here. " * 4 + "Then it will explode."
+    sentence = "All is well at the start of this long text here. "
+    text = sentence * 4 + "Then it will explode."
     with open_queue(TONE, tmp_path, CHATTERBOX_STREAM="1") as queue:
         failed = queue.run({"text": text, "chunk_size": 50})
+        whole = queue.run({"text": sentence * 4, "chunk_size": 50})
+        early = queue.run({"text": sentence + "Then it will explode.", "chunk_size": 50})
         refused = queue.run({"text": text, "speed": 9.0})
 
         assert (failed["status"], failed["error"]) == ("FAILED", "the engine failed on this chunk")
         *chunks, why = queue.jobs[failed["id"]].chunks
-        assert [chunk["index"] for chunk in chunks] == [0, 1, 2]
+        assert [chunk["index"] for chunk in chunks] == list(range(len(chunks)))
+        good = [chunk["duration_s"] for chunk in queue.jobs[whole["id"]].chunks if "index" in chunk]
+        assert sum(chunk["duration_s"] for chunk in chunks) == pytest.approx(sum(good), abs=0.1)
+        first, _ = queue.jobs[early["id"]].chunks  # which is held back until its level is known
+        assert first["duration_s"] > 0.3
         assert why == failed["output"] == {"message": failed["error"], "code": "synthesis_failed"}
         assert refused["status"] == "FAILED"
         assert "speed" in refused["error"]

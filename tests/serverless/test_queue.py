@@ -32,7 +32,9 @@ GOOD: list[dict[str, Any]] = [
 ]
 # those whose field does not depend on which models the worker serves
 BAD = [
-    (name, value, field) for name, value, field in BAD_INPUTS if value and "model" not in name and "turbo" not in name
+    (name, value, field)
+    for name, value, field in BAD_INPUTS
+    if value and not any(word in name for word in ("model", "turbo", "conversion"))  # the preview does not convert
 ]
 
 

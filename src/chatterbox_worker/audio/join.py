@@ -151,6 +151,10 @@ class Joiner:
         self._place([*lead_in, taken])
         return self._output(self._leveler.add(np.concatenate([_NOTHING, *lead_in]), taken, rest))
 
+    def release(self) -> Audio:
+        """The chunks that are held back until their level is known, for a text that ends early."""
+        return self._output(self._leveler.flush())
+
     def finish(self) -> Audio:
         """The remainder of the pause after the last chunk."""
         pause, self._pause = self._pause, 0

@@ -28,6 +28,7 @@ from chatterbox_worker.server.limits import RateLimit
 from chatterbox_worker.server.refusals import Forbidden, Unauthorised
 
 OPEN_PATHS = ("/health", "/ping")
+ASSETS_PATH = "/assets/"  # of the page's own files, whatever digest the document names them under
 SUBPROTOCOL = "chatterbox"
 _KEY_PROTOCOL = "chatterbox-key."
 _CLOSE_CODE = 1008  # RFC 6455 section 7.4.1: policy violation
@@ -82,7 +83,7 @@ class AuthMiddleware:
         if is_read and path in OPEN_PATHS:
             return  # for probes, whatever name they use
         self._check_host(headers)
-        if is_read and path in self._open:
+        if is_read and (path in self._open or path.startswith(ASSETS_PATH)):
             return
         if method == "OPTIONS" and "access-control-request-method" in headers:
             return  # a preflight carries no key; the CORS middleware answers it

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
 
+from chatterbox_worker.server.auth import ASSETS_PATH
 from chatterbox_worker.server.paths import KnownRoutes
 
 _POLICY = (
@@ -35,7 +36,7 @@ _HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-cache",  # checked each time and answered 304, so that a new version shows at once
 }
 _KEPT = "public, max-age=31536000, immutable"
-_ASSETS = "assets/"
+_ASSETS = ASSETS_PATH.removeprefix("/")
 _NAMED = re.compile(r'( (?:href|src)=")([a-z][a-z/.-]*\.(?:css|js|svg)")')
 """Where the document names another file."""
 
