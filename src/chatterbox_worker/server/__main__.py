@@ -18,7 +18,7 @@ from chatterbox_worker.config import Settings, environment, variable
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
-from chatterbox_worker.server.threads import share_heaps
+from chatterbox_worker.serverless.memory import share_heaps
 
 log = logging.getLogger(__name__)
 

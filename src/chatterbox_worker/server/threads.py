@@ -8,7 +8,6 @@ time that it uses. A thread that such a thread starts, such as an engine's own, 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -32,19 +31,6 @@ def _lower_priority(nice: int) -> None:
     if sys.platform == "linux":  # elsewhere the priority is the whole process's
         os.nice(nice)
 
-
-def share_heaps() -> None:
-    """Makes the process's threads share two heaps, where the C library is glibc.
-
-    By default each thread has a heap of its own, up to eight for each core, and keeps in it what it has freed: ten
-    streams that are not read took 65 to 109 MiB, and take 63 to 67 with two heaps (tests/server/test_load.py).
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 2)
-
-
-_M_ARENA_MAX = -8  # malloc.h of glibc
 
 _conversions = low_priority_pool(max(1, (os.cpu_count() or 1) // 4), "convert", _CONVERSION_NICE)
 

@@ -12,6 +12,7 @@ import resource
 import threading
 from pathlib import Path
 
+_M_ARENA_MAX = -8  # malloc.h of glibc
 _GROWTH_BYTES = 16 * 2**20  # releasing takes a few milliseconds; less growth than this is not worth them
 
 
@@ -24,10 +25,23 @@ def rss_bytes() -> int:
     return pages * resource.getpagesize()
 
 
+def share_heaps() -> None:
+    """Makes the process's threads share two heaps, where the C library is glibc.
+
+    By default each thread has a heap of its own, up to eight for each core, and keeps in it what it has freed. Ten
+    streams that are not read took 65 to 109 MiB, and take 63 to 67 with two heaps (tests/server/test_load.py); a
+    worker grew from 119 to 177 MB over ten answers of 15 minutes, and to 122 with two.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 2)
+
+
 class MemoryRelease:
     """Returns freed memory to the system if the process has grown since it last did."""
 
     def __init__(self) -> None:
+        share_heaps()
         gc.freeze()  # the models and libraries that are loaded by now stay: a collection need not look at them
         self._lock = threading.Lock()
         self._level_bytes = rss_bytes()
