@@ -171,7 +171,11 @@ def _p99_s(seconds: list[float]) -> float:
 @pytest.mark.alone
 def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(tmp_path: Path) -> None:
     chosen = Settings(
-        models=("preview",), voices_dir=tmp_path / "voices", cache_dir=tmp_path / "cache", queue_limit=1000
+        models=("preview",),
+        voices_dir=tmp_path / "voices",
+        cache_dir=tmp_path / "cache",
+        lexicon=tmp_path / "lexicon.json",
+        queue_limit=1000,
     )
     app = create_app(chosen)
     with on_a_socket(app) as url:
