@@ -8,37 +8,32 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import overload
 
-from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk, SpokenWord
-from chatterbox_worker.audio.clip import Audio, concatenate
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
+from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import default_kbps, encode
-from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.leveling import Sound
-from chatterbox_worker.audio.tempo import change_speed
+from chatterbox_worker.audio_stream import AudioStream, Plan, sound_of
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.cancel import CancelScope, Progress
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
 from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, VoiceNotFound, quote
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, quote
 from chatterbox_worker.request import AudioRequest, ConversionRequest, SpeechRequest
-from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
-from chatterbox_worker.text.reading import Reading
-from chatterbox_worker.text.word_times import UNSPACED_LANGUAGES, time_words
-from chatterbox_worker.voices.context import PastSpeech, past_speech
+from chatterbox_worker.voices.context import past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, load_voice, name_voice, voice_source
 
 __all__ = [
     "PIPELINE_VERSION",
-    "AudioStream",
     "CancelScope",
-    "Plan",
     "Progress",
     "Synthesizer",
     "describe",
@@ -47,34 +42,6 @@ __all__ = [
 
 PIPELINE_VERSION = 4
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
-
-_FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
-"""How many chunks a stream generates ahead of its reader: the first for one that reads nothing, 45 s of audio, and one
-more for each that is read from the second on, up to as many as fill a batch."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A request that can be spoken: everything decided, nothing started."""
-
-    request: SpeechRequest
-    engine: Engine
-    source: VoiceSource
-    reading: Reading
-    chunks: tuple[Chunk, ...]
-    key: str
-    seed: int
-    context: tuple[PastSpeech, ...] = ()
-    pauses_s: Mapping[Pause, float] = field(default_factory=lambda: PAUSES_S)
-    """The silence after a chunk by where it ends, in seconds at speed 1."""
-    voices: Mapping[str, VoiceSource] = field(default_factory=dict)
-    """Those that the text itself asks for, by their ids."""
-
-    def source_of(self, chunk: Chunk) -> VoiceSource:
-        return self.source if chunk.voice is None else self.voices[chunk.voice]
-
-    def speed_of(self, chunk: Chunk) -> float:
-        return self.request.speed * chunk.rate
 
 
 class Synthesizer:
@@ -176,10 +143,9 @@ class Synthesizer:
         """Submit every chunk and return at once; iterate the result for the audio.
 
         `streaming`: the first chunk is returned while it is still being generated, unless it must be known whole (for
-        another speed, a loudness or a gain, or to shorten its silences). Its
-        samples differ from those of `speak`, so they must not go into its cache. Later chunks are generated whole
-        either way and returned at their end, when their level is known. Chunks far ahead of the reader are submitted
-        as it goes on.
+        another speed, a loudness or a gain, or to shorten its silences). Its samples differ from those of `speak`, so
+        they must not go into its cache. Later chunks are generated whole either way and returned at their end, when
+        their level is known. Chunks far ahead of the reader are submitted as it goes on.
 
         Raises:
             InvalidRequest: the voice's recording cannot be used by this model; or that which is to be converted.
@@ -256,142 +222,6 @@ class Synthesizer:
         return Recording(data, describe(plan, speech, duration_s), plan.key, hit=False, timings=timings)
 
 
-class AudioStream:
-    """A plan being spoken: iterate it once, for the joined audio as it becomes ready."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        submit: Callable[[int, Take | None], Take],
-        scope: CancelScope,
-        started_s: float,
-        *,
-        bounded: bool,
-    ) -> None:
-        """`submit` takes a chunk's index and the first chunk's take; `bounded`: a few chunks are submitted ahead of the
-        reader, otherwise all at once.
-        """
-        self.plan = plan
-        self._submit = submit
-        self._takes: list[Take] = []
-        self._scope = scope
-        self._started_s = started_s
-        self._bounded = bounded
-        self._submit_ahead(0)
-        self._first_audio_s = 0.0
-        lead_s, sound = plan.chunks[0].lead_pause_s, sound_of(plan.request)
-        self._joiner = Joiner(plan.engine.sample_rate, lead_s, sound, live=bounded)
-        self.words: list[SpokenWord] | None = [] if plan.request.timestamps == "word" else None
-        """Of the chunks that have ended; None if they were not asked for."""
-        self._untimed = 0
-
-    def __iter__(self) -> Iterator[Audio]:
-        """
-        Raises:
-            SynthesisFailed: a chunk failed; the others are cancelled.
-            Cancelled: the scope was cancelled.
-        """
-        try:
-            for index, piece in self._pieces():
-                self._first_audio_s = self._first_audio_s or time.perf_counter() - self._started_s
-                if len(piece.samples):
-                    yield piece
-                if self._scope.progress is not None:
-                    self._scope.progress(index, len(self.plan.chunks), self._joiner.joined_s)
-            if all(start == end for start, end in self.spans_s):
-                raise SynthesisFailed("the model generated no sound for this text")
-        finally:
-            self._scope.cancel()  # what is left when a chunk fails or the reader goes away
-
-    def _pieces(self) -> Iterator[tuple[int, Audio]]:
-        """The audio that is ready, with the number of chunks that are done."""
-        try:
-            yield from self._spoken()
-        except SynthesisFailed:
-            yield len(self._joiner.spans), self._joiner.release()  # what a stream has so far is not lost
-            raise
-
-    def _spoken(self) -> Iterator[tuple[int, Audio]]:
-        for index, chunk in enumerate(self.plan.chunks):
-            self._submit_ahead(index)
-            speed = self.plan.speed_of(chunk)
-            with name_voice(self.plan.source_of(chunk).field):
-                for audio in self._at_speed(self._takes[index], speed):
-                    self._scope.check()
-                    yield index, self._joiner.add(audio)
-            pause_s = chunk.pause_s(speed, self.plan.pauses_s)
-            end = self._joiner.end_chunk(pause_s, exact=chunk.exact_pause_s is not None)
-            if self.words is not None:
-                self.words += self._words_of(index, speed)
-            yield index + 1, end
-        yield len(self._takes), self._joiner.finish()
-
-    def _words_of(self, index: int, speed: float) -> list[SpokenWord]:
-        """The words of an ended chunk; the chunk itself if its take does not know their times."""
-        chunk, span, rate = self.plan.chunks[index], self._joiner.spans[index], self.plan.engine.sample_rate
-        if span.start == span.end:
-            return []
-        start_s, end_s, removed_s = span.start / rate, span.end / rate, span.removed / rate
-        boundaries_s = self._takes[index].boundaries_s
-        if not boundaries_s:
-            self._untimed += 1
-            return [SpokenWord(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4))]
-        in_audio_s = [min(max(start_s + each / speed - removed_s, start_s), end_s) for each in boundaries_s]
-        return time_words(self.plan.reading, chunk, [round(each, 4) for each in in_audio_s])
-
-    def _about_words(self) -> list[str]:
-        """What the words are where they are none."""
-        found = []
-        if self._untimed:
-            found.append(f"{self._untimed} of the text's chunks have no times of their words: each is one of words")
-        if self.words and any(chunk.language[:2] in UNSPACED_LANGUAGES for chunk in self.plan.chunks):
-            found.append("Chinese and Japanese are written without spaces: words has their phrases")
-        return found
-
-    def _submit_ahead(self, reading: int) -> None:
-        """Submits the chunks that may be generated while the reader is at chunk `reading`."""
-        most = len(self.plan.chunks)
-        if self._bounded:
-            most = min(most, reading + min(_FIRST_CHUNKS + max(0, reading - 1), _MOST_CHUNKS))
-        while len(self._takes) < most:
-            self._takes.append(self._submit(len(self._takes), self._takes[0] if self._takes else None))
-
-    def _at_speed(self, take: Take, speed: float) -> Iterable[Audio]:
-        if speed == 1.0:
-            return take
-        # the whole chunk at once: a stretch has no seams; and marked again, in case it blurred the watermark
-        return [self.plan.engine.mark(change_speed(concatenate(list(take)), speed))]
-
-    @property
-    def spans_s(self) -> list[tuple[float, float]]:
-        """Start and end of each finished chunk in the joined audio, in seconds."""
-        rate = self.plan.engine.sample_rate
-        return [(span.start / rate, span.end / rate) for span in self._joiner.spans]
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the caller should know, from the text, the joins and every take so far."""
-        silent = [f"chunk {index} came out silent" for index, (start, end) in enumerate(self.spans_s) if start == end]
-        of_takes = dict.fromkeys(warning for take in self._takes for warning in take.warnings)
-        missed_lu = self._joiner.missed_lu
-        far = (
-            [f"loudness_lufs was missed by {missed_lu:.1f} LU: the speech cannot be that loud below -1 dBTP"]
-            if missed_lu
-            else []
-        )
-        return [*self.plan.reading.warnings, *self._about_words(), *silent, *far, *of_takes]
-
-    def timings(self) -> dict[str, float]:
-        """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""
-        stages: dict[str, float] = {}
-        for take in self._takes:
-            for stage, seconds in take.timings.items():
-                stages[stage] = stages.get(stage, 0.0) + seconds
-        if self._takes and "queue_s" in stages:
-            stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait by design
-        return {"queue_to_first_audio_s": self._first_audio_s, **stages}
-
-
 def _require_transcript(request: SpeechRequest, source: VoiceSource) -> None:
     """Raises InvalidRequest if the model needs the words of the recording and they are not known."""
     card = MODELS[request.model]
@@ -436,10 +266,6 @@ def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechReque
             field="model",
         )
     return changed
-
-
-def sound_of(request: SpeechRequest) -> Sound:
-    return Sound(request.loudness_lufs, request.gain_db, request.trim)
 
 
 def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:

@@ -170,6 +170,7 @@ BAD_INPUTS: list[tuple[str, Any, str]] = [
     ("pronunciations of a list", {"text": "Hello.", "pronunciations": ["a"]}, "pronunciations"),
     ("an entry without a word", {"action": "lexicon.save", "entries": {"": "b"}}, "entries"),
     ("entries of an unknown language", {"action": "lexicon.save", "entries": {"a": "b"}, "language": "xx"}, "language"),
+    ("word times and inner silences shortened", {"text": "A.", "trim": "inner", "timestamps": "word"}, "trim"),
     ("a page before the first", {"action": "lexicon.list", "offset": -1}, "offset"),
     ("delete an unknown voice", {"action": "voices.delete", "voice": "unknown"}, "voice"),
     ("delete with parent folders", {"action": "voices.delete", "voice": "../a"}, "voice"),

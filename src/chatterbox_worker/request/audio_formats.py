@@ -31,6 +31,14 @@ def smaller_formats(name: str, rate: int) -> tuple[str, ...]:
     return tuple(fitting[fitting.index(alike) + 1 :])
 
 
+def chosen_format(name: str, rate: int, kbps: int | None) -> str:
+    """The format of a request; of "auto" the largest. Raises InvalidRequest for a rate that it does not have."""
+    chosen = formats(name, rate)[0]
+    if kbps is not None:
+        check_bitrate(kbps, name.lower(), rate)
+    return chosen
+
+
 def check_bitrate(kbps: int, audio_format: str, sample_rate: int) -> None:
     """Raises InvalidRequest for a bit rate that the format does not have at that sample rate, in Hertz."""
     if audio_format != "mp3":

@@ -8,7 +8,7 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request.actions import ConvertBody
-from chatterbox_worker.request.audio_formats import check_bitrate, formats
+from chatterbox_worker.request.audio_formats import chosen_format
 from chatterbox_worker.request.check import one_source
 from chatterbox_worker.request.speech import served_card
 
@@ -52,9 +52,7 @@ def resolve_conversion(fields: ConvertBody, settings: Settings, upload: bytes | 
         given = fields.audio if upload is None else "a file"
         one_source(audio=given, audio_url=fields.audio_url, required=True)
     one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
-    audio_format = formats(fields.format, fields.sample_rate)[0]
-    if fields.bitrate_kbps is not None:
-        check_bitrate(fields.bitrate_kbps, fields.format.lower(), fields.sample_rate)
+    audio_format = chosen_format(fields.format, fields.sample_rate, fields.bitrate_kbps)
     has_reference = fields.reference_audio is not None or fields.voice_url is not None
     voice = settings.voice_aliases().get(fields.voice or "", fields.voice)
     return ConversionRequest(

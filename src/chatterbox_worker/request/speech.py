@@ -10,7 +10,7 @@ from typing import Any
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.request.audio_formats import check_bitrate, formats
+from chatterbox_worker.request.audio_formats import chosen_format
 from chatterbox_worker.request.check import one_source
 from chatterbox_worker.request.fields import (
     SAMPLING,
@@ -102,9 +102,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
     if (alias := settings.voice_aliases().get(fields.voice or "")) is not None:
         fields = fields.model_copy(update={"voice": alias})
     chosen = _of_model(fields, settings, fields.model)
-    audio_format = formats(fields.format, fields.sample_rate)[0]
-    if fields.bitrate_kbps is not None:
-        check_bitrate(fields.bitrate_kbps, fields.format.lower(), fields.sample_rate)
+    audio_format = chosen_format(fields.format, fields.sample_rate, fields.bitrate_kbps)
     if fields.loudness_lufs is not None and fields.gain_db:
         raise InvalidRequest("loudness_lufs is the loudness of the result; leave gain_db out", field="gain_db")
     if fields.trim == "inner" and fields.timestamps == "word":

@@ -71,6 +71,7 @@ class Lexicon:
         self._contents = _Contents({})
         self._seen: tuple[int, ...] | None = None
         self._next_check_s = float("-inf")
+        self._problem = ""
         self._lock = threading.Lock()
 
     def entries_for(self, language: str) -> Pronunciations:
@@ -135,8 +136,11 @@ class Lexicon:
             if (stamp := _stamp(self.path)) != self._seen:
                 self._seen = stamp
                 self._contents = _Contents(_load(self.path))
+            self._problem = ""
         except (OSError, ValueError) as error:
-            log.error("the lexicon %s stays as it was, it cannot be read: %s", self.path, error)  # noqa: TRY400
+            if str(error) != self._problem:  # a volume that is gone is tried again each second
+                self._problem = str(error)
+                log.error("the lexicon %s stays as it was, it cannot be read: %s", self.path, error)  # noqa: TRY400
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[_Words]:

@@ -57,5 +57,5 @@ def find_between(text: str, rules: Rules) -> Iterator[Group]:
         if mark == ":" and _NAME_BEFORE.search(text, max(0, start - _NEAR), start):
             words = ""  # a verse
         if words or mark in ":/":
-            gap = " " if rules.spaced and found["mark"] != "x" else ""  # beside a letter the numbers have spaces
+            gap = " " if rules.spaced and found["mark"] != "x" else ""  # next to a letter the numbers have spaces
             yield [Span(start, end, f"{gap}{words}{gap}" if words else " ")]

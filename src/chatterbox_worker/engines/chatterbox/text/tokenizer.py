@@ -143,7 +143,7 @@ class MultilingualTokenizer:
     def spans(self, text: str, language: str) -> list[Range]:
         code, decomposed = _code(language), _decompose(text)
         parts = [_decompose(character) for character in text]
-        if len("".join(parts)) == len(decomposed):  # else a character is decomposed otherwise beside another one
+        if len("".join(parts)) == len(decomposed):  # else a character is decomposed otherwise next to another one
             ranges = [(index, index + 1) for index, part in enumerate(parts) for _ in part]
         else:
             ranges = origins(text, decomposed)
