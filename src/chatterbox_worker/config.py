@@ -231,6 +231,15 @@ class Settings:
     gpu_memory_fraction: float = _setting(
         1.0, _share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
     )
+    asr_model: str = _setting(
+        "base",
+        str,
+        "Whisper model that transcribes speech: a name such as `base` or `large-v3-turbo`, a repository of the hub or "
+        "a folder, in CTranslate2's format; it is loaded when it is first used.",
+    )
+    asr_device: str = _setting(
+        "auto", _device, "Where it computes: `auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one."
+    )
     csm_repo: str = _setting(
         "sesame/csm-1b", _repository, "Repository of the model `csm`: `owner/name` or `owner/name@revision`."
     )
