@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import threading
 from dataclasses import dataclass
@@ -112,10 +111,11 @@ class SpeechRecognizer:
             if not is_installed():
                 raise NotReady(f"transcribing {_NEEDS}")
             device, _, index = self._device.partition(":")
-            whisper: Any = importlib.import_module("faster_whisper")
+            from faster_whisper import WhisperModel  # noqa: PLC0415
+
             try:
                 # compute type "auto": the fastest that the device has, int8 on a CPU
-                model = whisper.WhisperModel(
+                model = WhisperModel(
                     self._name,
                     device=device,
                     device_index=int(index or 0),
