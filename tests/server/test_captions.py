@@ -8,7 +8,7 @@ import re
 import pytest
 
 from chatterbox_worker.answer import SpokenWord
-from chatterbox_worker.server import captions
+from chatterbox_worker.text import captions
 from support.serving import Open
 
 CHUNKS = [

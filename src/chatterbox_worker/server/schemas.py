@@ -7,7 +7,7 @@ from typing import Any
 
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.request import KOKORO_OPTIONS, MOST_CONTEXT_TURNS, ConvertBody, PastTurn, SpeechBody
-from chatterbox_worker.server import captions
+from chatterbox_worker.text import captions
 
 _Schema = dict[str, Any]
 

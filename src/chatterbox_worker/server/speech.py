@@ -32,12 +32,13 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
 from chatterbox_worker.request import AudioRequest, SpeechRequest
-from chatterbox_worker.server import captions, failures
+from chatterbox_worker.server import failures
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
 from chatterbox_worker.synthesizer import CancelScope
+from chatterbox_worker.text import captions
 
 log = logging.getLogger(__name__)
 

@@ -45,6 +45,8 @@ class Cue:
     """One or two, of at most `LINE_CHARS` characters."""
     start_s: float
     end_s: float
+    speaker: str | None = None
+    """Who says it, where several speak."""
 
 
 def share_time(text: str, start_s: float, end_s: float, language: str | None = None) -> list[TimedWord]:

@@ -30,10 +30,11 @@ from chatterbox_worker.request import (
     with_defaults,
     without_nulls,
 )
-from chatterbox_worker.server import bodies, captions, schemas, speech
+from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.sliced import SlicedJsonResponse, SlicedResponse
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.synthesizer import CancelScope
+from chatterbox_worker.text import captions
 from chatterbox_worker.text.markup import pauses
 from chatterbox_worker.text.markup.html import break_tags
 from chatterbox_worker.text.scripts import speakable

@@ -11,8 +11,9 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.server import bodies, captions, failures, schemas, speech
+from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.state import AppState, State
+from chatterbox_worker.text import captions
 
 router = APIRouter(tags=["speech"])
 

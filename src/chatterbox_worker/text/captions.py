@@ -1,7 +1,7 @@
-"""Captions of a recording: SubRip, WebVTT or JSON. Pure.
+"""Captions of a recording: SubRip, WebVTT (W3C) or JSON. Pure.
 
 The times of a chunk are exact; inside it, words have times of their own or share its time by their length. `text.cues`
-makes the cues.
+makes the cues. The `speaker` of a chunk, if it has one, is the voice of its cues in WebVTT; SubRip has no such thing.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.text.cues import LONGEST_S, Cue, cues, share_time, with_times
+from chatterbox_worker.text.cues import LONGEST_S, Cue, TimedWord, cues, share_time, with_times
 
 MIMETYPES: Mapping[str, str] = {
     "srt": "application/x-subrip; charset=utf-8",
@@ -56,10 +57,14 @@ def write(
 
 
 def _cues(chunk: Mapping[str, Any], language: str | None, words: Sequence[SpokenWord]) -> list[Cue]:
+    return [replace(cue, speaker=chunk.get("speaker")) for cue in cues(_timed(chunk, language, words))]
+
+
+def _timed(chunk: Mapping[str, Any], language: str | None, words: Sequence[SpokenWord]) -> list[TimedWord]:
     if all(word.text == chunk["text"] for word in words):  # none, or their times are not known
-        return cues(share_time(chunk["text"], chunk["start_s"], chunk["end_s"], language))
+        return share_time(chunk["text"], chunk["start_s"], chunk["end_s"], language)
     times = [(word.start - chunk["start"], word.start_s, word.end_s) for word in words]
-    return cues(with_times(chunk["text"], times, language))
+    return with_times(chunk["text"], times, language)
 
 
 def _as_json(cue: Cue) -> dict[str, Any]:
@@ -84,6 +89,17 @@ def _clock(milliseconds: int, comma: str) -> str:
 
 def _text(kind: str, cue: Cue) -> str:
     text = "\n".join(cue.lines)
-    if kind == "vtt":  # a cue may contain markup here; "-->" would end it
-        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.replace("-->", "→")
+    if kind == "srt":
+        return text.replace("-->", "→")
+    return _voice(cue.speaker) + _escape(text)
+
+
+def _voice(speaker: str | None) -> str:
+    """The tag of WebVTT's voice span, which may stay open where it is the whole cue."""
+    name = _escape(" ".join((speaker or "").split()))
+    return f"<v {name}>" if name else ""
+
+
+def _escape(text: str) -> str:
+    """A cue may contain markup, and "-->" would end it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
