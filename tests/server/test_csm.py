@@ -97,6 +97,29 @@ async def test_clone_voice_accepts_a_recording_in_the_form(open_server: Open, cs
 
 
 @pytest.mark.anyio
+async def test_clone_voice_takes_the_fields_of_speech(open_server: Open, csm_engine: RecordingEngine) -> None:
+    file = {"reference_audio": ("mine.wav", wav_bytes(1.5))}
+    words = {"text": "Hello there.", "reference_transcript": WORDS}
+    given = {"seed": "7", "max_chunk_s": "2.5", "temperature": "0.6", "cache": "false", "format": "flac"}
+    async with open_server() as http:
+        answer = await http.post("/clone-voice", files=file, data=words | given | {"pause_s": '{"line": 0.3}'})
+        bad = [
+            (await http.post("/clone-voice", files=file, data=words | {name: value})).json()
+            for name, value in (("seed", "x"), ("pause_s", "[]"), ("max_chunk_s", "900"), ("colour", "red"))
+        ]
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/flac")
+    (utterance,) = csm_engine.utterances
+    assert (utterance.seed, utterance.sampling["temperature"]) == (7, 0.6)
+    assert [(error["field"], error["error"].partition(",")[0]) for error in bad] == [
+        ("seed", "seed must be a whole number"),
+        ("pause_s", 'pause_s must be a JSON object such as {"sentence": 0.6}'),
+        ("max_chunk_s", "max_chunk_s: input should be less than or equal to 90"),
+        ("colour", "unknown field 'colour'; known fields are reference_audio"),
+    ]
+
+
+@pytest.mark.anyio
 async def test_a_turn_of_a_dialogue_gets_those_before_it_as_context(
     open_server: Open, csm_engine: RecordingEngine
 ) -> None:

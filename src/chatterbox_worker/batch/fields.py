@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.request import ALIASES, SpeechBody
+from chatterbox_worker.request import ALIASES, SpeechBody, value_of_text
 
 _NOT_OF_A_ROW = {
     "action": "a row is always a text to speak",
@@ -29,23 +28,4 @@ def refuse_unknown(names: Mapping[str, Any]) -> None:
 
 def parse_value(name: str, text: str) -> Any:
     """The value of a field from text: a cell of a CSV file, an argument of the command. Raises InvalidRequest."""
-    shape = _SCHEMA.get(ALIASES.get(name, name), {"type": "string"})
-    kind = next((one["type"] for one in shape.get("anyOf", ()) if one["type"] != "null"), shape.get("type"))
-    convert, wanted = _CONVERSIONS.get(kind, (str, ""))
-    try:
-        return convert(text.strip() if wanted else text)
-    except (ValueError, KeyError, AttributeError):
-        raise InvalidRequest(f"{name} must be {wanted}, not {quote(text)}", field=name) from None
-
-
-def _parse_object(text: str) -> dict[str, Any]:
-    return dict(json.loads(text).items())
-
-
-_SWITCH = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-_CONVERSIONS: Mapping[str, tuple[Callable[[str], Any], str]] = {
-    "integer": (int, "a whole number"),
-    "number": (float, "a number"),
-    "object": (_parse_object, 'a JSON object such as {"sentence": 0.6}'),
-    "boolean": (lambda text: _SWITCH[text.lower()], "true or false"),
-}
+    return value_of_text(name, text, _SCHEMA.get(ALIASES.get(name, name), {"type": "string"}))

@@ -71,6 +71,7 @@ from chatterbox_worker.request.speech import (
     SpeechRequest,
     resolve,
 )
+from chatterbox_worker.request.text_values import value_of_text
 
 __all__ = [
     "ALIASES",
@@ -123,6 +124,7 @@ __all__ = [
     "smaller_formats",
     "transcript",
     "validate",
+    "value_of_text",
     "with_defaults",
     "without_nulls",
 ]

@@ -58,7 +58,7 @@ async def read_form(
     if not is_form(request):
         raise UnsupportedMediaType(f"send a form: the header Content-Type must be {choices(_FORMS)}")
     try:
-        form = await request.form(max_files=4, max_fields=32, max_part_size=1_000_000)
+        form = await request.form(max_files=4, max_fields=64, max_part_size=1_000_000)
     except HTTPException as error:
         raise InvalidRequest(f"the form cannot be read: {error.detail}") from None
     try:

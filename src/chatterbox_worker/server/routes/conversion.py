@@ -8,16 +8,17 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.errors import InvalidRequest, quote
-from chatterbox_worker.request import ConvertBody, SpeechBody, resolve_conversion, validate
+from chatterbox_worker.request import ConvertBody, SpeechBody, resolve_conversion, validate, value_of_text
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["speech"])
 
 _FILES = ("audio", "reference_audio")
-_NUMBERS = ("sample_rate", "bitrate_kbps", "seed")
-_SWITCHES = ("cache", "stream")
-_TEXTS = ("audio_url", "voice", "voice_url", "model", "format", "stream_format", *_NUMBERS, *_SWITCHES)
+_KINDS = dict.fromkeys(("sample_rate", "bitrate_kbps", "seed"), "integer") | dict.fromkeys(
+    ("cache", "stream"), "boolean"
+)
+_TEXTS = ("audio_url", "voice", "voice_url", "model", "format", "stream_format", *_KINDS)
 
 
 @router.post("/voice-conversion", **schemas.VOICE_CONVERSION)
@@ -47,16 +48,8 @@ async def convert(http: Request, state: State) -> Response:
 def _typed(form: dict[str, Any]) -> dict[str, Any]:
     """The fields as JSON would have them. Raises InvalidRequest."""
     form.pop("filename", None)
-    for name in _NUMBERS:
-        if name in form:
-            if not (form[name].isascii() and form[name].isdecimal() and len(form[name]) <= 10):
-                raise InvalidRequest(f"{name} must be a whole number, not {quote(form[name])}", field=name)
-            form[name] = int(form[name])
-    for name in _SWITCHES:
-        if name in form:
-            if form[name] not in ("true", "false"):
-                raise InvalidRequest(f"{name} must be true or false, not {quote(form[name])}", field=name)
-            form[name] = form[name] == "true"
+    for name in form.keys() & _KINDS:
+        form[name] = value_of_text(name, form[name], {"type": _KINDS[name]})
     if "reference_audio" in form:
         form["reference_audio"] = base64.b64encode(form["reference_audio"]).decode("ascii")
     return form

@@ -86,7 +86,8 @@ async def create_openai_voice(http: Request, state: State) -> dict[str, Any]:
 
 
 _CLONE = {
-    **dict.fromkeys(("text", "voice_name", "language", "model"), schemas.TEXT),
+    **schemas.fields("voice"),
+    "voice_name": schemas.TEXT | {"pattern": VOICE_ID},
     **_TRANSCRIPT,
     "reference_audio": schemas.FILE,
 }
@@ -94,12 +95,14 @@ _CLONE = {
 
 @router.post("/clone-voice", **schemas.form(_CLONE, "text"))
 async def clone_voice(http: Request, state: State) -> Response:
-    """Speak with a voice of the library, or with that of a recording; answers with a wav file."""
+    """Speak with a voice of the library, or with that of a recording. All fields of speech; wav without a `format`."""
     texts = [name for name in _CLONE if name != "reference_audio"]
     async with bodies.read_form(http, files=("reference_audio",), texts=texts) as form:
-        fields = {name: value for name, value in form.items() if name != "filename"}
-    if "reference_audio" in fields:
-        fields["reference_audio"] = base64.b64encode(fields["reference_audio"]).decode()
+        recording = form.pop("reference_audio", None)
+        given = {name: value for name, value in form.items() if name != "filename"}
+    fields = {name: requests.value_of_text(name, value, _CLONE[name]) for name, value in given.items()}
+    if recording is not None:
+        fields["reference_audio"] = base64.b64encode(recording).decode()
     if "voice_name" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_name"))
     with failures.caller_names({"voice": "voice_name"}):
