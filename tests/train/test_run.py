@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,11 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import environment
 from chatterbox_worker.engines.chatterbox.training import speak
+from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
 from chatterbox_worker.train import extras
 from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.merge import main as merge
-from chatterbox_worker.voices.bundle import unpack
+from chatterbox_worker.voices.bundle import Bundle, unpack
 from chatterbox_worker.voices.contents import voice_of
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
@@ -100,7 +103,7 @@ def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_finished_run_may_be_repeated_and_another_recipe_is_rejected(
+def test_a_finished_run_may_be_repeated_or_extended_and_another_recipe_is_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
@@ -111,9 +114,48 @@ def test_a_finished_run_may_be_repeated_and_another_recipe_is_rejected(
     again = load_file(run / "anna.safetensors")
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
-    assert main(_arguments(data, run, "--steps", "3", "--rank", "2", "--no-samples")) == 2
+    assert main(_arguments(data, run, "--steps", "1", "--rank", "2", "--no-samples")) == 2
     error = capsys.readouterr().err
-    assert "rank was 8 and is 2, steps was 2 and is 3; choose another --run-dir" in error
+    assert "rank was 8 and is 2, steps was 2 and is 1; choose another --run-dir" in error
+
+    assert main(_arguments(data, run, "--steps", "4", "--patience", "0", "--no-samples")) == 0
+    assert "continuing after step 2 of 4" in capsys.readouterr().out
+    assert _events(run / "events").count((4, "train/speech_loss")) == 1
+    assert main(_arguments(data, run, "--steps", "4", "--patience", "9", "--no-samples")) == 2
+    assert "patience was 0 and is 9" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_run_stopped_while_it_speaks_samples_has_saved_its_evaluation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> list[Audio]:
+        raise KeyboardInterrupt
+
+    def speak(session: TrainingSession, voice: Bundle, texts: Sequence[tuple[str, str]]) -> list[Audio]:
+        assert {language for _, language in texts} == {"en"}
+        return [tone(2.0) for _ in texts]
+
+    data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
+    monkeypatch.setattr(TrainingSession, "samples", stop)
+    assert main(_arguments(data, run, "--steps", "1", "--eval-every", "1")) == 130
+    assert not (run / "samples").exists()
+
+    monkeypatch.setattr(TrainingSession, "samples", speak)
+    assert main(_arguments(data, run, "--steps", "2", "--eval-every", "1")) == 0
+    output = capsys.readouterr().out
+    assert "continuing after step 0 of 2" in output
+    assert re.search(r"training: step 2 of 2, loss \d+\.\d{3}, text loss \d+\.\d{3}, \d\.\d s\n", output)
+    assert re.search(r"step 2: samples, similarity to the speaker 0\.\d\d\n", output)
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [(line["event"], line["step"]) for line in lines] == [
+        ("evaluation", 0), ("samples", 0),
+        *((event, step) for step in (1, 2) for event in ("step", "evaluation", "samples")),
+    ]  # fmt: skip
+    assert lines[2].keys() > {"steps", "speech_loss", "text_loss", "elapsed_s", "left_s"}
+    assert [path.name for path in sorted((run / "samples").iterdir())] == [
+        f"step-{step:06}-1.wav" for step in (0, 1, 2)
+    ]
 
 
 BAD = {

@@ -5,9 +5,11 @@ A continued run first writes its saved history into a new file, so that steps th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
+
+from chatterbox_worker.train.samples import SampleScore
 
 
 class CurvePoint(Protocol):
@@ -31,16 +33,22 @@ class Board:
 
     def add(self, kind: str, points: Iterable[CurvePoint]) -> None:
         """Points of the curve `kind`, "train" or "eval"."""
+        for point in points:
+            self._write(point.step, {f"{kind}/speech_loss": point.speech, f"{kind}/text_loss": point.text})
+        self._writer.flush()
+
+    def add_scores(self, scores: Iterable[SampleScore]) -> None:
+        for score in scores:
+            errors = {} if score.word_errors is None else {"samples/word_errors": score.word_errors}
+            self._write(score.step, {"samples/similarity": score.similarity, **errors})
+        self._writer.flush()
+
+    def _write(self, step: int, values: Mapping[str, float]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
         from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
 
-        for point in points:
-            values = [
-                Summary.Value(tag=f"{kind}/{name}", simple_value=value)
-                for name, value in (("speech_loss", point.speech), ("text_loss", point.text))
-            ]
-            self._writer.add_event(Event(step=point.step, summary=Summary(value=values)))
-        self._writer.flush()
+        numbers = [Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
+        self._writer.add_event(Event(step=step, summary=Summary(value=numbers)))
 
     def close(self) -> None:
         self._writer.close()

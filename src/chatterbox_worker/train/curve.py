@@ -1,50 +1,90 @@
-"""The loss curve as a picture: it shows whether the training loss falls and whether the held-out loss follows."""
+"""A run's curves as a picture: whether the training loss falls, whether the held-out loss follows, and how the samples
+sound: how similar to the speaker, and how well they are understood.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chatterbox_worker import files
 from chatterbox_worker.train.board import CurvePoint
+from chatterbox_worker.train.samples import SampleScore
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _TRAINING, _HELD_OUT, _BEST, _FAINT = "#1f6f8b", "#d1495b", "#2b2d42", "#9cb4bd"
+_SAMPLES = "#66883c"
 _WINDOW = 1 / 25  # of the steps: the smooth line is a mean over this window
 
 
-def draw(path: Path, title: str, steps: Sequence[CurvePoint], evaluations: Sequence[CurvePoint]) -> None:
-    """Write a PNG: the speech loss large, the text loss below it."""
+def draw(
+    path: Path,
+    title: str,
+    steps: Sequence[CurvePoint],
+    evaluations: Sequence[CurvePoint],
+    *,
+    scores: Sequence[SampleScore] = (),
+    recorded: float | None = None,
+) -> None:
+    """Write a PNG: the speech loss large, below it the text loss and, if there are samples, their scores.
+
+    `recorded`: the similarity of the speaker's own held-out recordings.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - the train extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(9, 6.4), layout="constrained")
+    understood = [(score.step, score.word_errors) for score in scores if score.word_errors is not None]
+    ratios = [3, 1] + [1] * (bool(scores) + bool(understood))
+    figure = Figure(figsize=(9, 1.6 * (sum(ratios))), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    for at, name in zip(axes, ("speech", "text"), strict=True):
+    axes: list[Axes] = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
+    for at, name in zip(axes, ("speech", "text"), strict=False):
         _curve(at, name, steps, evaluations)
-        at.set_ylabel(f"{name} loss, nats/token")
+        at.set_ylabel(f"{name} loss,\nnats/token")
+    if scores:
+        _similarity(axes[2], scores, recorded)
+    if understood:
+        _word_errors(axes[3], understood)
+    for at in axes:
         at.spines[["top", "right"]].set_visible(False)
         at.grid(alpha=0.25)
     axes[0].set_title(title, loc="left", fontsize=12)
     axes[0].legend(frameon=False)
-    axes[1].set_xlabel("optimizer step")
+    axes[-1].set_xlabel("optimizer step")
+    figure.align_ylabels()
     with files.draft(path, sole_writer=True) as draft:
         figure.savefig(draft, format="png", dpi=120)
 
 
-def _curve(axes: object, name: str, steps: Sequence[CurvePoint], evaluations: Sequence[CurvePoint]) -> None:
-    at: object = axes
+def _curve(at: Axes, name: str, steps: Sequence[CurvePoint], evaluations: Sequence[CurvePoint]) -> None:
     losses = [getattr(point, name) for point in steps]
     numbers = [point.step for point in steps]
-    at.plot(numbers, losses, color=_FAINT, linewidth=0.8)  # type: ignore[attr-defined]
-    at.plot(numbers, _smooth(losses), color=_TRAINING, linewidth=2, label="training clips")  # type: ignore[attr-defined]
+    at.plot(numbers, losses, color=_FAINT, linewidth=0.8)
+    at.plot(numbers, _smooth(losses), color=_TRAINING, linewidth=2, label="training clips")
     if not evaluations:
         return
     held_out = [getattr(point, name) for point in evaluations]
-    at.plot([p.step for p in evaluations], held_out, "o-", color=_HELD_OUT, markersize=4, label="held-out clips")  # type: ignore[attr-defined]
+    at.plot([p.step for p in evaluations], held_out, "o-", color=_HELD_OUT, markersize=4, label="held-out clips")
     best = min(evaluations, key=lambda point: point.speech)
     value = getattr(best, name)
-    at.plot([best.step], [value], "o", color=_BEST, markersize=9, fillstyle="none", label=f"best: step {best.step}")  # type: ignore[attr-defined]
+    at.plot([best.step], [value], "o", color=_BEST, markersize=9, fillstyle="none", label=f"best: step {best.step}")
+
+
+def _similarity(at: Axes, scores: Sequence[SampleScore], recorded: float | None) -> None:
+    at.plot([s.step for s in scores], [s.similarity for s in scores], "o-", color=_SAMPLES, markersize=4)
+    at.set_ylabel("samples:\nsimilarity")
+    if recorded is not None:
+        at.axhline(recorded, color=_BEST, linewidth=0.8, linestyle=":", label="held-out recordings")
+        at.legend(frameon=False, fontsize=8)
+
+
+def _word_errors(at: Axes, points: Sequence[tuple[int, float]]) -> None:
+    at.plot([step for step, _ in points], [100 * errors for _, errors in points], "o-", color=_SAMPLES, markersize=4)
+    at.set_ylabel("samples:\nword errors, %")
+    at.set_ylim(bottom=0)
 
 
 def _smooth(values: Sequence[float]) -> list[float]:

@@ -10,8 +10,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import split
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
@@ -20,6 +18,7 @@ from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
 from chatterbox_worker.train.loop import ClipSet, TrainingLoop
 from chatterbox_worker.train.options import Options
+from chatterbox_worker.train.progress import progress
 from chatterbox_worker.train.rows import TranscriptRow, rows_of
 
 
@@ -55,13 +54,13 @@ def prepare_clips(
     """
     clips = ClipSet()
     rules = Rules(options.model, options.language, options.max_clip_s)
-    tracked = tqdm(rows, desc="encoding", unit="clip", disable=None)
-    for row, clip in prepare_rows(tracked, rules, session.preparer.clip):
-        if isinstance(clip, RefusedClip):
-            clips.refused.append(clip)
-        else:
-            clips.clips.append(clip)
-            clips.rows[clip.id] = row
+    with progress("encoding", "clip", print_line) as shown:
+        for row, clip in prepare_rows(shown.over(rows), rules, session.preparer.clip):
+            if isinstance(clip, RefusedClip):
+                clips.refused.append(clip)
+            else:
+                clips.clips.append(clip)
+                clips.rows[clip.id] = row
     clips.clips, single = refuse_single_clips(clips.clips, lambda clip: clips.rows[clip.id].where)
     clips.refused += single
     kept = [report.KeptClip(clip.id, clips.rows[clip.id].where, clip.duration_s, clip.person) for clip in clips.clips]

@@ -194,6 +194,8 @@ def test_merged_weights_are_a_checkpoint(model: str, tmp_path: Path) -> None:
     served = find(LAYOUTS[model], weights_dir=tmp_path, offline=True)
 
     assert path == served.path(served.layout.t3)
+    (tmp_path / "usual").touch()
+    assert path.stat().st_mode == (tmp_path / "usual").stat().st_mode
     assert served.files.keys() == base.files.keys()
     assert served.revision != base.revision
     assert not [file for file in (tmp_path / model).iterdir() if file.name not in served.files]

@@ -144,7 +144,10 @@ def merge_into_checkpoint(checkpoint: Checkpoint, adapter: Adapter, folder: Path
     about = {"format": "pt", "chatterbox_worker_adapter": digest(adapter)}
     tensors = {name: merged[name].contiguous() for name in merged}
     with files.draft(folder / layout.t3) as draft:
-        save_file(tensors, draft, metadata=about)
+        draft.touch()
+        mode = draft.stat().st_mode
+        save_file(tensors, draft, metadata=about)  # replaces the file by one that only its owner may read
+        draft.chmod(mode)
     return folder / layout.t3
 
 

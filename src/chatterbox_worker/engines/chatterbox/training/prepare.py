@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.loudness import at_loudness
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
@@ -88,11 +88,18 @@ class Preparer:
             )
         return torch.tensor(ids)
 
-    def _encode(self, audio: Audio) -> Arrays:
+    def speaker_of(self, audio: Audio) -> torch.Tensor:
+        """The embedding (256,) of any recording, as that of a training clip is computed."""
+        return self._encoders.speaker(self._at_16k(audio))[0].float().cpu()
+
+    def _at_16k(self, audio: Audio) -> Samples:
         speech = resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
         if self._layout.loudness_lufs is not None:
             speech = at_loudness(speech, self._layout.loudness_lufs)
-        speech_16k = resample(speech, SAMPLE_RATE, SPEECH_RATE)
+        return resample(speech, SAMPLE_RATE, SPEECH_RATE)
+
+    def _encode(self, audio: Audio) -> Arrays:
+        speech_16k = self._at_16k(audio)
         start = speech_16k[: round(self._layout.prompt_s * SPEECH_RATE)]
         with torch.inference_mode():
             return {

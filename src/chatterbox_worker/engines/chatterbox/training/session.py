@@ -115,10 +115,14 @@ class TrainingSession:
         """Generates samples; the engine is loaded on first use."""
         return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device, in_words=self._in_words)
 
-    def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
-        """Each text spoken in the voice, without changing torch's random state."""
+    def samples(self, voice: Bundle, texts: Sequence[tuple[str, str]]) -> list[Audio]:
+        """Each text, which is given with its language, spoken in the voice; torch's random state stays as it is."""
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            return self.voice_sampler.samples(voice, texts, language)
+            return self.voice_sampler.samples(voice, texts)
+
+    def similarity(self, audio: Audio, corpus: Corpus) -> float:
+        """Of `audio` to the speaker of the finished voice: the cosine of their embeddings, -1 to 1."""
+        return float(self.preparer.speaker_of(audio) @ corpus.speakers[main_person(corpus)])
 
     def close(self) -> None:
         if "voice_sampler" in self.__dict__:

@@ -67,18 +67,18 @@ class VoiceSampler:
             adapters=1,
         )
 
-    def samples(self, voice: Bundle, texts: Sequence[str], language: str) -> list[Audio]:
-        """Each text spoken in the voice, watermarked.
+    def samples(self, voice: Bundle, texts: Sequence[tuple[str, str]]) -> list[Audio]:
+        """Each text, which is given with its language, spoken in the voice, watermarked.
 
         Raises:
             SynthesisFailed: the engine failed.
         """
         card = MODELS[self._model]
         speaker = Voice("training", voice.digest, voice.clip, voice.speaker, voice.adapter)
-        takes = [
-            self._engine.submit(Utterance(read, language, speaker, card.sampling, _SEED, turn=0))
-            for read in (read_transcript(text, language, card, in_words=self._in_words) for text in texts)
-        ]
+        takes = []
+        for text, language in texts:
+            read = read_transcript(text, language, card, in_words=self._in_words)
+            takes.append(self._engine.submit(Utterance(read, language, speaker, card.sampling, _SEED, turn=0)))
         return [concatenate(list(take)) for take in takes]
 
     def close(self) -> None:

@@ -1,0 +1,81 @@
+"""What the voice sounds like at an evaluation: samples of the text of held-out clips, and how good they are."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
+from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
+from chatterbox_worker.engines.chatterbox.training.voice import main_person
+from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.voices.bundle import Bundle
+from chatterbox_worker.voices.contents import wav_of
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScore:
+    """The means over the samples of one evaluation."""
+
+    step: int
+    similarity: float
+    """Of the voice encoder's embeddings: the samples' to the speaker's mean one, at most 1."""
+    word_errors: float | None = None
+    """Word errors per word of the text, of what a recogniser understands; None without one."""
+
+
+CountErrors = Callable[[Audio, str, str], float]
+"""Word errors per word of a recording, its text and its language."""
+
+
+class SampleWriter:
+    """Speaks the same texts at every evaluation, writes the recordings and scores them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        session: TrainingSession,
+        corpus: Corpus,
+        texts: Sequence[tuple[str, str]],
+        count_errors: CountErrors | None,
+    ) -> None:
+        """`texts`: each with its language; `count_errors`: None without a recogniser."""
+        self._folder, self._session, self._corpus, self._texts = folder, session, corpus, texts
+        self._count_errors = count_errors
+
+    def write(self, voice: Bundle, step: int) -> SampleScore | None:
+        """Speak, write and score; None if a sample cannot be spoken, which is logged and does not end the run."""
+        try:
+            samples = self._session.samples(voice, self._texts)
+        except WorkerError as error:
+            _log.warning("no samples at step %d: %s", step, error.message)
+            return None
+        self._folder.mkdir(exist_ok=True)
+        for number, audio in enumerate(samples, 1):
+            (self._folder / f"step-{step:06d}-{number}.wav").write_bytes(wav_of(audio))
+        return self._score(samples, step)
+
+    def _score(self, samples: Sequence[Audio], step: int) -> SampleScore:
+        similarity = _mean([self._session.similarity(audio, self._corpus) for audio in samples])
+        if self._count_errors is None:
+            return SampleScore(step, similarity)
+        pairs = zip(samples, self._texts, strict=True)
+        return SampleScore(step, similarity, _mean([self._count_errors(audio, *text) for audio, text in pairs]))
+
+
+def recorded_similarity(corpus: Corpus) -> float | None:
+    """That of the speaker's own held-out recordings: what the samples can reach. None if there are none."""
+    person = main_person(corpus)
+    own = [float(clip.speaker @ corpus.speakers[person]) for clip in corpus.held_out if clip.person == person]
+    return _mean(own) if own else None
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
