@@ -37,6 +37,16 @@ def share_heaps() -> None:
         mallopt(_M_ARENA_MAX, 2)
 
 
+def next_level(level_bytes: int, rss_bytes: int) -> int:
+    """The level after a release that left `rss_bytes`: down at once, up by a quarter of the growth.
+
+    An answer that is still being sent counts as growth. A level that rose by all of it would leave the answer's memory
+    with the process once it is freed; one that never rose would release after each job, although nothing is to gain.
+    """
+    grown = rss_bytes - level_bytes
+    return level_bytes + (grown // 4 if grown > 0 else grown)
+
+
 class MemoryRelease:
     """Returns freed memory to the system if the process has grown since it last did."""
 
@@ -56,6 +66,6 @@ class MemoryRelease:
             if rss_bytes() > self._level_bytes + _GROWTH_BYTES:
                 gc.collect()  # cycles keep some of an answer's samples
                 self._trim(0)
-                self._level_bytes = rss_bytes()
+                self._level_bytes = next_level(self._level_bytes, rss_bytes())
         finally:
             self._lock.release()
