@@ -17,7 +17,7 @@ from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed, VoiceNotFound
+from chatterbox_worker.errors import Cancelled, InvalidRequest, NoSpeech, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from support.audio_clips import wav_base64, wav_bytes
@@ -259,6 +259,15 @@ def test_a_failed_chunk_gives_up_the_others(synthesizer: Synthesizer, settings: 
         synthesizer.speak(request(settings, "Explode now. " + STORY), CancelScope())
 
     assert all(take.cancelled.is_set() for take in engine.takes)
+
+
+def test_a_text_that_makes_no_sound_is_not_a_failure_of_the_server(
+    synthesizer: Synthesizer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("support.fakes.tone", lambda _: np.zeros(2400, np.float32))
+    with pytest.raises(NoSpeech, match="no sound for this text") as raised:
+        synthesizer.speak(request(settings, "𰀀"), CancelScope())
+    assert (raised.value.status, raised.value.code) == (422, "no_speech")
 
 
 def test_a_reader_who_goes_away_frees_the_rest(

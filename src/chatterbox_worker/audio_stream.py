@@ -13,7 +13,7 @@ from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.engine import Engine, Take
-from chatterbox_worker.errors import SynthesisFailed
+from chatterbox_worker.errors import NoSpeech, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.text.chunk import PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.reading import Reading
@@ -82,7 +82,7 @@ class AudioStream:
     def __iter__(self) -> Iterator[Audio]:
         """
         Raises:
-            SynthesisFailed: a chunk failed; the others are cancelled.
+            SynthesisFailed: a chunk failed; the others are cancelled. NoSpeech if none of them has any sound.
             Cancelled: the scope was cancelled.
         """
         try:
@@ -93,7 +93,7 @@ class AudioStream:
                 if self._scope.progress is not None:
                     self._scope.progress(index, len(self.plan.chunks), self._joiner.joined_s)
             if all(start == end for start, end in self.spans_s):
-                raise SynthesisFailed("the model generated no sound for this text")
+                raise NoSpeech("the model generated no sound for this text")
         finally:
             self._scope.cancel()  # what is left when a chunk fails or the reader goes away
 

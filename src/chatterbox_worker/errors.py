@@ -9,6 +9,7 @@
     ├── Busy                429
     ├── Cancelled           499  the caller went away
     ├── SynthesisFailed     500  the engine failed on good input
+    │   ├── NoSpeech        422  the model generates no sound for this text
     │   └── DeviceFailed    500  the process cannot go on either: a new worker is needed
     ├── NotReady            503  start-up failed or has not finished
     │   └── GpuUnusable     503  PyTorch cannot use this machine's GPU: another machine is needed, or another driver
@@ -83,6 +84,13 @@ class Cancelled(WorkerError):
 class SynthesisFailed(WorkerError):
     code = "synthesis_failed"
     status = 500
+
+
+class NoSpeech(SynthesisFailed):
+    """The text has nothing that the model can speak, or it ended at once with this seed."""
+
+    code = "no_speech"
+    status = 422
 
 
 class DeviceFailed(SynthesisFailed):

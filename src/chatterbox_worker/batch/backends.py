@@ -34,7 +34,7 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.wiring import build
 
-_RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "device_failed")
+_RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "no_speech", "device_failed")
 """The errors that may not occur again later or on another worker."""
 
 _SUBMISSION_TIMEOUT_S = 15.0  # as long as the client waits for an answer

@@ -18,7 +18,7 @@ from chatterbox_worker.engines.chatterbox.serving import render_queue
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
-from chatterbox_worker.errors import Cancelled, SynthesisFailed
+from chatterbox_worker.errors import Cancelled, NoSpeech, SynthesisFailed
 from support.tiny_engine import CPU, Unmarked, parts, prompt, say, sound_of
 
 
@@ -135,7 +135,7 @@ def test_a_bad_row_fails_alone() -> None:
     renderer().render([silent, good, long])
 
     assert len(sound_of(good.take))
-    with pytest.raises(SynthesisFailed, match="generated no speech for this text"):
+    with pytest.raises(NoSpeech, match="generated no speech for this text"):
         list(silent.take)
     with pytest.raises(SynthesisFailed, match="while generating audio"):
         list(long.take)

@@ -30,7 +30,7 @@ from chatterbox_worker.engines.chatterbox.serving.background import Worker
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker, StreamMark
 from chatterbox_worker.engines.device import work_on
-from chatterbox_worker.errors import SynthesisFailed, WorkerError
+from chatterbox_worker.errors import NoSpeech, WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Renderer:
         seed, prompt, stream, device = job.take.seed, job.prompt, job.stream, self._s3gen.device
         codes = [token for token in job.tokens if token < SPEECH_CODES]
         if not codes:
-            raise SynthesisFailed("the model generated no speech for this text; try another seed or a longer text")
+            raise NoSpeech("the model generated no speech for this text; try another seed or a longer text")
         tail = self._layout.silence_tail if job.last and not job.verbatim else ()
         tokens = torch.tensor([*codes, *tail])
         if stream is None:

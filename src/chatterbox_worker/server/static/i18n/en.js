@@ -262,6 +262,7 @@ export default {
   "error.rate_limit_exceeded": ({ seconds }) => `Too many requests in a short time. Try again in ${seconds} seconds.`,
   "error.cancelled": "The speech was cancelled.",
   "error.synthesis_failed": "The model failed on this text. Try again, or change the text a little.",
+  "error.no_speech": "The model generated no sound for this text. Change the text a little.",
   "error.device_failed": "The server's GPU failed. It needs to be restarted.",
   "error.not_ready": "The server is not ready to speak yet. Try again in a moment.",
   "error.volume_failed": "The server could not save it: its disk is missing, full or read-only.",

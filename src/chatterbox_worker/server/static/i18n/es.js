@@ -262,6 +262,7 @@ export default {
   "error.rate_limit_exceeded": ({ seconds }) => `Demasiadas peticiones en poco tiempo. Inténtalo de nuevo en ${seconds} segundos.`,
   "error.cancelled": "La locución se canceló.",
   "error.synthesis_failed": "El modelo falló con este texto. Inténtalo otra vez o cambia un poco el texto.",
+  "error.no_speech": "El modelo no generó ningún sonido para este texto. Cambia un poco el texto.",
   "error.device_failed": "Falló la GPU del servidor. Hay que reiniciarlo.",
   "error.not_ready": "El servidor todavía no está listo para hablar. Inténtalo en un momento.",
   "error.volume_failed": "El servidor no pudo guardarlo: su disco falta, está lleno o es de solo lectura.",
