@@ -129,6 +129,16 @@ class Passage:
     """As `Utterance.turn`: index of the passage in its recording."""
 
 
+@dataclass(frozen=True, slots=True)
+class TakeFacts:
+    """What an engine knows about a take that has ended, for those who judge it."""
+
+    hit_limit: bool = False
+    """Whether it was ended at its limit, before the model ended it: the speech may be cut off."""
+    tokens: tuple[int, ...] = ()
+    """Its speech tokens, in order; empty if the engine has none that can be compared."""
+
+
 class Take(Protocol):
     """One utterance being spoken, or one passage being converted."""
 
@@ -152,6 +162,10 @@ class Take(Protocol):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the caller should know about this take, such as a token limit that was reached."""
+
+    @property
+    def facts(self) -> TakeFacts:
+        """Complete at the take's end."""
 
     @property
     def boundaries_s(self) -> Sequence[float]:

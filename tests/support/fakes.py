@@ -10,7 +10,7 @@ import numpy as np
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
-from chatterbox_worker.engine import Passage, Utterance
+from chatterbox_worker.engine import Passage, TakeFacts, Utterance
 from chatterbox_worker.errors import Cancelled, SynthesisFailed
 
 RATE = 24_000
@@ -18,6 +18,8 @@ SECONDS_PER_CHARACTER = 0.01
 
 
 class ToneTake:
+    facts = TakeFacts()
+
     def __init__(self, utterance: Utterance, gate: threading.Event) -> None:
         self.utterance = utterance
         self.cancelled = threading.Event()
@@ -58,6 +60,7 @@ class ConvertedTake:
 
     warnings: tuple[str, ...] = ()
     boundaries_s: tuple[float, ...] = ()
+    facts = TakeFacts()
 
     def __init__(self, passage: Passage) -> None:
         self._passage = passage

@@ -8,45 +8,23 @@ the reference are read by the same rules before their words are compared.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.resample import resample
-from chatterbox_worker.catalogue import NORMALIZED
+from chatterbox_worker.checks.words import count_errors, read_in_words, words_of
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
 from chatterbox_worker.engines.preview import PreviewEngine
 from chatterbox_worker.text.normalise import finish
-from chatterbox_worker.text.reading import as_written
-from chatterbox_worker.text.spoken.forms import add_spoken_forms
-from support.paths import ROOT
+from support.recordings import real
 
-MODEL = ROOT.parent / "shared" / "real" / "whisper-base"
 SENTENCES = Path(__file__).with_name("spoken_sentences.tsv")
 RATE = 16_000  # Hertz, Whisper's
 GROUP = 7  # sentences in one clip: about 22 s, within the 30 s that Whisper takes at once
-
-
-def read(text: str, language: str) -> str:
-    return add_spoken_forms(as_written(text, language), frozenset(NORMALIZED), keeps_case=False).spoken(0, len(text))
-
-
-def words(text: str, language: str) -> list[str]:
-    return re.findall(r"[^\W_]+", read(text.strip() or " ", language).casefold())
-
-
-def word_errors(expected: Sequence[str], got: Sequence[str]) -> int:
-    """Levenshtein's distance in words."""
-    row = list(range(len(got) + 1))
-    for i, one in enumerate(expected, 1):
-        last, row[0] = row[0], i
-        for j, two in enumerate(got, 1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (one != two))
-    return row[-1]
 
 
 def rows(language: str) -> list[tuple[str, str]]:
@@ -54,37 +32,32 @@ def rows(language: str) -> list[tuple[str, str]]:
     return [(written, spoken) for code, written, spoken in (row for row in lines if row[0] == language)]
 
 
-def transcribe(engine: PreviewEngine, whisper: Any, texts: Sequence[str], language: str) -> str:
+def transcribe(engine: PreviewEngine, whisper: SpeechRecognizer, texts: Sequence[str], language: str) -> str:
     """The texts, spoken one after the other with half a second between them, in Whisper's words."""
     clips: list[Audio] = []
     for text in texts:
         utterance = Utterance(finish(text, "llama"), language, DEFAULT_VOICE, {}, seed=0)
         clips += [resample(concatenate(list(engine.submit(utterance))), RATE), silence(0.5, RATE)]
-    segments, _ = whisper.transcribe(
-        concatenate(clips).samples, language=language, beam_size=1, condition_on_previous_text=False
-    )
-    return " ".join(segment.text for segment in segments)
+    return whisper.transcribe(concatenate(clips), language, word_times=False, beam_size=1).text
 
 
 def measure(language: str, most: int = 40) -> dict[str, int]:
     """The words of the first sentences, and how many of them were got wrong, as written and in words."""
-    faster_whisper = pytest.importorskip("faster_whisper", reason="the extra named asr is not installed")
-    if not MODEL.is_dir():
-        pytest.skip(f"there is no {MODEL}")
-    whisper = faster_whisper.WhisperModel(str(MODEL), device="cpu", compute_type="int8")
+    pytest.importorskip("faster_whisper", reason="the extra named asr is not installed")
+    whisper = SpeechRecognizer(str(real("whisper-base")), "cpu")
     engine = PreviewEngine()
     figures = {"words": 0, "written": 0, "spoken": 0}
     try:
         for start in range(0, most, GROUP):
             group = rows(language)[start : min(start + GROUP, most)]
-            expected = [word for _, spoken in group for word in words(spoken, language)]
+            expected = [word for _, spoken in group for word in words_of(spoken, language)]
             figures["words"] += len(expected)
             for name, texts in (
                 ("written", [written for written, _ in group]),
-                ("spoken", [read(written, language) for written, _ in group]),
+                ("spoken", [read_in_words(written, language) for written, _ in group]),
             ):
-                got = words(transcribe(engine, whisper, texts, language), language)
-                figures[name] += word_errors(expected, got)
+                got = words_of(transcribe(engine, whisper, texts, language), language)
+                figures[name] += count_errors(expected, got)
     finally:
         engine.close()
     return figures
@@ -100,4 +73,6 @@ def test_numbers_in_words_are_understood_better(language: str) -> None:
 def test_the_sentences_are_read_as_the_table_says() -> None:
     for language in ("en", "es"):
         assert len(rows(language)) == 40
-        assert [read(written, language) for written, _ in rows(language)] == [spoken for _, spoken in rows(language)]
+        assert [read_in_words(written, language) for written, _ in rows(language)] == [
+            spoken for _, spoken in rows(language)
+        ]

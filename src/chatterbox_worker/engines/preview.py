@@ -28,7 +28,7 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.catalogue import LANGUAGES, REGIONS
-from chatterbox_worker.engine import DEFAULT_VOICE, Passage, Utterance
+from chatterbox_worker.engine import DEFAULT_VOICE, Passage, TakeFacts, Utterance
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed, WorkerError, choices, quote
 
 log = logging.getLogger(__name__)
@@ -135,6 +135,7 @@ class PreviewTake:
 
     warnings: tuple[str, ...] = ()
     boundaries_s: tuple[float, ...] = ()
+    facts = TakeFacts()
 
     def __init__(self, utterance: Utterance) -> None:
         self._utterance = utterance

@@ -229,6 +229,8 @@ def test_a_take_that_does_not_end_has_a_warning_and_timings(engine: ChatterboxEn
     list(take)
 
     assert "did not stop within 30 tokens" in take.warnings[0]
+    assert take.facts.hit_limit
+    assert len(take.facts.tokens) == 30
     assert set(take.timings) == {"queue_s", "t3_s", "s3gen_s", "vocoder_s", "watermark_s"}
 
 

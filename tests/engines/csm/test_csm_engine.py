@@ -42,6 +42,7 @@ def test_a_voice_with_its_transcript_is_spoken_as_by_transformers(engine: CsmEng
     assert take.frames == codes
     assert np.array_equal(sound, expected)
     assert take.warnings == ("the model did not stop within 0.8 s; the speech may be cut off",)
+    assert take.facts.hit_limit
 
 
 def test_a_dialogue_is_in_the_context_turn_by_turn_with_its_speakers(engine: CsmEngine) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engine import Passage, Utterance
+from chatterbox_worker.engine import Passage, TakeFacts, Utterance
 from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, SynthesisFailed
 from chatterbox_worker.serverless import joblog
 from chatterbox_worker.serverless.loop import RunPod, serve
@@ -32,6 +32,7 @@ class Take:
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = {}
     boundaries_s: tuple[float, ...] = ()
+    facts = TakeFacts()
 
     def __init__(self, utterance: Utterance, loudness: float) -> None:
         self._loudness = np.float32(loudness)

@@ -19,7 +19,7 @@ import uvicorn
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.engine import Passage, Utterance
+from chatterbox_worker.engine import Passage, TakeFacts, Utterance
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
@@ -33,6 +33,8 @@ CHAR_S = 0.06
 
 
 class _Take:
+    facts = TakeFacts()
+
     def __init__(self, utterance: Utterance) -> None:
         self._utterance = utterance
         self._cancelled = threading.Event()

@@ -15,6 +15,7 @@ from operator import attrgetter
 
 from torch import Tensor
 
+from chatterbox_worker.engine import TakeFacts
 from chatterbox_worker.engines.chatterbox.device.failures import (
     answer_to,
     attempt,
@@ -134,6 +135,7 @@ class Batch:
         if not (is_end and frame[-1] == csm.eos):
             take.frames.append(frame)
         if is_end or len(take.frames) >= take.script.max_frames:
+            take.facts = TakeFacts(hit_limit=not is_end)
             if not is_end:
                 take.warn(
                     f"the model did not stop within {take.script.max_frames / csm.frame_rate:g} s; "

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engine import TakeFacts
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.device.failures import (
     answer_to,
@@ -326,11 +327,12 @@ class Scheduler:
                 f"the model did not stop within {sequence.max_tokens} tokens "
                 f"({sequence.max_tokens / TOKEN_RATE:.0f} s); the speech may be cut off"
             )
-            self._finish(slot, sequence)
+            self._finish(slot, sequence, hit_limit=True)
         elif hop_is_due:
             self._render_and_time(sequence, is_whole=False)
 
-    def _finish(self, slot: int, sequence: Sequence) -> None:
+    def _finish(self, slot: int, sequence: Sequence, *, hit_limit: bool = False) -> None:
+        sequence.take.facts = TakeFacts(hit_limit, tuple(sequence.tokens))
         failure = attempt(functools.partial(self._copy_attention, slot, sequence))
         if failure is not None:
             if not is_out_of_memory(failure):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.engine import Passage, Utterance
+from chatterbox_worker.engine import Passage, TakeFacts, Utterance
 from chatterbox_worker.errors import Cancelled, WorkerError
 
 _END = None
@@ -27,6 +27,7 @@ class ChatterboxTake:
         self._cancelled, self._failed = threading.Event(), threading.Event()
         self._timings: dict[str, float] = {}
         self._warnings: list[str] = []
+        self.facts = TakeFacts()
         self._align: Callable[[], Sequence[float]] = tuple
         self._boundaries_s: Sequence[float] | None = None
         self._submitted_s = time.perf_counter()

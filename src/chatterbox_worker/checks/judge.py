@@ -1,0 +1,47 @@
+"""One take, judged by its sound and, if there is a recogniser, by its words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.checks.sound import find_faults
+from chatterbox_worker.checks.verdict import Reason, Verdict
+from chatterbox_worker.checks.words import MAX_WORD_ERROR, compare
+from chatterbox_worker.engine import TakeFacts
+
+Transcribe = Callable[[Audio, str], str]
+"""From a sound and its language to the words in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What a take must satisfy."""
+
+    transcribe: Transcribe | None = None
+    """None: the words are not checked."""
+    max_word_error: float = MAX_WORD_ERROR
+
+    def judge(
+        self,
+        audio: Audio,
+        spoken: str,
+        language: str,
+        *,
+        written: str | None = None,
+        facts: TakeFacts | None = None,
+        boundaries_s: Sequence[float] = (),
+    ) -> Verdict:
+        """`spoken`: the text that the model was given; `written`: as it was before, which a recogniser may write, too.
+
+        A silent take is not transcribed.
+        """
+        reasons = find_faults(audio, spoken, language, facts or TakeFacts(), boundaries_s)
+        if self.transcribe is None or Reason.SILENT in reasons:
+            return Verdict.of(reasons)
+        heard = self.transcribe(audio, language)
+        errors = compare([spoken] if written is None else [spoken, written], heard, language)
+        if errors.exceeds(self.max_word_error):
+            reasons.append(Reason.WORD_ERRORS)
+        return Verdict.of(reasons, word_error_rate=errors.rate, heard=heard)

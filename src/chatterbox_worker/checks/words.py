@@ -1,0 +1,105 @@
+"""How much of a text is in a transcript: word errors, after both are read by the same rules.
+
+A recogniser writes digits or words as it likes, and punctuation and capitals by its own taste: so both sides are put in
+words by `text.spoken`, and letters are compared without case, accents and points. Two words written as one, or the
+reverse, are no error. Chinese, Japanese and Korean are compared by characters, Japanese in kana.
+
+Limit: simplified and traditional Chinese characters differ.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from chatterbox_worker.catalogue import NORMALIZED
+from chatterbox_worker.text.reading import as_written
+from chatterbox_worker.text.scripts import tags
+from chatterbox_worker.text.spoken.forms import add_spoken_forms
+
+MAX_WORD_ERROR = 0.3
+"""The default bound."""
+FREE_ERRORS = 1
+"""One wrong word alone proves nothing: recognisers know few names, and a short text has few words."""
+
+_BY_CHARACTER = frozenset({"ja", "ko", "zh"})
+_CLOCK = re.compile(r"\b(\d{1,2})\.(\d{2})(?=\s?[ap]\.?m\b)")
+"""Whisper writes 12:30 p.m. as "12.30 pm"."""
+_kana_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class WordErrors:
+    errors: int
+    words: int
+    """Of the text; at least 1."""
+
+    @property
+    def rate(self) -> float:
+        """0 if all words are right; above 1 if there are more errors than words."""
+        return self.errors / self.words
+
+    def exceeds(self, most: float) -> bool:
+        """Whether the rate is above `most`, by more than one word or with no word right."""
+        return self.rate > most and (self.errors > FREE_ERRORS or self.rate >= 1)
+
+
+def compare(texts: Iterable[str], transcript: str, language: str) -> WordErrors:
+    """The errors of a transcript by the nearest of several spellings of its text ("Nguyen", "win")."""
+    got = words_of(transcript, language)
+    spellings = [words for text in texts if (words := words_of(text, language))]
+    found = [WordErrors(count_errors(words, got), len(words)) for words in spellings]
+    return min(found, key=lambda each: each.rate, default=WordErrors(len(got), 1))
+
+
+def words_of(text: str, language: str) -> list[str]:
+    """The words of a text as they are compared, numbers and the like in words; in some languages, its characters."""
+    for start, end in reversed(list(tags(text))):
+        text = text[:start] + text[end:]
+    language = language[:2]
+    spoken = read_in_words(_CLOCK.sub(r"\1:\2", text).strip() or " ", language)
+    if language == "ja":
+        spoken = _in_kana(spoken)
+    letters = "".join(c for c in unicodedata.normalize("NFKD", spoken.casefold()) if unicodedata.category(c) != "Mn")
+    found = re.findall(r"[^\W_]+", unicodedata.normalize("NFC", letters))
+    return list("".join(found)) if language in _BY_CHARACTER else found
+
+
+def read_in_words(text: str, language: str) -> str:
+    """The text with numbers, dates, units and the like as they are read."""
+    return add_spoken_forms(as_written(text, language), frozenset(NORMALIZED), keeps_case=False).spoken(0, len(text))
+
+
+def count_errors(expected: Sequence[str], got: Sequence[str]) -> int:
+    """Levenshtein's distance in words, in which two words that are written as one are equal to it."""
+    earlier: list[int] = []
+    row = list(range(len(got) + 1))
+    for i, one in enumerate(expected, 1):
+        now = [i]
+        for j, two in enumerate(got, 1):
+            ways = [row[j] + 1, now[j - 1] + 1, row[j - 1] + (one != two)]
+            if i > 1 and expected[i - 2] + one == two:
+                ways.append(earlier[j - 1])
+            if j > 1 and got[j - 2] + two == one:
+                ways.append(row[j - 2])
+            now.append(min(ways))
+        earlier, row = row, now
+    return row[-1]
+
+
+def _in_kana(text: str) -> str:
+    converter = _kana()
+    with _kana_lock:  # the converter keeps state while it works
+        return "".join(part["hira"] for part in converter.convert(text))
+
+
+@cache
+def _kana() -> Any:
+    import pykakasi  # noqa: PLC0415 - loads its dictionary
+
+    return pykakasi.kakasi()

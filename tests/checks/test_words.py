@@ -1,0 +1,75 @@
+"""Word errors: what counts as the same word."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.checks.judge import Judge
+from chatterbox_worker.checks.verdict import Reason
+from chatterbox_worker.checks.words import WordErrors, compare, count_errors, words_of
+from support.recordings import buzz
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [
+        ("en", "It costs $5, at 12:30 p.m.", "it costs five dollars at 12.30 pm"),
+        ("en", "Any one; well-known!", "anyone well known"),
+        ("en", "[laugh] That is funny.", "That is funny."),
+        ("es", "¿Cuánto cuesta? 20 €.", "cuanto cuesta veinte euros"),
+        ("es-MX", "Adiós", "adios"),
+        ("ru", "Моро\u0301з и со\u0301лнце", "мороз и солнце"),
+        ("zh", "孩子们，跑！", "孩子们跑"),
+        ("ja", "東京へ行きます。", "とうきょうへいきます"),
+        ("ko", "긴 겨울이 지나고", "긴겨울이 지나고"),
+        ("he", "שָׁלוֹם", "שלום"),
+    ],
+)
+def test_spelling_is_no_error(language: str, one: str, other: str) -> None:
+    assert compare([one], other, language).errors == 0
+
+
+def test_errors_are_counted_in_words() -> None:
+    assert count_errors(["a", "b", "c"], ["a", "c"]) == 1
+    assert count_errors(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
+    assert count_errors([], ["a"]) == count_errors(["a"], []) == 1
+    assert compare(["one two three four"], "one two three", "en") == WordErrors(1, 4)
+    assert compare(["..."], "so", "en") == WordErrors(1, 1)
+
+
+def test_the_nearest_spelling_counts() -> None:
+    assert compare(["Mister win called", "Mr. Nguyen called"], "mister nguyen called", "en").errors == 0
+
+
+def test_one_wrong_word_proves_nothing_and_no_right_word_does() -> None:
+    assert not WordErrors(1, 2).exceeds(0.3)
+    assert WordErrors(2, 3).exceeds(0.3)
+    assert not WordErrors(2, 10).exceeds(0.3)
+    assert WordErrors(1, 1).exceeds(0.3)
+    assert WordErrors(5, 2).rate == 2.5
+
+
+def test_tags_in_brackets_are_no_words() -> None:
+    assert words_of("Well [clear throat] then", "en") == ["well", "then"]
+
+
+def test_a_judge_with_a_recogniser_reports_what_it_wrote() -> None:
+    asked: list[str] = []
+
+    def transcribe(audio: Audio, language: str) -> str:
+        del audio
+        asked.append(language)
+        return "one two three four five"
+
+    audio, text = buzz(2.0, 24_000), "One two three four five."
+    good = Judge(transcribe).judge(audio, text, "en")
+    assert (good.passes, good.heard, good.score) == (True, "one two three four five", 1.0)
+    bad = Judge(transcribe).judge(audio, "One two, buckle my shoe, please.", "en")
+    assert bad.reasons == (Reason.WORD_ERRORS,)
+    assert 0 < bad.score < 1
+    assert Judge(transcribe, max_word_error=1.0).judge(audio, "One two, buckle my shoe, please.", "en").passes
+    silent = Judge(transcribe).judge(Audio(audio.samples * 0, audio.sample_rate), text, "en")
+    assert (silent.reasons, silent.heard) == ((Reason.SILENT,), None)
+    assert asked == ["en"] * 3
+    assert Judge().judge(audio, text, "en").heard is None
