@@ -30,6 +30,8 @@ class SpokenChunk:
     """What the model was given for it; empty in an answer of an older worker."""
     language: str = ""
     """In which it was read; empty in an answer of an older worker."""
+    kept: bool = False
+    """Whether its sound was there already, rather than spoken for this answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class SpeechInfo:
                     float(c["end_s"]),
                     str(c.get("spoken", "")),
                     str(c.get("language", "")),
+                    bool(c.get("kept", False)),
                 )
                 for c in answer["chunks"]
             )

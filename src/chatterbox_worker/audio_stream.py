@@ -12,6 +12,7 @@ from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.chunk_takes import StoredTake
 from chatterbox_worker.engine import Engine, Take
 from chatterbox_worker.errors import NoSpeech, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest
@@ -37,6 +38,8 @@ class Plan:
     chunks: tuple[Chunk, ...]
     key: str
     seed: int
+    seeds: tuple[int, ...]
+    """Of each chunk."""
     context: tuple[PastSpeech, ...] = ()
     pauses_s: Mapping[Pause, float] = field(default_factory=lambda: PAUSES_S)
     """The silence after a chunk by where it ends, in seconds at speed 1."""
@@ -155,6 +158,11 @@ class AudioStream:
             return take
         # the whole chunk at once: a stretch has no seams; and marked again, in case it blurred the watermark
         return [self.plan.engine.mark(change_speed(concatenate(list(take)), speed))]
+
+    @property
+    def kept(self) -> list[bool]:
+        """Whether each chunk's sound was there already."""
+        return [isinstance(take, StoredTake) for take in self._takes]
 
     @property
     def spans_s(self) -> list[tuple[float, float]]:

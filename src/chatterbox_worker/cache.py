@@ -2,7 +2,7 @@
 
 An entry is `{key}.{format}`, the audio as it was sent, and `{key}.json`, its `SpeechInfo` with digests of the audio and
 of itself; the audio is renamed into place last, so that an entry is whole or absent. The key is SHA-256 over everything
-that changes the sound.
+that changes the sound. Files of other kinds (`read`, `write`) begin with the digest of what follows.
 
 The volume is optional and hostile: missing, read-only, full, slow, shared by many workers, with zeros in place of what
 was written. What is read is proven by the digests; the audio's again only if its file has changed since, which it does
@@ -37,6 +37,7 @@ _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder o
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
 _RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
 _MOST_PROVEN = 4096
+_DIGEST_BYTES = 32  # SHA-256
 _ORPHAN_S = 3600.0  # a temporary file this old belongs to a worker that died
 
 
@@ -90,9 +91,7 @@ class AudioCache:
             self._complain("read", error)
             self.misses += 1
             return None
-        if now_s - found.st_mtime > _RECENT_S:
-            with contextlib.suppress(OSError):
-                os.utime(audio_path)  # recency, for the sweep
+        _mark_as_used(audio_path, found, now_s)
         self.hits += 1
         return CacheEntry(audio, info)
 
@@ -121,9 +120,36 @@ class AudioCache:
         except OSError as error:
             self._complain("write", error)
             return
-        with self._lock:
-            self._unswept_bytes += len(entry.audio)
-        self._sweep_if_due()
+        self._count_written(len(entry.audio))
+
+    def read(self, name: str) -> bytes | None:
+        """What `write` stored under this file name; None if it is absent, too old, partly written or unreadable."""
+        if not self.enabled:
+            return None
+        path = self.folder / name
+        try:
+            now_s = time.time()
+            stored, found = _read(path, newer_than_s=now_s - self._max_age_s)
+            data = _proven(stored)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            self._complain("read", error)
+            return None
+        _mark_as_used(path, found, now_s)
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store a file of another kind within the same limits, if the volume allows it."""
+        if not self.enabled:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / name, hashlib.sha256(data).digest() + data)
+        except OSError as error:
+            self._complain("write", error)
+            return
+        self._count_written(len(data))
 
     @contextlib.contextmanager
     def single_flight(self, key: str) -> Iterator[Callable[[CacheEntry], None] | CacheEntry]:
@@ -156,8 +182,10 @@ class AudioCache:
     def _paths(self, key: str, audio_format: str) -> tuple[Path, Path]:
         return self.folder / f"{key}.{audio_format}", self.folder / f"{key}.json"
 
-    def _sweep_if_due(self) -> None:
+    def _count_written(self, size_bytes: int) -> None:
+        """Starts a sweep if enough was written since the last."""
         with self._lock:
+            self._unswept_bytes += size_bytes
             due = self._unswept_bytes >= self._max_bytes * _SWEEP_SHARE
             if not due or (self._sweeper is not None and self._sweeper.is_alive()):
                 return
@@ -206,6 +234,21 @@ def _read(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_resu
         if found.st_mtime < newer_than_s or not stat.S_ISREG(found.st_mode):
             raise FileNotFoundError(path)
         return file.read(), found
+
+
+def _proven(stored: bytes) -> bytes:
+    """What follows the digest. Raises ValueError if a bit of it is not as it was written."""
+    digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise ValueError("a file is damaged, or still being written")
+    return data
+
+
+def _mark_as_used(path: Path, found: os.stat_result, now_s: float) -> None:
+    """For the sweep, which removes what was used least recently."""
+    if now_s - found.st_mtime > _RECENT_S:
+        with contextlib.suppress(OSError):
+            os.utime(path)
 
 
 def _sidecar(entry: CacheEntry) -> bytes:

@@ -20,6 +20,7 @@ from chatterbox_worker.audio_stream import AudioStream, Plan, sound_of
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.cancel import CancelScope, Progress
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
+from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, chunk_seeds
 from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, quote
@@ -40,7 +41,7 @@ __all__ = [
     "from_cache",
 ]
 
-PIPELINE_VERSION = 4
+PIPELINE_VERSION = 5
 """Raise it whenever the same request would sound different than before: it is part of every cache key."""
 
 
@@ -58,6 +59,7 @@ class Synthesizer:
         """By model name, or by pack name for a single-language pack."""
         self.library = library
         self.cache = cache
+        self.chunks = ChunkCache(cache)
         self._allow_private_urls = allow_private_urls
         self._lexicon = lexicon
 
@@ -100,6 +102,7 @@ class Synthesizer:
         _require_transcript(request, source)
         names = sorted({chunk.voice for chunk in prepared.chunks if chunk.voice is not None})
         voices = {name: _voice_in_text(request, name, find) for name in names}
+        _require_chunks(request, len(prepared.chunks))
         context = past_speech(request.context)
         key = key_of({
             "pipeline": PIPELINE_VERSION, "model": request.model, "weights": engine.revision, **prepared.identity,
@@ -112,6 +115,7 @@ class Synthesizer:
             **(asdict(sound_of(request)) if sound_of(request) != Sound() else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"timestamps": "word"} if request.timestamps == "word" else {}),
+            **({"respeak": sorted(request.respeak)} if request.respeak else {}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
             **({"voices": [[name, each.digest, each.transcript if card.needs_transcript else None]
                            for name, each in voices.items()]} if voices else {}),
@@ -120,13 +124,15 @@ class Synthesizer:
                 if card.uses_context else {}
             ),
         })  # fmt: skip
+        seed = secrets.randbits(32) if request.seed is None else request.seed
         return Plan(
             request=request,
             engine=engine,
             source=source,
             chunks=prepared.chunks,
             key=key,
-            seed=secrets.randbits(32) if request.seed is None else request.seed,
+            seed=seed,
+            seeds=chunk_seeds(seed, prepared.chunks, request.respeak),
             context=context,
             reading=prepared.reading,
             pauses_s=prepared.pauses_s,
@@ -165,10 +171,20 @@ class Synthesizer:
             chunk = plan.chunks[index]
             utterance = _utterance(plan, index, voices[chunk.voice], streaming=first_streams and index == 0)
             lead = lead if chunk.voice == plan.chunks[0].voice else None
+            key = None if utterance.streaming else _chunk_key(plan, utterance)
+            if key is not None and (stored := self._stored(plan, key)) is not None:
+                return stored
             with name_voice(plan.source_of(chunk).field):
-                return scope.hold(plan.engine.submit(replace(utterance, context=context, lead=lead)))
+                take: Take = plan.engine.submit(replace(utterance, context=context, lead=lead))
+            return scope.hold(take if key is None else self.chunks.recorded(take, key))
 
         return AudioStream(plan, submit, scope, started_s, bounded=streaming)
+
+    def _stored(self, plan: Plan, key: str) -> StoredTake | None:
+        """The chunk's take, if it may be there: a seed that was chosen just now was never used before."""
+        if plan.request.seed is None:
+            return None
+        return self.chunks.get(key, timed=plan.request.timestamps == "word")
 
     def speak(self, request: AudioRequest, scope: CancelScope) -> Recording:
         """The whole of a request as one encoded recording, from the cache where the request allows.
@@ -197,6 +213,7 @@ class Synthesizer:
     def close(self) -> None:
         for engine in self.engines.values():
             engine.close()
+        self.chunks.close()
 
     def _make(self, plan: Plan | ConversionPlan, scope: CancelScope, started_s: float) -> Recording:
         return self.finish(plan, self.stream(plan, scope), started_s)
@@ -275,7 +292,7 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
         language=plan.chunks[index].language,
         voice=voice,
         sampling=request.sampling,
-        seed=(plan.seed + index) % 2**32,  # each chunk has noise of its own, all of it from one seed
+        seed=plan.seeds[index],
         streaming=streaming,
         turn=index,
         timestamps=request.timestamps == "word",
@@ -284,11 +301,34 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
+def _chunk_key(plan: Plan, utterance: Utterance) -> str | None:
+    """Of everything that the chunk's take depends on; None if it is not stored.
+
+    A text of one chunk is stored as a whole, and a model that uses context needs more of a take than its sound.
+    """
+    request, card = plan.request, MODELS[plan.request.model]
+    if not request.cache or len(plan.chunks) == 1 or card.uses_context:
+        return None
+    return key_of({
+        "pipeline": PIPELINE_VERSION, "chunk": utterance.text, "language": utterance.language,
+        "model": request.model, "weights": plan.engine.revision, "voice": utterance.voice.digest,
+        "sampling": dict(utterance.sampling), "seed": utterance.seed, "max_chunk_s": utterance.max_s,
+        "transcript": utterance.voice.transcript if card.needs_transcript else None,
+    })  # fmt: skip
+
+
+def _require_chunks(request: SpeechRequest, count: int) -> None:
+    """Raises InvalidRequest if `respeak` names a chunk that the text does not have."""
+    if request.respeak and (last := max(request.respeak)) >= count:
+        raise InvalidRequest(f"respeak names chunk {last}, but the text has chunks 0 to {count - 1}", field="respeak")
+
+
 def from_cache(plan: Plan | ConversionPlan, entry: CacheEntry, started_s: float) -> Recording:
     """The plan's recording, out of a cache entry."""
     total_s = time.perf_counter() - started_s
     timings = {"total_s": total_s, "real_time_factor": total_s / entry.info.duration_s}
-    info = replace(entry.info, voice=plan.source.id)
+    chunks = tuple(replace(chunk, kept=True) for chunk in entry.info.chunks)
+    info = replace(entry.info, voice=plan.source.id, chunks=chunks)
     return Recording(entry.audio, info, plan.key, hit=True, timings=timings)
 
 
@@ -309,9 +349,16 @@ def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech,
         device=plan.engine.device,
         chunks=tuple(
             SpokenChunk(
-                chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4), chunk.spoken, chunk.language
+                chunk.text,
+                chunk.start,
+                chunk.end,
+                round(start_s, 4),
+                round(end_s, 4),
+                chunk.spoken,
+                chunk.language,
+                kept,
             )
-            for chunk, (start_s, end_s) in zip(plan.chunks, speech.spans_s, strict=True)
+            for chunk, (start_s, end_s), kept in zip(plan.chunks, speech.spans_s, speech.kept, strict=True)
         ),
         warnings=tuple(speech.warnings),
         words=None if speech.words is None else tuple(speech.words),

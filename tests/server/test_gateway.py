@@ -157,6 +157,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "loudness_lufs": {"loudness_lufs": -20.0},
     "gain_db": {"gain_db": -3.0},
     "trim": {"trim": "inner"},
+    "respeak": {"respeak": [0], "seed": 7},
 }
 """For each field of a request, fields of a body that change it."""
 NOT_OF_A_JOB = {"as_model", "normalize_as_given"}

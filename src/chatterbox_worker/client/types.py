@@ -60,6 +60,8 @@ class RequestFields(TypedDict, total=False):
     loudness_lufs: float | None
     gain_db: float
     trim: Literal["none", "edges", "inner"]
+    respeak: list[int]
+    candidates: int
     cache: bool
     output: str
 

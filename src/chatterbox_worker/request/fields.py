@@ -30,6 +30,8 @@ LONGEST_PRONUNCIATION_CHARS = 300
 MOST_PRONUNCIATIONS = 1_000  # of one request
 MOST_CONTEXT_TURNS = 16
 MOST_SPEAKERS = 100
+MOST_CANDIDATES = 8  # of one text
+MOST_RESPOKEN = 1_000  # of one request
 LONGEST_PAUSE_S = 10.0  # between two chunks; one that the text asks for may be longer
 
 # 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
@@ -225,4 +227,5 @@ class SpeechBody(Body):
     loudness_lufs: Annotated[float, Field(ge=-40, le=-10)] | None = None
     gain_db: Annotated[float, Field(ge=-40, le=20)] = 0.0
     trim: Trim = "edges"
+    respeak: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MOST_RESPOKEN)] = []
     cache: bool = True

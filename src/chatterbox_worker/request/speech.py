@@ -78,6 +78,8 @@ class SpeechRequest:
     """Of the whole, by ITU-R BS.1770-4; None for the voice's own."""
     gain_db: float = 0.0
     trim: Trim = "edges"
+    respeak: tuple[int, ...] = ()
+    """Indices of chunks that are spoken with other noise; an index may occur several times."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -107,6 +109,8 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         raise InvalidRequest("loudness_lufs is the loudness of the result; leave gain_db out", field="gain_db")
     if fields.trim == "inner" and fields.timestamps == "word":
         raise InvalidRequest("trim inner moves words: use edges or none with timestamps word", field="trim")
+    if fields.respeak and fields.seed is None:
+        raise InvalidRequest("respeak needs the seed of the answer that it changes", field="seed")
     one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
@@ -139,6 +143,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         loudness_lufs=fields.loudness_lufs,
         gain_db=fields.gain_db,
         trim=fields.trim,
+        respeak=tuple(fields.respeak),
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 

@@ -327,6 +327,7 @@ def _fields(request: AudioRequest) -> dict[str, Any]:
         "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
         "normalize": request.normalize_as_given, "pronunciations": dict(request.pronunciations) or None,
         "context": [turn.model_dump() for turn in request.context] or None,
+        "respeak": list(request.respeak) or None,
         "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,
         **_given_fields(request),

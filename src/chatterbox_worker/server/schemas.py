@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.request import KOKORO_OPTIONS, MOST_CONTEXT_TURNS, ConvertBody, PastTurn, SpeechBody
+from chatterbox_worker.request import (
+    KOKORO_OPTIONS,
+    MOST_CANDIDATES,
+    MOST_CONTEXT_TURNS,
+    ConvertBody,
+    PastTurn,
+    SpeechBody,
+)
 from chatterbox_worker.text import captions
 
 _Schema = dict[str, Any]
@@ -26,6 +33,13 @@ _RESPONSE_OPTIONS: Mapping[str, _Schema] = {
         "type": "string",
         "enum": list(captions.MIMETYPES),
         "description": "The answer is JSON with the audio and its captions.",
+    },
+    "candidates": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST_CANDIDATES,
+        "default": 1,
+        "description": "More than 1: the answer is JSON with so many takes of different seeds.",
     },
     "progress": {
         "type": "boolean",

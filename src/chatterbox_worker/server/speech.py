@@ -17,8 +17,8 @@ import logging
 import math
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fastapi import Request, Response
@@ -29,6 +29,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.chunk_takes import candidate_seeds
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
 from chatterbox_worker.request import AudioRequest, SpeechRequest
@@ -55,10 +56,11 @@ class ResponseOptions:
     stream: _Stream = "whole"
     captions: str | None = None
     progress: bool = False
+    candidates: int = 1
 
 
 def take_options(fields: dict[str, Any]) -> ResponseOptions:
-    """Removes `stream_format`, `stream`, `captions` and `progress` from the fields; raises InvalidRequest."""
+    """Removes the fields of `ResponseOptions` and `stream_format` from the fields; raises InvalidRequest."""
     stream, stream_format = _flag(fields, "stream"), fields.pop("stream_format", None)
     if stream_format is not None and (not isinstance(stream_format, str) or stream_format not in _STREAM_FORMATS):
         names = choices(_STREAM_FORMATS)
@@ -72,7 +74,21 @@ def take_options(fields: dict[str, Any]) -> ResponseOptions:
         )
     if progress and kind != "sse":
         raise InvalidRequest('progress is reported in events: it needs stream_format "sse"', field="progress")
-    return ResponseOptions(kind, captions_kind, progress)
+    candidates = _candidates(fields)
+    if candidates > 1 and kind != "whole":
+        raise InvalidRequest("candidates are whole answers: leave stream and stream_format out", field="candidates")
+    return ResponseOptions(kind, captions_kind, progress, candidates)
+
+
+def _candidates(fields: dict[str, Any]) -> int:
+    value, most = fields.pop("candidates", None), requests.MOST_CANDIDATES
+    if value is None:
+        return 1
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise InvalidRequest(
+            f"candidates must be a whole number from 1 to {most}, not {quote(value)}", field="candidates"
+        )
+    return value
 
 
 def _flag(fields: dict[str, Any], name: str) -> bool:
@@ -101,6 +117,8 @@ async def answer(http: Request, state: AppState, fields: Mapping[str, Any], opti
 async def respond(http: Request, state: AppState, request: AudioRequest, options: ResponseOptions) -> Response:
     if options.stream != "whole":
         return await _stream(http, state, request, options)
+    if options.candidates > 1 and isinstance(request, SpeechRequest):
+        return await _choice(http, state, request, options)
     recording = await whole(http, state, request)
     if options.captions is None:
         return SlicedResponse(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
@@ -116,6 +134,27 @@ async def whole(http: Request, state: AppState, request: AudioRequest) -> Record
             recording = await state.backend.speak(request, scope)
     state.metrics.count_speech(recording.info, len(request.text), hit=recording.hit)
     return recording
+
+
+async def _choice(http: Request, state: AppState, request: SpeechRequest, options: ResponseOptions) -> Response:
+    """Several takes of the text, each as a whole answer; each takes a place in the queue."""
+    scope = CancelScope()
+    takes = [replace(request, seed=seed) for seed in candidate_seeds(request.seed, options.candidates)]
+    with ExitStack() as places:
+        for _ in takes:
+            places.enter_context(state.admission.place())
+        async with cancel_on_disconnect(http, scope):
+            try:
+                recordings = await asyncio.gather(*(state.backend.speak(take, scope.part()) for take in takes))
+            finally:
+                scope.cancel()  # one that fails ends the others
+    for recording in recordings:
+        state.metrics.count_speech(recording.info, len(request.text), hit=recording.hit)
+    kind = options.captions
+    written = [{} if kind is None else {"captions": await captions_of(kind, each.info)} for each in recordings]
+    return await json_response(
+        lambda: {"candidates": [each.inline() | extra for each, extra in zip(recordings, written, strict=True)]}
+    )
 
 
 async def captions_of(kind: str, info: SpeechInfo) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
@@ -21,6 +23,7 @@ Output = Literal["auto", "inline", "s3", "volume"]
 class JobBody(SpeechBody):
     """The fields of a speech job as they arrive."""
 
+    candidates: Annotated[int, Field(ge=1, le=requests.MOST_CANDIDATES)] = 1
     output: Output = "auto"
 
 

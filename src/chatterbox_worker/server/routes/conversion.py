@@ -34,6 +34,8 @@ async def convert(http: Request, state: State) -> Response:
     options = speech.take_options(fields)
     if options.captions is not None:
         raise InvalidRequest("captions need a text; a recording that is converted has none", field="captions")
+    if options.candidates > 1:
+        raise InvalidRequest("candidates need a text; a conversion has one result", field="candidates")
     if "action" in fields:
         raise InvalidRequest("unknown field 'action': over HTTP the route decides the action", field="action")
     if (output := fields.pop("output", "auto")) not in ("auto", "inline"):

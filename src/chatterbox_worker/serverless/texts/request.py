@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatterbox_worker import request as requests
+from chatterbox_worker.chunk_takes import candidate_seeds
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.serverless import job
@@ -36,7 +37,10 @@ class TextsJob:
 
 
 def has_texts(body: object) -> bool:
-    return isinstance(body, dict) and "texts" in body and body.get("action", "speak") == "speak"
+    """Whether the job is answered with several recordings."""
+    if not isinstance(body, dict) or body.get("action", "speak") != "speak":
+        return False
+    return "texts" in body or body.get("candidates") not in (None, 1)
 
 
 def parse(body: Mapping[str, Any], settings: Settings) -> TextsJob:
@@ -44,6 +48,19 @@ def parse(body: Mapping[str, Any], settings: Settings) -> TextsJob:
     Raises:
         InvalidRequest: the list or a field next to it cannot be used; names the field and the index in the list.
     """
+    return _parse_texts(body, settings) if "texts" in body else _parse_candidates(body, settings)
+
+
+def _parse_candidates(body: Mapping[str, Any], settings: Settings) -> TextsJob:
+    """The text once for each candidate, named by its seed."""
+    fields = requests.fields_of(body, JobBody)
+    seeds = candidate_seeds(fields.get("seed"), fields.pop("candidates"))
+    return TextsJob(tuple(Text(str(seed), _parse_speech(fields | {"seed": seed}, settings)) for seed in seeds))
+
+
+def _parse_texts(body: Mapping[str, Any], settings: Settings) -> TextsJob:
+    if body.get("candidates") not in (None, 1):
+        raise InvalidRequest("candidates are those of one text: send text instead of texts", field="candidates")
     shared = requests.fields_of({n: value for n, value in body.items() if n != "texts"}, JobBody, has_text=False)
     items = _items(body["texts"])
     texts = tuple(
@@ -85,11 +102,16 @@ def _ids(items: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _parse_text(item: Mapping[str, Any], shared: Mapping[str, Any], settings: Settings) -> SpeechJob | InvalidRequest:
     own = {name: value for name, value in item.items() if name != "id"}
-    if "action" in own:
-        return InvalidRequest("unknown field 'action': a text can only be spoken", field="action")
+    for name in ("action", "candidates"):
+        if name in own:
+            return InvalidRequest(f"unknown field {name!r}: a text of several is spoken once", field=name)
     try:
-        parsed = job.parse(requests.with_defaults(own, shared), settings)
+        return _parse_speech(requests.with_defaults(own, shared), settings)
     except InvalidRequest as refusal:
         return refusal
-    assert isinstance(parsed, SpeechJob)  # noqa: S101 - without an action it is a speech job
+
+
+def _parse_speech(fields: Mapping[str, Any], settings: Settings) -> SpeechJob:
+    parsed = job.parse(fields, settings)
+    assert isinstance(parsed, SpeechJob)  # noqa: S101 - without another action it is a speech job
     return parsed

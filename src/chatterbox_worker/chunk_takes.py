@@ -1,0 +1,203 @@
+"""The take of one chunk: its noise comes from its words, and its sound is stored, so that an edit elsewhere leaves it.
+
+A chunk's seed depends on the request's seed, on what is spoken and on how often that occurred before it in the text,
+not on its place: inserting a sentence changes no other chunk's noise. What a chunk sounds like depends on nothing else
+that an edit changes, so its take is stored next to whole recordings, in the same folder and within the same bounds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import soundfile
+
+from chatterbox_worker.audio.clip import Audio, Samples, concatenate
+from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.engine import Take
+from chatterbox_worker.text.chunk import Chunk
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 5
+"""Attempts of one checked take, which share a range of seeds."""
+_SUFFIX = "chunk"
+_SCALE = 2**23
+"""Of 24-bit integers, which float32 holds exactly: a take that was stored and one that was just generated are equal."""
+_MOST_WAITING = 64  # takes that wait to be stored, of at most 3.8 MB each (40 s at 24 kHz in float32)
+
+
+def chunk_seeds(seed: int, chunks: Sequence[Chunk], respeak: Iterable[int] = ()) -> tuple[int, ...]:
+    """The seed of each chunk, 0 to 2**32 - 1.
+
+    `respeak`: indices of chunks that are spoken with other noise; named twice, with other noise again.
+    """
+    again = Counter(respeak)
+    before: Counter[tuple[str | None, str, str]] = Counter()
+    seeds = []
+    for index, chunk in enumerate(chunks):
+        words = (chunk.voice, chunk.language, chunk.spoken)
+        seeds.append(_digest_u32([seed, before[words], *words, again[index]]))
+        before[words] += 1
+    return tuple(seeds)
+
+
+def attempt_seed(seed: int, attempt: int) -> int:
+    """The seed of a chunk's further attempt, from that of its first, which is attempt 0."""
+    return seed if attempt == 0 else _digest_u32([seed, "attempt", attempt])
+
+
+def candidate_seeds(seed: int | None, count: int) -> tuple[int, ...]:
+    """The seeds of several takes of a whole text, from that of the first, or from a random one.
+
+    A request with one of them makes exactly that take.
+    """
+    first = secrets.randbits(32) if seed is None else seed
+    return (first, *(_digest_u32([first, "candidate", number]) for number in range(1, count)))
+
+
+def _digest_u32(parts: Sequence[object]) -> int:
+    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:4], "big")
+
+
+def to_24_bits(samples: Samples) -> Samples:
+    """The samples rounded to multiples of 2**-23 within [-1, 1): the error is 144 dB below full scale."""
+    return (_integers(samples) / np.float32(_SCALE)).astype(np.float32)
+
+
+def _integers(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    scaled = np.rint(samples.astype(np.float64) * _SCALE)
+    return np.clip(scaled, -_SCALE, _SCALE - 1).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTake:
+    """A take that was stored, as a `Take`."""
+
+    audio: Audio
+    warnings: tuple[str, ...] = ()
+    boundaries_s: tuple[float, ...] = ()
+
+    def __iter__(self) -> Iterator[Audio]:
+        yield self.audio
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return {}
+
+
+class _RecordedTake:
+    """A take being generated, as a `Take`: its samples have 24 bits, and are stored at its end."""
+
+    def __init__(self, take: Take, chunks: ChunkCache, key: str) -> None:
+        self._take = take
+        self._chunks = chunks
+        self._key = key
+
+    def __iter__(self) -> Iterator[Audio]:
+        pieces = []
+        for piece in self._take:
+            pieces.append(Audio(to_24_bits(piece.samples), piece.sample_rate))
+            yield pieces[-1]
+        if pieces:
+            stored = StoredTake(concatenate(pieces), tuple(self.warnings), tuple(self.boundaries_s))
+            self._chunks.put(self._key, stored)
+
+    def cancel(self) -> None:
+        self._take.cancel()
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        return self._take.timings
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self._take.warnings
+
+    @property
+    def boundaries_s(self) -> Sequence[float]:
+        return self._take.boundaries_s
+
+
+class ChunkCache:
+    """Takes of chunks on the volume, as FLAC of 24 bits with a line of JSON before it. Thread-safe."""
+
+    def __init__(self, files: AudioCache) -> None:
+        self._files = files
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="chunk-cache")  # a slow volume delays no answer
+        self._lock = threading.Lock()
+        self._waiting: set[Future[None]] = set()
+
+    def get(self, key: str, *, timed: bool) -> StoredTake | None:
+        """The take, or None: absent, damaged, or without the times of its characters where they are wanted."""
+        data = self._files.read(f"{key}.{_SUFFIX}")
+        if data is None:
+            return None
+        try:
+            take = _decode(data)
+        except (ValueError, KeyError, TypeError, soundfile.LibsndfileError) as error:
+            log.warning("a stored chunk cannot be read: %s", error)
+            return None
+        return None if timed and not take.boundaries_s else take
+
+    def recorded(self, take: Take, key: str) -> Take:
+        """The take, which will be stored once it has been read to its end."""
+        return _RecordedTake(take, self, key)
+
+    def put(self, key: str, take: StoredTake) -> None:
+        """Stores the take soon; leaves it out if many wait already."""
+        if not self._files.enabled:
+            return
+        with self._lock:
+            if len(self._waiting) >= _MOST_WAITING:
+                return
+            writing = self._writer.submit(self._write, key, take)
+            self._waiting.add(writing)
+        writing.add_done_callback(self._forget)
+
+    def flush(self) -> None:
+        """Returns once everything that waited is written."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for writing in waiting:
+            writing.result()
+
+    def close(self) -> None:
+        self._writer.shutdown(wait=True)
+
+    def _forget(self, writing: Future[None]) -> None:
+        with self._lock:
+            self._waiting.discard(writing)
+
+    def _write(self, key: str, take: StoredTake) -> None:
+        self._files.write(f"{key}.{_SUFFIX}", _encode(take))
+
+
+def _encode(take: StoredTake) -> bytes:
+    facts = {"warnings": take.warnings, "boundaries_s": take.boundaries_s}
+    file = io.BytesIO()
+    # the samples in the upper 24 bits, as libsndfile takes them without scaling
+    soundfile.write(file, _integers(take.audio.samples) << 8, take.audio.sample_rate, format="FLAC", subtype="PCM_24")
+    return json.dumps(facts).encode() + b"\n" + file.getvalue()
+
+
+def _decode(data: bytes) -> StoredTake:
+    line, _, encoded = data.partition(b"\n")
+    facts = json.loads(line)
+    integers, rate = soundfile.read(io.BytesIO(encoded), dtype="int32")
+    samples = ((integers >> 8) / np.float32(_SCALE)).astype(np.float32)
+    return StoredTake(
+        Audio(samples, rate), tuple(map(str, facts["warnings"])), tuple(map(float, facts["boundaries_s"]))
+    )
