@@ -23,7 +23,7 @@ import soundfile
 
 from chatterbox_worker.audio.clip import Audio, Samples, concatenate
 from chatterbox_worker.cache import AudioCache
-from chatterbox_worker.engine import Take
+from chatterbox_worker.engine import Take, TakeFacts
 from chatterbox_worker.text.chunk import Chunk
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,11 @@ class StoredTake:
     def timings(self) -> Mapping[str, float]:
         return {}
 
+    @property
+    def facts(self) -> TakeFacts:
+        """Not stored: a take is judged before it is."""
+        return TakeFacts()
+
 
 class _RecordedTake:
     """A take being generated, as a `Take`: its samples have 24 bits, and are stored at its end."""
@@ -125,6 +130,10 @@ class _RecordedTake:
     @property
     def warnings(self) -> tuple[str, ...]:
         return self._take.warnings
+
+    @property
+    def facts(self) -> TakeFacts:
+        return self._take.facts
 
     @property
     def boundaries_s(self) -> Sequence[float]:
