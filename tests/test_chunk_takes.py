@@ -59,6 +59,7 @@ def test_one_sentence_changed_in_the_middle_is_one_chunk_spoken(settings: Settin
     assert [chunk.kept for chunk in after.info.chunks] == [index != 30 for index in range(60)]
     same = [old == new for old, new in zip(parts(before), parts(after), strict=True)]
     assert same == [index != 30 for index in range(60)]
+    assert (after.timings["queue_s"], after.timings["t3_s"]) == (0.125, 0.25)  # of the one that was spoken
 
 
 def test_a_sentence_inserted_or_removed_leaves_the_others(settings: Settings) -> None:

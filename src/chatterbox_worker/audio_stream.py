@@ -189,8 +189,9 @@ class AudioStream:
         for take in self._takes:
             for stage, seconds in take.timings.items():
                 stages[stage] = stages.get(stage, 0.0) + seconds
-        if self._takes and "queue_s" in stages:
-            stages["queue_s"] = self._takes[0].timings["queue_s"]  # the others wait by design
+        waits = [take.timings["queue_s"] for take in self._takes if "queue_s" in take.timings]
+        if waits:
+            stages["queue_s"] = waits[0]  # the others wait by design
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
 
 

@@ -42,7 +42,7 @@ class ToneTake:
 
     @property
     def timings(self) -> Mapping[str, float]:
-        return {"t3_s": 0.25}
+        return {"queue_s": 0.125, "t3_s": 0.25}
 
     @property
     def warnings(self) -> tuple[str, ...]:
