@@ -36,7 +36,7 @@ test: $(READY)  ## the fast tests
 slow: together alone  ## the slow tests
 
 together: $(READY)
-	$(PY) -m pytest -m "slow and not alone" -n $(TEST_JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not alone" -n $(TEST_JOBS) --dist loadfile
 
 alone: $(READY)
 	$(PY) -m pytest -m alone
