@@ -71,12 +71,12 @@ def _digest_u32(parts: Sequence[object]) -> int:
 
 def to_24_bits(samples: Samples) -> Samples:
     """The samples rounded to multiples of 2**-23 within [-1, 1): the error is 144 dB below full scale."""
-    return (_integers(samples) / np.float32(_SCALE)).astype(np.float32)
+    return _scaled(samples) / np.float32(_SCALE)
 
 
-def _integers(samples: Samples) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    scaled = np.rint(samples.astype(np.float64) * _SCALE)
-    return np.clip(scaled, -_SCALE, _SCALE - 1).astype(np.int32)
+def _scaled(samples: Samples) -> Samples:
+    """As integers of 24 bits, in float32, which holds them exactly."""
+    return np.clip(np.rint(samples * np.float32(_SCALE)), -_SCALE, _SCALE - 1).astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,7 +198,8 @@ def _encode(take: StoredTake) -> bytes:
     facts = {"warnings": take.warnings, "boundaries_s": take.boundaries_s}
     file = io.BytesIO()
     # the samples in the upper 24 bits, as libsndfile takes them without scaling
-    soundfile.write(file, _integers(take.audio.samples) << 8, take.audio.sample_rate, format="FLAC", subtype="PCM_24")
+    integers = _scaled(take.audio.samples).astype(np.int32) << 8
+    soundfile.write(file, integers, take.audio.sample_rate, format="FLAC", subtype="PCM_24")
     return json.dumps(facts).encode() + b"\n" + file.getvalue()
 
 
@@ -206,7 +207,7 @@ def _decode(data: bytes) -> StoredTake:
     line, _, encoded = data.partition(b"\n")
     facts = json.loads(line)
     integers, rate = soundfile.read(io.BytesIO(encoded), dtype="int32")
-    samples = ((integers >> 8) / np.float32(_SCALE)).astype(np.float32)
+    samples = (integers >> 8).astype(np.float32) / np.float32(_SCALE)
     return StoredTake(
         Audio(samples, rate), tuple(map(str, facts["warnings"])), tuple(map(float, facts["boundaries_s"]))
     )
