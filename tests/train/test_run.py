@@ -30,6 +30,7 @@ from chatterbox_worker.voices.contents import voice_of
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
 from support.paths import ROOT
+from support.recordings import real
 from support.tiny_engine import say, sound_of, tiny_engine
 from support.training_clips import as_json_lines, as_parquet, recordings, wav, write_clips, write_table
 
@@ -99,6 +100,37 @@ def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
     assert {path.name for path in (tmp_path / "merged" / "english").iterdir()} == {
         path.name for path in checkpoint("english").iterdir() if "chatterbox-worker" not in path.name
     }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_reader_without_any_text_is_transcribed_trained_and_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("faster_whisper")
+    monkeypatch.setenv("CHATTERBOX_ASR_MODEL", str(real("whisper-base")))
+    monkeypatch.setenv("CHATTERBOX_ASR_DEVICE", "cpu")
+    data, run = tmp_path / "data", tmp_path / "run"
+    data.mkdir()
+    for path in sorted(real("speech/1688").iterdir(), key=lambda path: path.stat().st_size)[:4]:
+        (data / path.name).symlink_to(path)
+    more = ("--steps", "20", "--eval-every", "20", "--max-clip-s", "20")
+    assert main(_arguments(data, run, *more)) == 0
+
+    output = capsys.readouterr().out
+    assert f"{run / 'transcribed' / 'metadata.csv'}: 4 clips" in output
+    assert "4 clips kept" in output
+    assert re.search(r"step 20: samples, similarity to the speaker \d\.\d\d, word errors \d+ %", output)
+    table = (run / "transcribed" / "metadata.csv").read_text()
+    assert "that account of himself" in table
+    assert unpack((run / "anna.safetensors").read_bytes(), field="voice").adapter is not None
+    assert (run / "samples" / "step-000020-1.wav").stat().st_size > 40_000
+
+    (run / "transcribed" / "metadata.csv").write_text(table.replace("account of himself", "account of him"))
+    assert main(_arguments(data, run, *more)) == 2
+    printed = capsys.readouterr()
+    assert "metadata.csv of an earlier run is used" in printed.out
+    assert "was started with other settings: data was" in printed.err
 
 
 @pytest.mark.slow

@@ -92,13 +92,15 @@ def decode_in_pieces(
     sample_rate: int,
     max_samples: int = MOST_SAMPLES,
     survey: Survey | None = None,
+    lowest_rate: int = LOWEST_RATE,
 ) -> Iterator[Audio]:
     """The same sound at `sample_rate` Hertz, in pieces of which none is kept: for what may last an hour.
 
     It is decoded twice, because the gain depends on the whole; `survey` gets the pieces of the first time, without the
-    gain. Raises InvalidRequest as `decode`, before the first piece.
+    gain. `lowest_rate`: Hertz that the recording has at least. Raises InvalidRequest as `decode`, before the first
+    piece.
     """
-    reader = _Reader(data, field, max_s, max_samples, lambda _: sample_rate)
+    reader = _Reader(data, field, max_s, max_samples, lambda _: sample_rate, lowest_rate=lowest_rate)
     peak = _peak(_surveyed(reader, survey))
     if reader.mix.settle():
         peak = _peak(_surveyed(reader, survey))
@@ -142,10 +144,17 @@ class _Reader:
     """Hertz, of the pieces; known with the first."""
 
     def __init__(
-        self, data: bytes, field: str, max_s: float, max_samples: int, choose_rate: Callable[[int], int]
+        self,
+        data: bytes,
+        field: str,
+        max_s: float,
+        max_samples: int,
+        choose_rate: Callable[[int], int],
+        *,
+        lowest_rate: int = LOWEST_RATE,
     ) -> None:
         self._data, self._field, self._max_s, self._max_samples = data, field, max_s, max_samples
-        self._choose_rate = choose_rate
+        self._choose_rate, self._lowest_rate = choose_rate, lowest_rate
         self._source_rate = self.rate = 0
         self.mix = ChannelMix()
 
@@ -197,8 +206,8 @@ class _Reader:
 
     def _check(self, frame: Any) -> None:
         rate, channels = frame.sample_rate, frame.layout.nb_channels
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise self._refuse(f"has a sample rate of {rate} Hz; it must be {LOWEST_RATE} to {HIGHEST_RATE}")
+        if not self._lowest_rate <= rate <= HIGHEST_RATE:
+            raise self._refuse(f"has a sample rate of {rate} Hz; it must be {self._lowest_rate} to {HIGHEST_RATE}")
         if self._source_rate not in (0, rate):
             raise self._refuse(f"changes its sample rate from {self._source_rate} to {rate} Hz")
         if not 1 <= channels <= _MOST_CHANNELS:

@@ -83,7 +83,10 @@ def parser() -> argparse.ArgumentParser:
 def _data_flags(group: argparse._ArgumentGroup) -> None:
     source = group.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--data", type=Path, help="folder with a table of transcripts, or the table: CSV, JSON lines, LJSpeech"
+        "--data",
+        type=Path,
+        help="folder with a table of transcripts, or the table: CSV, JSON lines, LJSpeech; "
+        "a folder of recordings without one, or one recording, is transcribed",
     )
     source.add_argument(
         "--dataset", help="audio set of the hub, such as MrDragonFox/Elise; a folder of one; a .parquet file"

@@ -86,13 +86,18 @@ def _invalid(message: str) -> InvalidRequest:
     return InvalidRequest(message, field="data")
 
 
-def _table_in(folder: Path) -> Path:
+def tables_in(folder: Path) -> list[Path]:
+    """The folder's table of transcripts, or several from which one must be chosen."""
     if found := next((folder / name for name in TABLES if (folder / name).is_file()), None):
-        return found
-    others = sorted(path for kind in ("csv", "tsv", "jsonl") for path in folder.glob(f"*.{kind}"))
-    if len(others) == 1:
-        return others[0]
-    why = f"has {len(others)} tables; name one of them" if others else "has no table with transcripts"
+        return [found]
+    return sorted(path for kind in ("csv", "tsv", "jsonl") for path in folder.glob(f"*.{kind}"))
+
+
+def _table_in(folder: Path) -> Path:
+    found = tables_in(folder)
+    if len(found) == 1:
+        return found[0]
+    why = f"has {len(found)} tables; name one of them" if found else "has no table with transcripts"
     raise _invalid(f"{folder} {why}; looked for {choices(TABLES)}")
 
 

@@ -6,20 +6,28 @@ by one (`prepared`), the training state in one file (`state.pt`). A run continue
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from chatterbox_worker.asr import SpeechRecognizer, is_installed
+from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.checks.words import compare
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import split
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
-from chatterbox_worker.errors import InvalidRequest, VolumeFailed
+from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
 from chatterbox_worker.train.loop import ClipSet, TrainingLoop
 from chatterbox_worker.train.options import Options
 from chatterbox_worker.train.progress import progress
-from chatterbox_worker.train.rows import TranscriptRow, rows_of
+from chatterbox_worker.train.rows import TranscriptRow, rows_of, tables_in
+from chatterbox_worker.train.samples import CountErrors
+from chatterbox_worker.train.transcribe import TABLE, WHOLE_S, find_recordings, is_recording, make_dataset
+
+_log = logging.getLogger(__name__)
 
 
 def run(options: Options, settings: Settings, print_line: Callable[[str], object]) -> Path:
@@ -28,7 +36,8 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
     Raises:
         WorkerError: the flags, the data or the weights do not allow it.
     """
-    rows = _rows(options)  # before anything is written: a missing table is the most common mistake
+    recognizer = SpeechRecognizer.of(settings)
+    rows = _rows(options, recognizer, print_line)  # before anything is loaded: a missing table is a common mistake
     folder = _writable_folder(options.run_dir)
     if options.install:
         _writable_folder(settings.voices_dir)
@@ -37,7 +46,8 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
     try:
         clip_set = prepare_clips(rows, options, session, print_line)
         corpus = split(clip_set.clips, share=options.eval_share, seed=options.seed)
-        loop = TrainingLoop(options, session, clip_set, corpus, print_line)
+        count_errors = _error_counter(recognizer) if options.samples and corpus.held_out else None
+        loop = TrainingLoop(options, session, clip_set, corpus, print_line, count_errors=count_errors)
         loop.run()
         return loop.write(settings)
     finally:
@@ -71,13 +81,55 @@ def prepare_clips(
     return clips
 
 
-def _rows(options: Options) -> Iterator[TranscriptRow]:
+def _rows(
+    options: Options, recognizer: SpeechRecognizer, print_line: Callable[[str], object]
+) -> Iterator[TranscriptRow]:
     if options.data is not None and options.data.suffix != ".parquet":
+        if is_recording(options.data) or (options.data.is_dir() and not tables_in(options.data)):
+            return rows_of(_transcribe(options.data, options, recognizer, print_line))
         return rows_of(options.data)
     from chatterbox_worker.train.hub import rows_of_dataset  # noqa: PLC0415 - importing datasets takes seconds
 
     name = options.dataset or str(options.data)
     return rows_of_dataset(name, config=options.dataset_config, split=options.dataset_split)
+
+
+def _transcribe(
+    source: Path, options: Options, recognizer: SpeechRecognizer, print_line: Callable[[str], object]
+) -> Path:
+    """The data set of recordings without transcripts: that of an earlier run, which may be corrected, or a new one.
+
+    Raises:
+        InvalidRequest: there are no recordings, or no speech in them.
+        NotReady: the recogniser cannot be loaded.
+    """
+    out = options.run_dir / "transcribed"
+    if (out / TABLE).exists():
+        print_line(f"{out / TABLE} of an earlier run is used; delete it to transcribe again")
+        return out
+    next(find_recordings(source, out))  # raises before anything is loaded or written
+    recognizer.load()
+    _writable_folder(out)
+    languages = MODELS[options.model].languages
+    language = options.language or (languages[0] if len(languages) == 1 else None)
+    whole_s = min(WHOLE_S, options.max_clip_s)
+    for each in make_dataset(source, out, recognizer, print_line, language=language, whole_s=whole_s):
+        print_line(f"  {each.where}: {each.why}")
+    return out
+
+
+def _error_counter(recognizer: SpeechRecognizer) -> CountErrors | None:
+    """None without the extra named asr, and where the recogniser cannot be loaded, which is logged."""
+    if not is_installed():
+        return None
+    try:
+        recognizer.load()
+    except NotReady as error:
+        _log.warning("samples are not checked for word errors: %s", error.message)
+        return None
+    return lambda audio, text, language: compare(
+        [text], recognizer.transcribe(audio, language, word_times=False, beam_size=1).text, language
+    )
 
 
 def _writable_folder(path: Path) -> Path:

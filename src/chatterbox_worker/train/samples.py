@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.checks.words import WordErrors
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
 from chatterbox_worker.engines.chatterbox.training.voice import main_person
@@ -31,8 +32,8 @@ class SampleScore:
     """Word errors per word of the text, of what a recogniser understands; None without one."""
 
 
-CountErrors = Callable[[Audio, str, str], float]
-"""Word errors per word of a recording, its text and its language."""
+CountErrors = Callable[[Audio, str, str], WordErrors]
+"""The word errors of a recording, given its text and its language; raises WorkerError."""
 
 
 class SampleWriter:
@@ -64,10 +65,17 @@ class SampleWriter:
 
     def _score(self, samples: Sequence[Audio], step: int) -> SampleScore:
         similarity = _mean([self._session.similarity(audio, self._corpus) for audio in samples])
+        return SampleScore(step, similarity, self._word_errors(samples, step))
+
+    def _word_errors(self, samples: Sequence[Audio], step: int) -> float | None:
         if self._count_errors is None:
-            return SampleScore(step, similarity)
-        pairs = zip(samples, self._texts, strict=True)
-        return SampleScore(step, similarity, _mean([self._count_errors(audio, *text) for audio, text in pairs]))
+            return None
+        try:
+            found = [self._count_errors(audio, *text) for audio, text in zip(samples, self._texts, strict=True)]
+        except WorkerError as error:
+            _log.warning("the samples of step %d are not checked for word errors: %s", step, error.message)
+            return None
+        return sum(each.errors for each in found) / sum(each.words for each in found)
 
 
 def recorded_similarity(corpus: Corpus) -> float | None:

@@ -1,0 +1,124 @@
+"""Recordings without transcripts become a data set, and a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from chatterbox_worker.asr import SpeechRecognizer, TranscribedWord, Transcript
+from chatterbox_worker.audio.activity import find_loud, find_stretches, measure_levels
+from chatterbox_worker.audio.clip import Audio, silence
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.train import transcribe
+from chatterbox_worker.train.rows import rows_of
+from chatterbox_worker.train.transcribe import RATE, find_recordings, main, make_dataset
+from support.audio_clips import tone
+from support.training_clips import wav
+
+
+class _Recognizer:
+    """Writes a sentence for every sound; `stop_at`: the call that is stopped by Ctrl-C."""
+
+    def __init__(self, stop_at: int = 0) -> None:
+        self.calls, self._stop_at = 0, stop_at
+
+    def transcribe(self, audio: Audio, language: str | None = None) -> Transcript:
+        self.calls += 1
+        if self.calls == self._stop_at:
+            raise KeyboardInterrupt
+        assert audio.sample_rate == RATE
+        sounds = find_stretches(find_loud(measure_levels(audio)))
+        words = tuple(TranscribedWord(f"Sound{n}.", start / 100, end / 100) for n, (start, end) in enumerate(sounds, 1))
+        return Transcript(" ".join(word.text for word in words), language or "es", words)
+
+
+def _talk(sounds: int) -> Audio:
+    """Sounds of 4 s at 16 kHz with pauses of 0.6 s."""
+    parts = [part for _ in range(sounds) for part in (tone(4.0, rate=16_000).samples, silence(0.6, 16_000).samples)]
+    return Audio(np.concatenate(parts), 16_000)
+
+
+def _table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metadata.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _write(path: Path, audio: Audio) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(wav(audio))
+
+
+def test_a_folder_of_recordings_becomes_a_data_set(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "in" / "set"
+    _write(source / "ann" / "hello.wav", tone(2.0))
+    _write(source / "ann" / "hello.flac", tone(3.0))  # a wav, whatever its name
+    _write(source / "talk.wav", _talk(9))
+    _write(source / "telephone.wav", tone(2.0, rate=8_000))
+    _write(source / ".hidden.wav", tone(2.0))
+    (source / "broken.mp3").write_bytes(b"not sound")
+    (source / "notes.txt").write_text("no recording")
+    lines: list[str] = []
+    refused = make_dataset(source, out, _Recognizer(), lines.append)
+
+    table = _table(out)
+    assert [(row["id"], row["text"], row["language"], row["speaker"]) for row in table] == [
+        ("ann-hello", "Sound1.", "es", "ann"),
+        ("ann-hello-wav", "Sound1.", "es", "ann"),
+        *((f"talk-{n:04}", f"Sound{n}.", "es", "") for n in range(1, 8)),
+        ("talk-0008", "Sound8. Sound9.", "es", ""),  # the recording's end is the longest pause
+    ]
+    assert [each.where for each in refused] == ["broken.mp3", "telephone.wav"]
+    assert "sample rate of 8000 Hz; it must be 16000" in refused[1].why
+    assert lines[-1].startswith(f"{out / 'metadata.csv'}: 10 clips, 0.7 minutes, from 5 recordings")
+    rows = list(rows_of(out))
+    assert [(row.id, row.text, row.language) for row in rows] == [(row["id"], row["text"], "es") for row in table]
+    for row, line in zip(rows, table, strict=True):
+        (out / "clip").write_bytes(row.read())
+        sound, rate = soundfile.read(out / "clip")
+        assert (len(sound) / rate, rate) == (pytest.approx(float(line["seconds"]), abs=0.01), RATE)
+    assert float(table[2]["seconds"]) == pytest.approx(4.1, abs=0.05)
+    assert not (out / "transcribed.jsonl").exists()
+    assert next(find_recordings(source / "talk.wav", out)).id == "talk"
+
+
+def test_a_run_that_was_stopped_does_not_transcribe_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcribe, "_PART", 500)  # 20 s
+    _write(tmp_path / "talk.wav", _talk(9))
+    whole = _Recognizer()
+    make_dataset(tmp_path / "talk.wav", tmp_path / "unbroken", whole, print, language="en")
+    assert whole.calls == 2
+
+    out = tmp_path / "set"
+    with pytest.raises(KeyboardInterrupt):
+        make_dataset(tmp_path / "talk.wav", out, _Recognizer(stop_at=2), print, language="en")
+    with (out / "transcribed.jsonl").open("a") as file:
+        file.write('{"id": "ta')
+    rest = _Recognizer()
+    make_dataset(tmp_path / "talk.wav", out, rest, print, language="en")
+    assert rest.calls == 1
+    assert _table(out) == _table(tmp_path / "unbroken")
+    assert len(_table(out)) > 5
+
+
+def test_the_command_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(SpeechRecognizer, "load", lambda _: None)
+    monkeypatch.setattr(SpeechRecognizer, "transcribe", lambda *_: Transcript("", "en"))
+    assert main([str(tmp_path / "gone"), str(tmp_path / "set")]) == 2
+    assert "there is no" in capsys.readouterr().err
+    assert main([str(tmp_path), str(tmp_path / "set")]) == 2
+    assert "has neither a table of transcripts nor recordings" in capsys.readouterr().err
+    _write(tmp_path / "noise.wav", tone(2.0))
+    assert main([str(tmp_path), str(tmp_path / "set")]) == 2
+    assert "can be used: noise.wav: no speech was recognised in it" in capsys.readouterr().err
+    (tmp_path / "set" / "metadata.csv").write_text("corrected by hand")
+    assert main([str(tmp_path), str(tmp_path / "set")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (tmp_path / "set" / "metadata.csv").read_text() == "corrected by hand"
+    with pytest.raises(InvalidRequest, match="neither a table"):
+        next(find_recordings(tmp_path / "set", tmp_path / "other"))
