@@ -57,9 +57,10 @@ def _field_rows() -> list[list[str]]:
         value = next((kind for kind in description.get("anyOf", ()) if kind["type"] != "null"), description)
         default = description.get("default")
         shown = str(default).lower() if isinstance(default, bool) else default
+        required = schema.get("required", ())
         rows.append([
             f"`{name}`", value["type"], _range(value),
-            "required" if name in schema["required"] else "none" if default is None else f"`{shown}`",
+            "required" if name in required else "none" if default is None else f"`{shown}`",
         ])  # fmt: skip
     return rows
 
@@ -116,7 +117,7 @@ def test_the_table_of_errors_matches_the_tree() -> None:
 
 
 def test_every_field_of_an_answer_is_explained(queue: LocalQueue) -> None:
-    answer = queue.run({"text": "Hello.", "timestamps": "word"})["output"]
+    answer = queue.run({"turns": [{"text": "Hello."}], "timestamps": "word"})["output"]
     explained = {name for row in _table(API, "answer") for name in re.findall(r"`(\w+)`", row[0])}
     assert set(answer) == explained
 

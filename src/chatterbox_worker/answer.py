@@ -15,6 +15,33 @@ _S_DIGITS = 5  # decimals of the timings: 10 microseconds
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenBy:
+    """Who speaks a part of a text that has several voices."""
+
+    voice: str
+    """The id of the voice."""
+    turn: int | None = None
+    """The index of the turn in a dialogue."""
+    speaker: str | None = None
+    """The name that the request gives; left out of the JSON if it gives none."""
+
+    @classmethod
+    def from_json(cls, part: Mapping[str, Any]) -> SpokenBy | None:
+        """The speaker of a chunk or a word. Raises TypeError, ValueError."""
+        if "voice" not in part:
+            return None
+        turn, name = part.get("turn"), part.get("speaker")
+        return cls(str(part["voice"]), None if turn is None else int(turn), None if name is None else str(name))
+
+
+def _as_json(part: SpokenChunk | SpokenWord) -> dict[str, Any]:
+    """With the fields of its speaker among its own."""
+    fields = asdict(part)
+    by = fields.pop("by")
+    return fields | {name: value for name, value in (by or {}).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class SpokenChunk:
     """One chunk of the text and its place in the audio."""
 
@@ -32,6 +59,11 @@ class SpokenChunk:
     """In which it was read; empty in an answer of an older worker."""
     kept: bool = False
     """Whether its sound was there already, rather than spoken for this answer."""
+    by: SpokenBy | None = None
+    """None if there is one voice for the whole text."""
+
+    def as_json(self) -> dict[str, Any]:
+        return _as_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +78,11 @@ class SpokenWord:
     start_s: float
     """Where it starts in the audio, in seconds."""
     end_s: float
+    by: SpokenBy | None = None
+    """As `SpokenChunk.by`."""
+
+    def as_json(self) -> dict[str, Any]:
+        return _as_json(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +103,15 @@ class SpeechInfo:
     warnings: tuple[str, ...] = ()
     words: tuple[SpokenWord, ...] | None = None
     """None if they were not asked for; left out of the JSON then."""
+    seeds: tuple[int | None, ...] | None = None
+    """Of each turn of a dialogue; None for one that is only a pause. Left out of the JSON of any other speech."""
 
     def as_json(self) -> dict[str, Any]:
-        about = asdict(self) | {"chunks": [asdict(chunk) for chunk in self.chunks], "warnings": list(self.warnings)}
-        words = about.pop("words")
-        return about if words is None else about | {"words": list(words)}
+        about = {name: getattr(self, name) for name in _KINDS}
+        about |= {"chunks": [chunk.as_json() for chunk in self.chunks], "warnings": list(self.warnings)}
+        if self.words is not None:
+            about["words"] = [word.as_json() for word in self.words]
+        return about if self.seeds is None else about | {"turns": len(self.seeds), "seeds": list(self.seeds)}
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> SpeechInfo:
@@ -91,11 +132,16 @@ class SpeechInfo:
                     str(c.get("spoken", "")),
                     str(c.get("language", "")),
                     bool(c.get("kept", False)),
+                    SpokenBy.from_json(c),
                 )
                 for c in answer["chunks"]
             )
+            seeds = (
+                tuple(None if seed is None else int(seed) for seed in answer["seeds"]) if "seeds" in answer else None
+            )
             words = tuple(map(_word, answer["words"])) if "words" in answer else None
-            return cls(**values, chunks=chunks, warnings=tuple(map(str, answer["warnings"])), words=words)
+            warnings = tuple(map(str, answer["warnings"]))
+            return cls(**values, chunks=chunks, warnings=warnings, words=words, seeds=seeds)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an answer about speech: {error!r}") from error
 
@@ -103,13 +149,15 @@ class SpeechInfo:
 _KINDS: Mapping[str, type] = {
     field.name: {"str": str, "int": int, "float": float}[str(field.type)]
     for field in fields(SpeechInfo)
-    if field.name not in ("chunks", "warnings", "words")
+    if field.name not in ("chunks", "warnings", "words", "seeds")
 }
 
 
 def _word(word: Mapping[str, Any]) -> SpokenWord:
     places = int(word["start"]), int(word["end"])
-    return SpokenWord(str(word["text"]), *places, float(word["start_s"]), float(word["end_s"]))
+    return SpokenWord(
+        str(word["text"]), *places, float(word["start_s"]), float(word["end_s"]), SpokenBy.from_json(word)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

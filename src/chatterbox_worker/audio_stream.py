@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
-from chatterbox_worker.answer import SpokenWord
+from chatterbox_worker.answer import SpokenBy, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.leveling import Sound
@@ -14,8 +15,8 @@ from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.chunk_takes import StoredTake
 from chatterbox_worker.engine import Engine, Take
-from chatterbox_worker.errors import NoSpeech, SynthesisFailed
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.errors import Cancelled, NoSpeech, SynthesisFailed, WorkerError
+from chatterbox_worker.request import SpeechRequest, at_place
 from chatterbox_worker.text.chunk import PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.reading import Reading
 from chatterbox_worker.text.word_times import UNSPACED_LANGUAGES, time_words
@@ -45,12 +46,53 @@ class Plan:
     """The silence after a chunk by where it ends, in seconds at speed 1."""
     voices: Mapping[str, VoiceSource] = field(default_factory=dict)
     """Those that the text itself asks for, by their ids."""
+    turns: Mapping[int, Plan] = field(default_factory=dict)
+    """Of a dialogue, the plan of each turn that is spoken, by its index; `chunks` are those of all."""
+    waits_for_turns: bool = False
+    """Whether a turn is generated after those before it, which are its context."""
+
+    def turn_of(self, chunk: Chunk) -> Plan:
+        """The plan of its turn; this one without turns."""
+        return self.turns.get(chunk.turn, self)
 
     def source_of(self, chunk: Chunk) -> VoiceSource:
-        return self.source if chunk.voice is None else self.voices[chunk.voice]
+        turn = self.turn_of(chunk)
+        return turn.source if chunk.voice is None else turn.voices[chunk.voice]
 
     def speed_of(self, chunk: Chunk) -> float:
-        return self.request.speed * chunk.rate
+        return self.turn_of(chunk).request.speed * chunk.rate
+
+    @property
+    def voice(self) -> str:
+        """As an answer names it: the id; of a dialogue those of all turns, in the order in which they begin."""
+        return ", ".join(dict.fromkeys(turn.source.id for turn in (self.turns or {0: self}).values()))
+
+    def speaker_of(self, chunk: Chunk) -> SpokenBy | None:
+        """Who speaks it; None if there is one voice for the whole text."""
+        if not self.turns:
+            return SpokenBy(self.source_of(chunk).id) if self.voices else None
+        return SpokenBy(self.source_of(chunk).id, chunk.turn, self.request.turns[chunk.turn].name)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the caller should know about how the text is read."""
+        own = () if self.turns else self.reading.warnings
+        turns = self.request.turns
+        return [
+            *own,
+            *(f"{turns[i].place}: {each}" for i, turn in self.turns.items() for each in turn.reading.warnings),
+        ]
+
+    @contextmanager
+    def named(self, chunk: Chunk) -> Iterator[None]:
+        """Errors name the request's own field for the voice of this chunk, and in a dialogue the turn."""
+        try:
+            with name_voice(self.source_of(chunk).field):
+                yield
+        except WorkerError as error:
+            if not self.turns or isinstance(error, Cancelled):
+                raise
+            raise at_place(self.request.turns[chunk.turn].place, error) from error
 
 
 class AudioStream:
@@ -59,14 +101,16 @@ class AudioStream:
     def __init__(
         self,
         plan: Plan,
-        submit: Callable[[int, Take | None], Take],
+        submit: Callable[[int, Sequence[Take]], Take],
         scope: CancelScope,
         started_s: float,
         *,
         bounded: bool,
+        on_spoken: Callable[[int, Audio], object] = lambda _index, _audio: None,
     ) -> None:
-        """`submit` takes a chunk's index and the first chunk's take; `bounded`: a few chunks are submitted ahead of the
-        reader, otherwise all at once.
+        """`submit` takes a chunk's index and the takes of those before it; `bounded`: a few chunks are submitted ahead
+        of the reader, otherwise all at once. `on_spoken` gets each chunk's index and its sound, before it is joined, if
+        the plan's turns wait for those before them.
         """
         self.plan = plan
         self._submit = submit
@@ -74,6 +118,7 @@ class AudioStream:
         self._scope = scope
         self._started_s = started_s
         self._bounded = bounded
+        self._on_spoken = on_spoken
         self._submit_ahead(0)
         self._first_audio_s = 0.0
         lead_s, sound = plan.chunks[0].lead_pause_s, sound_of(plan.request)
@@ -112,11 +157,15 @@ class AudioStream:
         for index, chunk in enumerate(self.plan.chunks):
             self._submit_ahead(index)
             speed = self.plan.speed_of(chunk)
-            with name_voice(self.plan.source_of(chunk).field):
-                for audio in self._at_speed(self._takes[index], speed):
+            with self.plan.named(chunk):
+                spoken = []
+                for audio in self._at_speed(self._takes[index], speed, self.plan.turn_of(chunk).engine):
                     self._scope.check()
+                    spoken += [audio] if self.plan.waits_for_turns else []
                     yield index, self._joiner.add(audio)
-            pause_s = chunk.pause_s(speed, self.plan.pauses_s)
+            if spoken:
+                self._on_spoken(index, concatenate(spoken))
+            pause_s = chunk.pause_s(speed, self.plan.turn_of(chunk).pauses_s)
             end = self._joiner.end_chunk(pause_s, exact=chunk.exact_pause_s is not None)
             if self.words is not None:
                 self.words += self._words_of(index, speed)
@@ -126,15 +175,17 @@ class AudioStream:
     def _words_of(self, index: int, speed: float) -> list[SpokenWord]:
         """The words of an ended chunk; the chunk itself if its take does not know their times."""
         chunk, span, rate = self.plan.chunks[index], self._joiner.spans[index], self.plan.engine.sample_rate
+        by = self.plan.speaker_of(chunk)
         if span.start == span.end:
             return []
         start_s, end_s, removed_s = span.start / rate, span.end / rate, span.removed / rate
         boundaries_s = self._takes[index].boundaries_s
         if not boundaries_s:
             self._untimed += 1
-            return [SpokenWord(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4))]
+            return [SpokenWord(chunk.text, chunk.start, chunk.end, round(start_s, 4), round(end_s, 4), by)]
         in_audio_s = [min(max(start_s + each / speed - removed_s, start_s), end_s) for each in boundaries_s]
-        return time_words(self.plan.reading, chunk, [round(each, 4) for each in in_audio_s])
+        words = time_words(self.plan.turn_of(chunk).reading, chunk, [round(each, 4) for each in in_audio_s])
+        return [replace(word, by=by) for word in words]
 
     def _about_words(self) -> list[str]:
         """Where an entry in `words` is not a word."""
@@ -150,14 +201,19 @@ class AudioStream:
         most = len(self.plan.chunks)
         if self._bounded:
             most = min(most, reading + min(_FIRST_CHUNKS + max(0, reading - 1), _MOST_CHUNKS))
-        while len(self._takes) < most:
-            self._takes.append(self._submit(len(self._takes), self._takes[0] if self._takes else None))
+        while len(self._takes) < most and not self._waits(reading):
+            self._takes.append(self._submit(len(self._takes), self._takes))
 
-    def _at_speed(self, take: Take, speed: float) -> Iterable[Audio]:
+    def _waits(self, reading: int) -> bool:
+        """Whether the next chunk is of a turn that needs the one being read as its context."""
+        chunks = self.plan.chunks
+        return self.plan.waits_for_turns and chunks[len(self._takes)].turn > chunks[reading].turn
+
+    def _at_speed(self, take: Take, speed: float, engine: Engine) -> Iterable[Audio]:
         if speed == 1.0:
             return take
         # the whole chunk at once: a stretch has no seams; and marked again, in case it blurred the watermark
-        return [self.plan.engine.mark(change_speed(concatenate(list(take)), speed))]
+        return [engine.mark(change_speed(concatenate(list(take)), speed))]
 
     @property
     def kept(self) -> list[bool]:
@@ -181,7 +237,7 @@ class AudioStream:
             if missed_lu
             else []
         )
-        return [*self.plan.reading.warnings, *self._about_words(), *silent, *far, *of_takes]
+        return [*self.plan.warnings, *self._about_words(), *silent, *far, *of_takes]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""

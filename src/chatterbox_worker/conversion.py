@@ -57,6 +57,11 @@ class ConversionPlan:
     key: str
     seed: int
 
+    @property
+    def voice(self) -> str:
+        """As an answer names it."""
+        return self.source.id
+
 
 def recording_of(request: ConversionRequest, *, allow_private_urls: bool) -> tuple[bytes, str]:
     """The recording and the name of its field. Raises InvalidRequest for what is not base64 or cannot be fetched."""

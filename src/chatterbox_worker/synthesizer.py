@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import overload
 
@@ -22,15 +22,16 @@ from chatterbox_worker.cancel import CancelScope, Progress
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
 from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, chunk_seeds
 from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
+from chatterbox_worker.dialogue import Conversation, plan_dialogue, seeds_of
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, quote
 from chatterbox_worker.request import AudioRequest, ConversionRequest, SpeechRequest
-from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS
+from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.voices.context import past_speech
 from chatterbox_worker.voices.library import VoiceLibrary
-from chatterbox_worker.voices.source import VoiceSource, load_voice, name_voice, voice_source
+from chatterbox_worker.voices.source import VoiceSource, load_voice, voice_source
 
 __all__ = [
     "PIPELINE_VERSION",
@@ -80,7 +81,13 @@ class Synthesizer:
             InvalidRequest, VoiceNotFound: it cannot be spoken or converted; names the field.
         """
         if isinstance(request, SpeechRequest):
-            return self._plan_speech(request, source_of or self.source)
+            find = source_of or self.source
+            if request.turns:
+                voice = self.library.id_named
+                plan = plan_dialogue(request, self._plan_speech, find, voice, pipeline=PIPELINE_VERSION)
+                _require_chunks(request, len(plan.chunks))
+                return plan
+            return self._plan_speech(request, find)
         return plan_conversion(
             request,
             self.engines[request.model],
@@ -159,30 +166,32 @@ class Synthesizer:
         scope.check()
         if isinstance(plan, ConversionPlan):
             return ConvertedSpeech(plan, scope)
-        card = MODELS[plan.request.model]
-        voices: dict[str | None, Voice] = {None: load_voice(plan.source, card)}
-        voices |= {name: load_voice(source, card) for name, source in plan.voices.items()}
+        voices = _load_voices(plan)
+        conversation = Conversation(plan)
         context = tuple(past.load() for past in plan.context)
         started_s = time.perf_counter()
         is_whole = sound_of(plan.request).needs_whole_chunks or plan.speed_of(plan.chunks[0]) != 1.0
         first_streams = streaming and not is_whole
 
-        def submit(index: int, lead: Take | None) -> Take:
+        def submit(index: int, earlier: Sequence[Take]) -> Take:
             chunk = plan.chunks[index]
-            utterance = _utterance(plan, index, voices[chunk.voice], streaming=first_streams and index == 0)
-            lead = lead if chunk.voice == plan.chunks[0].voice else None
-            key = None if utterance.streaming else _chunk_key(plan, utterance)
-            if key is not None and (stored := self._stored(plan, key)) is not None:
+            turn, voice = plan.turn_of(chunk), voices[chunk.turn, chunk.voice]
+            utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
+            key = None if utterance.streaming else _chunk_key(plan, turn, utterance)
+            if key is not None and (stored := self._stored(plan, turn, key)) is not None:
                 return stored
-            with name_voice(plan.source_of(chunk).field):
-                take: Take = plan.engine.submit(replace(utterance, context=context, lead=lead))
+            first = next(i for i, each in enumerate(plan.chunks) if each.turn == chunk.turn)
+            lead = earlier[first] if first < index and chunk.voice == plan.chunks[first].voice else None
+            with plan.named(chunk):
+                utterance = replace(utterance, context=context or conversation.context_of(chunk.turn), lead=lead)
+                take: Take = turn.engine.submit(utterance)
             return scope.hold(take if key is None else self.chunks.recorded(take, key))
 
-        return AudioStream(plan, submit, scope, started_s, bounded=streaming)
+        return AudioStream(plan, submit, scope, started_s, bounded=streaming, on_spoken=conversation.add)
 
-    def _stored(self, plan: Plan, key: str) -> StoredTake | None:
+    def _stored(self, plan: Plan, turn: Plan, key: str) -> StoredTake | None:
         """The chunk's take, if it may be there: a seed that was chosen just now was never used before."""
-        if plan.request.seed is None:
+        if plan.request.seed is None and turn.request.seed is None:
             return None
         return self.chunks.get(key, timed=plan.request.timestamps == "word")
 
@@ -285,8 +294,24 @@ def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechReque
     return changed
 
 
+def _load_voices(plan: Plan) -> dict[tuple[int, str | None], Voice]:
+    """By turn and by the voice that the text names; one that several turns have is loaded once."""
+    loaded: dict[tuple[int, str], Voice] = {}
+
+    def load(chunk: Chunk) -> Voice:
+        source, model = plan.source_of(chunk), plan.turn_of(chunk).request.model
+        key = id(source), model
+        if key not in loaded:
+            with plan.named(chunk):
+                loaded[key] = load_voice(source, MODELS[model])
+        return loaded[key]
+
+    return {(chunk.turn, chunk.voice): load(chunk) for chunk in plan.chunks}
+
+
 def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utterance:
-    request = plan.request
+    turn = plan.turn_of(plan.chunks[index])
+    request = turn.request
     return Utterance(
         text=plan.chunks[index].spoken,
         language=plan.chunks[index].language,
@@ -301,17 +326,17 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
-def _chunk_key(plan: Plan, utterance: Utterance) -> str | None:
+def _chunk_key(plan: Plan, turn: Plan, utterance: Utterance) -> str | None:
     """Of everything that the chunk's take depends on; None if it is not stored.
 
     A text of one chunk is stored as a whole, and a model that uses context needs more of a take than its sound.
     """
-    request, card = plan.request, MODELS[plan.request.model]
+    request, card = turn.request, MODELS[turn.request.model]
     if not request.cache or len(plan.chunks) == 1 or card.uses_context:
         return None
     return key_of({
         "pipeline": PIPELINE_VERSION, "chunk": utterance.text, "language": utterance.language,
-        "model": request.model, "weights": plan.engine.revision, "voice": utterance.voice.digest,
+        "model": request.model, "weights": turn.engine.revision, "voice": utterance.voice.digest,
         "sampling": dict(utterance.sampling), "seed": utterance.seed, "max_chunk_s": utterance.max_s,
         "transcript": utterance.voice.transcript if card.needs_transcript else None,
     })  # fmt: skip
@@ -328,7 +353,7 @@ def from_cache(plan: Plan | ConversionPlan, entry: CacheEntry, started_s: float)
     total_s = time.perf_counter() - started_s
     timings = {"total_s": total_s, "real_time_factor": total_s / entry.info.duration_s}
     chunks = tuple(replace(chunk, kept=True) for chunk in entry.info.chunks)
-    info = replace(entry.info, voice=plan.source.id, chunks=chunks)
+    info = replace(entry.info, voice=plan.voice, chunks=chunks)
     return Recording(entry.audio, info, plan.key, hit=True, timings=timings)
 
 
@@ -345,8 +370,9 @@ def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech,
         seed=plan.seed,
         model=request.model,
         language=request.language,
-        voice=plan.source.id,
+        voice=plan.voice,
         device=plan.engine.device,
+        seeds=seeds_of(plan) if plan.turns else None,
         chunks=tuple(
             SpokenChunk(
                 chunk.text,
@@ -357,6 +383,7 @@ def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech,
                 chunk.spoken,
                 chunk.language,
                 kept,
+                plan.speaker_of(chunk),
             )
             for chunk, (start_s, end_s), kept in zip(plan.chunks, speech.spans_s, speech.kept, strict=True)
         ),

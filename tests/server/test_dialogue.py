@@ -55,15 +55,27 @@ async def test_the_words_of_a_dialogue_have_its_times_and_their_turns(open_serve
 
 
 @pytest.mark.anyio
+async def test_a_dialogue_is_one_recording_in_the_cache(open_server: Open, engine: Any) -> None:
+    async with open_server() as http:
+        await _save_voices(http)
+        answers = [await http.post("/dialogue", json={"turns": TURNS, "pause_s": pause_s}) for pause_s in (0.4, 0.4, 1)]
+
+    assert [answer.headers["x-chatterbox-cache"] for answer in answers] == ["miss", "hit", "miss"]
+    assert answers[0].content == answers[1].content
+    assert len(engine.takes) == 6
+
+
+@pytest.mark.anyio
 async def test_a_turn_that_stays_the_same_is_not_spoken_again(open_server: Open, engine: Any) -> None:
     async with open_server() as http:
         await _save_voices(http)
-        await http.post("/dialogue", json={"turns": TURNS})
+        await http.post("/dialogue", json={"turns": TURNS, "seed": 1})
         before = len(engine.takes)
-        changed = [*TURNS[:2], TURNS[2] | {"text": "Then let us stop."}]
-        await http.post("/dialogue", json={"turns": changed})
+        changed = [{"text": "A new one."}, *TURNS[:2], TURNS[2] | {"text": "Then let us stop."}]
+        answer = (await http.post("/dialogue", json={"turns": changed, "seed": 1, "captions": "json"})).json()
+        stored = [chunk["kept"] for chunk in answer["chunks"]]
 
-    assert len(engine.takes) == before + 1
+    assert (len(engine.takes), stored) == (before + 2, [False, True, True, False])
 
 
 @pytest.mark.anyio
@@ -84,7 +96,7 @@ async def test_a_turns_own_recording_takes_the_place_of_the_dialogues_voice(open
     [
         ({}, 400, "turns"),
         ({"turns": []}, 400, "turns"),
-        ({"turns": [{"text": "x"}] * 201}, 400, "turns"),
+        ({"turns": [{"text": "x"}] * 1001}, 400, "turns"),
         ({"turns": ["x"]}, 400, "turns[0]"),
         ({"turns": [{"text": "x"}, {"text": ""}]}, 400, "turns[1].text"),
         ({"turns": [{"text": "x", "format": "mp3"}]}, 400, "turns[0].format"),
@@ -92,7 +104,11 @@ async def test_a_turns_own_recording_takes_the_place_of_the_dialogues_voice(open
         ({"turns": [{"text": "x", "pause_s": True}]}, 400, "turns[0].pause_s"),
         ({"turns": [{"text": "x"}], "pause_s": -1}, 400, "pause_s"),
         ({"turns": [{"text": "x"}], "text": "y"}, 400, "text"),
-        ({"turns": [{"text": "x"}], "colour": 1}, 400, "turns[0].colour"),
+        ({"turns": [{"text": "x"}], "colour": 1}, 400, "colour"),
+        ({"turns": [{"text": "x", "colour": 1}]}, 400, "turns[0].colour"),
+        ({"turns": [{"text": "x"}, {"text": "[pause:99s]"}]}, 400, "turns[1].text"),
+        ({"turns": [{"text": "x", "turns": []}]}, 400, "turns[0].turns"),
+        ({"turns": [{"text": "..."}]}, 400, "turns"),
         ({"turns": [{"text": "x" * 30_000}] * 2}, 400, "turns"),
         ({"turns": [{"text": "x"}, {"text": "y", "voice": "unknown"}]}, 404, "turns[1].voice"),
         ({"turns": [{"text": "x"}, {"text": "explode"}]}, 500, "turns[1]"),

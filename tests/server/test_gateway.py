@@ -160,7 +160,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "respeak": {"respeak": [0], "seed": 7},
 }
 """For each field of a request, fields of a body that change it."""
-NOT_OF_A_JOB = {"as_model", "normalize_as_given"}
+NOT_OF_A_JOB = {"as_model", "normalize_as_given", "turns"}
 """How a request is completed: the job names its model and has `normalize` as it was given."""
 
 
@@ -182,6 +182,34 @@ def test_every_field_of_a_request_reaches_the_worker(name: str) -> None:
 
     for field in CHANGES:
         assert getattr(received, field) == getattr(changed, field)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"turns": [{"text": "One.", "voice": "alice"}, {"text": "Two.", "name": "Bob", "speed": 1.5, "pause_s": 2}]},
+        {
+            "turns": [{"text": "One."}, {"text": "..."}],
+            "reference_audio": wav_base64(),
+            "reference_transcript": "Words.",
+        },
+        {"turns": [{"text": "One.", "speaker": 4, "seed": 1}, {"text": "Two."}], "seed": 2, "pause_s": {"line": 1}},
+        {"text": "Before.\n[Alice]: One.\n[bob]: Two.", "text_format": "script", "voice": "carol", "pause_s": 1},
+        {"turns": [{"text": "One.", "name": "Ana", "seed": 3}], "loudness_lufs": -20, "respeak": [0], "seed": 1},
+        {"text": "[Alice]: One.", "text_format": "script", "format": "mp3", "timestamps": "word", "max_chunk_s": 9},
+    ],
+)
+def test_a_dialogue_reaches_the_worker(body: dict[str, Any]) -> None:
+    sent = speech.parse(body, CSM)
+    fields = gateway._fields(sent)
+    received = speech.parse(fields, CSM)
+
+    assert str(fields).count(wav_base64()) == str(body).count(wav_base64())
+    for field in CHANGES:
+        assert getattr(received, field) == getattr(sent, field)
+    for there, here in zip(received.turns, sent.turns, strict=True):
+        assert all(getattr(there.request, field) == getattr(here.request, field) for field in CHANGES)
+        assert (there.name, there.pause_s, there.place) == (here.name, here.pause_s, here.place)
 
 
 @pytest.mark.anyio

@@ -246,7 +246,8 @@ def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
 
     shown = set(schemas.SPEECH["properties"])
 
-    assert set(SpeechBody.model_fields) - {"action"} <= shown
+    assert set(SpeechBody.model_fields) - {"action", "turns"} <= shown
+    assert set(SpeechBody.model_fields) - {"action", "context"} <= set(schemas.DIALOGUE["properties"])
     assert json.dumps(schemas.DIALOGUE)
 
 

@@ -78,11 +78,15 @@ def test_two_pages_with_the_times_of_words_or_of_chunks(
     assert _follow_the_rules(replace(info, words=None)) > len(info.chunks)
 
 
-def test_webvtt_says_who_speaks() -> None:
-    chunk = {"text": "Ready?", "start": 0, "end": 6, "start_s": 0.0, "end_s": 1.0}
+def test_captions_say_who_speaks() -> None:
+    chunk = {"text": "Ready?", "start": 0, "end": 6, "start_s": 0.0, "end_s": 1.0, "voice": "default"}
     chunks = [chunk | {"speaker": "Ana & <Bob>\n-->"}, chunk | {"start_s": 1.0, "end_s": 2.0}]
+    one_voice = captions.write("srt", [chunk, chunk], 2.0)
 
     assert [(cue.voice, cue.lines) for cue in read_webvtt(captions.write("vtt", chunks, 2.0))] == [
-        ("Ana & <Bob> -->", ("Ready?",)), (None, ("Ready?",)),
+        ("Ana & <Bob> -->", ("Ready?",)), ("default", ("Ready?",)),
     ]  # fmt: skip
-    assert "Ana" not in captions.write("srt", chunks, 2.0)
+    assert [block.split("\n")[2] for block in captions.write("srt", [*chunks, chunks[1]], 2.0).split("\n\n")] == [
+        "Ana & <Bob> →: Ready?", "default: Ready?", "Ready?",
+    ]  # fmt: skip
+    assert "default" not in one_voice

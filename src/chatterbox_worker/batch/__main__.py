@@ -82,7 +82,7 @@ def _defaults(options: argparse.Namespace) -> dict[str, Any]:
         if not is_pair:
             raise InvalidRequest(f"--set takes FIELD=VALUE, not {pair!r}", field="set")
         refuse_unknown({name: text})
-        if name in ("id", "text", "prompt"):
+        if name in ("id", "text", "prompt", "turns"):
             raise InvalidRequest(f"{name} must be set in each row", field=name)
         defaults[name] = parse_value(name, text)
     requests.fields_of({name: value for name, value in defaults.items() if name != "reference"}, has_text=False)

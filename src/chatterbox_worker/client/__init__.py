@@ -42,6 +42,7 @@ from chatterbox_worker.client.types import (
     TextError,
     TextFields,
     TextResult,
+    TurnFields,
     VoiceEntry,
 )
 from chatterbox_worker.client.wire import Patience
@@ -74,6 +75,7 @@ __all__ = [
     "TextError",
     "TextFields",
     "TextResult",
+    "TurnFields",
     "Unauthorized",
     "Unavailable",
     "VoiceEntry",

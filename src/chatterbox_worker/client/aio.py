@@ -55,10 +55,12 @@ class AsyncRunPodServerlessClient:
         self.lexicon = AsyncLexicon(self)
         self.outputs = AsyncOutputs(self)
 
-    async def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
+    async def runsync(
+        self, text: str | None = None, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]
+    ) -> Job:
         return await self.call({"text": text, **speech}, timeout_s=timeout_s)
 
-    async def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
+    async def run(self, text: str | None = None, **speech: Unpack[SpeechFields]) -> Job:
         return await self.submit({"text": text, **speech})
 
     async def runsync_many(
@@ -102,10 +104,7 @@ class AsyncRunPodServerlessClient:
         timeout_s: float | None = None,
         **speech: Unpack[SpeechFields],
     ) -> AsyncSpeechStream:
-        if (text is None) == (job_id is None):
-            raise ValueError("pass a text or a job_id, one of the two")
-        if job_id is not None and speech:
-            raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
+        endpoints.check_stream(text, job_id, speech)
         if job_id is None:
             job_id = (await self.submit({"text": text, **speech})).id
         return AsyncSpeechStream(self, StreamReader(job_id, self._deadline(timeout_s)))

@@ -74,6 +74,14 @@ def failure(error: httpx.RequestError) -> Outcome:
     return Unreached(reason) if is_unsent else Lost(reason)
 
 
+def check_stream(text: str | None, job_id: str | None, speech: Mapping[str, Any]) -> None:
+    """Raises ValueError unless it is one of a new speech, with a text or turns, and a job without any field."""
+    if (text is None and "turns" not in speech) == (job_id is None):
+        raise ValueError("pass a text (or turns) or a job_id, one of the two")
+    if job_id is not None and speech:
+        raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
+
+
 def texts_input(texts: Iterable[TextFields], shared: Mapping[str, Any]) -> dict[str, Any]:
     """The input of a job of several texts; fields that are None are left out."""
     return {"texts": [{k: v for k, v in text.items() if v is not None} for text in texts], **shared}

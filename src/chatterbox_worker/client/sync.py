@@ -62,11 +62,13 @@ class RunPodServerlessClient:
         self.lexicon = Lexicon(self)
         self.outputs = Outputs(self)
 
-    def runsync(self, text: str, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]) -> Job:
-        """Speak and wait. If RunPod answers before the job ends, the job is polled."""
+    def runsync(
+        self, text: str | None = None, *, timeout_s: float | None = None, **speech: Unpack[SpeechFields]
+    ) -> Job:
+        """Speak a text, or `turns` of several voices, and wait. If RunPod answers before the job ends, it is polled."""
         return self.call({"text": text, **speech}, timeout_s=timeout_s)
 
-    def run(self, text: str, **speech: Unpack[SpeechFields]) -> Job:
+    def run(self, text: str | None = None, **speech: Unpack[SpeechFields]) -> Job:
         """Submit and return at once; `poll_until_complete`, `stream` and `cancel` take the job's `id`."""
         return self.submit({"text": text, **speech})
 
@@ -120,10 +122,7 @@ class RunPodServerlessClient:
 
         An endpoint without CHATTERBOX_STREAM sends the whole as one piece.
         """
-        if (text is None) == (job_id is None):
-            raise ValueError("pass a text or a job_id, one of the two")
-        if job_id is not None and speech:
-            raise ValueError(f"{', '.join(speech)} cannot be changed: the job is submitted already")
+        endpoints.check_stream(text, job_id, speech)
         if job_id is None:
             job_id = self.submit({"text": text, **speech}).id
         return SpeechStream(self, StreamReader(job_id, self._deadline(timeout_s)))

@@ -24,8 +24,9 @@ AudioSource = bytes | Path | str
 
 
 class RequestFields(TypedDict, total=False):
-    """The worker's fields that can go with a `text` (docs/API.md)."""
+    """The worker's fields that can go with a `text`, or stand in place of it (docs/API.md)."""
 
+    turns: Sequence[TurnFields]
     model: str | None
     language: str
     voice: str | None
@@ -51,11 +52,11 @@ class RequestFields(TypedDict, total=False):
     max_chunk_s: float | None
     normalize: bool | Mapping[str, bool] | None
     pronunciations: Mapping[str, str] | None
-    text_format: Literal["plain", "markdown", "ssml", "auto"]
+    text_format: Literal["plain", "markdown", "ssml", "script", "auto"]
     line_breaks: Literal["keep", "join", "auto"] | None
     emoji: Literal["drop", "read"]
     ssml_strict: bool
-    pause_s: Mapping[str, float] | None
+    pause_s: Mapping[str, float] | float | None
     timestamps: Literal["chunk", "word"]
     loudness_lufs: float | None
     gain_db: float
@@ -64,6 +65,13 @@ class RequestFields(TypedDict, total=False):
     candidates: int
     cache: bool
     output: str
+
+
+class TurnFields(RequestFields, total=False):
+    """One turn of a dialogue; a field that it leaves out is taken from the dialogue."""
+
+    text: Required[str]
+    name: str
 
 
 class SpeechFields(RequestFields, total=False):
@@ -96,7 +104,7 @@ class TextFields(RequestFields, total=False):
     """One of several texts; a field that it leaves out is taken from the job."""
 
     id: Required[str]
-    text: Required[str]
+    text: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,6 +41,7 @@ from chatterbox_worker.request.conversion import (
     ConversionRequest,
     resolve_conversion,
 )
+from chatterbox_worker.request.dialogue import resolve
 from chatterbox_worker.request.fields import (
     ALIASES,
     LONGEST_CHUNK_CHARS,
@@ -53,6 +54,8 @@ from chatterbox_worker.request.fields import (
     MOST_CONTEXT_TURNS,
     MOST_PRONUNCIATIONS,
     MOST_SPEAKERS,
+    MOST_TURNS,
+    OF_A_DIALOGUE,
     OF_A_VOICE,
     SAMPLING,
     VOICE_ID,
@@ -61,6 +64,7 @@ from chatterbox_worker.request.fields import (
     PauseSeconds,
     SpeechBody,
     TextFormat,
+    TurnBody,
     check_pronunciations,
     without_nulls,
 )
@@ -69,8 +73,9 @@ from chatterbox_worker.request.openai import (
     openai_speech,
 )
 from chatterbox_worker.request.speech import (
+    DialogueTurn,
     SpeechRequest,
-    resolve,
+    at_place,
 )
 from chatterbox_worker.request.text_values import value_of_text
 
@@ -87,6 +92,8 @@ __all__ = [
     "MOST_CONTEXT_TURNS",
     "MOST_PRONUNCIATIONS",
     "MOST_SPEAKERS",
+    "MOST_TURNS",
+    "OF_A_DIALOGUE",
     "OF_A_VOICE",
     "SAMPLING",
     "VOICES",
@@ -98,6 +105,7 @@ __all__ = [
     "DeleteLexiconRequest",
     "DeleteOutputRequest",
     "DeleteVoiceRequest",
+    "DialogueTurn",
     "ExportVoiceRequest",
     "GetOutputRequest",
     "InfoRequest",
@@ -114,6 +122,8 @@ __all__ = [
     "SpeechRequest",
     "TextFormat",
     "TextPreviewRequest",
+    "TurnBody",
+    "at_place",
     "check_bitrate",
     "check_pronunciations",
     "fields_of",

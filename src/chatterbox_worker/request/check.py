@@ -34,12 +34,10 @@ def validate(body: object, shape: type[_Fields]) -> _Fields | Action | ConvertBo
         raise InvalidRequest(f"action must be {choices(['speak', *ACTIONS])}, not {quote(action)}", field="action")
     fields = _without_aliases(body)
     if action == "speak":
-        speech = _check(shape, fields)
-        transcript(speech.reference_transcript)
-        return speech
+        return check_speech(shape, fields)
     if action == "text.preview":
         own = {name: value for name, value in fields.items() if name != "action"}
-        return TextPreviewRequest(action="text.preview", speech=_check(SpeechBody, own))
+        return TextPreviewRequest(action="text.preview", speech=check_speech(SpeechBody, own))
     checked = _check(ACTIONS[action], fields)
     if isinstance(checked, SaveVoiceRequest):
         transcript(checked.reference_transcript)
@@ -56,10 +54,19 @@ def fields_of(
     together, is left to `parse`. Raises InvalidRequest.
     """
     fields = _without_aliases(body)
-    if not has_text and "text" in fields:
-        raise InvalidRequest("each text is given in its own entry; leave this one out", field="text")
-    _check(shape, fields if has_text else {**fields, "text": ""})
+    if not has_text and (name := next((each for each in ("text", "turns") if each in fields), None)):
+        raise InvalidRequest("each text is given in its own entry; leave this one out", field=name)
+    check_speech(shape, fields if has_text else {**fields, "text": ""})
     return fields
+
+
+def check_speech(shape: type[_Fields], fields: Mapping[str, Any]) -> _Fields:
+    """The fields of a speech request under their own names, with a text or with turns. Raises InvalidRequest."""
+    speech = _check(shape, fields)
+    transcript(speech.reference_transcript)
+    if speech.text is None and speech.turns is None:
+        raise InvalidRequest("text is required", field="text")
+    return speech
 
 
 def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:

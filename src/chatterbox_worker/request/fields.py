@@ -33,6 +33,8 @@ MOST_SPEAKERS = 100
 MOST_CANDIDATES = 8  # of one text
 MOST_RESPOKEN = 1_000  # of one request
 LONGEST_PAUSE_S = 10.0  # between two chunks; one that the text asks for may be longer
+MOST_TURNS = 1_000  # of a dialogue: 50 characters each of the usual limit of a text
+LONGEST_SPEAKER_NAME = LONGEST_VOICE_NAME
 
 # 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
 LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
@@ -42,7 +44,12 @@ VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
 OutputPath = Annotated[str, Field(min_length=1, max_length=4096)]
 Reference = Annotated[str, Field(min_length=1, max_length=LONGEST_REFERENCE_CHARS)]
 _URL = "an http or https URL"
-SHAPES = {"voice": "an id of letters, digits, '.', '_' and '-'", "voice_url": _URL, "audio_url": _URL}
+SHAPES = {
+    "voice": "an id of letters, digits, '.', '_' and '-'",
+    "voice_url": _URL,
+    "audio_url": _URL,
+    "name": "in one line",
+}
 Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
 _SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 Timestamps = Literal["chunk", "word"]
@@ -159,30 +166,41 @@ class PauseSeconds(Body):
     paragraph: _PauseSeconds | None = None
     clause: _PauseSeconds | None = None
     line: _PauseSeconds | None = None
+    turn: _PauseSeconds | None = None
+    """After a turn of a dialogue, at any speed."""
 
     def given(self) -> dict[str, float]:
         return {name: float(value) for name, value in self if value is not None}
 
 
+def pause_of_a_turn(value: object) -> object:
+    """A number is the silence after a turn. Raises InvalidRequest for one out of range."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if not 0 <= value <= LONGEST_PAUSE_S:
+        raise InvalidRequest(f"pause_s must be 0 to {LONGEST_PAUSE_S:g} seconds, not {quote(value)}", field="pause_s")
+    return {"turn": float(value)}
+
+
+_PAUSE_SCHEMA = {"type": "number", "minimum": 0, "maximum": LONGEST_PAUSE_S}
 _Pauses = Annotated[
     PauseSeconds | None,
+    BeforeValidator(pause_of_a_turn),
     WithJsonSchema(
         {
             "anyOf": [
                 {
                     "type": "object",
-                    "properties": {
-                        name: {"type": "number", "minimum": 0, "maximum": LONGEST_PAUSE_S}
-                        for name in PauseSeconds.model_fields
-                    },
+                    "properties": dict.fromkeys(PauseSeconds.model_fields, _PAUSE_SCHEMA),
                     "additionalProperties": False,
                 },
+                _PAUSE_SCHEMA,
                 {"type": "null"},
             ],
         }
     ),
 ]
-TextFormat = Literal["plain", "markdown", "ssml", "auto"]
+TextFormat = Literal["plain", "markdown", "ssml", "script", "auto"]
 LineBreaks = Literal["keep", "join", "auto"]
 Emoji = Literal["drop", "read"]
 Trim = Literal["none", "edges", "inner"]
@@ -192,7 +210,9 @@ class SpeechBody(Body):
     """The fields of a speech request as they arrive; the ranges are the documented ones. The one list of them."""
 
     action: Literal["speak"] = "speak"
-    text: str
+    text: str | None = None
+    turns: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_TURNS)] | None = None
+    """Of a dialogue, in place of a text: each is a `TurnBody`, and the fields next to them are their defaults."""
     model: ModelName | None = None
     language: str = "en"
     voice: VoiceId | None = None
@@ -229,3 +249,24 @@ class SpeechBody(Body):
     trim: Trim = "edges"
     respeak: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MOST_RESPOKEN)] = []
     cache: bool = True
+
+
+OF_A_DIALOGUE = (
+    "format",
+    "sample_rate",
+    "bitrate_kbps",
+    "timestamps",
+    "loudness_lufs",
+    "gain_db",
+    "trim",
+    "cache",
+    "respeak",
+)
+"""The fields that a dialogue has as a whole: no turn has its own."""
+
+
+class TurnBody(SpeechBody):
+    """The fields of a turn, with those of the dialogue that it leaves out."""
+
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_SPEAKER_NAME, pattern=r"^[^\r\n]*$")] | None = None
+    """Who speaks, as the answer and captions say it; the voice's id if it is left out."""

@@ -17,6 +17,8 @@ def openai_speech(body: object) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidRequest(f"the body must be a JSON object, not {quote(body)}", field="openai_input")
     fields = without_nulls(body)
+    if "turns" in fields:
+        raise InvalidRequest("unknown field 'turns': a dialogue is no request of OpenAI's API", field="turns")
     if fields.pop("instructions", None):
         raise InvalidRequest("instructions cannot be honoured: no Chatterbox model follows them", field="instructions")
     if (stream := fields.pop("stream_format", None)) not in (None, "audio"):

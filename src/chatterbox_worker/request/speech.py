@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
 from chatterbox_worker.request.check import one_source
 from chatterbox_worker.request.fields import (
@@ -23,13 +24,42 @@ from chatterbox_worker.request.fields import (
     Trim,
 )
 
+_Error = TypeVar("_Error", bound=WorkerError)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DialogueTurn:
+    """One turn of a dialogue."""
+
+    request: SpeechRequest
+    """With the dialogue's own fields."""
+    pause_s: float
+    """The silence after it, in seconds at any speed."""
+    place: str
+    """Where it is in the request, for errors: "turns[3]" or "line 7"."""
+    name: str | None = None
+    """Who speaks; None if no name was given."""
+    is_by_name: bool = False
+    """Whether its voice is the one that the voice library has under `name`."""
+    has_speaker: bool = False
+    """Whether the request gives its speaker's number."""
+
+
+def at_place(place: str, error: _Error) -> _Error:
+    """The error, with the place of its turn: "turns[3]", or the line of a script."""
+    placed = copy(error)
+    placed.args = (f"{place}: {error.message}",)
+    placed.message = f"{place}: {error.message}"
+    placed.field = "text" if place.startswith("line") else place + (f".{error.field}" if error.field else "")
+    return placed
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpeechRequest:
-    """One text to be spoken, with every default filled in."""
+    """One text or one dialogue to be spoken, with every default filled in."""
 
     text: str
-    """Trimmed, not yet normalised."""
+    """Trimmed, not yet normalised; of a dialogue all that is said."""
     model: str
     language: str
     """A code of `catalogue.LANGUAGES`, a regional tag whose pack this worker serves, or "auto"."""
@@ -80,6 +110,8 @@ class SpeechRequest:
     trim: Trim = "edges"
     respeak: tuple[int, ...] = ()
     """Indices of chunks that are spoken with other noise; an index may occur several times."""
+    turns: tuple[DialogueTurn, ...] = ()
+    """Of a dialogue; what the whole does not decide is in them, and the fields here are those of the first turn."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -92,9 +124,9 @@ class SpeechRequest:
         return self if self.as_model is None else replace(self, **self.as_model(name))
 
 
-def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
-    """The request with every default filled in. Raises InvalidRequest for what this worker cannot do."""
-    text = fields.text.strip()
+def resolve_text(fields: SpeechBody, settings: Settings) -> SpeechRequest:
+    """The request of one text with every default filled in. Raises InvalidRequest for what this worker cannot do."""
+    text = (fields.text or "").strip()
     if not text:
         raise InvalidRequest("text is empty", field="text")
     if len(text) > settings.max_text_chars:
@@ -112,6 +144,9 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
     if fields.respeak and fields.seed is None:
         raise InvalidRequest("respeak needs the seed of the answer that it changes", field="seed")
     one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
+    pauses_s = {} if fields.pause_s is None else fields.pause_s.given()
+    if "turn" in pauses_s:
+        raise InvalidRequest("pause_s.turn is the silence after a turn, and this text has no turns", field="pause_s")
     reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
         text=text,
@@ -139,7 +174,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         emoji=fields.emoji,
         ssml_strict=fields.ssml_strict,
         timestamps=fields.timestamps,
-        pause_s=fields.pause_s.given() if fields.pause_s is not None else {},
+        pause_s=pauses_s,
         loudness_lufs=fields.loudness_lufs,
         gain_db=fields.gain_db,
         trim=fields.trim,

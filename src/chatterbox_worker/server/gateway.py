@@ -54,8 +54,11 @@ from chatterbox_worker.errors import (
     WorkerError,
 )
 from chatterbox_worker.request import (
+    OF_A_DIALOGUE,
+    OF_A_VOICE,
     AudioRequest,
     ConversionRequest,
+    DialogueTurn,
     SpeechBody,
     SpeechRequest,
     without_nulls,
@@ -318,6 +321,35 @@ def _fields(request: AudioRequest) -> dict[str, Any]:
     """The input of a job for the same speech; fields that the request leaves open stay open."""
     if isinstance(request, ConversionRequest):
         return _conversion_fields(request)
+    return _dialogue_fields(request) if request.turns else _text_fields(request)
+
+
+def _dialogue_fields(request: SpeechRequest) -> dict[str, Any]:
+    """What all turns have in common stands next to them, so that a recording is sent once."""
+    whole = {name: value for name, value in _text_fields(request).items() if name in OF_A_DIALOGUE}
+    whole |= {} if request.seed is None else {"seed": request.seed}
+    turns = [_turn_fields(turn) for turn in request.turns]
+    if request.text_format == "script":
+        opening = request.turns[0]
+        per_turn = {"name", *(() if opening.has_speaker else ("speaker",)), *(OF_A_VOICE if opening.is_by_name else ())}
+        own = {name: value for name, value in turns[0].items() if name not in per_turn}
+        return whole | own | {"text": request.text, "text_format": "script"}
+    first, *others = turns
+    common = {name for name, value in first.items() if all(turn.get(name) == value for turn in others)}
+    shared = common - {"text", "name", "seed"}  # which mean something else there
+    if any(turn.get(name) != first.get(name) for name in OF_A_VOICE for turn in others):
+        shared -= set(OF_A_VOICE)  # a turn with a voice of its own takes none of these from the dialogue
+    own_fields = [{name: value for name, value in turn.items() if name not in shared} for turn in turns]
+    return whole | {name: first[name] for name in shared} | {"turns": own_fields}
+
+
+def _turn_fields(turn: DialogueTurn) -> dict[str, Any]:
+    own = {name: value for name, value in _text_fields(turn.request).items() if name not in OF_A_DIALOGUE}
+    named = {} if turn.name is None else {"name": turn.name}
+    return own | named | {"pause_s": {**turn.request.pause_s, "turn": turn.pause_s}}
+
+
+def _text_fields(request: SpeechRequest) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "text": request.text, "model": request.model, "language": request.language, "voice": request.voice,
         "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,

@@ -10,9 +10,12 @@ from chatterbox_worker.request import (
     KOKORO_OPTIONS,
     MOST_CANDIDATES,
     MOST_CONTEXT_TURNS,
+    MOST_TURNS,
+    OF_A_DIALOGUE,
     ConvertBody,
     PastTurn,
     SpeechBody,
+    TurnBody,
 )
 from chatterbox_worker.text import captions
 
@@ -21,8 +24,9 @@ _Schema = dict[str, Any]
 _FIELDS: Mapping[str, _Schema] = {
     name: {key: value for key, value in field.items() if key != "title"}
     for name, field in SpeechBody.model_json_schema()["properties"].items()
-    if name != "action"
+    if name not in ("action", "turns")
 } | {
+    "text": {"type": "string"},
     "format": {"type": "string", "enum": list(FORMATS), "default": "wav"},
     "context": {"type": "array", "maxItems": MOST_CONTEXT_TURNS, "items": PastTurn.model_json_schema()},
 }
@@ -87,8 +91,13 @@ OPENAI_SPEECH = body(
     "input",
 )
 SPEECH = body({**fields(), **_RESPONSE_OPTIONS}, "text")
-PREVIEW = body(fields(), "text")
-CAPTIONS = body({**fields(), "captions": _RESPONSE_OPTIONS["captions"] | {"default": "srt"}}, "text")
+_NAME = TurnBody.model_json_schema()["properties"]["name"]
+_TURN = body({**fields(*OF_A_DIALOGUE, "context"), "name": _NAME}, "text")
+_TURNS: Mapping[str, _Schema] = {
+    "turns": {"type": "array", "minItems": 1, "maxItems": MOST_TURNS, "items": _TURN, "description": "Or `text`."}
+}
+PREVIEW = body({**fields(), **_TURNS})
+CAPTIONS = body({**fields(), **_TURNS, "captions": _RESPONSE_OPTIONS["captions"] | {"default": "srt"}})
 TTS = body(
     {
         "text": {"type": "string"},
@@ -106,17 +115,13 @@ TTS = body(
     "text",
 )
 TTS_GENERATE = body({"text": {"type": "string"}, "voice_id": {"type": "string", "default": "default"}}, "text")
-_TURN = body(
-    {**fields("format", "sample_rate", "context"), "pause_s": {"type": "number", "minimum": 0, "maximum": 10}}, "text"
-)
 DIALOGUE = body(
     {
-        "turns": {"type": "array", "minItems": 1, "maxItems": 200, "items": _TURN},
-        **fields("text", "reference_audio", "voice_url", "reference_transcript", "context"),
-        "pause_s": {"type": "number", "minimum": 0, "maximum": 10, "default": 0.4},
-        "captions": _RESPONSE_OPTIONS["captions"],
-    },
-    "turns",
+        **_TURNS,
+        **fields("context"),
+        "text": {"type": "string", "description": "A script, in place of `turns`; its `text_format` is script."},
+        **_RESPONSE_OPTIONS,
+    }
 )
 
 

@@ -1,7 +1,8 @@
 """Captions of a recording: SubRip, WebVTT (W3C) or JSON. Pure.
 
 The times of a chunk are exact; inside it, words have times of their own or share its time by their length. `text.cues`
-makes the cues. The `speaker` of a chunk, if it has one, is the voice of its cues in WebVTT; SubRip has no such thing.
+makes the cues. Where several voices speak, each cue names its speaker in WebVTT, and in SubRip a name and a colon stand
+where the speaker changes.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from chatterbox_worker.answer import SpokenWord
+from chatterbox_worker.answer import SpokenBy, SpokenWord
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.text.breaks import Break
 from chatterbox_worker.text.cues import LONGEST_S, Cue, TimedWord, cues, share_time, with_times
 
 MIMETYPES: Mapping[str, str] = {
@@ -39,12 +41,16 @@ def write(
     words: Sequence[SpokenWord] = (),
 ) -> str:
     """The captions of `SpeechInfo.as_json()["chunks"]`; chunks without audio have no cue. `words`: of the text."""
-    starts = [word.start for word in words]
+    starts = [(_turn(word.by), word.start) for word in words]
     audible = []
-    for chunk in chunks:
-        own = words[bisect_left(starts, chunk["start"]) : bisect_left(starts, chunk["end"])]
+    speaker = None
+    for chunk, name in zip(chunks, _speakers(chunks), strict=True):
+        turn = chunk.get("turn", 0)
+        own = words[bisect_left(starts, (turn, chunk["start"])) : bisect_left(starts, (turn, chunk["end"]))]
         if chunk["end_s"] > chunk["start_s"]:
-            audible.append((chunk, _cues(chunk, language, own)))
+            announced = name if kind == "srt" and name != speaker else None
+            audible.append((chunk, _cues(chunk, language, own, name, announced)))
+            speaker = name
     if kind == "json":
         with_cues = [{**chunk, "cues": [_as_json(cue) for cue in own]} for chunk, own in audible]
         return json.dumps({"duration_s": duration_s, "chunks": with_cues}, ensure_ascii=False)
@@ -56,8 +62,30 @@ def write(
     return "\n".join(blocks if kind == "srt" else ["WEBVTT\n", *blocks])
 
 
-def _cues(chunk: Mapping[str, Any], language: str | None, words: Sequence[SpokenWord]) -> list[Cue]:
-    return [replace(cue, speaker=chunk.get("speaker")) for cue in cues(_timed(chunk, language, words))]
+def _turn(by: SpokenBy | None) -> int:
+    return 0 if by is None else by.turn or 0
+
+
+def _speakers(chunks: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """Who speaks each chunk: the name, or else the id of the voice; None for all if it is one speaker."""
+    given = [chunk.get("speaker", chunk.get("voice")) for chunk in chunks]
+    names = [None if name is None else " ".join(name.split()) for name in given]
+    return names if len(set(names)) > 1 else [None] * len(names)
+
+
+def _cues(
+    chunk: Mapping[str, Any],
+    language: str | None,
+    words: Sequence[SpokenWord],
+    speaker: str | None,
+    announced: str | None,
+) -> list[Cue]:
+    """`announced`: the name that is written before the first word."""
+    timed = _timed(chunk, language, words)
+    if announced is not None:
+        at_s = timed[0].start_s
+        timed.insert(0, TimedWord(f"{announced}:", spaced=True, after=Break.CLUSTER, start_s=at_s, end_s=at_s))
+    return [replace(cue, speaker=speaker) for cue in cues(timed)]
 
 
 def _timed(chunk: Mapping[str, Any], language: str | None, words: Sequence[SpokenWord]) -> list[TimedWord]:
@@ -96,8 +124,7 @@ def _text(kind: str, cue: Cue) -> str:
 
 def _voice(speaker: str | None) -> str:
     """The tag of WebVTT's voice span, which may stay open where it is the whole cue."""
-    name = _escape(" ".join((speaker or "").split()))
-    return f"<v {name}>" if name else ""
+    return f"<v {_escape(speaker)}>" if speaker else ""
 
 
 def _escape(text: str) -> str:

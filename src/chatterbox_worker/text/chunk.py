@@ -105,6 +105,8 @@ class Chunk:
     """Of its stretch."""
     rate: float = 1.0
     """Of its stretch."""
+    turn: int = 0
+    """The index of its turn in a dialogue."""
 
     def pause_s(self, speed: float = 1.0, pauses_s: Mapping[Pause, float] = PAUSES_S) -> float:
         """The silence after this chunk in seconds, at this speed of speech; `pauses_s` are those at speed 1."""

@@ -12,10 +12,13 @@ from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause, chunks
 from chatterbox_worker.text.identify import AUTO, identify_languages, main_language
 from chatterbox_worker.text.lexicon import Lexicon
+from chatterbox_worker.text.markup import pauses
+from chatterbox_worker.text.markup.html import break_tags
 from chatterbox_worker.text.markup.read import pauses_of, read_text
 from chatterbox_worker.text.normalise import finish
 from chatterbox_worker.text.pronunciations import Pronunciations, add_pronunciations
 from chatterbox_worker.text.reading import Reading
+from chatterbox_worker.text.scripts import speakable
 from chatterbox_worker.text.sounds import leave_out_sounds
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 
@@ -46,6 +49,11 @@ class PreparedText:
             **({} if is_plain else {"stretches": stretches}),
             **({"pauses": pauses} if pauses else {}),
         }
+
+
+def is_silent(request: SpeechRequest) -> bool:
+    """Whether there is nothing to speak in it, such as "..." or "[pause:1s]" for a pause. Raises InvalidRequest."""
+    return request.text_format == "plain" and not any(map(speakable, pauses.without_pauses(break_tags(request.text))))
 
 
 def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedText:

@@ -5,18 +5,49 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import DialogueTurn, SpeechRequest, at_place, without_nulls
 from chatterbox_worker.text.lexicon import Lexicon
-from chatterbox_worker.text.prepare import prepare
+from chatterbox_worker.text.prepare import is_silent, prepare
 
 
 def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str, Any]:
     """As JSON: the cleaned text, its warnings, and for each chunk its place there, what the model is given, what is
-    read otherwise than written, and the pause after it.
+    read otherwise than written, and the pause after it. Of a dialogue the chunks of all turns, each with its `turn`.
 
     Raises:
         InvalidRequest: there is nothing to speak, or the text is too long for one chunk and must not be split.
     """
+    return _preview_turns(request, lexicon) if request.turns else _preview_text(request, lexicon)
+
+
+def _preview_turns(request: SpeechRequest, lexicon: Lexicon | None) -> dict[str, Any]:
+    previews = [_preview_turn(index, turn, lexicon) for index, turn in enumerate(request.turns)]
+    return {
+        "model": request.model,
+        "language": next((each["language"] for each in previews if each["chunks"]), request.language),
+        "text": "\n".join(each["text"] for each in previews),
+        "chunks": [chunk for each in previews for chunk in each["chunks"]],
+        "warnings": [warning for each in previews for warning in each["warnings"]],
+        "turns": len(previews),
+    }
+
+
+def _preview_turn(index: int, turn: DialogueTurn, lexicon: Lexicon | None) -> dict[str, Any]:
+    request = turn.request
+    try:
+        if is_silent(request):
+            return {"language": request.language, "text": request.text, "chunks": [], "warnings": []}
+        about = _preview_text(request, lexicon)
+    except InvalidRequest as error:
+        raise at_place(turn.place, error) from None
+    voice = None if turn.is_by_name else request.voice
+    who = without_nulls({"turn": index, "voice": voice, "speaker": turn.name})
+    chunks = [who | chunk for chunk in about["chunks"]]
+    return about | {"chunks": chunks, "warnings": [f"{turn.place}: {each}" for each in about["warnings"]]}
+
+
+def _preview_text(request: SpeechRequest, lexicon: Lexicon | None) -> dict[str, Any]:
     prepared = prepare(request, lexicon)
     return {
         "model": request.model,

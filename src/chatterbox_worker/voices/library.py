@@ -98,6 +98,23 @@ class VoiceLibrary:
         except (OSError, UnicodeDecodeError, InvalidRequest):
             return voice
 
+    def id_named(self, name: str) -> str:
+        """The id of the voice that has this id or this name; capitals count only where several voices differ by them.
+
+        Raises:
+            VoiceNotFound: there is none, or more than one; names the choices.
+        """
+        if name == DEFAULT_VOICE.id or (re.fullmatch(VOICE_ID, name) and self._is_taken(name)):
+            return name
+        names = [(DEFAULT_VOICE.id, DEFAULT_VOICE.id), *((entry.id, entry.name) for entry in self.list())]
+        exact = {voice for voice, shown in names if shown == name}
+        found = exact or {voice for voice, shown in names if name.casefold() in (voice.casefold(), shown.casefold())}
+        if len(found) == 1:
+            return found.pop()
+        why = f"is the name of {choices(sorted(found))}" if found else "not found"
+        known = choices(voice if voice == shown else f"{voice} ({shown})" for voice, shown in names)
+        raise VoiceNotFound(f"voice {quote(name)} {why}; there are {known}", field="voice")
+
     def get(self, voice: str) -> Voice:
         """The voice with its recording; a file is read again only if it has changed.
 

@@ -66,7 +66,7 @@ def stream(
             synthesizer.cache.put(plan.key, "wav", entry)
     timings = _timings(speech, time.perf_counter() - started_s, whole.duration_s)
     mimetype = FORMATS[request.format].mimetype
-    info = replace(entry.info, voice=plan.source.id, format=request.format, mimetype=mimetype)
+    info = replace(entry.info, voice=plan.voice, format=request.format, mimetype=mimetype)
     recording = Recording(b"", info, plan.key, hit=speech is None, timings=timings)
     log_recording(recording)
     yield _summary(recording, whole, post, delivery, route)

@@ -19,6 +19,7 @@ from typing import Any
 
 from chatterbox_worker.answer import Recording
 from chatterbox_worker.errors import AnswerTooLarge, DeviceFailed, InvalidRequest, WorkerError
+from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.job import SpeechJob
@@ -30,6 +31,7 @@ _REPORT_BYTES = (
     2500  # of a result without its audio: facts, timings and a presigned URL; the text is counted separately
 )
 _REPORT_BYTES_PER_CHARACTER = 4  # of the text: the chunks repeat it, each with positions and times
+_REPORT_BYTES_PER_TURN = 500  # of a dialogue: at least one chunk, with who speaks, and a seed
 _SUMMARY_BYTES = 400
 _FIELD_CHARS = 64  # of a field name that a caller made up
 _STREAM_ONLY = "too large for the job's result: the audio is in the stream only"
@@ -189,6 +191,8 @@ class _Budget:
 
 
 def _report_bytes(text: Text) -> int:
-    words = text.job.request.text if isinstance(text.job, SpeechJob) else ""
-    encoded = len(json.dumps(words, ensure_ascii=False).encode(errors="replace"))
-    return _REPORT_BYTES + _REPORT_BYTES_PER_CHARACTER * encoded
+    request = text.job.request if isinstance(text.job, SpeechJob) else None
+    if not isinstance(request, SpeechRequest):
+        return _REPORT_BYTES
+    encoded = len(json.dumps(request.text, ensure_ascii=False).encode(errors="replace"))
+    return _REPORT_BYTES + _REPORT_BYTES_PER_TURN * len(request.turns) + _REPORT_BYTES_PER_CHARACTER * encoded
