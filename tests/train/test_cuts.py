@@ -42,8 +42,15 @@ def test_without_the_end_of_a_sentence_the_longest_pause_decides() -> None:
     assert _texts(cut(levels, words)) == ["one two", "three four"]
 
 
+def test_no_speech_is_left_over_that_is_too_short_for_a_clip() -> None:
+    """A clip of the first sentence alone would leave 2 s."""
+    levels = _levels((5.0, 0.9), (2.0, 1.5), (3.5, 0.5))
+    words = _words(("One.", 1, 5), ("two,", 7, 8), ("three.", 10, 13))
+    assert _texts(cut(levels, words)) == ["One. two,", "three."]
+
+
 def test_no_pause_of_more_than_a_second_is_inside_a_clip_and_lone_words_are_left_out() -> None:
-    levels = _levels((4.0, 1.5), (1.0, 2.0), (4.0, 3.0), (4.0, 0.5))
+    levels = _levels((4.0, 1.5), (1.0, 2.0), (4.0, 0.8), (4.0, 0.5))
     words = _words(("one", 1, 4), ("lone", 6.1, 6.9), ("two", 9.5, 12.5))  # the last sound is music
     clips = cut(levels, words)
     assert _texts(clips) == ["one", "two"]

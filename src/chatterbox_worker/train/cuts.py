@@ -1,8 +1,8 @@
 """Where a long recording is cut into clips of 3 to 12 s, and which words are in each.
 
 Silences are found in the sound, since a recogniser's times are off by a tenth of a second or more; words are then given
-to the clip that they overlap most. A clip ends at the end of a sentence if one of its pauses is there, else at its
-longest pause.
+to the sound that they overlap most. As little speech as possible is left out; clips end where sentences do, or else at
+long pauses.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chatterbox_worker.audio.activity import find_loud, find_stretches
 from chatterbox_worker.audio.trim import FRAME_S, Levels
 
 _SHORTEST, _LONGEST = 300, 1200  # frames of 10 ms
-_PAUSE = 100  # frames: a longer pause is never inside a clip
+_PAUSE = 100  # frames: a longer pause, or a longer sound without words, is never inside a clip
 _MARGIN = 10  # frames of silence kept around a clip, for soft onsets and releases
 _LULL = 10  # frames: the length of the quietest place, where a stretch without a pause is cut
 _FAR_S = 0.5  # a word farther from every clip was recognised in a noise or a silence
@@ -77,21 +77,49 @@ def _owners(sounds: Sequence[Span], words: Sequence[TranscribedWord]) -> list[li
 
 
 def _group(sounds: Sequence[Span], owners: Sequence[Sequence[TranscribedWord]]) -> Iterator[Span]:
-    """The first and the last-plus-one sound of each clip, or of what is too short for one."""
+    """The first and the last-plus-one sound of each clip, or of what is too short for one.
+
+    Of all ways to group them, the one that leaves out the least speech and then has the best ends: dynamic programming,
+    from the last sound to the first.
+    """
+    best: list[tuple[int, float, int]] = [(0, 0.0, 0)] * (len(sounds) + 1)  # frames in clips, quality, where it ends
+    for first in reversed(range(len(sounds))):
+        best[first] = max(
+            (best[end][0] + _usable(sounds[first:end]), best[end][1] + _quality(sounds, owners, end), end)
+            for end in _possible_ends(sounds, owners, first)
+        )
     first = 0
     while first < len(sounds):
-        ends = list(_possible_ends(sounds, first))
-        long = [end for end in ends if sounds[end - 1][1] - sounds[first][0] >= _SHORTEST]
-        chosen = max(long, key=lambda end: (_ends_a_sentence(owners[end - 1]), _pause(sounds, end)), default=ends[-1])
-        yield first, chosen
-        first = chosen
+        yield first, best[first][2]
+        first = best[first][2]
 
 
-def _possible_ends(sounds: Sequence[Span], first: int) -> Iterator[int]:
-    for end in range(first + 1, len(sounds) + 1):
-        if end > first + 1 and (_pause(sounds, end - 1) > _PAUSE or sounds[end - 1][1] - sounds[first][0] > _LONGEST):
+def _usable(sounds: Sequence[Span]) -> int:
+    """Frames of sound, if they last long enough for a clip."""
+    return sum(end - start for start, end in sounds) if sounds[-1][1] - sounds[0][0] >= _SHORTEST else 0
+
+
+def _quality(sounds: Sequence[Span], owners: Sequence[Sequence[TranscribedWord]], end: int) -> float:
+    """Of a clip that ends before the sound `end`; below 0, so that few clips are better than many."""
+    shortness = 1.0 - min(_pause(sounds, end), _PAUSE) / _PAUSE
+    return -0.1 - 0.1 * shortness if _ends_a_sentence(owners[end - 1]) else -0.6 - shortness
+
+
+def _possible_ends(sounds: Sequence[Span], owners: Sequence[Sequence[TranscribedWord]], first: int) -> Iterator[int]:
+    """Music and other long sounds without words are in no clip with others."""
+    yield first + 1
+    end = first + 1
+    while end < len(sounds) and not (
+        _is_noise(sounds[end - 1], owners[end - 1]) or _is_noise(sounds[end], owners[end])
+    ):
+        if _pause(sounds, end) > _PAUSE or sounds[end][1] - sounds[first][0] > _LONGEST:
             return
+        end += 1
         yield end
+
+
+def _is_noise(sound: Span, words: Sequence[TranscribedWord]) -> bool:
+    return not words and sound[1] - sound[0] > _PAUSE
 
 
 def _pause(sounds: Sequence[Span], end: int) -> int:
