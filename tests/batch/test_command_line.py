@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 import soundfile
 
+from chatterbox_worker.audio.audiobook import CHAPTER_PAUSE_S
 from chatterbox_worker.batch.__main__ import main, parse_arguments
 from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.localqueue import LocalQueue
+from support import epubs
 from support.audio_clips import wav_bytes
 from support.paths import ROOT
 from support.preview_queue import preview_queue
@@ -169,6 +172,62 @@ def test_this_machines_own_engine_works_too(
     assert "6 already done" in capsys.readouterr().out
 
 
+def test_a_book_becomes_a_file_for_each_chapter_and_an_audiobook(
+    queue: LocalQueue, reachable: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("alice.epub").write_bytes(epubs.zipped(epubs.files()))
+    arguments = ["alice.epub", "-o", "out", "--m4b", "--price-per-second", "0.5"]
+    before = len(queue.jobs)
+
+    assert main(["alice.epub", "--list"]) == 0
+    assert "01 Part one: Down the Rabbit-Hole" in capsys.readouterr().out
+    assert main([*arguments, "--skip", "2"]) == 0  # as a run that was ended after two chapters
+    assert len(queue.jobs) == before + 2
+    assert main(arguments) == 0
+
+    said = capsys.readouterr().out
+    assert len(queue.jobs) == before + 3
+    assert "3 texts: 1 spoken" in said
+    assert "2 already done" in said
+    assert "s of workers' time; at 0.5 a second " in said
+    name = "Alice_s_Adventures_in_Wonderland.m4b"
+    assert f"{Path('out') / name}: 3 chapters" in said
+    lines = manifest_lines()
+    assert [(line.get("chapter"), line["file"]) for line in lines] == [
+        (1, "01_Part_one_Down_the_Rabbit-Hole.wav"),
+        (2, "02_The_Pool_of_Tears.wav"),
+        (3, "03_A_Caucus-Race.wav"),
+        (None, name),
+    ]
+    assert all(line["worker_s"] > 0 for line in lines[:3])
+    with av.open(str(Path("out") / name)) as file:
+        assert (file.metadata["title"], file.metadata["artist"]) == (
+            "Alice's Adventures in Wonderland",
+            "Lewis Carroll",
+        )
+        assert [mark["metadata"]["title"] for mark in file.chapters()] == [line["title"] for line in lines[:3]]
+        assert file.streams.video[0].disposition == av.stream.Disposition.attached_pic
+        assert sum(frame.samples for frame in file.decode(audio=0)) / 24_000 == pytest.approx(
+            sum(line["duration_s"] for line in lines[:3]) + 2 * CHAPTER_PAUSE_S, abs=0.1
+        )
+    written = (Path("out") / name).stat().st_mtime_ns
+
+    assert main(arguments) == 0
+    assert (Path("out") / name).stat().st_mtime_ns == written  # nothing has changed
+    (Path("out") / "03_A_Caucus-Race.wav").unlink()
+    assert main([*arguments, "--title", "Alice", "--author", "L. C."]) == 0
+    assert [line["file"] for line in manifest_lines()][-1] == "Alice.m4b"
+
+
+def test_no_audiobook_is_made_of_a_part_of_its_chapters(reachable: None, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("book.md").write_text("# One\n\nFirst.\n\n# Two\n\n[pause:99s] Second.\n", encoding="utf-8")
+
+    assert main(["book.md", "-o", "out", "--m4b"]) == 1
+
+    assert "no audiobook: it is written when every text has its file" in capsys.readouterr().out
+    assert not list(Path("out").glob("*.m4b"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -200,6 +259,11 @@ def test_an_endpoint_that_rejects_the_client_is_reported_once(
         (["rows.jsonl", "-o", "out", "--set", "colour=red"], "unknown field 'colour'"),
         (["rows.jsonl", "-o", "out", "--set", "text=Hi"], "text must be set in each row"),
         (["rows.jsonl", "-o", "out", "--set", "output=s3"], "output cannot be set here"),
+        (["a.epub", "-o", "out", "--server", "host:80"], "--server must be an http or https URL"),
+        (["a.epub", "-o", "out", "--server", "http://a", "--local"], "--server is an HTTP server"),
+        (["a.epub", "-o", "out", "--title", "A"], "they need --m4b"),
+        (["a.epub", "-o", "out", "--part-chars", "10"], "--part-chars must be 500 or more"),
+        (["a.epub", "-o", "out", "--local", "--price-per-second", "1"], "--price-per-second is for an endpoint"),
         (["rows.jsonl", "-o", "out", "--reference", "a.wav", "--voice", "b"], "not both"),
     ],
 )
@@ -209,12 +273,14 @@ def test_an_invalid_command_is_rejected(capsys: pytest.CaptureFixture[str], argu
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("source", ["missing.jsonl", "rows.txt", "empty"])
+@pytest.mark.parametrize("source", ["missing.jsonl", "rows.json", "empty", "broken.epub", "empty.md"])
 def test_an_invalid_input_is_reported_in_one_line(
     reachable: None, capsys: pytest.CaptureFixture[str], source: str
 ) -> None:  # fmt: skip
     Path("empty").mkdir()
-    Path("rows.txt").write_text("Hello.", encoding="utf-8")
+    for name in ("rows.json", "broken.epub"):
+        Path(name).write_text("Hello.", encoding="utf-8")
+    Path("empty.md").write_text("\n", encoding="utf-8")
 
     assert main([source, "-o", "out"]) == 1
 

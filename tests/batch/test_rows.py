@@ -150,13 +150,13 @@ def test_a_folder_has_a_text_in_each_file(tmp_path: Path) -> None:
     (tmp_path / "part 1").mkdir()
     (tmp_path / "b.txt").write_text("Second.", encoding="utf-8")
     (tmp_path / "part 1" / "größe.txt").write_text("Third.", encoding="utf-8")
-    (tmp_path / "a.txt").write_bytes(b"\xff\xfe")
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
     (tmp_path / ".hidden.txt").write_text("Not this.", encoding="utf-8")
     (tmp_path / "notes.md").write_text("Nor this.", encoding="utf-8")
 
     bad, second, third = rows_of(tmp_path)
 
-    assert bad == BadRow(str(tmp_path / "a.txt"), "the file is not UTF-8", "text")
+    assert bad == BadRow(str(tmp_path / "a.txt"), "the file is not UTF-8; save it as UTF-8", "text")
     assert isinstance(second, BatchRow)
     assert (second.id, second.fields["text"]) == ("b", "Second.")
     assert isinstance(third, BatchRow)

@@ -14,6 +14,7 @@ from chatterbox_worker.batch.backends import EndpointSynthesizer, RowFailed, Sto
 from chatterbox_worker.batch.manifest import Manifest
 from chatterbox_worker.batch.rows import BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
+from chatterbox_worker.batch.spending import WorkerTime, busy_s
 from chatterbox_worker.client import (
     AnswerLost,
     ClientError,
@@ -251,3 +252,44 @@ def test_a_submission_in_progress_is_recorded_even_if_the_run_is_stopped() -> No
     asyncio.run(stop_midway())
 
     assert submitted == ["new 1"]
+
+
+def test_a_worker_is_paid_once_for_the_jobs_that_it_has_at_the_same_time() -> None:
+    times = [
+        WorkerTime("a", 10.0, 20.0),
+        WorkerTime("a", 3.0, 15.0),
+        WorkerTime("a", 8.0, 25.0),
+        WorkerTime("a", 1.0, 40.0),
+    ]
+
+    assert busy_s(times) == pytest.approx(15.0 + 1.0)  # 10 to 25, and 39 to 40
+    assert busy_s([*times, WorkerTime("b", 10.0, 20.0)]) == pytest.approx(26.0)
+    assert busy_s([]) == 0.0
+
+
+def test_the_workers_time_of_failed_and_of_finished_jobs_is_counted(manifest: Manifest) -> None:
+    class Endpoint:
+        """Its first job fails after 2 s, every other one takes 4 s."""
+
+        answers = 0
+
+        async def poll_until_complete(self, job: str) -> Job:
+            self.answers += 1
+            answer = {"id": job, "status": "COMPLETED", "executionTime": 4000, "workerId": f"w{self.answers}",
+                      "output": ABOUT | {"audio_base64": "QQ=="}}  # fmt: skip
+            if self.answers == 1:
+                answer |= {"status": "FAILED", "executionTime": 2000, "output": {}}
+                raise JobFailed("lost", job=Job(answer))
+            return Job(answer)
+
+        async def submit(self, request: dict[str, Any]) -> Job:
+            return Job({"id": "j", "status": "IN_QUEUE"})
+
+        async def audio(self, job: Job) -> bytes:
+            return b"A"
+
+    totals = run_rows(rows(2), manifest, EndpointSynthesizer(Endpoint()), in_flight=1)  # type: ignore[arg-type]
+
+    assert (totals.spoken, busy_s(totals.work)) == (2, pytest.approx(10.0))
+    assert totals.characters == len("Text 0.") * 2
+    assert {entry.worker_s for entry in manifest.entries.values()} == {4.0}

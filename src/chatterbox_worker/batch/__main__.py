@@ -1,8 +1,8 @@
-"""`python -m chatterbox_worker.batch rows.jsonl -o out/`: many texts into audio files.
+"""`python -m chatterbox_worker.batch rows.jsonl -o out/`: many texts, or a book, into audio files.
 
-The rows are a JSON-lines or CSV file, or a folder of .txt files. They are synthesized on this machine (--local) or by
-an endpoint (RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY, or --endpoint and --key). The same command continues a run that was
-ended.
+The rows are a JSON-lines or CSV file, or a folder of .txt files; of an EPUB, a markdown or a text file each chapter is
+a row. They are synthesized on this machine (--local), by an HTTP server (--server) or by an endpoint
+(RUNPOD_ENDPOINT_ID and RUNPOD_API_KEY, or --endpoint and --key). The same command continues a run that was ended.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -20,75 +21,24 @@ from typing import Any
 from tqdm import tqdm
 
 from chatterbox_worker import request as requests
-from chatterbox_worker.batch import backends
+from chatterbox_worker.batch import backends, books, http_server
 from chatterbox_worker.batch import rows as sources
+from chatterbox_worker.batch.audiobook import AudiobookPlan, plan_audiobook, write_audiobook
 from chatterbox_worker.batch.backends import RowFailed, RowSynthesizer, Stopped
-from chatterbox_worker.batch.fields import parse_value, refuse_unknown
+from chatterbox_worker.batch.book import Book, numbers_of
 from chatterbox_worker.batch.manifest import NAME, Manifest
+from chatterbox_worker.batch.options import parse_arguments as _parse_arguments
 from chatterbox_worker.batch.rows import BadRow, BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
-from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.batch.spending import busy_s
 from chatterbox_worker.client import AsyncRunPodServerlessClient
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.local import local_environment
 
-_FIELDS = ("format", "model", "voice", "reference", "language", "seed")
-
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.batch", description=__doc__)
-    parser.add_argument("input", type=Path, help="a .jsonl, .ndjson, .csv or .tsv file, or a folder of .txt files")
-    parser.add_argument("-o", "--out", type=Path, required=True, help=f"folder for the audio files and {NAME}")
-    backend = parser.add_argument_group("where the speech is synthesized")
-    backend.add_argument("--local", action="store_true", help="this machine, with the models that it can serve")
-    backend.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
-    backend.add_argument("--key", help="API key (RUNPOD_API_KEY)")
-    backend.add_argument("--url", help="URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
-    speech = parser.add_argument_group("defaults for rows")
-    speech.add_argument("--format", choices=[*FORMATS, "auto"], help="of the audio (wav)")
-    speech.add_argument("--model", choices=list(MODELS), help="default: the first one served")
-    speech.add_argument("--voice", help="an id of the voice library")
-    speech.add_argument("--reference", metavar="FILE", help="a recording of the voice to clone")
-    speech.add_argument("--language", help="such as en, de or pt-BR")
-    speech.add_argument("--seed", type=int, help="the same seed gives the same speech")
-    speech.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other field of a request"
-    )
-    parser.add_argument("--in-flight", type=int, default=16, metavar="N", help="rows at the same time (%(default)s)")
-    parser.add_argument(
-        "--attempts", type=int, default=3, metavar="N", help="per row, including the first (%(default)s)"
-    )
-    parser.add_argument(
-        "--timeout", type=float, default=1800.0, metavar="S", help="seconds to wait for a job (%(default)g)"
-    )
-    options = parser.parse_args(arguments)
-    if options.local and any((options.endpoint, options.key, options.url)):
-        parser.error("--local uses this machine; --endpoint, --key and --url are for an endpoint")
-    if options.in_flight < 1 or options.attempts < 1:
-        parser.error("--in-flight and --attempts must be 1 or more")
-    try:
-        options.defaults = _defaults(options)
-    except InvalidRequest as error:
-        parser.error(error.message)
-    return options
-
-
-def _defaults(options: argparse.Namespace) -> dict[str, Any]:
-    """The fields for rows that do not set them. Raises InvalidRequest."""
-    defaults = {name: value for name in _FIELDS if (value := getattr(options, name)) is not None}
-    for pair in options.set:
-        name, is_pair, text = pair.partition("=")
-        if not is_pair:
-            raise InvalidRequest(f"--set takes FIELD=VALUE, not {pair!r}", field="set")
-        refuse_unknown({name: text})
-        if name in ("id", "text", "prompt", "turns"):
-            raise InvalidRequest(f"{name} must be set in each row", field=name)
-        defaults[name] = parse_value(name, text)
-    requests.fields_of({name: value for name, value in defaults.items() if name != "reference"}, has_text=False)
-    if "reference" in defaults and any(name in defaults for name in (*requests.VOICES, "audio_prompt")):
-        raise InvalidRequest("give --reference or another voice, not both", field="reference")
-    return defaults
+    return _parse_arguments(arguments, __doc__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +46,69 @@ class _Plan:
     rows: list[BatchRow]
     refused: list[BadRow]
     backend: AbstractAsyncContextManager[RowSynthesizer]
+    audiobook: AudiobookPlan | None
 
 
 def _plan(options: argparse.Namespace) -> _Plan:
     """Raises InvalidRequest, OSError, ValueError: the run cannot start."""
+    book = _read_book(options)
     if options.local:
         settings = Settings.from_env(local_environment(environment(), Path.cwd()))
         backend = backends.local(settings, options.in_flight)
-        found = sources.read(options.input, options.defaults, lambda fields: requests.parse(fields, settings))
+        longest = min(options.part_chars, settings.max_text_chars)
+        found = _read_rows(options, book, longest, lambda fields: requests.parse(fields, settings))
+    elif options.server:
+        backend = http_server.server(options.server, options.key, options.timeout)
+        found = _read_rows(options, book, options.part_chars, requests.fields_of)
     else:
         client = AsyncRunPodServerlessClient(
             options.endpoint, options.key, base_url=options.url, timeout_s=options.timeout
         )
         backend = backends.endpoint(client)
-        found = sources.read(options.input, options.defaults, requests.fields_of)
+        found = _read_rows(options, book, options.part_chars, requests.fields_of)
     rows = [row for row in found if isinstance(row, BatchRow)]
-    return _Plan(rows, [row for row in found if isinstance(row, BadRow)], backend)
+    audiobook = None
+    if options.m4b:
+        audiobook = plan_audiobook(
+            rows, book, options.input, title=options.title, author=options.author, cover=options.cover
+        )
+    return _Plan(rows, [row for row in found if isinstance(row, BadRow)], backend, audiobook)
+
+
+def _read_book(options: argparse.Namespace) -> Book | None:
+    is_book = options.input.suffix.lower() in books.SUFFIXES and not options.input.is_dir()
+    if not is_book and options.skip:
+        raise InvalidRequest("--skip takes the number of a chapter: the input must be a book", field="skip")
+    return books.read_book(options.input) if is_book else None
+
+
+def _read_rows(
+    options: argparse.Namespace, book: Book | None, longest: int, check: sources.Check
+) -> list[BatchRow | BadRow]:
+    if book is None:
+        return sources.read(options.input, options.defaults, check)
+    skipped = numbers_of(options.skip, len(book.chapters))
+    defaults = options.defaults | books.defaults_of(book, options.defaults)
+    rows = sources.check_rows(
+        books.rows_of_book(book, options.input, longest, skipped), options.input.parent, defaults, check
+    )
+    if not rows:
+        raise InvalidRequest(f"{options.input}: every chapter is skipped", field="skip")
+    return rows
+
+
+def _list(options: argparse.Namespace) -> int:
+    """Shows the rows without synthesizing any."""
+    book = _read_book(options)
+    found = _read_rows(options, book, options.part_chars, requests.fields_of)
+    for row in found:
+        line = str(row) if isinstance(row, BadRow) else f"{len(row.fields['text']):>9}  {row.id}"
+        sys.stdout.write(line + "\n")
+    for page in () if book is None else book.skipped:
+        sys.stdout.write(f"not read: {page.name}, {page.reason}\n")
+    characters = sum(len(row.fields["text"]) for row in found if isinstance(row, BatchRow))
+    sys.stdout.write(f"{len(found)} texts, {characters} characters\n")
+    return 1 if any(isinstance(row, BadRow) for row in found) else 0
 
 
 async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> RunTotals:
@@ -133,21 +130,55 @@ async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> 
 
 
 def _process(options: argparse.Namespace) -> int:
+    if options.list:
+        return _list(options)
     plan = _plan(options)
     for bad in plan.refused:
         sys.stderr.write(f"{bad}\n")
     with Manifest(options.out) as manifest:
         before = sum(manifest.has(row.key) for row in plan.rows)
+        started_s = time.monotonic()
+        audiobook = ""
+        keys = [row.key for row in plan.rows]
         try:
             totals = asyncio.run(_run(plan, manifest, options))
+            if plan.audiobook is not None:
+                audiobook = _bind(plan, plan.audiobook, manifest, keys)
         finally:
-            manifest.compact((row.key for row in plan.rows), (_refused_line(bad) for bad in plan.refused))
+            manifest.compact(keys, (_refused_line(bad) for bad in plan.refused))
     parts = [f"{totals.spoken} spoken, {totals.audio_s:.1f} s of audio"]
     parts += [f"{before} already done"] if before else []
     parts += [f"{totals.failed} failed"] if totals.failed else []
     parts += [f"{len(plan.refused)} refused"] if plan.refused else []
     sys.stdout.write(f"{len(plan.rows) + len(plan.refused)} texts: {'; '.join(parts)}: {options.out / NAME}\n")
+    if totals.spoken or totals.failed:
+        sys.stdout.write(_describe_spending(totals, time.monotonic() - started_s, options.price_per_second) + "\n")
+    sys.stdout.write(audiobook)
     return 1 if totals.failed or plan.refused else 0
+
+
+def _bind(plan: _Plan, audiobook: AudiobookPlan, manifest: Manifest, keys: list[str]) -> str:
+    """Writes the audiobook if every row has its file; returns what to say about it. Its key is added to the rows'."""
+    if plan.refused or not all(map(manifest.has, keys)):
+        return "no audiobook: it is written when every text has its file\n"
+    count = len(audiobook.chapters(manifest))
+    with tqdm(total=count, unit="chapter", file=sys.stderr, dynamic_ncols=True, leave=False, delay=0.5) as bar:
+        entry = write_audiobook(audiobook, manifest, bar.update)
+    keys.append(entry.key)
+    cover = "with a cover" if audiobook.tags.cover is not None else "without a cover"
+    return f"{manifest.folder / audiobook.name}: {count} chapters, {entry.duration_s:.1f} s, {cover}\n"
+
+
+def _describe_spending(totals: RunTotals, elapsed_s: float, price_per_second: float | None) -> str:
+    parts = [f"{totals.characters} characters in {elapsed_s:.1f} s"]
+    if totals.work:
+        worker_s = busy_s(totals.work)
+        parts.append(f"{worker_s:.1f} s of workers' time")
+        if price_per_second is not None:
+            parts.append(
+                f"at {price_per_second:g} a second {worker_s * price_per_second:.4f}, without start and idle time"
+            )
+    return "; ".join(parts)
 
 
 def _refused_line(bad: BadRow) -> dict[str, Any]:

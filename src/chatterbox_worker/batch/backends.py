@@ -1,11 +1,12 @@
-"""What synthesizes the rows: this machine's engine, or an endpoint of RunPod's queue.
+"""What synthesizes the rows: this machine's engine, or an endpoint of RunPod's queue; `http_server` is a third.
 
-Both classify each failure: whether a retry may help, and whether the job may still succeed.
+All classify each failure: whether a retry may help, and whether the job may still succeed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chatterbox_worker import request as requests
+from chatterbox_worker.batch.spending import WorkerTime
 from chatterbox_worker.client import (
     AnswerLost,
     AsyncRunPodServerlessClient,
@@ -34,7 +36,7 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.wiring import build
 
-_RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "no_speech", "device_failed")
+RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "no_speech", "device_failed")
 """The errors that may not occur again later or on another worker."""
 
 _SUBMISSION_TIMEOUT_S = 15.0  # as long as the client waits for an answer
@@ -45,13 +47,21 @@ class SynthesizedRow:
     audio: bytes
     about: Mapping[str, Any]
     """`format`, `duration_s`, `seed`, `model`: the facts of an answer (docs/API.md)."""
+    work: WorkerTime | None = None
 
 
 class RowFailed(Exception):
     """One row was not synthesized."""
 
     def __init__(
-        self, message: str, code: str, *, field: str | None = None, can_retry: bool = False, job: str | None = None
+        self,
+        message: str,
+        code: str,
+        *,
+        field: str | None = None,
+        can_retry: bool = False,
+        job: str | None = None,
+        work: WorkerTime | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -61,6 +71,8 @@ class RowFailed(Exception):
         """Whether another attempt may succeed."""
         self.job = job
         """The job if it may still succeed: it is polled and not sent again."""
+        self.work = work
+        """What the failed job took."""
 
 
 class Stopped(Exception):
@@ -165,7 +177,14 @@ class EndpointSynthesizer:
 
     async def _wait(self, job: str) -> SynthesizedRow:
         done: Job = await self._client.poll_until_complete(job)
-        return SynthesizedRow(await self._client.audio(done), done.speech.found.about)
+        return SynthesizedRow(await self._client.audio(done), done.speech.found.about, _worker_time(done))
+
+
+def _worker_time(job: Job) -> WorkerTime | None:
+    milliseconds = job.get("executionTime")
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
+        return None
+    return WorkerTime(str(job.get("workerId")), milliseconds / 1000, time.monotonic())
 
 
 @asynccontextmanager
@@ -190,10 +209,11 @@ _OUTCOMES: tuple[tuple[type[ClientError], str, bool, bool], ...] = (
 def _to_failure(error: ClientError, job: str | None) -> RowFailed:
     """The failure for a client's error; raises Stopped if the API key is wrong."""
     message = str(error)
+    work = _worker_time(error.job) if isinstance(error, JobFailed) else None
     if isinstance(error, Unauthorized):
         raise Stopped(message) from error
     if type(error) is JobFailed:  # without a code the platform ended it: a worker was lost
-        can_retry = error.code is None or error.code in _RETRYABLE_CODES
-        return RowFailed(message, error.code or "job_failed", field=error.field, can_retry=can_retry)
+        can_retry = error.code is None or error.code in RETRYABLE_CODES
+        return RowFailed(message, error.code or "job_failed", field=error.field, can_retry=can_retry, work=work)
     code, can_retry, is_open = next(outcome[1:] for outcome in _OUTCOMES if isinstance(error, outcome[0]))
-    return RowFailed(message, code, can_retry=can_retry, job=job if is_open else None)
+    return RowFailed(message, code, can_retry=can_retry, job=job if is_open else None, work=work)

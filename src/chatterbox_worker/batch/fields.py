@@ -13,8 +13,8 @@ _NOT_OF_A_ROW = {
     "output": "the audio of a row is always written to its file",
 }
 _SCHEMA = SpeechBody.model_json_schema()["properties"]
-KNOWN = ("id", "reference", *(name for name in (*_SCHEMA, *ALIASES) if name not in _NOT_OF_A_ROW))
-"""`id` is the row's own name; `reference` the path of a recording of the voice."""
+KNOWN = ("id", "title", "reference", *(name for name in (*_SCHEMA, *ALIASES) if name not in _NOT_OF_A_ROW))
+"""`id` is the row's own name, `title` its chapter's; `reference` is the path of a recording of the voice."""
 
 
 def refuse_unknown(names: Mapping[str, Any]) -> None:

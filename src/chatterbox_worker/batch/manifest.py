@@ -1,7 +1,7 @@
 """`manifest.jsonl`: the result of each row, one JSON object per line, in the folder of the audio files.
 
     submitted   {"key", "id", "state", "job"}: an endpoint has the job; it is polled before the row is sent again
-    done        {..., "file", "size_bytes", "sha256", "duration_s", "seed", "model"}
+    done        {..., "file", "size_bytes", "sha256", "duration_s", "seed", "model"}; an audiobook has no seed
     failed      {..., "error": {"code", "message", "field"}}, and "job" if that may still succeed
 
 A line is on the disk before the program relies on it, and the last line of a key counts. A line that a kill cut off is
@@ -34,6 +34,9 @@ class ManifestEntry:
     key: str
     id: str
     state: Literal["submitted", "done", "failed"]
+    title: str | None = None
+    """Of its chapter."""
+    chapter: int | None = None
     job: str | None = None
     """The endpoint's job, while it may still succeed."""
     file: str | None = None
@@ -42,6 +45,8 @@ class ManifestEntry:
     duration_s: float | None = None
     seed: int | None = None
     model: str | None = None
+    worker_s: float | None = None
+    """How long an endpoint's worker had the job."""
     error: Error | None = None
 
     def line(self) -> str:
@@ -52,7 +57,7 @@ class Manifest:
     """The manifest of one folder. Entering acquires the folder's lock. Not thread-safe."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._path = folder / NAME
         self.entries: dict[str, ManifestEntry] = {}
         """By key."""
@@ -65,20 +70,20 @@ class Manifest:
             InvalidRequest: the folder's manifest is not a valid one.
             OSError: the folder cannot be written.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self._folder, os.O_RDONLY)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._lock)
-            raise Busy(f"another run writes to {self._folder}; wait for it, or choose another folder") from None
+            raise Busy(f"another run writes to {self.folder}; wait for it, or choose another folder") from None
         try:
             self._load()
             self._file = self._path.open("a", encoding="utf-8")
         except BaseException:
             os.close(self._lock)
             raise
-        for draft in self._folder.glob(f".*{DRAFT_SUFFIX}"):
+        for draft in self.folder.glob(f".*{DRAFT_SUFFIX}"):
             draft.unlink()
         return self
 
@@ -94,7 +99,7 @@ class Manifest:
         if entry is None or entry.state != "done" or entry.file is None:
             return False
         try:
-            return (self._folder / entry.file).stat().st_size == entry.size_bytes
+            return (self.folder / entry.file).stat().st_size == entry.size_bytes
         except OSError:
             return False
 
@@ -107,7 +112,7 @@ class Manifest:
 
     def write_audio(self, audio: bytes, name: str) -> None:
         """Write the file completely or not at all; it is on the disk when this returns."""
-        write_whole(self._folder / name, audio, durable=True, sole_writer=True)
+        write_whole(self.folder / name, audio, durable=True, sole_writer=True)
 
     def compact(self, keys: Iterable[str], refused: Iterable[Mapping[str, Any]]) -> None:
         """Rewrite the file with one line per key, in this order, after the lines of other inputs that still apply.

@@ -19,12 +19,14 @@ from typing import Any
 
 from chatterbox_worker.batch.fields import parse_value, refuse_unknown
 from chatterbox_worker.batch.names import stem_of
+from chatterbox_worker.batch.text_files import LONGEST_MARK_BYTES, codec_of, decode
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICES, with_defaults
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")
 TEXTS = ".txt"
+_OWN = ("id", "title")
 _LONGEST_CELL_CHARS = 64_000_000  # the csv module's own limit is 131 072, less than a recording in base64
 
 Check = Callable[[Mapping[str, Any]], object]
@@ -41,6 +43,10 @@ class BatchRow:
     fields: Mapping[str, Any]
     """The request with the defaults; it has a recording's digest in place of the recording."""
     reference: Path | None
+    title: str | None = None
+    """Of its chapter."""
+    chapter: int | None = None
+    """Its number in a book; the parts of one chapter have the same."""
 
     @property
     def key(self) -> str:
@@ -67,11 +73,15 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _SourceRow:
+class SourceRow:
+    """A row as it was read, not yet checked."""
+
     where: str
     number: str
     """The id if the row has none."""
     fields: Mapping[str, Any]
+    title: str | None = None
+    chapter: int | None = None
 
 
 def read(source: Path, defaults: Mapping[str, Any], check: Check) -> list[BatchRow | BadRow]:
@@ -82,17 +92,21 @@ def read(source: Path, defaults: Mapping[str, Any], check: Check) -> list[BatchR
         OSError: it cannot be read.
     """
     folder = source if source.is_dir() else source.parent
-    taken: dict[str, str] = {}
-    rows = [
-        _check_row(row, folder, defaults, check, taken) if isinstance(row, _SourceRow) else row
-        for row in _source_rows(source)
-    ]
+    rows = check_rows(_source_rows(source), folder, defaults, check)
     if not rows:
         raise InvalidRequest(f"{source} has no texts", field="input")
     return rows
 
 
-def _source_rows(source: Path) -> Iterable[_SourceRow | BadRow]:
+def check_rows(
+    rows: Iterable[SourceRow | BadRow], folder: Path, defaults: Mapping[str, Any], check: Check
+) -> list[BatchRow | BadRow]:
+    """The rows with their defaults; a path of a recording in them is relative to `folder`."""
+    taken: dict[str, str] = {}
+    return [_check_row(row, folder, defaults, check, taken) if isinstance(row, SourceRow) else row for row in rows]
+
+
+def _source_rows(source: Path) -> Iterable[SourceRow | BadRow]:
     if source.is_dir():
         return _read_folder(source)
     if source.suffix.lower() in LINES:
@@ -105,41 +119,66 @@ def _source_rows(source: Path) -> Iterable[_SourceRow | BadRow]:
     )
 
 
-def _read_folder(folder: Path) -> Iterator[_SourceRow | BadRow]:
+def _read_folder(folder: Path) -> Iterator[SourceRow | BadRow]:
     for path in sorted(folder.rglob(f"*{TEXTS}")):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") for part in name.parts):
             try:
-                text = path.read_text(encoding="utf-8-sig")
-            except UnicodeDecodeError:
-                yield BadRow(str(path), "the file is not UTF-8", "text")
+                text = decode(path.read_bytes())
+            except ValueError as error:
+                yield BadRow(str(path), str(error), "text")
             else:
-                yield _SourceRow(str(path), name.with_suffix("").as_posix(), {"text": text})
+                yield SourceRow(str(path), name.with_suffix("").as_posix(), {"text": text}, title=name.stem)
 
 
-def _read_lines(path: Path) -> Iterator[_SourceRow | BadRow]:
+def _read_lines(path: Path) -> Iterator[SourceRow | BadRow]:
+    for number, line in enumerate(_bytes_of_lines(path), 1):
+        where = f"{path}:{number}"
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        except UnicodeDecodeError:
+            yield BadRow(where, "the line is not UTF-8")
+        except (ValueError, RecursionError) as error:
+            yield BadRow(where, f"the line is not JSON: {error}")
+        else:
+            if isinstance(fields, dict):
+                yield SourceRow(where, f"{number:05}", fields)
+            else:
+                yield BadRow(where, f"the line must be a JSON object, not {quote(fields)}")
+
+
+def _bytes_of_lines(path: Path) -> Iterator[bytes]:
+    """In UTF-8, if they are; a file with the mark of UTF-16 or UTF-32 is converted."""
+    if _codec(path).startswith("utf-8"):
+        with path.open("rb") as file:
+            yield from file
+        return
+    try:
+        yield from decode(path.read_bytes()).encode().split(b"\n")
+    except ValueError as error:
+        raise InvalidRequest(f"{path}: {error}", field="input") from None
+
+
+def _codec(path: Path) -> str:
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path}:{number}"
-            if not line.strip():
-                continue
-            try:
-                fields = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-            except UnicodeDecodeError:
-                yield BadRow(where, "the line is not UTF-8")
-            except (ValueError, RecursionError) as error:
-                yield BadRow(where, f"the line is not JSON: {error}")
-            else:
-                if isinstance(fields, dict):
-                    yield _SourceRow(where, f"{number:05}", fields)
-                else:
-                    yield BadRow(where, f"the line must be a JSON object, not {quote(fields)}")
+        return codec_of(file.read(LONGEST_MARK_BYTES))[0]
 
 
-def _read_table(path: Path) -> Iterator[_SourceRow | BadRow]:
+def _read_table(path: Path) -> Iterator[SourceRow | BadRow]:
     """An empty cell means that the row does not set the field."""
     csv.field_size_limit(_LONGEST_CELL_CHARS)
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    try:
+        yield from _read_table_in(path, _codec(path))
+    except UnicodeDecodeError as error:  # not of UTF-8, whose faults are those of a cell
+        raise InvalidRequest(f"{path}: the file is not {error.encoding.upper()}", field="input") from None
+
+
+def _read_table_in(path: Path, codec: str) -> Iterator[SourceRow | BadRow]:
+    is_utf_8 = codec.startswith("utf-8")
+    errors = "surrogateescape" if is_utf_8 else "strict"
+    with path.open(encoding="utf-8-sig" if is_utf_8 else codec, errors=errors, newline="") as file:
         header = file.readline()
         file.seek(0)
         usual = TABLES[path.suffix.lower()]
@@ -166,7 +205,7 @@ def _columns(header: list[str], path: Path) -> list[str]:
     return columns
 
 
-def _parse_cells(cells: list[str], columns: list[str], path: Path, number: int) -> _SourceRow | BadRow:
+def _parse_cells(cells: list[str], columns: list[str], path: Path, number: int) -> SourceRow | BadRow:
     where = f"{path}:{number}"
     if len(cells) > len(columns):
         return BadRow(where, f"the row has {len(cells)} cells, but the header has {len(columns)}")
@@ -179,19 +218,21 @@ def _parse_cells(cells: list[str], columns: list[str], path: Path, number: int) 
                 fields[name] = parse_value(name, cell)
             except InvalidRequest as error:
                 return BadRow(where, error.message, error.field)
-    return _SourceRow(where, f"{number:05}", fields)
+    return SourceRow(where, f"{number:05}", fields)
 
 
 def _check_row(
-    row: _SourceRow, folder: Path, defaults: Mapping[str, Any], check: Check, taken: dict[str, str]
+    row: SourceRow, folder: Path, defaults: Mapping[str, Any], check: Check, taken: dict[str, str]
 ) -> BatchRow | BadRow:
     """`taken` has the file names that are used already, each with the place of its row; this row's is added."""
-    given = row.fields.get("id", row.number)
+    given, title = row.fields.get("id", row.number), row.fields.get("title", row.title)
     name = str(given) if isinstance(given, int) and not isinstance(given, bool) else given
     try:
         refuse_unknown(row.fields)
         stem = _free_stem(name, taken)
-        own, reference = _with_digest({k: v for k, v in row.fields.items() if k != "id"}, folder)
+        if title is not None and not (isinstance(title, str) and title.strip()):
+            raise InvalidRequest(f"title must be a text, not {quote(title)}", field="title")  # noqa: TRY301
+        own, reference = _with_digest({k: v for k, v in row.fields.items() if k not in _OWN}, folder)
         fields = with_defaults(own, {k: v for k, v in defaults.items() if k != "reference"})
         if reference is None and "reference" in defaults and own.keys().isdisjoint(VOICES):
             fields, reference = _with_digest(fields | {"reference": defaults["reference"]}, Path())
@@ -199,7 +240,7 @@ def _check_row(
     except InvalidRequest as error:
         return BadRow(row.where, error.message, error.field, name if isinstance(name, str) else None)
     taken[stem.casefold()] = row.where
-    return BatchRow(row.where, name, stem, fields, reference)
+    return BatchRow(row.where, name, stem, fields, reference, title, row.chapter)
 
 
 def _free_stem(name: object, taken: Mapping[str, str]) -> str:

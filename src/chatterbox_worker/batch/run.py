@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from chatterbox_worker.batch.backends import RowFailed, RowSynthesizer, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest, ManifestEntry
 from chatterbox_worker.batch.rows import BatchRow
+from chatterbox_worker.batch.spending import WorkerTime
 
 _BACKOFF_S = 1.0  # longest pause after the first failure; it doubles with each
 _BACKOFF_MOST_S = 30.0
@@ -22,6 +24,13 @@ class RunTotals:
     failed: int = 0
     audio_s: float = 0.0
     """Duration of the audio from this run."""
+    characters: int = 0
+    """Of the texts that were spoken."""
+    work: list[WorkerTime] = field(default_factory=list)
+    """Of every job that ended, also of those that failed."""
+
+    def add_work(self, work: WorkerTime | None) -> None:
+        self.work += [] if work is None else [work]
 
 
 OnRow = Callable[[BatchRow, RowFailed | None], None]
@@ -69,20 +78,24 @@ async def _process_row(
     failure: RowFailed | None = None
     for attempt in range(1, attempts + 1):
         try:
-            entry = _store(row, manifest, await _synthesize(row, manifest, synthesizer, job))
+            result = await _synthesize(row, manifest, synthesizer, job)
         except RowFailed as error:
             failure, job = error, error.job
+            totals.add_work(error.work)
             if not error.can_retry:
                 break
             if attempt < attempts:
                 await asyncio.sleep(random.random() * min(_BACKOFF_MOST_S, _BACKOFF_S * 2.0 ** (attempt - 1)))
         else:
+            entry = _store(row, manifest, result)
             totals.spoken += 1
             totals.audio_s += entry.duration_s or 0.0
+            totals.characters += len(row.fields["text"])
+            totals.add_work(result.work)
             return None
     assert failure is not None  # noqa: S101 - there is at least one attempt
     why = {"code": failure.code, "message": failure.message, "field": failure.field}
-    manifest.record(ManifestEntry(row.key, row.id, "failed", job=failure.job, error=why))
+    manifest.record(replace(_entry(row, "failed"), job=failure.job, error=why))
     totals.failed += 1
     return failure
 
@@ -91,7 +104,7 @@ async def _synthesize(
     row: BatchRow, manifest: Manifest, synthesizer: RowSynthesizer, job: str | None
 ) -> SynthesizedRow:
     def on_submitted(job: str) -> None:
-        manifest.record(ManifestEntry(row.key, row.id, "submitted", job=job))
+        manifest.record(replace(_entry(row, "submitted"), job=job))
 
     try:
         request = row.request()
@@ -105,16 +118,19 @@ async def _synthesize(
 def _store(row: BatchRow, manifest: Manifest, result: SynthesizedRow) -> ManifestEntry:
     name = f"{row.stem}.{result.about['format']}"
     manifest.write_audio(result.audio, name)
-    entry = ManifestEntry(
-        row.key,
-        row.id,
-        "done",
+    entry = replace(
+        _entry(row, "done"),
         file=name,
         size_bytes=len(result.audio),
         sha256=hashlib.sha256(result.audio).hexdigest(),
         duration_s=result.about["duration_s"],
         seed=result.about["seed"],
         model=result.about["model"],
+        worker_s=None if result.work is None else result.work.execution_s,
     )
     manifest.record(entry)
     return entry
+
+
+def _entry(row: BatchRow, state: Literal["submitted", "done", "failed"]) -> ManifestEntry:
+    return ManifestEntry(row.key, row.id, state, title=row.title, chapter=row.chapter)

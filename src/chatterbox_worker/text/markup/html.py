@@ -7,13 +7,13 @@ import re
 
 from chatterbox_worker.text.markup.pauses import parse_time
 
-_PARAGRAPHS = frozenset((
+PARAGRAPH_TAGS = frozenset((
     "address", "article", "aside", "blockquote", "center", "dd", "div", "dl", "dt", "fieldset", "figcaption",
     "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "nav", "ol", "p",
     "pre", "section", "table", "tbody", "tfoot", "thead", "title", "ul", "speak",
 ))  # fmt: skip
 _LINES = frozenset(("br", "li", "tr", "option", "s"))
-_CELLS = frozenset(("td", "th"))
+CELL_TAGS = frozenset(("td", "th"))
 _INLINE = frozenset((
     "a", "abbr", "audio", "b", "bdi", "bdo", "big", "body", "button", "caption", "cite", "code", "col",
     "colgroup", "data", "del", "dfn", "em", "emphasis", "font", "head", "html", "i", "iframe", "img", "input",
@@ -62,10 +62,10 @@ def _replace(tag: re.Match[str]) -> str:
         return ""
     if name == "break":
         return _break(tag)
-    if name in _PARAGRAPHS:
+    if name in PARAGRAPH_TAGS:
         return "\n\n"
     if name in _LINES:
         return "\n"
-    if name in _CELLS:
+    if name in CELL_TAGS:
         return ", " if tag["close"] else ""
     return "" if name in _INLINE else tag[0]
