@@ -76,7 +76,7 @@ def files(version: int = 3) -> dict[str, str | bytes]:
 <dc:creator>Lewis Carroll</dc:creator><dc:language>en-GB</dc:language><dc:date>1865-11-26</dc:date>
 <meta name="cover" content="pic"/></metadata><manifest>{items}</manifest>
 <spine toc="ncx">{spine}</spine><guide><reference type="cover" href="cover.xhtml"/></guide></package>"""
-    inside = {"book.opf": opf, "cover.png": png(), **pages, **contents}
+    inside: dict[str, str | bytes] = {"book.opf": opf, "cover.png": png(), **pages, **contents}
     return {"META-INF/container.xml": _CONTAINER, **{f"OEBPS/{name}": data for name, data in inside.items()}}
 
 

@@ -67,7 +67,7 @@ def plan_audiobook(
     tags = AudiobookTags(
         title=title or (book and book.title) or source.stem,
         author=author or (book and book.author) or None,
-        date=book and book.date,
+        date=None if book is None else book.date,
         cover=_read_cover(cover) if cover is not None else _cover_of(book),
     )
     return AudiobookPlan(tuple(rows), tags, _stem(tags.title, source.stem, "audiobook") + SUFFIX)
