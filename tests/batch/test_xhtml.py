@@ -23,6 +23,7 @@ from chatterbox_worker.text.markup.markdown import read_markdown
         ("<p>He said <q>yes</q>.</p>", ["He said “yes”."]),
         ("<p>Unclosed <b>text<p>next &#8212; one", ["Unclosed text", "next — one"]),
         ("<p>a</p><p>* * *</p><hr/><p>b</p>", ["a", "---", "b"]),
+        ("<p>a <![CDATA[<b> & c]]> d<![if !x]>e<![endif]> <![ f</p>", ["a \\<b> \\& c de \\<!\\[ f"]),
         # notes and their marks, page numbers, pictures
         ('<p>word<a href="#n1"><sup>1</sup></a> and<sup><a href="#n2">2</a></sup> a<a href="n.html#n">3</a></p>',
          ["word and a"]),
@@ -31,7 +32,7 @@ from chatterbox_worker.text.markup.markdown import read_markdown
         ('<p>a<a epub:type="noteref" href="#n">any</a><span role="doc-pagebreak">7</span></p>', ["a"]),
         ('<p>a<span class="pagenum">[7]</span></p><aside epub:type="footnote"><p>Note.</p></aside>', ["a"]),
         ('<div class="footnotes"><p>Note.</p></div><section role="doc-endnotes"><p>x</p></section><p>b</p>', ["b"]),
-        ('<p>a<img alt="picture"/><svg><text>t</text></svg><script>x < y</script></p>', ["a"]),
+        ('<p>a<img alt="picture"/><svg><title>s</title><text>t</text></svg><script>x < y</script></p>', ["a"]),
         ("<p><ruby>漢<rt>かん</rt></ruby></p>", ["漢"]),
         ('<p hidden="hidden">no</p><p>yes</p>', ["yes"]),
         ("<p> </p><p>…</p>", []),

@@ -30,7 +30,9 @@ def read_epub(path: Path) -> Book:
         with zipfile.ZipFile(path) as archive:
             return _read(EpubPackage(archive, str(path)))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise InvalidRequest(f"{path} is not an EPUB that can be read: {error}", field="input") from None
+        raise InvalidRequest(
+            f"{path} is not an EPUB that can be read: {error or 'it is damaged'}", field="input"
+        ) from None
 
 
 def _read(package: EpubPackage) -> Book:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 from chatterbox_worker.batch.epub_package import EpubPackage
-from chatterbox_worker.batch.xhtml import UNREAD_KINDS
+from chatterbox_worker.batch.xhtml import UNREAD_KINDS, plain_markup
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -57,7 +57,7 @@ def _read_points(package: EpubPackage, points: Iterable[Element], base: str, dep
 
 def _read_nav(package: EpubPackage, path: str) -> list[ContentsEntry]:
     reader = _NavReader()
-    reader.feed(package.text(path))
+    reader.feed(plain_markup(package.text(path)))
     reader.close()
     return [
         ContentsEntry(title, *package.resolve(href, path), depth, kind) for title, href, depth, kind in reader.found

@@ -84,8 +84,11 @@ class EpubPackage:
             raise self.refuse(f"compresses {quote(path)} in a way that no EPUB may")
         if info.file_size > _MOST_BYTES:
             raise self.refuse(f"unpacks to too much: {quote(path)} alone has {info.file_size} bytes")
-        with self._archive.open(info) as file:
-            data = file.read(_MOST_BYTES + 1)  # whatever size is stated
+        try:
+            with self._archive.open(info) as file:
+                data = file.read(_MOST_BYTES + 1)  # whatever size is stated
+        except OSError:
+            raise self.refuse(f"is damaged: {quote(path)} cannot be read") from None
         self._unpacked += len(data)
         if len(data) > _MOST_BYTES or self._unpacked > _MOST_BYTES_IN_ALL:
             raise self.refuse(f"unpacks to too much: {quote(path)} is past {_MOST_BYTES_IN_ALL} bytes in all")

@@ -7,6 +7,7 @@ scripts. The parser is Python's for HTML: it knows no external files and expands
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ _BLOCKS = (
 )
 _INSIDE = re.compile(r"[\\`*_\[\]<&~|]")  # what means something in markdown, anywhere
 _LINE_START = re.compile(r"^(?:(?=[#>+=-])|(?P<number>\d{1,9})(?=[.)]))")  # or at the start of a line
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CONDITION = re.compile(r"<!\[(?:if|else|endif)\b[^>]{0,200}>", re.IGNORECASE)
 _NUMBER_MARK = re.compile(r"\s*\d{1,4}\s*")
 _OTHER_MARK = re.compile(
     r"\s*(?:[*†‡§¶]{1,4}|[\[(]\s*(?:\d{1,4}|[a-z]|[ivxlc]{1,6}|[*†‡§¶]{1,4})\s*[\])])\s*", re.IGNORECASE
@@ -82,9 +85,17 @@ class Page:
         return None
 
 
+def plain_markup(document: str) -> str:
+    """The document without marked sections, an error to Python's parser: XML's become text, Word's go."""
+    if "<![" not in document:
+        return document
+    document = _CDATA.sub(lambda section: html.escape(section[1]), document)
+    return _CONDITION.sub("", document).replace("<![", "&lt;![")
+
+
 def read_page(document: str) -> Page:
     reader = _Reader()
-    reader.feed(document)
+    reader.feed(plain_markup(document))
     reader.close()
     return reader.page()
 
@@ -153,7 +164,7 @@ class _Reader(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1].tag == "title":
+        if [element.tag for element in self._open[-2:]] == ["head", "title"]:
             self._title += data
         if self._unread:
             return
