@@ -293,4 +293,5 @@ def test_the_workers_time_of_failed_and_of_finished_jobs_is_counted(manifest: Ma
     assert totals.spoken == 2
     assert busy_s(totals.work) == pytest.approx(10.0)
     assert totals.characters == len("Text 0.") * 2
+    assert BatchRow("rows:1", "a", "a", {"turns": [{"text": "One."}, {"text": "Two."}]}, None).characters == 8
     assert {entry.worker_s for entry in manifest.entries.values()} == {4.0}

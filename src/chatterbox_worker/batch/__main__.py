@@ -102,11 +102,11 @@ def _list(options: argparse.Namespace) -> int:
     book = _read_book(options)
     found = _read_rows(options, book, options.part_chars, requests.fields_of)
     for row in found:
-        line = str(row) if isinstance(row, BadRow) else f"{len(row.fields['text']):>9}  {row.id}"
+        line = str(row) if isinstance(row, BadRow) else f"{row.characters:>9}  {row.id}"
         sys.stdout.write(line + "\n")
     for page in () if book is None else book.skipped:
         sys.stdout.write(f"not read: {page.name}, {page.reason}\n")
-    characters = sum(len(row.fields["text"]) for row in found if isinstance(row, BatchRow))
+    characters = sum(row.characters for row in found if isinstance(row, BatchRow))
     sys.stdout.write(f"{len(found)} texts, {characters} characters\n")
     return 1 if any(isinstance(row, BadRow) for row in found) else 0
 

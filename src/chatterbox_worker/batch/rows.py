@@ -54,6 +54,12 @@ class BatchRow:
         canonical = json.dumps({"id": self.id, "request": dict(self.fields)}, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    @property
+    def characters(self) -> int:
+        """Of its text, or of its turns."""
+        return sum(len(text) for part in (self.fields, *(self.fields.get("turns") or ()))
+                   if isinstance(text := part.get("text"), str))  # fmt: skip
+
     def request(self) -> dict[str, Any]:
         """The request with the recording itself. Raises OSError if the file is missing."""
         if self.reference is None:

@@ -90,7 +90,7 @@ async def _process_row(
             entry = _store(row, manifest, result)
             totals.spoken += 1
             totals.audio_s += entry.duration_s or 0.0
-            totals.characters += len(row.fields["text"])
+            totals.characters += row.characters
             totals.add_work(result.work)
             return None
     assert failure is not None  # noqa: S101 - there is at least one attempt
