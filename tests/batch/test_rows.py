@@ -212,6 +212,28 @@ def test_a_recording_is_given_by_its_path_and_identified_by_its_content(tmp_path
     assert named.request() == {"text": "Three.", "voice": "carol"}
 
 
+def test_a_row_with_candidates_is_several_with_seeds_of_their_own(tmp_path: Path) -> None:
+    path = lines(tmp_path, {"id": "a", "text": "Hello.", "candidates": 3, "seed": 7}, {"id": "b", "text": "Bye."})
+    rows = [each for each in rows_of(path) if isinstance(each, BatchRow)]
+    assert [each.id for each in rows] == ["a-1", "a-2", "a-3", "b"]
+    assert rows[0].request() == {"text": "Hello.", "seed": 7}
+    assert len({each.request().get("seed") for each in rows}) == 4
+
+
+def test_candidates_by_default_are_the_same_in_every_run(tmp_path: Path) -> None:
+    path = lines(tmp_path, {"id": "a", "text": "Hello."}, {"id": "b", "text": "Bye.", "candidates": 1})
+    first, second = ([(each.id, each.key) for each in rows_of(path, candidates=2)] for _ in range(2))  # type: ignore[union-attr]
+    assert first == second
+    assert [name for name, _ in first] == ["a-1", "a-2", "b"]
+
+
+@pytest.mark.parametrize("count", [0, 9, True, "2"])
+def test_a_row_with_a_wrong_number_of_candidates_is_reported(tmp_path: Path, count: object) -> None:
+    (bad,) = rows_of(lines(tmp_path, {"id": "a", "text": "Hello.", "candidates": count}))
+    assert isinstance(bad, BadRow)
+    assert (bad.field, bad.id) == ("candidates", "a")
+
+
 def test_the_key_changes_with_the_id_and_the_whole_request(tmp_path: Path) -> None:
     cases = [
         ({"id": "a", "text": "One."}, {}), ({"id": "b", "text": "One."}, {}), ({"id": "a", "text": "Two."}, {}),

@@ -12,8 +12,10 @@ _NOT_OF_A_ROW = {
     "action": "a row is always a text to speak",
     "output": "the audio of a row is always written to its file",
 }
-_SCHEMA = SpeechBody.model_json_schema()["properties"]
-KNOWN = ("id", "title", "reference", *(name for name in (*_SCHEMA, *ALIASES) if name not in _NOT_OF_A_ROW))
+_SCHEMA = SpeechBody.model_json_schema()["properties"] | {"candidates": {"type": "integer"}}
+OF_A_ROW = ("id", "title", "reference", "candidates")
+"""What a row has in addition to a request."""
+KNOWN = (*OF_A_ROW, *(name for name in (*_SCHEMA, *ALIASES) if name not in (*_NOT_OF_A_ROW, *OF_A_ROW)))
 """`id` is the row's own name, `title` its chapter's; `reference` is the path of a recording of the voice."""
 
 

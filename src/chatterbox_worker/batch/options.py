@@ -9,7 +9,7 @@ from typing import Any
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.batch.book import LONGEST_PART_CHARS
-from chatterbox_worker.batch.fields import parse_value, refuse_unknown
+from chatterbox_worker.batch.fields import OF_A_ROW, parse_value, refuse_unknown
 from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.errors import InvalidRequest
@@ -111,7 +111,7 @@ def _defaults(options: argparse.Namespace) -> dict[str, Any]:
         if name in ("id", "title", "text", "prompt", "turns"):
             raise InvalidRequest(f"{name} must be set in each row", field=name)
         defaults[name] = parse_value(name, text)
-    requests.fields_of({name: value for name, value in defaults.items() if name != "reference"}, has_text=False)
+    requests.fields_of({name: value for name, value in defaults.items() if name not in OF_A_ROW}, has_text=False)
     if "reference" in defaults and any(name in defaults for name in (*requests.VOICES, "audio_prompt")):
         raise InvalidRequest("give --reference or another voice, not both", field="reference")
     return defaults

@@ -12,11 +12,12 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from chatterbox_worker.batch.candidates import each_candidate
 from chatterbox_worker.batch.fields import parse_value, refuse_unknown
 from chatterbox_worker.batch.names import stem_of
 from chatterbox_worker.batch.text_files import LONGEST_MARK_BYTES, codec_of, decode
@@ -109,7 +110,19 @@ def check_rows(
 ) -> list[BatchRow | BadRow]:
     """The rows with their defaults; a path of a recording in them is relative to `folder`."""
     taken: dict[str, str] = {}
-    return [_check_row(row, folder, defaults, check, taken) if isinstance(row, SourceRow) else row for row in rows]
+    takes = (take for row in rows for take in _each_take(row, defaults))
+    shared = {name: value for name, value in defaults.items() if name != "candidates"}
+    return [_check_row(row, folder, shared, check, taken) if isinstance(row, SourceRow) else row for row in takes]
+
+
+def _each_take(row: SourceRow | BadRow, defaults: Mapping[str, Any]) -> list[SourceRow | BadRow]:
+    if isinstance(row, BadRow):
+        return [row]
+    name = str(row.fields.get("id", row.number))
+    try:
+        return [replace(row, fields=fields) for fields in each_candidate(row.fields, defaults, name)]
+    except InvalidRequest as error:
+        return [BadRow(row.where, error.message, error.field, name)]
 
 
 def _source_rows(source: Path) -> Iterable[SourceRow | BadRow]:
