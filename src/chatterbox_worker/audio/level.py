@@ -7,11 +7,12 @@ import math
 import numpy as np
 import soxr
 
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.trim import FRAME_S, SILENT_DBFS, frame_levels
 
 CEILING_DBTP = -1.0  # EBU R 128's maximum true peak
 _RELATIVE_GATE_DB = 10.0  # ITU-R BS.1770-4: frames this far below the mean do not count
+_ENCODER_DBFS = -30.0  # what Resemblyzer raises quiet speech to (audio_norm_target_dBFS)
 _LEAST_SPEECH_S = 0.3  # one syllable: less does not define a level
 _OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
 
@@ -33,3 +34,15 @@ def true_peak(audio: Audio) -> float:
     oversampled = soxr.resample(audio.samples, audio.sample_rate, _OVERSAMPLING * audio.sample_rate)
     peak = float(np.max(np.abs(oversampled), initial=0.0))
     return 20 * math.log10(peak) if peak else -math.inf
+
+
+def raise_quiet(speech: Samples) -> Samples:
+    """`speech` (..., samples), each row below -30 dBFS (RMS over all of it) amplified to that; silence is unchanged.
+
+    The voice encoder reads mel power, not its logarithm, so that quiet speech resembles other quiet speech more than
+    the same person's louder speech. Resemblyzer's `normalize_volume(increase_only=True)`; Chatterbox does without.
+    """
+    power = np.square(speech, dtype=np.float64).mean(axis=-1, keepdims=True)
+    gain = np.sqrt(10 ** (_ENCODER_DBFS / 10) / np.maximum(power, 10 ** (SILENT_DBFS / 10)))
+    raised: Samples = np.where(gain > 1.0, speech * gain, speech).astype(np.float32)
+    return raised

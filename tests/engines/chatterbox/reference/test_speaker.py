@@ -18,6 +18,7 @@ from chatterbox_worker.errors import NotReady
 from chatterbox_worker.wiring import speaker_encoder
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
+from support.recordings import real, real_speech
 
 SPEECH = resample(tone(4.0), 16_000).samples
 
@@ -35,7 +36,9 @@ def test_its_own_file_is_enough_and_its_embedding_is_that_of_the_whole_engine(tm
     whole = ReferenceEncoders(find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True))
 
     assert alone.made_by == whole.speaker_revision
-    assert np.array_equal(alone(SPEECH), whole.speaker(SPEECH)[0].numpy())
+    loud = SPEECH / np.abs(SPEECH).max()
+    assert np.array_equal(alone(loud), whole.speaker(loud)[0].numpy())
+    assert np.array_equal(alone.windows(loud[None, :25_600]), whole.speaker_windows(loud[None, :25_600]).numpy())
     assert alone.name.startswith(LAYOUTS[model].voice_encoder + "@local-")
 
 
@@ -73,3 +76,14 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "ve.safetensors").write_bytes(b"broken")
     with pytest.raises(NotReady, match=r"ve\.safetensors"):
         speaker_encoder(Settings(models=("nano",), weights_dir=tmp_path))
+
+
+def test_a_quiet_recording_has_the_speaker_of_a_louder_one() -> None:
+    encoder = speaker_encoder(Settings(models=("nano",), weights_dir=real("ear/ve.safetensors").parent, threads=1))
+    speech = real_speech("1998", 6.4).samples
+    usual = speech / np.sqrt(np.square(speech).mean()) * 10 ** (-30 / 20)
+    quiet = (usual * 10 ** (-18 / 20)).astype(np.float32)
+    raw = encoder._encoders.speaker(quiet)[0].numpy()
+    assert float(encoder(usual) @ encoder(quiet)) > 0.999 > 0.9 > float(encoder(usual) @ raw)
+    windows = encoder.windows(np.stack([usual, quiet]).reshape(-1, 25_600))
+    np.testing.assert_allclose(windows[:4], windows[4:], atol=1e-2)

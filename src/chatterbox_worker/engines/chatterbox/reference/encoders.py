@@ -112,6 +112,12 @@ class ReferenceEncoders:
         with torch.inference_mode():
             return encoder(speech)
 
+    def speaker_windows(self, speech: Samples) -> Tensor:
+        """Embeddings (n, 256), one for each 1.6 s at 16 kHz in `speech` (n, 25600), nothing trimmed."""
+        encoder = self._voice_encoder()
+        with torch.inference_mode():
+            return encoder.windows(torch.tensor(speech, device=self.device))
+
     @cached_property
     def speaker_revision(self) -> str:
         """SHA-256 (hex) of the voice encoder's weights, the same in every file format.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from huggingface_hub import constants
 
 from chatterbox_worker.audio.clip import Samples
+from chatterbox_worker.audio.level import raise_quiet
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
@@ -35,9 +36,14 @@ class SpeakerEncoder:
         return cls(_find_checkpoint(settings))
 
     def __call__(self, speech: Samples) -> Samples:
-        """Embedding (256,) float32, of norm 1, of 16 kHz `speech` (samples,)."""
-        embedding: Samples = self._encoders.speaker(speech)[0].numpy()
+        """Embedding (256,) float32, of norm 1, of 16 kHz `speech` (samples,), raised if it is quiet."""
+        embedding: Samples = self._encoders.speaker(raise_quiet(speech))[0].numpy()
         return embedding
+
+    def windows(self, speech: Samples) -> Samples:
+        """Embeddings (n, 256) of `speech` (n, 25600): windows of 1.6 s at 16 kHz, each raised if it is quiet."""
+        embeddings: Samples = self._encoders.speaker_windows(raise_quiet(speech)).numpy()
+        return embeddings
 
 
 def _name(checkpoint: Checkpoint) -> str:

@@ -42,8 +42,12 @@ class VoiceEncoder:
         embedded = torch.cat([self._embed(batch) for batch in torch.split(partials, _BATCH)])
         return F.normalize(embedded.mean(dim=0, keepdim=True))
 
+    def windows(self, speech: Tensor) -> Tensor:
+        """Embeddings (N, 256), of norm 1, of windows (N, 25600): 1.6 s each, at 16 kHz, nothing trimmed."""
+        return torch.cat([self._embed(self.mel(batch)[:, :, :_PARTIAL].mT) for batch in torch.split(speech, _BATCH)])
+
     def mel(self, speech: Tensor) -> Tensor:
-        """Mel power (1, 40, T) of 16 kHz `speech` (1, samples), 100 frames a second."""
+        """Mel power (N, 40, T) of 16 kHz `speech` (N, samples), 100 frames a second."""
         return self._spectrum.mel(self._spectrum.frames(speech, _FFT // 2).abs().square())
 
     def _embed(self, partials: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 A recording's tokens and speaker are stored under the digest of its bytes and the revision of the encoders. Each file is
 written completely or not at all, so that a preparation that was killed continues where it stopped. They are computed as
-serving computes a reference: the same resampler, the same loudness, the prompt encoded separately.
+serving computes a reference: the same resampler, the same loudness, the prompt encoded separately. Only the speaker of a
+quiet recording is encoded at a usual level, so that it is the same person's as that of the others.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 
 from chatterbox_worker.audio.clip import Audio, Samples
+from chatterbox_worker.audio.level import raise_quiet
 from chatterbox_worker.audio.loudness import at_loudness
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
@@ -31,7 +33,7 @@ from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.transcripts import read_transcript
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
-_VERSION = 1  # of what is stored
+_VERSION = 2  # of what is stored
 _TEXT_PER_SPEECH = 2  # text tokens per speech token: twice the rate of the fastest speaker of the densest script
 
 
@@ -90,7 +92,7 @@ class Preparer:
 
     def speaker_of(self, audio: Audio) -> torch.Tensor:
         """The embedding (256,) of any recording, as that of a training clip is computed."""
-        return self._encoders.speaker(self._at_16k(audio))[0].float().cpu()
+        return self._encoders.speaker(raise_quiet(self._at_16k(audio)))[0].float().cpu()
 
     def _at_16k(self, audio: Audio) -> Samples:
         speech = resample(audio.samples, audio.sample_rate, SAMPLE_RATE)
@@ -105,6 +107,6 @@ class Preparer:
             return {
                 "speech": self._encoders.tokens(speech_16k)[0].cpu().numpy(),
                 "prompt": self._encoders.tokens(start, limit=self._layout.prompt_tokens)[0].cpu().numpy(),
-                "speaker": self._encoders.speaker(speech_16k)[0].float().cpu().numpy(),
+                "speaker": self._encoders.speaker(raise_quiet(speech_16k))[0].float().cpu().numpy(),
                 "measures": np.array([audio.duration_s, np.max(np.abs(audio.samples))]),
             }
