@@ -55,7 +55,7 @@ def test_the_right_segments_are_kept(findings: Findings) -> None:
     kept = [segment.file for segment in findings.kept]
     assert {name: kept.count(name) for name in kept} == KEPT
     assert max(each.end_s for each in findings.kept if each.file == "talk.wav") < 10  # then another person speaks
-    assert findings.ambiguity is None
+    assert not findings.doubts
 
 
 def test_the_other_segments_are_left_out_with_a_reason(findings: Findings) -> None:

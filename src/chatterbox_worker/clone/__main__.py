@@ -22,8 +22,8 @@ from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.arguments import parse_arguments
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
 from chatterbox_worker.clone.findings import Findings, examine
-from chatterbox_worker.clone.speakers import Encoder
 from chatterbox_worker.clone.voice import ClonedVoice, build_voice
+from chatterbox_worker.clone.windows import Encoder
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
 from chatterbox_worker.local import with_local_folders
@@ -51,7 +51,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _track(items: Sequence[Any], unit: str) -> Iterable[Any]:
-    tracked: Iterable[Any] = tqdm(items, desc={"file": "reading", "segment": "comparing"}[unit], unit=unit, leave=False)
+    tracked: Iterable[Any] = tqdm(items, desc={"file": "reading", "recording": "comparing"}[unit], unit=unit, leave=False)
     return tracked
 
 
@@ -79,12 +79,24 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     picture = None if options.no_report else options.report or Path(f"{name}.png")
     draw = None if picture is None else _import_draw()
     encoder = _encoder(options, settings)
-    findings = examine(options.input_dir, encoder, min_similarity=options.similarity, like=options.like, track=_track)
+    findings = examine(
+        options.input_dir,
+        encoder,
+        min_similarity=options.similarity,
+        min_snr_db=options.min_snr,
+        like=options.like,
+        track=_track,
+    )
     yield from summary.lines(findings)
     yield summary.total(findings)
     voice: ClonedVoice | InvalidRequest
     try:
-        voice = build_voice(findings, min_speech_s=options.min_seconds, consent=options.consent)
+        voice = build_voice(
+            findings,
+            min_speech_s=options.min_seconds,
+            consent=options.consent,
+            despite_doubts=options.despite_doubts,
+        )
     except InvalidRequest as error:
         voice = error
     if draw is not None and picture is not None:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatterbox_worker.clone.quality import LEAST_SNR_DB
 from chatterbox_worker.clone.speakers import SAME_SPEAKER
 from chatterbox_worker.clone.voice import MIN_SPEECH_S
 from chatterbox_worker.errors import quote
@@ -47,6 +48,16 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         help="lowest similarity of a segment to the speaker (%(default)g)",
     )
     parser.add_argument(
+        "--min-snr",
+        type=_decibels,
+        default=LEAST_SNR_DB,
+        metavar="DB",
+        help="how far the noise has to be below the voice (%(default)g); less, and it is in the cloned voice too",
+    )
+    parser.add_argument(
+        "--despite-doubts", action="store_true", help="write the voice although it may not be one person's"
+    )
+    parser.add_argument(
         "--min-seconds", type=_seconds, default=MIN_SPEECH_S, help="least amount of good speech (%(default)g)"
     )
     parser.add_argument(
@@ -83,6 +94,10 @@ def _fraction(text: str) -> float:
 
 def _seconds(text: str) -> float:
     return _number(text, 6.0, 300.0)
+
+
+def _decibels(text: str) -> float:
+    return _number(text, 0.0, 60.0)
 
 
 def _number(text: str, low: float, high: float) -> float:

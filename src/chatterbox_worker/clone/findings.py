@@ -1,4 +1,4 @@
-"""From a folder to findings: what was read, how good each stretch of speech is, and why some were left out.
+"""From a folder to findings: what was read, who speaks, how good each stretch of speech is, why some were left out.
 
 A bad recording never makes this step fail; `voice.build_voice` decides whether the findings are enough for a voice.
 """
@@ -11,10 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from chatterbox_worker.clone import quality, speakers
+import numpy as np
+
+from chatterbox_worker.audio.clip import Samples
+from chatterbox_worker.clone import doubts, quality, speakers
 from chatterbox_worker.clone.recordings import RefusedRecording, SourceRecording, files_in, read, read_all
-from chatterbox_worker.clone.segments import Segment, split
-from chatterbox_worker.clone.speakers import EmbeddedSpeech, Encoder, Speakers
+from chatterbox_worker.clone.segments import Segment, speech_in, split
+from chatterbox_worker.clone.speakers import EmbeddedSegment, Groups, Speakers
+from chatterbox_worker.clone.windows import Encoder, Window, embed_windows
+from chatterbox_worker.errors import InvalidRequest
 
 ENOUGH_S = 300.0
 """Of good speech: more would not change the speaker embedding."""
@@ -38,17 +43,36 @@ class AssessedSegment:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Diarisation:
+    """Who speaks when."""
+
+    windows: tuple[Window, ...]
+    """In order of files and time."""
+    groups: Groups
+    """The person in each window."""
+
+    def of(self, name: str) -> tuple[list[Window], list[int]]:
+        """The windows of a file and their people."""
+        own = [index for index, each in enumerate(self.windows) if each.file == name]
+        return [self.windows[index] for index in own], [self.groups.people[index] for index in own]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Findings:
     recordings: Mapping[str, SourceRecording]
     refused: tuple[RefusedRecording, ...]
     assessed: tuple[AssessedSegment, ...]
-    embedded: Mapping[Segment, EmbeddedSpeech]
+    embedded: Mapping[Segment, EmbeddedSegment]
     """The embeddings of the segments that were compared."""
     encoder: Encoder | None
     min_similarity: float
     """The lowest similarity to the speaker that was accepted."""
-    ambiguity: str | None = None
-    """Why it is not clear which speaker to clone; None if it is."""
+    doubts: tuple[str, ...] = ()
+    """Why what is kept may not be one person's; a sentence each."""
+    diarisation: Diarisation | None = None
+    """None if speakers were not compared."""
+    speaker: int = 0
+    """Which of the diarisation's people is the speaker."""
 
     @property
     def kept(self) -> tuple[Segment, ...]:
@@ -72,6 +96,7 @@ def examine(
     encoder: Encoder | None,
     *,
     min_similarity: float = speakers.SAME_SPEAKER,
+    min_snr_db: float = quality.LEAST_SNR_DB,
     like: Path | None = None,
     track: Track = _without_progress,
 ) -> Findings:
@@ -80,25 +105,74 @@ def examine(
     Raises:
         InvalidRequest: the folder contains nothing to read, or `like` cannot be used.
     """
-    wanted = None if like is None or encoder is None else speakers.embed(encoder, read(like, "like").audio)
+    wanted = None if like is None or encoder is None else _embed_wanted(encoder, like)
     recordings, refused = read_all(track(files_in(folder), "file"), folder)
     known = MappingProxyType({recording.name: recording for recording in recordings})
     found = {recording.name: split(recording) for recording in recordings}
     refused += [
         RefusedRecording(name, f"{name} contains no speech") for name, segments in found.items() if not segments
     ]
-    assessed = [AssessedSegment(each, quality.fault(each)) for segments in found.values() for each in segments]
-    embedded: dict[Segment, EmbeddedSpeech] = {}
-    ambiguity = None
-    if encoder is not None:
-        good = [each.segment for each in assessed if each.fault is None]
-        for each in track(good, "segment"):
-            embedded[each] = speakers.embed(encoder, known[each.file].between(each.start_s, each.end_s))
-        if embedded:
-            grouping = speakers.group_speakers(list(embedded.values()), min_similarity=min_similarity, like=wanted)
-            assessed = _compare(assessed, list(embedded), grouping, min_similarity)
-            ambiguity = _describe_ambiguity(list(embedded), grouping) if wanted is None else None
-    return Findings(known, tuple(refused), tuple(_limit(assessed)), embedded, encoder, min_similarity, ambiguity)
+    diarisation = None if encoder is None else _diarise(encoder, track(recordings, "recording"), found, min_snr_db)
+    if diarisation is not None:
+        found = {name: split(each, _changes(diarisation, name)) for name, each in known.items()}
+    assessed = [
+        AssessedSegment(each, quality.fault(each, min_snr_db)) for segments in found.values() for each in segments
+    ]
+    if diarisation is None:
+        return Findings(known, tuple(refused), tuple(_limit(assessed)), {}, encoder, min_similarity)
+    assessed, embedded = _embed(assessed, diarisation)
+    if not embedded:
+        return Findings(known, tuple(refused), tuple(assessed), {}, encoder, min_similarity, (), diarisation)
+    grouping = speakers.compare(list(embedded.values()), diarisation.windows, diarisation.groups, like=wanted)
+    assessed = _limit(_compare(assessed, list(embedded), grouping, min_similarity))
+    ambiguity = None if wanted is not None else _describe_rival(diarisation, grouping)
+    findings = Findings(
+        known, tuple(refused), tuple(assessed), embedded, encoder, min_similarity, (), diarisation, grouping.speaker
+    )
+    return replace(findings, doubts=tuple(filter(None, (ambiguity, *doubts.about(findings)))))
+
+
+def _embed_wanted(encoder: Encoder, path: Path) -> Samples:
+    recording = read(path, "like")
+    windows = embed_windows(encoder, recording, speech_in(recording, split(recording)))
+    if not windows:
+        raise InvalidRequest("like has no speech of 0.8 s without a pause", field="like")
+    return speakers.mean_embedding(windows)
+
+
+def _diarise(
+    encoder: Encoder, recordings: Iterable[SourceRecording], found: Mapping[str, Sequence[Segment]], min_snr_db: float
+) -> Diarisation | None:
+    """The people in what is good enough to distinguish them; None if nothing is."""
+    windows: list[Window] = []
+    for recording in recordings:
+        good = [each for each in found[recording.name] if quality.is_clear(each, min_snr_db)]
+        windows += embed_windows(encoder, recording, speech_in(recording, good))
+    if not windows:
+        return None
+    return Diarisation(tuple(windows), speakers.group_windows(np.stack([each.embedding for each in windows])))
+
+
+def _changes(diarisation: Diarisation, name: str) -> list[tuple[float, float]]:
+    """Where its segments must be cut; nowhere if all speech is one person's."""
+    return list(speakers.changes_in(*diarisation.of(name))) if len(diarisation.groups.means) > 1 else []
+
+
+def _embed(
+    assessed: Sequence[AssessedSegment], diarisation: Diarisation
+) -> tuple[list[AssessedSegment], dict[Segment, EmbeddedSegment]]:
+    """The embeddings of the segments without a fault; those too short to be compared get one."""
+    embedded: dict[Segment, EmbeddedSegment] = {}
+    checked: list[AssessedSegment] = []
+    for each in assessed:
+        found = None
+        if each.fault is None:
+            found = speakers.embed_segment(each.segment, *diarisation.of(each.segment.file))
+        if found is not None:
+            embedded[each.segment] = found
+        is_too_short = each.fault is None and found is None
+        checked.append(replace(each, fault=quality.TOO_BROKEN) if is_too_short else each)
+    return checked, embedded
 
 
 def _compare(
@@ -117,19 +191,19 @@ def _compare(
     return [compared.get(each.segment, each) for each in assessed]
 
 
-def _describe_ambiguity(segments: list[Segment], grouping: Speakers) -> str | None:
+def _describe_rival(diarisation: Diarisation, grouping: Speakers) -> str | None:
     if not speakers.has_rival(grouping):
         return None
-    rival = max(range(1, len(grouping.seconds)), key=lambda person: grouping.seconds[person])
+    people = diarisation.groups.people
     voices = " and ".join(
-        f"{grouping.seconds[person]:.0f} s of {which}, as in {_place(segments[grouping.groups.index(person)])}"
-        for person, which in ((0, "one"), (rival, "another"))
+        f"{seconds:.0f} s of {which}, as in {_place(diarisation.windows[people.index(person)])}"
+        for which, (person, seconds) in zip(("one", "another"), grouping.seconds, strict=False)
     )
     return f"there are two main speakers, {voices}; choose one with a recording of that person alone: --like FILE"
 
 
-def _place(segment: Segment) -> str:
-    return f"{segment.file} at {segment.start_s:.1f} s"
+def _place(window: Window) -> str:
+    return f"{window.file} at {window.start_s:.1f} s"
 
 
 def _limit(assessed: list[AssessedSegment]) -> list[AssessedSegment]:

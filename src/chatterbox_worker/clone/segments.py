@@ -1,4 +1,6 @@
-"""Cuts recordings at their silences and measures each stretch of speech. The quality limits are in `quality`.
+"""Cuts recordings at their silences and at changes of speaker, and measures each stretch of speech.
+
+The quality limits are in `quality`.
 
 Everything is derived from the levels of 10 ms frames, relative to the recording's own noise and its own voice, so a
 quiet recording is cut like a loud one.
@@ -6,7 +8,7 @@ quiet recording is cut like a loud one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +26,7 @@ _LONG = 1200  # frames: longer stretches are cut at their quietest place
 _LULL = 10  # frames: the length of that quietest place
 _MARGIN = 6  # frames of silence kept around a stretch, for soft onsets and releases
 _AROUND = 200  # frames on either side in which the noise is measured
+_GUARD = 20  # frames left out on either side of where the speaker seems to change; it is not known more precisely
 _FEW = 5  # frames: fewer are not enough to measure the noise
 
 
@@ -50,20 +53,53 @@ class Segment:
         return self.end_s - self.start_s
 
 
-def split(recording: SourceRecording) -> list[Segment]:
-    """Every stretch of sound that is not a click, in order; empty if there is none."""
+def split(recording: SourceRecording, changes: Sequence[tuple[float, float]] = ()) -> list[Segment]:
+    """Every stretch of sound that is not a click, in order; empty if there is none.
+
+    `changes` are spans in seconds, in each of which the speaker changes: no segment contains one.
+    """
     levels = measure_levels(recording.audio)
     loud = find_loud(levels)
-    stretches = [part for whole in _join_short(find_stretches(loud)) for part in _cut(levels, *whole)]
-    return [_measure(recording, levels, loud, *each) for each in _with_margins(stretches, len(levels))]
+    left_out = [_leave_out(levels, *(round(each_s / FRAME_S) for each_s in span)) for span in changes]
+    stretches = [part for whole in find_stretches(loud) for part in _cut_at(*whole, left_out)]
+    parts = [part for whole in _join_short(stretches, left_out) for part in _cut(levels, *whole)]
+    return [_measure(recording, levels, loud, *each) for each in _with_margins(parts, len(levels))]
 
 
-def _join_short(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The stretches, with each short one joined to a near neighbour."""
+def speech_in(recording: SourceRecording, segments: Sequence[Segment]) -> list[tuple[float, float]]:
+    """The start and end in seconds of the sound between two silences, as far as it is in `segments`."""
+    stretches = find_stretches(find_loud(measure_levels(recording.audio)))
+    shared = (
+        (max(start * FRAME_S, each.start_s), min(end * FRAME_S, each.end_s))
+        for start, end in stretches
+        for each in segments
+    )
+    return sorted((start_s, end_s) for start_s, end_s in shared if start_s < end_s)
+
+
+def _leave_out(levels: Levels, start: int, end: int) -> tuple[int, int]:
+    """The span and what is near the middle of its quietest 0.1 s, where the speaker probably changes."""
+    lulls = np.convolve(levels[start : max(end, start + _LULL)], np.ones(_LULL) / _LULL, "valid")
+    middle = start + int(np.argmin(lulls)) + _LULL // 2 if len(lulls) else (start + end) // 2
+    return min(start, middle - _GUARD), max(end, middle + _GUARD)
+
+
+def _cut_at(start: int, end: int, left_out: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The parts of the stretch that are not in what is left out."""
+    inside = [each for each in left_out if each[0] < end and start < each[1]]
+    starts, ends = [start, *(last for _, last in inside)], [*(first for first, _ in inside), end]
+    yield from ((one, other) for one, other in zip(starts, ends, strict=True) if one < other)
+
+
+def _join_short(
+    stretches: list[tuple[int, int]], changes: Sequence[tuple[int, int]] = ()
+) -> list[tuple[int, int]]:
+    """The stretches, with each short one joined to a near neighbour unless the speaker changes between them."""
     joined: list[tuple[int, int]] = []
     for start, end in stretches:
         is_near = bool(joined) and start - joined[-1][1] <= _NEAR
-        if is_near and min(end - start, joined[-1][1] - joined[-1][0]) < _SHORT:
+        is_same = is_near and not any(joined[-1][1] <= sum(each) / 2 <= start for each in changes)
+        if is_same and min(end - start, joined[-1][1] - joined[-1][0]) < _SHORT:
             joined[-1] = (joined[-1][0], end)
         else:
             joined.append((start, end))

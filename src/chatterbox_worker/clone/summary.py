@@ -16,6 +16,7 @@ def lines(findings: Findings) -> Iterator[str]:
         yield f"{name}  {recording.audio.duration_s:.1f} s at {recording.sample_rate} Hz"
         yield from (f"  {_line(each)}" for each in findings.assessed if each.segment.file == name)
     yield from (f"refused: {refused.why}" for refused in findings.refused)
+    yield from (f"doubt: {doubt}" for doubt in findings.doubts)
 
 
 def total(findings: Findings) -> str:

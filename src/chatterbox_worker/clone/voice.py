@@ -25,14 +25,20 @@ class ClonedVoice:
     clip: ReferenceClip
 
 
-def build_voice(findings: Findings, *, min_speech_s: float = MIN_SPEECH_S, consent: str | None = None) -> ClonedVoice:
+def build_voice(
+    findings: Findings,
+    *,
+    min_speech_s: float = MIN_SPEECH_S,
+    consent: str | None = None,
+    despite_doubts: bool = False,
+) -> ClonedVoice:
     """
     Raises:
-        InvalidRequest: it is not clear which speaker to clone, there is less than `min_speech_s` of good speech, or too
-            little for a clip.
+        InvalidRequest: it is doubtful whether one person speaks, there is less than `min_speech_s` of good speech, or
+            too little for a clip.
     """
-    if findings.ambiguity is not None:
-        raise InvalidRequest(findings.ambiguity, field="input_dir")
+    if findings.doubts and not despite_doubts:
+        raise InvalidRequest(f"{'; '.join(findings.doubts)} (--despite-doubts)", field="input_dir")
     if findings.kept_s < min_speech_s:
         raise InvalidRequest(
             f"there are only {findings.kept_s:.1f} s of good speech; {min_speech_s:g} s are needed (--min-seconds)",
@@ -53,6 +59,7 @@ def _about(findings: Findings, clip: ReferenceClip, consent: str | None) -> Mapp
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "consent": consent,
         "encoder": None if findings.encoder is None else findings.encoder.name,
+        "doubts": list(findings.doubts),
         "speech_s": round(findings.kept_s, 1),
         "clip": {"from": [_place(span) for span in clip.spans], "gain_db": round(clip.gain_db, 1)},
         "sources": [_source(findings, name) for name in findings.recordings if _kept_s(findings, name)],
