@@ -1,6 +1,7 @@
 """How often `clone` takes two people for one, and one for two: mixtures of readers, single readers, meetings.
 
-    python -m bench.speakers READERS CACHE [--weights-dir DIR] [--meetings DIR] [--every 1] [--part 1/2]
+    python -m bench.speakers READERS CACHE [--weights-dir DIR] [--meetings DIR] [--kinds one,two]
+        [--every 1] [--part 1/2]
 
 READERS has a folder of recordings for each person (LibriSpeech's layout). Two readers take turns of 1.5, 3, 4 and 6 s,
 cut wherever that is, with gaps of 0.12, 0.3 and 0.6 s and noise of -65 dBFS, for a minute; each mixture is cloned as it
@@ -172,7 +173,7 @@ def judge(case: Case, encoder: CachedEncoder) -> dict[str, Any]:
     return {
         "kind": case.kind, "name": case.name, "reason": reason, "kept_s": findings.kept_s, "total_s": total_s,
         "pure": None if case.truth is None else _pure(findings, case.truth),
-        "halves": _halves(findings),
+        **_figures(findings),
     }  # fmt: skip
 
 
@@ -180,9 +181,11 @@ def _options() -> dict[str, Any]:
     return {"min_snr_db": _MIN_SNR_DB}
 
 
-def _halves(findings: Findings) -> float | None:
-    diarisation = findings.diarisation
-    return None if diarisation is None else diarisation.groups.halves[findings.speaker]
+def _figures(findings: Findings) -> dict[str, Any]:
+    if findings.diarisation is None:
+        return {}
+    groups, speaker = findings.diarisation.groups, findings.speaker
+    return {"halves": groups.halves[speaker], "spread": groups.spreads[speaker], "windows": groups.counts[speaker]}
 
 
 def _pure(findings: Findings, truth: Truth) -> float | None:
@@ -218,6 +221,7 @@ def main() -> None:
     parser.add_argument("cache", type=Path)
     parser.add_argument("--weights-dir", type=Path)
     parser.add_argument("--meetings", type=Path)
+    parser.add_argument("--kinds", default="meeting,one,two,like", help="first words of the table's rows")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--part", default="1/1")
     options = parser.parse_args()
@@ -226,6 +230,7 @@ def main() -> None:
     people = read_people(options.readers)
     cases = [*meetings(options.meetings)] if options.meetings else []
     cases += [*singles(people), *mixtures(people)]
+    cases = [case for case in cases if case.kind.split(":")[0] in options.kinds.split(",")]
     part, parts = map(int, options.part.split("/"))
     for case in cases[part - 1 :: parts][:: options.every]:
         result = judge(case, encoder)

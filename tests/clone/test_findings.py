@@ -12,7 +12,7 @@ from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.findings import ENOUGH_S, Findings, examine
 from chatterbox_worker.clone.voice import build_voice
 from chatterbox_worker.errors import InvalidRequest
-from support.recorded import talk, wav, write_folder
+from support.recorded import in_noise, talk, wav, write_folder
 from support.speakers import ANN, BOB, SENTENCES, PitchEncoder
 
 ENCODER = PitchEncoder()
@@ -123,6 +123,36 @@ def test_a_recording_chooses_the_speaker(couple: Path, tmp_path: Path) -> None:
     chosen = examine(couple, ENCODER, like=tmp_path / "like.wav")
     assert {segment.file for segment in chosen.kept} == {"bob.wav"}
     assert build_voice(chosen, min_speech_s=6).bundle.speaker is not None
+
+
+def test_a_conversation_in_one_file_is_not_cloned_as_one_person(tmp_path: Path) -> None:
+    turns = [talk(speaker, SENTENCES[at : at + 1], pause_s=0.0) for at in range(6) for speaker in (ANN, BOB)]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "talk.wav").write_bytes(wav(np.concatenate(turns)))
+    (tmp_path / "like.wav").write_bytes(wav(talk(ANN, SENTENCES[6:])))
+    with pytest.raises(InvalidRequest, match=r"two main speakers, .*--like FILE \(--despite-doubts\)"):
+        build_voice(examine(tmp_path / "in", ENCODER), min_speech_s=6)
+    chosen = examine(tmp_path / "in", ENCODER, like=tmp_path / "like.wav")
+    ends_s = np.cumsum([len(turn) for turn in turns]) / 24_000
+    assert chosen.kept
+    for segment in chosen.kept:
+        turn = int(np.searchsorted(ends_s, (segment.start_s + segment.end_s) / 2))
+        assert turn % 2 == 0
+        assert segment.end_s <= ends_s[turn] + 0.2
+
+
+def test_a_voice_may_be_written_despite_doubts_and_says_so(couple: Path) -> None:
+    ambiguous = examine(couple, ENCODER)
+    voice = build_voice(ambiguous, min_speech_s=6, despite_doubts=True)
+    assert voice.bundle.about["doubts"] == list(ambiguous.doubts)
+    assert "doubt: there are two main speakers" in "\n".join(summary.lines(ambiguous))
+
+
+def test_noise_is_accepted_if_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "noisy.wav").write_bytes(wav(in_noise(talk(ANN, SENTENCES[:3]), -36.0)))
+    refused, accepted = examine(tmp_path, None), examine(tmp_path, None, min_snr_db=12)
+    assert all("(--min-snr)" in (each.fault or "") for each in refused.assessed)
+    assert len(accepted.kept) == 3
 
 
 def test_without_an_encoder_every_voice_is_kept_and_no_speaker_is_averaged(couple: Path) -> None:

@@ -15,7 +15,7 @@ from chatterbox_worker.clone.findings import Findings, examine
 from chatterbox_worker.clone.report import _figure, draw
 from chatterbox_worker.clone.strips import STRIP_S, lay_out
 from chatterbox_worker.clone.voice import build_voice
-from chatterbox_worker.clone.waves import CLIP, KEPT, LEFT_OUT
+from chatterbox_worker.clone.waves import CLIP, KEPT, LEFT_OUT, OTHERS, UNSURE, colour_of
 from chatterbox_worker.errors import InvalidRequest
 from support.recorded import in_noise, pause, talk, wav
 from support.speakers import ANN, SENTENCES, PitchEncoder
@@ -58,6 +58,20 @@ def test_the_file_is_a_picture_in_the_colours_of_the_key(folder: Path, tmp_path:
     for colour in (KEPT, LEFT_OUT, CLIP):
         wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
         assert np.count_nonzero((picture == wanted).all(axis=2)) > 500, colour
+
+
+def test_quiet_recordings_are_drawn_larger_and_the_time_axis_ends_with_the_last(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "quiet.wav").write_bytes(wav(talk(ANN, SENTENCES[:2]) * np.float32(0.01)))
+    findings = examine(tmp_path, PitchEncoder())
+    figure = _figure("ann", findings, InvalidRequest("too quiet"))
+    strip = figure.axes[1]
+    assert strip.get_xlim()[1] == pytest.approx(findings.recordings["quiet.wav"].audio.duration_s, rel=0.01)
+    assert ", ×" in strip.texts[0].get_text()
+    assert max(np.asarray(path.vertices)[:, 1].max() for each in strip.collections for path in each.get_paths()) > 0.4
+
+
+def test_windows_are_coloured_by_speaker() -> None:
+    assert [colour_of(person, 1) for person in (1, 0, 2, -1)] == [KEPT, OTHERS[0], OTHERS[1], UNSURE]
 
 
 def test_names_are_drawn_unchanged(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,6 +95,21 @@ def test_every_fault_has_its_reason(sound: Samples, reason: str | None) -> None:
     for segment in found:
         found_fault = fault(segment)
         assert found_fault is None if reason is None else (found_fault or "").startswith(reason), found_fault
+
+
+def test_what_is_between_the_words_is_called_what_it_is() -> None:
+    measured = Segment("x", 0.0, 4.0, -20.0, 12.0, 20.0, 0.5, 0)
+    assert (fault(measured) or "").startswith("noisy: the noise")
+    assert (fault(measured, reverberation_s=0.9) or "").startswith("reverberant: the room rings for 0.9 s")
+    assert (fault(replace(measured, silence_s=0.1)) or "").startswith("without a pause: only 0.1 s")
+    assert fault(measured, 10.0) is None
+
+
+def test_no_segment_contains_a_change_of_speaker() -> None:
+    segments = split(recording(pause(1), tone(8), pause(1)), [(4.0, 4.4)])
+    assert len(segments) == 2
+    assert segments[0].end_s <= 4.1
+    assert segments[1].start_s >= 4.3
 
 
 def test_noise_under_one_sentence_affects_only_that_sentence() -> None:

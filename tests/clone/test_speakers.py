@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chatterbox_worker.audio.clip import Samples
+from chatterbox_worker.clone.doubts import likeness
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.clone.speakers import (
     UNCERTAIN,
@@ -29,7 +30,8 @@ ANN, BOB, EVE = np.eye(256, dtype=np.float32)[:3]
 def near(person: Samples, count: int, spread: float = 0.03, seed: int = 0) -> Samples:
     """Embeddings (count, 256) around a person's."""
     noisy = person + spread * np.random.default_rng(seed).standard_normal((count, 256))
-    return (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32)
+    embeddings: Samples = (noisy / np.linalg.norm(noisy, axis=1, keepdims=True)).astype(np.float32)
+    return embeddings
 
 
 def windows(*embeddings: Samples, step_s: float = 0.4) -> list[Window]:
@@ -57,10 +59,10 @@ def grouped(found: Sequence[Window], spans: Sequence[tuple[float, float]], like:
 def test_one_speaker_is_one_group_without_a_doubt() -> None:
     groups = group_windows(near(ANN, 60))
     assert set(groups.people) == {0}
-    assert not groups.is_doubtful(0)
+    assert not list(likeness(groups, 0))
 
 
-@pytest.mark.parametrize("counts", [(40, 40), (60, 8), (30, 30, 30), (50, 20, 10)])
+@pytest.mark.parametrize("counts", [(40, 40), (60, 8), (40, 30, 20), (50, 20, 10)])
 def test_each_speaker_is_a_group_and_the_largest_comes_first(counts: tuple[int, ...]) -> None:
     found = [near(person, count) for person, count in zip((BOB, ANN, EVE), counts, strict=False)]
     people = np.array(group_windows(np.concatenate(found)).people)
@@ -79,7 +81,7 @@ def test_voices_that_are_neither_clearly_one_nor_clearly_two_are_doubtful() -> N
     alike = np.cos(0.5) * ANN + np.sin(0.5) * BOB  # 0.88 similar
     groups = group_windows(np.concatenate([near(ANN, 60, 0.01), near(alike, 60, 0.01, seed=1)]))
     assert len(groups.means) == 1
-    assert groups.is_doubtful(0)
+    assert ["0.88 similar" in sentence for sentence in likeness(groups, 0)] == [True]
 
 
 def test_a_change_lies_between_the_middles_of_two_windows_or_in_the_silence() -> None:
@@ -101,7 +103,7 @@ def test_a_segment_is_the_mean_of_the_windows_in_it() -> None:
 
 def test_the_person_who_speaks_longest_is_the_speaker_and_others_are_faults() -> None:
     speakers = grouped(windows(near(BOB, 15), near(ANN, 45)), [(0.0, 5.0), (8.0, 12.0), (14.0, 20.0)])
-    assert (fault(speakers, 0) or "").startswith("other voice: similarity 0.")
+    assert (fault(speakers, 0) or "").startswith("other voice: similarity")
     assert [fault(speakers, index) for index in (1, 2)] == [None, None]
     assert not has_rival(speakers)
 

@@ -114,9 +114,12 @@ def examine(
     ]
     diarisation = None if encoder is None else _diarise(encoder, track(recordings, "recording"), found, min_snr_db)
     if diarisation is not None:
-        found = {name: split(each, _changes(diarisation, name)) for name, each in known.items()}
+        changes = {name: _changes(diarisation, name) for name in known}
+        found |= {name: split(known[name], spans) for name, spans in changes.items() if spans}
     assessed = [
-        AssessedSegment(each, quality.fault(each, min_snr_db)) for segments in found.values() for each in segments
+        AssessedSegment(each, quality.fault(each, min_snr_db, known[name].reverberation_s))
+        for name, segments in found.items()
+        for each in segments
     ]
     if diarisation is None:
         return Findings(known, tuple(refused), tuple(_limit(assessed)), {}, encoder, min_similarity)
@@ -129,7 +132,8 @@ def examine(
     findings = Findings(
         known, tuple(refused), tuple(assessed), embedded, encoder, min_similarity, (), diarisation, grouping.speaker
     )
-    return replace(findings, doubts=tuple(filter(None, (ambiguity, *doubts.about(findings)))))
+    found_doubts = (*doubts.likeness(diarisation.groups, grouping.speaker), *doubts.echo(findings.kept, known))
+    return replace(findings, doubts=tuple(filter(None, (ambiguity, *found_doubts))))
 
 
 def _embed_wanted(encoder: Encoder, path: Path) -> Samples:

@@ -15,6 +15,10 @@ LEAST_SNR_DB = 20.0
 """Between speech and silence; with less, the noise is audible in the cloned voice (the page gives the same advice)."""
 QUIETEST_DBFS = -50.0
 """Of a segment: 5 dB less than a recording's speech needs (`voices.clip`), as sentences differ by that much."""
+REVERBERANT_S = 0.55
+"""T60. The speech of eight readers near their microphones measures at most 0.46 s; above this the encoder hears the
+room rather than the voice."""
+_LEAST_SILENCE_S = 0.3  # a pause: less is closures and the ends of words, and their level is no noise's
 MOST_CLIPPED = 2
 """A single clipped peak does no harm."""
 
@@ -32,6 +36,24 @@ _TOO_SHORT = _Rule(
     f"too short: {{it.duration_s:.1f}} s, at least {SHORTEST_S} s are needed",
 )
 
+_NOISY = _Rule(
+    lambda it, snr_db: it.snr_db < snr_db,
+    "noisy: the noise is {it.snr_db:.0f} dB below the voice, at least {snr_db:.0f} dB are needed (--min-snr)",
+)
+_CONSTANT = _Rule(
+    lambda it, snr_db: it.depth_db < min(LEAST_DEPTH_DB, snr_db),
+    "noisy: a constant sound is {it.depth_db:.0f} dB below the voice, at least {depth_db:.0f} dB are needed",
+)
+_BACKGROUND = (_NOISY, _CONSTANT)
+_REVERBERANT = (
+    "reverberant: the room rings for {room_s:.1f} s, and its echo is {it.snr_db:.0f} dB below the voice, at least "
+    "{snr_db:.0f} dB are needed (--min-snr)"
+)
+_DENSE = (
+    "without a pause: only {it.silence_s:.1f} s near it are silent, and {it.snr_db:.0f} dB below the voice, at least "
+    "{snr_db:.0f} dB are needed (--min-snr)"
+)
+
 # The first broken rule is the reported reason.
 _RULES = (
     _TOO_SHORT,
@@ -40,14 +62,8 @@ _RULES = (
         lambda it, _: it.voiced < LEAST_VOICED,
         "no voice: only {it.voiced:.0%} of it has the pitch of a voice; it is noise, breath or music",
     ),
-    _Rule(
-        lambda it, snr_db: it.snr_db < snr_db,
-        "noisy: the noise is {it.snr_db:.0f} dB below the voice, at least {snr_db:.0f} dB are needed (--min-snr)",
-    ),
-    _Rule(
-        lambda it, snr_db: it.depth_db < min(LEAST_DEPTH_DB, snr_db),
-        "noisy: a constant sound is {it.depth_db:.0f} dB below the voice, at least {depth_db:.0f} dB are needed",
-    ),
+    _NOISY,
+    _CONSTANT,
     _Rule(
         lambda it, _: it.level_dbfs < QUIETEST_DBFS,
         f"too quiet: {{it.level_dbfs:.0f}} dBFS, at least {QUIETEST_DBFS:.0f} are needed",
@@ -55,11 +71,23 @@ _RULES = (
 )
 
 
-def fault(segment: Segment, min_snr_db: float = LEAST_SNR_DB) -> str | None:
-    """Why it cannot be used; None if it can. `min_snr_db` is how far below the voice noise has to be."""
+def fault(segment: Segment, min_snr_db: float = LEAST_SNR_DB, reverberation_s: float | None = None) -> str | None:
+    """Why it cannot be used; None if it can.
+
+    `min_snr_db` is how far below the voice noise has to be, `reverberation_s` how long the recording's room rings: what
+    is between the words may be noise, the room's echo, or the words themselves, and is called what it is.
+    """
     broken = next((rule for rule in _RULES if rule.is_broken(segment, min_snr_db)), None)
+    if broken is None:
+        return None
+    if broken in _BACKGROUND and (reverberation_s or 0.0) > REVERBERANT_S:
+        sentence = _REVERBERANT
+    elif broken is _NOISY and segment.silence_s < _LEAST_SILENCE_S:
+        sentence = _DENSE
+    else:
+        sentence = broken.sentence
     depth_db = min(LEAST_DEPTH_DB, min_snr_db)
-    return None if broken is None else broken.sentence.format(it=segment, snr_db=min_snr_db, depth_db=depth_db)
+    return sentence.format(it=segment, snr_db=min_snr_db, depth_db=depth_db, room_s=reverberation_s)
 
 
 def is_clear(segment: Segment, min_snr_db: float) -> bool:

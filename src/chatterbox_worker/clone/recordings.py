@@ -14,6 +14,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.clipping import clipped_at
 from chatterbox_worker.audio.decode import HIGHEST_RATE, decode
 from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.audio.reverberation import reverberation_s
 from chatterbox_worker.errors import InvalidRequest, quote
 
 RATE = 24_000
@@ -38,6 +39,8 @@ class SourceRecording:
     """At `RATE`."""
     clipped_s: npt.NDArray[np.float64]
     """(n,) seconds where it is clipped."""
+    reverberation_s: float | None = None
+    """How long the room rings (T60); None if that cannot be measured."""
 
     def between(self, start_s: float, end_s: float) -> Audio:
         """A part of the sound."""
@@ -88,7 +91,8 @@ def read(path: Path, name: str) -> SourceRecording:
             field=name,
         )
     digest = hashlib.sha256(data).hexdigest()
-    return SourceRecording(name, digest, audio.sample_rate, resample(audio, RATE), clipped_at(audio))
+    at_rate = resample(audio, RATE)
+    return SourceRecording(name, digest, audio.sample_rate, at_rate, clipped_at(audio), reverberation_s(at_rate))
 
 
 def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:

@@ -20,11 +20,11 @@ from matplotlib.ticker import MaxNLocator
 
 from chatterbox_worker.audio.activity import SILENT_DBFS
 from chatterbox_worker.clone.findings import AssessedSegment, Findings
-from chatterbox_worker.clone.strips import lay_out
+from chatterbox_worker.clone.quality import QUIETEST_DBFS
+from chatterbox_worker.clone.strips import STRIP_S, lay_out
 from chatterbox_worker.clone.voice import ClonedVoice
-from chatterbox_worker.clone.waves import CLIP, INK, KEPT, LEFT_OUT, QUIET, draw_clip, draw_strip
+from chatterbox_worker.clone.waves import CLIP, INK, KEPT, LEFT_OUT, OTHERS, QUIET, UNSURE, draw_clip, draw_strip
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.voices.clip import QUIETEST_DBFS
 
 _STYLE: Any = {
     "text.parse_math": False,
@@ -59,9 +59,10 @@ def _figure(name: str, findings: Findings, voice: ClonedVoice | InvalidRequest) 
     _head(figure.add_subplot(grid[0, :]), name, findings, voice)
     numbers = {each.segment: number for number, each in enumerate(findings.assessed, 1)}
     spans = () if isinstance(voice, InvalidRequest) else voice.clip.spans
+    width_s = max((place.at_s + place.end_s - place.start_s for place in places), default=STRIP_S)
     for strip in range(strips):
         visible = [place for place in places if place.strip == strip]
-        draw_strip(figure.add_subplot(grid[1 + strip, :]), visible, findings, spans, numbers)
+        draw_strip(figure.add_subplot(grid[1 + strip, :]), visible, findings, spans, numbers, width_s=width_s)
     _levels(figure.add_subplot(grid[-3, 0]), findings.assessed)
     _similarity(figure.add_subplot(grid[-3, 1]), findings)
     if not isinstance(voice, InvalidRequest):
@@ -79,10 +80,16 @@ def _head(axes: Axes, name: str, findings: Findings, voice: ClonedVoice | Invali
         f"{found_s:.0f} s in {len(findings.recordings)} files  ·  {len(findings.refused)} refused  ·  {result}"
     )
     axes.text(0, 1, f"Voice “{name}”", fontsize=17, weight="bold", color=INK, va="top")
+    axes.text(0.572, 0.05, "×20: drawn 20 times as high;  room: how long it rings", color=QUIET, va="top", fontsize=9)
     axes.text(0, 0.3, totals, fontsize=10, color=INK, va="top")
     keys = ((KEPT, "kept"), (LEFT_OUT, "left out, and why"), (QUIET, "silence"), (CLIP, "reference clip"))
     for at, (colour, word) in zip((0.65, 0.705, 0.81, 0.87), keys, strict=True):
         axes.text(at, 0.95, f"■ {word}", color=colour, va="top", fontsize=9.5)
+    people = ((KEPT, "the speaker"), (OTHERS[0], "another"), (OTHERS[1], "a third, …"), (UNSURE, "between two"))
+    if findings.diarisation is not None:
+        axes.text(0.572, 0.5, "windows below:", color=INK, va="top", fontsize=9.5)
+        for at, (colour, word) in zip((0.65, 0.735, 0.81, 0.885), people, strict=True):
+            axes.text(at, 0.5, f"■ {word}", color=colour, va="top", fontsize=9.5)
 
 
 def _colours(assessed: Sequence[AssessedSegment]) -> list[str]:
@@ -124,6 +131,7 @@ def _similarity(axes: Axes, findings: Findings) -> None:
 def _lines(findings: Findings, voice: ClonedVoice | InvalidRequest, *, hidden: int) -> list[str]:
     """What the picture does not show."""
     sentences = [f"No voice was created: {voice.message}."] if isinstance(voice, InvalidRequest) else []
+    sentences += [f"Doubt: {doubt}." for doubt in findings.doubts if not isinstance(voice, InvalidRequest)]
     sentences += [f"Not drawn, for lack of space: {hidden} more minutes."] if hidden > 0 else []
     sentences += [f"Refused: {refused.why}" for refused in findings.refused[:_MOST_REFUSALS]]
     if (more := len(findings.refused) - _MOST_REFUSALS) > 0:

@@ -47,6 +47,8 @@ class Segment:
     """The fraction of its sound that has a pitch, 0 to 1."""
     clipped: int
     """How often it is clipped."""
+    silence_s: float = 1.0
+    """How much silence its noise was measured in."""
 
     @property
     def duration_s(self) -> float:
@@ -91,9 +93,7 @@ def _cut_at(start: int, end: int, left_out: Sequence[tuple[int, int]]) -> Iterat
     yield from ((one, other) for one, other in zip(starts, ends, strict=True) if one < other)
 
 
-def _join_short(
-    stretches: list[tuple[int, int]], changes: Sequence[tuple[int, int]] = ()
-) -> list[tuple[int, int]]:
+def _join_short(stretches: list[tuple[int, int]], changes: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
     """The stretches, with each short one joined to a near neighbour unless the speaker changes between them."""
     joined: list[tuple[int, int]] = []
     for start, end in stretches:
@@ -132,23 +132,28 @@ def _measure(recording: SourceRecording, levels: Levels, loud: Flags, start: int
     samples = audio.samples[start * hop : end * hop]
     speech_dbfs = speech_level(Audio(samples, audio.sample_rate))
     level = float(np.percentile(inside, 95)) if speech_dbfs is None else speech_dbfs
+    noise_dbfs, silence_s = _noise(levels, loud, start, end)
     start_s, end_s = start * FRAME_S, min(end * FRAME_S, audio.duration_s)
     return Segment(
         recording.name,
         start_s,
         end_s,
         level_dbfs=level,
-        snr_db=level - _noise(levels, loud, start, end),
+        snr_db=level - noise_dbfs,
         depth_db=level - float(np.percentile(inside, 5)),
         voiced=voiced_fraction(Audio(samples, audio.sample_rate)),
         clipped=int(np.count_nonzero((recording.clipped_s >= start_s) & (recording.clipped_s < end_s))),
+        silence_s=silence_s,
     )
 
 
-def _noise(levels: Levels, loud: Flags, start: int, end: int) -> float:
-    """The usual level of the silences near a stretch, or of those in the whole recording if there are none near."""
+def _noise(levels: Levels, loud: Flags, start: int, end: int) -> tuple[float, float]:
+    """The usual level of the silences near a stretch, and how many seconds they last; of those in the whole recording
+    if there are none near.
+    """
     near = slice(max(0, start - _AROUND), end + _AROUND)
     quiet = levels[near][~loud[near]]
     if len(quiet) < _FEW:
         quiet = levels[~loud]
-    return float(np.median(quiet)) if len(quiet) >= _FEW else float(np.min(levels))
+    noise_dbfs = float(np.median(quiet)) if len(quiet) >= _FEW else float(np.min(levels))
+    return noise_dbfs, len(quiet) * FRAME_S

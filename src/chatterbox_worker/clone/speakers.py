@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,11 @@ _CLEAR = 0.5  # of the usual difference to the second person: less, and a quarte
 _UNKNOWN_S = 0.9  # between two windows: more than a pause, so there is speech that is too short for one
 _MARGIN = 0.05  # how much more similar a segment has to be to the speaker than to another person
 _RIVAL = 0.5  # of the speaker's time: a person who speaks longer may be the one to clone
-_ONE, _FEW = 0.92, 3.0  # the similarity of halves of one person's n windows is above 0.92 - 3 / n in 99 %
+ONE_PERSON = 0.92
+"""The similarity of the halves of one person's many windows; of n windows it is above 0.92 - 3 / n in 99 %."""
+_FEW = 3.0
 _TWO = 0.1  # below that: certainly two people
+_SPREAD, _SPREAD_FEW = 0.16, 1.5  # less than 0.16 + 1.5 / n of one person's variance is in one direction
 _FEWEST = 6  # windows, 3.6 s: fewer are not a group of their own
 _ROUNDS = 50  # of two-means; it has settled after ten or so
 _INSIDE = 0.8  # of a window: it counts for the segment that so much of it is in
@@ -51,12 +55,10 @@ class Groups:
     """(people, 256), of length 1."""
     halves: tuple[float, ...]
     """Of each person: the similarity of the two most different halves of the windows."""
+    spreads: tuple[float, ...]
+    """Of each person: the share of the windows' variance that is in one direction."""
     counts: tuple[int, ...]
     """Of each person: how many windows."""
-
-    def is_doubtful(self, person: int) -> bool:
-        """Whether the windows may be two people's: their halves are less similar than one person's usually are."""
-        return self.halves[person] < one_person(self.counts[person])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +98,12 @@ class Speakers:
 
 def one_person(count: int) -> float:
     """The least similarity of the halves of one person's `count` windows."""
-    return _ONE - _FEW / max(count, 1)
+    return ONE_PERSON - _FEW / max(count, 1)
+
+
+def most_spread(count: int) -> float:
+    """The largest share of the variance of one person's `count` windows that is in one direction."""
+    return _SPREAD + _SPREAD_FEW / max(count, 1)
 
 
 def group_windows(embeddings: Samples) -> Groups:
@@ -106,7 +113,8 @@ def group_windows(embeddings: Samples) -> Groups:
     halves = tuple(_halve(each)[0] for each in found)
     means = np.stack([_mean(each) for each in found])
     certain = np.where(_is_certain(embeddings @ means.T, people), people, UNCERTAIN)
-    return Groups(tuple(certain.tolist()), means, halves, tuple(len(each) for each in found))
+    spreads = tuple(_spread(each) for each in found)
+    return Groups(tuple(certain.tolist()), means, halves, spreads, tuple(len(each) for each in found))
 
 
 def embed_segment(segment: Segment, windows: Sequence[Window], people: Sequence[int]) -> EmbeddedSegment | None:
@@ -199,7 +207,7 @@ def _is_inside(window: Window, segment: Segment) -> bool:
     return window.file == segment.file and shared_s >= _INSIDE * (window.end_s - window.start_s)
 
 
-def _mean(embeddings: npt.NDArray[np.floating]) -> Samples:
+def _mean(embeddings: npt.NDArray[np.floating[Any]]) -> Samples:
     """(256,) of length 1, or zeros, which are similar to no voice, of embeddings that are zeros."""
     total = embeddings.sum(axis=0, dtype=np.float64)
     mean: Samples = (total / max(float(np.linalg.norm(total)), 1e-12)).astype(np.float32)
@@ -220,6 +228,14 @@ def _halve(embeddings: Samples) -> tuple[float, npt.NDArray[np.bool_]]:
         if np.array_equal(half, before):
             break
     return similarity, half
+
+
+def _spread(embeddings: Samples) -> float:
+    """The share of the variance in the direction with most of it; 0 for fewer windows than a group has."""
+    if len(embeddings) < _FEWEST:
+        return 0.0
+    sizes = np.square(np.linalg.svd(embeddings - embeddings.mean(axis=0), compute_uv=False))
+    return float(sizes[0] / max(sizes.sum(), 1e-12))
 
 
 def _divide(embeddings: Samples, indices: Labels) -> list[Labels]:
@@ -265,7 +281,7 @@ def _settle(embeddings: Samples, groups: list[Labels]) -> Labels:
         people[members] = person
     for _ in range(_ROUNDS):
         means = np.stack([_mean(embeddings[people == person]) for person in range(len(groups))])
-        nearest = (embeddings @ means.T).argmax(axis=1)
+        nearest = (embeddings @ means.T).argmax(axis=1).astype(np.int64)
         if np.array_equal(nearest, people) or len(np.unique(nearest)) < len(groups):
             break
         people = nearest

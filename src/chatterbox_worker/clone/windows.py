@@ -67,7 +67,10 @@ def embed_windows(
     speech, size = resample(recording.audio, _RATE).samples, round(WINDOW_S * _RATE)
     parts = [speech[round(start_s * _RATE) : round(end_s * _RATE)][:size] for start_s, end_s in spans]
     embeddings = np.nan_to_num(encoder.windows(np.stack([np.resize(part, size) for part in parts])))
-    return [Window(recording.name, *span, *rest) for span, *rest in zip(spans, shares, embeddings, strict=True)]
+    return [
+        Window(recording.name, *span, share_s, embedding)
+        for span, share_s, embedding in zip(spans, shares, embeddings, strict=True)
+    ]
 
 
 def _spans(start_s: float, end_s: float) -> list[tuple[float, float]]:

@@ -84,6 +84,7 @@ def test_a_quiet_recording_has_the_speaker_of_a_louder_one() -> None:
     usual = speech / np.sqrt(np.square(speech).mean()) * 10 ** (-30 / 20)
     quiet = (usual * 10 ** (-18 / 20)).astype(np.float32)
     raw = encoder._encoders.speaker(quiet)[0].numpy()
-    assert float(encoder(usual) @ encoder(quiet)) > 0.999 > 0.9 > float(encoder(usual) @ raw)
+    assert float(encoder(usual) @ encoder(quiet)) > 0.999
+    assert float(encoder(usual) @ raw) < 0.9
     windows = encoder.windows(np.stack([usual, quiet]).reshape(-1, 25_600))
-    np.testing.assert_allclose(windows[:4], windows[4:], atol=1e-2)
+    assert float((windows[:4] * windows[4:]).sum(axis=1).min()) > 0.99

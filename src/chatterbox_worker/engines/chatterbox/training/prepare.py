@@ -2,8 +2,8 @@
 
 A recording's tokens and speaker are stored under the digest of its bytes and the revision of the encoders. Each file is
 written completely or not at all, so that a preparation that was killed continues where it stopped. They are computed as
-serving computes a reference: the same resampler, the same loudness, the prompt encoded separately. Only the speaker of a
-quiet recording is encoded at a usual level, so that it is the same person's as that of the others.
+serving computes a reference: the same resampler, the same loudness, the prompt encoded separately. Only the speaker of
+a quiet recording is encoded at a usual level, so that it is the same person's as that of the others.
 """
 
 from __future__ import annotations
