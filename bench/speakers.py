@@ -199,15 +199,17 @@ def _pure(findings: Findings, truth: Truth) -> float | None:
 
 def table(results: list[dict[str, Any]]) -> Iterator[str]:
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for each in results:
+    for each in sorted(results, key=lambda each: str(each["kind"])):
         rows[each["kind"]].append(each)
+    for each in results:
+        rows[f"{each['kind'].partition(':')[0]}: all"].append(each)
     yield "| what | cases | voice | refused or doubted | of the voices one person's | good | kept of the time |"
     yield "|---|---|---|---|---|---|---|"
     for kind, cases in rows.items():
         voices = [each for each in cases if each["reason"] is None]
         pure = [each for each in voices if each["pure"] is None or each["pure"] >= _PURE]
         good = len(voices) if kind.startswith("one") else len(cases) - len(voices) + len(pure)
-        good = len(cases) - len(voices) if kind == "meeting" else good
+        good = len(cases) - len(voices) if kind.startswith("meeting") else good
         share = np.median([each["kept_s"] / each["total_s"] for each in voices]) if voices else 0.0
         yield (
             f"| {kind} | {len(cases)} | {len(voices)} | {len(cases) - len(voices)} | "
