@@ -12,6 +12,8 @@ _CONTAINER = """<?xml version="1.0"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="OEBPS/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
 
+_NCX = '<!DOCTYPE ncx PUBLIC "-//NISO//DTD ncx 2005-1//EN" "http://www.daisy.org/z3986/2005/ncx-2005-1.dtd">'
+
 CHAPTERS = {
     "Down the Rabbit-Hole": """<p>Alice was beginning to get very tired of sitting by her sister on the
         bank<a href="notes.xhtml#n1" epub:type="noteref">1</a>, and of having nothing to do.</p>
@@ -58,7 +60,7 @@ def files(version: int = 3) -> dict[str, str | bytes]:
     )
     contents = {
         3: {"nav.xhtml": page(f'<nav epub:type="toc"><ol>{nav}</ol></nav>')},
-        2: {"toc.ncx": f'<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{points}</navMap></ncx>'},
+        2: {"toc.ncx": f'{_NCX}<ncx xmlns="http://www.daisy.org/z3986/2005/ncx/"><navMap>{points}</navMap></ncx>'},
     }[version]
     items = "".join(
         f'<item id="i{n}" href="{name}" media-type="application/xhtml+xml"/>' for n, name in enumerate(pages)
