@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,6 +106,52 @@ def test_speech_can_be_generated_and_played_with_the_keyboard_alone(open_page: O
     page.locator("#text").focus()
     page.keyboard.press("Control+Enter")
     wait_for_position(page, 0.2)
+
+
+def test_space_and_the_arrow_keys_work_where_nothing_else_takes_them(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "A tone that lasts long enough to walk about in, back and forth, at any speed. " * 2)
+    assert page.evaluate("navigator.mediaSession.metadata.title").startswith("A tone that lasts")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Space")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    page.locator("#wave").focus()
+    page.keyboard.press("Home")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowRight")
+    assert times(page)[0] == 5.0
+    page.keyboard.press("ArrowLeft")
+    assert times(page)[0] == 0
+    page.locator("#text").focus()
+    page.keyboard.press("End")
+    page.keyboard.type(" word")
+    expect(page.locator("#text")).to_have_value(re.compile("speed.  word$"))
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+
+
+def test_one_sound_at_a_time(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "A tone that lasts long enough. " * 3)
+    listen = page.get_by_role("button", name="Listen to Default")
+    listen.click()
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    expect(listen.locator("use")).to_have_attribute("href", "#icon-stop")
+    page.locator("#play").click()
+    expect(listen.locator("use")).to_have_attribute("href", "#icon-play")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+
+
+def test_the_page_fits_the_computer_and_the_texts_language(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    expect(page.locator("#generate kbd")).to_have_text("Ctrl ↵")
+    page.get_by_label("Language", exact=True).select_option("fr")
+    expect(page.locator("#text")).to_have_attribute("lang", "fr")
+    page.get_by_role("radio", name="Dialogue").check()
+    page.get_by_role("button", name="Add a turn").click()
+    expect(page.locator("#turn-2-text")).to_have_attribute("lang", "fr")
+    page.add_init_script("Object.defineProperty(navigator, 'userAgentData', { value: { platform: 'macOS' } })")
+    page.reload()
+    expect(page.locator("#generate kbd")).to_have_text("⌘ ↵")
 
 
 def test_a_screen_reader_gets_what_happens(open_page: Open, tone_url: str) -> None:

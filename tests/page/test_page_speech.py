@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Download, Page, Route, expect
 
 from chatterbox_worker.audio.decode import decode
 from support.page_steps import Open, choose_file, generate, speechlike, times, wait_for_position, write
@@ -58,7 +58,9 @@ def test_the_audio_starts_before_it_is_complete_and_progress_is_real(
     assert times(page)[1] == pytest.approx(0.06 * len(SLOWLY), rel=0.25)
 
 
-def test_what_was_generated_so_far_stays_when_it_is_cancelled(open_page: Open, tone_url: str) -> None:
+def test_what_was_generated_until_it_was_cancelled_is_in_the_history(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
     page = open_page(tone_url)
     write(page, SLOWLY * 4)
     page.get_by_role("button", name="Generate").click()
@@ -66,8 +68,48 @@ def test_what_was_generated_so_far_stays_when_it_is_cancelled(open_page: Open, t
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#warnings")).to_contain_text("Stopped early")
     expect(page.locator("body")).to_have_attribute("data-stage", "idle")
-    expect(page.locator("#history-list li")).to_have_count(0)
-    assert 0.3 < times(page)[1] < 0.06 * len(SLOWLY) * 4
+    whole = times(page)[1]
+    assert 0.3 < whole < 0.06 * len(SLOWLY) * 4
+    expect(page.locator("#history-list li .badge")).to_have_text("stopped early")
+    page.screenshot(path=screenshots / "partial.png", full_page=True)
+    generate(page, "The next one.")
+    page.get_by_role("button", name="Play “Speak this").click()
+    expect(page.locator("#warnings")).to_contain_text("Stopped early")
+    assert times(page)[1] == whole
+
+
+def test_an_attempt_without_sound_leaves_the_take_in_the_player(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "This one is finished.")
+    whole = times(page)[1]
+    write(page, "And now I explode.")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("alert")).to_contain_text("The model failed on this text.")
+    expect(page.locator("#takeaway")).to_be_visible()
+    assert times(page)[1] == whole
+    expect(page.locator("#history-list li.current")).to_contain_text("This one is finished.")
+    page.get_by_role("button", name="Play", exact=True).click()
+    wait_for_position(page, 0.2)
+
+
+def test_leaving_in_mid_take_asks(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    write(page, SLOWLY)
+    page.get_by_role("button", name="Generate").click()
+    wait_for_position(page, 0.1)
+    page.evaluate("setTimeout(() => location.reload())")
+    page.wait_for_event("dialog")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#history-list li")).to_have_count(1)
+    page.reload()
+    assert asked == ["beforeunload"]
 
 
 def test_the_player_pauses_seeks_by_key_and_pointer_and_changes_speed(open_page: Open, tone_url: str) -> None:
@@ -102,6 +144,45 @@ def test_every_format_contains_the_audio_that_was_played(open_page: Open, tone_u
         data = _download(page, "download-menu", name).read_bytes()
         assert decode(data, field="test", max_s=60).duration_s == pytest.approx(whole, abs=0.15), name
     assert len(_download(page, "download-menu", "PCM").read_bytes()) / 48_000 == pytest.approx(whole, abs=0.1)
+
+
+def test_a_long_speech_that_was_stopped_is_converted_in_parts_and_not_spoken_again(
+    open_page: Open, tone_url: str, screenshots: Path
+) -> None:
+    page = open_page(tone_url)
+
+    def with_a_small_limit(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, body=response.text().replace("25_000_000", "150_000"))
+
+    page.route("**/result.js", with_a_small_limit)
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    write(page, SLOWLY * 4)
+    page.get_by_role("button", name="Generate").click()
+    page.wait_for_function("() => Number(document.getElementById('wave').getAttribute('aria-valuemax')) > 5")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("body")).to_have_attribute("data-stage", "idle")
+    whole = times(page)[1]
+    spoken: list[str] = []
+    page.on("request", lambda request: spoken.append(request.url) if request.url.endswith("speech") else None)
+    saved: list[Download] = []
+
+    def note(download: Download) -> None:
+        saved.append(download)
+
+    page.on("download", note)
+    page.locator("#download-menu summary").click()
+    expect(page.locator("#download-about")).to_contain_text("saved as several")
+    page.locator("#download-list").get_by_role("button", name=re.compile("^MP3")).click()
+    expect(page.locator(".toast")).to_contain_text("MP3 saved")
+    names = [download.suggested_filename for download in saved]
+    assert names == [f"speak-this-slowly-one-word-after-{n}.mp3" for n in range(1, len(names) + 1)]
+    lengths = [decode(Path(download.path()).read_bytes(), field="test", max_s=60).duration_s for download in saved]
+    assert len(lengths) > 1
+    assert sum(lengths) == pytest.approx(whole, abs=0.15 * len(lengths))
+    expect(page.locator("#converting")).to_be_hidden()
+    assert spoken == []
 
 
 def test_captions_have_the_texts_with_times_inside_the_audio(open_page: Open, tone_url: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from support.page_steps import KEY, Open, choose_file, generate, speechlike, write
+from support.page_steps import KEY, Open, choose_file, generate, speechlike, wait_for_position, write
 from support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -99,12 +100,16 @@ def test_a_failure_in_the_middle_of_a_dialogue_names_the_turn(open_page: Open, t
     expect(page.locator("#warnings")).to_contain_text("Stopped early")
 
 
-def test_the_page_asks_for_a_key_if_the_server_requires_one_and_sends_it(open_page: Open, locked_url: str) -> None:
+def test_the_page_asks_for_a_key_if_the_server_requires_one_and_sends_it(
+    open_page: Open, locked_url: str, screenshots: Path
+) -> None:
     page = open_page(locked_url, wait=False)
     expect(page.get_by_role("dialog")).to_contain_text("API key")
     page.get_by_label("Key", exact=True).fill("a-wrong-key-of-this-length")
+    expect(page.locator("#key-wrong")).to_be_hidden()
     page.get_by_role("button", name="Use key").click()
-    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_contain_text("Wrong key")
+    page.screenshot(path=screenshots / "wrong-key.png")
     page.get_by_label("Key", exact=True).fill(KEY)
     page.get_by_role("button", name="Use key").click()
     page.wait_for_selector("body[data-loaded]")
@@ -112,6 +117,107 @@ def test_the_page_asks_for_a_key_if_the_server_requires_one_and_sends_it(open_pa
     page.get_by_role("button", name="Copy as code").click()
     expect(page.locator("#snippet")).to_contain_text("$CHATTERBOX_API_KEY")
     assert KEY not in page.locator("#snippet").inner_text()
+
+
+def test_a_saved_take_plays_with_a_wrong_key_and_without_the_server(
+    open_page: Open, locked_url: str, screenshots: Path
+) -> None:
+    page = open_page(locked_url, wait=False)
+    page.get_by_label("Key", exact=True).fill(KEY)
+    page.get_by_role("button", name="Use key").click()
+    page.wait_for_selector("body[data-loaded]")
+    generate(page, "This one is kept here.")
+    page.evaluate("localStorage.setItem('chatterbox.key', '\"a-wrong-key-of-this-length\"')")
+    page.reload()
+    expect(page.get_by_role("dialog")).to_contain_text("Wrong key")
+    page.keyboard.press("Escape")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Play “This one is kept here.”").click()
+    wait_for_position(page, 0.2)
+    icon = page.locator("#play use").bounding_box()
+    assert icon is not None
+    assert icon["width"] > 10  # drawn, without a request
+    page.get_by_role("button", name="Pause").click()
+    page.locator("#download-menu summary").click()
+    page.screenshot(path=screenshots / "server-gone.png", full_page=True)
+    with page.expect_download():
+        page.locator("#download-list").get_by_role("button").click()
+
+
+def test_a_stream_from_which_nothing_arrives_says_so(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.route("**/v1/audio/speech", lambda route: None)
+    page.clock.install()
+    write(page, "Nobody answers this.")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#progress-text")).to_have_text("Waiting for the first sound…")
+    page.clock.fast_forward(26_000)
+    expect(page.locator("#progress-text")).to_contain_text("Nothing has arrived for 2")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#stage-empty")).to_be_visible()
+
+
+def test_damaged_stored_values_never_disable_the_page(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "An entry that stays.")
+    kept = page.evaluate("JSON.parse(localStorage.getItem('chatterbox.history'))[0]")
+    names = ["draft", "format", "history", "key", "language", "mode", "reading", "settings", "theme", "turns", "voice"]
+    settings = {"model": 5, "speed": "fast", "seed": {}, "sampling": {"multilingual": {"temperature": "hot"}}}
+    entries = [kept, None, {"id": "1"}, kept | {"at": 1e300}, kept | {"order": kept["order"] | {"text": None}}]
+    for damage in ("{", "null", '"toString"', json.dumps(settings), json.dumps(entries)):
+        for name in names:
+            page.evaluate("([name, value]) => localStorage.setItem(`chatterbox.${name}`, value)", [name, damage])
+        page.reload()
+        page.wait_for_selector("body[data-loaded]")
+    expect(page.locator("#history-list li")).to_have_count(1)
+    generate(page, "And the page goes on.")
+
+
+def _drop(page: Page, name: str, text: str) -> None:
+    page.evaluate(
+        """([name, text]) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([text], name));
+            const event = type => new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+            for (const type of ["dragover", "drop"]) document.getElementById("text").dispatchEvent(event(type));
+        }""",
+        [name, text],
+    )
+
+
+def test_a_text_file_is_opened_where_it_is_dropped(open_page: Open, tone_url: str, screenshots: Path) -> None:
+    page = open_page(tone_url)
+    box = page.locator("#text")
+    cues = [
+        "1\r\n00:00:00,000 --> 00:00:01,000\r\n<i>One</i>\r\nmore.\r\n",
+        "2\r\n00:00:01,000 --> 00:00:02,000\r\nTwo,\r\n",
+    ]
+    _drop(page, "a.srt", "\r\n".join(cues))
+    expect(box).to_have_value("One more.\nTwo,")
+    page.locator("#text-file").set_input_files(
+        {"name": "b.md", "mimeType": "", "buffer": "# Señal\n\nIt is **bold**.".encode()}
+    )
+    page.get_by_role("button", name="Replace").click()
+    expect(box).to_have_value("# Señal\n\nIt is **bold**.")
+    expect(page.locator("#markup")).to_be_visible()
+    page.screenshot(path=screenshots / "markdown.png", full_page=True)
+    with page.expect_request("**/v1/audio/speech") as sent:
+        generate(page)
+    assert sent.value.post_data_json["text_format"] == "markdown"
+    page.get_by_role("button", name="Read as plain text").click()
+    expect(page.locator("#markup")).to_be_hidden()
+    box.fill("")
+    page.locator("#text-file").set_input_files({"name": "c.TXT", "mimeType": "", "buffer": "mañana".encode("cp1252")})
+    expect(box).to_have_value("mañana")
+    _drop(page, "book.epub", "")
+    expect(page.get_by_role("alert")).to_contain_text("Only .txt, .md and .srt files")
+    dragged = """() => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.setData("text/plain", "words");
+        const event = type => new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true });
+        return ["dragover", "drop"].map(type => document.getElementById("text").dispatchEvent(event(type)));
+    }"""
+    assert page.evaluate(dragged) == [True, True]  # left to the browser
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ export class ApiError extends Error {
 const OUR_NAMES = { input: "text", response_format: "format" }; // of OpenAI's fields
 
 async function call(path, options = {}) {
-  const key = recall("key");
+  const key = recall("key", "");
   const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
   let response;
   try {

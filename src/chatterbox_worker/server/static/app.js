@@ -28,9 +28,9 @@ let lastError = null;
 let shownModel = null;
 
 const settings = new Settings(changed);
-const voices = new Voices({ settings, onChange: changed, onError: show });
-const composer = new Composer({ voices, order, onChange: changed, onSubmit: () => studio.start() });
-const player = new Player();
+const voices = new Voices({ settings, onChange: changed, onError: show, onListen: () => player.pause() });
+const composer = new Composer({ voices, order, onChange: changed, onSubmit: () => studio.start(), onError: show });
+const player = new Player({ onPlay: () => voices.stop() });
 const model = () => settings.model;
 const result = new Result({ model, onError: show, onSeed: keepSeed });
 const historyList = new HistoryList({ onOpen: open, onRestore: restore });
@@ -44,6 +44,7 @@ function order() {
   return {
     mode: composer.mode,
     text: composer.text,
+    format: composer.format,
     turns: composer.mode === "dialogue" ? composer.dialogue.turns : [],
     voice: voices.chosen,
     once: voices.referenceName,
@@ -59,7 +60,9 @@ function changed() {
     shownModel = settings.model;
     voices.setModel(shownModel);
     composer.setModel(shownModel);
+    result.draw();
   }
+  for (const box of document.querySelectorAll("#text, #turns textarea")) box.lang = settings.language; // it decides the spelling check
   composer.dialogue.update();
   composer.count();
   reading.update();
@@ -105,7 +108,7 @@ function show(error) {
   $("error-details").hidden = !detail;
   $("error-detail").textContent = detail;
   mark(error, field);
-  if (error.code === "invalid_api_key") askKey();
+  if (error.code === "invalid_api_key") askKey(recall("key", "") !== "");
   if (error.code === "voice_not_found") voices.load().then(changed, () => {});
 }
 
@@ -133,17 +136,13 @@ function keepSeed(seed) {
 async function open(item) {
   if (studio.busy) return;
   const stored = await history.sound(item.id);
+  if (studio.busy) return;
   if (!stored) {
     show(new api.ApiError("sound_gone"));
     return;
   }
   show(null);
-  $("stage-empty").hidden = true;
-  $("stage").hidden = false;
-  $("play").disabled = false;
-  await player.load(stored.wav);
-  result.show({ ...item, blob: stored.wav, reference: stored.reference, partial: false });
-  historyList.mark(item.id);
+  await studio.show({ ...item, blob: stored.wav, reference: stored.reference }, item.id);
   player.play();
 }
 
@@ -161,9 +160,11 @@ async function restore(item) {
   $("composer").scrollIntoView({ block: "start" });
 }
 
-function askKey() {
+function askKey(isWrong) {
   $("key").value = recall("key", "");
-  $("key-forget").hidden = !recall("key");
+  $("key-forget").hidden = $("key").value === "";
+  $("key-wrong").hidden = !isWrong;
+  $("key").setAttribute("aria-invalid", isWrong);
   if (!$("key-dialog").open) $("key-dialog").showModal();
 }
 
@@ -202,7 +203,11 @@ function addListeners() {
     if (shownModel) composer.setModel(shownModel);
     if (lastError) show(lastError);
   });
-  $("key-open").addEventListener("click", askKey);
+  $("key-open").addEventListener("click", () => askKey(lastError?.code === "invalid_api_key" && recall("key", "") !== ""));
+  $("reference-open").addEventListener("click", () => {
+    player.pause(); // or the microphone would record it
+    voices.stop();
+  });
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     remember("key", $("key").value.trim());

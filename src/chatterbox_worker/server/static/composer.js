@@ -1,11 +1,13 @@
 // The input: one text or a dialogue, with a character count and an estimate that follow every edit.
 
 import { Dialogue } from "./dialogue.js";
-import { $, clock, el } from "./dom.js";
+import { ApiError } from "./api.js";
+import { $, askToConfirm, clock, el, toast } from "./dom.js";
 import { pace } from "./history.js";
-import { language, number, onLanguage, t } from "./i18n.js";
+import { number, onLanguage, t } from "./i18n.js";
 import { estimate_s } from "./order.js";
 import { recall, remember } from "./store.js";
+import { hasFiles, readTextFile } from "./textfile.js";
 
 const EXAMPLES = ["story", "news", "warm"];
 
@@ -13,8 +15,8 @@ export class Composer {
   #model = null;
 
   /** `order()` is the current order; `onChange` is called after every edit. */
-  constructor({ voices, order, onChange, onSubmit }) {
-    Object.assign(this, { order, onChange });
+  constructor({ voices, order, onChange, onSubmit, onError }) {
+    Object.assign(this, { order, onChange, onError });
     this.dialogue = new Dialogue({ voices, onChange });
     $("text").value = recall("draft", "");
     $("text").addEventListener("input", () => {
@@ -25,9 +27,16 @@ export class Composer {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) onSubmit();
     });
+    $("plain").addEventListener("click", () => {
+      this.#setFormat("plain");
+      $("text").focus();
+    });
+    this.#acceptFiles();
     onLanguage(() => this.#drawExamples());
     this.#drawExamples();
-    this.#showMode(recall("mode", "text"));
+    $("examples").hidden = $("text").value !== "";
+    this.#showFormat();
+    this.#showMode(recall("mode", "") === "dialogue" ? "dialogue" : "text");
   }
 
   get mode() {
@@ -36,6 +45,11 @@ export class Composer {
 
   get text() {
     return $("text").value.trim();
+  }
+
+  /** How the text is marked up: "plain" or "markdown". */
+  get format() {
+    return recall("format", "plain");
   }
 
   setModel(model) {
@@ -50,7 +64,7 @@ export class Composer {
   }
 
   restore(order) {
-    if (order.mode === "text") this.#setText(order.text);
+    if (order.mode === "text") this.#setText(order.text, order.format);
     else this.dialogue.restore(order.turns);
     this.#setMode(order.mode);
   }
@@ -82,9 +96,53 @@ export class Composer {
     document.body.dataset.mode = mode;
   }
 
-  #setText(text) {
+  #setText(text, format = "plain") {
+    this.#setFormat(format);
     $("text").value = text;
     $("text").dispatchEvent(new Event("input"));
+  }
+
+  #setFormat(format) {
+    remember("format", format);
+    this.#showFormat();
+    this.onChange();
+  }
+
+  #showFormat() {
+    $("markup").hidden = this.format !== "markdown";
+  }
+
+  /** A file is opened where it is dropped, or with the button. Text that is dragged is left to the browser. */
+  #acceptFiles() {
+    const zone = $("composer");
+    const over = (isOver) => (event) => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      zone.classList.toggle("over", isOver);
+    };
+    zone.addEventListener("dragover", over(true));
+    zone.addEventListener("dragleave", over(false));
+    zone.addEventListener("drop", (event) => {
+      over(false)(event);
+      if (event.dataTransfer.files[0]) this.#open(event.dataTransfer.files[0]);
+    });
+    $("file-open").addEventListener("click", () => $("text-file").click());
+    $("text-file").addEventListener("change", async (event) => {
+      if (event.target.files[0]) await this.#open(event.target.files[0]);
+      event.target.value = ""; // so that the same file can be chosen again
+    });
+  }
+
+  async #open(file) {
+    this.onError(null);
+    try {
+      const { text, format } = await readTextFile(file);
+      if (this.text && !(await askToConfirm(t("composer.replace"), t("composer.replace.yes")))) return;
+      this.restore({ mode: "text", text, format });
+      toast(t("composer.opened", { name: file.name }));
+    } catch (error) {
+      this.onError(error instanceof ApiError ? error : new ApiError("file_unreadable"));
+    }
   }
 
   #insert(text) {
@@ -103,6 +161,5 @@ export class Composer {
       });
       return chip;
     }));
-    $("text").lang = language();
   }
 }

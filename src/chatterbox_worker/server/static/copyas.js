@@ -23,7 +23,7 @@ export class CopyAs {
     }
     $("copy-no-dialogue").hidden = canExpress("openai", order);
     $("copy-reference").hidden = !usesOnce(order);
-    $("copy-key").hidden = !recall("key");
+    $("copy-key").hidden = !recall("key", "");
     this.#draw();
     $("copy-dialog").showModal();
   }
@@ -31,7 +31,7 @@ export class CopyAs {
   #draw() {
     const kind = document.querySelector("[name=snippet]:checked").value;
     const base = new URL(".", location.href).href.replace(/\/$/, "");
-    $("snippet").textContent = snippet(kind, this.order(), { base, hasKey: Boolean(recall("key")) });
+    $("snippet").textContent = snippet(kind, this.order(), { base, hasKey: Boolean(recall("key", "")) });
   }
 
   async #copy() {

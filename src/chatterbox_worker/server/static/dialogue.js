@@ -2,7 +2,7 @@
 
 import { $, el, icon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
-import { DEFAULT_PAUSE_S } from "./order.js";
+import { DEFAULT_PAUSE_S, isTurn } from "./order.js";
 import { recall, remember } from "./store.js";
 import { nameOf } from "./voices.js";
 
@@ -10,7 +10,7 @@ const MOST_TURNS = 200; // the server's
 const LONGEST_PAUSE_S = 10;
 
 export class Dialogue {
-  #turns = recall("turns", [turn(), turn()]);
+  #turns = storedTurns();
   #voices;
   #offered = "";
 
@@ -78,7 +78,7 @@ export class Dialogue {
       if (isGone) this.draw();
     } } },
       ...[...gone, ...choices].map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
-    const text = el("textarea", { id: `${id}-text`, rows: 2, value: one.text, placeholder: t("dialogue.placeholder"), "aria-label": t("dialogue.text", { n }),
+    const text = el("textarea", { id: `${id}-text`, rows: 2, value: one.text, lang: $("text").lang, placeholder: t("dialogue.placeholder"), "aria-label": t("dialogue.text", { n }),
       on: { input: change("text", (at) => at.value) } });
     const pause = el("input", { type: "number", min: 0, max: LONGEST_PAUSE_S, step: 0.1, value: one.pause_s, "aria-label": t("dialogue.pause", { n }),
       on: { change: change("pause_s", (at) => (at.value !== "" && at.checkValidity() ? Number(at.value) : DEFAULT_PAUSE_S)) } });
@@ -115,6 +115,11 @@ export class Dialogue {
     remember("turns", this.#turns);
     this.onChange();
   }
+}
+
+function storedTurns() {
+  const turns = recall("turns", []).filter(isTurn);
+  return turns.length ? turns : [turn(), turn()];
 }
 
 function turn() {

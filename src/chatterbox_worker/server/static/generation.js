@@ -11,12 +11,11 @@ export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 /**
  * Generates the order's speech. `onAudio(Int16Array)` is called for each piece, and also
  * `onProgress({turn, turns, done, total, audio_s})`.
- * Resolves to {chunks, duration_s, warnings}; the chunks' times are those of the whole.
+ * Adds to `speech`, turn by turn, so that what is complete stays when the next one fails: {chunks, warnings}, and at the
+ * end `duration_s`. The chunks' times are those of the whole.
  */
-export async function generate(order, reference, { signal, onAudio, onProgress }) {
+export async function generate(order, reference, { speech: whole, signal, onAudio, onProgress }) {
   const parts = requests(order, reference);
-  const chunks = [];
-  const warnings = [];
   const earlier = []; // turns, for a model that uses context
   let samples = 0;
   let pieces = [];
@@ -37,13 +36,13 @@ export async function generate(order, reference, { signal, onAudio, onProgress }
     );
     for (const chunk of speech.chunks) {
       const moved = { ...later(chunk, start_s), cues: chunk.cues.map((cue) => later(cue, Math.round(start_s * 1000) / 1000)) };
-      chunks.push(order.mode === "dialogue" ? { ...moved, turn, voice: speech.voice } : moved);
+      whole.chunks.push(order.mode === "dialogue" ? { ...moved, turn, voice: speech.voice } : moved);
     }
-    warnings.push(...speech.warnings);
+    whole.warnings.push(...speech.warnings);
     if (order.converses) earlier.push({ text: order.turns[turn].text, audio: await base64(wavBlob(pieces, RATE)), speaker });
     if (pause_s) receive(new Int16Array(Math.round(pause_s * RATE)));
   }
-  return { chunks, warnings, duration_s: round(samples / RATE) };
+  whole.duration_s = round(samples / RATE);
 }
 
 /** Voices are speakers, in the order in which they first speak. */

@@ -1,11 +1,13 @@
 // The speeches generated in this browser: facts in localStorage, audio in IndexedDB. Bounded; the oldest are deleted first.
 
+import { isOrder } from "./order.js";
 import { recall, remember } from "./store.js";
 
 const MOST_ITEMS = 40;
 const MOST_BYTES = 200_000_000; // about 70 minutes of 24 kHz wav
 const DATABASE = "chatterbox";
 const SOUNDS = "sounds";
+const LATEST_MS = 8.64e15; // that a Date can have
 
 const promiseOf = (request) =>
   new Promise((resolve, reject) => {
@@ -20,8 +22,13 @@ async function sounds(mode) {
   return database.transaction(SOUNDS, mode).objectStore(SOUNDS);
 }
 
-/** Newest first: {id, at, order, duration_s, chunks, warnings, bytes}. */
-export const items = () => recall("history", []);
+/** Newest first: {id, at, order, duration_s, chunks, warnings, bytes, partial}; `partial` if it was stopped early. */
+export const items = () => recall("history", []).filter(isItem);
+
+/** An entry that is damaged is left out; the others stay. */
+const isItem = (item) =>
+  typeof item?.id === "string" && [item.at, item.duration_s, item.bytes].every(Number.isFinite) && Math.abs(item.at) < LATEST_MS &&
+  Array.isArray(item.chunks) && Array.isArray(item.warnings) && isOrder(item.order);
 
 /** Stores the item and returns its entry; null if this browser has no space for the audio. */
 export async function add(item, wav, reference) {
@@ -46,7 +53,8 @@ export async function add(item, wav, reference) {
 /** {wav, reference}, or undefined if the browser has deleted it. */
 export async function sound(id) {
   try {
-    return await promiseOf((await sounds("readonly")).get(id));
+    const stored = await promiseOf((await sounds("readonly")).get(id));
+    return stored?.wav instanceof Blob ? stored : undefined;
   } catch {
     return undefined;
   }
@@ -72,7 +80,7 @@ async function forgetSound(id) {
 
 /** Seconds per character in the latest speeches with this model and language; undefined without any. */
 export function pace(model, language) {
-  const similar = items().filter(({ order }) => order.mode === "text" && order.model === model && order.language === language).slice(0, 5);
+  const similar = items().filter(({ order, partial }) => !partial && order.mode === "text" && order.model === model && order.language === language).slice(0, 5);
   const chars = similar.reduce((sum, { order }) => sum + order.text.length, 0);
   return chars < 40 ? undefined : similar.reduce((sum, { order, duration_s }) => sum + duration_s * order.speed, 0) / chars;
 }

@@ -5,6 +5,7 @@ import * as history from "./history.js";
 import { language, languageName, onLanguage, t } from "./i18n.js";
 import { ONCE, textOf } from "./order.js";
 import { modelName } from "./settings.js";
+import { onStored } from "./store.js";
 import { nameOf } from "./voices.js";
 
 const TITLE_CHARS = 90;
@@ -16,6 +17,11 @@ export class HistoryList {
     Object.assign(this, { onOpen, onRestore });
     $("history-clear").addEventListener("click", () => this.#clear());
     onLanguage(() => this.draw());
+    onStored("history", () => this.draw());
+  }
+
+  get current() {
+    return this.#current;
   }
 
   mark(id) {
@@ -48,7 +54,8 @@ export class HistoryList {
         el("p", { class: "history-title", dir: "auto" }, title),
         el("p", { class: "history-facts" },
           el("span", {}, clock(item.duration_s)), el("span", {}, voice), el("span", {}, modelName(order.model)),
-          el("span", {}, languageName(order.language)), el("time", { dateTime: when.toISOString() }, format.format(when)))),
+          el("span", {}, languageName(order.language)), el("time", { dateTime: when.toISOString() }, format.format(when)),
+          item.partial ? el("span", { class: "badge" }, t("history.partial")) : null)),
       button("history.restore", "sliders", () => this.onRestore(item)),
       button("history.remove", "trash", () => this.#remove(item)));
   }

@@ -7,13 +7,15 @@ import { recall, remember } from "./store.js";
 
 export const TABLES = { en, es };
 const ATTRIBUTES = ["placeholder", "aria-label", "title"];
+const isApple = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
+const EVERYWHERE = { modifier: isApple ? "⌘" : "Ctrl" }; // values that any text may name
 const listeners = new Set();
 let current = choose();
 
 function choose() {
-  const stored = recall("language");
-  if (stored in TABLES) return stored;
-  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TABLES);
+  const stored = recall("language", "");
+  if (Object.hasOwn(TABLES, stored)) return stored;
+  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => Object.hasOwn(TABLES, tag));
   return preferred ?? "en";
 }
 
@@ -23,8 +25,9 @@ export const language = () => current;
 export function t(key, values = {}) {
   const words = TABLES[current][key];
   if (words === undefined) throw new Error(`no text for ${key}`);
-  if (typeof words === "function") return words(values);
-  return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const all = { ...EVERYWHERE, ...values };
+  if (typeof words === "function") return words(all);
+  return words.replace(/\{(\w+)\}/g, (_, name) => all[name]);
 }
 
 export const has = (key) => key in TABLES[current];
@@ -35,7 +38,12 @@ export function number(value, options = {}) {
 
 /** "es-MX" → "Spanish (Mexico)", in the page's language. */
 export function languageName(tag) {
-  const name = new Intl.DisplayNames([current], { type: "language", languageDisplay: "standard" }).of(tag) ?? tag;
+  let name = tag;
+  try {
+    name = new Intl.DisplayNames([current], { type: "language", languageDisplay: "standard" }).of(tag);
+  } catch {
+    // not a language's tag
+  }
   return name.charAt(0).toLocaleUpperCase(current) + name.slice(1);
 }
 

@@ -1,6 +1,6 @@
 // An order: everything that a speech depends on, as one plain object that the history stores and the form restores.
 //
-// {mode: "text" | "dialogue", text, turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
+// {mode: "text" | "dialogue", text, format: "plain" | "markdown", turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
 //  chunk_size, sampling}. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
 // `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
@@ -16,6 +16,8 @@ function shared(order) {
   return { ...fields, ...order.sampling };
 }
 
+const markup = ({ format }) => (format === "markdown" ? { text_format: format } : {});
+
 function voiceField(voice, reference, words) {
   if (voice !== ONCE) return { voice };
   return words ? { reference_audio: reference, reference_transcript: words } : { reference_audio: reference };
@@ -24,7 +26,7 @@ function voiceField(voice, reference, words) {
 /** One request for each turn: [{fields, pause_s}]; `reference` is base64, for the turns that use it. */
 export function requests(order, reference) {
   if (order.mode === "text") {
-    return [{ fields: { input: order.text, ...shared(order), ...voiceField(order.voice, reference, order.words) }, pause_s: 0 }];
+    return [{ fields: { input: order.text, ...markup(order), ...shared(order), ...voiceField(order.voice, reference, order.words) }, pause_s: 0 }];
   }
   return order.turns.map((turn, i) => ({
     fields: { input: turn.text, ...shared(order), ...voiceField(turn.voice, reference, order.words) },
@@ -35,7 +37,7 @@ export function requests(order, reference) {
 /** The body of POST /text: all that decides how a text is read, and no recording. */
 export const previewBody = (order) => {
   const { seed, ...fields } = shared(order);
-  return { text: order.text, ...fields };
+  return { text: order.text, ...markup(order), ...fields };
 };
 
 /** The body of POST /dialogue. */
@@ -45,6 +47,13 @@ export function dialogueBody(order, reference) {
     turns: order.turns.map((turn) => ({ text: turn.text, ...voiceField(turn.voice, reference, order.words), pause_s: turn.pause_s })),
   };
 }
+
+export const isTurn = (turn) => typeof turn?.voice === "string" && typeof turn.text === "string" && Number.isFinite(turn.pause_s);
+
+/** Whether a stored value can be shown and restored. */
+export const isOrder = (order) =>
+  (order?.mode === "text" ? typeof order.text === "string" && typeof order.voice === "string" : order?.mode === "dialogue" && Array.isArray(order.turns) && order.turns.every(isTurn)) &&
+  typeof order.model === "string" && typeof order.language === "string" && Number.isFinite(order.speed);
 
 export function textOf(order) {
   return order.mode === "text" ? order.text : order.turns.map((turn) => turn.text).join("\n");

@@ -3,10 +3,12 @@
 import { $, clock, setIcon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 import { LivePlayback } from "./live.js";
+import { onMediaKeys, showState } from "./mediakeys.js";
 import { onTheme } from "./theme.js";
-import { RATE, wavBlob, wavSamples } from "./wav.js";
+import { RATE, wavBlob } from "./wav.js";
 import { Waveform } from "./waveform.js";
 
+const SKIP_S = 5;
 let context = null;
 
 /** The page's only AudioContext; the first call must come from a click, or browsers mute it. */
@@ -23,12 +25,16 @@ export class Player {
   #url = null;
   #frame = 0;
 
-  constructor() {
+  /** `onPlay` is called when it starts to play. */
+  constructor({ onPlay }) {
+    this.onPlay = onPlay;
     this.waveform = new Waveform($("wave"), (to) => this.seek(to));
     this.#audio.preservesPitch = true;
     this.#audio.addEventListener("ended", () => this.#refresh());
     $("play").addEventListener("click", () => this.toggle());
     $("rate").addEventListener("change", () => this.#setRate());
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    onMediaKeys(this);
     onLanguage(() => this.#refresh());
     onTheme(() => this.waveform.draw());
   }
@@ -48,6 +54,7 @@ export class Player {
   /** Clears the player for `append`; plays as soon as there is audio. */
   begin(expected_s) {
     this.#reset();
+    this.onPlay();
     this.waveform.clear(expected_s);
     const live = new LivePlayback(audioContext(), { onEnd: () => this.#switchToFile(false) });
     this.#live = live;
@@ -78,10 +85,10 @@ export class Player {
     this.waveform.clear();
   }
 
-  async load(blob) {
+  load(blob, samples) {
     this.#reset();
     this.waveform.clear();
-    this.waveform.append(await wavSamples(blob));
+    this.waveform.append(samples);
     this.#setFile(blob);
     $("rate").disabled = false;
     this.#setRate();
@@ -94,11 +101,12 @@ export class Player {
   }
 
   play() {
+    this.onPlay();
     audioContext();
     if (this.#live) this.#live.play();
     else {
       if (this.#audio.currentTime >= this.#audio.duration) this.#audio.currentTime = 0;
-      this.#audio.play();
+      this.#audio.play().catch(() => this.#refresh()); // paused or replaced before it began
     }
     this.#tick();
   }
@@ -113,6 +121,21 @@ export class Player {
     if (this.#live) this.#live.seek(seconds);
     else this.#audio.currentTime = seconds;
     this.#refresh();
+  }
+
+  /** Space and the arrow keys, where nothing else takes them. */
+  #onKey(event) {
+    const { key, target } = event;
+    const isFree = [document.body, this.waveform.box, $("play")].includes(target);
+    if (!isFree || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !this.duration_s) return;
+    if (key === " " && target !== $("play")) this.toggle();
+    else if (key === "ArrowLeft" || key === "ArrowRight") this.skip(key === "ArrowLeft" ? -SKIP_S : SKIP_S);
+    else return;
+    event.preventDefault();
+  }
+
+  skip(seconds) {
+    this.seek(Math.min(Math.max(0, this.position_s + seconds), this.duration_s));
   }
 
   /** Switches from the stream to the file, at the same position. */
@@ -161,5 +184,6 @@ export class Player {
     $("play").setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
     $("time").textContent = `${clock(this.position_s, true)} / ${clock(this.duration_s, true)}`;
     this.waveform.show(this.position_s);
+    showState(playing);
   }
 }

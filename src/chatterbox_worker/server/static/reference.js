@@ -5,6 +5,7 @@ import * as api from "./api.js";
 import { $, announce, clock, el, icon, toast } from "./dom.js";
 import { number, onLanguage, t } from "./i18n.js";
 import { decode, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
+import { hasFiles } from "./textfile.js";
 
 const MOST_BYTES = 25_000_000; // the server's limit of an upload
 const METER_FLOOR_DB = -60;
@@ -50,7 +51,7 @@ export class Reference {
       over(false)(event);
       if (event.dataTransfer.files[0]) this.#accept(event.dataTransfer.files[0]);
     });
-    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault()); // a drop outside of the zone must not leave the page
+    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => hasFiles(event) && event.preventDefault()); // a file dropped elsewhere must not replace the page
   }
 
   async #start() {

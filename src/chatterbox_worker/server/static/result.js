@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { captions, KINDS as CAPTIONS } from "./captions.js";
 import { $, el, icon, saveFile, toast } from "./dom.js";
-import { base64 } from "./wav.js";
+import { base64, wavParts } from "./wav.js";
 import { number, onLanguage, t } from "./i18n.js";
 import { dialogueBody, requests, textOf, usesOnce } from "./order.js";
 
@@ -11,35 +11,41 @@ const CONVERTIBLE_BYTES = 25_000_000; // the server's limit of an upload
 const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all other formats are their own extension
 
 export class Result {
+  #converting = null; // the AbortController of a download that takes long
   #speech = null; // {order, blob, chunks, warnings, duration_s, reference, partial}
 
   constructor({ model, onError, onSeed }) {
     Object.assign(this, { model, onError, onSeed });
     $("seed-keep").addEventListener("click", () => this.onSeed(this.#speech.order.seed));
+    $("converting-cancel").addEventListener("click", () => this.#converting?.abort());
     for (const menu of document.querySelectorAll("details.menu")) closeWhenLeft(menu);
-    onLanguage(() => this.#draw());
+    onLanguage(() => this.draw());
+  }
+
+  get speech() {
+    return this.#speech;
   }
 
   clear() {
     this.#speech = null;
-    this.#draw();
+    this.draw();
   }
 
   show(speech) {
     this.#speech = speech;
-    this.#draw();
+    this.draw();
   }
 
-  #draw() {
+  draw() {
     const speech = this.#speech;
     $("takeaway").hidden = speech === null;
     $("warnings").replaceChildren();
     if (speech === null) return;
-    const formats = Object.keys(this.model().formats);
+    const formats = Object.keys(this.model()?.formats ?? { wav: null }); // nothing else without the server
     $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.#download(format))));
     $("caption-list").replaceChildren(...Object.keys(CAPTIONS).map((kind) => this.#choice(t(`captions.${kind}`), kind.toUpperCase(), () => this.#captions(kind))));
     $("captions-menu").hidden = !speech.chunks.length;
-    $("download-about").textContent = t(this.#tooLong() ? "download.again" : "download.same");
+    $("download-about").textContent = t(!this.#tooLong() ? "download.same" : speech.partial ? "download.parts" : "download.again");
     $("result-seed").textContent = t("result.seed", { seed: speech.order.seed });
     const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
     $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
@@ -65,26 +71,53 @@ export class Result {
     const speech = this.#speech;
     const summary = $("download-menu").querySelector("summary");
     summary.classList.add("busy");
+    this.#converting?.abort();
+    const { signal } = (this.#converting = new AbortController());
+    let bytes = 0;
     try {
-      const blob = format === "wav" ? speech.blob : this.#tooLong() ? await this.#regenerate(format) : await api.convert(speech.blob, format);
-      saveFile(blob, `${slug(speech.order)}.${EXTENSIONS[format] ?? format}`);
-      toast(t("download.done", { format: format.toUpperCase(), megabytes: number(blob.size / 1e6, { maximumFractionDigits: 1 }) }));
+      for await (const { blob, part } of this.#files(speech, format, signal)) {
+        saveFile(blob, `${slug(speech.order)}${part}.${EXTENSIONS[format] ?? format}`);
+        bytes += blob.size;
+      }
+      toast(t("download.done", { format: format.toUpperCase(), megabytes: number(bytes / 1e6, { maximumFractionDigits: 1 }) }));
     } catch (error) {
-      this.onError(error);
+      if (error.name !== "AbortError") this.onError(error);
     } finally {
+      if (this.#converting.signal === signal) $("converting").hidden = true;
       summary.classList.remove("busy");
     }
   }
 
-  #tooLong() {
-    return this.#speech.blob.size > CONVERTIBLE_BYTES;
+  /** The speech in a format: one file, or several of what is too long for one request and was never complete. */
+  async *#files(speech, format, signal) {
+    const name = format.toUpperCase();
+    if (format === "wav") yield { blob: speech.blob, part: "" };
+    else if (!this.#tooLong(speech)) yield { blob: await api.convert(speech.blob, format, signal), part: "" };
+    else if (!speech.partial) {
+      this.#showConverting(t("download.regenerating", { format: name }));
+      yield { blob: await this.#regenerate(speech, format, signal), part: "" };
+    } else {
+      const parts = await wavParts(speech.blob, CONVERTIBLE_BYTES);
+      for (const [i, part] of parts.entries()) {
+        this.#showConverting(t("download.converting", { format: name, part: i + 1, parts: parts.length }));
+        yield { blob: await api.convert(part, format, signal), part: `-${i + 1}` };
+      }
+    }
   }
 
-  async #regenerate(format) {
-    const { order, reference } = this.#speech;
+  #showConverting(words) {
+    $("converting-text").textContent = words;
+    $("converting").hidden = false;
+  }
+
+  #tooLong(speech = this.#speech) {
+    return speech.blob.size > CONVERTIBLE_BYTES;
+  }
+
+  async #regenerate({ order, reference }, format, signal) {
     const encoded = usesOnce(order) && reference ? await base64(reference) : null;
-    if (order.mode === "dialogue") return api.speakDialogue({ ...dialogueBody(order, encoded), format });
-    return api.speak({ ...requests(order, encoded)[0].fields, response_format: format });
+    if (order.mode === "dialogue") return api.speakDialogue({ ...dialogueBody(order, encoded), format }, signal);
+    return api.speak({ ...requests(order, encoded)[0].fields, response_format: format }, signal);
   }
 }
 

@@ -96,7 +96,7 @@ export class Settings {
 
   #value(name, range) {
     const stored = name === "speed" ? this.#stored.speed : this.#stored.sampling?.[this.model.id]?.[name];
-    return stored === undefined ? range.default : Math.min(range.max, Math.max(range.min, stored));
+    return !Number.isFinite(stored) ? range.default : Math.min(range.max, Math.max(range.min, stored));
   }
 
   #set(name, value) {

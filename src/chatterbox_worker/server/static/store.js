@@ -1,16 +1,25 @@
 // Values stored in localStorage; where that is full or forbidden, in memory until the page is closed.
 
 const PREFIX = "chatterbox.";
+const VERSION = 1; // of the values' forms; a page that changes one converts what has an earlier version
 const memory = new Map();
 
-export function recall(name, fallback = null) {
+const kindOf = (value) => (Array.isArray(value) ? "list" : value === null ? "null" : typeof value);
+
+/** The stored value; `fallback` if there is none, or one of another kind than `fallback`: it is damaged. */
+export function recall(name, fallback) {
   if (memory.has(name)) return memory.get(name);
   try {
-    const text = localStorage.getItem(PREFIX + name);
-    return text === null ? fallback : JSON.parse(text);
+    const value = JSON.parse(localStorage.getItem(PREFIX + name));
+    return kindOf(value) === kindOf(fallback) ? value : fallback;
   } catch {
-    return fallback; // no storage, or a value of another page
+    return fallback; // no storage, or not JSON
   }
+}
+
+/** Calls `listener` when another tab has stored the value. */
+export function onStored(name, listener) {
+  addEventListener("storage", ({ key }) => key === PREFIX + name && listener());
 }
 
 export function remember(name, value) {
@@ -30,3 +39,5 @@ export function forget(name) {
     // nothing was stored there
   }
 }
+
+if (recall("version", 0) !== VERSION) remember("version", VERSION);

@@ -4,12 +4,21 @@ import { $, announce, clock } from "./dom.js";
 import { generate, newSeed } from "./generation.js";
 import * as history from "./history.js";
 import { onLanguage, t } from "./i18n.js";
-import { estimate_s, usesOnce } from "./order.js";
-import { base64 } from "./wav.js";
+import { showTitle } from "./mediakeys.js";
+import { estimate_s, textOf, usesOnce } from "./order.js";
+import { nameOf } from "./voices.js";
+import { base64, wavSamples } from "./wav.js";
+
+const QUIET_S = 20; // a chunk takes a few seconds; after this one may wonder
+const LOOK_MS = 5_000;
+const TITLE_CHARS = 80;
 
 export class Studio {
   #abort = null;
   #shown = null;
+  #latest = 0; // when the server sent something, on performance.now's clock
+  #timer = 0;
+  #before = null; // {speech, id, at_s}: what was in the player when the generation began
 
   constructor({ player, result, historyList, voices, order, check, onError }) {
     Object.assign(this, { player, result, historyList, voices, order, check, onError });
@@ -22,18 +31,33 @@ export class Studio {
     return this.#abort !== null;
   }
 
+  /** Puts a speech into the player; `id` is its entry in the history. */
+  async show(speech, id) {
+    const running = this.#abort;
+    const samples = await wavSamples(speech.blob);
+    if (this.#abort !== running) return; // a generation has begun meanwhile
+    this.#setStage(true);
+    $("play").disabled = false;
+    this.#title(speech.order);
+    this.player.load(speech.blob, samples);
+    this.result.show(speech);
+    this.historyList.mark(id);
+  }
+
   async start() {
     if (this.busy || !this.check()) return;
     const order = this.order();
     order.seed ??= newSeed();
     const expected_s = estimate_s(order, history.pace(order.model, order.language));
     this.#begin(expected_s);
-    let speech = { chunks: [], warnings: [], partial: true };
+    this.#title(order);
+    const speech = { chunks: [], warnings: [], partial: true };
     let failure = null;
     const reference = usesOnce(order) ? this.voices.reference : null;
     try {
       const encoded = reference ? await base64(reference) : null;
-      speech = await generate(order, encoded, { signal: this.#abort.signal, onAudio: (data) => this.#append(data), onProgress: (now) => this.#update(now) });
+      await generate(order, encoded, { speech, signal: this.#abort.signal, onAudio: (data) => this.#append(data), onProgress: (now) => this.#update(now) });
+      speech.partial = false;
     } catch (error) {
       if (error.name !== "AbortError") failure = error;
       else announce(t("studio.cancelled"));
@@ -43,6 +67,11 @@ export class Studio {
 
   #begin(expected_s) {
     this.#abort = new AbortController();
+    addEventListener("beforeunload", askToStay);
+    this.#latest = performance.now();
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    const { speech } = this.result;
+    this.#before = speech && { speech, id: this.historyList.current, at_s: this.player.position_s };
     this.expected_s = expected_s;
     this.onError(null);
     this.result.clear();
@@ -52,20 +81,40 @@ export class Studio {
     $("cancel").hidden = false;
     $("progress").removeAttribute("value");
     $("progress-box").hidden = false;
-    $("stage-empty").hidden = true;
-    $("stage").hidden = false;
+    this.#setStage(true);
     $("play").disabled = true;
     this.player.begin(expected_s);
     this.#showProgress({ turns: 1, turn: 0, done: 0, total: 0, audio_s: 0 });
     $("stage").scrollIntoView({ block: "nearest" });
   }
 
+  #title(order) {
+    showTitle(textOf(order).slice(0, TITLE_CHARS), order.mode === "text" ? nameOf(order.voice) : t("history.turns", { n: order.turns.length }));
+  }
+
+  /** Says so when nothing arrives. */
+  #look() {
+    const quiet_s = Math.round((performance.now() - this.#latest) / 1000);
+    if (quiet_s < QUIET_S) return;
+    const words = t("studio.quiet", { seconds: quiet_s });
+    $("progress-text").textContent = words;
+    if (quiet_s < QUIET_S + LOOK_MS / 1000) announce(words);
+  }
+
+  #arrived() {
+    const wasQuiet = performance.now() - this.#latest >= 1000 * QUIET_S;
+    this.#latest = performance.now();
+    if (wasQuiet) this.#showProgress(this.#shown);
+  }
+
   #append(data) {
+    this.#arrived();
     $("play").disabled = false;
     this.player.append(data);
   }
 
   #update(now) {
+    this.#arrived();
     const { turn, turns, done, total, audio_s } = now;
     const part = (turn + (total ? done / total : 0)) / turns;
     if (part > 0) $("progress").value = part;
@@ -86,29 +135,54 @@ export class Studio {
   }
 
   async #end(ended, failure) {
+    try {
+      await (this.player.duration_s ? this.#keep(ended) : this.#putBack());
+    } finally {
+      this.#setIdle();
+    }
+    if (failure) this.onError(failure);
+  }
+
+  async #keep(ended) {
+    const speech = { ...ended, blob: this.player.finish(), duration_s: ended.duration_s ?? this.player.duration_s };
+    this.result.show(speech);
+    if (!speech.partial) announce(t("studio.done", { time: clock(speech.duration_s) }));
+    await this.#store(speech);
+  }
+
+  /** Nothing was generated: shows what was in the player before. */
+  async #putBack() {
+    this.player.clear();
+    this.#setStage(false);
+    if (!this.#before) return;
+    const { speech, id, at_s } = this.#before;
+    await this.show(speech, id);
+    this.player.seek(at_s);
+  }
+
+  #setStage(isShown) {
+    $("stage").hidden = !isShown;
+    $("stage-empty").hidden = isShown;
+  }
+
+  #setIdle() {
     this.#abort = null;
     this.#shown = null;
+    this.#before = null;
+    removeEventListener("beforeunload", askToStay);
+    clearInterval(this.#timer);
     document.body.dataset.stage = "idle";
     $("generate").removeAttribute("aria-disabled");
     $("cancel").hidden = true;
     $("progress-box").hidden = true;
-    if (failure) this.onError(failure);
-    if (!this.player.duration_s) {
-      this.player.clear();
-      $("stage").hidden = true;
-      $("stage-empty").hidden = false;
-      return;
-    }
-    const speech = { ...ended, blob: this.player.finish(), duration_s: ended.duration_s ?? this.player.duration_s };
-    this.result.show(speech);
-    if (speech.partial) return;
-    announce(t("studio.done", { time: clock(speech.duration_s) }));
-    await this.#store(speech);
   }
 
-  async #store({ order, chunks, warnings, duration_s, blob, reference }) {
-    const item = await history.add({ at: Date.now(), order, duration_s, chunks, warnings }, blob, reference);
+  async #store({ blob, reference, ...facts }) {
+    const item = await history.add({ ...facts, at: Date.now() }, blob, reference);
+    $("history-full").hidden = item !== null;
     if (item) this.historyList.mark(item.id);
-    else $("history-full").hidden = false;
   }
 }
+
+/** The browser's own question before a page is left in mid-take. */
+const askToStay = (event) => event.preventDefault();

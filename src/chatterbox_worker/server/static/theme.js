@@ -6,7 +6,7 @@ const CHOICES = ["system", "light", "dark"];
 const listeners = new Set();
 
 export function theme() {
-  const stored = recall("theme");
+  const stored = recall("theme", "");
   return CHOICES.includes(stored) ? stored : "system";
 }
 

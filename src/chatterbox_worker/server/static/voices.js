@@ -20,9 +20,10 @@ export class Voices {
   #audio = new Audio();
   #playing = null; // {id, button}
 
-  constructor({ onChange, onError, settings }) {
-    Object.assign(this, { onChange, onError, settings });
-    this.#audio.addEventListener("ended", () => this.#stop());
+  /** `onListen` is called before a voice is played. */
+  constructor({ onChange, onError, onListen, settings }) {
+    Object.assign(this, { onChange, onError, onListen, settings });
+    this.#audio.addEventListener("ended", () => this.stop());
     $("voice-filter").addEventListener("input", (event) => {
       this.#filter = event.target.value.trim().toLowerCase();
       this.#draw();
@@ -122,10 +123,11 @@ export class Voices {
 
   async #play(id, button) {
     if (this.#playing?.id === id) {
-      this.#stop();
+      this.stop();
       return;
     }
-    this.#stop();
+    this.stop();
+    this.onListen();
     this.#playing = { id, button };
     button.classList.add("busy");
     try {
@@ -135,7 +137,8 @@ export class Voices {
       await this.#audio.play();
       setIcon(button, "stop");
     } catch (error) {
-      this.#stop();
+      if (this.#playing?.button !== button) return; // stopped while it was loaded
+      this.stop();
       this.onError(error);
     } finally {
       button.classList.remove("busy");
@@ -149,7 +152,7 @@ export class Voices {
     return api.speak({ input: text, model, language, seed: SAMPLE_SEED, response_format: "wav" });
   }
 
-  #stop() {
+  stop() {
     this.#audio.pause();
     if (this.#audio.src.startsWith("blob:")) URL.revokeObjectURL(this.#audio.src);
     if (this.#playing) setIcon(this.#playing.button, "play");

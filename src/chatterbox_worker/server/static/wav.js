@@ -27,6 +27,35 @@ export async function wavSamples(blob) {
   return new Int16Array(await blob.slice(44).arrayBuffer());
 }
 
+const QUIET_S = 0.05;
+const SEARCHED_S = 10;
+
+/** The same audio as files of at most `bytes` each, cut at a quiet place. */
+export async function wavParts(blob, bytes) {
+  const samples = await wavSamples(blob);
+  const most = Math.floor((bytes - 44) / 2);
+  const parts = [];
+  for (let from = 0; from < samples.length; ) {
+    const last = from + most;
+    const to = last >= samples.length ? samples.length : quietest(samples, Math.max(last - SEARCHED_S * RATE, from + most / 2), last);
+    parts.push(wavBlob([samples.subarray(from, to)], RATE));
+    from = to;
+  }
+  return parts;
+}
+
+/** The middle of the quietest piece between two samples. */
+function quietest(samples, from, to) {
+  const size = Math.round(QUIET_S * RATE);
+  let [least, place] = [Infinity, to];
+  for (let at = Math.ceil(from); at + size <= to; at += size) {
+    let sum = 0;
+    for (let i = at; i < at + size; i++) sum += Math.abs(samples[i]);
+    if (sum < least) [least, place] = [sum, at + size / 2];
+  }
+  return place;
+}
+
 export function toInt16(floats) {
   const out = new Int16Array(floats.length);
   for (let i = 0; i < floats.length; i++) out[i] = Math.round(Math.max(-1, Math.min(1, floats[i])) * 32767);
