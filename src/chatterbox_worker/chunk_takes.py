@@ -76,7 +76,8 @@ def to_24_bits(samples: Samples) -> Samples:
 
 def _scaled(samples: Samples) -> Samples:
     """As integers of 24 bits, in float32, which holds them exactly."""
-    return np.clip(np.rint(samples * np.float32(_SCALE)), -_SCALE, _SCALE - 1).astype(np.float32, copy=False)
+    scaled: Samples = np.clip(np.rint(samples * np.float32(_SCALE)), -_SCALE, _SCALE - 1).astype(np.float32, copy=False)
+    return scaled
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,7 +29,8 @@ def ramp(seconds: float) -> SourceRecording:
 def test_windows_cover_a_stretch_evenly_from_end_to_end() -> None:
     found = embed_windows(Recorder(), ramp(10.0), [(1.0, 4.5), (5.0, 6.6)])
     starts = [each.start_s for each in found]
-    assert (found[0].start_s, found[-2].end_s) == (1.0, pytest.approx(4.5))
+    assert found[0].start_s == 1.0
+    assert found[-2].end_s == pytest.approx(4.5)
     assert max(np.diff(starts[:-1])) <= STEP_S + 1e-9
     assert found[-1].end_s - found[-1].start_s == pytest.approx(WINDOW_S)
     assert sum(each.share_s for each in found) == pytest.approx(3.5 + 1.6)
