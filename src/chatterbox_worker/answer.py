@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 _S_DIGITS = 5  # decimals of the timings: 10 microseconds
@@ -84,6 +86,43 @@ class SpokenWord:
     def as_json(self) -> dict[str, Any]:
         return _as_json(self)
 
+    def later(self, seconds: float) -> SpokenWord:
+        """In audio that has so much in front of it."""
+        return replace(self, start_s=round(self.start_s + seconds, 4), end_s=round(self.end_s + seconds, 4))
+
+    @classmethod
+    def from_json(cls, word: Mapping[str, Any]) -> SpokenWord:
+        """
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or not of its type.
+        """
+        places = int(word["start"]), int(word["end"])
+        times_s = float(word["start_s"]), float(word["end_s"])
+        return cls(str(word["text"]), *places, *times_s, SpokenBy.from_json(word))
+
+
+class UnsentWords:
+    """Which words a stream has not sent yet."""
+
+    def __init__(self) -> None:
+        self._sent = 0
+
+    def take(
+        self, known: Sequence[SpokenWord], until_s: float = math.inf, most_bytes: float = math.inf
+    ) -> list[SpokenWord]:
+        """The next words that begin before `until_s`, in seconds of the audio; each is returned once, in order.
+
+        `known`: all words so far, those that were sent as well. `most_bytes`: of all that are returned, as JSON.
+        """
+        taken = []
+        while self._sent < len(known) and (word := known[self._sent]).start_s < until_s:
+            most_bytes -= len(json.dumps(word.as_json(), ensure_ascii=False).encode()) + 2  # and a comma
+            if most_bytes < 0:
+                break
+            taken.append(word)
+            self._sent += 1
+        return taken
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechInfo:
@@ -139,7 +178,7 @@ class SpeechInfo:
             seeds = (
                 tuple(None if seed is None else int(seed) for seed in answer["seeds"]) if "seeds" in answer else None
             )
-            words = tuple(map(_word, answer["words"])) if "words" in answer else None
+            words = tuple(map(SpokenWord.from_json, answer["words"])) if "words" in answer else None
             warnings = tuple(map(str, answer["warnings"]))
             return cls(**values, chunks=chunks, warnings=warnings, words=words, seeds=seeds)
         except (KeyError, TypeError) as error:
@@ -151,13 +190,6 @@ _KINDS: Mapping[str, type] = {
     for field in fields(SpeechInfo)
     if field.name not in ("chunks", "warnings", "words", "seeds")
 }
-
-
-def _word(word: Mapping[str, Any]) -> SpokenWord:
-    places = int(word["start"]), int(word["end"])
-    return SpokenWord(
-        str(word["text"]), *places, float(word["start_s"]), float(word["end_s"]), SpokenBy.from_json(word)
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from chatterbox_worker.client import (
     AnswerLost,
     AudioOnVolume,
     ClientError,
+    Job,
     JobCancelled,
     JobFailed,
     JobTimedOut,
@@ -23,7 +24,9 @@ from chatterbox_worker.client import (
     Patience,
     RequestRefused,
     RequestTooLarge,
+    SpokenWord,
     StillRunning,
+    StreamChunk,
     Unauthorized,
     Unavailable,
     flows,
@@ -343,6 +346,24 @@ def test_a_lost_end_comes_from_the_whole() -> None:
         ok(id="j", status="COMPLETED", output=WHOLE),
     ]
     assert read_all(outcomes)[0] == [0, 1, 2]
+
+
+WORD: dict[str, Any] = {"text": "Hola.", "start": 0, "end": 5, "start_s": 0.05, "end_s": 0.4}
+
+
+def test_words_come_typed_with_the_pieces_and_with_the_result() -> None:
+    def first(*outcomes: Outcome, needs_result: bool = False) -> StreamChunk:
+        return drive(flows.read_stream(StreamReader("j", NEVER, needs_result=needs_result)), outcomes)[0][0]
+
+    answer = {"audio_base64": base64_of(b"7"), "format": "mp3", "words": [WORD]}
+    streamed = first(stream_reply("IN_PROGRESS", chunk(0) | {"words": [WORD]}))
+    whole = first(ok(id="j", status="COMPLETED", output=answer), needs_result=True)
+
+    assert streamed.words == whole.words == Job({"output": answer}).speech.words == (SpokenWord(**WORD),)
+    assert first(stream_reply("IN_PROGRESS", chunk(0))).words == ()
+    assert Job({"output": {"audio_base64": "", "format": "mp3"}}).speech.words is None
+    with pytest.raises(ClientError, match="'end'"):
+        first(stream_reply("IN_PROGRESS", chunk(0) | {"words": [{"text": "Hola.", "start": 0}]}))
 
 
 def test_an_endpoint_that_does_not_stream_sends_one_piece() -> None:

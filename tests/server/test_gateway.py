@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import io
 import json
@@ -20,6 +21,8 @@ import pytest
 import soundfile
 from openai import AsyncOpenAI, BadRequestError
 
+from chatterbox_worker.audio.clip import silence
+from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.client import AsyncRunPodServerlessClient, Patience
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import (
@@ -84,8 +87,8 @@ class Queue:
             return httpx.Response(state)
         if isinstance(state, Exception):
             raise state
-        if path == "/stream/job":  # of an endpoint that does not stream
-            return httpx.Response(200, json={"status": state["status"], "stream": []})
+        if path == "/stream/job":  # without "stream": of an endpoint that does not stream
+            return httpx.Response(200, json={"status": state["status"], "stream": state.get("stream", [])})
         return httpx.Response(200, json={"id": "job", **state})
 
     def backend(self) -> RunPodBackend:
@@ -99,7 +102,7 @@ def _request(**fields: Any) -> SpeechRequest:
 
 
 WAITING = {"status": "IN_QUEUE"}
-DONE = {
+DONE: dict[str, Any] = {
     "status": "COMPLETED",
     "output": {
         **ABOUT,
@@ -324,6 +327,37 @@ async def test_a_server_that_ends_cancels_its_jobs() -> None:
     assert queue.asked[-1] == "/cancel/job"
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+WORDS = [{"text": "Hi.", "start": at, "end": at + 3, "start_s": at / 4, "end_s": at / 4 + 0.4} for at in (0, 4, 8)]
+_CLIP = {"audio_base64": base64.b64encode(encode(silence(1.0, 24_000), "flac", 24_000)).decode()}
+_SUMMARY = {name: value for name, value in DONE["output"].items() if name != "audio_base64"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("first", "second", "summary", "seen"),
+    [
+        ({"words": WORDS[:1]}, {"words": WORDS[1:]}, {"words": WORDS}, [1, 3, 3]),
+        ({"words": WORDS[:1]}, {"words": WORDS[1:]}, {}, [1, 3, 3]),  # too many for the summary
+        ({"words": WORDS[:1]}, {"words": WORDS[1:2]}, {"words": WORDS}, [1, 2, 3]),  # too many for a piece
+        ({}, {}, {"words": WORDS}, [0, 0, 3]),  # an older worker
+        ({}, {}, {}, [0, 0, 0]),
+    ],
+)
+async def test_a_streaming_endpoints_words_come_with_its_pieces(
+    first: Any, second: Any, summary: Any, seen: list[int]
+) -> None:
+    pieces = [{"index": index, "start_s": float(index), **_CLIP, **own} for index, own in enumerate((first, second))]
+    items = [{"output": item} for item in (*pieces, _SUMMARY | summary)]
+    queue = Queue({"status": "IN_PROGRESS", "stream": items[:2]}, {"status": "COMPLETED", "stream": items[2:]})
+    live = await queue.backend().stream(_request(timestamps="word"), CancelScope())
+
+    known = [len(live.words) async for _ in live.pieces()] + [len(live.words)]
+
+    assert queue.inputs[0]["timestamps"] == "word"
+    assert known == seen
+    assert live.info().words == (tuple(live.words) or None)
 
 
 @pytest.mark.anyio
@@ -636,6 +670,23 @@ def test_the_first_sound_of_a_streaming_endpoint_comes_before_the_job_ends(slow:
 
     assert state_of_last_job(slow) is JobState.COMPLETED
     assert decoded_s(rest, "pcm") > 3
+
+
+@pytest.mark.slow
+@pytest.mark.anyio
+@pytest.mark.parametrize("endpoint", ["plain", "streaming"])
+async def test_words_come_through_the_queue(request: pytest.FixtureRequest, endpoint: str) -> None:
+    body = {"input": STORY, "response_format": "mp3", "chunk_size": 100, "seed": 1}
+    async with open_gateway(request.getfixturevalue(endpoint)) as http:
+        lines = (await http.post("/dev/captioned_speech", json=body)).text.splitlines()
+        sse = {"timestamps": "word", "stream_format": "sse"}
+        events = (await http.post("/v1/audio/speech", json=body | sse)).text.strip().split("\n\n")
+
+    sent = [word for line in lines for word in json.loads(line)["timestamps"]]
+    told = [event for event in (json.loads(event.removeprefix("data: ")) for event in events) if "words" in event]
+    assert [word["word"] for word in sent] == [word["text"] for event in told for word in event["words"]]
+    assert len(sent) > 5  # preview knows the times of chunks only
+    assert (len(told) > 2) is (endpoint == "streaming")
 
 
 @pytest.mark.slow

@@ -64,6 +64,23 @@ ROWS = [
     Row("GET", "/v1/voices", keys=("voices",)),
     Row("GET", "/v1/audio/models", keys=("models",)),
     Row("GET", "/v1/models", keys=("data",)),
+    # Kokoro-FastAPI
+    Row(
+        "POST",
+        "/dev/captioned_speech",
+        {
+            "model": "multilingual",
+            "input": "Hello world!",
+            "voice": "default",
+            "speed": 1.0,
+            "response_format": "mp3",
+            "stream": False,
+            "return_timestamps": True,
+            "lang_code": "a",
+            "volume_multiplier": 1.0,
+        },
+        keys=("audio", "audio_format", "timestamps"),
+    ),
     # the voice cloning system
     Row("GET", "/voices"),
     Row("POST", "/clone-voice", data={"text": "Hola mundo", "voice_name": "alice"}, mimetype="audio/wav"),

@@ -13,6 +13,7 @@ Built on httpx, not on RunPod's own client, which returns None for a failed job 
 
 from __future__ import annotations
 
+from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.client.aio import AsyncRunPodServerlessClient, AsyncSpeechStream
 from chatterbox_worker.client.errors import (
     AnswerLost,
@@ -70,6 +71,7 @@ __all__ = [
     "Speech",
     "SpeechFields",
     "SpeechStream",
+    "SpokenWord",
     "StillRunning",
     "StreamChunk",
     "TextError",

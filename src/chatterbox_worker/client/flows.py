@@ -23,7 +23,7 @@ from chatterbox_worker.client.errors import (
     StillRunning,
 )
 from chatterbox_worker.client.sound import decode, find, unwrap
-from chatterbox_worker.client.types import Job, StreamChunk
+from chatterbox_worker.client.types import Job, StreamChunk, read_words
 from chatterbox_worker.client.wire import (
     LONGEST_WAIT_S,
     HttpCall,
@@ -238,7 +238,7 @@ def _take(reader: StreamReader, output: object, chunks: list[StreamChunk]) -> bo
         return True
     if output["index"] != reader.next_index or "audio_base64" not in output:
         return False  # a long job's result has the chunks without their audio
-    chunks.append(_chunk(output))
+    chunks.append(_chunk(output, decode(output["audio_base64"])))
     reader.next_index += 1
     return True
 
@@ -269,11 +269,13 @@ def _only_chunk(reader: StreamReader, job: Job) -> Flow[StreamChunk]:
     audio = yield from audio_of(job, reader.deadline.patience)
     reader.summary = find(job.output).about
     raw = {"index": 0, "start_s": 0.0, "duration_s": reader.summary.get("duration_s")}
-    return StreamChunk(raw, 0, 0.0, audio)
+    raw |= {"words": reader.summary["words"]} if "words" in reader.summary else {}
+    return _chunk(raw, audio)
 
 
-def _chunk(output: Mapping[str, Any]) -> StreamChunk:
-    return StreamChunk(output, int(output["index"]), float(output["start_s"]), decode(output["audio_base64"]))
+def _chunk(output: Mapping[str, Any], audio: bytes) -> StreamChunk:
+    words = read_words(output.get("words", ()))
+    return StreamChunk(output, int(output["index"]), float(output["start_s"]), audio, words)
 
 
 def check_completed(job: Job) -> Job:

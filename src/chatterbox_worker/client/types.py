@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
-from chatterbox_worker.client.errors import NoAudio
+from chatterbox_worker.answer import SpokenWord
+from chatterbox_worker.client.errors import ClientError, NoAudio
 from chatterbox_worker.client.sound import AudioLocation, find
 
 if TYPE_CHECKING:
@@ -266,6 +267,16 @@ class Speech:
         return bool(self.found.about.get("cache_hit", False))
 
     @property
+    def words(self) -> tuple[SpokenWord, ...] | None:
+        """When each word is spoken; None without `timestamps="word"`, or if there are too many for a stream's end.
+
+        Raises:
+            ClientError: they cannot be read.
+        """
+        words = self.found.about.get("words")
+        return None if words is None else read_words(words)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self.found.about.get("warnings", ()))
 
@@ -280,6 +291,8 @@ class StreamChunk(Mapping[str, Any]):
     """Where it begins in the whole, in seconds."""
     audio: bytes
     """Encoded: a file of its own, or for pcm and mp3 the next bytes of one file."""
+    words: tuple[SpokenWord, ...] = ()
+    """With `timestamps="word"`, those that are spoken by the end of this piece; their times are of the whole."""
 
     def __getitem__(self, name: str) -> Any:
         return self.raw[name]
@@ -289,6 +302,14 @@ class StreamChunk(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.raw)
+
+
+def read_words(words: Sequence[Mapping[str, Any]]) -> tuple[SpokenWord, ...]:
+    """The words of an answer or of a stream's piece, from JSON. Raises ClientError."""
+    try:
+        return tuple(map(SpokenWord.from_json, words))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ClientError(f"the endpoint's words cannot be read: {error!r}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from chatterbox_worker.server.middleware import REQUEST_ID, HeadAsGet, RequestId
 from chatterbox_worker.server.page import Page
 from chatterbox_worker.server.paths import KnownRoutes
 from chatterbox_worker.server.routes import (
+    captioned,
     conversion,
     dialogue,
     lexicon,
@@ -46,6 +47,7 @@ _EXPOSED = (
 )  # fmt: skip
 _ROUTERS = (
     openai.router,
+    captioned.router,
     tts.router,
     sillytavern.router,
     dialogue.router,

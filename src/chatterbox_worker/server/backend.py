@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from chatterbox_worker.answer import Recording, SpeechInfo
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.synthesizer import CancelScope
@@ -33,6 +33,10 @@ class Live(Protocol):
         Raises:
             WorkerError: the speech failed; no more pieces follow.
         """
+
+    @property
+    def words(self) -> Sequence[SpokenWord]:
+        """Of the chunks that are complete, all of them when the pieces have ended; none if they were not asked for."""
 
     def info(self) -> SpeechInfo:
         """The same as `Recording.info`."""

@@ -26,7 +26,7 @@ import numpy as np
 import soundfile
 
 from chatterbox_worker import errors
-from chatterbox_worker.answer import Recording, SpeechInfo
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS, MODELS
@@ -70,8 +70,9 @@ from chatterbox_worker.voices.library import LibraryEntry
 
 log = logging.getLogger(__name__)
 
-Put = Callable[[bytes], object]
-"""Takes one piece of encoded audio."""
+_Piece = tuple[bytes, Sequence[SpokenWord]]
+"""Encoded audio, and the words that are spoken by its end."""
+Put = Callable[[_Piece], object]
 
 _CANCEL_POLL_S = 0.1  # how soon a cancelled scope cancels its job
 _AUDIO_S = 86_400  # the longest piece that is decoded
@@ -116,14 +117,14 @@ class RunPodBackend:
         await self._client.close()
 
     async def speak(self, request: AudioRequest, scope: CancelScope) -> Recording:
-        pieces: list[bytes] = []
+        pieces: list[_Piece] = []
         about = await self._start(_fields(request), pieces.append, scope)
         with _worker_errors():
-            audio = await asyncio.to_thread(_join, pieces, request.format)
+            audio = await asyncio.to_thread(_join, [audio for audio, _ in pieces], request.format)
         return _recording(audio, about)
 
     async def stream(self, request: AudioRequest, scope: CancelScope) -> Live:
-        pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        pieces: asyncio.Queue[_Piece | None] = asyncio.Queue()
         job = self._start(_fields(replace(request, bitrate_kbps=None)) | _LOSSLESS, pieces.put_nowait, scope)
         job.add_done_callback(lambda _: pieces.put_nowait(None))
         live = _JobStream(request, pieces, job)
@@ -228,17 +229,19 @@ class RunPodBackend:
 
     async def _read(self, job_id: str, put: Put, scope: CancelScope) -> Mapping[str, Any]:
         stream = await self._client.stream(job_id=job_id)
+        words: list[Any] = []
         try:
             async for chunk in stream:
                 _report_progress(stream.summary, scope)
-                put(chunk.audio)
+                words += chunk.raw.get("words", ())
+                put((chunk.audio, chunk.words))
         except AudioOnVolume as answer:
             audio = await asyncio.to_thread(self._read_output, answer.path)
             _report_progress(answer.about, scope)
-            put(audio)
+            put((audio, ()))
             return answer.about
         _report_progress(stream.summary, scope)
-        return stream.summary or {}
+        return ({"words": words} if words else {}) | dict(stream.summary or {})  # too many for a summary, or the same
 
     def _read_output(self, path: str) -> bytes:
         """A file that a worker has written to its outputs folder on the volume.
@@ -277,12 +280,13 @@ class _JobStream:
     """
 
     def __init__(
-        self, request: AudioRequest, pieces: asyncio.Queue[bytes | None], job: asyncio.Task[Mapping[str, Any]]
+        self, request: AudioRequest, pieces: asyncio.Queue[_Piece | None], job: asyncio.Task[Mapping[str, Any]]
     ) -> None:
         self._request = request
         self._pieces = pieces
         self._job = job
         self._first: Audio | None = None
+        self._words: list[SpokenWord] = []
 
     @property
     def sample_rate(self) -> int:
@@ -303,6 +307,10 @@ class _JobStream:
             yield piece
             piece = await self._next()
 
+    @property
+    def words(self) -> Sequence[SpokenWord]:
+        return self._words
+
     def info(self) -> SpeechInfo:
         request = self._request
         mimetype = FORMATS[request.format].mimetype
@@ -310,11 +318,14 @@ class _JobStream:
         return replace(info, format=request.format, sample_rate=request.sample_rate, mimetype=mimetype)
 
     async def _next(self) -> Audio | None:
-        data = await self._pieces.get()
-        if data is None:
+        piece = await self._pieces.get()
+        if piece is None:
             await self._job  # raises what ended it
+            self._words = list(self.info().words or ())  # an endpoint that does not stream has them at the end
             return None
-        return await asyncio.to_thread(_decode_flac, data)
+        audio, words = piece
+        self._words += words
+        return await asyncio.to_thread(_decode_flac, audio)
 
 
 def _fields(request: AudioRequest) -> dict[str, Any]:

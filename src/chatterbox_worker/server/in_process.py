@@ -6,12 +6,13 @@ import asyncio
 import logging
 import math
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from chatterbox_worker import wiring
-from chatterbox_worker.answer import Recording, SpeechInfo
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import AudioRequest, SpeechRequest
@@ -196,6 +197,7 @@ class _Live:
         self._held: list[Audio] = []  # the first piece, until it is read
         self._sample_rate = 0
         self._info: SpeechInfo | None = None
+        self._words: Sequence[SpokenWord] = ()  # grows while the speech is generated
         self.running: asyncio.Future[None] = loop.create_future()
         scope.hold(self)
 
@@ -236,6 +238,10 @@ class _Live:
                 held.append(piece)
             del piece
 
+    @property
+    def words(self) -> Sequence[SpokenWord]:
+        return self._words
+
     def info(self) -> SpeechInfo:
         assert self._info is not None, "the pieces have not been read to their end"  # noqa: S101
         return self._info
@@ -245,6 +251,8 @@ class _Live:
         with self._unloader.acquire() as synthesizer:
             plan = synthesizer.plan(self._request)
             speech = synthesizer.stream(plan, self._scope, streaming=True)
+            if isinstance(speech, AudioStream) and speech.words is not None:
+                self._words = speech.words
             samples = 0
             for piece in speech:
                 samples += len(piece.samples)

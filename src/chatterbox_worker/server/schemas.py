@@ -90,6 +90,41 @@ OPENAI_SPEECH = body(
     },
     "input",
 )
+CAPTIONED_SPEECH = body(
+    {
+        **{name: schema for name, schema in OPENAI_SPEECH["properties"].items() if name not in _RESPONSE_OPTIONS},
+        "stream": {"type": "boolean", "default": True, "description": "true: an answer per line, as it is spoken."},
+        "return_timestamps": {"type": "boolean", "default": True},
+        "return_download_link": {"type": "boolean", "enum": [False]},
+        "lang_code": {"type": "string", "description": "Kokoro's letter or our `language`."},
+        "volume_multiplier": {"type": "number", "minimum": 0.01, "maximum": 10, "default": 1.0},
+    },
+    "input",
+)
+"""Kokoro-FastAPI's fields, and those of speech that can be honoured here."""
+del CAPTIONED_SPEECH["properties"]["timestamps"]
+_CAPTIONED_ANSWER = body(
+    {
+        "audio": {"type": "string", "format": "byte"},
+        "audio_format": {"type": "string", "description": "A media type."},
+        "timestamps": {
+            "type": "array",
+            "items": body(
+                {
+                    "word": {"type": "string"},
+                    "start_time": {"type": "number", "description": "Seconds."},
+                    "end_time": {"type": "number"},
+                },
+                "word",
+                "start_time",
+                "end_time",
+            ),
+        },
+    },
+    "audio",
+    "audio_format",
+    "timestamps",
+)
 SPEECH = body({**fields(), **_RESPONSE_OPTIONS}, "text")
 _NAME = TurnBody.model_json_schema()["properties"]["name"]
 _TURN = body({**fields(*OF_A_DIALOGUE, "context"), "name": _NAME}, "text")
@@ -139,6 +174,14 @@ def speech(schema: _Schema) -> dict[str, Any]:
     audio = {fmt.mimetype: {"schema": {"type": "string", "format": "binary"}} for fmt in FORMATS.values()}
     described = {"description": "The speech.", "content": {**audio, "text/event-stream": {}, "application/json": {}}}
     return _route({"application/json": {"schema": schema}}) | {"responses": {200: described}}
+
+
+def captioned_speech() -> dict[str, Any]:
+    """Keyword arguments for a route that answers with Kokoro-FastAPI's JSON."""
+    answer = {"description": "The speech; with `stream` one such object per line.", "content": {
+        "application/json": {"schema": _CAPTIONED_ANSWER}
+    }}  # fmt: skip
+    return _route({"application/json": {"schema": CAPTIONED_SPEECH}}) | {"responses": {200: answer}}
 
 
 def _voice_conversion() -> dict[str, Any]:

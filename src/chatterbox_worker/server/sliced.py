@@ -46,6 +46,6 @@ class SlicedJsonResponse(SlicedResponse, JSONResponse):
     pass
 
 
-async def json_response(build: Callable[[], Mapping[str, Any]]) -> Response:
+async def json_response(build: Callable[[], Mapping[str, Any]], headers: Mapping[str, str] | None = None) -> Response:
     """The object that `build` returns, which may contain audio: built and serialized in a thread."""
-    return await asyncio.to_thread(lambda: SlicedJsonResponse(build()))
+    return await asyncio.to_thread(lambda: SlicedJsonResponse(build(), headers=headers))

@@ -2,7 +2,9 @@
 
     whole    the default: a file of known length, stored in the cache and served from there
     audio    `stream_format: "audio"` or `stream: true`: the file while it is generated, chunked; not cached
-    sse      `stream_format: "sse"`: OpenAI's events, `speech.audio.delta` and `speech.audio.done`
+    sse      `stream_format: "sse"`: OpenAI's events, `speech.audio.delta` and `speech.audio.done`, and our own
+
+`stream` takes any other way of writing the parts of a stream.
 
 An answer starts with its first audio, so that any failure before that is an error with a status. A later failure breaks
 the connection off (audio) or is an event `error` (sse), so that it cannot be taken for the end.
@@ -16,9 +18,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import Request, Response
@@ -26,7 +29,7 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from chatterbox_worker import request as requests
-from chatterbox_worker.answer import Recording, SpeechInfo
+from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord, UnsentWords
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.chunk_takes import candidate_seeds
@@ -61,13 +64,13 @@ class ResponseOptions:
 
 def take_options(fields: dict[str, Any]) -> ResponseOptions:
     """Removes the fields of `ResponseOptions` and `stream_format` from the fields; raises InvalidRequest."""
-    stream, stream_format = _flag(fields, "stream"), fields.pop("stream_format", None)
+    stream, stream_format = take_flag(fields, "stream"), fields.pop("stream_format", None)
     if stream_format is not None and (not isinstance(stream_format, str) or stream_format not in _STREAM_FORMATS):
         names = choices(_STREAM_FORMATS)
         raise InvalidRequest(f"stream_format must be {names}, not {quote(stream_format)}", field="stream_format")
     kind: _Stream = _STREAM_FORMATS[stream_format] if stream_format else "audio" if stream else "whole"
     captions_kind = None if (given := fields.pop("captions", None)) is None else captions.check(given)
-    progress = _flag(fields, "progress")
+    progress = take_flag(fields, "progress")
     if captions_kind is not None and kind == "audio":
         raise InvalidRequest(
             'captions need a whole answer, or stream_format "sse", which sends them in its last event', field="captions"
@@ -91,11 +94,12 @@ def _candidates(fields: dict[str, Any]) -> int:
     return value
 
 
-def _flag(fields: dict[str, Any], name: str) -> bool:
-    value = fields.pop(name, None)
-    if value is not None and not isinstance(value, bool):
+def take_flag(fields: dict[str, Any], name: str, *, default: bool = False) -> bool:
+    """Removes a switch from the fields; raises InvalidRequest."""
+    value = fields.pop(name, default)
+    if not isinstance(value, bool):
         raise InvalidRequest(f"{name} must be true or false, not {quote(value)}", field=name)
-    return bool(value)
+    return value
 
 
 def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
@@ -115,15 +119,29 @@ async def answer(http: Request, state: AppState, fields: Mapping[str, Any], opti
 
 
 async def respond(http: Request, state: AppState, request: AudioRequest, options: ResponseOptions) -> Response:
-    if options.stream != "whole":
-        return await _stream(http, state, request, options)
+    if options.stream == "audio":
+        _refuse_words(request)
+        return await stream(http, state, request, _audio, FORMATS[request.format].mimetype)
+    if options.stream == "sse":
+        write = partial(_events, request=request, options=options)
+        return await stream(http, state, request, write, "text/event-stream")
     if options.candidates > 1 and isinstance(request, SpeechRequest):
         return await _choice(http, state, request, options)
     recording = await whole(http, state, request)
     if options.captions is None:
-        return SlicedResponse(recording.audio, media_type=FORMATS[request.format].mimetype, headers=_headers(recording))
+        return SlicedResponse(recording.audio, media_type=FORMATS[request.format].mimetype, headers=headers(recording))
     written = await captions_of(options.captions, recording.info)
     return await json_response(lambda: recording.inline() | {"captions": written})
+
+
+def _refuse_words(request: AudioRequest) -> None:
+    """Raises InvalidRequest for words that a stream of bare audio would leave out."""
+    if isinstance(request, SpeechRequest) and request.timestamps == "word":
+        raise InvalidRequest(
+            'a stream of audio has no place for words: with timestamps "word" ask for stream_format "sse", for a whole '
+            "answer with captions, or at /dev/captioned_speech",
+            field="timestamps",
+        )
 
 
 async def whole(http: Request, state: AppState, request: AudioRequest) -> Recording:
@@ -183,8 +201,32 @@ async def cancel_on_disconnect(http: Request, scope: CancelScope) -> AsyncIterat
         watcher.cancel()
 
 
-async def _stream(http: Request, state: AppState, request: AudioRequest, options: ResponseOptions) -> Response:
-    scope = _ProgressScope()
+@dataclass(frozen=True, slots=True)
+class StreamPart:
+    audio: bytes
+    """The next bytes of the stream's one file; may be empty."""
+    words: Sequence[SpokenWord] = ()
+    """The next ones, all of which begin in the audio so far."""
+
+
+class ProgressScope(CancelScope):
+    """A scope that stores the latest progress: chunks done, chunks in all, seconds of audio."""
+
+    def __init__(self) -> None:
+        super().__init__(self._set_position)
+        self.position: tuple[int, int, float] | None = None
+
+    def _set_position(self, done: int, total: int, audio_s: float) -> None:
+        self.position = (done, total, audio_s)
+
+
+Writer = Callable[[AsyncIterator[StreamPart], Live, ProgressScope], AsyncIterator[bytes]]
+"""What a stream's parts look like on the wire."""
+
+
+async def stream(http: Request, state: AppState, request: AudioRequest, write: Writer, mimetype: str) -> Response:
+    """The answer that starts with the first audio; raises WorkerError of what fails before that."""
+    scope = ProgressScope()
     ticket = state.admission.enter()
     started_s = time.perf_counter()
     try:
@@ -197,21 +239,8 @@ async def _stream(http: Request, state: AppState, request: AudioRequest, options
         raise
     live.watch(ticket.use)
     state.metrics.observe_first_audio(time.perf_counter() - started_s)
-    body = _count_at_end(_encode(live, encoder), live, state, request)
-    if options.stream == "sse":
-        return _SpeechResponse(_events(body, live, request, options, scope), scope, ticket, "text/event-stream")
-    return _SpeechResponse(body, scope, ticket, FORMATS[request.format].mimetype)
-
-
-class _ProgressScope(CancelScope):
-    """A scope that stores the latest progress: chunks done, chunks in all, seconds of audio."""
-
-    def __init__(self) -> None:
-        super().__init__(self._set_position)
-        self.position: tuple[int, int, float] | None = None
-
-    def _set_position(self, done: int, total: int, audio_s: float) -> None:
-        self.position = (done, total, audio_s)
+    parts = _count_at_end(_encode(live, encoder), live, state, request)
+    return _SpeechResponse(write(parts, live, scope), scope, ticket, mimetype)
 
 
 class _SpeechResponse(StreamingResponse):
@@ -231,35 +260,57 @@ class _SpeechResponse(StreamingResponse):
             self._ticket.leave()
 
 
-async def _encode(live: Live, encoder: StreamEncoder) -> AsyncIterator[bytes]:
+async def _encode(live: Live, encoder: StreamEncoder) -> AsyncIterator[StreamPart]:
+    unsent, audio_s = UnsentWords(), 0.0
     async for piece in live.pieces():
+        audio_s += piece.duration_s
         encoded = await asyncio.to_thread(encoder.add, piece)
         del piece  # megabytes, while a slow client takes its time
-        for data in _slices(encoded):
-            yield data
-    for data in _slices(await asyncio.to_thread(encoder.finish)):
-        yield data
+        for part in _slices(encoded, unsent.take(live.words, audio_s)):
+            yield part
+    for part in _slices(await asyncio.to_thread(encoder.finish), unsent.take(live.words)):
+        yield part
 
 
-def _slices(data: bytes) -> Iterator[bytes]:
-    return (data[start : start + _SLICE_BYTES] for start in range(0, len(data), _SLICE_BYTES))
+def _slices(data: bytes, words: Sequence[SpokenWord]) -> Iterator[StreamPart]:
+    """The words come with the last slice."""
+    start = 0
+    for end in range(_SLICE_BYTES, len(data), _SLICE_BYTES):
+        yield StreamPart(data[start:end])
+        start = end
+    if data or words:
+        yield StreamPart(data[start:], words)
 
 
 async def _count_at_end(
-    body: AsyncIterator[bytes], live: Live, state: AppState, request: AudioRequest
-) -> AsyncIterator[bytes]:
-    async for data in body:
-        yield data
+    parts: AsyncIterator[StreamPart], live: Live, state: AppState, request: AudioRequest
+) -> AsyncIterator[StreamPart]:
+    async for part in parts:
+        yield part
     state.metrics.count_speech(live.info(), len(request.text))
 
 
+async def _audio(parts: AsyncIterator[StreamPart], live: Live, scope: ProgressScope) -> AsyncIterator[bytes]:
+    del live, scope
+    async for part in parts:
+        yield part.audio
+
+
 async def _events(
-    body: AsyncIterator[bytes], live: Live, request: AudioRequest, options: ResponseOptions, scope: _ProgressScope
+    parts: AsyncIterator[StreamPart],
+    live: Live,
+    scope: ProgressScope,
+    *,
+    request: AudioRequest,
+    options: ResponseOptions,
 ) -> AsyncIterator[bytes]:
     reported = None
     try:
-        async for data in body:
-            yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(data).decode()})
+        async for part in parts:
+            if part.audio:
+                yield _event({"type": "speech.audio.delta", "audio": base64.b64encode(part.audio).decode()})
+            if part.words:
+                yield _event({"type": "speech.words", "words": [word.as_json() for word in part.words]})
             if options.progress and scope.position is not None and (position := scope.position) != reported:
                 reported = position
                 done, total, audio_s = position
@@ -280,7 +331,7 @@ def _event(event: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n"
 
 
-def _headers(recording: Recording) -> dict[str, str]:
+def headers(recording: Recording) -> dict[str, str]:
     info = recording.info
     timings = (f"{name.removesuffix('_s')};dur={seconds * 1000:.1f}"
                for name, seconds in recording.timings.items() if name.endswith("_s"))  # fmt: skip

@@ -5,7 +5,8 @@ Messages are JSON objects; audio comes in binary frames, one stream in one forma
     client                                          server
     {"type": "start", <fields of speech>}           {"type": "ready", "format", "sample_rate", "mimetype"}
     {"type": "text", "text": "Hel"}                 {"type": "sentence", "index", "text"}, then its audio, then
-    {"type": "flush"}   speak what is buffered      {"type": "sentence.done", "index", "start_s", "end_s", "seed"}
+    {"type": "flush"}   speak what is buffered      {"type": "words", "index", "words"} if wanted, between its audio
+                                                    {"type": "sentence.done", "index", "start_s", "end_s", "seed"}
     {"type": "cancel"}  drop everything             {"type": "flushed"}, {"type": "cancelled"}
     {"type": "end"}     flush, then close           {"type": "done", "duration_s", "sentences"}
                                                     {"type": "error", "error", "code", "field"}, then it closes
@@ -17,12 +18,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
+from chatterbox_worker.answer import SpokenWord, UnsentWords
 from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
@@ -257,10 +260,12 @@ class _Conversation:
             assert sentence.live is not None  # noqa: S101 - `_speak` starts it before it is queued
             live = await sentence.live
             await self._ws.send_json({"type": "sentence", "index": sentence.index, "text": sentence.text})
-            start_s = self._sent_s
+            start_s, unsent = self._sent_s, UnsentWords()
             async for piece in live.pieces():
                 self._sent_s += piece.duration_s
                 await self._send_bytes(await asyncio.to_thread(self._encoder.add, piece))
+                await self._send_words(sentence, unsent.take(live.words, self._sent_s - start_s), start_s)
+            await self._send_words(sentence, unsent.take(live.words), start_s)
             info = live.info()
             times = {"start_s": round(start_s, 4), "end_s": round(self._sent_s, 4)}
             await self._send_silence(self._pause_after(sentence.text), live.sample_rate)
@@ -271,6 +276,12 @@ class _Conversation:
             self._sentences.discard(sentence)
             sentence.cancel()
             self._ahead.release()
+
+    async def _send_words(self, sentence: _Sentence, words: Sequence[SpokenWord], start_s: float) -> None:
+        """`start_s`: where the sentence begins in the stream, in seconds."""
+        if words:
+            later = [word.later(start_s).as_json() for word in words]
+            await self._ws.send_json({"type": "words", "index": sentence.index, "words": later})
 
     def _pause_after(self, text: str) -> float:
         """Seconds until the next sentence; the guards of both are part of the pause, and an exact one is there."""

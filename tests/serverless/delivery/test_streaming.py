@@ -17,11 +17,12 @@ import soundfile
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
-from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes
+from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes, streaming
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
 from chatterbox_worker.serverless.job import SpeechJob, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from support import fakes
 from support.fakes import ToneEngine
 
 TEXT = "This is a sentence of a story that is told in some detail. " * 60  # 36 s at the tone's 10 ms a character
@@ -146,6 +147,41 @@ def test_a_bad_request_fails_before_the_first_chunk(
     with pytest.raises(InvalidRequest):
         next(stream(synthesizer, settings, asked(split_text=False)))
     assert not engine.takes
+
+
+@pytest.mark.parametrize("rate", [8000, 24_000])
+def test_words_come_with_the_chunk_in_which_they_begin(
+    synthesizer: Synthesizer, settings: Settings, asked: Any, rate: int
+) -> None:
+    job = asked(timestamps="word", sample_rate=rate, format="pcm")
+    plain, _ = as_the_sdk_does(stream(synthesizer, settings, asked(sample_rate=rate, format="pcm", cache=False)))
+    (*chunks, summary), collected = as_the_sdk_does(stream(synthesizer, settings, job))
+    (*again, _), _ = as_the_sdk_does(stream(synthesizer, settings, job))
+
+    assert not any("words" in item for item in plain)
+    assert len(chunks) > 2
+    assert [word for chunk in chunks for word in chunk["words"]] == summary["words"]
+    for chunk in (*chunks, *again):  # a hit knows every word from the start
+        ends_s = chunk["start_s"] + chunk["duration_s"]
+        assert all(chunk["start_s"] <= word["start_s"] < ends_s for word in chunk["words"])
+    assert len(summary["words"]) == len(TEXT.split())
+    assert collected[0]["words"] == chunks[0]["words"]
+
+
+def test_words_that_do_not_fit_into_a_chunk_are_in_a_later_one(
+    synthesizer: Synthesizer, settings: Settings, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fakes, "SECONDS_PER_CHARACTER", 0.003)  # as no one speaks: 100 words in a second
+    monkeypatch.setattr(streaming, "CHUNK_BYTES", 490_000)  # little more than the audio of seven seconds
+    job = asked(text="𐐀𐐁 𐐂. " * 1200, timestamps="word", language="en")
+    as_the_sdk_does(stream(synthesizer, settings, job))
+    (*chunks, summary), collected = as_the_sdk_does(stream(synthesizer, settings, job, 1_500_000))
+
+    sent = [word for chunk in chunks for word in chunk["words"]]
+    assert len(chunks) > 2
+    assert sent == summary["words"]
+    assert all(chunk["words"][0]["start_s"] < chunk["start_s"] for chunk in chunks[1:])
+    assert "words" not in collected[0]  # a result that is too large has neither its audio nor its words
 
 
 def test_a_result_that_fits_keeps_the_audio(synthesizer: Synthesizer, settings: Settings, asked: Any) -> None:

@@ -1,25 +1,26 @@
 """Speech in pieces, for a worker whose handler is a generator: chunks, then a summary.
 
 A chunk is `{"index", "start_s", "duration_s", "audio_base64"}`. In wav, flac, ogg, opus and aac its audio is a file
-of its own; pcm and mp3 are one file in pieces, to be concatenated. The summary is a plain answer without the audio.
+of its own; pcm and mp3 are one file in pieces, to be concatenated. With the times of words it has `words` too, those
+that begin before its end and were in no chunk before it. The summary is a plain answer without the audio.
 Every format is cut from the same 16-bit samples: those of an unstreamed wav of the same request, unless resampling
 overshoots full scale: there a whole recording is scaled down and a stream is clipped. The cache stores that wav.
 
 The SDK collects the yielded objects and posts them again as the job's result, under the limit of any result. It
-collects the same objects after it posted them. So if the whole does not fit, the collected chunks lose their audio, and
-the summary says where the whole was put: a bucket or the volume, or only the stream.
+collects the same objects after it posted them. So if the whole does not fit, the collected chunks lose their audio and
+their words, and the summary says where the whole was put: a bucket or the volume, or only the stream.
 """
 
 from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from chatterbox_worker.answer import Recording
+from chatterbox_worker.answer import Recording, SpokenWord, UnsentWords
 from chatterbox_worker.audio.clip import audio_of_pcm
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
@@ -57,7 +58,10 @@ def stream(
     pieces = [entry.audio[WAV_HEAD_BYTES:]] if entry is not None else _samples(speech, request.sample_rate)
     post = _Collected(route.limit_bytes)
     whole = _Whole(request.format, request.sample_rate, request.bitrate_kbps)
+    unsent = UnsentWords()
     for chunk in whole.chunks(pieces):
+        if (known := _known_words(entry, speech)) is not None:
+            _add_words(chunk, unsent, known, whole.duration_s)
         yield chunk
         post.add(chunk)  # the SDK asks for the next one when it has posted and collected this one
     if entry is None:
@@ -143,7 +147,22 @@ class _Collected:
         self.is_whole = False
         for chunk in self._chunks:
             chunk.pop("audio_base64", None)
+            chunk.pop("words", None)
         return self._chunks
+
+
+def _known_words(entry: CacheEntry | None, speech: AudioStream | ConvertedSpeech | None) -> Sequence[SpokenWord] | None:
+    """The words of the chunks that are complete; None if they were not asked for."""
+    if entry is not None:
+        return entry.info.words
+    return speech.words if isinstance(speech, AudioStream) else None
+
+
+def _add_words(chunk: Unlogged, unsent: UnsentWords, known: Sequence[SpokenWord], end_s: float) -> None:
+    """As many as fit; the summary has all of them."""
+    chunk["words"] = []
+    room_bytes = CHUNK_BYTES - serialized_bytes(chunk)
+    chunk["words"] = [word.as_json() for word in unsent.take(known, end_s, room_bytes)]
 
 
 def _samples(speech: AudioStream | ConvertedSpeech | None, rate: int) -> Iterator[bytes]:
