@@ -110,7 +110,7 @@ def test_a_script_is_turns_with_the_voices_of_its_names(synthesizer: Synthesizer
     info = synthesizer.speak(_request(settings, body), CancelScope()).info
 
     assert [(chunk.by.voice, chunk.by.speaker, chunk.by.turn) for chunk in info.chunks if chunk.by] == [
-        ("alice", "alice", 0), ("Bob-Smith", "Bob Smith", 1), ("alice", "ALICE", 2),
+        ("alice", "alice", 0), ("Bob-Smith", "Bob Smith", 1), ("alice", "alice", 2),
     ]  # fmt: skip
     assert [chunk.text for chunk in info.chunks] == [
         "Are you [laugh] ready?\n\nAre you?", "I am ready.", "Then let us begin: now.",
@@ -119,8 +119,8 @@ def test_a_script_is_turns_with_the_voices_of_its_names(synthesizer: Synthesizer
     assert all(warning.startswith("line 1: ") for warning in info.warnings)
     assert len(info.warnings) == 1
     shown = preview(_request(settings, body))
-    assert [(chunk["turn"], chunk["speaker"]) for chunk in shown["chunks"]] == [
-        (0, "alice"), (1, "Bob Smith"), (2, "ALICE"),
+    assert [(chunk["turn"], chunk["speaker"], chunk["pause_s"]) for chunk in shown["chunks"]] == [
+        (0, "alice", 0.4), (1, "Bob Smith", 0.4), (2, "alice", 0.0),
     ]  # fmt: skip
     narrated = _request(settings, {"text": f"Once.\n{SCRIPT}", "text_format": "script", "voice": "default"})
     assert synthesizer.plan(narrated).voice == "default, alice, Bob-Smith"
@@ -236,4 +236,4 @@ def test_a_batch_reads_turns_and_scripts(tmp_path: Path, settings: Settings) -> 
 
     assert [turn.request.voice for turn in read("lines.jsonl", speed=2).turns] == ["alice", "default"]
     assert len(read("table.csv").turns) == 1
-    assert [turn.name for turn in read("folder", text_format="script").turns] == ["alice", "Bob Smith", "ALICE"]
+    assert [turn.name for turn in read("folder", text_format="script").turns] == ["alice", "Bob Smith", "alice"]

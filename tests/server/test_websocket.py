@@ -138,6 +138,7 @@ async def test_the_pod_apis_request_is_one_message(live_url: str) -> None:
         (['{"type": "text", "text": "x"}'], "first message"),
         (['{"type": "start", "text": "x"}'], 'messages of type "text"'),
         (['{"type": "start", "colour": 1}'], "unknown field"),
+        (['{"type": "start", "turns": []}'], "POST /dialogue"),
         (['{"type": "start", "format": "wav"}'], "pcm, opus or mp3"),
         (['{"type": "start", "model": "gpt"}'], "model"),
         (['{"type": "start"}', '{"type": "sing"}'], "type must be"),

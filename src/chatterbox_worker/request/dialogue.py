@@ -80,7 +80,8 @@ class _Source:
     place: str
     fields: Mapping[str, Any]
     name: str | None = None
-    is_by_name: bool = False
+    voice: str | None = None
+    """The name of its voice in the library."""
 
 
 def _of_turns(turns: list[dict[str, Any]]) -> Iterator[_Source]:
@@ -97,6 +98,7 @@ def _of_script(fields: SpeechBody, shared: Mapping[str, Any]) -> Iterator[_Sourc
     script = parse_script(fields.text or "")
     if len(script) > MOST_TURNS:
         raise InvalidRequest(f"the script has {len(script)} turns; at most {MOST_TURNS} can be spoken", field="text")
+    spelled: dict[str, str] = {}  # a name has one spelling in the answer, the first
     for turn in script:
         if turn.name is None and shared.keys().isdisjoint(VOICES):
             raise InvalidRequest(
@@ -104,11 +106,12 @@ def _of_script(fields: SpeechBody, shared: Mapping[str, Any]) -> Iterator[_Sourc
                 "the voice that speaks it",
                 field="text",
             )
-        yield _Source(f"line {turn.line}", {"text": turn.text}, turn.name, is_by_name=turn.name is not None)
+        name = None if turn.name is None else spelled.setdefault(turn.name.casefold(), turn.name)
+        yield _Source(f"line {turn.line}", {"text": turn.text}, name, voice=turn.name)
 
 
 def _resolve_turn(source: _Source, shared: Mapping[str, Any], settings: Settings) -> DialogueTurn:
-    if source.is_by_name:
+    if source.voice is not None:
         shared = {name: value for name, value in shared.items() if name not in OF_A_VOICE}
     try:
         own = {**source.fields, "pause_s": _pauses(source.fields, shared)}
@@ -119,10 +122,12 @@ def _resolve_turn(source: _Source, shared: Mapping[str, Any], settings: Settings
     except InvalidRequest as error:
         raise at_place(source.place, error) from None
     name = body.name or source.name
-    if source.is_by_name and name is not None:
-        request = replace(request, voice=settings.voice_aliases().get(name, name))
+    if source.voice is not None:
+        request = replace(request, voice=settings.voice_aliases().get(source.voice, source.voice))
     has_speaker = "speaker" in body.model_fields_set
-    return DialogueTurn(request, pause_s, source.place, name, is_by_name=source.is_by_name, has_speaker=has_speaker)
+    return DialogueTurn(
+        request, pause_s, source.place, name, is_by_name=source.voice is not None, has_speaker=has_speaker
+    )
 
 
 def _resolve_body(body: TurnBody, settings: Settings) -> SpeechRequest:

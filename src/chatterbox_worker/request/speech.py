@@ -40,7 +40,7 @@ class DialogueTurn:
     name: str | None = None
     """Who speaks; None if no name was given."""
     is_by_name: bool = False
-    """Whether its voice is the one that the voice library has under `name`."""
+    """Whether its voice is the one that the library has under the name in `request.voice`."""
     has_speaker: bool = False
     """Whether the request gives its speaker's number."""
 

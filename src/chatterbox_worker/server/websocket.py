@@ -100,6 +100,9 @@ def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, Senten
         raise InvalidRequest('text comes in messages of type "text"', field="text")
     if "voice_id" in fields:
         fields["voice"] = bodies.voice_id(fields.pop("voice_id"))
+    if "turns" in fields or fields.get("text_format") == "script":
+        field = "turns" if "turns" in fields else "text_format"
+        raise InvalidRequest(f"{field}: a dialogue is for POST /dialogue, which streams too", field=field)
     request = speech.parse({"format": "pcm"} | fields | {"text": "text"}, state.settings)
     if request.format not in _WIRE_FORMATS:
         raise InvalidRequest(f"format must be {choices(_WIRE_FORMATS)} here, not {request.format}", field="format")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import DialogueTurn, SpeechRequest, at_place, without_nulls
 from chatterbox_worker.text.lexicon import Lexicon
+from chatterbox_worker.text.markup.html import break_tags
+from chatterbox_worker.text.markup.pauses import pauses_s
 from chatterbox_worker.text.prepare import is_silent, prepare
 
 
@@ -23,6 +26,7 @@ def preview(request: SpeechRequest, lexicon: Lexicon | None = None) -> dict[str,
 
 def _preview_turns(request: SpeechRequest, lexicon: Lexicon | None) -> dict[str, Any]:
     previews = [_preview_turn(index, turn, lexicon) for index, turn in enumerate(request.turns)]
+    _add_pauses(previews, request.turns)
     return {
         "model": request.model,
         "language": next((each["language"] for each in previews if each["chunks"]), request.language),
@@ -31,6 +35,16 @@ def _preview_turns(request: SpeechRequest, lexicon: Lexicon | None) -> dict[str,
         "warnings": [warning for each in previews for warning in each["warnings"]],
         "turns": len(previews),
     }
+
+
+def _add_pauses(previews: Sequence[Mapping[str, Any]], turns: Sequence[DialogueTurn]) -> None:
+    """The silence between the turns, as a part of that after the chunk before it."""
+    before: dict[str, Any] = {}  # of a pause at the beginning nothing is shown
+    for index, (preview, turn) in enumerate(zip(previews, turns, strict=True)):
+        before = preview["chunks"][-1] if preview["chunks"] else before
+        own_s = 0.0 if preview["chunks"] else pauses_s(break_tags(turn.request.text))
+        between_s = turn.pause_s if index < len(turns) - 1 else 0.0
+        before["pause_s"] = round(before.get("pause_s", 0.0) + own_s + between_s, 4)
 
 
 def _preview_turn(index: int, turn: DialogueTurn, lexicon: Lexicon | None) -> dict[str, Any]:
