@@ -134,6 +134,9 @@ def test_the_player_pauses_seeks_by_key_and_pointer_and_changes_speed(open_page:
     page.get_by_role("button", name="Play", exact=True).click()
     page.wait_for_timeout(1500)
     assert times(page)[0] - at > 2.0
+    page.locator("#volume").fill("0.35")
+    page.reload()
+    expect(page.locator("#volume")).to_have_value("0.35")
 
 
 def test_every_format_contains_the_audio_that_was_played(open_page: Open, tone_url: str) -> None:

@@ -8,6 +8,7 @@ const PUMP_MS = 400;
 
 export class LivePlayback {
   #context;
+  #output;
   #pieces = []; // {at, data}: first sample's index, Int16Array
   #samples = 0;
   #finished = false;
@@ -19,9 +20,10 @@ export class LivePlayback {
   #timer = 0;
   playing = false;
 
-  /** `onEnd` is called when everything has been played. */
-  constructor(context, { onEnd }) {
-    this.#context = context;
+  /** `output` is the AudioNode that it plays into; `onEnd` is called when everything has been played. */
+  constructor(output, { onEnd }) {
+    this.#output = output;
+    this.#context = output.context;
     this.onEnd = onEnd;
   }
 
@@ -119,7 +121,7 @@ export class LivePlayback {
     buffer.copyToChannel(floats, 0);
     const node = this.#context.createBufferSource();
     node.buffer = buffer;
-    node.connect(this.#context.destination);
+    node.connect(this.#output);
     node.addEventListener("ended", () => this.#nodes.delete(node));
     node.start(this.#nextTime);
     this.#nodes.add(node);

@@ -4,6 +4,7 @@ import { $, clock, setIcon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 import { LivePlayback } from "./live.js";
 import { onMediaKeys, showState } from "./mediakeys.js";
+import { recall, remember } from "./store.js";
 import { onTheme } from "./theme.js";
 import { RATE, wavBlob } from "./wav.js";
 import { Waveform } from "./waveform.js";
@@ -20,6 +21,7 @@ export function audioContext() {
 
 export class Player {
   #audio = new Audio();
+  #output = null; // the live playback's volume
   #live = null;
   #parts = [];
   #url = null;
@@ -33,6 +35,9 @@ export class Player {
     this.#audio.addEventListener("ended", () => this.#refresh());
     $("play").addEventListener("click", () => this.toggle());
     $("rate").addEventListener("change", () => this.#setRate());
+    $("volume").value = recall("volume", 1);
+    $("volume").addEventListener("input", () => this.#setVolume());
+    this.#setVolume();
     document.addEventListener("keydown", (event) => this.#onKey(event));
     onMediaKeys(this);
     onLanguage(() => this.#refresh());
@@ -56,7 +61,7 @@ export class Player {
     this.#reset();
     this.onPlay();
     this.waveform.clear(expected_s);
-    const live = new LivePlayback(audioContext(), { onEnd: () => this.#switchToFile(false) });
+    const live = new LivePlayback(this.#liveOutput(), { onEnd: () => this.#switchToFile(false) });
     this.#live = live;
     live.play();
     $("rate").disabled = true;
@@ -147,6 +152,23 @@ export class Player {
     this.#setRate();
     if (keepPlaying) this.play();
     else this.#refresh();
+  }
+
+  #liveOutput() {
+    const context = audioContext();
+    if (!this.#output) {
+      this.#output = new GainNode(context);
+      this.#output.connect(context.destination);
+      this.#setVolume();
+    }
+    return this.#output;
+  }
+
+  #setVolume() {
+    const volume = Number($("volume").value);
+    remember("volume", volume);
+    this.#audio.volume = volume;
+    if (this.#output) this.#output.gain.value = volume;
   }
 
   #setRate() {

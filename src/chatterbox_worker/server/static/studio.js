@@ -185,4 +185,7 @@ export class Studio {
 }
 
 /** The browser's own question before a page is left in mid-take. */
-const askToStay = (event) => event.preventDefault();
+const askToStay = (event) => {
+  event.preventDefault();
+  event.returnValue = true; // for Chromium before 119
+};

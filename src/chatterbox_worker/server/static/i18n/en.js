@@ -87,6 +87,7 @@ export default {
   "player.pause": "Pause",
   "player.seek": "Position in the speech",
   "player.position": ({ at, of }) => `${at} of ${of}`,
+  "player.volume": "Volume",
   "player.rate": "Playback",
 
   "result.seed": ({ seed }) => `Seed ${seed}`,

@@ -87,6 +87,7 @@ export default {
   "player.pause": "Pausar",
   "player.seek": "Posición en la locución",
   "player.position": ({ at, of }) => `${at} de ${of}`,
+  "player.volume": "Volumen",
   "player.rate": "Reproducción",
 
   "result.seed": ({ seed }) => `Semilla ${seed}`,
