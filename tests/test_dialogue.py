@@ -134,6 +134,7 @@ def test_a_script_is_turns_with_the_voices_of_its_names(synthesizer: Synthesizer
             r"line 3: voice 'carol' not found; there are default, Bob-Smith \(Bob Smith\)",
         ),
         ("Once.\n[alice]: Hi.", "line 1: this text comes before the first name"),
+        ("[alice]: Hi.\r[carol]: Hi.", "line 2: voice 'carol' not found"),
         ("[alice]:\n\n[default]: Hi.", r"line 1: \[alice\] says nothing"),
         ("[alice]: Hi.\n[ ]: Hi.", "line 2: the name '' must have 1 to 100"),
         ("[alice] Hi. [bob]: no.", "a script has a name at the start of a turn"),

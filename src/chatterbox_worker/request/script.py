@@ -33,7 +33,7 @@ def parse_script(script: str) -> list[ScriptTurn]:
     turns: list[ScriptTurn] = []
     name: str | None = None
     begins, lines = 1, list[str]()
-    for number, line in enumerate(script.replace("\r\n", "\n").split("\n"), 1):
+    for number, line in enumerate(script.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         head = _HEAD.match(line)
         if head is None:
             lines.append(line)

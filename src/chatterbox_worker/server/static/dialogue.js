@@ -6,7 +6,7 @@ import { DEFAULT_PAUSE_S, isTurn } from "./order.js";
 import { recall, remember } from "./store.js";
 import { nameOf } from "./voices.js";
 
-const MOST_TURNS = 200; // the server's
+const MOST_TURNS = 200; // cards; the server takes more
 const LONGEST_PAUSE_S = 10;
 
 export class Dialogue {
