@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate
-from chatterbox_worker.checks.judge import Judge
+from chatterbox_worker.checks.judge import Judge, transcribe_by
 from chatterbox_worker.checks.sound import find_faults
 from chatterbox_worker.checks.words import MAX_WORD_ERROR, WordErrors, compare
 from chatterbox_worker.engine import DEFAULT_VOICE, TakeFacts, Utterance
@@ -75,9 +75,11 @@ def main() -> None:
     results: list[tuple[str, WordErrors, bool]] = []
     sound_ms, words_s = [], []
 
+    transcribe_take = transcribe_by(recognizer)
+
     def transcribe(audio: Audio, language: str) -> str:
         started_s = time.perf_counter()
-        text = recognizer.transcribe(audio, language, word_times=False).text
+        text = transcribe_take(audio, language)
         words_s.append(time.perf_counter() - started_s)
         return text
 

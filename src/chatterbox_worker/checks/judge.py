@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.asr import SpeechRecognizer
+from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.checks.sound import find_faults
 from chatterbox_worker.checks.verdict import Reason, Verdict
 from chatterbox_worker.checks.words import MAX_WORD_ERROR, compare
@@ -13,6 +14,19 @@ from chatterbox_worker.engine import TakeFacts
 
 Transcribe = Callable[[Audio, str], str]
 """From a sound and its language to the words in it."""
+
+
+_MARGIN_S = 0.5
+"""Of silence before and after a take that is transcribed: Whisper misses a first word that begins at once."""
+
+
+def transcribe_by(recognizer: SpeechRecognizer) -> Transcribe:
+    def transcribe(audio: Audio, language: str) -> str:
+        margin = silence(_MARGIN_S, audio.sample_rate)
+        padded = concatenate([margin, audio, margin])
+        return recognizer.transcribe(padded, language, word_times=False).text
+
+    return transcribe
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 A recogniser writes digits or words as it likes, and punctuation and capitals by its own taste: so both sides are put in
 words by `text.spoken`, and letters are compared without case, accents and points. Two words written as one, or the
-reverse, are no error. Chinese, Japanese and Korean are compared by characters, Japanese in kana.
+reverse, are no error, nor is a word that sounds alike: recognisers mishear names and unusual voices, and what a model
+does wrong is to leave words out, repeat them and say other ones. Chinese, Japanese and Korean are compared by characters, Japanese in kana.
 
 Limit: simplified and traditional Chinese characters differ.
 """
@@ -14,7 +15,7 @@ import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from chatterbox_worker.catalogue import NORMALIZED
@@ -27,6 +28,7 @@ MAX_WORD_ERROR = 0.3
 FREE_ERRORS = 1
 """One wrong word alone proves nothing: recognisers know few names, and a short text has few words."""
 
+_LEAST_LETTERS = 3
 _BY_CHARACTER = frozenset({"ja", "ko", "zh"})
 _CLOCK = re.compile(r"\b(\d{1,2})\.(\d{2})(?=\s?[ap]\.?m\b)")
 """Whisper writes 12:30 p.m. as "12.30 pm"."""
@@ -76,13 +78,13 @@ def read_in_words(text: str, language: str) -> str:
 
 
 def count_errors(expected: Sequence[str], got: Sequence[str]) -> int:
-    """Levenshtein's distance in words, in which two words that are written as one are equal to it."""
+    """Levenshtein's distance in words, in which words that sound alike are equal, and two that are written as one."""
     earlier: list[int] = []
     row = list(range(len(got) + 1))
     for i, one in enumerate(expected, 1):
         now = [i]
         for j, two in enumerate(got, 1):
-            ways = [row[j] + 1, now[j - 1] + 1, row[j - 1] + (one != two)]
+            ways = [row[j] + 1, now[j - 1] + 1, row[j - 1] + (not sounds_like(one, two))]
             if i > 1 and expected[i - 2] + one == two:
                 ways.append(earlier[j - 1])
             if j > 1 and got[j - 2] + two == one:
@@ -96,6 +98,30 @@ def _in_kana(text: str) -> str:
     converter = _kana()
     with _kana_lock:  # the converter keeps state while it works
         return "".join(part["hira"] for part in converter.convert(text))
+
+
+@lru_cache(maxsize=65_536)
+def sounds_like(one: str, two: str) -> bool:
+    """Whether a recogniser may have taken one word for the other: half of the letters of the longer one, or fewer, must
+    be added, left out or replaced. A word of one or two letters must be the same.
+    """
+    if one == two:
+        return True
+    longer = max(len(one), len(two))
+    most = longer // 2
+    if longer < _LEAST_LETTERS or longer - min(len(one), len(two)) > most or len(set(one) & set(two)) * 2 < len(set(one)):
+        return False
+    return _distance(one, two) <= most
+
+
+def _distance(one: str, two: str) -> int:
+    """Levenshtein's distance in letters."""
+    row = list(range(len(two) + 1))
+    for i, letter in enumerate(one, 1):
+        last, row[0] = row[0], i
+        for j, other in enumerate(two, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (letter != other))
+    return row[-1]
 
 
 @cache
