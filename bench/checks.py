@@ -16,9 +16,10 @@ from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.checks.judge import Judge, transcribe_by
 from chatterbox_worker.checks.sound import find_faults
-from chatterbox_worker.checks.words import MAX_WORD_ERROR, WordErrors, compare
+from chatterbox_worker.checks.words import WordErrors, compare
 from chatterbox_worker.engine import DEFAULT_VOICE, TakeFacts, Utterance
 from chatterbox_worker.engines.preview import PreviewEngine
+from chatterbox_worker.request import MAX_WORD_ERROR
 from chatterbox_worker.text.normalise import finish
 
 _SENTENCES = Path(__file__).parents[1] / "tests" / "text" / "spoken_sentences.tsv"

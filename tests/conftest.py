@@ -31,6 +31,7 @@ def settings(tmp_path: Path) -> Settings:
         voices_dir=tmp_path / "voices",
         lexicon=tmp_path / "lexicon.json",
         concurrency=4,
+        check="off",  # a tone is no speech; tests/checks switches it on
     )
 
 

@@ -37,7 +37,7 @@ def test_the_settings_choose_the_model() -> None:
     recognizer = SpeechRecognizer.of(Settings.from_env({
         "CHATTERBOX_ASR_MODEL": "/models/small", "CHATTERBOX_ASR_DEVICE": "cuda:1", "CHATTERBOX_THREADS": "2",
     }))  # fmt: skip
-    assert (recognizer._name, recognizer._device, recognizer._threads) == ("/models/small", "cuda:1", 2)
+    assert (recognizer.name, recognizer._device, recognizer._threads) == ("/models/small", "cuda:1", 2)
 
 
 @pytest.mark.slow

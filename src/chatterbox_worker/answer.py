@@ -124,6 +124,31 @@ class UnsentWords:
         return taken
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenCheck:
+    """How the take of one chunk was judged."""
+
+    attempts: int
+    """How often the chunk was spoken."""
+    reasons: tuple[str, ...]
+    """Why the take that is used did not pass, names of `checks.verdict.Reason`; empty if it did."""
+    score: float
+    """0 to 1, of that take."""
+    heard: str | None = None
+    """What was transcribed; None if words were not checked."""
+
+    def as_json(self) -> dict[str, Any]:
+        about: dict[str, Any] = {"attempts": self.attempts, "reasons": list(self.reasons), "score": self.score}
+        return about if self.heard is None else about | {"heard": self.heard}
+
+    @classmethod
+    def from_json(cls, about: Mapping[str, Any]) -> SpokenCheck:
+        """Raises KeyError, TypeError, ValueError."""
+        heard = about.get("heard")
+        reasons = tuple(map(str, about["reasons"]))
+        return cls(int(about["attempts"]), reasons, float(about["score"]), None if heard is None else str(heard))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechInfo:
     """Everything about a recording that is the same for every caller who gets it."""
@@ -142,6 +167,8 @@ class SpeechInfo:
     warnings: tuple[str, ...] = ()
     words: tuple[SpokenWord, ...] | None = None
     """None if they were not asked for; left out of the JSON then."""
+    checks: tuple[SpokenCheck, ...] | None = None
+    """Of each chunk; None if they were not checked, and left out of the JSON then."""
     seeds: tuple[int | None, ...] | None = None
     """Of each turn of a dialogue; None for one that is only a pause. Left out of the JSON of any other speech."""
 
@@ -150,6 +177,8 @@ class SpeechInfo:
         about |= {"chunks": [chunk.as_json() for chunk in self.chunks], "warnings": list(self.warnings)}
         if self.words is not None:
             about["words"] = [word.as_json() for word in self.words]
+        if self.checks is not None:
+            about["checks"] = [check.as_json() for check in self.checks]
         return about if self.seeds is None else about | {"turns": len(self.seeds), "seeds": list(self.seeds)}
 
     @classmethod
@@ -179,8 +208,9 @@ class SpeechInfo:
                 tuple(None if seed is None else int(seed) for seed in answer["seeds"]) if "seeds" in answer else None
             )
             words = tuple(map(SpokenWord.from_json, answer["words"])) if "words" in answer else None
+            checks = tuple(map(SpokenCheck.from_json, answer["checks"])) if "checks" in answer else None
             warnings = tuple(map(str, answer["warnings"]))
-            return cls(**values, chunks=chunks, warnings=warnings, words=words, seeds=seeds)
+            return cls(**values, chunks=chunks, warnings=warnings, words=words, checks=checks, seeds=seeds)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an answer about speech: {error!r}") from error
 
@@ -188,7 +218,7 @@ class SpeechInfo:
 _KINDS: Mapping[str, type] = {
     field.name: {"str": str, "int": int, "float": float}[str(field.type)]
     for field in fields(SpeechInfo)
-    if field.name not in ("chunks", "warnings", "words", "seeds")
+    if field.name not in ("chunks", "warnings", "words", "checks", "seeds")
 }
 
 

@@ -55,7 +55,7 @@ class SpeechRecognizer:
         `model`: Whisper's name ("base", "large-v3-turbo"), a repository of the hub or a folder, in CTranslate2's
         format. `device`: as `Settings.asr_device`. `threads`: of a CPU; 0 for CTranslate2's own number.
         """
-        self._name, self._device, self._threads = model, device, threads
+        self.name, self._device, self._threads = model, device, threads
         self._model: Any = None
         self._lock = threading.Lock()
 
@@ -89,7 +89,7 @@ class SpeechRecognizer:
         with self._lock:
             model = self._load()
             if spoken not in (None, *model.supported_languages):
-                raise InvalidRequest(f"Whisper {self._name} cannot transcribe {spoken}", field="language")
+                raise InvalidRequest(f"Whisper {self.name} cannot transcribe {spoken}", field="language")
             segments, found = model.transcribe(
                 samples,
                 language=spoken,
@@ -116,7 +116,7 @@ class SpeechRecognizer:
             try:
                 # compute type "auto": the fastest that the device has, int8 on a CPU
                 model = WhisperModel(
-                    self._name,
+                    self.name,
                     device=device,
                     device_index=int(index or 0),
                     compute_type="auto",
@@ -126,7 +126,7 @@ class SpeechRecognizer:
                     list(model.transcribe(silence(1.0, RATE).samples, language="en", beam_size=1)[0])
             except (ValueError, RuntimeError, OSError) as error:
                 raise NotReady(
-                    f"Whisper {self._name} cannot be loaded ({error}); see {variable('asr_model')} and "
+                    f"Whisper {self.name} cannot be loaded ({error}); see {variable('asr_model')} and "
                     f"{variable('asr_device')}"
                 ) from error
             self._model = model

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from chatterbox_worker.answer import SpokenBy, SpokenWord
+from chatterbox_worker.answer import SpokenBy, SpokenCheck, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.checked_takes import check_of
+from chatterbox_worker.checks.verdict import describe
 from chatterbox_worker.chunk_takes import StoredTake
 from chatterbox_worker.engine import Engine, Take
 from chatterbox_worker.errors import Cancelled, NoSpeech, SynthesisFailed, WorkerError
@@ -161,6 +163,7 @@ class AudioStream:
                 spoken = []
                 for audio in self._at_speed(self._takes[index], speed, self.plan.turn_of(chunk).engine):
                     self._scope.check()
+                    self._require_passed(index)
                     spoken += [audio] if self.plan.waits_for_turns else []
                     yield index, self._joiner.add(audio)
             if spoken:
@@ -171,6 +174,12 @@ class AudioStream:
                 self.words += self._words_of(index, speed)
             yield index + 1, end
         yield len(self._takes), self._joiner.finish()
+
+    def _require_passed(self, index: int) -> None:
+        """Raises SynthesisFailed for a chunk of which no take passed, if the request does not want it."""
+        check = check_of(self._takes[index])
+        if self.plan.request.on_fail == "error" and check is not None and check.reasons:
+            raise SynthesisFailed(_failed(index, check))
 
     def _words_of(self, index: int, speed: float) -> list[SpokenWord]:
         """The words of an ended chunk; the chunk itself if its take does not know their times."""
@@ -221,6 +230,12 @@ class AudioStream:
         return [isinstance(take, StoredTake) for take in self._takes]
 
     @property
+    def checks(self) -> list[SpokenCheck] | None:
+        """How each chunk that has ended was judged; None if they are not checked."""
+        checks = [check for take in self._takes if (check := check_of(take)) is not None]
+        return checks or None
+
+    @property
     def spans_s(self) -> list[tuple[float, float]]:
         """Start and end of each finished chunk in the joined audio, in seconds."""
         rate = self.plan.engine.sample_rate
@@ -237,7 +252,8 @@ class AudioStream:
             if missed_lu
             else []
         )
-        return [*self.plan.warnings, *self._about_words(), *silent, *far, *of_takes]
+        bad = [_failed(index, check) for index, check in enumerate(self.checks or ()) if check.reasons]
+        return [*self.plan.warnings, *self._about_words(), *silent, *bad, *far, *of_takes]
 
     def timings(self) -> dict[str, float]:
         """Seconds to the first audio, the first take's wait in the queue, and the engine's stages, over all takes."""
@@ -249,6 +265,10 @@ class AudioStream:
         if waits:
             stages["queue_s"] = waits[0]  # the others wait by design
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
+
+
+def _failed(index: int, check: SpokenCheck) -> str:
+    return f"chunk {index} did not pass its check in {check.attempts} attempts: {describe(check.reasons)}"
 
 
 def sound_of(request: SpeechRequest) -> Sound:

@@ -21,15 +21,15 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+from chatterbox_worker.answer import SpokenCheck
 from chatterbox_worker.audio.clip import Audio, Samples, concatenate
 from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.checked_takes import check_of
 from chatterbox_worker.engine import Take, TakeFacts
 from chatterbox_worker.text.chunk import Chunk
 
 log = logging.getLogger(__name__)
 
-MOST_ATTEMPTS = 5
-"""Attempts of one checked take, which share a range of seeds."""
 _SUFFIX = "chunk"
 _SCALE = 2**23
 """Of 24-bit integers, which float32 holds exactly: a take that was stored and one that was just generated are equal."""
@@ -87,6 +87,7 @@ class StoredTake:
     audio: Audio
     warnings: tuple[str, ...] = ()
     boundaries_s: tuple[float, ...] = ()
+    check: SpokenCheck | None = None
 
     def __iter__(self) -> Iterator[Audio]:
         yield self.audio
@@ -118,7 +119,7 @@ class _RecordedTake:
             pieces.append(Audio(to_24_bits(piece.samples), piece.sample_rate))
             yield pieces[-1]
         if pieces:
-            stored = StoredTake(concatenate(pieces), tuple(self.warnings), tuple(self.boundaries_s))
+            stored = StoredTake(concatenate(pieces), tuple(self.warnings), tuple(self.boundaries_s), self.check)
             self._chunks.put(self._key, stored)
 
     def cancel(self) -> None:
@@ -131,6 +132,10 @@ class _RecordedTake:
     @property
     def warnings(self) -> tuple[str, ...]:
         return self._take.warnings
+
+    @property
+    def check(self) -> SpokenCheck | None:
+        return check_of(self._take)
 
     @property
     def facts(self) -> TakeFacts:
@@ -196,7 +201,8 @@ class ChunkCache:
 
 
 def _encode(take: StoredTake) -> bytes:
-    facts = {"warnings": take.warnings, "boundaries_s": take.boundaries_s}
+    check = None if take.check is None else take.check.as_json()
+    facts = {"warnings": take.warnings, "boundaries_s": take.boundaries_s, "check": check}
     file = io.BytesIO()
     # the samples in the upper 24 bits, as libsndfile takes them without scaling
     integers = _scaled(take.audio.samples).astype(np.int32) << 8
@@ -210,5 +216,8 @@ def _decode(data: bytes) -> StoredTake:
     integers, rate = soundfile.read(io.BytesIO(encoded), dtype="int32")
     samples = (integers >> 8).astype(np.float32) / np.float32(_SCALE)
     return StoredTake(
-        Audio(samples, rate), tuple(map(str, facts["warnings"])), tuple(map(float, facts["boundaries_s"]))
+        Audio(samples, rate),
+        tuple(map(str, facts["warnings"])),
+        tuple(map(float, facts["boundaries_s"])),
+        SpokenCheck.from_json(facts["check"]) if facts["check"] is not None else None,
     )

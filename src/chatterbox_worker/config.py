@@ -231,6 +231,12 @@ class Settings:
     gpu_memory_fraction: float = _setting(
         1.0, _share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
     )
+    check: str = _setting(
+        "sound",
+        _one_of("off", "sound", "words"),
+        "How chunks are checked where a request does not say: `off`, by their `sound`, or also by the `words` that "
+        "Whisper finds in them.",
+    )
     asr_model: str = _setting(
         "base",
         str,

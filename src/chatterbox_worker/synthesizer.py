@@ -10,17 +10,23 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import overload
+from functools import partial
+from typing import Any, overload
 
+from chatterbox_worker import asr
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenChunk
-from chatterbox_worker.audio.clip import concatenate
+from chatterbox_worker.asr import SpeechRecognizer
+from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import default_kbps, encode
 from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio_stream import AudioStream, Plan, sound_of
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.cancel import CancelScope, Progress
 from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
-from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, chunk_seeds
+from chatterbox_worker.checked_takes import CheckedTakes, engine_take
+from chatterbox_worker.checks.judge import Judge, transcribe_by
+from chatterbox_worker.checks.verdict import Verdict
+from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, attempt_seed, chunk_seeds
 from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
 from chatterbox_worker.dialogue import Conversation, plan_dialogue, seeds_of
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
@@ -55,7 +61,9 @@ class Synthesizer:
         *,
         allow_private_urls: bool = False,
         lexicon: Lexicon | None = None,
+        recognizer: SpeechRecognizer | None = None,
     ) -> None:
+        """`recognizer`: transcribes takes whose words are checked; by default Whisper base, once it is needed."""
         self.engines = engines
         """By model name, or by pack name for a single-language pack."""
         self.library = library
@@ -63,6 +71,7 @@ class Synthesizer:
         self.chunks = ChunkCache(cache)
         self._allow_private_urls = allow_private_urls
         self._lexicon = lexicon
+        self._recognizer = recognizer or SpeechRecognizer()
 
     def source(self, request: AudioRequest) -> VoiceSource:
         """Whose voice the request asks for. Raises InvalidRequest, VoiceNotFound."""
@@ -97,6 +106,8 @@ class Synthesizer:
         )
 
     def _plan_speech(self, request: SpeechRequest, find: Callable[[SpeechRequest], VoiceSource]) -> Plan:
+        if request.check == "words":
+            asr.require('check "words"', field="check")
         card = MODELS[request.model]
         if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
@@ -122,6 +133,8 @@ class Synthesizer:
             **(asdict(sound_of(request)) if sound_of(request) != Sound() else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"timestamps": "word"} if request.timestamps == "word" else {}),
+            **self._check_in_key(request),
+            **({"on_fail": "error"} if request.on_fail == "error" else {}),
             **({"respeak": sorted(request.respeak)} if request.respeak else {}),
             **({"transcript": source.transcript} if card.needs_transcript else {}),
             **({"voices": [[name, each.digest, each.transcript if card.needs_transcript else None]
@@ -171,23 +184,71 @@ class Synthesizer:
         context = tuple(past.load() for past in plan.context)
         started_s = time.perf_counter()
         is_whole = sound_of(plan.request).needs_whole_chunks or plan.speed_of(plan.chunks[0]) != 1.0
-        first_streams = streaming and not is_whole
+        judge = self._judge(plan, streaming=streaming)
+        checked = CheckedTakes(plan.request.attempts)
+        first_streams = streaming and not is_whole and judge is None
 
         def submit(index: int, earlier: Sequence[Take]) -> Take:
             chunk = plan.chunks[index]
             turn, voice = plan.turn_of(chunk), voices[chunk.turn, chunk.voice]
             utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
-            key = None if utterance.streaming else _chunk_key(plan, turn, utterance)
+            key = None if utterance.streaming else self._chunk_key(plan, turn, utterance, is_checked=judge is not None)
             if key is not None and (stored := self._stored(plan, turn, key)) is not None:
                 return stored
-            first = next(i for i, each in enumerate(plan.chunks) if each.turn == chunk.turn)
-            lead = earlier[first] if first < index and chunk.voice == plan.chunks[first].voice else None
-            with plan.named(chunk):
-                utterance = replace(utterance, context=context or conversation.context_of(chunk.turn), lead=lead)
-                take: Take = turn.engine.submit(utterance)
-            return scope.hold(take if key is None else self.chunks.recorded(take, key))
+            own = [place for place, each in enumerate(plan.chunks) if each.turn == chunk.turn]
+            has_lead = own[0] < index and chunk.voice == plan.chunks[own[0]].voice
+            lead = engine_take(earlier[own[0]]) if has_lead else None
+            utterance = replace(utterance, context=context or conversation.context_of(chunk.turn), lead=lead)
+
+            def speak(attempt: int, first: Take | None) -> Take:
+                again = replace(utterance, seed=attempt_seed(utterance.seed, attempt))
+                if index == own[0] and len(own) > 1:  # other chunks have the voice of the first attempt
+                    again = replace(again, lead=first)
+                with plan.named(chunk):
+                    return scope.hold(turn.engine.submit(again))
+
+            if judge is None:
+                take = speak(0, None)
+            else:
+                utterance = replace(utterance, timestamps=True)  # to find text that was left out
+                take = checked.submit(speak, partial(_assess, judge, chunk))
+            return take if key is None else self.chunks.recorded(take, key)
 
         return AudioStream(plan, submit, scope, started_s, bounded=streaming, on_spoken=conversation.add)
+
+    def _judge(self, plan: Plan, *, streaming: bool) -> Judge | None:
+        """What judges the takes; None if they are not checked. Raises NotReady."""
+        request = plan.request
+        if request.check == "off" or (streaming and request.check_as_given is None):
+            return None
+        if request.check == "sound":
+            return Judge()
+        self._recognizer.load()
+        return Judge(transcribe_by(self._recognizer), request.max_word_error)
+
+    def _check_in_key(self, request: SpeechRequest) -> dict[str, Any]:
+        """What decides which takes are used."""
+        if request.check == "off":
+            return {}
+        words = {"max_word_error": request.max_word_error, "asr": self._recognizer.name}
+        about = {"check": request.check, "attempts": request.attempts}
+        return about | words if request.check == "words" else about
+
+    def _chunk_key(self, plan: Plan, turn: Plan, utterance: Utterance, *, is_checked: bool) -> str | None:
+        """Of everything that the chunk's take depends on; None if it is not stored.
+
+        A text of one chunk is stored as a whole, and a model that uses context needs more of a take than its sound.
+        """
+        request, card = turn.request, MODELS[turn.request.model]
+        if not request.cache or len(plan.chunks) == 1 or card.uses_context:
+            return None
+        return key_of({
+            "pipeline": PIPELINE_VERSION, "chunk": utterance.text, "language": utterance.language,
+            "model": request.model, "weights": turn.engine.revision, "voice": utterance.voice.digest,
+            "sampling": dict(utterance.sampling), "seed": utterance.seed, "max_chunk_s": utterance.max_s,
+            "transcript": utterance.voice.transcript if card.needs_transcript else None,
+            **(self._check_in_key(request) if is_checked else {}),
+        })  # fmt: skip
 
     def _stored(self, plan: Plan, turn: Plan, key: str) -> StoredTake | None:
         """The chunk's take, if it may be there: a seed that was chosen just now was never used before."""
@@ -326,20 +387,10 @@ def _utterance(plan: Plan, index: int, voice: Voice, *, streaming: bool) -> Utte
     )
 
 
-def _chunk_key(plan: Plan, turn: Plan, utterance: Utterance) -> str | None:
-    """Of everything that the chunk's take depends on; None if it is not stored.
-
-    A text of one chunk is stored as a whole, and a model that uses context needs more of a take than its sound.
-    """
-    request, card = turn.request, MODELS[turn.request.model]
-    if not request.cache or len(plan.chunks) == 1 or card.uses_context:
-        return None
-    return key_of({
-        "pipeline": PIPELINE_VERSION, "chunk": utterance.text, "language": utterance.language,
-        "model": request.model, "weights": turn.engine.revision, "voice": utterance.voice.digest,
-        "sampling": dict(utterance.sampling), "seed": utterance.seed, "max_chunk_s": utterance.max_s,
-        "transcript": utterance.voice.transcript if card.needs_transcript else None,
-    })  # fmt: skip
+def _assess(judge: Judge, chunk: Chunk, audio: Audio, take: Take) -> Verdict:
+    return judge.judge(
+        audio, chunk.spoken, chunk.language, written=chunk.text, facts=take.facts, boundaries_s=take.boundaries_s
+    )
 
 
 def _require_chunks(request: SpeechRequest, count: int) -> None:
@@ -389,4 +440,5 @@ def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech,
         ),
         warnings=tuple(speech.warnings),
         words=None if speech.words is None else tuple(speech.words),
+        checks=None if speech.checks is None else tuple(speech.checks),
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, variable
@@ -50,6 +51,7 @@ def build(settings: Settings) -> Synthesizer:
         AudioCache(settings.cache_dir, max_bytes=settings.cache_max_bytes, max_age_s=settings.cache_max_age_s),
         allow_private_urls=settings.allow_private_urls,
         lexicon=lexicon_at(settings.lexicon),
+        recognizer=SpeechRecognizer.of(settings),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.trim import final_end, frame_levels, onset
 from chatterbox_worker.checks.sound import CHARACTERS_PER_S, expected_s, find_faults, repeats
-from chatterbox_worker.checks.verdict import Reason, Verdict
+from chatterbox_worker.checks.verdict import Reason, Verdict, describe
 from chatterbox_worker.engine import DEFAULT_VOICE, TakeFacts, Utterance
 from chatterbox_worker.engines.preview import PreviewEngine
 from support.faulty_engine import add_noise, add_pause, stop_early
@@ -141,7 +141,7 @@ def test_the_score_orders_takes() -> None:
     assert perfect.score > noisy.score > short.score > silent.score
     assert Verdict.of([], word_error_rate=0.1).score == 0.9
     assert Verdict.of([Reason.TOO_SHORT, Reason.TOO_SHORT]) == short
-    assert noisy.describe() == "it has noise after the last word"
+    assert describe(noisy.reasons) == "it has noise after the last word"
 
 
 @pytest.mark.slow

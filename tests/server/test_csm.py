@@ -52,7 +52,9 @@ def csm_engine(tmp_path: Path) -> Iterator[RecordingEngine]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(models=("csm",), cache_dir=tmp_path / "cache", voices_dir=tmp_path / "voices", concurrency=4)
+    return Settings(
+        models=("csm",), cache_dir=tmp_path / "cache", voices_dir=tmp_path / "voices", concurrency=4, check="off"
+    )
 
 
 @pytest.fixture

@@ -161,6 +161,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "gain_db": {"gain_db": -3.0},
     "trim": {"trim": "inner"},
     "respeak": {"respeak": [0], "seed": 7},
+    "check": {"check": "words"},
+    "check_as_given": {"check": "off"},
+    "attempts": {"attempts": 3},
+    "max_word_error": {"check": "words", "max_word_error": 0.1},
+    "on_fail": {"on_fail": "error"},
 }
 """For each field of a request, fields of a body that change it."""
 NOT_OF_A_JOB = {"as_model", "normalize_as_given", "turns"}

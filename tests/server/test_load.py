@@ -20,6 +20,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
+from chatterbox_worker import asr
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.server.app import create_app
 from support.paths import ROOT
@@ -169,7 +170,10 @@ def _p99_s(seconds: list[float]) -> float:
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(tmp_path: Path) -> None:
+def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asr, "is_installed", lambda: False)  # else `check: "words"` would load a model from the hub
     chosen = Settings(
         models=("preview",),
         voices_dir=tmp_path / "voices",

@@ -59,14 +59,19 @@ FAULTS: Mapping[str, Fault] = {
 
 
 class FaultyTake:
-    def __init__(self, take: Take, utterance: Utterance, fault: Fault) -> None:
-        self._take, self._fault = take, fault
+    def __init__(self, take: Take, utterance: Utterance, fault: Fault, spoken: Callable[[int], None]) -> None:
+        self._take, self._fault, self._spoken = take, fault, spoken
         self.utterance = utterance
         self.facts = fault.facts
         self.is_cancelled = False
+        self.wait: Callable[[], object] = lambda: None
+        """Called before its sound is there."""
 
     def __iter__(self) -> Iterator[Audio]:
-        yield self._fault.sound(concatenate(list(self._take)))
+        self.wait()
+        audio = self._fault.sound(concatenate(list(self._take)))
+        self._spoken(len(audio.samples))
+        yield audio
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -93,6 +98,8 @@ class FaultyEngine:
         self._fault, self._times, self._inside = fault, times, inside
         self._spoken: Counter[str] = Counter()
         self.takes: list[FaultyTake] = []
+        self.texts: dict[int, str] = {}
+        """What was spoken, by the number of samples of its sound."""
         self.sample_rate, self.device = self._preview.sample_rate, self._preview.device
         self.device_name, self.revision = self._preview.device_name, "faulty"
 
@@ -101,7 +108,9 @@ class FaultyEngine:
         is_faulty = self._inside in utterance.text and self._spoken[utterance.text] <= self._times
         fault = self._fault if is_faulty else Fault()
         spoken = replace(utterance, text=fault.text(utterance.text), streaming=False)
-        take = FaultyTake(self._preview.submit(spoken), utterance, fault)
+        take = FaultyTake(
+            self._preview.submit(spoken), utterance, fault, lambda samples: self.texts.update({samples: spoken.text})
+        )
         self.takes.append(take)
         return take
 

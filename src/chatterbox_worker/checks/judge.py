@@ -9,8 +9,9 @@ from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.checks.sound import find_faults
 from chatterbox_worker.checks.verdict import Reason, Verdict
-from chatterbox_worker.checks.words import MAX_WORD_ERROR, compare
+from chatterbox_worker.checks.words import compare
 from chatterbox_worker.engine import TakeFacts
+from chatterbox_worker.request import MAX_WORD_ERROR
 
 Transcribe = Callable[[Audio, str], str]
 """From a sound and its language to the words in it."""

@@ -43,6 +43,11 @@ IN_WORDS: Mapping[Reason, str] = MappingProxyType({
 })  # fmt: skip
 
 
+def describe(reasons: Iterable[str]) -> str:
+    """The reasons for use in a sentence: "it is silent, it was ended at its limit"."""
+    return ", ".join(IN_WORDS[Reason(reason)] for reason in reasons)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     reasons: tuple[Reason, ...]
@@ -61,7 +66,3 @@ class Verdict:
     @property
     def passes(self) -> bool:
         return not self.reasons
-
-    def describe(self) -> str:
-        """The reasons for use in a sentence: "it is silent, it was ended at its limit"."""
-        return ", ".join(IN_WORDS[reason] for reason in self.reasons)

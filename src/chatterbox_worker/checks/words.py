@@ -3,7 +3,8 @@
 A recogniser writes digits or words as it likes, and punctuation and capitals by its own taste: so both sides are put in
 words by `text.spoken`, and letters are compared without case, accents and points. Two words written as one, or the
 reverse, are no error, nor is a word that sounds alike: recognisers mishear names and unusual voices, and what a model
-does wrong is to leave words out, repeat them and say other ones. Chinese, Japanese and Korean are compared by characters, Japanese in kana.
+does wrong is to leave words out, repeat them and say other ones. Chinese, Japanese and Korean are compared by
+characters, Japanese in kana.
 
 Limit: simplified and traditional Chinese characters differ.
 """
@@ -23,8 +24,6 @@ from chatterbox_worker.text.reading import as_written
 from chatterbox_worker.text.scripts import tags
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 
-MAX_WORD_ERROR = 0.3
-"""The default bound."""
 FREE_ERRORS = 1
 """One wrong word alone proves nothing: recognisers know few names, and a short text has few words."""
 
@@ -109,7 +108,11 @@ def sounds_like(one: str, two: str) -> bool:
         return True
     longer = max(len(one), len(two))
     most = longer // 2
-    if longer < _LEAST_LETTERS or longer - min(len(one), len(two)) > most or len(set(one) & set(two)) * 2 < len(set(one)):
+    if (
+        longer < _LEAST_LETTERS
+        or longer - min(len(one), len(two)) > most
+        or len(set(one) & set(two)) * 2 < len(set(one))
+    ):
         return False
     return _distance(one, two) <= most
 

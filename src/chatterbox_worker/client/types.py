@@ -63,6 +63,10 @@ class RequestFields(TypedDict, total=False):
     gain_db: float
     trim: Literal["none", "edges", "inner"]
     respeak: list[int]
+    check: Literal["off", "sound", "words"] | None
+    attempts: int
+    max_word_error: float
+    on_fail: Literal["warn", "error"]
     candidates: int
     cache: bool
     output: str

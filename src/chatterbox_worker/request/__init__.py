@@ -44,12 +44,15 @@ from chatterbox_worker.request.conversion import (
 from chatterbox_worker.request.dialogue import resolve
 from chatterbox_worker.request.fields import (
     ALIASES,
+    DEFAULT_ATTEMPTS,
     LONGEST_CHUNK_CHARS,
     LONGEST_PRONUNCIATION_CHARS,
     LONGEST_REFERENCE_CHARS,
     LONGEST_TRANSCRIPT_CHARS,
     LONGEST_VOICE_NAME,
     LONGEST_WORD_CHARS,
+    MAX_WORD_ERROR,
+    MOST_ATTEMPTS,
     MOST_CANDIDATES,
     MOST_CONTEXT_TURNS,
     MOST_PRONUNCIATIONS,
@@ -60,6 +63,7 @@ from chatterbox_worker.request.fields import (
     SAMPLING,
     VOICE_ID,
     VOICES,
+    Check,
     PastTurn,
     PauseSeconds,
     SpeechBody,
@@ -81,6 +85,7 @@ from chatterbox_worker.request.text_values import value_of_text
 
 __all__ = [
     "ALIASES",
+    "DEFAULT_ATTEMPTS",
     "KOKORO_OPTIONS",
     "LONGEST_CHUNK_CHARS",
     "LONGEST_PRONUNCIATION_CHARS",
@@ -88,6 +93,8 @@ __all__ = [
     "LONGEST_TRANSCRIPT_CHARS",
     "LONGEST_VOICE_NAME",
     "LONGEST_WORD_CHARS",
+    "MAX_WORD_ERROR",
+    "MOST_ATTEMPTS",
     "MOST_CANDIDATES",
     "MOST_CONTEXT_TURNS",
     "MOST_PRONUNCIATIONS",
@@ -100,6 +107,7 @@ __all__ = [
     "VOICE_ID",
     "Action",
     "AudioRequest",
+    "Check",
     "ConversionRequest",
     "ConvertBody",
     "DeleteLexiconRequest",

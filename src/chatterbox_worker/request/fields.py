@@ -32,6 +32,7 @@ MOST_CONTEXT_TURNS = 16
 MOST_SPEAKERS = 100
 MOST_CANDIDATES = 8  # of one text
 MOST_RESPOKEN = 1_000  # of one request
+MOST_ATTEMPTS = 5  # at one chunk
 LONGEST_PAUSE_S = 10.0  # between two chunks; one that the text asks for may be longer
 MOST_TURNS = 1_000  # of a dialogue: 50 characters each of the usual limit of a text
 LONGEST_SPEAKER_NAME = LONGEST_VOICE_NAME
@@ -204,6 +205,12 @@ TextFormat = Literal["plain", "markdown", "ssml", "script", "auto"]
 LineBreaks = Literal["keep", "join", "auto"]
 Emoji = Literal["drop", "read"]
 Trim = Literal["none", "edges", "inner"]
+Check = Literal["off", "sound", "words"]
+OnFail = Literal["warn", "error"]
+
+DEFAULT_ATTEMPTS = 2
+MAX_WORD_ERROR = 0.3
+"""The default. Good takes that were transcribed by Whisper's second-smallest model are below it (`bench.checks`)."""
 
 
 class SpeechBody(Body):
@@ -247,6 +254,10 @@ class SpeechBody(Body):
     loudness_lufs: Annotated[float, Field(ge=-40, le=-10)] | None = None
     gain_db: Annotated[float, Field(ge=-40, le=20)] = 0.0
     trim: Trim = "edges"
+    check: Check | None = None
+    attempts: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] = DEFAULT_ATTEMPTS
+    max_word_error: Annotated[float, Field(ge=0, le=1)] = MAX_WORD_ERROR
+    on_fail: OnFail = "warn"
     respeak: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=MOST_RESPOKEN)] = []
     cache: bool = True
 
@@ -259,6 +270,10 @@ OF_A_DIALOGUE = (
     "loudness_lufs",
     "gain_db",
     "trim",
+    "check",
+    "attempts",
+    "max_word_error",
+    "on_fail",
     "cache",
     "respeak",
 )

@@ -14,9 +14,13 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
 from chatterbox_worker.request.check import one_source
 from chatterbox_worker.request.fields import (
+    DEFAULT_ATTEMPTS,
+    MAX_WORD_ERROR,
     SAMPLING,
+    Check,
     Emoji,
     LineBreaks,
+    OnFail,
     PastTurn,
     SpeechBody,
     TextFormat,
@@ -112,6 +116,15 @@ class SpeechRequest:
     """Indices of chunks that are spoken with other noise; an index may occur several times."""
     turns: tuple[DialogueTurn, ...] = ()
     """Of a dialogue; what the whole does not decide is in them, and the fields here are those of the first turn."""
+    check: Check = "off"
+    """How each chunk's take is judged."""
+    check_as_given: Check | None = None
+    """The request's own field: a stream is checked only if asked, and a worker elsewhere has its own default."""
+    attempts: int = DEFAULT_ATTEMPTS
+    """How often a chunk that does not pass is spoken, the first time included."""
+    max_word_error: float = MAX_WORD_ERROR
+    on_fail: OnFail = "warn"
+    """error: a chunk of which no take passes fails the whole."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
 
@@ -179,6 +192,7 @@ def resolve_text(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         gain_db=fields.gain_db,
         trim=fields.trim,
         respeak=tuple(fields.respeak),
+        **_checks(fields, settings),
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
 
@@ -189,6 +203,22 @@ def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[
     _refuse_unusable(fields, card, settings)
     language = _language(fields.language, card, settings)
     return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
+
+
+def _checks(fields: SpeechBody, settings: Settings) -> dict[str, Any]:
+    """How the takes are judged. Raises InvalidRequest for a field that would have no effect."""
+    check = fields.check or settings.check
+    useless = {"off": ("attempts", "max_word_error", "on_fail"), "sound": ("max_word_error",), "words": ()}[check]
+    for name in useless:
+        if name in fields.model_fields_set:
+            raise InvalidRequest(f"{name} has no effect with check {check}; leave it out", field=name)
+    return {
+        "check": check,
+        "check_as_given": fields.check,
+        "attempts": fields.attempts,
+        "max_word_error": fields.max_word_error,
+        "on_fail": fields.on_fail,
+    }
 
 
 def _normalized(given: bool | dict[str, bool] | None, *, default: bool) -> frozenset[str]:

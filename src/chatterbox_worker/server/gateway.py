@@ -370,7 +370,7 @@ def _text_fields(request: SpeechRequest) -> dict[str, Any]:
         "reference_transcript": request.reference_transcript, "max_chunk_s": request.max_chunk_s,
         "normalize": request.normalize_as_given, "pronunciations": dict(request.pronunciations) or None,
         "context": [turn.model_dump() for turn in request.context] or None,
-        "respeak": list(request.respeak) or None,
+        "respeak": list(request.respeak) or None, "check": request.check_as_given,
         "speaker": request.speaker if MODELS[request.model].uses_context else None,
         **request.sampling,
         **_given_fields(request),
@@ -380,6 +380,7 @@ def _text_fields(request: SpeechRequest) -> dict[str, Any]:
 
 _OFTEN_DEFAULT = (
     "text_format", "line_breaks", "emoji", "ssml_strict", "pause_s", "timestamps", "loudness_lufs", "gain_db", "trim",
+    "attempts", "max_word_error", "on_fail",
 )  # fmt: skip
 
 

@@ -99,7 +99,7 @@ class Engine:
 def main() -> None:
     env = environment()
     joblog.configure(as_json=bool(env.get("RUNPOD_ENDPOINT_ID")))
-    settings = Settings.from_env(env)
+    settings = Settings.from_env({"CHATTERBOX_CHECK": "off"} | env)  # a tone is no speech
     engine = Engine(0.0 if env.get("TONE_IS_MUTE") else 1.0)
     library = VoiceLibrary(settings.voices_dir)
     cache = AudioCache(Path(settings.cache_dir), max_bytes=0, max_age_s=1)

@@ -99,7 +99,7 @@ def _melody(utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]
 
 
 def main(port: int) -> None:
-    settings = Settings.from_env(environment())
+    settings = Settings.from_env({"CHATTERBOX_CHECK": "off"} | environment())
     engine = MelodyEngine()
 
     def build(chosen: Settings) -> Synthesizer:
