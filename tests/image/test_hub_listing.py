@@ -44,6 +44,8 @@ NOT_FOR_THE_HUB = {
     "for finding errors": {"graphs"},
     "for measuring a GPU": {"graph_memory_share", "cudnn_attention", "kernels"},
     "for a model that is not in the image": {"csm_repo"},
+    "for a package that is not in the image": {"asr_model", "asr_device"},
+    "a request chooses it": {"check"},
     "for tests": {"allow_private_urls"},
 }  # fmt: skip
 POOLS = {
