@@ -18,6 +18,7 @@ from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
 from support.serving import on_a_socket
+from support.webvtt import read_webvtt
 
 
 def test_a_book_is_spoken_by_a_server(
@@ -27,6 +28,7 @@ def test_a_book_is_spoken_by_a_server(
     app = create_app(settings, LocalBackend(settings, lambda _: synthesizer))
     with on_a_socket(app) as url:
         arguments = [str(tmp_path / "book.md"), "-o", str(tmp_path / "out"), "--server", f"{url}/v1", "--m4b"]
+        arguments += ["--captions", "vtt", "--set", "timestamps=word"]
         assert main([*arguments, "--seed", "7"]) == 0
 
     assert "2 texts: 2 spoken" in capsys.readouterr().out
@@ -35,6 +37,8 @@ def test_a_book_is_spoken_by_a_server(
         ("01_One.wav", 7), ("02_Two.wav", 7), ("book.m4b", None)
     ]  # fmt: skip
     assert all(line["duration_s"] > 0 for line in lines)
+    cues = read_webvtt((tmp_path / "out" / lines[1]["captions"]).read_text())
+    assert [cue.lines for cue in cues] == [("Two",), ("Second.",)]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_recorded_entries_are_read_by_the_next_run(tmp_path: Path) -> None:
     with Manifest(tmp_path / "new" / "out") as manifest:
         manifest.record(ManifestEntry("a", "1", "submitted", job="j1"))
         manifest.record(ManifestEntry("b", "2", "submitted", job="j2"))
-        manifest.write_audio(b"sound", "b.wav")
+        manifest.write_file(b"sound", "b.wav")
         manifest.record(done("b", "b.wav"))
         manifest.record(ManifestEntry("c", "3", "failed", error=error))
 
@@ -76,7 +76,7 @@ def test_a_folder_is_locked_by_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_a_missing_file_or_one_of_another_size_is_not_done(tmp_path: Path) -> None:
     with Manifest(tmp_path) as manifest:
-        manifest.write_audio(b"sound", "a.wav")
+        manifest.write_file(b"sound", "a.wav")
         manifest.record(done("a", "a.wav"))
         assert manifest.has("a")
         (tmp_path / "a.wav").write_bytes(b"soun")
@@ -88,7 +88,7 @@ def test_a_missing_file_or_one_of_another_size_is_not_done(tmp_path: Path) -> No
 def test_a_file_belongs_to_the_row_that_wrote_it_last(tmp_path: Path) -> None:
     with Manifest(tmp_path) as manifest:
         for key in ("old", "new"):
-            manifest.write_audio(b"sound", "a.wav")
+            manifest.write_file(b"sound", "a.wav")
             manifest.record(done(key, "a.wav"))
         assert (manifest.has("old"), manifest.has("new")) == (False, True)
     with Manifest(tmp_path) as again:
@@ -110,7 +110,7 @@ def test_it_is_compacted_to_one_line_per_row_in_the_rows_order(tmp_path: Path) -
     with Manifest(tmp_path) as manifest:
         for key in ("other", "b", "a", "changed"):
             manifest.record(ManifestEntry(key, key, "submitted", job="j"))
-            manifest.write_audio(b"sound", f"{key}.wav")
+            manifest.write_file(b"sound", f"{key}.wav")
             manifest.record(done(key, f"{key}.wav"))
         manifest.record(ManifestEntry("changed now", "id of changed", "failed", error={"code": "x"}))
         manifest.compact(["a", "b", "changed now", "never begun"], [refused])

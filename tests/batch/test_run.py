@@ -28,8 +28,9 @@ from chatterbox_worker.client import (
     Unauthorized,
     Unavailable,
 )
+from support.webvtt import read_webvtt
 
-ABOUT = {"format": "wav", "duration_s": 1.5, "seed": 7, "model": "preview"}
+ABOUT: dict[str, Any] = {"format": "wav", "duration_s": 1.5, "seed": 7, "model": "preview"}
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +95,41 @@ def test_a_retryable_failure_is_retried_and_then_counts_as_spoken(manifest: Mani
     totals = run_rows(rows(1), manifest, synthesizer)
 
     assert (totals.spoken, totals.failed, len(synthesizer.jobs)) == (1, 0, 3)
+
+
+CHUNK = {"text": "Text 0.", "start": 0, "end": 7, "start_s": 0.0, "end_s": 1.5}
+WORDS = [{"text": "Text", "start": 0, "end": 4, "start_s": 0.25, "end_s": 0.75},
+         {"text": "0.", "start": 5, "end": 7, "start_s": 0.75, "end_s": 1.25}]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "times"), [([], (0, 1500)), (WORDS, (250, 1250))])
+def test_each_row_has_its_captions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Any, times: Any) -> None:
+    monkeypatch.setitem(ABOUT, "chunks", [CHUNK])
+    monkeypatch.setitem(ABOUT, "words", words)
+    with Manifest(tmp_path / "out", "vtt") as manifest:
+        (row,) = rows(1)
+        totals = run_rows([row], manifest, Scripted())
+        (cue,) = read_webvtt((tmp_path / "out" / "n0.vtt").read_text())
+
+        assert totals.spoken == 1
+        assert (cue.lines, cue.start_ms, cue.end_ms) == (("Text 0.",), *times)
+        assert manifest.entries[row.key].captions == "n0.vtt"
+        assert manifest.is_complete(row.key)
+        (tmp_path / "out" / "n0.vtt").unlink()
+        assert not manifest.is_complete(row.key)
+    with Manifest(tmp_path / "out") as manifest:
+        assert manifest.is_complete(row.key)
+
+
+def test_a_row_without_the_times_of_its_parts_fails_if_captions_are_wanted(tmp_path: Path) -> None:
+    with Manifest(tmp_path / "out", "srt") as manifest:
+        (row,) = rows(1)
+        run_rows([row], manifest, Scripted())
+        error = manifest.entries[row.key].error
+
+    assert error is not None
+    assert error["code"] == "no_captions"
+    assert not list((tmp_path / "out").glob("n0.*"))
 
 
 @pytest.mark.parametrize(("can_retry", "tries"), [(True, 3), (False, 1)])

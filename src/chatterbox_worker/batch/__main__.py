@@ -58,7 +58,9 @@ def _plan(options: argparse.Namespace) -> _Plan:
         longest = min(options.part_chars, settings.max_text_chars)
         found = _read_rows(options, book, longest, lambda fields: requests.parse(fields, settings))
     elif options.server:
-        backend = http_server.server(options.server, options.key, options.timeout)
+        backend = http_server.server(
+            options.server, options.key, options.timeout, with_chunks=options.captions is not None
+        )
         found = _read_rows(options, book, options.part_chars, requests.fields_of)
     else:
         client = AsyncRunPodServerlessClient(
@@ -112,7 +114,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 async def _run(plan: _Plan, manifest: Manifest, options: argparse.Namespace) -> RunTotals:
-    todo = [row for row in plan.rows if not manifest.has(row.key)]
+    todo = [row for row in plan.rows if not manifest.is_complete(row.key)]
     if not todo:
         return RunTotals()
     done = len(plan.rows) - len(todo)
@@ -135,8 +137,8 @@ def _process(options: argparse.Namespace) -> int:
     plan = _plan(options)
     for bad in plan.refused:
         sys.stderr.write(f"{bad}\n")
-    with Manifest(options.out) as manifest:
-        before = sum(manifest.has(row.key) for row in plan.rows)
+    with Manifest(options.out, options.captions) as manifest:
+        before = sum(manifest.is_complete(row.key) for row in plan.rows)
         started_s = time.monotonic()
         audiobook = ""
         keys = [row.key for row in plan.rows]

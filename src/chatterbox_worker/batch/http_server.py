@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -17,8 +18,10 @@ _LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVI
 
 
 class ServerSynthesizer:
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, with_chunks: bool = False) -> None:
+        """`with_chunks`: the answers say when each part of the text is spoken."""
         self._http = http
+        self._with_chunks = with_chunks
 
     async def synthesize(
         self, request: dict[str, Any], job: str | None, on_submitted: Callable[[str], None]
@@ -26,8 +29,9 @@ class ServerSynthesizer:
         del job, on_submitted  # a request has no job
         audio_format = request.get("format", "wav")
         audio_format = "wav" if audio_format == "auto" else audio_format  # no answer is too large for HTTP
+        form = {"format": audio_format} | ({"captions": "json"} if self._with_chunks else {})
         try:
-            answer = await self._http.post(_PATH, json=request | {"format": audio_format})
+            answer = await self._http.post(_PATH, json=request | form)
         except httpx.TimeoutException:
             raise RowFailed(f"{self._http.base_url} did not answer in time", "timed_out") from None
         except httpx.RequestError as error:
@@ -36,13 +40,16 @@ class ServerSynthesizer:
         if answer.status_code != HTTPStatus.OK:
             raise _to_failure(answer)
         try:
+            if self._with_chunks:
+                about = dict(answer.json())
+                return SynthesizedRow(base64.b64decode(about.pop("audio_base64"), validate=True), about)
             about = {
                 "format": audio_format,
                 "duration_s": float(answer.headers["X-Chatterbox-Duration"]),
                 "seed": int(answer.headers["X-Chatterbox-Seed"]),
                 "model": request.get("model"),
             }
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise RowFailed(f"{self._http.base_url} is not a server of Chatterbox worker", "bad_answer") from None
         return SynthesizedRow(answer.content, about)
 
@@ -61,10 +68,12 @@ def _to_failure(answer: httpx.Response) -> RowFailed:
 
 
 @asynccontextmanager
-async def server(url: str, key: str | None, timeout_s: float) -> AsyncIterator[RowSynthesizer]:
+async def server(
+    url: str, key: str | None, timeout_s: float, *, with_chunks: bool = False
+) -> AsyncIterator[RowSynthesizer]:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     base_url = url.rstrip("/").removesuffix("/v1")
     timeout = httpx.Timeout(timeout_s, connect=_CONNECT_S)
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, limits=limits) as http:
-        yield ServerSynthesizer(http)
+        yield ServerSynthesizer(http, with_chunks=with_chunks)

@@ -45,6 +45,8 @@ class ManifestEntry:
     duration_s: float | None = None
     seed: int | None = None
     model: str | None = None
+    captions: str | None = None
+    """The file of its captions."""
     worker_s: float | None = None
     """How long an endpoint's worker had the job."""
     error: Error | None = None
@@ -56,8 +58,10 @@ class ManifestEntry:
 class Manifest:
     """The manifest of one folder. Entering acquires the folder's lock. Not thread-safe."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, captions: str | None = None) -> None:
+        """`captions`: the kind that each row has, one of `text.captions.MIMETYPES`."""
         self.folder = folder
+        self.captions = captions
         self._path = folder / NAME
         self.entries: dict[str, ManifestEntry] = {}
         """By key."""
@@ -103,6 +107,13 @@ class Manifest:
         except OSError:
             return False
 
+    def is_complete(self, key: str) -> bool:
+        """Whether nothing is left to do for the row: its captions are there too, if rows have any."""
+        if self.captions is None or not self.has(key):
+            return self.has(key)
+        name = self.entries[key].captions
+        return name is not None and name.endswith(f".{self.captions}") and (self.folder / name).is_file()
+
     def record(self, entry: ManifestEntry) -> None:
         """Append the entry; it is on the disk when this returns."""
         self._file.write(entry.line())
@@ -110,9 +121,9 @@ class Manifest:
         os.fsync(self._file.fileno())
         self._put(entry)
 
-    def write_audio(self, audio: bytes, name: str) -> None:
+    def write_file(self, data: bytes, name: str) -> None:
         """Write the file completely or not at all; it is on the disk when this returns."""
-        write_whole(self.folder / name, audio, durable=True, sole_writer=True)
+        write_whole(self.folder / name, data, durable=True, sole_writer=True)
 
     def compact(self, keys: Iterable[str], refused: Iterable[Mapping[str, Any]]) -> None:
         """Rewrite the file with one line per key, in this order, after the lines of other inputs that still apply.

@@ -13,6 +13,7 @@ from chatterbox_worker.batch.fields import OF_A_ROW, parse_value, refuse_unknown
 from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.catalogue import FORMATS, MODELS
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.text.captions import MIMETYPES
 
 _FEWEST_PART_CHARS = 500
 _FIELDS = ("format", "model", "voice", "reference", "language", "seed")
@@ -51,6 +52,11 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
     speech.add_argument("--seed", type=int, help="the same seed gives the same speech")
     speech.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other field of a request"
+    )
+    parser.add_argument(
+        "--captions",
+        choices=list(MIMETYPES),
+        help="also a file of captions for each text, by its words with --set timestamps=word",
     )
     books = parser.add_argument_group("books")
     books.add_argument("--list", action="store_true", help="only show the chapters, and the pages that are not read")

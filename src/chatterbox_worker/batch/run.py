@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.batch.backends import RowFailed, RowSynthesizer, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest, ManifestEntry
 from chatterbox_worker.batch.rows import BatchRow
 from chatterbox_worker.batch.spending import WorkerTime
+from chatterbox_worker.text import captions
 
 _BACKOFF_S = 1.0  # longest pause after the first failure; it doubles with each
 _BACKOFF_MOST_S = 30.0
@@ -79,6 +81,7 @@ async def _process_row(
     for attempt in range(1, attempts + 1):
         try:
             result = await _synthesize(row, manifest, synthesizer, job)
+            written = _write_captions(manifest.captions, result)
         except RowFailed as error:
             failure, job = error, error.job
             totals.add_work(error.work)
@@ -87,7 +90,7 @@ async def _process_row(
             if attempt < attempts:
                 await asyncio.sleep(random.random() * min(_BACKOFF_MOST_S, _BACKOFF_S * 2.0 ** (attempt - 1)))
         else:
-            entry = _store(row, manifest, result)
+            entry = _store(row, manifest, result, written)
             totals.spoken += 1
             totals.audio_s += entry.duration_s or 0.0
             totals.characters += row.characters
@@ -115,9 +118,25 @@ async def _synthesize(
     return await synthesizer.synthesize(request, job, on_submitted)
 
 
-def _store(row: BatchRow, manifest: Manifest, result: SynthesizedRow) -> ManifestEntry:
+def _write_captions(kind: str | None, result: SynthesizedRow) -> str | None:
+    """Raises RowFailed: the answer does not say when its parts are spoken."""
+    if kind is None:
+        return None
+    about = result.about
+    try:
+        words = [SpokenWord.from_json(word) for word in about.get("words", ())]
+        return captions.write(kind, about["chunks"], about["duration_s"], about.get("language"), words)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"there are no captions: the answer lacks the times of its parts ({error!r})"
+        raise RowFailed(reason, "no_captions", work=result.work) from error
+
+
+def _store(row: BatchRow, manifest: Manifest, result: SynthesizedRow, written: str | None) -> ManifestEntry:
     name = f"{row.stem}.{result.about['format']}"
-    manifest.write_audio(result.audio, name)
+    captions_name = None if written is None else f"{row.stem}.{manifest.captions}"
+    if written is not None and captions_name is not None:
+        manifest.write_file(written.encode(), captions_name)
+    manifest.write_file(result.audio, name)
     entry = replace(
         _entry(row, "done"),
         file=name,
@@ -126,6 +145,7 @@ def _store(row: BatchRow, manifest: Manifest, result: SynthesizedRow) -> Manifes
         duration_s=result.about["duration_s"],
         seed=result.about["seed"],
         model=result.about["model"],
+        captions=captions_name,
         worker_s=None if result.work is None else result.work.execution_s,
     )
     manifest.record(entry)
