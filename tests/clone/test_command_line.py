@@ -44,12 +44,13 @@ def clone(*more: str) -> int:
 
 
 def test_a_voice_its_picture_and_a_summary_are_written(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert clone("--consent", "asked and agreed") == 0
+    assert clone("--consent", "asked and agreed", "--transcript", "Hello there.") == 0
     output = capfd.readouterr()
     bundle = unpack((folder / "voices" / "ann.safetensors").read_bytes(), field="voice")
 
     assert isinstance(bundle.speaker, Speaker)
     assert bundle.about["consent"] == "asked and agreed"
+    assert bundle.transcript == "Hello there."
     assert [entry.id for entry in VoiceLibrary(folder / "voices").list()] == ["ann"]
     assert (folder / "ann.png").read_bytes()[:4] == b"\x89PNG"
     assert "refused: empty.wav is empty" in output.out

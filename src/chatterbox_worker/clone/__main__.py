@@ -22,6 +22,7 @@ from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.arguments import parse_arguments
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
 from chatterbox_worker.clone.findings import Findings, examine
+from chatterbox_worker.clone.transcript import transcript_adder
 from chatterbox_worker.clone.voice import ClonedVoice, build_voice
 from chatterbox_worker.clone.windows import Encoder
 from chatterbox_worker.config import Settings, environment
@@ -81,6 +82,7 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     picture = None if options.no_report else options.report or Path(f"{name}.png")
     draw = None if picture is None else _import_draw()
     encoder = _encoder(options, settings)
+    add_transcript = transcript_adder(options.transcript, settings, recognise=options.transcribe)
     findings = examine(
         options.input_dir,
         encoder,
@@ -107,9 +109,12 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     if isinstance(voice, InvalidRequest):
         raise voice
     yield summary.clip(voice)
+    bundle = add_transcript(voice.bundle)
+    if bundle.transcript is not None:
+        yield f"words of the clip, for csm: {bundle.transcript}"
     if options.dry_run:
         return
-    library.save(name, pack(voice.bundle), field="output_voice_id")
+    library.save(name, pack(bundle), field="output_voice_id")
     yield f"voice {name}: {library.folder / (name + BUNDLE_SUFFIX)}"
     if options.consent is None:
         yield (

@@ -38,6 +38,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--voices-dir", type=Path, metavar="DIR", help="the voices folder (CHATTERBOX_VOICES_DIR)")
     parser.add_argument("--replace", action="store_true", help="replace a voice or a file of this name")
     parser.add_argument("--consent", metavar="TEXT", help="who agreed, to what and when; stored in the voice file")
+    words = parser.add_mutually_exclusive_group()
+    words.add_argument("--transcribe", action="store_true", help="store the clip's words, as Whisper understands them")
+    words.add_argument("--transcript", metavar="TEXT", help="the words of the clip, to correct those of --transcribe")
     parser.add_argument(
         "--like", type=Path, metavar="FILE", help="a recording of the person to clone, if there are two speakers"
     )
