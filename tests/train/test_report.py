@@ -33,6 +33,8 @@ def test_the_summary_counts_minutes_by_speaker_and_gives_reasons() -> None:
         "  ben: 1 clips, 30.0 seconds",
         "  x  t, line 4: its transcript is empty",
     ]
+    kept[1] = KeptClip("a1", "t", 60.0, "ann", is_other_voice=True)
+    assert "  1 of the 3 clips of ann sound like another person; " in summary(kept, [])
     many = summary([], [RefusedClip(f"x{at}", "t", "why") for at in range(40)])
     assert many.splitlines()[-1] == "  and 10 more, in clips.csv"
     assert len(many.splitlines()) == 32
@@ -45,8 +47,8 @@ def test_every_clip_is_in_the_file(tmp_path: Path) -> None:
         [RefusedClip("b", "t, line 2", 'no "file", there')],
     )
     assert (tmp_path / "clips.csv").read_text().splitlines()[1:] == [
-        'a,"t, line 1",yes,1.23,ann,',
-        'b,"t, line 2",no,,,"no ""file"", there"',
+        'a,"t, line 1",yes,1.23,ann,1,',
+        'b,"t, line 2",no,,,,"no ""file"", there"',
     ]
 
 

@@ -54,6 +54,7 @@ def draw(
     axes[0].set_title(title, loc="left", fontsize=12)
     axes[0].legend(frameon=False)
     axes[-1].set_xlabel("optimizer step")
+    axes[-1].locator_params(axis="x", integer=True)
     figure.align_ylabels()
     with files.draft(path, sole_writer=True) as draft:
         figure.savefig(draft, format="png", dpi=120)
@@ -84,7 +85,7 @@ def _similarity(at: Axes, scores: Sequence[SampleScore], recorded: float | None)
 def _word_errors(at: Axes, points: Sequence[tuple[int, float]]) -> None:
     at.plot([step for step, _ in points], [100 * errors for _, errors in points], "o-", color=_SAMPLES, markersize=4)
     at.set_ylabel("samples:\nword errors, %")
-    at.set_ylim(bottom=0)
+    at.set_ylim(0, 110 * max(errors for _, errors in points) or 10)
 
 
 def _smooth(values: Sequence[float]) -> list[float]:

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from chatterbox_worker.asr import SpeechRecognizer, is_installed
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.checks.words import compare
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.training.corpus import split
+from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip, split
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
 from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
 from chatterbox_worker.train.loop import ClipSet, TrainingLoop
 from chatterbox_worker.train.options import Options
+from chatterbox_worker.train.people import find_two_voices
 from chatterbox_worker.train.progress import progress
 from chatterbox_worker.train.rows import TranscriptRow, rows_of, tables_in
 from chatterbox_worker.train.samples import CountErrors
@@ -73,12 +76,27 @@ def prepare_clips(
                 clips.rows[clip.id] = row
     clips.clips, single = refuse_single_clips(clips.clips, lambda clip: clips.rows[clip.id].where)
     clips.refused += single
-    kept = [report.KeptClip(clip.id, clips.rows[clip.id].where, clip.duration_s, clip.person) for clip in clips.clips]
+    others = _other_voices(clips.clips)
+    kept = [
+        report.KeptClip(clip.id, clips.rows[clip.id].where, clip.duration_s, clip.person, clip.id in others)
+        for clip in clips.clips
+    ]
     report.write(options.run_dir / "clips.csv", kept, clips.refused)
     print_line(report.summary(kept, clips.refused))
     if not clips.clips:
         raise InvalidRequest(f"none of the {len(clips.refused)} clips can be used for training", field="data")
     return clips
+
+
+def _other_voices(clips: Sequence[TrainingClip]) -> set[str]:
+    """The ids of clips that sound like another person than most of their speaker's."""
+    others: set[str] = set()
+    for person in {clip.person for clip in clips}:
+        own = [clip for clip in clips if clip.person == person]
+        found = find_two_voices(np.stack([clip.speaker.numpy() for clip in own]))
+        if found is not None:
+            others.update(clip.id for clip, is_second in zip(own, found.is_second, strict=True) if is_second)
+    return others
 
 
 def _rows(
