@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.batch import rows
 from chatterbox_worker.batch.rows import BatchRow
+from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
+from chatterbox_worker.dialogue import Conversation
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, WorkerError
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.text.preview import preview
+from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
 from support.fakes import ToneEngine
 
@@ -188,6 +193,22 @@ def test_bad_turns_are_refused_by_name(
     with pytest.raises(WorkerError) as refusal:
         synthesizer.plan(_request(settings, body))
     assert refusal.value.field == field
+
+
+def test_context_is_the_last_eight_turns_and_no_more_is_kept(settings: Settings, engine: ToneEngine) -> None:
+    served = replace(settings, models=("csm",))
+    cache = AudioCache(settings.cache_dir, max_bytes=10**7, max_age_s=3600)
+    synthesizer = Synthesizer({"csm": engine}, VoiceLibrary(settings.voices_dir), cache)
+    turns = [{"text": f"Turn {chr(97 + index)}."} for index in range(12)]
+    synthesizer.speak(_request(served, {"turns": turns}), CancelScope())
+
+    contexts = [[turn.text for turn in take.utterance.context] for take in engine.takes]
+    assert contexts == [[turn["text"] for turn in turns[max(0, index - 8) : index]] for index in range(12)]
+    plan = synthesizer.plan(_request(served, {"turns": turns}))
+    conversation = Conversation(plan)
+    for index in range(12):
+        conversation.add(index, silence(0.1, 24_000))
+    assert len(conversation._spoken) == 8
 
 
 def test_a_job_of_the_queue_takes_turns_alone_and_among_several_texts(

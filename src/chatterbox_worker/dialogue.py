@@ -125,8 +125,10 @@ class Conversation:
         self._spoken: dict[int, Audio] = {}
 
     def add(self, index: int, audio: Audio) -> None:
-        """A chunk's index and its sound."""
-        self._spoken[index] = audio
+        """A chunk's index and its sound; what no later turn has as its context is forgotten."""
+        chunks = self._plan.chunks
+        oldest = chunks[index].turn - _CONTEXT_TURNS
+        self._spoken = {i: sound for i, sound in self._spoken.items() if chunks[i].turn > oldest} | {index: audio}
 
     def context_of(self, turn: int) -> tuple[Turn, ...]:
         """The turns before this one, oldest first, but for those that are silent or too long for a transcript."""
