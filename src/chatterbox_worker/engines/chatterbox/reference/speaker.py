@@ -8,7 +8,7 @@ from __future__ import annotations
 from huggingface_hub import constants
 
 from chatterbox_worker.audio.clip import Samples
-from chatterbox_worker.audio.level import raise_quiet
+from chatterbox_worker.audio.level import level_windows, raise_quiet
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
@@ -41,8 +41,8 @@ class SpeakerEncoder:
         return embedding
 
     def windows(self, speech: Samples) -> Samples:
-        """Embeddings (n, 256) of `speech` (n, 25600): windows of 1.6 s at 16 kHz, each raised if it is quiet."""
-        embeddings: Samples = self._encoders.speaker_windows(raise_quiet(speech)).numpy()
+        """Embeddings (n, 256) of `speech` (n, 25600): windows of 1.6 s at 16 kHz, each at the same level."""
+        embeddings: Samples = self._encoders.speaker_windows(level_windows(speech)).numpy()
         return embeddings
 
 
