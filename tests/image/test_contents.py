@@ -13,7 +13,7 @@ from support.paths import ROOT
 SOURCES = [ROOT / "handler.py", *sorted((ROOT / "src").rglob("*.py"))]
 # Optional, imported only if installed: the preview's voice, helpers for two languages, pictures, the client's segments,
 # Home Assistant's protocol.
-OPTIONAL = {"dicta_onnx", "espeakng_loader", "matplotlib", "pydub", "wyoming"}
+OPTIONAL = {"dicta_onnx", "espeakng_loader", "faster_whisper", "matplotlib", "pydub", "wyoming"}
 
 INSTALLED = {re.sub(r"[-_.]+", "-", each.metadata["Name"]).lower() for each in distributions()}
 
