@@ -78,9 +78,9 @@ def main() -> None:
 
     transcribe_take = transcribe_by(recognizer)
 
-    def transcribe(audio: Audio, language: str) -> str:
+    def transcribe(audio: Audio, language: str, hint: str | None) -> str:
         started_s = time.perf_counter()
-        text = transcribe_take(audio, language)
+        text = transcribe_take(audio, language, hint)
         words_s.append(time.perf_counter() - started_s)
         return text
 

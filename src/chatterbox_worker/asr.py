@@ -73,12 +73,18 @@ class SpeechRecognizer:
             self._load()
 
     def transcribe(
-        self, audio: Audio, language: str | None = None, *, word_times: bool = True, beam_size: int = 5
+        self,
+        audio: Audio,
+        language: str | None = None,
+        *,
+        word_times: bool = True,
+        beam_size: int = 5,
+        hint: str | None = None,
     ) -> Transcript:
         """What is said in a recording of any length, the same each time (no sampling at higher temperatures).
 
         `language`: an ISO 639-1 code or a regional tag of one ("es-MX"); None to recognise it. `word_times`: whether
-        the times of the words are wanted, which takes longer.
+        the times of the words are wanted, which takes longer. `hint`: text that makes its words likelier.
 
         Raises:
             NotReady: see `load`.
@@ -97,6 +103,7 @@ class SpeechRecognizer:
                 temperature=0.0,
                 condition_on_previous_text=False,  # a mistake must not spread to what follows
                 word_timestamps=word_times,
+                initial_prompt=hint,
             )
             segments = list(segments)  # computed here, as they are iterated
         words = (word for segment in segments for word in segment.words or ())

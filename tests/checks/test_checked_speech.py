@@ -47,7 +47,13 @@ class Recognizer(SpeechRecognizer):
         """There is nothing to load."""
 
     def transcribe(
-        self, audio: Audio, language: str | None = None, *, word_times: bool = True, beam_size: int = 5
+        self,
+        audio: Audio,
+        language: str | None = None,
+        *,
+        word_times: bool = True,
+        beam_size: int = 5,
+        hint: str | None = None,
     ) -> Transcript:
         samples = len(audio.samples) - audio.sample_rate  # half a second of silence on each side
         return Transcript(self._engine.texts[samples], language or "en")

@@ -9,12 +9,12 @@ from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.checks.sound import find_faults
 from chatterbox_worker.checks.verdict import Reason, Verdict
-from chatterbox_worker.checks.words import compare
+from chatterbox_worker.checks.words import WordErrors, compare
 from chatterbox_worker.engine import TakeFacts
 from chatterbox_worker.request import MAX_WORD_ERROR
 
-Transcribe = Callable[[Audio, str], str]
-"""From a sound and its language to the words in it."""
+Transcribe = Callable[[Audio, str, "str | None"], str]
+"""From a sound, its language and a text that makes its words likelier to the words in the sound."""
 
 
 _MARGIN_S = 0.5
@@ -22,10 +22,10 @@ _MARGIN_S = 0.5
 
 
 def transcribe_by(recognizer: SpeechRecognizer) -> Transcribe:
-    def transcribe(audio: Audio, language: str) -> str:
+    def transcribe(audio: Audio, language: str, hint: str | None) -> str:
         margin = silence(_MARGIN_S, audio.sample_rate)
         padded = concatenate([margin, audio, margin])
-        return recognizer.transcribe(padded, language, word_times=False).text
+        return recognizer.transcribe(padded, language, word_times=False, hint=hint).text
 
     return transcribe
 
@@ -55,8 +55,17 @@ class Judge:
         reasons = find_faults(audio, spoken, language, facts or TakeFacts(), boundaries_s)
         if self.transcribe is None or Reason.SILENT in reasons:
             return Verdict.of(reasons)
-        heard = self.transcribe(audio, language)
-        errors = compare([spoken] if written is None else [spoken, written], heard, language)
+        texts = [spoken] if written is None else [spoken, written]
+        heard = self.transcribe(audio, language, None)
+        errors = compare(texts, heard, language)
+        if errors.exceeds(self.max_word_error):
+            # An unusual voice is understood once the words are known; what was not said is still not there
+            with_hint = self.transcribe(audio, language, spoken)
+            heard, errors = min((heard, errors), (with_hint, compare(texts, with_hint, language)), key=_rate)
         if errors.exceeds(self.max_word_error):
             reasons.append(Reason.WORD_ERRORS)
         return Verdict.of(reasons, word_error_rate=errors.rate, heard=heard)
+
+
+def _rate(found: tuple[str, WordErrors]) -> float:
+    return found[1].rate
