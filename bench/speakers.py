@@ -81,10 +81,10 @@ class Case:
     kind: str
     """The row of the table."""
     name: str
-    files: Callable[[], Mapping[str, Samples]]
+    files: Mapping[str, Samples]
     truth: Truth | None = None
     """None for one person, or where it is not known."""
-    like: Callable[[], Samples] | None = None
+    like: Samples | None = None
 
 
 def read_people(folder: Path) -> dict[str, list[Samples]]:
@@ -127,10 +127,8 @@ def mixtures(people: Mapping[str, list[Samples]]) -> Iterator[Case]:
         like, rest = first[-round(_LIKE_S * RATE) :], first[: -round(_LIKE_S * RATE)]
         mixed, truth = mix(rest, np.concatenate(people[other]), turn_s, gap_s)
         name, row = f"{one} {other} {turn_s} {gap_s}", f"turns {turn_s:g} s, gaps {gap_s:g} s"
-        yield Case(f"two: {row}", name, lambda mixed=mixed: {"mixed.wav": mixed}, truth)
-        yield Case(
-            f"like: {row}", f"like {name}", lambda mixed=mixed: {"mixed.wav": mixed}, truth, lambda like=like: like
-        )
+        yield Case(f"two: {row}", name, {"mixed.wav": mixed}, truth)
+        yield Case(f"like: {row}", f"like {name}", {"mixed.wav": mixed}, truth, like)
 
 
 def singles(people: Mapping[str, list[Samples]]) -> Iterator[Case]:
@@ -144,25 +142,25 @@ def singles(people: Mapping[str, list[Samples]]) -> Iterator[Case]:
         ]
         for kind, variant in variants.items():
             files = {f"{index}.wav": each for index, each in enumerate(variant)}
-            yield Case(f"one: {kind}", f"{person} {kind}", lambda files=files: files)
+            yield Case(f"one: {kind}", f"{person} {kind}", files)
 
 
 def meetings(folder: Path) -> Iterator[Case]:
     for path in sorted(folder.glob("*.wav")):
         samples = soundfile.read(path, dtype="float32")[0]
-        yield Case("meeting", path.name, lambda samples=samples: {"meeting.wav": samples})
+        yield Case("meeting", path.name, {"meeting.wav": samples})
 
 
 def judge(case: Case, encoder: CachedEncoder) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder) / "in"
         inside.mkdir()
-        for name, samples in case.files().items():
+        for name, samples in case.files.items():
             soundfile.write(inside / name, samples, RATE, subtype="FLOAT")
         like = None
         if case.like is not None:
             like = Path(folder) / "like.wav"
-            soundfile.write(like, case.like(), RATE, subtype="FLOAT")
+            soundfile.write(like, case.like, RATE, subtype="FLOAT")
         findings = examine(inside, encoder, like=like, **_options())
     try:
         build_voice(findings, min_speech_s=_MIN_SPEECH_S)

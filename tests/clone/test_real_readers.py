@@ -67,6 +67,6 @@ def test_no_meeting_is_one_person_without_a_doubt(tmp_path: Path, encoder: Encod
     for case in meetings(real("room")):
         folder = tmp_path / case.name
         folder.mkdir()
-        for name, samples in case.files().items():
+        for name, samples in case.files.items():
             soundfile.write(folder / name, samples, 16_000, subtype="FLOAT")
         assert examine(folder, encoder, min_snr_db=8.0).doubts
