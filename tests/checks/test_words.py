@@ -78,7 +78,11 @@ def test_a_judge_with_a_recogniser_reports_what_it_wrote() -> None:
 def test_words_that_are_understood_once_they_are_known_are_right() -> None:
     def transcribe(audio: Audio, language: str, hint: str | None) -> str:
         del audio, language
-        return "mumble mumble mumble" if hint is None else hint
+        return first if hint is None else hint
 
+    first = "mumble mumble mumble"
     verdict = Judge(transcribe).judge(buzz(2.0, 24_000), "One two three four five.", "en")
     assert (verdict.passes, verdict.heard) == (True, "One two three four five.")
+    first = "one four five"  # a hint would fill in what was left out
+    verdict = Judge(transcribe).judge(buzz(2.0, 24_000), "One two three four five.", "en")
+    assert (verdict.reasons, verdict.heard) == ((Reason.WORD_ERRORS,), first)
