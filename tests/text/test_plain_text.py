@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatterbox_worker.config import Settings
@@ -145,6 +145,8 @@ def test_no_mark_of_decoration_reaches_a_model_and_the_chunks_are_the_text(text:
 
 @settings(deadline=None, max_examples=100)
 @given(st.text(max_size=80))
+@example("0\r\x1b\x850")  # a line that holds nothing but a control character
+@example("0\r\x1b\n0")
 def test_unnormalized_text_is_what_upstream_is_given(text: str) -> None:
     """Of `normalize: false`: no character is left out but those that `clean` leaves out."""
     try:

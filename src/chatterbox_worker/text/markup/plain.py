@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 from chatterbox_worker.text.markup.builder import MarkupOptions, ReadingBuilder
 from chatterbox_worker.text.markup.html import break_tags, drop_tags
 from chatterbox_worker.text.markup.pauses import without_pauses
-from chatterbox_worker.text.normalise import split_lines
+from chatterbox_worker.text.normalise import INVISIBLE, split_lines
 from chatterbox_worker.text.reading import Reading
 
 _DRAWN = "-*_=~#+•·.|─-╿▀-▟■-◿☆★⁂❦❧§<>^/\\\\"
@@ -47,6 +47,8 @@ def read_plain(text: str, options: MarkupOptions) -> Reading:
         InvalidRequest: of a pause, or of emoji.
     """
     builder = ReadingBuilder(options)
+    if not options.decoration and not options.read_emoji:  # whose names may need a joiner
+        text = INVISIBLE.sub("", text)  # before the lines are counted: one that holds nothing else is empty
     text = drop_tags(text) if options.decoration else break_tags(text)
     lines = [_classify(" ".join(line.split()), options) for line in split_lines(text)]
     lines = [line for line in lines if line.text or not line.is_rule]  # no border of a table
