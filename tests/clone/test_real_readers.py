@@ -1,4 +1,4 @@
-"""People are told apart with a trained encoder, in mixtures of readers, single readers and meetings."""
+"""People are distinguished with a trained encoder, in mixtures of readers, single readers and meetings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips that sound like two people are told apart, and one person's are not."""
+"""Clips that sound like two people are distinguished, and one person's are not."""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ LEAST_SNR_DB = 20.0
 QUIETEST_DBFS = -50.0
 """Of a segment: 5 dB less than a recording's speech needs (`voices.clip`), as sentences differ by that much."""
 REVERBERANT_S = 0.55
-"""T60. The speech of eight readers near their microphones measures at most 0.46 s; above this the encoder hears the
-room rather than the voice."""
+"""T60. The speech of eight readers near their microphones measures at most 0.46 s; above this the embedding
+describes the room rather than the voice."""
 _LEAST_SILENCE_S = 0.3  # a pause: less is closures and the ends of words, and their level is no noise's
 MOST_CLIPPED = 2
 """A single clipped peak does no harm."""
