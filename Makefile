@@ -28,7 +28,7 @@ queue: $(READY)  ## the local queue and its worker, until Ctrl-C
 serve: $(READY)  ## the HTTP server and the page, until Ctrl-C
 	@$(PY) -m chatterbox_worker.server --local
 
-# Two processes, one file of tests at a time: 306 s where one process takes 538 s (two cores).
+# Two processes, one file of tests at a time: 306 s where one process took 538 s (two cores, before there were 4 900).
 TEST_JOBS ?= 2
 test: $(READY)  ## the fast tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n $(TEST_JOBS) --dist loadfile

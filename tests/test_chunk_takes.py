@@ -16,7 +16,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, attempt_seed, candidate_seeds, chunk_seeds, to_24_bits
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.text.chunk import Chunk, Pause
@@ -183,6 +183,27 @@ def test_a_stored_take_is_the_take_to_the_bit(tmp_path: Path) -> None:
     assert np.array_equal(stored.audio.samples, take.audio.samples)
     assert (stored.warnings, stored.boundaries_s, stored.audio.sample_rate) == (take.warnings, (0.0, 0.25), RATE)
     assert np.abs(take.audio.samples - noise.clip(-1, 1)).max() <= 2**-23
+
+
+def test_a_take_that_is_no_number_is_not_stored(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    synthesizer, _ = build(settings)
+    sound, stored = np.sin(np.arange(24_000) / 10).astype(np.float32), list[str]()
+    sound[12_000] = np.nan
+    monkeypatch.setattr("support.fakes.tone", lambda _: sound)
+    monkeypatch.setattr(synthesizer.chunks, "put", lambda key, _: stored.append(key))
+    with pytest.raises(SynthesisFailed):
+        speak(synthesizer, settings, SENTENCES[:3])
+    sound[12_000] = 0.0
+    assert not stored
+    speak(synthesizer, settings, SENTENCES[:3])
+    assert len(stored) == 3
+
+
+def test_a_take_that_ends_after_the_cache_was_closed_is_spoken(settings: Settings) -> None:
+    synthesizer, _ = build(settings)
+    synthesizer.chunks.close()
+    assert speak(synthesizer, settings, SENTENCES[:3]).info.duration_s > 1
+    assert not [*settings.cache_dir.glob("*.chunk")]
 
 
 def test_the_noise_comes_from_the_words_and_how_often_they_came_before() -> None:

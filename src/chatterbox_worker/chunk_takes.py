@@ -118,8 +118,9 @@ class _RecordedTake:
         for piece in self._take:
             pieces.append(Audio(to_24_bits(piece.samples), piece.sample_rate))
             yield pieces[-1]
-        if pieces:
-            stored = StoredTake(concatenate(pieces), tuple(self.warnings), tuple(self.boundaries_s), self.check)
+        sound = concatenate(pieces) if pieces else None
+        if sound is not None and np.isfinite(sound.samples).all():  # integers would turn what is no number into noise
+            stored = StoredTake(sound, tuple(self.warnings), tuple(self.boundaries_s), self.check)
             self._chunks.put(self._key, stored)
 
     def cancel(self) -> None:
@@ -154,6 +155,7 @@ class ChunkCache:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="chunk-cache")  # a slow volume delays no answer
         self._lock = threading.Lock()
         self._waiting: set[Future[None]] = set()
+        self._is_closed = False
 
     def get(self, key: str, *, timed: bool) -> StoredTake | None:
         """The take, or None: absent, damaged, or without the times of its characters where they are wanted."""
@@ -172,11 +174,11 @@ class ChunkCache:
         return _RecordedTake(take, self, key)
 
     def put(self, key: str, take: StoredTake) -> None:
-        """Stores the take soon; leaves it out if many wait already."""
+        """Stores the take soon; leaves it out if many wait already, and after `close`."""
         if not self._files.enabled:
             return
         with self._lock:
-            if len(self._waiting) >= _MOST_WAITING:
+            if self._is_closed or len(self._waiting) >= _MOST_WAITING:
                 return
             writing = self._writer.submit(self._write, key, take)
             self._waiting.add(writing)
@@ -190,6 +192,9 @@ class ChunkCache:
             writing.result()
 
     def close(self) -> None:
+        """Returns once everything that waited is written; a take that ends later is not stored."""
+        with self._lock:
+            self._is_closed = True
         self._writer.shutdown(wait=True)
 
     def _forget(self, writing: Future[None]) -> None:

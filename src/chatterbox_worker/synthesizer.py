@@ -186,6 +186,9 @@ class Synthesizer:
         is_whole = sound_of(plan.request).needs_whole_chunks or plan.speed_of(plan.chunks[0]) != 1.0
         judge = self._judge(plan, streaming=streaming)
         checked = CheckedTakes(plan.request.attempts)
+        own: dict[int, list[int]] = {}  # the places of each turn's chunks
+        for place, each in enumerate(plan.chunks):
+            own.setdefault(each.turn, []).append(place)
         first_streams = streaming and not is_whole and judge is None
 
         def submit(index: int, earlier: Sequence[Take]) -> Take:
@@ -195,14 +198,14 @@ class Synthesizer:
             key = None if utterance.streaming else self._chunk_key(plan, turn, utterance, is_checked=judge is not None)
             if key is not None and (stored := self._stored(plan, turn, key)) is not None:
                 return stored
-            own = [place for place, each in enumerate(plan.chunks) if each.turn == chunk.turn]
-            has_lead = own[0] < index and chunk.voice == plan.chunks[own[0]].voice
-            lead = engine_take(earlier[own[0]]) if has_lead else None
+            first_of_turn, *others = own[chunk.turn]
+            has_lead = first_of_turn < index and chunk.voice == plan.chunks[first_of_turn].voice
+            lead = engine_take(earlier[first_of_turn]) if has_lead else None
             utterance = replace(utterance, context=context or conversation.context_of(chunk.turn), lead=lead)
 
             def speak(attempt: int, first: Take | None) -> Take:
                 again = replace(utterance, seed=attempt_seed(utterance.seed, attempt))
-                if index == own[0] and len(own) > 1:  # other chunks have the voice of the first attempt
+                if index == first_of_turn and others:  # other chunks have the voice of the first attempt
                     again = replace(again, lead=first)
                 with plan.named(chunk):
                     return scope.hold(turn.engine.submit(again))

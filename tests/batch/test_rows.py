@@ -234,6 +234,13 @@ def test_a_row_with_a_wrong_number_of_candidates_is_reported(tmp_path: Path, cou
     assert (bad.field, bad.id) == ("candidates", "a")
 
 
+@pytest.mark.parametrize(("field", "value"), [("seed", "x"), ("seed", -1), ("seed", True), ("id", ["a"])])
+def test_what_a_row_with_candidates_has_wrong_is_reported_once(tmp_path: Path, field: str, value: object) -> None:
+    (bad,) = rows_of(lines(tmp_path, {"id": "a", "text": "Hello.", "candidates": 3} | {field: value}))
+    assert isinstance(bad, BadRow)
+    assert bad.field == field
+
+
 def test_the_key_changes_with_the_id_and_the_whole_request(tmp_path: Path) -> None:
     cases = [
         ({"id": "a", "text": "One."}, {}), ({"id": "b", "text": "One."}, {}), ({"id": "a", "text": "Two."}, {}),

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatterbox_worker.chunk_takes import candidate_seeds
-from chatterbox_worker.errors import InvalidRequest, quote
-from chatterbox_worker.request import MOST_CANDIDATES
+from chatterbox_worker.request import count_of_candidates
 
 
 def each_candidate(fields: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
@@ -19,14 +18,17 @@ def each_candidate(fields: Mapping[str, Any], defaults: Mapping[str, Any], name:
     Raises:
         InvalidRequest: `candidates` is out of its range.
     """
-    given = next((each["candidates"] for each in (fields, defaults) if each.get("candidates") is not None), 1)
-    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= MOST_CANDIDATES:
-        sentence = f"candidates must be a whole number from 1 to {MOST_CANDIDATES}, not {quote(given)}"
-        raise InvalidRequest(sentence, field="candidates")
+    count = count_of_candidates(_given("candidates", fields, defaults))
     own = {key: value for key, value in fields.items() if key != "candidates"}
-    if given == 1:
-        return [own]
-    seed = next((each["seed"] for each in (fields, defaults) if isinstance(each.get("seed"), int)), None)
+    seed = _given("seed", fields, defaults)
     if seed is None:
         seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-    return [own | {"id": f"{name}-{n}", "seed": each} for n, each in enumerate(candidate_seeds(seed, given), 1)]
+    is_usable = type(seed) is int and 0 <= seed < 2**32 and type(fields.get("id", name)) in (str, int)
+    if count == 1 or not is_usable:
+        return [own]  # what cannot be used is reported once, by the check of the row
+    return [own | {"id": f"{name}-{n}", "seed": each} for n, each in enumerate(candidate_seeds(seed, count), 1)]
+
+
+def _given(name: str, *places: Mapping[str, Any]) -> Any:
+    """The first value that is not null."""
+    return next((place[name] for place in places if place.get(name) is not None), None)

@@ -32,6 +32,7 @@ from chatterbox_worker.request.audio_formats import (
     smaller_formats,
 )
 from chatterbox_worker.request.check import (
+    count_of_candidates,
     fields_of,
     transcript,
     validate,
@@ -134,6 +135,7 @@ __all__ = [
     "at_place",
     "check_bitrate",
     "check_pronunciations",
+    "count_of_candidates",
     "fields_of",
     "formats",
     "openai_speech",

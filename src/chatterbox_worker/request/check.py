@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from chatterbox_worker.request.actions import ACTIONS, Action, ConvertBody, Save
 from chatterbox_worker.request.fields import (
     ALIASES,
     LONGEST_TRANSCRIPT_CHARS,
+    MOST_CANDIDATES,
     OF_A_VOICE,
     SHAPES,
     VOICES,
@@ -67,6 +68,23 @@ def check_speech(shape: type[_Fields], fields: Mapping[str, Any]) -> _Fields:
     if speech.text is None and speech.turns is None:
         raise InvalidRequest("text is required", field="text")
     return speech
+
+
+def count_of_candidates(value: object) -> int:
+    """How many takes of one text an edge is asked for; None for 1. Raises InvalidRequest."""
+    if value is None:
+        return 1
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_CANDIDATES:
+        raise InvalidRequest(
+            f"candidates must be a whole number from 1 to {MOST_CANDIDATES}, not {quote(value)}", field="candidates"
+        )
+    return value
+
+
+def require_seed(respeak: Collection[int], seed: int | None) -> None:
+    """Raises InvalidRequest if chunks are to be spoken again without the seed that the others have."""
+    if respeak and seed is None:
+        raise InvalidRequest("respeak needs the seed of the answer that it changes", field="seed")
 
 
 def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request.check import check_speech, with_defaults
+from chatterbox_worker.request.check import check_speech, require_seed, with_defaults
 from chatterbox_worker.request.fields import (
     MOST_SPEAKERS,
     MOST_TURNS,
@@ -51,8 +51,7 @@ def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         raise InvalidRequest("each turn has a text of its own; leave this text out", field="text")
     if "context" in fields.model_fields_set:
         raise InvalidRequest("context is not for a dialogue: the turns are each other's context", field="context")
-    if fields.respeak and fields.seed is None:
-        raise InvalidRequest("respeak needs the seed of the answer that it changes", field="seed")
+    require_seed(fields.respeak, fields.seed)
     left_out = {*_OF_THE_WHOLE, *(("text_format",) if is_script else ())}
     shared = fields.model_dump(exclude_unset=True, exclude=left_out)
     sources = _of_script(fields, shared) if is_script else _of_turns(fields.turns or [])

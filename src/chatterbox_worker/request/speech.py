@@ -12,7 +12,7 @@ from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, REGIONS, 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
-from chatterbox_worker.request.check import one_source
+from chatterbox_worker.request.check import one_source, require_seed
 from chatterbox_worker.request.fields import (
     DEFAULT_ATTEMPTS,
     MAX_WORD_ERROR,
@@ -154,8 +154,7 @@ def resolve_text(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         raise InvalidRequest("loudness_lufs is the loudness of the result; leave gain_db out", field="gain_db")
     if fields.trim == "inner" and fields.timestamps == "word":
         raise InvalidRequest("trim inner moves words: use edges or none with timestamps word", field="trim")
-    if fields.respeak and fields.seed is None:
-        raise InvalidRequest("respeak needs the seed of the answer that it changes", field="seed")
+    require_seed(fields.respeak, fields.seed)
     one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     pauses_s = {} if fields.pause_s is None else fields.pause_s.given()
     if "turn" in pauses_s:

@@ -77,21 +77,10 @@ def take_options(fields: dict[str, Any]) -> ResponseOptions:
         )
     if progress and kind != "sse":
         raise InvalidRequest('progress is reported in events: it needs stream_format "sse"', field="progress")
-    candidates = _candidates(fields)
+    candidates = requests.count_of_candidates(fields.pop("candidates", None))
     if candidates > 1 and kind != "whole":
         raise InvalidRequest("candidates are whole answers: leave stream and stream_format out", field="candidates")
     return ResponseOptions(kind, captions_kind, progress, candidates)
-
-
-def _candidates(fields: dict[str, Any]) -> int:
-    value, most = fields.pop("candidates", None), requests.MOST_CANDIDATES
-    if value is None:
-        return 1
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise InvalidRequest(
-            f"candidates must be a whole number from 1 to {most}, not {quote(value)}", field="candidates"
-        )
-    return value
 
 
 def take_flag(fields: dict[str, Any], name: str, *, default: bool = False) -> bool:

@@ -13,6 +13,7 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.train import extras
 from chatterbox_worker.train.options import parse
+from chatterbox_worker.train.progress import print_line
 
 _STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_env(environment())
         from chatterbox_worker.train.run import run  # noqa: PLC0415 - importing torch takes seconds: only after the checks
 
-        run(options, settings, _print_line)
+        run(options, settings, print_line)
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1
@@ -40,11 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; run the same command again to continue from the last save\n")
         return _STOPPED
     return 0
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.train.clips import LOWEST_RATE, RefusedClip
 from chatterbox_worker.train.cuts import TranscribedClip, cut
-from chatterbox_worker.train.progress import progress
+from chatterbox_worker.train.progress import print_line, progress
 
 RATE = 24_000
 """Hertz of the clips: the models' own rate."""
@@ -305,8 +305,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InvalidRequest(f"{options.out / TABLE} is there already; delete it to transcribe again", field="out")
         recognizer = SpeechRecognizer.of(Settings.from_env(environment()))
         recognizer.load()
-        for each in make_dataset(options.source, options.out, recognizer, _print_line, language=options.language):
-            _print_line(f"  refused: {each.where}: {each.why}")
+        for each in make_dataset(options.source, options.out, recognizer, print_line, language=options.language):
+            print_line(f"  refused: {each.where}: {each.why}")
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1
@@ -317,11 +317,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; run the same command again to continue\n")
         return _STOPPED
     return 0
-
-
-def _print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
