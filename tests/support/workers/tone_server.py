@@ -63,7 +63,7 @@ class _Take:
 
     @property
     def boundaries_s(self) -> tuple[float, ...]:
-        return ()
+        return tuple(CHAR_S * index for index in range(len(self._utterance.text) + 1))
 
 
 class MelodyEngine:

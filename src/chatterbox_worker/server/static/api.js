@@ -12,6 +12,7 @@ export class ApiError extends Error {
   }
 }
 
+const ABOUT_WORDS = /\bin words$|\bin words is\b/; // warnings that an entry of `words` is longer than a word: the page's lines are then, too
 const OUR_NAMES = { input: "text", response_format: "format" }; // of OpenAI's fields
 
 async function call(path, options = {}) {
@@ -91,20 +92,22 @@ export async function convert(blob, format, signal) {
 }
 
 /**
- * The speech while it is generated: `onAudio(Int16Array)` for each piece and `onProgress({chunks_done, chunks_total})`.
- * Resolves to the facts of the whole speech; its chunks have their captions in `cues`.
+ * The speech while it is generated: `onAudio(Int16Array)` for each piece, `onWords` for words that begin in it, and
+ * `onProgress({chunks_done, chunks_total})`. Resolves to the facts of the whole speech; its chunks have their captions
+ * in `cues`.
  */
-export async function speakStream(fields, { signal, onAudio, onProgress }) {
-  const body = { ...fields, response_format: "pcm", stream_format: "sse", progress: true, captions: "json" };
+export async function speakStream(fields, { signal, onAudio, onWords, onProgress }) {
+  const body = { ...fields, response_format: "pcm", stream_format: "sse", progress: true, captions: "json", timestamps: "word" };
   const response = await post("v1/audio/speech", body, { signal });
   const pcm = new PcmBytes();
   for await (const event of events(response.body)) {
     if (event.type === "speech.audio.delta") {
       const samples = pcm.add(event.audio);
       if (samples.length) onAudio(samples);
-    } else if (event.type === "speech.progress") onProgress(event);
+    } else if (event.type === "speech.words") onWords(event.words);
+    else if (event.type === "speech.progress") onProgress(event);
     else if (event.type === "error") throw new ApiError(event.error.code, { message: event.error.message, field: event.error.param });
-    else if (event.type === "speech.audio.done") return { ...event.speech, chunks: JSON.parse(event.speech.captions).chunks };
+    else if (event.type === "speech.audio.done") return { ...event.speech, chunks: JSON.parse(event.speech.captions).chunks, warnings: event.speech.warnings.filter((words) => !ABOUT_WORDS.test(words)) };
   }
   throw new ApiError("broken_off", { message: "the answer ended without its last event" });
 }

@@ -9,6 +9,7 @@ import * as history from "./history.js";
 import { language, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { ONCE } from "./order.js";
 import { Player } from "./player.js";
+import { ReadAlong } from "./readalong.js";
 import { Reading } from "./reading.js";
 import { Reference } from "./reference.js";
 import { Result } from "./result.js";
@@ -30,11 +31,12 @@ let shownModel = null;
 const settings = new Settings(changed);
 const voices = new Voices({ settings, onChange: changed, onError: show, onListen: () => player.pause() });
 const composer = new Composer({ voices, order, onChange: changed, onSubmit: () => studio.start(), onError: show });
-const player = new Player({ onPlay: () => voices.stop() });
+const player = new Player({ onPlay: () => voices.stop(), onMove: (at_s) => readAlong.follow(at_s) });
+const readAlong = new ReadAlong({ onPlay: playFrom });
 const model = () => settings.model;
-const result = new Result({ model, onError: show, onSeed: keepSeed });
+const result = new Result({ model, onError: show, onSeed: keepSeed, onShow: (speech) => readAlong.show(speech) });
 const historyList = new HistoryList({ onOpen: open, onRestore: restore });
-const studio = new Studio({ player, result, historyList, voices, order, check, onError: show });
+const studio = new Studio({ player, result, historyList, voices, order, check, onWords: (of, words) => readAlong.add(of, words), onError: show });
 const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
@@ -127,6 +129,11 @@ function describe(error) {
   return detail ? `${title} (${detail})` : title;
 }
 
+function playFrom(seconds) {
+  player.seek(seconds);
+  player.play();
+}
+
 function keepSeed(seed) {
   settings.setSeed(seed);
   toast(t("result.seed_kept", { seed }));
@@ -142,7 +149,7 @@ async function open(item) {
     return;
   }
   show(null);
-  await studio.show({ ...item, blob: stored.wav, reference: stored.reference }, item.id);
+  await studio.show({ ...item, blob: stored.wav, reference: stored.reference, words: stored.words }, item.id);
   player.play();
 }
 

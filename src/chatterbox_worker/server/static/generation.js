@@ -9,12 +9,12 @@ const CONTEXT_TURNS = 8; // that come before a turn, as in POST /dialogue
 export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 /**
- * Generates the order's speech. `onAudio(Int16Array)` is called for each piece, and also
- * `onProgress({turn, turns, done, total, audio_s})`.
- * Adds to `speech`, turn by turn, so that what is complete stays when the next one fails: {chunks, warnings}, and at the
- * end `duration_s`. The chunks' times are those of the whole.
+ * Generates the order's speech. `onAudio(Int16Array)` is called for each piece, `onWords` for words that begin in it,
+ * and also `onProgress({turn, turns, done, total, audio_s})`.
+ * Adds to `speech`, turn by turn, so that what is complete stays when the next one fails: {chunks, words, warnings}, and
+ * at the end `duration_s`. The times of chunks and words are those of the whole.
  */
-export async function generate(order, reference, { speech: whole, signal, onAudio, onProgress }) {
+export async function generate(order, reference, { speech: whole, signal, onAudio, onWords, onProgress }) {
   const parts = requests(order, reference);
   const earlier = []; // turns, for a model that uses context
   let samples = 0;
@@ -30,9 +30,15 @@ export async function generate(order, reference, { speech: whole, signal, onAudi
     report(0, 0);
     pieces = [];
     const speaker = order.converses ? speakerOf(order, turn) : null;
+    const place = order.mode === "dialogue" ? { turn } : {};
+    const receiveWords = (words) => {
+      const moved = words.map((word) => ({ ...later(word, start_s), ...place }));
+      whole.words.push(...moved);
+      onWords(moved);
+    };
     const complete = order.converses ? { ...fields, speaker, context: earlier.slice(-CONTEXT_TURNS) } : fields;
     const speech = await withTurn(turn, order, () =>
-      api.speakStream(complete, { signal, onAudio: receive, onProgress: (event) => report(event.chunks_done, event.chunks_total) }),
+      api.speakStream(complete, { signal, onAudio: receive, onWords: receiveWords, onProgress: (event) => report(event.chunks_done, event.chunks_total) }),
     );
     for (const chunk of speech.chunks) {
       const moved = { ...later(chunk, start_s), cues: chunk.cues.map((cue) => later(cue, Math.round(start_s * 1000) / 1000)) };

@@ -1,4 +1,4 @@
-// The speeches generated in this browser: facts in localStorage, audio in IndexedDB. Bounded; the oldest are deleted first.
+// The speeches generated in this browser: facts in localStorage, audio and words in IndexedDB. Bounded; the oldest are deleted first.
 
 import { isOrder } from "./order.js";
 import { recall, remember } from "./store.js";
@@ -30,12 +30,13 @@ const isItem = (item) =>
   typeof item?.id === "string" && [item.at, item.duration_s, item.bytes].every(Number.isFinite) && Math.abs(item.at) < LATEST_MS &&
   Array.isArray(item.chunks) && Array.isArray(item.warnings) && isOrder(item.order);
 
-/** Stores the item and returns its entry; null if this browser has no space for the audio. */
-export async function add(item, wav, reference) {
+/** Stores the item and returns its entry; null if this browser has no space for the sound: {wav, reference, words}. */
+export async function add(item, sound) {
+  const { wav } = sound;
   const entry = { ...item, id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, bytes: wav.size };
   if (wav.size > MOST_BYTES) return null;
   try {
-    await promiseOf((await sounds("readwrite")).put({ wav, reference }, entry.id));
+    await promiseOf((await sounds("readwrite")).put(sound, entry.id));
   } catch {
     return null; // private browsing, or the disk is full
   }
@@ -50,7 +51,7 @@ export async function add(item, wav, reference) {
   return entry;
 }
 
-/** {wav, reference}, or undefined if the browser has deleted it. */
+/** {wav, reference, words}, or undefined if the browser has deleted it. */
 export async function sound(id) {
   try {
     const stored = await promiseOf((await sounds("readonly")).get(id));

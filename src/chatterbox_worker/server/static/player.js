@@ -27,9 +27,9 @@ export class Player {
   #url = null;
   #frame = 0;
 
-  /** `onPlay` is called when it starts to play. */
-  constructor({ onPlay }) {
-    this.onPlay = onPlay;
+  /** `onPlay` is called when it starts to play, `onMove` with each new position in seconds. */
+  constructor({ onPlay, onMove }) {
+    Object.assign(this, { onPlay, onMove });
     this.waveform = new Waveform($("wave"), (to) => this.seek(to));
     this.#audio.preservesPitch = true;
     this.#audio.addEventListener("ended", () => this.#refresh());
@@ -206,6 +206,7 @@ export class Player {
     $("play").setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
     $("time").textContent = `${clock(this.position_s, true)} / ${clock(this.duration_s, true)}`;
     this.waveform.show(this.position_s);
+    this.onMove(this.position_s);
     showState(playing);
   }
 }

@@ -12,10 +12,10 @@ const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all other formats are their 
 
 export class Result {
   #converting = null; // the AbortController of a download that takes long
-  #speech = null; // {order, blob, chunks, warnings, duration_s, reference, partial}
+  #speech = null; // {order, blob, chunks, words, warnings, duration_s, reference, partial}
 
-  constructor({ model, onError, onSeed }) {
-    Object.assign(this, { model, onError, onSeed });
+  constructor({ model, onError, onSeed, onShow }) {
+    Object.assign(this, { model, onError, onSeed, onShow });
     $("seed-keep").addEventListener("click", () => this.onSeed(this.#speech.order.seed));
     $("converting-cancel").addEventListener("click", () => this.#converting?.abort());
     for (const menu of document.querySelectorAll("details.menu")) closeWhenLeft(menu);
@@ -28,11 +28,13 @@ export class Result {
 
   clear() {
     this.#speech = null;
+    this.onShow(null);
     this.draw();
   }
 
   show(speech) {
     this.#speech = speech;
+    this.onShow(speech);
     this.draw();
   }
 

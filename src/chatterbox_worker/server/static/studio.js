@@ -20,8 +20,8 @@ export class Studio {
   #timer = 0;
   #before = null; // {speech, id, at_s}: what was in the player when the generation began
 
-  constructor({ player, result, historyList, voices, order, check, onError }) {
-    Object.assign(this, { player, result, historyList, voices, order, check, onError });
+  constructor({ player, result, historyList, voices, order, check, onWords, onError }) {
+    Object.assign(this, { player, result, historyList, voices, order, check, onWords, onError });
     $("generate").addEventListener("click", () => this.start());
     $("cancel").addEventListener("click", () => this.#abort?.abort());
     onLanguage(() => this.#shown && this.#showProgress(this.#shown));
@@ -51,12 +51,12 @@ export class Studio {
     const expected_s = estimate_s(order, history.pace(order.model, order.language));
     this.#begin(expected_s);
     this.#title(order);
-    const speech = { chunks: [], warnings: [], partial: true };
+    const speech = { chunks: [], words: [], warnings: [], partial: true };
     let failure = null;
     const reference = usesOnce(order) ? this.voices.reference : null;
     try {
       const encoded = reference ? await base64(reference) : null;
-      await generate(order, encoded, { speech, signal: this.#abort.signal, onAudio: (data) => this.#append(data), onProgress: (now) => this.#update(now) });
+      await generate(order, encoded, { speech, signal: this.#abort.signal, onAudio: (data) => this.#append(data), onWords: (words) => this.onWords(order, words), onProgress: (now) => this.#update(now) });
       speech.partial = false;
     } catch (error) {
       if (error.name !== "AbortError") failure = error;
@@ -177,8 +177,8 @@ export class Studio {
     $("progress-box").hidden = true;
   }
 
-  async #store({ blob, reference, ...facts }) {
-    const item = await history.add({ ...facts, at: Date.now() }, blob, reference);
+  async #store({ blob, reference, words, ...facts }) {
+    const item = await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words });
     $("history-full").hidden = item !== null;
     if (item) this.historyList.mark(item.id);
   }

@@ -90,6 +90,10 @@ export default {
   "player.volume": "Volume",
   "player.rate": "Playback",
 
+  "along.label": "Words of the speech",
+  "along.about": "Click a word to hear it from there.",
+  "along.turn": ({ n, who }) => `Turn ${n}, ${who}`,
+
   "result.seed": ({ seed }) => `Seed ${seed}`,
   "result.seed_keep": "Keep this seed for the next one",
   "result.seed_kept": ({ seed }) => `The next speech uses seed ${seed}.`,

@@ -90,6 +90,10 @@ export default {
   "player.volume": "Volumen",
   "player.rate": "Reproducción",
 
+  "along.label": "Palabras de la locución",
+  "along.about": "Haz clic en una palabra para oír desde ahí.",
+  "along.turn": ({ n, who }) => `Turno ${n}, ${who}`,
+
   "result.seed": ({ seed }) => `Semilla ${seed}`,
   "result.seed_keep": "Conservar esta semilla para la próxima",
   "result.seed_kept": ({ seed }) => `La próxima locución usará la semilla ${seed}.`,
