@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS
+from chatterbox_worker.catalogue import LANGUAGES, MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS, ModelCard
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
@@ -368,6 +368,16 @@ class Settings:
                     f"{_ALIASES} has {name}={target}, but this worker serves {choices(settings.models)}", field=_ALIASES
                 )
         return settings
+
+    @property
+    def cards(self) -> Mapping[str, ModelCard]:
+        """Every model that this worker knows, served or not, by its name."""
+        return MODELS
+
+    @property
+    def languages(self) -> Mapping[str, str]:
+        """The languages of all those models: from code to name."""
+        return LANGUAGES
 
     def voice_aliases(self) -> dict[str, str]:
         """From each alias of a voice to the voice."""

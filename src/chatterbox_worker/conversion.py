@@ -25,7 +25,7 @@ from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.audio.voicing import voiced_fraction
 from chatterbox_worker.cache import key_of
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.engine import Engine, Passage, Take
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import ConversionRequest
@@ -108,7 +108,7 @@ class ConvertedSpeech:
         self.plan, self._scope = plan, scope
         self._started_s = time.perf_counter()
         self._first_audio_s = 0.0
-        self._voice = load_voice(plan.source, MODELS[plan.request.model])
+        self._voice = load_voice(plan.source, plan.request.card)
         survey = _Survey(scope)
         self._pieces = decode_in_pieces(
             plan.recording,

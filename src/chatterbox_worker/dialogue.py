@@ -15,7 +15,6 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, join
 from chatterbox_worker.audio_stream import Plan
 from chatterbox_worker.cache import key_of
-from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.chunk_takes import chunk_seeds
 from chatterbox_worker.engine import Turn
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
@@ -83,7 +82,7 @@ def plan_dialogue(
         "pauses": [[chunk.turn, chunk.exact_pause_s, chunk.lead_pause_s] for chunk in chunks],
         "count": len(request.turns),
     })  # fmt: skip
-    waits = any(MODELS[turn.request.model].uses_context for turn in turns.values())
+    waits = any(turn.request.card.uses_context for turn in turns.values())
     seeds = _chunk_seeds(request.respeak, chunks, turns, seed)
     return replace(
         first, request=request, chunks=chunks, key=key, seed=seed, seeds=seeds, turns=turns, waits_for_turns=waits
@@ -132,7 +131,7 @@ class Conversation:
 
     def context_of(self, turn: int) -> tuple[Turn, ...]:
         """The turns before this one, oldest first, but for those that are silent or too long for a transcript."""
-        if turn not in self._plan.turns or not MODELS[self._plan.turns[turn].request.model].uses_context:
+        if turn not in self._plan.turns or not self._plan.turns[turn].request.card.uses_context:
             return ()
         earlier = (i for i in range(max(0, turn - _CONTEXT_TURNS), turn) if i in self._plan.turns)
         return tuple(

@@ -22,7 +22,7 @@ from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio_stream import AudioStream, Plan, sound_of
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
 from chatterbox_worker.cancel import CancelScope, Progress
-from chatterbox_worker.catalogue import FORMATS, MODELS, REGIONS
+from chatterbox_worker.catalogue import FORMATS, REGIONS
 from chatterbox_worker.checked_takes import CheckedTakes, engine_take
 from chatterbox_worker.checks.judge import Judge, transcribe_by
 from chatterbox_worker.checks.verdict import Verdict
@@ -108,7 +108,7 @@ class Synthesizer:
     def _plan_speech(self, request: SpeechRequest, find: Callable[[SpeechRequest], VoiceSource]) -> Plan:
         if request.check == "words":
             asr.require('check "words"', field="check")
-        card = MODELS[request.model]
+        card = request.card
         if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
             raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
@@ -242,7 +242,7 @@ class Synthesizer:
 
         A text of one chunk is stored as a whole, and a model that uses context needs more of a take than its sound.
         """
-        request, card = turn.request, MODELS[turn.request.model]
+        request, card = turn.request, turn.request.card
         if not request.cache or len(plan.chunks) == 1 or card.uses_context:
             return None
         return key_of({
@@ -314,7 +314,7 @@ class Synthesizer:
 
 def _require_transcript(request: SpeechRequest, source: VoiceSource) -> None:
     """Raises InvalidRequest if the model needs the words of the recording and they are not known."""
-    card = MODELS[request.model]
+    card = request.card
     if card.needs_transcript and source.id != DEFAULT_VOICE.id and source.transcript is None:
         raise InvalidRequest(
             f"{card.name} needs the transcript of the recording: add reference_transcript"
@@ -325,7 +325,7 @@ def _require_transcript(request: SpeechRequest, source: VoiceSource) -> None:
 
 def _voice_in_text(request: SpeechRequest, name: str, find: Callable[[SpeechRequest], VoiceSource]) -> VoiceSource:
     """The voice of the library that the text itself asks for. Raises InvalidRequest, VoiceNotFound."""
-    card = MODELS[request.model]
+    card = request.card
     if name != DEFAULT_VOICE.id and not card.clones_voices:
         raise InvalidRequest(f"{card.name} speaks with its own voice only; leave voice {quote(name)} out", field="text")
     own = replace(request, voice=name, reference_audio=None, voice_url=None, reference_transcript=None)
@@ -363,11 +363,11 @@ def _load_voices(plan: Plan) -> dict[tuple[int, str | None], Voice]:
     loaded: dict[tuple[int, str], Voice] = {}
 
     def load(chunk: Chunk) -> Voice:
-        source, model = plan.source_of(chunk), plan.turn_of(chunk).request.model
-        key = id(source), model
+        source, card = plan.source_of(chunk), plan.turn_of(chunk).request.card
+        key = id(source), card.name
         if key not in loaded:
             with plan.named(chunk):
-                loaded[key] = load_voice(source, MODELS[model])
+                loaded[key] = load_voice(source, card)
         return loaded[key]
 
     return {(chunk.turn, chunk.voice): load(chunk) for chunk in plan.chunks}

@@ -33,7 +33,6 @@ from wyoming.tts import (
 from chatterbox_worker import __version__, request
 from chatterbox_worker.audio.clip import Audio, silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
-from chatterbox_worker.catalogue import LANGUAGES, MODELS
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
@@ -101,11 +100,12 @@ class Service:
 
     async def info(self) -> Info:
         ids = [DEFAULT_VOICE.id, *self.settings.voice_aliases(), *(voice.id for voice in await self.backend.voices())]
-        spoken = [code for code in LANGUAGES if any(code in MODELS[name].languages for name in self.settings.models)]
+        cards, names = self.settings.cards, self.settings.languages
+        spoken = [code for code in names if any(code in cards[model].languages for model in self.settings.models)]
         ordered = sorted(spoken, key=lambda code: code != self.language)  # clients take the first
         about: dict[str, Any] = {"attribution": _AUTHOR, "installed": True, "version": __version__}
         voices = [
-            TtsVoice(name=f"{code}/{voice}", description=f"{voice} ({LANGUAGES[code]})", languages=[code], **about)
+            TtsVoice(name=f"{code}/{voice}", description=f"{voice} ({names[code]})", languages=[code], **about)
             for code in ordered
             for voice in dict.fromkeys(ids)
         ]
@@ -135,7 +135,7 @@ class Service:
 def _model_of(language: str, settings: Settings) -> str:
     """The first model that speaks the language; raises InvalidRequest."""
     code = language.replace("_", "-").partition("-")[0].lower()
-    model = next((name for name in settings.models if code in MODELS[name].languages), None)
+    model = next((name for name in settings.models if code in settings.cards[name].languages), None)
     if model is None:
         raise InvalidRequest(f"no model here speaks the language {language!r}", field="language")
     return model

@@ -131,7 +131,7 @@ CSM = replace(SETTINGS, models=("csm", "multilingual"))
 SPOKEN = {"model": "csm", "voice": "alice", "reference_transcript": "The words of the recording."}
 CHANGES: dict[str, dict[str, Any]] = {
     "text": {"text": "Another text."},
-    "model": {"model": "multilingual", "reference_transcript": None},
+    "card": {"model": "multilingual", "reference_transcript": None},
     "language": {"model": "multilingual", "reference_transcript": None, "language": "de"},
     "voice": {"voice": "bob"},
     "reference_audio": {"voice": None, "reference_audio": wav_base64()},

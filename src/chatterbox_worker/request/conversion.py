@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chatterbox_worker.catalogue import MODELS
+from chatterbox_worker.catalogue import ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request.actions import ConvertBody
@@ -20,7 +20,7 @@ class ConversionRequest:
     audio: str | bytes | None
     """Base64 or a data URI, or the bytes of a file that was uploaded."""
     audio_url: str | None
-    model: str
+    card: ModelCard
     voice: str | None
     """An id in the voice library or "default"; None if the request brings a recording of the voice."""
     reference_audio: str | None
@@ -35,6 +35,10 @@ class ConversionRequest:
     cache: bool
     reference_transcript: None = None
     """No model needs it to convert."""
+
+    @property
+    def model(self) -> str:
+        return self.card.name
 
     @property
     def text(self) -> str:
@@ -58,7 +62,7 @@ def resolve_conversion(fields: ConvertBody, settings: Settings, upload: bytes | 
     return ConversionRequest(
         audio=fields.audio if upload is None else upload,
         audio_url=fields.audio_url,
-        model=_model(fields.model, settings),
+        card=_card(fields.model, settings),
         voice=None if has_reference else voice or "default",
         reference_audio=fields.reference_audio,
         voice_url=fields.voice_url,
@@ -70,15 +74,15 @@ def resolve_conversion(fields: ConvertBody, settings: Settings, upload: bytes | 
     )
 
 
-def _model(name: str | None, settings: Settings) -> str:
+def _card(name: str | None, settings: Settings) -> ModelCard:
     """The named model, or the first that can convert. Raises InvalidRequest for one that cannot."""
-    able = [model for model in settings.models if MODELS[model].converts_speech]
+    able = [card for model in settings.models if (card := settings.cards[model]).converts_speech]
     if name is None and able:
         return able[0]
     card = served_card(name, settings)
     if card.converts_speech:
-        return card.name
-    can = able or [model for model, each in MODELS.items() if each.converts_speech]
+        return card
+    can = [each.name for each in able or settings.cards.values() if each.converts_speech]
     where = "" if able else ", and this worker serves none of them"
     raise InvalidRequest(
         f"{card.name} cannot convert speech to another voice; {choices(can)} can{where}", field="model"

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request.check import check_speech, require_seed, with_defaults
@@ -147,7 +146,7 @@ def _number_speakers(turns: list[DialogueTurn]) -> list[DialogueTurn]:
 
     def number(turn: DialogueTurn) -> DialogueTurn:
         request = turn.request
-        if turn.has_speaker or not MODELS[request.model].uses_context:
+        if turn.has_speaker or not request.card.uses_context:
             return turn
         voice = (request.voice, request.reference_audio, request.voice_url)
         speaker = speakers.setdefault(voice, len(speakers) % MOST_SPEAKERS)

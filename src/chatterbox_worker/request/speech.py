@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, REGIONS, ModelCard
+from chatterbox_worker.catalogue import LANGUAGES, NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
@@ -64,7 +64,7 @@ class SpeechRequest:
 
     text: str
     """Trimmed, not yet normalised; of a dialogue all that is said."""
-    model: str
+    card: ModelCard
     language: str
     """A code of `catalogue.LANGUAGES`, a regional tag whose pack this worker serves, or "auto"."""
     voice: str | None
@@ -127,6 +127,10 @@ class SpeechRequest:
     """error: a chunk of which no take passes fails the whole."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
+
+    @property
+    def model(self) -> str:
+        return self.card.name
 
     def with_model(self, name: str) -> SpeechRequest:
         """The same request for this model, unless it named one itself.
@@ -201,7 +205,7 @@ def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[
     card = served_card(name, settings)
     _refuse_unusable(fields, card, settings)
     language = _language(fields.language, card, settings)
-    return {"model": card.name, "language": language, "sampling": _sampling(fields, card)}
+    return {"card": card, "language": language, "sampling": _sampling(fields, card)}
 
 
 def _checks(fields: SpeechBody, settings: Settings) -> dict[str, Any]:
@@ -237,7 +241,7 @@ def _refuse_unusable(fields: SpeechBody, card: ModelCard, settings: Settings) ->
     }
     for name, is_unused in unused.items():
         if is_unused:
-            others = [model for model in settings.models if MODELS[model].uses_context]
+            others = [model for model in settings.models if settings.cards[model].uses_context]
             only = f"; {choices(others)} can" if others else ""
             raise InvalidRequest(f"{card.name} cannot use {name}{only}", field=name)
     if fields.reference_transcript is not None and not has_recording:
@@ -256,8 +260,8 @@ def served_card(model: str | None, settings: Settings) -> ModelCard:
     aliases = settings.model_aliases()
     name = aliases.get(name, name)
     if name in settings.models:
-        return MODELS[name]
-    exists = " exists, but" if name in MODELS else " is unknown;"
+        return settings.cards[name]
+    exists = " exists, but" if name in settings.cards else " is unknown;"
     served = choices([*settings.models, *aliases])
     raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {served}", field="model")
 

@@ -29,7 +29,7 @@ from chatterbox_worker import errors
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import encode
-from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import (
     AnswerLost,
     AsyncRunPodServerlessClient,
@@ -371,7 +371,7 @@ def _text_fields(request: SpeechRequest) -> dict[str, Any]:
         "normalize": request.normalize_as_given, "pronunciations": dict(request.pronunciations) or None,
         "context": [turn.model_dump() for turn in request.context] or None,
         "respeak": list(request.respeak) or None, "check": request.check_as_given,
-        "speaker": request.speaker if MODELS[request.model].uses_context else None,
+        "speaker": request.speaker if request.card.uses_context else None,
         **request.sampling,
         **_given_fields(request),
     }  # fmt: skip

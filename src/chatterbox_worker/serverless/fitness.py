@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from chatterbox_worker.audio.clip import concatenate
-from chatterbox_worker.catalogue import MODELS, REGIONS
+from chatterbox_worker.catalogue import MODELS, REGIONS, ModelCard
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
 from chatterbox_worker.errors import SynthesisFailed
 from chatterbox_worker.synthesizer import Synthesizer
@@ -24,9 +25,9 @@ _SILENCE = 1e-3  # -60 dBFS: inaudible
 class SpeechProof:
     """`prove_speech` on a thread: the SDK gets ready in the meantime, and asks for the result before its first job."""
 
-    def __init__(self, synthesizer: Synthesizer) -> None:
+    def __init__(self, synthesizer: Synthesizer, cards: Mapping[str, ModelCard] = MODELS) -> None:
         threads = ThreadPoolExecutor(1, "speech-proof")
-        self._result = threads.submit(prove_speech, synthesizer)
+        self._result = threads.submit(prove_speech, synthesizer, cards)
         threads.shutdown(wait=False)
 
     def every_model_speaks(self) -> None:
@@ -37,19 +38,19 @@ class SpeechProof:
         self._result.result()
 
 
-def prove_speech(synthesizer: Synthesizer) -> None:
-    """
+def prove_speech(synthesizer: Synthesizer, cards: Mapping[str, ModelCard] = MODELS) -> None:
+    """`cards`: of the models by name; a pack has that of `multilingual`.
+
     Raises:
         SynthesisFailed: a model fails or is silent; names the model.
     """
-    languages = {pack: tag[:2] for tag, pack in REGIONS.items()}
+    packs = {pack: tag[:2] for tag, pack in REGIONS.items()}
     for name, engine in synthesizer.engines.items():
         started_s = time.perf_counter()
-        card = MODELS.get(name, MODELS["multilingual"])  # a pack is a multilingual model
+        card = cards.get(name, MODELS["multilingual"])
+        language = packs.get(name) or ("en" if "en" in card.languages else card.languages[0])
         take = engine.submit(
-            Utterance(
-                _WORDS, languages.get(name, "en"), DEFAULT_VOICE, sampling=card.sampling, seed=0, max_s=_LONGEST_S
-            )
+            Utterance(_WORDS, language, DEFAULT_VOICE, sampling=card.sampling, seed=0, max_s=_LONGEST_S)
         )
         pieces = list(take)
         if not pieces or not float(np.max(np.abs(concatenate(pieces).samples), initial=0.0)) > _SILENCE:

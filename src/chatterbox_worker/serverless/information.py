@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from chatterbox_worker import __version__
-from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.memory import rss_bytes
 from chatterbox_worker.synthesizer import Synthesizer
@@ -47,13 +47,13 @@ def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dic
                 "device": engine.device,
                 "device_name": engine.device_name,
                 "sample_rate": engine.sample_rate,
-                **({"languages": list(MODELS[name].languages), "sampling": dict(MODELS[name].sampling)}
-                   if name in MODELS else {}),
+                **({"languages": list(settings.cards[name].languages), "sampling": dict(settings.cards[name].sampling)}
+                   if name in settings.cards else {}),
             }
             for name, engine in engines
         },
         "default_model": settings.models[0],
-        "languages": dict(LANGUAGES),
+        "languages": dict(settings.languages),
         "formats": {name: list(audio_format.sample_rates) for name, audio_format in FORMATS.items()},
         "voices": ["default", *(entry.id for entry in synthesizer.library.list())],
         "cache": synthesizer.cache.figures(),

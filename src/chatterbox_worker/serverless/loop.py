@@ -75,7 +75,7 @@ def start(env: Mapping[str, str]) -> tuple[Worker | Unready, RunPod]:
 
 def serve(worker: Worker | Unready, platform: RunPod, importing: Future[ModuleType] | None = None) -> None:
     """Answer the jobs of RunPod's queue until it ends this process. `importing`: from `import_sdk`."""
-    proof = SpeechProof(worker.synthesizer) if isinstance(worker, Worker) else None
+    proof = SpeechProof(worker.synthesizer, worker.settings.cards) if isinstance(worker, Worker) else None
     runpod = (importing or import_sdk()).result()
     from runpod.serverless.modules import rp_scale  # noqa: PLC0415  # imported by now
 

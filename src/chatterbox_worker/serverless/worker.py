@@ -104,7 +104,7 @@ class Worker:
         Raises:
             InvalidRequest: the settings of the bucket are incomplete.
         """
-        self._settings = settings
+        self.settings = settings
         self.synthesizer = synthesizer
         self._platform = platform or NoPlatform()
         self._running = running or RunningJobs()
@@ -177,7 +177,7 @@ class Worker:
         return await asyncio.get_running_loop().run_in_executor(self._threads, in_context)
 
     def _answer(self, job: Job, scope: CancelScope) -> dict[str, Any]:
-        request = parse(job.get("input"), self._settings)
+        request = parse(job.get("input"), self.settings)
         if isinstance(request, SpeechJob):
             route = self._delivery.route(job)
             self._delivery.check(request, route)
@@ -185,12 +185,12 @@ class Worker:
         if isinstance(request, TextsJob):
             route = self._delivery.route(job)
             return texts.answer(request, self.synthesizer, self._delivery, route, scope)
-        most_bytes = CHUNK_BYTES if self._settings.stream else self._delivery.limit_bytes(job)
+        most_bytes = CHUNK_BYTES if self.settings.stream else self._delivery.limit_bytes(job)
         volume = self._delivery.volume
-        return Unlogged(act(request, self._settings, self.synthesizer, self._counts, volume, most_bytes=most_bytes))
+        return Unlogged(act(request, self.settings, self.synthesizer, self._counts, volume, most_bytes=most_bytes))
 
     def _pieces(self, job: Job, scope: CancelScope) -> Iterator[dict[str, Any]]:
-        request = parse(job.get("input"), self._settings)
+        request = parse(job.get("input"), self.settings)
         if isinstance(request, TextsJob):
             return texts.stream(request, self.synthesizer, self._delivery, self._delivery.route(job), scope)
         if isinstance(request, SpeechJob) and request.output not in ("s3", "volume"):

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause, chunks
@@ -62,7 +61,7 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     Raises:
         InvalidRequest: the text contains nothing to speak, or is too long for one chunk and must not be split.
     """
-    card = MODELS[request.model]
+    card = request.card
     reading = identify_languages(read_text(request), card.languages)
     reading = add_pronunciations(reading, _pronunciations(request, lexicon))
     reading = leave_out_sounds(reading, card) if "tags" in request.normalize else reading

@@ -36,13 +36,11 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
         raise InvalidRequest(f"{voice} cannot be read: {error.strerror or error}", field="voice") from error
     if adapter is None:
         raise InvalidRequest(f"{voice} has no adapter: it is not a fine-tuned voice", field="voice")
-    from huggingface_hub import constants  # noqa: PLC0415 - slow imports only after the checks
-
-    from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS  # noqa: PLC0415
-    from chatterbox_worker.engines.chatterbox.checkpoint.locate import find  # noqa: PLC0415
+    # slow imports only after the checks
+    from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of  # noqa: PLC0415
     from chatterbox_worker.engines.chatterbox.serving.adapters import merge_into_checkpoint  # noqa: PLC0415
 
-    checkpoint = find(LAYOUTS[adapter.model], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
+    checkpoint = checkpoint_of(adapter.model, settings)
     try:
         merge_into_checkpoint(checkpoint, adapter, folder)
     except OSError as error:

@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from huggingface_hub import constants
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Passage, Utterance
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
-    LAYOUTS,
     MAX_SPEECH_TOKENS,
     SAMPLE_RATE,
     SPEECH_CODES,
@@ -30,8 +28,9 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     TOKEN_RATE,
     Layout,
 )
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.kernels.launch import check_compiler
@@ -140,8 +139,8 @@ class ChatterboxEngine:
         Raises:
             NotReady: its weights are missing or broken.
         """
-        layout = LAYOUTS[name]
-        checkpoint = find(layout, weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
+        checkpoint = checkpoint_of(name, settings)
+        layout = checkpoint.layout
         device = device_of(settings.device)
         prepare(
             device,

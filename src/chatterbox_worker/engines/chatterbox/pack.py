@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from huggingface_hub import constants
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -34,9 +33,10 @@ from chatterbox_worker import files
 from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import pack_paths
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state, t3_state, write_remainder
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
@@ -229,10 +229,7 @@ def main(arguments: Sequence[str]) -> int:
     device = torch.device("cpu" if options.device == "cpu" else "meta")
     try:
         settings = Settings.from_env(environment())
-        found = [
-            find(LAYOUTS[name], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
-            for name in options.models
-        ]
+        found = [checkpoint_of(name, settings) for name in options.models]
         are_written = [_prepare(checkpoint, options.profile, device) for checkpoint in found]
         if options.replace and all(are_written):
             replace_originals(found)

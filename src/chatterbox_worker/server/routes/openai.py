@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker import request as requests
-from chatterbox_worker.catalogue import FORMATS, LANGUAGES, MODELS, REGIONS, openai_model
+from chatterbox_worker.catalogue import FORMATS, REGIONS, openai_model
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, choices, quote
@@ -71,7 +71,7 @@ async def model(model_id: str, state: State) -> dict[str, Any]:
 
 def _model(name: str, settings: Settings) -> dict[str, Any]:
     alias_of = settings.model_aliases().get(name)
-    card = MODELS[alias_of or name]
+    card = settings.cards[alias_of or name]
     regions = [tag for tag, pack in REGIONS.items() if card.name == "multilingual" and pack in settings.packs]
     return {
         **openai_model(card.name),
@@ -114,11 +114,11 @@ async def voices(state: State) -> dict[str, Any]:
 @router.get("/languages")
 async def languages(state: State) -> dict[str, Any]:
     regions = {tag: pack for tag, pack in REGIONS.items() if pack in state.settings.packs}
-    served = {code for model in state.settings.models for code in MODELS[model].languages}
+    cards = [state.settings.cards[model] for model in state.settings.models]
     return {
         "languages": [
-            {"code": code, "name": name, "models": [m for m in state.settings.models if code in MODELS[m].languages],
+            {"code": code, "name": name, "models": [card.name for card in cards if code in card.languages],
              "regions": [tag for tag in regions if tag.startswith(f"{code}-")]}
-            for code, name in LANGUAGES.items() if code in served
+            for code, name in state.settings.languages.items() if any(code in card.languages for card in cards)
         ]
     }  # fmt: skip

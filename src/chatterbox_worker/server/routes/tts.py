@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.request import VOICE_ID
@@ -67,7 +66,7 @@ def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
 def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Without the parameters that the model cannot use, as long as they have the route's default values."""
     name = fields.get("model", settings.models[0])
-    card = MODELS.get(name) if isinstance(name, str) else None
+    card = settings.cards.get(name) if isinstance(name, str) else None
     if card is None:
         return fields  # the request's own check refuses it by name
     return {

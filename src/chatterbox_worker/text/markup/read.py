@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from chatterbox_worker.catalogue import MODELS, REGIONS
+from chatterbox_worker.catalogue import REGIONS
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.text.chunk import PAUSES_S, Pause
 from chatterbox_worker.text.identify import AUTO
@@ -50,7 +50,7 @@ def options_of(request: SpeechRequest) -> MarkupOptions:
     line_breaks = request.line_breaks or ("auto" if request.normalize else "join")
     return MarkupOptions(
         language=language,
-        languages=(language,) if request.language in REGIONS else MODELS[request.model].languages,
+        languages=(language,) if request.language in REGIONS else request.card.languages,
         line_breaks=line_breaks,
         decoration="decoration" in request.normalize,
         read_emoji=request.emoji == "read",

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import needed
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, is_chatterbox
 from chatterbox_worker.errors import NotReady
 
 _READERS = 4  # a network volume gives each reader its own bandwidth; one reader saturates a local disk
@@ -30,9 +29,9 @@ def read_ahead(settings: Settings) -> threading.Thread:
 
 def _read(settings: Settings) -> None:
     for name in (*settings.models, *settings.packs):
-        if name in LAYOUTS:
+        if is_chatterbox(name):
             with contextlib.suppress(NotReady):  # loading the model reports it
-                for path in needed(find(LAYOUTS[name], weights_dir=settings.weights_dir, offline=True), settings):
+                for path in needed(checkpoint_of(name, settings, offline=True), settings):
                     _read_file(path)
 
 

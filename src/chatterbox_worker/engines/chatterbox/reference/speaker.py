@@ -5,13 +5,12 @@ Every model's checkpoint has one. Any of them can be used, because a voice recor
 
 from __future__ import annotations
 
-from huggingface_hub import constants
-
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.audio.level import level_windows, raise_quiet
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, is_chatterbox
 from chatterbox_worker.engines.chatterbox.device.threads import use_threads
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.errors import NotReady
@@ -53,14 +52,14 @@ def _name(checkpoint: Checkpoint) -> str:
 
 
 def _find_checkpoint(settings: Settings) -> Checkpoint:
-    served = [LAYOUTS[name] for name in settings.models if name in LAYOUTS] or [LAYOUTS["multilingual"]]
-    for layout in dict.fromkeys((*served, *LAYOUTS.values())):
+    served = [name for name in settings.models if is_chatterbox(name)] or ["multilingual"]
+    for name in dict.fromkeys((*served, *LAYOUTS)):
         try:
-            return _find(layout, settings, offline=True)
+            return _find(name, settings, offline=True)
         except NotReady:
             continue
-    return _find(served[0], settings, offline=constants.HF_HUB_OFFLINE)
+    return _find(served[0], settings)
 
 
-def _find(layout: Layout, settings: Settings, *, offline: bool) -> Checkpoint:
-    return find(layout, weights_dir=settings.weights_dir, offline=offline, only=(layout.voice_encoder,))
+def _find(name: str, settings: Settings, *, offline: bool | None = None) -> Checkpoint:
+    return checkpoint_of(name, settings, offline=offline, only=(LAYOUTS[name].voice_encoder,))

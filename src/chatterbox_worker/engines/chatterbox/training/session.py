@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import constants
 from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
-from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
-from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
@@ -61,7 +60,7 @@ class TrainingSession:
         Raises:
             NotReady: the weights are missing or broken.
         """
-        checkpoint = find(LAYOUTS[model], weights_dir=settings.weights_dir, offline=constants.HF_HUB_OFFLINE)
+        checkpoint = checkpoint_of(model, settings)
         device = device_of(settings.device)
         prepare(device, settings.threads)
         return cls(checkpoint, device, prepared, in_words=in_words)
