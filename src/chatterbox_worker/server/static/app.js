@@ -13,6 +13,7 @@ import { ReadAlong } from "./readalong.js";
 import { Reading } from "./reading.js";
 import { Reference } from "./reference.js";
 import { Result } from "./result.js";
+import { ScriptOffer } from "./scriptoffer.js";
 import { Settings } from "./settings.js";
 import { HistoryList } from "./historylist.js";
 import { Status } from "./status.js";
@@ -31,6 +32,7 @@ let shownModel = null;
 const settings = new Settings(changed);
 const voices = new Voices({ settings, onChange: changed, onError: show, onListen: () => player.pause() });
 const composer = new Composer({ voices, order, onChange: changed, onSubmit: () => studio.start(), onError: show });
+const scriptOffer = new ScriptOffer({ composer, voices });
 const player = new Player({ onPlay: () => voices.stop(), onMove: (at_s) => readAlong.follow(at_s) });
 const readAlong = new ReadAlong({ onPlay: playFrom });
 const model = () => settings.model;
@@ -68,6 +70,7 @@ function changed() {
   composer.dialogue.update();
   composer.count();
   reading.update();
+  scriptOffer.update();
 }
 
 /** The checks that the page can do itself before it sends a request. */

@@ -70,6 +70,13 @@ export default {
   "dialogue.down": ({ n }) => `Move turn ${n} down`,
   "dialogue.remove": ({ n }) => `Remove turn ${n}`,
 
+  "script.title": ({ turns, names }) => `This looks like a dialogue: ${turns} turns, ${names} ${names === 1 ? "speaker" : "speakers"}.`,
+  "script.about": "Choose who speaks for each name.",
+  "script.yes": ({ turns }) => `Make ${turns} turns`,
+  "script.no": "Leave as text",
+  "script.replace": "Replace the turns that are in the dialogue?",
+  "script.done": ({ turns }) => `${turns} turns are in the dialogue.`,
+
   "studio.generate": "Generate",
   "studio.shortcut": "{modifier} ↵",
   "studio.cancel": "Cancel",

@@ -70,6 +70,13 @@ export default {
   "dialogue.down": ({ n }) => `Bajar el turno ${n}`,
   "dialogue.remove": ({ n }) => `Quitar el turno ${n}`,
 
+  "script.title": ({ turns, names }) => `Parece un diálogo: ${turns} turnos, ${names} ${names === 1 ? "voz" : "voces"}.`,
+  "script.about": "Elige quién habla por cada nombre.",
+  "script.yes": ({ turns }) => `Crear ${turns} turnos`,
+  "script.no": "Dejar como texto",
+  "script.replace": "¿Sustituir los turnos que hay en el diálogo?",
+  "script.done": ({ turns }) => `El diálogo tiene ${turns} turnos nuevos.`,
+
   "studio.generate": "Generar",
   "studio.shortcut": "{modifier} ↵",
   "studio.cancel": "Cancelar",
