@@ -66,6 +66,8 @@ export const models = async () => {
 };
 export const voices = async () => (await (await call("v1/voices")).json()).data.filter((voice) => !isAlias(voice));
 export const voiceAudio = async (id) => (await call(`voices/${encodeURIComponent(id)}/audio`)).blob();
+/** The whole voice, as `saveVoice` takes it on any server. */
+export const voiceFile = async (id) => (await call(`voices/${encodeURIComponent(id)}/file`)).blob();
 export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 export async function saveVoice(id, file, words) {

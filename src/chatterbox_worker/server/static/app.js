@@ -6,7 +6,7 @@ import { CopyAs } from "./copyas.js";
 import { $, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
 import * as history from "./history.js";
-import { language, onLanguage, setLanguage, t, translate } from "./i18n.js";
+import { language, onLanguage, setLanguage, t, TABLES, translate } from "./i18n.js";
 import { ONCE } from "./order.js";
 import { Player } from "./player.js";
 import { ReadAlong } from "./readalong.js";
@@ -16,14 +16,15 @@ import { Result } from "./result.js";
 import { ScriptOffer } from "./scriptoffer.js";
 import { Settings } from "./settings.js";
 import { HistoryList } from "./historylist.js";
+import { Share } from "./share.js";
 import { Status } from "./status.js";
 import { forget, recall, remember } from "./store.js";
 import { Studio } from "./studio.js";
-import { applyTheme, nextTheme, onTheme, theme } from "./theme.js";
+import { applyTheme, nextTheme, onTheme, setTheme, theme } from "./theme.js";
 import { Voices } from "./voices.js";
 
 const THEME_ICONS = { system: "auto", light: "sun", dark: "moon" };
-const FIELDS = { text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size" };
+const FIELDS = { language: "language", text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size" };
 
 let loaded = false;
 let lastError = null;
@@ -42,6 +43,7 @@ const studio = new Studio({ player, result, historyList, voices, order, check, o
 const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
+const share = new Share({ order: () => (loaded ? order() : null), voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
 const reading = new Reading({ order: () => (loaded ? order() : null) });
 
 function order() {
@@ -157,17 +159,37 @@ async function open(item) {
 }
 
 async function restore(item) {
-  const { order: previous } = item;
+  const stored = await history.sound(item.id);
+  if (use(item.order, stored?.reference)) toast(t("history.restored"));
+}
+
+/** Puts an order into the form; returns false if the server cannot do it. */
+function use(previous, reference) {
   if (!settings.restore(previous)) {
     show(new api.ApiError("model_gone"));
-    return;
+    return false;
   }
-  const stored = await history.sound(item.id);
-  if (stored?.reference) voices.useOnce(stored.reference, previous.once, previous.words);
+  show(null);
+  if (reference) voices.useOnce(reference, previous.once, previous.words);
   if (previous.mode === "text" && previous.voice !== ONCE) voices.choose(previous.voice);
   composer.restore(previous);
-  toast(t("history.restored"));
   $("composer").scrollIntoView({ block: "start" });
+  if (settings.language !== previous.language) show(new api.ApiError("language_gone", { field: "language", message: previous.language }));
+  else if (previous.mode === "text" && voices.chosen !== previous.voice) show(new api.ApiError("voice_not_found", { field: "voice", message: previous.voice }));
+  return true;
+}
+
+/** Shows the values of a file that was opened; they are stored already. */
+function adopt(values) {
+  if (values.settings) settings.adopt(values.settings);
+  if (values.voice) voices.choose(values.voice);
+  if (values.language in TABLES) setLanguage(values.language);
+  if (values.theme) setTheme(theme());
+  if ("volume" in values) {
+    $("volume").value = values.volume;
+    $("volume").dispatchEvent(new Event("input"));
+  }
+  drawLanguage();
 }
 
 function askKey(isWrong) {
@@ -186,6 +208,7 @@ async function load() {
     settings.setModels(listed.data, listed.default);
     changed();
     document.body.dataset.loaded = "true";
+    share.openLink();
     if (["offline", "invalid_api_key"].includes(lastError?.code)) show(null);
   } catch (error) {
     show(error);

@@ -68,6 +68,12 @@ export class Settings {
     return true;
   }
 
+  /** Takes values as `recall("settings")` returns them. */
+  adopt(stored) {
+    this.#stored = stored;
+    this.setModels(this.#models, this.#models[0].id);
+  }
+
   setSeed(seed) {
     $("seed").value = seed ?? "";
     this.#readInputs();

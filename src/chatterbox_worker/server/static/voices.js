@@ -45,6 +45,11 @@ export class Voices {
     return this.#list.map(({ id }) => id);
   }
 
+  /** Those that are saved on the server, and not the model's. */
+  get own() {
+    return this.#list.filter(({ built_in: builtIn }) => !builtIn).map(({ id }) => id);
+  }
+
   get reference() {
     return this.#once?.blob ?? null;
   }
