@@ -40,7 +40,7 @@ from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEnc
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HOPS_ON_CPU, HopClock
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedModel, AdapterPool
-from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slots_for
+from chatterbox_worker.engines.chatterbox.serving.memory import decoder_of, make_slots, slots_for
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Errand, Scheduler
@@ -48,9 +48,8 @@ from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Seq
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
+from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.text.alignment import boundaries, monotonic_path
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
@@ -186,7 +185,8 @@ class ChatterboxEngine:
             self._adapter_pool.check(adapter)
         parameters = dict(utterance.sampling)
         emotion = parameters.pop("exaggeration", None)
-        sampling = Sampling(**parameters)  # type: ignore[arg-type]  # the parser has checked that top_k is an integer
+        max_tokens = self._token_limit(utterance)
+        sampling = decoder_of(self.parts.t3).sampling(parameters, max_tokens)
         text_ids = self._text_ids(utterance)
         take = ChatterboxTake(utterance, self._scheduler.wake if adapter is None else self._adapter_pool.wake)
         if problem := self.parts.tokenizer.problem(utterance.language):
@@ -199,7 +199,7 @@ class ChatterboxEngine:
                     text_ids=text_ids,
                     sampling=sampling,
                     voice=model.voices.encode(utterance.voice, emotion),
-                    max_tokens=self._token_limit(utterance),
+                    max_tokens=max_tokens,
                     observe=utterance.timestamps,
                     stream=Stream(HopClock(self._hops)) if utterance.streaming else None,
                 )
@@ -266,7 +266,7 @@ class ChatterboxEngine:
             t3, parts.encoders, store, layout=parts.layout, default_voice=parts.default_voice, revision=revision
         )
 
-    def _make_slots(self, t3: T3, size: int, *, graphs: bool) -> Slots:
+    def _make_slots(self, t3: T3, size: int, *, graphs: bool) -> Decoder:
         length, heads = _positions(self.parts.layout, self.max_tokens), self.parts.layout.aligned_heads
         return make_slots(t3, size, length, graphs=graphs, aligned_heads=heads)
 
@@ -327,7 +327,7 @@ def _positions(layout: Layout, max_tokens: int) -> int:
     return prefix + _TEXT_TOKENS + max_tokens
 
 
-def _captures(parts: Parts, slots: Slots) -> tuple[CaptureQueue, CaptureQueue]:
+def _captures(parts: Parts, slots: Decoder) -> tuple[CaptureQueue, CaptureQueue]:
     """The graphs that T3 and S3Gen can use: first those for the model's own voice, then all others."""
     voice, is_gpt = parts.default_voice, parts.layout.is_gpt
     prefix = 1 + voice.speech_tokens.shape[1] if is_gpt else _LLAMA_PREFIX

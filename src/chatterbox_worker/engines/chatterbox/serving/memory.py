@@ -9,6 +9,8 @@ import torch
 
 from chatterbox_worker.engines.chatterbox.device.failures import free_memory, is_out_of_memory
 from chatterbox_worker.engines.chatterbox.device.memory import gpu_free_bytes
+from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
+from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 
@@ -38,19 +40,25 @@ def slots_for(t3: T3, length: int, *, engines: int) -> int:
     return slots_within(slot_bytes(t3, length), budget, most)
 
 
+def decoder_of(t3: T3) -> type[Slots | BlockSlots]:
+    """How the model decodes: token by token, or in blocks."""
+    return Slots if t3.mask is None else BlockSlots
+
+
 def make_slots(
     t3: T3, size: int, length: int, *, graphs: bool = True, aligned_heads: Sequence[tuple[int, int]] = ()
-) -> Slots:
+) -> Decoder:
     """`size` slots, or half as many each time that allocation runs out of memory. The others as in `Slots`."""
+    decoder = decoder_of(t3)
     while size > 1:
         try:
-            return Slots(t3, size, length, graphs=graphs, aligned_heads=aligned_heads)
+            return decoder(t3, size, length, graphs=graphs, aligned_heads=aligned_heads)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
         free_memory()  # another process took what was free
         size //= 2
-    return Slots(t3, 1, length, graphs=graphs, aligned_heads=aligned_heads)
+    return decoder(t3, 1, length, graphs=graphs, aligned_heads=aligned_heads)
 
 
 def check_memory(needed: int, device: torch.device) -> None:

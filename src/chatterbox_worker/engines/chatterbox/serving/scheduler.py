@@ -37,7 +37,7 @@ from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit
 from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
-from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import DeviceFailed, WorkerError
 
@@ -65,7 +65,7 @@ Does not raise for the take's own failure.
 
 class Scheduler:
     def __init__(
-        self, slots: Slots, render: Render, *, name: str, captures: CaptureQueue | None = None, owner: str = ""
+        self, slots: Decoder, render: Render, *, name: str, captures: CaptureQueue | None = None, owner: str = ""
     ) -> None:
         """`captures` run one at a time, while no take is running or ready to run; wanted ones between two steps too.
 
@@ -302,16 +302,15 @@ class Scheduler:
             copied, event, sequences = self._unread.popleft()
             if event is not None:
                 event.synchronize()
-            tokens: list[int] = copied.tolist()
-            running, eos = self._running, self._slots.t3.eos
+            tokens, eos = self._slots.read(copied), self._slots.t3.eos
             for slot, sequence in sequences.items():
-                if running.get(slot) is not sequence:
-                    continue
-                token = tokens[slot]
-                if token == eos:
-                    self._read_end(slot, sequence)
-                else:
-                    self._read(slot, sequence, token)
+                for token in tokens[slot]:
+                    if self._running.get(slot) is not sequence:
+                        break
+                    if token == eos:
+                        self._read_end(slot, sequence)
+                    else:
+                        self._read(slot, sequence, token)
 
     def _read_end(self, slot: int, sequence: Sequence) -> None:
         # upstream's GPT-2 loop checks for the end from the second token on; the first is fed back whatever it is

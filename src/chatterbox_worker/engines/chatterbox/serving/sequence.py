@@ -14,6 +14,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import SPEECH_CODES
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 
 
@@ -50,7 +51,7 @@ class Sequence:
 
     take: ChatterboxTake
     text_ids: collections.abc.Sequence[int]
-    sampling: Sampling
+    sampling: Sampling | BlockSampling
     voice: Future[EncodedVoice]
     """If encoding it fails, so does the take."""
     max_tokens: int

@@ -22,7 +22,7 @@ from typing import TypeVar
 from chatterbox_worker.engines.chatterbox.device.failures import free_memory, is_out_of_memory
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import ROW_STEP
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
-from chatterbox_worker.engines.chatterbox.t3.slots import Slots
+from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ class CaptureQueue:
             self._all_done.set()
 
 
-def speech_captures(slots: Slots, prefix_length: int, *, sorts: bool) -> CaptureQueue:
+def speech_captures(slots: Decoder, prefix_length: int, *, sorts: bool) -> CaptureQueue:
     """T3's graphs, for a default voice of `prefix_length` positions; `sorts`: whether the default sampling sorts."""
     texts = slots.text_shapes(prefix_length)
     steps = [

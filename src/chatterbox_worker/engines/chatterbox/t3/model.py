@@ -8,6 +8,8 @@ and speech are laid out as in upstream's HEAD 5de7a54:
   position 0 and generated token i at i + 1; two rows per utterance, the second with the positions of its text but not
   the embeddings.
 * GPT-2 body: [prefix][text][BOS], the transformer's own positions only; one row, no guidance.
+* Llama body with a row for [MASK] in its speech embedding (Chatterbox-Flash): [prefix][text][BOS], then blocks, each
+  with learned positions from 0; in the second row prefix and text are zeros.
 """
 
 from __future__ import annotations
@@ -79,6 +81,8 @@ class T3:
         self.precision, self.device = precision, device
         self.uses_kernels = False
         """Whether a step on a GPU runs the kernels of `kernels` instead of torch's."""
+        self.mask: int | None = None
+        """The token that stands for one not yet known, of a model that decodes in blocks; None for all others."""
         self.draft: T3 | None = None
         """The same model with cheaper weights, which drafts tokens (`speculative`)."""
         self.is_gpt = "tfmr.ln_f.weight" in weights
@@ -117,6 +121,7 @@ class T3:
             int(name.removeprefix(start).partition(".")[0]) for name in weights if name.startswith(start)
         )
         self.vocabulary, self.width = weights["speech_head.weight"].shape
+        self.mask = self.vocabulary if weights["speech_emb.weight"].shape[0] == self.vocabulary + 1 else None
         self.head_dim, self.heads = head_dim, self.width // head_dim
         build_block = gpt2_block if self.is_gpt else llama_block
         self._blocks: list[Block] = [
@@ -204,6 +209,9 @@ class T3:
                 field="text",
             )
         positions, bos = self._text_positions[: len(ids)], bos + self._speech_positions[:1]
+        if self.mask is not None:
+            unguided = torch.cat([torch.zeros_like(text), bos])
+            return torch.stack([torch.cat([text + positions, bos]), unguided])
         return torch.stack([torch.cat([text + positions, bos, bos]), torch.cat([positions, bos, bos])])
 
     def _to_device(self, ids: Sequence[int]) -> Tensor:
@@ -218,6 +226,10 @@ class T3:
             # the token of step i is at speech position i + 1; the sum is written for all rows at once
             x = x + self._speech_positions[1:][steps][:, None].expand(-1, self.rows, -1)
         return x.reshape(-1, 1, self.width)
+
+    def embed_block(self, tokens: Tensor) -> Tensor:
+        """Tokens (n, b) of blocks, [MASK] among them, -> (n, b, width); learned positions 0 to b - 1 in every block."""
+        return self._speech[tokens] + self._speech_positions[: tokens.shape[1]]
 
     def row_starts(self, cache: Tensor) -> Tensor:
         """Where position 0 of every row and head is in a cache's layer of (rows * 2 * heads * length, head_dim).
@@ -236,6 +248,7 @@ class T3:
         rows: Tensor | None = None,
         *,
         row_starts: Tensor | None = None,
+        until: Tensor | None = None,
         unmasked: bool = False,
         observe: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
@@ -243,21 +256,22 @@ class T3:
 
         Position p attends to positions 0 to p of its own row; `length` is any bound above every position. `rows` (r,)
         are the rows of the cache; None for the first r, read in place. `row_starts`: those of the cache, if they are
-        known. `unmasked`: each row has one position, the last of `length`, so no mask is needed. `observe` is called
-        with each layer and its rotated queries (r, n, heads, head_dim). Returns the normalised last layer,
-        (r, n, width).
+        known. `until` (r, n): the last position that each attends to, if it is not its own. `unmasked`: each row has
+        one position, the last of `length`, so no mask is needed. `observe` is called with each layer and its rotated
+        queries (r, n, heads, head_dim). Returns the normalised last layer, (r, n, width).
         """
         count, new = positions.shape
         if self.is_gpt:
             x = x + self._positions[positions]
-        if self.uses_kernels and x.is_cuda and new == 1 and rows is None and count <= _MOST_ROWS:
+        is_step = new == 1 and rows is None and until is None
+        if self.uses_kernels and x.is_cuda and is_step and count <= _MOST_ROWS:
             starts = (self.row_starts(cache) if row_starts is None else row_starts)[:count]
             step = self._step_by_kernels(x[:, 0], cache, positions[:, 0], length, starts, observe=observe)
             return step[:, None]
         rotation = None if self.is_gpt else self._rotary.at(positions)
         mask = index = None
         if not unmasked:
-            mask = self._mask(positions, length)
+            mask = self._mask(positions if until is None else until, length)
             row_starts = self.row_starts(cache) if row_starts is None else row_starts
             row_starts = row_starts[:count] if rows is None else row_starts.index_select(0, rows)
             index = row_starts[:, None] + positions[:, :, None]  # one flat index: of several, torch copies each
@@ -303,9 +317,9 @@ class T3:
             x, hidden = block.finish(x, attended.view(-1, self.width), norm)
         return hidden
 
-    def _mask(self, positions: Tensor, length: int) -> Tensor:
+    def _mask(self, until: Tensor, length: int) -> Tensor:
         """The mask to add to the attention's scores, (r, 1, n, length); the same for all layers."""
-        return torch.where(self._range[:length] <= positions[:, None, :, None], self._visible, self._hidden)
+        return torch.where(self._range[:length] <= until[:, None, :, None], self._visible, self._hidden)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(r, width) -> (r, vocabulary), float32."""

@@ -10,13 +10,15 @@ shapes run other kernels.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.t3.attention import ObservedText, TextAttention
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
+from chatterbox_worker.engines.chatterbox.t3.decoder import CONTEXT_STEP, LONGEST_TEXT, TEXT_STEP, Shape, TextShape
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
@@ -31,15 +33,6 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import (
 )
 from chatterbox_worker.engines.chatterbox.t3.speculative import MAX_DRAFT_TOKENS, DecodingPosition, SpeculativeDecoder
 from chatterbox_worker.errors import InvalidRequest
-
-_CONTEXT_STEP = 128  # positions, on a GPU: a smaller step means more graphs, a larger one reads more than is used
-_TEXT_STEP = 32  # positions, on a GPU: texts are padded to a captured length
-_LONGEST_TEXT = 512  # positions that are captured in advance; longer texts run without a graph
-
-Shape = tuple[int, int, bool]
-"""Slots computed, positions attended to, whether the logits are sorted."""
-TextShape = tuple[int, int]
-"""Positions attended to, positions read."""
 
 
 class Slots:
@@ -67,8 +60,8 @@ class Slots:
         self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
         """(size * rows, V) float32 for the next step to draw from; a guided utterance has its conditional row first."""
         self._noise = noise or CounterNoise(size, length, t3.vocabulary, device)
-        self._context_step = context_step or (_CONTEXT_STEP if device.type == "cuda" else 1)
-        self._text_step = _TEXT_STEP if self._context_step > 1 else 1
+        self._context_step = context_step or (CONTEXT_STEP if device.type == "cuda" else 1)
+        self._text_step = TEXT_STEP if self._context_step > 1 else 1
         # For every row, so that a step counts all of them at once: how many tokens were drawn, and the next position.
         self._counts = torch.zeros(2, size * t3.rows, device=device, dtype=torch.int64)
         self._active = torch.zeros(size * t3.rows, device=device, dtype=torch.int64)
@@ -94,6 +87,14 @@ class Slots:
         self._prefill = Graphed[TextShape](self._read_text, recorder, [self.logits])
         self._speculative = SpeculativeDecoder(t3)
 
+    @staticmethod
+    def sampling(parameters: Mapping[str, float], max_tokens: int) -> Sampling:  # noqa: ARG004 - the scheduler ends it
+        """
+        Raises:
+            InvalidRequest: a parameter is out of its range.
+        """
+        return Sampling(**parameters)  # type: ignore[arg-type]  # the parser has checked that top_k is an integer
+
     @property
     def free(self) -> list[int]:
         """Slots without an utterance. Use the lowest: a step costs as much as its highest slot."""
@@ -114,7 +115,7 @@ class Slots:
         slot: int,
         prefix: Prefix,
         text_ids: Sequence[int],
-        sampling: Sampling,
+        sampling: Sampling | BlockSampling,
         seed: int,
         *,
         observe: bool = False,
@@ -129,7 +130,9 @@ class Slots:
         """
         if slot not in range(self.size) or slot in self._occupants:
             raise ValueError(f"slot {slot} is not free; free are {self.free}")
-        if sampling.min_p or sampling.cfg_weight if self.t3.is_gpt else sampling.top_k:
+        if isinstance(sampling, BlockSampling) or (
+            sampling.min_p or sampling.cfg_weight if self.t3.is_gpt else sampling.top_k
+        ):
             raise ValueError(f"this model does not sample with {sampling}")
         embeddings = self.t3.embed_text(text_ids)
         if observe and self._aligned_heads and self._attention is None:
@@ -207,6 +210,10 @@ class Slots:
         self._steps_done += 1
         return self.tokens
 
+    def read(self, output: Tensor) -> list[list[int]]:
+        """The token that each slot has drawn; of `tokens` on the host."""
+        return [[token] for token in output.tolist()]
+
     @torch.inference_mode()
     def attention(self, slot: int, tokens: int) -> Tensor | None:
         """How the queries at the slot's first `tokens` tokens attend to its text; None if it is not observed.
@@ -227,7 +234,7 @@ class Slots:
 
     def text_shapes(self, prefix_length: int) -> list[TextShape]:
         """The shapes of texts after such a prefix, the short ones first."""
-        longest = min(_LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - 1)
+        longest = min(LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - 1)
         return [
             (self.context_of(prefix_length + padded), padded)
             for padded in range(self._text_step, longest + 1, self._text_step)

@@ -1,0 +1,362 @@
+"""A batch of utterances that are decoded in blocks, each in a block and a pass of its own (Chatterbox-Flash).
+
+A block starts as [MASK] at every position. A pass reads the whole block and what precedes it, draws a token for every
+position and keeps some (`block_sampling`). Once none is left, the next pass reads the complete block: it leaves its
+keys and values for the blocks that follow and the hidden state that predicts their first token; every other token is
+predicted by the hidden state before it. A stop token ends the utterance with its block.
+
+A step is one pass of every utterance, whichever it is in. Its shapes depend on the number of slots and the longest
+context only, so it is a replay of one CUDA graph and never waits for the host. An utterance's tokens depend only on its
+own inputs and seed; its neighbours can change the last bits of its logits, because other shapes run other kernels.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import (
+    BLOCK,
+    MOST_PASSES,
+    BlockNoise,
+    BlockRows,
+    BlockSampling,
+    CounterBlockNoise,
+    choose,
+    draw_block,
+)
+from chatterbox_worker.engines.chatterbox.t3.decoder import CONTEXT_STEP, LONGEST_TEXT, TEXT_STEP, Shape, TextShape
+from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
+from chatterbox_worker.errors import InvalidRequest
+
+_TOKENS_PER_TEXT_TOKEN, _FEWEST_TOKENS = 6, 300  # the package's limit of an utterance: tts.py, 0.1.0
+_COMPLETE, _START, _UTTERANCE, _STEPS = range(BLOCK, BLOCK + 4)
+"""Columns of `BlockSlots.tokens` after those of the block."""
+
+
+@dataclass(slots=True)
+class _Occupant:
+    """What the host knows of an utterance; the device is ahead of it."""
+
+    number: int
+    filled: int
+    """Positions before its first block."""
+    budget: int
+    block_size: int
+    start: int
+    """Where its block started after `known` steps."""
+    known: int = 0
+    taken: int = 0
+
+    @property
+    def end(self) -> int:
+        """No position from here on is written by its next step: a block takes two steps at least."""
+        started = self.start + self.block_size * -(-(self.taken - self.known) // 2)
+        last = self.filled + (self.budget - 1) // self.block_size * self.block_size
+        return min(started, last) + BLOCK
+
+
+class BlockSlots:
+    """`size` slots of `length` positions each. For one thread and one stream."""
+
+    def __init__(
+        self,
+        t3: T3,
+        size: int,
+        length: int,
+        noise: BlockNoise | None = None,
+        context_step: int | None = None,
+        *,
+        graphs: bool = True,
+        aligned_heads: Sequence[tuple[int, int]] = (),  # noqa: ARG002 - as of every decoder
+    ) -> None:
+        """`noise`: None for `CounterBlockNoise`. `context_step`: contexts are rounded up to its multiples; None for 128
+        on a GPU and 1 on a CPU. `graphs`: whether a GPU replays graphs. No attention is observed, whatever
+        `aligned_heads` are.
+
+        Raises:
+            ValueError: the model does not decode in blocks.
+        """
+        if t3.mask is None:
+            raise ValueError("this model has no [MASK]")
+        self.t3, self.size, self.length, self._mask = t3, size, length, t3.mask
+        device = t3.device
+        self.tokens = torch.zeros(size, BLOCK + 4, device=device, dtype=torch.int64)
+        """(size, BLOCK + 4): each slot's block after the last step, and how far it is; see `read`."""
+        self._noise = noise or CounterBlockNoise(size, t3.vocabulary, device)
+        self._context_step = context_step or (CONTEXT_STEP if device.type == "cuda" else 1)
+        self._text_step = TEXT_STEP if self._context_step > 1 else 1
+        self._offsets = torch.arange(BLOCK, device=device)
+        self._block = torch.full((size, BLOCK), self._mask, device=device, dtype=torch.int64)
+        self._counts = torch.zeros(6, size, device=device, dtype=torch.int64)
+        # rows of the counts: the block's start in the cache, tokens left in the budget, the block's number, the pass's
+        # number in it, the utterance, the steps it has taken
+        self._start, self._left, self._number, self._pass, self._utterance, self._steps = self._counts
+        self._left.fill_(BLOCK)
+        self._hidden = torch.zeros(size * t3.rows, t3.width, device=device, dtype=t3.precision.dtype)
+        self._sampling = BlockRows.empty(size, t3.vocabulary, device)
+        self._cache = t3.cache(size * t3.rows, length)
+        self._row_starts = t3.row_starts(self._cache)
+        self._priors: dict[int, Tensor] = {}
+        self._occupants: dict[int, _Occupant] = {}
+        self._dirty = [0] * size  # positions that an earlier utterance may have written
+        self._utterances = 0
+        recorder = recorder_of(device, "tokens") if graphs else None
+        self._step = Graphed[Shape](self._step_once, recorder, [self.tokens, self._block, self._counts, self._hidden])
+        self._prefill = Graphed[TextShape](self._read_text, recorder, [self._hidden])
+        self._log_prior(BLOCK)
+
+    @staticmethod
+    def sampling(parameters: Mapping[str, float], max_tokens: int) -> BlockSampling:
+        """
+        Raises:
+            InvalidRequest: a parameter is out of its range.
+        """
+        return BlockSampling(**parameters, max_tokens=max_tokens)  # type: ignore[arg-type]  # the parser checks integers
+
+    @property
+    def free(self) -> list[int]:
+        return [slot for slot in range(self.size) if slot not in self._occupants]
+
+    @property
+    def active(self) -> list[int]:
+        return sorted(self._occupants)
+
+    def remaining_steps(self, slot: int) -> int:
+        """How many tokens the slot's utterance can have."""
+        return self._occupants[slot].budget
+
+    @property
+    def steps_left(self) -> int:
+        """Always one: an utterance that has used its budget up does not change any more."""
+        return 1
+
+    @torch.inference_mode()
+    def prefill(
+        self,
+        slot: int,
+        prefix: Prefix,
+        text_ids: Sequence[int],
+        sampling: Sampling | BlockSampling,
+        seed: int,
+        *,
+        observe: bool = False,  # noqa: ARG002 - as of every decoder
+    ) -> None:
+        """Put an utterance into a free slot; the next step is the first pass over its first block.
+
+        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1.
+
+        Raises:
+            InvalidRequest: the text does not fit.
+            ValueError: the slot is taken, or the ids or the sampling are not the model's.
+        """
+        if slot not in range(self.size) or slot in self._occupants:
+            raise ValueError(f"slot {slot} is not free; free are {self.free}")
+        if not isinstance(sampling, BlockSampling):
+            raise ValueError(f"this model does not sample with {sampling}")  # noqa: TRY004 - as the other decoder
+        embeddings = self.t3.embed_text(text_ids)
+        text = embeddings.shape[1]
+        padded = -(-text // self._text_step) * self._text_step
+        filled = prefix.length + text
+        room = min(self.length, self.t3.positions) - BLOCK - filled
+        if prefix.length + padded > self.length or room < 0:
+            raise InvalidRequest(
+                f"The text has {len(text_ids)} tokens, more than fit into the context together with the voice.",
+                field="text",
+            )
+        first = slot * self.t3.rows
+        own_cache = self._cache[:, first : first + self.t3.rows]
+        own_cache[:, 0, :, : prefix.length] = prefix.keys_values
+        own_cache[:, 1, :, : prefix.length].fill_(0)  # nothing but zeros comes out of layers without biases for zeros
+        own_cache[:, :, :, filled : self._dirty[slot]].fill_(0)  # masked anyway, but 0 * inf is not 0
+        embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
+        shape = self.context_of(prefix.length + padded), padded
+        self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
+        blocks = room // sampling.block_size + 1
+        budget = min(
+            sampling.max_tokens,
+            max(_TOKENS_PER_TEXT_TOKEN * len(text_ids), _FEWEST_TOKENS),
+            blocks * sampling.block_size,
+        )
+        self._sampling.put(slot, sampling, self._log_prior(sampling.block_size))
+        self._noise.seed(slot, seed)
+        self._utterances += 1
+        self._block[slot].fill_(self._mask)
+        for counts, value in zip(self._counts, (filled, budget, 0, 0, self._utterances, 0), strict=True):
+            counts[slot].fill_(value)
+        self._occupants[slot] = _Occupant(self._utterances, filled, budget, sampling.block_size, filled)
+
+    def release(self, slot: int) -> None:
+        """Free the slot of its utterance. Raises KeyError if it has none."""
+        self._dirty[slot] = max(self._dirty[slot], self._occupants.pop(slot).end)
+
+    def release_all(self) -> None:
+        for slot in self.active:
+            self.release(slot)
+
+    @torch.inference_mode()
+    def step(self) -> Tensor:
+        """One pass of every active slot. Returns `tokens`, which the next step overwrites.
+
+        Nothing waits for the device: read the tokens through a pinned copy, enqueued before the next step. Entries of
+        free slots have no meaning. Without active slots nothing happens.
+        """
+        if self._occupants:
+            self._step(self.next_shape)
+            for occupant in self._occupants.values():
+                occupant.taken += 1
+        return self.tokens
+
+    def read(self, output: Tensor) -> list[list[int]]:
+        """The tokens of each slot's block if a step has completed it, up to a stop token; of `tokens` on the host."""
+        return [self._read_slot(slot, row) for slot, row in enumerate(output.tolist())]
+
+    def _read_slot(self, slot: int, row: list[int]) -> list[int]:
+        occupant = self._occupants.get(slot)
+        if occupant is None or occupant.number != row[_UTTERANCE]:
+            return []
+        # the pass over a complete block comes after the step that completes it, so the block starts there still
+        done = row[_START] - occupant.filled
+        occupant.start, occupant.known = row[_START], row[_STEPS]
+        if not row[_COMPLETE]:
+            return []
+        block = row[: min(occupant.block_size, occupant.budget - done)]
+        ended = block[: block.index(self.t3.eos) + 1] if self.t3.eos in block else block
+        return [token for token in ended if token != self._mask]
+
+    def attention(self, slot: int, tokens: int) -> None:  # noqa: ARG002 - as of every decoder
+        """None: which heads follow the text while blocks are decoded is not known."""
+        return
+
+    def step_shapes(self, *, sorts: bool) -> list[Shape]:
+        """All shapes that steps can have, those of few slots and short contexts first; none that sort logits."""
+        counts = [count for count in (1 << bit for bit in range(self.size.bit_length())) if count < self.size]
+        contexts = range(self._context_step, self.length + self._context_step, self._context_step)
+        shapes = [(count, min(context, self.length), False) for count in (*counts, self.size) for context in contexts]
+        return [] if sorts else shapes
+
+    def text_shapes(self, prefix_length: int) -> list[TextShape]:
+        """The shapes of texts after such a prefix, the short ones first."""
+        longest = min(LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - BLOCK)
+        return [
+            (self.context_of(prefix_length + padded), padded)
+            for padded in range(self._text_step, longest + 1, self._text_step)
+        ]
+
+    @torch.inference_mode()
+    def warm_step(self, shape: Shape) -> bool:
+        """Capture the step of this shape in advance, if there is memory for it; no utterance changes."""
+        return self._step.capture(shape)
+
+    @torch.inference_mode()
+    def warm_text(self, shape: TextShape) -> bool:
+        """The same for texts. Raises ValueError if no slot is free to write to."""
+        if not self.free:
+            raise ValueError("no slot is free")
+        context, padded = shape
+        embeddings = torch.zeros(
+            self.t3.rows, padded, self.t3.width, device=self.t3.device, dtype=self.t3.precision.dtype
+        )
+        return self._prefill.capture(
+            shape, *self._text(embeddings, self.free[0] * self.t3.rows, context - padded, padded)
+        )
+
+    def wanted(self) -> Callable[[], bool] | None:
+        """The capture of a shape that has run twice without a graph; None if none is needed, or possible now."""
+        if shapes := self._step.wanted:
+            return functools.partial(self.warm_step, shapes[0])
+        if (texts := self._prefill.wanted) and self.free:
+            return functools.partial(self.warm_text, texts[0])
+        return None
+
+    def close(self) -> None:
+        """Free the cache and the graphs at once. Nothing may be called afterwards."""
+        self._step.close()
+        self._prefill.close()
+        self._cache = self._cache.new_zeros(0)
+
+    @property
+    def next_shape(self) -> Shape:
+        """Of the next step."""
+        computed = min(1 << max(self._occupants, default=0).bit_length(), self.size)
+        end = max((occupant.end for occupant in self._occupants.values()), default=BLOCK)
+        return computed, self.context_of(end), False
+
+    def context_of(self, positions: int) -> int:
+        """How many positions are attended to when this many are filled."""
+        return min(-(-positions // self._context_step) * self._context_step, self.length)
+
+    @torch.inference_mode()
+    def _log_prior(self, block_size: int) -> Tensor:
+        """(V,): the logarithm of a masked block's mean distribution after the BOS alone; causal, unlike a pass."""
+        if block_size not in self._priors:
+            t3 = self.t3
+            ids = torch.full((1, 1 + block_size), self._mask, device=t3.device, dtype=torch.int64)
+            ids[:, 0].fill_(t3.bos)
+            positions = torch.arange(1 + block_size, device=t3.device)[None]
+            hidden = t3.forward(t3.embed_block(ids), t3.cache(1, 1 + block_size), positions, 1 + block_size)
+            self._priors[block_size] = t3.logits(hidden[0, :block_size]).softmax(-1).mean(0).log()
+        return self._priors[block_size]
+
+    def _text(self, embeddings: Tensor, row: int, start: int, size: int) -> tuple[Tensor, ...]:
+        """The inputs of `_read_text`: a text of `size` positions from `start` on, in the cache's rows from `row` on."""
+        rows = torch.arange(row, row + self.t3.rows, device=self.t3.device)
+        positions = torch.arange(start, start + embeddings.shape[1], device=self.t3.device)
+        return embeddings, rows, positions, torch.full((1,), size - 1, device=self.t3.device)
+
+    def _read_text(self, shape: TextShape, embeddings: Tensor, rows: Tensor, positions: Tensor, last: Tensor) -> None:
+        context, _ = shape
+        hidden = self.t3.forward(embeddings, self._cache, positions.expand(self.t3.rows, -1), context, rows)
+        self._hidden.index_copy_(0, rows, hidden.index_select(1, last)[:, 0])
+
+    def _step_once(self, shape: Shape) -> None:
+        slots, length, _ = shape
+        t3, count = self.t3, slots * self.t3.rows
+        block, rows = self._block[:slots], self._sampling.first(slots)
+        start, left, number, passes = (counts[:slots] for counts in self._counts[:4])
+        width = torch.minimum(rows.block_size, left)
+        is_own = self._offsets < width[:, None]
+        masked = (block == self._mask) & is_own
+        has_stop = ((block == t3.eos) & is_own).any(1)
+        was_complete = has_stop | ~masked.any(1)
+
+        positions = start[:, None] + self._offsets
+        until = (start + width - 1)[:, None].expand_as(positions)
+        each_row = functools.partial(torch.repeat_interleave, repeats=t3.rows, dim=0, output_size=count)
+        hidden = t3.forward(
+            each_row(t3.embed_block(block)), self._cache, each_row(positions), length, row_starts=self._row_starts,
+            until=each_row(until),
+        )  # fmt: skip
+        before = torch.cat([self._hidden[:count, None], hidden[:, :-1]], 1)
+        logits = t3.logits(before.flatten(0, 1)).view(slots, t3.rows, BLOCK, -1)
+        this_pass = passes.clamp(max=MOST_PASSES - 1)
+        drawn, scores = draw_block(logits[:, 0], logits[:, 1], self._noise(number, this_pass), rows)
+        kept = choose(scores, masked, width, passes, rows.passes) & ~was_complete[:, None]
+        denoised = torch.where(kept, drawn, block)
+
+        is_complete = ~((denoised == self._mask) & is_own).any(1) | ((denoised == t3.eos) & is_own).any(1)
+        goes_on = was_complete & ~has_stop & (left > width)
+        last = hidden.gather(1, each_row(width - 1)[:, None, None].expand(-1, 1, t3.width))[:, 0]
+        done = goes_on * width
+        following = torch.stack(
+            [
+                start + done,
+                left - done,
+                number + goes_on,
+                torch.where(goes_on, 0, passes + ~was_complete),
+                self._utterance[:slots],
+                self._steps[:slots] + 1,
+            ]
+        )
+        # State changes only after everything that can run out of memory, so that a failed step can be repeated.
+        shown = [(is_complete & ~was_complete).long(), following[0], following[4], following[5]]
+        self.tokens[:slots] = torch.cat([denoised, torch.stack(shown, 1)], 1)
+        self._block[:slots] = denoised.masked_fill(goes_on[:, None], self._mask)
+        self._hidden[:count] = torch.where(each_row(goes_on)[:, None], last, self._hidden[:count])
+        self._counts[:, :slots] = following
