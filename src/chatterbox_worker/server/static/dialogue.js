@@ -8,6 +8,7 @@ import { nameOf } from "./voices.js";
 
 const MOST_TURNS = 200; // cards; the server takes more
 const LONGEST_PAUSE_S = 10;
+const MANY_VOICES = 40; // from here on a turn's list is filled when it is reached: hundreds of lists of hundreds take seconds
 
 export class Dialogue {
   #turns = storedTurns();
@@ -33,7 +34,8 @@ export class Dialogue {
 
   /** Index of the first turn whose voice cannot be had, or -1. */
   get firstWithoutVoice() {
-    return this.#turns.findIndex(({ voice }) => this.#isGone(voice));
+    const { choices } = this.#voices;
+    return this.#turns.findIndex(({ voice }) => isGone(voice, choices));
   }
 
   /** Draws again if there are other voices than before. */
@@ -45,39 +47,41 @@ export class Dialogue {
   }
 
   draw() {
-    this.#offered = JSON.stringify(this.#voices.choices);
-    $("turns").replaceChildren(...this.#turns.map((one, index) => this.#card(one, index)));
+    const { choices } = this.#voices;
+    this.#offered = JSON.stringify(choices);
+    $("turns").replaceChildren(...this.#turns.map((one, index) => this.#card(one, index, choices)));
     $("turn-add").disabled = this.#turns.length >= MOST_TURNS;
-  }
-
-  #isGone(voice) {
-    const { choices } = this.#voices; // none before the server has answered
-    return choices.length > 0 && !choices.some(({ id }) => id === voice);
   }
 
   #add() {
     const last = this.#turns[this.#turns.length - 2] ?? this.#turns[this.#turns.length - 1];
     this.#turns.push({ ...turn(), voice: last?.voice ?? "default" }); // speakers take turns
     this.#save();
-    this.draw();
+    const { choices } = this.#voices;
+    const [before, added] = [this.#turns.length - 2, this.#turns.length - 1];
+    $(`turn-${before}`).replaceWith(this.#card(this.#turns[before], before, choices)); // it has a pause now
+    $("turns").append(this.#card(this.#turns[added], added, choices));
+    $("turn-add").disabled = this.#turns.length >= MOST_TURNS;
     $(`turn-${this.#turns.length - 1}-text`).focus();
   }
 
-  #card(one, index) {
+  #card(one, index, choices) {
     const n = index + 1;
     const id = `turn-${index}`;
     const change = (name, read) => (event) => {
       one[name] = read(event.target);
       this.#save();
     };
-    const { choices } = this.#voices;
-    const isGone = this.#isGone(one.voice);
-    const gone = isGone ? [{ id: one.voice, name: t("dialogue.voice_gone", { name: nameOf(one.voice) }) }] : [];
-    const voice = el("select", { id: `${id}-voice`, "aria-invalid": isGone ? "true" : null, "aria-label": t("dialogue.voice", { n }), on: { change: (event) => {
+    const isMissing = isGone(one.voice, choices);
+    const gone = isMissing ? [{ id: one.voice, name: t("dialogue.voice_gone", { name: nameOf(one.voice) }) }] : [];
+    const voice = el("select", { id: `${id}-voice`, "aria-invalid": isMissing ? "true" : null, "aria-label": t("dialogue.voice", { n }), on: { change: (event) => {
       change("voice", (at) => at.value)(event);
-      if (isGone) this.draw();
-    } } },
-      ...[...gone, ...choices].map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
+      if (isMissing) this.draw();
+    } } });
+    const offer = (offered) => voice.replaceChildren(...offered.map((choice) => el("option", { value: choice.id, selected: choice.id === one.voice }, choice.name)));
+    const all = [...gone, ...choices];
+    offer(all.length < MANY_VOICES ? all : all.filter(({ id: offered }) => offered === one.voice));
+    if (all.length >= MANY_VOICES) for (const type of ["pointerdown", "focus"]) voice.addEventListener(type, () => voice.options.length < all.length && offer(all));
     const text = el("textarea", { id: `${id}-text`, rows: 2, value: one.text, lang: $("text").lang, placeholder: t("dialogue.placeholder"), "aria-label": t("dialogue.text", { n }),
       on: { input: change("text", (at) => at.value) } });
     const pause = el("input", { type: "number", min: 0, max: LONGEST_PAUSE_S, step: 0.1, value: one.pause_s, "aria-label": t("dialogue.pause", { n }),
@@ -116,6 +120,9 @@ export class Dialogue {
     this.onChange();
   }
 }
+
+/** There are no choices before the server has answered. */
+const isGone = (voice, choices) => choices.length > 0 && !choices.some(({ id }) => id === voice);
 
 function storedTurns() {
   const turns = recall("turns", []).filter(isTurn);

@@ -27,15 +27,15 @@ export class ScriptOffer {
   update() {
     const { mode } = this.composer;
     const text = mode === "text" ? this.composer.text : (this.#pasted?.text ?? "");
-    const isVoice = (name) => this.#voiceOf(name) !== undefined;
-    this.#turns = text && text !== this.#refused ? parseScript(text, isVoice) : null;
+    const ids = this.#idsByName();
+    this.#turns = text && text !== this.#refused ? parseScript(text, (name) => ids.has(plainName(name))) : null;
     $("script-offer").hidden = !this.#turns;
     if (this.#turns) this.#draw();
     else this.#shown = "";
   }
 
-  #voiceOf(name) {
-    return this.voices.choices.find((voice) => plainName(voice.name) === plainName(name))?.id;
+  #idsByName() {
+    return new Map(this.voices.choices.map(({ id, name }) => [plainName(name), id]).reverse());
   }
 
   /** Each name once, as it is first written. */
@@ -53,8 +53,9 @@ export class ScriptOffer {
     if (shown === this.#shown) return; // keeps what was chosen while the text is written
     if (!this.#shown) announce(title);
     this.#shown = shown;
+    const ids = this.#idsByName();
     $("script-names").replaceChildren(...names.map((name, i) => {
-      const voice = this.#voiceOf(name) ?? choices[0]?.id;
+      const voice = ids.get(plainName(name)) ?? choices[0]?.id;
       return el("li", {}, el("label", { for: `script-voice-${i}` }, name),
         el("select", { id: `script-voice-${i}`, class: "field" }, ...choices.map(({ id, name: words }) => el("option", { value: id, selected: id === voice }, words))));
     }));

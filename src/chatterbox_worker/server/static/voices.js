@@ -13,6 +13,8 @@ const names = new Map(); // of the library's voices, by id
 
 export class Voices {
   #list = [];
+  #ids = new Set();
+  #rows = []; // {id, name, node, radio}: as `#draw` made them
   #chosen = recall("voice", "default");
   #model = null;
   #once = null; // {name, blob, words}
@@ -25,8 +27,8 @@ export class Voices {
     Object.assign(this, { onChange, onError, onListen, settings });
     this.#audio.addEventListener("ended", () => this.stop());
     $("voice-filter").addEventListener("input", (event) => {
-      this.#filter = event.target.value.trim().toLowerCase();
-      this.#draw();
+      this.#filter = event.target.value;
+      this.#showMatching();
     });
     onLanguage(() => this.#model && this.#draw());
   }
@@ -64,6 +66,7 @@ export class Voices {
 
   async load() {
     this.#list = await api.voices();
+    this.#ids = new Set(this.ids);
     for (const { id, name } of this.#list) names.set(id, name);
     if (this.#model) this.#draw();
   }
@@ -77,32 +80,54 @@ export class Voices {
   choose(id) {
     this.#chosen = id;
     if (id !== ONCE) remember("voice", id);
-    this.#draw();
+    if (this.#rows.some((row) => row.id === id)) this.#mark();
+    else this.#draw();
     this.onChange();
   }
 
   useOnce(blob, name, words) {
     this.#once = { blob, name, words };
+    this.#draw();
     this.choose(ONCE);
   }
 
   #usable(id) {
     if (id === "default") return true;
     if (!this.#model?.speaks_references) return false;
-    return id === ONCE ? this.#once !== null : this.#list.some((voice) => voice.id === id);
+    return id === ONCE ? this.#once !== null : this.#ids.has(id);
   }
 
   #draw() {
     const rows = [...(this.#once ? [{ id: ONCE }] : []), ...this.#list];
-    const matching = rows.filter(({ id }) => nameOf(id).toLowerCase().includes(this.#filter));
-    $("voice-filter").hidden = rows.length < FILTER_FROM;
     const focused = document.activeElement?.name === "voice";
-    $("voices").replaceChildren(...matching.map((voice) => this.#row(voice)));
+    this.#rows = rows.map((voice) => this.#row(voice));
+    $("voices").replaceChildren(...this.#rows.map(({ node }) => node));
     if (focused) $("voices").querySelector("input:checked")?.focus();
-    $("voices-none").hidden = matching.length > 0;
+    $("voice-filter").hidden = rows.length < FILTER_FROM;
+    this.#showMatching();
+    this.#mark();
     const hasOwnVoiceOnly = !this.#model.speaks_references;
     $("voice-refusal").hidden = !hasOwnVoiceOnly;
     $("voices-empty").hidden = hasOwnVoiceOnly || rows.length > 1;
+  }
+
+  /** Shows the voices whose names have all words of the filter, and the chosen one. */
+  #showMatching() {
+    const words = plain($("voice-filter").hidden ? "" : this.#filter).split(/\s+/);
+    let count = 0;
+    for (const { id, name, node } of this.#rows) {
+      const matches = words.every((word) => name.includes(word));
+      count += matches;
+      node.hidden = !matches && id !== this.chosen;
+    }
+    $("voices-none").hidden = count > 0;
+  }
+
+  #mark() {
+    const { chosen } = this;
+    for (const { id, radio } of this.#rows) radio.checked = id === chosen;
+    const { node } = this.#rows.find(({ id }) => id === chosen) ?? {};
+    if (node) $("voices").scrollTop = node.offsetTop - $("voices").clientHeight / 3; // the box, and not the page
   }
 
   #row({ id, built_in: builtIn }) {
@@ -123,7 +148,7 @@ export class Voices {
       remove.addEventListener("click", () => this.#remove(id, name));
       row.append(remove);
     }
-    return row;
+    return { id, name: plain(name), node: row, radio };
   }
 
   async #play(id, button) {
@@ -189,6 +214,8 @@ export function nameOf(id) {
   if (id === ONCE) return t("voice.once");
   return names.get(id) ?? id;
 }
+
+const plain = (name) => name.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[._-]+/g, " ").trim();
 
 const initials = (name) => [...name.replace(/[._-]+/g, " ").trim().split(/\s+/)].slice(0, 2).map((word) => [...word][0]).join("").toUpperCase();
 

@@ -1,0 +1,98 @@
+"""Five hundred voices: found by name, the chosen one in sight, and turns are added at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from page.conftest import _serving
+from support.page_steps import Open, generate, speechlike
+from support.paths import WORKERS
+
+pytestmark = pytest.mark.slow
+
+LONG = "A-name-that-is-longer-than-the-list-is-wide-and-not-cut-off-1999"
+NAMES = [f"voice-{n:03}" for n in range(498)] + ["Zoe-Ibanez", LONG]
+ADDED_MS = 100  # what feels immediate
+
+
+@pytest.fixture(scope="module")
+def crowded_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("crowded")
+    voices = folder / "voices"
+    voices.mkdir()
+    (folder / "one.wav").write_bytes(speechlike())
+    for name in NAMES:
+        os.link(folder / "one.wav", voices / f"{name}.wav")
+    with _serving(folder, "multilingual", str(WORKERS / "tone_server.py"), "PORT") as url:
+        yield url
+
+
+def _is_inside(page: Page, name: str) -> bool:
+    found: bool = page.get_by_role("radio", name=name, exact=False).evaluate(
+        """radio => {
+            const place = node => node.getBoundingClientRect();
+            const [box, row] = [place(document.getElementById("voices")), place(radio.closest(".voice-row"))];
+            return row.top >= box.top - 1 && row.bottom <= box.bottom + 1;
+        }"""
+    )
+    return found
+
+
+def test_a_voice_of_five_hundred_is_found_and_stays_in_sight(
+    open_page: Open, crowded_url: str, screenshots: Path, axe: Callable[[Page], list[str]]
+) -> None:
+    page = open_page(crowded_url)
+    search = page.get_by_role("searchbox", name="Find a voice")
+    search.fill("ibanez zoé")
+    rows = page.locator(".voice-row:visible")
+    expect(rows).to_have_count(2)  # with the chosen one
+    page.get_by_role("radio", name="Zoe-Ibanez").check()
+    search.fill("")
+    expect(rows).to_have_count(501)
+    assert _is_inside(page, "Zoe-Ibanez")
+    page.locator("#voices").evaluate("box => { box.scrollTop = box.scrollHeight / 2; }")
+    assert _is_inside(page, "Zoe-Ibanez")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    assert _is_inside(page, "Zoe-Ibanez")
+    name = page.get_by_text(LONG)
+    assert name.evaluate("node => node.scrollWidth <= node.clientWidth")
+    page.screenshot(path=screenshots / "many-voices.png", full_page=True)
+    assert axe(page) == []
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("radio", name="Zoe-Ibanez").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="voice-000")).to_be_checked()
+
+
+def test_two_hundred_turns_with_five_hundred_voices_do_not_freeze_the_page(open_page: Open, crowded_url: str) -> None:
+    page = open_page(crowded_url)
+    turns = [{"voice": f"voice-{n:03}", "text": "So it is.", "pause_s": 0.4} for n in range(199)]
+    page.evaluate("turns => { localStorage.setItem('chatterbox.turns', turns); }", json.dumps(turns))
+    page.evaluate("localStorage.setItem('chatterbox.mode', '\"dialogue\"')")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    took_ms = page.evaluate("""() => {
+        const from = performance.now();
+        document.getElementById("turn-add").click();
+        document.getElementById("turns").getBoundingClientRect();
+        return performance.now() - from;
+    }""")
+    assert took_ms < ADDED_MS
+    expect(page.get_by_label("Text of turn 200")).to_be_focused()
+    voice = page.get_by_label("Voice of turn 200")
+    expect(voice).to_have_value("voice-197")
+    voice.focus()
+    expect(voice.locator("option")).to_have_count(501)
+    voice.select_option("Zoe-Ibanez")
+    page.get_by_label("Text of turn 200").fill("The last one.")
+    page.evaluate("turns => localStorage.setItem('chatterbox.turns', turns)", json.dumps(turns[:2]))
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    generate(page)
