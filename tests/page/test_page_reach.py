@@ -202,6 +202,19 @@ def test_less_motion_means_no_animation(open_page: Open, tone_url: str) -> None:
     assert longest < 1
 
 
+def test_a_first_visit_is_small(open_page: Open, tone_url: str) -> None:
+    page = open_page("about:blank", wait=False)
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    sizes: list[int] = []
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(tone_url)
+    page.wait_for_selector("body[data-loaded]")
+    page.wait_for_load_state("networkidle")
+    assert 5 < len(sizes) <= 12
+    assert sum(sizes) < 120_000
+
+
 def test_the_page_is_loaded_once_and_playing_asks_for_nothing(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "A sentence that plays for a while, and another one after it, so that it does not end at once.")

@@ -158,7 +158,7 @@ def test_a_long_speech_that_was_stopped_is_converted_in_parts_and_not_spoken_aga
         response = route.fetch()
         route.fulfill(response=response, body=response.text().replace("25_000_000", "150_000"))
 
-    page.route("**/result.js", with_a_small_limit)
+    page.route("**/joined.js", with_a_small_limit)
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     write(page, SLOWLY * 4)

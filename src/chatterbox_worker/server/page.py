@@ -1,7 +1,7 @@
 """The web page's files, with headers that allow a browser to load nothing from anywhere else.
 
 The document names the others under a path that contains a digest of all of them, so that a browser keeps them for a
-year and asks for the document alone.
+year and asks for the document alone. Its modules are joined to one file, and its style sheets to another.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from starlette.staticfiles import NotModifiedResponse
 from starlette.types import Scope
 
 from chatterbox_worker.server.auth import ASSETS_PATH
+from chatterbox_worker.server.joined import join_modules
 from chatterbox_worker.server.paths import KnownRoutes
 
 _POLICY = (
@@ -39,6 +40,9 @@ _KEPT = "public, max-age=31536000, immutable"
 _ASSETS = ASSETS_PATH.removeprefix("/")
 _NAMED = re.compile(r'( (?:href|src)=")([a-z][a-z/.-]*\.(?:css|js|svg)")')
 """Where the document names another file."""
+_STYLES = re.compile(r' *<link rel="stylesheet" href="([^"]+)" />\n')
+_SCRIPT = re.compile(r'<script type="module" src="([^"]+)">')
+_STYLE, _MODULE = "css/joined.css", "joined.js"
 
 
 class Page(StaticFiles):
@@ -47,10 +51,15 @@ class Page(StaticFiles):
     def __init__(self, routes: KnownRoutes, *, directory: Path) -> None:
         super().__init__(directory=directory, html=True)
         self._routes = routes
-        digest = _digest(directory)
+        document = (directory / "index.html").read_text("utf-8")
+        styles = "\n".join((directory / name).read_text("utf-8") for name in _STYLES.findall(document))
+        modules = "\n".join(join_modules(directory / name) for name in _SCRIPT.findall(document))
+        self._joined = {_STYLE: (styles, "text/css"), _MODULE: (modules, "text/javascript")}
+        digest = _digest(directory, styles + modules)
         self._assets = f"{_ASSETS}{digest}/"
         self._headers = {**_HEADERS, "ETag": f'"{digest}"'}
-        document = (directory / "index.html").read_text("utf-8")
+        document = _STYLES.sub("", _STYLES.sub(f'<link rel="stylesheet" href="{_STYLE}" >\n', document, count=1))
+        document = _SCRIPT.sub(f'<script type="module" src="{_MODULE}">', document)
         self._document = _NAMED.sub(rf"\1{self._assets}\2", document)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -62,7 +71,8 @@ class Page(StaticFiles):
             return self._send_document(Headers(scope=scope))
         if not path.startswith(_ASSETS):
             return await super().get_response(path, scope)
-        response = await super().get_response(path.split("/", 2)[-1], scope)
+        name = path.split("/", 2)[-1]
+        response = self._send_joined(name) if name in self._joined else await super().get_response(name, scope)
         if path.startswith(self._assets):  # a document of before an update is given what is here, but must not keep it
             response.headers["Cache-Control"] = _KEPT
         return response
@@ -75,14 +85,18 @@ class Page(StaticFiles):
         unchanged.headers.update(self._headers)
         return unchanged
 
+    def _send_joined(self, name: str) -> Response:
+        content, mimetype = self._joined[name]
+        return Response(content, media_type=mimetype, headers=dict(_HEADERS))
+
     def file_response(self, full_path: str | os.PathLike[str], *arguments: Any, **options: Any) -> Response:
         response = super().file_response(full_path, *arguments, **options)
         response.headers.update(_HEADERS)
         return response
 
 
-def _digest(directory: Path) -> str:
-    content = hashlib.sha256()
+def _digest(directory: Path, joined: str) -> str:
+    content = hashlib.sha256(joined.encode())
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):
         content.update(path.relative_to(directory).as_posix().encode() + b"\0" + path.read_bytes())
     return content.hexdigest()[:16]
