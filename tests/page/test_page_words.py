@@ -23,10 +23,11 @@ def test_it_uses_the_browsers_language_and_remembers_another_choice(
 ) -> None:
     page = open_page(tone_url, locale="es-MX")
     assert page.locator("html").get_attribute("lang") == "es"
-    expect(page.get_by_role("heading", name="Historial")).to_be_visible()
+    expect(page.get_by_role("heading", name="Voz")).to_be_visible()
     expect(page.locator("#language")).to_have_value("es")
     page.get_by_role("button", name="Un cuento").click()
     generate(page)
+    expect(page.get_by_role("heading", name="Historial")).to_be_visible()
     page.screenshot(path=screenshots / "spanish.png", full_page=True)
     page.get_by_role("radio", name="English").check()
     expect(page.get_by_role("heading", name="History")).to_be_visible()

@@ -22,6 +22,7 @@ import { forget, recall, remember } from "./store.js";
 import { Studio } from "./studio.js";
 import { applyTheme, nextTheme, onTheme, setTheme, theme } from "./theme.js";
 import { Voices } from "./voices.js";
+import { Welcome } from "./welcome.js";
 
 const THEME_ICONS = { system: "auto", light: "sun", dark: "moon" };
 const FIELDS = { language: "language", text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size" };
@@ -37,13 +38,14 @@ const scriptOffer = new ScriptOffer({ composer, voices });
 const player = new Player({ onPlay: () => voices.stop(), onMove: (at_s) => readAlong.follow(at_s) });
 const readAlong = new ReadAlong({ onPlay: playFrom });
 const model = () => settings.model;
-const result = new Result({ model, onError: show, onSeed: keepSeed, onShow: (speech) => readAlong.show(speech) });
+const result = new Result({ model, onError: show, onSeed: keepSeed, onShow: showSpeech });
 const historyList = new HistoryList({ onOpen: open, onRestore: restore });
 const studio = new Studio({ player, result, historyList, voices, order, check, onWords: (of, words) => readAlong.add(of, words), onError: show });
 const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
 const share = new Share({ order: () => (loaded ? order() : null), voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
+const welcome = new Welcome({ isFirst: !history.items().length, onSpeak: speakExample });
 const reading = new Reading({ order: () => (loaded ? order() : null) });
 
 function order() {
@@ -69,6 +71,7 @@ function changed() {
     result.draw();
   }
   for (const box of document.querySelectorAll("#text, #turns textarea")) box.lang = settings.language; // it decides the spelling check
+  welcome.update({ hasText: order().text !== "", hasSpeech: result.speech !== null });
   composer.dialogue.update();
   composer.count();
   reading.update();
@@ -132,6 +135,17 @@ function mark(error, field) {
 function describe(error) {
   const { title, detail } = explain(error);
   return detail ? `${title} (${detail})` : title;
+}
+
+/** null for none. */
+function showSpeech(speech) {
+  readAlong.show(speech);
+  if (speech) welcome.update({ hasText: true, hasSpeech: true });
+}
+
+function speakExample(text) {
+  composer.restore({ mode: "text", text, format: "plain" });
+  studio.start();
 }
 
 function playFrom(seconds) {

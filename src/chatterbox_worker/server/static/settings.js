@@ -1,7 +1,9 @@
 // Model, language and the sliders: what the server reports that a model can use, within its ranges.
 
 import { $, el, icon } from "./dom.js";
+import { hintOnDemand } from "./hint.js";
 import { has, language as pageLanguage, languageName, number, onLanguage, t } from "./i18n.js";
+import { isPreset, presetsOf } from "./presets.js";
 import { recall, remember } from "./store.js";
 
 const STEPS = { top_k: 10 }; // whole numbers; all others move in twentieths
@@ -40,20 +42,21 @@ export class Settings {
     this.#draw();
   }
 
+  /** What differs from the model's defaults. */
+  get #sampling() {
+    const values = Object.entries(this.model.sampling).map(([name, range]) => [name, this.#value(name, range), range.default]);
+    return Object.fromEntries(values.filter(([, value, own]) => value !== own));
+  }
+
   /** The part of an order that is set here. `sampling` has only what differs from the model's defaults. */
   order() {
-    const sampling = {};
-    for (const [name, range] of Object.entries(this.model.sampling)) {
-      const value = this.#value(name, range);
-      if (value !== range.default) sampling[name] = value;
-    }
     return {
       model: this.model.id,
       language: this.language,
       speed: this.#value("speed", this.model.speed),
       seed: wholeNumber($("seed")),
       chunk_size: wholeNumber($("chunk-size")),
-      sampling,
+      sampling: this.#sampling,
     };
   }
 
@@ -112,7 +115,34 @@ export class Settings {
       this.#stored.sampling = { ...this.#stored.sampling, [this.model.id]: own };
     }
     remember("settings", this.#stored);
+    this.#markPresets();
     this.onChange();
+  }
+
+  #usePreset({ sampling }) {
+    this.#stored.sampling = { ...this.#stored.sampling, [this.model.id]: { ...sampling } };
+    this.#drawSliders(this.model);
+    remember("settings", this.#stored);
+    this.#markPresets();
+    this.onChange();
+  }
+
+  #drawPresets(model) {
+    const presets = presetsOf(model.sampling);
+    $("presets").hidden = !presets.length;
+    $("preset-list").replaceChildren(...presets.map((preset) => {
+      const chip = el("button", { type: "button", class: "chip", title: t(`preset.${preset.name}.about`), data: { preset: preset.name } }, t(`preset.${preset.name}`));
+      chip.addEventListener("click", () => this.#usePreset(preset));
+      return chip;
+    }));
+    this.#markPresets();
+  }
+
+  #markPresets() {
+    const sampling = this.#sampling;
+    for (const preset of presetsOf(this.model.sampling)) {
+      $("preset-list").querySelector(`[data-preset=${preset.name}]`)?.setAttribute("aria-pressed", isPreset(preset, sampling));
+    }
   }
 
   #draw() {
@@ -120,6 +150,7 @@ export class Settings {
     $("model").replaceChildren(...this.#models.map(({ id }) => el("option", { value: id, selected: id === model.id }, modelName(id))));
     $("model-about").textContent = has(`model.${model.id}`) ? t(`model.${model.id}`) : "";
     this.#drawLanguages(model);
+    this.#drawPresets(model);
     this.#drawSliders(model);
     $("preview-banner").hidden = model.id !== "preview";
     remember("settings", this.#stored);
@@ -171,11 +202,14 @@ export class Settings {
       input.focus();
     });
     show();
+    const { button, hint } = hintOnDemand(`about-${name}`, t(`field.${name}`), t(`about.${name}`, { value: format(name, range.default) }));
+    const ends = ["low", "high"].map((end) => `ends.${name}.${end}`);
+    const [low, high] = ends.every(has) ? ends.map((end) => t(end)) : [format(name, range.min), format(name, range.max)];
     return el("div", { class: "slider" },
-      el("div", { class: "slider-head" }, el("label", { for: `field-${name}` }, t(`field.${name}`)), back, shown),
+      el("div", { class: "slider-head" }, el("label", { for: `field-${name}` }, t(`field.${name}`)), button, el("span", { class: "spacer" }), back, shown),
       input,
-      el("div", { class: "slider-ends", "aria-hidden": "true" }, el("span", {}, format(name, range.min)), el("span", {}, format(name, range.max))),
-      el("p", { class: "hint", id: `about-${name}` }, t(`about.${name}`, { value: format(name, range.default) })));
+      el("div", { class: "slider-ends", "aria-hidden": "true" }, el("span", {}, low), el("span", {}, high)),
+      hint);
   }
 }
 
