@@ -36,17 +36,22 @@ def test_it_uses_the_browsers_language_and_remembers_another_choice(
     expect(page.get_by_role("heading", name="History")).to_be_visible()
 
 
-def test_both_languages_have_all_texts(open_page: Open, tone_url: str) -> None:
+def test_all_languages_have_all_texts(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
-    en, es = page.evaluate(
+    en, es, pt = page.evaluate(
         "async () => Object.values((await import('/i18n.js')).TABLES).map(table => Object.keys(table))"
     )
-    assert set(en) == set(es)
+    assert set(en) == set(es) <= set(pt)
     used = set(re.findall(r'data-t(?:-[a-z-]+)?="([^"]+)"', (STATIC / "index.html").read_text()))
     for module in STATIC.glob("*.js"):
         used |= set(re.findall(r'\bt\("([^"]+)"', module.read_text()))
     assert used <= set(en)
     assert len(used) > 100
+
+    portuguese = open_page(tone_url, locale="pt-BR")
+    assert portuguese.locator("html").get_attribute("lang") == "pt"
+    expect(portuguese.get_by_role("radio", name="Português")).to_be_checked()
+    expect(portuguese.get_by_role("button", name="Gerar")).to_be_visible()
 
 
 def test_theme_follows_the_system_until_it_is_chosen(open_page: Open, tone_url: str, screenshots: Path) -> None:

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
 import { CopyAs } from "./copyas.js";
-import { $, setIcon, toast } from "./dom.js";
+import { $, el, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
 import * as history from "./history.js";
 import { language, onLanguage, setLanguage, t, TABLES, translate } from "./i18n.js";
@@ -236,6 +236,17 @@ function drawTheme() {
   button.title = t(`theme.${theme()}`);
 }
 
+/** A choice for each language, by its own name. */
+function drawLanguages() {
+  $("page-languages").replaceChildren(...Object.keys(TABLES).map((tag) => {
+    const name = new Intl.DisplayNames([tag], { type: "language" }).of(tag);
+    const radio = el("input", { type: "radio", name: "page-language", value: tag });
+    radio.addEventListener("change", () => setLanguage(tag));
+    return el("label", {}, radio, el("span", { lang: tag, "aria-hidden": "true" }, tag.toUpperCase()),
+      el("span", { class: "sr", lang: tag }, name.charAt(0).toLocaleUpperCase(tag) + name.slice(1)));
+  }));
+}
+
 function drawLanguage() {
   for (const radio of document.querySelectorAll("[name=page-language]")) radio.checked = radio.value === language();
 }
@@ -243,7 +254,6 @@ function drawLanguage() {
 function addListeners() {
   $("theme").addEventListener("click", nextTheme);
   onTheme(drawTheme);
-  for (const radio of document.querySelectorAll("[name=page-language]")) radio.addEventListener("change", () => setLanguage(radio.value));
   onLanguage(() => {
     drawTheme();
     changed();
@@ -276,6 +286,7 @@ function addListeners() {
 translate();
 addListeners();
 applyTheme();
+drawLanguages();
 drawLanguage();
 historyList.draw();
 composer.dialogue.draw();

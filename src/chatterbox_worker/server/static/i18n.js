@@ -1,11 +1,12 @@
-// The page's texts: two tables, and the chosen language, which is stored. Markup names its texts with data-t and
+// The page's texts: a table for each language, and the chosen one, which is stored. Markup names its texts with data-t and
 // data-t-<attribute>.
 
 import en from "./i18n/en.js";
 import es from "./i18n/es.js";
+import pt from "./i18n/pt.js";
 import { recall, remember } from "./store.js";
 
-export const TABLES = { en, es };
+export const TABLES = { en, es, pt }; // a language is a file and its name here; what its table lacks is shown in English
 const ATTRIBUTES = ["placeholder", "aria-label", "title"];
 const isApple = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
 const EVERYWHERE = { modifier: isApple ? "⌘" : "Ctrl" }; // values that any text may name
@@ -23,14 +24,14 @@ export const language = () => current;
 
 /** The text of `key`, with {name} filled in; a table may contain a function of the values instead. */
 export function t(key, values = {}) {
-  const words = TABLES[current][key];
+  const words = TABLES[current][key] ?? en[key];
   if (words === undefined) throw new Error(`no text for ${key}`);
   const all = { ...EVERYWHERE, ...values };
   if (typeof words === "function") return words(all);
   return words.replace(/\{(\w+)\}/g, (_, name) => all[name]);
 }
 
-export const has = (key) => key in TABLES[current];
+export const has = (key) => key in TABLES[current] || key in en;
 
 export function number(value, options = {}) {
   return new Intl.NumberFormat(current, options).format(value);
