@@ -17,10 +17,12 @@ import { ScriptOffer } from "./scriptoffer.js";
 import { Settings } from "./settings.js";
 import { HistoryList } from "./historylist.js";
 import { Share } from "./share.js";
+import { HistoryLimit } from "./limit.js";
 import { Status } from "./status.js";
 import { forget, recall, remember } from "./store.js";
 import { Studio } from "./studio.js";
 import { applyTheme, nextTheme, onTheme, setTheme, theme } from "./theme.js";
+import { offerUndo } from "./undo.js";
 import { Voices } from "./voices.js";
 import { Welcome } from "./welcome.js";
 
@@ -30,6 +32,7 @@ const FIELDS = { language: "language", text: "text", turns: "turn-0-text", voice
 let loaded = false;
 let lastError = null;
 let shownModel = null;
+let limit = null;
 
 const settings = new Settings(changed);
 const voices = new Voices({ settings, onChange: changed, onError: show, onListen: () => player.pause() });
@@ -39,8 +42,9 @@ const player = new Player({ onPlay: () => voices.stop(), onMove: (at_s) => readA
 const readAlong = new ReadAlong({ onPlay: playFrom });
 const model = () => settings.model;
 const result = new Result({ model, onError: show, onSeed: keepSeed, onShow: showSpeech });
-const historyList = new HistoryList({ onOpen: open, onRestore: restore });
-const studio = new Studio({ player, result, historyList, voices, order, check, onWords: (of, words) => readAlong.add(of, words), onError: show });
+const historyList = new HistoryList({ onOpen: open, onRestore: restore, onDownload: download });
+const studio = new Studio({ player, result, historyList, voices, order, check, onWords: (of, words) => readAlong.add(of, words), onError: show, onUpcoming: () => limit?.draw() });
+limit = new HistoryLimit({ order: () => (loaded ? order() : null), count: () => studio.upcoming + chosenTakes() });
 const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
@@ -74,6 +78,7 @@ function changed() {
   welcome.update({ hasText: order().text !== "", hasSpeech: result.speech !== null });
   composer.dialogue.update();
   composer.count();
+  limit.draw();
   reading.update();
   scriptOffer.update();
 }
@@ -114,10 +119,10 @@ function show(error) {
   $("error").hidden = error === null;
   if (error === null) return;
   const { title, detail, field } = explain(error);
-  $("error-title").textContent = title;
+  $("error-title").textContent = error.about ? t("error.of_waiting", { about: error.about, title }) : title;
   $("error-details").hidden = !detail;
   $("error-detail").textContent = detail;
-  mark(error, field);
+  if (!error.about) mark(error, field); // the form has another text by now
   if (error.code === "invalid_api_key") askKey(recall("key", "") !== "");
   if (error.code === "voice_not_found") voices.load().then(changed, () => {});
 }
@@ -158,23 +163,27 @@ function keepSeed(seed) {
   toast(t("result.seed_kept", { seed }));
 }
 
-/** Loads an item of the history into the player. */
-async function open(item) {
-  if (studio.busy) return;
-  const stored = await history.sound(item.id);
-  if (studio.busy) return;
-  if (!stored) {
-    show(new api.ApiError("sound_gone"));
-    return;
-  }
+function open(item) {
   show(null);
-  await studio.show({ ...item, blob: stored.wav, reference: stored.reference, words: stored.words }, item.id);
-  player.play();
+  studio.openItem(item);
+}
+
+async function download(item, button) {
+  const speech = await history.speech(item);
+  if (speech) await result.download(speech, result.format, button);
+  else show(new api.ApiError("sound_gone"));
 }
 
 async function restore(item) {
   const stored = await history.sound(item.id);
-  if (use(item.order, stored?.reference)) toast(t("history.restored"));
+  const form = { ...order(), turns: composer.dialogue.turns };
+  const { reference } = voices;
+  if (!use(item.order, stored?.reference)) return;
+  offerUndo(t("history.restored"), () => {
+    composer.restore({ ...form, mode: form.mode === "text" ? "dialogue" : "text" }); // the pane that is not shown has a draft, too
+    use(form, reference);
+    voices.choose(form.voice);
+  });
 }
 
 /** Puts an order into the form; returns false if the server cannot do it. */
@@ -205,6 +214,17 @@ function adopt(values) {
   }
   drawLanguage();
 }
+
+/** Puts an order into the form; false if the server no longer has its model. */
+function fill(previous, reference) {
+  if (!settings.restore(previous)) return false;
+  if (reference) voices.useOnce(reference, previous.once, previous.words);
+  if (previous.mode === "text" && previous.voice !== ONCE) voices.choose(previous.voice);
+  composer.restore(previous);
+  return true;
+}
+
+const chosenTakes = () => Number(document.querySelector("[name=takes]:checked").value);
 
 function askKey(isWrong) {
   $("key").value = recall("key", "");
@@ -252,6 +272,7 @@ function drawLanguage() {
 }
 
 function addListeners() {
+  for (const radio of document.querySelectorAll("[name=takes]")) radio.addEventListener("change", () => limit.draw());
   $("theme").addEventListener("click", nextTheme);
   onTheme(drawTheme);
   onLanguage(() => {

@@ -34,6 +34,13 @@ export function setIcon(button, name) {
   button.querySelector("use").setAttribute("href", `#icon-${name}`);
 }
 
+/** The focus stays on the element with the same data-focus, if there is one. */
+export function replaceKeepingFocus(box, nodes) {
+  const { focus } = box.contains(document.activeElement) ? document.activeElement.dataset : {};
+  box.replaceChildren(...nodes);
+  if (focus) [...box.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === focus)?.focus({ preventScroll: true });
+}
+
 /** Announces the text to a screen reader, politely (aria-live). */
 export function announce(text) {
   $("announcer").textContent = text;

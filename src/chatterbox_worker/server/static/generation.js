@@ -11,8 +11,8 @@ export const newSeed = () => crypto.getRandomValues(new Uint32Array(1))[0];
 /**
  * Generates the order's speech. `onAudio(Int16Array)` is called for each piece, `onWords` for words that begin in it,
  * and also `onProgress({turn, turns, done, total, audio_s})`.
- * Adds to `speech`, turn by turn, so that what is complete stays when the next one fails: {chunks, words, warnings}, and
- * at the end `duration_s`. The times of chunks and words are those of the whole.
+ * Adds to `speech`, turn by turn, so that what is complete stays when the next one fails: {chunks, words, warnings,
+ * checks}, and at the end `duration_s`. The times of chunks and words are those of the whole.
  */
 export async function generate(order, reference, { speech: whole, signal, onAudio, onWords, onProgress }) {
   const parts = requests(order, reference);
@@ -45,6 +45,7 @@ export async function generate(order, reference, { speech: whole, signal, onAudi
       whole.chunks.push(order.mode === "dialogue" ? { ...moved, turn, voice: speech.voice } : moved);
     }
     whole.warnings.push(...speech.warnings);
+    whole.checks.push(...(speech.checks ?? []));
     if (order.converses) earlier.push({ text: order.turns[turn].text, audio: await base64(wavBlob(pieces, RATE)), speaker });
     if (pause_s) receive(new Int16Array(Math.round(pause_s * RATE)));
   }

@@ -1,13 +1,15 @@
 // The speeches generated in this browser: facts in localStorage, audio and words in IndexedDB. Bounded; the oldest are deleted first.
 
 import { isOrder } from "./order.js";
-import { recall, remember } from "./store.js";
+import { onStored, recall, remember } from "./store.js";
 
 const MOST_ITEMS = 40;
 const MOST_BYTES = 200_000_000; // about 70 minutes of 24 kHz wav
 const DATABASE = "chatterbox";
 const SOUNDS = "sounds";
 const LATEST_MS = 8.64e15; // that a Date can have
+const listeners = new Set();
+let adding = Promise.resolve();
 
 const promiseOf = (request) =>
   new Promise((resolve, reject) => {
@@ -22,7 +24,20 @@ async function sounds(mode) {
   return database.transaction(SOUNDS, mode).objectStore(SOUNDS);
 }
 
-/** Newest first: {id, at, order, duration_s, chunks, warnings, bytes, partial}; `partial` if it was stopped early. */
+/** `listener` is called after every change, also of another tab's. */
+export const onHistory = (listener) => listeners.add(listener);
+const changed = () => listeners.forEach((listener) => listener());
+onStored("history", changed);
+
+function store(entries) {
+  remember("history", entries);
+  changed();
+}
+
+/**
+ * Newest first: {id, at, order, duration_s, chunks, warnings, bytes, partial}; `partial` if it was stopped early. Of several
+ * takes of a text also {group, number, checks}; `name` if it was given one.
+ */
 export const items = () => recall("history", []).filter(isItem);
 
 /** An entry that is damaged is left out; the others stay. */
@@ -30,8 +45,14 @@ const isItem = (item) =>
   typeof item?.id === "string" && [item.at, item.duration_s, item.bytes].every(Number.isFinite) && Math.abs(item.at) < LATEST_MS &&
   Array.isArray(item.chunks) && Array.isArray(item.warnings) && isOrder(item.order);
 
-/** Stores the item and returns its entry; null if this browser has no space for the sound: {wav, reference, words}. */
-export async function add(item, sound) {
+/** Stores the item and resolves to its entry; null if this browser has no space for the sound: {wav, reference, words}. */
+export function add(item, sound) {
+  const added = adding.then(() => addNext(item, sound)); // one after another: each reads what is stored before it writes
+  adding = added.catch(() => {});
+  return added;
+}
+
+async function addNext(item, sound) {
   const { wav } = sound;
   const entry = { ...item, id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, bytes: wav.size };
   if (wav.size > MOST_BYTES) return null;
@@ -40,15 +61,18 @@ export async function add(item, sound) {
   } catch {
     return null; // private browsing, or the disk is full
   }
-  const stored = [];
-  let bytes = 0;
-  for (const old of [entry, ...items()]) {
-    bytes += old.bytes;
-    if (stored.length < MOST_ITEMS && bytes <= MOST_BYTES) stored.push(old);
-    else await forgetSound(old.id);
-  }
-  remember("history", stored);
+  const dropped = dropsFor(1, wav.size);
+  const kept = items().filter((old) => !dropped.some(({ id }) => id === old.id));
+  const at = kept.findIndex((old) => !(old.number < entry.number && old.group === entry.group)); // takes of a text stay in order
+  store(kept.toSpliced(at < 0 ? kept.length : at, 0, entry));
+  for (const { id } of dropped) await forgetSound(id);
   return entry;
+}
+
+/** What is deleted when `count` items of `bytes` together are added. */
+export function dropsFor(count, bytes) {
+  let sum = bytes;
+  return items().filter((item, i) => (sum += item.bytes) > MOST_BYTES || i >= MOST_ITEMS - count);
 }
 
 /** {wav, reference, words}, or undefined if the browser has deleted it. */
@@ -61,14 +85,32 @@ export async function sound(id) {
   }
 }
 
-export async function remove(id) {
-  remember("history", items().filter((item) => item.id !== id));
-  await forgetSound(id);
+/** What the player and a download take; undefined if the browser has deleted the sound. */
+export async function speech(item) {
+  const stored = await sound(item.id);
+  return stored && { ...item, blob: stored.wav, reference: stored.reference, words: stored.words };
 }
 
-export async function clear() {
-  for (const item of items()) await forgetSound(item.id);
-  remember("history", []);
+/** Deletes items; the function that it resolves to brings them back. */
+export async function remove(ids) {
+  const before = items();
+  const audio = await Promise.all(ids.map(sound));
+  store(items().filter(({ id }) => !ids.includes(id)));
+  const deleted = Promise.all(ids.map(forgetSound));
+  return async () => {
+    await deleted;
+    for (const [i, id] of ids.entries()) {
+      if (audio[i]) await promiseOf((await sounds("readwrite")).put(audio[i], id));
+    }
+    const now = new Map(items().map((item) => [item.id, item]));
+    const old = before.filter(({ id }) => ids.includes(id) || now.has(id)).map((item) => now.get(item.id) ?? item);
+    store([...[...now.values()].filter(({ id }) => !before.some((item) => item.id === id)), ...old]);
+  };
+}
+
+/** An empty name takes the name away. */
+export function rename(id, name) {
+  store(items().map((item) => (item.id === id ? { ...item, name: name || undefined } : item)));
 }
 
 async function forgetSound(id) {

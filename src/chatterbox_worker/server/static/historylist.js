@@ -1,27 +1,24 @@
-// The list of the history: play an item again, restore its settings, or delete it.
+// The list of the history: play an item again, name it, download it, restore its settings, or delete it.
 
-import { $, clock, askToConfirm, el, icon } from "./dom.js";
+import { $, clock, askToConfirm, el, icon, replaceKeepingFocus } from "./dom.js";
 import * as history from "./history.js";
 import { language, languageName, onLanguage, t } from "./i18n.js";
-import { ONCE, textOf } from "./order.js";
-import { modelName } from "./settings.js";
-import { onStored } from "./store.js";
+import { ONCE, shortTitle } from "./order.js";
+import { formatSetting, modelName } from "./settings.js";
+import { offerUndo } from "./undo.js";
 import { nameOf } from "./voices.js";
 
-const TITLE_CHARS = 90;
+const LONGEST_NAME = 80;
 
 export class HistoryList {
   #current = null;
+  #isNaming = false; // the list is not drawn again meanwhile
 
-  constructor({ onOpen, onRestore }) {
-    Object.assign(this, { onOpen, onRestore });
+  constructor({ onOpen, onRestore, onDownload }) {
+    Object.assign(this, { onOpen, onRestore, onDownload });
     $("history-clear").addEventListener("click", () => this.#clear());
     onLanguage(() => this.draw());
-    onStored("history", () => this.draw());
-  }
-
-  get current() {
-    return this.#current;
+    history.onHistory(() => this.draw());
   }
 
   mark(id) {
@@ -30,46 +27,91 @@ export class HistoryList {
   }
 
   draw() {
+    if (this.#isNaming) return;
     const items = history.items();
-    $("history-list").replaceChildren(...items.map((item) => this.#row(item)));
+    replaceKeepingFocus($("history-list"), items.map((item) => this.#row(item)));
     $("history-empty").hidden = items.length > 0;
     $("history-clear").hidden = items.length === 0;
   }
 
   #row(item) {
-    const { order } = item;
-    const text = textOf(order).replace(/\s+/g, " ");
-    const title = text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS)}…` : text;
-    const when = new Date(item.at);
-    const format = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });
-    const voice = order.mode === "dialogue" ? t("history.turns", { n: order.turns.length }) : order.voice === ONCE ? t("voice.once") : nameOf(order.voice);
+    const title = titleOf(item);
     const button = (name, symbol, action) => {
-      const node = el("button", { type: "button", class: "icon-button", "aria-label": t(name, { title }), title: t(`${name}.short`) }, icon(symbol));
-      node.addEventListener("click", action);
+      const node = el("button", { type: "button", class: "icon-button", "aria-label": t(name, { title }), title: t(`${name}.short`), data: { focus: `${name} ${item.id}` } }, icon(symbol));
+      node.addEventListener("click", () => action(node));
       return node;
     };
-    return el("li", { class: `history-item${item.id === this.#current ? " current" : ""}` },
+    return el("li", { class: `history-item${item.id === this.#current ? " current" : ""}`, "aria-current": item.id === this.#current ? "true" : null },
       button("history.open", "play", () => this.onOpen(item)),
       el("div", { class: "history-words" },
         el("p", { class: "history-title", dir: "auto" }, title),
-        el("p", { class: "history-facts" },
-          el("span", {}, clock(item.duration_s)), el("span", {}, voice), el("span", {}, modelName(order.model)),
-          el("span", {}, languageName(order.language)), el("time", { dateTime: when.toISOString() }, format.format(when)),
-          item.partial ? el("span", { class: "badge" }, t("history.partial")) : null)),
-      button("history.restore", "sliders", () => this.onRestore(item)),
-      button("history.remove", "trash", () => this.#remove(item)));
+        el("p", { class: "history-facts" }, ...factsOf(item))),
+      el("div", { class: "history-actions" },
+        button("history.rename", "pencil", () => this.#name(item)),
+        button("history.download", "download", (node) => this.onDownload(item, node)),
+        button("history.restore", "sliders", () => this.onRestore(item)),
+        button("history.remove", "trash", () => this.#remove(item))));
+  }
+
+  /** The title becomes a field: Enter or leaving it keeps the name, Escape does not, and without letters there is none. */
+  #name(item) {
+    this.#isNaming = true;
+    const row = $("history-list").children[history.items().findIndex(({ id }) => id === item.id)];
+    const input = el("input", { class: "field", value: item.name ?? "", maxLength: LONGEST_NAME, placeholder: titleOf(item), "aria-label": t("history.name", { title: titleOf(item) }) });
+    row.querySelector(".history-title").replaceChildren(input);
+    input.focus();
+    input.select();
+    const end = (keeps) => {
+      if (!this.#isNaming) return;
+      const hadFocus = input.contains(document.activeElement);
+      this.#isNaming = false;
+      if (keeps) history.rename(item.id, input.value.trim());
+      else this.draw();
+      if (hadFocus) $("history-list").querySelector(`[data-focus="history.rename ${item.id}"]`)?.focus();
+    };
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      event.preventDefault(); // or Enter would press the button that has the focus next
+      end(event.key === "Enter");
+    });
+    input.addEventListener("blur", () => end(true));
   }
 
   async #remove(item) {
-    await history.remove(item.id);
-    this.draw();
-    ($("history-list").querySelector("button") ?? $("history-title")).focus();
+    const at = history.items().findIndex(({ id }) => id === item.id);
+    const back = await history.remove([item.id]);
+    const rows = $("history-list").children;
+    (rows[Math.min(at, rows.length - 1)]?.querySelector(".history-actions button:last-child") ?? $("history-title")).focus();
+    offerUndo(t("history.removed", { title: titleOf(item) }), back);
   }
 
   async #clear() {
     if (!(await askToConfirm(t("history.clear.sure"), t("history.clear.yes")))) return;
-    await history.clear();
-    this.draw();
+    const ids = history.items().map(({ id }) => id);
+    const back = await history.remove(ids);
     $("history-title").focus();
+    offerUndo(t("history.cleared"), back);
   }
+}
+
+export const titleOf = ({ name, order }) => (typeof name === "string" ? name : shortTitle(order));
+
+function factsOf({ name, number, group, at, order, duration_s, partial, checks }) {
+  const when = new Date(at);
+  const format = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });
+  const voice = order.mode === "dialogue" ? t("history.turns", { n: order.turns.length }) : order.voice === ONCE ? t("voice.once") : nameOf(order.voice);
+  const fact = (text, kind = "minor") => (text ? el("span", { class: kind }, text) : null);
+  return [
+    fact(clock(duration_s), ""), fact(typeof name === "string" ? shortTitle(order) : null, "history-text"), fact(group ? t("takes.n", { n: number }) : null, ""), fact(voice, ""),
+    fact(modelName(order.model)), fact(languageName(order.language)), fact(t("result.seed", { seed: order.seed }), ""), ...settingsOf(order).map((text) => fact(text)),
+    el("time", { dateTime: when.toISOString() }, format.format(when)),
+    fact(partial ? t("history.partial") : null, "badge"), fact(checks?.some(({ reasons }) => reasons.length) ? t("history.not_passed") : null, "badge"),
+  ];
+}
+
+/** What differs from the model's own settings. */
+function settingsOf({ speed, chunk_size: chunkSize, sampling }) {
+  const set = { ...(speed === 1 ? {} : { speed }), ...sampling };
+  const words = Object.entries(set).map(([name, value]) => `${t(`field.${name}`)} ${formatSetting(name, value)}`);
+  return chunkSize ? [...words, `${t("field.chunk_size")} ${chunkSize}`] : words;
 }

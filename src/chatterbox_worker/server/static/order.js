@@ -1,7 +1,7 @@
 // An order: everything that a speech depends on, as one plain object that the history stores and the form restores.
 //
 // {mode: "text" | "dialogue", text, format: "plain" | "markdown", turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
-//  chunk_size, sampling}. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
+//  chunk_size, sampling, check}. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
 // `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
@@ -13,6 +13,7 @@ function shared(order) {
   if (order.speed !== 1) fields.speed = order.speed;
   if (order.seed !== null) fields.seed = order.seed;
   if (order.chunk_size !== null) fields.chunk_size = order.chunk_size;
+  if (order.check) fields.check = order.check;
   return { ...fields, ...order.sampling };
 }
 
@@ -36,7 +37,7 @@ export function requests(order, reference) {
 
 /** The body of POST /text: all that decides how a text is read, and no recording. */
 export const previewBody = (order) => {
-  const { seed, ...fields } = shared(order);
+  const { seed, check, ...fields } = shared(order);
   return { text: order.text, ...markup(order), ...fields };
 };
 
@@ -57,6 +58,14 @@ export const isOrder = (order) =>
 
 export function textOf(order) {
   return order.mode === "text" ? order.text : order.turns.map((turn) => turn.text).join("\n");
+}
+
+const TITLE_CHARS = 90;
+
+/** The beginning of the text, in one line. */
+export function shortTitle(order) {
+  const text = textOf(order).replace(/\s+/g, " ");
+  return text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS)}…` : text;
 }
 
 export function usesOnce(order) {

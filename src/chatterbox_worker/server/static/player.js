@@ -6,7 +6,6 @@ import { LivePlayback } from "./live.js";
 import { onMediaKeys, showState } from "./mediakeys.js";
 import { recall, remember } from "./store.js";
 import { onTheme } from "./theme.js";
-import { RATE, wavBlob } from "./wav.js";
 import { Waveform } from "./waveform.js";
 
 const SKIP_S = 5;
@@ -23,16 +22,20 @@ export class Player {
   #audio = new Audio();
   #output = null; // the live playback's volume
   #live = null;
-  #parts = [];
   #url = null;
   #frame = 0;
+
+  onEnd = () => {}; // called when it has played all there is
 
   /** `onPlay` is called when it starts to play, `onMove` with each new position in seconds. */
   constructor({ onPlay, onMove }) {
     Object.assign(this, { onPlay, onMove });
     this.waveform = new Waveform($("wave"), (to) => this.seek(to));
     this.#audio.preservesPitch = true;
-    this.#audio.addEventListener("ended", () => this.#refresh());
+    this.#audio.addEventListener("ended", () => {
+      this.#refresh();
+      this.onEnd();
+    });
     $("play").addEventListener("click", () => this.toggle());
     $("rate").addEventListener("change", () => this.#setRate());
     $("volume").value = recall("volume", 1);
@@ -61,7 +64,10 @@ export class Player {
     this.#reset();
     this.onPlay();
     this.waveform.clear(expected_s);
-    const live = new LivePlayback(this.#liveOutput(), { onEnd: () => this.#switchToFile(false) });
+    const live = new LivePlayback(this.#liveOutput(), { onEnd: () => {
+      this.#switchToFile(false);
+      this.onEnd();
+    } });
     this.#live = live;
     live.play();
     $("rate").disabled = true;
@@ -69,20 +75,17 @@ export class Player {
   }
 
   append(data) {
-    this.#parts.push(data);
     this.#live.append(data);
     this.waveform.append(data);
   }
 
-  /** No more audio follows. Returns the whole as a file. */
-  finish() {
-    const blob = wavBlob(this.#parts, RATE);
+  /** No more audio follows; `blob` is the whole as a file. */
+  finish(blob) {
     this.#setFile(blob);
     this.waveform.expect(0);
     $("rate").disabled = false;
     if ($("rate").value !== "1") this.#switchToFile(this.#live.playing);
     else this.#live.finish();
-    return blob;
   }
 
   clear() {
@@ -191,7 +194,6 @@ export class Player {
     this.#url = null;
     this.#live?.close();
     this.#live = null;
-    this.#parts = [];
   }
 
   #tick() {

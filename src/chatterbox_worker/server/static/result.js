@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { captions, KINDS as CAPTIONS } from "./captions.js";
 import { $, el, icon, saveFile, toast } from "./dom.js";
+import { recall, remember } from "./store.js";
 import { base64, wavParts } from "./wav.js";
 import { number, onLanguage, t } from "./i18n.js";
 import { dialogueBody, requests, textOf, usesOnce } from "./order.js";
@@ -44,13 +45,19 @@ export class Result {
     $("warnings").replaceChildren();
     if (speech === null) return;
     const formats = Object.keys(this.model()?.formats ?? { wav: null }); // nothing else without the server
-    $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.#download(format))));
+    $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.download(speech, format, $("download-menu").querySelector("summary")))));
     $("caption-list").replaceChildren(...Object.keys(CAPTIONS).map((kind) => this.#choice(t(`captions.${kind}`), kind.toUpperCase(), () => this.#captions(kind))));
     $("captions-menu").hidden = !speech.chunks.length;
     $("download-about").textContent = t(!this.#tooLong() ? "download.same" : speech.partial ? "download.parts" : "download.again");
     $("result-seed").textContent = t("result.seed", { seed: speech.order.seed });
     const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
     $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
+  }
+
+  /** The format of the latest download, if the server has it. */
+  get format() {
+    const format = recall("download", "wav");
+    return format in (this.model()?.formats ?? {}) ? format : "wav";
   }
 
   #choice(words, short, action) {
@@ -65,20 +72,20 @@ export class Result {
   }
 
   #captions(kind) {
-    const { chunks, duration_s, order } = this.#speech;
-    saveFile(new Blob([captions(kind, chunks, duration_s)], { type: CAPTIONS[kind] }), `${slug(order)}.${kind}`);
+    const { chunks, duration_s } = this.#speech;
+    saveFile(new Blob([captions(kind, chunks, duration_s)], { type: CAPTIONS[kind] }), `${slug(this.#speech)}.${kind}`);
   }
 
-  async #download(format) {
-    const speech = this.#speech;
-    const summary = $("download-menu").querySelector("summary");
-    summary.classList.add("busy");
+  /** Saves a speech as a file; `button` shows that it is at work. */
+  async download(speech, format, button) {
+    remember("download", format);
+    button.classList.add("busy");
     this.#converting?.abort();
     const { signal } = (this.#converting = new AbortController());
     let bytes = 0;
     try {
       for await (const { blob, part } of this.#files(speech, format, signal)) {
-        saveFile(blob, `${slug(speech.order)}${part}.${EXTENSIONS[format] ?? format}`);
+        saveFile(blob, `${slug(speech)}${part}.${EXTENSIONS[format] ?? format}`);
         bytes += blob.size;
       }
       toast(t("download.done", { format: format.toUpperCase(), megabytes: number(bytes / 1e6, { maximumFractionDigits: 1 }) }));
@@ -86,7 +93,7 @@ export class Result {
       if (error.name !== "AbortError") this.onError(error);
     } finally {
       if (this.#converting.signal === signal) $("converting").hidden = true;
-      summary.classList.remove("busy");
+      button.classList.remove("busy");
     }
   }
 
@@ -123,9 +130,11 @@ export class Result {
   }
 }
 
-function slug(order) {
-  const words = textOf(order).normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  return words.slice(0, 6).join("-").slice(0, 60) || "speech";
+/** A file's name: that of the take, or the text's first words; and which take it is of several. */
+function slug({ order, name, group, number }) {
+  const words = (name ?? textOf(order)).normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const short = words.slice(0, 6).join("-").slice(0, 60) || "speech";
+  return group && !name ? `${short}-${number}` : short;
 }
 
 function closeWhenLeft(menu) {

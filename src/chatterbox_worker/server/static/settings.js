@@ -186,7 +186,7 @@ export class Settings {
     });
     const back = el("button", { type: "button", class: "icon-button small", "aria-label": t("settings.reset_one", { name: t(`field.${name}`) }) }, icon("undo"));
     const show = () => {
-      const text = format(name, Number(input.value));
+      const text = formatSetting(name, Number(input.value));
       shown.textContent = text;
       input.setAttribute("aria-valuetext", text);
       back.classList.toggle("invisible", Number(input.value) === range.default);
@@ -202,9 +202,9 @@ export class Settings {
       input.focus();
     });
     show();
-    const { button, hint } = hintOnDemand(`about-${name}`, t(`field.${name}`), t(`about.${name}`, { value: format(name, range.default) }));
+    const { button, hint } = hintOnDemand(`about-${name}`, t(`field.${name}`), t(`about.${name}`, { value: formatSetting(name, range.default) }));
     const ends = ["low", "high"].map((end) => `ends.${name}.${end}`);
-    const [low, high] = ends.every(has) ? ends.map((end) => t(end)) : [format(name, range.min), format(name, range.max)];
+    const [low, high] = ends.every(has) ? ends.map((end) => t(end)) : [formatSetting(name, range.min), formatSetting(name, range.max)];
     return el("div", { class: "slider" },
       el("div", { class: "slider-head" }, el("label", { for: `field-${name}` }, t(`field.${name}`)), button, el("span", { class: "spacer" }), back, shown),
       input,
@@ -215,7 +215,8 @@ export class Settings {
 
 const wholeNumber = (input) => (input.value === "" || !input.checkValidity() ? null : Number(input.value));
 
-function format(name, value) {
+/** A setting's value as it is shown. */
+export function formatSetting(name, value) {
   if (name === "top_k") return number(value);
   const text = number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return name === "speed" ? `${text}×` : text;

@@ -1,91 +1,215 @@
-// One generation at a time: its start, its progress and its end, complete or not.
+// Generates what is sent, one text at a time, and decides what is in the player: a take while it arrives, or one of the history.
 
-import { $, announce, clock } from "./dom.js";
-import { generate, newSeed } from "./generation.js";
+import { ApiError } from "./api.js";
+import { $, announce, clock, toast } from "./dom.js";
 import * as history from "./history.js";
 import { onLanguage, t } from "./i18n.js";
 import { showTitle } from "./mediakeys.js";
-import { estimate_s, textOf, usesOnce } from "./order.js";
+import { estimate_s, shortTitle, textOf, usesOnce } from "./order.js";
+import { Queue } from "./queue.js";
+import { samePlace, takesOf } from "./take.js";
+import { isSame, sourceOf, TakeList } from "./takes.js";
+import { offerUndo } from "./undo.js";
 import { nameOf } from "./voices.js";
 import { base64, wavSamples } from "./wav.js";
 
 const QUIET_S = 20; // a chunk takes a few seconds; after this one may wonder
 const LOOK_MS = 5_000;
 const TITLE_CHARS = 80;
+const STOPPING = new Set(["offline", "broken_off", "invalid_api_key", "busy", "rate_limit_exceeded", "not_ready", "device_failed"]); // the next one would fail, too
+const AGAIN = new Set(["busy", "rate_limit_exceeded"]); // when the other takes are complete
 
 export class Studio {
-  #abort = null;
-  #shown = null;
+  #job = null; // what is being generated: {takes, reference, abort, waited, expected_s, step}
+  #takes = []; // of the latest job, which may have ended
+  #current = null; // what is in the player: a source, see takes.js
+  #other = null; // what was in it before
+  #opening = null; // the latest call of `open`
+  #before = null; // {source, at_s}: what was in the player when the job began
   #latest = 0; // when the server sent something, on performance.now's clock
   #timer = 0;
-  #before = null; // {speech, id, at_s}: what was in the player when the generation began
 
-  constructor({ player, result, historyList, voices, order, check, onWords, onError }) {
-    Object.assign(this, { player, result, historyList, voices, order, check, onWords, onError });
+  /** `onWords(order, words)` is called for words of what is in the player, while it is generated; `onUpcoming` is called when `upcoming` has changed. */
+  constructor({ player, result, historyList, voices, order, check, onWords, onError, onUpcoming }) {
+    Object.assign(this, { player, result, historyList, voices, order, check, onWords, onError, onUpcoming });
+    this.takeList = new TakeList({ onPlay: (source) => this.open(source), onKeep: (item) => this.#keepBest(item) });
+    this.queue = new Queue({ onGo: () => this.#next(), onChange: onUpcoming });
+    player.onEnd = () => this.#goOn();
     $("generate").addEventListener("click", () => this.start());
-    $("cancel").addEventListener("click", () => this.#abort?.abort());
-    onLanguage(() => this.#shown && this.#showProgress(this.#shown));
+    $("cancel").addEventListener("click", () => this.#job?.abort.abort());
+    $("progress-listen").addEventListener("click", () => this.open(sourceOf(this.#job.takes[0])));
+    $("compare").addEventListener("click", () => this.compare());
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    history.onHistory(() => this.#forgetDeleted());
+    onLanguage(() => {
+      this.#drawButton();
+      if (this.#job) this.#showProgress();
+    });
+    this.#drawButton();
   }
 
   get busy() {
-    return this.#abort !== null;
+    return this.#job !== null;
   }
 
-  /** Puts a speech into the player; `id` is its entry in the history. */
-  async show(speech, id) {
-    const running = this.#abort;
-    const samples = await wavSamples(speech.blob);
-    if (this.#abort !== running) return; // a generation has begun meanwhile
+  /** Takes that will be added to the history. */
+  get upcoming() {
+    return (this.#job?.takes.filter(({ isRunning }) => isRunning).length ?? 0) + this.queue.takes;
+  }
+
+  /** Generates the text in the form, or adds it to the queue. */
+  async start() {
+    if (!this.check()) return;
+    const order = this.order();
+    const reference = usesOnce(order) ? this.voices.reference : null;
+    const takes = await takesOf(order, Number(document.querySelector("[name=takes]:checked").value), reference);
+    const job = { takes, reference, abort: new AbortController(), waited: this.busy || this.queue.length > 0 };
+    if (!job.waited) {
+      this.#run(job);
+      return;
+    }
+    this.queue.add(job);
+    if (this.busy) toast(t("queue.added", { n: this.queue.length }));
+    else {
+      this.queue.start();
+      this.#next();
+    }
+  }
+
+  /** Puts a take into the player and plays it, from where `placeIn(speech)` says, in seconds. */
+  async open(source, { placeIn = () => 0, plays = true } = {}) {
+    const opening = (this.#opening = {});
+    const { take } = source;
+    if (take?.isRunning) {
+      this.#follow(take, placeIn(take.facts));
+      return;
+    }
+    const speech = source.item ? await history.speech(source.item) : take.speech;
+    const samples = speech && (await wavSamples(speech.blob));
+    if (this.#opening !== opening) return; // something else was opened meanwhile
+    if (!speech) {
+      this.onError(new ApiError("sound_gone"));
+      return;
+    }
     this.#setStage(true);
     $("play").disabled = false;
     this.#title(speech.order);
     this.player.load(speech.blob, samples);
     this.result.show(speech);
-    this.historyList.mark(id);
+    this.#mark(source);
+    this.player.seek(placeIn(speech));
+    if (plays) this.player.play();
   }
 
-  async start() {
-    if (this.busy || !this.check()) return;
-    const order = this.order();
-    order.seed ??= newSeed();
-    const expected_s = estimate_s(order, history.pace(order.model, order.language));
-    this.#begin(expected_s);
-    this.#title(order);
-    const speech = { chunks: [], words: [], warnings: [], partial: true };
-    let failure = null;
-    const reference = usesOnce(order) ? this.voices.reference : null;
-    try {
-      const encoded = reference ? await base64(reference) : null;
-      await generate(order, encoded, { speech, signal: this.#abort.signal, onAudio: (data) => this.#append(data), onWords: (words) => this.onWords(order, words), onProgress: (now) => this.#update(now) });
-      speech.partial = false;
-    } catch (error) {
-      if (error.name !== "AbortError") failure = error;
-      else announce(t("studio.cancelled"));
+  openItem(item) {
+    return this.open({ item, take: this.#takes.find((take) => take.item?.id === item.id) });
+  }
+
+  /** Goes to what was in the player before, at the same place of the text. */
+  async compare() {
+    const to = this.#other;
+    if (!to) return;
+    const from = this.result.speech ?? this.#current.take.facts;
+    const at_s = this.player.position_s;
+    await this.open(to, { placeIn: (speech) => samePlace(from, speech, at_s), plays: this.player.playing });
+    announce(t("takes.switched", { title: labelOf(to) }));
+  }
+
+  #forgetDeleted() {
+    const ids = new Set(history.items().map(({ id }) => id));
+    const isGone = (source) => source?.item && !ids.has(source.item.id);
+    if (isGone(this.#other)) this.#other = null;
+    this.#takes = this.#takes.filter((take) => !isGone(sourceOf(take)));
+    this.#drawTakes();
+    this.onUpcoming();
+  }
+
+  async #run(job) {
+    const [first] = job.takes;
+    const { order } = first;
+    job.expected_s = estimate_s(order, history.pace(order.model, order.language));
+    this.#job = job;
+    this.#takes = job.takes;
+    this.#begin();
+    this.#before = null;
+    if (!job.waited || this.#isFree) {
+      this.#before = this.#current && { source: this.#current, at_s: this.player.position_s };
+      this.#follow(first);
     }
-    await this.#end({ ...speech, order, reference }, failure);
+    this.#showProgress();
+    const encoded = job.reference ? await base64(job.reference) : null;
+    const speak = (take) => this.#speak(take, encoded, job);
+    await Promise.all(job.takes.map(speak));
+    for (const take of job.takes.filter(({ error }) => AGAIN.has(error?.code))) {
+      if (job.takes.some(({ hasSound }) => hasSound) && !take.hasSound && !job.abort.signal.aborted) await speak(take);
+    }
+    await this.#end(job);
   }
 
-  #begin(expected_s) {
-    this.#abort = new AbortController();
+  async #speak(take, encoded, job) {
+    await take.run(encoded, {
+      signal: job.abort.signal,
+      onAudio: (from, data) => this.#append(from, data),
+      onWords: (from, words) => this.#isFollowed(from) && this.onWords(from.order, words),
+      onChange: (from) => this.#update(from),
+    });
+    if (take.hasSound) await this.#keep(take);
+    this.#drawTakes();
+  }
+
+  /** Puts a take that is being generated into the player. */
+  #follow(take, at_s = 0) {
+    this.#opening = {};
+    take.isPlayed = true;
+    this.#setStage(true);
+    $("play").disabled = !take.hasSound;
+    this.result.clear();
+    this.player.begin(this.#job.expected_s);
+    for (const data of take.pieces) this.player.append(data);
+    if (at_s) this.player.seek(at_s);
+    if (take.facts?.words.length) this.onWords(take.order, take.facts.words);
+    this.#title(take.order);
+    this.#mark(sourceOf(take));
+    $("stage").scrollIntoView({ block: "nearest" });
+  }
+
+  #isFollowed(take) {
+    return this.#current?.take === take;
+  }
+
+  /** Nothing that is in the player is still to be heard. */
+  get #isFree() {
+    return !this.player.duration_s || (!this.player.playing && this.player.position_s >= this.player.duration_s - 0.05);
+  }
+
+  #mark(source) {
+    if (!isSame(source, this.#current)) this.#other = this.#current;
+    this.#current = source;
+    if (source?.take) source.take.isPlayed = true;
+    this.historyList.mark(source?.item?.id ?? null);
+    this.#drawTakes();
+  }
+
+  #drawTakes() {
+    const { item, take } = this.#current ?? {};
+    this.takeList.show({ group: (item ?? take)?.group, takes: this.#takes, current: this.#current, other: this.#other });
+    $("compare").hidden = !this.#other;
+    $("progress-listen").hidden = !this.busy || this.#takes.includes(this.#current?.take);
+  }
+
+  #begin() {
     addEventListener("beforeunload", askToStay);
     this.#latest = performance.now();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    const { speech } = this.result;
-    this.#before = speech && { speech, id: this.historyList.current, at_s: this.player.position_s };
-    this.expected_s = expected_s;
-    this.onError(null);
-    this.result.clear();
-    this.historyList.mark(null);
     document.body.dataset.stage = "busy";
-    $("generate").setAttribute("aria-disabled", "true");
+    this.#drawButton();
     $("cancel").hidden = false;
     $("progress").removeAttribute("value");
     $("progress-box").hidden = false;
-    this.#setStage(true);
-    $("play").disabled = true;
-    this.player.begin(expected_s);
-    this.#showProgress({ turns: 1, turn: 0, done: 0, total: 0, audio_s: 0 });
-    $("stage").scrollIntoView({ block: "nearest" });
+  }
+
+  #drawButton() {
+    $("generate-label").textContent = t(this.busy ? "queue.add" : "studio.generate");
   }
 
   #title(order) {
@@ -104,60 +228,113 @@ export class Studio {
   #arrived() {
     const wasQuiet = performance.now() - this.#latest >= 1000 * QUIET_S;
     this.#latest = performance.now();
-    if (wasQuiet) this.#showProgress(this.#shown);
+    if (wasQuiet) this.#showProgress();
   }
 
-  #append(data) {
+  #append(take, data) {
     this.#arrived();
+    if (take.pieces.length === 1) this.#drawTakes(); // it can be played from now on
+    if (!this.#isFollowed(take)) return;
     $("play").disabled = false;
     this.player.append(data);
   }
 
-  #update(now) {
+  #update(take) {
     this.#arrived();
-    const { turn, turns, done, total, audio_s } = now;
-    const part = (turn + (total ? done / total : 0)) / turns;
+    const { takes } = this.#job;
+    const part = takes.reduce((sum, one) => sum + one.part, 0) / takes.length;
     if (part > 0) $("progress").value = part;
     // the measured length is better than the estimate, once enough is done
-    if (part > 0.2) this.player.waveform.expect(audio_s / part);
-    this.#showProgress(now);
+    if (take.isRunning && take.part > 0.2 && this.#isFollowed(take)) this.player.waveform.expect(take.progress.audio_s / take.part);
+    this.#showProgress();
+    if (takes.length > 1) this.#drawTakes();
   }
 
-  #showProgress(now) {
-    const { turn, turns, done, total, audio_s } = now;
-    const before = this.#shown;
-    this.#shown = now;
+  #showProgress() {
+    const { takes } = this.#job;
+    const { turn, turns, done, total, audio_s } = takes[0].progress;
     const values = { turn: turn + 1, turns, done: Math.min(done + 1, total), total, time: clock(audio_s) };
-    const words = t(!total && !audio_s ? "studio.waiting" : turns > 1 ? "studio.turn" : "studio.part", values);
+    const complete = takes.filter(({ isRunning }) => !isRunning).length;
+    const words =
+      takes.length > 1
+        ? t("studio.takes", { n: takes.length, done: complete })
+        : t(!total && !audio_s ? "studio.waiting" : turns > 1 ? "studio.turn" : "studio.part", values);
     $("progress-text").textContent = words;
-    const moved = !before || before.turn !== turn || before.done !== done || before.total !== total;
-    if (moved) announce(words);
+    const step = [turn, done, total, complete].join(); // the seconds change too often to be announced
+    if (step !== this.#job.step) announce(words);
+    this.#job.step = step;
   }
 
-  async #end(ended, failure) {
-    try {
-      await (this.player.duration_s ? this.#keep(ended) : this.#putBack());
-    } finally {
-      this.#setIdle();
+  /** A take has ended: it is in the history before anything else happens. */
+  async #keep(take) {
+    const { speech } = take;
+    if (this.#isFollowed(take)) {
+      this.player.finish(speech.blob);
+      this.result.show(speech);
     }
-    if (failure) this.onError(failure);
-  }
-
-  async #keep(ended) {
-    const speech = { ...ended, blob: this.player.finish(), duration_s: ended.duration_s ?? this.player.duration_s };
-    this.result.show(speech);
     if (!speech.partial) announce(t("studio.done", { time: clock(speech.duration_s) }));
-    await this.#store(speech);
+    const { blob, reference, words, ...facts } = speech;
+    take.stored(await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words }));
+    $("history-full").hidden = take.item !== null;
+    if (this.#isFollowed(take)) this.#mark(this.#current);
   }
 
-  /** Nothing was generated: shows what was in the player before. */
-  async #putBack() {
+  async #end(job) {
+    const failures = job.takes.map(({ error }) => error).filter(Boolean);
+    const isSilent = !job.takes.some(({ hasSound }) => hasSound);
+    if (job.abort.signal.aborted) announce(t("studio.cancelled"));
+    this.#setIdle();
+    if (this.#current?.take && !this.#current.take.hasSound) await this.#replaceSilent(job);
+    if (failures.length && (isSilent || job.takes.length === 1)) this.#explain(failures[0], job);
+    if (isSilent && failures.some(({ code }) => STOPPING.has(code))) this.queue.stop();
+    this.#next();
+  }
+
+  /** The take in the player has no sound: shows another one, or what was there before. */
+  async #replaceSilent(job) {
+    const take = job.takes.find(({ hasSound }) => hasSound);
+    const other = this.#other;
     this.player.clear();
     this.#setStage(false);
-    if (!this.#before) return;
-    const { speech, id, at_s } = this.#before;
-    await this.show(speech, id);
-    this.player.seek(at_s);
+    this.#current = null;
+    this.#drawTakes();
+    if (take) await this.open(sourceOf(take));
+    else if (this.#before) await this.open(this.#before.source, { placeIn: () => this.#before.at_s, plays: false });
+    this.#other = isSame(other, this.#current) ? null : other;
+    this.#drawTakes();
+  }
+
+  #explain(error, job) {
+    if (job.waited) Object.assign(error, { about: shortTitle(job.takes[0].order) });
+    this.onError(error);
+  }
+
+  #next() {
+    if (this.busy) return;
+    const job = this.queue.shift();
+    if (job) this.#run(job);
+  }
+
+  /** At the end of a take: the next one that was not played yet. */
+  #goOn() {
+    const at = this.#takes.indexOf(this.#current?.take);
+    const next = this.#takes[at + 1]; // with another speech in the player, the first one of a job that waited
+    if (next?.hasSound && !next.isPlayed && (at >= 0 || this.#job?.waited)) this.open(sourceOf(next));
+  }
+
+  async #keepBest(item) {
+    const others = history.items().filter(({ id, group }) => group === item.group && id !== item.id);
+    const back = await history.remove(others.map(({ id }) => id));
+    if (!isSame({ item }, this.#current)) await this.open({ item }, { plays: false });
+    offerUndo(t("takes.kept", { n: item.number, others: others.length }), back);
+    $("play").focus();
+  }
+
+  /** B compares, where nothing is being written. */
+  #onKey(event) {
+    const isFree = !event.target.matches("input:not([type=radio], [type=range]), textarea, select") && !document.querySelector("dialog[open]");
+    if (event.key.toLowerCase() !== "b" || !isFree || event.ctrlKey || event.metaKey || event.altKey) return;
+    this.compare();
   }
 
   #setStage(isShown) {
@@ -166,23 +343,18 @@ export class Studio {
   }
 
   #setIdle() {
-    this.#abort = null;
-    this.#shown = null;
-    this.#before = null;
+    this.#job = null;
     removeEventListener("beforeunload", askToStay);
     clearInterval(this.#timer);
     document.body.dataset.stage = "idle";
-    $("generate").removeAttribute("aria-disabled");
+    this.#drawButton();
+    this.#drawTakes();
     $("cancel").hidden = true;
     $("progress-box").hidden = true;
   }
-
-  async #store({ blob, reference, words, ...facts }) {
-    const item = await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words });
-    $("history-full").hidden = item !== null;
-    if (item) this.historyList.mark(item.id);
-  }
 }
+
+const labelOf = ({ item, take }) => item?.name ?? ((item ?? take).group ? t("takes.n", { n: (item ?? take).number }) : shortTitle((item ?? take).order));
 
 /** The browser's own question before a page is left in mid-take. */
 const askToStay = (event) => {
