@@ -6,6 +6,7 @@
 #   MODELS               "multilingual turbo"; "nano" for RUNTIME=cpu. Weights in the image, and the models it serves.
 #                        Empty: no weights in the image, for RunPod's cached models or a volume with the weights.
 #   PACKS                none. Single-language packs in addition to `multilingual`.
+#   CUSTOM               none. Fine-tuned models of the hub, as in CHATTERBOX_CUSTOM_MODELS.
 #   PROFILES             "fast"; "exact int8" for RUNTIME=cpu. The precisions that the weights are prepared for; the image
 #                        serves no others, unless it keeps the originals.
 #   ORIGINALS            none. 1 keeps the original weights next to the prepared ones, for fine-tuned voices and for other
@@ -58,25 +59,33 @@ ENV PATH=/opt/venv/bin:$PATH
 FROM deps AS choice-cuda
 ARG MODELS="multilingual turbo"
 ARG PACKS=""
+ARG CUSTOM=""
 ARG PROFILES="fast"
-ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" PREPARED_PROFILES="${PROFILES}"
+ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" CHATTERBOX_CUSTOM_MODELS="${CUSTOM}" \
+    PREPARED_PROFILES="${PROFILES}"
 
 FROM deps AS choice-cpu
 ARG MODELS="nano"
 ARG PACKS=""
+ARG CUSTOM=""
 ARG PROFILES="exact int8"
-ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" PREPARED_PROFILES="${PROFILES}" CHATTERBOX_DEVICE=cpu
+ENV CHATTERBOX_MODELS="${MODELS}" CHATTERBOX_PACKS="${PACKS}" CHATTERBOX_CUSTOM_MODELS="${CUSTOM}" \
+    PREPARED_PROFILES="${PROFILES}" CHATTERBOX_DEVICE=cpu
 
 
 # Only the modules needed to find weights, so that no other change downloads them again.
 FROM choice-${RUNTIME} AS bake
 WORKDIR /bake
-COPY src/chatterbox_worker/__init__.py src/chatterbox_worker/catalogue.py src/chatterbox_worker/errors.py \
+COPY src/chatterbox_worker/__init__.py src/chatterbox_worker/catalogue.py \
+     src/chatterbox_worker/custom_models.py src/chatterbox_worker/errors.py \
      chatterbox_worker/
 COPY src/chatterbox_worker/engines/__init__.py chatterbox_worker/engines/
 COPY src/chatterbox_worker/engines/chatterbox/__init__.py chatterbox_worker/engines/chatterbox/
 COPY src/chatterbox_worker/engines/chatterbox/checkpoint/__init__.py \
+     src/chatterbox_worker/engines/chatterbox/checkpoint/contents.py \
+     src/chatterbox_worker/engines/chatterbox/checkpoint/custom.py \
      src/chatterbox_worker/engines/chatterbox/checkpoint/layout.py \
+     src/chatterbox_worker/engines/chatterbox/checkpoint/pickled.py \
      src/chatterbox_worker/engines/chatterbox/checkpoint/weight_files.py \
      src/chatterbox_worker/engines/chatterbox/checkpoint/locate.py \
      chatterbox_worker/engines/chatterbox/checkpoint/
@@ -85,7 +94,8 @@ ARG HF_ENDPOINT=https://huggingface.co
 RUN --mount=type=secret,id=hf_token \
     HF_ENDPOINT="${HF_ENDPOINT}" HF_TOKEN_PATH=/run/secrets/hf_token HF_HUB_DISABLE_TELEMETRY=1 \
     PKUSEG_HOME=/weights/pkuseg \
-    python3 bake.py /weights --models "${CHATTERBOX_MODELS}" --packs "${CHATTERBOX_PACKS}"
+    python3 bake.py /weights --models "${CHATTERBOX_MODELS}" --packs "${CHATTERBOX_PACKS}" \
+        --custom "${CHATTERBOX_CUSTOM_MODELS}"
 
 
 # The weights as the modules need them: cast, fused and folded (engines/chatterbox/pack.py). A container then reads half of
@@ -101,7 +111,8 @@ COPY src/chatterbox_worker/engines/chatterbox/s3gen/ chatterbox_worker/engines/c
 COPY src/chatterbox_worker/engines/chatterbox/t3/ chatterbox_worker/engines/chatterbox/t3/
 ARG RUNTIME
 ARG ORIGINALS=""
-RUN models="$(echo "${CHATTERBOX_MODELS} ${CHATTERBOX_PACKS}" | tr , ' ' | xargs)" \
+RUN custom="$(echo "${CHATTERBOX_CUSTOM_MODELS}" | tr , '\n' | sed 's/=.*//' | xargs)" \
+    && models="$(echo "${CHATTERBOX_MODELS} ${CHATTERBOX_PACKS} ${custom}" | tr , ' ' | xargs -n 1 | sort -u | xargs)" \
     && if [ -n "${models}" ]; then \
            CHATTERBOX_WEIGHTS_DIR=/weights HF_HUB_OFFLINE=1 python3 -m chatterbox_worker.engines.chatterbox.pack \
                ${models} --profile ${PREPARED_PROFILES} --device "${RUNTIME}" \

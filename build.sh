@@ -11,6 +11,7 @@ usage() {
   --target TARGET    worker (RunPod queue; the default) or server (HTTP)
   --models "M ..."   weights in the image: multilingual turbo nano english multilingual-v2; "" for none
   --packs "P ..."    single-language packs: es-mx-latam es-es pt-br pt-pt zh-cmn hi
+  --custom "N=R:F"   fine-tuned models of the hub: name=owner/repo@revision:family, with commas (docs/CUSTOM.md)
   --profiles "P ..." precisions that the weights are prepared for: fast (the default), exact; with --cpu exact, int8, fast
   --originals        keep the original weights too: for fine-tuned voices, and for precisions chosen at the start
   --cpu              an image for machines without a GPU, with nano
@@ -32,12 +33,13 @@ arguments=()
 while [ $# -gt 0 ]; do
     case "$1" in
         -h | --help) usage; exit 0 ;;
-        --target | --models | --packs | --profiles | --base)
+        --target | --models | --packs | --custom | --profiles | --base)
             [ $# -ge 2 ] || fail "$1 needs a value"
             case "$1" in
                 --target) target="$2" ;;
                 --models) arguments+=(--build-arg "MODELS=$2") ;;
                 --packs) arguments+=(--build-arg "PACKS=$2") ;;
+                --custom) arguments+=(--build-arg "CUSTOM=$2") ;;
                 --profiles) arguments+=(--build-arg "PROFILES=$2") ;;
                 --base) base="$2" ;;
             esac

@@ -14,12 +14,13 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import LANGUAGES, MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS, ModelCard
+from chatterbox_worker.catalogue import MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS, ModelCard
+from chatterbox_worker.custom_models import CustomModel, language_names, parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
@@ -46,12 +47,15 @@ def _setting(
     return field(default=default, repr=not is_secret, metadata={"parse": parse, "about": about, "variable": name})
 
 
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
+
+
 def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
     def parse(text: str) -> tuple[str, ...]:
-        names = tuple(dict.fromkeys(name for part in text.replace(",", " ").split() if (name := part.lower())))
-        for name in names:
-            if name not in known:
-                raise ValueError(f"{quote(name)} is not one of {choices(known)}")
+        names = _list(text)
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"{quote(unknown[0])} is not one of {choices(known)}")
         return names
 
     return parse
@@ -186,7 +190,15 @@ class Settings:
     """Per-process configuration; what one request may choose is in `request.SpeechRequest`."""
 
     models: tuple[str, ...] = _setting(
-        ("multilingual", "turbo"), _names(tuple(MODELS)), "Models to serve, comma-separated; the first is the default."
+        ("multilingual", "turbo"),
+        _list,
+        "Models to serve, comma-separated, custom ones too; the first is the default.",
+    )
+    custom_models: tuple[CustomModel, ...] = _setting(
+        (),
+        parse_custom_models,
+        "Fine-tuned weights to serve as models of their own, comma-separated (docs/CUSTOM.md): `name=place:family`, as "
+        "in `persian=owner/repo@revision:multilingual:fa, mine=/weights/mine:turbo`.",
     )
     packs: tuple[str, ...] = _setting(
         (), _names(PACKS), "Single-language packs to serve in addition to `multilingual`, comma-separated."
@@ -361,9 +373,11 @@ class Settings:
                 values[known[name].name] = known[name].metadata["parse"](text.strip())
             except ValueError as error:
                 raise InvalidRequest(f"{name} is {quote(text)}, but {error}", field=name) from None
-        settings = cls(**values)
+        settings = cls(**values)._with_custom_models()
         for name, target in settings._named_aliases().items():
-            if target in MODELS and target not in settings.models:
+            if name.lower() in settings.cards:
+                raise InvalidRequest(f"{_ALIASES} has {name}, which is a custom model", field=_ALIASES)
+            if target in settings.cards and target not in settings.models:
                 raise InvalidRequest(
                     f"{_ALIASES} has {name}={target}, but this worker serves {choices(settings.models)}", field=_ALIASES
                 )
@@ -372,26 +386,37 @@ class Settings:
     @property
     def cards(self) -> Mapping[str, ModelCard]:
         """Every model that this worker knows, served or not, by its name."""
-        return MODELS
+        return {**MODELS, **{model.name: model.card for model in self.custom_models}}
 
     @property
     def languages(self) -> Mapping[str, str]:
         """The languages of all those models: from code to name."""
-        return LANGUAGES
+        return language_names(self.custom_models)
+
+    def _with_custom_models(self) -> Settings:
+        """The same with the custom models after those that `models` names. Raises InvalidRequest for an unknown one."""
+        name = variable("models")
+        if unknown := [model for model in self.models if model not in self.cards]:
+            message = (
+                f"{name} is {quote(','.join(self.models))}, but {quote(unknown[0])} is not one of {choices(self.cards)}"
+            )
+            raise InvalidRequest(message, field=name)
+        own = (model.name for model in self.custom_models)
+        return replace(self, models=tuple(dict.fromkeys((*self.models, *own))))
 
     def voice_aliases(self) -> dict[str, str]:
         """From each alias of a voice to the voice."""
         usual = dict.fromkeys(OPENAI_VOICES, "default") if _OPENAI in self.aliases else {}
-        return usual | {name: target for name, target in self._named_aliases().items() if target not in MODELS}
+        return usual | {name: target for name, target in self._named_aliases().items() if target not in self.cards}
 
     def model_aliases(self) -> dict[str, str]:
         """From each alias of a model, in small letters, to the model."""
         usual = dict.fromkeys(OPENAI_MODELS, self.models[0]) if _OPENAI in self.aliases else {}
-        return usual | {name.lower(): target for name, target in self._named_aliases().items() if target in MODELS}
+        return usual | {name.lower(): target for name, target in self._named_aliases().items() if target in self.cards}
 
     def _named_aliases(self) -> dict[str, str]:
         entries = (entry.partition("=") for entry in self.aliases if entry != _OPENAI)
-        return {name: target.lower() if target.lower() in MODELS else target for name, _, target in entries}
+        return {name: target.lower() if target.lower() in self.cards else target for name, _, target in entries}
 
 
 def variable(setting: str) -> str:
@@ -408,7 +433,7 @@ def as_table() -> str:
 
     def written(value: object) -> str:
         if isinstance(value, tuple):
-            return ",".join(value)
+            return ",".join(map(str, value))
         return "" if value is None else str(int(value)) if isinstance(value, bool) else str(value)
 
     rows = [f"| `{_variable(f)}` | `{written(f.default)}` | {f.metadata['about']} |" for f in fields(Settings)]

@@ -72,7 +72,7 @@ def test_a_plain_build_builds_the_worker_for_runpods_machines(build: Build) -> N
     assert "RUNTIME=cuda" in option(call, "--build-arg")
     assert f"VERSION={__version__}" in option(call, "--build-arg")
     assert not any(
-        value.startswith(("MODELS", "PACKS", "PROFILES", "ORIGINALS", "BASE_IMAGE"))
+        value.startswith(("MODELS", "PACKS", "CUSTOM", "PROFILES", "ORIGINALS", "BASE_IMAGE"))
         for value in option(call, "--build-arg")
     )
     assert "--secret" not in call
@@ -81,7 +81,8 @@ def test_a_plain_build_builds_the_worker_for_runpods_machines(build: Build) -> N
 def test_the_options_are_passed_to_docker_unchanged(build: Build) -> None:
     done = build(
         "ghcr.io/someone", "v2", "--target", "server", "--models", "turbo nano", "--packs", "", "--base", "debian:12",
-        "--profiles", "fast exact", "--originals", "--", "--no-cache", "--label", "a=b c",
+        "--profiles", "fast exact", "--originals", "--custom", "a=me/a:turbo, b=me/b:english:de",
+        "--", "--no-cache", "--label", "a=b c",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (call,) = build.calls
@@ -90,6 +91,7 @@ def test_the_options_are_passed_to_docker_unchanged(build: Build) -> None:
     assert {"MODELS=turbo nano", "PACKS=", "BASE_IMAGE=debian:12", "PROFILES=fast exact", "ORIGINALS=1"} <= set(
         option(call, "--build-arg")
     )
+    assert "CUSTOM=a=me/a:turbo, b=me/b:english:de" in option(call, "--build-arg")
     assert option(call, "--label") == ["a=b c"]
     assert "--no-cache" in call
     assert "docker run --gpus all -p 8004:8004 ghcr.io/someone/chatterbox-worker:v2" in done.stdout

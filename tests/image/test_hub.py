@@ -9,16 +9,20 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from safetensors.numpy import save_file
 
+from chatterbox_worker.custom_models import parse_custom_models
+from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from support.hub_files import write_files
 from support.image_recipe import read
 from support.paths import ROOT
-from tools.image.hub import repositories, serve
+from tools.image.hub import Repository, repositories, serve
 
 TURBO = LAYOUTS["turbo"]
 
@@ -130,6 +134,30 @@ def test_baked_weights_are_plain_files_and_are_found_offline(folder: Path, tmp_p
     turbo = tmp_path / "elsewhere/turbo/conds.pt"
     assert not turbo.is_symlink()
     assert turbo.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_fine_tuned_model_is_baked_next_to_the_others(folder: Path, tmp_path: Path) -> None:
+    home, commit = tmp_path / "own", "a" * 40
+    (home / "old").mkdir(parents=True)
+    shapes = {"tfmr.ln_f.weight": (1,), "speech_head.weight": (6563, 1), "text_emb.weight": (50276, 1),
+              "speech_emb.weight": (1, 1)}  # fmt: skip
+    save_file({name: np.zeros(shape, np.int8) for name, shape in shapes.items()}, home / "tuned.safetensors")
+    shutil.copy(home / "tuned.safetensors", home / "old")
+    (home / "optimizer.pt").write_bytes(b"not wanted")
+    own = {path.relative_to(home).as_posix(): path for path in home.rglob("*") if path.is_file()}
+    text = f"mine=owner/repo@{commit}:turbo"
+    with serve({**repositories(folder), "owner/repo": Repository(commit, own)}) as hub:
+        done = run_bake(tmp_path, hub.url, "--models", "turbo mine", "--custom", text)
+        assert done.returncode == 0, done.stderr
+        assert not any("old/" in request or "optimizer" in request for request in hub.requests if "resolve" in request)
+    weights = tmp_path / "weights"
+    assert sorted(path.name for path in weights.iterdir()) == ["mine", "turbo"]
+    assert (weights / "mine/s3gen_meanflow.safetensors").readlink() == Path("../turbo/s3gen_meanflow.safetensors")
+    (model,) = parse_custom_models(text)
+    found = find_custom(model, weights_dir=weights, runpod_cache=tmp_path / "none", hub_cache=tmp_path / "none")
+    assert found.path(found.layout.t3) == weights / "mine/tuned.safetensors"
+    refused = run_bake(tmp_path / "again", "http://127.0.0.1:9", "--custom", "mine=/weights/mine:turbo")
+    assert "/weights/mine of mine is not on the hub" in refused.stderr
 
 
 def test_a_file_that_two_models_share_is_stored_once(folder: Path, tmp_path: Path) -> None:

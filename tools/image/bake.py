@@ -1,5 +1,7 @@
 """Download the image's weights: `python3 bake.py /weights --models "multilingual turbo" --packs "es-es"`.
 
+With `--custom "persian=owner/repo@revision:multilingual"` fine-tuned models of the hub are downloaded too.
+
 One folder per model, as `locate.find` looks for them, with plain files: a hub cache would add its links, locks and
 metadata to the layer. A file that two models share is stored once. This runs while the image is built, with only those
 modules of the package that locate files and need no tensors; so nothing else of the package may be imported here.
@@ -15,8 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from chatterbox_worker.custom_models import CustomModel, parse_custom_models
+from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom, write_manifest
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.errors import NotReady, choices
@@ -24,18 +29,22 @@ from chatterbox_worker.errors import NotReady, choices
 log = logging.getLogger("bake")
 
 
-def bake(folder: Path, names: Sequence[str], hub_cache: Path) -> None:
-    """Download the models `names` at their pinned revisions and lay them out under `folder`.
+def bake(folder: Path, names: Sequence[str], hub_cache: Path, custom: Sequence[CustomModel] = ()) -> None:
+    """Download the models `names` at their pinned revisions, and `custom` ones, and lay them out under `folder`.
 
     `hub_cache` must be on `folder`'s file system, otherwise all files are copied once more.
 
     Raises:
         NotReady: a download failed, or a file is not what its name says.
     """
-    for name in names:
+    own = {model.name: model for model in custom}
+    for name in (*names, *own):
         started_s = time.monotonic()
-        checkpoint = find(LAYOUTS[name], hub_cache=hub_cache)
+        look = partial(find_custom, own[name]) if name in own else partial(find, LAYOUTS[name])
+        checkpoint = look(hub_cache=hub_cache)
         _lay_out(checkpoint, folder, folder / name)
+        if name in own:
+            write_manifest(checkpoint, own[name], folder / name)
         size = sum((folder / name / file).stat().st_size for file in checkpoint.files)
         log.info(
             "%s: %s@%s, %d files, %.2f GB, %.0f s",
@@ -72,6 +81,16 @@ def _download_word_model() -> None:
         log.warning("the image has no Chinese word model: %s", str(error).partition("\n")[0])
 
 
+def _custom(text: str) -> tuple[CustomModel, ...]:
+    try:
+        models = parse_custom_models(text)
+    except ValueError as error:
+        sys.exit(f"--custom: {error}")
+    if local := next((model for model in models if not model.is_on_hub), None):
+        sys.exit(f"--custom: {local.place} of {local.name} is not on the hub; put it on the network volume instead")
+    return models
+
+
 def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every request
@@ -79,17 +98,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", default="", help="separated by spaces or commas")
     parser.add_argument("--packs", default="", help="separated by spaces or commas")
+    parser.add_argument("--custom", default="", help="as CHATTERBOX_CUSTOM_MODELS, of the hub")
     chosen = parser.parse_args(arguments)
-    names = list(dict.fromkeys(f"{chosen.models},{chosen.packs}".replace(",", " ").split()))
+    custom = _custom(chosen.custom)
+    named = dict.fromkeys(f"{chosen.models},{chosen.packs}".replace(",", " ").split())
+    names = [name for name in named if name not in {model.name for model in custom}]
     if unknown := [name for name in names if name not in LAYOUTS]:
         sys.exit(f"{unknown[0]!r} has no weights; known are {choices(LAYOUTS)}")
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".hub.", dir=chosen.folder) as hub_cache:
         try:
-            bake(chosen.folder, names, Path(hub_cache))
+            bake(chosen.folder, names, Path(hub_cache), custom)
         except NotReady as error:
             sys.exit(error.message)
-    if any("Cangjie5_TC.json" in LAYOUTS[name].files for name in names):
+    if any("Cangjie5_TC.json" in LAYOUTS[name].files for name in (*names, *(model.family for model in custom))):
         _download_word_model()
 
 

@@ -11,7 +11,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.batch.book import LONGEST_PART_CHARS
 from chatterbox_worker.batch.fields import OF_A_ROW, parse_value, refuse_unknown
 from chatterbox_worker.batch.manifest import NAME
-from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.captions import MIMETYPES
 
@@ -45,7 +45,7 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
     backend.add_argument("--url", help="URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
     speech = parser.add_argument_group("defaults for rows")
     speech.add_argument("--format", choices=[*FORMATS, "auto"], help="of the audio (wav)")
-    speech.add_argument("--model", choices=list(MODELS), help="default: the first one served")
+    speech.add_argument("--model", metavar="NAME", help="default: the first one served")
     speech.add_argument("--voice", help="an id of the voice library")
     speech.add_argument("--reference", metavar="FILE", help="a recording of the voice to clone")
     speech.add_argument("--language", help="such as en, de or pt-BR")

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client.errors import ClientError, StillRunning
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S, RunPodServerlessClient
 from chatterbox_worker.client.types import Job
@@ -25,7 +25,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("text", help="the text to speak; - reads it from standard input")
     parser.add_argument("-o", "--out", type=Path, required=True, help="file to write the audio to")
     parser.add_argument("--format", choices=list(FORMATS), help="of the audio (default: the ending of --out)")
-    parser.add_argument("--model", choices=list(MODELS), help="default: the endpoint's own")
+    parser.add_argument("--model", metavar="NAME", help="default: the endpoint's own")
     parser.add_argument("--voice", help="an id of the endpoint's voice library")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="a recording of the voice to use")
     parser.add_argument("--language", help="such as en, de or pt-BR")

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from chatterbox_worker import config
-from chatterbox_worker.catalogue import FORMATS, MODELS
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.client.sound import has_audio
 from chatterbox_worker.errors import WorkerError
@@ -55,7 +55,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     what.add_argument("--say", metavar="TEXT", help="speak this once, save it and end")
     what.add_argument("--input", type=Path, metavar="FILE", help="send this JSON job once, save its audio and end")
     speech = parser.add_argument_group("with --say")
-    speech.add_argument("--model", choices=list(MODELS), help="the worker loads only this model, unless configured")
+    speech.add_argument("--model", metavar="NAME", help="the worker loads only this model, unless configured")
     speech.add_argument("--voice", help="an id of the voice library")
     speech.add_argument("--format", choices=list(FORMATS), help="of the audio (wav)")
     speech.add_argument("--language", help="such as en, de or pt-BR")

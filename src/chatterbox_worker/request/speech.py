@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import LANGUAGES, NORMALIZED, REGIONS, ModelCard
+from chatterbox_worker.catalogue import NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
@@ -204,7 +204,7 @@ def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[
     """The fields that depend on the model; None for the worker's default."""
     card = served_card(name, settings)
     _refuse_unusable(fields, card, settings)
-    language = _language(fields.language, card, settings)
+    language = _language(fields.language if "language" in fields.model_fields_set else None, card, settings)
     return {"card": card, "language": language, "sampling": _sampling(fields, card)}
 
 
@@ -266,15 +266,19 @@ def served_card(model: str | None, settings: Settings) -> ModelCard:
     raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {served}", field="model")
 
 
-def _language(tag: str, card: ModelCard, settings: Settings) -> str:
+def _language(tag: str | None, card: ModelCard, settings: Settings) -> str:
+    """`tag`: None if the request names none: English then, or what the model speaks instead."""
+    if tag is None:
+        tag = "en" if "en" in card.languages else "auto"
     lowered = tag.strip().replace("_", "-").lower()
     if lowered == "auto":
         return "auto" if len(card.languages) > 1 else card.languages[0]
     region = next((known for known in REGIONS if known.lower() == lowered), None)
     language = lowered if region is None else region[:2].lower()
-    if language not in LANGUAGES:
+    if language not in settings.languages:
         raise InvalidRequest(
-            f"language {quote(tag)} is unknown; known are {choices([*LANGUAGES, *REGIONS, 'auto'])}", field="language"
+            f"language {quote(tag)} is unknown; known are {choices([*settings.languages, *REGIONS, 'auto'])}",
+            field="language",
         )
     if language not in card.languages:
         raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {quote(tag)}", field="language")

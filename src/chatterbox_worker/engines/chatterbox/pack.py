@@ -30,13 +30,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from chatterbox_worker import files
-from chatterbox_worker.catalogue import MODELS, PACKS
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import pack_paths
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state, t3_state, write_remainder
-from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, is_chatterbox
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
@@ -169,14 +168,18 @@ def load_modules(
     `graphs`: whether S3Gen may replay graphs on a GPU.
     """
     t3 = T3(t3_state(checkpoint), precision=Precision(profile), device=device, provide=pack)
-    s3gen = S3Gen.from_state(
-        s3gen_state(checkpoint, "flow.", "mel2wav."),
-        device=device,
-        profile=cast("Profile", profile),
-        buckets=BUCKETS if device.type == "cuda" else (),
-        graphs=graphs,
-        provide=pack,
-    )
+    source = checkpoint.s3gen_source
+    try:
+        s3gen = S3Gen.from_state(
+            s3gen_state(checkpoint, "flow.", "mel2wav."),
+            device=device,
+            profile=cast("Profile", profile),
+            buckets=BUCKETS if device.type == "cuda" else (),
+            graphs=graphs,
+            provide=pack if source is checkpoint else pack_of(source, profile, device, prepared="off"),
+        )
+    except KeyError as missing:
+        raise NotReady(f"the S3Gen of {source.layout.name} lacks {missing}") from missing
     return t3, s3gen
 
 
@@ -220,7 +223,7 @@ def _lacks(path: Path, stamp: Mapping[str, str], name: str) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Write the packs, replacing stale ones; returns 1 if one could not be written."""
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.engines.chatterbox.pack")
-    parser.add_argument("models", nargs="+", choices=[name for name in (*MODELS, *PACKS) if name in LAYOUTS])
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="models and packs that have weights, by name")
     parser.add_argument("--profile", nargs="+", choices=[each.value for each in Precision], default=["exact"])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--replace", action="store_true", help="delete T3's and S3Gen's original files")
@@ -229,6 +232,9 @@ def main(arguments: Sequence[str]) -> int:
     device = torch.device("cpu" if options.device == "cpu" else "meta")
     try:
         settings = Settings.from_env(environment())
+        if unknown := [name for name in options.models if not is_chatterbox(name, settings)]:
+            known = [*LAYOUTS, *(model.name for model in settings.custom_models)]
+            parser.error(f"{unknown[0]} has no weights; choose {choices(known)}")
         found = [checkpoint_of(name, settings) for name in options.models]
         are_written = [_prepare(checkpoint, options.profile, device) for checkpoint in found]
         if options.replace and all(are_written):

@@ -265,7 +265,7 @@ def test_a_training_checkpoint_is_unwrapped(tmp_path: Path) -> None:
     from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_voice_encoder_state
 
     path = tmp_path / "ve.pt"
-    torch.save({"model": [{"proj.bias": torch.ones(3)}]}, path)
+    torch.save({"model": [{"lstm.weight_ih_l0": torch.ones(1), "proj.bias": torch.ones(3)}]}, path)
     layout = LAYOUTS["multilingual"]
     assert torch.equal(
         load_voice_encoder_state(Checkpoint(layout, tmp_path, {"ve.pt": path}, "x"))["proj.bias"], torch.ones(3)

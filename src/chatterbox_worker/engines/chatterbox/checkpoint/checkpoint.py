@@ -6,7 +6,7 @@ Tensors are on the CPU and as stored (float32 upstream); nothing is copied until
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.checkpoint import contents
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.checkpoint.pickled import leaves
 from chatterbox_worker.errors import NotReady
 
 
 def load_t3_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """T3's state dict under upstream's names (`tfmr.`, `cond_enc.`, `text_emb.`, `speech_head.`, ...)."""
-    return _load(checkpoint.path(checkpoint.layout.t3))
+    return _load(checkpoint.path(checkpoint.layout.t3), contents.T3)
 
 
 def load_s3gen_state(checkpoint: Checkpoint, *parts: str) -> dict[str, Tensor]:
@@ -30,26 +32,31 @@ def load_s3gen_state(checkpoint: Checkpoint, *parts: str) -> dict[str, Tensor]:
     "speaker_encoder.". Some of the hub's files lack the buffers `tokenizer._mel_filters` and `tokenizer.window`, which
     upstream recomputes.
     """
-    return _load(checkpoint.path(checkpoint.layout.s3gen), parts)
+    return _load(checkpoint.path(checkpoint.layout.s3gen), contents.S3GEN, parts)
 
 
 def load_voice_encoder_state(checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The speaker LSTM's state dict."""
-    return _load(checkpoint.path(checkpoint.layout.voice_encoder))
+    return _load(checkpoint.path(checkpoint.layout.voice_encoder), contents.VOICE_ENCODER)
 
 
-def _load(path: Path, parts: tuple[str, ...] = ()) -> dict[str, Tensor]:
-    wanted = parts or ("",)
+def _load(path: Path, kind: str, parts: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    """The tensors of a part, without the prefix that a wrapper gave their names."""
+
+    def select(names: Iterable[str]) -> dict[str, str]:
+        names = list(names)
+        prefix, wanted = contents.prefix_of(names, kind) or "", parts or ("",)
+        return {name: own for name in names
+                if name.startswith(prefix) and (own := name.removeprefix(prefix)).startswith(wanted)}  # fmt: skip
+
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, framework="pt") as file:
-                return {name: file.get_tensor(name) for name in file.keys() if name.startswith(wanted)}  # noqa: SIM118
+                return {own: file.get_tensor(name) for name, own in select(file.keys()).items()}
         except (SafetensorError, OSError) as error:
             raise NotReady(f"the weights file {path} cannot be read: {error}") from error
-    state: Mapping[str, Any] = load_pickle(path)
-    if "model" in state:  # upstream unwraps training checkpoints like this
-        state = state["model"][0]
-    return {name: value for name, value in state.items() if name.startswith(wanted)}
+    state = dict(leaves(load_pickle(path), Tensor))
+    return {own: state[name] for name, own in select(state).items()}
 
 
 def load_pickle(path: Path) -> Any:

@@ -66,7 +66,9 @@ class Layout:
     """Which files come from `base`, because `remote` lacks them: a pack is not a whole checkpoint."""
     base: Remote | None = None
     language: str | None = None
-    """The one language it speaks; None for all of `catalogue.LANGUAGES`."""
+    """The one language it speaks; None for several."""
+    names_language: bool = False
+    """Whether a text begins with the token of its language, and is in small letters."""
     meanflow: bool = False
     """The flow was distilled: 2 steps, no guidance."""
     silence_tail: tuple[int, ...] = ()
@@ -96,7 +98,7 @@ class Layout:
     @property
     def replaced(self) -> tuple[str, ...]:
         """The files that packs can replace: all other files are small, or are read as they are."""
-        return (self.t3, self.s3gen)
+        return tuple(dict.fromkeys((self.t3, self.s3gen)))
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -127,7 +129,7 @@ _CANGJIE = "Cangjie5_TC.json"
 def _multilingual(name: str, t3: str) -> Layout:
     return Layout(
         name, _BASE, t3=t3, s3gen="s3gen.pt", voice_encoder="ve.pt", tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,),
-        backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
+        names_language=True, backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
         prompt_tokens=150, prompt_s=6.0, cuts_last_token=True, aligned_heads=_LLAMA_HEADS,
     )  # fmt: skip
 
@@ -138,7 +140,7 @@ def _pack(name: str) -> Layout:
         name, Remote(f"ResembleAI/Chatterbox-Multilingual-{name}", _PACK_REVISIONS.get(name, _UNPINNED)),
         t3=f"t3_{name.replace('-', '_')}.safetensors", s3gen="s3gen_v3.pt", voice_encoder="ve.pt",
         tokenizer=(_GRAPHEMES,), optional=(_CANGJIE,) if language == "zh" else (),
-        base=_BASE, from_base=("ve.pt", "conds.pt", _CANGJIE), language=language,
+        base=_BASE, from_base=("ve.pt", "conds.pt", _CANGJIE), language=language, names_language=True,
         backbone="llama", layers=30, width=1024, heads=16, text_vocab=2454, speech_vocab=8194,
         prompt_tokens=150, prompt_s=6.0, cuts_last_token=True, aligned_heads=_LLAMA_HEADS,
     )  # fmt: skip

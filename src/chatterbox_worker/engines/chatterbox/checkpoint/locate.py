@@ -47,6 +47,8 @@ class Checkpoint:
     """Identifies the files that were found; safe in a file name."""
     is_prepared: bool = False
     """T3's and S3Gen's original files were left out; packs and the `remainder` have their weights."""
+    s3gen_from: Checkpoint | None = None
+    """The checkpoint whose S3Gen is used in the place of its own."""
 
     def path(self, name: str) -> Path:
         """The file called `name`.
@@ -62,6 +64,11 @@ class Checkpoint:
                 "was built; build the image with ORIGINALS=1 (./build.sh --originals)"
             )
         raise NotReady(f"the {self.layout.name} checkpoint in {self.folder} has no {name}")
+
+    @property
+    def s3gen_source(self) -> Checkpoint:
+        """The checkpoint that has its S3Gen."""
+        return self.s3gen_from or self
 
     @property
     def remainder(self) -> Path:
@@ -216,9 +223,9 @@ def find_part(
             files = _existing_files(folder, part.names)
             return LocatedFiles(folder, files, f"local-{sample_digest(files)[:_REVISION_CHARS]}")
         searched.append(_SearchedFolder(folder, missing))
-    hub_cache = hub_cache or _library_cache()
+    hub_cache = hub_cache or library_cache()
     for cache in (runpod_cache, hub_cache):
-        for snapshot in _snapshots(cache, part.remote):
+        for snapshot in snapshots(cache, part.remote):
             exact = part.remote.revision in (snapshot.name, "main")
             if cache == hub_cache and not exact and not offline:
                 continue  # the hub can still provide the pinned one
@@ -242,7 +249,7 @@ def _existing_files(folder: Path, names: Iterable[str]) -> Mapping[str, Path]:
     return {name: folder / name for name in names if (folder / name).is_file()}
 
 
-def _library_cache() -> Path:
+def library_cache() -> Path:
     from huggingface_hub import constants  # noqa: PLC0415 - not needed when the files are in a folder
 
     return Path(constants.HF_HUB_CACHE)
@@ -252,7 +259,7 @@ def _repo_folder(cache: Path, remote: Remote) -> Path:
     return cache / f"models--{remote.repo.replace('/', '--')}"
 
 
-def _snapshots(cache: Path, remote: Remote) -> list[Path]:
+def snapshots(cache: Path, remote: Remote) -> list[Path]:
     """Snapshots of the repository in a hub cache: the pinned one, then those that the refs name."""
     folder = _repo_folder(cache, remote)
     commits = [remote.revision]

@@ -29,7 +29,7 @@ def read_ahead(settings: Settings) -> threading.Thread:
 
 def _read(settings: Settings) -> None:
     for name in (*settings.models, *settings.packs):
-        if is_chatterbox(name):
+        if is_chatterbox(name, settings):
             with contextlib.suppress(NotReady):  # loading the model reports it
                 for path in needed(checkpoint_of(name, settings, offline=True), settings):
                     _read_file(path)

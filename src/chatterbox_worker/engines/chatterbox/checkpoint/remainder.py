@@ -41,7 +41,8 @@ def s3gen_state(checkpoint: Checkpoint, *parts: str) -> dict[str, Tensor]:
     Raises:
         NotReady: its file is missing or broken.
     """
-    return _load(checkpoint, _S3GEN, parts) if checkpoint.is_prepared else load_s3gen_state(checkpoint, *parts)
+    source = checkpoint.s3gen_source
+    return _load(source, _S3GEN, parts) if source.is_prepared else load_s3gen_state(source, *parts)
 
 
 def write_remainder(checkpoint: Checkpoint) -> None:

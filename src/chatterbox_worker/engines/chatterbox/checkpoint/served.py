@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Container
 
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 
 
-def is_chatterbox(name: str) -> bool:
+def is_chatterbox(name: str, settings: Settings) -> bool:
     """Whether this engine speaks the model or pack."""
-    return name in LAYOUTS
+    return name in LAYOUTS or any(model.name == name for model in settings.custom_models)
 
 
 def checkpoint_of(
     name: str, settings: Settings, *, offline: bool | None = None, only: Container[str] | None = None
 ) -> Checkpoint:
-    """The files of a model or pack, downloaded if necessary.
+    """The files of a model, a custom model or a pack, downloaded if necessary.
 
-    `offline`: without downloads; None for what the hub's own setting HF_HUB_OFFLINE says. `only`: see `find`.
+    `offline`: without downloads; None for what the hub's own setting HF_HUB_OFFLINE says. `only`: see `find`; of a
+    custom model all files are found.
 
     Raises:
         NotReady: as `find`.
@@ -28,4 +30,7 @@ def checkpoint_of(
         from huggingface_hub import constants  # noqa: PLC0415 - 0.1 s that a search on the disk does not need
 
         offline = constants.HF_HUB_OFFLINE
+    for model in settings.custom_models:
+        if model.name == name:
+            return find_custom(model, weights_dir=settings.weights_dir, offline=offline)
     return find(LAYOUTS[name], weights_dir=settings.weights_dir, offline=offline, only=only)

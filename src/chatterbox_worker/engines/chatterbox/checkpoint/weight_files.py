@@ -11,6 +11,7 @@ from pathlib import Path
 from chatterbox_worker.errors import NotReady
 
 _LFS_POINTER = b"version https://git-lfs"
+_LONGEST_HEADER = 100_000_000  # bytes, the format's own limit
 _SAMPLE_BYTES = 4096
 _SAMPLES = 64  # spread over a file: different weights differ in all of them
 
@@ -40,7 +41,7 @@ def _flaw(path: Path) -> str | None:
     if path.suffix == ".json":
         try:
             json.loads(path.read_bytes())
-        except ValueError:
+        except (ValueError, RecursionError):
             return "is not JSON"
     return None
 
@@ -51,10 +52,12 @@ def _safetensors_flaw(path: Path, size: int) -> str | None:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
             return f"is truncated ({size} bytes): it ends within its header"
+        if length > _LONGEST_HEADER:
+            return f"is corrupt: its header has {length} bytes"
         try:
             header = json.loads(file.read(length))
             end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError):
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             return "is corrupt: its header is not that of a safetensors file"
     if end != size - 8 - length:
         return f"is truncated or corrupt: {size} bytes, {8 + length + end} by its header"

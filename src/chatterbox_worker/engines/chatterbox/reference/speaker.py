@@ -47,12 +47,14 @@ class SpeakerEncoder:
 
 def _name(checkpoint: Checkpoint) -> str:
     layout, revision = checkpoint.layout, checkpoint.revision
-    is_local = revision.startswith("local-")  # a folder does not show which repository its weights are from
+    is_local = revision.startswith(
+        ("local-", "custom-")
+    )  # a folder does not show which repository its weights are from
     return f"{'' if is_local else f'{(layout.base or layout.remote).repo}/'}{layout.voice_encoder}@{revision}"
 
 
 def _find_checkpoint(settings: Settings) -> Checkpoint:
-    served = [name for name in settings.models if is_chatterbox(name)] or ["multilingual"]
+    served = [name for name in settings.models if is_chatterbox(name, settings)] or ["multilingual"]
     for name in dict.fromkeys((*served, *LAYOUTS)):
         try:
             return _find(name, settings, offline=True)
@@ -62,4 +64,6 @@ def _find_checkpoint(settings: Settings) -> Checkpoint:
 
 
 def _find(name: str, settings: Settings, *, offline: bool | None = None) -> Checkpoint:
-    return checkpoint_of(name, settings, offline=offline, only=(LAYOUTS[name].voice_encoder,))
+    return checkpoint_of(
+        name, settings, offline=offline, only=(LAYOUTS[name].voice_encoder,) if name in LAYOUTS else None
+    )

@@ -16,7 +16,6 @@ from typing import Protocol
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers  # type: ignore[import-untyped]
 
-from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.text import scripts
@@ -35,7 +34,7 @@ class TextTokenizer(Protocol):
     def encode(self, text: str, language: str) -> list[int]:
         """Ids of `text`, without start and stop.
 
-        `language` is one of `catalogue.LANGUAGES` or a regional tag of one.
+        `language` is one that the model speaks, or a regional tag of one.
         """
 
     def problem(self, language: str) -> str:
@@ -57,7 +56,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
     layout = checkpoint.layout
     paths = [checkpoint.path(name) for name in layout.tokenizer]
     try:
-        tokenizer = _byte_level(*paths) if layout.is_gpt else Tokenizer.from_file(str(paths[0]))
+        tokenizer = _byte_level(*paths) if len(paths) > 1 else Tokenizer.from_file(str(paths[0]))
     # tokenizers raises a bare Exception for a file that it cannot parse
     except Exception as error:
         raise NotReady(f"the tokenizer {paths[0]} cannot be read: {error}") from error
@@ -70,9 +69,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
     for token, number in (("[START]", START_TEXT), ("[STOP]", STOP_TEXT)):
         if tokenizer.token_to_id(token) != number:
             raise NotReady(f"the tokenizer {paths[0]} has {token} at {tokenizer.token_to_id(token)}, not {number}")
-    if layout.language == "en":
-        return EnglishTokenizer(tokenizer)
-    return MultilingualTokenizer(tokenizer, checkpoint)
+    return MultilingualTokenizer(tokenizer, checkpoint) if layout.names_language else EnglishTokenizer(tokenizer)
 
 
 class EnglishTokenizer:
@@ -131,7 +128,7 @@ class MultilingualTokenizer:
             NotReady: Chinese, and the checkpoint lacks the Cangjie table.
             ValueError: a language that the model has no token for.
         """
-        code = _code(language)
+        code = self._code(language)
         text = self._rewrite(code)(_decompose(text))
         ids: list[int] = self._tokenizer.encode(f"[{code}]{text}".replace(" ", _SPACE)).ids
         return ids
@@ -141,7 +138,7 @@ class MultilingualTokenizer:
         return rewrite.problem if isinstance(rewrite, scripts.Helper) else ""
 
     def spans(self, text: str, language: str) -> list[Range]:
-        code, decomposed = _code(language), _decompose(text)
+        code, decomposed = self._code(language), _decompose(text)
         parts = [_decompose(character) for character in text]
         if len("".join(parts)) == len(decomposed):  # else a character is decomposed otherwise next to another one
             ranges = [(index, index + 1) for index, part in enumerate(parts) for _ in part]
@@ -152,19 +149,18 @@ class MultilingualTokenizer:
             ranges = compose(ranges, origins(decomposed, rewritten))
         return _spans(self._tokenizer, rewritten, ranges, f"[{code}]")
 
+    def _code(self, language: str) -> str:
+        code = language.partition("-")[0].lower()
+        if self._tokenizer.token_to_id(f"[{code}]") is None:
+            raise ValueError(f"no language token for {language!r}")
+        return code
+
     def _rewrite(self, code: str) -> scripts.Rewrite:
         with self._lock:
             if code not in self._rewrites:
                 load = self._loaders.get(code)
                 self._rewrites[code] = load() if load else lambda text: text
             return self._rewrites[code]
-
-
-def _code(language: str) -> str:
-    code = language.partition("-")[0].lower()
-    if code not in LANGUAGES:
-        raise ValueError(f"no language token for {language!r}")
-    return code
 
 
 def _decompose(text: str) -> str:

@@ -1,0 +1,235 @@
+"""Custom models: what their places have is recognised by content; what cannot be served is refused by name."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from chatterbox_worker.custom_models import parse_custom_models
+from chatterbox_worker.engines.chatterbox.checkpoint import locate
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.contents import examine
+from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom, write_manifest
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
+from chatterbox_worker.engines.chatterbox.checkpoint.pickled import leaves
+from chatterbox_worker.engines.chatterbox.pack import replace_originals
+from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
+from chatterbox_worker.errors import NotReady
+from support.checkpoints import checkpoint
+from support.community import EXTRA_TOKENS, bases, entry
+from support.hub_files import write_files
+
+Find = Callable[..., Checkpoint]
+
+
+@pytest.fixture
+def find(tmp_path: Path) -> Find:
+    weights = bases(tmp_path / "bases")
+
+    def search(text: str, weights_dir: Path = weights, *, offline: bool = True) -> Checkpoint:
+        (model,) = parse_custom_models(text)
+        caches = {"runpod_cache": tmp_path / "runpod", "hub_cache": tmp_path / "hub"}
+        return find_custom(model, weights_dir=weights_dir, offline=offline, **caches)
+
+    return search
+
+
+def test_one_t3_in_a_wrapper_is_read_like_the_familys_own(find: Find, tmp_path: Path) -> None:
+    found = find(entry(tmp_path, "single"))
+    base = checkpoint("english")
+    assert found.path(found.layout.t3) == tmp_path / "single/model.safetensors"
+    assert {name for name, path in found.files.items() if path.parent.samefile(base)} == {
+        "s3gen.safetensors", "ve.safetensors", "tokenizer.json", "conds.pt",
+    }  # fmt: skip
+    ours, published = load_t3_state(found), load_file(base / "t3_cfg.safetensors")
+    assert ours.keys() == published.keys()
+    assert all(torch.equal(ours[name], value) for name, value in published.items())
+
+
+def test_of_a_folder_only_what_is_missing_comes_from_the_base(find: Find, tmp_path: Path) -> None:
+    found = find(entry(tmp_path, "whole"))
+    assert [name for name, path in found.files.items() if path.parent != tmp_path / "whole"] == ["ve.safetensors"]
+    assert found.layout.language == "de"
+
+
+def test_a_larger_vocabulary_is_that_of_its_tokenizer(find: Find, tmp_path: Path) -> None:
+    found = find(entry(tmp_path, "persian"))
+    assert found.layout.text_vocab == LAYOUTS["multilingual"].text_vocab + EXTRA_TOKENS
+    tokenizer = load_tokenizer(found)
+    assert tokenizer.encode("a", "fa")[0] == LAYOUTS["multilingual"].text_vocab
+    assert tokenizer.encode("a", "en")[1:] == tokenizer.encode("a", "fa")[1:]
+    with pytest.raises(ValueError, match="no language token"):
+        tokenizer.encode("a", "xx")
+
+
+def test_a_pickle_has_the_tensors_that_torch_reads(find: Find, tmp_path: Path) -> None:
+    found = find(entry(tmp_path, "pickled"))
+    published = load_file(checkpoint("turbo") / "t3_turbo_v1.safetensors")
+    assert {name: value.shape for name, value in load_t3_state(found).items()} == {
+        name: value.shape for name, value in published.items()
+    }
+    for name in ("ve.pt", "conds.pt", "s3gen.pt"):  # our own reader's shapes and torch's
+        path = checkpoint("multilingual") / name
+        loaded = torch.load(path, weights_only=True)
+        (shapes,) = examine(path).parts.values()
+        assert shapes == {part: tuple(value.shape) for part, value in leaves(loaded, torch.Tensor)}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{wrong}", r"t3_turbo_v1.safetensors has 2 layers of width 128 and 6563 speech tokens.*multilingual has 30"),
+        ("a={single}:multilingual", "its T3 has 704 text tokens, multilingual has 2454, and of tokenizers none came"),
+        ("a={persian}:multilingual:ku", r"tokenizer tokenizer.json has no token '\[ku\]': name the languages"),
+        ("a={none}:english", r"has ve.safetensors \(voice encoder\), but no .safetensors or .pt file with a T3"),
+        ("a={adapter}:english", "a LoRA adapter becomes a voice: python -m chatterbox_worker.train.import_adapter"),
+        ("a={two}:english", "has several T3: a.safetensors or b.safetensors; name one of them, such as a.safetensors"),
+        ("a=/no/such/folder:english", "/no/such/folder cannot be read: No such file or directory"),
+        ("a={two}/notes.txt:english", r"notes.txt must be one of \*.safetensors or \*.pt"),
+        ("a=owner/repo@1:english", "owner/repo@1 is not in .* and the download failed"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_served_is_refused_with_what_was_found(find: Find, tmp_path: Path, text: str, why: str) -> None:
+    for name in ("none", "adapter", "two"):
+        (tmp_path / name).mkdir()
+    shutil.copy(checkpoint("english") / "ve.safetensors", tmp_path / "none")
+    save_file({"x.lora_A.weight": torch.ones(1, 2)}, tmp_path / "adapter/adapter_model.safetensors")
+    for name in ("a", "b"):
+        shutil.copy(checkpoint("english") / "t3_cfg.safetensors", tmp_path / f"two/{name}.safetensors")
+    (tmp_path / "two/notes.txt").write_text("notes")
+    parts: dict[str, object] = {name: tmp_path / name for name in ("none", "adapter", "two")}
+    for name in ("wrong", "single", "persian"):
+        if f"{{{name}}}" in text:
+            made = entry(tmp_path, name)
+            parts[name] = made if text == f"{{{name}}}" else tmp_path / name
+    with pytest.raises(NotReady, match=why):
+        find(text.format(**parts))
+
+
+def test_a_file_of_several_is_chosen_by_name_and_models_have_their_own_identity(find: Find, tmp_path: Path) -> None:
+    state = load_file(checkpoint("english") / "t3_cfg.safetensors")
+    save_file(state, tmp_path / "a.safetensors")
+    save_file({name: value * 1.01 for name, value in state.items()}, tmp_path / "b.safetensors")
+    found = [find(f"x={tmp_path}/{name}.safetensors:english") for name in ("a", "b", "a")]
+    assert [each.path(each.layout.t3).name for each in found] == ["a.safetensors", "b.safetensors", "a.safetensors"]
+    assert found[0].revision == found[2].revision != found[1].revision
+
+
+def test_sizes_of_another_published_family_are_refused(find: Find, tmp_path: Path) -> None:
+    layers, width = LAYOUTS["nano"].layers, LAYOUTS["nano"].width
+    shapes: dict[str, tuple[int, ...]] = {f"tfmr.h.{layer}.ln_1.weight": (1,) for layer in range(layers)}
+    shapes |= {"tfmr.ln_f.weight": (1,), "speech_head.weight": (6563, width), "text_emb.weight": (50276, 1),
+               "speech_emb.weight": (1, 1)}  # fmt: skip
+    sized = {name: torch.zeros(shape, dtype=torch.int8) for name, shape in shapes.items()}
+    save_file(sized, tmp_path / "t3.safetensors")
+    with pytest.raises(
+        NotReady, match="12 layers of width 768 and 6563 speech tokens, of the family nano; turbo has 24"
+    ):
+        find(f"a={tmp_path}/t3.safetensors:turbo")
+
+
+def _archive(path: Path, content: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", content)
+    return path
+
+
+class _Call:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("called",)
+
+
+def _claims(shape: tuple[int, ...], strides: tuple[int, ...]) -> bytes:
+    """A pickle of torch's with a tensor that repeats the one number that is stored."""
+    text = b"\x80\x02}X\x01\x00\x00\x00ac" + b"torch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagec"
+    text += b"torch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQK\x00"
+    for each in (shape, strides):
+        text += b"(" + b"".join(b"J" + value.to_bytes(4, "little") for value in each) + b"t"
+    return text + b"\x89c" + b"collections\nOrderedDict\n)RtRs."
+
+
+@pytest.mark.parametrize(
+    ("content", "compression", "why"),
+    [
+        (pickle.dumps({"a": _Call()}), zipfile.ZIP_STORED, "builtins.print, which weights do not need"),
+        (_claims((2**30, 2**30), (0, 0)), zipfile.ZIP_STORED, "its tensors take 4611686018427387904 bytes"),
+        (pickle.dumps([0] * 100_000), zipfile.ZIP_DEFLATED, "it is compressed"),
+        (b"\x80\x05\x96" + b"\xff" * 7 + b"\x00.", zipfile.ZIP_STORED, "cannot be read"),
+        (b"]" + b"\x94" * 10 + b"(" * 10, zipfile.ZIP_STORED, "cannot be read"),
+    ],
+)
+def test_a_pickle_runs_nothing_and_reserves_nothing(
+    tmp_path: Path, content: bytes, compression: int, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(NotReady, match=why):
+        examine(_archive(tmp_path / "t3.pt", content, compression))
+    assert capsys.readouterr().out == ""
+
+
+def test_json_that_is_no_tokenizer_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("[" * 100_000)
+    with pytest.raises(NotReady, match="is not JSON"):
+        examine(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text(json.dumps({"model": {"vocab": [["a", 0.0]]}}))
+    assert examine(tmp_path / "b.json").tokens is None
+
+
+def test_it_is_found_in_runpods_cached_models_and_in_a_folder_of_the_repository(find: Find, tmp_path: Path) -> None:
+    entry(tmp_path, "single")
+    snapshot = tmp_path / "runpod/models--owner--repo/snapshots" / ("a" * 40)
+    (snapshot / "old").mkdir(parents=True)
+    shutil.copy(tmp_path / "single/model.safetensors", snapshot)
+    shutil.copy(tmp_path / "single/model.safetensors", snapshot / "old/t3.safetensors")
+    assert find(f"mine=owner/repo@{'a' * 40}:english").folder == snapshot
+    assert find(f"mine=owner/repo/old@{'a' * 40}:english").folder == snapshot / "old"
+    assert find(f"mine=owner/repo/model.safetensors@{'a' * 40}:english").folder == snapshot
+
+
+def test_in_an_image_it_lies_like_other_models_and_may_lack_the_originals(find: Find, tmp_path: Path) -> None:
+    text = entry(tmp_path, "persian")
+    found = find(text)
+    home = tmp_path / "weights/persian"
+    home.mkdir(parents=True)
+    for name, path in found.files.items():
+        shutil.copy(path, home / name)
+    write_manifest(found, parse_custom_models(text)[0], home)
+    baked = find(text, tmp_path / "weights")
+    assert baked.folder == home
+    assert set(baked.files) == set(found.files)
+    assert baked.layout.text_vocab == found.layout.text_vocab
+    replace_originals([baked])
+    prepared = find(text, tmp_path / "weights")
+    assert prepared.is_prepared
+    assert prepared.revision == baked.revision
+    with pytest.raises(NotReady, match="/elsewhere cannot be read"):
+        find("persian=/elsewhere:multilingual:fa", tmp_path / "weights")  # the variable has changed
+
+
+def test_s3gen_of_a_base_without_its_originals_is_the_prepared_one(find: Find, tmp_path: Path) -> None:
+    shutil.copytree(checkpoint("english"), tmp_path / "weights/english")
+    base = find(f"x={tmp_path}/weights/english/t3_cfg.safetensors:english", tmp_path / "weights")
+    assert base.s3gen_from is None
+    text = entry(tmp_path, "single")
+    published = find(text, tmp_path / "weights")
+    replace_originals([locate.find(LAYOUTS["english"], weights_dir=tmp_path / "weights", offline=True)])
+    found = find(text, tmp_path / "weights")
+    assert published.s3gen_from is None
+    assert found.s3gen_source.is_prepared
+    assert found.s3gen_source.layout.name == "english"
+
+
+def test_what_the_base_lacks_is_named_with_what_was_found(find: Find, tmp_path: Path) -> None:
+    text = entry(tmp_path, "single")
+    write_files(tmp_path / "few", "english")
+    (tmp_path / "few/english/conds.pt").unlink()
+    with pytest.raises(NotReady, match=r"model.safetensors \(T3\), and what it lacks of english is missing too"):
+        find(text, tmp_path / "few")

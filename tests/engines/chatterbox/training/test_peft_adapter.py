@@ -1,0 +1,94 @@
+"""Adapters in PEFT's format become voices that change T3 as PEFT itself does."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.serving.adapters import MergedWeights
+from chatterbox_worker.engines.chatterbox.training.peft_adapter import read_peft_adapter
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.train.import_adapter import main
+from chatterbox_worker.voices.bundle import unpack
+from support.audio_clips import wav_bytes
+from support.checkpoints import checkpoint
+from support.tiny_engine import found
+
+FIRST, SECOND = "tfmr.layers.0.self_attn.q_proj", "tfmr.layers.1.mlp.down_proj"
+
+
+def write_adapter(folder: Path, prefix: str = "base_model.model.", **config: Any) -> dict[str, torch.Tensor]:
+    """An adapter of ranks 4 and 2 for two matrices of tiny english; returns their changes without scale."""
+    folder.mkdir()
+    state = load_t3_state(found("english"))
+    changes: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {}
+    for index, (module, rank) in enumerate(((FIRST, 4), (SECOND, 2))):
+        out, width = state[f"{module}.weight"].shape
+        generator = torch.Generator().manual_seed(index)
+        down, up = torch.randn(rank, width, generator=generator), torch.randn(out, rank, generator=generator)
+        tensors |= {f"{prefix}{module}.lora_A.weight": down, f"{prefix}{module}.lora_B.weight": up}
+        changes[module] = up @ down
+    save_file(tensors, folder / "adapter_model.safetensors")
+    about = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "alpha_pattern": {"mlp.down_proj": 6}, "bias": "none"}
+    (folder / "adapter_config.json").write_text(json.dumps(about | config))
+    return changes
+
+
+@pytest.mark.parametrize(("more", "scales"), [({}, (2.0, 3.0)), ({"use_rslora": True}, (4.0, 6 / math.sqrt(2)))])
+@pytest.mark.parametrize("prefix", ["base_model.model.", "base_model.model.t3."])
+def test_ranks_and_scales_of_each_layer_are_those_of_peft(
+    tmp_path: Path, prefix: str, more: dict[str, Any], scales: tuple[float, float]
+) -> None:
+    changes = write_adapter(tmp_path / "adapter", prefix, **more)
+    adapter = read_peft_adapter(tmp_path / "adapter", found("english"))
+    base = load_t3_state(found("english"))
+    merged = MergedWeights(base, adapter)
+    for module, scale in zip((FIRST, SECOND), scales, strict=True):
+        expected = base[f"{module}.weight"] + scale * changes[module]
+        torch.testing.assert_close(merged[f"{module}.weight"], expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"peft_type": "IA3"}, "peft_type is 'IA3', not LORA"),
+        ({"use_dora": True}, "use_dora True, which a voice cannot have"),
+        ({"modules_to_save": ["text_emb"]}, "modules_to_save"),
+        ({"lora_alpha": "x"}, "the alpha 'x'"),
+    ],
+)
+def test_what_a_voice_cannot_have_is_refused_by_name(tmp_path: Path, config: dict[str, Any], why: str) -> None:
+    write_adapter(tmp_path / "adapter", **config)
+    with pytest.raises(InvalidRequest, match=why):
+        read_peft_adapter(tmp_path / "adapter", found("english"))
+
+
+def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
+    write_adapter(tmp_path / "adapter")
+    with pytest.raises(InvalidRequest, match="turbo has no linear layer of that name"):
+        read_peft_adapter(tmp_path / "adapter", found("turbo"))
+
+
+def test_the_command_writes_a_voice_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_adapter(tmp_path / "lucia")
+    (tmp_path / "clip.wav").write_bytes(wav_bytes())
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/english").symlink_to(checkpoint("english"))
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path / "weights"))
+    arguments = [str(tmp_path / name) for name in ("lucia", "clip.wav", "lucia.safetensors")]
+    assert main([*arguments, "--model", "english"]) == 0
+    voice = unpack((tmp_path / "lucia.safetensors").read_bytes(), field="voice")
+    assert voice.adapter is not None
+    assert set(voice.adapter.factors) == {FIRST, SECOND}
+    assert "rank 4, 2 layers of english" in capsys.readouterr().out
+    assert main([str(tmp_path / "none"), *arguments[1:], "--model", "english"]) == 2
