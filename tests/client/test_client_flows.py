@@ -24,6 +24,7 @@ from chatterbox_worker.client import (
     Patience,
     RequestRefused,
     RequestTooLarge,
+    SpokenCheck,
     SpokenWord,
     StillRunning,
     StreamChunk,
@@ -364,6 +365,16 @@ def test_words_come_typed_with_the_pieces_and_with_the_result() -> None:
     assert Job({"output": {"audio_base64": "", "format": "mp3"}}).speech.words is None
     with pytest.raises(ClientError, match="'end'"):
         first(stream_reply("IN_PROGRESS", chunk(0) | {"words": [{"text": "Hola.", "start": 0}]}))
+
+
+def test_checks_come_typed() -> None:
+    output = {"audio_base64": base64_of(b"7"), "format": "mp3"}
+    check = {"attempts": 2, "reasons": ["too_long"], "score": 0.5, "heard": "hola"}
+    checks = Job({"output": output | {"checks": [check]}}).speech.checks
+    assert checks == (SpokenCheck(2, ("too_long",), 0.5, "hola"),)
+    assert Job({"output": output}).speech.checks is None
+    with pytest.raises(ClientError, match="'score'"):
+        _ = Job({"output": output | {"checks": [{"attempts": 1, "reasons": []}]}}).speech.checks
 
 
 def test_an_endpoint_that_does_not_stream_sends_one_piece() -> None:

@@ -13,7 +13,7 @@ Built on httpx, not on RunPod's own client, which returns None for a failed job 
 
 from __future__ import annotations
 
-from chatterbox_worker.answer import SpokenWord
+from chatterbox_worker.answer import SpokenCheck, SpokenWord
 from chatterbox_worker.client.aio import AsyncRunPodServerlessClient, AsyncSpeechStream
 from chatterbox_worker.client.errors import (
     AnswerLost,
@@ -71,6 +71,7 @@ __all__ = [
     "Speech",
     "SpeechFields",
     "SpeechStream",
+    "SpokenCheck",
     "SpokenWord",
     "StillRunning",
     "StreamChunk",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
-from chatterbox_worker.answer import SpokenWord
+from chatterbox_worker.answer import SpokenCheck, SpokenWord
 from chatterbox_worker.client.errors import ClientError, NoAudio
 from chatterbox_worker.client.sound import AudioLocation, find
 
@@ -279,6 +279,21 @@ class Speech:
         """
         words = self.found.about.get("words")
         return None if words is None else read_words(words)
+
+    @property
+    def checks(self) -> tuple[SpokenCheck, ...] | None:
+        """How each chunk's take was judged, in their order; None with `check="off"`.
+
+        Raises:
+            ClientError: they cannot be read.
+        """
+        checks = self.found.about.get("checks")
+        if checks is None:
+            return None
+        try:
+            return tuple(map(SpokenCheck.from_json, checks))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ClientError(f"the endpoint's checks cannot be read: {error!r}") from None
 
     @property
     def warnings(self) -> tuple[str, ...]:
