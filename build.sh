@@ -9,7 +9,7 @@ usage() {
   USER               your name on Docker Hub, or a registry with a name: ghcr.io/you
   TAG                by default the package's version, with "-cpu" for a CPU image and "-server" for a server
   --target TARGET    worker (RunPod queue; the default) or server (HTTP)
-  --models "M ..."   weights in the image: multilingual turbo nano english multilingual-v2; "" for none
+  --models "M ..."   weights in the image: multilingual turbo nano english flash multilingual-v2; "" for none
   --packs "P ..."    single-language packs: es-mx-latam es-es pt-br pt-pt zh-cmn hi
   --custom "N=R:F"   fine-tuned models of the hub: name=owner/repo@revision:family, with commas (docs/CUSTOM.md)
   --profiles "P ..." precisions that the weights are prepared for: fast (the default), exact; with --cpu exact, int8, fast

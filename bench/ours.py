@@ -12,11 +12,16 @@ import torch
 
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
-from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, STOP_TEXT
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
+    LAYOUTS,
+    MAX_SPEECH_TOKENS,
+    START_TEXT,
+    STOP_TEXT,
+)
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
-from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
@@ -25,6 +30,8 @@ from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
 from chatterbox_worker.engines.chatterbox.serving.memory import slots_for
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
+from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
@@ -138,9 +145,11 @@ class Ours:
         return Utterance(text, "en", DEFAULT_VOICE, MODELS[self._model].sampling, seed)
 
 
-def sampling_of(model: str) -> tuple[Sampling, float | None]:
+def sampling_of(model: str) -> tuple[Sampling | BlockSampling, float | None]:
     """The model's default sampling, and its emotion."""
     parameters: dict[str, Any] = dict(MODELS[model].sampling)
+    if LAYOUTS[model].blocks:
+        return BlockSlots.sampling(parameters, MAX_SPEECH_TOKENS), 0.5
     emotion = parameters.pop("exaggeration", None)
     return Sampling(**parameters), emotion
 
@@ -149,7 +158,7 @@ def sampling_of(model: str) -> tuple[Sampling, float | None]:
 def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str, bool]:
     """Whether replaying graphs gives the same bits as running eagerly, for T3's logits and tokens, mel and sound."""
     sampling, emotion = sampling_of(parts.layout.name)
-    voice, ids = parts.default_voice, parts.tokenizer.encode(text, "en")
+    voice, ids = _own_voice(parts), parts.tokenizer.encode(text, "en")
     ids = ids if parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
     prefix = parts.t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
     graphed, eager = (Slots(parts.t3, 2, _LONGEST, graphs=graphs) for graphs in (True, False))
@@ -165,9 +174,14 @@ def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str,
     return {"t3": same} | _sound_equals_eager(parts, steps)
 
 
+def _own_voice(parts: Parts) -> Conditioning:
+    assert parts.default_voice is not None, "the synthetic checkpoints have one"  # noqa: S101
+    return parts.default_voice
+
+
 def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
     """Compared in the shortest bucket that fits an utterance of `tokens` tokens."""
-    s3gen, voice = parts.s3gen, parts.default_voice
+    s3gen, voice = parts.s3gen, _own_voice(parts)
     prompt = Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
     codes = torch.arange(tokens) * 7
     noise = SeededNoise(1, s3gen.device).whole(prompt, tokens)

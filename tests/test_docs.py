@@ -92,9 +92,9 @@ def test_every_alias_is_named() -> None:
 
 
 def test_the_table_of_models_matches_the_catalogue() -> None:
-    parameters = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
     assert _table(API, "models") == [
-        [f"`{card.name}`", str(len(card.languages)), *(str(card.sampling.get(name, "refused")) for name in parameters),
+        [f"`{card.name}`", str(len(card.languages)),
+         *(str(card.sampling.get(name, "refused")) for name in request.SAMPLING),
          f"{card.reference_min_s:g} s" if card.clones_voices else "never"]
         for card in MODELS.values()
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from chatterbox_worker.request import SpeechRequest, openai_speech, parse
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import SpeechJob
 
-ALL = Settings(models=("multilingual", "multilingual-v2", "english", "turbo", "nano", "csm", "preview"))
+ALL = Settings(models=("multilingual", "multilingual-v2", "english", "turbo", "nano", "flash", "csm", "preview"))
 
 
 def speech(settings: Settings = ALL, **fields: Any) -> SpeechRequest:
@@ -68,7 +68,7 @@ def test_a_regional_tag_uses_its_pack_where_served_and_the_base_language_elsewhe
 def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_name(model: str) -> None:
     values: dict[str, Any] = {
         "temperature": 1.0, "exaggeration": 1.0, "cfg_weight": 0.0, "repetition_penalty": 1.0, "top_p": 0.5,
-        "min_p": 0.0, "top_k": 0,
+        "min_p": 0.0, "top_k": 0, "steps": 4, "position_temperature": 0.0, "block_size": 8,
     }  # fmt: skip
     for name, value in values.items():
         if name in MODELS[model].sampling:

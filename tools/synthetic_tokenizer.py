@@ -71,7 +71,7 @@ def write_tokenizer(folder: Path, layout: Layout) -> None:
     if layout.is_gpt:
         _write_byte_level(folder, layout.text_vocab)
         return
-    multilingual = layout.language is None or layout.base is not None
+    multilingual = layout.language != "en"
     (folder / layout.tokenizer[0]).write_text(_graphemes(layout.text_vocab, multilingual=multilingual).to_str())
     if layout.optional:
         entries = [f"{character}\t{code}" for character, code in CANGJIE]

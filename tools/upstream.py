@@ -93,6 +93,8 @@ def build_t3(layout: Layout, sizes: Sizes) -> nn.Module:
         t3: nn.Module = t3_module.T3(hp)
         if hp.use_perceiver_resampler:
             t3.cond_enc.perceiver = Perceiver(32, width, width)  # type: ignore[union-attr]
+    if layout.blocks:  # chatterbox-flash adds a row for [MASK]
+        t3.speech_emb = nn.Embedding(layout.speech_vocab + 1, width)
     return t3
 
 

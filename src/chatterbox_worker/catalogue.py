@@ -68,6 +68,11 @@ _LLAMA_SAMPLING = MappingProxyType({
 })  # fmt: skip
 # ChatterboxTurboTTS.generate; it warns that CFG, min_p and exaggeration do nothing.
 _GPT_SAMPLING = MappingProxyType({"temperature": 0.8, "repetition_penalty": 1.2, "top_p": 0.95, "top_k": 1000})
+# ChatterboxFlashTTS.generate of chatterbox-flash 0.1.0; cfg_weight is its cfg_scale, steps its num_steps, block_size
+# its drf_block_size.
+_BLOCK_SAMPLING = MappingProxyType({
+    "temperature": 0.6, "cfg_weight": 1.0, "steps": 10, "position_temperature": 5.0, "block_size": 16,
+})  # fmt: skip
 # generation_config.json of sesame/csm-1b, and transformers' own top_k; Sesame's generator uses the same.
 _CSM_SAMPLING = MappingProxyType({"temperature": 0.9, "top_k": 50})
 # The sound tags among turbo's 19 added tokens that are known to work.
@@ -82,6 +87,7 @@ MODELS: Mapping[str, ModelCard] = MappingProxyType({
         # "Audio prompt must be longer than 5 seconds!", upstream tts_turbo.py
         ModelCard("turbo", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
         ModelCard("nano", ("en",), _GPT_SAMPLING, reference_min_s=5.0, punctuation="gpt", tags=_SOUNDS),
+        ModelCard("flash", ("en",), _BLOCK_SAMPLING, punctuation="plain"),
         # 90 s: max_audio_length_ms of Sesame's generator
         ModelCard(
             "csm", ("en",), _CSM_SAMPLING, punctuation="plain", needs_transcript=True, uses_context=True,

@@ -28,7 +28,10 @@ def oracle_flash(*, seed: int = 0) -> nn.Module:
     module._mask_token_id, module.drf_block_size = module.hp.speech_tokens_dict_size, BLOCK
     module.config, module._cached_engine = module.cfg, None
     row = torch.randn(1, module.dim, generator=torch.Generator().manual_seed(seed)) * 0.5
-    module.speech_emb = nn.Embedding.from_pretrained(torch.cat([module.speech_emb.weight, row]))
+    weight = torch.cat([module.speech_emb.weight, row])
+    module.speech_emb = nn.Embedding(weight.shape[0], weight.shape[1], _weight=weight).requires_grad_(
+        requires_grad=False
+    )
     built: nn.Module = module
     return built
 
@@ -60,7 +63,7 @@ def generate_flash(
         tokens = module.generate(
             t3_cond=flash.T3Cond(
                 speaker_emb=voice.speaker[None], cond_prompt_speech_tokens=voice.prompt[None],
-                emotion_adv=torch.full((1, 1, 1), voice.emotion),
+                emotion_adv=torch.full((1, 1, 1), voice.emotion or 0.0),
             ),
             text_tokens=torch.tensor([list(text)]), text_token_lens=torch.tensor([len(text)]),
             total_speech_len=min(max(6 * len(text), 300), sampling.max_tokens), num_steps=sampling.steps,

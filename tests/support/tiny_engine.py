@@ -18,7 +18,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3ge
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
-from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
@@ -87,8 +87,14 @@ def say(
     return Utterance(text, "en", voice, MODELS[model].sampling, seed, streaming, turn)
 
 
-def prompt(model: str) -> Prompt:
+def own_voice(model: str) -> Conditioning:
     voice = parts(model).default_voice
+    assert voice is not None
+    return voice
+
+
+def prompt(model: str) -> Prompt:
+    voice = own_voice(model)
     return Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
 
 
@@ -97,7 +103,8 @@ def encoded_voice(model: str) -> Future[EncodedVoice]:
     tiny = parts(model)
     future: Future[EncodedVoice] = Future()
     emotion = None if tiny.layout.is_gpt else 0.5
-    prefix = tiny.t3.encode(tiny.default_voice.speaker_emb[0], tiny.default_voice.speech_tokens[0], emotion)
+    voice = own_voice(model)
+    prefix = tiny.t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
     future.set_result(EncodedVoice(prefix, prompt(model)))
     return future
 

@@ -18,7 +18,7 @@ from tools.upstream import FULL, TINY, build_s3gen, build_t3, shapes
 
 pytestmark = pytest.mark.slow  # upstream's imports alone take longer than the fast suite allows
 
-MODELS = ("english", "multilingual", "turbo", "nano", "pt-br")
+MODELS = ("english", "multilingual", "turbo", "nano", "flash", "pt-br")
 
 
 @pytest.mark.parametrize("model", MODELS)

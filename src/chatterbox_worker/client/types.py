@@ -48,6 +48,9 @@ class RequestFields(TypedDict, total=False):
     top_p: float | None
     min_p: float | None
     top_k: int | None
+    steps: int | None
+    position_temperature: float | None
+    block_size: int | None
     split_text: bool
     chunk_size: int | None
     max_chunk_s: float | None

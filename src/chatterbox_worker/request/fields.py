@@ -20,7 +20,10 @@ VOICES = ("voice", "reference_audio", "voice_url")
 """The fields that choose a voice; a request has one of them at most."""
 OF_A_VOICE = (*VOICES, "reference_transcript")
 """The fields that belong to a voice: a request with a voice of its own takes none of them from shared defaults."""
-SAMPLING = ("temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k")
+SAMPLING = (
+    "temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k", "steps",
+    "position_temperature", "block_size",
+)  # fmt: skip
 VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 LONGEST_VOICE_NAME = 100  # characters of the name that a voice is shown under
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385)
@@ -240,6 +243,9 @@ class SpeechBody(Body):
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     top_k: Annotated[int, Field(ge=0, le=2000)] | None = None
+    steps: Annotated[int, Field(ge=1, le=32)] | None = None
+    position_temperature: Annotated[float, Field(ge=0, le=10)] | None = None
+    block_size: Annotated[int, Field(ge=1, le=16)] | None = None
     split_text: bool = True
     chunk_size: Annotated[int, Field(ge=50, le=LONGEST_CHUNK_CHARS)] | None = None
     max_chunk_s: Annotated[float, Field(ge=0.5, le=90)] | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.catalogue import MODELS, REGIONS, ModelCard
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
-from chatterbox_worker.errors import SynthesisFailed
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -49,9 +49,15 @@ def prove_speech(synthesizer: Synthesizer, cards: Mapping[str, ModelCard] = MODE
         started_s = time.perf_counter()
         card = cards.get(name, MODELS["multilingual"])
         language = packs.get(name) or ("en" if "en" in card.languages else card.languages[0])
-        take = engine.submit(
-            Utterance(_WORDS, language, DEFAULT_VOICE, sampling=card.sampling, seed=0, max_s=_LONGEST_S)
-        )
+        try:
+            take = engine.submit(
+                Utterance(_WORDS, language, DEFAULT_VOICE, sampling=card.sampling, seed=0, max_s=_LONGEST_S)
+            )
+        except InvalidRequest as error:
+            if error.field != "voice":
+                raise
+            log.info("%s is not tried: %s", name, error.message)
+            continue
         pieces = list(take)
         if not pieces or not float(np.max(np.abs(concatenate(pieces).samples), initial=0.0)) > _SILENCE:
             raise SynthesisFailed(f"{name} generated silence")

@@ -19,7 +19,7 @@ from chatterbox_worker.engines.chatterbox.serving import render
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
 from support.recordings import buzz
-from support.tiny_engine import parts, say, sound_of, tiny_engine
+from support.tiny_engine import own_voice, say, sound_of, tiny_engine
 from support.upstream_noise import draw
 
 
@@ -32,7 +32,7 @@ def upstream_conversion(model: str, recording: Path, reference: Path | None, see
     """What `ChatterboxVC.generate` returns, without a watermark."""
     from chatterbox.vc import ChatterboxVC
 
-    own = parts(model).default_voice
+    own = own_voice(model)
     lengths = {"prompt_token_len": torch.tensor([own.prompt_token.shape[1]]), "prompt_feat_len": None}
     names = ("prompt_token", "prompt_feat", "embedding")
     with upstream_may_warn():

@@ -35,10 +35,10 @@ from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.kernels.launch import check_compiler
 from chatterbox_worker.engines.chatterbox.pack import load_with_pack
-from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
-from chatterbox_worker.engines.chatterbox.s3gen.streaming import HOPS, HOPS_ON_CPU, HopClock
+from chatterbox_worker.engines.chatterbox.s3gen.streaming import HopClock, hops_of
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedModel, AdapterPool
 from chatterbox_worker.engines.chatterbox.serving.memory import decoder_of, make_slots, slots_for
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
@@ -48,6 +48,7 @@ from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Seq
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BLOCK
 from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.text.alignment import boundaries, monotonic_path
@@ -61,7 +62,8 @@ log = logging.getLogger(__name__)
 
 _LLAMA_PREFIX = 34  # positions of a voice: speaker, 32 of the perceiver, emotion
 _WARM_UP_S = 120.0  # about twenty graphs, each a fraction of a second: only a device that hangs takes longer
-_EMOTION = 0.5  # any will do where T3 does not speak; this is the default of speech, whose encoded voice is used again
+_EMOTION = 0.5  # of models that take none from a request, and where T3 does not speak; the default of the others
+_PROMPT_TOKENS = 250  # of a voice for the flow: 10 s, the most that is used of a recording
 _TEXT_TOKENS = 512  # of one chunk: 500 characters at most, about one token each
 
 
@@ -73,7 +75,8 @@ class Parts:
     t3: T3
     s3gen: S3Gen
     tokenizer: TextTokenizer
-    default_voice: Conditioning
+    default_voice: Conditioning | None
+    """None: every utterance brings a voice."""
     encoders: ReferenceEncoders
     watermark: Marker
 
@@ -101,7 +104,8 @@ class ChatterboxEngine:
         self.parts = parts
         self.slots, self.max_tokens = slots, max_tokens
         device = parts.t3.device
-        self._hops = HOPS if device.type == "cuda" else HOPS_ON_CPU
+        self._neutral = None if parts.layout.is_gpt else _EMOTION
+        self._hops = hops_of(blocks=parts.layout.blocks, on_gpu=device.type == "cuda")
         self.device = str(device)
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
@@ -160,7 +164,7 @@ class ChatterboxEngine:
             t3=t3,
             s3gen=s3gen,
             tokenizer=load_tokenizer(checkpoint),
-            default_voice=load_default_conditionals(checkpoint),
+            default_voice=load_own_voice(checkpoint),
             encoders=ReferenceEncoders(checkpoint, device),
             watermark=Watermark(device),
         )
@@ -180,11 +184,12 @@ class ChatterboxEngine:
         return engine
 
     def submit(self, utterance: Utterance) -> ChatterboxTake:
+        self._voices.check(utterance.voice)
         adapter = utterance.voice.adapter
         if adapter is not None:
             self._adapter_pool.check(adapter)
         parameters = dict(utterance.sampling)
-        emotion = parameters.pop("exaggeration", None)
+        emotion = parameters.pop("exaggeration", self._neutral)
         max_tokens = self._token_limit(utterance)
         sampling = decoder_of(self.parts.t3).sampling(parameters, max_tokens)
         text_ids = self._text_ids(utterance)
@@ -216,9 +221,10 @@ class ChatterboxEngine:
 
         A fine-tuned voice is that of its recording: fine-tuning changes T3 only.
         """
+        self._voices.check(passage.voice)
         voices, scheduler = self._base_model.voices, self._scheduler
         take = ChatterboxTake(passage, scheduler.wake)
-        voice = voices.encode(passage.voice, None if self.parts.layout.is_gpt else _EMOTION)
+        voice = voices.encode(passage.voice, self._neutral)
         spoken = voices.tokenize(passage.speech)  # on the same thread, so the voice is ready before
 
         def render() -> None:
@@ -324,14 +330,14 @@ def _failure_of(future: Future[Any]) -> BaseException | None:
 def _positions(layout: Layout, max_tokens: int) -> int:
     """The most positions that an utterance takes in T3's cache."""
     prefix = 1 + layout.prompt_tokens if layout.is_gpt else _LLAMA_PREFIX
-    return prefix + _TEXT_TOKENS + max_tokens
+    return prefix + _TEXT_TOKENS + max_tokens + (BLOCK if layout.blocks else 0)
 
 
 def _captures(parts: Parts, slots: Decoder) -> tuple[CaptureQueue, CaptureQueue]:
     """The graphs that T3 and S3Gen can use: first those for the model's own voice, then all others."""
     voice, is_gpt = parts.default_voice, parts.layout.is_gpt
-    prefix = 1 + voice.speech_tokens.shape[1] if is_gpt else _LLAMA_PREFIX
+    prefix = 1 + voice.speech_tokens.shape[1] if is_gpt and voice is not None else _LLAMA_PREFIX
     return (
         speech_captures(slots, prefix, sorts=is_gpt),  # only the GPT-2 models' defaults have top_k and top_p
-        sound_captures(parts.s3gen, voice.prompt_token.shape[1]),
+        sound_captures(parts.s3gen, _PROMPT_TOKENS if voice is None else voice.prompt_token.shape[1]),
     )

@@ -151,11 +151,11 @@ def load_with_pack(
 
 
 def add_draft(t3: T3, checkpoint: Checkpoint, pack: TensorProvider = build_tensor) -> None:
-    """Give T3 its draft for speculative decoding where that is faster: on a CPU with float32 weights.
+    """Give T3 its draft for speculative decoding where that is faster: token by token, on a CPU with float32 weights.
 
     It changes when tokens come, not which.
     """
-    if t3.precision is Precision.EXACT and t3.device.type == "cpu":
+    if t3.precision is Precision.EXACT and t3.device.type == "cpu" and t3.mask is None:
         draft = Precision.INT8
         t3.draft = T3(t3_state(checkpoint), precision=draft, head=draft, device=t3.device, provide=pack)
 
@@ -168,6 +168,11 @@ def load_modules(
     `graphs`: whether S3Gen may replay graphs on a GPU.
     """
     t3 = T3(t3_state(checkpoint), precision=Precision(profile), device=device, provide=pack)
+    if checkpoint.layout.blocks is (t3.mask is None):
+        raise NotReady(
+            f"the T3 in {checkpoint.folder} has {'no' if t3.mask is None else 'a'} row for [MASK] in its speech_emb, "
+            f"unlike {checkpoint.layout.name}'s"
+        )
     source = checkpoint.s3gen_source
     try:
         s3gen = S3Gen.from_state(

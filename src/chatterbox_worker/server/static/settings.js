@@ -6,9 +6,9 @@ import { has, language as pageLanguage, languageName, number, onLanguage, t } fr
 import { isPreset, presetsOf } from "./presets.js";
 import { recall, remember } from "./store.js";
 
-const STEPS = { top_k: 10 }; // whole numbers; all others move in twentieths
+const STEPS = { top_k: 10, steps: 1, block_size: 1 }; // whole numbers; all others move in twentieths
 const FINE_STEP = 0.05;
-const ORDER = ["exaggeration", "temperature", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k"];
+const ORDER = ["exaggeration", "temperature", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k", "steps", "position_temperature", "block_size"];
 const MAIN = ["exaggeration", "temperature", "cfg_weight"]; // the others are under "fine tuning"
 
 export class Settings {
@@ -217,7 +217,7 @@ const wholeNumber = (input) => (input.value === "" || !input.checkValidity() ? n
 
 /** A setting's value as it is shown. */
 export function formatSetting(name, value) {
-  if (name === "top_k") return number(value);
+  if (name in STEPS) return number(value);
   const text = number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return name === "speed" ? `${text}×` : text;
 }

@@ -19,7 +19,8 @@ def test_a_layout_does_not_contradict_itself_or_the_catalogue(layout: Layout) ->
     assert set(layout.from_base) <= {*layout.files, "Cangjie5_TC.json"}
     assert (layout.base is None) == (layout.from_base == ())
     assert layout.language is None or layout.language in LANGUAGES
-    assert layout.is_gpt == layout.meanflow == bool(layout.silence_tail)
+    assert layout.is_gpt == bool(layout.silence_tail)
+    assert layout.meanflow is (layout.is_gpt or layout.blocks)
     if card := MODELS.get(layout.name):
         assert card.languages == (tuple(LANGUAGES) if layout.language is None else (layout.language,))
         assert card.reference_min_s == layout.reference_min_s

@@ -14,7 +14,10 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise
+from chatterbox_worker.engines.chatterbox.t3 import block_slots
 from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
+from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
@@ -123,6 +126,29 @@ def test_an_observed_utterance_waits_for_nothing_and_can_be_captured(
         assert capture()
         slots.step()
     assert recorder.capturable.calls["index_copy_"] == 2
+
+
+@pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
+def test_passes_over_blocks_wait_for_nothing_and_can_be_captured(
+    precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode = FakeTensorMode()
+    t3, recorder = T3(load_t3_state(find_checkpoint("flash")), precision=precision, device=META), CheckingRecorder()
+    monkeypatch.setattr(block_slots, "recorder_of", lambda *_: recorder)
+    monkeypatch.setattr(T3, "_to_device", lambda _, ids: torch.zeros(len(ids), dtype=torch.int64, device=CUDA))
+    t3 = on_cuda(t3, mode)
+    with mode:
+        slots = BlockSlots(t3, 2, 200)
+        assert all(map(slots.warm_step, slots.step_shapes(sorts=False)))
+        assert all(map(slots.warm_text, slots.text_shapes(34)))
+        prefix = t3.encode(torch.zeros(256), torch.zeros(40, dtype=torch.int64), 0.5)
+        with Capturable():
+            slots.prefill(0, prefix, [1, 2, 3], BlockSampling(), 7)
+            slots.prefill(1, prefix, [1, 2, 3], BlockSampling(temperature=0.0), 7)
+            assert slots.step().device == CUDA
+            slots.release(0)
+            slots.step()
+    assert recorder.capturable.calls["sort"] == len(slots.step_shapes(sorts=False))
 
 
 @pytest.mark.parametrize("profile", ["exact", "fast"])

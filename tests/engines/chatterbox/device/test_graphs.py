@@ -31,6 +31,7 @@ from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
 from chatterbox_worker.engines.chatterbox.t3 import slots as t3_slots
+from chatterbox_worker.engines.chatterbox.t3.decoder import Shape
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.checkpoints import checkpoint
@@ -621,7 +622,7 @@ def test_the_benchmarks_comparison_of_graphs_with_eager_sees_a_difference(monkey
     assert recorder.replayed >= 3
     step, calls = Slots._step_once, itertools.count()
 
-    def drifting(slots: Slots, shape: t3_slots.Shape) -> None:
+    def drifting(slots: Slots, shape: Shape) -> None:
         step(slots, shape)
         slots.logits.add_(next(calls) * 1e-3)
 

@@ -23,6 +23,7 @@ from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
 from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -169,7 +170,7 @@ class Batch:
         slot: int,
         prefix: Prefix,
         text_ids: collections.abc.Sequence[int],
-        sampling: Sampling,
+        sampling: Sampling | BlockSampling,
         seed: int,
         *,
         observe: bool = False,

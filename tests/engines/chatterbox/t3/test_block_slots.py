@@ -169,7 +169,8 @@ def test_tokens_do_not_depend_on_the_batch() -> None:
 
 def test_contexts_are_long_enough_although_the_host_reads_late() -> None:
     """As on a GPU, where an output is read one step later."""
-    slots, unread, tokens = BlockSlots(ours(), 1, 500), None, []
+    slots, unread = BlockSlots(ours(), 1, 500), None
+    tokens: list[int] = []
     occupy(slots, 0, TEXT, SHORT, seed=4)
     while len(tokens) < SHORT.max_tokens:
         output = slots.step().clone()

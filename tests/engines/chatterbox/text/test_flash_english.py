@@ -66,7 +66,7 @@ def sentences() -> list[str]:
 def lines(count: int) -> list[str]:
     """The tables' sentences, then mixtures of them with forms that the rules are about."""
     draw, own = random.Random(5), sentences()
-    mixed = []
+    mixed: list[str] = []
     while len(own) + len(mixed) < count:
         parts = [draw.choice(FORMS)(draw) for _ in range(draw.randrange(1, 6))] + [draw.choice(own)] * draw.randrange(2)
         draw.shuffle(parts)

@@ -268,7 +268,12 @@ def _check_family(search: _Search, path: Path, shapes: Shapes) -> None:
     start = _LAYERS[is_gpt]
     layers = len({name.removeprefix(start).partition(".")[0] for name in shapes if name.startswith(start)})
     size = layers, width
-    others = [each.name for each in LAYOUTS.values() if (each.layers, each.width) == size and each.is_gpt is is_gpt]
+    kind = is_gpt, shapes["speech_emb.weight"][0] > vocabulary
+    others = [
+        each.name
+        for each in LAYOUTS.values()
+        if (each.layers, each.width) == size and (each.is_gpt, each.blocks) == kind
+    ]
     of_another = bool(others) and layout.name not in others
     if is_gpt is not layout.is_gpt or vocabulary != layout.speech_vocab or of_another:
         family = f"of the family {choices(others)}" if others else f"{'GPT-2' if is_gpt else 'Llama'}'s"

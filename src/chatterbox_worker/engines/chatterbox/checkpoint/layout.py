@@ -61,7 +61,7 @@ class Layout:
     """Seconds of the reference that those tokens are taken from."""
     conditionals: str = "conds.pt"
     optional: tuple[str, ...] = ()
-    """Files that only some languages need; the model starts without them."""
+    """Files that only some languages need, or a voice of the model's own; the model starts without them."""
     from_base: tuple[str, ...] = ()
     """Which files come from `base`, because `remote` lacks them: a pack is not a whole checkpoint."""
     base: Remote | None = None
@@ -69,6 +69,10 @@ class Layout:
     """The one language it speaks; None for several."""
     names_language: bool = False
     """Whether a text begins with the token of its language, and is in small letters."""
+    blocks: bool = False
+    """T3 decodes in blocks, and its speech embedding has one row more than its head, for [MASK]."""
+    cleans_english: bool = False
+    """Texts are rewritten by `text.flash_english` before they become ids."""
     meanflow: bool = False
     """The flow was distilled: 2 steps, no guidance."""
     silence_tail: tuple[int, ...] = ()
@@ -93,7 +97,8 @@ class Layout:
 
     @property
     def required(self) -> tuple[str, ...]:
-        return (self.t3, self.s3gen, self.voice_encoder, *self.tokenizer, self.conditionals)
+        voice = () if self.conditionals in self.optional else (self.conditionals,)
+        return (self.t3, self.s3gen, self.voice_encoder, *self.tokenizer, *voice)
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -171,6 +176,15 @@ _ENGLISH = Layout(
     prompt_tokens=150, prompt_s=6.0, aligned_heads=_LLAMA_HEADS,
 )  # fmt: skip
 
+# The files that chatterbox-flash 0.1.0 downloads. There is no voice among them; English's has the same form.
+_FLASH = Layout(
+    "flash", Remote("ResembleAI/chatterbox-flash", _UNPINNED), t3="t3_flash.safetensors", s3gen="s3gen.safetensors",
+    voice_encoder="ve.safetensors", tokenizer=("tokenizer.json",), optional=("conds.pt",), language="en",
+    base=_BASE, from_base=("conds.pt",), blocks=True, cleans_english=True, meanflow=True,
+    backbone="llama", layers=30, width=1024, heads=16, text_vocab=704, speech_vocab=8194,
+    prompt_tokens=150, prompt_s=6.0,
+)  # fmt: skip
+
 LAYOUTS: Mapping[str, Layout] = MappingProxyType({
     layout.name: layout
     for layout in (
@@ -179,6 +193,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType({
         _ENGLISH,
         _gpt("turbo", _TURBO, layers=24, width=1024, heads=16, aligned_heads=_TURBO_HEADS),
         _gpt("nano", _NANO, layers=12, width=768, heads=12),
+        _FLASH,
         *map(_pack, PACKS),
     )
 })  # fmt: skip

@@ -24,7 +24,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import (
     remainder_name,
     sample_digest,
 )
-from chatterbox_worker.errors import NotReady
+from chatterbox_worker.errors import NotReady, choices
 
 RUNPOD_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 """Where RunPod mounts the models of an endpoint's "Model" setting, in the hub cache's own layout."""
@@ -118,6 +118,11 @@ class Part:
         required, optional = (tuple(n for n in names if n in only) for names in (self.required, self.optional))
         return replace(self, required=required, optional=optional)
 
+    @property
+    def wanted(self) -> Part:
+        """The same part; if all of its files are optional, they are searched for as if they were not."""
+        return self if self.required else replace(self, required=self.optional, optional=())
+
     def missing(self, folder: Path) -> tuple[str, ...]:
         return tuple(name for name in self.required if not (folder / name).is_file())
 
@@ -156,11 +161,19 @@ def find(
         NotReady: the files are missing (the message lists the folders and what each lacked), a download failed, or a
             file is truncated or corrupt.
     """
-    parts = [narrowed for part in _parts(layout, weights_dir, revisions) if (narrowed := part.narrow(only)).required]
-    found = [
-        find_part(layout.name, part, runpod_cache, hub_cache, offline=offline, on_progress=on_progress)
-        for part in parts
-    ]
+    found = []
+    for part in (each.narrow(only) for each in _parts(layout, weights_dir, revisions)):
+        try:
+            if part.names:
+                found.append(
+                    find_part(
+                        layout.name, part.wanted, runpod_cache, hub_cache, offline=offline, on_progress=on_progress
+                    )
+                )
+        except NotReady as error:
+            if part.required:
+                raise
+            _log.info("%s starts without %s: %s", layout.name, choices(part.optional), error.message)
     files = {name: path for each in reversed(found) for name, path in each.files.items()}
     for path in files.values():
         check_file(path)
@@ -196,7 +209,7 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
     own_optional, base_optional = (
         tuple(n for n in layout.optional if (n in from_base) is is_from_base) for is_from_base in (False, True)
     )
-    base_folders = folders(layout.name, own_name, "multilingual", "multilingual-v2", _repo_name(layout.base))
+    base_folders = folders(layout.name, own_name, "multilingual", "multilingual-v2", "english", _repo_name(layout.base))
     return [
         Part(pin(layout.remote), own_required, own_optional, own_folders, layout.replaced, remainder),
         Part(pin(layout.base), base_required, base_optional, base_folders),

@@ -130,6 +130,14 @@ def resample(samples: Samples, rate: int, target_rate: int) -> Samples:
     return np.pad(resampled, (0, count - len(resampled)))
 
 
+def load_own_voice(checkpoint: Checkpoint) -> Conditioning | None:
+    """The model's built-in voice; None for a model that starts without one."""
+    name = checkpoint.layout.conditionals
+    if name in checkpoint.layout.optional and name not in checkpoint.files:
+        return None
+    return load_default_conditionals(checkpoint)
+
+
 def load_default_conditionals(checkpoint: Checkpoint) -> Conditioning:
     """The model's built-in voice, from `conds.pt`."""
     path = checkpoint.path(checkpoint.layout.conditionals)

@@ -38,6 +38,11 @@ HOPS_ON_CPU = (24, 100)
 2.4 times as long as the offline path for 5 s of sound.
 """
 
+_BLOCK_HOPS, _BLOCK_HOPS_ON_CPU = (13, 16, 32, 48, 96), (29, 96)
+"""The same for a T3 that decodes in blocks of 16: a hop and its look-ahead end with a block, so none waits for the rest
+of the next one.
+"""
+
 _CONTEXT = 8  # frames on either side of a seam; those farther away change the sound by 0.001 of its peak (measured)
 _PITCH_REACH = 5  # frames: five convolutions of width 3
 _FADE = 3 * SAMPLES_PER_FRAME  # 60 ms
@@ -51,6 +56,13 @@ def next_hop(done: int, hops: tuple[int, ...] = HOPS) -> int:
         end += hops[min(index, len(hops) - 1)]
         index += 1
     return end
+
+
+def hops_of(*, blocks: bool, on_gpu: bool) -> tuple[int, ...]:
+    """The tokens per hop of a T3 that decodes in `blocks` or token by token."""
+    if blocks:
+        return _BLOCK_HOPS if on_gpu else _BLOCK_HOPS_ON_CPU
+    return HOPS if on_gpu else HOPS_ON_CPU
 
 
 class HopClock:

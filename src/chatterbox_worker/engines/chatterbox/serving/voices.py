@@ -24,6 +24,7 @@ from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEnc
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.device import work_on
+from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
 _CACHED = 8  # voices on the device; turbo's prefix takes 37 MB in bf16
@@ -61,16 +62,24 @@ class VoiceCache:
         store: ConditioningStore,
         *,
         layout: Layout,
-        default_voice: Conditioning,
+        default_voice: Conditioning | None,
         revision: str,
     ) -> None:
-        """`default_voice` is the model's own voice, `revision` the version of the encoders' weights."""
+        """`default_voice` is the model's own voice, or None; `revision` the version of the encoders' weights."""
         self._t3, self._encoders, self._store, self._layout = t3, encoders, store, layout
         self._default_voice = default_voice
         self._made_by = f"{layout.name}-{revision}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="voices")
         self._cached: OrderedDict[tuple[str, float | None], Future[EncodedVoice]] = OrderedDict()
         self._lock = threading.Lock()
+
+    def check(self, voice: Voice) -> None:
+        """
+        Raises:
+            InvalidRequest: it is the model's own voice, and the model has none.
+        """
+        if voice.clip is None:
+            self._own_voice()
 
     def encode(self, voice: Voice, emotion: float | None) -> Future[EncodedVoice]:
         """The encoded voice, cached or computed on a thread of its own. If encoding fails, so do the waiting takes."""
@@ -118,10 +127,18 @@ class VoiceCache:
         finally:
             release_threads()
 
+    def _own_voice(self) -> Conditioning:
+        if self._default_voice is None:
+            raise InvalidRequest(
+                f"{self._layout.name} has no voice of its own here: give voice, reference_audio or voice_url",
+                field="voice",
+            )
+        return self._default_voice
+
     def _conditioning(self, voice: Voice) -> Conditioning:
         """The model's own voice, or what the encoders compute from the recording, once for all workers."""
         if voice.clip is None:
-            return self._default_voice
+            return self._own_voice()
         clip = voice.clip
 
         def compute() -> Arrays:

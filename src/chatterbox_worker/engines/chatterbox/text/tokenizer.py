@@ -1,8 +1,8 @@
 """Text to token ids, equal to those of upstream's tokenizers, without upstream's or transformers' imports.
 
-Three kinds: English (characters merged, case preserved), multilingual (NFKD, lower case, a language token first,
-scripts rewritten by `scripts`) and turbo's GPT-2 byte-level BPE with its tags. The caller adds start and stop tokens:
-the Llama models take `[START_TEXT, *ids, STOP_TEXT]`, the GPT-2 models the ids alone.
+Three kinds: English (characters merged, case preserved; flash's after a rewriting), multilingual (NFKD, lower
+case, a language token first, scripts rewritten by `scripts`) and turbo's GPT-2 byte-level BPE with its tags. The caller
+adds start and stop tokens: the Llama models take `[START_TEXT, *ids, STOP_TEXT]`, the GPT-2 models the ids alone.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers  # type: ig
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.text import scripts
+from chatterbox_worker.engines.chatterbox.text.flash_english import normalise_english
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.text.origins import Range, compose, cover, origins
 
@@ -69,7 +70,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> TextTokenizer:
     for token, number in (("[START]", START_TEXT), ("[STOP]", STOP_TEXT)):
         if tokenizer.token_to_id(token) != number:
             raise NotReady(f"the tokenizer {paths[0]} has {token} at {tokenizer.token_to_id(token)}, not {number}")
-    return MultilingualTokenizer(tokenizer, checkpoint) if layout.names_language else EnglishTokenizer(tokenizer)
+    if layout.names_language:
+        return MultilingualTokenizer(tokenizer, checkpoint)
+    return CleaningTokenizer(tokenizer) if layout.cleans_english else EnglishTokenizer(tokenizer)
 
 
 class EnglishTokenizer:
@@ -87,6 +90,17 @@ class EnglishTokenizer:
 
     def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - it has one language
         return _spans(self._tokenizer, text, _each(text))
+
+
+class CleaningTokenizer(EnglishTokenizer):
+    """Chatterbox-Flash's: the same ids, of the text as `flash_english` writes it."""
+
+    def encode(self, text: str, language: str) -> list[int]:
+        return super().encode(normalise_english(text), language)
+
+    def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - it has one language
+        cleaned = normalise_english(text)
+        return _spans(self._tokenizer, cleaned, origins(text, cleaned))
 
 
 class ByteTokenizer:

@@ -17,7 +17,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3ge
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import MAX_SPEECH_TOKENS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
-from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
+from chatterbox_worker.engines.chatterbox.reference.conditioning import load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -51,7 +51,7 @@ class VoiceSampler:
             t3=T3(load_t3_state(checkpoint), precision=precision, device=device),
             s3gen=S3Gen.from_state(s3gen_state, device=device, profile="fast" if on_gpu else "exact"),
             tokenizer=tokenizer,
-            default_voice=load_default_conditionals(checkpoint),
+            default_voice=load_own_voice(checkpoint),
             encoders=encoders,
             watermark=Watermark(device),
         )
