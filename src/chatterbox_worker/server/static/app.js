@@ -8,6 +8,7 @@ import { explain } from "./errors.js";
 import * as history from "./history.js";
 import { language, onLanguage, setLanguage, t, TABLES, translate } from "./i18n.js";
 import { ONCE } from "./order.js";
+import { Parts } from "./parts.js";
 import { Player } from "./player.js";
 import { ReadAlong } from "./readalong.js";
 import { Reading } from "./reading.js";
@@ -41,6 +42,7 @@ const scriptOffer = new ScriptOffer({ composer, voices });
 const player = new Player({ onPlay: () => voices.stop(), onMove: (at_s) => readAlong.follow(at_s) });
 const readAlong = new ReadAlong({ onPlay: playFrom });
 const model = () => settings.model;
+const parts = new Parts({ onPlay: playFrom, onAgain: (of, reference) => studio.generate(of, reference) });
 const result = new Result({ model, onError: show, onSeed: keepSeed, onShow: showSpeech });
 const historyList = new HistoryList({ onOpen: open, onRestore: restore, onDownload: download });
 const studio = new Studio({ player, result, historyList, voices, order, check, onWords: (of, words) => readAlong.add(of, words), onError: show, onUpcoming: () => limit?.draw() });
@@ -145,6 +147,7 @@ function describe(error) {
 /** null for none. */
 function showSpeech(speech) {
   readAlong.show(speech);
+  parts.show(speech);
   if (speech) welcome.update({ hasText: true, hasSpeech: true });
 }
 

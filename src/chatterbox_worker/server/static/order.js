@@ -1,7 +1,7 @@
 // An order: everything that a speech depends on, as one plain object that the history stores and the form restores.
 //
 // {mode: "text" | "dialogue", text, format: "plain" | "markdown", turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
-//  chunk_size, sampling, check}. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
+//  chunk_size, sampling, check, respeak}. `respeak`: [{turn, index}] of chunks that are spoken with other noise, once for each time. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
 // `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
@@ -24,13 +24,19 @@ function voiceField(voice, reference, words) {
   return words ? { reference_audio: reference, reference_transcript: words } : { reference_audio: reference };
 }
 
+/** The field for the chunks of a request that are spoken with other noise; `turn` is undefined in a text. */
+function respoken({ respeak = [] }, turn) {
+  const indices = respeak.filter((one) => one.turn === turn).map(({ index }) => index);
+  return indices.length ? { respeak: indices } : {};
+}
+
 /** One request for each turn: [{fields, pause_s}]; `reference` is base64, for the turns that use it. */
 export function requests(order, reference) {
   if (order.mode === "text") {
-    return [{ fields: { input: order.text, ...markup(order), ...shared(order), ...voiceField(order.voice, reference, order.words) }, pause_s: 0 }];
+    return [{ fields: { input: order.text, ...markup(order), ...shared(order), ...respoken(order), ...voiceField(order.voice, reference, order.words) }, pause_s: 0 }];
   }
   return order.turns.map((turn, i) => ({
-    fields: { input: turn.text, ...shared(order), ...voiceField(turn.voice, reference, order.words) },
+    fields: { input: turn.text, ...shared(order), ...respoken(order, i), ...voiceField(turn.voice, reference, order.words) },
     pause_s: i === order.turns.length - 1 ? 0 : turn.pause_s,
   }));
 }

@@ -48,7 +48,7 @@ export class Result {
     $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.download(speech, format, $("download-menu").querySelector("summary")))));
     $("caption-list").replaceChildren(...Object.keys(CAPTIONS).map((kind) => this.#choice(t(`captions.${kind}`), kind.toUpperCase(), () => this.#captions(kind))));
     $("captions-menu").hidden = !speech.chunks.length;
-    $("download-about").textContent = t(!this.#tooLong() ? "download.same" : speech.partial ? "download.parts" : "download.again");
+    $("download-about").textContent = t(!this.#tooLong() ? "download.same" : this.#isWhole(speech) ? "download.again" : "download.parts");
     $("result-seed").textContent = t("result.seed", { seed: speech.order.seed });
     const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
     $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
@@ -102,7 +102,7 @@ export class Result {
     const name = format.toUpperCase();
     if (format === "wav") yield { blob: speech.blob, part: "" };
     else if (!this.#tooLong(speech)) yield { blob: await api.convert(speech.blob, format, signal), part: "" };
-    else if (!speech.partial) {
+    else if (this.#isWhole(speech)) {
       this.#showConverting(t("download.regenerating", { format: name }));
       yield { blob: await this.#regenerate(speech, format, signal), part: "" };
     } else {
@@ -117,6 +117,11 @@ export class Result {
   #showConverting(words) {
     $("converting-text").textContent = words;
     $("converting").hidden = false;
+  }
+
+  /** Whether one request gives the same again. */
+  #isWhole({ partial, order }) {
+    return !partial && !order.respeak;
   }
 
   #tooLong(speech = this.#speech) {

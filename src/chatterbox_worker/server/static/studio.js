@@ -62,7 +62,12 @@ export class Studio {
     if (!this.check()) return;
     const order = this.order();
     const reference = usesOnce(order) ? this.voices.reference : null;
-    const takes = await takesOf(order, Number(document.querySelector("[name=takes]:checked").value), reference);
+    this.generate(order, reference, Number(document.querySelector("[name=takes]:checked").value));
+  }
+
+  /** Generates takes of an order, or adds them to the queue. */
+  async generate(order, reference, count = 1) {
+    const takes = await takesOf(order, count, reference);
     const job = { takes, reference, abort: new AbortController(), waited: this.busy || this.queue.length > 0 };
     if (!job.waited) {
       this.#run(job);

@@ -101,6 +101,11 @@ export default {
 
   "along.label": "Palabras de la locución",
   "along.about": "Haz clic en una palabra para oír desde ahí.",
+  "parts.title": ({ n }) => (n === 1 ? "Parte por parte: 1 parte" : `Parte por parte: ${n} partes`),
+  "parts.doubtful": ({ n }) => (n === 1 ? "escucha con atención 1" : `escucha con atención ${n}`),
+  "parts.play": ({ n }) => `Reproducir desde la parte ${n}`,
+  "parts.again": "Decir otra vez",
+  "parts.again_n": ({ n }) => `Decir otra vez la parte ${n} y conservar las demás`,
   "along.turn": ({ n, who }) => `Turno ${n}, ${who}`,
 
   "result.seed": ({ seed }) => `Semilla ${seed}`,

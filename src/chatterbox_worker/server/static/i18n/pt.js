@@ -100,6 +100,11 @@ export default {
 
   "along.label": "Palavras da fala",
   "along.about": "Clique em uma palavra para ouvir a partir dela.",
+  "parts.title": ({ n }) => (n === 1 ? "Parte por parte: 1 parte" : `Parte por parte: ${n} partes`),
+  "parts.doubtful": ({ n }) => (n === 1 ? "ouça com atenção 1" : `ouça com atenção ${n}`),
+  "parts.play": ({ n }) => `Tocar a partir da parte ${n}`,
+  "parts.again": "Dizer de novo",
+  "parts.again_n": ({ n }) => `Dizer de novo a parte ${n} e manter as outras`,
   "along.turn": ({ n, who }) => `Fala ${n}, ${who}`,
 
   "takes.title": "Versões",
