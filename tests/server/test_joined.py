@@ -56,5 +56,5 @@ def test_modules_that_import_each_other_are_refused(tmp_path: Path) -> None:
 def test_the_pages_own_modules_are_all_in_it() -> None:
     script = join_modules(PAGE / "app.js")
     modules = {path.relative_to(PAGE).with_suffix("").as_posix() for path in PAGE.rglob("*.js")}
-    joined = set(re.findall(r"^const \$(\w+) = \(\(\) =>", script, re.MULTILINE))
-    assert {re.sub(r"\W", "_", name) for name in modules - {"recorder-worklet"}} == joined
+    joined = set(re.findall(r"^const \$(\w+) = await \(", script, re.MULTILINE))
+    assert {re.sub(r"\W", "_", name) for name in modules - {"recorder-worklet", "i18n/es", "i18n/pt"}} == joined

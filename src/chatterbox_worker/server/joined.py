@@ -1,6 +1,6 @@
 """The page's modules as one script, so that a browser asks for one file and not for dozens.
 
-Each module becomes a function that runs once, after those that it imports, and returns what it exports:
+Each module becomes an async function that runs once, after those that it imports, and returns what it exports:
 
     import { a, b as c } from "./x.js";     const { a, b: c } = $x;
     import * as x from "./x.js";            const x = $x;
@@ -71,4 +71,4 @@ def _as_function(name: str, body: str) -> str:
         body = _DEFAULT.sub("const $default = ", body)
     if other := _OTHER.search(body):
         raise ValueError(f"{name}: {other[0]!r} has a form that cannot be joined")
-    return f"(() => {{ // {name}\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();\n"
+    return f"await (async () => {{ // {name}\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();\n"

@@ -6,7 +6,7 @@ import { CopyAs } from "./copyas.js";
 import { $, el, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
 import * as history from "./history.js";
-import { language, onLanguage, setLanguage, t, TABLES, translate } from "./i18n.js";
+import { language, LANGUAGES, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { ONCE } from "./order.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
@@ -209,7 +209,7 @@ function use(previous, reference) {
 function adopt(values) {
   if (values.settings) settings.adopt(values.settings);
   if (values.voice) voices.choose(values.voice);
-  if (values.language in TABLES) setLanguage(values.language);
+  if (LANGUAGES.includes(values.language)) chooseLanguage(values.language);
   if (values.theme) setTheme(theme());
   if ("volume" in values) {
     $("volume").value = values.volume;
@@ -261,13 +261,22 @@ function drawTheme() {
 
 /** A choice for each language, by its own name. */
 function drawLanguages() {
-  $("page-languages").replaceChildren(...Object.keys(TABLES).map((tag) => {
+  $("page-languages").replaceChildren(...LANGUAGES.map((tag) => {
     const name = new Intl.DisplayNames([tag], { type: "language" }).of(tag);
     const radio = el("input", { type: "radio", name: "page-language", value: tag });
-    radio.addEventListener("change", () => setLanguage(tag));
+    radio.addEventListener("change", () => chooseLanguage(tag));
     return el("label", {}, radio, el("span", { lang: tag, "aria-hidden": "true" }, tag.toUpperCase()),
       el("span", { class: "sr", lang: tag }, name.charAt(0).toLocaleUpperCase(tag) + name.slice(1)));
   }));
+}
+
+async function chooseLanguage(tag) {
+  try {
+    await setLanguage(tag);
+  } catch {
+    show(new api.ApiError("offline"));
+  }
+  drawLanguage();
 }
 
 function drawLanguage() {

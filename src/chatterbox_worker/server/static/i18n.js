@@ -2,21 +2,24 @@
 // data-t-<attribute>.
 
 import en from "./i18n/en.js";
-import es from "./i18n/es.js";
-import pt from "./i18n/pt.js";
 import { recall, remember } from "./store.js";
 
-export const TABLES = { en, es, pt }; // a language is a file and its name here; what its table lacks is shown in English
+export const LANGUAGES = ["en", "es", "pt"]; // each is a file: what its table lacks is shown in English
+const tables = { en };
 const ATTRIBUTES = ["placeholder", "aria-label", "title"];
 const isApple = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
 const EVERYWHERE = { modifier: isApple ? "⌘" : "Ctrl" }; // values that any text may name
 const listeners = new Set();
 let current = choose();
 
+const load = async (tag) => (tables[tag] ??= (await import(`./i18n/${tag}.js`)).default);
+
+await load(current).catch(() => (current = "en"));
+
 function choose() {
   const stored = recall("language", "");
-  if (Object.hasOwn(TABLES, stored)) return stored;
-  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => Object.hasOwn(TABLES, tag));
+  if (LANGUAGES.includes(stored)) return stored;
+  const preferred = navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => LANGUAGES.includes(tag));
   return preferred ?? "en";
 }
 
@@ -24,14 +27,14 @@ export const language = () => current;
 
 /** The text of `key`, with {name} filled in; a table may contain a function of the values instead. */
 export function t(key, values = {}) {
-  const words = TABLES[current][key] ?? en[key];
+  const words = tables[current][key] ?? en[key];
   if (words === undefined) throw new Error(`no text for ${key}`);
   const all = { ...EVERYWHERE, ...values };
   if (typeof words === "function") return words(all);
   return words.replace(/\{(\w+)\}/g, (_, name) => all[name]);
 }
 
-export const has = (key) => key in TABLES[current] || key in en;
+export const has = (key) => key in tables[current] || key in en;
 
 export function number(value, options = {}) {
   return new Intl.NumberFormat(current, options).format(value);
@@ -52,7 +55,9 @@ export function onLanguage(listener) {
   listeners.add(listener);
 }
 
-export function setLanguage(tag) {
+/** Rejects if the table cannot be fetched. */
+export async function setLanguage(tag) {
+  await load(tag);
   current = tag;
   remember("language", tag);
   translate();
