@@ -77,4 +77,4 @@ def test_a_model_that_knows_no_words_lights_its_lines(open_page: Open, preview_u
     assert max(map(len, lines)) <= 84
     expect(page.locator("#warnings li")).to_have_count(0)
     page.locator("#words .word").last.click()
-    expect(page.locator("#words .word").last).to_have_class("word cursor lit")
+    expect(page.locator("#words .word").last).to_have_class("word line cursor lit")

@@ -15,14 +15,15 @@ export class Parts {
     onLanguage(() => this.show(this.#speech));
   }
 
-  /** null for none; a speech that was stopped early has no whole in which a part could be replaced. */
+  /** null for none; a speech of one part is generated again as a whole, and one that was stopped early has no whole. */
   show(speech) {
-    this.#speech = speech && !speech.partial && speech.chunks.length <= MOST ? speech : null;
+    const n = speech?.chunks.length ?? 0;
+    this.#speech = n > 1 && n <= MOST && !speech.partial ? speech : null;
     $("parts").hidden = !this.#speech;
     $("part-list").replaceChildren();
     if (!this.#speech) return;
     const doubtful = speech.chunks.filter(({ reasons }) => reasons).length;
-    $("parts-title").textContent = t("parts.title", { n: speech.chunks.length });
+    $("parts-title").textContent = t("parts.title", { n });
     $("parts-doubtful").hidden = !doubtful;
     $("parts-doubtful").textContent = t("parts.doubtful", { n: doubtful });
     this.#draw();

@@ -85,7 +85,7 @@ export class ReadAlong {
     const text = isDialogue ? order.turns[word.turn].text : order.text;
     const { before, end } = placeIn(text, word.text, this.#place.end, isDialogue || order.format !== "markdown");
     this.#place.end = end;
-    const node = el("span", { class: "word", id: `word-${this.#nodes.length}`, role: "option", "aria-selected": "false" }, word.text);
+    const node = el("span", { class: word.text.includes(" ") ? "word line" : "word", id: `word-${this.#nodes.length}`, role: "option", "aria-selected": "false" }, word.text);
     (isDialogue ? this.#box.lastElementChild.lastElementChild : this.#box).append(before, node);
     this.#words.push(word);
     this.#nodes.push(node);

@@ -101,7 +101,7 @@ export default {
 
   "along.label": "Words of the speech",
   "along.about": "Click a word to hear it from there.",
-  "parts.title": ({ n }) => (n === 1 ? "Part by part: 1 part" : `Part by part: ${n} parts`),
+  "parts.title": ({ n }) => `Part by part: ${n} parts`,
   "parts.doubtful": ({ n }) => (n === 1 ? "listen closely to 1" : `listen closely to ${n}`),
   "parts.play": ({ n }) => `Play from part ${n}`,
   "parts.again": "Say again",

@@ -101,7 +101,7 @@ export default {
 
   "along.label": "Palabras de la locución",
   "along.about": "Haz clic en una palabra para oír desde ahí.",
-  "parts.title": ({ n }) => (n === 1 ? "Parte por parte: 1 parte" : `Parte por parte: ${n} partes`),
+  "parts.title": ({ n }) => `Parte por parte: ${n} partes`,
   "parts.doubtful": ({ n }) => (n === 1 ? "escucha con atención 1" : `escucha con atención ${n}`),
   "parts.play": ({ n }) => `Reproducir desde la parte ${n}`,
   "parts.again": "Decir otra vez",

@@ -100,7 +100,7 @@ export default {
 
   "along.label": "Palavras da fala",
   "along.about": "Clique em uma palavra para ouvir a partir dela.",
-  "parts.title": ({ n }) => (n === 1 ? "Parte por parte: 1 parte" : `Parte por parte: ${n} partes`),
+  "parts.title": ({ n }) => `Parte por parte: ${n} partes`,
   "parts.doubtful": ({ n }) => (n === 1 ? "ouça com atenção 1" : `ouça com atenção ${n}`),
   "parts.play": ({ n }) => `Tocar a partir da parte ${n}`,
   "parts.again": "Dizer de novo",
