@@ -28,12 +28,11 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_T
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import SAMPLES_PER_FRAME
-from chatterbox_worker.engines.chatterbox.serving.memory import slots_for
+from chatterbox_worker.engines.chatterbox.serving.memory import decoder_of, slots_for
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.voices.conditioning import ConditioningStore
@@ -161,16 +160,16 @@ def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str,
     voice, ids = _own_voice(parts), parts.tokenizer.encode(text, "en")
     ids = ids if parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
     prefix = parts.t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
-    graphed, eager = (Slots(parts.t3, 2, _LONGEST, graphs=graphs) for graphs in (True, False))
+    graphed, eager = (decoder_of(parts.t3)(parts.t3, 2, _LONGEST, graphs=graphs) for graphs in (True, False))
     for shape in graphed.text_shapes(prefix.length)[:4]:  # up to 128 positions on a GPU
         graphed.warm_text(shape)
     for slots in (graphed, eager):
         slots.prefill(0, prefix, ids, sampling, 1)
-    rows, same = slice(0, parts.t3.rows), torch.equal(graphed.logits, eager.logits)
+    rows, same = slice(0, parts.t3.rows), torch.equal(graphed.carried, eager.carried)
     for _ in range(steps):
         graphed.warm_step(graphed.next_shape)
         left, right = graphed.step().clone(), eager.step().clone()
-        same &= torch.equal(left[:1], right[:1]) and torch.equal(graphed.logits[rows], eager.logits[rows])
+        same &= torch.equal(left[:1], right[:1]) and torch.equal(graphed.carried[rows], eager.carried[rows])
     return {"t3": same} | _sound_equals_eager(parts, steps)
 
 

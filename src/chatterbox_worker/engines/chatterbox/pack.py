@@ -167,12 +167,9 @@ def load_modules(
 
     `graphs`: whether S3Gen may replay graphs on a GPU.
     """
-    t3 = T3(t3_state(checkpoint), precision=Precision(profile), device=device, provide=pack)
-    if checkpoint.layout.blocks is (t3.mask is None):
-        raise NotReady(
-            f"the T3 in {checkpoint.folder} has {'no' if t3.mask is None else 'a'} row for [MASK] in its speech_emb, "
-            f"unlike {checkpoint.layout.name}'s"
-        )
+    state = t3_state(checkpoint)
+    _check_mask(checkpoint, state)
+    t3 = T3(state, precision=Precision(profile), device=device, provide=pack)
     source = checkpoint.s3gen_source
     try:
         s3gen = S3Gen.from_state(
@@ -186,6 +183,17 @@ def load_modules(
     except KeyError as missing:
         raise NotReady(f"the S3Gen of {source.layout.name} lacks {missing}") from missing
     return t3, s3gen
+
+
+def _check_mask(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> None:
+    """Raises NotReady if T3 has a row for [MASK] and the model does not decode in blocks, or the other way round."""
+    rows = [len(state[name]) for name in ("speech_emb.weight", "speech_head.weight") if name in state]
+    has_mask = rows[:1] > rows[1:]
+    if len(rows) == 2 and has_mask is not checkpoint.layout.blocks:
+        raise NotReady(
+            f"the T3 in {checkpoint.folder} has {'a' if has_mask else 'no'} row for [MASK] in its speech_emb, unlike "
+            f"{checkpoint.layout.name}'s"
+        )
 
 
 def _open(path: Path, stamp: Mapping[str, str]) -> Any:

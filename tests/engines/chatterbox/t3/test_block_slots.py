@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from chatterbox_worker.engines.chatterbox.t3 import block_slots
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import (
     BLOCK,
     BlockNoise,
@@ -22,6 +23,7 @@ from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.errors import InvalidRequest
+from support.fake_cuda import FakeRecorder
 from support.flash_oracle import Noise, generate_flash, oracle_flash
 from support.t3_oracle import random_voice
 
@@ -213,3 +215,20 @@ def test_what_does_not_fit_or_belong_is_refused() -> None:
     assert slots.remaining_steps(0) == 48  # 100 positions less 43 before the first block: three blocks
     with pytest.raises(InvalidRequest, match="steps cannot be 0"):
         BlockSampling(steps=0)
+
+
+def test_tokens_from_graphs_are_those_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
+    monkeypatch.setattr(block_slots, "recorder_of", lambda *_: recorder)
+    slots = BlockSlots(ours(), 2, 500, context_step=128)
+    assert all(map(slots.warm_text, slots.text_shapes(34)[:2]))
+    occupy(slots, 1, TEXT, SHORT, seed=6)
+    occupy(slots, 0, text_of(1), SHORT, seed=5)
+    spoken: list[list[int]] = [[], []]
+    while not all(is_over(slots, slot, tokens) for slot, tokens in enumerate(spoken)):
+        for tokens, more in zip(spoken, slots.read(slots.step()), strict=True):
+            tokens.extend(more)
+        while (capture := slots.wanted()) is not None:
+            assert capture()
+    assert recorder.replayed >= 4
+    assert spoken == [speak_alone(text_of(1), SHORT, seed=5), speak_alone(TEXT, SHORT, seed=6)]

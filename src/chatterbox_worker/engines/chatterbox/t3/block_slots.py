@@ -121,6 +121,11 @@ class BlockSlots:
         return BlockSampling(**parameters, max_tokens=max_tokens)  # type: ignore[arg-type]  # the parser checks integers
 
     @property
+    def carried(self) -> Tensor:
+        """What the next block goes on from, (size * rows, width): the last hidden states before it."""
+        return self._hidden
+
+    @property
     def free(self) -> list[int]:
         return [slot for slot in range(self.size) if slot not in self._occupants]
 

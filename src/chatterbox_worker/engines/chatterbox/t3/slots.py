@@ -96,6 +96,11 @@ class Slots:
         return Sampling(**parameters)  # type: ignore[arg-type]  # the parser has checked that top_k is an integer
 
     @property
+    def carried(self) -> Tensor:
+        """What the next step goes on from: the logits."""
+        return self.logits
+
+    @property
     def free(self) -> list[int]:
         """Slots without an utterance. Use the lowest: a step costs as much as its highest slot."""
         return [slot for slot in range(self.size) if slot not in self._occupants]
