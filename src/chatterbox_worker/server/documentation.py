@@ -23,7 +23,7 @@ def add_routes(app: FastAPI) -> None:
         swagger_js_url=_SCRIPT.removeprefix("/"),
         swagger_css_url=_STYLE.removeprefix("/"),
         swagger_favicon_url=_ICON.removeprefix("/"),
-        swagger_ui_parameters={"persistAuthorization": True, "validatorUrl": None},  # else it asks another server
+        swagger_ui_parameters={"persistAuthorization": True},
     )
 
     @app.get("/docs", include_in_schema=False)

@@ -82,7 +82,7 @@ export class ReadAlong {
     const order = this.#order;
     const isDialogue = order.mode === "dialogue";
     if (isDialogue && word.turn !== this.#place.turn) this.#beginTurn(word.turn);
-    const text = isDialogue ? order.turns[word.turn].text : order.text;
+    const text = isDialogue ? (order.turns[word.turn]?.text ?? "") : order.text;
     const { before, end } = placeIn(text, word.text, this.#place.end, isDialogue || order.format !== "markdown");
     this.#place.end = end;
     const node = el("span", { class: word.text.includes(" ") ? "word line" : "word", id: `word-${this.#nodes.length}`, role: "option", "aria-selected": "false" }, word.text);
@@ -92,7 +92,7 @@ export class ReadAlong {
   }
 
   #beginTurn(turn) {
-    const who = nameOf(this.#order.turns[turn].voice);
+    const who = nameOf(this.#order.turns[turn]?.voice ?? "default");
     this.#place = { turn, end: 0 };
     this.#box.append(el("div", { role: "group", "aria-label": t("along.turn", { n: turn + 1, who }), class: "along-turn" },
       el("span", { class: "along-who", "aria-hidden": "true" }, who), el("span", { role: "presentation" })));
