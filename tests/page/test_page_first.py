@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from support.page_steps import Open, wait_for_position
 
 pytestmark = pytest.mark.slow
 
 
-def _place(page: Page, selector: str) -> dict[str, float]:
+def _place(page: Page, selector: str) -> FloatRect:
     box = page.locator(selector).bounding_box()
     assert box is not None
-    return dict(box)
+    return box
 
 
 def test_a_first_visit_offers_one_thing_to_do(
