@@ -66,7 +66,7 @@ def test_a_recording_is_used_once_and_restored_from_history(open_page: Open, ton
 def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, screenshots: Path) -> None:
     page = open_page(tone_url)
     page.get_by_role("button", name="New voice").click()
-    page.get_by_role("button", name="Record").click()
+    page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_function(
         "() => Number(document.getElementById('meter-fill').style.getPropertyValue('--level')) > 0.2"
     )

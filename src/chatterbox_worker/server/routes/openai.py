@@ -80,6 +80,7 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
         "languages": [*card.languages, *regions],
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
         "speaks_references": card.clones_voices,
+        "converts_speech": card.converts_speech,
         "reference_min_s": card.reference_min_s,
         "needs_transcript": card.needs_transcript,
         "hears_context": card.uses_context,

@@ -93,6 +93,16 @@ export async function convert(blob, format, signal) {
   return (await call("transcode", { method: "POST", body: form, signal })).blob();
 }
 
+/** A recording said by another voice: `by` is {voice}, or {reference}, a recording of it. */
+export async function convertVoice(recording, { voice, reference }, format, signal) {
+  const form = new FormData();
+  form.append("audio", recording, "recording");
+  if (reference) form.append("reference_audio", reference, "reference");
+  else form.append("voice", voice);
+  form.append("format", format);
+  return (await call("voice-conversion", { method: "POST", body: form, signal })).blob();
+}
+
 /**
  * The speech while it is generated: `onAudio(Int16Array)` for each piece, `onWords` for words that begin in it, and
  * `onProgress({chunks_done, chunks_total})`. Resolves to the facts of the whole speech; its chunks have their captions

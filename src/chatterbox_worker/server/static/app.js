@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
+import { Convert } from "./convert.js";
 import { CopyAs } from "./copyas.js";
 import { $, el, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
@@ -50,6 +51,7 @@ limit = new HistoryLimit({ order: () => (loaded ? order() : null), count: () => 
 const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
+const convert = new Convert({ voices, format: () => result.format, describe });
 const share = new Share({ order: () => (loaded ? order() : null), voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
 const welcome = new Welcome({ isFirst: !history.items().length, onSpeak: speakExample });
 const reading = new Reading({ order: () => (loaded ? order() : null) });
@@ -243,6 +245,7 @@ async function load() {
     await voices.load();
     loaded = true;
     settings.setModels(listed.data, listed.default);
+    convert.setModels(listed.data);
     changed();
     document.body.dataset.loaded = "true";
     share.openLink();
@@ -294,10 +297,12 @@ function addListeners() {
     if (lastError) show(lastError);
   });
   $("key-open").addEventListener("click", () => askKey(lastError?.code === "invalid_api_key" && recall("key", "") !== ""));
-  $("reference-open").addEventListener("click", () => {
-    player.pause(); // or the microphone would record it
-    voices.stop();
-  });
+  for (const id of ["reference-open", "convert-open"]) {
+    $(id).addEventListener("click", () => {
+      player.pause(); // or the microphone would record it
+      voices.stop();
+    });
+  }
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     remember("key", $("key").value.trim());

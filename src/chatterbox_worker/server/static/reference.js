@@ -1,19 +1,13 @@
 // The dialog for a new voice: choose a file or record one, get advice about it, then save it or use it once.
 
-import { advise, db } from "./advice.js";
+import { advise } from "./advice.js";
 import * as api from "./api.js";
-import { $, announce, clock, el, icon, toast } from "./dom.js";
+import { $, announce, el, icon, toast } from "./dom.js";
 import { number, onLanguage, t } from "./i18n.js";
-import { decode, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
-import { hasFiles } from "./textfile.js";
-
-const MOST_BYTES = 25_000_000; // the server's limit of an upload
-const METER_FLOOR_DB = -60;
-const FALL = 0.994; // of the meter, each block of 128 samples: it rises at once and falls by half in a third of a second
+import { SoundInput } from "./soundinput.js";
 
 export class Reference {
-  #recorder = null;
-  #level = 0;
+  #input;
   #file = null; // {blob, name, advice}
   #url = null;
 
@@ -21,8 +15,11 @@ export class Reference {
     Object.assign(this, { voices, model, onError });
     this.dialog = $("reference");
     $("reference-open").addEventListener("click", () => this.open());
-    $("reference-file").addEventListener("change", (event) => event.target.files[0] && this.#accept(event.target.files[0]));
-    $("record").addEventListener("click", () => (this.#recorder ? this.#stop() : this.#start()));
+    this.#input = new SoundInput(this.dialog, {
+      onBegin: () => this.#clear(),
+      onSound: (blob, name, sound) => this.#show(blob, name, sound),
+      onRefuse: (words) => this.#refuse(words),
+    });
     $("reference-again").addEventListener("click", () => this.#clear());
     $("reference-once").addEventListener("click", () => this.#useOnce());
     $("reference-form").addEventListener("submit", (event) => {
@@ -30,68 +27,12 @@ export class Reference {
       this.#save();
     });
     this.dialog.addEventListener("close", () => this.#clear());
-    this.#acceptDrops();
     onLanguage(() => this.#file && this.#showAdvice());
   }
 
   open() {
     this.#clear();
     this.dialog.showModal();
-  }
-
-  #acceptDrops() {
-    const zone = $("drop");
-    const over = (on) => (event) => {
-      event.preventDefault();
-      zone.classList.toggle("over", on);
-    };
-    zone.addEventListener("dragover", over(true));
-    zone.addEventListener("dragleave", over(false));
-    zone.addEventListener("drop", (event) => {
-      over(false)(event);
-      if (event.dataTransfer.files[0]) this.#accept(event.dataTransfer.files[0]);
-    });
-    for (const type of ["dragover", "drop"]) addEventListener(type, (event) => hasFiles(event) && event.preventDefault()); // a file dropped elsewhere must not replace the page
-  }
-
-  async #start() {
-    this.#clear();
-    try {
-      this.#recorder = await Recorder.start((peak, seconds) => this.#meter(peak, seconds));
-    } catch (error) {
-      if (!(error instanceof MicrophoneError)) throw error;
-      this.#refuse(t(`microphone.${error.reason}`));
-      return;
-    }
-    this.dialog.dataset.stage = "recording";
-    $("record-label").textContent = t("reference.stop");
-    announce(t("reference.recording"));
-  }
-
-  async #stop() {
-    const recorder = this.#recorder;
-    this.#recorder = null;
-    $("record-label").textContent = t("reference.record");
-    const { samples, rate, blob } = await recorder.stop();
-    this.#show(blob, t("reference.recorded_name"), { samples, rate });
-  }
-
-  #meter(peak, seconds) {
-    this.#level = Math.max(peak, this.#level * FALL);
-    const level = Math.max(0, 1 - db(this.#level) / METER_FLOOR_DB);
-    $("meter-fill").style.setProperty("--level", level.toFixed(3));
-    $("meter").dataset.hot = peak >= 0.99;
-    $("record-time").textContent = `${clock(seconds, true)} / ${clock(LONGEST_S)}`;
-    if (seconds >= LONGEST_S && this.#recorder) this.#stop();
-  }
-
-  async #accept(file) {
-    this.#clear();
-    if (file.size > MOST_BYTES) {
-      this.#refuse(t("reference.too_big", { megabytes: number(MOST_BYTES / 1e6) }));
-      return;
-    }
-    this.#show(file, file.name, await decode(file));
   }
 
   #show(blob, name, sound) {
@@ -163,17 +104,12 @@ export class Reference {
   }
 
   #clear() {
-    if (this.#recorder) this.#recorder.stop();
-    this.#recorder = null;
+    this.#input.clear();
     this.#file = null;
-    this.#level = 0;
-    $("record-label").textContent = t("reference.record");
-    $("reference-file").value = "";
     $("reference-error").hidden = true;
     $("reference-audio").removeAttribute("src");
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = null;
-    this.dialog.dataset.stage = "choose";
   }
 }
 

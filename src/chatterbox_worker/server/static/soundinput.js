@@ -1,0 +1,95 @@
+// A recording from the user: a file that is chosen or dropped, or one from the microphone with its level.
+
+import { db } from "./advice.js";
+import { announce, clock } from "./dom.js";
+import { number, t } from "./i18n.js";
+import { decode, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
+import { hasFiles } from "./textfile.js";
+
+const MOST_BYTES = 25_000_000; // the server's limit of an upload
+const METER_FLOOR_DB = -60;
+const FALL = 0.994; // of the meter, each block of 128 samples: it rises at once and falls by half in a third of a second
+
+for (const type of ["dragover", "drop"]) addEventListener(type, (event) => hasFiles(event) && event.preventDefault()); // a file dropped elsewhere must not replace the page
+
+export class SoundInput {
+  #recorder = null;
+  #level = 0;
+
+  /**
+   * `root` is a dialog with .drop and .recorder. `onBegin()` is called when the earlier recording is no longer wanted, then
+   * `onSound(blob, name, sound)`, where `sound` is {samples, rate}, or null if this browser cannot read the file;
+   * `onRefuse(words)` if there is none.
+   */
+  constructor(root, { onBegin, onSound, onRefuse }) {
+    Object.assign(this, { root, onBegin, onSound, onRefuse });
+    const zone = this.#find(".drop");
+    this.#find(".drop input").addEventListener("change", ({ target }) => target.files[0] && this.#accept(target.files[0]));
+    this.#find(".record").addEventListener("click", () => (this.#recorder ? this.#stop() : this.#start()));
+    const over = (on) => (event) => {
+      event.preventDefault();
+      zone.classList.toggle("over", on);
+    };
+    zone.addEventListener("dragover", over(true));
+    zone.addEventListener("dragleave", over(false));
+    zone.addEventListener("drop", (event) => {
+      over(false)(event);
+      if (event.dataTransfer.files[0]) this.#accept(event.dataTransfer.files[0]);
+    });
+    this.clear();
+  }
+
+  /** Ends a recording that runs, and forgets the chosen file. */
+  clear() {
+    this.#recorder?.stop();
+    this.#recorder = null;
+    this.#level = 0;
+    this.#find(".record span").textContent = t("reference.record");
+    this.#find(".drop input").value = "";
+    this.root.dataset.stage = "choose";
+  }
+
+  #find(selector) {
+    return this.root.querySelector(selector);
+  }
+
+  async #start() {
+    this.onBegin();
+    try {
+      this.#recorder = await Recorder.start((peak, seconds) => this.#meter(peak, seconds));
+    } catch (error) {
+      if (!(error instanceof MicrophoneError)) throw error;
+      this.onRefuse(t(`microphone.${error.reason}`));
+      return;
+    }
+    this.root.dataset.stage = "recording";
+    this.#find(".record span").textContent = t("reference.stop");
+    announce(t("reference.recording"));
+  }
+
+  async #stop() {
+    const recorder = this.#recorder;
+    this.#recorder = null;
+    this.#find(".record span").textContent = t("reference.record");
+    const { samples, rate, blob } = await recorder.stop();
+    this.onSound(blob, t("reference.recorded_name"), { samples, rate });
+  }
+
+  #meter(peak, seconds) {
+    this.#level = Math.max(peak, this.#level * FALL);
+    const level = Math.max(0, 1 - db(this.#level) / METER_FLOOR_DB);
+    this.#find(".meter span").style.setProperty("--level", level.toFixed(3));
+    this.#find(".meter").dataset.hot = peak >= 0.99;
+    this.#find(".record-time").textContent = `${clock(seconds, true)} / ${clock(LONGEST_S)}`;
+    if (seconds >= LONGEST_S && this.#recorder) this.#stop();
+  }
+
+  async #accept(file) {
+    this.onBegin();
+    if (file.size > MOST_BYTES) {
+      this.onRefuse(t("reference.too_big", { megabytes: number(MOST_BYTES / 1e6) }));
+      return;
+    }
+    this.onSound(file, file.name, await decode(file));
+  }
+}
