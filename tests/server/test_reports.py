@@ -176,7 +176,8 @@ REPORTS = [
 async def test_a_reported_request_has_the_right_answer(open_server: Open, report: Report) -> None:
     async with open_server(**report.settings) as http:
         key = {"X-API-Key": KEY} if "api_keys" in report.settings else {}
-        await http.post("/voices", files={"file": ("alice.wav", RECORDING)}, headers=key | {"Host": "localhost"})
+        if "alice" in repr(report):
+            await http.post("/voices", files={"file": ("alice.wav", RECORDING)}, headers=key | {"Host": "localhost"})
         answer = await http.request(report.method, report.path, json=report.json, headers=dict(report.headers))
 
     assert answer.status_code == report.status, answer.text[:500]

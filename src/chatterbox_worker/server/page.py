@@ -10,6 +10,8 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,22 +47,26 @@ _SCRIPT = re.compile(r'<script type="module" src="([^"]+)">')
 _STYLE, _MODULE = "css/joined.css", "joined.js"
 
 
+@dataclass(frozen=True)
+class _Content:
+    document: str
+    """It names the joined files, without the path of the assets."""
+    joined: Mapping[str, tuple[str, str]]
+    """Content and media type, by name."""
+    digest: str
+
+
 class Page(StaticFiles):
     """Gets every request that no route takes, also one with a method that its route does not have."""
 
     def __init__(self, routes: KnownRoutes, *, directory: Path) -> None:
         super().__init__(directory=directory, html=True)
         self._routes = routes
-        document = (directory / "index.html").read_text("utf-8")
-        styles = "\n".join((directory / name).read_text("utf-8") for name in _STYLES.findall(document))
-        modules = "\n".join(join_modules(directory / name) for name in _SCRIPT.findall(document))
-        self._joined = {_STYLE: (styles, "text/css"), _MODULE: (modules, "text/javascript")}
-        digest = _digest(directory, styles + modules)
-        self._assets = f"{_ASSETS}{digest}/"
-        self._headers = {**_HEADERS, "ETag": f'"{digest}"'}
-        document = _STYLES.sub("", _STYLES.sub(f'<link rel="stylesheet" href="{_STYLE}" >\n', document, count=1))
-        document = _SCRIPT.sub(f'<script type="module" src="{_MODULE}">', document)
-        self._document = _NAMED.sub(rf"\1{self._assets}\2", document)
+        content = _read(directory)
+        self._joined = content.joined
+        self._assets = f"{_ASSETS}{content.digest}/"
+        self._headers = {**_HEADERS, "ETag": f'"{content.digest}"'}
+        self._document = _NAMED.sub(rf"\1{self._assets}\2", content.document)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         if methods := self._routes.methods_of(scope["path"]):
@@ -93,6 +99,17 @@ class Page(StaticFiles):
         response = super().file_response(full_path, *arguments, **options)
         response.headers.update(_HEADERS)
         return response
+
+
+@cache  # the files are the package's own
+def _read(directory: Path) -> _Content:
+    document = (directory / "index.html").read_text("utf-8")
+    styles = "\n".join((directory / name).read_text("utf-8") for name in _STYLES.findall(document))
+    modules = "\n".join(join_modules(directory / name) for name in _SCRIPT.findall(document))
+    document = _STYLES.sub("", _STYLES.sub(f'<link rel="stylesheet" href="{_STYLE}" >\n', document, count=1))
+    document = _SCRIPT.sub(f'<script type="module" src="{_MODULE}">', document)
+    joined = {_STYLE: (styles, "text/css"), _MODULE: (modules, "text/javascript")}
+    return _Content(document, joined, _digest(directory, styles + modules))
 
 
 def _digest(directory: Path, joined: str) -> str:
