@@ -169,12 +169,16 @@ class SpeechInfo:
     """None if they were not asked for; left out of the JSON then."""
     checks: tuple[SpokenCheck, ...] | None = None
     """Of each chunk; None if they were not checked, and left out of the JSON then."""
+    decoder: str | None = None
+    """The model whose decoder rendered it; None for the model's own, and left out of the JSON then."""
     seeds: tuple[int | None, ...] | None = None
     """Of each turn of a dialogue; None for one that is only a pause. Left out of the JSON of any other speech."""
 
     def as_json(self) -> dict[str, Any]:
         about = {name: getattr(self, name) for name in _KINDS}
         about |= {"chunks": [chunk.as_json() for chunk in self.chunks], "warnings": list(self.warnings)}
+        if self.decoder is not None:
+            about["decoder"] = self.decoder
         if self.words is not None:
             about["words"] = [word.as_json() for word in self.words]
         if self.checks is not None:
@@ -210,7 +214,10 @@ class SpeechInfo:
             words = tuple(map(SpokenWord.from_json, answer["words"])) if "words" in answer else None
             checks = tuple(map(SpokenCheck.from_json, answer["checks"])) if "checks" in answer else None
             warnings = tuple(map(str, answer["warnings"]))
-            return cls(**values, chunks=chunks, warnings=warnings, words=words, checks=checks, seeds=seeds)
+            decoder = str(answer["decoder"]) if "decoder" in answer else None
+            return cls(
+                **values, chunks=chunks, warnings=warnings, words=words, checks=checks, decoder=decoder, seeds=seeds
+            )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not an answer about speech: {error!r}") from error
 
@@ -218,7 +225,7 @@ class SpeechInfo:
 _KINDS: Mapping[str, type] = {
     field.name: {"str": str, "int": int, "float": float}[str(field.type)]
     for field in fields(SpeechInfo)
-    if field.name not in ("chunks", "warnings", "words", "checks", "seeds")
+    if field.name not in ("chunks", "warnings", "words", "checks", "decoder", "seeds")
 }
 
 

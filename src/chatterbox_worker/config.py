@@ -261,6 +261,12 @@ class Settings:
     csm_repo: str = _setting(
         "sesame/csm-1b", _repository, "Repository of the model `csm`: `owner/name` or `owner/name@revision`."
     )
+    decoder: str = _setting(
+        "own",
+        _one_of("own", "turbo"),
+        "S3Gen that renders the ten-step models (multilingual, english, packs and models fine-tuned from them): their "
+        "`own`, or that of `turbo`, which takes 2 steps; how it sounds with their tokens has not been judged.",
+    )
     threads: int = _setting(
         0, _number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )
@@ -341,6 +347,12 @@ class Settings:
     )
     idle_unload_s: int = _setting(
         0, _number(0, 2**31), "Seconds without a request after which the HTTP server frees its models; 0 for never."
+    )
+    idle_unload: str = _setting(
+        "free",
+        _one_of("free", "offload"),
+        "What that means: `free` frees all memory; `offload` frees the device's and keeps the weights in the machine's "
+        "memory, so that loading them again hardly reads files.",
     )
     backend: str = _setting(
         "local",

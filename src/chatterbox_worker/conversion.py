@@ -26,7 +26,7 @@ from chatterbox_worker.audio.voicing import voiced_fraction
 from chatterbox_worker.cache import key_of
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.engine import Engine, Passage, Take
+from chatterbox_worker.engine import Engine, Passage, Take, decoder_of
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import ConversionRequest
 from chatterbox_worker.voices.reference import fetch, from_base64
@@ -196,6 +196,7 @@ class ConvertedSpeech:
             language=_UNKNOWN_LANGUAGE,
             voice=self.plan.source.id,
             device=self.plan.engine.device,
+            decoder=decoder_of(self.plan.engine),
             chunks=(),
             warnings=tuple(self.warnings),
         )

@@ -176,6 +176,12 @@ class Take(Protocol):
         """
 
 
+def decoder_of(engine: Engine) -> str | None:
+    """The model whose decoder renders what the engine speaks, if it is not the engine's own."""
+    decoder: str | None = getattr(engine, "decoder", None)
+    return decoder
+
+
 class Engine(Protocol):
     """Turns utterances into audio."""
 

@@ -29,7 +29,7 @@ from chatterbox_worker.checks.verdict import Verdict
 from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, attempt_seed, chunk_seeds
 from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
 from chatterbox_worker.dialogue import Conversation, plan_dialogue, seeds_of
-from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice
+from chatterbox_worker.engine import DEFAULT_VOICE, Engine, Take, Utterance, Voice, decoder_of
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, quote
 from chatterbox_worker.request import AudioRequest, ConversionRequest, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, Chunk
@@ -283,6 +283,26 @@ class Synthesizer:
             )  # inside, so that the next caller finds it running or stored
         return recording
 
+    @property
+    def can_offload(self) -> bool:
+        """Whether every engine can keep its weights in the machine's memory."""
+        return all(getattr(engine, "offload", None) is not None for engine in self.engines.values())
+
+    def offload(self) -> Callable[[], None]:
+        """Close the engines and free their device, while no take runs; returns what builds them again.
+
+        Their weights stay in the machine's memory.
+        """
+        loaders = {name: getattr(engine, "offload")() for name, engine in self.engines.items()}  # noqa: B009 - not of every engine
+        for engine in self.engines.values():
+            engine.close()
+        self.engines = {}
+
+        def wake() -> None:
+            self.engines = {name: load() for name, load in loaders.items()}
+
+        return wake
+
     def close(self) -> None:
         for engine in self.engines.values():
             engine.close()
@@ -426,6 +446,7 @@ def describe(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech,
         language=request.language,
         voice=plan.voice,
         device=plan.engine.device,
+        decoder=decoder_of(plan.engine),
         seeds=seeds_of(plan) if plan.turns else None,
         chunks=tuple(
             SpokenChunk(

@@ -33,8 +33,8 @@ IMAGE_MODELS = ("multilingual", "turbo")  # the Dockerfile's default
 # Settings that are not in the listing's form, by reason.
 NOT_FOR_THE_HUB = {
     "only for the HTTP server": {
-        "host", "port", "api_keys", "rate_limit_per_minute", "queue_limit", "cors_origins", "idle_unload_s", "backend",
-        "runpod_api_key", "runpod_base_url", "hosts", "root_path",
+        "host", "port", "api_keys", "rate_limit_per_minute", "queue_limit", "cors_origins", "idle_unload",
+        "idle_unload_s", "backend", "runpod_api_key", "runpod_base_url", "hosts", "root_path",
     },
     "set by the image": {"weights_dir", "packs", "device", "prepared_weights"},
     "the image's weights are prepared for one profile, without the originals": {"profile", "adapters"},
@@ -44,6 +44,7 @@ NOT_FOR_THE_HUB = {
     "for finding errors": {"graphs"},
     "for measuring a GPU": {"graph_memory_share", "cudnn_attention", "kernels"},
     "for a model that is not in the image": {"csm_repo"},
+    "how it sounds has not been judged": {"decoder"},
     "for a package that is not in the image": {"asr_model", "asr_device"},
     "a request chooses it": {"check"},
     "for tests": {"allow_private_urls"},

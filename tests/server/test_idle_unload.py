@@ -109,6 +109,59 @@ def test_it_does_not_unload_while_it_is_used(synthesizer: Synthesizer, engine: C
     assert engine.closed
 
 
+class OffloadingEngine(ClosingEngine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.woken: list[OffloadingEngine] = []
+
+    def offload(self) -> Callable[[], OffloadingEngine]:
+        def load() -> OffloadingEngine:
+            self.woken.append(OffloadingEngine())
+            return self.woken[-1]
+
+        return load
+
+
+def test_offloaded_models_are_not_built_again(synthesizer: Synthesizer) -> None:
+    now, built, first = [0.0], [], OffloadingEngine()
+
+    def build() -> Synthesizer:
+        built.append(1)
+        return synthesizer
+
+    synthesizer.engines = {"turbo": first}
+    unloader = IdleUnloader(build, idle_s=10, offloads=True, clock=lambda: now[0])
+    with unloader.acquire():
+        pass
+    now[0] = 100.0
+    assert unloader.unload_if_idle()
+    assert (unloader.condition.state, first.closed, synthesizer.engines) == ("asleep", 1, {})
+    with unloader.acquire() as awake:
+        assert awake.engines == {"turbo": first.woken[0]}
+    assert (unloader.condition.state, built) == ("ready", [1])
+    now[0] = 200.0
+    assert unloader.unload_if_idle()
+    unloader.close()
+    assert first.woken[0].closed == 1
+
+
+def test_models_that_cannot_be_offloaded_are_freed(synthesizer: Synthesizer, engine: ClosingEngine) -> None:
+    now, built = [0.0], []
+
+    def build() -> Synthesizer:
+        built.append(1)
+        return synthesizer
+
+    unloader = IdleUnloader(build, idle_s=10, offloads=True, clock=lambda: now[0])
+    for _ in range(2):
+        with unloader.acquire():
+            pass
+        now[0] += 100.0
+        assert unloader.unload_if_idle()
+    assert len(built) == 2
+    assert engine.closed
+
+
 @pytest.mark.anyio
 async def test_a_failed_start_is_reported_to_every_request(settings: Settings, synthesizer: Synthesizer) -> None:
     async def request(http: httpx2.AsyncClient) -> tuple[int, str]:

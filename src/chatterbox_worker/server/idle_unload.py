@@ -27,16 +27,20 @@ class IdleUnloader:
         build: Callable[[], Synthesizer],
         *,
         idle_s: float,
+        offloads: bool = False,
         clock: Callable[[], float] = time.monotonic,
         on_device_failed: Callable[[], None] = lambda: None,
     ) -> None:
+        """`offloads`: the weights stay in the machine's memory meanwhile, if all engines can do that."""
         self._build = build
+        self._offloads = offloads
         self._on_device_failed = on_device_failed
         self._idle_s = idle_s
         self._clock = clock
         self._building = threading.Lock()
         self._counting = threading.Lock()
         self._synthesizer: Synthesizer | None = None
+        self._offloaded: tuple[Synthesizer, Callable[[], None]] | None = None
         self._users = 0
         self._last_used_s = clock()
         self._failed_s = -_RETRY_S
@@ -72,7 +76,9 @@ class IdleUnloader:
                     return False
                 synthesizer, self._synthesizer = self._synthesizer, None
                 self.condition = Readiness("asleep")
-            if synthesizer is not None:
+            if synthesizer is not None and self._offloads and synthesizer.can_offload:
+                self._offloaded = synthesizer, synthesizer.offload()
+            elif synthesizer is not None:
                 synthesizer.close()
             del synthesizer
             gc.collect()  # engines hold cycles; the device's memory must be free when this returns
@@ -82,6 +88,8 @@ class IdleUnloader:
     def close(self) -> None:
         with self._building:
             synthesizer, self._synthesizer = self._synthesizer, None
+            if self._offloaded is not None:
+                (synthesizer, _), self._offloaded = self._offloaded, None
             if synthesizer is not None:
                 synthesizer.close()
 
@@ -102,7 +110,7 @@ class IdleUnloader:
             self.condition = Readiness("waking")
         started_s = time.perf_counter()
         try:
-            synthesizer = self._build()
+            synthesizer = self._build() if self._offloaded is None else self._wake(*self._offloaded)
         except WorkerError as error:
             self._fail(error.message)
             raise NotReady(f"the models could not be loaded: {error.message}") from error
@@ -113,6 +121,11 @@ class IdleUnloader:
         log.info("ready after %.1f s", time.perf_counter() - started_s)
         self._synthesizer = synthesizer
         self.condition = Readiness("ready")
+        return synthesizer
+
+    def _wake(self, synthesizer: Synthesizer, wake: Callable[[], None]) -> Synthesizer:
+        self._offloaded = None  # after a failure the models are loaded from their files
+        wake()
         return synthesizer
 
     def _fail(self, reason: str) -> None:

@@ -48,7 +48,10 @@ class LocalBackend:
         """
         self._settings = settings
         self._unloader = IdleUnloader(
-            lambda: build(settings), idle_s=settings.idle_unload_s, on_device_failed=on_device_failed
+            lambda: build(settings),
+            idle_s=settings.idle_unload_s,
+            offloads=settings.idle_unload == "offload",
+            on_device_failed=on_device_failed,
         )
         self._library = VoiceLibrary(settings.voices_dir)
         self._lexicon = lexicon_at(settings.lexicon)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import platform
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 from functools import partial
@@ -30,11 +31,11 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
-from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.kernels.launch import check_compiler
-from chatterbox_worker.engines.chatterbox.pack import load_with_pack
+from chatterbox_worker.engines.chatterbox.pack import HeldWeights, load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
@@ -102,12 +103,17 @@ class ChatterboxEngine:
         Fine-tuned voices, `adapters` of them at once, need the `checkpoint` that `parts` were loaded from.
         """
         self.parts = parts
+        self.offload: Callable[[], Callable[[], ChatterboxEngine]] | None = None
+        """Copies the weights to the machine's memory, and returns what builds the engine again from there; the engine
+        must be closed and dropped by its owner. None without the setting for it.
+        """
         self.slots, self.max_tokens = slots, max_tokens
         device = parts.t3.device
         self._neutral = None if parts.layout.is_gpt else _EMOTION
         self._hops = hops_of(blocks=parts.layout.blocks, on_gpu=device.type == "cuda")
         self.device = str(device)
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+        self.decoder = None if checkpoint is None else _decoder(checkpoint)
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
         self._voices = self._voice_cache(parts.t3, store, revision)
         self._renderer = Renderer(parts.s3gen, parts.layout, parts.watermark, in_background=device.type == "cuda")
@@ -142,7 +148,14 @@ class ChatterboxEngine:
         Raises:
             NotReady: its weights are missing or broken.
         """
-        checkpoint = checkpoint_of(name, settings)
+        checkpoint = decoded(checkpoint_of(name, settings), settings)
+        held = HeldWeights() if settings.idle_unload_s and settings.idle_unload == "offload" else None
+        return cls._load(checkpoint, settings, store, held)
+
+    @classmethod
+    def _load(
+        cls, checkpoint: Checkpoint, settings: Settings, store: ConditioningStore, held: HeldWeights | None
+    ) -> ChatterboxEngine:
         layout = checkpoint.layout
         device = device_of(settings.device)
         prepare(
@@ -153,7 +166,7 @@ class ChatterboxEngine:
         )
         profile = profile_of(choose_profile(settings.profile, device.type, checkpoint), device)
         t3, s3gen = load_with_pack(
-            checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights
+            checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights, held=held
         )
         if settings.kernels == "on" and device.type == "cuda":
             check_compiler()
@@ -172,16 +185,25 @@ class ChatterboxEngine:
         slots = slots_for(parts.t3, _positions(layout, MAX_SPEECH_TOKENS), engines=engines)
         engine = cls(
             parts,
-            checkpoint.revision,
+            checkpoint.sound_revision,
             store,
             slots=slots,
             graphs=settings.graphs,
             checkpoint=checkpoint,
             adapters=settings.adapters,
         )
+        if held is not None:
+            engine.offload = partial(cls._offload, device.type, checkpoint, settings, store, held)
         engine.warm_up()
         parts.encoders.start_warm_up()
         return engine
+
+    @classmethod
+    def _offload(
+        cls, kind: str, checkpoint: Checkpoint, settings: Settings, store: ConditioningStore, held: HeldWeights
+    ) -> Callable[[], ChatterboxEngine]:
+        held.copy_to_memory(pinned=kind == "cuda")
+        return partial(cls._load, checkpoint, settings, store, held)
 
     def submit(self, utterance: Utterance) -> ChatterboxTake:
         self._voices.check(utterance.voice)
@@ -321,6 +343,12 @@ class ChatterboxEngine:
         if is_whole and sequence.attention is not None:
             sequence.take.set_alignment(partial(self._boundaries, sequence, sequence.attention))
         self._render_queue.submit(RenderJob(sequence.take, prompt, tuple(sequence.tokens), is_whole, stream, hop))
+
+
+def _decoder(checkpoint: Checkpoint) -> str | None:
+    """The model whose S3Gen has other steps than the model's own and is used in its place."""
+    layout = checkpoint.s3gen_source.layout
+    return layout.name if layout.meanflow is not checkpoint.layout.meanflow else None
 
 
 def _failure_of(future: Future[Any]) -> BaseException | None:

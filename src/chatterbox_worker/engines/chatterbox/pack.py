@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -108,6 +109,33 @@ class Pack:
                 old.unlink(missing_ok=True)
 
 
+@dataclass(slots=True)
+class HeldWeights:
+    """The tensors that an engine was built from, on the CPU, to build it again without its files."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    is_copied: bool = False
+    """Whether no tensor is mapped from a file."""
+
+    def hold(self, provide: TensorProvider) -> TensorProvider:
+        """The same provider, which keeps what it provides and provides what it has kept."""
+
+        def get(name: str, build: Callable[[], Tensor]) -> Tensor:
+            if name not in self.tensors:
+                self.tensors[name] = provide(name, build)
+            return self.tensors[name]
+
+        return get
+
+    def copy_to_memory(self, *, pinned: bool) -> None:
+        """Copy what is mapped from files; `pinned`: into memory that a GPU reads at full speed."""
+        names = [] if self.is_copied else list(self.tensors)
+        self.is_copied = True
+        for name in names:
+            tensor = self.tensors[name]
+            self.tensors[name] = tensor.pin_memory() if pinned else tensor.clone()
+
+
 def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device, *, prepared: str = "beside") -> Pack:
     """The pack of a checkpoint for a profile ("exact", "fast" or "int8") and a kind of device.
 
@@ -127,19 +155,27 @@ def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device, *, prepa
 
 
 def load_with_pack(
-    checkpoint: Checkpoint, profile: str, device: torch.device, *, graphs: bool = True, prepared: str = "beside"
+    checkpoint: Checkpoint,
+    profile: str,
+    device: torch.device,
+    *,
+    graphs: bool = True,
+    prepared: str = "beside",
+    held: HeldWeights | None = None,
 ) -> tuple[T3, S3Gen]:
     """T3 and S3Gen, from the pack if there is one. T3's draft and a missing pack follow on a background thread.
+
+    `held`: holds the tensors, and provides those that it has.
 
     Raises:
         NotReady: a file is missing or broken, or the checkpoint is prepared for other profiles only.
     """
     pack = pack_of(checkpoint, profile, device, prepared=prepared)
-    t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs)
+    t3, s3gen = load_modules(checkpoint, profile, device, pack, graphs=graphs, held=held)
 
     def finish() -> None:
         try:
-            add_draft(t3, checkpoint, pack)
+            add_draft(t3, checkpoint, pack if held is None else held.hold(pack))
         except Exception as error:  # noqa: BLE001 - the thread's edge: T3 works without a draft
             _log.warning("speculative decoding is off, its draft model cannot be loaded: %s", error)
         pack.save()
@@ -161,16 +197,24 @@ def add_draft(t3: T3, checkpoint: Checkpoint, pack: TensorProvider = build_tenso
 
 
 def load_modules(
-    checkpoint: Checkpoint, profile: str, device: torch.device, pack: TensorProvider, *, graphs: bool = True
+    checkpoint: Checkpoint,
+    profile: str,
+    device: torch.device,
+    pack: TensorProvider,
+    *,
+    graphs: bool = True,
+    held: HeldWeights | None = None,
 ) -> tuple[T3, S3Gen]:
     """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is written for an absent GPU.
 
-    `graphs`: whether S3Gen may replay graphs on a GPU.
+    `graphs`: whether S3Gen may replay graphs on a GPU. `held`: as in `load_with_pack`.
     """
     state = t3_state(checkpoint)
     _check_mask(checkpoint, state)
-    t3 = T3(state, precision=Precision(profile), device=device, provide=pack)
     source = checkpoint.s3gen_source
+    other = pack if source is checkpoint else pack_of(source, profile, device, prepared="off")
+    own, other = (pack, other) if held is None else (held.hold(pack), held.hold(other))
+    t3 = T3(state, precision=Precision(profile), device=device, provide=own)
     try:
         s3gen = S3Gen.from_state(
             s3gen_state(checkpoint, "flow.", "mel2wav."),
@@ -178,7 +222,7 @@ def load_modules(
             profile=cast("Profile", profile),
             buckets=BUCKETS if device.type == "cuda" else (),
             graphs=graphs,
-            provide=pack if source is checkpoint else pack_of(source, profile, device, prepared="off"),
+            provide=other,
         )
     except KeyError as missing:
         raise NotReady(f"the S3Gen of {source.layout.name} lacks {missing}") from missing

@@ -152,7 +152,7 @@ def find_custom(
     if layout.s3gen in files:
         return checkpoint
     whole = from_base(None)  # its S3Gen is there only as it was prepared when the image was built
-    return replace(checkpoint, revision=f"{revision}+{whole.revision}", s3gen_from=whole)
+    return replace(checkpoint, s3gen_from=whole)
 
 
 def write_manifest(checkpoint: Checkpoint, model: CustomModel, folder: Path) -> None:

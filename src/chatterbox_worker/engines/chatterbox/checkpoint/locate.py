@@ -71,6 +71,13 @@ class Checkpoint:
         return self.s3gen_from or self
 
     @property
+    def sound_revision(self) -> str:
+        """Identifies the weights that make sound: its own, and those of another checkpoint's S3Gen."""
+        if (source := self.s3gen_from) is None:
+            return self.revision
+        return f"{self.revision}+{source.layout.name}-{source.revision}"
+
+    @property
     def remainder(self) -> Path:
         """The file that stands in for T3's and S3Gen's where packs replace them (`remainder`)."""
         return self.folder / remainder_name(self.layout.name)

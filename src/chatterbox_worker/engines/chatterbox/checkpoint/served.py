@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
-from chatterbox_worker.config import Settings
+from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.errors import NotReady
 
 
 def is_chatterbox(name: str, settings: Settings) -> bool:
     """Whether this engine speaks the model or pack."""
     return name in LAYOUTS or any(model.name == name for model in settings.custom_models)
+
+
+def decoded(checkpoint: Checkpoint, settings: Settings) -> Checkpoint:
+    """The same with the S3Gen of the setting `decoder`, if its own takes ten steps; a model that decodes
+    blocks keeps its own.
+
+    Raises:
+        NotReady: that S3Gen is missing or broken.
+    """
+    if settings.decoder == "own" or checkpoint.layout.meanflow or checkpoint.layout.blocks:
+        return checkpoint
+    try:
+        source = checkpoint_of(settings.decoder, settings)
+    except NotReady as error:
+        raise NotReady(f"{variable('decoder')} is {settings.decoder}, but {error.message}") from error
+    return replace(checkpoint, s3gen_from=source)
 
 
 def checkpoint_of(
