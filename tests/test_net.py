@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chatterbox_worker import net
+from chatterbox_worker.net import client as net_client
 from chatterbox_worker.net.client import open_client
 from support.addresses import NOT_PUBLIC, PUBLIC
 from support.network import DEAD, SERVED, FakeNetwork
@@ -189,6 +190,7 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    monkeypatch.setattr(net_client, "_tls", httpx.create_ssl_context)  # the shared one may exist already
     with serve(context) as port:
         network = FakeNetwork(monkeypatch, port)
         network.answers = {HOST: [(SERVED,)], f"{HOST}.": [(SERVED,)], "other.example": [(SERVED,)]}

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import httpx
 
 from chatterbox_worker.net import resolve_public
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all clients: to read the certificates of the authorities takes tens of milliseconds."""
+    return httpx.create_ssl_context()
 
 
 class PublicTransport(httpx.BaseTransport):
@@ -23,7 +31,7 @@ class PublicTransport(httpx.BaseTransport):
     def __init__(self) -> None:
         # A connection is used once: the pool knows it by its address, which two hosts may share without sharing a
         # certificate.
-        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._transport = httpx.HTTPTransport(verify=_tls(), limits=httpx.Limits(max_keepalive_connections=0))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode("ascii")
@@ -101,5 +109,5 @@ def open_client(*, allow_private: bool, within_s: float | None = None) -> httpx.
         within_s: seconds for all of its requests together, from now to the last byte; what is still open then breaks
             off; None for httpx's timeouts alone. Look-ups of names have the system's own limit.
     """
-    transport = httpx.HTTPTransport() if allow_private else PublicTransport()
+    transport = httpx.HTTPTransport(verify=_tls()) if allow_private else PublicTransport()
     return httpx.Client(transport=transport if within_s is None else _Deadline(transport, within_s))
