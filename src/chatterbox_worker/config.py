@@ -234,10 +234,10 @@ class Settings:
         False, _switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans anew for every shape."
     )
     kernels: str = _setting(
-        "off",
-        _one_of("off", "on"),
-        "on: a GPU runs the project's own kernels for T3's step, the flow and the vocoder, which need Triton and have "
-        "not run on a device yet.",
+        "auto",
+        _one_of("auto", "on", "off"),
+        "on: a GPU runs the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
+        "auto: on GPUs on which they were measured, of compute capability 9.0 (H100, H200).",
     )
     adapters: int = _setting(2, _number(0, 16), "Fine-tuned voices loaded at once for each model; 0 serves none.")
     gpu_memory_fraction: float = _setting(

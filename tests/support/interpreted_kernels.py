@@ -16,6 +16,7 @@ from torch.nn import functional
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
 from chatterbox_worker.engines.chatterbox.t3 import model as t3_model
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators, sources
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -78,13 +79,58 @@ def check_attend(splits: int, dtype: torch.dtype) -> None:
     out, partial = torch.empty_like(query), torch.empty(ROWS, HEADS, splits, DIM + 2)
     arrivals = torch.zeros(ROWS * HEADS, dtype=torch.int32)
     sources.attend[(ROWS, HEADS, splits)](
-        query, layer, POSITIONS, STARTS, out, partial, arrivals, heads=HEADS, dim=DIM, splits=splits, block=64
+        query,
+        layer,
+        POSITIONS,
+        STARTS,
+        out,
+        partial,
+        arrivals,
+        heads=HEADS,
+        dim=DIM,
+        splits=splits,
+        block=64,
+        overlaps=False,
     )
     assert not arrivals.any()
     for row, position in enumerate(POSITIONS.tolist()):
         keys, values = layer[row, :HEADS, : position + 1].float(), layer[row, HEADS:, : position + 1].float()
         expected = functional.scaled_dot_product_attention(query[row][:, None].float(), keys, values)[:, 0]
         torch.testing.assert_close(out[row], expected.to(dtype))
+
+
+def check_project(*, is_gpt: bool) -> None:
+    """Against `store_rotated` of the product, which `check_store_rotated` compares."""
+    x, norm = torch.randn(ROWS, 128), (torch.rand(128) + 0.5, torch.randn(128))
+    affine = Affine(torch.randn(3 * HEADS * DIM, 128) / 11, torch.randn(3 * HEADS * DIM) if is_gpt else None)
+    table = None if is_gpt else torch.randn(LENGTH, 72)
+    used = norm if is_gpt else norm[:1]
+    layer, expected_layer = torch.zeros(2, ROWS, 2 * HEADS, LENGTH, DIM)
+    query = operators.project(x, affine, used, table, POSITIONS, STARTS, layer)
+    hidden = functional.layer_norm(x, (128,), *norm) if is_gpt else functional.rms_norm(x, (128,), norm[0], 1e-5)
+    qkv = functional.linear(hidden, *affine).view(ROWS, 3, HEADS, DIM)
+    expected = operators.store_rotated(qkv, table, POSITIONS, STARTS, expected_layer)
+    torch.testing.assert_close(query, expected)
+    torch.testing.assert_close(layer, expected_layer)
+
+
+def check_multiply(rows: int, inputs: int) -> None:
+    x, norm, residual = (
+        torch.randn(rows, inputs),
+        (torch.rand(inputs) + 0.5, torch.randn(inputs)),
+        torch.randn(rows, 24),
+    )
+    affine = Affine(torch.randn(24, inputs) / inputs**0.5, torch.randn(24))
+    plain = Affine(affine.weight, None)
+    torch.testing.assert_close(operators.multiply(x, plain), functional.linear(x, plain.weight))
+    expected = residual + functional.linear(functional.rms_norm(x, (inputs,), norm[0], 1e-5), *affine)
+    torch.testing.assert_close(operators.multiply(x, affine, norm=norm[:1], residual=residual), expected)
+    expected = functional.linear(functional.layer_norm(x, (inputs,), *norm), *affine)
+    got = operators.multiply(x, affine, norm=norm, gelu=True)
+    torch.testing.assert_close(got, functional.gelu(expected, approximate="tanh"))
+    wide = functional.linear(functional.rms_norm(x, (inputs,), norm[0], 1e-5), affine.weight[:16])
+    got = operators.multiply_gated(x, Affine(affine.weight[:16], None), norm[0])
+    torch.testing.assert_close(got, functional.silu(wide[:, :8]) * wide[:, 8:])
 
 
 def check_sample(*, guided: bool, sorts: bool) -> None:
@@ -117,16 +163,17 @@ def check_sample(*, guided: bool, sorts: bool) -> None:
         assert torch.equal(tokens, draw(plain, noise(at), rows)), (guided, sorts, step)
 
 
-def check_step(model: str) -> None:
-    """A whole step of a small T3: what a GPU runs for it, on a CPU."""
+def check_step(model: str, rows: int) -> None:
+    """A whole step of a small T3: what a GPU runs for it, on a CPU, with few rows and with more."""
     found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
     t3 = T3(t3_state(found), precision=Precision.EXACT, device=CPU)
-    cache, positions = torch.randn(t3.cache(ROWS, LENGTH).shape), POSITIONS[:, None]
-    x = torch.randn(ROWS, 1, t3.width)
+    at = POSITIONS.repeat(rows // 2)
+    cache, positions = torch.randn(t3.cache(rows, LENGTH).shape), at[:, None]
+    x = torch.randn(rows, 1, t3.width)
     ours_cache, embedded = cache.clone(), x + t3._positions[positions] if t3.is_gpt else x
     plain = t3.forward(x, cache, positions, LENGTH)
     starts = t3.row_starts(ours_cache)
-    ours = t3._step_by_kernels(embedded[:, 0], ours_cache, POSITIONS, LENGTH, starts)
+    ours = t3._step_by_kernels(embedded[:, 0], ours_cache, at, LENGTH, starts)
     torch.testing.assert_close(ours, plain[:, 0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(ours_cache, cache, atol=1e-4, rtol=1e-4)
 
@@ -134,24 +181,21 @@ def check_step(model: str) -> None:
 def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    launch_on_cpu(
-        {
-            "store_rotated": operators._store_rotated,
-            "attend": operators._attend_keys,
-            "swiglu": operators._swiglu_rows,
-            "add_norm": operators._add_norm_rows,
-        }
-    )
+    launch_on_cpu(operators._FOR_GPU)
     with torch.inference_mode(), mock.patch.object(t3_model, "pack_weight", lambda weight: weight):
-        check_step("multilingual")
-        check_step("turbo")
+        for rows in (2, 6):
+            check_step("multilingual", rows)
+            check_step("turbo", rows)
     check_swiglu()
+    for rows, inputs in ((1, 64), (2, 128), (4, 2048)):
+        check_multiply(rows, inputs)
     for dtype in (torch.float32, torch.bfloat16):
         check_add_norm(dtype)
         check_attend(1, dtype)
         check_attend(4, dtype)
     for flag in (False, True):
         check_store_rotated(rotates=flag)
+        check_project(is_gpt=flag)
         check_sample(guided=flag, sorts=False)
         check_sample(guided=flag, sorts=True)
     print("equal")  # noqa: T201

@@ -21,7 +21,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, S
 from chatterbox_worker.engines.chatterbox.s3gen import estimator, vocoder
 from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowInputs
-from chatterbox_worker.engines.chatterbox.s3gen.frames import conv_image, norm_linear
+from chatterbox_worker.engines.chatterbox.s3gen.frames import conv_image
 from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 from chatterbox_worker.engines.chatterbox.s3gen.vocoder import Vocoder
 from support.checkpoints import checkpoint
@@ -30,14 +30,6 @@ from support.kernels import launch_on_cpu
 CPU = torch.device("cpu")
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3}  # of values around 1
 ARGUMENTS = {Estimator: 4, vocoder._ResBlock: 3}  # before the switch
-
-
-def check_norm_product(dtype: torch.dtype, *, biased: bool, gelu: bool) -> None:
-    x, weight = torch.randn(2, 35, 80).to(dtype), torch.randn(72, 80).to(dtype) / 9
-    gain, offset = torch.rand(2, 80).to(dtype)
-    norm, affine = Affine(gain, offset), Affine(weight, torch.randn(72).to(dtype) if biased else None)
-    ours, plain = (norm_linear(x, norm, affine, "gelu" if gelu else "none", kernels=flag) for flag in (True, False))
-    torch.testing.assert_close(ours, plain, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
 
 
 def check_norm_mish_add(dtype: torch.dtype, *added: int) -> None:
@@ -93,14 +85,11 @@ def main() -> None:
     torch.set_num_threads(1)
     launch_on_cpu(
         {
-            "norm_product": operators._multiply_normed,
             "norm_mish_add": operators._activate,
             "snake": operators._bend,
         }
     )
     for dtype in TOLERANCE:
-        check_norm_product(dtype, biased=True, gelu=True)
-        check_norm_product(dtype, biased=False, gelu=False)
         check_norm_mish_add(dtype, 80)
         check_norm_mish_add(dtype, 2, 7, 80)
     alpha, mask = torch.rand(3, 1, 1) + 0.5, torch.rand(2, 1, 1, 1500) < 0.9

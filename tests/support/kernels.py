@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from chatterbox_worker.config import environment
-from chatterbox_worker.engines.chatterbox.kernels.launch import Binary, Kernel, compile_for
+from chatterbox_worker.engines.chatterbox.kernels.compiled import Binary
+from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel, compile_for
 from chatterbox_worker.engines.chatterbox.kernels.library import LIBRARY
 from support.paths import ROOT
 
@@ -37,7 +38,9 @@ def launch_on_cpu(operators: Mapping[str, Callable[..., Any]]) -> None:
     """Let operators run on a CPU: by their functions for a GPU, whose kernels the interpreter runs."""
 
     def interpret(kernel: Kernel, grid: tuple[int, int, int], *arguments: object, **constants: object) -> None:
-        kernel._load()[grid](*arguments, **constants)
+        function = kernel.function()
+        overlaps = {"overlaps": False} if "overlaps" in function.arg_names else {}
+        function[grid](*arguments, **constants, **overlaps)
 
     Kernel.__call__ = interpret  # type: ignore[assignment, method-assign]
     for name, function in operators.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +28,7 @@ from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEnc
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
+from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, counter_noise
@@ -312,3 +313,17 @@ def test_the_watermark_is_found_in_what_callers_get(speed: float, tmp_path: Path
         assert found > 0.5, f"{audio_format}: {found}"
 
     synthesizer.close()
+
+
+def test_the_threads_of_an_engine_find_it_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that renders asks at once how many takes are active."""
+    active = list[int]()
+
+    class EagerQueue(RenderQueue):
+        def __init__(self, *args: Any, more_to_come: Callable[[], bool], **options: Any) -> None:
+            active.append(more_to_come())
+            super().__init__(*args, more_to_come=more_to_come, **options)
+
+    monkeypatch.setattr("chatterbox_worker.engines.chatterbox.engine.RenderQueue", EagerQueue)
+    build("turbo", tmp_path).close()
+    assert active == [False]

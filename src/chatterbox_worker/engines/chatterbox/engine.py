@@ -34,7 +34,8 @@ from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_prof
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
-from chatterbox_worker.engines.chatterbox.kernels.launch import check_compiler
+from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
+from chatterbox_worker.engines.chatterbox.kernels.launch import uses_kernels
 from chatterbox_worker.engines.chatterbox.pack import HeldWeights, load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -116,6 +117,12 @@ class ChatterboxEngine:
         self.decoder = None if checkpoint is None else _decoder(checkpoint)
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
         self._voices = self._voice_cache(parts.t3, store, revision)
+        self._adapter_pool = AdapterPool(  # before the threads, which ask how many takes are active
+            parts.t3,
+            checkpoint,
+            lambda t3: self._build_adapted(t3, store, revision, adapters, graphs=graphs),
+            limit=adapters,
+        )
         self._renderer = Renderer(parts.s3gen, parts.layout, parts.watermark, in_background=device.type == "cuda")
         batch_slots = self._make_slots(parts.t3, slots, graphs=graphs)
         self._captures = (
@@ -133,12 +140,6 @@ class ChatterboxEngine:
             owner=parts.layout.name,
         )
         self._base_model = AdaptedModel(self._voices, self._scheduler)
-        self._adapter_pool = AdapterPool(
-            parts.t3,
-            checkpoint,
-            lambda t3: self._build_adapted(t3, store, revision, adapters, graphs=graphs),
-            limit=adapters,
-        )
         release_threads()
 
     @classmethod
@@ -168,8 +169,9 @@ class ChatterboxEngine:
         t3, s3gen = load_with_pack(
             checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights, held=held
         )
-        if settings.kernels == "on" and device.type == "cuda":
-            check_compiler()
+        if uses_kernels(settings.kernels, device):
+            if settings.weights_dir is not None:
+                COMPILED.read_from(shared_folder(settings.weights_dir))
             t3.uses_kernels = True
             s3gen.use_kernels()
         parts = Parts(
@@ -265,6 +267,7 @@ class ChatterboxEngine:
 
     def warm_up(self, *, all_graphs: bool = False) -> None:
         """Return when the hot graphs are captured, or all of them; at once if there are none to capture."""
+        self._renderer.warm_up()
         for captures in self._captures:
             if not (captures.wait_all(_WARM_UP_S) if all_graphs else captures.wait_hot(_WARM_UP_S)):
                 log.warning("graphs are still being captured after %.0f s; the engine starts without them", _WARM_UP_S)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import logging
 import os
 import sys
@@ -39,6 +40,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_stat
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, is_chatterbox
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
+from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, S3Gen
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -293,6 +295,8 @@ def main(arguments: Sequence[str]) -> int:
             known = [*LAYOUTS, *(model.name for model in settings.custom_models)]
             parser.error(f"{unknown[0]} has no weights; choose {choices(known)}")
         found = [checkpoint_of(name, settings) for name in options.models]
+        if settings.weights_dir is not None:
+            COMPILED.write_to(shared_folder(settings.weights_dir))
         are_written = [_prepare(checkpoint, options.profile, device) for checkpoint in found]
         if options.replace and all(are_written):
             replace_originals(found)
@@ -309,7 +313,10 @@ def _prepare(checkpoint: Checkpoint, profiles: Sequence[str], device: torch.devi
     are_written = []
     for profile in profiles:
         pack = pack_of(checkpoint, profile, device)
-        t3, _ = load_modules(checkpoint, profile, device, pack)
+        t3, s3gen = load_modules(checkpoint, profile, device, pack)
+        if device.type == "meta" and importlib.util.find_spec("triton") is not None:
+            t3.compile_kernels()
+            s3gen.compile_kernels()
         add_draft(t3, checkpoint, pack)
         are_written.append(pack.save())
     return all(are_written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -127,20 +128,21 @@ class FailingRecorder(FakeRecorder):
         raise self.error
 
 
-def test_what_cannot_be_captured_is_called_from_then_on_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_captured_three_times_is_only_called_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
+    """One failure may be another thread's doing, which waited for the whole device."""
     counter = Counter()
     recorder = FailingRecorder(
         torch.AcceleratorError("operation not permitted when stream is capturing"), is_healthy=True
     )
     graphed = Graphed[int](counter.add, recorder, [counter.total])
     with caplog.at_level(logging.WARNING):
-        for size in (2, 3):
+        for size in (2, 3, 4, 5):
             assert not graphed.capture(size, torch.ones(size))
             for _ in range(4):
                 graphed(size, torch.ones(size))
-    assert counter.total == 20
+    assert counter.total == 56
     assert not graphed.wanted
-    assert len(caplog.records) == recorder.recorded == 1
+    assert len(caplog.records) == recorder.recorded == 3
 
 
 @pytest.mark.parametrize(
@@ -444,6 +446,24 @@ def test_hot_captures_come_first_and_waiting_callers_continue_after_them() -> No
     captures.capture_next()
     assert captures.wait_all(0)
     assert (done, bool(captures)) == ([0, 1, 2], False)
+
+
+def test_requests_that_follow_each_other_closely_wait_for_no_capture() -> None:
+    now, done = [0.0], list[int]()
+    captures = CaptureQueue([numbered_capture(done, 0)], [numbered_capture(done, 1)], clock=lambda: now[0])
+    captures.mark_busy()
+    assert captures.wait_s == 0  # the hot ones are what a start waits for
+    captures.capture_next()
+    assert captures.wait_s == 0.25
+    now[0] = 0.2
+    assert captures.wait_s == pytest.approx(0.05)
+    captures.mark_busy()
+    assert captures.wait_s == 0.25
+    now[0] = 0.5
+    assert captures.wait_s == 0
+    captures.capture_next()
+    assert captures.wait_s == math.inf
+    assert done == [0, 1]
 
 
 def test_captures_end_when_memory_is_short_and_when_one_fails() -> None:

@@ -11,14 +11,6 @@ from support.kernels import compile_everywhere, run_interpreted
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # seconds for each
 
 
-def norm_product(kind: str, block_width: int) -> tuple[dict[str, str], dict[str, object], int]:
-    """The types, constants and warps of the full-size feed-forward's first product."""
-    constants: dict[str, object] = {"width": 256, "outputs": 1032, "biased": True, "gelu": True, "eps": 1e-5}
-    blocks: dict[str, object] = {"block_rows": 64, "block_outputs": 64, "block_width": block_width}
-    types = dict.fromkeys(("x", "gain", "offset", "weight", "bias", "out"), kind)
-    return types | {"rows": "i32"}, constants | blocks, 4
-
-
 def norm_mish_add(kind: str) -> tuple[dict[str, str], dict[str, object], int]:
     types = dict.fromkeys(("x", "gain", "offset", "added", "out"), kind) | {"x_frames": "i32", "added_frames": "i32"}
     return types, {"each_frame": True, "width": 256, "block": 256, "eps": 1e-5}, 1
@@ -30,10 +22,9 @@ def snake() -> tuple[dict[str, str], dict[str, object], int]:
 
 
 KERNELS = {
-    "norm_product fast": norm_product("*fp16", 64),
-    "norm_product overflow": norm_product("*bf16", 64),
-    "norm_product exact": norm_product("*fp32", 32),
-    "norm_mish_add": norm_mish_add("*fp16"),
+    "norm_mish_add fast": norm_mish_add("*fp16"),
+    "norm_mish_add overflow": norm_mish_add("*bf16"),
+    "norm_mish_add exact": norm_mish_add("*fp32"),
     "snake": snake(),
 }
 
@@ -57,8 +48,7 @@ def test_a_tensor_that_a_kernel_would_read_wrongly_is_refused() -> None:
 
     with FakeTensorMode():
         x, weight = torch.zeros(2, 3, 8, device="cuda:0"), torch.zeros(5, 8, device="cuda:0")
-        norm, affine = Affine(weight[0], weight[1]), Affine(weight, None)
-        assert operators.norm_product(x, norm, affine, gelu=True).shape == (2, 3, 5)
+        norm = Affine(weight[0], weight[1])
         assert operators.norm_mish_add(x, norm, weight[2], 2).shape == (2, 2, 8)
         with pytest.raises(ValueError, match="must be contiguous; its strides are"):
-            operators.norm_product(x[:, :2], norm, affine, gelu=True)
+            operators.norm_mish_add(x[:, :2], norm, weight[2], 2)

@@ -17,7 +17,28 @@ KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, 
     ),
     "attend": (
         {"query": "*bf16", "cache": "*bf16", **_ROW, "out": "*bf16", "partial": "*fp32", "arrivals": "*i32"},
-        {"heads": 16, "dim": 64, "splits": 4, "block": 64}, 4,
+        {"heads": 16, "dim": 64, "splits": 4, "block": 128}, 4,
+    ),
+    "project": (
+        {
+            "x": "*bf16", "weight": "*bf16", "bias": "*bf16", "gain": "*bf16", "shift": "*bf16", "table": "*bf16",
+            **_ROW, "cache": "*bf16", "query": "*bf16",
+        },
+        {
+            "rows": 2, "inputs": 1024, "heads": 16, "half": 32, "block": 4, "table_width": 72, "rotates": True,
+            "kind": 1, "biased": False, "eps": 1e-5,
+        }, 2,
+    ),
+    "multiply": (
+        dict.fromkeys(("x", "weight", "bias", "gain", "shift", "residual", "out"), "*bf16"),
+        {
+            "rows": 4, "inputs": 4096, "outputs": 1024, "block": 4, "kind": 0, "gelu": False, "biased": True,
+            "adds": True, "eps": 1e-5,
+        }, 8,
+    ),
+    "multiply_gated": (
+        dict.fromkeys(("x", "weight", "gain", "out"), "*bf16"),
+        {"rows": 2, "inputs": 1024, "outputs": 4096, "block": 8, "eps": 1e-5}, 4,
     ),
     "swiglu": ({"gate_up": "*bf16", "out": "*bf16"}, {"width": 4096, "block": 1024}, 4),
     "add_norm": (

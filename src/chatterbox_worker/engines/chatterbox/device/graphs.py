@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 Variant = TypeVar("Variant", bound=Hashable)
 
+_MOST_FAILURES = 3  # of captures, after which a function is only called; one may be another thread's doing
 _WARM_UPS = 2  # cuBLAS selects kernels and workspaces in the first call; the second runs with everything in place
 
 
@@ -165,7 +166,7 @@ class Graphed(Generic[Variant]):
     def __init__(self, function: Callable[..., None], recorder: Recorder | None, state: Sequence[Tensor] = ()) -> None:
         self._function, self._recorder, self._state = function, recorder, state
         self._name = getattr(function, "__name__", "a function")
-        self._gave_up = False
+        self._failures = 0  # of captures, without those for memory
         self._arena = Arena()
         self._captured: dict[Variant, tuple[Callable[[], None], tuple[Tensor, ...]]] = {}
         self._calls: Counter[Variant] = Counter()  # without a graph
@@ -194,7 +195,7 @@ class Graphed(Generic[Variant]):
             return True
         self._wanted.pop(variant, None)
         recorder = self._recorder
-        if recorder is None or self._gave_up or not recorder.has_memory():
+        if recorder is None or self._has_given_up() or not recorder.has_memory():
             return False
         failure = self._try_to_capture(recorder, variant, tensors)
         if failure is None:
@@ -208,9 +209,13 @@ class Graphed(Generic[Variant]):
         log.warning(
             "%s %s cannot be captured as a CUDA graph and runs without one", self._name, variant, exc_info=failure
         )
-        self._gave_up = True
-        self._wanted.clear()
+        self._failures += 1
+        if self._has_given_up():
+            self._wanted.clear()
         return False
+
+    def _has_given_up(self) -> bool:
+        return self._failures >= _MOST_FAILURES
 
     def close(self) -> None:
         """Free the graphs and let go of the function, whose owner would otherwise live until the next collection."""
@@ -256,7 +261,7 @@ class Graphed(Generic[Variant]):
         """A variant is wanted after 2 calls, and if it could not be captured, again after 4, 8, 16 and so on."""
         self._calls[variant] += 1
         calls = self._calls[variant]
-        if self._recorder is not None and not self._gave_up and calls > 1 and calls & (calls - 1) == 0:
+        if self._recorder is not None and not self._has_given_up() and calls > 1 and calls & (calls - 1) == 0:
             self._wanted[variant] = None
 
 

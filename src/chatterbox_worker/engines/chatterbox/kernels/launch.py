@@ -2,16 +2,21 @@
 
 A kernel is a function in Triton's language, in a module `sources` of T3 or of S3Gen. It is compiled for a named GPU by
 Triton and the assembler that it brings, in the process, on its first call for each combination of types and constants;
-it is loaded and launched by the driver. No GPU is needed to compile.
+it is loaded and launched by the driver. No GPU is needed to compile, and what was compiled is kept (`compiled`).
+
+A kernel with a constant `overlaps` is launched on GPUs of capability 9.0 and later as soon as every program of the
+kernel before it has started ("programmatic dependent launch" in NVIDIA's guide): it reads its weights meanwhile, and
+waits in itself before it reads what others write.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
+import importlib
 import importlib.util
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.cuda._utils import _check_cuda, _cuda_load_module, _get_gpu_runtime_library
 
+from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary
 from chatterbox_worker.errors import NotReady
 
 _TYPES = {
@@ -30,17 +36,31 @@ _HIDDEN_ARGUMENTS = 2  # that Triton 3.6 appends: addresses of a kernel's and a 
 _MOST_SHARED_BYTES = 48 * 1024  # without asking the driver for more
 _STAGES = 2  # of a loop: one block is read while another is used, in shared memory that every GPU has
 _ALIGNMENT = 16  # bytes: the most that one thread reads at once
+_OVERLAPS = "overlaps"  # the constant of kernels that may start before the one before them has ended
+_OVERLAP_CAPABILITY = 90
+_MEASURED = (9, 0)  # an H100: T3's step takes half the time of torch's kernels
+_STREAM_SERIALIZATION = 6  # CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION of the driver's cuda.h
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """A compiled kernel."""
+class _Attribute(ctypes.Structure):
+    """CUlaunchAttribute: an id and a union of 64 bytes, here an int."""
 
-    name: str
-    code: bytes
-    ptx: str
-    shared_bytes: int
-    threads: int
+    _fields_ = (("id", ctypes.c_int), ("pad", ctypes.c_int), ("value", ctypes.c_int * 16))
+
+
+class _Config(ctypes.Structure):
+    """CUlaunchConfig."""
+
+    _fields_ = (
+        *((f"{what}_{axis}", ctypes.c_uint) for what in ("grid", "block") for axis in "xyz"),
+        ("shared_bytes", ctypes.c_uint),
+        ("stream", ctypes.c_void_p),
+        ("attributes", ctypes.c_void_p),
+        ("attribute_count", ctypes.c_uint),
+    )
+
+
+_OVERLAPPING = _Attribute(_STREAM_SERIALIZATION, 0, (ctypes.c_int * 16)(1))
 
 
 def compile_for(
@@ -55,7 +75,7 @@ def compile_for(
     """Compile a function of `sources` for a GPU of this compute capability, as 90 for an H100.
 
     `types` are Triton's names of the types of the arguments that are not constants; those of `aligned` are addresses
-    that 16 divides.
+    that 16 divides. A constant `overlaps` is set here.
 
     Raises:
         ValueError: it needs more shared memory than every GPU has, or memory of its own.
@@ -65,6 +85,9 @@ def compile_for(
     from triton.compiler import ASTSource  # noqa: PLC0415
 
     triton.knobs.cache.dir = str(Path(tempfile.gettempdir()) / "chatterbox-worker-triton")
+    overlaps = _OVERLAPS in function.arg_names and capability >= _OVERLAP_CAPABILITY
+    if _OVERLAPS in function.arg_names:
+        constants = {**constants, _OVERLAPS: overlaps}
     signature = dict(types) | dict.fromkeys(constants, "constexpr")
     source = ASTSource(
         function,
@@ -79,24 +102,36 @@ def compile_for(
         raise ValueError(
             f"the kernel {compiled.metadata.name} needs {shared} bytes of shared memory or memory of its own"
         )
-    return Binary(compiled.metadata.name, compiled.asm["cubin"], compiled.asm["ptx"], shared, warps * _WARP)
+    return Binary(compiled.metadata.name, compiled.asm["cubin"], compiled.asm["ptx"], shared, warps * _WARP, overlaps)
 
 
-def check_compiler() -> None:
-    """
+def uses_kernels(setting: str, device: torch.device) -> bool:
+    """Whether an engine on this device runs the kernels, for CHATTERBOX_KERNELS `auto`, `on` or `off`.
+
+    `auto`: on GPUs of the generation on which they were measured.
+
     Raises:
-        NotReady: Triton is not installed.
+        NotReady: they are on, and Triton is not installed.
     """
-    if importlib.util.find_spec("triton") is None:
+    if setting == "off" or device.type != "cuda":
+        return False
+    has_triton = importlib.util.find_spec("triton") is not None
+    if setting == "auto":
+        return has_triton and torch.cuda.get_device_capability(device) == _MEASURED
+    if not has_triton:
         raise NotReady("CHATTERBOX_KERNELS is on, but Triton, which compiles them, is not installed; set it to off")
+    return True
 
 
 class Kernel:
-    """A function of `sources`, called with a grid, its tensors and integers in their order, and its constants."""
+    """A function of `sources`, called with a grid, its tensors and integers in their order, and its constants.
 
-    def __init__(self, load: Callable[[], Any], *, warps: int) -> None:
-        """`load` returns the function: importing Triton is put off until a kernel is used."""
-        self._load, self._warps = load, warps
+    With tensors on the meta device it is compiled for the GPUs of `uses_kernels`' "auto", and nothing runs.
+    """
+
+    def __init__(self, module: str, name: str, *, warps: int) -> None:
+        """`module` is imported only to compile, because it imports Triton."""
+        self._module, self._name, self._warps = module, name, warps
         self._loaded: dict[tuple[object, ...], tuple[Any, Binary]] = {}
 
     def __call__(self, grid: tuple[int, int, int], *arguments: Tensor | int, **constants: object) -> None:
@@ -104,33 +139,60 @@ class Kernel:
         types, aligned = tuple(map(_type_of, arguments)), tuple(map(_is_aligned, arguments))
         key = (device.index, types, aligned, *constants.items())
         if key not in self._loaded:
-            self._loaded[key] = self._compile(types, aligned, constants, device)
+            self._loaded[key] = self._load(types, aligned, constants, device)
+        if device.type == "meta":
+            return
         kernel, binary = self._loaded[key]
         values = [
             ctypes.c_void_p(each.data_ptr()) if isinstance(each, Tensor) else ctypes.c_int32(each) for each in arguments
         ]
         values += [ctypes.c_void_p(0) for _ in range(_HIDDEN_ARGUMENTS)]
         addresses = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
-        stream = ctypes.c_void_p(torch.cuda.current_stream(device).cuda_stream)
-        threads = (binary.threads, 1, 1)
+        stream = torch.cuda.current_stream(device).cuda_stream
+        attributes = ctypes.addressof(_OVERLAPPING) if binary.overlaps else None
+        config = _Config(*grid, binary.threads, 1, 1, binary.shared_bytes, stream, attributes, int(binary.overlaps))
         driver = _get_gpu_runtime_library()
-        _check_cuda(driver.cuLaunchKernel(kernel.func, *grid, *threads, binary.shared_bytes, stream, addresses, None))
+        _check_cuda(driver.cuLaunchKernelEx(ctypes.byref(config), kernel.func, addresses, None))
 
-    def _compile(
+    def function(self) -> Any:
+        """Triton's."""
+        return getattr(importlib.import_module(self._module), self._name)
+
+    def _load(
         self, types: Sequence[str], aligned: Sequence[bool], constants: Mapping[str, object], device: torch.device
     ) -> tuple[Any, Binary]:
-        function = self._load()
-        major, minor = torch.cuda.get_device_capability(device)
-        names = [name for name in function.arg_names if name not in constants]
-        binary = compile_for(
+        """The compiled kernel, and on a GPU its module."""
+        major, minor = _MEASURED if device.type == "meta" else torch.cuda.get_device_capability(device)
+        capability = 10 * major + minor
+        settings = (self._name, capability, self._warps, *types, *aligned, *sorted(constants.items()))
+        binary = COMPILED.get(
+            _file_of(self._module), settings, lambda: self._compile(types, aligned, constants, capability)
+        )
+        if device.type == "meta":
+            return None, binary
+        return _cuda_load_module(binary.code, [binary.name])[binary.name], binary  # type: ignore[index]
+
+    def _compile(
+        self, types: Sequence[str], aligned: Sequence[bool], constants: Mapping[str, object], capability: int
+    ) -> Binary:
+        function = self.function()
+        names = [name for name in function.arg_names if name not in constants and name != _OVERLAPS]
+        return compile_for(
             function,
             dict(zip(names, types, strict=True)),
             constants,
-            capability=10 * major + minor,
+            capability=capability,
             warps=self._warps,
             aligned=[name for name, is_aligned in zip(names, aligned, strict=True) if is_aligned],
         )
-        return _cuda_load_module(binary.code, [binary.name])[binary.name], binary  # type: ignore[index]
+
+
+@functools.cache
+def _file_of(module: str) -> Path:
+    found = importlib.util.find_spec(module)
+    if found is None or found.origin is None:
+        raise ImportError(f"no module {module}")
+    return Path(found.origin)
 
 
 def _type_of(argument: Tensor | int) -> str:
@@ -138,4 +200,4 @@ def _type_of(argument: Tensor | int) -> str:
 
 
 def _is_aligned(argument: Tensor | int) -> bool:
-    return isinstance(argument, Tensor) and argument.data_ptr() % _ALIGNMENT == 0
+    return isinstance(argument, Tensor) and (argument.is_meta or argument.data_ptr() % _ALIGNMENT == 0)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
-from chatterbox_worker.engines.chatterbox.s3gen.frames import conv, linear, linear_add, norm, norm_linear
+from chatterbox_worker.engines.chatterbox.s3gen.frames import Keys, attend, conv, linear, linear_add, norm
 from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 
 HEAD_WIDTH = 64  # upstream's attention_head_dim; the fused projections do not show it
@@ -45,6 +45,11 @@ class Estimator:
         self.meanflow = "time_embed_mixer.weight" in state
         """Whether the field also takes the time at which the step ends."""
 
+    @property
+    def width(self) -> int:
+        """Channels of a frame."""
+        return self._final.width
+
     def schedule(self, times: Tensor) -> list[list[Tensor]]:
         """The vectors (C,) that each step from times[i] to times[i+1] adds in every residual block, steps x blocks."""
         ends = times[1:] if self.meanflow else None
@@ -52,18 +57,18 @@ class Estimator:
         shifts = [stage.shift(embedded) for stage in (self._down, *self._middle, self._up)]
         return [[shift[step] for shift in shifts] for step in range(len(times) - 1)]
 
-    def __call__(self, x: Tensor, shifts: list[Tensor], mask: Tensor | None, *, kernels: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, shifts: list[Tensor], keys: Keys, *, kernels: bool = False) -> Tensor:
         """The velocity (B, M, 80) at x (B, M, 320): the noisy mel, then its features, the speaker and the prompt's mel.
 
-        `shifts` is one row of `schedule`; `mask` (B, 1, 1, M) is `frames.additive`, None if all frames are valid.
+        `shifts` is one row of `schedule`; `keys` are the valid frames.
         `kernels`: whether to run the project's own (`kernels`), on a GPU.
         """
         size = x.shape[1]
-        x = skip = self._down(x, size, shifts[0], mask, kernels)
+        x = skip = self._down(x, size, shifts[0], keys, kernels)
         x = conv(x, self._down_conv)
         for stage, shift in zip(self._middle, shifts[1:-1], strict=True):
-            x = stage(x, size, shift, mask, kernels)
-        x = self._up(torch.cat([x, skip], dim=2), size, shifts[-1], mask, kernels)
+            x = stage(x, size, shift, keys, kernels)
+        x = self._up(torch.cat([x, skip], dim=2), size, shifts[-1], keys, kernels)
         return linear(self._final(conv(x, self._up_conv)), self._project)[:, :size]
 
 
@@ -103,7 +108,7 @@ class _Stage:
     def shift(self, time: Tensor) -> Tensor:
         return linear(F.mish(time), self._time).to(self._dtype)
 
-    def __call__(self, x: Tensor, size: int, shift: Tensor, mask: Tensor | None, kernels: bool) -> Tensor:
+    def __call__(self, x: Tensor, size: int, shift: Tensor, keys: Keys, kernels: bool) -> Tensor:
         """(B, M or more, C) to (B, M, C) for `size` M: convolutions may return more frames than they got."""
         if kernels:
             x = self._second.add_to(linear(x, self._residual), self._first.add_to(shift, x, size), size)
@@ -111,7 +116,7 @@ class _Stage:
             y, residual = self._second(self._first(x).add_(shift)), linear(x, self._residual)
             x = y.add_(residual) if y.shape[1] == size else y[:, :size] + residual[:, :size]
         for block in self._blocks:
-            x = block(x, mask, kernels)
+            x = block(x, keys)
         return x
 
 
@@ -122,6 +127,10 @@ class _ConvBlock:
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.mish(norm(conv(x, self._conv), self._norm))
+
+    @property
+    def width(self) -> int:
+        return self._norm.weight.shape[0]
 
     def add_to(self, added: Tensor, x: Tensor, size: int) -> Tensor:
         """The sum of `added`, (C,) or (B, M or more, C), and the result for M = `size` frames, by `kernels`."""
@@ -147,13 +156,11 @@ class _Block:
         else:
             self._widen, self._narrow = state.matrix("ff.net.0.proj"), state.matrix("ff.net.2")
 
-    def __call__(self, x: Tensor, mask: Tensor | None, kernels: bool) -> Tensor:
+    def __call__(self, x: Tensor, keys: Keys) -> Tensor:
         batch, size, _ = x.shape
-        qkv = norm_linear(x, self._norm_attention, self._qkv, kernels=kernels).view(batch, size, 3, -1, HEAD_WIDTH)
-        q, k, v = qkv.transpose(1, 3).unbind(2)
-        y = _attend(q, k, v, mask)
-        x = linear_add(x, y.transpose(1, 2).flatten(2), self._out)
-        return linear_add(x, norm_linear(x, self._norm_ff, self._widen, "gelu", kernels=kernels), self._narrow)
+        qkv = linear(norm(x, self._norm_attention), self._qkv).view(batch, size, 3, -1, HEAD_WIDTH)
+        x = linear_add(x, attend(qkv, keys), self._out)
+        return linear_add(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)
 
 
 def _fold_attention(state: StateDict, qkv: Affine, out: Affine) -> tuple[Affine, Affine]:
@@ -207,15 +214,3 @@ def _fold_feed_forward(state: StateDict) -> tuple[Affine, Affine]:
         Affine(pad(f"{wide}.weight", 0, lambda: 0.0), pad(f"{wide}.bias", 0, lambda: _UNIT)),
         Affine(pad(f"{narrow}.weight", 1, lambda: source(f"{narrow}.bias") / _UNIT), None),
     )
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Attention over (B, H, T, 64); `mask` as in `Estimator`."""
-    if q.dtype != torch.bfloat16 or q.is_cuda:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    # bfloat16 on a CPU: three plain steps take half the time of torch's fused kernel
-    # (5 ms and 10 ms for 762 frames, 2 cores)
-    scores = torch.matmul((q * HEAD_WIDTH**-0.5).contiguous(), k.transpose(2, 3).contiguous())  # 1/8: exact in bfloat16
-    if mask is not None:
-        scores += mask
-    return torch.matmul(scores.softmax(-1), v.contiguous())

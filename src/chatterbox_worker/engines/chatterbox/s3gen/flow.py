@@ -18,7 +18,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
 from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, FlowEncoder
-from chatterbox_worker.engines.chatterbox.s3gen.frames import additive, linear, valid
+from chatterbox_worker.engines.chatterbox.s3gen.frames import Keys, linear, valid
 
 MEL_BANDS = 80
 GUIDANCE = 0.7  # CFM_PARAMS.inference_cfg_rate
@@ -146,6 +146,11 @@ class Flow:
         return self._embedding.dtype
 
     @property
+    def width(self) -> int:
+        """Of the estimator."""
+        return self._estimator.width
+
+    @property
     def embedding_width(self) -> int:
         """Of the speaker embedding."""
         return self._speaker.weight.shape[1]
@@ -171,16 +176,15 @@ class Flow:
         `steps` stops early, after that many steps of the schedule.
         """
         inside = None if lengths is None else valid(lengths, x.shape[1])
-        mask = None if inside is None else additive(inside[:, None, None], context.dtype)
         halves = 1 if self.meanflow else 2  # meanflow models were distilled from guided ones
-        mask = mask if mask is None or halves == 1 else torch.cat([mask, mask])
+        keys = Keys.of(None if lengths is None else lengths.repeat(halves), x.shape[1], context.dtype)
         # the estimator's input: the state, then its conditions, which are zero in the unconditional half
         inputs = context.new_zeros(halves, *context.shape[:2], MEL_BANDS + context.shape[2])
         inputs[0, :, :, MEL_BANDS:] = context
         kernels = self.uses_kernels and x.is_cuda
         for shifts, span in list(zip(self._shifts, self._spans, strict=True))[:steps]:
             inputs[..., :MEL_BANDS] = x
-            velocity = self._estimator(inputs.flatten(0, 1), shifts, mask, kernels=kernels)
+            velocity = self._estimator(inputs.flatten(0, 1), shifts, keys, kernels=kernels)
             if halves == 1:
                 x = x.add(velocity, alpha=span)
             else:  # x + span ((1 + w) c - w u)

@@ -6,7 +6,8 @@ A product that is added to something has one kernel on a GPU if it has no bias (
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,8 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
 from chatterbox_worker.engines.chatterbox.device.cpu_products import Then, product, product_add
-from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
+
+_FLASH_DTYPES = (torch.float16, torch.bfloat16)
 
 
 def linear(x: Tensor, affine: Affine, then: Then = "none") -> Tensor:
@@ -33,15 +35,6 @@ def linear_add(residual: Tensor, x: Tensor, affine: Affine) -> Tensor:
 def norm(x: Tensor, affine: Affine, eps: float = 1e-5) -> Tensor:
     """Layer norm over channels; 1e-5 is nn.LayerNorm's default."""
     return F.layer_norm(x, affine.weight.shape, affine.weight, affine.bias, eps)
-
-
-def norm_linear(
-    x: Tensor, before: Affine, affine: Affine, then: Literal["none", "gelu"] = "none", *, kernels: bool
-) -> Tensor:
-    """`linear(norm(x, before), affine, then)`; with `kernels` by one of the project's own."""
-    if kernels:
-        return operators.norm_product(x, before, affine, gelu=then == "gelu")
-    return linear(norm(x, before), affine, then)
 
 
 def conv(x: Tensor, taps: Affine, *, ahead: int = 0) -> Tensor:
@@ -82,3 +75,60 @@ def additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
     Attention on a GPU would convert a boolean mask again in every layer.
     """
     return torch.zeros(mask.shape, device=mask.device, dtype=dtype).masked_fill_(~mask, -torch.inf)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Keys:
+    """Which frames attention attends to, in the form that its kernel takes."""
+
+    mask: Tensor | None = None
+    """(B, 1, 1, T), to add to the scores; None if all frames are valid, or with `counts`."""
+    counts: Tensor | None = None
+    """(B,) int32, how many of each row's first frames are valid."""
+    starts: Tensor | None = None
+    """(B + 1,) int32, where each row starts in the frames of all rows, and the end."""
+
+    @classmethod
+    def of(cls, lengths: Tensor | None, size: int, dtype: torch.dtype) -> Keys:
+        """For rows of `lengths` (B,) valid frames of `size`; None if all are valid."""
+        if lengths is None:
+            return cls()
+        if lengths.is_cuda and dtype in _FLASH_DTYPES and _has_flash(lengths.device):
+            starts = torch.arange(len(lengths) + 1, device=lengths.device, dtype=torch.int32) * size
+            return cls(counts=lengths.to(torch.int32), starts=starts)
+        return cls(mask=additive(valid(lengths, size)[:, None, None], dtype))
+
+
+def attend(qkv: Tensor, keys: Keys) -> Tensor:
+    """Attention within each row, (B, T, 3, H, D) to (B, T, H · D).
+
+    On a GPU in half precision by FlashAttention (arXiv:2307.08691), which takes counts in place of a mask: on an H100
+    a third of the time of torch's masked kernel for 16 rows of 1 024 frames (125 and 391 µs).
+    """
+    batch, size, _, heads, width = qkv.shape
+    if keys.counts is not None:
+        q, k, v = qkv.flatten(0, 1).unbind(1)
+        attended = torch.ops.aten._flash_attention_forward(
+            q, k, v, keys.starts, keys.starts, size, size, 0.0, False, False, seqused_k=keys.counts
+        )[0]
+        return attended.reshape(batch, size, heads * width)  # type: ignore[no-any-return]
+    q, k, v = qkv.transpose(1, 3).unbind(2)
+    return _attend_masked(q, k, v, keys.mask).transpose(1, 2).flatten(2)
+
+
+@functools.cache
+def _has_flash(device: torch.device) -> bool:
+    """From capability 8.0 on; also where no GPU is, so that fake tensors of one count its kernels."""
+    return not torch.cuda.is_available() or torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+def _attend_masked(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention over (B, H, T, D)."""
+    if q.dtype != torch.bfloat16 or q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    # bfloat16 on a CPU: three plain steps take half the time of torch's fused kernel
+    # (5 ms and 10 ms for 762 frames, 2 cores)
+    scores = torch.matmul((q * q.shape[3] ** -0.5).contiguous(), k.transpose(2, 3).contiguous())  # 1/8 is exact
+    if mask is not None:
+        scores += mask
+    return torch.matmul(scores.softmax(-1), v.contiguous())

@@ -23,6 +23,7 @@ from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import FlowGraphs, VocoderGraphs
+from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise
 from chatterbox_worker.engines.chatterbox.s3gen.overflow import with_dtype
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import Hop, pack_hops, vocode
@@ -98,6 +99,10 @@ class S3Gen:
     def use_kernels(self) -> None:
         """Run the project's own kernels from now on, on a GPU; before anything is captured."""
         self.flow.uses_kernels = self.vocoder.uses_kernels = True
+
+    def compile_kernels(self) -> None:
+        """Compile the kernels, for a model on the meta device."""
+        operators.compile_kernels(self.flow.width, self.flow.dtype)
 
     @torch.inference_mode()
     def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:

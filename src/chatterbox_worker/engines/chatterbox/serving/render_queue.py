@@ -10,6 +10,7 @@ a hop of a stream never waits. On a CPU a batch would gain nothing: one row keep
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Sequence
 
@@ -91,6 +92,7 @@ class RenderQueue:
             with work_on_stream(self._device, "sound", self._owner):
                 while (batch := self._next()) is not None:
                     self._render_or_fail(batch)
+                    self._captures.mark_busy()
         except Exception:  # the thread's edge: if it died silently, every caller would hang
             log.exception("rendering ended")
             self._give_up()
@@ -116,7 +118,7 @@ class RenderQueue:
     def _next(self) -> list[RenderJob] | None:
         """The next batch; None when closed."""
         while not self._something_waits():
-            if not self._more_to_come():
+            if not self._more_to_come() and self._captures.wait_s <= 0:
                 self._captures.capture_next()
         self._captures.capture_wanted()
         with self._changed:
@@ -133,7 +135,11 @@ class RenderQueue:
     def _something_waits(self) -> bool:
         """Wait for a job or for the queue to be closed; False on a timeout, which it has only while captures remain."""
         with self._changed:
-            timeout_s = None if not self._captures else _BUSY_WAIT_S if self._more_to_come() else 0.0
+            timeout_s: float | None = self._captures.wait_s
+            if timeout_s == math.inf:
+                timeout_s = None
+            elif self._more_to_come():
+                timeout_s = _BUSY_WAIT_S
             return self._changed.wait_for(lambda: self._closed or len(self._waiting) > 0, timeout=timeout_s)
 
     def _fill(self, batch: list[RenderJob]) -> None:

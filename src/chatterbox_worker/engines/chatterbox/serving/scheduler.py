@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections.abc
 import functools
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -169,9 +170,9 @@ class Scheduler:
             return True  # most steps: nothing has changed
         with self._changed:
             self._waiting.discard(_is_over)
-            while not (self._is_done or self._is_wanted() or self._captures):
+            while not (self._is_done or self._is_wanted() or (wait_s := self._captures.wait_s) <= 0):
                 release_threads()
-                self._changed.wait()
+                self._changed.wait(None if wait_s == math.inf else wait_s)
                 self._waiting.discard(_is_over)
             return not self._is_done
 
@@ -189,6 +190,7 @@ class Scheduler:
         return bool(self._running) or bool(self._errands) or any(map(_is_ready, self._waiting))
 
     def _advance(self) -> None:
+        self._captures.mark_busy()
         if self._any_over:
             self._any_over = False
             for slot, sequence in list(self._running.items()):

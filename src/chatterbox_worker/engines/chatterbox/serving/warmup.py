@@ -33,6 +33,8 @@ Capture = Callable[[], bool]
 _HOT_TEXT = 64  # positions
 _HOT_SPEECH = 150  # tokens, 6 s
 _MOST_FAILURES = 8  # exceptions, after which nothing is captured under load any more
+_QUIET_S = 0.25
+"""Without work before a capture that is not hot: requests that follow each other closely must not wait for one."""
 _SHARE_UNDER_LOAD = 0.1
 """Of a busy thread's time: one capture takes as long as dozens of steps (350 ms reported for another model, H100)."""
 
@@ -51,7 +53,7 @@ class CaptureQueue:
         self._remaining = [*hot, *later][::-1]
         self._later = len(later)
         self._wanted = wanted
-        self._clock, self._next_under_load_s = clock, -math.inf
+        self._clock, self._next_under_load_s, self._busy_s = clock, -math.inf, -math.inf
         self._stopped, self._failures = False, 0
         self._hot_done, self._all_done = threading.Event(), threading.Event()
         self._update_events()
@@ -59,6 +61,17 @@ class CaptureQueue:
     def __bool__(self) -> bool:
         """Whether captures remain."""
         return bool(self._remaining) or self._next_wanted() is not None
+
+    def mark_busy(self) -> None:
+        """Call when there was work."""
+        self._busy_s = self._clock()
+
+    @property
+    def wait_s(self) -> float:
+        """How long to be idle before the next capture; infinite if there is none."""
+        if not self:
+            return math.inf
+        return 0.0 if len(self._remaining) > self._later else max(0.0, self._busy_s + _QUIET_S - self._clock())
 
     def capture_next(self) -> None:
         """Run the next capture in idle time: of a wanted shape, else the next in order. Never raises."""

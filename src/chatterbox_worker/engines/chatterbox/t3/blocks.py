@@ -17,6 +17,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
+from chatterbox_worker.engines.chatterbox.t3.kernels.operators import Norm
 from chatterbox_worker.engines.chatterbox.t3.linear import Linear, Precision, Source, linear
 
 _EPSILON = 1e-5  # rms_norm_eps and layer_norm_epsilon of upstream's llama_configs.py
@@ -25,10 +26,6 @@ _EPSILON = 1e-5  # rms_norm_eps and layer_norm_epsilon of upstream's llama_confi
 _THETA = 500_000.0
 _FACTOR, _LOW, _HIGH, _ORIGINAL_LENGTH = 8.0, 1.0, 4.0, 8192
 _CONSTANTS = 8  # columns of the rotary table after cosines and sines: a 1, and 0 up to the alignment of tensor cores
-
-
-Norm = tuple[Tensor, ...]
-"""The weight (width,) of an RMS norm, or weight and bias of a layer norm."""
 
 
 class Block(Protocol):
@@ -50,6 +47,16 @@ class Block(Protocol):
 
     def finish(self, x: Tensor, attended: Tensor, following: Norm) -> tuple[Tensor, Tensor]:
         """`after_attention` by `kernels`, and `following`, the next layer's norm, of its result; (rows, width) all."""
+
+    @property
+    def inner_width(self) -> int:
+        """Of the feed-forward."""
+
+    def project_few(self, x: Tensor, table: Tensor | None, positions: Tensor, starts: Tensor, layer: Tensor) -> Tensor:
+        """`qkv`, rotated and stored by one kernel, as `operators.project`; for a few rows x (rows, width)."""
+
+    def finish_few(self, x: Tensor, attended: Tensor) -> Tensor:
+        """`after_attention` by kernels that read each weight once, for a few rows; (rows, width) all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,18 @@ class LlamaBlock:
         x = self.down.add_to(x, operators.swiglu(self.gate_up(rms_norm(x, self.norm_2))))
         return x, rms_norm(x, following[0])
 
+    @property
+    def inner_width(self) -> int:
+        return self.down.affine.weight.shape[1]
+
+    def project_few(self, x: Tensor, table: Tensor | None, positions: Tensor, starts: Tensor, layer: Tensor) -> Tensor:
+        return operators.project(x, self.attention_in.affine, (self.norm_1,), table, positions, starts, layer)
+
+    def finish_few(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = operators.multiply(attended, self.attention_out.affine, residual=x)
+        inner = operators.multiply_gated(x, self.gate_up.affine, self.norm_2)
+        return operators.multiply(inner, self.down.affine, residual=x)
+
 
 @dataclass(frozen=True, slots=True)
 class Gpt2Block:
@@ -117,6 +136,18 @@ class Gpt2Block:
         x, hidden = operators.add_norm(x, y, bias, *self.norm_2)
         y, bias = self.down.product_and_bias(self.up.gelu(hidden))
         return operators.add_norm(x, y, bias, following[0], following[1])
+
+    @property
+    def inner_width(self) -> int:
+        return self.down.affine.weight.shape[1]
+
+    def project_few(self, x: Tensor, table: Tensor | None, positions: Tensor, starts: Tensor, layer: Tensor) -> Tensor:
+        return operators.project(x, self.attention_in.affine, self.norm_1, table, positions, starts, layer)
+
+    def finish_few(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = operators.multiply(attended, self.attention_out.affine, residual=x)
+        inner = operators.multiply(x, self.up.affine, norm=self.norm_2, gelu=True)
+        return operators.multiply(inner, self.down.affine, residual=x)
 
 
 def rms_norm(x: Tensor, weight: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, TensorProvider
 from chatterbox_worker.engines.chatterbox.device.cpu_products import product, product_add
 from chatterbox_worker.errors import NotReady
 
@@ -74,12 +74,21 @@ class Linear(ABC):
         """The product and the bias apart; only `Dense` layers have them so."""
         raise NotImplementedError
 
+    @property
+    def affine(self) -> Affine:
+        """Weight (outputs, inputs) and bias, for `kernels`; only `Dense` layers have them so."""
+        raise NotImplementedError
+
 
 class Dense(Linear):
     """Any float dtype, any device."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight, self.bias = weight, bias
+
+    @property
+    def affine(self) -> Affine:
+        return Affine(self.weight, self.bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)

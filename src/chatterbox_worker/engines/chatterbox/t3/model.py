@@ -14,6 +14,7 @@ and speech are laid out as in upstream's HEAD 5de7a54:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,6 @@ from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorPro
 from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight
 from chatterbox_worker.engines.chatterbox.t3.blocks import (
     Block,
-    Norm,
     Rotary,
     gpt2_block,
     layer_norm,
@@ -36,7 +36,9 @@ from chatterbox_worker.engines.chatterbox.t3.blocks import (
 )
 from chatterbox_worker.engines.chatterbox.t3.conditioning import ConditioningEncoder
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
+from chatterbox_worker.engines.chatterbox.t3.kernels.operators import Norm
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision, Source, linear
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, SamplingRows
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
 _HEAD_DIM = 64  # of every model upstream has published
@@ -291,7 +293,16 @@ class T3:
             query, key, value = qkv[:, :, 0].transpose(1, 2), cached[:, : self.heads], cached[:, self.heads :]
             attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
             x = block.after_attention(x, attended.transpose(1, 2).reshape(count, new, self.width))
+        return self._normalise(x)
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        """The last norm."""
         return layer_norm(x, (self._final_norm, self._final_bias)) if self.is_gpt else rms_norm(x, self._final_norm)
+
+    @functools.cached_property
+    def _has_even_widths(self) -> bool:
+        """Whether all widths are powers of 2, as a program of a kernel reads a whole row."""
+        return all(width & (width - 1) == 0 for width in (self.width, self._blocks[0].inner_width))
 
     def _step_by_kernels(
         self,
@@ -304,9 +315,17 @@ class T3:
         observe: Callable[[int, Tensor], None] | None = None,
     ) -> Tensor:
         """`forward` for one position (r,) of each of the first r rows, x (r, width), by the project's own kernels."""
+        table = None if self.is_gpt else self._rotary.table
+        if len(x) in operators.FEW_ROWS and self._has_even_widths:
+            for number, (block, layer) in enumerate(zip(self._blocks, cache, strict=True)):
+                query = block.project_few(x, table, positions, row_starts, layer)
+                if observe is not None:
+                    observe(number, query[:, None])
+                attended = operators.attend(query, layer, positions, row_starts, length, self._arrivals)
+                x = block.finish_few(x, attended.view(-1, self.width))
+            return self._normalise(x)
         final: Norm = (self._final_norm, self._final_bias) if self.is_gpt else (self._final_norm,)
         following = [*(block.norm_weights for block in self._blocks[1:]), final]
-        table = None if self.is_gpt else self._rotary.table
         hidden = self._blocks[0].norm(x)
         for number, (block, layer, norm) in enumerate(zip(self._blocks, cache, following, strict=True)):
             qkv = block.project(hidden).view(-1, 3, self.heads, self.head_dim)
@@ -316,6 +335,22 @@ class T3:
             attended = operators.attend(query, layer, positions, row_starts, length, self._arrivals)
             x, hidden = block.finish(x, attended.view(-1, self.width), norm)
         return hidden
+
+    @torch.inference_mode()
+    def compile_kernels(self) -> None:
+        """Compile the kernels of all steps, for a model on the meta device."""
+        self.uses_kernels = True
+        for rows in operators.ROWS:
+            positions = torch.empty(rows, dtype=torch.int64, device=self.device)
+            x = torch.empty(rows, self.width, device=self.device, dtype=self.precision.dtype)
+            cache = self.cache(rows, 1)
+            for length in operators.LENGTHS:
+                self._step_by_kernels(x, cache, positions, length, self.row_starts(cache))
+        for sorts in (False, True):
+            logits, penalties = (torch.empty(count, self.vocabulary, device=self.device) for count in (self.rows, 1))
+            columns = SamplingRows.of([Sampling()], self.vocabulary, self.device)
+            keys, steps = torch.empty(2, 1, 1, dtype=torch.int64, device=self.device)
+            operators.sample(logits, penalties, keys, steps[0], columns, guided=not self.is_gpt, sorts=sorts)
 
     def _mask(self, until: Tensor, length: int) -> Tensor:
         """The mask to add to the attention's scores, (r, 1, n, length); the same for all layers."""

@@ -63,7 +63,9 @@ class Slots:
         self._context_step = context_step or (CONTEXT_STEP if device.type == "cuda" else 1)
         self._text_step = TEXT_STEP if self._context_step > 1 else 1
         # For every row, so that a step counts all of them at once: how many tokens were drawn, and the next position.
-        self._counts = torch.zeros(2, size * t3.rows, device=device, dtype=torch.int64)
+        # An even width: kernels are compiled for addresses that 16 bytes divide.
+        width = size * t3.rows + size * t3.rows % 2
+        self._counts = torch.zeros(2, width, device=device, dtype=torch.int64)[:, : size * t3.rows]
         self._active = torch.zeros(size * t3.rows, device=device, dtype=torch.int64)
         self._penalties = torch.ones(size, t3.vocabulary, device=device)
         self._sampling = SamplingRows.of([Sampling()] * size, t3.vocabulary, device)

@@ -6,8 +6,6 @@ Shapes: B rows of a batch, T frames or samples, C channels. All tensors are cont
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -16,28 +14,23 @@ from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
 from chatterbox_worker.engines.chatterbox.kernels.library import LIBRARY, fake
 
 _EPSILON = 1e-5  # of `frames.norm`
-_BLOCK = 64  # rows and outputs of a program of a product
-_BLOCK_BYTES = 128  # of the inputs of each row that it multiplies at once
 _SAMPLES = 1024  # of a program of Snake
 
 
-def _source(name: str) -> Any:
-    from chatterbox_worker.engines.chatterbox.s3gen.kernels import sources  # noqa: PLC0415 - imports Triton
-
-    return getattr(sources, name)
-
-
-_norm_product = Kernel(lambda: _source("norm_product"), warps=4)
-_norm_mish_add = Kernel(lambda: _source("norm_mish_add"), warps=1)
-_snake = Kernel(lambda: _source("snake"), warps=4)
-LIBRARY.define("norm_product(Tensor x, Tensor gain, Tensor offset, Tensor weight, Tensor? bias, bool gelu) -> Tensor")
+_SOURCES = "chatterbox_worker.engines.chatterbox.s3gen.kernels.sources"
+_norm_mish_add, _snake = Kernel(_SOURCES, "norm_mish_add", warps=1), Kernel(_SOURCES, "snake", warps=4)
 LIBRARY.define("norm_mish_add(Tensor x, Tensor gain, Tensor offset, Tensor added, int frames) -> Tensor")
 LIBRARY.define("snake(Tensor x, Tensor? alpha, Tensor? mask) -> Tensor")
 
 
-def norm_product(x: Tensor, before: Affine, affine: Affine, *, gelu: bool) -> Tensor:
-    """(..., C) to (..., outputs): a layer norm, a product with the weight (outputs, C), and GELU if it is wanted."""
-    return torch.ops.chatterbox_worker.norm_product(x, *before, *affine, gelu)  # type: ignore[no-any-return]
+def compile_kernels(width: int, dtype: torch.dtype) -> None:
+    """Compile what a flow of this width and type and its vocoder run, without a GPU."""
+    x, one, sound = (torch.empty(*size, device="meta") for size in ((1, 1, width), (width,), (1, 1, 1, 1)))
+    x, one, mask = x.to(dtype), one.to(dtype), sound.bool()
+    for added in (one, x):
+        _activate(x, one, one, added, 1)
+    for alpha in (sound[0], None):
+        _bend(sound, alpha, mask)
 
 
 def norm_mish_add(x: Tensor, norm: Affine, added: Tensor, frames: int) -> Tensor:
@@ -48,22 +41,6 @@ def norm_mish_add(x: Tensor, norm: Affine, added: Tensor, frames: int) -> Tensor
 def snake(x: Tensor, alpha: Tensor | None, mask: Tensor | None) -> Tensor:
     """Snake, y + sin²(y), of y = x (B, C, 1, T) times alpha (C, 1, 1) times the boolean mask (B, 1, 1, T)."""
     return torch.ops.chatterbox_worker.snake(x, alpha, mask)  # type: ignore[no-any-return]
-
-
-@torch.library.impl(LIBRARY, "norm_product", "CUDA")
-def _multiply_normed(
-    x: Tensor, gain: Tensor, offset: Tensor, weight: Tensor, bias: Tensor | None, gelu: bool
-) -> Tensor:
-    outputs, width = weight.shape
-    rows = x.numel() // width
-    out = x.new_empty(*x.shape[:-1], outputs)
-    _norm_product(
-        (-(-rows // _BLOCK), -(-outputs // _BLOCK), 1),
-        x, gain, offset, weight, weight if bias is None else bias, out, rows,
-        width=width, outputs=outputs, biased=bias is not None, gelu=gelu, eps=_EPSILON,
-        block_rows=_BLOCK, block_outputs=_BLOCK, block_width=_BLOCK_BYTES // x.element_size(),
-    )  # fmt: skip
-    return out
 
 
 @torch.library.impl(LIBRARY, "norm_mish_add", "CUDA")
@@ -88,11 +65,6 @@ def _bend(x: Tensor, alpha: Tensor | None, mask: Tensor | None) -> Tensor:
         scaled=alpha is not None, masked=mask is not None, block=_SAMPLES,
     )  # fmt: skip
     return out
-
-
-@fake("norm_product")
-def _(x: Tensor, _gain: Tensor, _offset: Tensor, weight: Tensor, _bias: Tensor | None, _gelu: bool) -> Tensor:
-    return _contiguous(x).new_empty(*x.shape[:-1], len(_contiguous(weight)))
 
 
 @fake("norm_mish_add")

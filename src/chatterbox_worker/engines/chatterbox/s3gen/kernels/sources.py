@@ -1,4 +1,4 @@
-"""The flow's and the vocoder's chains of small operations in three kernels, in Triton's language.
+"""The flow's and the vocoder's chains of small operations in two kernels, in Triton's language.
 
 Each function is one kernel; its docstring states the formula, the grid and what bounds it. Arithmetic is float32,
 whatever type the tensors have. Tensors are contiguous, with the shapes of `operators`.
@@ -6,65 +6,6 @@ whatever type the tensors have. Tensors are contiguous, with the shapes of `oper
 
 import triton
 import triton.language as tl
-
-
-@triton.jit
-def norm_product(
-    x,
-    gain,
-    offset,
-    weight,
-    bias,
-    out,
-    rows,
-    width: tl.constexpr,
-    outputs: tl.constexpr,
-    biased: tl.constexpr,
-    gelu: tl.constexpr,
-    eps: tl.constexpr,
-    block_rows: tl.constexpr,
-    block_outputs: tl.constexpr,
-    block_width: tl.constexpr,
-):
-    """A layer norm and the product after it: f(n W^T + b) for n = (x - mean) / sqrt(var + eps) gain + offset.
-
-    f is GELU, y (1 + erf(y / sqrt 2)) / 2 (arXiv:1606.08415), or nothing. n is rounded to the tensors' type, as if it
-    had been stored. Grid (blocks of rows, blocks of outputs); every block of outputs computes its rows' n again, out of
-    the cache. Bound: the tensor cores, 2 rows width outputs operations.
-    """
-    row = tl.program_id(0) * block_rows + tl.arange(0, block_rows)
-    output = tl.program_id(1) * block_outputs + tl.arange(0, block_outputs)
-    within = tl.arange(0, block_width)
-    in_rows, in_outputs = (row < rows)[:, None], (output < outputs)[None, :]
-    lines, columns = x + row[:, None] * width, weight + output[None, :] * width
-    total = tl.zeros((block_rows,), tl.float32)
-    for start in range(0, width, block_width):
-        at = start + within
-        part = tl.load(lines + at[None, :], mask=in_rows & (at < width)[None, :], other=0.0).to(tl.float32)
-        total += tl.sum(part, 1)
-    mean = (total / width)[:, None]
-    squares = tl.zeros((block_rows,), tl.float32)
-    for start in range(0, width, block_width):
-        at = start + within
-        part = tl.load(lines + at[None, :], mask=in_rows & (at < width)[None, :], other=0.0).to(tl.float32)
-        centred = tl.where((at < width)[None, :], part - mean, 0.0)
-        squares += tl.sum(centred * centred, 1)
-    scale = (1.0 / tl.sqrt(squares / width + eps))[:, None]
-    y = tl.zeros((block_rows, block_outputs), tl.float32)
-    for start in range(0, width, block_width):
-        at = start + within
-        inside = at < width
-        part = tl.load(lines + at[None, :], mask=in_rows & inside[None, :], other=0.0).to(tl.float32)
-        factor = tl.load(gain + at, mask=inside, other=0.0).to(tl.float32)[None, :]
-        shift = tl.load(offset + at, mask=inside, other=0.0).to(tl.float32)[None, :]
-        n = ((part - mean) * scale * factor + shift).to(x.dtype.element_ty)
-        w = tl.load(columns + at[:, None], mask=in_outputs & inside[:, None], other=0.0)
-        y = tl.dot(n, w, y, input_precision="ieee")
-    if biased:
-        y += tl.load(bias + output, mask=output < outputs, other=0.0).to(tl.float32)[None, :]
-    if gelu:
-        y = 0.5 * y * (1.0 + tl.erf(y * 0.7071067811865476))
-    tl.store(out + row[:, None] * outputs + output[None, :], y, mask=in_rows & in_outputs)
 
 
 @triton.jit

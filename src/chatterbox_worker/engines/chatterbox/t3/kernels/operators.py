@@ -6,37 +6,64 @@ Shapes: r rows of a batch, h heads of width d, a cache layer (rows, 2h, length, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
 from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
 from chatterbox_worker.engines.chatterbox.kernels.library import LIBRARY, fake
 
-_KEY_BLOCK, _KEYS_A_SPLIT, _MOST_SPLITS = 64, 256, 8
+Norm = tuple[Tensor, ...]
+"""The weight (width,) of an RMS norm, or weight and bias of a layer norm."""
+
+FEW_ROWS = (1, 2, 4)
+"""Whose products are those of `project`, `multiply` and `multiply_gated`; with more, cuBLAS's are as fast."""
+LENGTHS, ROWS = (64, 128, 256, 512, 1024, 2048), (*FEW_ROWS, 8, 16, 32)
+"""Contexts and rows for which kernels differ."""
+_FEW_KEYS, _MANY_KEYS, _MOST_SPLITS = 128, 64, 8  # keys that a program of `attend` reads at once
+_PROGRAMS = 512  # of `attend`, from which more splits cost more than they hide (H100, 8 to 64 rows of 16 heads)
 _ELEMENTS = 1024  # of a program of SwiGLU
 _EPSILON = 1e-5  # of `blocks`' norms
 
 
-def _source(name: str) -> Any:
-    from chatterbox_worker.engines.chatterbox.t3.kernels import sources  # noqa: PLC0415 - imports Triton
-
-    return getattr(sources, name)
-
-
 def _kernel(name: str, warps: int) -> Kernel:
-    return Kernel(lambda: _source(name), warps=warps)
+    return Kernel("chatterbox_worker.engines.chatterbox.t3.kernels.sources", name, warps=warps)
+
+
+def _call(name: str, *arguments: Any) -> Tensor:
+    """Run the operator; on the meta device, to compile its kernel, its implementation for a GPU."""
+    operator: Callable[..., Tensor] = getattr(torch.ops.chatterbox_worker, name)
+    if arguments[0].is_meta:
+        operator = _FOR_GPU[name]
+    return operator(*arguments)
 
 
 _store, _attend, _swiglu, _add_norm, _sample = (
     _kernel("store_rotated", 1), _kernel("attend", 4), _kernel("swiglu", 4), _kernel("add_norm", 4),
     _kernel("sample", 16),
 )  # fmt: skip
+# (outputs of a program, warps): the fastest of 4 to 16 outputs and 2 to 16 warps on an H100 with one and two rows
+_PROJECT_BLOCK, _GATED_BLOCK, _NARROW_BLOCK, _WIDE_BLOCK = 4, 8, 8, 4
+_project, _multiply_gated, _multiply_narrow, _multiply_wide = (
+    _kernel("project", 2), _kernel("multiply_gated", 4), _kernel("multiply", 4), _kernel("multiply", 8),
+)  # fmt: skip
+_WIDE = 2048  # inputs from which a program of a product has the larger number of warps
 LIBRARY.define("store_rotated(Tensor qkv, Tensor? table, Tensor positions, Tensor starts, Tensor(a!) layer) -> Tensor")
 LIBRARY.define(
     "attend(Tensor query, Tensor layer, Tensor positions, Tensor starts, int length, Tensor(a!) arrivals) -> Tensor"
 )
+LIBRARY.define(
+    "project(Tensor x, Tensor weight, Tensor? bias, Tensor gain, Tensor? shift, Tensor? table, Tensor positions, "
+    "Tensor starts, Tensor(a!) layer) -> Tensor"
+)
+LIBRARY.define(
+    "multiply(Tensor x, Tensor weight, Tensor? bias, Tensor? gain, Tensor? shift, Tensor? residual, bool gelu)"
+    " -> Tensor"
+)
+LIBRARY.define("multiply_gated(Tensor x, Tensor weight, Tensor gain) -> Tensor")
 LIBRARY.define("swiglu(Tensor gate_up) -> Tensor")
 LIBRARY.define("add_norm(Tensor residual, Tensor x, Tensor shift, Tensor weight, Tensor bias) -> (Tensor, Tensor)")
 LIBRARY.define(
@@ -50,7 +77,32 @@ def store_rotated(qkv: Tensor, table: Tensor | None, positions: Tensor, starts: 
 
     `table` (positions, >= d) has cosines, then sines; None to rotate nothing. `starts` as from `T3.row_starts`.
     """
-    return torch.ops.chatterbox_worker.store_rotated(qkv, table, positions, starts, layer)  # type: ignore[no-any-return]
+    return _call("store_rotated", qkv, table, positions, starts, layer)
+
+
+def project(
+    x: Tensor, affine: Affine, norm: Norm, table: Tensor | None, positions: Tensor, starts: Tensor, layer: Tensor
+) -> Tensor:
+    """`store_rotated` of the product of norm(x), x (r, w), with q, k and v stacked; r is 1, 2 or 4."""
+    gain, shift = _parts(norm)
+    return _call("project", x, *affine, gain, shift, table, positions, starts, layer)
+
+
+def multiply(
+    x: Tensor, affine: Affine, *, norm: Norm | None = None, residual: Tensor | None = None, gelu: bool = False
+) -> Tensor:
+    """`residual` (r, outputs), if any, plus the linear layer of x or norm(x) (r, inputs), or GELU of it by tanh."""
+    gain, shift = (None, None) if norm is None else _parts(norm)
+    return _call("multiply", x, *affine, gain, shift, residual, gelu)
+
+
+def multiply_gated(x: Tensor, affine: Affine, gain: Tensor) -> Tensor:
+    """`swiglu` of the product of an RMS norm of x (r, w) with gate and up stacked: (r, outputs)."""
+    return _call("multiply_gated", x, affine.weight, gain)
+
+
+def _parts(norm: Norm) -> tuple[Tensor, Tensor | None]:
+    return norm[0], norm[1] if len(norm) > 1 else None
 
 
 def attend(query: Tensor, layer: Tensor, positions: Tensor, starts: Tensor, length: int, arrivals: Tensor) -> Tensor:
@@ -58,24 +110,26 @@ def attend(query: Tensor, layer: Tensor, positions: Tensor, starts: Tensor, leng
 
     `arrivals`: at least r * h int32 zeros, which are zeros again afterwards.
     """
-    return torch.ops.chatterbox_worker.attend(query, layer, positions, starts, length, arrivals)  # type: ignore[no-any-return]
+    return _call("attend", query, layer, positions, starts, length, arrivals)
 
 
 def swiglu(gate_up: Tensor) -> Tensor:
     """(r, 2w), the gate first, to (r, w)."""
-    return torch.ops.chatterbox_worker.swiglu(gate_up)  # type: ignore[no-any-return]
+    return _call("swiglu", gate_up)
 
 
 def add_norm(residual: Tensor, x: Tensor, shift: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of residual, x (r, w) and shift (w,), and its layer norm."""
-    return torch.ops.chatterbox_worker.add_norm(residual, x, shift, weight, bias)  # type: ignore[no-any-return]
+    total, normed = _call("add_norm", residual, x, shift, weight, bias)
+    return total, normed
 
 
 def sample(
     logits: Tensor, penalties: Tensor, keys: Tensor, steps: Tensor, columns: Any, *, guided: bool, sorts: bool
 ) -> Tensor:
     """The next tokens (n,) of n slots, by logits (n or 2n, V), penalties (n, V), keys (n, steps) and `SamplingRows`."""
-    return torch.ops.chatterbox_worker.sample(  # type: ignore[no-any-return]
+    return _call(
+        "sample",
         logits, penalties, keys, steps, columns.divisor, columns.is_greedy, columns.min_p, columns.tail,
         columns.dropped, columns.cfg_weight, guided, sorts,
     )  # fmt: skip
@@ -97,14 +151,77 @@ def _attend_keys(
     query: Tensor, layer: Tensor, positions: Tensor, starts: Tensor, length: int, arrivals: Tensor
 ) -> Tensor:
     rows, heads, dim = query.shape
-    splits = min(_MOST_SPLITS, 1 << max(0, (length - 1) // _KEYS_A_SPLIT).bit_length())
+    block = _FEW_KEYS if rows in FEW_ROWS else _MANY_KEYS
+    splits = _splits(rows * heads, -(-length // block))
     out = torch.empty_like(query)
     partial = query.new_empty(rows, heads, splits, dim + 2, dtype=torch.float32)
     _attend(
         (rows, heads, splits), query, layer, positions, starts, out, partial, arrivals,
-        heads=heads, dim=dim, splits=splits, block=_KEY_BLOCK,
+        heads=heads, dim=dim, splits=splits, block=block,
     )  # fmt: skip
     return out
+
+
+@torch.library.impl(LIBRARY, "project", "CUDA")
+def _project_rows(
+    x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor, shift: Tensor | None, table: Tensor | None,
+    positions: Tensor, starts: Tensor, layer: Tensor,
+) -> Tensor:  # fmt: skip
+    rows, inputs = x.shape
+    heads, dim = layer.shape[1] // 2, layer.shape[3]
+    block = min(_PROJECT_BLOCK, dim // 2)
+    query = x.new_empty(rows, heads, dim)
+    _project(
+        (3 * heads, dim // 2 // block, 1), x, weight, _or(bias, x), gain, _or(shift, gain), _or(table, x), positions,
+        starts, layer, query,
+        rows=rows, inputs=inputs, heads=heads, half=dim // 2, block=block,
+        table_width=0 if table is None else table.stride(0), rotates=table is not None, kind=_kind(gain, shift),
+        biased=bias is not None, eps=_EPSILON,
+    )  # fmt: skip
+    return query
+
+
+@torch.library.impl(LIBRARY, "multiply", "CUDA")
+def _multiply_rows(
+    x: Tensor, weight: Tensor, bias: Tensor | None, gain: Tensor | None, shift: Tensor | None, residual: Tensor | None,
+    gelu: bool,
+) -> Tensor:  # fmt: skip
+    rows, (outputs, inputs) = x.shape[0], weight.shape
+    kernel, block = (_multiply_narrow, _NARROW_BLOCK) if inputs < _WIDE else (_multiply_wide, _WIDE_BLOCK)
+    out = x.new_empty(rows, outputs)
+    kernel(
+        (outputs // block, 1, 1), x, weight, _or(bias, x), _or(gain, x), _or(shift, x), _or(residual, x), out,
+        rows=rows, inputs=inputs, outputs=outputs, block=block, kind=_kind(gain, shift), gelu=gelu,
+        biased=bias is not None, adds=residual is not None, eps=_EPSILON,
+    )  # fmt: skip
+    return out
+
+
+@torch.library.impl(LIBRARY, "multiply_gated", "CUDA")
+def _multiply_gated_rows(x: Tensor, weight: Tensor, gain: Tensor) -> Tensor:
+    rows, inputs, outputs = *x.shape, weight.shape[0] // 2
+    out = x.new_empty(rows, outputs)
+    _multiply_gated(
+        (outputs // _GATED_BLOCK, 1, 1), x, weight, gain, out,
+        rows=rows, inputs=inputs, outputs=outputs, block=_GATED_BLOCK, eps=_EPSILON,
+    )  # fmt: skip
+    return out
+
+
+def _or(tensor: Tensor | None, other: Tensor) -> Tensor:
+    """An argument for a kernel that does not read it."""
+    return other if tensor is None else tensor
+
+
+def _kind(gain: Tensor | None, shift: Tensor | None) -> int:
+    """Of a norm, as in `sources`."""
+    return 0 if gain is None else 1 if shift is None else 2
+
+
+def _splits(heads: int, blocks: int) -> int:
+    """Among how many programs, a power of 2, the keys of a head are divided, for this many heads and blocks of keys."""
+    most = min(_MOST_SPLITS, _PROGRAMS // heads)
+    return min(1 << max(0, blocks - 1).bit_length(), 1 << max(0, most.bit_length() - 1))
 
 
 @torch.library.impl(LIBRARY, "swiglu", "CUDA")
@@ -152,6 +269,22 @@ def _(query: Tensor, _layer: Tensor, _positions: Tensor, _starts: Tensor, _lengt
     return torch.empty_like(query)
 
 
+@fake("project")
+def _(x: Tensor, *arguments: Any) -> Tensor:
+    layer = arguments[-1]
+    return x.new_empty(x.shape[0], layer.shape[1] // 2, layer.shape[3])
+
+
+@fake("multiply")
+def _(x: Tensor, weight: Tensor, *_: Any) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
+
+
+@fake("multiply_gated")
+def _(x: Tensor, weight: Tensor, _gain: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0] // 2)
+
+
 @fake("swiglu")
 def _(gate_up: Tensor) -> Tensor:
     return gate_up.new_empty(gate_up.shape[0], gate_up.shape[1] // 2)
@@ -165,3 +298,15 @@ def _(residual: Tensor, _x: Tensor, _shift: Tensor, _weight: Tensor, _bias: Tens
 @fake("sample")
 def _(_logits: Tensor, penalties: Tensor, _keys: Tensor, steps: Tensor, *_: Any) -> Tensor:
     return steps.new_empty(len(penalties))
+
+
+_FOR_GPU: dict[str, Callable[..., Any]] = {
+    "store_rotated": _store_rotated,
+    "attend": _attend_keys,
+    "project": _project_rows,
+    "multiply": _multiply_rows,
+    "multiply_gated": _multiply_gated_rows,
+    "swiglu": _swiglu_rows,
+    "add_norm": _add_norm_rows,
+    "sample": _sample_rows,
+}

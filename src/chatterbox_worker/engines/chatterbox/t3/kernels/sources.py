@@ -1,11 +1,170 @@
-"""T3's step in five kernels, in Triton's language: most of a step on a GPU is the launching of small kernels.
+"""T3's step in Triton's language: most of a step on a GPU is the launching of small kernels and waiting for memory.
 
 Each function is one kernel; its docstring states the formula, the grid and what bounds it. Arithmetic is float32,
 whatever type the tensors have. Tensors are contiguous, with the shapes of `operators`.
+
+With `overlaps` a kernel is launched while the one before it still runs (`launch`). What it reads before `gdc_wait` no
+kernel of the same step writes: weights, and the cache's older positions. Everything else comes after it.
 """
 
 import triton
 import triton.language as tl
+from triton.language.extra.cuda import gdc_launch_dependents, gdc_wait
+
+
+@triton.jit
+def _normalise(x, gain, shift, rows: tl.constexpr, width: tl.constexpr, kind: tl.constexpr, eps: tl.constexpr):
+    """Rows (rows, width) and the factor (rows,) still to be applied to their products.
+
+    `kind`: 0, no norm; 1, an RMS norm, whose factor 1 / rms is common to the row and can follow the product, so that
+    nothing waits for the sum of squares; 2, a layer norm.
+    """
+    m, k = tl.arange(0, rows), tl.arange(0, width)
+    v = tl.load(x + m[:, None] * width + k[None, :]).to(tl.float32)
+    factor = tl.full((rows,), 1.0, tl.float32)
+    if kind == 1:
+        factor = 1.0 / tl.sqrt(tl.sum(v * v, 1) / width + eps)
+        v = v * tl.load(gain + k).to(tl.float32)[None, :]
+    if kind == 2:
+        v = v - (tl.sum(v, 1) / width)[:, None]
+        v = v * (1.0 / tl.sqrt(tl.sum(v * v, 1) / width + eps))[:, None]
+        v = v * tl.load(gain + k).to(tl.float32)[None, :] + tl.load(shift + k).to(tl.float32)[None, :]
+    return v, factor
+
+
+@triton.jit
+def _multiply(v, w, factor):
+    """The product factor v w^T (rows, outputs) of v (rows, width), w (outputs, width) and factor (rows,)."""
+    return tl.sum(v[:, None, :] * w.to(tl.float32)[None, :, :], 2) * factor[:, None]
+
+
+@triton.jit
+def project(
+    x,
+    weight,
+    bias,
+    gain,
+    shift,
+    table,
+    positions,
+    starts,
+    cache,
+    query,
+    rows: tl.constexpr,
+    inputs: tl.constexpr,
+    heads: tl.constexpr,
+    half: tl.constexpr,
+    block: tl.constexpr,
+    table_width: tl.constexpr,
+    rotates: tl.constexpr,
+    kind: tl.constexpr,
+    biased: tl.constexpr,
+    eps: tl.constexpr,
+    overlaps: tl.constexpr,
+):
+    """A norm, the product with the stacked q, k and v, RoPE, and the cache: `store_rotated` of norm(x) W^T + b.
+
+    Grid (3 heads, half / block): a program computes `block` pairs (a, b) of one head's q, k or v. Bound: reading W.
+    """
+    part, head = tl.program_id(0) // heads, tl.program_id(0) % heads
+    k, m = tl.arange(0, inputs), tl.arange(0, rows)
+    d = tl.program_id(1) * block + tl.arange(0, block)
+    n = tl.program_id(0) * 2 * half + d
+    first = tl.load(weight + n[:, None] * inputs + k[None, :])
+    second = tl.load(weight + (half + n)[:, None] * inputs + k[None, :])
+    if overlaps:
+        gdc_launch_dependents()
+        gdc_wait()
+    v, factor = _normalise(x, gain, shift, rows, inputs, kind, eps)
+    a, b = _multiply(v, first, factor), _multiply(v, second, factor)
+    if biased:
+        a += tl.load(bias + n).to(tl.float32)[None, :]
+        b += tl.load(bias + half + n).to(tl.float32)[None, :]
+    position = tl.load(positions + m)
+    if rotates:
+        cos = tl.load(table + position[:, None] * table_width + d[None, :]).to(tl.float32)
+        sin = tl.load(table + position[:, None] * table_width + half + d[None, :]).to(tl.float32)
+        if part < 2:
+            a, b = a * cos - b * sin, b * cos + a * sin
+    if part == 0:
+        at = query + (m[:, None] * heads + head) * 2 * half + d[None, :]
+    else:
+        start = tl.load(starts + m * 2 * heads + (part - 1) * heads + head)
+        at = cache + (start + position)[:, None] * 2 * half + d[None, :]
+    tl.store(at, a)
+    tl.store(at + half, b)
+
+
+@triton.jit
+def multiply(
+    x,
+    weight,
+    bias,
+    gain,
+    shift,
+    residual,
+    out,
+    rows: tl.constexpr,
+    inputs: tl.constexpr,
+    outputs: tl.constexpr,
+    block: tl.constexpr,
+    kind: tl.constexpr,
+    gelu: tl.constexpr,
+    biased: tl.constexpr,
+    adds: tl.constexpr,
+    eps: tl.constexpr,
+    overlaps: tl.constexpr,
+):
+    """Residual plus f(norm(x) W^T + b), each part if it is wanted. f is GELU by tanh (arXiv:1606.08415).
+
+    y (1 + tanh z) / 2 = y / (1 + e^-2z) with z = sqrt(2 / pi) (y + 0.044715 y^3). Grid (outputs / block,). Bound:
+    reading W.
+    """
+    n = tl.program_id(0) * block + tl.arange(0, block)
+    k, m = tl.arange(0, inputs), tl.arange(0, rows)
+    w = tl.load(weight + n[:, None] * inputs + k[None, :])
+    if overlaps:
+        gdc_launch_dependents()
+        gdc_wait()
+    v, factor = _normalise(x, gain, shift, rows, inputs, kind, eps)
+    y = _multiply(v, w, factor)
+    if biased:
+        y += tl.load(bias + n).to(tl.float32)[None, :]
+    if gelu:
+        y = y / (1.0 + tl.exp(-1.5957691216057308 * (y + 0.044715 * y * y * y)))
+    at = m[:, None] * outputs + n[None, :]
+    if adds:
+        y += tl.load(residual + at).to(tl.float32)
+    tl.store(out + at, y)
+
+
+@triton.jit
+def multiply_gated(
+    x,
+    weight,
+    gain,
+    out,
+    rows: tl.constexpr,
+    inputs: tl.constexpr,
+    outputs: tl.constexpr,
+    block: tl.constexpr,
+    eps: tl.constexpr,
+    overlaps: tl.constexpr,
+):
+    """`swiglu` of an RMS norm's product with W (2 outputs, inputs), the gate first. Grid (outputs / block,).
+
+    Bound: reading W.
+    """
+    n = tl.program_id(0) * block + tl.arange(0, block)
+    k, m = tl.arange(0, inputs), tl.arange(0, rows)
+    first = tl.load(weight + n[:, None] * inputs + k[None, :])
+    second = tl.load(weight + (outputs + n)[:, None] * inputs + k[None, :])
+    if overlaps:
+        gdc_launch_dependents()
+        gdc_wait()
+    v, factor = _normalise(x, gain, gain, rows, inputs, 1, eps)
+    gate, up = _multiply(v, first, factor), _multiply(v, second, factor)
+    tl.store(out + m[:, None] * outputs + n[None, :], gate / (1.0 + tl.exp(-gate)) * up)
 
 
 @triton.jit
@@ -64,37 +223,49 @@ def attend(
     dim: tl.constexpr,
     splits: tl.constexpr,
     block: tl.constexpr,
+    overlaps: tl.constexpr,
 ):
     """Attention of one query: softmax(q K^T / sqrt(dim)) V over keys 0 to p of the row, p its position.
 
     Grid (rows, heads, splits): each program reads every splits-th block of keys, with a running maximum and sum
-    (arXiv:1805.02867); the last one to arrive at a head adds up the parts. Bound: reading keys and values once.
+    (arXiv:1805.02867); the last one to arrive at a head adds up the parts. The first block is read ahead, without the
+    key and value at p, which the kernel before writes. Bound: reading keys and values once.
     """
     row, head, split = tl.program_id(0), tl.program_id(1), tl.program_id(2)
-    length = tl.load(positions + row) + 1
     dims, within = tl.arange(0, dim), tl.arange(0, block)
     index = row * heads + head
-    q = tl.load(query + index * dim + dims).to(tl.float32) * (dim**-0.5)
+    newest = tl.load(positions + row)
     keys = cache + tl.load(starts + row * 2 * heads + head) * dim
     values = cache + tl.load(starts + row * 2 * heads + heads + head) * dim
+    start = split * block
+    at = start + within
+    offsets = at[:, None] * dim + dims[None, :]
+    k = tl.load(keys + offsets, mask=(at < newest)[:, None], other=0.0)
+    v = tl.load(values + offsets, mask=(at < newest)[:, None], other=0.0)
+    if overlaps:
+        gdc_launch_dependents()
+        gdc_wait()
+    q = tl.load(query + index * dim + dims).to(tl.float32) * (dim**-0.5)
+    is_newest = (at == newest)[:, None]
+    k = tl.where(is_newest, tl.load(keys + newest * dim + dims)[None, :], k)
+    v = tl.where(is_newest, tl.load(values + newest * dim + dims)[None, :], v)
     most = -float("inf")
     total = 0.0
     sums = tl.zeros((dim,), tl.float32)
-    start = split * block
-    while start < length:  # the interpreter cannot count in a range of loaded numbers
-        at = start + within
-        inside = at < length
-        offsets = at[:, None] * dim + dims[None, :]
-        k = tl.load(keys + offsets, mask=inside[:, None], other=0.0).to(tl.float32)
-        scores = tl.where(inside, tl.sum(k * q[None, :], 1), -float("inf"))
+    while start <= newest:  # the interpreter cannot count in a range of loaded numbers
+        inside = start + within <= newest
+        scores = tl.where(inside, tl.sum(k.to(tl.float32) * q[None, :], 1), -float("inf"))
         new_most = tl.maximum(most, tl.max(scores, 0))
         weights = tl.exp(scores - new_most)
         old = tl.exp(most - new_most)
-        v = tl.load(values + offsets, mask=inside[:, None], other=0.0).to(tl.float32)
-        sums = sums * old + tl.sum(weights[:, None] * v, 0)
+        sums = sums * old + tl.sum(weights[:, None] * v.to(tl.float32), 0)
         total = total * old + tl.sum(weights, 0)
         most = new_most
         start += splits * block
+        inside = start + within <= newest
+        offsets = (start + within)[:, None] * dim + dims[None, :]
+        k = tl.load(keys + offsets, mask=inside[:, None], other=0.0)
+        v = tl.load(values + offsets, mask=inside[:, None], other=0.0)
     if splits == 1:
         tl.store(out + index * dim + dims, sums / total)
     else:
@@ -105,13 +276,20 @@ def attend(
         tl.debug_barrier()  # all threads have stored before one of them says so
         arrived = tl.atomic_add(arrivals + index, 1, sem="acq_rel")
         if arrived == splits - 1:
-            parts = partial + (index * splits + tl.arange(0, splits)) * (dim + 2)
-            mosts = tl.load(parts + dim, volatile=True)
-            factors = tl.exp(mosts - tl.max(mosts, 0))
-            divisor = tl.sum(tl.load(parts + dim + 1, volatile=True) * factors, 0)
-            merged = tl.sum(tl.load(parts[:, None] + dims[None, :], volatile=True) * factors[:, None], 0)
-            tl.store(out + index * dim + dims, merged / divisor)
+            _merge(partial + index * splits * (dim + 2), out + index * dim, dim, splits)
             tl.store(arrivals + index, 0)
+
+
+@triton.jit
+def _merge(partial, out, dim: tl.constexpr, splits: tl.constexpr):
+    """Add up the parts of an attention, (splits, dim + 2): sums, maximum and divisor."""
+    dims = tl.arange(0, dim)
+    parts = partial + tl.arange(0, splits) * (dim + 2)
+    mosts = tl.load(parts + dim, volatile=True)
+    factors = tl.exp(mosts - tl.max(mosts, 0))
+    divisor = tl.sum(tl.load(parts + dim + 1, volatile=True) * factors, 0)
+    merged = tl.sum(tl.load(parts[:, None] + dims[None, :], volatile=True) * factors[:, None], 0)
+    tl.store(out + dims, merged / divisor)
 
 
 @triton.jit
