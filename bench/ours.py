@@ -20,6 +20,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.kernels.launch import uses_kernels
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -41,12 +42,15 @@ _STAGES = {"t3_s": "t3", "s3gen_s": "flow", "vocoder_s": "vocoder", "watermark_s
 _LONGEST = 2000  # positions: prefix, text and 40 s
 
 
-def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device) -> Parts:
-    """The loaded parts, shared by as many engines as the benchmark needs."""
+def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device, *, kernels: str = "off") -> Parts:
+    """The loaded parts, shared by as many engines as the benchmark needs. `kernels`: as CHATTERBOX_KERNELS."""
     pack = pack_of(checkpoint, profile, device)
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
     add_draft(t3, checkpoint, pack)
     pack.save()
+    if uses_kernels(kernels, device):
+        t3.uses_kernels = True
+        s3gen.use_kernels()
     return Parts(
         layout=checkpoint.layout,
         t3=t3,
@@ -90,6 +94,11 @@ class Ours:
         )
         self.sample_rate = self._engine.sample_rate
         self._engine.warm_up(all_graphs=all_graphs)
+
+    def stop_captures(self) -> None:
+        """Capture nothing more, so that nothing else runs on the device while a request is timed."""
+        for captures in self._engine._captures:
+            captures.stop()
 
     def __enter__(self) -> Self:
         return self

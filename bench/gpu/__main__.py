@@ -29,7 +29,7 @@ PARTS = tuple(
         ("weights", 60),
         ("precision", 90),
         ("speed", 120),
-        ("load", 60),
+        ("load", 100),
         ("memory", 50),
         ("start", 60),
     )

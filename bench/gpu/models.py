@@ -63,8 +63,14 @@ def checkpoint(options: Options, model: str, size: str) -> Checkpoint:
     return find(LAYOUTS[model], weights_dir=folder, offline=True)
 
 
-def parts(options: Options, model: str, size: str, profile: str) -> Parts:
-    return load_parts(checkpoint(options, model, size), profile, device(options))
+def parts(options: Options, model: str, size: str, profile: str, *, kernels: str = "off") -> Parts:
+    """`kernels`: as CHATTERBOX_KERNELS, whose default is auto."""
+    return load_parts(checkpoint(options, model, size), profile, device(options), kernels=kernels)
+
+
+def served(options: Options, model: str) -> Parts:
+    """The parts as a worker on this device has them by default."""
+    return parts(options, model, options.size, profiles(options)[1], kernels="auto")
 
 
 def prompt_of(loaded: Parts) -> Prompt:

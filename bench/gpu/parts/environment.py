@@ -106,8 +106,12 @@ def _failed_capture(options: Options) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - which one it is, is the result
         failure = type(error).__name__
     free_memory()
+
+    def fill() -> None:
+        value.fill_(3.0)
+
     usable = recorder.is_usable()
-    replay = recorder.record(lambda: value.fill_(3.0) and None, lambda: None)  # type: ignore[func-returns-value]
+    replay = recorder.record(fill, lambda: None)
     value.zero_()
     replay()
     return {"failure": failure, "usable": usable, "captures_again": float(value) == 3.0}

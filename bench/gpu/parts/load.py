@@ -10,10 +10,12 @@ from bench.gpu import models
 from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import Ours
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import TOKEN_RATE
 
 _MODEL = "multilingual"
 _TOKENS = {"full": 125, "tiny": 15}
 _SIZES = {"full": (1, 8, 32, 64), "tiny": (1, 4)}
+_MINUTES = {"full": 40.0, "tiny": 0.1}
 _CROWD = {"full": 32, "tiny": 4}
 
 
@@ -22,15 +24,17 @@ def cases(options: Options) -> Cases:
         yield f"{size} requests", functools.partial(_requests, options, size)
     crowd = _CROWD[options.size]
     yield f"{crowd} streams", functools.partial(_streams, options, crowd)
+    yield f"long text {_MODEL}", functools.partial(_long_text, options)
     yield f"a voice encoded among {crowd // 2}", functools.partial(_voice, options, crowd // 2)
     yield f"one in ten of {crowd} cancelled", functools.partial(_cancelled, options, crowd)
+    if _engine.cache_info().currsize:  # a process must not end while its threads work
+        _engine(options).__exit__()
 
 
 @functools.cache
 def _engine(options: Options) -> Ours:
-    """One for all cases of the process, warmed up as a worker is: the hot graphs only, the others under load."""
-    loaded = models.parts(options, _MODEL, options.size, models.profiles(options)[1])
-    engine = Ours(loaded, tokens=_TOKENS[options.size], all_graphs=False)
+    """One for all cases of the process, with all graphs."""
+    engine = Ours(models.served(options, _MODEL), tokens=_TOKENS[options.size])
     models.wait_all(engine.submit_all([models.TEXT] * 2))
     return engine
 
@@ -42,6 +46,12 @@ def _requests(options: Options, count: int) -> dict[str, Any]:
 def _streams(options: Options, count: int) -> dict[str, Any]:
     takes = _engine(options).submit_all([models.TEXT] * count, streaming=True)
     return _summary(models.wait_all(takes), _engine(options))
+
+
+def _long_text(options: Options) -> dict[str, Any]:
+    chunks = round(_MINUTES[options.size] * 60 * TOKEN_RATE / _TOKENS[options.size])
+    figures = _engine(options).speak_all([models.TEXT] * chunks)
+    return {**figures, "chunks": chunks, "times_realtime": figures["audio_s"] / figures["wall_s"]}
 
 
 def _voice(options: Options, count: int) -> dict[str, Any]:

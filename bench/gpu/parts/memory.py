@@ -16,7 +16,7 @@ from chatterbox_worker.engines.device import limit_memory
 from tools.synthetic_adapter import random_adapter
 
 _MODEL = "multilingual"
-_ADAPTERS = {"full": 40, "tiny": 3}
+_ADAPTERS = {"full": 12, "tiny": 3}
 _SHARE = 0.1
 
 
@@ -30,7 +30,7 @@ def _little_memory(options: Options) -> dict[str, Any]:
     if device.type != "cuda":
         raise Skipped("a CPU's memory has no such limit")
     limit_memory(device, _SHARE)
-    loaded = models.parts(options, _MODEL, options.size, models.profiles(options)[1])
+    loaded = models.served(options, _MODEL)
     with Ours(loaded, tokens=250, all_graphs=False) as engine:
         answers = models.wait_all(engine.submit_all([models.TEXT] * 64))
         return _counts(answers) | {"slots": engine.slots}
@@ -38,7 +38,7 @@ def _little_memory(options: Options) -> dict[str, Any]:
 
 def _adapters(options: Options) -> dict[str, Any]:
     found = models.checkpoint(options, _MODEL, options.size)
-    loaded, weights = models.parts(options, _MODEL, options.size, models.profiles(options)[1]), load_t3_state(found)
+    loaded, weights = models.served(options, _MODEL), load_t3_state(found)
     answers, count = [], _ADAPTERS[options.size]
     with Ours(loaded, tokens=25, all_graphs=False, checkpoint=found, adapters=2) as engine:
         for seed in range(count):

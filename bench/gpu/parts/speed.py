@@ -20,40 +20,38 @@ from chatterbox_worker.engines.chatterbox.engine import Parts
 _TOKENS = {"full": 125, "tiny": 25}
 _REPEAT = {"full": 5, "tiny": 1}
 _SHOWN = 20
+_TINY_LAYERS = 2
 
 
 def cases(options: Options) -> Cases:
-    for work in (_ours, _kernels, _exact, _upstream, _own_kernels, _cudnn_attention, _without_graphs):
+    for work in (_ours, _without_kernels, _kernels, _exact, _upstream, _cudnn_attention, _without_graphs):
         for model in models.MODELS:
             yield f"{work.__name__.strip('_').replace('_', ' ')} {model}", functools.partial(work, options, model)
 
 
 def _ours(options: Options, model: str) -> dict[str, Any]:
-    return _measure(options, model, models.profiles(options)[1])
+    return _measure(models.served(options, model))
 
 
 def _exact(options: Options, model: str) -> dict[str, Any]:
-    return _measure(options, model, "exact")
+    return _measure(models.parts(options, model, options.size, "exact"))
 
 
 def _without_graphs(options: Options, model: str) -> dict[str, Any]:
     models.need_gpu(options)
-    return _measure(options, model, models.profiles(options)[1], graphs=False)
+    return _measure(models.served(options, model), graphs=False)
 
 
 def _cudnn_attention(options: Options, model: str) -> dict[str, Any]:
     models.need_gpu(options)
     with _cudnn_enabled():
-        return _measure(options, model, models.profiles(options)[1])
+        return _measure(models.served(options, model))
 
 
-def _own_kernels(options: Options, model: str) -> dict[str, Any]:
-    """With CHATTERBOX_KERNELS=on."""
+def _without_kernels(options: Options, model: str) -> dict[str, Any]:
+    """With CHATTERBOX_KERNELS=off."""
     models.need_gpu(options)
-    loaded = models.parts(options, model, options.size, models.profiles(options)[1])
-    loaded.t3.uses_kernels = True
-    loaded.s3gen.use_kernels()
-    return _measure_parts(options, loaded) | {"profile": models.profiles(options)[1]}
+    return _measure(models.parts(options, model, options.size, models.profiles(options)[1]))
 
 
 def _upstream(options: Options, model: str) -> dict[str, Any]:
@@ -68,24 +66,22 @@ def _upstream(options: Options, model: str) -> dict[str, Any]:
     return _least(turns[1:])
 
 
-def _measure(options: Options, model: str, profile_: str, *, graphs: bool = True) -> dict[str, Any]:
-    loaded = models.parts(options, model, options.size, profile_)
-    return {"profile": profile_} | _measure_parts(options, loaded, graphs=graphs)
-
-
-def _measure_parts(options: Options, loaded: Parts, *, graphs: bool = True) -> dict[str, Any]:
-    """Seconds of each stage, the least of the turns after the first."""
-    with Ours(loaded, tokens=_TOKENS[options.size], graphs=graphs, all_graphs=False) as engine:
-        turns = [engine.speak(models.TEXT, seed=turn) for turn in range(_REPEAT[options.size] + 1)]
-    return dict(_least(turns[1:]))
+def _measure(loaded: Parts, *, graphs: bool = True) -> dict[str, Any]:
+    """Seconds of each stage, and to the first sound of a stream: the least of the turns after the first."""
+    size = "full" if loaded.t3.layers > _TINY_LAYERS else "tiny"
+    with Ours(loaded, tokens=_TOKENS[size], graphs=graphs, all_graphs=False) as engine:
+        engine.stop_captures()
+        turns = [engine.speak(models.TEXT, seed=turn) for turn in range(_REPEAT[size] + 1)]
+        streams = [engine.first_audio(models.TEXT, seed=turn)["first_s"] for turn in range(_REPEAT[size] + 1)]
+    return {**_least(turns[1:]), "first_s": round(min(streams[1:]), 5), "profile": loaded.t3.precision.value}
 
 
 def _kernels(options: Options, model: str) -> dict[str, Any]:
     """The operations that took most of the device's own time in one request."""
     device = models.device(options)
     on_gpu = device.type == "cuda"
-    loaded = models.parts(options, model, options.size, models.profiles(options)[1])
-    with Ours(loaded, tokens=_TOKENS[options.size], all_graphs=False) as engine:
+    with Ours(models.served(options, model), tokens=_TOKENS[options.size], all_graphs=False) as engine:
+        engine.stop_captures()  # the profiler waits for the whole device, which would end a capture
         engine.speak(models.TEXT, seed=0)
         kind = ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU
         threads = torch._C._profiler._ExperimentalConfig(profile_all_threads=True)  # the engine's own
