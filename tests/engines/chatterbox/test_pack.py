@@ -229,12 +229,21 @@ def test_the_command_writes_packs_that_the_next_start_uses(tmp_path: Path, monke
 # Without the original files, as in an image
 
 
+@pytest.fixture(scope="module")
+def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared")
+    found("nano", folder / "nano")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHATTERBOX_WEIGHTS_DIR", str(folder))
+        assert main(["nano", "--profile", "exact", "int8", "--replace"]) == 0
+    return folder / "nano"
+
+
 @pytest.fixture
-def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+def prepared(prepared_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
     """Nano with packs for exact and int8, and without its original files."""
     monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
-    found("nano", tmp_path / "nano")
-    assert main(["nano", "--profile", "exact", "int8", "--replace"]) == 0
+    shutil.copytree(prepared_once, tmp_path / "nano")
     return found("nano", tmp_path / "nano")
 
 
