@@ -2,21 +2,73 @@
 
 from __future__ import annotations
 
-from chatterbox_worker.serverless.memory import next_level
+import pytest
+
+from chatterbox_worker.serverless import memory
+from chatterbox_worker.serverless.memory import MemoryRelease
 
 MB = 2**20
 
 
-def test_an_answer_that_is_still_held_raises_the_level_by_a_quarter() -> None:
-    assert next_level(120 * MB, 164 * MB) == 131 * MB
+class Process:
+    """Its memory: what it needs, and what it has freed and not given back."""
+
+    def __init__(self) -> None:
+        self.needed, self.freed, self.releases = 120 * MB, 0, 0
+
+    def rss_bytes(self) -> int:
+        return self.needed + self.freed
+
+    def trim(self, _: int) -> None:
+        self.freed, self.releases = 0, self.releases + 1
 
 
-def test_the_level_falls_at_once() -> None:
-    assert next_level(131 * MB, 121 * MB) == 121 * MB
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch) -> Process:
+    process = Process()
+    monkeypatch.setattr(memory, "rss_bytes", process.rss_bytes)
+    monkeypatch.setattr(memory, "share_heaps", lambda _: None)
+    return process
 
 
-def test_memory_that_stays_is_accepted_after_some_jobs() -> None:
-    level = 120 * MB
+def release_of(process: Process) -> MemoryRelease:
+    release = MemoryRelease()
+    release._trim = process.trim
+    return release
+
+
+def test_an_answer_that_is_being_sent_is_not_the_process_s_own(process: Process) -> None:
+    """Each release at a job's end finds the answer in memory; what is freed after the last one goes back as well."""
+    release = release_of(process)
+    for _ in range(20):
+        process.needed, process.freed = 140 * MB, 60 * MB
+        release()
+        process.needed, process.freed = 120 * MB, 20 * MB
+    release(is_quiet=True)
+    assert process.rss_bytes() == 120 * MB
+
+
+def test_memory_that_stays_is_accepted_in_a_quiet_moment(process: Process) -> None:
+    release = release_of(process)
+    process.needed = 200 * MB
+    release()
+    release(is_quiet=True)
     for _ in range(10):
-        level = next_level(level, 200 * MB)
-    assert 190 * MB < level < 200 * MB
+        release()
+    assert process.releases == 2
+
+
+def test_little_is_not_worth_a_release(process: Process) -> None:
+    release = release_of(process)
+    process.freed = 8 * MB
+    release()
+    assert process.releases == 0
+
+
+def test_the_level_falls_at_once(process: Process) -> None:
+    release = release_of(process)
+    process.needed = 60 * MB
+    release()
+    process.freed = 40 * MB
+    release()
+    assert process.releases == 1

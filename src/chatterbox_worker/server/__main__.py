@@ -55,7 +55,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
     if not settings.api_keys:
         log.warning("CHATTERBOX_API_KEYS is unset: anyone who can reach this port may use it")
     sys.setswitchinterval(_SWITCH_S)
-    share_heaps()
+    share_heaps(2)
     return _serve(settings, options.host or settings.host, options.port or settings.port)
 
 

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 Job = Mapping[str, Any]
 """A job as the SDK passes it: `id`, `input` and RunPod's own keys."""
+_QUIET_S = 1.0  # after the last job has ended: an answer of 20 MB is sent in less
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -75,6 +76,9 @@ class RunningJobs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def __bool__(self) -> bool:
+        return bool(self._tasks)
+
     def cancel_all(self) -> None:
         """Nothing is posted for a cancelled job, and the platform gives it to another worker."""
         for task in self._tasks:
@@ -112,6 +116,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
         self._counts = JobCounts()
         self._release_memory = MemoryRelease()
+        self._quiet: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     async def __call__(self, job: Job) -> dict[str, Any]:
@@ -171,6 +176,17 @@ class Worker:
         self._platform.was_stopped(job_id)  # use up a stop that came late, so that a retry of the job can begin
         if not self._is_closed:
             self._threads.submit(self._release_memory)
+            self._watch_quiet()
+
+    def _watch_quiet(self) -> None:
+        """Release memory once more when nothing has ended for a second: the last answer has been sent by then."""
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._release_in_quiet)
+
+    def _release_in_quiet(self) -> None:
+        if not self._is_closed and not self._running:
+            self._threads.submit(partial(self._release_memory, is_quiet=True))
 
     async def _on_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         in_context = partial(copy_context().run, work, *args, **kwargs)
