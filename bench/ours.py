@@ -48,7 +48,7 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device, *, ke
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
     add_draft(t3, checkpoint, pack)
     pack.save()
-    if uses_kernels(kernels, device):
+    if uses_kernels(kernels, device, profile):
         t3.uses_kernels = True
         s3gen.use_kernels()
     return Parts(

@@ -47,7 +47,8 @@ def test_an_entry_names_place_family_and_languages() -> None:
         ("mine=weights:turbo", "neither an absolute path nor owner/repository@revision"),
         ("mine=/weights:flush", "the family of mine is 'flush'; choose multilingual"),
         ("mine=/weights:english:german", "the language 'german' of mine is not a code of two letters"),
-        ("a=/w:turbo, a=/v:turbo", "'a' stands there twice"),
+        ("mine=owner/repo/../other:turbo", r"the place 'owner/repo/../other' of mine must not contain \.\."),
+        ("a=/w:turbo, a=/v:turbo", "'a' is given twice"),
     ],
 )
 def test_a_mistake_in_the_setting_is_named(text: str, why: str) -> None:
@@ -85,6 +86,15 @@ def test_a_request_takes_the_familys_fields_and_the_models_own_languages() -> No
 def test_a_model_that_speaks_no_english_has_its_own_language_by_default() -> None:
     settings = Settings.from_env({VARIABLE: "german=/w:english:de"})
     assert speech.parse({"text": "Hallo.", "model": "german"}, settings).language == "de"
+
+
+def test_languages_that_are_not_recognised_in_a_text_are_named(tmp_path: Path) -> None:
+    settings = Settings.from_env({VARIABLE: "viet=/w:multilingual:vi+fr, west=/w:multilingual:de+fr"})
+    assert speech.parse({"text": "Xin chào.", "model": "viet"}, settings).language == "vi"
+    assert speech.parse({"text": "Hallo.", "model": "west"}, settings).language == "auto"
+    with pytest.raises(InvalidRequest, match="choose vi or fr") as caught:
+        speech.parse({"text": "Xin chào.", "model": "viet", "language": "auto"}, settings)
+    assert caught.value.field == "language"
 
 
 def _settings(root: Path, *names: str, **more: str) -> dict[str, str]:

@@ -56,7 +56,7 @@ def parse_custom_models(text: str) -> tuple[CustomModel, ...]:
     models = tuple(_parse(entry.strip()) for entry in text.split(",") if entry.strip())
     names = [model.name for model in models]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"{quote(twice)} stands there twice")
+        raise ValueError(f"{quote(twice)} is given twice")
     return models
 
 
@@ -78,6 +78,8 @@ def _parse(entry: str) -> CustomModel:
         )
     if name in _HAVE_A_MEANING:
         raise ValueError(f"{quote(name)} has its own meaning already")
+    if ".." in re.split("[/@]", place):
+        raise ValueError(f"the place {quote(place)} of {name} must not contain ..")
     if not place.startswith("/") and not _REPOSITORY.fullmatch(place):
         raise ValueError(f"{quote(place)} of {name} is neither an absolute path nor owner/repository@revision")
     if family not in FAMILIES:

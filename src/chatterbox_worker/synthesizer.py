@@ -291,7 +291,7 @@ class Synthesizer:
     def offload(self) -> Callable[[], None]:
         """Close the engines and free their device, while no take runs; returns what builds them again.
 
-        Their weights stay in the machine's memory.
+        Their weights stay in the machine's memory. If building them fails, the synthesizer is closed.
         """
         loaders = {name: getattr(engine, "offload")() for name, engine in self.engines.items()}  # noqa: B009 - not of every engine
         for engine in self.engines.values():
@@ -299,7 +299,14 @@ class Synthesizer:
         self.engines = {}
 
         def wake() -> None:
-            self.engines = {name: load() for name, load in loaders.items()}
+            engines: dict[str, Engine] = {}
+            self.engines = engines
+            try:
+                for name, load in loaders.items():
+                    engines[name] = load()
+            except Exception:
+                self.close()
+                raise
 
         return wake
 

@@ -202,7 +202,7 @@ def test_less_motion_means_no_animation(open_page: Open, tone_url: str) -> None:
     assert longest < 1
 
 
-@pytest.mark.parametrize("locale", ["en-US", "es-MX"])
+@pytest.mark.parametrize("locale", ["en-US", "es-MX", "pt-BR"])
 def test_a_first_visit_is_small(open_page: Open, tone_url: str, locale: str) -> None:
     page = open_page("about:blank", wait=False, locale=locale)
     network = page.context.new_cdp_session(page)

@@ -63,6 +63,30 @@ def test_a_script_pasted_into_an_empty_turn_takes_its_place(open_page: Open, ton
     page.get_by_label("Text of turn 2").focus()
     page.evaluate("text => document.execCommand('insertText', false, text)", "Not pasted: no offer\nNot pasted: none")
     expect(page.locator("#script-offer")).to_be_hidden()
+    _paste_into_turn_2(page)
+    page.get_by_role("button", name="Make 6 turns").click()
+    expect(page.locator("#turns li")).to_have_count(7)
+    expect(page.get_by_label("Text of turn 1")).to_have_value("The beginning.")
+    generate(page)
+
+
+def test_there_is_no_offer_any_more_when_the_turn_has_moved_or_is_not_shown(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    offer = page.locator("#script-offer")
+    page.get_by_role("radio", name="Dialogue").check()
+    page.get_by_label("Text of turn 1").fill("The beginning.")
+    _paste_into_turn_2(page)
+    expect(offer).to_be_visible()
+    page.get_by_role("button", name="Move turn 2 up").click()
+    expect(offer).to_be_hidden()
+    _paste_into_turn_2(page)
+    expect(offer).to_be_visible()
+    for mode in ("Text", "Dialogue"):
+        page.get_by_role("radio", name=mode, exact=True).check()
+        expect(offer).to_be_hidden()
+
+
+def _paste_into_turn_2(page: Page) -> None:
     page.get_by_label("Text of turn 2").evaluate(
         """(box, text) => {
             box.value = text;
@@ -70,10 +94,6 @@ def test_a_script_pasted_into_an_empty_turn_takes_its_place(open_page: Open, ton
         }""",
         SCRIPT,
     )
-    page.get_by_role("button", name="Make 6 turns").click()
-    expect(page.locator("#turns li")).to_have_count(7)
-    expect(page.get_by_label("Text of turn 1")).to_have_value("The beginning.")
-    generate(page)
 
 
 _CASES: list[tuple[str, list[list[str]] | None]] = [

@@ -33,9 +33,8 @@ def test_a_link_carries_text_and_settings_and_no_server_gets_them(
     page.get_by_text("Fine tuning").click()
     page.get_by_label("Seed", exact=True).fill("77")
     page.get_by_role("button", name="Share or move").click()
-    page.wait_for_timeout(250)  # until the dialog is fully shown
-    page.screenshot(path=screenshots / "share.png")
     assert axe(page) == []
+    page.screenshot(path=screenshots / "share.png")
     page.keyboard.press("Escape")
     link = _link(page)
     assert link.startswith(f"{tone_url}/#speech=")
@@ -54,6 +53,20 @@ def test_a_link_carries_text_and_settings_and_no_server_gets_them(
     other.evaluate("link => { location.href = link; }", link[:-40])
     expect(other.get_by_role("alert")).to_contain_text("The link is damaged")
     expect(other.locator("#text")).to_have_value("My own text.")
+
+
+def test_a_dialogue_that_is_not_shown_is_not_replaced_without_a_question(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.get_by_role("radio", name="Dialogue").check()
+    first = page.get_by_label("Text of turn 1")
+    first.fill("That of the link.")
+    link = _link(page)
+    first.fill("My own turn.")
+    page.get_by_role("radio", name="Text", exact=True).check()
+    page.evaluate("link => { location.href = link; }", link)
+    page.locator("#confirm").get_by_role("button", name="Cancel").click()
+    page.get_by_role("radio", name="Dialogue").check()
+    expect(first).to_have_value("My own turn.")
 
 
 def test_a_link_whose_voice_is_not_here_says_so(open_page: Open, tone_url: str) -> None:

@@ -63,6 +63,23 @@ def test_a_recording_is_used_once_and_restored_from_history(open_page: Open, ton
     assert httpx2.get(f"{tone_url}/voices").json() == ["default"]
 
 
+def test_a_recording_that_was_deleted_is_reported_and_the_page_goes_on(
+    open_page: Open, tone_url: str, tmp_path: Path
+) -> None:
+    page = open_page(tone_url)
+    recording = tmp_path / "once.wav"
+    recording.write_bytes(speechlike())
+    page.get_by_role("button", name="New voice").click()
+    page.locator("#reference-file").set_input_files(recording)
+    page.get_by_role("button", name="Use once").click()
+    recording.unlink()
+    write(page, "In a voice that is gone.")
+    page.get_by_role("button", name=GENERATE).click()
+    expect(page.get_by_role("alert")).to_contain_text("The browser cannot read that file.")
+    page.get_by_role("radio", name="Default").check()
+    generate(page)
+
+
 def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, screenshots: Path) -> None:
     page = open_page(tone_url)
     page.get_by_role("button", name="New voice").click()

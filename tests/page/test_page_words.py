@@ -1,10 +1,11 @@
-"""The page's texts: two languages, plain error messages, API keys, the server's states."""
+"""The page's texts: three languages, plain error messages, API keys, the server's states."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -169,12 +170,15 @@ def test_damaged_stored_values_never_disable_the_page(open_page: Open, tone_url:
     names = ["draft", "format", "history", "key", "language", "mode", "reading", "settings", "theme", "turns", "voice"]
     settings = {"model": 5, "speed": "fast", "seed": {}, "sampling": {"multilingual": {"temperature": "hot"}}}
     entries = [kept, None, {"id": "1"}, kept | {"at": 1e300}, kept | {"order": kept["order"] | {"text": None}}]
+    damaged: list[Any] = [{}, [None], [{"reasons": "silent"}]]
+    entries += [kept | {"checks": checks} for checks in damaged]
+    entries += [kept | {"id": "2", "order": kept["order"] | {"sampling": {"unknown": 1, "temperature": "hot"}}}]
     for damage in ("{", "null", '"toString"', json.dumps(settings), json.dumps(entries)):
         for name in names:
             page.evaluate("([name, value]) => localStorage.setItem(`chatterbox.${name}`, value)", [name, damage])
         page.reload()
         page.wait_for_selector("body[data-loaded]")
-    expect(page.locator("#history-list li")).to_have_count(1)
+    expect(page.locator("#history-list li")).to_have_count(2)
     generate(page, "And the page goes on.")
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import NoReturn
 
 import httpx2
 import pytest
@@ -143,6 +144,33 @@ def test_offloaded_models_are_not_built_again(synthesizer: Synthesizer) -> None:
     assert unloader.unload_if_idle()
     unloader.close()
     assert first.woken[0].closed == 1
+
+
+def test_models_that_cannot_be_kept_or_built_again_are_closed(synthesizer: Synthesizer) -> None:
+    now, first, second = [0.0], OffloadingEngine(), OffloadingEngine()
+    unloader = IdleUnloader(lambda: synthesizer, idle_s=10, offloads=True, clock=lambda: now[0])
+
+    def fail() -> NoReturn:
+        raise MemoryError
+
+    def fail_later() -> Callable[[], OffloadingEngine]:
+        return fail
+
+    def unload() -> None:
+        synthesizer.engines = {"turbo": first, "english": second}
+        with unloader.acquire():
+            pass
+        now[0] += 100.0
+        assert unloader.unload_if_idle()
+
+    second.offload = fail  # type: ignore[method-assign]
+    unload()
+    assert (unloader.condition.state, first.closed, second.closed) == ("asleep", 1, 1)
+    second.offload = fail_later  # type: ignore[method-assign]
+    unload()
+    with pytest.raises(NotReady), unloader.acquire():
+        pass
+    assert [each.closed for each in first.woken] == [1]
 
 
 def test_models_that_cannot_be_offloaded_are_freed(synthesizer: Synthesizer, engine: ClosingEngine) -> None:

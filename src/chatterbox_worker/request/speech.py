@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import NORMALIZED, REGIONS, ModelCard
+from chatterbox_worker.catalogue import LANGUAGES, NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
@@ -268,10 +268,16 @@ def served_card(model: str | None, settings: Settings) -> ModelCard:
 
 def _language(tag: str | None, card: ModelCard, settings: Settings) -> str:
     """`tag`: None if the request names none: English then, or what the model speaks instead."""
+    can_identify = all(code in LANGUAGES for code in card.languages)
     if tag is None:
-        tag = "en" if "en" in card.languages else "auto"
+        tag = "en" if "en" in card.languages else "auto" if can_identify else card.languages[0]
     lowered = tag.strip().replace("_", "-").lower()
     if lowered == "auto":
+        if len(card.languages) > 1 and not can_identify:
+            raise InvalidRequest(
+                f"{card.name} speaks languages that are not recognised in a text: choose {choices(card.languages)}",
+                field="language",
+            )
         return "auto" if len(card.languages) > 1 else card.languages[0]
     region = next((known for known in REGIONS if known.lower() == lowered), None)
     language = lowered if region is None else region[:2].lower()

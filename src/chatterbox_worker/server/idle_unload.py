@@ -76,14 +76,22 @@ class IdleUnloader:
                     return False
                 synthesizer, self._synthesizer = self._synthesizer, None
                 self.condition = Readiness("asleep")
-            if synthesizer is not None and self._offloads and synthesizer.can_offload:
-                self._offloaded = synthesizer, synthesizer.offload()
-            elif synthesizer is not None:
-                synthesizer.close()
+            if synthesizer is not None:
+                self._free(synthesizer)
             del synthesizer
             gc.collect()  # engines hold cycles; the device's memory must be free when this returns
         log.info("unloaded the models after %g s without a request", self._idle_s)
         return True
+
+    def _free(self, synthesizer: Synthesizer) -> None:
+        if self._offloads and synthesizer.can_offload:
+            try:
+                self._offloaded = synthesizer, synthesizer.offload()
+            except Exception:  # such as too little memory
+                log.exception("the models cannot stay in memory; they will be loaded from their files")
+            else:
+                return
+        synthesizer.close()
 
     def close(self) -> None:
         with self._building:

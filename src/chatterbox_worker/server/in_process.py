@@ -163,7 +163,10 @@ class LocalBackend:
     async def _watch_idleness(self) -> None:
         while True:
             await asyncio.sleep(self._settings.idle_unload_s / _CHECKS_PER_IDLE)
-            await asyncio.to_thread(self._unloader.unload_if_idle)
+            try:
+                await asyncio.to_thread(self._unloader.unload_if_idle)
+            except Exception:  # the next check must come all the same
+                log.exception("unloading the models failed")
 
     def _track(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -15,6 +15,7 @@ from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import decoder_of
+from chatterbox_worker.engines.chatterbox.checkpoint.prepared import needed
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.pack import HeldWeights
@@ -50,6 +51,7 @@ def test_only_a_ten_step_model_gets_the_decoder_of_turbo(tmp_path: Path) -> None
     english, turbo = (decoded(checkpoint_of(name, settings, offline=True), settings) for name in ("english", "turbo"))
     assert english.s3gen_source.layout.name == "turbo"
     assert english.sound_revision == f"{english.revision}+turbo-{turbo.revision}"
+    assert needed(english, settings) == [english.path("t3_cfg.safetensors"), turbo.path(turbo.layout.s3gen)]
     assert turbo.s3gen_from is None
     assert turbo.sound_revision == turbo.revision
 
@@ -94,12 +96,16 @@ def test_held_weights_are_provided_without_their_source() -> None:
     held = HeldWeights()
     asked = []
 
+    provided, addresses = torch.ones(2), list[int]()
+
     def provide(name: str, _: Callable[[], torch.Tensor]) -> torch.Tensor:
         asked.append(name)
-        return torch.ones(2)
+        return provided
 
     for _ in range(2):
         get = held.hold(provide)
         assert torch.equal(get("a", lambda: torch.zeros(2)), torch.ones(2))
         held.copy_to_memory(pinned=False)
+        addresses.append(held.tensors["a"].data_ptr())
     assert asked == ["a"]
+    assert addresses[0] == addresses[1] != provided.data_ptr(), "copied once, so that its file is not needed"

@@ -58,6 +58,7 @@ from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, l
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
 from chatterbox_worker.engines.device import device_of, prepare, profile_of
+from chatterbox_worker.errors import NotReady
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
 log = logging.getLogger(__name__)
@@ -169,11 +170,8 @@ class ChatterboxEngine:
         t3, s3gen = load_with_pack(
             checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights, held=held
         )
-        if uses_kernels(settings.kernels, device):
-            if settings.weights_dir is not None:
-                COMPILED.read_from(shared_folder(settings.weights_dir))
-            t3.uses_kernels = True
-            s3gen.use_kernels()
+        if uses_kernels(settings.kernels, device, profile):
+            _use_kernels(t3, s3gen, settings)
         parts = Parts(
             layout=layout,
             t3=t3,
@@ -352,6 +350,25 @@ def _decoder(checkpoint: Checkpoint) -> str | None:
     """The model whose S3Gen has other steps than the model's own and is used in its place."""
     layout = checkpoint.s3gen_source.layout
     return layout.name if layout.meanflow is not checkpoint.layout.meanflow else None
+
+
+def _use_kernels(t3: T3, s3gen: S3Gen, settings: Settings) -> None:
+    """Run the project's own kernels, if T3's do.
+
+    Raises:
+        NotReady: they do not, and the setting is `on`.
+    """
+    if settings.weights_dir is not None:
+        COMPILED.read_from(shared_folder(settings.weights_dir))
+    try:
+        t3.try_kernels()
+    except Exception as error:
+        if settings.kernels == "on":
+            raise NotReady(f"CHATTERBOX_KERNELS is on, but a kernel does not run: {error}; set it to off") from error
+        log.warning("the engine's own kernels do not run here, torch's are used", exc_info=error)
+        return
+    t3.uses_kernels = True
+    s3gen.use_kernels()
 
 
 def _failure_of(future: Future[Any]) -> BaseException | None:

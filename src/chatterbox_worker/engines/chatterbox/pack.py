@@ -132,10 +132,10 @@ class HeldWeights:
     def copy_to_memory(self, *, pinned: bool) -> None:
         """Copy what is mapped from files; `pinned`: into memory that a GPU reads at full speed."""
         names = [] if self.is_copied else list(self.tensors)
-        self.is_copied = True
         for name in names:
             tensor = self.tensors[name]
             self.tensors[name] = tensor.pin_memory() if pinned else tensor.clone()
+        self.is_copied = True
 
 
 def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device, *, prepared: str = "beside") -> Pack:
@@ -234,7 +234,7 @@ def load_modules(
 def _check_mask(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> None:
     """Raises NotReady if T3 has a row for [MASK] and the model does not decode in blocks, or the other way round."""
     rows = [len(state[name]) for name in ("speech_emb.weight", "speech_head.weight") if name in state]
-    has_mask = rows[:1] > rows[1:]
+    has_mask = rows[:1] == [rows[-1] + 1] if rows else False
     if len(rows) == 2 and has_mask is not checkpoint.layout.blocks:
         raise NotReady(
             f"the T3 in {checkpoint.folder} has {'a' if has_mask else 'no'} row for [MASK] in its speech_emb, unlike "
@@ -314,7 +314,7 @@ def _prepare(checkpoint: Checkpoint, profiles: Sequence[str], device: torch.devi
     for profile in profiles:
         pack = pack_of(checkpoint, profile, device)
         t3, s3gen = load_modules(checkpoint, profile, device, pack)
-        if device.type == "meta" and importlib.util.find_spec("triton") is not None:
+        if device.type == "meta" and profile == "fast" and importlib.util.find_spec("triton") is not None:
             t3.compile_kernels()
             s3gen.compile_kernels()
         add_draft(t3, checkpoint, pack)

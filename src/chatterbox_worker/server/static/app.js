@@ -52,7 +52,7 @@ const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
 const convert = new Convert({ voices, format: () => result.format, describe });
-const share = new Share({ order: () => (loaded ? order() : null), voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
+const share = new Share({ order: () => (loaded ? order() : null), turns: () => composer.dialogue.turns, voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
 const welcome = new Welcome({ isFirst: !history.items().length, onSpeak: speakExample });
 const reading = new Reading({ order: () => (loaded ? order() : null) });
 
@@ -218,15 +218,6 @@ function adopt(values) {
     $("volume").dispatchEvent(new Event("input"));
   }
   drawLanguage();
-}
-
-/** Puts an order into the form; false if the server no longer has its model. */
-function fill(previous, reference) {
-  if (!settings.restore(previous)) return false;
-  if (reference) voices.useOnce(reference, previous.once, previous.words);
-  if (previous.mode === "text" && previous.voice !== ONCE) voices.choose(previous.voice);
-  composer.restore(previous);
-  return true;
 }
 
 const chosenTakes = () => Number(document.querySelector("[name=takes]:checked").value);

@@ -25,7 +25,7 @@ export class Composer {
     });
     for (const radio of document.querySelectorAll("[name=mode]")) radio.addEventListener("change", () => this.#setMode(radio.value));
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) onSubmit();
+      if (event.key === "Enter" && !event.repeat && (event.ctrlKey || event.metaKey) && !document.querySelector("dialog[open]")) onSubmit();
     });
     $("plain").addEventListener("click", () => {
       this.#setFormat("plain");

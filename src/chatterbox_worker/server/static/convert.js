@@ -53,7 +53,10 @@ export class Convert {
     const ids = [...(this.voices.reference ? [ONCE] : []), ...this.voices.ids];
     const chosen = ids.includes(value) ? value : this.voices.chosen;
     $("convert-voice").replaceChildren(...ids.map((id) => el("option", { value: id, selected: id === chosen }, nameOf(id))));
-    if (!this.#result) $("convert-format").value = this.format();
+    if (!this.#result) {
+      $("convert-format").value = this.format();
+      $("convert-format").value ||= "wav"; // the latest download's may not be in this list
+    }
     this.dialog.showModal();
   }
 
@@ -77,7 +80,7 @@ export class Convert {
       $("convert-done").textContent = t("convert.done", { name: nameOf(voice) });
       $("convert-result").hidden = false;
       this.#play($("convert-audio"), blob);
-      $("convert-audio").play().catch(() => {}); // where a browser does not play by itself
+      if (this.dialog.open) $("convert-audio").play().catch(() => {}); // where a browser does not play by itself
       announce(t("convert.done", { name: nameOf(voice) }));
     } catch (error) {
       if (error.name !== "AbortError") this.#refuse(this.describe(error));

@@ -2,12 +2,11 @@
 
 import { $, el, icon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
-import { DEFAULT_PAUSE_S, isTurn } from "./order.js";
+import { DEFAULT_PAUSE_S, isTurn, LONGEST_PAUSE_S } from "./order.js";
 import { recall, remember } from "./store.js";
 import { nameOf } from "./voices.js";
 
 const MOST_TURNS = 200; // cards; the server takes more
-const LONGEST_PAUSE_S = 10;
 const MANY_VOICES = 40; // from here on a turn's list is filled when it is reached: hundreds of lists of hundreds take seconds
 
 export class Dialogue {

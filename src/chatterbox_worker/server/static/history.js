@@ -43,7 +43,9 @@ export const items = () => recall("history", []).filter(isItem);
 /** An entry that is damaged is left out; the others stay. */
 const isItem = (item) =>
   typeof item?.id === "string" && [item.at, item.duration_s, item.bytes].every(Number.isFinite) && Math.abs(item.at) < LATEST_MS &&
-  Array.isArray(item.chunks) && Array.isArray(item.warnings) && isOrder(item.order);
+  [item.chunks, item.warnings, item.checks ?? []].every(Array.isArray) && (item.checks ?? []).every(isCheck) && isOrder(item.order);
+
+const isCheck = (check) => Array.isArray(check?.reasons) && Number.isFinite(check.attempts);
 
 /** Stores the item and resolves to its entry; null if this browser has no space for the sound: {wav, reference, words}. */
 export function add(item, sound) {

@@ -2,7 +2,7 @@
 
 import { $, clock, askToConfirm, el, icon, replaceKeepingFocus } from "./dom.js";
 import * as history from "./history.js";
-import { language, languageName, onLanguage, t } from "./i18n.js";
+import { has, language, languageName, onLanguage, t } from "./i18n.js";
 import { ONCE, shortTitle } from "./order.js";
 import { formatSetting, modelName } from "./settings.js";
 import { offerUndo } from "./undo.js";
@@ -61,8 +61,10 @@ export class HistoryList {
     row.querySelector(".history-title").replaceChildren(input);
     input.focus();
     input.select();
+    const listening = new AbortController();
     const end = (keeps) => {
       if (!this.#isNaming) return;
+      listening.abort();
       const hadFocus = input.contains(document.activeElement);
       this.#isNaming = false;
       if (keeps) history.rename(item.id, input.value.trim());
@@ -75,6 +77,9 @@ export class HistoryList {
       end(event.key === "Enter");
     });
     input.addEventListener("blur", () => end(true));
+    // a button that is pressed must not be replaced before its click: the field keeps the focus until then
+    $("history-list").addEventListener("mousedown", (event) => event.target !== input && event.preventDefault(), { signal: listening.signal });
+    $("history-list").addEventListener("click", ({ target }) => target !== input && end(true), { capture: true, signal: listening.signal });
   }
 
   async #remove(item) {
@@ -112,6 +117,6 @@ function factsOf({ name, number, group, at, order, duration_s, partial, checks }
 /** What differs from the model's own settings. */
 function settingsOf({ speed, chunk_size: chunkSize, sampling }) {
   const set = { ...(speed === 1 ? {} : { speed }), ...sampling };
-  const words = Object.entries(set).map(([name, value]) => `${t(`field.${name}`)} ${formatSetting(name, value)}`);
+  const words = Object.entries(set).filter(([name, value]) => has(`field.${name}`) && Number.isFinite(value)).map(([name, value]) => `${t(`field.${name}`)} ${formatSetting(name, value)}`);
   return chunkSize ? [...words, `${t("field.chunk_size")} ${chunkSize}`] : words;
 }

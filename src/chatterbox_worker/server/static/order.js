@@ -5,6 +5,7 @@
 // `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
+export const LONGEST_PAUSE_S = 10;
 export const ONCE = "\u0000once"; // cannot be a voice's id: ids are letters, digits, '.', '_' and '-'
 
 /** The fields of POST /v1/audio/speech that are the same for all turns. */
@@ -55,11 +56,11 @@ export function dialogueBody(order, reference) {
   };
 }
 
-export const isTurn = (turn) => typeof turn?.voice === "string" && typeof turn.text === "string" && Number.isFinite(turn.pause_s);
+export const isTurn = (turn) => typeof turn?.voice === "string" && typeof turn.text === "string" && turn.pause_s >= 0 && turn.pause_s <= LONGEST_PAUSE_S;
 
 /** Whether a stored value can be shown and restored. */
 export const isOrder = (order) =>
-  (order?.mode === "text" ? typeof order.text === "string" && typeof order.voice === "string" : order?.mode === "dialogue" && Array.isArray(order.turns) && order.turns.every(isTurn)) &&
+  (order?.mode === "text" ? typeof order.text === "string" && typeof order.voice === "string" : order?.mode === "dialogue" && Array.isArray(order.turns) && order.turns.length > 0 && order.turns.every(isTurn)) &&
   typeof order.model === "string" && typeof order.language === "string" && Number.isFinite(order.speed);
 
 export function textOf(order) {

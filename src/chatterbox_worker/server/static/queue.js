@@ -9,9 +9,9 @@ export class Queue {
   #jobs = [];
   #isStopped = false;
 
-  /** `onGo` is called when the user lets a queue go on that stopped after an error; `onChange` after every change. */
+  /** `onGo` is called when the next one may start: a queue goes on that stopped after an error, or an entry is back; `onChange` after every change. */
   constructor({ onGo, onChange }) {
-    this.onChange = onChange;
+    Object.assign(this, { onGo, onChange });
     $("queue-go").addEventListener("click", () => {
       this.#isStopped = false;
       this.#draw();
@@ -75,11 +75,14 @@ export class Queue {
   #remove(job, title) {
     const at = this.#jobs.indexOf(job);
     this.#jobs.splice(at, 1);
+    const stays = this.#isStopped && !this.#jobs.length; // an empty queue forgets that it has stopped
     this.#draw();
     ($("queue-list").querySelector("button") ?? $("generate")).focus();
     offerUndo(t("queue.removed", { title }), () => {
       this.#jobs.splice(at, 0, job);
+      this.#isStopped ||= stays;
       this.#draw();
+      if (!this.#isStopped) this.onGo(); // what it waited for may have ended
     });
   }
 }

@@ -31,7 +31,12 @@ export class Recorder {
     } catch (error) {
       throw new MicrophoneError(REASONS[error.name] ?? "missing");
     }
-    await recorder.#capture(onBlock);
+    try {
+      await recorder.#capture(onBlock);
+    } catch (error) {
+      await recorder.#free();
+      throw error;
+    }
     return recorder;
   }
 
@@ -55,9 +60,8 @@ export class Recorder {
 
   /** {samples, rate, blob}; frees the microphone. */
   async stop() {
-    for (const track of this.#stream.getTracks()) track.stop();
     const rate = this.#context.sampleRate;
-    await this.#context.close();
+    await this.#free();
     const samples = new Float32Array(this.#count);
     let at = 0;
     for (const block of this.#blocks) {
@@ -65,6 +69,11 @@ export class Recorder {
       at += block.length;
     }
     return { samples, rate, blob: wavBlob([toInt16(samples)], rate) };
+  }
+
+  async #free() {
+    for (const track of this.#stream.getTracks()) track.stop();
+    await this.#context?.close();
   }
 }
 

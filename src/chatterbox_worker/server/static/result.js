@@ -121,7 +121,7 @@ export class Result {
 
   /** Whether one request gives the same again. */
   #isWhole({ partial, order }) {
-    return !partial && !order.respeak;
+    return !partial && (order.mode === "text" || !order.respeak); // POST /dialogue says no part again
   }
 
   #tooLong(speech = this.#speech) {

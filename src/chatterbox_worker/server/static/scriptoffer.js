@@ -25,7 +25,9 @@ export class ScriptOffer {
 
   /** Looks at the text again. */
   update() {
-    const { mode } = this.composer;
+    const { mode, dialogue } = this.composer;
+    const at = this.#pasted && dialogue.turns[this.#pasted.index];
+    if (mode === "text" || at?.text !== this.#pasted?.text.trim()) this.#pasted = null; // the turn is elsewhere, or gone
     const text = mode === "text" ? this.composer.text : (this.#pasted?.text ?? "");
     const ids = this.#idsByName();
     this.#turns = text && text !== this.#refused ? parseScript(text, (name) => ids.has(plainName(name))) : null;

@@ -12,9 +12,9 @@ const LONG_LINK = 8_000; // characters; longer ones are cut by some mail program
 export class Share {
   #busy = false;
 
-  /** `order()` is null before the server has answered; `describe(error)` is an error in words; `onOrder` gets that of a link, `onValues` is called after a file was opened. */
-  constructor({ order, voices, isBusy, describe, onOrder, onValues, onError }) {
-    Object.assign(this, { order, voices, isBusy, describe, onOrder, onValues, onError });
+  /** `order()` is null before the server has answered; `turns()` are the dialogue's, shown or not; `describe(error)` is an error in words; `onOrder` gets that of a link, `onValues` is called after a file was opened. */
+  constructor({ order, turns, voices, isBusy, describe, onOrder, onValues, onError }) {
+    Object.assign(this, { order, turns, voices, isBusy, describe, onOrder, onValues, onError });
     $("share-open").addEventListener("click", () => this.#open());
     $("share-copy").addEventListener("click", () => this.#copy());
     $("share-save").addEventListener("click", () => this.#work(() => this.#save()));
@@ -28,7 +28,7 @@ export class Share {
 
   /** Opens the link that the page was called with. */
   async openLink() {
-    if (!isLink(location.hash)) return;
+    if (!isLink(location.hash) || !this.order()) return; // without the server's answer it cannot be in the form
     const order = await orderOf(location.hash);
     history.replaceState(null, "", location.pathname + location.search); // a reload does not open it again
     if (!order) this.onError(new ApiError("link_damaged"));
@@ -37,7 +37,7 @@ export class Share {
 
   async #mayReplace(order) {
     const now = this.order();
-    const has = order.mode === "text" ? now.text && now.text !== order.text : now.mode === "dialogue" && now.turns.some(({ text }) => text);
+    const has = order.mode === "text" ? now.text && now.text !== order.text : this.turns().some(({ text }) => text);
     return !has || askToConfirm(t("share.replace"), t("composer.replace.yes"));
   }
 

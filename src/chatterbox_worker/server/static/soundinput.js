@@ -14,6 +14,7 @@ for (const type of ["dragover", "drop"]) addEventListener(type, (event) => hasFi
 
 export class SoundInput {
   #recorder = null;
+  #starting = null; // the latest start that is still wanted
   #level = 0;
 
   /**
@@ -36,13 +37,14 @@ export class SoundInput {
       over(false)(event);
       if (event.dataTransfer.files[0]) this.#accept(event.dataTransfer.files[0]);
     });
+    root.addEventListener("close", () => (this.#starting = null));
     this.clear();
   }
 
   /** Ends a recording that runs, and forgets the chosen file. */
   clear() {
     this.#recorder?.stop();
-    this.#recorder = null;
+    this.#recorder = this.#starting = null;
     this.#level = 0;
     this.#find(".record span").textContent = t("reference.record");
     this.#find(".drop input").value = "";
@@ -55,13 +57,20 @@ export class SoundInput {
 
   async #start() {
     this.onBegin();
+    const starting = (this.#starting = {});
+    let recorder;
     try {
-      this.#recorder = await Recorder.start((peak, seconds) => this.#meter(peak, seconds));
+      recorder = await Recorder.start((peak, seconds) => this.#meter(peak, seconds));
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
-      this.onRefuse(t(`microphone.${error.reason}`));
+      if (this.#starting === starting) this.onRefuse(t(`microphone.${error.reason}`));
       return;
     }
+    if (this.#starting !== starting) {
+      await recorder.stop(); // the dialog was closed, or it began again, while the browser asked for the microphone
+      return;
+    }
+    this.#recorder = recorder;
     this.root.dataset.stage = "recording";
     this.#find(".record span").textContent = t("reference.stop");
     announce(t("reference.recording"));

@@ -22,6 +22,7 @@ const AGAIN = new Set(["busy", "rate_limit_exceeded"]); // when the other takes 
 export class Studio {
   #job = null; // what is being generated: {takes, reference, abort, waited, expected_s, step}
   #takes = []; // of the latest job, which may have ended
+  #waited = false; // whether that job was in the queue
   #current = null; // what is in the player: a source, see takes.js
   #other = null; // what was in it before
   #opening = null; // the latest call of `open`
@@ -33,11 +34,14 @@ export class Studio {
   constructor({ player, result, historyList, voices, order, check, onWords, onError, onUpcoming }) {
     Object.assign(this, { player, result, historyList, voices, order, check, onWords, onError, onUpcoming });
     this.takeList = new TakeList({ onPlay: (source) => this.open(source), onKeep: (item) => this.#keepBest(item) });
-    this.queue = new Queue({ onGo: () => this.#next(), onChange: onUpcoming });
+    this.queue = new Queue({ onGo: () => this.#next(), onChange: () => {
+      this.#guard();
+      onUpcoming();
+    } });
     player.onEnd = () => this.#goOn();
     $("generate").addEventListener("click", () => this.start());
     $("cancel").addEventListener("click", () => this.#job?.abort.abort());
-    $("progress-listen").addEventListener("click", () => this.open(sourceOf(this.#job.takes[0])));
+    $("progress-listen").addEventListener("click", () => this.open(sourceOf(this.#job.takes.find(({ hasSound, isRunning }) => hasSound || isRunning))));
     $("compare").addEventListener("click", () => this.compare());
     document.addEventListener("keydown", (event) => this.#onKey(event));
     history.onHistory(() => this.#forgetDeleted());
@@ -113,16 +117,14 @@ export class Studio {
   /** Goes to what was in the player before, at the same place of the text. */
   async compare() {
     const to = this.#other;
-    if (!to) return;
-    const from = this.result.speech ?? this.#current.take.facts;
+    const from = this.result.speech ?? this.#current?.take?.facts;
+    if (!to || !from) return;
     const at_s = this.player.position_s;
     await this.open(to, { placeIn: (speech) => samePlace(from, speech, at_s), plays: this.player.playing });
-    announce(t("takes.switched", { title: labelOf(to) }));
+    if (isSame(to, this.#current)) announce(t("takes.switched", { title: labelOf(to) }));
   }
 
   #forgetDeleted() {
-    const ids = new Set(history.items().map(({ id }) => id));
-    const isGone = (source) => source?.item && !ids.has(source.item.id);
     if (isGone(this.#other)) this.#other = null;
     this.#takes = this.#takes.filter((take) => !isGone(sourceOf(take)));
     this.#drawTakes();
@@ -135,6 +137,7 @@ export class Studio {
     job.expected_s = estimate_s(order, history.pace(order.model, order.language));
     this.#job = job;
     this.#takes = job.takes;
+    this.#waited = job.waited;
     this.#begin();
     this.#before = null;
     if (!job.waited || this.#isFree) {
@@ -142,24 +145,36 @@ export class Studio {
       this.#follow(first);
     }
     this.#showProgress();
-    const encoded = job.reference ? await base64(job.reference) : null;
+    try {
+      await this.#speakAll(job, job.reference ? await base64(job.reference) : null);
+    } catch {
+      for (const take of job.takes) take.fail(new ApiError("file_unreadable", { field: "reference_audio" })); // moved or deleted since it was chosen
+    }
+    await this.#end(job);
+  }
+
+  async #speakAll(job, encoded) {
     const speak = (take) => this.#speak(take, encoded, job);
     await Promise.all(job.takes.map(speak));
     for (const take of job.takes.filter(({ error }) => AGAIN.has(error?.code))) {
       if (job.takes.some(({ hasSound }) => hasSound) && !take.hasSound && !job.abort.signal.aborted) await speak(take);
     }
-    await this.#end(job);
   }
 
+  /** Never rejects, or the job would never end. */
   async #speak(take, encoded, job) {
-    await take.run(encoded, {
-      signal: job.abort.signal,
-      onAudio: (from, data) => this.#append(from, data),
-      onWords: (from, words) => this.#isFollowed(from) && this.onWords(from.order, words),
-      onChange: (from) => this.#update(from),
-    });
-    if (take.hasSound) await this.#keep(take);
-    this.#drawTakes();
+    try {
+      await take.run(encoded, {
+        signal: job.abort.signal,
+        onAudio: (from, data) => this.#append(from, data),
+        onWords: (from, words) => this.#isFollowed(from) && this.onWords(from.order, words),
+        onChange: (from) => this.#update(from),
+      });
+      if (take.hasSound) await this.#keep(take);
+      this.#drawTakes();
+    } catch (error) {
+      take.error ??= error;
+    }
   }
 
   /** Puts a take that is being generated into the player. */
@@ -188,7 +203,7 @@ export class Studio {
   }
 
   #mark(source) {
-    if (!isSame(source, this.#current)) this.#other = this.#current;
+    if (!isSame(source, this.#current)) this.#other = isGone(this.#current) ? null : this.#current;
     this.#current = source;
     if (source?.take) source.take.isPlayed = true;
     this.historyList.mark(source?.item?.id ?? null);
@@ -203,7 +218,8 @@ export class Studio {
   }
 
   #begin() {
-    addEventListener("beforeunload", askToStay);
+    this.#guard();
+    $("history-full").hidden = true;
     this.#latest = performance.now();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     document.body.dataset.stage = "busy";
@@ -280,19 +296,28 @@ export class Studio {
     if (!speech.partial) announce(t("studio.done", { time: clock(speech.duration_s) }));
     const { blob, reference, words, ...facts } = speech;
     take.stored(await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words }));
-    $("history-full").hidden = take.item !== null;
+    if (!take.item) $("history-full").hidden = false;
     if (this.#isFollowed(take)) this.#mark(this.#current);
   }
 
   async #end(job) {
     const failures = job.takes.map(({ error }) => error).filter(Boolean);
     const isSilent = !job.takes.some(({ hasSound }) => hasSound);
+    const unsaved = job.takes.find((take) => take.hasSound && !take.item);
     if (job.abort.signal.aborted) announce(t("studio.cancelled"));
+    if (this.#other?.take && !this.#other.take.hasSound) this.#other = null;
     this.#setIdle();
     if (this.#current?.take && !this.#current.take.hasSound) await this.#replaceSilent(job);
     if (failures.length && (isSilent || job.takes.length === 1)) this.#explain(failures[0], job);
     if (isSilent && failures.some(({ code }) => STOPPING.has(code))) this.queue.stop();
+    if (unsaved) await this.#holdUnsaved(unsaved, job);
     this.#next();
+  }
+
+  /** A take could not be stored: none follows that would replace it, and it is in the player, where it can be downloaded. */
+  async #holdUnsaved(take, job) {
+    this.queue.stop();
+    if (!job.takes.includes(this.#current?.take)) await this.open(sourceOf(take), { plays: false });
   }
 
   /** The take in the player has no sound: shows another one, or what was there before. */
@@ -304,7 +329,10 @@ export class Studio {
     this.#current = null;
     this.#drawTakes();
     if (take) await this.open(sourceOf(take));
-    else if (this.#before) await this.open(this.#before.source, { placeIn: () => this.#before.at_s, plays: false });
+    else {
+      const back = this.#before ?? (other && { source: other, at_s: 0 });
+      if (back) await this.open(back.source, { placeIn: () => back.at_s, plays: false });
+    }
     this.#other = isSame(other, this.#current) ? null : other;
     this.#drawTakes();
   }
@@ -324,7 +352,7 @@ export class Studio {
   #goOn() {
     const at = this.#takes.indexOf(this.#current?.take);
     const next = this.#takes[at + 1]; // with another speech in the player, the first one of a job that waited
-    if (next?.hasSound && !next.isPlayed && (at >= 0 || this.#job?.waited)) this.open(sourceOf(next));
+    if (next?.hasSound && !next.isPlayed && (at >= 0 || this.#waited)) this.open(sourceOf(next));
   }
 
   async #keepBest(item) {
@@ -338,7 +366,7 @@ export class Studio {
   /** B compares, where nothing is being written. */
   #onKey(event) {
     const isFree = !event.target.matches("input:not([type=radio], [type=range]), textarea, select") && !document.querySelector("dialog[open]");
-    if (event.key.toLowerCase() !== "b" || !isFree || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key.toLowerCase() !== "b" || event.repeat || !isFree || event.ctrlKey || event.metaKey || event.altKey) return;
     this.compare();
   }
 
@@ -347,17 +375,25 @@ export class Studio {
     $("stage-empty").hidden = isShown;
   }
 
+  /** The browser asks before the page is left while there is anything to be generated. */
+  #guard() {
+    (this.busy || this.queue.length ? addEventListener : removeEventListener)("beforeunload", askToStay);
+  }
+
   #setIdle() {
     this.#job = null;
-    removeEventListener("beforeunload", askToStay);
+    this.#guard();
     clearInterval(this.#timer);
     document.body.dataset.stage = "idle";
     this.#drawButton();
-    this.#drawTakes();
     $("cancel").hidden = true;
     $("progress-box").hidden = true;
+    this.#drawTakes();
   }
 }
+
+/** Whether it was in the history and is no longer. */
+const isGone = (source) => Boolean(source?.item) && !history.items().some(({ id }) => id === source.item.id);
 
 const labelOf = ({ item, take }) => item?.name ?? ((item ?? take).group ? t("takes.n", { n: (item ?? take).number }) : shortTitle((item ?? take).order));
 

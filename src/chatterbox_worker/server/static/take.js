@@ -3,7 +3,6 @@
 import { generate, newSeed } from "./generation.js";
 import { RATE, wavBlob } from "./wav.js";
 
-export const MOST_TAKES = 4;
 const CHECK = "sound"; // of several takes, so that they can be compared by it; a single one plays sooner without
 
 /** One take. `onAudio(take, samples)`, `onWords(take, words)` and `onChange(take)` are called until it has ended. */
@@ -46,6 +45,12 @@ export class Take {
   stored(item) {
     this.item = item;
     if (item) this.pieces = [];
+  }
+
+  /** It ends without having begun. */
+  fail(error) {
+    this.error = error;
+    this.state = "failed";
   }
 
   /** Resolves when it has ended, whatever came of it; `encoded` is the reference in base64. */

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from chatterbox_worker.custom_models import parse_custom_models
-from chatterbox_worker.engines.chatterbox.checkpoint import locate
-from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint import contents, locate
+from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state, load_voice_encoder_state
 from chatterbox_worker.engines.chatterbox.checkpoint.contents import examine
 from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom, write_manifest
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
@@ -90,6 +90,9 @@ def test_a_pickle_has_the_tensors_that_torch_reads(find: Find, tmp_path: Path) -
         ("{wrong}", r"t3_turbo_v1.safetensors has 2 layers of width 128 and 6563 speech tokens.*multilingual has 30"),
         ("a={single}:multilingual", "its T3 has 704 text tokens, multilingual has 2454, and of tokenizers none came"),
         ("a={persian}:multilingual:ku", r"tokenizer tokenizer.json has no token '\[ku\]': name the languages"),
+        ("a={plain}:multilingual:fa", r"tokenizer grapheme_mtl_merged_expanded_v1.json has no token '\[fa\]'"),
+        ("a={ema}:english", "ema.safetensors has several of the kind T3: '(ema|model).' or '(ema|model).'; keep one"),
+        ("a={flat}:english", r"t3.safetensors has speech_emb.weight of the shape \(1,\), which is no matrix"),
         ("a={none}:english", r"has ve.safetensors \(voice encoder\), but no .safetensors or .pt file with a T3"),
         ("a={adapter}:english", "a LoRA adapter becomes a voice: python -m chatterbox_worker.train.import_adapter"),
         ("a={two}:english", "has several T3: a.safetensors or b.safetensors; name one of them, such as a.safetensors"),
@@ -99,14 +102,21 @@ def test_a_pickle_has_the_tensors_that_torch_reads(find: Find, tmp_path: Path) -
     ],
 )  # fmt: skip
 def test_what_cannot_be_served_is_refused_with_what_was_found(find: Find, tmp_path: Path, text: str, why: str) -> None:
-    for name in ("none", "adapter", "two"):
+    folders = ("none", "adapter", "two", "plain", "ema", "flat")
+    for name in folders:
         (tmp_path / name).mkdir()
+    shutil.copy(checkpoint("multilingual") / LAYOUTS["multilingual"].t3, tmp_path / "plain")
+    names = ("speech_head.weight", "text_emb.weight", "speech_emb.weight")
+    twice = {f"{start}{name}": torch.ones(1, 1) for start in ("model.", "ema.") for name in names}
+    save_file(twice, tmp_path / "ema/ema.safetensors")
+    flat = {name: torch.ones(1, 1) for name in names[:2]} | {names[2]: torch.ones(1)}
+    save_file(flat, tmp_path / "flat/t3.safetensors")
     shutil.copy(checkpoint("english") / "ve.safetensors", tmp_path / "none")
     save_file({"x.lora_A.weight": torch.ones(1, 2)}, tmp_path / "adapter/adapter_model.safetensors")
     for name in ("a", "b"):
         shutil.copy(checkpoint("english") / "t3_cfg.safetensors", tmp_path / f"two/{name}.safetensors")
     (tmp_path / "two/notes.txt").write_text("notes")
-    parts: dict[str, object] = {name: tmp_path / name for name in ("none", "adapter", "two")}
+    parts: dict[str, object] = {name: tmp_path / name for name in folders}
     for name in ("wrong", "single", "persian"):
         if f"{{{name}}}" in text:
             made = entry(tmp_path, name)
@@ -119,6 +129,7 @@ def test_a_file_of_several_is_chosen_by_name_and_models_have_their_own_identity(
     state = load_file(checkpoint("english") / "t3_cfg.safetensors")
     save_file(state, tmp_path / "a.safetensors")
     save_file({name: value * 1.01 for name, value in state.items()}, tmp_path / "b.safetensors")
+    (tmp_path / "c.safetensors").write_bytes(b"broken, and of another T3")
     found = [find(f"x={tmp_path}/{name}.safetensors:english") for name in ("a", "b", "a")]
     assert [each.path(each.layout.t3).name for each in found] == ["a.safetensors", "b.safetensors", "a.safetensors"]
     assert found[0].revision == found[2].revision != found[1].revision
@@ -143,6 +154,28 @@ def _archive(path: Path, content: bytes, compression: int = zipfile.ZIP_STORED) 
     return path
 
 
+def test_a_tokenizer_with_ids_beyond_the_table_is_refused(find: Find, tmp_path: Path) -> None:
+    text, path = entry(tmp_path, "persian"), tmp_path / "persian/tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    tokenizer["model"]["vocab"][chr(0xFB50)] = LAYOUTS["multilingual"].text_vocab + EXTRA_TOKENS
+    path.write_text(json.dumps(tokenizer))
+    with pytest.raises(NotReady, match=r"those of tokenizer\.json are larger"):
+        find(text)
+
+
+def _share() -> list[object]:
+    """A billion objects, in a pickle of 6 kB."""
+    value: list[object] = [0]
+    for _ in range(3):
+        value = [value] * 1000
+    return value
+
+
+def _nest() -> bytes:
+    """A dictionary whose key is a pair of twice the same pair, and so on: a hash of it visits 2**60 objects."""
+    return b"}K\x00K\x00\x86" + b"".join(b"q%c0h%ch%c\x86" % (i, i, i) for i in range(60)) + b"K\x00s."
+
+
 class _Call:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return print, ("called",)
@@ -163,6 +196,9 @@ def _claims(shape: tuple[int, ...], strides: tuple[int, ...]) -> bytes:
         (pickle.dumps({"a": _Call()}), zipfile.ZIP_STORED, "builtins.print, which weights do not need"),
         (_claims((2**30, 2**30), (0, 0)), zipfile.ZIP_STORED, "its tensors take 4611686018427387904 bytes"),
         (pickle.dumps([0] * 100_000), zipfile.ZIP_DEFLATED, "it is compressed"),
+        (pickle.dumps(_share()), zipfile.ZIP_STORED, "it has more objects than weights have"),
+        (_nest(), zipfile.ZIP_STORED, "it has a key that is a tuple of tuples"),
+        (b"G\x00", zipfile.ZIP_STORED, "cannot be read"),
         (b"\x80\x05\x96" + b"\xff" * 7 + b"\x00.", zipfile.ZIP_STORED, "cannot be read"),
         (b"]" + b"\x94" * 10 + b"(" * 10, zipfile.ZIP_STORED, "cannot be read"),
     ],
@@ -175,12 +211,18 @@ def test_a_pickle_runs_nothing_and_reserves_nothing(
     assert capsys.readouterr().out == ""
 
 
-def test_json_that_is_no_tokenizer_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text("[" * 100_000)
+def test_json_that_is_no_tokenizer_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("trainer_log.json", "tokenizer.json"):
+        (tmp_path / name).write_text("[" * 100_000)
+    assert examine(tmp_path / "trainer_log.json").tokens is None
     with pytest.raises(NotReady, match="is not JSON"):
-        examine(tmp_path / "a.json")
+        examine(tmp_path / "tokenizer.json")
     (tmp_path / "b.json").write_text(json.dumps({"model": {"vocab": [["a", 0.0]]}}))
     assert examine(tmp_path / "b.json").tokens is None
+    (tmp_path / "c.json").write_text(json.dumps({"model": {"vocab": {"a": 0}}}))
+    assert examine(tmp_path / "c.json").tokens == {"a": 0}
+    monkeypatch.setattr(contents, "_LARGEST_JSON", 10)
+    assert examine(tmp_path / "c.json").tokens is None
 
 
 def test_it_is_found_in_runpods_cached_models_and_in_a_folder_of_the_repository(find: Find, tmp_path: Path) -> None:
@@ -192,6 +234,14 @@ def test_it_is_found_in_runpods_cached_models_and_in_a_folder_of_the_repository(
     assert find(f"mine=owner/repo@{'a' * 40}:english").folder == snapshot
     assert find(f"mine=owner/repo/old@{'a' * 40}:english").folder == snapshot / "old"
     assert find(f"mine=owner/repo/model.safetensors@{'a' * 40}:english").folder == snapshot
+    refs = tmp_path / "runpod/models--owner--repo/refs"
+    refs.mkdir()
+    for name in ("main", "v1"):
+        (refs / name).write_text("a" * 40)
+    for revision in ("", "@aaaaaaa", "@v1"):
+        assert find(f"mine=owner/repo{revision}:english").folder == snapshot
+    with pytest.raises(NotReady, match="owner/repo@v2 is not in"):
+        find("mine=owner/repo@v2:english")
 
 
 def test_in_an_image_it_lies_like_other_models_and_may_lack_the_originals(find: Find, tmp_path: Path) -> None:
@@ -206,12 +256,30 @@ def test_in_an_image_it_lies_like_other_models_and_may_lack_the_originals(find: 
     assert baked.folder == home
     assert set(baked.files) == set(found.files)
     assert baked.layout.text_vocab == found.layout.text_vocab
+    with pytest.raises(NotReady, match=r"has no token '\[ku\]'"):
+        find(text.replace(":fa+en", ":ku"), tmp_path / "weights")
     replace_originals([baked])
     prepared = find(text, tmp_path / "weights")
     assert prepared.is_prepared
     assert prepared.revision == baked.revision
     with pytest.raises(NotReady, match="/elsewhere cannot be read"):
         find("persian=/elsewhere:multilingual:fa", tmp_path / "weights")  # the variable has changed
+
+
+def test_in_an_image_a_file_with_all_parts_keeps_those_that_no_pack_has(find: Find, tmp_path: Path) -> None:
+    base, home = checkpoint("english"), tmp_path / "weights/all"
+    parts = {"t3.": "t3_cfg.safetensors", "s3gen.": "s3gen.safetensors", "ve.": "ve.safetensors"}
+    whole = {f"{start}{key}": value for start, name in parts.items() for key, value in load_file(base / name).items()}
+    (tmp_path / "all").mkdir()
+    save_file(whole, tmp_path / "all/model.safetensors")
+    text = f"all={tmp_path}/all:english"
+    found = find(text)
+    home.mkdir(parents=True)
+    for name, path in found.files.items():
+        shutil.copy(path, home / name)
+    write_manifest(found, parse_custom_models(text)[0], home)
+    replace_originals([find(text, tmp_path / "weights")])
+    assert load_voice_encoder_state(find(text, tmp_path / "weights")).keys() == load_file(base / parts["ve."]).keys()
 
 
 def test_s3gen_of_a_base_without_its_originals_is_the_prepared_one(find: Find, tmp_path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
+from chatterbox_worker.config import Settings
+from chatterbox_worker.engines.chatterbox.engine import _use_kernels
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary, CompiledKernels, shared_folder
 from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel, uses_kernels
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
@@ -16,24 +21,27 @@ CUDA = torch.device("cuda", 0)
 
 
 @pytest.mark.parametrize(
-    ("setting", "capability", "used"),
-    [("auto", (9, 0), True), ("auto", (8, 9), False), ("on", (8, 9), True), ("off", (9, 0), False)],
-)
+    ("setting", "capability", "profile", "used"),
+    [
+        ("auto", (9, 0), "fast", True), ("auto", (9, 0), "exact", False), ("auto", (8, 9), "fast", False),
+        ("on", (8, 9), "exact", True), ("off", (9, 0), "fast", False),
+    ],
+)  # fmt: skip
 def test_kernels_run_by_default_where_they_were_measured(
-    monkeypatch: pytest.MonkeyPatch, setting: str, capability: tuple[int, int], used: bool
+    monkeypatch: pytest.MonkeyPatch, setting: str, capability: tuple[int, int], profile: str, used: bool
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
-    assert uses_kernels(setting, CUDA) is used
-    assert not uses_kernels(setting, torch.device("cpu"))
+    assert uses_kernels(setting, CUDA, profile) is used
+    assert not uses_kernels(setting, torch.device("cpu"), profile)
 
 
 def test_without_a_compiler_only_those_who_asked_for_kernels_get_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert not uses_kernels("auto", CUDA)
+    assert not uses_kernels("auto", CUDA, "fast")
     with pytest.raises(NotReady, match="set it to off"):
-        uses_kernels("on", CUDA)
+        uses_kernels("on", CUDA, "fast")
 
 
 def test_a_kernel_is_compiled_once_for_its_source_and_its_settings(tmp_path: Path) -> None:
@@ -60,6 +68,29 @@ def test_a_kernel_is_compiled_once_for_its_source_and_its_settings(tmp_path: Pat
     assert compiled == ["first", "first", "second"]
 
 
+def test_in_the_folder_of_temporary_files_only_the_users_own_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    source, made = tmp_path / "sources.py", Binary("attend", b"code", "", 0, 32, overlaps=False)
+    source.write_text("first")
+    kernels, compiled = CompiledKernels(), list[int]()
+
+    def compile_kernel() -> Binary:
+        compiled.append(1)
+        return made
+
+    for _ in range(2):
+        assert kernels.get(source, (), compile_kernel) == made
+    assert len(compiled) == 1
+    [folder] = tmp_path.glob(f"*-{os.geteuid()}")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fstat", lambda _: SimpleNamespace(st_uid=os.geteuid() + 1))
+        assert kernels.get(source, (), compile_kernel) == made
+    assert len(compiled) == 2
+
+
 def test_a_broken_or_unwritable_file_costs_time_only(tmp_path: Path) -> None:
     source, kernels = tmp_path / "sources.py", CompiledKernels()
     source.write_text("first")
@@ -70,6 +101,8 @@ def test_a_broken_or_unwritable_file_costs_time_only(tmp_path: Path) -> None:
     path.write_bytes(b"half a hea")
     assert kernels.get(source, (), lambda: made) == made
     assert path.read_bytes().endswith(b"\ncode")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert kernels.get(source, (), lambda: made) == made
     (tmp_path / "file").write_text("no folder")
     kernels.write_to(tmp_path / "file")
     assert kernels.get(source, (), lambda: made) == made
@@ -94,6 +127,25 @@ def test_kernels_compile_for_a_model_without_values(monkeypatch: pytest.MonkeyPa
     splits = [each[1] for settings in asked for each in settings if isinstance(each, tuple) and each[0] == "splits"]
     assert splits == [1, 4]
     assert all(settings[:3] == ("attend", 90, 4) for settings in asked)
+
+
+@pytest.mark.parametrize("setting", ["auto", "on"])
+def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(setting: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        uses_kernels = False
+
+        def try_kernels(self) -> None:
+            raise OSError("no space left for the compiler")
+
+    t3: Any = Broken()
+    settings = Settings(kernels=setting)
+    if setting == "on":
+        with pytest.raises(NotReady, match="no space left for the compiler; set it to off"):
+            _use_kernels(t3, t3, settings)
+    else:
+        _use_kernels(t3, t3, settings)
+        assert "do not run here" in caplog.text
+    assert not t3.uses_kernels
 
 
 @pytest.mark.parametrize(

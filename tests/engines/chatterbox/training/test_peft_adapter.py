@@ -42,7 +42,14 @@ def write_adapter(folder: Path, prefix: str = "base_model.model.", **config: Any
     return changes
 
 
-@pytest.mark.parametrize(("more", "scales"), [({}, (2.0, 3.0)), ({"use_rslora": True}, (4.0, 6 / math.sqrt(2)))])
+@pytest.mark.parametrize(
+    ("more", "scales"),
+    [
+        ({}, (2.0, 3.0)),
+        ({"use_rslora": True}, (4.0, 6 / math.sqrt(2))),
+        ({"alpha_pattern": {r"layers\.1\.mlp\.(up|down)_proj": 6, "proj": 1}}, (2.0, 3.0)),
+    ],
+)
 @pytest.mark.parametrize("prefix", ["base_model.model.", "base_model.model.t3."])
 def test_ranks_and_scales_of_each_layer_are_those_of_peft(
     tmp_path: Path, prefix: str, more: dict[str, Any], scales: tuple[float, float]
@@ -63,11 +70,21 @@ def test_ranks_and_scales_of_each_layer_are_those_of_peft(
         ({"use_dora": True}, "use_dora True, which a voice cannot have"),
         ({"modules_to_save": ["text_emb"]}, "modules_to_save"),
         ({"lora_alpha": "x"}, "the alpha 'x'"),
+        ({"alpha_pattern": {"(": 1}}, "an alpha_pattern that is no regular expression"),
+        ({"init_lora_weights": "pissa_niter_4"}, "init_lora_weights is 'pissa_niter_4', which changes the model's"),
     ],
 )
 def test_what_a_voice_cannot_have_is_refused_by_name(tmp_path: Path, config: dict[str, Any], why: str) -> None:
     write_adapter(tmp_path / "adapter", **config)
     with pytest.raises(InvalidRequest, match=why):
+        read_peft_adapter(tmp_path / "adapter", found("english"))
+
+
+def test_an_adapter_without_a_rank_is_refused(tmp_path: Path) -> None:
+    write_adapter(tmp_path / "adapter")
+    empty = {f"{FIRST}.lora_A.weight": torch.ones(0, 8), f"{FIRST}.lora_B.weight": torch.ones(8, 0)}
+    save_file(empty, tmp_path / "adapter/adapter_model.safetensors")
+    with pytest.raises(InvalidRequest, match="has no lora_A"):
         read_peft_adapter(tmp_path / "adapter", found("english"))
 
 

@@ -49,7 +49,7 @@ _BYTE_LEVEL = ("vocab.json", "merges.txt", "added_tokens.json")
 _MOST_FILES = 500  # of a folder: a folder with more is something else
 _DIGITS = 12  # of the digest
 _DOWNLOADED = ("*.safetensors", "*.pt", "*.json", "merges.txt")
-_NOT_DOWNLOADED = ("optimizer*", "scheduler*", "rng_state*", "training_args*")
+_TRAINERS_OWN = ("optimizer", "scheduler", "rng_state", "training_args")  # how the names of files without a part begin
 _LAYERS = {True: "tfmr.h.", False: "tfmr.layers."}
 _MEANFLOW = "flow.decoder.estimator.time_embed_mixer.weight"  # only a flow of two steps has it
 _MANIFEST_FIELDS = ("t3", "s3gen", "voice_encoder", "conditionals", "text_vocab")
@@ -65,7 +65,7 @@ class _Search:
     folder: Path
     contents: tuple[Contents, ...]
     others: tuple[str, ...] = field(default=())
-    """Files that are neither weights nor JSON."""
+    """Files that do not count: neither weights nor JSON, or next to a file that the place names."""
 
     def __str__(self) -> str:
         found = [*map(str, self.contents), *self.others]
@@ -106,7 +106,9 @@ def find_custom(
             broken; a download failed. The message lists what was found.
     """
     if weights_dir is not None and (layout := _layout_in(weights_dir / model.name, model)) is not None:
-        return find(layout, weights_dir=weights_dir, runpod_cache=runpod_cache, hub_cache=hub_cache, offline=True)
+        stored = find(layout, weights_dir=weights_dir, runpod_cache=runpod_cache, hub_cache=hub_cache, offline=True)
+        _check_languages(_Search(model, stored.folder, ()), stored.path(layout.tokenizer[0]))
+        return stored
     path = _download(model, runpod_cache, hub_cache, offline=offline) if model.is_on_hub else Path(model.place)
     search = _examine(model, path)
     base = LAYOUTS[model.family]
@@ -147,6 +149,7 @@ def find_custom(
     if found is not None:
         files |= {name: each for name, each in found.files.items() if name in missing}
     files |= _optional_of_base(model, base, files, from_base)
+    _check_languages(search, files[layout.tokenizer[0]])
     revision = f"custom-{sample_digest(files)[:_DIGITS]}"
     checkpoint = Checkpoint(layout, search.folder, MappingProxyType(files), revision)
     if layout.s3gen in files:
@@ -167,7 +170,7 @@ def _layout_in(folder: Path, model: CustomModel) -> Layout | None:
     try:
         content = json.loads((folder / MANIFEST).read_text())
         if content["model"]["place"] != model.place or content["model"]["family"] != model.family:
-            _log.warning("%s has other weights than %s", folder, model)
+            _log.warning("%s was built for %s, not for %s", folder, content["model"]["place"], model)
             return None
         parts = {name: content[name] for name in _MANIFEST_FIELDS}
         base = LAYOUTS[model.family]
@@ -200,15 +203,18 @@ def _download(model: CustomModel, runpod_cache: Path, hub_cache: Path | None, *,
 
     remote, inside = _remote(model), "/".join(model.place.partition("@")[0].split("/")[2:])
     folder = inside.rpartition("/")[0] if inside.endswith(WEIGHTS_SUFFIXES) else inside
-    if cached := snapshots(runpod_cache, remote):
-        return cached[0] / inside
+    cached = snapshots(runpod_cache, remote)
+    if exact := [each for each in cached if _is_revision(each, remote.revision)]:
+        return exact[0] / inside
+    if cached:
+        _log.warning("%s has %s of %s, not %s", runpod_cache, cached[0].name, remote.repo, remote.revision)
     start = f"{folder}/" if folder else ""
     _log.info("%s: looking for %s@%s", model.name, remote.repo, remote.revision)
     try:
         snapshot = snapshot_download(
             remote.repo, revision=remote.revision, cache_dir=hub_cache or library_cache(), local_files_only=offline,
-            allow_patterns=[start + each for each in _wanted(inside)],
-            ignore_patterns=[f"{start}*/*", *(start + each for each in _NOT_DOWNLOADED)],
+            allow_patterns=[start + each for each in _wanted(inside, LAYOUTS[model.family])],
+            ignore_patterns=[f"{start}*/*", *(f"{start}{each}*" for each in _TRAINERS_OWN)],
         )  # fmt: skip
     except (OSError, httpx.HTTPError, HfHubHTTPError, HFValidationError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
@@ -219,11 +225,23 @@ def _download(model: CustomModel, runpod_cache: Path, hub_cache: Path | None, *,
     return Path(snapshot) / inside
 
 
-def _wanted(inside: str) -> tuple[str, ...]:
-    """Patterns of the files to download; of the weights one file only, if the place names it."""
+def _is_revision(snapshot: Path, revision: str) -> bool:
+    """Whether the snapshot is the one that the entry names; "main" is whatever the cache has."""
+    ref = snapshot.parent.parent / "refs" / revision
+    is_named = ref.is_file() and ref.read_text().strip() == snapshot.name
+    return revision == "main" or snapshot.name.startswith(revision) or is_named
+
+
+def _wanted(inside: str, base: Layout) -> tuple[str, ...]:
+    """Patterns of the files to download, which are those that `_examine` looks at."""
     if not inside.endswith(WEIGHTS_SUFFIXES):
         return _DOWNLOADED
-    return (inside.rpartition("/")[2], "*.json", "merges.txt")
+    return (inside.rpartition("/")[2], *_own_names(base), "*.json", "merges.txt")
+
+
+def _own_names(base: Layout) -> tuple[str, ...]:
+    """The files that count next to a T3 that the place names: all others may belong to another one."""
+    return (base.s3gen, base.voice_encoder, base.conditionals)
 
 
 def _examine(model: CustomModel, path: Path) -> _Search:
@@ -233,12 +251,15 @@ def _examine(model: CustomModel, path: Path) -> _Search:
         listed = sorted(each for each in folder.iterdir() if each.is_file())
     except OSError as error:
         raise _Search(model, folder, ()).refuse(f"{path} cannot be read: {error.strerror or error}") from error
-    listed = [each for each in listed if not each.name.startswith((".", "chatterbox-worker-"))]
+    listed = [each for each in listed if not each.name.startswith((".", "chatterbox-worker-", *_TRAINERS_OWN))]
     if len(listed) > _MOST_FILES:
         raise _Search(model, folder, ()).refuse(f"{folder} has {len(listed)} files")
     readable = [each for each in listed if each.suffix in (*WEIGHTS_SUFFIXES, ".json")]
     if path.is_file() and path not in readable:
         raise _Search(model, folder, ()).refuse(f"{path.name} must be one of *{' or *'.join(WEIGHTS_SUFFIXES)}")
+    if path.is_file():
+        counting = (path.name, *_own_names(LAYOUTS[model.family]))
+        readable = [each for each in readable if each.suffix == ".json" or each.name in counting]
     others = tuple(each.name for each in listed if each not in readable)
     return _Search(model, folder, tuple(map(examine, readable)), others)
 
@@ -264,6 +285,9 @@ def _choose_t3(search: _Search, path: Path) -> Contents:
 
 def _check_family(search: _Search, path: Path, shapes: Shapes) -> None:
     layout = LAYOUTS[search.model.family]
+    for name in ("speech_head.weight", "speech_emb.weight", "text_emb.weight"):
+        if len(shapes[name]) != 2:
+            raise search.refuse(f"{path.name} has {name} of the shape {shapes[name]}, which is no matrix")
     is_gpt, (vocabulary, width) = "tfmr.ln_f.weight" in shapes, shapes["speech_head.weight"]
     start = _LAYERS[is_gpt]
     layers = len({name.removeprefix(start).partition(".")[0] for name in shapes if name.startswith(start)})
@@ -285,7 +309,7 @@ def _check_family(search: _Search, path: Path, shapes: Shapes) -> None:
 
 
 def _is_voice_of(layout: Layout, shapes: Shapes) -> bool:
-    return shapes.get("t3.cond_prompt_speech_tokens", (1, 0))[-1] <= layout.prompt_tokens
+    return max(shapes.get("t3.cond_prompt_speech_tokens", ()), default=0) <= layout.prompt_tokens
 
 
 def _choose_tokenizer(search: _Search, t3: Contents, base: Layout) -> tuple[tuple[Path, ...], int]:
@@ -297,7 +321,9 @@ def _choose_tokenizer(search: _Search, t3: Contents, base: Layout) -> tuple[tupl
         sizes = {byte_level: read_vocabulary(byte_level[0], byte_level[2])}
     else:
         sizes = {(each.path,): each.tokens for each in search.contents if each.tokens is not None}
-    fitting = [paths for paths, tokens in sizes.items() if len(tokens) <= rows]
+    fitting = [
+        paths for paths, tokens in sizes.items() if max(len(tokens), 1 + max(tokens.values(), default=-1)) <= rows
+    ]
     exact = [paths for paths in fitting if len(sizes[paths]) == rows]
     chosen = exact or fitting
     named = [paths for paths in chosen if paths[0].name == base.tokenizer[0]]
@@ -306,7 +332,6 @@ def _choose_tokenizer(search: _Search, t3: Contents, base: Layout) -> tuple[tupl
         names = choices(paths[0].name for paths in chosen)
         raise search.refuse(f"{search.folder} has several tokenizers: {names}; call the right one {base.tokenizer[0]}")
     if chosen:
-        _check_languages(search, chosen[0][0], sizes[chosen[0]], base)
         return chosen[0], len(sizes[chosen[0]])
     found = f"those of {choices(paths[0].name for paths in sizes)} are larger" if sizes else "none came with it"
     if sizes or rows != base.text_vocab:
@@ -316,10 +341,11 @@ def _choose_tokenizer(search: _Search, t3: Contents, base: Layout) -> tuple[tupl
     return (), rows
 
 
-def _check_languages(search: _Search, path: Path, tokens: Container[str], base: Layout) -> None:
-    """Raises NotReady if the tokenizer lacks the token of a language that the model is said to speak."""
-    if not base.names_language:
+def _check_languages(search: _Search, path: Path) -> None:
+    """Raises NotReady if the tokenizer in `path` lacks the token of a language that the setting names."""
+    if not LAYOUTS[search.model.family].names_language:
         return
+    tokens = examine(path).tokens or {}
     lacks = [code for code in search.model.card.languages if f"[{code}]" not in tokens]
     if lacks:
         raise search.refuse(

@@ -103,7 +103,8 @@ class Layout:
     @property
     def replaced(self) -> tuple[str, ...]:
         """The files that packs can replace: all other files are small, or are read as they are."""
-        return tuple(dict.fromkeys((self.t3, self.s3gen)))
+        kept = (self.voice_encoder, self.conditionals, *self.tokenizer)  # a custom model may have all in one file
+        return tuple(name for name in dict.fromkeys((self.t3, self.s3gen)) if name not in kept)
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 The file is a zip archive with a pickle of the objects, in which each tensor refers to another entry of the archive. The
 pickle is read by Python's own machine with the few functions that weights need; any other name in it is refused, as
 `torch.load(weights_only=True)` refuses it. A small file cannot become large: its entries must be stored as they are,
-and its tensors together may take no more than `_LARGEST_RATIO` times its size.
+its tensors together may take no more than `_LARGEST_RATIO` times its size, and of objects that contain one another no
+more than `_MOST_OBJECTS` are visited.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +23,18 @@ from typing import Any, TypeVar
 
 from chatterbox_worker.errors import NotReady
 
-_LARGEST_PICKLE = 32 * 2**20  # bytes; that of S3Gen's 2 500 tensors has 0.3 million
+_LARGEST_PICKLE = 4 * 2**20  # bytes; that of S3Gen's 2 500 tensors has 0.3 million
 _LARGEST_RATIO = 2  # a table that two modules share is in the file once
 _DEEPEST = 4  # {"model": [{"tfmr": ...}]} and the like
 _MOST_TENSORS = 20_000
-_REFUSED_CODES = pickle.BYTEARRAY8 + pickle.NEXT_BUFFER + pickle.EXT1 + pickle.EXT2 + pickle.EXT4
-"""Opcodes that torch does not write; the first allocates what the file claims."""
+_MOST_OBJECTS = 200_000  # ten for each of the most tensors
+_REFUSED_CODES = (pickle.BYTEARRAY8 + pickle.NEXT_BUFFER + pickle.EXT1 + pickle.EXT2 + pickle.EXT4 + pickle.EMPTY_SET
+                  + pickle.ADDITEMS + pickle.FROZENSET)  # fmt: skip
+"""Opcodes that torch does not write; the first allocates what the file claims, the last hash what they contain."""
+_KEYS: Mapping[bytes, slice] = MappingProxyType({
+    pickle.SETITEM: slice(-2, -1), pickle.SETITEMS: slice(None, None, 2), pickle.DICT: slice(None, None, 2),
+})  # fmt: skip
+"""Where an opcode that fills a dictionary has its keys on the stack."""
 _BYTES: Mapping[str, int] = MappingProxyType({
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8, "IntStorage": 4,
     "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1, "UntypedStorage": 1,
@@ -57,19 +65,30 @@ def read_pickled_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         _check_size(sum(math.prod(tensor.shape) * tensor.item_bytes for tensor in tensors.values()), size)
         return {name: tensor.shape for name, tensor in tensors.items()}
     # what a pickle that is not one of torch's can raise
-    except (pickle.UnpicklingError, zipfile.BadZipFile, OSError, ValueError, TypeError, LookupError,
-            AttributeError, EOFError, OverflowError, RecursionError, NotImplementedError) as error:  # fmt: skip
+    except (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, OSError, ValueError, TypeError, LookupError,
+            AttributeError, EOFError, OverflowError, AssertionError, RuntimeError) as error:  # fmt: skip
         raise NotReady(f"the weights file {path} cannot be read: {error}") from error
 
 
-def leaves(value: object, kind: type[_Leaf], name: str = "", depth: int = 0) -> Iterator[tuple[str, _Leaf]]:
-    """The objects of a kind in nested dictionaries and lists, each with its names joined by dots."""
-    if isinstance(value, kind):
-        yield name, value
-    elif depth < _DEEPEST and isinstance(value, Mapping | list | tuple):
+def leaves(value: object, kind: type[_Leaf]) -> Iterator[tuple[str, _Leaf]]:
+    """The objects of a kind in nested dictionaries and lists, each with its names joined by dots.
+
+    Raises:
+        pickle.UnpicklingError: there are more than `_MOST_OBJECTS`; one that several others contain counts each time.
+    """
+    for count, (name, each) in enumerate(_walk(value)):
+        if count > _MOST_OBJECTS:
+            raise pickle.UnpicklingError("it has more objects than weights have")
+        if isinstance(each, kind):
+            yield name, each
+
+
+def _walk(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
+    yield name, value
+    if depth < _DEEPEST and isinstance(value, Mapping | list | tuple):
         items = value.items() if isinstance(value, Mapping) else enumerate(value)
         for key, each in items:
-            yield from leaves(each, kind, f"{name}.{key}" if name else str(key), depth + 1)
+            yield from _walk(each, f"{name}.{key}" if name else str(key), depth + 1)
 
 
 def _check_size(total: int, size: int) -> None:
@@ -88,9 +107,22 @@ def _unpickle(path: Path) -> object:
         return _Unpickler(io.BytesIO(archive.read(pickles[0]))).load()
 
 
+def _with_flat_keys(code: bytes) -> Callable[[Any], None]:
+    """What reads the opcode, for keys without nested tuples: where those share items, a hash takes exponential time."""
+    load, keys = pickle._Unpickler.dispatch[code[0]], _KEYS[code]
+
+    def check(unpickler: Any) -> None:
+        for key in unpickler.stack[keys]:
+            if isinstance(key, tuple) and any(isinstance(each, tuple) for each in key):
+                raise pickle.UnpicklingError("it has a key that is a tuple of tuples")
+        load(unpickler)
+
+    return check
+
+
 class _Unpickler(pickle._Unpickler):
-    dispatch = {  # noqa: RUF012 - as in the class above
-        code: load for code, load in pickle._Unpickler.dispatch.items() if code not in _REFUSED_CODES
+    dispatch = {code: load for code, load in pickle._Unpickler.dispatch.items() if code not in _REFUSED_CODES} | {
+        code[0]: _with_flat_keys(code) for code in _KEYS
     }
 
     def find_class(self, module: str, name: str) -> Any:
@@ -102,13 +134,24 @@ class _Unpickler(pickle._Unpickler):
 
     def persistent_load(self, pid: Any) -> _Storage:
         _, name, *_ = pid
+        if not isinstance(name, str):
+            raise pickle.UnpicklingError("it has a storage without a name")
         return _Storage(_BYTES[name])
 
 
 def _tensor(storage: _Storage, _offset: int, size: tuple[int, ...], *_: object) -> _Tensor:
-    if not all(isinstance(length, int) and length >= 0 for length in size):
-        raise pickle.UnpicklingError(f"it has a tensor of shape {size}")
-    return _Tensor(tuple(size), storage.item_bytes)
+    if not isinstance(size, tuple) or not all(isinstance(length, int) and length >= 0 for length in size):
+        raise pickle.UnpicklingError("it has a tensor whose shape is not a tuple of lengths")
+    return _Tensor(size, storage.item_bytes)
+
+
+def _size(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    return lengths
+
+
+def _ordered_dict() -> OrderedDict[object, object]:
+    """Without arguments, as torch writes it: a copy of another dictionary would take memory with each reference."""
+    return OrderedDict()
 
 
 def _parameter(tensor: _Tensor, *_: object) -> _Tensor:
@@ -116,8 +159,8 @@ def _parameter(tensor: _Tensor, *_: object) -> _Tensor:
 
 
 _FUNCTIONS: Mapping[tuple[str, str], Callable[..., Any]] = MappingProxyType({
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): _ordered_dict,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
     ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("torch", "Size"): tuple,
+    ("torch", "Size"): _size,
 })  # fmt: skip

@@ -59,12 +59,17 @@ def _ranked(features: frozenset[str]) -> tuple[str, ...]:
 
 
 def needed(checkpoint: Checkpoint, settings: Settings) -> list[Path]:
-    """The large files that loading the model will read: its pack, else the files that packs are built from."""
-    kind = _guess_kind(settings.device)
+    """The large files that loading the model will read: its pack, else the files that packs are built from; and those
+    of the checkpoint that has its S3Gen.
+    """
+    kind, source = _guess_kind(settings.device), checkpoint.s3gen_source
     profile = choose_profile(settings.profile, kind, checkpoint)
-    paths = pack_paths(checkpoint, profile, kind, settings.prepared_weights)
-    packs = [path for path in paths if path.is_file()]
-    return packs[:1] or [checkpoint.files[name] for name in checkpoint.layout.replaced if name in checkpoint.files]
+    found = []
+    for each, name in ((checkpoint, checkpoint.layout.t3), (source, source.layout.s3gen)):
+        paths = pack_paths(each, profile, kind, settings.prepared_weights if each is checkpoint else "off")
+        packs = [path for path in paths if path.is_file()]
+        found += packs[:1] or [each.files[own] for own in (name,) if own in each.files]
+    return list(dict.fromkeys(found))
 
 
 def _guess_kind(device: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import needed
-from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, is_chatterbox
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded, is_chatterbox
 from chatterbox_worker.errors import NotReady
 
 _READERS = 4  # a network volume gives each reader its own bandwidth; one reader saturates a local disk
@@ -31,7 +31,8 @@ def _read(settings: Settings) -> None:
     for name in (*settings.models, *settings.packs):
         if is_chatterbox(name, settings):
             with contextlib.suppress(NotReady):  # loading the model reports it
-                for path in needed(checkpoint_of(name, settings, offline=True), settings):
+                checkpoint = decoded(checkpoint_of(name, settings, offline=True), settings, offline=True)
+                for path in needed(checkpoint, settings):
                     _read_file(path)
 
 

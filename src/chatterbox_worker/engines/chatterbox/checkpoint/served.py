@@ -17,9 +17,9 @@ def is_chatterbox(name: str, settings: Settings) -> bool:
     return name in LAYOUTS or any(model.name == name for model in settings.custom_models)
 
 
-def decoded(checkpoint: Checkpoint, settings: Settings) -> Checkpoint:
+def decoded(checkpoint: Checkpoint, settings: Settings, *, offline: bool | None = None) -> Checkpoint:
     """The same with the S3Gen of the setting `decoder`, if its own takes ten steps; a model that decodes
-    blocks keeps its own.
+    blocks keeps its own. `offline`: see `checkpoint_of`.
 
     Raises:
         NotReady: that S3Gen is missing or broken.
@@ -27,7 +27,7 @@ def decoded(checkpoint: Checkpoint, settings: Settings) -> Checkpoint:
     if settings.decoder == "own" or checkpoint.layout.meanflow or checkpoint.layout.blocks:
         return checkpoint
     try:
-        source = checkpoint_of(settings.decoder, settings)
+        source = checkpoint_of(settings.decoder, settings, offline=offline)
     except NotReady as error:
         raise NotReady(f"{variable('decoder')} is {settings.decoder}, but {error.message}") from error
     return replace(checkpoint, s3gen_from=source)

@@ -160,7 +160,7 @@ class Graphed(Generic[Variant]):
     a time.
 
     A call never captures: `wanted` names what was called twice without a graph, and the owner captures it when that
-    delays nobody for long. What cannot be captured on this device, or does not fit into memory, is called instead.
+    delays no one for long. What cannot be captured on this device, or does not fit into memory, is called instead.
     """
 
     def __init__(self, function: Callable[..., None], recorder: Recorder | None, state: Sequence[Tensor] = ()) -> None:

@@ -1,7 +1,7 @@
 """The CUDA streams of this process: one per device, purpose and owner, each created once and kept.
 
 torch has 32 streams per priority and hands them out in turn. A stream that is created for every object is therefore
-soon somebody else's, and work of another thread on a stream that is being captured ends up in the graph. So every
+soon another owner's too, and work of another thread on a stream that is being captured ends up in the graph. So every
 stream has a name here, and graphs are captured on streams that nothing else uses.
 
 Tokens have priority over sound and sound over the encoding of voices: a step of T3 is short and waited for by all

@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,26 +46,30 @@ class CompiledKernels:
     """The folders: all are read, and the last is written to."""
 
     def __init__(self) -> None:
-        self._folders = [Path(tempfile.gettempdir()) / _FOLDER]
+        self._prepared = list[Path]()
+        self._own: Path | None = None
 
     def read_from(self, folder: Path) -> None:
         """Look in this folder too, and there first."""
-        if folder not in self._folders:
-            self._folders.insert(0, folder)
+        if folder not in self._prepared:
+            self._prepared.insert(0, folder)
 
     def write_to(self, folder: Path) -> None:
-        """Use this folder alone."""
-        self._folders = [folder]
+        """Use this folder in place of one for temporary files."""
+        self._own = folder
 
     def get(self, source: Path, settings: object, compile_kernel: Callable[[], Binary]) -> Binary:
         """The kernel of a source file for some settings, compiled if no folder has it."""
-        key = [source.read_text("utf-8"), importlib.metadata.version("triton"), repr(settings)]
+        key = [source.read_text("utf-8"), _compiler(), repr(settings)]
         name = f"{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}.kernel"
-        for folder in self._folders:
+        own = self._own or _temporary_folder()
+        folders = [*self._prepared, *([] if own is None else [own])]
+        for folder in folders:
             if (binary := _read(folder / name)) is not None:
                 return binary
         binary = compile_kernel()
-        _write(self._folders[-1] / name, binary)
+        if own is not None:
+            _write(own / name, binary)
         return binary
 
 
@@ -72,19 +77,46 @@ COMPILED = CompiledKernels()
 """Those of this process."""
 
 
-def _read(path: Path) -> Binary | None:
-    """None if the file is missing or broken."""
+def _compiler() -> str:
+    """Triton's version; it is in more than one distribution."""
+    for name in ("triton", "pytorch-triton"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _temporary_folder() -> Path | None:
+    """The folder of this user; None if no folder can be written to."""
     try:
-        header, code = path.read_bytes().split(b"\n", 1)
-        return Binary(code=code, ptx="", **json.loads(header))
-    except (OSError, ValueError, TypeError):
+        return Path(tempfile.gettempdir()) / f"{_FOLDER}-{os.geteuid()}"
+    except OSError:
+        return None
+
+
+def _read(path: Path) -> Binary | None:
+    """None if the file is missing, broken or another user's: its code runs in this process."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_uid not in {0, os.geteuid()}:
+                return None
+            header, code = file.read().split(b"\n", 1)
+        values = json.loads(header)
+        return Binary(code=code, ptx="", **values) if values.pop("sha256") == _digest(code) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def _write(path: Path, binary: Binary) -> None:
     header = {name: value for name, value in dataclasses.asdict(binary).items() if name not in {"code", "ptx"}}
+    header["sha256"] = _digest(binary.code)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700 if path.parent == _temporary_folder() else 0o777, parents=True, exist_ok=True)
         files.write_whole(path, json.dumps(header).encode() + b"\n" + binary.code)
     except OSError as error:
         _log.info("cannot write %s (%s); the next start compiles it again", path, error.strerror or error)
+
+
+def _digest(code: bytes) -> str:
+    return hashlib.sha256(code).hexdigest()

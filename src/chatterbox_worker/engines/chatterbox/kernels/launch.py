@@ -16,6 +16,7 @@ import functools
 import importlib
 import importlib.util
 import tempfile
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,11 @@ _STAGES = 2  # of a loop: one block is read while another is used, in shared mem
 _ALIGNMENT = 16  # bytes: the most that one thread reads at once
 _OVERLAPS = "overlaps"  # the constant of kernels that may start before the one before them has ended
 _OVERLAP_CAPABILITY = 90
-_MEASURED = (9, 0)  # an H100: T3's step takes half the time of torch's kernels
+_MEASURED = (9, 0)  # an H100: T3's step takes about a third of the time of torch's kernels
 _STREAM_SERIALIZATION = 6  # CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION of the driver's cuda.h
+
+
+_COMPILING = threading.Lock()
 
 
 class _Attribute(ctypes.Structure):
@@ -84,7 +88,6 @@ def compile_for(
     from triton.backends.compiler import GPUTarget  # noqa: PLC0415
     from triton.compiler import ASTSource  # noqa: PLC0415
 
-    triton.knobs.cache.dir = str(Path(tempfile.gettempdir()) / "chatterbox-worker-triton")
     overlaps = _OVERLAPS in function.arg_names and capability >= _OVERLAP_CAPABILITY
     if _OVERLAPS in function.arg_names:
         constants = {**constants, _OVERLAPS: overlaps}
@@ -96,7 +99,9 @@ def compile_for(
         attrs={(function.arg_names.index(name),): [["tt.divisibility", _ALIGNMENT]] for name in aligned},
     )
     options = {"num_warps": warps, "num_stages": _STAGES}
-    compiled = triton.compile(source, target=GPUTarget("cuda", capability, _WARP), options=options)
+    with _COMPILING, tempfile.TemporaryDirectory(prefix="chatterbox-worker-") as folder:
+        triton.knobs.cache.dir = folder  # for the whole process; what is worth keeping is in `compiled`
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, _WARP), options=options)
     shared = int(compiled.metadata.shared)
     if shared > _MOST_SHARED_BYTES or compiled.metadata.global_scratch_size:
         raise ValueError(
@@ -105,10 +110,10 @@ def compile_for(
     return Binary(compiled.metadata.name, compiled.asm["cubin"], compiled.asm["ptx"], shared, warps * _WARP, overlaps)
 
 
-def uses_kernels(setting: str, device: torch.device) -> bool:
+def uses_kernels(setting: str, device: torch.device, profile: str) -> bool:
     """Whether an engine on this device runs the kernels, for CHATTERBOX_KERNELS `auto`, `on` or `off`.
 
-    `auto`: on GPUs of the generation on which they were measured.
+    `auto`: on GPUs of the generation on which they were measured, in the profile in which they were ("fast").
 
     Raises:
         NotReady: they are on, and Triton is not installed.
@@ -117,7 +122,7 @@ def uses_kernels(setting: str, device: torch.device) -> bool:
         return False
     has_triton = importlib.util.find_spec("triton") is not None
     if setting == "auto":
-        return has_triton and torch.cuda.get_device_capability(device) == _MEASURED
+        return has_triton and profile == "fast" and torch.cuda.get_device_capability(device) == _MEASURED
     if not has_triton:
         raise NotReady("CHATTERBOX_KERNELS is on, but Triton, which compiles them, is not installed; set it to off")
     return True
@@ -164,7 +169,7 @@ class Kernel:
         """The compiled kernel, and on a GPU its module."""
         major, minor = _MEASURED if device.type == "meta" else torch.cuda.get_device_capability(device)
         capability = 10 * major + minor
-        settings = (self._name, capability, self._warps, *types, *aligned, *sorted(constants.items()))
+        settings = (self._name, capability, self._warps, _STAGES, *types, *aligned, *sorted(constants.items()))
         binary = COMPILED.get(
             _file_of(self._module), settings, lambda: self._compile(types, aligned, constants, capability)
         )

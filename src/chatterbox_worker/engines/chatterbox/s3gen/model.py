@@ -102,7 +102,8 @@ class S3Gen:
 
     def compile_kernels(self) -> None:
         """Compile the kernels, for a model on the meta device."""
-        operators.compile_kernels(self.flow.width, self.flow.dtype)
+        for dtype in {self.flow.dtype, torch.bfloat16}:  # a mel that overflows in float16 is computed once more
+            operators.compile_kernels(self.flow.width, dtype)
 
     @torch.inference_mode()
     def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:

@@ -361,7 +361,8 @@ class BlockSlots:
         )
         # State changes only after everything that can run out of memory, so that a failed step can be repeated.
         shown = [(is_complete & ~was_complete).long(), following[0], following[4], following[5]]
-        self.tokens[:slots] = torch.cat([denoised, torch.stack(shown, 1)], 1)
-        self._block[:slots] = denoised.masked_fill(goes_on[:, None], self._mask)
-        self._hidden[:count] = torch.where(each_row(goes_on)[:, None], last, self._hidden[:count])
+        tokens = torch.cat([denoised, torch.stack(shown, 1)], 1)
+        block = denoised.masked_fill(goes_on[:, None], self._mask)
+        kept = torch.where(each_row(goes_on)[:, None], last, self._hidden[:count])
+        self.tokens[:slots], self._block[:slots], self._hidden[:count] = tokens, block, kept
         self._counts[:, :slots] = following

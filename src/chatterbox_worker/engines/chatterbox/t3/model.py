@@ -337,6 +337,14 @@ class T3:
         return hidden
 
     @torch.inference_mode()
+    def try_kernels(self) -> None:
+        """Run one step by the kernels, on a GPU. Raises what they raise if they cannot be compiled or launched."""
+        cache = self.cache(self.rows, 1)
+        positions = torch.zeros(self.rows, dtype=torch.int64, device=self.device)
+        x = torch.zeros(self.rows, self.width, device=self.device, dtype=self.precision.dtype)
+        self._step_by_kernels(x, cache, positions, 1, self.row_starts(cache))
+
+    @torch.inference_mode()
     def compile_kernels(self) -> None:
         """Compile the kernels of all steps, for a model on the meta device."""
         self.uses_kernels = True

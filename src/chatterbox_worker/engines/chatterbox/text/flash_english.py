@@ -123,10 +123,10 @@ def _say_time(found: re.Match[str]) -> str:
     if not (half or (mark == ":" and minute)):
         return found[0]
     minutes = int(minute or 0)
-    said = _say_plain(int(hour))
+    spoken = _say_plain(int(hour))
     if minutes:
-        said += f" {'oh ' if minutes < 10 else ''}{_say_plain(minutes)}"
-    return f"{said} {half.replace('.', '').upper()}" if half else said
+        spoken += f" {'oh ' if minutes < 10 else ''}{_say_plain(minutes)}"
+    return f"{spoken} {half.replace('.', '').upper()}" if half else spoken
 
 
 def _say_phone(found: re.Match[str]) -> str:
@@ -136,8 +136,8 @@ def _say_phone(found: re.Match[str]) -> str:
     if not _is_phone(core):
         return text
     groups = [part for digits in re.findall("[0-9]+", core) for part in _parts_of(digits)]
-    said = ", ".join(" ".join(_DIGITS[int(digit)] for digit in group) for group in groups)
-    return f"{' ' * core[:1].isspace()}{said}{' ' * core[-1:].isspace()}{text[len(core) :]}"
+    spoken = ", ".join(" ".join(_DIGITS[int(digit)] for digit in group) for group in groups)
+    return f"{' ' * core[:1].isspace()}{spoken}{' ' * core[-1:].isspace()}{text[len(core) :]}"
 
 
 def _is_phone(text: str) -> bool:
@@ -162,10 +162,10 @@ def _parts_of(digits: str, longest: int = 4) -> list[str]:
 def _say_year(found: re.Match[str]) -> str:
     before, century, year, after = found.groups()
     if year[0] == "0":
-        said = f"20{year}" if century == "20" else f"{century} oh {year[1]}"
+        spoken = f"20{year}" if century == "20" else f"{century} oh {year[1]}"
     else:
-        said = f"{_say(int(century))} {_say(int(year))}"
-    return f"{before} {said}{' to' if '-' in after else after}"
+        spoken = f"{_say(int(century))} {_say(int(year))}"
+    return f"{before} {spoken}{' to' if '-' in after else after}"
 
 
 def _say_large_money(words: list[str]) -> list[str]:
@@ -173,13 +173,13 @@ def _say_large_money(words: list[str]) -> list[str]:
     for currency, value, short, space, long, end in _groups(_MANY_DOLLARS, words):
         whole, point, rest = value.partition(".")
         amount = f"{whole} point {' '.join(rest)}" if point else whole
-        said = f"{amount} {_LARGE.get(short, long)} {_CURRENCIES[currency[-1]]}{end}"
+        spoken = f"{amount} {_LARGE.get(short, long)} {_CURRENCIES[currency[-1]]}{end}"
         written = f"{currency}{value}{short}{space and ' '}{long}{end}"
-        words = [said if word == written else word for word in words]
+        words = [spoken if word == written else word for word in words]
         at = 0
         while at < len(words):
             if at + 3 <= len(words) and "".join(words[at : at + 3]) == written:
-                words[at : at + 3] = [said]
+                words[at : at + 3] = [spoken]
             at += 1
     return words
 
@@ -214,11 +214,11 @@ def _say_decimal(before: str, value: str, end: str) -> str:
 
 
 def _say_ordinal(number: str, _: str) -> str:
-    said = _say(int(number))
+    spoken = _say(int(number))
     for last, ordinal in _ORDINAL_ENDS.items():
-        if said.endswith(last):
-            return said.removesuffix(last) + ordinal
-    return f"{said}th"
+        if spoken.endswith(last):
+            return spoken.removesuffix(last) + ordinal
+    return f"{spoken}th"
 
 
 _AMOUNTS: tuple[tuple[re.Pattern[str], Callable[..., str]], ...] = (
@@ -241,8 +241,8 @@ def _groups(pattern: re.Pattern[str], words: list[str]) -> list[tuple[str, ...]]
 def _say_amounts(text: str) -> str:
     words = _say_large_money(re.split(r"(\s+)", text))
     for pattern, say in _AMOUNTS:
-        said = {"".join(groups): say(*groups) for groups in _groups(pattern, words)}
-        words = [said.get(word, word) for word in words]
+        spoken = {"".join(groups): say(*groups) for groups in _groups(pattern, words)}
+        words = [spoken.get(word, word) for word in words]
     for number, end in _groups(_NUMBER, words):
         said_number = _say(int(number)) + end
         words = [

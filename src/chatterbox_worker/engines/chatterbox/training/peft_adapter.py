@@ -34,6 +34,8 @@ _LARGEST_CONFIG = 2**20  # bytes
 _LARGEST_WEIGHTS = 2 * 2**30  # bytes: rank 512 of every matrix of the largest model has 1.0 GB
 _WITHOUT = {"use_dora": False, "bias": "none", "modules_to_save": None, "lora_bias": False}
 """What an adapter of ours cannot have: the value that a config then has."""
+_CHANGE_THE_MODEL = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Initialisations after which PEFT trains on other weights than the model's: the adapter is the change of those."""
 
 
 def read_peft_adapter(folder: Path, checkpoint: Checkpoint) -> Adapter:
@@ -48,7 +50,7 @@ def read_peft_adapter(folder: Path, checkpoint: Checkpoint) -> Adapter:
     tensors = _tensors(folder / WEIGHTS)
     for module in sorted({name for name, _ in tensors}):
         down, up = tensors.get((module, "A")), tensors.get((module, "B"))
-        if down is None or up is None or down.ndim != 2 or up.ndim != 2 or down.shape[0] != up.shape[1]:
+        if down is None or up is None or down.ndim != 2 or up.ndim != 2 or not 0 < down.shape[0] == up.shape[1]:
             raise _invalid(folder / WEIGHTS, f"{module} has no lora_A (rank, in) with a lora_B (out, rank)")
         factors[_path(module)] = down, up * _scale(config, module, down.shape[0])
     rank = max(down.shape[0] for down, _ in factors.values())
@@ -81,6 +83,12 @@ def _config(path: Path) -> Mapping[str, Any]:
     for name, without in _WITHOUT.items():
         if config.get(name, without) not in (without, None, []):
             raise _invalid(path, f"it has {name} {quote(config[name])}, which a voice cannot have")
+    if str(start := config.get("init_lora_weights")).lower().startswith(_CHANGE_THE_MODEL):
+        raise _invalid(
+            path,
+            f"its init_lora_weights is {quote(start)}, which changes the model's own weights too; save it as a plain "
+            "LoRA adapter (PEFT's path_initial_model_for_weight_conversion)",
+        )
     return config
 
 
@@ -118,9 +126,15 @@ def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
 
 
 def _of_module(pattern: object, module: str, default: Any) -> Any:
-    """PEFT's patterns name the end of a module's path."""
+    """PEFT's patterns are regular expressions of the end of a module's path (`peft.utils.other.get_pattern_key`)."""
     entries = pattern.items() if isinstance(pattern, dict) else ()
-    return next((value for name, value in entries if module == name or module.endswith(f".{name}")), default)
+    own = module.removeprefix("base_model.model.")
+    try:
+        return next((value for name, value in entries if re.match(rf"(.*\.)?({name})$", own)), default)
+    except re.error as error:
+        raise InvalidRequest(
+            f"{CONFIG} has an alpha_pattern that is no regular expression: {error}", field="adapter"
+        ) from error
 
 
 def _pad(down: Tensor, up: Tensor, rank: int) -> Factors:

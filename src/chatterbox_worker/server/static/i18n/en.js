@@ -116,7 +116,7 @@ export default {
   "download.open": "Download",
   "download.same": "All formats contain exactly the audio that you heard.",
   "download.again": "This speech is too long to convert: all formats except WAV are generated again with the same seed.",
-  "download.parts": "This speech was stopped early and is too long for one file: all formats except WAV are saved as several.",
+  "download.parts": "This speech is too long to convert as a whole: all formats except WAV are saved as several files.",
   "download.regenerating": ({ format }) => `Generating again as ${format}: this can take as long as the first time.`,
   "download.converting": ({ format, part, parts }) => `Converting to ${format}: file ${part} of ${parts}.`,
   "download.done": ({ format, megabytes }) => `${format} saved, ${megabytes} MB.`,

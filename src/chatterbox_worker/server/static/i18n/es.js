@@ -116,7 +116,7 @@ export default {
   "download.open": "Descargar",
   "download.same": "Todos los formatos contienen exactamente el sonido que oíste.",
   "download.again": "Es demasiado larga para convertirla: salvo WAV, los formatos se generan de nuevo con la misma semilla.",
-  "download.parts": "Esta locución se detuvo antes de tiempo y es demasiado larga para un solo archivo: todos los formatos excepto WAV se guardan en varios.",
+  "download.parts": "Esta locución es demasiado larga para convertirla entera: salvo WAV, los formatos se guardan en varios archivos.",
   "download.regenerating": ({ format }) => `Generando de nuevo como ${format}: puede tardar tanto como la primera vez.`,
   "download.converting": ({ format, part, parts }) => `Convirtiendo a ${format}: archivo ${part} de ${parts}.`,
   "download.done": ({ format, megabytes }) => `${format} guardado, ${megabytes} MB.`,

@@ -4,7 +4,8 @@ Each function is one kernel; its docstring states the formula, the grid and what
 whatever type the tensors have. Tensors are contiguous, with the shapes of `operators`.
 
 With `overlaps` a kernel is launched while the one before it still runs (`launch`). What it reads before `gdc_wait` no
-kernel of the same step writes: weights, and the cache's older positions. Everything else comes after it.
+kernel of the same step writes: weights, the cache's older positions, and `positions` and `starts`, which were written
+before an ordinary launch. Everything else comes after it.
 """
 
 import triton
