@@ -5,9 +5,10 @@
     PYTHONPATH=src:site python -m bench.gpu --out results
 
 For Python 3.12 on x86-64 Linux with torch 2.11, torchaudio, transformers 5.17 and what usually comes with them (numpy,
-scipy, scikit-learn, numba, safetensors, tokenizers). Versions are those of locks/dev.txt. `av` is left out: the
-benchmark decodes and encodes nothing. Everything together is 39 MiB, 33 of them the watermark's network, which
-`--without resemble-perth` leaves out; upstream's package then cannot be imported, and its rows fail.
+scipy, scikit-learn, numba, safetensors, tokenizers). Versions are those of locks/dev.txt. Only the part `start` imports
+`av`, another 34 MiB, so it is left out and that part's starts fail; `--with av` fetches it. Without it everything
+together is 41 MiB, 33 of them the watermark's network, which `--without resemble-perth` leaves out; upstream's package
+then cannot be imported, and its rows fail.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NEEDED = (
-    "audioread", "cffi", "chatterbox-tts", "conformer", "decorator", "diffusers", "librosa", "omegaconf",
-    "platformdirs", "pooch", "pycparser", "pyloudnorm", "resemble-perth", "s3tokenizer", "setuptools",
-    "soundfile", "soxr",
+    "annotated-types", "audioread", "cffi", "chatterbox-tts", "conformer", "decorator", "diffusers", "librosa",
+    "omegaconf", "platformdirs", "pooch", "pycparser", "pydantic", "pydantic-core", "pyloudnorm", "resemble-perth",
+    "s3tokenizer", "setuptools", "soundfile", "soxr", "typing-inspection",
 )  # fmt: skip
 """What the benchmark imports and such a machine lacks."""
 MOST_BYTES = 60 * 2**20
@@ -59,9 +60,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("folder", metavar="DIR", type=Path)
     parser.add_argument("--without", nargs="+", choices=NEEDED, default=[], metavar="NAME")
+    parser.add_argument("--with", nargs="+", choices=["av"], default=[], metavar="NAME", dest="more")
     options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    size = fetch(options.folder, [name for name in NEEDED if name not in options.without])
+    size = fetch(options.folder, [*(name for name in NEEDED if name not in options.without), *options.more])
     print(f"{size / 2**20:.1f} MiB in {options.folder}")
     if size > MOST_BYTES:
         print(f"this is more than {MOST_BYTES / 2**20:.0f} MiB", file=sys.stderr)

@@ -227,7 +227,7 @@ class Worker:
 
 
 def _answer_to_failure(error: WorkerError) -> Unlogged:
-    """The SDK moves `error` out of it, beside the job's output."""
+    """The SDK moves `error` out of it, next to the job's output."""
     return Unlogged(Failure.of(error), error=UnloggedText(error.message))
 
 

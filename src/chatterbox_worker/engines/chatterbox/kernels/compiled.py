@@ -43,7 +43,7 @@ def shared_folder(weights_dir: Path) -> Path:
 
 
 class CompiledKernels:
-    """The folders: all are read, and the last is written to."""
+    """The folders: those that were prepared are read, and this process's own is read and written to."""
 
     def __init__(self) -> None:
         self._prepared = list[Path]()

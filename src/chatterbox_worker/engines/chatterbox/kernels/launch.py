@@ -169,7 +169,8 @@ class Kernel:
         """The compiled kernel, and on a GPU its module."""
         major, minor = _MEASURED if device.type == "meta" else torch.cuda.get_device_capability(device)
         capability = 10 * major + minor
-        settings = (self._name, capability, self._warps, _STAGES, *types, *aligned, *sorted(constants.items()))
+        options = (self._name, capability, self._warps, _STAGES, _ALIGNMENT, _OVERLAP_CAPABILITY)
+        settings = (*options, *types, *aligned, *sorted(constants.items()))
         binary = COMPILED.get(
             _file_of(self._module), settings, lambda: self._compile(types, aligned, constants, capability)
         )

@@ -348,7 +348,7 @@ class T3:
     def compile_kernels(self) -> None:
         """Compile the kernels of all steps, for a model on the meta device."""
         self.uses_kernels = True
-        for rows in operators.ROWS:
+        for rows in (count for count in operators.ROWS if count % self.rows == 0):
             positions = torch.empty(rows, dtype=torch.int64, device=self.device)
             x = torch.empty(rows, self.width, device=self.device, dtype=self.precision.dtype)
             cache = self.cache(rows, 1)
