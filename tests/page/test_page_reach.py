@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from support.page_steps import Open, generate, speechlike, times, wait_for_position
+from support.page_steps import SPOKEN_MS, Open, generate, speechlike, times, wait_for_position
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def test_speech_can_be_generated_and_played_with_the_keyboard_alone(open_page: O
     page.keyboard.press("Tab")
     tab_to("#generate")
     page.keyboard.press("Enter")
-    expect(page.locator("#takeaway")).to_be_visible()
+    expect(page.locator("#takeaway")).to_be_visible(timeout=SPOKEN_MS)
     expect(page.locator("#generate")).to_be_focused()
     tab_to("#play")
     page.keyboard.press("Enter")

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Dialog, Download, Page, Route, expect
 
 from chatterbox_worker.audio.decode import decode
-from support.page_steps import Open, choose_file, generate, speechlike, times, wait_for_position, write
+from support.page_steps import SPOKEN_MS, Open, choose_file, generate, speechlike, times, wait_for_position, write
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def test_the_audio_starts_before_it_is_complete_and_progress_is_real(
     assert page.locator("body").get_attribute("data-stage") == "busy"
     expect(page.locator("#progress-text")).to_contain_text(re.compile(r"Speaking .*so far"))
     page.screenshot(path=screenshots / "generating.png", full_page=True)
-    expect(page.locator("#takeaway")).to_be_visible()
+    expect(page.locator("#takeaway")).to_be_visible(timeout=SPOKEN_MS)
     assert times(page)[1] == pytest.approx(0.06 * len(SLOWLY), rel=0.25)
 
 
@@ -85,7 +85,7 @@ def test_an_attempt_without_sound_leaves_the_take_in_the_player(open_page: Open,
     write(page, "And now I explode.")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_role("alert")).to_contain_text("The model failed on this text.")
-    expect(page.locator("#takeaway")).to_be_visible()
+    expect(page.locator("#takeaway")).to_be_visible(timeout=SPOKEN_MS)
     assert times(page)[1] == whole
     expect(page.locator("#history-list li.current")).to_contain_text("This one is finished.")
     page.get_by_role("button", name="Play", exact=True).click()

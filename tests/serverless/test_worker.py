@@ -19,7 +19,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless import actions, progress
 from chatterbox_worker.serverless.delivery import volume
 from chatterbox_worker.serverless.loop import start
-from chatterbox_worker.serverless.worker import Unready, Worker
+from chatterbox_worker.serverless.worker import RunningJobs, Unready, Worker
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from support.audio_clips import wav_base64
@@ -169,6 +169,27 @@ def test_a_cancelled_job_frees_its_takes(worker: Worker, engine: ToneEngine) -> 
             await task
 
     asyncio.run(cancel_midway())
+
+    assert all(take.cancelled.wait(2) for take in engine.takes)
+
+
+def test_who_gave_the_worker_its_list_of_running_jobs_can_cancel_them(
+    settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
+) -> None:
+    engine.gate.clear()
+    running = RunningJobs()
+    worker = Worker(settings, synthesizer, running=running)
+
+    async def give_up_midway() -> None:
+        assert not running.are_any
+        task = asyncio.create_task(worker({"id": "1", "input": {"text": "A long story. " * 60}}))
+        await asyncio.to_thread(engine.submitted.wait, 5)
+        assert running.are_any
+        running.cancel_all()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(give_up_midway())
 
     assert all(take.cancelled.wait(2) for take in engine.takes)
 

@@ -14,6 +14,8 @@ KEY = "a-key-of-sixteen-letters"
 RATE = 24_000
 Open = Callable[..., Page]
 """The fixture `open_page` of conftest."""
+SPOKEN_MS = 30_000
+"""A few words take less than a second on a quiet machine."""
 GENERATE = re.compile("^(Generate|Generar)")
 
 
@@ -26,7 +28,7 @@ def generate(page: Page, text: str | None = None) -> None:
     if text is not None:
         write(page, text)
     page.get_by_role("button", name=GENERATE).click()
-    expect(page.locator("#takeaway")).to_be_visible()
+    expect(page.locator("#takeaway")).to_be_visible(timeout=SPOKEN_MS)
     expect(page.locator("body")).to_have_attribute("data-stage", "idle")
 
 

@@ -76,7 +76,8 @@ class RunningJobs:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def __bool__(self) -> bool:
+    @property
+    def are_any(self) -> bool:
         return bool(self._tasks)
 
     def cancel_all(self) -> None:
@@ -111,7 +112,7 @@ class Worker:
         self.settings = settings
         self.synthesizer = synthesizer
         self._platform = platform or NoPlatform()
-        self._running = running or RunningJobs()
+        self._running = RunningJobs() if running is None else running
         self._delivery = Delivery(settings)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="job")
         self._counts = JobCounts()
@@ -185,7 +186,7 @@ class Worker:
         self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._release_in_quiet)
 
     def _release_in_quiet(self) -> None:
-        if not self._is_closed and not self._running:
+        if not self._is_closed and not self._running.are_any:
             self._threads.submit(partial(self._release_memory, is_quiet=True))
 
     async def _on_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
