@@ -77,8 +77,8 @@ class RunningJobs:
         task.add_done_callback(self._tasks.discard)
 
     @property
-    def are_any(self) -> bool:
-        return bool(self._tasks)
+    def count(self) -> int:
+        return len(self._tasks)
 
     def cancel_all(self) -> None:
         """Nothing is posted for a cancelled job, and the platform gives it to another worker."""
@@ -186,7 +186,7 @@ class Worker:
         self._quiet = asyncio.get_running_loop().call_later(_QUIET_S, self._release_in_quiet)
 
     def _release_in_quiet(self) -> None:
-        if not self._is_closed and not self._running.are_any:
+        if not self._is_closed and not self._running.count:
             self._threads.submit(partial(self._release_memory, is_quiet=True))
 
     async def _on_thread(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
