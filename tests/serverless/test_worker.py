@@ -173,7 +173,7 @@ def test_a_cancelled_job_frees_its_takes(worker: Worker, engine: ToneEngine) -> 
     assert all(take.cancelled.wait(2) for take in engine.takes)
 
 
-def test_who_gave_the_worker_its_list_of_running_jobs_can_cancel_them(
+def test_jobs_can_be_cancelled_through_the_list_that_the_worker_was_given(
     settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
 ) -> None:
     engine.gate.clear()

@@ -79,7 +79,6 @@ def bases(root: Path) -> Path:
     """A folder with the published weights of the families, without the packs that other tests may have written."""
     for model in ("english", "multilingual", "turbo"):
         (root / model).mkdir(parents=True)
-        for path in checkpoint(model).iterdir():
-            if not path.name.startswith("chatterbox-worker-"):
-                (root / model / path.name).symlink_to(path)
+        for name in LAYOUTS[model].files:
+            (root / model / name).symlink_to(checkpoint(model) / name)
     return root

@@ -15,7 +15,7 @@ RATE = 24_000
 Open = Callable[..., Page]
 """The fixture `open_page` of conftest."""
 SPOKEN_MS = 30_000
-"""A few words take less than a second on a quiet machine."""
+"""For a few words. Five seconds were not always enough next to another browser on two cores."""
 GENERATE = re.compile("^(Generate|Generar)")
 
 
