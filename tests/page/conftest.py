@@ -146,14 +146,15 @@ def open_page(browser: Browser) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="session")
-def axe() -> Callable[[Page], list[str]]:
-    """The serious and critical findings of axe-core on what the page shows now."""
+def axe() -> Callable[..., list[str]]:
+    """The serious and critical findings of axe-core on what the page shows now, by some rules or all."""
     source = (files("axe_playwright_python") / "axe.min.js").read_text()
 
-    def findings(page: Page) -> list[str]:
+    def findings(page: Page, within: str = "html", rules: list[str] | None = None) -> list[str]:
         page.wait_for_timeout(400)  # what fades in has less contrast until it is fully shown
         page.evaluate(source)
-        found = page.evaluate("() => axe.run()")
+        options = {"runOnly": rules} if rules else {}
+        found = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
         return [
             f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
             for violation in found["violations"]

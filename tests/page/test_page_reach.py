@@ -168,26 +168,6 @@ def test_a_screen_reader_gets_what_happens(open_page: Open, tone_url: str) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_no_serious_finding(open_page: Open, tone_url: str, axe: Axe, scheme: str) -> None:
-    page = open_page(tone_url, color_scheme=scheme)
-    assert axe(page) == []
-    page.get_by_role("button", name="Generate").click()
-    page.locator("#fine summary").click()
-    assert axe(page) == []
-    generate(page, "Look at me.")
-    page.locator("#download-menu summary").click()
-    assert axe(page) == []
-    page.keyboard.press("Escape")
-    page.get_by_role("radio", name="Dialogue").check()
-    assert axe(page) == []
-    page.get_by_role("button", name="New voice").click()
-    assert axe(page) == []
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Copy as code").click()
-    assert axe(page) == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_has_no_serious_finding_on_the_preview_and_on_a_phone(
     open_page: Open, preview_url: str, axe: Axe, scheme: str
 ) -> None:

@@ -1,6 +1,6 @@
 // The server's state, polled regularly; more often while it loads its models or cannot be reached.
 
-import { $ } from "./dom.js";
+import { $, setIcon } from "./dom.js";
 import { health } from "./api.js";
 import { onLanguage, t } from "./i18n.js";
 
@@ -45,6 +45,7 @@ export class Status {
     const notice = $("server-notice");
     notice.hidden = ["ok", "connecting"].includes(this.state);
     notice.dataset.state = this.state;
+    setIcon(notice, ["offline", "failed"].includes(this.state) ? "alert" : "clock");
     const words = notice.hidden ? "" : [t(`status.${this.state}.about`), this.reason].filter(Boolean).join(" ");
     if ($("server-notice-text").textContent !== words) $("server-notice-text").textContent = words;
   }

@@ -135,18 +135,18 @@ export class Voices {
     const name = nameOf(id);
     const radio = el("input", { type: "radio", name: "voice", value: id, checked: id === this.chosen, disabled: !usable });
     radio.addEventListener("change", () => this.choose(id));
-    const about = id === ONCE ? this.#once.name : builtIn ? t("voice.built_in") : t("voice.saved");
+    const about = id === ONCE ? this.#once.name : builtIn ? t("voice.built_in") : null;
     const label = el("label", { class: "voice" },
       radio,
       el("span", { class: "avatar", "aria-hidden": "true", data: { tone: toneOf(id) } }, initials(name)),
-      el("span", { class: "voice-words" }, el("span", { class: "voice-name" }, name), el("span", { class: "voice-about" }, about)));
+      el("span", { class: "voice-words" }, el("span", { class: "voice-name" }, name), about ? el("span", { class: "voice-about" }, about) : null));
     const play = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.listen", { name }) }, icon("play"));
     play.addEventListener("click", () => this.#play(id, play));
     const row = el("div", { class: "voice-row" }, label, play);
     if (id === ONCE || !builtIn) {
-      const remove = el("button", { type: "button", class: "icon-button", "aria-label": t("voice.delete", { name }) }, icon("trash"));
+      const remove = el("button", { type: "button", class: "icon-button remove", "aria-label": t("voice.delete", { name }) }, icon("trash"));
       remove.addEventListener("click", () => this.#remove(id, name));
-      row.append(remove);
+      play.before(remove); // the play buttons stay in one column
     }
     return { id, name: plain(name), node: row, radio };
   }

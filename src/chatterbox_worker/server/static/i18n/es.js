@@ -204,7 +204,6 @@ export default {
   "voice.new": "Nueva voz",
   "voice.default": "Predeterminada",
   "voice.built_in": "La voz propia del modelo",
-  "voice.saved": "Guardada en este servidor",
   "voice.once": "Esta grabación",
   "voice.listen": ({ name }) => `Escuchar ${name}`,
   "voice.delete": ({ name }) => `Borrar ${name}`,
