@@ -2,6 +2,7 @@
 
 import { isOrder } from "./order.js";
 import { onStored, recall, remember } from "./store.js";
+import { isWav } from "./wav.js";
 
 const MOST_ITEMS = 40;
 const MOST_BYTES = 200_000_000; // about 70 minutes of 24 kHz wav
@@ -43,8 +44,12 @@ export const items = () => recall("history", []).filter(isItem);
 /** An entry that is damaged is left out; the others stay. */
 const isItem = (item) =>
   typeof item?.id === "string" && [item.at, item.duration_s, item.bytes].every(Number.isFinite) && Math.abs(item.at) < LATEST_MS &&
-  [item.chunks, item.warnings, item.checks ?? []].every(Array.isArray) && (item.checks ?? []).every(isCheck) && isOrder(item.order);
+  [item.chunks, item.warnings, item.checks ?? []].every(Array.isArray) && (item.checks ?? []).every(isCheck) && item.chunks.every(isChunk) &&
+  item.warnings.every((words) => typeof words === "string") && isOrder(item.order);
 
+const isTimed = (part) => typeof part?.text === "string" && [part.start_s, part.end_s].every(Number.isFinite);
+const areTimed = (parts) => Array.isArray(parts) && parts.every(isTimed);
+const isChunk = (chunk) => isTimed(chunk) && areTimed(chunk.cues ?? []) && Array.isArray(chunk.reasons ?? []);
 const isCheck = (check) => Array.isArray(check?.reasons) && Number.isFinite(check.attempts);
 
 /** Stores the item and resolves to its entry; null if this browser has no space for the sound: {wav, reference, words}. */
@@ -77,17 +82,18 @@ export function dropsFor(count, bytes) {
   return items().filter((item, i) => (sum += item.bytes) > MOST_BYTES || i >= MOST_ITEMS - count);
 }
 
-/** {wav, reference, words}, or undefined if the browser has deleted it. */
+/** {wav, reference, words}, or undefined if the browser has deleted it, or it cannot be read. */
 export async function sound(id) {
   try {
-    const stored = await promiseOf((await sounds("readonly")).get(id));
-    return stored?.wav instanceof Blob ? stored : undefined;
+    const { wav, reference, words } = await promiseOf((await sounds("readonly")).get(id));
+    if (!(await isWav(wav))) return undefined;
+    return { wav, reference: reference instanceof Blob ? reference : undefined, words: Array.isArray(words) ? words.filter(isTimed) : [] };
   } catch {
     return undefined;
   }
 }
 
-/** What the player and a download take; undefined if the browser has deleted the sound. */
+/** What the player and a download take; undefined if there is no sound that can be read. */
 export async function speech(item) {
   const stored = await sound(item.id);
   return stored && { ...item, blob: stored.wav, reference: stored.reference, words: stored.words };
@@ -102,7 +108,7 @@ export async function remove(ids) {
   return async () => {
     await deleted;
     for (const [i, id] of ids.entries()) {
-      if (audio[i]) await promiseOf((await sounds("readwrite")).put(audio[i], id));
+      if (audio[i]) await keepSound(audio[i], id);
     }
     const now = new Map(items().map((item) => [item.id, item]));
     const old = before.filter(({ id }) => ids.includes(id) || now.has(id)).map((item) => now.get(item.id) ?? item);
@@ -113,6 +119,15 @@ export async function remove(ids) {
 /** An empty name takes the name away. */
 export function rename(id, name) {
   store(items().map((item) => (item.id === id ? { ...item, name: name || undefined } : item)));
+}
+
+/** Without space, or a database, an entry has no sound. */
+async function keepSound(sound, id) {
+  try {
+    await promiseOf((await sounds("readwrite")).put(sound, id));
+  } catch {
+    // the text and the settings are back
+  }
 }
 
 async function forgetSound(id) {

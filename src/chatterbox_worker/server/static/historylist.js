@@ -115,8 +115,8 @@ function factsOf({ name, number, group, at, order, duration_s, partial, checks }
 }
 
 /** What differs from the model's own settings. */
-function settingsOf({ speed, chunk_size: chunkSize, sampling }) {
-  const set = { ...(speed === 1 ? {} : { speed }), ...sampling };
+function settingsOf({ speed, chunk_size: chunkSize, loudness_lufs, sampling }) {
+  const set = { ...(speed === 1 ? {} : { speed }), ...sampling, loudness_lufs };
   const words = Object.entries(set).filter(([name, value]) => has(`field.${name}`) && Number.isFinite(value)).map(([name, value]) => `${t(`field.${name}`)} ${formatSetting(name, value)}`);
   return chunkSize ? [...words, `${t("field.chunk_size")} ${chunkSize}`] : words;
 }

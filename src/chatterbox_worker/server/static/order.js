@@ -1,7 +1,7 @@
 // An order: everything that a speech depends on, as one plain object that the history stores and the form restores.
 //
 // {mode: "text" | "dialogue", text, format: "plain" | "markdown", turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
-//  chunk_size, sampling, check, respeak}. `respeak`: [{turn, index}] of chunks that are spoken with other noise, once for each time. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
+//  chunk_size, loudness_lufs, pronunciations, sampling, check, respeak}. `respeak`: [{turn, index}] of chunks that are spoken with other noise, once for each time. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
 // `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
@@ -15,6 +15,7 @@ function shared(order) {
   if (order.seed !== null) fields.seed = order.seed;
   if (order.chunk_size !== null) fields.chunk_size = order.chunk_size;
   if (order.check) fields.check = order.check;
+  if (order.loudness_lufs) fields.loudness_lufs = order.loudness_lufs;
   return { ...fields, ...order.sampling };
 }
 
@@ -44,7 +45,7 @@ export function requests(order, reference) {
 
 /** The body of POST /text: all that decides how a text is read, and no recording. */
 export const previewBody = (order) => {
-  const { seed, check, ...fields } = shared(order);
+  const { seed, check, loudness_lufs, ...fields } = shared(order);
   return { text: order.text, ...markup(order), ...fields };
 };
 
@@ -58,10 +59,13 @@ export function dialogueBody(order, reference) {
 
 export const isTurn = (turn) => typeof turn?.voice === "string" && typeof turn.text === "string" && turn.pause_s >= 0 && turn.pause_s <= LONGEST_PAUSE_S;
 
+/** null is as the model speaks. */
+export const isLoudness = (lufs) => lufs === null || (Number.isFinite(lufs) && lufs >= -40 && lufs <= -10); // what the server takes
+
 /** Whether a stored value can be shown and restored. */
 export const isOrder = (order) =>
   (order?.mode === "text" ? typeof order.text === "string" && typeof order.voice === "string" : order?.mode === "dialogue" && Array.isArray(order.turns) && order.turns.length > 0 && order.turns.every(isTurn)) &&
-  typeof order.model === "string" && typeof order.language === "string" && Number.isFinite(order.speed);
+  typeof order.model === "string" && typeof order.language === "string" && Number.isFinite(order.speed) && isLoudness(order.loudness_lufs ?? null);
 
 export function textOf(order) {
   return order.mode === "text" ? order.text : order.turns.map((turn) => turn.text).join("\n");

@@ -2,6 +2,7 @@
 
 import { $, el, icon } from "./dom.js";
 import { hintOnDemand } from "./hint.js";
+import { isLoudness } from "./order.js";
 import { has, language as pageLanguage, languageName, number, onLanguage, t } from "./i18n.js";
 import { isPreset, presetsOf } from "./presets.js";
 import { recall, remember } from "./store.js";
@@ -9,6 +10,7 @@ import { recall, remember } from "./store.js";
 const STEPS = { top_k: 10, steps: 1, block_size: 1 }; // whole numbers; all others move in twentieths
 const FINE_STEP = 0.05;
 const ORDER = ["exaggeration", "temperature", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k", "steps", "position_temperature", "block_size"];
+const LOUDNESS = { podcast: -16, audiobook: -20 }; // LUFS: usual for podcasts; and speech of an RMS of -23 to -18 dB, as audiobook shops ask
 const MAIN = ["exaggeration", "temperature", "cfg_weight"]; // the others are under "fine tuning"
 
 export class Settings {
@@ -19,6 +21,7 @@ export class Settings {
     this.onChange = onChange;
     $("model").addEventListener("change", () => this.#choose({ model: $("model").value }));
     $("language").addEventListener("change", () => this.#choose({ language: $("language").value }));
+    $("loudness").addEventListener("change", () => this.#choose({ loudness_lufs: $("loudness").value === "" ? null : Number($("loudness").value) }));
     $("seed").addEventListener("input", () => this.#readInputs());
     $("seed-clear").addEventListener("click", () => this.setSeed(null));
     $("chunk-size").addEventListener("input", () => this.#readInputs());
@@ -56,6 +59,7 @@ export class Settings {
       speed: this.#value("speed", this.model.speed),
       seed: wholeNumber($("seed")),
       chunk_size: wholeNumber($("chunk-size")),
+      loudness_lufs: this.#loudness,
       sampling: this.#sampling,
     };
   }
@@ -63,7 +67,7 @@ export class Settings {
   /** Returns false if the server no longer has the order's model. */
   restore(order) {
     if (!this.#models.some(({ id }) => id === order.model)) return false;
-    this.#stored = { ...this.#stored, model: order.model, language: order.language, speed: order.speed, chunk_size: order.chunk_size };
+    this.#stored = { ...this.#stored, model: order.model, language: order.language, speed: order.speed, chunk_size: order.chunk_size, loudness_lufs: order.loudness_lufs ?? null };
     this.#stored.sampling = { ...this.#stored.sampling, [order.model]: { ...order.sampling } };
     $("chunk-size").value = order.chunk_size ?? "";
     this.setSeed(order.seed);
@@ -98,6 +102,7 @@ export class Settings {
   #reset() {
     this.#stored.sampling = { ...this.#stored.sampling, [this.model.id]: {} };
     this.#stored.speed = undefined;
+    this.#stored.loudness_lufs = null;
     $("chunk-size").value = "";
     this.setSeed(null);
     this.#draw();
@@ -152,6 +157,7 @@ export class Settings {
     this.#drawLanguages(model);
     this.#drawPresets(model);
     this.#drawSliders(model);
+    this.#drawLoudness();
     $("preview-banner").hidden = model.id !== "preview";
     remember("settings", this.#stored);
     this.onChange();
@@ -162,6 +168,20 @@ export class Settings {
     const named = model.languages.map((tag) => ({ tag, name: languageName(tag) })).sort((a, b) => a.name.localeCompare(b.name));
     $("language").replaceChildren(...named.map(({ tag, name }) => el("option", { value: tag, selected: tag === chosen }, name)));
     $("language").disabled = named.length < 2;
+  }
+
+  get #loudness() {
+    const { loudness_lufs: lufs = null } = this.#stored;
+    return isLoudness(lufs) ? lufs : null;
+  }
+
+  /** The uses that have a usual loudness, and another one that an order brought. */
+  #drawLoudness() {
+    const now = this.#loudness;
+    const named = [["", t("loudness.none")], ...Object.entries(LOUDNESS).map(([use, lufs]) => [lufs, `${t(`loudness.${use}`)} · ${formatSetting("loudness_lufs", lufs)}`])];
+    const other = now === null || Object.values(LOUDNESS).includes(now) ? [] : [[now, formatSetting("loudness_lufs", now)]];
+    $("loudness").replaceChildren(...[...named, ...other].map(([value, words]) => el("option", { value, selected: value === (now ?? "") }, words)));
+    $("loudness-about").hidden = now === null;
   }
 
   #drawSliders(model) {
@@ -218,6 +238,7 @@ const wholeNumber = (input) => (input.value === "" || !input.checkValidity() ? n
 /** A setting's value as it is shown. */
 export function formatSetting(name, value) {
   if (name in STEPS) return number(value);
+  if (name === "loudness_lufs") return `${number(value)} LUFS`;
   const text = number(value, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return name === "speed" ? `${text}×` : text;
 }

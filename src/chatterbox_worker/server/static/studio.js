@@ -94,9 +94,9 @@ export class Studio {
       return;
     }
     const speech = source.item ? await history.speech(source.item) : take.speech;
-    const samples = speech && (await wavSamples(speech.blob));
+    const samples = speech && (await wavSamples(speech.blob).catch(() => null));
     if (this.#opening !== opening) return; // something else was opened meanwhile
-    if (!speech) {
+    if (!samples) {
       this.onError(new ApiError("sound_gone"));
       return;
     }

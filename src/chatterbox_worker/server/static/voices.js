@@ -169,7 +169,7 @@ export class Voices {
     } catch (error) {
       if (this.#playing?.button !== button) return; // stopped while it was loaded
       this.stop();
-      this.onError(error);
+      this.onError(error instanceof api.ApiError ? error : new api.ApiError("file_unreadable"));
     } finally {
       button.classList.remove("busy");
     }

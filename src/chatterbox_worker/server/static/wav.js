@@ -22,9 +22,17 @@ export function wavBlob(parts, rate) {
   return new Blob([head.buffer, ...parts], { type: "audio/wav" });
 }
 
-/** The samples of a file that `wavBlob` wrote. */
+const HEAD_BYTES = 44;
+
+/** Whether it is a file as `wavBlob` writes it, whose beginning can be read. */
+export async function isWav(blob) {
+  if (!(blob instanceof Blob) || blob.size < HEAD_BYTES || blob.size % 2) return false;
+  return (await blob.slice(0, 4).text()) === "RIFF";
+}
+
+/** The samples of a file that `wavBlob` wrote. Rejects if it cannot be read any more. */
 export async function wavSamples(blob) {
-  return new Int16Array(await blob.slice(44).arrayBuffer());
+  return new Int16Array(await blob.slice(HEAD_BYTES).arrayBuffer());
 }
 
 const QUIET_S = 0.05;

@@ -1,0 +1,126 @@
+"""What this browser has stored and can no longer read; and the loudness, which is stored, sent, copied and shared."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.page_steps import Open, choose_file, generate, speechlike, wait_for_position, write
+
+pytestmark = pytest.mark.slow
+
+_REPLACE = """async text => {
+    const { id } = JSON.parse(localStorage.getItem("chatterbox.history")).find(({ order }) => order.text === text);
+    const opening = indexedDB.open("chatterbox", 1);
+    await new Promise(resolve => opening.addEventListener("success", resolve));
+    const store = opening.result.transaction("sounds", "readwrite").objectStore("sounds");
+    const putting = store.put(REPLACEMENT, id);
+    await new Promise(resolve => putting.addEventListener("success", resolve));
+}"""
+
+
+def _replace(page: Page, text: str, replacement: str) -> None:
+    page.evaluate(_REPLACE.replace("REPLACEMENT", replacement), text)
+
+
+def _refuses(page: Page, text: str) -> None:
+    for name in (f"Play “{text}”", f"Download “{text}”"):
+        page.get_by_role("button", name=name).click()
+        expect(page.get_by_role("alert")).to_contain_text("This browser no longer has this audio, or cannot read it.")
+        page.get_by_role("button", name="Close").first.click()
+
+
+def test_a_stored_sound_that_cannot_be_read_is_reported_and_the_page_goes_on(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "The one that stays.")
+    generate(page, "The damaged one.")
+    for replacement in ("1", "{ wav: 'text' }", "{ wav: new Blob(['no wav file']) }", "null"):
+        _replace(page, "The damaged one.", replacement)
+        _refuses(page, "The damaged one.")
+    page.get_by_role("button", name="Use the text and settings of “The damaged one.”").click()
+    expect(page.locator("#text")).to_have_value("The damaged one.")
+    page.get_by_role("button", name="Delete “The damaged one.”").click()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Play “The one that stays.”").click()
+    wait_for_position(page, 0.1)
+
+    lost = "() => { Blob.prototype.arrayBuffer = () => Promise.reject(new DOMException('', 'NotReadableError')); }"
+    page.evaluate(lost)  # as when the file on the disk is gone
+    page.get_by_role("button", name="Play “The one that stays.”").click()
+    expect(page.get_by_role("alert")).to_contain_text("cannot read it")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    generate(page, "And the page goes on.")
+
+
+def test_damaged_facts_of_a_stored_speech_leave_out_that_speech_only(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "The one that stays.")
+    page.evaluate("""() => {
+        const [kept] = JSON.parse(localStorage.getItem("chatterbox.history"));
+        const chunk = kept.chunks[0];
+        const damaged = [null, {}, { ...chunk, cues: [null] }, { ...chunk, start_s: "0" }, { ...chunk, reasons: "n" }];
+        const loud = { ...kept, id: "l", order: { ...kept.order, loudness_lufs: "loud" } };
+        const entries = damaged.map((one, i) => ({ ...kept, id: `${i}`, chunks: [one] }));
+        entries.push(kept, { ...kept, id: "w", warnings: [{}] }, loud);
+        localStorage.setItem("chatterbox.history", JSON.stringify(entries));
+    }""")
+    _replace(page, "The one that stays.", "{ wav: new Blob(['no wav file']), words: 'none', reference: 7 }")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.locator("#history-list li")).to_have_count(1)
+    page.get_by_role("button", name="Use the text and settings").click()
+    generate(page)
+
+
+def test_a_voice_whose_recording_cannot_be_played_says_so(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    choose_file(page, "broken.wav", speechlike())
+    page.get_by_role("button", name="Use once").click()
+    page.route("**/v1/audio/speech", lambda route: route.fulfill(body=b"no sound", content_type="audio/wav"))
+    page.get_by_role("button", name="Listen to Default").click()
+    expect(page.get_by_role("alert")).to_contain_text("The browser cannot read that file.")
+
+
+def test_a_loudness_is_kept_sent_copied_and_shared(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url, locale="es")
+    loudness = page.get_by_label("Sonoridad", exact=True)
+    assert loudness.locator("option").all_inner_texts() == [
+        "Tal como se dice", "Pódcast · -16 LUFS", "Audiolibro · -20 LUFS",
+    ]  # fmt: skip
+    loudness.select_option("-16")
+    expect(page.get_by_text("ACX pide −3 dB")).to_be_visible()
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(loudness).to_have_value("-16")
+    write(page, "Con la sonoridad de un pódcast.")
+    with page.expect_request("**/v1/audio/speech") as sent:
+        generate(page)
+    assert (sent.value.post_data_json or {})["loudness_lufs"] == -16
+    expect(page.locator("#history-list li")).to_contain_text("Sonoridad -16 LUFS")
+    page.get_by_role("button", name="Ver código").click()
+    for kind in ("curl", "Python", "OpenAI"):
+        page.get_by_role("radio", name=kind).check()
+        expect(page.locator("#snippet")).to_contain_text('"loudness_lufs": -16')
+    page.keyboard.press("Escape")
+    page.locator("#share-open").click()
+    link = page.locator("#share-link").input_value()
+    page.keyboard.press("Escape")
+    with page.expect_download() as caught:
+        page.locator("#share-open").click()
+        page.locator("#share-save").click()
+    page.keyboard.press("Escape")
+    loudness.select_option("")
+    with page.expect_request("**/v1/audio/speech") as sent:
+        generate(page)
+    assert "loudness_lufs" not in (sent.value.post_data_json or {})
+    page.get_by_role("button", name="Usar el texto y los ajustes").last.click()
+    expect(loudness).to_have_value("-16")
+
+    other = open_page(link)
+    expect(other.get_by_label("Loudness")).to_have_value("-16")
+    other.get_by_role("button", name="Reset", exact=True).click()
+    expect(other.get_by_label("Loudness")).to_have_value("")
+    other.locator("#share-open").click()
+    other.locator("#share-file").set_input_files(caught.value.path())
+    expect(other.locator("#loudness")).to_have_value("-16")
