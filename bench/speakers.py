@@ -1,14 +1,15 @@
 """How often `clone` takes two people for one, and one for two: mixtures of readers, single readers, meetings.
 
     python -m bench.speakers READERS CACHE [--weights-dir DIR] [--meetings DIR] [--kinds one,two]
-        [--every 1] [--part 1/2]
+        [--every 1] [--part 1/2] [--min-snr 20] [--resume]
 
 READERS has a folder of recordings for each person (LibriSpeech's layout). Two readers take turns of 1.5, 3, 4 and 6 s,
 cut wherever that is, with gaps of 0.12, 0.3 and 0.6 s and noise of -65 dBFS, for a minute; each mixture is cloned as it
 is and again with a recording of the first reader that is not in it (`--like`). A single reader's files are cloned as
-they are, at several levels, and with every second file 22 dB quieter. Embeddings are stored in CACHE, so a second run
-takes a fraction of the time. `--every n` takes each nth case, `--part k/n` one part of them; results are stored in
-CACHE as well, and the table is printed over all that are there.
+they are, at several levels, and with every second file 22 dB quieter. The embedding of each window is stored in CACHE,
+so a second run takes a fraction of the time. `--every n` takes each nth case, `--part k/n` one part of them; results
+are stored in CACHE as well, and the table is printed over all that are there. `--resume` keeps the results that are
+there; without it they are computed again.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import json
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ import soundfile
 
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.clone.findings import Findings, examine
+from chatterbox_worker.clone.quality import LEAST_SNR_DB
 from chatterbox_worker.clone.voice import build_voice
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
@@ -44,7 +46,6 @@ _NOISE_DBFS = -65.0
 _FADE = 160  # samples at each end of a turn
 _MIXED_DB = 22.0
 _PURE = 0.97  # of the time that is kept: as good as one person's
-_MIN_SNR_DB = 8.0  # one of the readers has noise 10 to 18 dB below the voice; the question here is who speaks
 _MIN_SPEECH_S = 10.0
 
 Truth = list[tuple[float, float, int]]
@@ -60,20 +61,21 @@ class CachedEncoder:
         self._store = sqlite3.connect(path, timeout=60)
         self._store.execute("CREATE TABLE IF NOT EXISTS embeddings (key BLOB PRIMARY KEY, value BLOB)")
 
-    def __call__(self, speech: Samples) -> Samples:
-        return self._get(b"whole", speech, lambda: self._encoder(speech)).reshape(-1)
-
     def windows(self, speech: Samples) -> Samples:
-        return self._get(b"windows", speech, lambda: self._encoder.windows(speech)).reshape(len(speech), -1)
-
-    def _get(self, kind: bytes, speech: Samples, compute: Callable[[], Samples]) -> Samples:
-        key = hashlib.sha256(kind + self.made_by.encode() + np.ascontiguousarray(speech).tobytes()).digest()
-        row = self._store.execute("SELECT value FROM embeddings WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            row = (compute().astype(np.float32).tobytes(),)
-            self._store.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", (key, *row))
+        keys = [
+            hashlib.sha256(self.made_by.encode() + np.ascontiguousarray(each).tobytes()).digest() for each in speech
+        ]
+        missing = [index for index, key in enumerate(keys) if self._get(key) is None]
+        if missing:
+            computed = zip(missing, self._encoder.windows(speech[missing]), strict=True)
+            rows = [(keys[index], each.astype(np.float32).tobytes()) for index, each in computed]
+            self._store.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
             self._store.commit()
-        return np.frombuffer(row[0], np.float32)
+        return np.stack([np.frombuffer(self._get(key) or b"", np.float32) for key in keys])
+
+    def _get(self, key: bytes) -> bytes | None:
+        row = self._store.execute("SELECT value FROM embeddings WHERE key = ?", (key,)).fetchone()
+        return None if row is None else bytes(row[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ def meetings(folder: Path) -> Iterator[Case]:
         yield Case("meeting", path.name, {"meeting.wav": samples})
 
 
-def judge(case: Case, encoder: CachedEncoder) -> dict[str, Any]:
+def judge(case: Case, encoder: CachedEncoder, min_snr_db: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder) / "in"
         inside.mkdir()
@@ -161,7 +163,7 @@ def judge(case: Case, encoder: CachedEncoder) -> dict[str, Any]:
         if case.like is not None:
             like = Path(folder) / "like.wav"
             soundfile.write(like, case.like, RATE, subtype="FLOAT")
-        findings = examine(inside, encoder, like=like, **_options())
+        findings = examine(inside, encoder, like=like, min_snr_db=min_snr_db)
     try:
         build_voice(findings, min_speech_s=_MIN_SPEECH_S)
         reason = None
@@ -173,10 +175,6 @@ def judge(case: Case, encoder: CachedEncoder) -> dict[str, Any]:
         "pure": None if case.truth is None else _pure(findings, case.truth),
         **_figures(findings),
     }  # fmt: skip
-
-
-def _options() -> dict[str, Any]:
-    return {"min_snr_db": _MIN_SNR_DB}
 
 
 def _figures(findings: Findings) -> dict[str, Any]:
@@ -224,6 +222,8 @@ def main() -> None:
     parser.add_argument("--kinds", default="meeting,one,two,like", help="first words of the table's rows")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--part", default="1/1")
+    parser.add_argument("--min-snr", type=float, default=LEAST_SNR_DB)
+    parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     encoder = CachedEncoder(Settings(weights_dir=options.weights_dir, threads=1), options.cache / "embeddings.sqlite")
@@ -232,12 +232,20 @@ def main() -> None:
     cases += [*singles(people), *mixtures(people)]
     cases = [case for case in cases if case.kind.split(":")[0] in options.kinds.split(",")]
     part, parts = map(int, options.part.split("/"))
+    path = options.cache / f"results-{options.min_snr:g}dB.jsonl"
+    done = set(_read_results(path)) if options.resume else set()
     for case in cases[part - 1 :: parts][:: options.every]:
-        result = judge(case, encoder)
-        with (options.cache / "results.jsonl").open("a") as file:
-            file.write(json.dumps(result) + "\n")
-    results = {each["name"]: each for each in map(json.loads, (options.cache / "results.jsonl").open())}
-    print("\n".join(table(list(results.values()))))
+        if case.name not in done:
+            result = judge(case, encoder, options.min_snr)
+            with path.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+    print("\n".join(table(list(_read_results(path).values()))))
+
+
+def _read_results(path: Path) -> dict[str, dict[str, Any]]:
+    """The last result of each case, by its name."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {each["name"]: each for each in map(json.loads, lines)}
 
 
 if __name__ == "__main__":

@@ -47,6 +47,12 @@ def test_a_quiet_recording_is_cut_like_a_loud_one(gain: float) -> None:
     assert [(each.start_s, each.end_s) for each in split(recording(gain * loud))] == expected
 
 
+def test_rumble_below_the_voice_is_no_noise() -> None:
+    clean = talk(ANN, SENTENCES[:3])
+    rumble = tone(len(clean) / RATE, hertz=50.0, peak=0.05)[: len(clean)]  # 12 dB below it
+    assert min(each.snr_db for each in split(recording(clean + rumble))) > 30.0
+
+
 def test_a_short_word_joins_its_neighbour_and_a_click_is_ignored() -> None:
     click = np.full(round(0.03 * RATE), 0.5, np.float32)
     segments = split(recording(pause(1), tone(3), pause(0.5), tone(1), pause(2), click, pause(2), tone(3), pause(1)))

@@ -24,6 +24,7 @@ from chatterbox_worker.errors import InvalidRequest
 ENOUGH_S = 300.0
 """Of good speech: more would not change the speaker embedding."""
 _GOOD_SNR_DB = 50.0  # more is not audible
+_DISTINCT_SNR_DB = 8.0  # enough to distinguish people (bench/speakers.py); the more of their speech, the surer
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
 """Yields the items one by one and shows the progress; the string is the unit that they are counted in."""
@@ -147,10 +148,10 @@ def _embed_wanted(encoder: Encoder, path: Path) -> Samples:
 def _diarise(
     encoder: Encoder, recordings: Iterable[SourceRecording], found: Mapping[str, Sequence[Segment]], min_snr_db: float
 ) -> Diarisation | None:
-    """The people in what is good enough to distinguish them; None if nothing is."""
+    """The people in what is good enough to distinguish them, kept or not; None if nothing is."""
     windows: list[Window] = []
     for recording in recordings:
-        good = [each for each in found[recording.name] if quality.is_clear(each, min_snr_db)]
+        good = [each for each in found[recording.name] if quality.is_clear(each, min(min_snr_db, _DISTINCT_SNR_DB))]
         windows += embed_windows(encoder, recording, speech_in(recording, good))
     if not windows:
         return None

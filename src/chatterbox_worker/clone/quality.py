@@ -15,9 +15,9 @@ LEAST_SNR_DB = 20.0
 """Between speech and silence; with less, the noise is audible in the cloned voice (the page gives the same advice)."""
 QUIETEST_DBFS = -50.0
 """Of a segment: 5 dB less than a recording's speech needs (`voices.clip`), as sentences differ by that much."""
-REVERBERANT_S = 0.55
-"""T60. The speech of eight readers near their microphones measures at most 0.46 s; above this the embedding
-describes the room rather than the voice."""
+REVERBERANT_S = 0.45
+"""T60. The speech of eight readers near their microphones measures at most 0.41 s (single files up to 0.50 s), one of
+two meetings 0.52 s; above this the embedding describes the room rather than the voice."""
 _LEAST_SILENCE_S = 0.3  # a pause: less is closures and the ends of words, and their level is no noise's
 MOST_CLIPPED = 2
 """A single clipped peak does no harm."""
@@ -36,6 +36,10 @@ _TOO_SHORT = _Rule(
     f"too short: {{it.duration_s:.1f}} s, at least {SHORTEST_S} s are needed",
 )
 
+_TOO_QUIET = _Rule(
+    lambda it, _: it.level_dbfs < QUIETEST_DBFS,
+    f"too quiet: {{it.level_dbfs:.0f}} dBFS, at least {QUIETEST_DBFS:.0f} are needed",
+)
 _NOISY = _Rule(
     lambda it, snr_db: it.snr_db < snr_db,
     "noisy: the noise is {it.snr_db:.0f} dB below the voice, at least {snr_db:.0f} dB are needed (--min-snr)",
@@ -64,10 +68,7 @@ _RULES = (
     ),
     _NOISY,
     _CONSTANT,
-    _Rule(
-        lambda it, _: it.level_dbfs < QUIETEST_DBFS,
-        f"too quiet: {{it.level_dbfs:.0f}} dBFS, at least {QUIETEST_DBFS:.0f} are needed",
-    ),
+    _TOO_QUIET,
 )
 
 
@@ -91,5 +92,5 @@ def fault(segment: Segment, min_snr_db: float = LEAST_SNR_DB, reverberation_s: f
 
 
 def is_clear(segment: Segment, min_snr_db: float) -> bool:
-    """Whether who speaks in it can be distinguished, whatever its length."""
-    return not any(rule.is_broken(segment, min_snr_db) for rule in _RULES if rule is not _TOO_SHORT)
+    """Whether who speaks in it can be distinguished, whatever its length and level."""
+    return not any(rule.is_broken(segment, min_snr_db) for rule in _RULES if rule not in (_TOO_SHORT, _TOO_QUIET))

@@ -15,6 +15,7 @@ from chatterbox_worker.audio.clipping import clipped_at
 from chatterbox_worker.audio.decode import HIGHEST_RATE, decode
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.audio.reverberation import reverberation_s
+from chatterbox_worker.audio.rumble import without_rumble
 from chatterbox_worker.errors import InvalidRequest, quote
 
 RATE = 24_000
@@ -92,7 +93,8 @@ def read(path: Path, name: str) -> SourceRecording:
         )
     digest = hashlib.sha256(data).hexdigest()
     at_rate = resample(audio, RATE)
-    return SourceRecording(name, digest, audio.sample_rate, at_rate, clipped_at(audio), reverberation_s(at_rate))
+    room_s = reverberation_s(without_rumble(at_rate))
+    return SourceRecording(name, digest, audio.sample_rate, at_rate, clipped_at(audio), room_s)
 
 
 def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:

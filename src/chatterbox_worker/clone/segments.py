@@ -2,20 +2,21 @@
 
 The quality limits are in `quality`.
 
-Everything is derived from the levels of 10 ms frames, relative to the recording's own noise and its own voice, so a
-quiet recording is cut like a loud one.
+Everything is derived from the levels of 10 ms frames without rumble, relative to the recording's own noise and its own
+voice, so a quiet recording is cut like a loud one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chatterbox_worker.audio.activity import Flags, find_loud, find_stretches, measure_levels
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.level import speech_level
+from chatterbox_worker.audio.rumble import without_rumble
 from chatterbox_worker.audio.trim import FRAME_S, Levels
 from chatterbox_worker.audio.voicing import voiced_fraction
 from chatterbox_worker.clone.recordings import SourceRecording
@@ -40,7 +41,7 @@ class Segment:
     level_dbfs: float
     """RMS of its speech."""
     snr_db: float
-    """How far the noise in the silences around it is below its speech."""
+    """How far the noise in the silences around it is below its speech, from 100 Hz up."""
     depth_db: float
     """How far its quietest moments are below its speech: speech has gaps between syllables, steady noise has none."""
     voiced: float
@@ -60,17 +61,18 @@ def split(recording: SourceRecording, changes: Sequence[tuple[float, float]] = (
 
     `changes` are spans in seconds, in each of which the speaker changes: no segment contains one.
     """
-    levels = measure_levels(recording.audio)
+    filtered = replace(recording, audio=without_rumble(recording.audio))
+    levels = measure_levels(filtered.audio)
     loud = find_loud(levels)
     left_out = [_leave_out(levels, *(round(each_s / FRAME_S) for each_s in span)) for span in changes]
     stretches = [part for whole in find_stretches(loud) for part in _cut_at(*whole, left_out)]
     parts = [part for whole in _join_short(stretches, left_out) for part in _cut(levels, *whole)]
-    return [_measure(recording, levels, loud, *each) for each in _with_margins(parts, len(levels))]
+    return [_measure(filtered, levels, loud, *each) for each in _with_margins(parts, len(levels))]
 
 
 def speech_in(recording: SourceRecording, segments: Sequence[Segment]) -> list[tuple[float, float]]:
     """The start and end in seconds of the sound between two silences, as far as it is in `segments`."""
-    stretches = find_stretches(find_loud(measure_levels(recording.audio)))
+    stretches = find_stretches(find_loud(measure_levels(without_rumble(recording.audio))))
     shared = (
         (max(start * FRAME_S, each.start_s), min(end * FRAME_S, each.end_s))
         for start, end in stretches
@@ -127,6 +129,7 @@ def _with_margins(stretches: list[tuple[int, int]], count: int) -> Iterator[tupl
 
 
 def _measure(recording: SourceRecording, levels: Levels, loud: Flags, start: int, end: int) -> Segment:
+    """All of the recording without rumble."""
     audio, inside = recording.audio, levels[start:end]
     hop = round(FRAME_S * audio.sample_rate)
     samples = audio.samples[start * hop : end * hop]

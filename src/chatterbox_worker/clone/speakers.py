@@ -37,7 +37,7 @@ ONE_PERSON = 0.92
 """The similarity of the halves of one person's many windows; of n windows it is above 0.92 - 3 / n in 99 %."""
 _FEW = 3.0
 _TWO = 0.1  # below that: certainly two people
-_SPREAD, _SPREAD_FEW = 0.16, 1.5  # less than 0.16 + 1.5 / n of one person's variance is in one direction
+_SPREAD, _SPREAD_FEW = 0.14, 1.5  # less than 0.14 + 1.5 / n of one person's variance is in one direction
 _FEWEST = 6  # windows, 3.6 s: fewer are not a group of their own
 _ROUNDS = 50  # of two-means; it has settled after ten or so
 _INSIDE = 0.8  # of a window: it counts for the segment that so much of it is in

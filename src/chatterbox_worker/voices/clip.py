@@ -16,6 +16,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.clipping import clipped_share
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.level import speech_level
+from chatterbox_worker.audio.rumble import without_rumble
 from chatterbox_worker.audio.voicing import voiced_fraction
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.errors import InvalidRequest, choices
@@ -90,7 +91,8 @@ def warnings_about(clip: Audio) -> list[str]:
 
 
 def _measure(clip: Audio) -> _Measures:
-    levels = measure_levels(clip)
-    speech_dbfs = speech_level(clip)
+    filtered = without_rumble(clip)
+    levels = measure_levels(filtered)
+    speech_dbfs = speech_level(filtered)
     level = float(np.percentile(levels, 95)) if speech_dbfs is None else speech_dbfs
     return _Measures(level, level - float(np.percentile(levels, 5)), voiced_fraction(clip), clipped_share(clip))
