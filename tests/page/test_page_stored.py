@@ -62,7 +62,8 @@ def test_damaged_facts_of_a_stored_speech_leave_out_that_speech_only(open_page: 
         const damaged = [null, {}, { ...chunk, cues: [null] }, { ...chunk, start_s: "0" }, { ...chunk, reasons: "n" }];
         const loud = { ...kept, id: "l", order: { ...kept.order, loudness_lufs: "loud" } };
         const entries = damaged.map((one, i) => ({ ...kept, id: `${i}`, chunks: [one] }));
-        entries.push(kept, { ...kept, id: "w", warnings: [{}] }, loud);
+        entries.unshift(kept);
+        entries.push({ ...kept, id: "w", warnings: [{}] }, loud);
         localStorage.setItem("chatterbox.history", JSON.stringify(entries));
     }""")
     _replace(page, "The one that stays.", "{ wav: new Blob(['no wav file']), words: 'none', reference: 7 }")
