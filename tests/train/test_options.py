@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.train.options import parse, parser
 from support.paths import ROOT
 
@@ -53,6 +54,7 @@ def test_a_run_has_a_folder_named_like_its_voice() -> None:
         (["--output-voice-id", "../x"], "'../x' is not an id"),
         (["--output-voice-id", "default"], "'default' is not an id"),
         (["--dataset", "x"], "not allowed with argument --data"),
+        (["--language", "german"], "'german' is not a code of two letters, such as ar"),
         (["--speed", "2"], "unrecognized arguments: --speed"),
     ],
 )
@@ -63,3 +65,40 @@ def test_a_bad_flag_is_named_and_ends_with_code_2(
         parse([*NEEDED, *flags])
     assert ended.value.code == 2
     assert why in capsys.readouterr().err
+
+
+MULTILINGUAL = ["--data", "d", "--model", "multilingual", "--output-voice-id", "farsi"]
+EXTENDED = ["--language", "fa", "--extend-tokenizer"]
+
+
+def test_what_is_trained_decides_the_defaults() -> None:
+    adapter, whole, rows = (parse([*MULTILINGUAL, *more]) for more in ([], ["--full"], EXTENDED))
+    assert (adapter.rank, adapter.alpha, adapter.learning_rate, adapter.save_every) == (8, 16.0, 1e-4, 25)
+    assert (whole.rank, whole.learning_rate, whole.save_every) == (None, 5e-5, 250)
+    assert (rows.rank, rows.learning_rate, rows.save_every) == (None, 5e-4, 25)
+    both = parse([*MULTILINGUAL, *EXTENDED, "--rank", "4"])
+    assert (both.rank, both.learning_rate) == (4, 1e-4)
+    assert parse([*MULTILINGUAL, *EXTENDED, "--full"]).learning_rate == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("flags", "field", "why"),
+    [
+        (["--full", "--rank", "8"], "rank", "--rank is an adapter's; --full trains all weights without one"),
+        (["--full", "--dropout", "0"], "dropout", "--dropout is an adapter's"),
+        ([*EXTENDED, "--alpha", "8"], "alpha", "--alpha is an adapter's; with --extend-tokenizer it needs --rank"),
+        (["--extend-tokenizer"], "language", "--extend-tokenizer needs --language"),
+        (["--language", "fa"], "language", "speaks ar, .*; --extend-tokenizer adds a language"),
+        (
+            [*EXTENDED, "--model", "english"],
+            "extend_tokenizer",
+            "--model english names no languages; choose multilingual or multilingual-v2",
+        ),
+        (["--full", "--output-voice-id", "Lucia"], "output_voice_id", "the name 'Lucia' must have"),
+        (["--full", "--output-voice-id", "turbo"], "output_voice_id", "'turbo' has its own meaning already"),
+    ],
+)
+def test_flags_that_cannot_be_combined_are_named(flags: list[str], field: str, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=why) as caught:
+        parse([*MULTILINGUAL, *flags])
+    assert caught.value.field == field

@@ -59,7 +59,7 @@ class Prepare(Protocol[Prepared_co]):
 class Rules:
     model: str
     language: str | None
-    """Of rows without one."""
+    """Of rows without one; one that the model speaks, or that is added to it."""
     max_clip_s: float
 
 
@@ -125,7 +125,7 @@ def _prepare_row(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordin
 
 def language_of(row: TranscriptRow, rules: Rules) -> str:
     """Raises InvalidRequest for a language that the model does not support."""
-    known = MODELS[rules.model].languages
+    known = tuple(dict.fromkeys((*MODELS[rules.model].languages, *([rules.language] if rules.language else []))))
     language = (row.language or rules.language or (known[0] if len(known) == 1 else "")).replace("_", "-")
     code = language.partition("-")[0].lower()
     if code not in known:

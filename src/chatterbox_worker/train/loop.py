@@ -1,8 +1,7 @@
-"""The loop of one training run: step, evaluate, generate samples, save, draw; and the voice at its end."""
+"""The loop of one training run: step, evaluate, generate samples, save, draw; and the voice or the model at its end."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +11,15 @@ from typing import Any
 from chatterbox_worker import __version__
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
+from chatterbox_worker.custom_models import CustomModel
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape
 from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
-from chatterbox_worker.engines.chatterbox.training.sampler import Batching
-from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, data_digest
-from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Recipe, Trainer
+from chatterbox_worker.engines.chatterbox.training.scope import Scope
+from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
+from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Trainer
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed
 from chatterbox_worker.files import write_whole
 from chatterbox_worker.train import curve
@@ -26,16 +27,16 @@ from chatterbox_worker.train.board import Board
 from chatterbox_worker.train.clips import RefusedClip, Rules, language_of
 from chatterbox_worker.train.options import Options
 from chatterbox_worker.train.progress import Progress, StepLog, progress
+from chatterbox_worker.train.recipe import changes_between, identity_of, recipe_of
 from chatterbox_worker.train.rows import TranscriptRow
 from chatterbox_worker.train.samples import CountErrors, SampleScore, SampleWriter, recorded_similarity
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 
 _SOURCES = 1000  # clips listed in a voice file; a header has space for a few thousand at most
+_MODEL_FOLDER = "model"  # in the run's, for a run that trains more than an adapter
 _SAMPLES = 2  # held-out clips whose texts are spoken at each evaluation
 _IDENTITY_KEY = "told"  # in state.pt; its name must not change, or saved runs could not be continued
-_MAY_GROW = ("steps", "patience")
-"""What a continued run may have more of: neither changes a step that was taken."""
 
 
 @dataclass
@@ -75,14 +76,15 @@ class TrainingLoop:
         self._options, self._session, self._print_line = options, session, print_line
         self._clip_set, self._corpus = clip_set, corpus
         self._folder, self._state_path = options.run_dir, options.run_dir / "state.pt"
-        self._shape = Shape(options.rank, options.alpha, options.dropout)
-        self._recipe = _recipe(options, session, corpus)
-        self._identity = _identity(options, self._recipe, session, corpus)
+        shape = None if options.rank is None else Shape(options.rank, options.alpha, options.dropout)
+        self._scope = Scope(shape, session.new_tokens, options.full)
+        self._recipe = recipe_of(options, session, corpus, self._scope)
+        self._identity = identity_of(options, self._recipe, session, corpus, self._scope)
         state = load_state(self._state_path)
         if state is not None:
             self._compare(state.get(_IDENTITY_KEY, {}))
-        self._session.voice(corpus, {}, self._shape, clip_set.audio_of, {})  # fails now if clips are too short
-        self._trainer: Trainer = session.trainer(corpus, self._recipe, self._shape)
+        self._session.voice(corpus, {}, Scope(), clip_set.audio_of, {})  # fails now if clips are too short
+        self._trainer: Trainer = session.trainer(corpus, self._recipe, self._scope)
         self._scores: list[SampleScore] = []
         if state is not None:
             self._trainer.restore(state["trainer"])
@@ -122,8 +124,14 @@ class TrainingLoop:
         )  # fmt: skip
 
     def write(self, settings: Settings) -> Path:
-        """Write the voice to the run's folder, and to the library with `--install`."""
+        """Write the voice to the run's folder, and to the library with `--install`; before it the model, if any.
+
+        Raises:
+            VolumeFailed: the model cannot be written.
+        """
         best = self._trainer.history.best
+        if self._scope.makes_model:
+            self._write_model(best)
         data = pack(self._voice(self._trainer.best(), best))
         path = self._folder / f"{self._options.output_voice_id}{BUNDLE_SUFFIX}"
         write_whole(path, data, durable=True, sole_writer=True)
@@ -133,12 +141,26 @@ class TrainingLoop:
                 f"ended at step {self._trainer.done}: {idle} evaluations without an improvement (--patience)"
             )
         if best is not None and best.step == 0:
-            self._print_line("no evaluation was better than the model before training: this adapter has no effect")
+            self._print_line("no evaluation was better than the model before training: the result is as it was")
         if self._options.install:
             VoiceLibrary(settings.voices_dir).save(self._options.output_voice_id, data, field="voice")
             self._print_line(f"{self._options.output_voice_id} is in the library, {settings.voices_dir}")
         self._print_line(f"{path}: {len(data) / 1e6:.2f} MB, {self._outcome(best)}")
         return path
+
+    def _write_model(self, best: LossPoint | None) -> None:
+        folder, options = self._folder / _MODEL_FOLDER, self._options
+        try:
+            t3 = self._session.t3(self._trainer.best(), self._scope)
+            path = self._session.write_model(folder, t3, self._about(best))
+        except OSError as error:
+            raise VolumeFailed(f"{error.filename or folder} cannot be written: {error.strerror or error}") from error
+        known = MODELS[options.model].languages
+        own = options.language
+        languages = () if own is None or own in known else (own, *known)
+        entry = CustomModel(options.output_voice_id, str(folder.resolve()), options.model, languages)
+        self._print_line(f"{path}: {path.stat().st_size / 1e9:.2f} GB, {self._outcome(best)}; to serve it:")
+        self._print_line(f'CHATTERBOX_CUSTOM_MODELS="{entry}"')
 
     def _outcome(self, best: LossPoint | None) -> str:
         if best is None:
@@ -148,9 +170,7 @@ class TrainingLoop:
 
     def _compare(self, saved: dict[str, Any]) -> None:
         """Raise InvalidRequest unless the saved run had the same options and data, apart from what may grow."""
-        differing = [name for name in self._identity if not _fits(name, saved.get(name), self._identity[name])]
-        if differing:
-            changes = ", ".join(f"{name} was {saved.get(name)} and is {self._identity[name]}" for name in differing)
+        if changes := changes_between(saved, self._identity):
             raise InvalidRequest(
                 f"the run in {self._folder} was started with other settings: {changes}; "
                 f"choose another --run-dir, or delete {self._state_path}",
@@ -173,7 +193,9 @@ class TrainingLoop:
         is_scored = any(score.step == done for score in self._scores)
         if not self._options.samples or not evaluations or evaluations[-1].step != done or is_scored:
             return
-        score = self._samples.write(self._voice(self._trainer.adapter(), evaluations[-1]), done)
+        trained = self._trainer.trained()
+        t3 = self._session.t3(trained, self._scope) if self._scope.makes_model else None
+        score = self._samples.write(self._voice(trained, evaluations[-1]), done, t3)
         if score is None:
             return
         self._scores.append(score)
@@ -192,7 +214,11 @@ class TrainingLoop:
         return [(text, own[0][1]) for text in self._options.sample_text] if self._options.sample_text and own else own
 
     def _voice(self, tensors: dict[str, Any], point: LossPoint | None) -> Bundle:
-        about = {
+        about = self._about(point)
+        return self._session.voice(self._corpus, tensors, self._scope, self._clip_set.audio_of, about)
+
+    def _about(self, point: LossPoint | None) -> dict[str, Any]:
+        return {
             "made_with": f"chatterbox-worker {__version__}",
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "consent": self._options.consent,
@@ -207,7 +233,6 @@ class TrainingLoop:
                 for clip in self._corpus.clips[:_SOURCES]
             ],
         }
-        return self._session.voice(self._corpus, tensors, self._shape, self._clip_set.audio_of, about)
 
     def _save(self) -> None:
         try:
@@ -228,48 +253,3 @@ class TrainingLoop:
             scores=self._scores,
             recorded=recorded_similarity(self._corpus),
         )
-
-
-def _recipe(options: Options, session: TrainingSession, corpus: Corpus) -> Recipe:
-    batching = Batching(options.batch_size, options.accumulate, options.seed)
-    epoch = batching.steps_per_epoch(len(corpus.clips))
-    recompute = options.gradient_checkpointing
-    return Recipe(
-        steps=options.steps or options.epochs * epoch,
-        batching=batching,
-        learning_rate=options.learning_rate,
-        text_weight=options.text_weight,
-        evaluate_every=(options.eval_every or epoch) if corpus.held_out else 0,
-        patience=options.patience,
-        arithmetic=session.arithmetic(options.precision),
-        recompute=session.is_short_of_memory if recompute is None else recompute,
-        seed=options.seed,
-    )
-
-
-def _identity(options: Options, recipe: Recipe, session: TrainingSession, corpus: Corpus) -> dict[str, Any]:
-    """Everything that decides the weights: a saved run is continued only if all of it is the same."""
-    return {
-        "model": options.model,
-        "weights": session.checkpoint.t3_digest,
-        "data": data_digest(corpus),
-        "rank": options.rank,
-        "alpha": options.alpha,
-        "dropout": options.dropout,
-        "learning_rate": recipe.learning_rate,
-        "batch_size": recipe.batching.size,
-        "accumulate": recipe.batching.accumulate,
-        "steps": recipe.steps,
-        "text_weight": recipe.text_weight,
-        "eval_every": recipe.evaluate_every,
-        "patience": recipe.patience,
-        "precision": recipe.arithmetic.value,
-        "seed": recipe.seed,
-    }
-
-
-def _fits(name: str, saved: Any, wanted: Any) -> bool:
-    """Whether a run that was saved with this value of an option may continue with the wanted one."""
-    if name in _MAY_GROW and isinstance(saved, int):
-        return (wanted or math.inf) >= (saved or math.inf)  # a patience of 0 has no limit
-    return bool(saved == wanted)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from chatterbox_worker.catalogue import LANGUAGES, MODELS
+from chatterbox_worker.custom_models import parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.voices.adapter import MODELS as TRAINABLE
 
+EXTENDABLE = ("multilingual", "multilingual-v2")
+"""The models whose texts begin with the token of their language."""
+_RANK = 8
+_ADAPTER_RATE = 1e-4
+_WHOLE_RATE = 5e-5  # the command of the public programs that fine-tune this T3 whole, finetune_t3.py
+_ROWS_RATE = 5e-4  # of rows alone: that of textual inversion in diffusers, which also trains a few embeddings only
 _LONGEST_CLIP_S = 40  # upstream's 1000 tokens: no model generates more in one run
 
 
@@ -30,7 +38,10 @@ class Options:
     run_dir: Path
     install: bool
     consent: str | None
-    rank: int
+    full: bool
+    extend_tokenizer: bool
+    rank: int | None
+    """None: no adapter."""
     alpha: float
     dropout: float
     learning_rate: float
@@ -61,15 +72,27 @@ def parse(arguments: Sequence[str] | None) -> Options:
     values = vars(parser().parse_args(arguments))
     values["run_dir"] = values["run_dir"] or Path("training") / values["output_voice_id"]
     values["sample_text"] = tuple(values["sample_text"] or ())
+    _check_scope(values)
+    values |= {name: value for name, value in _defaults(values).items() if values[name] is None}
     options = Options(**values)
     _check(options)
     return options
 
 
+def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the options whose default depends on what is trained."""
+    adapts = values["rank"] is not None or not (values["full"] or values["extend_tokenizer"])
+    rate = _WHOLE_RATE if values["full"] else _ADAPTER_RATE if adapts else _ROWS_RATE
+    return {
+        "rank": _RANK if adapts else None, "alpha": 2.0 * _RANK, "dropout": 0.05, "learning_rate": rate,
+        "save_every": 250 if values["full"] else 25,
+    }  # fmt: skip
+
+
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="python -m chatterbox_worker.train",
-        description="Fine-tune T3 on recordings of a voice with their transcripts, and write a voice for the worker. "
+        description="Fine-tune T3 on recordings with their transcripts, and write a voice or a model for the worker. "
         "The same command continues a run that was stopped.",
         epilog="Weights and device come from CHATTERBOX_WEIGHTS_DIR and CHATTERBOX_DEVICE. docs/TRAINING.md explains.",
     )
@@ -95,10 +118,7 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--dataset-split", metavar="NAME", default="train", help="which split of the set")
     group.add_argument("--model", choices=TRAINABLE, required=True, help="the model to fine-tune")
     group.add_argument(
-        "--language",
-        choices=LANGUAGES,
-        metavar="CODE",
-        help="of rows without a language; multilingual needs one",
+        "--language", type=_language, metavar="CODE", help="of rows without a language; multilingual needs one"
     )
     group.add_argument(
         "--max-clip-s",
@@ -125,13 +145,26 @@ def _output_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def _training_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--rank", type=_whole(1, 256), default=8, help="of the adapter: its size and capacity")
+    group.add_argument("--full", action="store_true", help="train all weights, not an adapter: the result is a model")
     group.add_argument(
-        "--alpha", type=_number(0.01, 1024), default=16.0, help="scale of the adapter, divided by the rank"
+        "--extend-tokenizer",
+        action="store_true",
+        help="add the tag and the characters that --language lacks, and train their rows: the result is a model",
     )
-    group.add_argument("--dropout", type=_number(0, 0.9), default=0.05, help="of the adapter's input during training")
     group.add_argument(
-        "--learning-rate", type=_number(1e-7, 1), default=1e-4, help="the highest learning rate of AdamW"
+        "--rank",
+        type=_whole(1, 256),
+        help=f"of the adapter: its size and capacity ({_RANK}; with --extend-tokenizer no adapter)",
+    )
+    group.add_argument(
+        "--alpha", type=_number(0.01, 1024), help=f"scale of the adapter, divided by the rank ({2 * _RANK})"
+    )
+    group.add_argument("--dropout", type=_number(0, 0.9), help="of the adapter's input during training (0.05)")
+    group.add_argument(
+        "--learning-rate",
+        type=_number(1e-7, 1),
+        help=f"the highest learning rate of AdamW ({_ADAPTER_RATE:g}; --full {_WHOLE_RATE:g}; "
+        f"--extend-tokenizer without an adapter {_ROWS_RATE:g})",
     )
     group.add_argument("--batch-size", type=_whole(1, 256), default=4, help="clips per batch")
     group.add_argument("--accumulate", type=_whole(1, 1024), default=4, help="batches per optimizer step")
@@ -147,7 +180,7 @@ def _training_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--gradient-checkpointing",
         action=argparse.BooleanOptionalAction,
-        help="less memory, more time; automatic on a GPU under 24 GB",
+        help="less memory, more time; automatic on a GPU under 24 GB (--full: 33)",
     )
     group.add_argument(
         "--seed", type=_whole(0, 2**32 - 1), default=0, help="of the order, the split and the adapter's initial weights"
@@ -155,9 +188,8 @@ def _training_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--save-every",
         type=_whole(1, 1_000_000),
-        default=25,
         metavar="STEPS",
-        help="steps between saves: the most that a kill can lose",
+        help="steps between saves: the most that a kill can lose (25; --full 250)",
     )
 
 
@@ -182,16 +214,49 @@ def _evaluation_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _check_scope(values: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for flags of an adapter where none is trained."""
+    whose = [name for name in ("rank", "alpha", "dropout") if values[name] is not None]
+    if whose and values["full"]:
+        raise InvalidRequest(f"--{whose[0]} is an adapter's; --full trains all weights without one", field=whose[0])
+    if whose and values["extend_tokenizer"] and values["rank"] is None:
+        raise InvalidRequest(f"--{whose[0]} is an adapter's; with --extend-tokenizer it needs --rank", field=whose[0])
+
+
 def _check(options: Options) -> None:
     languages = MODELS[options.model].languages
-    if options.language is not None and options.language not in languages:
+    if options.extend_tokenizer and options.model not in EXTENDABLE:
         raise InvalidRequest(
-            f"--language {options.language}: {options.model} speaks {choices(languages)}", field="language"
+            f"--extend-tokenizer: --model {options.model} names no languages; choose {choices(EXTENDABLE)}",
+            field="extend_tokenizer",
         )
+    if options.extend_tokenizer and options.language is None:
+        raise InvalidRequest("--extend-tokenizer needs --language, such as --language fa", field="language")
+    if options.language is not None and options.language not in languages and not options.extend_tokenizer:
+        hint = "; --extend-tokenizer adds a language" if options.model in EXTENDABLE else ""
+        raise InvalidRequest(
+            f"--language {options.language}: {options.model} speaks {choices(languages)}{hint}", field="language"
+        )
+    if options.full or options.extend_tokenizer:
+        _check_model_name(options.output_voice_id)
     if options.dataset is None and (options.dataset_config or options.dataset_split != "train"):
         raise InvalidRequest("--dataset-config and --dataset-split need --dataset", field="dataset")
     if options.eval_share == 0 and options.eval_every is not None:
         raise InvalidRequest("--eval-every needs held-out clips, but --eval-share is 0", field="eval_every")
+
+
+def _check_model_name(name: str) -> None:
+    """Raise InvalidRequest for a name that CHATTERBOX_CUSTOM_MODELS does not accept."""
+    try:
+        parse_custom_models(f"{name}=/model:multilingual")
+    except ValueError as error:
+        raise InvalidRequest(f"--output-voice-id names the model too: {error}", field="output_voice_id") from error
+
+
+def _language(text: str) -> str:
+    if not re.fullmatch("[a-z]{2}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a code of two letters, such as {choices(LANGUAGES)}")
+    return text
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

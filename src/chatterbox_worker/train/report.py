@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,13 @@ def summary(kept: Sequence[KeptClip], refused: Sequence[RefusedClip]) -> str:
     if len(refused) > _LISTED:
         lines.append(f"  and {len(refused) - _LISTED} more, in clips.csv")
     return "\n".join(lines)
+
+
+def new_tokens(counts: Mapping[str, int]) -> str:
+    """A line: the tokens that a tokenizer gets, each with how many transcripts have it."""
+    shown = [f"{token} ({count})" for token, count in list(counts.items())[:_LISTED]]
+    more = f" and {len(counts) - _LISTED} more" if len(counts) > _LISTED else ""
+    return f"{len(counts)} new tokens, with the transcripts that have them: {', '.join(shown)}{more}"
 
 
 def write(path: Path, kept: Sequence[KeptClip], refused: Sequence[RefusedClip]) -> None:

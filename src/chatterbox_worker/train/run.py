@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.checks.words import compare
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip, split
-from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
+from chatterbox_worker.engines.chatterbox.training.language import NewLanguage
+from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, unchanged
 from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
@@ -34,20 +35,20 @@ _log = logging.getLogger(__name__)
 
 
 def run(options: Options, settings: Settings, print_line: Callable[[str], object]) -> Path:
-    """Returns the path of the finished voice file.
+    """Returns the path of the finished voice file. A run that makes a model writes that first.
 
     Raises:
         WorkerError: the flags, the data or the weights do not allow it.
     """
     recognizer = SpeechRecognizer.of(settings)
     rows = _rows(options, recognizer, print_line)  # before anything is loaded: a missing table is a common mistake
-    folder = _writable_folder(options.run_dir)
+    _writable_folder(options.run_dir)
     if options.install:
         _writable_folder(settings.voices_dir)
-    session = TrainingSession.open(options.model, settings, folder / "prepared", in_words=options.normalize)
+    session, kept = open_session(rows, options, settings, print_line)
     session.arithmetic(options.precision)  # an invalid precision fails before the clips are encoded
     try:
-        clip_set = prepare_clips(rows, options, session, print_line)
+        clip_set = prepare_clips(kept, options, session, print_line)
         corpus = split(clip_set.clips, share=options.eval_share, seed=options.seed)
         count_errors = _error_counter(recognizer) if options.samples and corpus.held_out else None
         loop = TrainingLoop(options, session, clip_set, corpus, print_line, count_errors=count_errors)
@@ -57,8 +58,31 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
         session.close()
 
 
+def open_session(
+    rows: Iterable[TranscriptRow], options: Options, settings: Settings, print_line: Callable[[str], object]
+) -> tuple[TrainingSession, Iterable[TranscriptRow]]:
+    """The session, with the tokens of a new language if it adds one; and the rows.
+
+    Raises:
+        InvalidRequest: there is nothing to add.
+        NotReady: the weights are missing or broken.
+    """
+    folder, extend = options.run_dir / "prepared", unchanged
+    if options.extend_tokenizer and options.language is not None:
+        rows = list(rows)
+        own = [row.text for row in rows if (row.language or options.language).lower()[:2] == options.language]
+        extend = NewLanguage(
+            options.language,
+            own,
+            options.run_dir,
+            lambda new: print_line(report.new_tokens(new)),
+            in_words=options.normalize,
+        ).extend
+    return TrainingSession.open(options.model, settings, folder, in_words=options.normalize, extend=extend), rows
+
+
 def prepare_clips(
-    rows: Iterator[TranscriptRow], options: Options, session: TrainingSession, print_line: Callable[[str], object]
+    rows: Iterable[TranscriptRow], options: Options, session: TrainingSession, print_line: Callable[[str], object]
 ) -> ClipSet:
     """The clips that can be used for training; the others are listed with a reason.
 

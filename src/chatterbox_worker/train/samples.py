@@ -12,7 +12,7 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.checks.words import WordErrors
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
-from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
+from chatterbox_worker.engines.chatterbox.training.session import T3Weights, TrainingSession
 from chatterbox_worker.engines.chatterbox.training.voice import main_person
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.voices.bundle import Bundle
@@ -51,10 +51,13 @@ class SampleWriter:
         self._folder, self._session, self._corpus, self._texts = folder, session, corpus, texts
         self._count_errors = count_errors
 
-    def write(self, voice: Bundle, step: int) -> SampleScore | None:
-        """Speak, write and score; None if a sample cannot be spoken, which is logged and does not end the run."""
+    def write(self, voice: Bundle, step: int, t3: T3Weights | None) -> SampleScore | None:
+        """Speak, write and score; None if a sample cannot be spoken, which is logged and does not end the run.
+
+        `t3`: see `TrainingSession.samples`.
+        """
         try:
-            samples = self._session.samples(voice, self._texts)
+            samples = self._session.samples(voice, self._texts, t3)
         except WorkerError as error:
             _log.warning("no samples at step %d: %s", step, error.message)
             return None

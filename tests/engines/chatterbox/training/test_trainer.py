@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from chatterbox_worker.engines.chatterbox.training import trainer as training
-from chatterbox_worker.engines.chatterbox.training.module import Shape, adapter_parameters
+from chatterbox_worker.engines.chatterbox.training.module import Shape, trained_parameters
 from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, LossPoint, Trainer
@@ -28,8 +28,8 @@ def _run(trainer: Trainer, steps: int) -> Trainer:
 
 
 def _assert_equal(one: Trainer, other: Trainer) -> None:
-    for name, tensor in one.adapter().items():
-        assert torch.equal(tensor, other.adapter()[name]), name
+    for name, tensor in one.trained().items():
+        assert torch.equal(tensor, other.trained()[name]), name
         assert torch.equal(one.best()[name], other.best()[name]), name
     assert one.history == other.history
 
@@ -61,8 +61,8 @@ def test_the_batch_size_within_a_step_changes_nothing() -> None:
     whole = _run(trainer_of(corpus=corpus, batching=Batching(6, 1, seed=0)), 2)
     cut = _run(trainer_of(corpus=corpus, batching=Batching(1, 6, seed=0)), 2)
     assert whole.history.steps[1].speech == pytest.approx(cut.history.steps[1].speech, rel=1e-5)
-    for name, tensor in whole.adapter().items():
-        assert torch.allclose(tensor, cut.adapter()[name], atol=1e-4), name
+    for name, tensor in whole.trained().items():
+        assert torch.allclose(tensor, cut.trained()[name], atol=1e-4), name
 
 
 @pytest.mark.parametrize("model", ["english", "turbo"])
@@ -78,7 +78,7 @@ def test_recomputing_changes_no_number(model: str) -> None:
 def test_half_precision_stays_close_and_the_adapter_is_float32(model: str) -> None:
     exact, half = _run(trainer_of(model), 3), _run(trainer_of(model, arithmetic=Arithmetic.BF16), 3)
     assert half.history.steps[2].speech == pytest.approx(exact.history.steps[2].speech, rel=0.02)
-    assert all(tensor.dtype is torch.float32 for tensor in half.adapter().values())
+    assert all(tensor.dtype is torch.float32 for tensor in half.trained().values())
     assert half._module.speech_head.weight.dtype is torch.bfloat16
 
 
@@ -89,13 +89,13 @@ def test_only_the_adapter_is_trained() -> None:
     changed = {name for name, tensor in trainer._module.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed
     assert all(".lora_" in name for name in changed)
-    assert len(changed) == len(adapter_parameters(trainer._module))
+    assert len(changed) == len(trained_parameters(trainer._module))
 
 
 def test_the_run_ends_when_evaluations_no_longer_improve_and_returns_the_best() -> None:
     trainer = trainer_of(steps=100, learning_rate=1e-9, patience=2)
     trainer.evaluate()
-    start = trainer.adapter()
+    start = trainer.trained()
     trainer.history.evaluations[0] = LossPoint(0, 0.001, 0.001)
     while not trainer.is_finished:
         _run(trainer, 1)
@@ -108,13 +108,13 @@ def test_the_run_ends_when_evaluations_no_longer_improve_and_returns_the_best() 
 def test_without_held_out_clips_the_last_weights_are_the_result() -> None:
     trainer = _run(trainer_of(corpus=corpus_of(count=6, held_out=0)), 2)
     assert not trainer.history.evaluations
-    assert torch.equal(*(each["tfmr.layers.0.self_attn.q_proj.lora_B"] for each in (trainer.best(), trainer.adapter())))
+    assert torch.equal(*(each["tfmr.layers.0.self_attn.q_proj.lora_B"] for each in (trainer.best(), trainer.trained())))
 
 
 def test_a_loss_that_is_not_a_number_stops_the_run() -> None:
     trainer = trainer_of()
     with torch.no_grad():
-        next(iter(adapter_parameters(trainer._module).values())).fill_(float("nan"))
+        next(iter(trained_parameters(trainer._module).values())).fill_(float("nan"))
     with pytest.raises(InvalidRequest, match="loss at step 1 is nan") as caught:
         trainer.step()
     assert caught.value.field == "learning_rate"

@@ -77,7 +77,7 @@ def test_merged_weights_have_the_loss_of_the_adapter(model: str, tmp_path: Path)
     trainer = trainer_of(model, learning_rate=0.02)
     for _ in range(3):
         trainer.step()
-    adapter = adapter_of(trainer.adapter(), found.layout, found.t3_digest, SHAPE, half=False)
+    adapter = adapter_of(trainer.trained(), found.layout, found.t3_digest, SHAPE, half=False)
     merge_into_checkpoint(found, adapter, tmp_path / model)
 
     merged = find(found.layout, weights_dir=tmp_path, offline=True)
@@ -97,7 +97,7 @@ def test_merged_weights_have_the_loss_of_the_adapter(model: str, tmp_path: Path)
 def test_an_adapter_is_saved_in_half_precision() -> None:
     """Half the size; the loss is a thousandth of a change that is itself small."""
     found = find(LAYOUTS["english"], weights_dir=checkpoint("english"), offline=True)
-    trained = trainer_of().adapter()
+    trained = trainer_of().trained()
     adapter = adapter_of(trained, found.layout, found.t3_digest, SHAPE)
     assert len(adapter.factors) == 8
     for module, factors in adapter.factors.items():

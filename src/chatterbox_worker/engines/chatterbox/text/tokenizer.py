@@ -147,6 +147,15 @@ class MultilingualTokenizer:
         ids: list[int] = self._tokenizer.encode(f"[{code}]{text}".replace(" ", _SPACE)).ids
         return ids
 
+    def speaks(self, language: str) -> bool:
+        """Whether it has the language's token."""
+        return self._tokenizer.token_to_id(f"[{language}]") is not None
+
+    def unknown(self, text: str, language: str) -> set[str]:
+        """The characters of `text`, as it is encoded, that have no token. It may lack the language's too."""
+        spelled = set(self._rewrite(language)(_decompose(text))) - {" "}
+        return {each for each in spelled if self._tokenizer.token_to_id(each) is None}
+
     def problem(self, language: str) -> str:
         rewrite = self._rewrite(language.partition("-")[0].lower())
         return rewrite.problem if isinstance(rewrite, scripts.Helper) else ""
@@ -165,7 +174,7 @@ class MultilingualTokenizer:
 
     def _code(self, language: str) -> str:
         code = language.partition("-")[0].lower()
-        if self._tokenizer.token_to_id(f"[{code}]") is None:
+        if not self.speaks(code):
             raise ValueError(f"no language token for {language!r}")
         return code
 

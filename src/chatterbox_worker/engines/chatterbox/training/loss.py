@@ -63,7 +63,8 @@ class Sums:
 
 def sums(module: T3Module, examples: Sequence[Example]) -> Sums:
     """A batch's sums as two scalars that carry gradients, computed on the module's device."""
-    with torch.no_grad(), warnings.catch_warnings():  # the embeddings are frozen
+    trains_inputs = any(parameter.requires_grad for parameter in module.text_emb.parameters())
+    with torch.set_grad_enabled(trains_inputs and torch.is_grad_enabled()), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # upstream's perceiver uses an old name of torch's attention
         inputs_of = [_embed(module, example) for example in examples]
     longest = max(len(embedded) for embedded, _ in inputs_of)

@@ -1,9 +1,9 @@
-"""Upstream's own T3 on any checkpoint, and the low-rank adapter that is trained on it.
+"""Upstream's own T3 on any checkpoint, and which of its parameters are trained: a low-rank adapter's, the rows of new
+text tokens, or all.
 
-Serving has its own T3, without gradients; training uses upstream's module with transformers' backbone, so that an
-adapter is trained with the same arithmetic as the checkpoint. The wheel's constructors support one size only, so the
-size is read from the tensors. All weights except the adapter's are frozen, and upstream's dropout is off: only the
-adapter's is active.
+Serving has its own T3, without gradients; training uses upstream's module with transformers' backbone, so that weights
+are trained with the same arithmetic as the checkpoint. The wheel's constructors support one size only, so the size is
+read from the tensors. All other weights are frozen, and upstream's dropout is off: only the adapter's is active.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
 from chatterbox_worker.errors import NotReady
@@ -26,6 +27,8 @@ _HEAD = 64  # every published T3's
 _QUERIES = 32  # the perceiver's, upstream modules/perceiver.py
 _UNUSED = ("tfmr.wte.weight", "tfmr.embed_tokens.weight")  # both backbones receive embeddings, never ids
 _NAME = "default"  # peft's name for its first adapter
+ROWS = ".rows"
+"""Ends the name of new rows."""
 
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "llama": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj"),
@@ -95,20 +98,58 @@ def add_adapter(module: T3Module, layout: Layout, shape: Shape, *, seed: int) ->
     return module
 
 
-def adapter_parameters(module: T3Module) -> dict[str, nn.Parameter]:
-    """The trained parameters: `.lora_A` (rank, inputs) or `.lora_B` (outputs, rank) after the layer's path in T3."""
-    return {
-        name.removesuffix(f".{_NAME}.weight"): parameter
-        for name, parameter in module.named_parameters()
-        if name.endswith((f".lora_A.{_NAME}.weight", f".lora_B.{_NAME}.weight"))
-    }
+def add_trained_rows(module: T3Module, count: int) -> T3Module:
+    """Train the last `count` text tokens' rows of the embedding and of the text head, and return `module`.
+
+    The other rows are a buffer, not a parameter: no optimizer can change them.
+    """
+    for each in (module.text_emb, module.text_head):
+        register_parametrization(each, "weight", _LastRows(each.weight.detach()[:-count]))
+        each.parametrizations.weight.original.requires_grad_(requires_grad=True)
+    return module
 
 
-def set_adapter(module: T3Module, tensors: Mapping[str, Tensor]) -> None:
-    """Copy these values into the adapter; the reverse of `adapter_parameters`."""
+class _LastRows(nn.Module):
+    """A matrix of rows that stay and, after them, trained ones."""
+
+    def __init__(self, kept: Tensor) -> None:
+        """`kept`: (rows, width)."""
+        super().__init__()
+        self.register_buffer("kept", kept.clone())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return torch.cat([self.kept, rows])  # type: ignore[list-item]  # a buffer
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight[len(self.kept) :].clone()  # type: ignore[arg-type]
+
+
+def train_all(module: T3Module) -> T3Module:
+    """Train every parameter that the loss depends on, and return `module`."""
+    for name, parameter in module.named_parameters():
+        parameter.data = parameter.data.clone()  # not the tensors that the module was built from
+        parameter.requires_grad_(name not in _UNUSED)
+    return module
+
+
+def trained_parameters(module: T3Module) -> dict[str, nn.Parameter]:
+    """What is trained, by names that `training.scope` reads.
+
+    `.lora_A` (rank, inputs) or `.lora_B` (outputs, rank) after the layer's path in T3; `.rows` (tokens, width) after
+    that of a table with new tokens; else T3's own names.
+    """
+    return {_name(name): parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+def set_trained(module: T3Module, tensors: Mapping[str, Tensor]) -> None:
+    """Copy these values into the trained parameters; the reverse of `trained_parameters`."""
     with torch.no_grad():
-        for name, parameter in adapter_parameters(module).items():
+        for name, parameter in trained_parameters(module).items():
             parameter.copy_(tensors[name])
+
+
+def _name(name: str) -> str:
+    return name.removesuffix(f".{_NAME}.weight").replace(".parametrizations.weight.original", ROWS)
 
 
 def _backbone(layout: Layout, state: Mapping[str, Tensor], known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

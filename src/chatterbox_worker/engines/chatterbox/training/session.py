@@ -1,8 +1,9 @@
-"""One training session on a checkpoint: it prepares clips, trains an adapter, and generates samples with the result."""
+"""One training session on a checkpoint: it prepares clips, trains, and generates samples with the result."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chatterbox_worker import files
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
+from chatterbox_worker.engines.chatterbox.checkpoint.contents import examine
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
+from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
-from chatterbox_worker.engines.chatterbox.training.module import Shape, add_adapter, upstream_t3
+from chatterbox_worker.engines.chatterbox.training.module import upstream_t3
 from chatterbox_worker.engines.chatterbox.training.prepare import Preparer
+from chatterbox_worker.engines.chatterbox.training.scope import Scope, add_rows
 from chatterbox_worker.engines.chatterbox.training.speak import VoiceSampler
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, join_clips, main_person, prompt_clips
@@ -29,8 +34,16 @@ from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle
 
+T3Weights = Mapping[str, Tensor]
+"""A whole T3, by the names of upstream's file."""
+
 _SMALL_GPU_BYTES = 24e9  # with less memory it is better to recompute activations than to store them
+_WHOLE_BYTES = 9e9  # weights, gradients and AdamW's two moments of 535 million parameters in float32
 _GPT_PREFIX = 1 + 375  # positions before the text: the speaker and a whole prompt
+
+
+def unchanged(checkpoint: Checkpoint) -> Checkpoint:
+    return checkpoint
 
 
 class TrainingSession:
@@ -39,6 +52,12 @@ class TrainingSession:
     def __init__(self, checkpoint: Checkpoint, device: torch.device, prepared: Path, *, in_words: bool = True) -> None:
         self.checkpoint, self.device, self.layout = checkpoint, device, checkpoint.layout
         self._in_words = in_words
+        self._base_state = load_t3_state(checkpoint)
+        self.new_tokens = self.layout.text_vocab - len(self._base_state["text_emb.weight"])
+        """How many text tokens the checkpoint's tokenizer has more than its T3."""
+        if self.new_tokens:
+            tokens = examine(checkpoint.path(self.layout.tokenizer[0])).tokens or {}
+            self._base_state = add_rows(self._base_state, tokens)
         self._encoders = ReferenceEncoders(checkpoint, device)
         self._tokenizer = load_tokenizer(checkpoint)
         self.preparer = Preparer(
@@ -52,15 +71,24 @@ class TrainingSession:
         )
 
     @classmethod
-    def open(cls, model: str, settings: Settings, prepared: Path, *, in_words: bool = True) -> TrainingSession:
+    def open(
+        cls,
+        model: str,
+        settings: Settings,
+        prepared: Path,
+        *,
+        in_words: bool = True,
+        extend: Callable[[Checkpoint], Checkpoint] = unchanged,
+    ) -> TrainingSession:
         """The model's weights on the settings' device; `prepared` is the folder for encoded clips.
 
-        `in_words`: numbers and the like in transcripts are read as words.
+        `in_words`: numbers and the like in transcripts are read as words. `extend`: gives the checkpoint a tokenizer
+        with more tokens.
 
         Raises:
             NotReady: the weights are missing or broken.
         """
-        checkpoint = checkpoint_of(model, settings)
+        checkpoint = extend(checkpoint_of(model, settings))
         device = device_of(settings.device)
         prepare(device, settings.threads)
         return cls(checkpoint, device, prepared, in_words=in_words)
@@ -79,27 +107,25 @@ class TrainingSession:
             raise InvalidRequest("--precision fp16 is for GPUs; on a CPU there are fp32 and bf16", field="precision")
         return Arithmetic(wanted)
 
-    @property
-    def is_short_of_memory(self) -> bool:
+    def is_short_of_memory(self, scope: Scope) -> bool:
         """Whether gradient checkpointing is the better default."""
-        return (
-            self.device.type == "cuda" and torch.cuda.get_device_properties(self.device).total_memory < _SMALL_GPU_BYTES
-        )
+        enough = _SMALL_GPU_BYTES + (_WHOLE_BYTES if scope.whole else 0)
+        return self.device.type == "cuda" and torch.cuda.get_device_properties(self.device).total_memory < enough
 
-    def trainer(self, corpus: Corpus, recipe: Recipe, shape: Shape) -> Trainer:
-        """Upstream's T3 with a new adapter, on the device."""
-        module = upstream_t3(self.layout, load_t3_state(self.checkpoint))
-        return Trainer(add_adapter(module, self.layout, shape, seed=recipe.seed), corpus, recipe, self.device)
+    def trainer(self, corpus: Corpus, recipe: Recipe, scope: Scope) -> Trainer:
+        """Upstream's T3 with what `scope` trains, on the device."""
+        module = upstream_t3(self.layout, self._base_state)
+        return Trainer(scope.mark(module, self.layout, seed=recipe.seed), corpus, recipe, self.device)
 
     def voice(
         self,
         corpus: Corpus,
         tensors: Mapping[str, Tensor],
-        shape: Shape,
+        scope: Scope,
         audio_of: Callable[[TrainingClip], Audio],
         about: Mapping[str, Any],
     ) -> Bundle:
-        """The voice of the person with the most speech, with this adapter.
+        """The voice of the person with the most speech, with this adapter unless it is part of a model.
 
         Raises:
             InvalidRequest: their clips are too short for this model's references.
@@ -107,17 +133,44 @@ class TrainingSession:
         person = main_person(corpus)
         clip = join_clips(prompt_clips(corpus, person, self.layout), audio_of)
         speaker = Speaker(corpus.speakers[person].numpy(), self._encoders.speaker_revision)
-        return Bundle(clip, speaker, about, adapter_of(tensors, self.layout, self.checkpoint.t3_digest, shape))
+        adapter = None
+        if scope.adapter is not None and not scope.makes_model:
+            adapter = adapter_of(tensors, self.layout, self.checkpoint.t3_digest, scope.adapter)
+        return Bundle(clip, speaker, about, adapter)
+
+    def t3(self, tensors: Mapping[str, Tensor], scope: Scope) -> T3Weights:
+        """The base's T3 with these trained values."""
+        return scope.merge(self._base_state, tensors, self.layout)
+
+    def write_model(self, folder: Path, t3: T3Weights, about: Mapping[str, Any]) -> Path:
+        """Write a T3 and, if it was extended, its tokenizer to `folder`, as CHATTERBOX_CUSTOM_MODELS reads them.
+
+        Returns T3's file. It is replaced last and at once: a folder without it is not served.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.new_tokens:
+            name = self.layout.tokenizer[0]
+            files.write_whole(folder / name, self.checkpoint.path(name).read_bytes(), durable=True, sole_writer=True)
+        path = folder / self.layout.t3
+        with files.draft(path, durable=True, sole_writer=True) as draft:
+            write_tensors(draft, t3, {"format": "pt", "chatterbox_worker": json.dumps(about)})
+        return path
 
     @cached_property
     def voice_sampler(self) -> VoiceSampler:
         """Generates samples; the engine is loaded on first use."""
         return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device, in_words=self._in_words)
 
-    def samples(self, voice: Bundle, texts: Sequence[tuple[str, str]]) -> list[Audio]:
-        """Each text, which is given with its language, spoken in the voice; torch's random state stays as it is."""
+    def samples(self, voice: Bundle, texts: Sequence[tuple[str, str]], t3: T3Weights | None = None) -> list[Audio]:
+        """Each text, which is given with its language, spoken in the voice; torch's random state stays as it is.
+
+        `t3`: the weights to speak with; None for the checkpoint's own.
+        """
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            return self.voice_sampler.samples(voice, texts)
+            return self.voice_sampler.samples(voice, texts, t3)
 
     def similarity(self, audio: Audio, corpus: Corpus) -> float:
         """Of `audio` to the speaker of the finished voice: the cosine of their embeddings, -1 to 1."""
@@ -129,7 +182,7 @@ class TrainingSession:
 
     def _text_positions(self) -> int:
         """How many text tokens the T3 has positions for, after the prefix and the longest speech."""
-        state = load_t3_state(self.checkpoint)
+        state = self._base_state
         if not self.layout.is_gpt:
             return int(state["text_pos_emb.emb.weight"].shape[0])
         return int(state["tfmr.wpe.weight"].shape[0]) - _GPT_PREFIX - 40 * 25 - 2

@@ -1,14 +1,18 @@
-"""Samples of the voice during training: the serving engine on the base weights, with the adapter trained so far.
+"""Samples of the voice during training: the serving engine on the base weights with the adapter trained so far, or on a
+T3 trained so far.
 
-A sample is exactly what serving would generate. The engine is loaded for the first sample and stays loaded; it has its
-own random numbers, so that a run with samples ends with the same weights as one without.
+A sample is exactly what serving would generate. The engine is loaded for the first sample and stays loaded, except its
+T3 where that is trained; it has its own random numbers, so that a run with samples ends with the same weights as one
+without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 
 import torch
+from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.catalogue import MODELS
@@ -42,44 +46,66 @@ class VoiceSampler:
         *,
         in_words: bool = True,
     ) -> None:
-        """Loads the engine; `in_words`: numbers and the like in texts become words, as in the transcripts."""
-        layout, on_gpu = checkpoint.layout, device.type == "cuda"
-        precision = Precision.FAST if on_gpu else Precision.EXACT
+        """Loads what all samples share.
+
+        `in_words`: numbers and the like in texts become words, as in the transcripts.
+        """
+        self._checkpoint, self._device, self._in_words = checkpoint, device, in_words
+        on_gpu = device.type == "cuda"
         s3gen_state = load_s3gen_state(checkpoint, "flow.", "mel2wav.")
-        parts = Parts(
-            layout=layout,
-            t3=T3(load_t3_state(checkpoint), precision=precision, device=device),
+        self._parts = partial(
+            Parts,
+            layout=checkpoint.layout,
             s3gen=S3Gen.from_state(s3gen_state, device=device, profile="fast" if on_gpu else "exact"),
             tokenizer=tokenizer,
             default_voice=load_own_voice(checkpoint),
             encoders=encoders,
             watermark=Watermark(device),
         )
-        self._model, self._in_words = layout.name, in_words
-        store = ConditioningStore(None, _IN_MEMORY)
-        self._engine = ChatterboxEngine(
-            parts,
-            checkpoint.revision,
-            store,
-            slots=1,
-            max_tokens=MAX_SPEECH_TOKENS,
-            checkpoint=checkpoint,
-            adapters=1,
-        )
 
-    def samples(self, voice: Bundle, texts: Sequence[tuple[str, str]]) -> list[Audio]:
+    def samples(
+        self, voice: Bundle, texts: Sequence[tuple[str, str]], t3: Mapping[str, Tensor] | None = None
+    ) -> list[Audio]:
         """Each text, which is given with its language, spoken in the voice, watermarked.
+
+        `t3`: the weights to speak with, for this call only; None for the checkpoint's.
 
         Raises:
             SynthesisFailed: the engine failed.
         """
-        card = MODELS[self._model]
+        if t3 is None:
+            return self._speak(self._base_engine, voice, texts)
+        engine = self._engine(t3)
+        try:
+            return self._speak(engine, voice, texts)
+        finally:
+            engine.close()
+
+    @cached_property
+    def _base_engine(self) -> ChatterboxEngine:
+        return self._engine(load_t3_state(self._checkpoint))
+
+    def _engine(self, t3: Mapping[str, Tensor]) -> ChatterboxEngine:
+        precision = Precision.FAST if self._device.type == "cuda" else Precision.EXACT
+        return ChatterboxEngine(
+            self._parts(t3=T3(t3, precision=precision, device=self._device)),
+            self._checkpoint.revision,
+            ConditioningStore(None, _IN_MEMORY),
+            slots=1,
+            max_tokens=MAX_SPEECH_TOKENS,
+            checkpoint=self._checkpoint,
+            adapters=1,
+        )
+
+    def _speak(self, engine: ChatterboxEngine, voice: Bundle, texts: Sequence[tuple[str, str]]) -> list[Audio]:
+        card = MODELS[self._checkpoint.layout.name]
         speaker = Voice("training", voice.digest, voice.clip, voice.speaker, voice.adapter)
         takes = []
         for text, language in texts:
             read = read_transcript(text, language, card, in_words=self._in_words)
-            takes.append(self._engine.submit(Utterance(read, language, speaker, card.sampling, _SEED, turn=0)))
+            takes.append(engine.submit(Utterance(read, language, speaker, card.sampling, _SEED, turn=0)))
         return [concatenate(list(take)) for take in takes]
 
     def close(self) -> None:
-        self._engine.close()
+        if "_base_engine" in self.__dict__:
+            self._base_engine.close()

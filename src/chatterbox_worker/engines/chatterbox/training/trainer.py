@@ -1,9 +1,9 @@
-"""The body of the training loop: a step of AdamW on the adapter, evaluation on the held-out clips, and saved state.
+"""The body of the training loop: a step of AdamW on what is trained, evaluation on the held-out clips, and saved state.
 
 The loss of an optimizer step is the mean over all tokens of all its batches, so that four batches of one clip weigh the
-same as one batch of four. The frozen weights are in the precision of the run; the adapter, the heads' output and the
-optimizer are in float32. On a CPU the arithmetic is deterministic: a run repeats bit for bit, and a run restored from
-`state()` ends with the same weights. On a GPU some sums of cuDNN and cuBLAS are not deterministic.
+same as one batch of four. The frozen weights are in the precision of the run; the trained ones, the heads' output and
+the optimizer are in float32. On a CPU the arithmetic is deterministic: a run repeats bit for bit, and a run restored
+from `state()` ends with the same weights. On a GPU some sums of cuDNN and cuBLAS are not deterministic.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.loss import Example, sums
-from chatterbox_worker.engines.chatterbox.training.module import T3Module, adapter_parameters, set_adapter
+from chatterbox_worker.engines.chatterbox.training.module import T3Module, set_trained, trained_parameters
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.errors import InvalidRequest
 
@@ -97,16 +97,16 @@ class History:
 
 class Trainer:
     def __init__(self, module: T3Module, corpus: Corpus, recipe: Recipe, device: torch.device) -> None:
-        """`module` has an adapter; it is moved to `device` and trained there."""
+        """What needs gradients in `module` is trained; it is moved to `device`."""
         self.corpus, self.recipe, self.device = corpus, recipe, device
         self.history = History()
         self.done = 0
         """How many optimizer steps have been taken."""
         self._module = _move(module, recipe, device).eval()
-        self._parameters = adapter_parameters(module)
+        self._parameters = trained_parameters(module)
         self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=recipe.learning_rate, weight_decay=0.0)
         self._scaler = GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
-        self._best = self.adapter()
+        self._best = self.trained()
         torch.manual_seed(recipe.seed)  # the adapter's dropout
 
     @property
@@ -119,13 +119,13 @@ class Trainer:
         every = self.recipe.evaluate_every
         return bool(every and self.corpus.held_out) and (self.done % every == 0 or self.done == self.recipe.steps)
 
-    def adapter(self) -> dict[str, torch.Tensor]:
-        """A copy of the adapter as it is, on the CPU, float32."""
+    def trained(self) -> dict[str, torch.Tensor]:
+        """A copy of the trained parameters as they are, on the CPU, float32."""
         return {name: parameter.detach().cpu().clone() for name, parameter in self._parameters.items()}
 
     def best(self) -> dict[str, torch.Tensor]:
-        """The adapter at the best evaluation; the current one if there was no evaluation."""
-        return self._best if self.history.evaluations else self.adapter()
+        """The trained parameters at the best evaluation; as they are if there was none."""
+        return self._best if self.history.evaluations else self.trained()
 
     def step(self) -> LossPoint:
         """Take one optimizer step; returns the losses before it."""
@@ -167,14 +167,14 @@ class Trainer:
         counts = _targets([examples])
         self.history.evaluations.append(LossPoint(self.done, speech / counts[0], text / counts[1]))
         if self.history.best is self.history.evaluations[-1]:
-            self._best = self.adapter()
+            self._best = self.trained()
         return self.history.evaluations[-1]
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs, in types that `resume.save_state` accepts."""
         return {
             "done": self.done,
-            "adapter": self.adapter(),
+            "adapter": self.trained(),
             "best": self._best,
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -186,7 +186,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         self.done = state["done"]
-        set_adapter(self._module, state["adapter"])
+        set_trained(self._module, state["adapter"])
         self._best = state["best"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
@@ -226,10 +226,9 @@ def _report_full_memory() -> Iterator[None]:
 
 
 def _move(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
-    adapted = set(map(id, adapter_parameters(module).values()))
     for parameter in module.parameters():
         parameter.data = parameter.data.to(
-            device, torch.float32 if id(parameter) in adapted else recipe.arithmetic.dtype
+            device, torch.float32 if parameter.requires_grad else recipe.arithmetic.dtype
         )
     module.to(device)  # buffers: the rotary angles stay in float32
     if recipe.recompute:
