@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from chatterbox_worker import files
 from chatterbox_worker.engines.chatterbox.training import trainer as training
 from chatterbox_worker.engines.chatterbox.training.module import Shape, trained_parameters
 from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
@@ -154,3 +156,10 @@ def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "state.pt").write_bytes(data[: len(data) // 2])
     with pytest.raises(InvalidRequest, match=r"state\.pt cannot be read .*delete it to start again"):
         load_state(tmp_path / "state.pt")
+
+
+def test_a_full_disk_is_reported_by_the_systems_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "draft", lambda path, **_: nullcontext(path))
+    (tmp_path / "state.pt").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        save_state(tmp_path / "state.pt", {"trainer": torch.zeros(100_000)})

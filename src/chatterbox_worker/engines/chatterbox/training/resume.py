@@ -1,7 +1,7 @@
 """A run's saved state: one file, complete at any moment, from which a killed run continues as if it had not stopped.
 
 It is written next to the old file, flushed to the disk and renamed over it. It holds what the next step depends on, as
-far as that does not follow from the step's number: the adapter, the optimizer, the loss scale and the random
+far as that does not follow from the step's number: the trained weights, the optimizer, the loss scale and the random
 generators; and the curves of the report. It is read with `weights_only`, so nothing in it can be executed.
 """
 
@@ -23,8 +23,13 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OSError: the disk is full or cannot be written.
     """
-    with files.draft(path, durable=True, sole_writer=True) as draft, draft.open("wb") as file:
-        torch.save(state, file)
+    try:
+        with files.draft(path, durable=True, sole_writer=True) as draft, draft.open("wb") as file:
+            torch.save(state, file)
+    except RuntimeError as error:  # torch's writer raises its own after that of the file
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
