@@ -118,7 +118,7 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--dataset-split", metavar="NAME", default="train", help="which split of the set")
     group.add_argument("--model", choices=TRAINABLE, required=True, help="the model to fine-tune")
     group.add_argument(
-        "--language", type=_language, metavar="CODE", help="of rows without a language; multilingual needs one"
+        "--language", type=language_code, metavar="CODE", help="of rows without a language; multilingual needs one"
     )
     group.add_argument(
         "--max-clip-s",
@@ -253,7 +253,8 @@ def _check_model_name(name: str) -> None:
         raise InvalidRequest(f"--output-voice-id names the model too: {error}", field="output_voice_id") from error
 
 
-def _language(text: str) -> str:
+def language_code(text: str) -> str:
+    """For argparse: a code of ISO 639-1, which need not be of a language that the models speak."""
     if not re.fullmatch("[a-z]{2}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a code of two letters, such as {choices(LANGUAGES)}")
     return text

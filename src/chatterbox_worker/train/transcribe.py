@@ -24,11 +24,11 @@ from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.decode import decode_in_pieces
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.passages import TOKEN_S, LevelMeter, Stretch, cut_stretches, plan_stretches
-from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.train.clips import LOWEST_RATE, RefusedClip
 from chatterbox_worker.train.cuts import TranscribedClip, cut
+from chatterbox_worker.train.options import language_code
 from chatterbox_worker.train.progress import print_line, progress
 
 RATE = 24_000
@@ -290,7 +290,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("source", type=Path, metavar="RECORDINGS", help="a folder of recordings, or one recording")
     result.add_argument("out", type=Path, metavar="OUT", help="the data set's folder")
-    result.add_argument("--language", choices=LANGUAGES, metavar="CODE", help="recognised if left out")
+    result.add_argument("--language", type=language_code, metavar="CODE", help="recognised if left out")
     return result
 
 
