@@ -47,7 +47,7 @@ def test_a_good_value_is_taken(name: str, text: str, setting: str, value: object
         ("CHATTERBOX_CONCURRENCY", "2", "from 3 to 256"),
         ("CHATTERBOX_CONCURRENCY", "many", "whole number"),
         ("CHATTERBOX_DEVICE", "tpu", "auto, cpu, cuda or cuda:N"),
-        ("CHATTERBOX_PROFILE", "quick", "auto, exact, fast or int8"),
+        ("CHATTERBOX_PROFILE", "quick", "auto, exact, fast, int8 or nf4"),
         ("CHATTERBOX_CONCURENCY", "4", "did you mean CHATTERBOX_CONCURRENCY"),
         ("CHATTERBOX_ZZZ", "1", "known are"),
     ],

@@ -24,6 +24,7 @@ from chatterbox_worker.custom_models import CustomModel, language_names, parse_c
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
+PROFILES = ("exact", "fast", "int8", "nf4")
 
 
 def environment() -> dict[str, str]:
@@ -215,9 +216,9 @@ class Settings:
     device: str = _setting("auto", _device, "`auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one.")
     profile: str = _setting(
         "auto",
-        _one_of("auto", "exact", "fast", "int8"),
-        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3, bf16 flow; CPU only); "
-        "auto: fast on a GPU that has bfloat16 "
+        _one_of("auto", *PROFILES),
+        "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3; GPU: bf16 activations, CPU: bf16 flow), "
+        "`nf4` (4-bit T3; GPU with the extra `nf4` only); auto: fast on a GPU that has bfloat16 "
         "(compute capability 8.0), int8 on a CPU with VNNI or AMX, else exact.",
     )
     prepared_weights: str = _setting(

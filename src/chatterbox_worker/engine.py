@@ -182,6 +182,14 @@ def decoder_of(engine: Engine) -> str | None:
     return decoder
 
 
+def small_weights_of(engine: Engine) -> Mapping[str, float] | None:
+    """What quantised weights save and change, if the engine's are: "stored_bytes", "unquantized_bytes" and
+    "relative_error".
+    """
+    figures: Mapping[str, float] | None = getattr(engine, "small_weights", None)
+    return figures
+
+
 class Engine(Protocol):
     """Turns utterances into audio."""
 

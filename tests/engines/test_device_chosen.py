@@ -128,7 +128,7 @@ def test_a_gpu_that_torch_cannot_use_is_no_cpu(
         ("auto", "cpu", None, "exact"), ("fast", "cpu", None, "fast"), ("int8", "cpu", None, "int8"),
         ("auto", "cuda:0", (8, 0), "fast"), ("auto", "cuda:0", (12, 0), "fast"), ("fast", "cuda:0", (8, 9), "fast"),
         ("auto", "cuda:0", (7, 5), "exact"), ("fast", "cuda:0", (7, 0), "exact"), ("exact", "cuda:0", (7, 5), "exact"),
-        ("int8", "cuda:0", (9, 0), "int8"),
+        ("int8", "cuda:0", (9, 0), "int8"), ("nf4", "cuda:0", (8, 0), "nf4"),
     ],
 )  # fmt: skip
 def test_a_gpu_without_bfloat16_is_exact(
@@ -137,3 +137,11 @@ def test_a_gpu_without_bfloat16_is_exact(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
     assert profile_of(wanted, torch.device(device)) == expected
+
+
+@pytest.mark.parametrize("wanted", ["int8", "nf4"])
+def test_small_weights_are_refused_on_a_gpu_without_bfloat16(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Tesla T4")
+    with pytest.raises(NotReady, match=rf"{wanted}.*Tesla T4.*7\.5.*8\.0"):
+        profile_of(wanted, torch.device("cuda:0"))

@@ -44,16 +44,23 @@ def device_of(wanted: str) -> torch.device:
 
 
 def profile_of(wanted: str, device: torch.device) -> str:
-    """The profile for a setting: "exact", "fast" or "int8". GPUs without bfloat16 arithmetic are exact."""
+    """The profile for a setting: "exact", "fast", "int8" or "nf4". A GPU without bfloat16 is exact by default.
+
+    Raises:
+        NotReady: small weights are wanted on a GPU without bfloat16.
+    """
     if device.type != "cuda":
         return "exact" if wanted == "auto" else wanted
-    if wanted in ("auto", "fast") and (capability := torch.cuda.get_device_capability(device)) < _BF16_SINCE:
-        log.warning(
-            "the profile is exact: %s (compute capability %d.%d) has no bfloat16 arithmetic, which fast needs",
-            torch.cuda.get_device_name(device), *capability,
-        )  # fmt: skip
-        return "exact"
-    return "fast" if wanted == "auto" else wanted
+    if wanted == "exact" or (capability := torch.cuda.get_device_capability(device)) >= _BF16_SINCE:
+        return "fast" if wanted == "auto" else wanted
+    name = f"{torch.cuda.get_device_name(device)} (compute capability {capability[0]}.{capability[1]})"
+    if wanted in ("int8", "nf4"):
+        raise NotReady(
+            f"the profile {wanted} multiplies in bfloat16 on a GPU, which {name} cannot: it needs compute capability "
+            "8.0; choose CHATTERBOX_PROFILE=exact"
+        )
+    log.warning("the profile is exact: %s has no bfloat16 arithmetic, which fast needs", name)
+    return "exact"
 
 
 def prepare(

@@ -14,7 +14,7 @@ from typing import Any
 from chatterbox_worker import __version__
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import decoder_of
+from chatterbox_worker.engine import decoder_of, small_weights_of
 from chatterbox_worker.serverless.memory import rss_bytes
 from chatterbox_worker.synthesizer import Synthesizer
 
@@ -49,6 +49,7 @@ def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dic
                 "device_name": engine.device_name,
                 "sample_rate": engine.sample_rate,
                 **({"decoder": decoder} if (decoder := decoder_of(engine)) else {}),
+                **({"weights": dict(weights)} if (weights := small_weights_of(engine)) else {}),
                 **({"languages": list(settings.cards[name].languages), "sampling": dict(settings.cards[name].sampling)}
                    if name in settings.cards else {}),
             }

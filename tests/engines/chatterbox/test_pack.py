@@ -26,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
 from chatterbox_worker.engines.chatterbox.pack import Pack, add_draft, load_modules, main, pack_of
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdapterPool
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from support.checkpoints import checkpoint
@@ -96,6 +97,29 @@ def test_a_pack_has_the_same_tensors_as_the_checkpoint_bit_for_bit(model: str, p
         assert ours[name].dtype == tensor.dtype, name
         assert _steps(ours[name]) == _steps(tensor), name
         assert torch.equal(ours[name], tensor), name
+
+
+@pytest.mark.parametrize(("profile", "precision"), [("int8", Precision.INT8_WEIGHTS), ("nf4", Precision.NF4)])
+def test_small_weights_for_a_gpu_are_prepared_with_their_error(
+    profile: str, precision: Precision, tmp_path: Path
+) -> None:
+    source = found("nano", tmp_path / "nano")
+    pack = pack_of(source, profile, META)
+    load_modules(source, profile, META, pack)
+    assert pack.save()
+    again = pack_of(source, profile, META)
+    load_modules(source, profile, META, again)
+    assert again.missing == 0
+    with safe_open(pack.path, framework="pt") as file:
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    built = T3(load_t3_state(source), precision=precision, device=CPU)
+    names = [name for name in built.tensors if name in stored]  # those of the activations' type differ
+    assert {name.partition(" ")[2] for name in names} > (
+        {"nf4", "nf4 scale"} if profile == "nf4" else {"int8", "scale"}
+    )
+    assert all(torch.equal(stored[name], built.tensors[name]) for name in names if "head" not in name)
+    assert {stored[name].dtype for name in stored if name.startswith("flow.")} <= {torch.float16, torch.float32}
+    assert built.small_weights() is not None
 
 
 def test_a_pack_for_a_gpu_is_written_without_one(tmp_path: Path) -> None:

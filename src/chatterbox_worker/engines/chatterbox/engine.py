@@ -6,6 +6,7 @@ turns them into sound, and all sound is watermarked.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import platform
 from collections.abc import Callable
@@ -116,6 +117,8 @@ class ChatterboxEngine:
         self.device = str(device)
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self.decoder = None if checkpoint is None else _decoder(checkpoint)
+        small = parts.t3.small_weights()
+        self.small_weights = None if small is None else dataclasses.asdict(small)
         self.revision = f"{parts.layout.name}@{revision}/{parts.t3.precision.value}"
         self._voices = self._voice_cache(parts.t3, store, revision)
         self._adapter_pool = AdapterPool(  # before the threads, which ask how many takes are active
@@ -172,6 +175,12 @@ class ChatterboxEngine:
         )
         if uses_kernels(settings.kernels, device, profile):
             _use_kernels(t3, s3gen, settings)
+        if (small := t3.small_weights()) is not None:
+            log.info(
+                "%s: T3's weights take %.2f GB instead of %.2f, with a relative error of %.2f %% (%s)",
+                layout.name, small.stored_bytes / 1e9, small.unquantized_bytes / 1e9, 100 * small.relative_error,
+                t3.precision.value,
+            )  # fmt: skip
         parts = Parts(
             layout=layout,
             t3=t3,

@@ -32,7 +32,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from chatterbox_worker import files
-from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.config import PROFILES, Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import pack_paths
@@ -43,14 +43,14 @@ from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_te
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, S3Gen
-from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision, precision_of
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import NotReady, WorkerError, choices
 
 _ABANDONED_S = 3600.0  # a draft this old has no writer any more
 _SOURCES = (  # files of this folder that decide what a pack holds
     "checkpoint/state_dict", "s3gen/model", "s3gen/flow", "s3gen/flow_encoder", "s3gen/estimator", "s3gen/vocoder",
-    "t3/model", "t3/blocks", "t3/linear", "pack",
+    "t3/model", "t3/blocks", "t3/linear", "t3/quantize", "pack",
 )  # fmt: skip
 _log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class HeldWeights:
 
 
 def pack_of(checkpoint: Checkpoint, profile: str, device: torch.device, *, prepared: str = "beside") -> Pack:
-    """The pack of a checkpoint for a profile ("exact", "fast" or "int8") and a kind of device.
+    """The pack of a checkpoint for a profile ("exact", "fast", "int8" or "nf4") and a kind of device.
 
     `prepared`: the setting `prepared_weights`.
     """
@@ -216,7 +216,7 @@ def load_modules(
     source = checkpoint.s3gen_source
     other = pack if source is checkpoint else pack_of(source, profile, device, prepared="off")
     own, other = (pack, other) if held is None else (held.hold(pack), held.hold(other))
-    t3 = T3(state, precision=Precision(profile), device=device, provide=own)
+    t3 = T3(state, precision=precision_of(profile, device), device=device, provide=own)
     try:
         s3gen = S3Gen.from_state(
             s3gen_state(checkpoint, "flow.", "mel2wav."),
@@ -283,7 +283,7 @@ def main(arguments: Sequence[str]) -> int:
     """Write the packs, replacing stale ones; returns 1 if one could not be written."""
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.engines.chatterbox.pack")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="models and packs that have weights, by name")
-    parser.add_argument("--profile", nargs="+", choices=[each.value for each in Precision], default=["exact"])
+    parser.add_argument("--profile", nargs="+", choices=PROFILES, default=["exact"])
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--replace", action="store_true", help="delete T3's and S3Gen's original files")
     options = parser.parse_args(arguments)

@@ -183,8 +183,8 @@ def _reference_turn(utterance: Utterance) -> tuple[Turn, ...]:
 
 
 def _precision(profile: str, device: torch.device) -> torch.dtype:
-    if profile == "int8":
-        raise NotReady("csm has no 8-bit weights: CHATTERBOX_PROFILE must be auto, exact or fast to serve it")
+    if profile in ("int8", "nf4"):
+        raise NotReady(f"csm has no {profile} weights: CHATTERBOX_PROFILE must be auto, exact or fast to serve it")
     if profile == "exact" or (profile == "auto" and device.type == "cpu"):
         return torch.float32
     has_bfloat16 = device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False)

@@ -20,6 +20,7 @@ from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
+from chatterbox_worker.engines.chatterbox.t3.quantize import load_bitsandbytes
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
@@ -59,6 +60,8 @@ def find_checkpoint(model: str) -> Any:
 def slots_on(
     mode: FakeTensorMode, model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch, **given: Any
 ) -> tuple[Slots, CheckingRecorder]:
+    if precision is Precision.NF4:
+        load_bitsandbytes()
     t3, recorder = T3(load_t3_state(find_checkpoint(model)), precision=precision, device=META), CheckingRecorder()
     monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
     t3 = on_cuda(t3, mode)
@@ -68,7 +71,7 @@ def slots_on(
         return Slots(t3, 2, 200, **given), recorder
 
 
-@pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST])
+@pytest.mark.parametrize("precision", [Precision.EXACT, Precision.FAST, Precision.INT8_WEIGHTS, Precision.NF4])
 @pytest.mark.parametrize("model", MODELS)
 def test_every_step_and_every_text_can_be_captured(
     model: str, precision: Precision, monkeypatch: pytest.MonkeyPatch

@@ -116,13 +116,17 @@ def uses_kernels(setting: str, device: torch.device, profile: str) -> bool:
     `auto`: on GPUs of the generation on which they were measured, in the profile in which they were ("fast").
 
     Raises:
-        NotReady: they are on, and Triton is not installed.
+        NotReady: they are on, and Triton is not installed or the profile's weights are not what they read.
     """
     if setting == "off" or device.type != "cuda":
         return False
     has_triton = importlib.util.find_spec("triton") is not None
     if setting == "auto":
         return has_triton and profile == "fast" and torch.cuda.get_device_capability(device) == _MEASURED
+    if profile in ("int8", "nf4"):
+        raise NotReady(
+            f"CHATTERBOX_KERNELS is on, but the kernels do not read {profile} weights; set it to off or auto"
+        )
     if not has_triton:
         raise NotReady("CHATTERBOX_KERNELS is on, but Triton, which compiles them, is not installed; set it to off")
     return True

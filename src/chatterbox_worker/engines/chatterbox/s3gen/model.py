@@ -31,7 +31,7 @@ from chatterbox_worker.engines.chatterbox.s3gen.vocoder import HARMONICS, SAMPLE
 
 log = logging.getLogger(__name__)
 
-Profile = Literal["exact", "fast", "int8"]
+Profile = Literal["exact", "fast", "int8", "nf4"]
 
 _FADE = SAMPLE_RATE // 50  # 20 ms muted, then 20 ms of a rising cosine, against "spillover" from the reference
 
@@ -84,9 +84,9 @@ class S3Gen:
     ) -> S3Gen:
         """From a hub checkpoint's state dict (`s3gen.safetensors`, `s3gen.pt` or `s3gen_meanflow.safetensors`).
 
-        "exact" is float32. "fast" stores the flow in float16 on a GPU, as CosyVoice serves the same flow. "int8" stores
-        it in bfloat16 on a CPU that multiplies bfloat16 natively. Pitch and vocoder stay float32, because rounding
-        shifts phases. Keys of other parts are ignored. `buckets` and `graphs`: as for `S3Gen`. `provide`: see
+        "exact" is float32. On a GPU all others store the flow in float16, as CosyVoice serves the same flow. "int8"
+        stores it in bfloat16 on a CPU that multiplies bfloat16 natively. Pitch and vocoder stay float32, because
+        rounding shifts phases. Keys of other parts are ignored. `buckets` and `graphs`: as for `S3Gen`. `provide`: see
         `state_dict`.
 
         Raises KeyError if a tensor is missing.
@@ -201,7 +201,7 @@ class S3Gen:
 
 
 def _flow_dtype(profile: Profile, device: torch.device) -> torch.dtype:
-    if profile == "fast" and device.type != "cpu":
+    if profile != "exact" and device.type != "cpu":
         return torch.float16
     if profile == "int8" and torch.cpu._is_avx512_bf16_supported():
         return torch.bfloat16  # without such instructions it is several times slower than float32

@@ -23,7 +23,7 @@ _CGROUP, _MEMINFO = Path("/sys/fs/cgroup"), Path("/proc/meminfo")
 
 def slot_bytes(t3: T3, length: int) -> int:
     """Bytes of one utterance's keys and values in `length` positions."""
-    return 2 * t3.layers * t3.rows * t3.heads * length * t3.head_dim * t3.precision.dtype.itemsize
+    return 2 * t3.layers * t3.rows * t3.heads * length * t3.head_dim * t3.dtype.itemsize
 
 
 def slots_within(slot: int, budget: float, most: int) -> int:

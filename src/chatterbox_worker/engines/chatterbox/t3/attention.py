@@ -35,9 +35,9 @@ class TextAttention:
     """
 
     def __init__(self, t3: T3, heads: Sequence[tuple[int, int]], size: int, length: int) -> None:
-        """`heads`: (layer, head). Takes size * length * 64 * heads values of the precision's dtype."""
+        """`heads`: (layer, head). Takes size * length * 64 * heads values of T3's dtype."""
         self._t3, self._heads, self._length = t3, tuple(heads), length
-        dtype = t3.precision.dtype
+        dtype = t3.dtype
         self._queries = [torch.zeros(size * length, t3.head_dim, device=t3.device, dtype=dtype) for _ in self._heads]
         self._starts = torch.arange(size, device=t3.device)[:, None] * length
 

@@ -99,7 +99,7 @@ class BlockSlots:
         # number in it, the utterance, the steps it has taken
         self._start, self._left, self._number, self._pass, self._utterance, self._steps = self._counts
         self._left.fill_(BLOCK)
-        self._hidden = torch.zeros(size * t3.rows, t3.width, device=device, dtype=t3.precision.dtype)
+        self._hidden = torch.zeros(size * t3.rows, t3.width, device=device, dtype=t3.dtype)
         self._sampling = BlockRows.empty(size, t3.vocabulary, device)
         self._cache = t3.cache(size * t3.rows, length)
         self._row_starts = t3.row_starts(self._cache)
@@ -265,9 +265,7 @@ class BlockSlots:
         if not self.free:
             raise ValueError("no slot is free")
         context, padded = shape
-        embeddings = torch.zeros(
-            self.t3.rows, padded, self.t3.width, device=self.t3.device, dtype=self.t3.precision.dtype
-        )
+        embeddings = torch.zeros(self.t3.rows, padded, self.t3.width, device=self.t3.device, dtype=self.t3.dtype)
         return self._prefill.capture(
             shape, *self._text(embeddings, self.free[0] * self.t3.rows, context - padded, padded)
         )

@@ -170,7 +170,7 @@ def llama_block(
         return linear(source, precision, device)
 
     def norm(name: str) -> Tensor:
-        return weights[f"{at}{name}.weight"].to(device, precision.dtype)
+        return weights[f"{at}{name}.weight"].to(device, precision.dtype_on(device))
 
     return LlamaBlock(
         norm_1=norm("input_layernorm"),
@@ -192,7 +192,9 @@ def gpt2_block(
         return linear(Source(f"{at}{name}", weight.t, bias, provide), precision, device)
 
     def norm(name: str) -> tuple[Tensor, Tensor]:
-        weight, bias = (weights[f"{at}{name}.{part}"].to(device, precision.dtype) for part in ("weight", "bias"))
+        weight, bias = (
+            weights[f"{at}{name}.{part}"].to(device, precision.dtype_on(device)) for part in ("weight", "bias")
+        )
         return weight, bias
 
     return Gpt2Block(

@@ -37,7 +37,7 @@ from chatterbox_worker.engines.chatterbox.t3.blocks import (
 from chatterbox_worker.engines.chatterbox.t3.conditioning import ConditioningEncoder
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.kernels.operators import Norm
-from chatterbox_worker.engines.chatterbox.t3.linear import Precision, Source, linear
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision, SmallWeights, Source, linear, small_weights
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, SamplingRows
 from chatterbox_worker.errors import InvalidRequest, NotReady
 
@@ -51,7 +51,7 @@ class Prefix:
     """A voice as T3's cache holds it: computed once, copied into every utterance in this voice."""
 
     keys_values: Tensor
-    """(layers, 2 * heads, length, head_dim) in the precision's dtype, on the model's device."""
+    """(layers, 2 * heads, length, head_dim) in `T3.dtype`, on the model's device."""
 
     @property
     def length(self) -> int:
@@ -81,6 +81,8 @@ class T3:
             NotReady: a weight is missing, or the precision and the device do not go together.
         """
         self.precision, self.device = precision, device
+        self.dtype = precision.dtype_on(device)
+        """Of activations, embeddings and the cache."""
         self.uses_kernels = False
         """Whether a step on a GPU runs the kernels of `kernels` instead of torch's."""
         self.mask: int | None = None
@@ -114,7 +116,7 @@ class T3:
         provide: TensorProvider,
         provide_matrix: TensorProvider,
     ) -> None:
-        def load(name: str, dtype: torch.dtype = self.precision.dtype) -> Tensor:
+        def load(name: str, dtype: torch.dtype = self.dtype) -> Tensor:
             source = weights[name]
             return provide(f"{name} {dtype}", lambda: source.to(dtype))
 
@@ -140,12 +142,12 @@ class T3:
                 load("text_pos_emb.emb.weight"),
                 load("speech_pos_emb.emb.weight"),
             )
-            self._rotary = Rotary(self.head_dim, _ROTARY_LENGTH, self.precision.dtype, self.device)
+            self._rotary = Rotary(self.head_dim, _ROTARY_LENGTH, self.dtype, self.device)
             self.positions = _ROTARY_LENGTH
         self._range = torch.arange(self.positions, device=self.device)
         self._arrivals = torch.zeros(_MOST_ROWS * self.heads, device=self.device, dtype=torch.int32)
         self._visible, self._hidden = (
-            torch.full((), value, dtype=self.precision.dtype, device=self.device) for value in (0.0, -torch.inf)
+            torch.full((), value, dtype=self.dtype, device=self.device) for value in (0.0, -torch.inf)
         )
         self._encoder = ConditioningEncoder(
             {name: load(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
@@ -153,6 +155,10 @@ class T3:
         bias = weights["speech_head.bias"] if self.is_gpt else None
         source = Source("speech_head", lambda: weights["speech_head.weight"], bias, provide_matrix)
         self._head = linear(source, head, self.device)
+
+    def small_weights(self) -> SmallWeights | None:
+        """What they save and change; None if the precision has none. Waits for the device."""
+        return small_weights(self.tensors, self.dtype)
 
     @property
     def rows(self) -> int:
@@ -167,9 +173,9 @@ class T3:
     def cache(self, rows: int, length: int) -> Tensor:
         """An empty cache of keys and values, (layers, rows, 2 * heads, length, head_dim), zeroed."""
         shape = (self.layers, rows, 2 * self.heads, length, self.head_dim)
-        if self.device.type == "cpu" and self.precision.dtype is torch.float32:
+        if self.device.type == "cpu" and self.dtype is torch.float32:
             return torch.from_numpy(np.zeros(shape, np.float32))  # costs no memory and no time until it is written to
-        return torch.zeros(shape, device=self.device, dtype=self.precision.dtype)
+        return torch.zeros(shape, device=self.device, dtype=self.dtype)
 
     @torch.inference_mode()
     def encode(self, speaker: Tensor, prompt: Tensor, emotion: float | None = None) -> Prefix:
@@ -185,7 +191,7 @@ class T3:
         embedded = self._speech[prompt_ids]
         if not self.is_gpt:
             embedded = embedded + self._speech_positions[: len(prompt_ids)]
-        embeddings = self._encoder(speaker, embedded, emotion).to(self.precision.dtype)[None]
+        embeddings = self._encoder(speaker, embedded, emotion).to(self.dtype)[None]
         length = embeddings.shape[1]
         cache = self.cache(1, length)
         positions = torch.arange(length, device=self.device)[None]
@@ -341,7 +347,7 @@ class T3:
         """Run one step by the kernels, on a GPU. Raises what they raise if they cannot be compiled or launched."""
         cache = self.cache(self.rows, 1)
         positions = torch.zeros(self.rows, dtype=torch.int64, device=self.device)
-        x = torch.zeros(self.rows, self.width, device=self.device, dtype=self.precision.dtype)
+        x = torch.zeros(self.rows, self.width, device=self.device, dtype=self.dtype)
         self._step_by_kernels(x, cache, positions, 1, self.row_starts(cache))
 
     @torch.inference_mode()
@@ -350,7 +356,7 @@ class T3:
         self.uses_kernels = True
         for rows in (count for count in operators.ROWS if count % self.rows == 0):
             positions = torch.empty(rows, dtype=torch.int64, device=self.device)
-            x = torch.empty(rows, self.width, device=self.device, dtype=self.precision.dtype)
+            x = torch.empty(rows, self.width, device=self.device, dtype=self.dtype)
             cache = self.cache(rows, 1)
             for length in operators.LENGTHS:
                 self._step_by_kernels(x, cache, positions, length, self.row_starts(cache))

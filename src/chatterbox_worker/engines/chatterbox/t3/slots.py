@@ -263,7 +263,7 @@ class Slots:
             raise ValueError("no slot is free")
         context, padded = shape
         size = (self.t3.rows, padded, self.t3.width)
-        embeddings = torch.zeros(size, device=self.t3.device, dtype=self.t3.precision.dtype)
+        embeddings = torch.zeros(size, device=self.t3.device, dtype=self.t3.dtype)
         row = self.free[0] * self.t3.rows
         return self._prefill.capture(shape, *self._text(embeddings, row, context - padded, padded))
 
