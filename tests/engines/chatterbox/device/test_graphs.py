@@ -485,7 +485,8 @@ def test_nothing_waits_for_an_empty_queue() -> None:
 
 def list_captures(captures: CaptureQueue) -> list[Any]:
     """The queued captures, in order, by name and variant."""
-    return [(capture.func.__qualname__, capture.args[0]) for capture in reversed(captures._remaining)]  # type: ignore[attr-defined]
+    queued: list[Any] = captures._remaining[::-1]
+    return [(f"{type(each.func.__self__).__name__}.{each.func.__name__}", each.args[0]) for each in queued]
 
 
 def test_the_hottest_graphs_are_a_single_callers_and_all_are_listed_once() -> None:

@@ -13,7 +13,7 @@ own inputs and seed; its neighbours can change the last bits of its logits, beca
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +30,7 @@ from chatterbox_worker.engines.chatterbox.t3.block_sampling import (
     choose,
     draw_block,
 )
-from chatterbox_worker.engines.chatterbox.t3.decoder import CONTEXT_STEP, LONGEST_TEXT, TEXT_STEP, Shape, TextShape
+from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder, Shape, TextShape
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.errors import InvalidRequest
@@ -62,8 +62,10 @@ class _Occupant:
         return min(started, last) + BLOCK
 
 
-class BlockSlots:
-    """`size` slots of `length` positions each. For one thread and one stream."""
+class BlockSlots(Decoder):
+    """One pass over the block of each utterance at a step."""
+
+    _reserved = BLOCK
 
     def __init__(
         self,
@@ -76,22 +78,20 @@ class BlockSlots:
         graphs: bool = True,
         aligned_heads: Sequence[tuple[int, int]] = (),  # noqa: ARG002 - as of every decoder
     ) -> None:
-        """`noise`: None for `CounterBlockNoise`. `context_step`: contexts are rounded up to its multiples; None for 128
-        on a GPU and 1 on a CPU. `graphs`: whether a GPU replays graphs. No attention is observed, whatever
-        `aligned_heads` are.
+        """`context_step` as in `Decoder`. `noise`: None for `CounterBlockNoise`. `graphs`: whether a GPU replays
+        them. No attention is observed, whatever `aligned_heads` are.
 
         Raises:
             ValueError: the model does not decode in blocks.
         """
         if t3.mask is None:
             raise ValueError("this model has no [MASK]")
-        self.t3, self.size, self.length, self._mask = t3, size, length, t3.mask
+        super().__init__(t3, size, length, context_step)
+        self._mask = t3.mask
         device = t3.device
         self.tokens = torch.zeros(size, BLOCK + 4, device=device, dtype=torch.int64)
         """(size, BLOCK + 4): each slot's block after the last step, and how far it is; see `read`."""
         self._noise = noise or CounterBlockNoise(size, t3.vocabulary, device)
-        self._context_step = context_step or (CONTEXT_STEP if device.type == "cuda" else 1)
-        self._text_step = TEXT_STEP if self._context_step > 1 else 1
         self._offsets = torch.arange(BLOCK, device=device)
         self._block = torch.full((size, BLOCK), self._mask, device=device, dtype=torch.int64)
         self._counts = torch.zeros(6, size, device=device, dtype=torch.int64)
@@ -114,27 +114,14 @@ class BlockSlots:
 
     @staticmethod
     def sampling(parameters: Mapping[str, float], max_tokens: int) -> BlockSampling:
-        """
-        Raises:
-            InvalidRequest: a parameter is out of its range.
-        """
         return BlockSampling(**parameters, max_tokens=max_tokens)  # type: ignore[arg-type]  # the parser checks integers
 
     @property
     def carried(self) -> Tensor:
-        """What the next block goes on from, (size * rows, width): the last hidden states before it."""
+        """(size * rows, width): the last hidden states before each block."""
         return self._hidden
 
-    @property
-    def free(self) -> list[int]:
-        return [slot for slot in range(self.size) if slot not in self._occupants]
-
-    @property
-    def active(self) -> list[int]:
-        return sorted(self._occupants)
-
     def remaining_steps(self, slot: int) -> int:
-        """How many tokens the slot's utterance can have."""
         return self._occupants[slot].budget
 
     @property
@@ -153,16 +140,7 @@ class BlockSlots:
         *,
         observe: bool = False,  # noqa: ARG002 - as of every decoder
     ) -> None:
-        """Put an utterance into a free slot; the next step is the first pass over its first block.
-
-        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1.
-
-        Raises:
-            InvalidRequest: the text does not fit.
-            ValueError: the slot is taken, or the ids or the sampling are not the model's.
-        """
-        if slot not in range(self.size) or slot in self._occupants:
-            raise ValueError(f"slot {slot} is not free; free are {self.free}")
+        self._check_free(slot)
         if not isinstance(sampling, BlockSampling):
             raise ValueError(f"this model does not sample with {sampling}")  # noqa: TRY004 - as the other decoder
         embeddings = self.t3.embed_text(text_ids)
@@ -198,20 +176,10 @@ class BlockSlots:
         self._occupants[slot] = _Occupant(self._utterances, filled, budget, sampling.block_size, filled)
 
     def release(self, slot: int) -> None:
-        """Free the slot of its utterance. Raises KeyError if it has none."""
         self._dirty[slot] = max(self._dirty[slot], self._occupants.pop(slot).end)
-
-    def release_all(self) -> None:
-        for slot in self.active:
-            self.release(slot)
 
     @torch.inference_mode()
     def step(self) -> Tensor:
-        """One pass of every active slot. Returns `tokens`, which the next step overwrites.
-
-        Nothing waits for the device: read the tokens through a pinned copy, enqueued before the next step. Entries of
-        free slots have no meaning. Without active slots nothing happens.
-        """
         if self._occupants:
             self._step(self.next_shape)
             for occupant in self._occupants.values():
@@ -240,60 +208,14 @@ class BlockSlots:
         return
 
     def step_shapes(self, *, sorts: bool) -> list[Shape]:
-        """All shapes that steps can have, those of few slots and short contexts first; none that sort logits."""
-        counts = [count for count in (1 << bit for bit in range(self.size.bit_length())) if count < self.size]
-        contexts = range(self._context_step, self.length + self._context_step, self._context_step)
-        shapes = [(count, min(context, self.length), False) for count in (*counts, self.size) for context in contexts]
-        return [] if sorts else shapes
-
-    def text_shapes(self, prefix_length: int) -> list[TextShape]:
-        """The shapes of texts after such a prefix, the short ones first."""
-        longest = min(LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - BLOCK)
-        return [
-            (self.context_of(prefix_length + padded), padded)
-            for padded in range(self._text_step, longest + 1, self._text_step)
-        ]
-
-    @torch.inference_mode()
-    def warm_step(self, shape: Shape) -> bool:
-        """Capture the step of this shape in advance, if there is memory for it; no utterance changes."""
-        return self._step.capture(shape)
-
-    @torch.inference_mode()
-    def warm_text(self, shape: TextShape) -> bool:
-        """The same for texts. Raises ValueError if no slot is free to write to."""
-        if not self.free:
-            raise ValueError("no slot is free")
-        context, padded = shape
-        embeddings = torch.zeros(self.t3.rows, padded, self.t3.width, device=self.t3.device, dtype=self.t3.dtype)
-        return self._prefill.capture(
-            shape, *self._text(embeddings, self.free[0] * self.t3.rows, context - padded, padded)
-        )
-
-    def wanted(self) -> Callable[[], bool] | None:
-        """The capture of a shape that has run twice without a graph; None if none is needed, or possible now."""
-        if shapes := self._step.wanted:
-            return functools.partial(self.warm_step, shapes[0])
-        if (texts := self._prefill.wanted) and self.free:
-            return functools.partial(self.warm_text, texts[0])
-        return None
-
-    def close(self) -> None:
-        """Free the cache and the graphs at once. Nothing may be called afterwards."""
-        self._step.close()
-        self._prefill.close()
-        self._cache = self._cache.new_zeros(0)
+        """As in `Decoder`; none that sort logits."""
+        return [] if sorts else self._all_step_shapes(sorts=False)
 
     @property
     def next_shape(self) -> Shape:
-        """Of the next step."""
         computed = min(1 << max(self._occupants, default=0).bit_length(), self.size)
         end = max((occupant.end for occupant in self._occupants.values()), default=BLOCK)
         return computed, self.context_of(end), False
-
-    def context_of(self, positions: int) -> int:
-        """How many positions are attended to when this many are filled."""
-        return min(-(-positions // self._context_step) * self._context_step, self.length)
 
     @torch.inference_mode()
     def _log_prior(self, block_size: int) -> Tensor:
@@ -306,12 +228,6 @@ class BlockSlots:
             hidden = t3.forward(t3.embed_block(ids), t3.cache(1, 1 + block_size), positions, 1 + block_size)
             self._priors[block_size] = t3.logits(hidden[0, :block_size]).softmax(-1).mean(0).log()
         return self._priors[block_size]
-
-    def _text(self, embeddings: Tensor, row: int, start: int, size: int) -> tuple[Tensor, ...]:
-        """The inputs of `_read_text`: a text of `size` positions from `start` on, in the cache's rows from `row` on."""
-        rows = torch.arange(row, row + self.t3.rows, device=self.t3.device)
-        positions = torch.arange(start, start + embeddings.shape[1], device=self.t3.device)
-        return embeddings, rows, positions, torch.full((1,), size - 1, device=self.t3.device)
 
     def _read_text(self, shape: TextShape, embeddings: Tensor, rows: Tensor, positions: Tensor, last: Tensor) -> None:
         context, _ = shape

@@ -18,7 +18,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.t3.attention import ObservedText, TextAttention
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
-from chatterbox_worker.engines.chatterbox.t3.decoder import CONTEXT_STEP, LONGEST_TEXT, TEXT_STEP, Shape, TextShape
+from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder, Shape, TextShape
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
@@ -35,8 +35,10 @@ from chatterbox_worker.engines.chatterbox.t3.speculative import MAX_DRAFT_TOKENS
 from chatterbox_worker.errors import InvalidRequest
 
 
-class Slots:
-    """`size` slots of `length` positions each. For one thread and one stream."""
+class Slots(Decoder):
+    """One token of each utterance at a step."""
+
+    _reserved = 1
 
     def __init__(
         self,
@@ -49,19 +51,17 @@ class Slots:
         graphs: bool = True,
         aligned_heads: Sequence[tuple[int, int]] = (),
     ) -> None:
-        """`noise`: None for `CounterNoise`. `context_step`: contexts are rounded up to its multiples; None for 128 on a
-        GPU and 1 on a CPU, where no mask is needed then. `graphs`: whether a GPU replays graphs. `aligned_heads`: the
-        (layer, head) whose attention `attention` returns; not observed if the model is too small to have them.
+        """`context_step` as in `Decoder`. `noise`: None for `CounterNoise`. `graphs`: whether a GPU replays graphs.
+        `aligned_heads`: the (layer, head) whose attention `attention` returns; not observed if the model is too small
+        to have them.
         """
-        self.t3, self.size, self.length = t3, size, length
+        super().__init__(t3, size, length, context_step)
         device = t3.device
         self.tokens = torch.zeros(size, device=device, dtype=torch.int64)
         """(size,) the tokens drawn by the last step."""
         self.logits = torch.zeros(size * t3.rows, t3.vocabulary, device=device)
         """(size * rows, V) float32 for the next step to draw from; a guided utterance has its conditional row first."""
         self._noise = noise or CounterNoise(size, length, t3.vocabulary, device)
-        self._context_step = context_step or (CONTEXT_STEP if device.type == "cuda" else 1)
-        self._text_step = TEXT_STEP if self._context_step > 1 else 1
         # For every row, so that a step counts all of them at once: how many tokens were drawn, and the next position.
         # An even width: kernels are compiled for addresses that 16 bytes divide.
         width = size * t3.rows + size * t3.rows % 2
@@ -91,28 +91,14 @@ class Slots:
 
     @staticmethod
     def sampling(parameters: Mapping[str, float], max_tokens: int) -> Sampling:  # noqa: ARG004 - the scheduler ends it
-        """
-        Raises:
-            InvalidRequest: a parameter is out of its range.
-        """
         return Sampling(**parameters)  # type: ignore[arg-type]  # the parser has checked that top_k is an integer
 
     @property
     def carried(self) -> Tensor:
-        """What the next step goes on from: the logits."""
+        """The logits."""
         return self.logits
 
-    @property
-    def free(self) -> list[int]:
-        """Slots without an utterance. Use the lowest: a step costs as much as its highest slot."""
-        return [slot for slot in range(self.size) if slot not in self._occupants]
-
-    @property
-    def active(self) -> list[int]:
-        return sorted(self._occupants)
-
     def remaining_steps(self, slot: int) -> int:
-        """How many more steps the slot's utterance can take."""
         done = self._steps_done if slot in self._occupants else 0
         return min(self.length - self._used[slot], self.t3.max_new_tokens - self._drawn[slot]) - done
 
@@ -127,16 +113,7 @@ class Slots:
         *,
         observe: bool = False,
     ) -> None:
-        """Put an utterance into a free slot; the next step draws its first token.
-
-        `text_ids` as in `T3.embed_text`; `seed` is 0 to 2**63 - 1. `observe`: its attention to the text can be read.
-
-        Raises:
-            InvalidRequest: the text does not fit.
-            ValueError: the slot is taken, or the ids or the sampling are not the model's.
-        """
-        if slot not in range(self.size) or slot in self._occupants:
-            raise ValueError(f"slot {slot} is not free; free are {self.free}")
+        self._check_free(slot)
         if isinstance(sampling, BlockSampling) or (
             sampling.min_p or sampling.cfg_weight if self.t3.is_gpt else sampling.top_k
         ):
@@ -173,11 +150,9 @@ class Slots:
 
     @property
     def steps_left(self) -> int:
-        """How many more steps every utterance can take; without utterances, as many as the slots are long."""
         return self._most_steps - self._steps_done
 
     def release(self, slot: int) -> None:
-        """Free the slot of its utterance. Raises KeyError if it has none."""
         self._settle()
         del self._occupants[slot]
         self._observed.pop(slot, None)
@@ -190,18 +165,9 @@ class Slots:
         for tensor, value in ((self._counts[0], 0), (self._counts[1], position), (self._active, active)):
             tensor[rows].fill_(value)
 
-    def release_all(self) -> None:
-        """Free all slots."""
-        for slot in self.active:
-            self.release(slot)
-
     @torch.inference_mode()
     def step(self) -> Tensor:
-        """Draw one token for every active slot and feed it back. Returns `tokens`, which the next step overwrites.
-
-        Nothing waits for the device: read the tokens through a pinned copy, enqueued before the next step. Entries of
-        free slots have no meaning, and a slot continues after its `T3.eos` until it is released. Without active slots
-        nothing happens.
+        """As in `Decoder`: one token for every active slot, which continues after its `T3.eos` until it is released.
 
         Raises:
             ValueError: an active slot is full.
@@ -223,66 +189,26 @@ class Slots:
 
     @torch.inference_mode()
     def attention(self, slot: int, tokens: int) -> Tensor | None:
-        """How the queries at the slot's first `tokens` tokens attend to its text; None if it is not observed.
-
-        (heads, tokens, text ids), float32, on the device, without waiting for it. The query at a token predicts the
-        next one.
-        """
         text = self._observed.get(slot)
         if text is None or self._attention is None:
             return None
         return self._attention.read(self._cache, slot, text, tokens)
 
     def step_shapes(self, *, sorts: bool) -> list[Shape]:
-        """All shapes that steps can have, those of few slots and short contexts first."""
-        counts = [count for count in (1 << bit for bit in range(self.size.bit_length())) if count < self.size]
-        contexts = range(self._context_step, self.length + self._context_step, self._context_step)
-        return [(count, min(context, self.length), sorts) for count in (*counts, self.size) for context in contexts]
-
-    def text_shapes(self, prefix_length: int) -> list[TextShape]:
-        """The shapes of texts after such a prefix, the short ones first."""
-        longest = min(LONGEST_TEXT, min(self.length, self.t3.positions) - prefix_length - 1)
-        return [
-            (self.context_of(prefix_length + padded), padded)
-            for padded in range(self._text_step, longest + 1, self._text_step)
-        ]
-
-    @torch.inference_mode()
-    def warm_step(self, shape: Shape) -> bool:
-        """Capture the step of this shape in advance, if there is memory for it; no utterance changes."""
-        return self._step.capture(shape)
+        return self._all_step_shapes(sorts=sorts)
 
     @torch.inference_mode()
     def _warm_observed_step(self, shape: Shape) -> bool:
         return self._observed_step.capture(shape)
 
-    @torch.inference_mode()
-    def warm_text(self, shape: TextShape) -> bool:
-        """The same for texts. Raises ValueError if no slot is free to write to."""
-        if not self.free:
-            raise ValueError("no slot is free")
-        context, padded = shape
-        size = (self.t3.rows, padded, self.t3.width)
-        embeddings = torch.zeros(size, device=self.t3.device, dtype=self.t3.dtype)
-        row = self.free[0] * self.t3.rows
-        return self._prefill.capture(shape, *self._text(embeddings, row, context - padded, padded))
-
     def wanted(self) -> Callable[[], bool] | None:
-        """The capture of a shape that has run twice without a graph; None if none is needed, or possible now."""
-        if shapes := self._step.wanted:
-            return functools.partial(self.warm_step, shapes[0])
-        if observed := self._observed_step.wanted:
+        if not self._step.wanted and (observed := self._observed_step.wanted):
             return functools.partial(self._warm_observed_step, observed[0])
-        if (texts := self._prefill.wanted) and self.free:
-            return functools.partial(self.warm_text, texts[0])
-        return None
+        return super().wanted()
 
     def close(self) -> None:
-        """Free the cache and the graphs at once. Nothing may be called afterwards."""
-        self._step.close()
         self._observed_step.close()
-        self._prefill.close()
-        self._cache = self._cache.new_zeros(0)
+        super().close()
 
     def _settle(self) -> None:
         """Add the steps since the last time to the utterances' own numbers."""
@@ -301,18 +227,7 @@ class Slots:
 
     @property
     def next_shape(self) -> Shape:
-        """Of the next step."""
         return self._computed, self.context_of(self._most_used + self._steps_done + 1), self._sorts
-
-    def context_of(self, positions: int) -> int:
-        """How many positions are attended to when this many are filled."""
-        return min(-(-positions // self._context_step) * self._context_step, self.length)
-
-    def _text(self, embeddings: Tensor, row: int, start: int, size: int) -> tuple[Tensor, ...]:
-        """The inputs of `_read_text`: a text of `size` positions from `start` on, in the cache's rows from `row` on."""
-        rows = torch.arange(row, row + self.t3.rows, device=self.t3.device)
-        positions = torch.arange(start, start + embeddings.shape[1], device=self.t3.device)
-        return embeddings, rows, positions, torch.full((1,), size - 1, device=self.t3.device)
 
     def _read_text(self, shape: TextShape, embeddings: Tensor, rows: Tensor, positions: Tensor, last: Tensor) -> None:
         context, _ = shape
