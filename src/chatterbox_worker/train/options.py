@@ -136,7 +136,13 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
 
 
 def _output_flags(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--output-voice-id", type=_voice_id, required=True, metavar="ID", help="the id of the voice")
+    group.add_argument(
+        "--output-voice-id",
+        type=_voice_id,
+        required=True,
+        metavar="ID",
+        help="the id of the voice, and the name of the model if one is made",
+    )
     group.add_argument("--run-dir", type=Path, metavar="DIR", help="folder of the run (training/ID)")
     group.add_argument(
         "--install", action="store_true", help="also save the voice in the library, CHATTERBOX_VOICES_DIR"
