@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
@@ -58,12 +59,12 @@ def anyio_backend() -> str:
 
 
 def _clips(folder: Path, count: int = 20) -> Path:
-    """Recordings with Persian transcripts, and a row in English."""
+    """Recordings of a second with Persian transcripts, and a row in English."""
     folder.mkdir()
     rows = []
     for number, audio in enumerate(recordings()[:count]):
-        (folder / f"{number}.wav").write_bytes(wav(audio))
-        text = " ".join(WORDS[(number + each) % len(WORDS)] for each in range(3))
+        (folder / f"{number}.wav").write_bytes(wav(Audio(audio.samples[: audio.sample_rate], audio.sample_rate)))
+        text = " ".join(WORDS[(number + each) % len(WORDS)] for each in range(2))
         rows.append({"audio": f"{number}.wav", "text": f"{text}.", "language": "fa"})
     rows[0] |= {"text": "A lamp 🙂 burned.", "language": "en"}
     write_table(folder / "metadata.csv", rows)
@@ -110,7 +111,7 @@ async def test_a_new_language_is_trained_from_twenty_clips_served_and_spoken(
         "CHATTERBOX_MODELS": "multilingual", "CHATTERBOX_CUSTOM_MODELS": entry, "CHATTERBOX_DEVICE": "cpu",
         "CHATTERBOX_WEIGHTS_DIR": str(tmp_path / "bases"), "CHATTERBOX_CACHE_DIR": str(tmp_path / "cache"),
         "CHATTERBOX_VOICES_DIR": str(tmp_path / "voices"), "CHATTERBOX_THREADS": "1", "CHATTERBOX_PROFILE": "exact",
-        "CHATTERBOX_PREPARED_WEIGHTS": "off",
+        "CHATTERBOX_PREPARED_WEIGHTS": "off", "CHATTERBOX_CHECK": "off",
     })  # fmt: skip
     _assert_old_languages_stay(settings)
     rows = load_file(run / "model" / T3)["text_emb.weight"][-7:]
@@ -122,7 +123,7 @@ async def test_a_new_language_is_trained_from_twenty_clips_served_and_spoken(
         transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://server", timeout=60) as http:
             for model, language, text in (
-                ("farsi", "fa", "سلام پدر."), ("farsi", "en", "Hi."), ("multilingual", "en", "Hi."),
+                ("farsi", "fa", "چای."), ("farsi", "en", "Hi."), ("multilingual", "en", "Hi."),
             ):  # fmt: skip
                 fields = {"input": text, "model": model, "language": language, "seed": 1, "max_chunk_s": 1.0}
                 answer = await http.post("/v1/audio/speech", json=fields | {"response_format": "wav"})

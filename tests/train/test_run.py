@@ -272,6 +272,15 @@ def test_a_missing_extra_is_reported_with_how_to_install_it(
     )
 
 
+def test_one_run_is_one_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(_arguments(tmp_path, tmp_path / "run")) == 2
+    assert "this is one of 2 (WORLD_SIZE): start the command without torchrun" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_voice_without_an_adapter_is_not_merged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "voice.safetensors").write_bytes(b"RIFF")
     assert merge([str(tmp_path / "voice.safetensors"), str(tmp_path / "out")]) == 2

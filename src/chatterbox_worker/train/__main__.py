@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         options = parse(arguments)
+        _refuse_torchrun(environment())
         reads_sets = options.dataset is not None or (options.data is not None and options.data.suffix == ".parquet")
         extras.require(extras.NEEDED + (extras.FOR_DATASETS if reads_sets else ()))
         settings = Settings.from_env(environment())
@@ -41,6 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; run the same command again to continue from the last save\n")
         return _STOPPED
     return 0
+
+
+def _refuse_torchrun(variables: Mapping[str, str]) -> None:
+    """Raise InvalidRequest where several processes were started for one run: they would write the same files."""
+    if (processes := variables.get("WORLD_SIZE", "1")) != "1":  # torchrun's
+        raise InvalidRequest(
+            f"a run is one process on one device, and this is one of {processes} (WORLD_SIZE): "
+            "start the command without torchrun",
+            field="run_dir",
+        )
 
 
 if __name__ == "__main__":
