@@ -66,3 +66,22 @@ def test_an_anchor_is_the_block_that_it_stands_in_or_before() -> None:
 def test_a_page_of_many_open_tags_takes_no_time() -> None:
     assert read_page("<div>" * 20_000 + "x" + "</p>" * 20).blocks[0].text == "x"
     assert len(read_page("<p>x" * 2_000).blocks) == 2_000
+
+
+@pytest.mark.parametrize("part", ["<a ", "<!-- ", "<!-- >", "<![CDATA[", "<a b='", "<a =", "<p <b>"])
+def test_a_page_of_tags_that_never_end_takes_a_time_that_grows_with_its_length(part: str) -> None:
+    assert read_page("<p>start</p>" + part * (100_000 // len(part))).blocks[0].text == "start"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<p>x < y and <b>z</b> <</p>", "x \\< y and z \\<"),
+        ("<p>a<!-- <b>not</b> > read -->b <!-- <i>c</i></p>", "ab \\<!-- c"),
+        ('<p>a<img alt="1 > 0"/>b</p>', "ab"),
+        ("<p>a<script>if (b<c) d</script>e</p>", "ae"),
+        ("<p>a <![CDATA[ <!-- b --> ]]> c</p>", "a \\<!-- b --> c"),
+    ],
+)
+def test_what_begins_like_a_tag_and_does_not_end_is_text(body: str, text: str) -> None:
+    assert [block.text for block in read_page(body).blocks] == [text]

@@ -75,7 +75,7 @@ class _NavReader(HTMLParser):
         self._nav = ""
         self._depth = 0
         self._link: tuple[str, str] | None = None
-        self._words = ""
+        self._words: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -86,15 +86,16 @@ class _NavReader(HTMLParser):
         if tag == "a" and "href" in given and self._nav in ("toc", "landmarks"):
             landmark = kind.split()[:1] or ["bodymatter"]
             self._link = (given["href"], landmark[0] if self._nav == "landmarks" else "")
-            self._words = ""
+            self._words = []
 
     def handle_endtag(self, tag: str) -> None:
         self._depth -= tag == "ol"
         if tag == "nav":
             self._nav = ""
         if tag == "a" and self._link is not None:
-            self.found.append((" ".join(self._words.split()), self._link[0], self._depth, self._link[1]))
+            self.found.append((" ".join("".join(self._words).split()), self._link[0], self._depth, self._link[1]))
             self._link = None
 
     def handle_data(self, data: str) -> None:
-        self._words += data
+        if self._link is not None:
+            self._words.append(data)

@@ -8,8 +8,10 @@ scripts. The parser is Python's for HTML: it knows no external files and expands
 from __future__ import annotations
 
 import html
+import io
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -40,7 +42,7 @@ _BLOCKS = (
 )
 _INSIDE = re.compile(r"[\\`*_\[\]<&~|]")  # what means something in markdown, anywhere
 _LINE_START = re.compile(r"^(?:(?=[#>+=-])|(?P<number>\d{1,9})(?=[.)]))")  # or at the start of a line
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_BEFORE_TAG = re.compile(r"<(?=[^<>]*+(?:<|\Z))")  # begins no tag, as another begins before it ends
 _CONDITION = re.compile(r"<!\[(?:if|else|endif)\b[^>]{0,200}>", re.IGNORECASE)
 _NUMBER_MARK = re.compile(r"\s*\d{1,4}\s*")
 _OTHER_MARK = re.compile(
@@ -86,11 +88,25 @@ class Page:
 
 
 def plain_markup(document: str) -> str:
-    """The document without marked sections, an error to Python's parser: XML's become text, Word's go."""
-    if "<![" not in document:
-        return document
-    document = _CDATA.sub(lambda section: html.escape(section[1]), document)
-    return _CONDITION.sub("", document).replace("<![", "&lt;![")
+    """The document for Python's parser, in time that grows with its length only.
+
+    Marked sections are an error to the parser: XML's become text, Word's go. What begins and does not end would be
+    searched to the end of the document at each beginning: it becomes text, and comments go.
+    """
+    document = _replace_between(document, "<![CDATA[", "]]>", html.escape)
+    document = _replace_between(document, "<!--", "-->", lambda _: "")
+    document = _CONDITION.sub("", document).replace("<![", "&lt;![").replace("<!--", "&lt;!--")
+    return _BEFORE_TAG.sub("&lt;", document)
+
+
+def _replace_between(text: str, start: str, end: str, change: Callable[[str], str]) -> str:
+    """The text with what stands between each `start` and the next `end` changed, and without these."""
+    parts: list[str] = []
+    at = 0
+    while (begins := text.find(start, at)) >= 0 and (ends := text.find(end, begins + len(start))) >= 0:
+        parts += text[at:begins], change(text[begins + len(start) : ends])
+        at = ends + len(end)
+    return "".join((*parts, text[at:]))
 
 
 def read_page(document: str) -> Page:
@@ -108,6 +124,10 @@ class _Element:
     start: int
     """Where its words begin in the line."""
 
+    @property
+    def is_inner_link(self) -> bool:
+        return bool(self.href) and "://" not in (self.href or "")
+
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
@@ -115,9 +135,15 @@ class _Reader(HTMLParser):
         self._blocks: list[Block] = []
         self._anchors: dict[str, int] = {}
         self._open: list[_Element] = []
-        self._unread = 0
-        """Open elements that are not read."""
-        self._lines: list[str] = [""]
+        self._tags: Counter[str] = Counter()
+        """Of the open elements."""
+        self._unread = self._links_open = 0
+        """Open elements that are not read, and that are links within the book."""
+        self._lines: list[str] = []
+        self._line = io.StringIO()
+        """The last of them, unfinished."""
+        self._has_words = False
+        """Whether there are any in it."""
         self._marker = ""
         """What stands before an item of a list."""
         self._lists: list[int | None] = []
@@ -146,17 +172,22 @@ class _Reader(HTMLParser):
             self._unread += is_unread
             href = given.get("href") if tag == "a" and not self._unread else None
             self._links += href is not None and "://" not in href
-            self._open.append(_Element(tag, is_unread, href, len(self._lines[-1])))
+            element = _Element(tag, is_unread, href, self._line.tell())
+            self._open.append(element)
+            self._tags[tag] += 1
+            self._links_open += element.is_inner_link
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if all(element.tag != tag for element in self._open):
+        if not self._tags[tag]:
             return
         while True:
             element = self._open.pop()
+            self._tags[element.tag] -= 1
+            self._links_open -= element.is_inner_link
             self._unread -= element.is_unread
             if not self._unread and not element.is_unread:
                 self._end(element)
@@ -170,17 +201,24 @@ class _Reader(HTMLParser):
             return
         count = len("".join(data.split()))
         self._chars += count
-        self._linked_chars += count if any(e.href and "://" not in e.href for e in self._open) else 0
-        if any(element.tag == "pre" for element in self._open):
-            first, *others = data.split("\n")
-            self._lines[-1] += first
-            self._lines += others
-        else:
-            self._lines[-1] += data
+        self._linked_chars += count if self._links_open else 0
+        first, *others = data.split("\n") if self._tags["pre"] else [data]
+        self._add(first)
+        for line in others:
+            self._end_line()
+            self._add(line)
+
+    def _add(self, words: str) -> None:
+        self._line.write(words)
+        self._has_words = self._has_words or not (words == "" or words.isspace())
+
+    def _end_line(self) -> None:
+        self._lines.append(self._line.getvalue())
+        self._line, self._has_words = io.StringIO(), False
 
     def _begin(self, tag: str, given: dict[str, str]) -> None:
         if tag == "br":
-            self._lines.append("")
+            self._end_line()
         elif tag == "hr":
             self._add_rule()
         elif tag in ("ul", "ol"):
@@ -191,10 +229,10 @@ class _Reader(HTMLParser):
             self._marker = "- " if number is None else f"{number}. "
             if number is not None:
                 self._lists[-1] = number + 1
-        elif tag in CELL_TAGS and self._lines[-1].strip():
-            self._lines[-1] += ", "
+        elif tag in CELL_TAGS and self._has_words:
+            self._add(", ")
         elif tag == "q":
-            self._lines[-1] += "“"
+            self._add("“")
 
     def _end(self, element: _Element) -> None:
         if element.tag in _BLOCKS or element.tag in _HEADINGS:
@@ -202,22 +240,25 @@ class _Reader(HTMLParser):
         if element.tag in ("ul", "ol") and self._lists:
             self._lists.pop()
         elif element.tag == "q":
-            self._lines[-1] += "”"
+            self._add("”")
         elif element.href is not None and "#" in element.href:
             self._drop_mark(element)
 
     def _drop_mark(self, link: _Element) -> None:
         """Removes the words of a link that is a note's mark: "[3]", "*", or a number right after a word or raised."""
-        before, words = self._lines[-1][: link.start], self._lines[-1][link.start :]
-        is_raised = any(element.tag == "sup" for element in self._open)
-        is_close = before != "" and not before[-1].isspace()
-        if _OTHER_MARK.fullmatch(words) or ((is_raised or is_close) and _NUMBER_MARK.fullmatch(words)):
-            self._lines[-1] = before
+        self._line.seek(max(0, link.start - 1))
+        before, words = self._line.read(min(1, link.start)), self._line.read()
+        is_number = (self._tags["sup"] or (before and not before.isspace())) and _NUMBER_MARK.fullmatch(words)
+        if _OTHER_MARK.fullmatch(words) or is_number:
+            self._line.seek(link.start)
+            self._line.truncate()
+            self._has_words = self._has_words and link.start > 0
 
     def _end_block(self, level: int = 0) -> None:
-        level = level or next((_HEADINGS[e.tag] for e in self._open if e.tag in _HEADINGS), 0)
+        level = level or next((each for tag, each in _HEADINGS.items() if self._tags[tag]), 0)
+        self._end_line()
         lines = [words for line in self._lines if (words := " ".join(line.split()))]
-        self._lines = [""]
+        self._lines = []
         if not any(re.search(r"\w", line) for line in lines):
             if lines and not level:
                 self._add_rule()  # stars between scenes
