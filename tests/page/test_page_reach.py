@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,15 +32,17 @@ def _wider_than_the_screen(page: Page, width: int) -> list[str]:
 
 
 @pytest.mark.parametrize("locale", ["en-US", "es-MX"])
-@pytest.mark.parametrize("width", [320, 360, 390])
 def test_on_a_phone_nothing_overflows_and_the_button_is_visible(
-    open_page: Open, tone_url: str, screenshots: Path, width: int, locale: str
+    open_page: Open, tone_url: str, screenshots: Path, locale: str
 ) -> None:
-    page = open_page(tone_url, viewport={"width": width, "height": 740}, has_touch=True, is_mobile=True, locale=locale)
-    shot = f"phone-{width}-{locale[:2]}"
+    size = {"width": 320, "height": 740}
+    page = open_page(tone_url, viewport=size, has_touch=True, is_mobile=True, locale=locale)
+    shot = f"phone-320-{locale[:2]}"
 
     def fits(state: str) -> None:
-        assert _wider_than_the_screen(page, width) == [], state
+        for width in (390, 360, 320):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert _wider_than_the_screen(page, width) == [], (state, width)
 
     fits("empty")
     page.screenshot(path=screenshots / f"{shot}.png")
@@ -108,27 +109,6 @@ def test_speech_can_be_generated_and_played_with_the_keyboard_alone(open_page: O
     wait_for_position(page, 0.2)
 
 
-def test_space_and_the_arrow_keys_work_where_nothing_else_takes_them(open_page: Open, tone_url: str) -> None:
-    page = open_page(tone_url)
-    generate(page, "A tone that lasts long enough to walk about in, back and forth, at any speed. " * 2)
-    assert page.evaluate("navigator.mediaSession.metadata.title").startswith("A tone that lasts")
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("Space")
-    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
-    page.locator("#wave").focus()
-    page.keyboard.press("Home")
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("ArrowRight")
-    assert times(page)[0] == 5.0
-    page.keyboard.press("ArrowLeft")
-    assert times(page)[0] == 0
-    page.locator("#text").focus()
-    page.keyboard.press("End")
-    page.keyboard.type(" word")
-    expect(page.locator("#text")).to_have_value(re.compile("speed.  word$"))
-    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
-
-
 def test_one_sound_at_a_time(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     generate(page, "A tone that lasts long enough. " * 3)
@@ -167,11 +147,10 @@ def test_a_screen_reader_gets_what_happens(open_page: Open, tone_url: str) -> No
     assert announced[-1].startswith("Done: 0:0")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_no_serious_finding_on_the_preview_and_on_a_phone(
-    open_page: Open, preview_url: str, axe: Axe, scheme: str
-) -> None:
-    page = open_page(preview_url, color_scheme=scheme, viewport={"width": 375, "height": 740}, locale="es")
+def test_axe_has_no_serious_finding_on_the_preview_and_on_a_phone(open_page: Open, preview_url: str, axe: Axe) -> None:
+    page = open_page(preview_url, color_scheme="light", viewport={"width": 375, "height": 740}, locale="es")
+    assert axe(page) == []
+    page.emulate_media(color_scheme="dark")
     assert axe(page) == []
 
 

@@ -11,11 +11,23 @@ pytestmark = pytest.mark.slow
 
 _REPLACE = """async text => {
     const { id } = JSON.parse(localStorage.getItem("chatterbox.history")).find(({ order }) => order.text === text);
-    const opening = indexedDB.open("chatterbox", 1);
+    const opening = indexedDB.open("chatterbox");
     await new Promise(resolve => opening.addEventListener("success", resolve));
     const store = opening.result.transaction("sounds", "readwrite").objectStore("sounds");
     const putting = store.put(REPLACEMENT, id);
     await new Promise(resolve => putting.addEventListener("success", resolve));
+}"""
+
+
+_AS_OF_VERSION = """async version => {
+    const history = JSON.parse(localStorage.getItem("chatterbox.history"));
+    history.push({ ...history[0], id: "of-version-2", chunks: { packed: "..." } });
+    localStorage.setItem("chatterbox.history", JSON.stringify(history));
+    if (version) localStorage.setItem("chatterbox.version", JSON.stringify(version));
+    else localStorage.removeItem("chatterbox.version");
+    const opening = indexedDB.open("chatterbox", version ?? 1);
+    await new Promise(resolve => opening.addEventListener("success", resolve));
+    opening.result.close();
 }"""
 
 
@@ -72,6 +84,28 @@ def test_damaged_facts_of_a_stored_speech_leave_out_that_speech_only(open_page: 
     expect(page.locator("#history-list li")).to_have_count(1)
     page.get_by_role("button", name="Use the text and settings").click()
     generate(page)
+
+
+@pytest.mark.parametrize("version", [None, 2])
+def test_what_an_older_and_a_newer_page_stored_stays(open_page: Open, tone_url: str, version: int | None) -> None:
+    page = open_page(tone_url)
+    generate(page, "The one that stays.")
+    page.evaluate(_AS_OF_VERSION, version)
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    generate(page, "The next one.")
+    rows = page.locator("#history-list li")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Play “The one that stays.”").click()
+    wait_for_position(page, 0.1)
+    page.get_by_role("button", name="Delete “The next one.”").click()
+    expect(rows).to_have_count(1)
+    newer, stored = page.evaluate("""() => {
+        const read = name => JSON.parse(localStorage.getItem(`chatterbox.${name}`));
+        return [read("history").filter(({ id }) => id === "of-version-2"), read("version")];
+    }""")
+    assert stored == (version or 1)
+    assert len(newer) == (version == 2)  # what this page cannot read is kept if it is not damaged
 
 
 def test_a_voice_whose_recording_cannot_be_played_says_so(open_page: Open, tone_url: str) -> None:

@@ -9,6 +9,7 @@ import { estimate_s } from "./order.js";
 import { recall, remember } from "./store.js";
 import { hasFiles, readTextFile } from "./textfile.js";
 
+const FIELDS = "input:not([type=radio], [type=range], [type=checkbox]), textarea";
 const EXAMPLES = ["story", "news", "warm"];
 
 export class Composer {
@@ -32,6 +33,7 @@ export class Composer {
       $("text").focus();
     });
     this.#acceptFiles();
+    document.addEventListener("paste", (event) => this.#paste(event));
     onLanguage(() => this.#drawExamples());
     this.#drawExamples();
     $("examples").hidden = $("text").value !== "";
@@ -150,6 +152,18 @@ export class Composer {
     box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
     box.dispatchEvent(new Event("input"));
     box.focus();
+  }
+
+  /** What is pasted outside of all fields goes to the text, or to the first empty turn. */
+  #paste(event) {
+    const text = event.clipboardData.getData("text/plain");
+    if (!text || event.target.matches?.(FIELDS) || document.querySelector("dialog[open]")) return;
+    const box = this.mode === "text" ? $("text") : [...document.querySelectorAll("#turns textarea")].find(({ value }) => !value);
+    if (!box) return;
+    event.preventDefault();
+    box.focus();
+    document.execCommand("insertText", false, text); // as typed, so that Ctrl+Z takes it back
+    box.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertFromPaste" }));
   }
 
   #drawExamples() {

@@ -1,7 +1,7 @@
 // The speeches generated in this browser: facts in localStorage, audio and words in IndexedDB. Bounded; the oldest are deleted first.
 
 import { isOrder } from "./order.js";
-import { onStored, recall, remember } from "./store.js";
+import { isNewer, onStored, recall, remember } from "./store.js";
 import { isWav } from "./wav.js";
 
 const MOST_ITEMS = 40;
@@ -19,7 +19,7 @@ const promiseOf = (request) =>
   });
 
 async function sounds(mode) {
-  const opening = indexedDB.open(DATABASE, 1);
+  const opening = indexedDB.open(DATABASE); // of any version: a newer page's has this store, too
   opening.addEventListener("upgradeneeded", () => opening.result.createObjectStore(SOUNDS));
   const database = await promiseOf(opening);
   return database.transaction(SOUNDS, mode).objectStore(SOUNDS);
@@ -31,7 +31,8 @@ const changed = () => listeners.forEach((listener) => listener());
 onStored("history", changed);
 
 function store(entries) {
-  remember("history", entries);
+  const unread = isNewer ? recall("history", []).filter((item) => !isItem(item)) : [];
+  remember("history", [...entries, ...unread]);
   changed();
 }
 

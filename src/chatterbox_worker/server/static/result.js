@@ -17,6 +17,8 @@ export class Result {
 
   constructor({ model, onError, onSeed, onShow }) {
     Object.assign(this, { model, onError, onSeed, onShow });
+    $("download").addEventListener("click", () => this.download(this.#speech, this.format, $("download")));
+    $("captions").addEventListener("click", () => this.#captions(this.#captionsKind));
     $("seed-keep").addEventListener("click", () => this.onSeed(this.#speech.order.seed));
     $("converting-cancel").addEventListener("click", () => this.#converting?.abort());
     for (const menu of document.querySelectorAll("details.menu")) closeWhenLeft(menu);
@@ -45,9 +47,11 @@ export class Result {
     $("warnings").replaceChildren();
     if (speech === null) return;
     const formats = Object.keys(this.model()?.formats ?? { wav: null }); // nothing else without the server
-    $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.download(speech, format, $("download-menu").querySelector("summary")))));
+    $("download-list").replaceChildren(...formats.map((format) => this.#choice(t(`format.${format}`), format.toUpperCase(), () => this.download(speech, format, $("download")))));
     $("caption-list").replaceChildren(...Object.keys(CAPTIONS).map((kind) => this.#choice(t(`captions.${kind}`), kind.toUpperCase(), () => this.#captions(kind))));
-    $("captions-menu").hidden = !speech.chunks.length;
+    $("captions-box").hidden = !speech.chunks.length;
+    $("download-label").textContent = t("download.as", { format: this.format.toUpperCase() });
+    $("captions-label").textContent = t("captions.as", { format: this.#captionsKind.toUpperCase() });
     $("download-about").textContent = t(!this.#tooLong() ? "download.same" : this.#isWhole(speech) ? "download.again" : "download.parts");
     $("result-seed").textContent = t("result.seed", { seed: speech.order.seed });
     const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
@@ -57,7 +61,13 @@ export class Result {
   /** The format of the latest download, if the server has it. */
   get format() {
     const format = recall("download", "wav");
-    return format in (this.model()?.formats ?? {}) ? format : "wav";
+    return Object.hasOwn(this.model()?.formats ?? {}, format) ? format : "wav";
+  }
+
+  /** The kind of the latest captions. */
+  get #captionsKind() {
+    const kind = recall("captions", "srt");
+    return Object.hasOwn(CAPTIONS, kind) ? kind : "srt";
   }
 
   #choice(words, short, action) {
@@ -72,6 +82,8 @@ export class Result {
   }
 
   #captions(kind) {
+    remember("captions", kind);
+    this.draw(); // the buttons name what was chosen last
     const { chunks, duration_s } = this.#speech;
     saveFile(new Blob([captions(kind, chunks, duration_s)], { type: CAPTIONS[kind] }), `${slug(this.#speech)}.${kind}`);
   }
@@ -79,6 +91,7 @@ export class Result {
   /** Saves a speech as a file; `button` shows that it is at work. */
   async download(speech, format, button) {
     remember("download", format);
+    this.draw();
     button.classList.add("busy");
     this.#converting?.abort();
     const { signal } = (this.#converting = new AbortController());

@@ -45,6 +45,17 @@ export class ScriptOffer {
     return [...new Map(this.#turns.map(({ name }) => [plainName(name), name]).reverse()).values()].reverse();
   }
 
+  /** An id for each name: the voice that is called so, or else one that no other name has, as long as there are any. */
+  #voicesFor(names) {
+    const ids = this.#idsByName();
+    const called = names.map((name) => ids.get(plainName(name)));
+    const all = this.voices.choices.map(({ id }) => id);
+    const free = all.filter((id) => !called.includes(id));
+    const strangers = names.filter((name, i) => !called[i]);
+    const offered = free.length ? free : all;
+    return names.map((name, i) => called[i] ?? offered[strangers.indexOf(name) % offered.length]);
+  }
+
   #draw() {
     const names = this.#names;
     const { choices } = this.voices;
@@ -55,9 +66,9 @@ export class ScriptOffer {
     if (shown === this.#shown) return; // keeps what was chosen while the text is written
     if (!this.#shown) announce(title);
     this.#shown = shown;
-    const ids = this.#idsByName();
+    const voices = this.#voicesFor(names);
     $("script-names").replaceChildren(...names.map((name, i) => {
-      const voice = ids.get(plainName(name)) ?? choices[0]?.id;
+      const voice = voices[i];
       return el("li", {}, el("label", { for: `script-voice-${i}` }, name),
         el("select", { id: `script-voice-${i}`, class: "field" }, ...choices.map(({ id, name: words }) => el("option", { value: id, selected: id === voice }, words))));
     }));

@@ -1,7 +1,7 @@
 // Values stored in localStorage; where that is full or forbidden, in memory until the page is closed.
 
 const PREFIX = "chatterbox.";
-const VERSION = 1; // of the values' forms; a page that changes one converts what has an earlier version
+const VERSION = 1; // of the values' forms; a page that changes one converts what has an earlier version, and gives a new name to what earlier pages cannot keep
 const memory = new Map();
 
 const kindOf = (value) => (Array.isArray(value) ? "list" : value === null ? "null" : typeof value);
@@ -40,4 +40,6 @@ export function forget(name) {
   }
 }
 
-if (recall("version", 0) !== VERSION) remember("version", VERSION);
+/** Whether a newer page has been here: what this one cannot read is not damaged. */
+export const isNewer = recall("version", 0) > VERSION;
+if (!isNewer) remember("version", VERSION);

@@ -114,6 +114,8 @@ export default {
   "result.partial": "Stopped early: this is what was generated until then.",
 
   "download.open": "Download",
+  "download.as": "Download {format}",
+  "download.formats": "Other formats",
   "download.same": "All formats contain exactly the audio that you heard.",
   "download.again": "This speech is too long to convert: all formats except WAV are generated again with the same seed.",
   "download.parts": "This speech is too long to convert as a whole: all formats except WAV are saved as several files.",
@@ -127,7 +129,8 @@ export default {
   "format.opus": "Smallest at good quality",
   "format.aac": "Small, for Apple devices",
   "format.pcm": "Raw 16-bit samples, 24 kHz",
-  "captions.open": "Captions",
+  "captions.as": "{format} captions",
+  "captions.formats": "Captions in other formats",
   "captions.srt": "SubRip, for video editors",
   "captions.vtt": "WebVTT, for web pages",
   "captions.json": "Times for programs",

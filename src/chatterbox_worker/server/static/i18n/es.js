@@ -114,6 +114,8 @@ export default {
   "result.partial": "Se detuvo antes de tiempo: esto es lo que se había generado hasta entonces.",
 
   "download.open": "Descargar",
+  "download.as": "Descargar {format}",
+  "download.formats": "Otros formatos",
   "download.same": "Todos los formatos contienen exactamente el sonido que oíste.",
   "download.again": "Es demasiado larga para convertirla: salvo WAV, los formatos se generan de nuevo con la misma semilla.",
   "download.parts": "Esta locución es demasiado larga para convertirla entera: salvo WAV, los formatos se guardan en varios archivos.",
@@ -127,7 +129,8 @@ export default {
   "format.opus": "El más pequeño con buena calidad",
   "format.aac": "Pequeño, para equipos de Apple",
   "format.pcm": "Muestras de 16 bits, 24 kHz",
-  "captions.open": "Subtítulos",
+  "captions.as": "Subtítulos {format}",
+  "captions.formats": "Subtítulos en otros formatos",
   "captions.srt": "SubRip, para editores de video",
   "captions.vtt": "WebVTT, para páginas web",
   "captions.json": "Tiempos para programas",

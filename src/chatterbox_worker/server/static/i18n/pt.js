@@ -155,6 +155,8 @@ export default {
   "result.partial": "Parou antes do fim: isto é o que foi gerado até então.",
 
   "download.open": "Baixar",
+  "download.as": "Baixar {format}",
+  "download.formats": "Outros formatos",
   "download.same": "Todos os formatos contêm exatamente o som que você ouviu.",
   "download.again": "Esta fala é longa demais para converter: exceto WAV, os formatos são gerados de novo com a mesma semente.",
   "download.parts": "Esta fala é longa demais para converter inteira: exceto WAV, os formatos são salvos em vários arquivos.",
@@ -168,7 +170,8 @@ export default {
   "format.opus": "O menor com boa qualidade",
   "format.aac": "Pequeno, para aparelhos da Apple",
   "format.pcm": "Amostras de 16 bits, 24 kHz",
-  "captions.open": "Legendas",
+  "captions.as": "Legendas {format}",
+  "captions.formats": "Legendas em outros formatos",
   "captions.srt": "SubRip, para editores de vídeo",
   "captions.vtt": "WebVTT, para páginas da web",
   "captions.json": "Tempos para programas",
