@@ -31,9 +31,15 @@ _ARGUMENTS = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 _START_S = 60
-_SETTLED = """() => Promise.all(document.getAnimations()
-    .filter(one => one.effect.getComputedTiming().endTime < Infinity).map(one => one.finished.catch(() => {})))"""
-"""What fades in has less contrast until it is fully shown."""
+_SETTLED = """async () => {
+    const end = performance.now() + 400;
+    const moves = one => one.effect.getComputedTiming().endTime < Infinity;
+    for (let still = 0; still < 3 && performance.now() < end; ) {
+        await new Promise(requestAnimationFrame);
+        still = document.getAnimations().some(moves) ? 0 : still + 1;
+    }
+}"""
+"""What fades in has less contrast until it is fully shown; and a colour passes to what is inside frame by frame."""
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
 const convert = new Convert({ voices, format: () => result.format, describe });
 const share = new Share({ order: () => (loaded ? order() : null), turns: () => composer.dialogue.turns, voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
-const welcome = new Welcome({ isFirst: !history.items().length, onSpeak: speakExample });
+const welcome = new Welcome({ onSpeak: speakExample });
 const reading = new Reading({ order: () => (loaded ? order() : null) });
 
 function order() {

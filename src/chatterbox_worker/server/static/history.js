@@ -22,6 +22,7 @@ async function sounds(mode) {
   const opening = indexedDB.open(DATABASE); // of any version: a newer page's has this store, too
   opening.addEventListener("upgradeneeded", () => opening.result.createObjectStore(SOUNDS));
   const database = await promiseOf(opening);
+  database.addEventListener("versionchange", () => database.close()); // or a newer page in another tab could not change it
   return database.transaction(SOUNDS, mode).objectStore(SOUNDS);
 }
 
