@@ -27,7 +27,7 @@ def test_a_module_stands_after_those_that_it_imports_and_returns_what_it_exports
         tmp_path,
         entry="\n".join([*imports, "a.f();\n"]),
         a="// What it is.\n/**\n * Does it.\n */\nexport async function f() {}\nexport class C {}\n",
-        b='import words from "./c.js";\nexport const x = 1; // kept\nexport const $ = 2;\n',
+        b='import words from "./c.js";\nexport const x = "a // kept"; // Why it is so.\nexport const $ = 2;\n',
         c="export default {\n  k: 1,\n};\n",
     )
     script = join_modules(entry)
@@ -40,6 +40,8 @@ def test_a_module_stands_after_those_that_it_imports_and_returns_what_it_exports
     assert "return { default: $default };" in script
     assert "What it is" not in script
     assert "Does it" not in script
+    assert "Why it is so" not in script
+    assert "a // kept" in script
 
 
 @pytest.mark.parametrize("line", ["export { a };", 'export * from "./b.js";', 'import "./b.js";', "export let a = 1;"])

@@ -8,8 +8,8 @@ Each module becomes an async function that runs once, after those that it import
     export const a = 1;                     const a = 1; ... return { a };
     export default {                        const $default = { ... return { default: $default };
 
-That is the whole grammar: an import or export begins a line, and what is exported is never assigned again. Lines that
-are comments are left out.
+That is the whole grammar: an import or export begins a line, and what is exported is never assigned again. Comments are
+left out: lines of their own, and " // " with what follows it at the end of code.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _IMPORT = re.compile(
 _EXPORT = re.compile(r"^export (?P<kind>const|class|function|async function) (?P<name>[\w$]+)", re.MULTILINE)
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?://.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
+_END_COMMENT = re.compile(r"(?<=[;,{}()\[\]:?|&]) // [^\n]*$", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ def join_modules(entry: Path) -> str:
             raise ValueError(f"{path.name} imports itself, through {', '.join(each.name for each in open_modules)}")
         if path not in joined:
             open_modules.append(path)
-            text = _COMMENT.sub("", path.read_text("utf-8"))
+            text = _END_COMMENT.sub("", _COMMENT.sub("", path.read_text("utf-8")))
             body = _IMPORT.sub(lambda found: _bind(found, add((path.parent / found["path"]).resolve())), text)
             open_modules.pop()
             joined[path] = _as_function(path.name, body)

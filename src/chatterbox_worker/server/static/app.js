@@ -8,9 +8,10 @@ import { $, el, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
 import * as history from "./history.js";
 import { language, LANGUAGES, onLanguage, setLanguage, t, translate } from "./i18n.js";
-import { ONCE } from "./order.js";
+import { ONCE, requests, textOf } from "./order.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
+import { Pronunciations } from "./pronunciations.js";
 import { ReadAlong } from "./readalong.js";
 import { Reading } from "./reading.js";
 import { Reference } from "./reference.js";
@@ -26,6 +27,7 @@ import { Studio } from "./studio.js";
 import { applyTheme, nextTheme, onTheme, setTheme, theme } from "./theme.js";
 import { offerUndo } from "./undo.js";
 import { Voices } from "./voices.js";
+import { base64 } from "./wav.js";
 import { Welcome } from "./welcome.js";
 
 const THEME_ICONS = { system: "auto", light: "sun", dark: "moon" };
@@ -39,6 +41,7 @@ let limit = null;
 const settings = new Settings(changed);
 const voices = new Voices({ settings, onChange: changed, onError: show, onListen: () => player.pause() });
 const composer = new Composer({ voices, order, onChange: changed, onSubmit: () => studio.start(), onError: show });
+const pronunciations = new Pronunciations({ speak: speakWord, onChange: changed, onListen: quiet, describe });
 const scriptOffer = new ScriptOffer({ composer, voices });
 const player = new Player({ onPlay: () => voices.stop(), onMove: (at_s) => readAlong.follow(at_s) });
 const readAlong = new ReadAlong({ onPlay: playFrom });
@@ -52,12 +55,12 @@ const status = new Status({ onBack: load });
 new Reference({ voices, model, onError: describe });
 new CopyAs({ order });
 const convert = new Convert({ voices, format: () => result.format, describe });
-const share = new Share({ order: () => (loaded ? order() : null), turns: () => composer.dialogue.turns, voices, isBusy: () => studio.busy, describe, onOrder: (of) => use(of, null), onValues: adopt, onError: show });
+const share = new Share({ order: () => (loaded ? order() : null), turns: () => composer.dialogue.turns, voices, isBusy: () => studio.busy, describe, onOrder: openLinked, onValues: adopt, onError: show });
 const welcome = new Welcome({ onSpeak: speakExample });
 const reading = new Reading({ order: () => (loaded ? order() : null) });
 
 function order() {
-  return {
+  const now = {
     mode: composer.mode,
     text: composer.text,
     format: composer.format,
@@ -68,6 +71,7 @@ function order() {
     converses: composer.mode === "dialogue" && Boolean(model()?.hears_context),
     ...settings.order(),
   };
+  return { ...now, pronunciations: pronunciations.within(textOf(now)) };
 }
 
 function changed() {
@@ -82,6 +86,7 @@ function changed() {
   welcome.update({ hasText: order().text !== "", hasSpeech: result.speech !== null });
   composer.dialogue.update();
   composer.count();
+  pronunciations.count(textOf(order()));
   limit.draw();
   reading.update();
   scriptOffer.update();
@@ -132,6 +137,7 @@ function show(error) {
 }
 
 function mark(error, field) {
+  if (field === "pronunciations" && pronunciations.mark(error.message)) return;
   const id = error.turn === undefined ? (FIELDS[field] ?? `field-${field}`) : `turn-${error.turn}-${field === "voice" ? "voice" : "text"}`;
   const node = field ? $(id === "text" && composer.mode === "dialogue" ? "turn-0-text" : id) : null;
   if (!node) return;
@@ -158,6 +164,20 @@ function speakExample(text) {
   studio.start();
 }
 
+/** One word as a speech of its own, in the voice that is chosen. */
+async function speakWord(word, spoken) {
+  if (!loaded) throw new api.ApiError("offline");
+  const alone = { ...order(), mode: "text", text: word, format: "plain", voice: voices.chosen, pronunciations: { [word]: spoken } };
+  const reference = alone.voice === ONCE ? await base64(voices.reference) : null;
+  return api.speak({ ...requests(alone, reference)[0].fields, response_format: "wav" });
+}
+
+/** Nothing else plays. */
+function quiet() {
+  player.pause();
+  voices.stop();
+}
+
 function playFrom(seconds) {
   player.seek(seconds);
   player.play();
@@ -182,11 +202,13 @@ async function download(item, button) {
 async function restore(item) {
   const stored = await history.sound(item.id);
   const form = { ...order(), turns: composer.dialogue.turns };
+  const words = pronunciations.entries;
   const { reference } = voices;
   if (!use(item.order, stored?.reference)) return;
   offerUndo(t("history.restored"), () => {
     composer.restore({ ...form, mode: form.mode === "text" ? "dialogue" : "text" }); // the pane that is not shown has a draft, too
     use(form, reference);
+    pronunciations.replace(words);
     voices.choose(form.voice);
   });
 }
@@ -200,6 +222,7 @@ function use(previous, reference) {
   show(null);
   if (reference) voices.useOnce(reference, previous.once, previous.words);
   if (previous.mode === "text" && previous.voice !== ONCE) voices.choose(previous.voice);
+  pronunciations.merge(previous.pronunciations ?? {});
   composer.restore(previous);
   $("composer").scrollIntoView({ block: "start" });
   if (settings.language !== previous.language) show(new api.ApiError("language_gone", { field: "language", message: previous.language }));
@@ -207,9 +230,17 @@ function use(previous, reference) {
   return true;
 }
 
+/** Puts the order of a link into the form. Its pronunciations are added to the list, which can be undone. */
+function openLinked(linked) {
+  const words = pronunciations.entries;
+  const n = Object.entries(linked.pronunciations ?? {}).filter(([word, spoken]) => words[word] !== spoken).length;
+  if (use(linked, null) && n) offerUndo(t("pron.linked", { n }), () => pronunciations.replace(words));
+}
+
 /** Shows the values of a file that was opened; they are stored already. */
 function adopt(values) {
   if (values.settings) settings.adopt(values.settings);
+  if (values.pronunciations) pronunciations.adopt(values.pronunciations);
   if (values.voice) voices.choose(values.voice);
   if (LANGUAGES.includes(values.language)) chooseLanguage(values.language);
   if (values.theme) setTheme(theme());
@@ -288,12 +319,7 @@ function addListeners() {
     if (lastError) show(lastError);
   });
   $("key-open").addEventListener("click", () => askKey(lastError?.code === "invalid_api_key" && recall("key", "") !== ""));
-  for (const id of ["reference-open", "convert-open"]) {
-    $(id).addEventListener("click", () => {
-      player.pause(); // or the microphone would record it
-      voices.stop();
-    });
-  }
+  for (const id of ["reference-open", "convert-open"]) $(id).addEventListener("click", quiet); // or the microphone would record it
   $("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     remember("key", $("key").value.trim());

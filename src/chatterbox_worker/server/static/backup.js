@@ -8,7 +8,7 @@ const KIND = "chatterbox-studio";
 const VERSION = 1;
 const MOST_BYTES = 500_000_000; // that a browser can hold as text
 /** What is stored by which name, with a value of its kind. The key is not among them. */
-const VALUES = { settings: {}, voice: "", language: "", theme: "", volume: 1 };
+const VALUES = { settings: {}, pronunciations: {}, voice: "", language: "", theme: "", volume: 1 };
 const VOICE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** The file. `onVoice(n, of)` is called before each voice is fetched. */

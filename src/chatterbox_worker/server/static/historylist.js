@@ -115,8 +115,10 @@ function factsOf({ name, number, group, at, order, duration_s, partial, checks }
 }
 
 /** What differs from the model's own settings. */
-function settingsOf({ speed, chunk_size: chunkSize, loudness_lufs, sampling }) {
+function settingsOf({ speed, chunk_size: chunkSize, loudness_lufs, pronunciations = {}, sampling }) {
   const set = { ...(speed === 1 ? {} : { speed }), ...sampling, loudness_lufs };
   const words = Object.entries(set).filter(([name, value]) => has(`field.${name}`) && Number.isFinite(value)).map(([name, value]) => `${t(`field.${name}`)} ${formatSetting(name, value)}`);
-  return chunkSize ? [...words, `${t("field.chunk_size")} ${chunkSize}`] : words;
+  if (chunkSize) words.push(`${t("field.chunk_size")} ${chunkSize}`);
+  const n = Object.keys(pronunciations).length;
+  return n ? [...words, t("pron.count", { n })] : words;
 }

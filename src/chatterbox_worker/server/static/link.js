@@ -4,7 +4,7 @@ import { isOrder, ONCE } from "./order.js";
 
 const PREFIX = "#speech=";
 const MOST_BYTES = 2_000_000; // of JSON: what a small link unpacks to is bounded
-const FIELDS = ["mode", "text", "format", "turns", "model", "language", "voice", "speed", "seed", "chunk_size", "loudness_lufs", "sampling"];
+const FIELDS = ["mode", "text", "format", "turns", "model", "language", "voice", "speed", "seed", "chunk_size", "loudness_lufs", "pronunciations", "sampling"];
 
 /** A recording that is used once is not in a link: its voice is left out. */
 export async function linkTo(order) {

@@ -1,7 +1,7 @@
 // An order: everything that a speech depends on, as one plain object that the history stores and the form restores.
 //
 // {mode: "text" | "dialogue", text, format: "plain" | "markdown", turns: [{voice, text, pause_s}], model, language, voice, once, speed, seed,
-//  chunk_size, loudness_lufs, pronunciations, sampling, check, respeak}. `respeak`: [{turn, index}] of chunks that are spoken with other noise, once for each time. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
+//  chunk_size, loudness_lufs, pronunciations, sampling, check, respeak}. `pronunciations` is {word: how it is said}. `respeak`: [{turn, index}] of chunks that are spoken with other noise, once for each time. `check`, of several takes, is how each chunk is judged. `voice` is an id or ONCE; with ONCE, `once` is the name of a recording that is sent along, and
 // `words` its transcript if the model needs one. `converses`: the model uses a dialogue's earlier turns. Pure.
 
 export const DEFAULT_PAUSE_S = 0.4;
@@ -16,6 +16,7 @@ function shared(order) {
   if (order.chunk_size !== null) fields.chunk_size = order.chunk_size;
   if (order.check) fields.check = order.check;
   if (order.loudness_lufs) fields.loudness_lufs = order.loudness_lufs;
+  if (Object.keys(order.pronunciations ?? {}).length) fields.pronunciations = order.pronunciations;
   return { ...fields, ...order.sampling };
 }
 
@@ -62,10 +63,13 @@ export const isTurn = (turn) => typeof turn?.voice === "string" && typeof turn.t
 /** null is as the model speaks. */
 export const isLoudness = (lufs) => lufs === null || (Number.isFinite(lufs) && lufs >= -40 && lufs <= -10); // what the server takes
 
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+export const isPronunciations = (entries) => isObject(entries) && Object.values(entries).every((spoken) => typeof spoken === "string");
+
 /** Whether a stored value can be shown and restored. */
 export const isOrder = (order) =>
   (order?.mode === "text" ? typeof order.text === "string" && typeof order.voice === "string" : order?.mode === "dialogue" && Array.isArray(order.turns) && order.turns.length > 0 && order.turns.every(isTurn)) &&
-  typeof order.model === "string" && typeof order.language === "string" && Number.isFinite(order.speed) && isLoudness(order.loudness_lufs ?? null);
+  typeof order.model === "string" && typeof order.language === "string" && Number.isFinite(order.speed) && isLoudness(order.loudness_lufs ?? null) && isPronunciations(order.pronunciations ?? {});
 
 export function textOf(order) {
   return order.mode === "text" ? order.text : order.turns.map((turn) => turn.text).join("\n");

@@ -86,7 +86,7 @@ function literal(value, depth = 0) {
   const inner = "    ".repeat(depth + 1);
   const rows = Array.isArray(value)
     ? value.map((item) => `${inner}${literal(item, depth + 1)},\n`)
-    : Object.entries(value).map(([name, item]) => `${inner}"${name}": ${literal(item, depth + 1)},\n`);
+    : Object.entries(value).map(([name, item]) => `${inner}${JSON.stringify(name)}: ${literal(item, depth + 1)},\n`);
   const [open, close] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
   return rows.length ? `${open}\n${rows.join("")}${"    ".repeat(depth)}${close}` : `${open}${close}`;
 }
