@@ -37,16 +37,16 @@ class Factors(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Adapter:
-    """What fine-tuning changed in a model's T3 (`voices.adapter`)."""
+    """What fine-tuning changed in a model's matrices (`voices.adapter`)."""
 
     model: str
     """The one model that can speak with it."""
     base: str
-    """`Checkpoint.t3_digest` of the weights it was trained on: it means nothing on others."""
+    """`Checkpoint.t3_digest`, or csm's `CsmFiles.digest`, of the weights it was trained on: it fits no others."""
     rank: int
     alpha: float
     factors: Mapping[str, Factors]
-    """By the path of the module in upstream's T3, such as "tfmr.layers.3.self_attn.q_proj"."""
+    """By the path of the module in upstream's T3, such as "tfmr.layers.3.self_attn.q_proj", or in csm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

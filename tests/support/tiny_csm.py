@@ -12,7 +12,8 @@ import torch
 
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.catalogue import MODELS
-from chatterbox_worker.engine import DEFAULT_VOICE, Turn, Utterance, Voice
+from chatterbox_worker.engine import DEFAULT_VOICE, Adapter, Factors, Turn, Utterance, Voice
+from chatterbox_worker.engines.chatterbox.training.module import TARGETS
 from chatterbox_worker.engines.csm.engine import CsmEngine
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.engines.csm.take import CsmTake
@@ -20,6 +21,7 @@ from chatterbox_worker.voices.conditioning import ConditioningStore
 from support.checkpoints import checkpoint
 
 FRAME_S = 0.08
+BASE = "ab" * 32
 
 
 class Unmarked:
@@ -35,9 +37,26 @@ def csm() -> Csm:
     return Csm.load(checkpoint("csm"), torch.device("cpu"), torch.float32)
 
 
-def engine(folder: Path, *, slots: int = 1, model: Csm | None = None, watermark: Any = None) -> CsmEngine:
+def engine(
+    folder: Path, *, slots: int = 1, model: Csm | None = None, watermark: Any = None, base: str | None = None
+) -> CsmEngine:
     store = ConditioningStore(folder / ".conditioning", 10**7)
-    return CsmEngine(model or csm(), "tiny", store, watermark or Unmarked(), slots=slots)
+    return CsmEngine(model or csm(), "tiny", store, watermark or Unmarked(), slots=slots, base=base)
+
+
+def adapter(rank: int = 4, *, seed: int = 0, size: float = 1.0, base: str = BASE) -> Adapter:
+    """Random numbers for the attention of the tiny backbone and depth decoder; `size` 0 makes one without effect."""
+    random = np.random.default_rng(seed)
+    linear = {name: each for name, each in csm().model.named_modules() if name.endswith(TARGETS["llama"])}
+    factors = {
+        name: Factors(
+            random.standard_normal((rank, each.in_features)).astype(np.float32) / 8,
+            random.standard_normal((each.out_features, rank)).astype(np.float32) * np.float32(size) / 8,
+        )
+        for name, each in linear.items()
+        if not name.startswith("codec_model.")
+    }
+    return Adapter("csm", base, rank, 2.0 * rank, factors)
 
 
 def hum(seconds: float = 1.5, pitch: float = 180.0) -> Audio:

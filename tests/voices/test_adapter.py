@@ -82,7 +82,7 @@ GOOD = {f"{NAME}.lora_A": DOWN_, f"{NAME}.lora_B": UP}
         (None, GOOD, "only half of an adapter"),
         (METADATA, {}, "only half of an adapter"),
         ([1], GOOD, "only half of an adapter"),
-        (METADATA | {"model": "csm"}, GOOD, "model 'csm'; choose multilingual, "),
+        (METADATA | {"model": "flash"}, GOOD, "model 'flash'; choose multilingual, "),
         (METADATA | {"model": ["nano"]}, GOOD, "model \\['nano'\\]"),
         (METADATA | {"base": "main"}, GOOD, "base is 'main'"),
         (METADATA | {"rank": 0}, GOOD, "rank is 0"),

@@ -21,6 +21,11 @@ class CurvePoint(Protocol):
     def text(self) -> float: ...
 
 
+def losses_of(point: CurvePoint) -> dict[str, float]:
+    """By name, as they are logged: without that of the text if the model predicts none."""
+    return {"speech_loss": point.speech} | ({"text_loss": point.text} if point.text else {})
+
+
 class Board:
     def __init__(self, folder: Path) -> None:
         """Deletes the event files in `folder` and starts a new one."""
@@ -34,13 +39,13 @@ class Board:
     def add(self, kind: str, points: Iterable[CurvePoint]) -> None:
         """Points of the curve `kind`, "train" or "eval"."""
         for point in points:
-            self._write(point.step, {f"{kind}/speech_loss": point.speech, f"{kind}/text_loss": point.text})
+            self._write(point.step, {f"{kind}/{name}": loss for name, loss in losses_of(point).items()})
         self._writer.flush()
 
     def add_scores(self, scores: Iterable[SampleScore]) -> None:
         for score in scores:
-            errors = {} if score.word_errors is None else {"samples/word_errors": score.word_errors}
-            self._write(score.step, {"samples/similarity": score.similarity, **errors})
+            values = {"samples/similarity": score.similarity, "samples/word_errors": score.word_errors}
+            self._write(score.step, {name: value for name, value in values.items() if value is not None})
         self._writer.flush()
 
     def _write(self, step: int, values: Mapping[str, float]) -> None:

@@ -36,18 +36,20 @@ def draw(
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - the train extra
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    alike = [(score.step, score.similarity) for score in scores if score.similarity is not None]
     understood = [(score.step, score.word_errors) for score in scores if score.word_errors is not None]
-    ratios = [3, 1] + [1] * (bool(scores) + bool(understood))
+    losses = ["speech", "text"] if any(point.text for point in (*steps, *evaluations)) else ["speech"]
+    ratios = [3, 1][: len(losses)] + [1] * (bool(alike) + bool(understood))
     figure = Figure(figsize=(9, 1.6 * (sum(ratios))), layout="constrained")
     FigureCanvasAgg(figure)
-    axes: list[Axes] = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
-    for at, name in zip(axes, ("speech", "text"), strict=False):
+    axes: list[Axes] = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)[:, 0])
+    for at, name in zip(axes, losses, strict=False):
         _curve(at, name, steps, evaluations)
         at.set_ylabel(f"{name} loss,\nnats/token")
-    if scores:
-        _similarity(axes[2], scores, recorded)
+    if alike:
+        _similarity(axes[len(losses)], alike, recorded)
     if understood:
-        _word_errors(axes[3], understood)
+        _word_errors(axes[-1], understood)
     for at in axes:
         at.spines[["top", "right"]].set_visible(False)
         at.grid(alpha=0.25)
@@ -74,8 +76,8 @@ def _curve(at: Axes, name: str, steps: Sequence[CurvePoint], evaluations: Sequen
     at.plot([best.step], [value], "o", color=_BEST, markersize=9, fillstyle="none", label=f"best: step {best.step}")
 
 
-def _similarity(at: Axes, scores: Sequence[SampleScore], recorded: float | None) -> None:
-    at.plot([s.step for s in scores], [s.similarity for s in scores], "o-", color=_SAMPLES, markersize=4)
+def _similarity(at: Axes, points: Sequence[tuple[int, float]], recorded: float | None) -> None:
+    at.plot([step for step, _ in points], [similarity for _, similarity in points], "o-", color=_SAMPLES, markersize=4)
     at.set_ylabel("samples:\nsimilarity")
     if recorded is not None:
         at.axhline(recorded, color=_BEST, linewidth=0.8, linestyle=":", label="held-out recordings")

@@ -16,20 +16,21 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.custom_models import CustomModel
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import Shape
+from chatterbox_worker.engines.chatterbox.training.result import TrainedModel
 from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.scope import Scope
-from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
 from chatterbox_worker.engines.chatterbox.training.trainer import LossPoint, Trainer
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed
 from chatterbox_worker.files import write_whole
 from chatterbox_worker.train import curve
-from chatterbox_worker.train.board import Board
+from chatterbox_worker.train.board import Board, losses_of
 from chatterbox_worker.train.clips import RefusedClip, Rules, language_of
 from chatterbox_worker.train.options import Options
 from chatterbox_worker.train.progress import Progress, StepLog, progress
 from chatterbox_worker.train.recipe import changes_between, identity_of, recipe_of
 from chatterbox_worker.train.rows import TranscriptRow
 from chatterbox_worker.train.samples import CountErrors, SampleScore, SampleWriter, recorded_similarity
+from chatterbox_worker.train.session import Session
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 
@@ -61,7 +62,7 @@ class TrainingLoop:
     def __init__(
         self,
         options: Options,
-        session: TrainingSession,
+        session: Session,
         clip_set: ClipSet,
         corpus: Corpus,
         print_line: Callable[[str], object],
@@ -117,9 +118,9 @@ class TrainingLoop:
     def _step(self, shown: Progress) -> None:
         point = self._trainer.step()
         self._board.add("train", [point])
-        shown.advance(loss=point.speech, text_loss=point.text)
+        shown.advance(loss=point.speech, **({"text_loss": point.text} if point.text else {}))
         self._log.add(
-            "step", point.step, steps=self._recipe.steps, speech_loss=point.speech, text_loss=point.text,
+            "step", point.step, steps=self._recipe.steps, **losses_of(point),
             learning_rate=self._recipe.rate_at(point.step - 1), elapsed_s=shown.seconds, left_s=shown.left_s,
         )  # fmt: skip
 
@@ -130,8 +131,8 @@ class TrainingLoop:
             VolumeFailed: the model cannot be written.
         """
         best = self._trainer.history.best
-        if self._scope.makes_model:
-            self._write_model(best)
+        if model := self._session.model(self._trainer.best(), self._scope):
+            self._write_model(model, best)
         data = pack(self._voice(self._trainer.best(), best))
         path = self._folder / f"{self._options.output_voice_id}{BUNDLE_SUFFIX}"
         write_whole(path, data, durable=True, sole_writer=True)
@@ -148,11 +149,10 @@ class TrainingLoop:
         self._print_line(f"{path}: {len(data) / 1e6:.2f} MB, {self._outcome(best)}")
         return path
 
-    def _write_model(self, best: LossPoint | None) -> None:
+    def _write_model(self, model: TrainedModel, best: LossPoint | None) -> None:
         folder, options = self._folder / _MODEL_FOLDER, self._options
         try:
-            t3 = self._session.t3(self._trainer.best(), self._scope)
-            path = self._session.write_model(folder, t3, self._about(best))
+            path = model.write(folder, self._about(best))
         except OSError as error:
             raise VolumeFailed(f"{error.filename or folder} cannot be written: {error.strerror or error}") from error
         known = MODELS[options.model].languages
@@ -181,10 +181,9 @@ class TrainingLoop:
         point = self._trainer.evaluate()
         self._board.add("eval", [point])
         self._save()  # before the samples, which take longer than many steps
-        self._log.add("evaluation", point.step, speech_loss=point.speech, text_loss=point.text)
-        self._print_line(
-            f"step {point.step}: held-out loss, speech {point.speech:.3f}, text {point.text:.3f} nats/token"
-        )
+        self._log.add("evaluation", point.step, **losses_of(point))
+        text = f", text {point.text:.3f}" if point.text else ""
+        self._print_line(f"step {point.step}: held-out loss, speech {point.speech:.3f}{text} nats/token")
         self._draw()
 
     def _write_samples(self) -> None:
@@ -194,8 +193,8 @@ class TrainingLoop:
         if not self._options.samples or not evaluations or evaluations[-1].step != done or is_scored:
             return
         trained = self._trainer.trained()
-        t3 = self._session.t3(trained, self._scope) if self._scope.makes_model else None
-        score = self._samples.write(self._voice(trained, evaluations[-1]), done, t3)
+        model = self._session.model(trained, self._scope)
+        score = self._samples.write(self._voice(trained, evaluations[-1]), done, model)
         if score is None:
             return
         self._scores.append(score)
@@ -203,7 +202,8 @@ class TrainingLoop:
         self._save()
         self._log.add("samples", done, similarity=score.similarity, word_errors=score.word_errors)
         errors = "" if score.word_errors is None else f", word errors {100 * score.word_errors:.0f} %"
-        self._print_line(f"step {done}: samples, similarity to the speaker {score.similarity:.2f}{errors}")
+        alike = "" if score.similarity is None else f", similarity to the speaker {score.similarity:.2f}"
+        self._print_line(f"step {done}: samples{alike}{errors}")
         self._draw()
 
     def _sample_texts(self) -> list[tuple[str, str]]:
@@ -224,7 +224,7 @@ class TrainingLoop:
             "consent": self._options.consent,
             "trained": {
                 "model": self._options.model,
-                "revision": self._session.checkpoint.revision,
+                "revision": self._session.revision,
                 "step": self._trainer.done if point is None else point.step,
                 "clips": len(self._corpus.clips),
             },

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
+from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError, choices
+from chatterbox_worker.voices.adapter import CHATTERBOX
 from chatterbox_worker.voices.bundle import unpack
 
 
@@ -36,6 +37,10 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
         raise InvalidRequest(f"{voice} cannot be read: {error.strerror or error}", field="voice") from error
     if adapter is None:
         raise InvalidRequest(f"{voice} has no adapter: it is not a fine-tuned voice", field="voice")
+    if adapter.model not in CHATTERBOX:
+        raise InvalidRequest(
+            f"{voice} is fine-tuned for {adapter.model}; only {choices(CHATTERBOX)} can be merged", field="voice"
+        )
     # slow imports only after the checks
     from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of  # noqa: PLC0415
     from chatterbox_worker.engines.chatterbox.serving.adapters import merge_into_checkpoint  # noqa: PLC0415

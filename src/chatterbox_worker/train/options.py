@@ -13,10 +13,17 @@ from chatterbox_worker.catalogue import LANGUAGES, MODELS
 from chatterbox_worker.custom_models import parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.voices.adapter import CHATTERBOX
 from chatterbox_worker.voices.adapter import MODELS as TRAINABLE
 
 EXTENDABLE = ("multilingual", "multilingual-v2")
 """The models whose texts begin with the token of their language."""
+_ONLY = {
+    "full": (CHATTERBOX, "is trained by an adapter only"),
+    "extend_tokenizer": (EXTENDABLE, "names no languages"),
+    "text_weight": (CHATTERBOX, "predicts no text"),
+}
+"""Flags that not all models have: by name, those that do, and why not the others."""
 _RANK = 8
 _ADAPTER_RATE = 1e-4
 _WHOLE_RATE = 5e-5  # the command of the public programs that fine-tune this T3 whole, finetune_t3.py
@@ -72,6 +79,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     values = vars(parser().parse_args(arguments))
     values["run_dir"] = values["run_dir"] or Path("training") / values["output_voice_id"]
     values["sample_text"] = tuple(values["sample_text"] or ())
+    _check_model(values)
     _check_scope(values)
     values |= {name: value for name, value in _defaults(values).items() if values[name] is None}
     options = Options(**values)
@@ -85,14 +93,14 @@ def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     rate = _WHOLE_RATE if values["full"] else _ADAPTER_RATE if adapts else _ROWS_RATE
     return {
         "rank": _RANK if adapts else None, "alpha": 2.0 * _RANK, "dropout": 0.05, "learning_rate": rate,
-        "save_every": 250 if values["full"] else 25,
+        "text_weight": 0.1, "save_every": 250 if values["full"] else 25,
     }  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="python -m chatterbox_worker.train",
-        description="Fine-tune T3 on recordings with their transcripts, and write a voice or a model for the worker. "
+        description="Fine-tune a model on recordings with their transcripts; writes a voice or a model for the worker. "
         "The same command continues a run that was stopped.",
         epilog="Weights and device come from CHATTERBOX_WEIGHTS_DIR and CHATTERBOX_DEVICE. docs/TRAINING.md explains.",
     )
@@ -176,7 +184,7 @@ def _training_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--accumulate", type=_whole(1, 1024), default=4, help="batches per optimizer step")
     group.add_argument("--epochs", type=_whole(1, 10_000), default=10, help="how often every clip is used")
     group.add_argument("--steps", type=_whole(1, 10_000_000), help="optimizer steps, instead of epochs")
-    group.add_argument("--text-weight", type=_number(0, 10), default=0.1, help="of the text's loss; the speech's has 1")
+    group.add_argument("--text-weight", type=_number(0, 10), help="of the text's loss (0.1); the speech's has 1")
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16"),
@@ -220,6 +228,14 @@ def _evaluation_flags(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _check_model(values: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for a flag that the model does not have."""
+    for name, (models, reason) in _ONLY.items():
+        if values[name] and values["model"] not in models:
+            flag = name.replace("_", "-")
+            raise InvalidRequest(f"--{flag}: --model {values['model']} {reason}; choose {choices(models)}", field=name)
+
+
 def _check_scope(values: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for flags of an adapter where none is trained."""
     whose = [name for name in ("rank", "alpha", "dropout") if values[name] is not None]
@@ -231,11 +247,6 @@ def _check_scope(values: Mapping[str, Any]) -> None:
 
 def _check(options: Options) -> None:
     languages = MODELS[options.model].languages
-    if options.extend_tokenizer and options.model not in EXTENDABLE:
-        raise InvalidRequest(
-            f"--extend-tokenizer: --model {options.model} names no languages; choose {choices(EXTENDABLE)}",
-            field="extend_tokenizer",
-        )
     if options.extend_tokenizer and options.language is None:
         raise InvalidRequest("--extend-tokenizer needs --language, such as --language fa", field="language")
     if options.language is not None and options.language not in languages and not options.extend_tokenizer:

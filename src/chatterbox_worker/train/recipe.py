@@ -9,15 +9,16 @@ from typing import Any
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.engines.chatterbox.training.scope import Scope
-from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, data_digest
+from chatterbox_worker.engines.chatterbox.training.session import data_digest
 from chatterbox_worker.engines.chatterbox.training.trainer import Recipe
 from chatterbox_worker.train.options import Options
+from chatterbox_worker.train.session import Session
 
 _MAY_GROW = ("steps", "patience")
 """What a continued run may have more of: neither changes a step that was taken."""
 
 
-def recipe_of(options: Options, session: TrainingSession, corpus: Corpus, scope: Scope) -> Recipe:
+def recipe_of(options: Options, session: Session, corpus: Corpus, scope: Scope) -> Recipe:
     batching = Batching(options.batch_size, options.accumulate, options.seed)
     epoch = batching.steps_per_epoch(len(corpus.clips))
     recompute = options.gradient_checkpointing
@@ -34,14 +35,12 @@ def recipe_of(options: Options, session: TrainingSession, corpus: Corpus, scope:
     )
 
 
-def identity_of(
-    options: Options, recipe: Recipe, session: TrainingSession, corpus: Corpus, scope: Scope
-) -> dict[str, Any]:
+def identity_of(options: Options, recipe: Recipe, session: Session, corpus: Corpus, scope: Scope) -> dict[str, Any]:
     """Everything that decides the weights: a saved run is continued only if all of it is the same."""
     shape = scope.adapter
     return {
         "model": options.model,
-        "weights": session.checkpoint.t3_digest,
+        "weights": session.base,
         "data": data_digest(corpus),
         **({} if shape is None else {"rank": shape.rank, "alpha": shape.alpha, "dropout": shape.dropout}),
         **({"full": True} if scope.whole else {}),

@@ -18,8 +18,6 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.checks.words import compare
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip, split
-from chatterbox_worker.engines.chatterbox.training.language import NewLanguage
-from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, unchanged
 from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
@@ -29,6 +27,7 @@ from chatterbox_worker.train.people import find_two_voices
 from chatterbox_worker.train.progress import progress
 from chatterbox_worker.train.rows import TranscriptRow, rows_of, tables_in
 from chatterbox_worker.train.samples import CountErrors
+from chatterbox_worker.train.session import Session, open_session
 from chatterbox_worker.train.transcribe import TABLE, WHOLE_S, find_recordings, is_recording, make_dataset
 
 _log = logging.getLogger(__name__)
@@ -58,31 +57,8 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
         session.close()
 
 
-def open_session(
-    rows: Iterable[TranscriptRow], options: Options, settings: Settings, print_line: Callable[[str], object]
-) -> tuple[TrainingSession, Iterable[TranscriptRow]]:
-    """The session, with the tokens of a new language if it adds one; and the rows.
-
-    Raises:
-        InvalidRequest: there is nothing to add.
-        NotReady: the weights are missing or broken.
-    """
-    folder, extend = options.run_dir / "prepared", unchanged
-    if options.extend_tokenizer and options.language is not None:
-        rows = list(rows)
-        own = [row.text for row in rows if (row.language or options.language).lower()[:2] == options.language]
-        extend = NewLanguage(
-            options.language,
-            own,
-            options.run_dir,
-            lambda new: print_line(report.new_tokens(new)),
-            in_words=options.normalize,
-        ).extend
-    return TrainingSession.open(options.model, settings, folder, in_words=options.normalize, extend=extend), rows
-
-
 def prepare_clips(
-    rows: Iterable[TranscriptRow], options: Options, session: TrainingSession, print_line: Callable[[str], object]
+    rows: Iterable[TranscriptRow], options: Options, session: Session, print_line: Callable[[str], object]
 ) -> ClipSet:
     """The clips that can be used for training; the others are listed with a reason.
 

@@ -12,9 +12,10 @@ import numpy as np
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.checks.words import WordErrors
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
-from chatterbox_worker.engines.chatterbox.training.session import T3Weights, TrainingSession
+from chatterbox_worker.engines.chatterbox.training.result import TrainedModel
 from chatterbox_worker.engines.chatterbox.training.voice import main_person
 from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.train.session import Session
 from chatterbox_worker.voices.bundle import Bundle
 from chatterbox_worker.voices.contents import wav_of
 
@@ -26,8 +27,8 @@ class SampleScore:
     """The means over the samples of one evaluation."""
 
     step: int
-    similarity: float
-    """Of the voice encoder's embeddings: the samples' to the speaker's mean one, at most 1."""
+    similarity: float | None
+    """Of the voice encoder's embeddings: the samples' to the speaker's mean one, at most 1; None without an encoder."""
     word_errors: float | None = None
     """Word errors per word of the text, of what a recogniser understands; None without one."""
 
@@ -42,7 +43,7 @@ class SampleWriter:
     def __init__(
         self,
         folder: Path,
-        session: TrainingSession,
+        session: Session,
         corpus: Corpus,
         texts: Sequence[tuple[str, str]],
         count_errors: CountErrors | None,
@@ -51,13 +52,13 @@ class SampleWriter:
         self._folder, self._session, self._corpus, self._texts = folder, session, corpus, texts
         self._count_errors = count_errors
 
-    def write(self, voice: Bundle, step: int, t3: T3Weights | None) -> SampleScore | None:
+    def write(self, voice: Bundle, step: int, model: TrainedModel | None) -> SampleScore | None:
         """Speak, write and score; None if a sample cannot be spoken, which is logged and does not end the run.
 
-        `t3`: see `TrainingSession.samples`.
+        `model`: see `TrainingSession.samples`.
         """
         try:
-            samples = self._session.samples(voice, self._texts, t3)
+            samples = self._session.samples(voice, self._texts, model)
         except WorkerError as error:
             _log.warning("no samples at step %d: %s", step, error.message)
             return None
@@ -67,8 +68,9 @@ class SampleWriter:
         return self._score(samples, step)
 
     def _score(self, samples: Sequence[Audio], step: int) -> SampleScore:
-        similarity = _mean([self._session.similarity(audio, self._corpus) for audio in samples])
-        return SampleScore(step, similarity, self._word_errors(samples, step))
+        alike = [self._session.similarity(audio, self._corpus) for audio in samples]
+        known = [each for each in alike if each is not None]
+        return SampleScore(step, _mean(known) if known else None, self._word_errors(samples, step))
 
     def _word_errors(self, samples: Sequence[Audio], step: int) -> float | None:
         if self._count_errors is None:
@@ -84,7 +86,11 @@ class SampleWriter:
 def recorded_similarity(corpus: Corpus) -> float | None:
     """That of the speaker's own held-out recordings: what the samples can reach. None if there are none."""
     person = main_person(corpus)
-    own = [float(clip.speaker @ corpus.speakers[person]) for clip in corpus.held_out if clip.person == person]
+    own = [
+        float(clip.speaker @ corpus.speakers[person])
+        for clip in corpus.held_out
+        if clip.person == person and len(clip.speaker)  # csm's clips have no embedding
+    ]
     return _mean(own) if own else None
 
 

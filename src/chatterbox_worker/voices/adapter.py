@@ -1,10 +1,10 @@
-"""An adapter inside a voice file: what LoRA fine-tuning (arXiv:2106.09685) added to the matrices of a model's T3.
+"""An adapter inside a voice file: what LoRA fine-tuning (arXiv:2106.09685) added to the matrices of a model.
 
 Tensors: `adapter.<module>.lora_A` (rank, in) and `adapter.<module>.lora_B` (out, rank), both float16 or both float32,
 for each module that was trained, by its path in upstream's T3 ("tfmr.layers.3.self_attn.q_proj",
-"tfmr.h.3.attn.c_attn"). The module's weight as (out, in) gets (alpha / rank) * B @ A added. peft stores the tensors in
-the same way, also for GPT-2's Conv1D, whose own weight is (in, out). The metadata's `adapter` has `model`, `base`,
-`rank` and `alpha`, as in `engine.Adapter`.
+"tfmr.h.3.attn.c_attn") or in transformers' CSM ("backbone_model.layers.3.self_attn.q_proj"). The module's weight as
+(out, in) gets (alpha / rank) * B @ A added. peft stores the tensors in the same way, also for GPT-2's Conv1D, whose own
+weight is (in, out). The metadata's `adapter` has `model`, `base`, `rank` and `alpha`, as in `engine.Adapter`.
 
 Whether the model has modules of these names and sizes depends on its weights: the engine checks that.
 """
@@ -23,8 +23,10 @@ import numpy.typing as npt
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
-MODELS = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
-"""The models whose T3 can be fine-tuned."""
+CHATTERBOX = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
+"""The models with a T3 that can be fine-tuned."""
+MODELS = (*CHATTERBOX, "csm")
+"""The models that can be fine-tuned."""
 HIGHEST_RANK = 512
 """Half the width of the largest model: above it a plain matrix would be smaller."""
 

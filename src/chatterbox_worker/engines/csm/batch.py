@@ -127,7 +127,7 @@ class Batch:
         sampling, seed = take.utterance.sampling, take.utterance.seed
         temperature, top_k = sampling["temperature"], int(sampling["top_k"])
         code_sampling = CodeSampling.of(seed, temperature, top_k, self._slots.csm.device)
-        self._slots.enter(slot, self._prompt(take), code_sampling)
+        self._slots.enter(slot, self._prompt(take), code_sampling, take.utterance.voice.adapter)
 
     def _read(self, slot: int, take: CsmTake, frame: list[int]) -> None:
         csm = self._slots.csm

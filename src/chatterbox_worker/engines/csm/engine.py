@@ -19,12 +19,14 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Passage, Turn, Utterance
+from chatterbox_worker.engine import Adapter, Passage, Turn, Utterance
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to
 from chatterbox_worker.engines.chatterbox.device.memory import gpu_free_bytes
+from chatterbox_worker.engines.chatterbox.serving.adapters import check
 from chatterbox_worker.engines.chatterbox.serving.memory import CPU_BUDGET_BYTES, GPU_SHARE, slots_within
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
+from chatterbox_worker.engines.csm.adapters import check_adapter
 from chatterbox_worker.engines.csm.batch import Batch
 from chatterbox_worker.engines.csm.model import Codes, Csm, EncodedTurn
 from chatterbox_worker.engines.csm.slots import CsmSlots
@@ -43,8 +45,18 @@ _TURNS_BYTES = 16 * 2**20  # memory for encoded dialogue turns: 12.5 frames a se
 
 
 class CsmEngine:
-    def __init__(self, csm: Csm, revision: str, store: ConditioningStore, watermark: Marker, *, slots: int) -> None:
-        self._csm, self._store, self._watermark = csm, store, watermark
+    def __init__(
+        self,
+        csm: Csm,
+        revision: str,
+        store: ConditioningStore,
+        watermark: Marker,
+        *,
+        slots: int,
+        base: str | None = None,
+    ) -> None:
+        """`base`: `CsmFiles.digest` of the weights, which fine-tuned voices name; None to refuse those voices."""
+        self._csm, self._store, self._watermark, self._base = csm, store, watermark, base
         self._turns = ConditioningStore(None, _TURNS_BYTES)
         device, dtype = csm.device, csm.model.lm_head.weight.dtype
         self.sample_rate = csm.sample_rate
@@ -73,13 +85,16 @@ class CsmEngine:
         csm = Csm.load(files.folder, device, dtype)
         slots = _slots_for(csm, engines=len(settings.models) + len(settings.packs))
         log.info("csm: a batch of %d in %s", slots, dtype)
-        return cls(csm, files.revision, store, Watermark(device), slots=slots)
+        base = files.digest if settings.adapters else None
+        return cls(csm, files.revision, store, Watermark(device), slots=slots, base=base)
 
     def submit(self, utterance: Utterance) -> CsmTake:
         """
         Raises: InvalidRequest: a recording without its transcript or without sound; more than fits into the model's
-        context.
+        context; a voice that was fine-tuned for another model or on other weights.
         """
+        if utterance.voice.adapter is not None:
+            self._check(utterance.voice.adapter)
         ids = self._csm.ids(utterance.speaker, utterance.text)
         max_frames = max(1, round((utterance.max_s or _LONGEST_S) * self._csm.frame_rate))
         lead = utterance.lead if isinstance(utterance.lead, CsmTake) and utterance.voice.clip is None else None
@@ -112,6 +127,12 @@ class CsmEngine:
     def close(self) -> None:
         self._batch.close()
         self._renderer.shutdown()
+
+    def _check(self, adapter: Adapter) -> None:
+        if self._base is None:
+            raise InvalidRequest("this worker serves no fine-tuned voices (CHATTERBOX_ADAPTERS is 0)", field="voice")
+        check(adapter, "csm", self._base)
+        check_adapter(adapter, self._csm.model)
 
     def _positions(self, turn: Turn) -> int:
         """How many positions of the model's context a turn takes."""

@@ -2,7 +2,7 @@
 
 All rows are computed in every step, over the whole length of the cache. So the shapes, and with them the rounding, are
 the same whatever else is in the batch: an utterance's codes depend only on itself. Unused positions are masked. Reading
-the keys costs little compared to reading the weights.
+the keys costs little compared to reading the weights. A fine-tuned voice's adapter belongs to its row (`adapters`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from chatterbox_worker.engine import Adapter
+from chatterbox_worker.engines.csm.adapters import RowAdapters
 from chatterbox_worker.engines.csm.draw import CodeSampling, draw
 from chatterbox_worker.engines.csm.model import Csm
 
@@ -52,25 +54,43 @@ class CsmSlots:
         self._hidden = torch.zeros(size, config.hidden_size, dtype=dtype, device=device)
         self._length = torch.arange(csm.positions, device=device)
         self._samplings: dict[int, CodeSampling] = {}
+        self._adapters = RowAdapters(csm.model, size)
 
     @property
     def free(self) -> list[int]:
         return [slot for slot in range(self.size) if slot not in self._samplings]
 
     @torch.inference_mode()
-    def enter(self, slot: int, prompt: Tensor, sampling: CodeSampling) -> None:
-        """Read a prompt (1, n, width), n under `Csm.positions`, into a free slot."""
+    def enter(self, slot: int, prompt: Tensor, sampling: CodeSampling, adapter: Adapter | None = None) -> None:
+        """Read a prompt (1, n, width), n under `Csm.positions`, into a free slot, with the voice's adapter.
+
+        If it raises, the slot is still free. The errors are those of `RowAdapters.place` and of the device.
+        """
+        if adapter is not None:
+            self._adapters.place(slot, adapter)
+        try:
+            self._read(slot, prompt)
+        except BaseException:
+            self._adapters.remove(slot)
+            raise
+        self._samplings[slot] = sampling
+
+    def _read(self, slot: int, prompt: Tensor) -> None:
         filled = DynamicCache()
-        output = self.csm.model.backbone_model(inputs_embeds=prompt, past_key_values=filled, use_cache=True)
+        self._adapters.active = slice(slot, slot + 1)
+        try:
+            output = self.csm.model.backbone_model(inputs_embeds=prompt, past_key_values=filled, use_cache=True)
+        finally:
+            self._adapters.active = slice(None)
         for layer, cached in enumerate(filled.layers):
             self._cache.keys[layer][slot, :, : prompt.shape[1]] = cached.keys[0]
             self._cache.values[layer][slot, :, : prompt.shape[1]] = cached.values[0]
         self._hidden[slot] = output.last_hidden_state[0, -1]
         self._cache.positions[slot] = prompt.shape[1]
-        self._samplings[slot] = sampling
 
     def leave(self, slot: int) -> None:
         del self._samplings[slot]
+        self._adapters.remove(slot)
         self._cache.positions[slot] = 0
 
     @torch.inference_mode()

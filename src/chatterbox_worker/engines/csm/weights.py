@@ -7,6 +7,7 @@ next to transformers'. So the small files are found first, then all of them toge
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Remote
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import LocatedFiles, Part, find_part
-from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import check_file
+from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import check_file, sample_digest
 from chatterbox_worker.errors import NotReady
 
 DEFAULT_REPO = "sesame/csm-1b"
@@ -36,6 +37,13 @@ class CsmFiles:
     folder: Path
     revision: str
     """Identifies the weights; safe in a file name."""
+    tensors: Mapping[str, Path]
+    """The files with the tensors, by name."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of samples of the tensors' files: identifies the weights in any folder."""
+        return sample_digest(self.tensors)
 
 
 def find(repo: str, *, weights_dir: Path | None, offline: bool) -> CsmFiles:
@@ -57,7 +65,8 @@ def find(repo: str, *, weights_dir: Path | None, offline: bool) -> CsmFiles:
         found = locate((*_REQUIRED, weights, *_shards(found.files[weights])))
     for path in found.files.values():
         check_file(path)
-    return CsmFiles(found.files["config.json"].parent, found.revision)
+    tensors = {name: path for name, path in found.files.items() if name.endswith(".safetensors")}
+    return CsmFiles(found.files["config.json"].parent, found.revision, tensors)
 
 
 def _locate(remote: Remote, folders: tuple[Path, ...], required: tuple[str, ...], *, offline: bool) -> LocatedFiles:

@@ -71,8 +71,12 @@ class Corpus:
         """Always the same, with one prompt each."""
         return [self._example(clip, len(self.clips) + at, 0) for at, clip in enumerate(self.held_out)]
 
+    def prompt_of(self, clip: TrainingClip, number: int, epoch: int) -> int:
+        """Which training clip prompts clip `number` in this epoch; held-out clips have the numbers after those."""
+        return prompt_for(number, self._of_person[clip.person], seed=self.seed, epoch=epoch)
+
     def _example(self, clip: TrainingClip, number: int, epoch: int) -> Example:
-        other = prompt_for(number, self._of_person[clip.person], seed=self.seed, epoch=epoch)
+        other = self.prompt_of(clip, number, epoch)
         speech = torch.cat([torch.tensor([START_SPEECH]), clip.speech, torch.tensor([STOP_SPEECH])])
         return Example(clip.text, speech, self.clips[other].prompt, self.speakers[clip.person])
 

@@ -80,16 +80,24 @@ def upstream_t3(layout: Layout, state: Mapping[str, Tensor]) -> T3Module:
 
 
 def add_adapter(module: T3Module, layout: Layout, shape: Shape, *, seed: int) -> T3Module:
-    """Add a new adapter to the attention of `module`, and return `module`. It changes nothing yet: its B is zero."""
+    """Add a new adapter to the attention of `module`, and return `module`."""
+    return add_lora(module, TARGETS[layout.backbone], shape, seed=seed, fan_in_fan_out=layout.is_gpt)
+
+
+def add_lora(module: Any, endings: tuple[str, ...], shape: Shape, *, seed: int, fan_in_fan_out: bool = False) -> Any:
+    """Add a new adapter to the layers whose paths end like this, and return `module`.
+
+    It changes nothing yet: its B is zero. `fan_in_fan_out`: the layers' weights are (in, out).
+    """
     from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415 - of the train extra
 
-    targets = [name for name, _ in module.named_modules() if name.endswith(TARGETS[layout.backbone])]
+    targets = [name for name, _ in module.named_modules() if name.endswith(endings)]
     config = LoraConfig(
         r=shape.rank,
         lora_alpha=shape.alpha,  # type: ignore[arg-type]  # peft declares an int, and accepts any number
         lora_dropout=shape.dropout,
         target_modules=targets,
-        fan_in_fan_out=layout.is_gpt,
+        fan_in_fan_out=fan_in_fan_out,
     )
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chatterbox_worker import files
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Speaker
@@ -20,12 +18,12 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_s
 from chatterbox_worker.engines.chatterbox.checkpoint.contents import examine
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
-from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
 from chatterbox_worker.engines.chatterbox.training.module import upstream_t3
 from chatterbox_worker.engines.chatterbox.training.prepare import Preparer
+from chatterbox_worker.engines.chatterbox.training.result import TrainedModel
 from chatterbox_worker.engines.chatterbox.training.scope import Scope, add_rows
 from chatterbox_worker.engines.chatterbox.training.speak import VoiceSampler
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
@@ -33,9 +31,6 @@ from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, join
 from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle
-
-T3Weights = Mapping[str, Tensor]
-"""A whole T3, by the names of upstream's file."""
 
 _SMALL_GPU_BYTES = 24e9  # with less memory it is better to recompute activations than to store them
 _WHOLE_BYTES = 9e9  # weights, gradients and AdamW's two moments of 535 million parameters in float32
@@ -46,8 +41,33 @@ def unchanged(checkpoint: Checkpoint) -> Checkpoint:
     return checkpoint
 
 
-class TrainingSession:
-    """One model, one device, for as long as a run lasts."""
+class DeviceDefaults:
+    """What a run uses by default on its device."""
+
+    device: torch.device
+
+    def arithmetic(self, wanted: str) -> Arithmetic:
+        """
+        Raises:
+            InvalidRequest: fp16 on a CPU, which does not support it well.
+        """
+        on_gpu = self.device.type == "cuda"
+        if wanted == "auto":
+            if not on_gpu:
+                return Arithmetic.FP32
+            return Arithmetic.BF16 if torch.cuda.is_bf16_supported(including_emulation=False) else Arithmetic.FP16
+        if wanted == "fp16" and not on_gpu:
+            raise InvalidRequest("--precision fp16 is for GPUs; on a CPU there are fp32 and bf16", field="precision")
+        return Arithmetic(wanted)
+
+    def is_short_of_memory(self, scope: Scope) -> bool:
+        """Whether gradient checkpointing is the better default."""
+        enough = _SMALL_GPU_BYTES + (_WHOLE_BYTES if scope.whole else 0)
+        return self.device.type == "cuda" and torch.cuda.get_device_properties(self.device).total_memory < enough
+
+
+class TrainingSession(DeviceDefaults):
+    """One Chatterbox model, one device, for as long as a run lasts."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, prepared: Path, *, in_words: bool = True) -> None:
         self.checkpoint, self.device, self.layout = checkpoint, device, checkpoint.layout
@@ -93,24 +113,15 @@ class TrainingSession:
         prepare(device, settings.threads)
         return cls(checkpoint, device, prepared, in_words=in_words)
 
-    def arithmetic(self, wanted: str) -> Arithmetic:
-        """
-        Raises:
-            InvalidRequest: fp16 on a CPU, which does not support it well.
-        """
-        on_gpu = self.device.type == "cuda"
-        if wanted == "auto":
-            if not on_gpu:
-                return Arithmetic.FP32
-            return Arithmetic.BF16 if torch.cuda.is_bf16_supported(including_emulation=False) else Arithmetic.FP16
-        if wanted == "fp16" and not on_gpu:
-            raise InvalidRequest("--precision fp16 is for GPUs; on a CPU there are fp32 and bf16", field="precision")
-        return Arithmetic(wanted)
+    @property
+    def revision(self) -> str:
+        """Of the checkpoint."""
+        return self.checkpoint.revision
 
-    def is_short_of_memory(self, scope: Scope) -> bool:
-        """Whether gradient checkpointing is the better default."""
-        enough = _SMALL_GPU_BYTES + (_WHOLE_BYTES if scope.whole else 0)
-        return self.device.type == "cuda" and torch.cuda.get_device_properties(self.device).total_memory < enough
+    @property
+    def base(self) -> str:
+        """Identifies the weights that are trained on, in any folder."""
+        return self.checkpoint.t3_digest
 
     def trainer(self, corpus: Corpus, recipe: Recipe, scope: Scope) -> Trainer:
         """Upstream's T3 with what `scope` trains, on the device."""
@@ -135,40 +146,29 @@ class TrainingSession:
         speaker = Speaker(corpus.speakers[person].numpy(), self._encoders.speaker_revision)
         adapter = None
         if scope.adapter is not None and not scope.makes_model:
-            adapter = adapter_of(tensors, self.layout, self.checkpoint.t3_digest, scope.adapter)
+            adapter = adapter_of(tensors, self.layout, self.base, scope.adapter)
         return Bundle(clip, speaker, about, adapter)
 
-    def t3(self, tensors: Mapping[str, Tensor], scope: Scope) -> T3Weights:
-        """The base's T3 with these trained values."""
-        return scope.merge(self._base_state, tensors, self.layout)
-
-    def write_model(self, folder: Path, t3: T3Weights, about: Mapping[str, Any]) -> Path:
-        """Write a T3 and, if it was extended, its tokenizer to `folder`, as CHATTERBOX_CUSTOM_MODELS reads them.
-
-        Returns T3's file. It is replaced last and at once: a folder without it is not served.
-
-        Raises:
-            OSError: a file cannot be written.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.new_tokens:
-            name = self.layout.tokenizer[0]
-            files.write_whole(folder / name, self.checkpoint.path(name).read_bytes(), durable=True, sole_writer=True)
-        path = folder / self.layout.t3
-        with files.draft(path, durable=True, sole_writer=True) as draft:
-            write_tensors(draft, t3, {"format": "pt", "chatterbox_worker": json.dumps(about)})
-        return path
+    def model(self, tensors: Mapping[str, Tensor], scope: Scope) -> TrainedModel | None:
+        """The base's T3 with these trained values; None if they are an adapter's, for the base as it is."""
+        if not scope.makes_model:
+            return None
+        tokenizer = self.layout.tokenizer[0] if self.new_tokens else None
+        return TrainedModel(scope.merge(self._base_state, tensors, self.layout), self.checkpoint, tokenizer)
 
     @cached_property
     def voice_sampler(self) -> VoiceSampler:
         """Generates samples; the engine is loaded on first use."""
         return VoiceSampler(self.checkpoint, self._tokenizer, self._encoders, self.device, in_words=self._in_words)
 
-    def samples(self, voice: Bundle, texts: Sequence[tuple[str, str]], t3: T3Weights | None = None) -> list[Audio]:
+    def samples(
+        self, voice: Bundle, texts: Sequence[tuple[str, str]], model: TrainedModel | None = None
+    ) -> list[Audio]:
         """Each text, which is given with its language, spoken in the voice; torch's random state stays as it is.
 
-        `t3`: the weights to speak with; None for the checkpoint's own.
+        `model`: whose weights to speak with; None for the checkpoint's own.
         """
+        t3 = None if model is None else model.t3
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             return self.voice_sampler.samples(voice, texts, t3)
 

@@ -9,7 +9,7 @@ from `state()` ends with the same weights. On a GPU some sums of cuDNN and cuBLA
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,7 +19,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
-from chatterbox_worker.engines.chatterbox.training.loss import Example, sums
+from chatterbox_worker.engines.chatterbox.training.loss import Example, Sums, sums
 from chatterbox_worker.engines.chatterbox.training.module import T3Module, set_trained, trained_parameters
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
 from chatterbox_worker.errors import InvalidRequest
@@ -77,6 +77,7 @@ class LossPoint:
     """1 is the first; 0 is the model before training."""
     speech: float
     text: float
+    """0 with a model that predicts no text."""
 
 
 @dataclass(slots=True)
@@ -96,13 +97,31 @@ class History:
 
 
 class Trainer:
-    def __init__(self, module: T3Module, corpus: Corpus, recipe: Recipe, device: torch.device) -> None:
-        """What needs gradients in `module` is trained; it is moved to `device`."""
+    def __init__(
+        self,
+        module: T3Module,
+        corpus: Corpus,
+        recipe: Recipe,
+        device: torch.device,
+        *,
+        sum_losses: Callable[[T3Module, Sequence[Example]], Sums] | None = None,
+        transformers: Sequence[Any] | None = None,
+    ) -> None:
+        """What needs gradients in `module` is trained; it is moved to `device`.
+
+        `sum_losses` computes the losses of a batch, and `transformers` are the parts of `module` whose dropout is
+        active and whose activations can be recomputed; by default T3's.
+        """
+        self._sums = sums if sum_losses is None else sum_losses
+        self._transformers = [module.tfmr] if transformers is None else transformers
         self.corpus, self.recipe, self.device = corpus, recipe, device
         self.history = History()
         self.done = 0
         """How many optimizer steps have been taken."""
         self._module = _move(module, recipe, device).eval()
+        if recipe.recompute:
+            for each in self._transformers:
+                each.gradient_checkpointing_enable({"use_reentrant": False})
         self._parameters = trained_parameters(module)
         self._optimizer = torch.optim.AdamW(self._parameters.values(), lr=recipe.learning_rate, weight_decay=0.0)
         self._scaler = GradScaler(device.type, enabled=recipe.arithmetic is Arithmetic.FP16)
@@ -137,7 +156,8 @@ class Trainer:
         ]
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.rate_at(self.done)
-        self._module.tfmr.train()  # only this: the dropout of upstream's perceiver could not be switched off
+        for each in self._transformers:  # only these: the dropout of upstream's perceiver could not be switched off
+            each.train()
         speech, text = self._backward(batches)
         if not (math.isfinite(speech) and math.isfinite(text)):
             raise InvalidRequest(
@@ -162,7 +182,7 @@ class Trainer:
         speech = text = 0.0
         with torch.no_grad(), self._computing():
             for at in range(0, len(examples), size):
-                loss = sums(self._module, examples[at : at + size])
+                loss = self._sums(self._module, examples[at : at + size])
                 speech, text = speech + float(loss.speech), text + float(loss.text)
         counts = _targets([examples])
         self.history.evaluations.append(LossPoint(self.done, speech / counts[0], text / counts[1]))
@@ -202,7 +222,7 @@ class Trainer:
         speech = text = 0.0
         for batch in batches:
             with self._computing():
-                losses = sums(self._module, batch)
+                losses = self._sums(self._module, batch)
                 loss = losses.speech / speech_targets + self.recipe.text_weight * losses.text / text_targets
             with _report_full_memory():
                 self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -231,8 +251,6 @@ def _move(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
             device, torch.float32 if parameter.requires_grad else recipe.arithmetic.dtype
         )
     module.to(device)  # buffers: the rotary angles stay in float32
-    if recipe.recompute:
-        module.tfmr.gradient_checkpointing_enable({"use_reentrant": False})
     return module
 
 

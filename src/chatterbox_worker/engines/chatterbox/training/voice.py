@@ -13,6 +13,7 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.catalogue import ModelCard
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE, Layout
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus, TrainingClip
@@ -24,7 +25,7 @@ _PAUSE_S = 0.2  # between clips that are joined
 _CLIPPED = 0.999  # of full scale
 
 
-def prompt_clips(corpus: Corpus, person: str, layout: Layout) -> list[TrainingClip]:
+def prompt_clips(corpus: Corpus, person: str, model: Layout | ModelCard) -> list[TrainingClip]:
     """The clip, or the clips to be joined, that become the finished voice's reference.
 
     Raises:
@@ -40,10 +41,10 @@ def prompt_clips(corpus: Corpus, person: str, layout: Layout) -> list[TrainingCl
         chosen.append(clip)
         if _joined_s(chosen) >= _PROMPT_S:
             return chosen
-    if _joined_s(chosen) <= layout.reference_min_s:
+    if _joined_s(chosen) <= model.reference_min_s:
         raise InvalidRequest(
             f"the clips of {person} last {_joined_s(chosen):.1f} s in all; "
-            f"{layout.name} needs a reference of more than {layout.reference_min_s:g} s",
+            f"{model.name} needs a reference of more than {model.reference_min_s:g} s",
             field="data",
         )
     return chosen
@@ -55,8 +56,10 @@ def main_person(corpus: Corpus) -> str:
     return max(seconds, key=lambda person: seconds[person])
 
 
-def adapter_of(tensors: Mapping[str, Tensor], layout: Layout, base: str, shape: Shape, *, half: bool = True) -> Adapter:
-    """The adapter for a voice file, in float16 unless `half` is false; `base` is `Checkpoint.t3_digest`."""
+def adapter_of(
+    tensors: Mapping[str, Tensor], model: Layout | ModelCard, base: str, shape: Shape, *, half: bool = True
+) -> Adapter:
+    """The adapter for a voice file, in float16 unless `half` is false; `base` as in `Adapter`."""
     dtype = np.float16 if half else np.float32
     modules = sorted({name.rpartition(".")[0] for name in tensors})
     factors = {
@@ -65,7 +68,7 @@ def adapter_of(tensors: Mapping[str, Tensor], layout: Layout, base: str, shape: 
         )
         for module in modules
     }
-    return Adapter(layout.name, base, shape.rank, shape.alpha, factors)
+    return Adapter(model.name, base, shape.rank, shape.alpha, factors)
 
 
 def join_clips(clips: Sequence[TrainingClip], audio_of: Callable[[TrainingClip], Audio]) -> Audio:
