@@ -240,7 +240,11 @@ class Settings:
         "on: a GPU runs the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
         "auto: on GPUs on which they were measured, of compute capability 9.0 (H100, H200).",
     )
-    adapters: int = _setting(2, _number(0, 16), "Fine-tuned voices loaded at once for each model; 0 serves none.")
+    adapters: int = _setting(
+        2,
+        _number(0, 16),
+        "Fine-tuned voices loaded at once for each model (csm: as many as its batch has rows); 0 serves none.",
+    )
     gpu_memory_fraction: float = _setting(
         1.0, _share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
     )

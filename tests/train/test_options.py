@@ -94,6 +94,18 @@ def test_what_is_trained_decides_the_defaults() -> None:
             "extend_tokenizer",
             "--model english names no languages; choose multilingual or multilingual-v2",
         ),
+        (
+            ["--full", "--model", "csm"],
+            "full",
+            "--model csm is trained by an adapter only; choose multilingual, .*nano",
+        ),
+        (
+            ["--text-weight", "0.5", "--model", "csm"],
+            "text_weight",
+            "--model csm predicts no text; choose multilingual",
+        ),
+        ([*EXTENDED, "--model", "csm"], "extend_tokenizer", "--model csm names no languages"),
+        (["--language", "es", "--model", "csm"], "language", "--language es: csm speaks en"),
         (["--full", "--output-voice-id", "Lucia"], "output_voice_id", "the name 'Lucia' must have"),
         (["--full", "--output-voice-id", "turbo"], "output_voice_id", "'turbo' has its own meaning already"),
     ],
