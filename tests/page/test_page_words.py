@@ -167,8 +167,8 @@ def test_damaged_stored_values_never_disable_the_page(open_page: Open, tone_url:
     page = open_page(tone_url)
     generate(page, "An entry that stays.")
     kept = page.evaluate("JSON.parse(localStorage.getItem('chatterbox.history'))[0]")
-    names = ["captions", "download", "draft", "format", "history", "key", "language", "mode", "reading", "settings",
-             "theme", "turns", "voice"]  # fmt: skip
+    names = ["captions", "download", "draft", "format", "history", "key", "language", "mode", "pronunciations",
+             "reading", "settings", "theme", "turns", "voice"]  # fmt: skip
     settings = {"model": 5, "speed": "fast", "seed": {}, "sampling": {"multilingual": {"temperature": "hot"}}}
     entries = [kept, None, {"id": "1"}, kept | {"at": 1e300}, kept | {"order": kept["order"] | {"text": None}}]
     damaged: list[Any] = [{}, [None], [{"reasons": "silent"}]]
@@ -219,8 +219,8 @@ def test_a_text_file_is_opened_where_it_is_dropped(open_page: Open, tone_url: st
     box.fill("")
     page.locator("#text-file").set_input_files({"name": "c.TXT", "mimeType": "", "buffer": "mañana".encode("cp1252")})
     expect(box).to_have_value("mañana")
-    _drop(page, "book.epub", "")
-    expect(page.get_by_role("alert")).to_contain_text("Only .txt, .md and .srt files")
+    _drop(page, "book.doc", "")
+    expect(page.get_by_role("alert")).to_contain_text("Only .txt, .md, .srt and .epub files")
     dragged = """() => {
         const dataTransfer = new DataTransfer();
         dataTransfer.setData("text/plain", "words");

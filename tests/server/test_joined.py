@@ -10,6 +10,9 @@ import pytest
 from chatterbox_worker.server.app import PAGE
 from chatterbox_worker.server.joined import join_modules
 
+_ON_DEMAND = {"recorder-worklet", "i18n/es", "i18n/pt", "epub", "bookpage", "zip"}
+"""Modules that a browser asks for when they are needed."""
+
 
 def _write(folder: Path, **modules: str) -> Path:
     for name, text in modules.items():
@@ -59,4 +62,4 @@ def test_the_pages_own_modules_are_all_in_it() -> None:
     script = join_modules(PAGE / "app.js")
     modules = {path.relative_to(PAGE).with_suffix("").as_posix() for path in PAGE.rglob("*.js")}
     joined = set(re.findall(r"^const \$(\w+) = await \(", script, re.MULTILINE))
-    assert {re.sub(r"\W", "_", name) for name in modules - {"recorder-worklet", "i18n/es", "i18n/pt"}} == joined
+    assert {re.sub(r"\W", "_", name) for name in modules - _ON_DEMAND} == joined

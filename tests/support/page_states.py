@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from playwright.sync_api import Page, Route, expect
 
+from support import epubs
 from support.page_steps import generate, speechlike, wait_for_position, write
 
 STORY = (
@@ -162,6 +163,28 @@ def copy_as_code(page: Page) -> None:
     page.locator("#copy-open").click()
 
 
+def pronunciations(page: Page) -> None:
+    entries = {"Nguyen": "Nwin", "Leicester": "Lester", "GIF": "jif"}
+    stored = json.dumps({"version": 1, "entries": entries})
+    page.evaluate("stored => localStorage.setItem('chatterbox.pronunciations', stored)", stored)
+    page.evaluate("localStorage.setItem('chatterbox.reading', 'true')")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    write(page, "Doctor Nguyen lives in Leicester. He wrote to Mrs. Cholmondeley yesterday.")
+    page.locator("#pron-open").click()
+    expect(page.locator("#reading-box mark").first).to_be_visible()
+    select = "box => { const at = box.value.indexOf('Chol'); box.focus(); box.setSelectionRange(at, at + 12); }"
+    page.locator("#text").evaluate(select)
+    expect(page.locator("#pron-say")).to_be_visible()
+
+
+def opened_book(page: Page) -> None:
+    write(page, STORY)
+    files = epubs.zipped(epubs.files())
+    page.locator("#text-file").set_input_files({"name": "alice.epub", "mimeType": "", "buffer": files})
+    expect(page.locator("#book")).to_be_visible()
+
+
 STATES: Mapping[str, State] = {
     state.__name__.replace("_", "-"): state
     for state in (
@@ -182,5 +205,7 @@ STATES: Mapping[str, State] = {
         pasted_script,
         share,
         copy_as_code,
+        pronunciations,
+        opened_book,
     )
 }

@@ -7,7 +7,7 @@ import { CopyAs } from "./copyas.js";
 import { $, el, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
 import * as history from "./history.js";
-import { language, LANGUAGES, onLanguage, setLanguage, t, translate } from "./i18n.js";
+import { language, LANGUAGES, number, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { ONCE, requests, textOf } from "./order.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
@@ -108,6 +108,14 @@ function check() {
   const gone = now.mode === "dialogue" ? composer.dialogue.firstWithoutVoice : -1;
   if (gone >= 0) {
     show(Object.assign(new api.ApiError("voice_not_found", { field: "voice" }), { turn: gone }));
+    return false;
+  }
+  const texts = now.mode === "text" ? [now.text] : now.turns.map(({ text }) => text);
+  const most = model().max_text_chars;
+  const long = texts.findIndex((text) => text.length > most && [...text].length > most);
+  if (long >= 0) {
+    const values = { n: number([...texts[long]].length), most: number(most) };
+    show(Object.assign(new api.ApiError("text_too_long", { field: "text" }), { values }, now.mode === "text" ? {} : { turn: long }));
     return false;
   }
   for (const [id, field] of [["seed", "seed"], ["chunk-size", "chunk_size"]]) {

@@ -1,13 +1,15 @@
 // The input: one text or a dialogue, with a character count and an estimate that follow every edit.
 
-import { Dialogue } from "./dialogue.js";
 import { ApiError } from "./api.js";
+import { chooseChapter } from "./book.js";
+import { Dialogue } from "./dialogue.js";
 import { $, askToConfirm, clock, el, toast } from "./dom.js";
 import { pace } from "./history.js";
 import { number, onLanguage, t } from "./i18n.js";
 import { estimate_s } from "./order.js";
 import { recall, remember } from "./store.js";
 import { hasFiles, readTextFile } from "./textfile.js";
+import { offerUndo } from "./undo.js";
 
 const FIELDS = "input:not([type=radio], [type=range], [type=checkbox]), textarea";
 const EXAMPLES = ["story", "news", "warm"];
@@ -138,13 +140,30 @@ export class Composer {
   async #open(file) {
     this.onError(null);
     try {
-      const { text, format } = await readTextFile(file);
-      if (this.text && !(await askToConfirm(t("composer.replace"), t("composer.replace.yes")))) return;
-      this.restore({ mode: "text", text, format });
-      toast(t("composer.opened", { name: file.name }));
+      const { book, text, format } = await readTextFile(file);
+      if (book) {
+        const most = this.#model?.max_text_chars ?? Infinity;
+        const chapter = await chooseChapter(book, { name: file.name, most, replaces: this.text !== "" });
+        if (chapter) this.#put(chapter.text, "markdown", chapter.name);
+      } else if (!this.text || (await askToConfirm(t("composer.replace"), t("composer.replace.yes")))) this.#put(text, format, file.name);
     } catch (error) {
       this.onError(error instanceof ApiError ? error : new ApiError("file_unreadable"));
     }
+  }
+
+  /** Puts what was opened into the box; what was there can be had back. */
+  #put(text, format, name) {
+    const before = { mode: this.mode, text: $("text").value, format: this.format };
+    this.restore({ mode: "text", text, format });
+    $("text").scrollTop = 0;
+    if (!before.text) {
+      toast(t("composer.opened", { name }));
+      return;
+    }
+    offerUndo(t("composer.opened", { name }), () => {
+      this.#setText(before.text, before.format);
+      this.#setMode(before.mode);
+    });
   }
 
   #insert(text) {

@@ -8,7 +8,7 @@ export function explain(error) {
   if (!(error instanceof ApiError)) return { title: t("error.internal_error"), detail: String(error.message ?? error), field: null };
   const field = fieldOf(error.field);
   const known = field && has(`error.${error.code}.${field}`) ? `error.${error.code}.${field}` : `error.${error.code}`;
-  const values = { field: field && has(`field.${field}`) ? t(`field.${field}`) : field, seconds: error.retryAfter ?? 5 };
+  const values = { ...error.values, field: field && has(`field.${field}`) ? t(`field.${field}`) : field, seconds: error.retryAfter ?? 5 };
   let title = has(known) ? t(known, values) : t("error.internal_error");
   if (error.code === "invalid_request") title = has(known) && known !== "error.invalid_request" ? t(known, values) : invalidField(field, values);
   if (error.turn !== undefined) title = t("error.in_turn", { turn: error.turn + 1, title });

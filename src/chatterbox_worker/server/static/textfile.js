@@ -1,8 +1,9 @@
-// A text from a file: .txt as it is, .md to be read as Markdown, .srt without its numbers and times.
+// A text from a file: .txt as it is, .md to be read as Markdown, .srt without its numbers and times; and the chapters of an .epub.
 
 import { ApiError } from "./api.js";
 
 const MOST_BYTES = 5_000_000; // a long book; more than any model is given at a time
+const MOST_BOOK_BYTES = 200_000_000; // with its pictures, which are not read
 const READERS = new Map([
   ["txt", (text) => ({ text, format: "plain" })],
   ["md", (text) => ({ text, format: "markdown" })],
@@ -11,12 +12,21 @@ const READERS = new Map([
 
 export const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
 
-/** {text, format}; an ApiError says that the file cannot be opened. */
+/** {text, format}, or {book: {title, chapters}}; an ApiError says that the file cannot be opened. */
 export async function readTextFile(file) {
-  const read = READERS.get(file.name.toLowerCase().split(".").pop());
+  const kind = file.name.toLowerCase().split(".").pop();
+  if (kind === "epub") return { book: await readBook(file) };
+  const read = READERS.get(kind);
   if (!read) throw new ApiError("file_kind");
   if (file.size > MOST_BYTES) throw new ApiError("file_size");
   return read(decode(await file.arrayBuffer()).replace(/\r\n?/g, "\n"));
+}
+
+/** What reads books is loaded with the first one. */
+async function readBook(file) {
+  if (file.size > MOST_BOOK_BYTES) throw new ApiError("book_large");
+  const { readEpub } = await import("./epub.js").catch(() => Promise.reject(new ApiError("offline")));
+  return readEpub(file).catch(({ code }) => Promise.reject(new ApiError(code)));
 }
 
 /** UTF-16 if it says so, UTF-8 if it is valid, or else what Windows wrote before. */
