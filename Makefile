@@ -36,8 +36,10 @@ test: $(READY)  ## the fast tests
 
 slow: together alone  ## the slow tests
 
+# By file, the longest files of few tests came last, to one process. Now one that has nothing left takes half of the
+# other's tests.
 together: $(READY)
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not alone" -n $(TEST_JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not alone" -n $(TEST_JOBS) --dist worksteal
 
 alone: $(READY)
 	$(PY) -m pytest -m alone

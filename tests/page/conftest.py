@@ -94,7 +94,7 @@ def preview_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def tone_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server whose models have Chatterbox's abilities, but generate tones."""
     script = str(WORKERS / "tone_server.py")
-    with _serving(tmp_path_factory.mktemp("tone"), "multilingual,turbo", script, "PORT") as url:
+    with _serving(tmp_path_factory.mktemp("tone"), "multilingual,turbo,csm", script, "PORT") as url:
         yield url
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from page.conftest import _serving
 from support.audio_clips import wav_bytes
 from support.page_steps import Open
-from support.paths import WORKERS
 
 pytestmark = pytest.mark.slow
 
 WORDS = "These are the words of the recording."
 
 
-@pytest.fixture(scope="module")
-def csm_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    script = str(WORKERS / "tone_server.py")
-    with _serving(tmp_path_factory.mktemp("csm"), "csm,turbo", script, "PORT") as url:
-        yield url
+@pytest.fixture
+def open_csm(open_page: Open, tone_url: str) -> Open:
+    """`open_csm(locale=...)`: the page, with the model chosen."""
+
+    def load(**options: str) -> Page:
+        page = open_page(tone_url, **options)
+        page.select_option("#model", "csm")
+        return page
+
+    return load
 
 
 def _sent_bodies(page: Page) -> list[dict[str, Any]]:
@@ -44,10 +47,8 @@ def _choose_recording(page: Page) -> None:
     page.wait_for_selector("#reference[data-stage=review]")
 
 
-def test_the_transcript_is_required_if_the_model_needs_it(
-    open_page: Open, csm_url: str, axe: Callable[[Page], list[str]]
-) -> None:
-    page = open_page(csm_url)
+def test_the_transcript_is_required_if_the_model_needs_it(open_csm: Open, axe: Callable[[Page], list[str]]) -> None:
+    page = open_csm()
     bodies = _sent_bodies(page)
     _choose_recording(page)
     expect(page.locator("#reference-words")).to_be_visible()
@@ -67,8 +68,8 @@ def test_the_transcript_is_required_if_the_model_needs_it(
     expect(page.locator("#reference-words")).to_be_hidden()
 
 
-def test_a_voice_is_saved_with_its_transcript(open_page: Open, csm_url: str) -> None:
-    page = open_page(csm_url, locale="es")
+def test_a_voice_is_saved_with_its_transcript(open_csm: Open) -> None:
+    page = open_csm(locale="es")
     _choose_recording(page)
     page.fill("#reference-name", "ana")
     page.fill("#reference-words", WORDS)
@@ -76,10 +77,11 @@ def test_a_voice_is_saved_with_its_transcript(open_page: Open, csm_url: str) -> 
     expect(page.locator("#reference")).to_be_hidden()
 
     assert page.evaluate("async () => (await (await fetch('voices/ana')).json()).transcript") == WORDS
+    page.evaluate("() => fetch('voices/ana', { method: 'DELETE' })")
 
 
-def test_a_dialogue_sends_its_earlier_turns_as_context(open_page: Open, csm_url: str) -> None:
-    page = open_page(csm_url)
+def test_a_dialogue_sends_its_earlier_turns_as_context(open_csm: Open) -> None:
+    page = open_csm()
     bodies = _sent_bodies(page)
     page.check("[name=mode][value=dialogue]", force=True)
     page.fill("#turn-0-text", "Are you ready?")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from support import epubs
-from support.page_steps import generate, speechlike, wait_for_position, write
+from support.page_steps import generate, list_voices, speechlike, wait_for_position, write
 
 STORY = (
     "The lighthouse had been dark for forty years. Then, one evening in March, somebody climbed the two hundred and "
@@ -67,14 +67,7 @@ def dialogue(page: Page) -> None:
 
 
 def many_voices(page: Page) -> None:
-    def list_many(route: Route) -> None:
-        response = route.fetch()
-        listed = response.json()
-        names = [f"voice-{n:03}" for n in range(98)] + ["Zoe-Ibanez", LONG_NAME]
-        listed["data"] += [listed["data"][0] | {"id": name, "name": name, "built_in": False} for name in names]
-        route.fulfill(response=response, json=listed)
-
-    page.route("**/v1/voices", list_many)
+    list_voices(page, [*(f"voice-{n:03}" for n in range(98)), "Zoe-Ibanez", LONG_NAME])
     page.reload()
     page.wait_for_selector("body[data-loaded]")
     page.locator(f"[name=voice][value={LONG_NAME}]").check()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import soundfile
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 KEY = "a-key-of-sixteen-letters"
 RATE = 24_000
@@ -56,6 +56,19 @@ def speechlike(seconds: float = 7.0) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples.astype(np.float32), RATE, format="WAV")
     return buffer.getvalue()
+
+
+def list_voices(page: Page, names: Iterable[str]) -> None:
+    """Adds voices to those that the server lists, from the next load of the page on; it cannot speak with them."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        listed = response.json()
+        more = [listed["data"][0] | {"id": name, "name": name, "built_in": False} for name in sorted(names)]
+        listed["data"] += more
+        route.fulfill(response=response, json=listed)
+
+    page.route("**/v1/voices", answer)
 
 
 def choose_file(page: Page, name: str, data: bytes) -> None:

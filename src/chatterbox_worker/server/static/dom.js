@@ -31,7 +31,12 @@ export function icon(name) {
 }
 
 export function setIcon(button, name) {
-  button.querySelector("use").setAttribute("href", `#icon-${name}`);
+  setAttributes(button.querySelector("use"), { href: `#icon-${name}` });
+}
+
+/** Those that change, as each one is a new layout: the player shows its state in every frame. */
+export function setAttributes(node, values) {
+  for (const [name, value] of Object.entries(values)) if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
 /** The focus stays on the element with the same data-focus, if there is one. */

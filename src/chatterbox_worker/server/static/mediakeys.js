@@ -14,7 +14,8 @@ export function onMediaKeys(player) {
 }
 
 export function showState(isPlaying) {
-  if (session) session.playbackState = isPlaying ? "playing" : "paused";
+  const state = isPlaying ? "playing" : "paused";
+  if (session && session.playbackState !== state) session.playbackState = state;
 }
 
 export function showTitle(title, artist) {

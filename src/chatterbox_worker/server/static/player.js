@@ -1,6 +1,6 @@
 // Plays one speech: while it arrives through Web Audio, and afterwards from its file, seekable and at any speed.
 
-import { $, clock, setIcon } from "./dom.js";
+import { $, clock, setAttributes, setIcon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 import { LivePlayback } from "./live.js";
 import { onMediaKeys, showState } from "./mediakeys.js";
@@ -205,8 +205,9 @@ export class Player {
   #refresh() {
     const playing = this.playing;
     setIcon($("play"), playing ? "pause" : "play");
-    $("play").setAttribute("aria-label", t(playing ? "player.pause" : "player.play"));
-    $("time").textContent = `${clock(this.position_s, true)} / ${clock(this.duration_s, true)}`;
+    setAttributes($("play"), { "aria-label": t(playing ? "player.pause" : "player.play") });
+    const time = `${clock(this.position_s, true)} / ${clock(this.duration_s, true)}`;
+    if ($("time").textContent !== time) $("time").textContent = time;
     this.waveform.show(this.position_s);
     this.onMove(this.position_s);
     showState(playing);

@@ -1,6 +1,6 @@
 // Draws the waveform of a speech; also the slider that seeks in it, by pointer, arrow keys, Home and End.
 
-import { clock } from "./dom.js";
+import { clock, setAttributes } from "./dom.js";
 import { t } from "./i18n.js";
 import { RATE } from "./wav.js";
 
@@ -18,6 +18,9 @@ export class Waveform {
   #expected_s = 0;
   #position_s = 0;
   #hover = null;
+  #frame = 0; // in which it is drawn, 0 if it need not be
+  #bars = 0; // as drawn last, and how many of them were played
+  #played = 0;
 
   /** `box` is the focusable slider; it contains a canvas. */
   constructor(box, onSeek) {
@@ -38,6 +41,7 @@ export class Waveform {
     this.#samples = 0;
     this.#expected_s = expected_s;
     this.show(0);
+    this.draw();
   }
 
   append(data) {
@@ -63,13 +67,23 @@ export class Waveform {
 
   show(position_s) {
     this.#position_s = position_s;
-    this.box.setAttribute("aria-valuemax", this.duration_s.toFixed(1));
-    this.box.setAttribute("aria-valuenow", position_s.toFixed(1));
-    this.box.setAttribute("aria-valuetext", t("player.position", { at: clock(position_s), of: clock(this.duration_s) }));
-    this.draw();
+    setAttributes(this.box, {
+      "aria-valuemax": this.duration_s.toFixed(1),
+      "aria-valuenow": position_s.toFixed(1),
+      "aria-valuetext": t("player.position", { at: clock(position_s), of: clock(this.duration_s) }),
+    });
+    if (this.#playedOf(this.#bars) !== this.#played) this.draw();
   }
 
+  /** Draws it with the next frame, once. */
   draw() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#draw();
+    });
+  }
+
+  #draw() {
     const { width, height } = this.box.getBoundingClientRect();
     if (!width) return;
     const scale = devicePixelRatio;
@@ -84,7 +98,8 @@ export class Waveform {
     const style = getComputedStyle(this.box);
     const colours = { played: style.getPropertyValue("--accent"), ahead: style.getPropertyValue("--wave"), none: style.getPropertyValue("--line") };
     const total_s = this.#total_s();
-    const bars = Math.floor(width / (BAR + GAP));
+    const bars = (this.#bars = Math.floor(width / (BAR + GAP)));
+    this.#played = this.#playedOf(bars);
     const loudest = Math.max(0.05, ...this.#sampled());
     for (let bar = 0; bar < bars; bar++) {
       const from_s = (bar / bars) * total_s;
@@ -99,6 +114,11 @@ export class Waveform {
       pen.fill();
     }
     pen.globalAlpha = 1;
+  }
+
+  /** How many of so many bars begin before the position. */
+  #playedOf(bars) {
+    return Math.ceil((this.#position_s / this.#total_s()) * bars);
   }
 
   #total_s() {
