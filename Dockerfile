@@ -111,7 +111,7 @@ COPY src/chatterbox_worker/engines/chatterbox/s3gen/ chatterbox_worker/engines/c
 COPY src/chatterbox_worker/engines/chatterbox/t3/ chatterbox_worker/engines/chatterbox/t3/
 ARG RUNTIME
 ARG ORIGINALS=""
-RUN custom="$(echo "${CHATTERBOX_CUSTOM_MODELS}" | tr , '\n' | sed 's/=.*//' | xargs)" \
+RUN custom="$(echo "${CHATTERBOX_CUSTOM_MODELS}" | tr , '\n' | sed -n 's/=.*//p' | xargs)" \
     && models="$(echo "${CHATTERBOX_MODELS} ${CHATTERBOX_PACKS} ${custom}" | tr , ' ' | xargs -n 1 | sort -u | xargs)" \
     && if [ -n "${models}" ]; then \
            CHATTERBOX_WEIGHTS_DIR=/weights HF_HUB_OFFLINE=1 python3 -m chatterbox_worker.engines.chatterbox.pack \

@@ -37,6 +37,13 @@ def test_an_entry_names_place_family_and_languages() -> None:
     assert parse_custom_models("") == ()
 
 
+def test_a_comma_may_be_part_of_a_place() -> None:
+    text = "italian=owner/repo/it,en@v1:english:it+en, mine=/weights/a,b:turbo,"
+    italian, mine = parse_custom_models(text)
+    assert (italian.place, italian.languages) == ("owner/repo/it,en@v1", ("it", "en"))
+    assert mine.place == "/weights/a,b"
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [

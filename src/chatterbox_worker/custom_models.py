@@ -1,7 +1,8 @@
 """Models that only this worker has: fine-tuned weights of a family, by a name of the operator's choice.
 
-The setting's text is a list of `name=place:family` or `name=place:family:languages`, with commas between the entries.
-Nothing here looks at the place.
+The setting's text is a list of `name=place:family` or `name=place:family:languages`, with commas between the entries; a
+comma that no name follows is part of a place, because there are published folders with one. Nothing here looks at the
+place.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ FAMILIES = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
 """The models whose fine-tuned weights can be served."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+_BETWEEN = re.compile(r",(?=[^,=]*=)")
 _ENTRY = re.compile(r"(?P<name>[^=]*)=(?P<place>.*?):(?P<family>[^:/]*)(?::(?P<languages>[^:/]*))?")
-_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(/[\w.-]+){0,8}(@[\w./-]+)?", re.ASCII)
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(/[\w.,-]+){0,8}(@[\w./-]+)?", re.ASCII)
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _HAVE_A_MEANING = ("default", "openai", *OPENAI_MODELS, *MODELS, *PACKS)
 
@@ -53,7 +55,7 @@ def parse_custom_models(text: str) -> tuple[CustomModel, ...]:
     Raises:
         ValueError: an entry that cannot be understood, and how it must be written.
     """
-    models = tuple(_parse(entry.strip()) for entry in text.split(",") if entry.strip())
+    models = tuple(_parse(entry) for part in _BETWEEN.split(text) if (entry := part.strip(" ,\n\t")))
     names = [model.name for model in models]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{quote(twice)} is given twice")

@@ -6,7 +6,8 @@ import json
 import pickle
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,72 @@ def test_what_cannot_be_served_is_refused_with_what_was_found(find: Find, tmp_pa
             parts[name] = made if text == f"{{{name}}}" else tmp_path / name
     with pytest.raises(NotReady, match=why):
         find(text.format(**parts))
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a public repository of the hub lists, and what of it is served."""
+
+    entry: str
+    """The family and the languages."""
+    files: Mapping[str, str]
+    """From each path to the part of that family with its content; others are no weights."""
+    from_base: tuple[str, ...]
+
+
+WHOLE = {
+    name: name for name in ("ve.safetensors", "t3_cfg.safetensors", "s3gen.safetensors", "tokenizer.json", "conds.pt")
+}
+MULTILINGUAL = ("ve.pt", "s3gen.pt", "conds.pt", "grapheme_mtl_merged_expanded_v1.json")
+CARDS: Mapping[str, Card] = {
+    "akhbar/chatterbox-tts-norwegian": Card("english:no", {**WHOLE, "README.md": ""}, ()),
+    "Thomcles/Chatterbox-TTS-French": Card(
+        "english:fr", {"t3_cfg.safetensors": "t3_cfg.safetensors"},
+        ("s3gen.safetensors", "ve.safetensors", "tokenizer.json", "conds.pt"),
+    ),
+    "Thomcles/Chatterbox-TTS-Persian-Farsi": Card(
+        "multilingual:ar", {"t3_fa.safetensors": LAYOUTS["multilingual"].t3}, MULTILINGUAL
+    ),
+    "CoRal-project/tts-base": Card(
+        "multilingual-v2:da",
+        {name: name for name in ("t3_mtl23ls_v2.safetensors", *MULTILINGUAL, "Cangjie5_TC.json")},
+        (),
+    ),
+    "niobures/Chatterbox-TTS/ko": Card(
+        "english:ko", {"ko/t3_cfg.safetensors": "t3_cfg.safetensors", "ko/tokenizer_en_ko.json": "tokenizer.json",
+                       "ja/t3_cfg.safetensors": "t3_cfg.safetensors"},
+        ("s3gen.safetensors", "ve.safetensors", "conds.pt"),
+    ),
+    "niobures/Chatterbox-TTS/it,en": Card(
+        "english:it+en", {"it,en/chatterbox_italian_final.pt": "t3_cfg.safetensors", "it,en/config.json": ""},
+        ("s3gen.safetensors", "ve.safetensors", "tokenizer.json", "conds.pt"),
+    ),
+}  # fmt: skip
+"""By the place that the setting names: lists of files as programs that download them have them."""
+
+
+@pytest.mark.parametrize("place", CARDS)
+def test_repositories_with_the_files_of_public_ones_are_served(find: Find, tmp_path: Path, place: str) -> None:
+    card = CARDS[place]
+    family = card.entry.partition(":")[0]
+    owner, repo, *inside = place.split("/")
+    snapshot = tmp_path / f"runpod/models--{owner}--{repo}/snapshots" / ("a" * 40)
+    for name, part in card.files.items():
+        path = snapshot / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not part:
+            path.write_text("{}")
+        elif path.suffix == ".pt" and part.endswith(".safetensors"):
+            torch.save(load_file(checkpoint(family) / part), path)
+        else:
+            path.symlink_to(checkpoint(family) / part)
+    found = find(f"mine={place}@{'a' * 40}:{card.entry}")
+    own = {name for name, path in found.files.items() if snapshot in path.parents}
+    assert own == {
+        Path(name).name for name, part in card.files.items() if part and Path(name).parts[:-1] == tuple(inside)
+    }
+    assert set(found.files) - own == set(card.from_base)
+    assert set(load_t3_state(found)) == set(load_file(checkpoint(family) / LAYOUTS[family].t3))
 
 
 def test_a_file_of_several_is_chosen_by_name_and_models_have_their_own_identity(find: Find, tmp_path: Path) -> None:

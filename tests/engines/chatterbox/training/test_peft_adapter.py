@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -19,27 +18,8 @@ from chatterbox_worker.train.import_adapter import main
 from chatterbox_worker.voices.bundle import unpack
 from support.audio_clips import wav_bytes
 from support.checkpoints import checkpoint
+from support.peft_adapters import FIRST, SECOND, write_adapter
 from support.tiny_engine import found
-
-FIRST, SECOND = "tfmr.layers.0.self_attn.q_proj", "tfmr.layers.1.mlp.down_proj"
-
-
-def write_adapter(folder: Path, prefix: str = "base_model.model.", **config: Any) -> dict[str, torch.Tensor]:
-    """An adapter of ranks 4 and 2 for two matrices of tiny english; returns their changes without scale."""
-    folder.mkdir()
-    state = load_t3_state(found("english"))
-    changes: dict[str, torch.Tensor] = {}
-    tensors: dict[str, torch.Tensor] = {}
-    for index, (module, rank) in enumerate(((FIRST, 4), (SECOND, 2))):
-        out, width = state[f"{module}.weight"].shape
-        generator = torch.Generator().manual_seed(index)
-        down, up = torch.randn(rank, width, generator=generator), torch.randn(out, rank, generator=generator)
-        tensors |= {f"{prefix}{module}.lora_A.weight": down, f"{prefix}{module}.lora_B.weight": up}
-        changes[module] = up @ down
-    save_file(tensors, folder / "adapter_model.safetensors")
-    about = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "alpha_pattern": {"mlp.down_proj": 6}, "bias": "none"}
-    (folder / "adapter_config.json").write_text(json.dumps(about | config))
-    return changes
 
 
 @pytest.mark.parametrize(
