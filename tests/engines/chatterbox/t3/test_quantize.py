@@ -14,6 +14,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
 from chatterbox_worker.engines.chatterbox.kernels.launch import uses_kernels
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapt
+from chatterbox_worker.engines.chatterbox.t3 import quantize
 from chatterbox_worker.engines.chatterbox.t3.linear import (
     Precision,
     Small,
@@ -24,6 +25,7 @@ from chatterbox_worker.engines.chatterbox.t3.linear import (
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.quantize import (
     NF4,
+    check_nf4,
     dequantize_nf4,
     load_bitsandbytes,
     quantize_nf4,
@@ -169,6 +171,17 @@ def test_weights_are_packed_as_bitsandbytes_packs_and_unpacks_them() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         unpacked = torch.ops.bitsandbytes.dequantize_4bit(codes, scales, 64, "nf4", (48, 128), dtype)
         assert torch.equal(unpacked, dequantize_nf4(codes, scales, dtype))
+
+
+def test_a_device_that_cannot_unpack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantize, "load_bitsandbytes", lambda: None)
+    check = check_nf4.__wrapped__
+    check(CPU)
+    with pytest.raises(NotReady, match="bitsandbytes cannot unpack nf4 weights on meta"):
+        check(META)
+    monkeypatch.setattr(quantize, "dequantize_nf4", lambda codes, *_: torch.randn(codes.shape))
+    with pytest.raises(NotReady, match="unpacks nf4 weights on cpu to other values"):
+        check(CPU)
 
 
 @both_precisions

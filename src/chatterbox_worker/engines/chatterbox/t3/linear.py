@@ -25,9 +25,9 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, TensorProvider
 from chatterbox_worker.engines.chatterbox.device.cpu_products import product, product_add
 from chatterbox_worker.engines.chatterbox.t3.quantize import (
+    check_nf4,
     dequantize_int8,
     dequantize_nf4,
-    load_bitsandbytes,
     quantize_int8,
     quantize_nf4,
     squared_error,
@@ -265,7 +265,7 @@ def linear(source: Source, precision: Precision, device: torch.device) -> Linear
     """The layer of `source` in this precision, on `device`.
 
     Raises:
-        NotReady: int8 with 8-bit activations on a device that is not a CPU, or nf4 on a GPU without bitsandbytes.
+        NotReady: int8 with 8-bit activations on a device that is not a CPU, or nf4 where `check_nf4` refuses it.
     """
     dtype = precision.dtype_on(device)
     bias = None if source.bias is None else source.bias.to(device, dtype)
@@ -279,7 +279,7 @@ def _quantized(source: Source, precision: Precision, device: torch.device, bias:
     if precision is Precision.INT8 and device.type != "cpu":
         raise NotReady(f"int8 precision with 8-bit activations runs on CPUs only, not on {device}.")
     if precision is Precision.NF4 and device.type == "cuda":
-        load_bitsandbytes()
+        check_nf4(device)
     form = _FORMS[precision]
     pair = functools.cache(lambda: form.quantize(source.weight()))
     codes = source.provide(f"{source.name} {form.names[0]}", lambda: pair()[0])

@@ -85,6 +85,24 @@ def load_bitsandbytes() -> None:
 
 
 @functools.cache
+def check_nf4(device: torch.device) -> None:
+    """Unpack all values on `device` once, before a model needs them there.
+
+    Raises:
+        NotReady: bitsandbytes is not installed, or cannot do it on this device, or gives other values.
+    """
+    load_bitsandbytes()
+    codes, scales = torch.arange(256, dtype=torch.uint8).view(8, BLOCK // 2), torch.arange(1.0, 9.0)
+    try:
+        unpacked = dequantize_nf4(codes.to(device), scales.to(device), torch.bfloat16).cpu()
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise NotReady(f"bitsandbytes cannot unpack nf4 weights on {device}: {reason}") from error
+    if not torch.equal(unpacked, dequantize_nf4(codes, scales, torch.bfloat16)):
+        raise NotReady(f"bitsandbytes unpacks nf4 weights on {device} to other values than nf4 has")
+
+
+@functools.cache
 def _pairs(device: torch.device) -> Tensor:
     """The two values of each byte of codes, (256, 2)."""
     values, byte = torch.tensor(NF4, device=device), torch.arange(256, device=device)
