@@ -99,7 +99,8 @@ def _melody(utterance: Utterance) -> np.ndarray[tuple[int], np.dtype[np.float32]
     between = levels[:-1, None] + np.diff(levels)[:, None] * rise  # from the middle of each letter to that of the next
     envelope = between.reshape(-1)[size // 2 : -(size // 2)]
     time = np.arange(len(envelope)) / RATE
-    return (0.6 * envelope * np.sin(2 * np.pi * pitch * time)).astype(np.float32)
+    wave: np.ndarray[tuple[int], np.dtype[np.float32]] = 0.6 * envelope * np.sin(2 * np.pi * pitch * time)
+    return wave.astype(np.float32)
 
 
 def main(port: int) -> None:
