@@ -11,8 +11,10 @@ import soundfile
 from bench.speakers import Truth, at_level, meetings, mix, read_people
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.level import speech_level
+from chatterbox_worker.audio.music import find_notes
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.audio.rumble import without_rumble
+from chatterbox_worker.clone.background import notes_near
 from chatterbox_worker.clone.findings import Findings, examine
 from chatterbox_worker.clone.quality import LEAST_SNR_DB, SHORTEST_S, fault
 from chatterbox_worker.clone.recordings import RATE, SourceRecording
@@ -106,3 +108,43 @@ def _clean_share(audio: Audio) -> float:
     recording = SourceRecording("x.wav", "", 16_000, resample(audio, RATE), np.zeros(0))
     long = [each for each in split(recording) if each.duration_s >= SHORTEST_S]
     return sum(each.duration_s for each in long if fault(each) is None) / sum(each.duration_s for each in long)
+
+
+def _chords(size: int) -> Samples:
+    """A chord with overtones every 2 s."""
+    time_s = np.arange(size) / 16_000
+    number = (time_s // 2).astype(int) % 4
+    roots = np.array([261.6, 220.0, 174.6, 196.0])[number]
+    tones = [np.sin(2 * np.pi * roots * ratio * k * time_s) / k for ratio in (1.0, 1.25, 1.5) for k in (1, 2, 3)]
+    total: Samples = np.sum(tones, axis=0).astype(np.float32)
+    return total
+
+
+def _reasons(recordings: list[Samples], behind: Samples, db: float) -> set[str]:
+    """Why segments are left out with the sound `db` below the speech; "" for those that are kept."""
+    speech = Audio(np.concatenate(recordings), 16_000)
+    level_dbfs = speech_level(without_rumble(speech))
+    assert level_dbfs is not None
+    power = float(np.square(without_rumble(Audio(behind, 16_000)).samples).mean())
+    gain = np.float32(10 ** ((level_dbfs - db) / 20) / np.sqrt(max(power, 1e-12)))
+    ends = np.cumsum([len(each) for each in recordings])
+    parts = np.split(speech.samples + gain * behind, ends[:-1])
+    known = {str(index): _recording(str(index), part) for index, part in enumerate(parts)}
+    segments = [segment for each in known.values() for segment in split(each)]
+    return {(fault(each, notes=notes_near(each, known)) or "").partition(":")[0] for each in segments}
+
+
+def _recording(name: str, samples: Samples) -> SourceRecording:
+    audio = Audio(samples.astype(np.float32), 16_000)
+    return SourceRecording(name, "", 16_000, audio, np.zeros(0), None, find_notes(without_rumble(audio)))
+
+
+def test_music_behind_readers_is_named_and_hum_and_other_people_are_not_music() -> None:
+    people = read_people(real("speech"))
+    for name, recordings in people.items():
+        size = sum(map(len, recordings))
+        hum = np.sum([np.sin(2 * np.pi * 60.02 * k * np.arange(size) / 16_000) / k for k in range(1, 40)], axis=0)
+        babble = _babble({key: each for key, each in people.items() if key != name}, size)
+        assert "" not in _reasons(recordings, _chords(size), 25.0), name
+        for other in (np.zeros(size, np.float32), hum.astype(np.float32), babble):
+            assert "music" not in _reasons(recordings, other, 25.0), name

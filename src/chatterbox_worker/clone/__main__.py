@@ -88,6 +88,7 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
         encoder,
         min_similarity=options.similarity,
         min_snr_db=options.min_snr,
+        allow_music=options.allow_music,
         like=options.like,
         track=_track,
     )

@@ -58,6 +58,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         help="how far the noise has to be below the voice (%(default)g); less, and it is in the cloned voice too",
     )
     parser.add_argument(
+        "--allow-music", action="store_true", help="keep speech with music behind it, which the voice will have, too"
+    )
+    parser.add_argument(
         "--despite-doubts", action="store_true", help="write the voice although it may not be one person's"
     )
     parser.add_argument(

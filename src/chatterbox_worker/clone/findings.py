@@ -15,6 +15,7 @@ import numpy as np
 
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.clone import doubts, quality, speakers
+from chatterbox_worker.clone.background import notes_near
 from chatterbox_worker.clone.recordings import RefusedRecording, SourceRecording, files_in, read, read_all
 from chatterbox_worker.clone.segments import Segment, speech_in, split
 from chatterbox_worker.clone.speakers import EmbeddedSegment, Groups, Speakers
@@ -98,6 +99,7 @@ def examine(
     *,
     min_similarity: float = speakers.SAME_SPEAKER,
     min_snr_db: float = quality.LEAST_SNR_DB,
+    allow_music: bool = False,
     like: Path | None = None,
     track: Track = _without_progress,
 ) -> Findings:
@@ -118,7 +120,12 @@ def examine(
         changes = {name: _changes(diarisation, name) for name in known}
         found |= {name: split(known[name], spans) for name, spans in changes.items() if spans}
     assessed = [
-        AssessedSegment(each, quality.fault(each, min_snr_db, known[name].reverberation_s))
+        AssessedSegment(
+            each,
+            quality.fault(
+                each, min_snr_db, known[name].reverberation_s, None if allow_music else notes_near(each, known)
+            ),
+        )
         for name, segments in found.items()
         for each in segments
     ]

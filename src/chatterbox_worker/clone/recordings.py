@@ -13,6 +13,7 @@ import numpy.typing as npt
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.clipping import clipped_at
 from chatterbox_worker.audio.decode import HIGHEST_RATE, decode
+from chatterbox_worker.audio.music import NO_WINDOWS, PauseWindows, find_notes
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.audio.reverberation import reverberation_s
 from chatterbox_worker.audio.rumble import without_rumble
@@ -42,6 +43,8 @@ class SourceRecording:
     """(n,) seconds where it is clipped."""
     reverberation_s: float | None = None
     """How long the room rings (T60); None if that cannot be measured."""
+    pauses: PauseWindows = NO_WINDOWS
+    """Where music was looked for."""
 
     def between(self, start_s: float, end_s: float) -> Audio:
         """A part of the sound."""
@@ -93,8 +96,9 @@ def read(path: Path, name: str) -> SourceRecording:
         )
     digest = hashlib.sha256(data).hexdigest()
     at_rate = resample(audio, RATE)
-    room_s = reverberation_s(without_rumble(at_rate))
-    return SourceRecording(name, digest, audio.sample_rate, at_rate, clipped_at(audio), room_s)
+    filtered = without_rumble(at_rate)
+    room_s, pauses = reverberation_s(filtered), find_notes(filtered)
+    return SourceRecording(name, digest, audio.sample_rate, at_rate, clipped_at(audio), room_s, pauses)
 
 
 def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:
