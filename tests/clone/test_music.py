@@ -12,7 +12,7 @@ from chatterbox_worker.audio.level import speech_level
 from chatterbox_worker.audio.music import find_notes
 from chatterbox_worker.clone.findings import examine
 from support.recorded import RATE, talk, wav
-from support.speakers import ANN, SENTENCES
+from support.speakers import ANN, SENTENCES, PitchEncoder
 
 _TALK = talk(ANN, SENTENCES[:4], pause_s=0.6)
 _TIME = np.arange(len(_TALK)) / RATE
@@ -81,8 +81,11 @@ def test_speech_with_music_is_left_out_by_name_unless_it_is_allowed(tmp_path: Pa
     assert len(examine(tmp_path, None, allow_music=True).kept) == len(examine(tmp_path, None).assessed)
 
 
-def test_music_under_the_beginning_affects_only_the_beginning(tmp_path: Path) -> None:
+def test_music_under_the_beginning_affects_only_the_beginning_and_no_decision_who_speaks(tmp_path: Path) -> None:
     (tmp_path / "podcast.wav").write_bytes(wav(np.concatenate([_behind(_chords(), 20.0), *[_TALK] * 2])))
-    faults = [each.fault for each in examine(tmp_path, None).assessed]
+    findings = examine(tmp_path, PitchEncoder())
+    faults = [each.fault for each in findings.assessed]
     assert (faults[0] or "").startswith("music: ")
     assert faults[-1] is None
+    assert findings.diarisation is not None
+    assert findings.diarisation.windows[0].start_s > findings.assessed[0].segment.end_s

@@ -115,17 +115,20 @@ def examine(
     refused += [
         RefusedRecording(name, f"{name} contains no speech") for name, segments in found.items() if not segments
     ]
-    diarisation = None if encoder is None else _diarise(encoder, track(recordings, "recording"), found, min_snr_db)
+
+    def notes(segment: Segment) -> float | None:
+        return None if allow_music else notes_near(segment, known)
+
+    def is_clear(segment: Segment) -> bool:
+        is_loud = quality.is_clear(segment, min(min_snr_db, _DISTINCT_SNR_DB))
+        return is_loud and not quality.has_music(notes(segment))
+
+    diarisation = None if encoder is None else _diarise(encoder, track(recordings, "recording"), found, is_clear)
     if diarisation is not None:
         changes = {name: _changes(diarisation, name) for name in known}
         found |= {name: split(known[name], spans) for name, spans in changes.items() if spans}
     assessed = [
-        AssessedSegment(
-            each,
-            quality.fault(
-                each, min_snr_db, known[name].reverberation_s, None if allow_music else notes_near(each, known)
-            ),
-        )
+        AssessedSegment(each, quality.fault(each, min_snr_db, known[name].reverberation_s, notes(each)))
         for name, segments in found.items()
         for each in segments
     ]
@@ -153,12 +156,15 @@ def _embed_wanted(encoder: Encoder, path: Path) -> Samples:
 
 
 def _diarise(
-    encoder: Encoder, recordings: Iterable[SourceRecording], found: Mapping[str, Sequence[Segment]], min_snr_db: float
+    encoder: Encoder,
+    recordings: Iterable[SourceRecording],
+    found: Mapping[str, Sequence[Segment]],
+    is_clear: Callable[[Segment], bool],
 ) -> Diarisation | None:
-    """The people in what is good enough to distinguish them, kept or not; None if nothing is."""
+    """The people in what is clear enough to distinguish them, kept or not; None if nothing is."""
     windows: list[Window] = []
     for recording in recordings:
-        good = [each for each in found[recording.name] if quality.is_clear(each, min(min_snr_db, _DISTINCT_SNR_DB))]
+        good = [each for each in found[recording.name] if is_clear(each)]
         windows += embed_windows(encoder, recording, speech_in(recording, good))
     if not windows:
         return None

@@ -89,7 +89,7 @@ def fault(
     may be noise, music, the room's echo, or the words themselves, and is called what it is.
     """
     broken = next((rule for rule in _RULES if rule.is_broken(segment, min_snr_db)), None)
-    if (notes or 0.0) > _MOST_NOTES and (broken is None or broken in _BACKGROUND):
+    if has_music(notes) and (broken is None or broken in _BACKGROUND):
         return _MUSIC.format(notes=notes, most=_MOST_NOTES)
     if broken is None:
         return None
@@ -101,6 +101,11 @@ def fault(
         sentence = broken.sentence
     depth_db = min(LEAST_DEPTH_DB, min_snr_db)
     return sentence.format(it=segment, snr_db=min_snr_db, depth_db=depth_db, room_s=reverberation_s)
+
+
+def has_music(notes: float | None) -> bool:
+    """Whether such a share of the pauses with notes is music; not if it is not known."""
+    return (notes or 0.0) > _MOST_NOTES
 
 
 def is_clear(segment: Segment, min_snr_db: float) -> bool:

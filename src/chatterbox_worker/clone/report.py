@@ -75,21 +75,27 @@ def _head(axes: Axes, name: str, findings: Findings, voice: ClonedVoice | Invali
     axes.axis("off")
     result = "no voice" if isinstance(voice, InvalidRequest) else f"a clip of {voice.bundle.clip.duration_s:.1f} s"
     found_s = sum(recording.audio.duration_s for recording in findings.recordings.values())
+    count = len(findings.recordings)
     totals = (
         f"{findings.kept_s:.0f} s kept in {len(findings.kept)} of {len(findings.assessed)} segments  ·  "
-        f"{found_s:.0f} s in {len(findings.recordings)} files  ·  {len(findings.refused)} refused  ·  {result}"
+        f"{found_s:.0f} s in {count} file{'s' * (count != 1)}  ·  {len(findings.refused)} refused  ·  {result}"
     )
     axes.text(0, 1, f"Voice “{name}”", fontsize=17, weight="bold", color=INK, va="top")
-    axes.text(0.572, 0.05, "×20: drawn 20 times as high;  room: how long it rings", color=QUIET, va="top", fontsize=9)
+    axes.text(0.572, 0.05, "×20: drawn 20 times as high;  room: how long it rings", color=INK, va="top", fontsize=9)
     axes.text(0, 0.3, totals, fontsize=10, color=INK, va="top")
     keys = ((KEPT, "kept"), (LEFT_OUT, "left out, and why"), (QUIET, "silence"), (CLIP, "reference clip"))
     for at, (colour, word) in zip((0.65, 0.705, 0.81, 0.87), keys, strict=True):
-        axes.text(at, 0.95, f"■ {word}", color=colour, va="top", fontsize=9.5)
+        _key(axes, at, 0.95, colour, word)
     people = ((KEPT, "the speaker"), (OTHERS[0], "another"), (OTHERS[1], "a third, …"), (UNSURE, "between two"))
     if findings.diarisation is not None:
         axes.text(0.572, 0.5, "windows below:", color=INK, va="top", fontsize=9.5)
         for at, (colour, word) in zip((0.65, 0.735, 0.81, 0.885), people, strict=True):
-            axes.text(at, 0.5, f"■ {word}", color=colour, va="top", fontsize=9.5)
+            _key(axes, at, 0.5, colour, word)
+
+
+def _key(axes: Axes, at: float, height: float, colour: str, word: str) -> None:
+    axes.text(at, height, "■", color=colour, va="top", fontsize=9.5)
+    axes.text(at + 0.01, height, word, color=INK, va="top", fontsize=9.5)
 
 
 def _colours(assessed: Sequence[AssessedSegment]) -> list[str]:
