@@ -230,8 +230,9 @@ def test_precision_follows_the_device_and_the_profile() -> None:
     assert _precision("auto", CPU) is torch.float32
     assert _precision("exact", torch.device("cuda")) is torch.float32
     assert _precision("fast", CPU) is torch.bfloat16
-    with pytest.raises(NotReady, match="CHATTERBOX_PROFILE"):
-        _precision("int8", CPU)
+    for profile in ("int8", "nf4"):
+        with pytest.raises(NotReady, match=f"csm has no {profile} weights: CHATTERBOX_PROFILE"):
+            _precision(profile, CPU)
 
 
 def test_a_code_that_the_codec_lacks_is_never_drawn() -> None:
