@@ -112,3 +112,10 @@ def test_an_invalid_recording_leaves_no_file(tmp_path: Path) -> None:
 
     assert caught.value.field == "reference_audio"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_in_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "old.wav").write_bytes(b"not a voice" * 100)
+    with pytest.raises(InvalidRequest, match="voice 'old' is not audio") as caught:
+        VoiceLibrary(tmp_path).get("old")
+    assert caught.value.field == "voice"

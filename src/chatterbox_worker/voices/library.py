@@ -141,7 +141,10 @@ class VoiceLibrary:
             data = path.read_bytes()
         except OSError:
             raise self._missing(voice) from None
-        loaded = voice_of(voice, data, field="voice", transcript=transcript)
+        try:
+            loaded = voice_of(voice, data, field="voice", transcript=transcript)
+        except InvalidRequest as error:  # its sentence begins with the field, which does not say which voice
+            raise InvalidRequest(error.message.replace("voice", f"voice {quote(voice)}", 1), field="voice") from error
         with self._lock:
             self._clips[key] = loaded
             while len(self._clips) > _CACHED_CLIPS:
