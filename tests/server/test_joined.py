@@ -44,6 +44,7 @@ def test_a_module_stands_after_those_that_it_imports_and_returns_what_it_exports
     assert "What it is" not in script
     assert "Does it" not in script
     assert "Why it is so" not in script
+    assert "\n " not in script
     assert "a // kept" in script
 
 

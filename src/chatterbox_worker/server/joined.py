@@ -8,8 +8,8 @@ Each module becomes an async function that runs once, after those that it import
     export const a = 1;                     const a = 1; ... return { a };
     export default {                        const $default = { ... return { default: $default };
 
-That is the whole grammar: an import or export begins a line, and what is exported is never assigned again. Comments are
-left out: lines of their own, and " // " with what follows it at the end of code.
+That is the whole grammar: an import or export begins a line, and what is exported is never assigned again. Left out are
+comments, on lines of their own or after " // " at the end of code, and indentation: no string goes over several lines.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _EXPORT = re.compile(r"^export (?P<kind>const|class|function|async function) (?P
 _DEFAULT = re.compile(r"^export default ", re.MULTILINE)
 _COMMENT = re.compile(r"^ *(?://.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
 _END_COMMENT = re.compile(r"(?<=[;,{}()\[\]:?|&]) // [^\n]*$", re.MULTILINE)
+_INDENTATION = re.compile(r"^\s+", re.MULTILINE)
+"""With the empty lines before it."""
 _OTHER = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
@@ -50,7 +52,8 @@ def join_modules(entry: Path) -> str:
         return _name(path, folder.resolve())
 
     add(entry.resolve())
-    return "\n".join(f"const {_name(path, folder.resolve())} = {module}" for path, module in joined.items())
+    script = "\n".join(f"const {_name(path, folder.resolve())} = {module}" for path, module in joined.items())
+    return _INDENTATION.sub("", script)
 
 
 def _name(path: Path, folder: Path) -> str:

@@ -43,6 +43,8 @@ _ASSETS = ASSETS_PATH.removeprefix("/")
 _NAMED = re.compile(r'( (?:href|src)=")([a-z][a-z/.-]*\.(?:css|js|svg)")')
 """Where the document names another file."""
 _STYLES = re.compile(r' *<link rel="stylesheet" href="([^"]+)" />\n')
+_UNREAD = re.compile(r"/\*.*?\*/|^\s+", re.DOTALL | re.MULTILINE)
+"""Comments and indentation of style sheets."""
 _SCRIPT = re.compile(r'<script type="module" src="([^"]+)">')
 _STYLE, _MODULE = "css/joined.css", "joined.js"
 
@@ -104,7 +106,7 @@ class Page(StaticFiles):
 @cache  # the files are the package's own
 def _read(directory: Path) -> _Content:
     document = (directory / "index.html").read_text("utf-8")
-    styles = "\n".join((directory / name).read_text("utf-8") for name in _STYLES.findall(document))
+    styles = "\n".join(_UNREAD.sub("", (directory / name).read_text("utf-8")) for name in _STYLES.findall(document))
     modules = "\n".join(join_modules(directory / name) for name in _SCRIPT.findall(document))
     document = _STYLES.sub("", _STYLES.sub(f'<link rel="stylesheet" href="{_STYLE}" >\n', document, count=1))
     document = _SCRIPT.sub(f'<script type="module" src="{_MODULE}">', document)
