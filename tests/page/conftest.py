@@ -51,6 +51,15 @@ def screenshots() -> Path:
 
 @contextmanager
 def _serving(folder: Path, models: str, *command: str, **variables: str) -> Iterator[str]:
+    with started(folder, models, *command, **variables) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(
+    folder: Path, models: str, *command: str, **variables: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server's address and its process, which may be killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -64,7 +73,7 @@ def _serving(folder: Path, models: str, *command: str, **variables: str) -> Iter
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_for(url, process, folder / "log")
-        yield url
+        yield url, process
     finally:
         process.terminate()
         process.wait(90)  # a model may be loading

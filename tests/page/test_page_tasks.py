@@ -49,6 +49,14 @@ SCRIPT = "\n".join(
 )
 _COUNT = "() => { window.presses = 0; addEventListener('pointerdown', () => { window.presses += 1; }, true); }"
 
+_PLACE = """node => {
+    const at = document.activeElement;
+    if (node.type === "radio" && node === at && node.checked) return "chosen";
+    if (node === at || node.contains(at)) return at.type === "file" ? "file" : "there";
+    return node.name && node.name === at.name ? "group" : "elsewhere";
+}"""
+"""Where the focus is, as seen from the element to be pressed."""
+
 
 def click(page: Page, target: Locator) -> None:
     target.click()
@@ -57,14 +65,12 @@ def click(page: Page, target: Locator) -> None:
 def press_keys(page: Page, target: Locator) -> None:
     """Tab until the focus is there, or at the other choices of the group, and then the key that presses it."""
     expect(target).to_be_enabled()
-    is_there = "node => node === document.activeElement || node.contains(document.activeElement)"
-    in_group = "node => node.name !== undefined && node.name !== '' && node.name === document.activeElement.name"
     for _ in range(80):
-        if target.evaluate(is_there):
-            page.keyboard.press("Space" if page.evaluate("document.activeElement.type") == "file" else "Enter")
+        place = target.evaluate(_PLACE)
+        if place == "chosen":
             return
-        page.keyboard.press("ArrowRight" if target.evaluate(in_group) else "Tab")
-        if target.evaluate(in_group) and target.is_checked():
+        page.keyboard.press({"there": "Enter", "file": "Space", "group": "ArrowRight", "elsewhere": "Tab"}[place])
+        if place in ("there", "file"):
             return
     pytest.fail(f"the keys never reach {target}")
 
@@ -93,7 +99,7 @@ def generate(page: Page, press: Press) -> list[dict[str, Any]]:
 
 
 def download(page: Page, press: Press, button: Locator, kind: str) -> bytes:
-    with page.expect_download() as caught:
+    with page.expect_download(timeout=2 * SPOKEN_MS) as caught:  # three minutes are encoded
         press(page, button)
     assert caught.value.suggested_filename.endswith(kind)
     return Path(caught.value.path()).read_bytes()
@@ -122,7 +128,7 @@ def a_voice_from_a_file(page: Page, press: Press) -> None:
     asked.value.set_files({"name": "Doña Elvira.wav", "mimeType": "audio/wav", "buffer": speechlike()})
     expect(page.locator("#advice .good")).to_be_visible()
     press(page, page.locator("#reference-save"))
-    expect(page.get_by_role("radio", name="Dona-Elvira")).to_be_checked()
+    expect(page.get_by_role("radio", name="Dona-Elvira")).to_be_checked(timeout=SPOKEN_MS)
     paste(page, "Con mi propia voz.")
     [request] = generate(page, press)
     assert request["voice"] == "Dona-Elvira"

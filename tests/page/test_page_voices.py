@@ -33,6 +33,8 @@ def test_a_voice_is_uploaded_used_played_and_deleted(open_page: Open, tone_url: 
     page.get_by_role("button", name="Save voice").click()
     voice = page.get_by_role("radio", name="Ana-Maria-2")
     expect(voice).to_be_checked()
+    in_turns = page.locator("#turns select option[value=Ana-Maria-2]")
+    expect(in_turns).to_have_count(page.locator("#turns select").count())  # at once
     write(page, "Spoken with her voice.")
     assert _sent_body(page)["voice"] == "Ana-Maria-2"
     with page.expect_response(re.compile("/voices/Ana-Maria-2/audio")) as played:
