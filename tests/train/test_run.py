@@ -164,9 +164,9 @@ def test_a_run_stopped_while_it_speaks_samples_has_saved_its_evaluation(
     def stop(*_: object) -> list[Audio]:
         raise KeyboardInterrupt
 
-    def speak(_: TrainingSession, voice: Bundle, texts: Sequence[tuple[str, str]], t3: object) -> list[Audio]:
+    def speak(_: TrainingSession, voice: Bundle, texts: Sequence[tuple[str, str]], model: object) -> list[Audio]:
         assert {language for _, language in texts} == {"en"}
-        assert t3 is None  # the base speaks, with the adapter
+        assert model is None  # the base speaks, with the adapter
         return [tone(2.0) for _ in texts]
 
     data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
