@@ -11,19 +11,27 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 import torch
 
+from chatterbox_worker.audio.clip import Samples
+from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.train import import_adapter, merge
+from chatterbox_worker.voices.bundle import pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
+from support.audio_clips import wav_bytes
 from support.checkpoints import checkpoint
+from support.community import bases
 from support.fine_tuned import tiny_adapter, voice_file
 from support.paths import ROOT
+from support.peft_adapters import write_adapter
 from support.tiny_engine import tiny_engine
 
 
@@ -129,3 +137,47 @@ def test_a_running_worker_uses_it_without_a_restart(tmp_path: Path) -> None:
     assert refused["status"] == gone["status"] == "FAILED"
     assert "fine-tuned on other weights of nano (ffffffffffff)" in refused["error"]
     assert gone["output"]["code"] == "voice_not_found"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_an_adapter_of_peft_sounds_on_the_queue_like_its_merged_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = bases(tmp_path / "weights")
+    write_adapter(tmp_path / "lucia")
+    (tmp_path / "clip.wav").write_bytes(wav_bytes())
+    file = tmp_path / "lucia.safetensors"
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(weights))
+    assert (
+        import_adapter.main([*map(str, (tmp_path / "lucia", tmp_path / "clip.wav", file)), "--model", "english"]) == 0
+    )
+    assert merge.main([str(file), str(tmp_path / "merged")]) == 0
+    plain = pack(replace(unpack(file.read_bytes(), field="voice"), adapter=None))
+    env = {
+        "CHATTERBOX_MODELS": "english", "CHATTERBOX_CUSTOM_MODELS": f"merged={tmp_path}/merged:english",
+        "CHATTERBOX_WEIGHTS_DIR": str(weights), "CHATTERBOX_DEVICE": "cpu", "CHATTERBOX_PROFILE": "exact",
+        "CHATTERBOX_PREPARED_WEIGHTS": "off", "CHATTERBOX_CACHE_DIR": str(tmp_path / "cache"),
+        "CHATTERBOX_VOICES_DIR": str(tmp_path / "voices"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
+        "CHATTERBOX_THREADS": "1",
+    }  # fmt: skip
+    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, start_timeout_s=150) as queue:
+
+        def run(**fields: Any) -> dict[str, Any]:
+            answer = queue.run(fields, sync=True, timeout_s=120)
+            assert answer["status"] == "COMPLETED", answer
+            output: dict[str, Any] = answer["output"]
+            return output
+
+        for name, data in (("lucia", file.read_bytes()), ("plain", plain)):
+            run(action="voices.save", voice=name, reference_audio=base64.b64encode(data).decode())
+
+        def speak(model: str, voice: str) -> Samples:
+            fields = {"text": "Hi.", "seed": 1, "max_chunk_s": 0.5, "check": "off", "model": model, "voice": voice}
+            data = base64.b64decode(run(**fields)["audio_base64"])
+            return decode(data, field="audio", max_s=10).samples
+
+        base, adapted, merged = speak("english", "plain"), speak("english", "lucia"), speak("merged", "plain")
+    assert np.abs(adapted - merged).max() < 1e-3
+    shortest = min(len(base), len(adapted))
+    assert np.abs(adapted[:shortest] - base[:shortest]).max() > 0.05
