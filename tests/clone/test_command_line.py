@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chatterbox_worker import wiring
+from chatterbox_worker.clone import __main__ as command
 from chatterbox_worker.clone.__main__ import main
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import Speaker
@@ -33,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in environment() if name.startswith("CHATTERBOX_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setattr(command, "VOLUME", tmp_path / "volume")
     monkeypatch.setattr(wiring, "speaker_encoder", lambda settings: PitchEncoder())
     return tmp_path
 

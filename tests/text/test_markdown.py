@@ -96,6 +96,6 @@ def test_any_markdown_is_read_and_its_chunks_are_its_text(text: str) -> None:
 def test_fifty_thousand_characters_take_less_than_a_second(unit: str) -> None:
     text = unit * (50_000 // len(unit)) + " end"
     read_markdown("warm", OPTIONS)
-    started = time.perf_counter()
+    started = time.process_time()
     read_markdown(text, OPTIONS)
-    assert time.perf_counter() - started < (1.0 if "prose" in unit else 5.0)  # the others are no texts
+    assert time.process_time() - started < (1.0 if "prose" in unit else 5.0)  # the others are no texts

@@ -175,9 +175,9 @@ def test_unnormalized_text_keeps_its_marks_and_its_chunks() -> None:
 )  # fmt: skip
 def test_the_time_is_linear(unit: str) -> None:
     text = unit * (50_000 // len(unit)) + " end"
-    started = time.perf_counter()
+    started = time.process_time()
     read_plain(text, OPTIONS)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_plain_text_loads_none_of_the_packages_for_markup() -> None:

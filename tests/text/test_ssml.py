@@ -139,10 +139,10 @@ def test_other_documents_and_entities_are_refused(text: str) -> None:
 
 def test_billion_laughs_are_refused_before_they_grow() -> None:
     entities = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "ha"}">' for i in range(12))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InvalidRequest, match="no DOCTYPE"):
         read_ssml(f"<!DOCTYPE speak [{entities}]><speak>&a11;</speak>", OPTIONS)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_without_strictness_unknown_elements_are_read_with_a_warning() -> None:
@@ -219,6 +219,6 @@ def test_any_xml_is_read_or_refused(inside: str, strict: bool) -> None:
 def test_fifty_thousand_characters_take_less_than_a_second(unit: str) -> None:
     text = f"<speak>{unit * (50_000 // len(unit))} end</speak>"
     read_ssml("<speak>1</speak>", OPTIONS)
-    started = time.perf_counter()
+    started = time.process_time()
     read_ssml(text, OPTIONS)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

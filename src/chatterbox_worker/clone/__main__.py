@@ -31,6 +31,7 @@ from chatterbox_worker.local import with_local_folders
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 
+VOLUME = Settings().voices_dir.parent
 _GET_ENCODER = (
     "Speakers are distinguished by Chatterbox's voice encoder, a file of 6 MB that every model's checkpoint has: "
     "let this machine reach the Hugging Face hub once, or put ve.pt of ResembleAI/chatterbox into a folder and name "
@@ -42,8 +43,7 @@ _GET_ENCODER = (
 def _settings(options: argparse.Namespace) -> Settings:
     """From the environment; without a volume, with the folders that `make queue` and `make serve` use."""
     env = environment()
-    on_volume = Settings().voices_dir.parent.is_dir()
-    settings = Settings.from_env(env if on_volume else with_local_folders(env, Path.cwd()))
+    settings = Settings.from_env(env if VOLUME.is_dir() else with_local_folders(env, Path.cwd()))
     return replace(
         settings,
         voices_dir=options.voices_dir or settings.voices_dir,
