@@ -123,7 +123,7 @@ def cloned_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="package")  # its event loop must not run during other folders' tests
+@pytest.fixture(scope="module")  # its event loop must not run during the tests of other files
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.fail(f"{CHROMIUM} is missing: apt-get update && apt-get install -y chromium")
