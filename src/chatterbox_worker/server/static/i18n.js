@@ -1,11 +1,10 @@
 // The page's texts: a table for each language, and the chosen one, which is stored. Markup names its texts with data-t and
 // data-t-<attribute>.
 
-import en from "./i18n/en.js";
 import { recall, remember } from "./store.js";
 
-export const LANGUAGES = ["en", "es", "pt"]; // each is a file: what its table lacks is shown in English
-const tables = { en };
+export const LANGUAGES = ["en", "es", "pt"]; // each is a file, all with the same keys
+const tables = {};
 const ATTRIBUTES = ["placeholder", "aria-label", "title"];
 const isApple = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
 const EVERYWHERE = { modifier: isApple ? "⌘" : "Ctrl" }; // values that any text may name
@@ -14,7 +13,7 @@ let current = choose();
 
 const load = async (tag) => (tables[tag] ??= (await import(`./i18n/${tag}.js`)).default);
 
-await load(current).catch(() => (current = "en"));
+await load(current).catch(() => load((current = "en")));
 
 function choose() {
   const stored = recall("language", "");
@@ -27,14 +26,14 @@ export const language = () => current;
 
 /** The text of `key`, with {name} filled in; a table may contain a function of the values instead. */
 export function t(key, values = {}) {
-  const words = tables[current][key] ?? en[key];
+  const words = tables[current][key];
   if (words === undefined) throw new Error(`no text for ${key}`);
   const all = { ...EVERYWHERE, ...values };
   if (typeof words === "function") return words(all);
   return words.replace(/\{(\w+)\}/g, (_, name) => all[name]);
 }
 
-export const has = (key) => key in tables[current] || key in en;
+export const has = (key) => key in tables[current];
 
 export function number(value, options = {}) {
   return new Intl.NumberFormat(current, options).format(value);
