@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.server.app import PAGE
 from chatterbox_worker.server.joined import join_modules
 
-_ON_DEMAND = {"recorder-worklet", "i18n/es", "i18n/pt", "epub", "bookpage", "zip"}
+_ON_DEMAND = {"recorder-worklet", "i18n/en", "i18n/es", "i18n/pt", "epub", "bookpage", "zip"}
 """Modules that a browser asks for when they are needed."""
 
 
