@@ -3,7 +3,7 @@
     python -m bench.engine                                      tiny weights, a minute or two on two cores
     python -m bench.engine --model nano --size full --seconds 5 --repeat 3 --profiles exact,int8
     python -m bench.engine --model turbo --size full --device cuda --concurrency 1,8,32,64 --minutes 40 --streaming
-    python -m bench.engine --model english --beside flash --size full --seconds 3.2 --no-upstream
+    python -m bench.engine --model english --compare flash --size full --seconds 3.2 --no-upstream
 
 Turns are interleaved and the minimum of each side is compared, because other load on the machine only ever adds time.
 Prints a table, then one JSON line. A part that cannot run here prints the reason, and the others continue. Weights are
@@ -51,9 +51,9 @@ def main(arguments: Sequence[str]) -> int:
     profiles = options.profiles or (["exact", "fast"] if device.type == "cuda" else ["exact", "int8"])
     checkpoint = _checkpoint(options.weights, options.model, options.size)
     sides = {profile: (checkpoint, profile) for profile in profiles}
-    if options.beside:
-        other = _checkpoint(options.weights, options.beside, options.size)
-        sides |= {f"{options.beside} {profile}": (other, profile) for profile in profiles}
+    if options.compare:
+        other = _checkpoint(options.weights, options.compare, options.size)
+        sides |= {f"{options.compare} {profile}": (other, profile) for profile in profiles}
     result: dict[str, Any] = {"bench": "engine", "where": _where(device), "asked": vars(options) | {"weights": None}}
     print(
         f"{options.model}, {options.size}, {options.seconds:g} s of audio, on {result['where']['name']}; "
@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="python -m bench.engine", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", default="nano", choices=list(LAYOUTS))
-    parser.add_argument("--beside", choices=list(LAYOUTS), help="another model, turn by turn with the first one")
+    parser.add_argument("--compare", choices=list(LAYOUTS), help="another model, turn by turn with the first one")
     parser.add_argument("--size", default="tiny", choices=["tiny", "full"])
     parser.add_argument("--seconds", type=float, default=5.0, help="of audio in one request")
     parser.add_argument("--repeat", type=int, default=3, help="turns that are measured, after one that warms up")

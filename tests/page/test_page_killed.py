@@ -1,4 +1,4 @@
-"""A server that is killed while it speaks: what was heard is kept, played and saved without it."""
+"""A server that is killed while it speaks: the sound so far is kept, played and saved without it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def _store(page: Page, entries: dict[str, str]) -> None:
     page.wait_for_selector("body[data-loaded]")
 
 
-def test_a_selected_word_is_said_otherwise_and_heard_in_three_clicks(
+def test_a_selected_word_is_given_a_pronunciation_and_played_in_three_clicks(
     open_page: Open, tone_url: str, axe: Callable[..., list[str]], screenshots: Path
 ) -> None:
     page = open_page(tone_url)
@@ -50,9 +50,9 @@ def test_a_selected_word_is_said_otherwise_and_heard_in_three_clicks(
     page.get_by_role("button", name="Say “Nguyen” like…").click()
     expect(page.get_by_label("How word 1 is said")).to_be_focused()
     page.keyboard.type("Nwin")
-    with page.expect_request("**/v1/audio/speech") as heard:
+    with page.expect_request("**/v1/audio/speech") as request:
         page.get_by_role("button", name="Hear word 1").click()
-    assert (_sent(heard.value)["input"], _sent(heard.value)["pronunciations"]) == ("Nguyen", {"Nguyen": "Nwin"})
+    assert (_sent(request.value)["input"], _sent(request.value)["pronunciations"]) == ("Nguyen", {"Nguyen": "Nwin"})
     expect(page.locator("#reading-box mark")).to_have_text(["Nwin", "Nwin"])
     expect(page.locator("#reading-box mark").first).to_have_attribute("title", "written: Nguyen")
     page.get_by_role("button", name="Add a word").click()

@@ -41,6 +41,22 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--transcribe", action="store_true", help="store the clip's words, as Whisper understands them")
     words.add_argument("--transcript", metavar="TEXT", help="the words of the clip, to correct those of --transcribe")
+    _add_flags_of_choice(parser)
+    parser.add_argument("--report", type=Path, metavar="FILE", help="file for the picture (NAME.png)")
+    parser.add_argument("--no-report", action="store_true", help="draw no picture; it needs matplotlib")
+    parser.add_argument("--dry-run", action="store_true", help="only list and draw what would be kept; write no voice")
+    options = parser.parse_args(arguments)
+    if options.input_dir is not None and options.output_voice_id is None:
+        parser.error("--input-dir needs --output-voice-id NAME")
+    for name in _unused_options(parser, options):
+        parser.error(f"--{name.replace('_', '-')} does not apply to this action")
+    if options.trust_one_speaker and options.like is not None:
+        parser.error("--like needs the voice encoder, which --trust-one-speaker does not use")
+    return options
+
+
+def _add_flags_of_choice(parser: argparse.ArgumentParser) -> None:
+    """What of the recordings is kept."""
     parser.add_argument(
         "--like", type=Path, metavar="FILE", help="a recording of the person to clone, if there are two speakers"
     )
@@ -72,17 +88,6 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--trust-one-speaker", action="store_true", help="assume one speaker; no voice encoder is needed"
     )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="file for the picture (NAME.png)")
-    parser.add_argument("--no-report", action="store_true", help="draw no picture; it needs matplotlib")
-    parser.add_argument("--dry-run", action="store_true", help="only list and draw what would be kept; write no voice")
-    options = parser.parse_args(arguments)
-    if options.input_dir is not None and options.output_voice_id is None:
-        parser.error("--input-dir needs --output-voice-id NAME")
-    for name in _unused_options(parser, options):
-        parser.error(f"--{name.replace('_', '-')} does not apply to this action")
-    if options.trust_one_speaker and options.like is not None:
-        parser.error("--like needs the voice encoder, which --trust-one-speaker does not use")
-    return options
 
 
 def _unused_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
