@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -71,3 +71,42 @@ def test_an_image_has_the_weights_files_and_the_size_that_it_should_have(
     monkeypatch.setattr(prove, "image_bytes", lambda image: image_gb * 1e9)
     with contextlib.nullcontext() if fault is None else pytest.raises(prove.ProofFailedError, match=fault):
         prove.prove_contents("localhost/chatterbox-worker", originals=originals)
+
+
+@pytest.mark.parametrize(
+    ("device", "floor_s", "fault"),
+    [
+        ("cpu", 2.0, None),
+        ("cpu", 1.5, "loaded after 4.0 s, 2.7 times 1.5 s"),
+        ("cuda:0", 4.0, None),
+        ("cuda:0", 3.0, "ready after 9.0 s, 3.0 times 3.0 s"),
+    ],
+)
+def test_a_start_is_judged_until_jobs_are_taken_or_on_a_cpu_until_the_models_are_loaded(
+    device: str, floor_s: float, fault: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+
+    class Queue:
+        """Its worker loads two models within four seconds, and asks for a job after nine."""
+
+        def __init__(self, *, log_line: Callable[[str], None], **options: object) -> None:
+            self._log_line = log_line
+
+        def __enter__(self) -> None:
+            started_s = clock[0]
+            for after_s, name in ((3.0, "multilingual"), (4.0, "turbo")):
+                clock[0] = started_s + after_s
+                self._log_line(f"INFO   | chatterbox_worker.wiring: {name} is ready on {device} after 1.0 s")
+            clock[0] = started_s + 9.0
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(prove, "container_of", lambda image: contextlib.nullcontext("box"))
+    monkeypatch.setattr(prove, "config_of", lambda image: {"Cmd": ["python3"]})
+    monkeypatch.setattr(prove, "run_in", lambda container, *command: f"{floor_s}")
+    monkeypatch.setattr(prove, "LocalQueue", Queue)
+    monkeypatch.setattr(prove.time, "monotonic", lambda: clock[0])
+    with contextlib.nullcontext() if fault is None else pytest.raises(prove.ProofFailedError, match=fault):
+        assert prove.prove_start("localhost/chatterbox-worker") == {"floor_s": floor_s, "loaded_s": 4.0, "ready_s": 9.0}
