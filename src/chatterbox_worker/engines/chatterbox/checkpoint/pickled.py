@@ -28,9 +28,15 @@ _LARGEST_RATIO = 2  # a table that two modules share is in the file once
 _DEEPEST = 4  # {"model": [{"tfmr": ...}]} and the like
 _MOST_TENSORS = 20_000
 _MOST_OBJECTS = 200_000  # ten for each of the most tensors
+_LONGEST_KEY = 1000  # characters, or bytes
+_LONGEST_NAMES = 4 * _LARGEST_PICKLE  # characters of all names: a prefix that is written once is in many of them
+_MOST_DIMENSIONS = 8
+_LARGEST_NUMBER = 2**63  # PyTorch's lengths, and keys: the hashes of larger ones can all be the same
 _REFUSED_CODES = (pickle.BYTEARRAY8 + pickle.NEXT_BUFFER + pickle.EXT1 + pickle.EXT2 + pickle.EXT4 + pickle.EMPTY_SET
-                  + pickle.ADDITEMS + pickle.FROZENSET)  # fmt: skip
-"""Opcodes that torch does not write; the first allocates what the file claims, the last hash what they contain."""
+                  + pickle.ADDITEMS + pickle.FROZENSET + pickle.PUT + pickle.GET)  # fmt: skip
+"""Opcodes that torch does not write. The first allocates what the file claims; the last hash what the file contains,
+whose hashes can all be the same.
+"""
 _KEYS: Mapping[bytes, slice] = MappingProxyType({
     pickle.SETITEM: slice(-2, -1), pickle.SETITEMS: slice(None, None, 2), pickle.DICT: slice(None, None, 2),
 })  # fmt: skip
@@ -39,6 +45,8 @@ _BYTES: Mapping[str, int] = MappingProxyType({
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8, "IntStorage": 4,
     "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1, "UntypedStorage": 1,
 })  # fmt: skip
+_STORAGE = ("storage", "type", "key", "location", "length")
+"""What torch writes of a storage."""
 
 _Leaf = TypeVar("_Leaf")
 
@@ -74,10 +82,13 @@ def leaves(value: object, kind: type[_Leaf]) -> Iterator[tuple[str, _Leaf]]:
     """The objects of a kind in nested dictionaries and lists, each with its names joined by dots.
 
     Raises:
-        pickle.UnpicklingError: there are more than `_MOST_OBJECTS`; one that several others contain counts each time.
+        pickle.UnpicklingError: there are more than `_MOST_OBJECTS`, or their names are longer than `_LONGEST_NAMES`;
+            one that several others contain counts each time.
     """
+    letters = 0
     for count, (name, each) in enumerate(_walk(value)):
-        if count > _MOST_OBJECTS:
+        letters += len(name)
+        if count > _MOST_OBJECTS or letters > _LONGEST_NAMES:
             raise pickle.UnpicklingError("it has more objects than weights have")
         if isinstance(each, kind):
             yield name, each
@@ -107,23 +118,37 @@ def _unpickle(path: Path) -> object:
         return _Unpickler(io.BytesIO(archive.read(pickles[0]))).load()
 
 
-def _with_flat_keys(code: bytes) -> Callable[[Any], None]:
-    """What reads the opcode, for keys without nested tuples: where those share items, a hash takes exponential time."""
+def _with_small_keys(code: bytes) -> Callable[[Any], None]:
+    """What reads the opcode, for keys that are texts and numbers: of others, many can have the same hash, or one can
+    take long to hash.
+    """
     load, keys = pickle._Unpickler.dispatch[code[0]], _KEYS[code]
 
     def check(unpickler: Any) -> None:
-        for key in unpickler.stack[keys]:
-            if isinstance(key, tuple) and any(isinstance(each, tuple) for each in key):
-                raise pickle.UnpicklingError("it has a key that is a tuple of tuples")
+        if not all(map(_is_small, unpickler.stack[keys])):
+            raise pickle.UnpicklingError("it has a key that is neither a short text nor a number")
         load(unpickler)
 
     return check
 
 
+def _is_small(key: object) -> bool:
+    if isinstance(key, int):
+        return abs(key) < _LARGEST_NUMBER
+    return isinstance(key, float | None) or (isinstance(key, str | bytes) and len(key) <= _LONGEST_KEY)
+
+
+def _drop_attributes(unpickler: Any) -> None:
+    """What reads BUILD: the attributes of an object, such as `_metadata` of a state dictionary, are no tensors."""
+    unpickler.stack.pop()
+
+
 class _Unpickler(pickle._Unpickler):
-    dispatch = {code: load for code, load in pickle._Unpickler.dispatch.items() if code not in _REFUSED_CODES} | {
-        code[0]: _with_flat_keys(code) for code in _KEYS
-    }
+    dispatch = (
+        {code: load for code, load in pickle._Unpickler.dispatch.items() if code not in _REFUSED_CODES}
+        | {code[0]: _with_small_keys(code) for code in _KEYS}
+        | {pickle.BUILD[0]: _drop_attributes}
+    )
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in _FUNCTIONS:
@@ -133,14 +158,25 @@ class _Unpickler(pickle._Unpickler):
         raise pickle.UnpicklingError(f"it contains {module}.{name}, which weights do not need")
 
     def persistent_load(self, pid: Any) -> _Storage:
-        _, name, *_ = pid
-        if not isinstance(name, str):
-            raise pickle.UnpicklingError("it has a storage without a name")
-        return _Storage(_BYTES[name])
+        if not isinstance(pid, tuple) or len(pid) != len(_STORAGE) or not isinstance(pid[1], str):
+            raise pickle.UnpicklingError(f"it has a storage that is not given by {', '.join(_STORAGE)}")
+        return _Storage(_BYTES[pid[1]])
 
 
-def _tensor(storage: _Storage, _offset: int, size: tuple[int, ...], *_: object) -> _Tensor:
-    if not isinstance(size, tuple) or not all(isinstance(length, int) and length >= 0 for length in size):
+def _tensor(
+    storage: _Storage,
+    _offset: int,
+    size: tuple[int, ...],
+    _stride: object,
+    _requires_grad: object,
+    _hooks: object,
+    _metadata: object = None,
+) -> _Tensor:
+    if (
+        not isinstance(size, tuple)
+        or len(size) > _MOST_DIMENSIONS
+        or not all(isinstance(length, int) and 0 <= length < _LARGEST_NUMBER for length in size)
+    ):
         raise pickle.UnpicklingError("it has a tensor whose shape is not a tuple of lengths")
     return _Tensor(size, storage.item_bytes)
 
@@ -154,7 +190,7 @@ def _ordered_dict() -> OrderedDict[object, object]:
     return OrderedDict()
 
 
-def _parameter(tensor: _Tensor, *_: object) -> _Tensor:
+def _parameter(tensor: _Tensor, _requires_grad: object, _hooks: object) -> _Tensor:
     return tensor
 
 
