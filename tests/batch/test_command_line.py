@@ -273,6 +273,29 @@ def test_an_invalid_command_is_rejected(capsys: pytest.CaptureFixture[str], argu
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "no endpoint: give --local, --server, --endpoint or set RUNPOD_ENDPOINT_ID"),
+        (["--url", "http://127.0.0.1:9/v2"], "no endpoint: give --local, --server, --endpoint or"),
+        (["--endpoint", "a"], "no API key: give --key or set RUNPOD_API_KEY"),
+        (["--endpoint", "a", "--key", "b", "--url", "host:80"], "--url must be an http or https URL, not 'host:80'"),
+    ],
+)
+def test_what_an_endpoint_lacks_is_named_by_its_flag(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("RUNPOD_ENDPOINT_ID", "RUNPOD_API_KEY", "RUNPOD_ENDPOINT_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert main([write({"id": "a", "text": "Hello."}), "-o", "out", *given]) == 1
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("source", ["missing.jsonl", "rows.json", "empty", "broken.epub", "empty.md"])
 def test_an_invalid_input_is_reported_in_one_line(
     reachable: None, capsys: pytest.CaptureFixture[str], source: str

@@ -243,6 +243,11 @@ def test_endpoint_and_key_come_from_the_environment_or_are_required(
         monkeypatch.setenv(name, value)
     with RunPodServerlessClient() as client:
         assert client.health()["workers"]["ready"] == 1
+    with pytest.raises(ValueError, match="base_url must be an http or https URL"):
+        RunPodServerlessClient(base_url="host:80")
+    monkeypatch.setenv("RUNPOD_ENDPOINT_BASE_URL", "host:80")
+    with pytest.raises(ValueError, match="RUNPOD_ENDPOINT_BASE_URL must be an http or https URL"):
+        RunPodServerlessClient()
     monkeypatch.delenv(missing)
     with pytest.raises(ValueError, match=missing):
         RunPodServerlessClient()

@@ -65,6 +65,7 @@ def test_the_text_may_come_from_standard_input(
         (["Hello.", "--reference", "voice.wav"], "speaks with its own voice only"),
         (["Hello.", "--reference", "missing.wav"], "missing.wav"),
         (["Hello.", "--key", "wrong"], "is the API key right"),
+        (["Hello.", "--url", "host:80"], "--url must be an http or https URL, not 'host:80'"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_a_bad_exit_code(

@@ -152,11 +152,11 @@ def test_bad_arguments_are_named(arguments: list[str], reason: str, capfd: pytes
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--input-dir", "nowhere"], "input_dir 'nowhere' is not a folder"),
-        (["--output-voice-id", "../x"], "output_voice_id '../x' is not an id"),
+        (["--input-dir", "nowhere"], "--input-dir 'nowhere' is not a folder"),
+        (["--output-voice-id", "../x"], "--output-voice-id '../x' is not an id"),
         (["--output-voice-id", "default"], 'not "default"'),
-        (["--like", "in/empty.wav"], "like is empty"),
-        (["--like", "nowhere.wav"], "like cannot be read"),
+        (["--like", "in/empty.wav"], "--like is empty"),
+        (["--like", "nowhere.wav"], "--like cannot be read"),
         (["--report", "in"], "in: Is a directory"),
     ],
 )

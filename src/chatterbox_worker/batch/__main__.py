@@ -32,6 +32,7 @@ from chatterbox_worker.batch.rows import BadRow, BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
 from chatterbox_worker.batch.spending import busy_s
 from chatterbox_worker.client import AsyncRunPodServerlessClient
+from chatterbox_worker.client.endpoint import FLAGS, Endpoint
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.local import local_environment
@@ -63,6 +64,7 @@ def _plan(options: argparse.Namespace) -> _Plan:
         )
         found = _read_rows(options, book, options.part_chars, requests.fields_of)
     else:
+        Endpoint.choose(options.endpoint, options.key, options.url, names=("--local, --server, --endpoint", *FLAGS[1:]))
         client = AsyncRunPodServerlessClient(
             options.endpoint, options.key, base_url=options.url, timeout_s=options.timeout
         )

@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.client.endpoint import FLAGS, Endpoint
 from chatterbox_worker.client.errors import ClientError, StillRunning
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S, RunPodServerlessClient
 from chatterbox_worker.client.types import Job
@@ -81,6 +82,7 @@ def speak(client: RunPodServerlessClient, options: argparse.Namespace) -> str:
 def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     try:
+        Endpoint.choose(options.endpoint, options.key, options.url, names=FLAGS)
         with RunPodServerlessClient(options.endpoint, options.key, base_url=options.url) as client:
             sys.stdout.write(speak(client, options) + "\n")
     except (ClientError, ValueError, OSError) as error:

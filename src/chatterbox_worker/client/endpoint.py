@@ -17,6 +17,9 @@ from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreac
 from chatterbox_worker.config import environment
 from chatterbox_worker.files import write_whole
 
+ARGUMENTS = ("endpoint_id", "api_key", "base_url")
+FLAGS = ("--endpoint", "--key", "--url")
+"""What the commands call these arguments."""
 CLOUD_URL = "https://api.runpod.ai/v2"
 _CONNECT_S = 10.0
 
@@ -27,8 +30,16 @@ class Endpoint:
     api_key: str = field(repr=False)
 
     @classmethod
-    def choose(cls, endpoint_id: str | None, api_key: str | None, base_url: str | None) -> Endpoint:
+    def choose(
+        cls,
+        endpoint_id: str | None,
+        api_key: str | None,
+        base_url: str | None,
+        names: tuple[str, str, str] = ARGUMENTS,
+    ) -> Endpoint:
         """From the arguments, or else from RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY and RUNPOD_ENDPOINT_BASE_URL.
+
+        `names`: what the caller's user calls the arguments, for the errors.
 
         Raises:
             ValueError: no endpoint or no key, or `base_url` is not a URL.
@@ -36,13 +47,14 @@ class Endpoint:
         env = environment()
         endpoint_id = endpoint_id or env.get("RUNPOD_ENDPOINT_ID")
         api_key = api_key or env.get("RUNPOD_API_KEY")
+        url_name = names[2] if base_url else "RUNPOD_ENDPOINT_BASE_URL"
         base_url = base_url or env.get("RUNPOD_ENDPOINT_BASE_URL") or CLOUD_URL
         if not endpoint_id:
-            raise ValueError("no endpoint: pass endpoint_id or set RUNPOD_ENDPOINT_ID")
+            raise ValueError(f"no endpoint: give {names[0]} or set RUNPOD_ENDPOINT_ID")
         if not api_key:
-            raise ValueError("no API key: pass api_key or set RUNPOD_API_KEY")
+            raise ValueError(f"no API key: give {names[1]} or set RUNPOD_API_KEY")
         if not base_url.startswith(("http://", "https://")):
-            raise ValueError(f"base_url must be an http or https URL, not {base_url!r}")
+            raise ValueError(f"{url_name} must be an http or https URL, not {base_url!r}")
         return cls(f"{base_url.rstrip('/')}/{endpoint_id}", api_key)
 
     def request(self, call: HttpCall) -> dict[str, Any]:
@@ -115,7 +127,9 @@ def voice_file(output: Any) -> bytes:
 
 def voice_entries(output: Any) -> list[VoiceEntry]:
     return [
-        VoiceEntry(entry["id"], entry["size_bytes"], entry["modified"], entry.get("name", entry["id"]))
+        VoiceEntry(
+            entry["id"], entry["size_bytes"], entry["modified"], entry.get("name", entry["id"]), entry.get("model")
+        )
         for entry in unwrap(output)["voices"]
     ]
 

@@ -22,13 +22,13 @@ def free_id(name: str, library: VoiceLibrary, *, may_replace: bool) -> str:
     """
     if not re.fullmatch(VOICE_ID, name) or name == DEFAULT_VOICE.id:
         raise InvalidRequest(
-            f"output_voice_id {quote(name)} is not an id: 1 to 64 letters, digits, '.', '_' and '-', "
+            f"--output-voice-id {quote(name)} is not an id: 1 to 64 letters, digits, '.', '_' and '-', "
             'and not "default"',
             field="output_voice_id",
         )
     if not may_replace and name in {entry.id for entry in library.list()}:
         raise InvalidRequest(
-            f"output_voice_id {quote(name)} exists already in {library.folder}; use --replace to replace it",
+            f"--output-voice-id {quote(name)} exists already in {library.folder}; use --replace to replace it",
             field="output_voice_id",
         )
     return name

@@ -148,10 +148,10 @@ def examine(
 
 
 def _embed_wanted(encoder: Encoder, path: Path) -> Samples:
-    recording = read(path, "like")
+    recording = read(path, "--like")
     windows = embed_windows(encoder, recording, speech_in(recording, split(recording)))
     if not windows:
-        raise InvalidRequest("like has no speech of 0.8 s without a pause", field="like")
+        raise InvalidRequest("--like has no speech of 0.8 s without a pause", field="like")
     return speakers.mean_embedding(windows)
 
 

@@ -66,11 +66,12 @@ def files_in(folder: Path) -> list[Path]:
         InvalidRequest: no such folder, no files, or more than 1000.
     """
     if not folder.is_dir():
-        raise InvalidRequest(f"input_dir {quote(str(folder))} is not a folder", field="input_dir")
+        raise InvalidRequest(f"--input-dir {quote(str(folder))} is not a folder", field="input_dir")
     found = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path, folder))
     if not 0 < len(found) <= _MOST_FILES:
         raise InvalidRequest(
-            f"input_dir {quote(str(folder))} has {len(found)} files; 1 to {_MOST_FILES} are allowed", field="input_dir"
+            f"--input-dir {quote(str(folder))} has {len(found)} files; 1 to {_MOST_FILES} are allowed",
+            field="input_dir",
         )
     return found
 
