@@ -375,14 +375,18 @@ def _for_voice_model(request: SpeechRequest, source: VoiceSource) -> SpeechReque
     try:
         changed = request.with_model(source.model)
     except InvalidRequest as error:
-        why = f"{source.field} is fine-tuned for {source.model}, but {error.message}"
+        why = f"{_describe(source)} is fine-tuned for {source.model}, but {error.message}"
         raise InvalidRequest(why, field=error.field) from None
     if changed.model != source.model:
         raise InvalidRequest(
-            f"{source.field} is fine-tuned for {source.model}: ask for model {source.model}, not {request.model}",
+            f"{_describe(source)} is fine-tuned for {source.model}: ask for model {source.model}, not {request.model}",
             field="model",
         )
     return changed
+
+
+def _describe(source: VoiceSource) -> str:
+    return f"voice {quote(source.id)}" if source.field == "voice" else source.field
 
 
 def _load_voices(plan: Plan) -> dict[tuple[int, str | None], Voice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +152,17 @@ def _request(settings: Settings, **fields: Any) -> SpeechRequest:
     return request
 
 
+def test_the_list_has_the_model_that_a_voice_is_for(tuned: Settings) -> None:
+    library, path = VoiceLibrary(tuned.voices_dir), tuned.voices_dir / "alice.safetensors"
+    (tuned.voices_dir / "broken.safetensors").write_bytes(path.read_bytes()[:30])
+    assert [(each.id, each.model) for each in library.list()] == [
+        ("alice", "turbo"), ("broken", None), ("plain", None),
+    ]  # fmt: skip
+    path.write_bytes(pack(_voice()))
+    os.utime(path, ns=(1, 1))
+    assert library.entry("alice").model == "english"
+
+
 def test_a_request_without_a_model_gets_the_one_that_the_voice_is_for(
     tuned: Settings, synthesizer: Synthesizer, engine: ToneEngine
 ) -> None:
@@ -175,9 +187,17 @@ def test_the_voice_file_may_come_with_the_request(tuned: Settings, synthesizer: 
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [
-        ({"model": "multilingual"}, "voice is fine-tuned for turbo: ask for model turbo, not multilingual", "model"),
-        ({"exaggeration": 1}, "voice is fine-tuned for turbo, but turbo cannot use exaggeration", "exaggeration"),
-        ({"language": "es"}, "voice is fine-tuned for turbo, but turbo speaks en, not 'es'", "language"),
+        (
+            {"model": "multilingual"},
+            "voice 'alice' is fine-tuned for turbo: ask for model turbo, not multilingual",
+            "model",
+        ),
+        (
+            {"exaggeration": 1},
+            "voice 'alice' is fine-tuned for turbo, but turbo cannot use exaggeration",
+            "exaggeration",
+        ),
+        ({"language": "es"}, "voice 'alice' is fine-tuned for turbo, but turbo speaks en, not 'es'", "language"),
     ],
 )
 def test_what_its_model_cannot_do_is_rejected(

@@ -344,6 +344,8 @@ class VoiceEntry:
     """ISO 8601, UTC."""
     name: str
     """What it is called; the id if it was given no other name."""
+    model: str | None = None
+    """The one that it is fine-tuned for; None for a voice of every model that speaks with recordings."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Backend(Protocol):
     async def voices(self) -> list[LibraryEntry]: ...
 
     async def about_voice(self, voice: str) -> dict[str, Any]:
-        """id, name, size_bytes and modified; duration_s and digest if they are known; raises VoiceNotFound."""
+        """id, name, size_bytes, modified and model; duration_s and digest if they are known; raises VoiceNotFound."""
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
         """A voice's file and its mimetype; raises VoiceNotFound."""

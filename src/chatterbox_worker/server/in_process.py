@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from chatterbox_worker import wiring
@@ -106,15 +107,11 @@ class LocalBackend:
         def read() -> dict[str, Any]:
             loaded = self._library.get(voice)
             entry = self._library.entry(voice)
-            known = {
+            return asdict(entry) | {
                 "duration_s": round(loaded.duration_s, 3),
                 "digest": loaded.digest,
                 "transcript": loaded.transcript,
             }
-            if loaded.adapter is not None:
-                known["model"] = loaded.adapter.model
-            about = {"id": voice, "name": entry.name, "size_bytes": entry.size_bytes, "modified": entry.modified}
-            return about | known
 
         return await asyncio.to_thread(read)
 

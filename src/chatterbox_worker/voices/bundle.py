@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,24 @@ def unpack(data: bytes, *, field: str) -> Bundle:
         adapters.parse_adapter(metadata.get("adapter"), tensors, invalid),
         transcript,
     )
+
+
+def adapted_model(path: Path) -> str | None:
+    """The model that the adapter in a voice file belongs to, from the file's header; None if it has no adapter.
+
+    Raises:
+        InvalidRequest: it is not a voice file.
+        OSError: it cannot be read.
+    """
+    refusal = InvalidRequest(f"{path.name} is not a voice file", field="voice")
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        length = int.from_bytes(head, "little")
+        if length > _LONGEST_HEADER_BYTES:
+            raise refusal
+        adapter = _read_metadata(head + file.read(length), refusal).get("adapter")
+    model = adapter.get("model") if isinstance(adapter, dict) else None
+    return model if model in adapters.MODELS else None
 
 
 def _speaker(

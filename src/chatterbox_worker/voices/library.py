@@ -26,7 +26,7 @@ from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
 from chatterbox_worker.files import draft
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
-from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
 from chatterbox_worker.voices.contents import digest, pack_recording, voice_of, wav_of
 from chatterbox_worker.voices.names import check_name, id_of
@@ -53,6 +53,8 @@ class LibraryEntry:
     """ISO 8601, UTC."""
     name: str
     """What it is called; the id if it was given no other name."""
+    model: str | None
+    """The one that it is fine-tuned for; None for a voice of every model that speaks with recordings."""
 
 
 class VoiceLibrary:
@@ -62,6 +64,7 @@ class VoiceLibrary:
         self._forget = forget
         self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
         self._names: dict[str, tuple[int, str]] = {}
+        self._models: dict[Path, tuple[int, str | None]] = {}
         self._lock = threading.Lock()
 
     def list(self) -> list[LibraryEntry]:
@@ -72,7 +75,7 @@ class VoiceLibrary:
         for _, voice, file in sorted(_voice_files(files), key=lambda each: each[:2], reverse=True):
             with contextlib.suppress(OSError):  # another worker has deleted it in the meantime
                 name = self.name_of(voice) if voice + NAME_SUFFIX in named else voice
-                found[voice] = _entry(voice, file.stat(), name)
+                found[voice] = self._entry(voice, Path(file.path), name)
         return [found[voice] for voice in sorted(found)]
 
     def entry(self, voice: str) -> LibraryEntry:
@@ -81,9 +84,26 @@ class VoiceLibrary:
             VoiceNotFound: names the choices.
         """
         try:
-            return _entry(voice, self._find(voice).stat(), self.name_of(voice))
+            return self._entry(voice, self._find(voice), self.name_of(voice))
         except OSError:
             raise self._missing(voice) from None
+
+    def _entry(self, voice: str, path: Path, name: str) -> LibraryEntry:
+        """Raises OSError."""
+        stat = path.stat()
+        modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
+        return LibraryEntry(voice, stat.st_size, modified, name, self._model_of(path, stat.st_mtime_ns))
+
+    def _model_of(self, path: Path, modified_ns: int) -> str | None:
+        """Read again only if the file has changed. Raises OSError."""
+        if path.suffix.lower() != BUNDLE_SUFFIX:
+            return None
+        if path not in self._models or self._models[path][0] != modified_ns:
+            model = None
+            with contextlib.suppress(InvalidRequest):  # who speaks with it gets the reason
+                model = adapted_model(path)
+            self._models[path] = modified_ns, model
+        return self._models[path][1]
 
     def name_of(self, voice: str) -> str:
         """The display name of a voice of the library; its id if it has no other."""
@@ -324,8 +344,3 @@ def _voice_files(files: Iterable[os.DirEntry[str]]) -> Iterator[tuple[int, str, 
         voice, suffix = os.path.splitext(file.name)  # noqa: PTH122 - a Path for each of hundreds takes longer
         if suffix.lower() in SUFFIXES and re.fullmatch(VOICE_ID, voice):
             yield SUFFIXES.index(suffix.lower()), voice, file
-
-
-def _entry(voice: str, stat: os.stat_result, name: str) -> LibraryEntry:
-    modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
-    return LibraryEntry(voice, stat.st_size, modified, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -100,8 +101,7 @@ async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
     aliases = state.settings.voice_aliases()
     saved: list[Mapping[str, Any]] = [
-        {"id": entry.id, "name": entry.name, "object": "voice", "built_in": False,
-         "size_bytes": entry.size_bytes, "modified": entry.modified}
+        {"object": "voice", "built_in": False} | asdict(entry)
         for entry in await state.backend.voices() if entry.id not in aliases
     ]  # fmt: skip
     of_id = {voice["id"]: dict(voice) for voice in (own, *saved)}
