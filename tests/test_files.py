@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatterbox_worker.files import DRAFT_SUFFIX, draft, write_whole
+from chatterbox_worker.files import DRAFT_SUFFIX, draft, lock_folder, write_whole
 from support.paths import ROOT
 
 
@@ -154,3 +157,33 @@ def test_it_imports_the_standard_library_only() -> None:
     printed = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert printed.strip() == "{'chatterbox_worker'}"
+
+
+def test_a_folders_lock_ends_with_its_process(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from chatterbox_worker.files import lock_folder\n"
+        "with lock_folder(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT / "src", stdout=subprocess.PIPE)
+    try:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(BlockingIOError), lock_folder(tmp_path):
+            pass
+    finally:
+        other.kill()
+        other.communicate()
+    with lock_folder(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "stops"), [(errno.ENOLCK, False), (errno.EBADF, False), (errno.EIO, True)])
+def test_a_file_system_without_locks_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, stops: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(OSError, match="no") if stops else contextlib.nullcontext(), lock_folder(tmp_path):
+        pass

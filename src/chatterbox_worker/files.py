@@ -8,12 +8,16 @@ Files get the permissions that the umask leaves, not 0600: on a shared volume ot
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 DRAFT_SUFFIX = ".draft"
+_NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""NFS answers EBADF for a folder, since its locks are those of files that can be written."""
 
 
 @contextlib.contextmanager
@@ -50,6 +54,34 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False, sole_writer: 
     """
     with draft(path, durable=durable, sole_writer=sole_writer) as written:
         written.write_bytes(data)
+
+
+@contextlib.contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which one process at a time can have and which ends with the process.
+
+    A file system without locks, as some network volumes are, cannot keep two processes apart, and does not stop one.
+
+    Raises:
+        BlockingIOError: another process has the lock.
+        OSError: there is no such folder, or it cannot be opened.
+    """
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        _lock(opened)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _lock(opened: int) -> None:
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def _sync(path: Path) -> None:

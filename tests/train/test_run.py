@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +22,10 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import environment
 from chatterbox_worker.engines.chatterbox.training import speak
+from chatterbox_worker.engines.chatterbox.training.resume import save_state
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession
-from chatterbox_worker.train import extras
+from chatterbox_worker.files import lock_folder
+from chatterbox_worker.train import extras, loop
 from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.merge import main as merge
 from chatterbox_worker.voices.bundle import Bundle, unpack
@@ -169,13 +172,21 @@ def test_a_run_stopped_while_it_speaks_samples_has_saved_its_evaluation(
         assert model is None  # the base speaks, with the adapter
         return [tone(2.0) for _ in texts]
 
+    saves: list[int] = []
+
+    def save(path: Path, state: dict[str, Any]) -> None:
+        saves.append(state["trainer"]["done"])
+        save_state(path, state)
+
     data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
+    monkeypatch.setattr(loop, "save_state", save)
     monkeypatch.setattr(TrainingSession, "samples", stop)
     assert main(_arguments(data, run, "--steps", "1", "--eval-every", "1")) == 130
     assert not (run / "samples").exists()
 
     monkeypatch.setattr(TrainingSession, "samples", speak)
     assert main(_arguments(data, run, "--steps", "2", "--eval-every", "1")) == 0
+    assert saves == [0, 1, 2]  # once at each evaluation: with --full a state has gigabytes
     output = capsys.readouterr().out
     assert "continuing after step 0 of 2" in output
     assert re.search(r"training: step 2 of 2, loss \d+\.\d{3}, text loss \d+\.\d{3}, \d\.\d s\n", output)
@@ -280,6 +291,15 @@ def test_one_run_is_one_process(
     assert main(_arguments(tmp_path, tmp_path / "run")) == 2
     assert "this is one of 2 (WORLD_SIZE): start the command without torchrun" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_one_run_at_a_time_writes_to_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with lock_folder(run):
+        assert main(_arguments(write_clips(tmp_path / "data", 1), run)) == 1
+    assert f"another run writes to {run}; wait for it, or choose another --run-dir" in capsys.readouterr().err
+    assert not list(run.iterdir())
 
 
 def test_a_voice_without_an_adapter_is_not_merged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

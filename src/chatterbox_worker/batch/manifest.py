@@ -11,7 +11,7 @@ Only one run at a time: the folder is locked, and the lock ends with the process
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from chatterbox_worker.errors import Busy, InvalidRequest
-from chatterbox_worker.files import DRAFT_SUFFIX, write_whole
+from chatterbox_worker.files import DRAFT_SUFFIX, lock_folder, write_whole
 
 NAME = "manifest.jsonl"
 
@@ -75,27 +75,23 @@ class Manifest:
             OSError: the folder cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise Busy(f"another run writes to {self.folder}; wait for it, or choose another folder") from None
-        try:
+        with contextlib.ExitStack() as opened:
+            try:
+                opened.enter_context(lock_folder(self.folder))
+            except BlockingIOError:
+                raise Busy(f"another run writes to {self.folder}; wait for it, or choose another folder") from None
             self._load()
-            self._file = self._path.open("a", encoding="utf-8")
-        except BaseException:
-            os.close(self._lock)
-            raise
-        for draft in self.folder.glob(f".*{DRAFT_SUFFIX}"):
-            draft.unlink()
+            self._file = opened.enter_context(self._path.open("a", encoding="utf-8"))
+            for draft in self.folder.glob(f".*{DRAFT_SUFFIX}"):
+                draft.unlink()
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
-        os.close(self._lock)
+        self._file.close()  # `compact` opens another one
+        self._opened.close()
 
     def has(self, key: str) -> bool:
         """Whether the row is done and its file exists with the recorded size."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,11 @@ class TrainingLoop:
             self._compare(state.get(_IDENTITY_KEY, {}))
         self._session.voice(corpus, {}, Scope(), clip_set.audio_of, {})  # fails now if clips are too short
         self._trainer: Trainer = session.trainer(corpus, self._recipe, self._scope)
-        self._scores: list[SampleScore] = []
         if state is not None:
             self._trainer.restore(state["trainer"])
-            self._scores = [SampleScore(*score) for score in state.get("scores", [])]
             print_line(f"continuing after step {self._trainer.done} of {self._recipe.steps}")
         self._log = StepLog(self._folder / "log.jsonl", done=self._trainer.done)
+        self._scores = [SampleScore.of(line) for line in self._log.lines("samples")]
         self._board = Board(self._folder / "events")
         self._samples = SampleWriter(self._folder / "samples", session, corpus, self._sample_texts(), count_errors)
 
@@ -199,7 +198,6 @@ class TrainingLoop:
             return
         self._scores.append(score)
         self._board.add_scores([score])
-        self._save()
         self._log.add("samples", done, similarity=score.similarity, word_errors=score.word_errors)
         errors = "" if score.word_errors is None else f", word errors {100 * score.word_errors:.0f} %"
         alike = "" if score.similarity is None else f", similarity to the speaker {score.similarity:.2f}"
@@ -236,9 +234,7 @@ class TrainingLoop:
 
     def _save(self) -> None:
         try:
-            scores = [astuple(score) for score in self._scores]
-            saved = {_IDENTITY_KEY: self._identity, "trainer": self._trainer.state(), "scores": scores}
-            save_state(self._state_path, saved)
+            save_state(self._state_path, {_IDENTITY_KEY: self._identity, "trainer": self._trainer.state()})
         except OSError as error:
             raise VolumeFailed(f"{self._state_path} cannot be written: {error.strerror or error}") from error
 

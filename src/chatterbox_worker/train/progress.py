@@ -113,6 +113,11 @@ class StepLog:
         kept = [line for line in lines if -1 < _step_of(line) <= done]
         write_whole(path, "".join(f"{line}\n" for line in kept).encode(), sole_writer=True)
 
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """Those of an event, in order."""
+        lines = map(json.loads, self._path.read_text(encoding="utf-8").splitlines())
+        return [line for line in lines if line.get("event") == event]
+
     def add(self, event: str, step: int, **values: Any) -> None:
         """Append a line; values that are None are left out, numbers are rounded to six digits."""
         given = {name: _round(value) for name, value in values.items() if value is not None}

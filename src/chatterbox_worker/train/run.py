@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from chatterbox_worker import files
 from chatterbox_worker.asr import SpeechRecognizer, is_installed
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.checks.words import compare
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip, split
-from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed
+from chatterbox_worker.errors import Busy, InvalidRequest, NotReady, VolumeFailed
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
 from chatterbox_worker.train.loop import ClipSet, TrainingLoop
@@ -39,9 +40,22 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
     Raises:
         WorkerError: the flags, the data or the weights do not allow it.
     """
-    recognizer = SpeechRecognizer.of(settings)
-    rows = _rows(options, recognizer, print_line)  # before anything is loaded: a missing table is a common mistake
+    rows = _find_rows(options)  # before anything is written: a missing table is a common mistake
     _writable_folder(options.run_dir)
+    try:
+        with files.lock_folder(options.run_dir):
+            return _run(rows, options, settings, print_line)
+    except BlockingIOError:
+        raise Busy(f"another run writes to {options.run_dir}; wait for it, or choose another --run-dir") from None
+
+
+def _run(
+    rows: Iterator[TranscriptRow] | None, options: Options, settings: Settings, print_line: Callable[[str], object]
+) -> Path:
+    recognizer = SpeechRecognizer.of(settings)
+    if rows is None and options.data is not None:
+        rows = rows_of(_transcribe(options.data, options, recognizer, print_line))
+    assert rows is not None  # noqa: S101 - only recordings have none
     if options.install:
         _writable_folder(settings.voices_dir)
     session, kept = open_session(rows, options, settings, print_line)
@@ -99,17 +113,26 @@ def _other_voices(clips: Sequence[TrainingClip]) -> set[str]:
     return others
 
 
-def _rows(
-    options: Options, recognizer: SpeechRecognizer, print_line: Callable[[str], object]
-) -> Iterator[TranscriptRow]:
+def _find_rows(options: Options) -> Iterator[TranscriptRow] | None:
+    """None for recordings without transcripts; there is at least one, or a data set of an earlier run.
+
+    Raises:
+        InvalidRequest: the data are missing or broken.
+    """
     if options.data is not None and options.data.suffix != ".parquet":
         if is_recording(options.data) or (options.data.is_dir() and not tables_in(options.data)):
-            return rows_of(_transcribe(options.data, options, recognizer, print_line))
+            if not (_transcribed(options) / TABLE).exists():
+                next(find_recordings(options.data, _transcribed(options)))
+            return None
         return rows_of(options.data)
     from chatterbox_worker.train.hub import rows_of_dataset  # noqa: PLC0415 - importing datasets takes seconds
 
     name = options.dataset or str(options.data)
     return rows_of_dataset(name, config=options.dataset_config, split=options.dataset_split)
+
+
+def _transcribed(options: Options) -> Path:
+    return options.run_dir / "transcribed"
 
 
 def _transcribe(
@@ -118,14 +141,13 @@ def _transcribe(
     """The data set of recordings without transcripts: that of an earlier run, which may be corrected, or a new one.
 
     Raises:
-        InvalidRequest: there are no recordings, or no speech in them.
+        InvalidRequest: there is no speech in the recordings.
         NotReady: the recogniser cannot be loaded.
     """
-    out = options.run_dir / "transcribed"
+    out = _transcribed(options)
     if (out / TABLE).exists():
         print_line(f"{out / TABLE} of an earlier run is used; delete it to transcribe again")
         return out
-    next(find_recordings(source, out))  # raises before anything is loaded or written
     recognizer.load()
     _writable_folder(out)
     languages = MODELS[options.model].languages

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,11 @@ class SampleScore:
     """Of the voice encoder's embeddings: the samples' to the speaker's mean one, at most 1; None without an encoder."""
     word_errors: float | None = None
     """Word errors per word of the text, of what a recogniser understands; None without one."""
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> SampleScore:
+        """From the line of the run's log that has it."""
+        return cls(line["step"], line.get("similarity"), line.get("word_errors"))
 
 
 CountErrors = Callable[[Audio, str, str], WordErrors]
