@@ -39,13 +39,8 @@ _TEMPLATE = """\
 {%- endfor -%}
 """
 
-_LLAMA: dict[str, Any] = {
-    "rope_theta": 500000,
-    "rope_scaling": {
-        "factor": 32.0, "high_freq_factor": 0.5, "low_freq_factor": 0.125,
-        "original_max_position_embeddings": 1024, "rope_type": "llama3",
-    },
-}  # fmt: skip
+_LLAMA_POSITIONS = 1024  # of the backbone's training
+_DEPTH_POSITIONS = 16  # the same frequencies: transformers wants fewer than max_position_embeddings, which is 33
 _FULL: dict[str, Any] = {
     "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32,
     "num_key_value_heads": 8, "head_dim": 64, "num_codebooks": 32, "text_vocab_size": 128256,
@@ -71,6 +66,18 @@ _TINY: dict[str, Any] = {
 SIZES = {"full": _FULL, "tiny": _TINY}
 
 
+def _rope(positions: int) -> dict[str, Any]:
+    """The published model's rotary frequencies, which depend on the factors divided by the positions."""
+    scale = positions / _LLAMA_POSITIONS
+    return {
+        "rope_theta": 500000,
+        "rope_scaling": {
+            "factor": 32.0, "high_freq_factor": 0.5 * scale, "low_freq_factor": 0.125 * scale,
+            "original_max_position_embeddings": positions, "rope_type": "llama3",
+        },
+    }  # fmt: skip
+
+
 def configuration(size: str) -> dict[str, Any]:
     """config.json, under the keys of the hub's file."""
     own = SIZES[size]
@@ -82,7 +89,8 @@ def configuration(size: str) -> dict[str, Any]:
         "attention_bias": False,
         "mlp_bias": False,
     }
-    depth = {"model_type": "csm_depth_decoder_model", "max_position_embeddings": 33} | shared | _LLAMA
+    depth = {"model_type": "csm_depth_decoder_model", "max_position_embeddings": 33}
+    depth |= shared | _rope(_DEPTH_POSITIONS)
     codec = {
         "model_type": "mimi",
         "sampling_rate": 24000,
@@ -96,7 +104,7 @@ def configuration(size: str) -> dict[str, Any]:
         "tie_codebooks_embeddings": True,
         "bos_token_id": first, "audio_token_id": first + 2, "audio_eos_token_id": first + 3, "pad_token_id": first + 2,
         "codebook_eos_token_id": 0, "codebook_pad_token_id": 2050,
-        **shared, **_LLAMA, **own,
+        **shared, **_rope(_LLAMA_POSITIONS), **own,
         "depth_decoder_config": depth | own["depth_decoder_config"],
         "codec_config": codec | own["codec_config"],
     }  # fmt: skip

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 
+import pytest
 import torch
+from transformers import CsmConfig
 
 from support.checkpoints import checkpoint
-from tools.synthetic_csm import tensors
+from tools.synthetic_csm import configuration, tensors
 
 # The hub's repository as public projects list it: 538 tensors of float32 in two files of 4 944 026 784 and
 # 2 189 474 180 bytes.
@@ -35,3 +38,16 @@ def test_the_tiny_one_has_the_same_files_and_keys_except_for_layers_and_codebook
     assert set(listed) == tiny
     assert {name for name in full - tiny if ".layers." not in name} == set()
     assert tiny < full
+
+
+@pytest.mark.parametrize("size", ["full", "tiny"])
+def test_its_rotary_frequencies_are_the_published_ones_and_accepted_without_a_warning(
+    size: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    config = CsmConfig(**configuration(size))
+    assert caplog.messages == []
+    depth, backbone = config.depth_decoder_config.rope_parameters, config.rope_parameters
+    assert (depth["original_max_position_embeddings"], backbone["original_max_position_embeddings"]) == (16, 1024)
+    assert (depth["low_freq_factor"], depth["high_freq_factor"]) == (0.001953125, 0.0078125)  # convert_csm.py
+    assert (backbone["low_freq_factor"], backbone["high_freq_factor"]) == (0.125, 0.5)
