@@ -20,7 +20,7 @@ def segment(file: str, start_s: float, end_s: float, snr_db: float = 50.0) -> Se
 def recordings(*names: str, peak: float = 0.3) -> dict[str, SourceRecording]:
     time = np.arange(60 * RATE) / RATE
     audio = Audio((peak * np.sin(2 * np.pi * 200 * time)).astype(np.float32), RATE)
-    return {name: SourceRecording(name, "0" * 64, RATE, audio, np.zeros(0)) for name in names}
+    return {name: SourceRecording(name, "0" * 64, RATE, audio, np.zeros(0), np.zeros(0)) for name in names}
 
 
 def spans(kept: list[Segment], similarities: dict[Segment, float] | None = None) -> list[tuple[str, float, float]]:

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chatterbox_worker.clone import summary
+from chatterbox_worker.audio import rumble
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.rumble import without_rumble
+from chatterbox_worker.clone import recordings, summary
 from chatterbox_worker.clone.findings import ENOUGH_S, Findings, examine
 from chatterbox_worker.clone.voice import build_voice
 from chatterbox_worker.errors import InvalidRequest
@@ -43,6 +46,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def findings(folder: Path) -> Findings:
     return examine(folder, ENCODER)
+
+
+def test_one_persons_recordings_are_filtered_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "talk.wav").write_bytes(wav(talk(ANN, SENTENCES[:4])))
+    filtered: list[float] = []
+
+    def count(audio: Audio) -> Audio:
+        filtered.append(audio.duration_s)
+        return without_rumble(audio)
+
+    for module in (recordings, rumble):
+        monkeypatch.setattr(module, "without_rumble", count)
+    found = examine(tmp_path, ENCODER)
+    assert found.kept
+    assert filtered == [found.recordings["talk.wav"].audio.duration_s]
 
 
 def test_unusable_files_are_refused_by_name_and_the_others_are_read(findings: Findings) -> None:
@@ -181,6 +199,6 @@ def test_five_minutes_are_enough_and_the_best_are_kept(findings: Findings, tmp_p
 @pytest.mark.parametrize("name", ["nowhere", "nothing"])
 def test_a_folder_without_files_is_rejected(tmp_path: Path, name: str) -> None:
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(InvalidRequest, match="input_dir") as refused:
+    with pytest.raises(InvalidRequest, match="--input-dir") as refused:
         examine(tmp_path / name, ENCODER)
     assert refused.value.field == "input_dir"

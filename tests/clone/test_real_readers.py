@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from bench.speakers import Truth, at_level, meetings, mix, read_people
+from chatterbox_worker.audio.activity import measure_levels
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.level import speech_level
 from chatterbox_worker.audio.music import find_notes
@@ -105,8 +106,7 @@ def test_readers_are_clean_enough_and_become_too_noisy_with_noise_10_db_below_th
 
 def _clean_share(audio: Audio) -> float:
     """Of the time of segments that are not too short: what is not left out."""
-    recording = SourceRecording("x.wav", "", 16_000, resample(audio, RATE), np.zeros(0))
-    long = [each for each in split(recording) if each.duration_s >= SHORTEST_S]
+    long = [each for each in split(_recording("x.wav", resample(audio, RATE))) if each.duration_s >= SHORTEST_S]
     return sum(each.duration_s for each in long if fault(each) is None) / sum(each.duration_s for each in long)
 
 
@@ -129,14 +129,16 @@ def _reasons(recordings: list[Samples], behind: Samples, db: float) -> set[str]:
     gain = np.float32(10 ** ((level_dbfs - db) / 20) / np.sqrt(max(power, 1e-12)))
     ends = np.cumsum([len(each) for each in recordings])
     parts = np.split(speech.samples + gain * behind, ends[:-1])
-    known = {str(index): _recording(str(index), part) for index, part in enumerate(parts)}
+    known = {
+        str(index): _recording(str(index), Audio(part.astype(np.float32), 16_000)) for index, part in enumerate(parts)
+    }
     segments = [segment for each in known.values() for segment in split(each)]
     return {(fault(each, notes=notes_near(each, known)) or "").partition(":")[0] for each in segments}
 
 
-def _recording(name: str, samples: Samples) -> SourceRecording:
-    audio = Audio(samples.astype(np.float32), 16_000)
-    return SourceRecording(name, "", 16_000, audio, np.zeros(0), None, find_notes(without_rumble(audio)))
+def _recording(name: str, audio: Audio) -> SourceRecording:
+    filtered = without_rumble(audio)
+    return SourceRecording(name, "", 16_000, audio, np.zeros(0), measure_levels(filtered), None, find_notes(filtered))
 
 
 @pytest.mark.timeout(300)

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatterbox_worker.audio.activity import measure_levels
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.clipping import clipped_at
+from chatterbox_worker.audio.rumble import without_rumble
 from chatterbox_worker.clone.quality import fault
 from chatterbox_worker.clone.recordings import SourceRecording
 from chatterbox_worker.clone.segments import Segment, split
@@ -20,7 +22,7 @@ from support.speakers import ANN, SENTENCES, speak
 
 def recording(*parts: Samples) -> SourceRecording:
     audio = Audio(np.concatenate(parts).astype(np.float32), RATE)
-    return SourceRecording("x.wav", "0" * 64, RATE, audio, clipped_at(audio))
+    return SourceRecording("x.wav", "0" * 64, RATE, audio, clipped_at(audio), measure_levels(without_rumble(audio)))
 
 
 def tone(seconds: float, hertz: float = 200.0, peak: float = 0.3) -> Samples:
@@ -51,6 +53,15 @@ def test_rumble_below_the_voice_is_no_noise() -> None:
     clean = talk(ANN, SENTENCES[:3])
     rumble = tone(len(clean) / RATE, hertz=50.0, peak=0.05)[: len(clean)]  # 12 dB below it
     assert min(each.snr_db for each in split(recording(clean + rumble))) > 30.0
+
+
+def test_stretches_are_measured_alike_in_the_whole_sound_and_alone() -> None:
+    sound = recording(in_noise(talk(ANN, SENTENCES[:3]), -60.0))
+    alone, whole = split(sound), split(sound, filtered=without_rumble(sound.audio))
+    assert [replace(each, level_dbfs=0, snr_db=0, depth_db=0) for each in alone] == [
+        replace(each, level_dbfs=0, snr_db=0, depth_db=0) for each in whole
+    ]
+    assert [each.snr_db for each in alone] == pytest.approx([each.snr_db for each in whole], abs=1e-3)
 
 
 def test_a_short_word_joins_its_neighbour_and_a_click_is_ignored() -> None:

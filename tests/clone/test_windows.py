@@ -23,7 +23,7 @@ class Recorder:
 
 def ramp(seconds: float) -> SourceRecording:
     samples = np.linspace(0.0, 1.0, round(seconds * 16_000), dtype=np.float32)
-    return SourceRecording("x.wav", "0" * 64, 16_000, Audio(samples, 16_000), np.zeros(0))
+    return SourceRecording("x.wav", "0" * 64, 16_000, Audio(samples, 16_000), np.zeros(0), np.zeros(0))
 
 
 def test_windows_cover_a_stretch_evenly_from_end_to_end() -> None:

@@ -29,6 +29,13 @@ def without_rumble(audio: Audio) -> Audio:
     return Audio(filtered[: len(audio.samples)], audio.sample_rate)
 
 
+def part_without_rumble(audio: Audio, start: int, end: int) -> Audio:
+    """Samples `start` to `end` of `without_rumble(audio)`, from what is around them only."""
+    first = max(0, start - _EDGE)
+    around = Audio(audio.samples[first : end + _EDGE], audio.sample_rate)
+    return Audio(without_rumble(around).samples[start - first : end - first], audio.sample_rate)
+
+
 def _response(rate: int) -> npt.NDArray[np.float64]:
     """Of each frequency of a block's spectrum, shape (_SIZE // 2 + 1,)."""
     with np.errstate(divide="ignore"):

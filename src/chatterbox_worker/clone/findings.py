@@ -109,9 +109,17 @@ def examine(
         InvalidRequest: the folder contains nothing to read, or `like` cannot be used.
     """
     wanted = None if like is None or encoder is None else _embed_wanted(encoder, like)
-    recordings, refused = read_all(track(files_in(folder), "file"), folder)
+    recordings: list[SourceRecording] = []
+    refused: list[RefusedRecording] = []
+    found: dict[str, list[Segment]] = {}
+    for each in read_all(track(files_in(folder), "file"), folder):
+        if isinstance(each, RefusedRecording):
+            refused.append(each)
+        else:
+            recordings.append(each[0])
+            found[each[0].name] = split(each[0], filtered=each[1])
+        del each  # with the sound without rumble, before the next one is read
     known = MappingProxyType({recording.name: recording for recording in recordings})
-    found = {recording.name: split(recording) for recording in recordings}
     refused += [
         RefusedRecording(name, f"{name} contains no speech") for name, segments in found.items() if not segments
     ]
@@ -148,8 +156,8 @@ def examine(
 
 
 def _embed_wanted(encoder: Encoder, path: Path) -> Samples:
-    recording = read(path, "--like")
-    windows = embed_windows(encoder, recording, speech_in(recording, split(recording)))
+    recording, filtered = read(path, "--like")
+    windows = embed_windows(encoder, recording, speech_in(recording, split(recording, filtered=filtered)))
     if not windows:
         raise InvalidRequest("--like has no speech of 0.8 s without a pause", field="like")
     return speakers.mean_embedding(windows)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from chatterbox_worker.audio.activity import measure_levels
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.clipping import clipped_at
 from chatterbox_worker.audio.decode import HIGHEST_RATE, decode
@@ -17,6 +18,7 @@ from chatterbox_worker.audio.music import NO_WINDOWS, PauseWindows, find_notes
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.audio.reverberation import reverberation_s
 from chatterbox_worker.audio.rumble import without_rumble
+from chatterbox_worker.audio.trim import Levels
 from chatterbox_worker.errors import InvalidRequest, quote
 
 RATE = 24_000
@@ -41,6 +43,8 @@ class SourceRecording:
     """At `RATE`."""
     clipped_s: npt.NDArray[np.float64]
     """(n,) seconds where it is clipped."""
+    levels: Levels
+    """(n,) dBFS of each 10 ms without rumble."""
     reverberation_s: float | None = None
     """How long the room rings (T60); None if that cannot be measured."""
     pauses: PauseWindows = NO_WINDOWS
@@ -76,8 +80,9 @@ def files_in(folder: Path) -> list[Path]:
     return found
 
 
-def read(path: Path, name: str) -> SourceRecording:
-    """
+def read(path: Path, name: str) -> tuple[SourceRecording, Audio]:
+    """The recording, and its sound without rumble, which takes as much memory and is needed for a moment only.
+
     Raises:
         InvalidRequest: the file cannot be used; the message begins with `name`.
     """
@@ -98,31 +103,42 @@ def read(path: Path, name: str) -> SourceRecording:
     digest = hashlib.sha256(data).hexdigest()
     at_rate = resample(audio, RATE)
     filtered = without_rumble(at_rate)
-    room_s, pauses = reverberation_s(filtered), find_notes(filtered)
-    return SourceRecording(name, digest, audio.sample_rate, at_rate, clipped_at(audio), room_s, pauses)
+    recording = SourceRecording(
+        name,
+        digest,
+        audio.sample_rate,
+        at_rate,
+        clipped_at(audio),
+        measure_levels(filtered),
+        reverberation_s(filtered),
+        find_notes(filtered),
+    )
+    return recording, filtered
 
 
-def read_all(paths: Iterable[Path], folder: Path) -> tuple[list[SourceRecording], list[RefusedRecording]]:
-    """The folder's files that can be read, and those that cannot."""
+def read_all(paths: Iterable[Path], folder: Path) -> Iterator[tuple[SourceRecording, Audio] | RefusedRecording]:
+    """What `read` returns of each of the folder's files, or why it cannot be used."""
     recordings: list[SourceRecording] = []
-    refused: list[RefusedRecording] = []
     for path in paths:
         name = str(path.relative_to(folder))
         try:
-            recordings.append(_check_new(read(path, name), recordings))
+            recording, filtered = read(path, name)
+            _check_new(recording, recordings)
         except InvalidRequest as error:
-            refused.append(RefusedRecording(name, error.message))
-    return recordings, refused
+            yield RefusedRecording(name, error.message)
+        else:
+            recordings.append(recording)
+            yield recording, filtered
+            del filtered  # before the next one is read
 
 
-def _check_new(recording: SourceRecording, before: list[SourceRecording]) -> SourceRecording:
-    """`recording`; raises InvalidRequest for a duplicate or if the total is too long."""
+def _check_new(recording: SourceRecording, before: list[SourceRecording]) -> None:
+    """Raises InvalidRequest for a duplicate or if the total is too long."""
     name = recording.name
     if same := next((other.name for other in before if other.sha256 == recording.sha256), None):
         raise InvalidRequest(f"{name} is the same file as {same}", field=name)
     if sum(other.audio.duration_s for other in before) + recording.audio.duration_s > _MOST_S:
         raise InvalidRequest(f"{name} is too long: all files together may have at most {_MOST_S:g} s", field=name)
-    return recording
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

@@ -9,14 +9,14 @@ voice, so a quiet recording is cut like a loud one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from chatterbox_worker.audio.activity import Flags, find_loud, find_stretches, measure_levels
+from chatterbox_worker.audio.activity import Flags, find_loud, find_stretches
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.level import speech_level
-from chatterbox_worker.audio.rumble import without_rumble
+from chatterbox_worker.audio.rumble import part_without_rumble
 from chatterbox_worker.audio.trim import FRAME_S, Levels
 from chatterbox_worker.audio.voicing import voiced_fraction
 from chatterbox_worker.clone.recordings import SourceRecording
@@ -56,23 +56,25 @@ class Segment:
         return self.end_s - self.start_s
 
 
-def split(recording: SourceRecording, changes: Sequence[tuple[float, float]] = ()) -> list[Segment]:
+def split(
+    recording: SourceRecording, changes: Sequence[tuple[float, float]] = (), *, filtered: Audio | None = None
+) -> list[Segment]:
     """Every stretch of sound that is not a click, in order; empty if there is none.
 
-    `changes` are spans in seconds, in each of which the speaker changes: no segment contains one.
+    `changes` are spans in seconds, in each of which the speaker changes: no segment contains one. `filtered` is the
+    recording's sound without rumble, where it is at hand; else each stretch is filtered.
     """
-    filtered = replace(recording, audio=without_rumble(recording.audio))
-    levels = measure_levels(filtered.audio)
+    levels = recording.levels
     loud = find_loud(levels)
     left_out = [_leave_out(levels, *(round(each_s / FRAME_S) for each_s in span)) for span in changes]
     stretches = [part for whole in find_stretches(loud) for part in _cut_at(*whole, left_out)]
     parts = [part for whole in _join_short(stretches, left_out) for part in _cut(levels, *whole)]
-    return [_measure(filtered, levels, loud, *each) for each in _with_margins(parts, len(levels))]
+    return [_measure(recording, filtered, loud, *each) for each in _with_margins(parts, len(levels))]
 
 
 def speech_in(recording: SourceRecording, segments: Sequence[Segment]) -> list[tuple[float, float]]:
     """The start and end in seconds of the sound between two silences, as far as it is in `segments`."""
-    stretches = find_stretches(find_loud(measure_levels(without_rumble(recording.audio))))
+    stretches = find_stretches(find_loud(recording.levels))
     shared = (
         (max(start * FRAME_S, each.start_s), min(end * FRAME_S, each.end_s))
         for start, end in stretches
@@ -128,12 +130,14 @@ def _with_margins(stretches: list[tuple[int, int]], count: int) -> Iterator[tupl
         yield max(start - _MARGIN, (before + start + 1) // 2), min(end + _MARGIN, (end + after) // 2)
 
 
-def _measure(recording: SourceRecording, levels: Levels, loud: Flags, start: int, end: int) -> Segment:
-    """All of the recording without rumble."""
-    audio, inside = recording.audio, levels[start:end]
+def _measure(recording: SourceRecording, filtered: Audio | None, loud: Flags, start: int, end: int) -> Segment:
+    audio, levels, inside = recording.audio, recording.levels, recording.levels[start:end]
     hop = round(FRAME_S * audio.sample_rate)
-    samples = audio.samples[start * hop : end * hop]
-    speech_dbfs = speech_level(Audio(samples, audio.sample_rate))
+    if filtered is None:
+        sound = part_without_rumble(audio, start * hop, end * hop)
+    else:
+        sound = Audio(filtered.samples[start * hop : end * hop], audio.sample_rate)
+    speech_dbfs = speech_level(sound)
     level = float(np.percentile(inside, 95)) if speech_dbfs is None else speech_dbfs
     noise_dbfs, silence_s = _noise(levels, loud, start, end)
     start_s, end_s = start * FRAME_S, min(end * FRAME_S, audio.duration_s)
@@ -144,7 +148,7 @@ def _measure(recording: SourceRecording, levels: Levels, loud: Flags, start: int
         level_dbfs=level,
         snr_db=level - noise_dbfs,
         depth_db=level - float(np.percentile(inside, 5)),
-        voiced=voiced_fraction(Audio(samples, audio.sample_rate)),
+        voiced=voiced_fraction(sound),
         clipped=int(np.count_nonzero((recording.clipped_s >= start_s) & (recording.clipped_s < end_s))),
         silence_s=silence_s,
     )
