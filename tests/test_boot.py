@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatterbox_worker.config import environment
-from support.checkpoints import checkpoint
+from support.checkpoints import linked
 from support.paths import ROOT, WORKERS
 
 _NOWHERE = (  # seconds of imports each, and no request of any model needs them
@@ -26,7 +26,7 @@ _OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROX
 @pytest.mark.timeout(320)
 def test_speaking_and_cloning_import_none_of_the_heavy_packages(tmp_path: Path) -> None:
     for model in ("multilingual", "english", "turbo", "nano"):
-        (tmp_path / model).symlink_to(checkpoint(model))
+        linked(model, tmp_path)
     variables = _OFFLINE | {
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests"), str(ROOT)]),
         "PKUSEG_HOME": str(tmp_path / "pkuseg"),  # no word model is downloaded for Chinese

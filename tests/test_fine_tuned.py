@@ -27,7 +27,7 @@ from chatterbox_worker.train import import_adapter, merge
 from chatterbox_worker.voices.bundle import pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
-from support.checkpoints import checkpoint
+from support.checkpoints import linked
 from support.community import bases
 from support.fine_tuned import tiny_adapter, voice_file
 from support.paths import ROOT
@@ -102,9 +102,7 @@ async def test_over_http_it_is_uploaded_or_copied_used_and_deleted(settings: Set
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_running_worker_uses_it_without_a_restart(tmp_path: Path) -> None:
-    voices, weights = tmp_path / "voices", tmp_path / "weights"
-    weights.mkdir()
-    (weights / "nano").symlink_to(checkpoint("nano"))
+    voices, weights = tmp_path / "voices", linked("nano", tmp_path / "weights")
     env = {
         "CHATTERBOX_MODELS": "nano", "CHATTERBOX_WEIGHTS_DIR": str(weights), "CHATTERBOX_VOICES_DIR": str(voices),
         "CHATTERBOX_CACHE_DIR": str(tmp_path / "cache"), "CHATTERBOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1",

@@ -26,7 +26,7 @@ from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
-from support.checkpoints import checkpoint
+from support.checkpoints import linked
 from support.fakes import ConvertedTake, ToneEngine
 from support.recordings import buzz, real_speech
 
@@ -47,7 +47,7 @@ def reference() -> bytes:
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, Synthesizer]]:
     folder = tmp_path_factory.mktemp("tiny")
     settings = Settings(
-        models=(MODEL,), weights_dir=checkpoint(MODEL), device="cpu", cache_dir=folder / "cache",
+        models=(MODEL,), weights_dir=linked(MODEL, folder / "weights"), device="cpu", cache_dir=folder / "cache",
         voices_dir=folder / "voices", lexicon=folder / "lexicon.json",
     )  # fmt: skip
     synthesizer = wiring.build(settings)

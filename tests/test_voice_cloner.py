@@ -15,7 +15,7 @@ from chatterbox_worker import VoiceCloner
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from chatterbox_worker.voice_cloner import ClonedSpeech
 from support.audio_clips import wav_bytes
-from support.checkpoints import checkpoint
+from support.checkpoints import checkpoint, linked
 from support.paths import ROOT
 
 WORDS = "This is what is spoken there."
@@ -118,8 +118,8 @@ def test_an_empty_folder_is_reported_as_missing_weights(tmp_path: Path, monkeypa
 
 
 @pytest.mark.slow
-def test_it_works_with_chatterbox_too(recording: Path) -> None:
-    with VoiceCloner(model_path=checkpoint("multilingual"), model="multilingual", device="cpu") as cloner:
+def test_it_works_with_chatterbox_too(recording: Path, tmp_path: Path) -> None:
+    with VoiceCloner(model_path=linked("multilingual", tmp_path), model="multilingual", device="cpu") as cloner:
         speech = cloner.clone_voice_from_file(
             reference_audio=recording, target_text="Hola a todos.", language="es", max_chunk_s=0.8
         )

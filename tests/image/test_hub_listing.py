@@ -21,7 +21,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.worker import parse
-from support.checkpoints import checkpoint
+from support.checkpoints import linked
 from support.paths import ROOT, WORKERS
 
 HUB: dict[str, Any] = json.loads((ROOT / "hub.json").read_text(encoding="utf-8"))
@@ -200,7 +200,7 @@ def hub_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
     """The worker with tiny weights and takes of 0.8 s, as the harness runs it: `sh -c`, no pings, no stream."""
     weights, volume = tmp_path_factory.mktemp("weights"), tmp_path_factory.mktemp("volume")
     for model in IMAGE_MODELS:
-        (weights / model).symlink_to(checkpoint(model))
+        linked(model, weights)
     env = as_mcp() | {
         "CHATTERBOX_WEIGHTS_DIR": str(weights), "CHATTERBOX_CACHE_DIR": str(volume / "cache"),
         "CHATTERBOX_VOICES_DIR": str(volume / "voices"), "CHATTERBOX_DEVICE": "cpu", "OMP_NUM_THREADS": "1",

@@ -26,14 +26,14 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layo
 from support.paths import ROOT
 
 _TOOLS = ("synthetic_checkpoint", "synthetic_csm", "synthetic_tokenizer", "synthetic_weights", "upstream")
-_WRITERS = (*(ROOT / "tools" / f"{name}.py" for name in _TOOLS), Path(layout_module.__file__))
+_WRITERS = (Path(__file__), *(ROOT / "tools" / f"{name}.py" for name in _TOOLS), Path(layout_module.__file__))
 
 
 def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
-    """The folder of a synthetic checkpoint of `model` (also "csm"), written if missing. Read it, never change it."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in _WRITERS)).hexdigest()[:12]
-    parent = Path(tempfile.gettempdir()) / f"chatterbox-worker-checkpoints-{getpass.getuser()}" / digest
-    folder = parent / f"{model}-{size}-{seed}"
+    """The folder of a synthetic checkpoint of `model` (also "csm"), written if missing. Read it, never change it: an
+    engine that is built from settings writes packs, so it is given a `linked` one.
+    """
+    folder = shared_folder() / f"{model}-{size}-{seed}"
     if not folder.is_dir():
         from tools.synthetic_checkpoint import write_checkpoint
 
@@ -42,6 +42,22 @@ def checkpoint(model: str, size: str = "tiny", seed: int = 0) -> Path:
         except OSError:
             if not folder.is_dir():  # else another test run was faster
                 raise
+    return folder
+
+
+@cache
+def shared_folder() -> Path:
+    """Where all of them are."""
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in _WRITERS)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"chatterbox-worker-checkpoints-{getpass.getuser()}" / digest
+
+
+def linked(model: str, folder: Path) -> Path:
+    """`folder`/`model` with links to the checkpoint's files, for what writes packs beside them; returns `folder`."""
+    own = folder / model
+    own.mkdir(parents=True)
+    for path in checkpoint(model).iterdir():
+        (own / path.name).symlink_to(path)
     return folder
 
 

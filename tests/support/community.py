@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
-from support.checkpoints import checkpoint
+from support.checkpoints import checkpoint, linked
 
 PERSIAN = "[fa]"
 EXTRA_TOKENS = 46
@@ -76,9 +76,7 @@ def entry(root: Path, name: str) -> str:
 
 
 def bases(root: Path) -> Path:
-    """A folder with the published weights of the families, without the packs that other tests may have written."""
+    """A folder with the published weights of the families, which packs may be written to."""
     for model in ("english", "multilingual", "turbo"):
-        (root / model).mkdir(parents=True)
-        for name in LAYOUTS[model].files:
-            (root / model / name).symlink_to(checkpoint(model) / name)
+        linked(model, root)
     return root

@@ -14,7 +14,7 @@ from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.clone.__main__ import main
-from support.checkpoints import checkpoint
+from support.checkpoints import linked
 from support.paths import ROOT, WORKERS
 from support.speakers import ANN, BOB, SENTENCES, speak
 
@@ -90,7 +90,7 @@ def clone_ann(folder: Path) -> dict[str, str]:
     """Clones a voice "ann" with the command itself; returns the settings of a server or worker that has it."""
     (folder / "in").mkdir()
     (folder / "in" / "ann.wav").write_bytes(wav(talk(ANN, SENTENCES[:4])))
-    weights = str(checkpoint("nano"))
+    weights = str(linked("nano", folder / "weights"))
     paths = ["--voices-dir", str(folder / "voices"), "--weights-dir", weights, "--no-report"]
     assert main(["--input-dir", str(folder / "in"), "--output-voice-id", "ann", "--min-seconds", "10", *paths]) == 0
     return {

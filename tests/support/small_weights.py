@@ -16,7 +16,7 @@ from chatterbox_worker.engines.chatterbox.t3.quantize import (
     quantize_int8,
     quantize_nf4,
 )
-from support.checkpoints import checkpoint
+from support.checkpoints import linked
 
 ROUND: Mapping[Precision, Callable[[Tensor], Tensor]] = {
     Precision.INT8_WEIGHTS: lambda weight: dequantize_int8(*quantize_int8(weight)),
@@ -40,10 +40,8 @@ def dequantized_state(weights: Mapping[str, Tensor], precision: Precision) -> di
 
 def write_dequantized(model: str, precision: Precision, folder: Path) -> Path:
     """The model's tiny checkpoint with those weights in T3's file, in `folder`/`model`; returns `folder`."""
-    (folder / model).mkdir(parents=True)
-    for path in checkpoint(model).iterdir():
-        if path.name in LAYOUTS[model].files and path.name != LAYOUTS[model].t3:
-            (folder / model / path.name).symlink_to(path)
-    source = load_file(checkpoint(model) / LAYOUTS[model].t3)
-    save_file(dequantized_state(source, precision), folder / model / LAYOUTS[model].t3)
+    own = linked(model, folder) / model / LAYOUTS[model].t3
+    source = load_file(own)
+    own.unlink()
+    save_file(dequantized_state(source, precision), own)
     return folder

@@ -26,7 +26,7 @@ from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.loop import TrainingLoop
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.wiring import build
-from support.checkpoints import checkpoint
+from support.checkpoints import checkpoint, linked
 from support.training_clips import recordings, wav, write_table
 from tools.synthetic_tokenizer import SENTENCES
 
@@ -44,8 +44,7 @@ def _worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "CHATTERBOX_WEIGHTS_DIR": str(tmp_path / "bases"), "CHATTERBOX_DEVICE": "cpu", "CHATTERBOX_THREADS": "1",
         "CHATTERBOX_VOICES_DIR": str(tmp_path / "voices"), "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
-    (tmp_path / "bases").mkdir()
-    (tmp_path / "bases" / "multilingual").symlink_to(checkpoint("multilingual"))
+    linked("multilingual", tmp_path / "bases")
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(speak, "MAX_SPEECH_TOKENS", 25)

@@ -39,7 +39,7 @@ from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
-from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen, upstream_t3
+from support.checkpoints import checkpoint, linked, upstream_may_warn, upstream_s3gen, upstream_t3
 from support.t3_oracle import Voice as OracleVoice
 from support.t3_oracle import generate_gpt2, generate_llama
 from support.upstream_noise import draw
@@ -178,7 +178,7 @@ def test_a_second_call_gives_the_same_sound_as_the_first(engine: ChatterboxEngin
 
 
 def test_a_loaded_engine_reads_its_encoders_before_they_are_asked_for(tmp_path: Path) -> None:
-    settings = Settings(models=("nano",), weights_dir=checkpoint("nano"), device="cpu", threads=1)
+    settings = Settings(models=("nano",), weights_dir=linked("nano", tmp_path), device="cpu", threads=1)
     engine = ChatterboxEngine.load("nano", settings, ConditioningStore(tmp_path, 10**7))
     for thread in threading.enumerate():
         if thread.name == "reference":
