@@ -44,6 +44,17 @@ def no_packs_in_shared_checkpoints() -> Iterator[None]:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Torch on one thread: threads that share busy cores wait for each other at every layer."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
         models=("multilingual", "turbo"),

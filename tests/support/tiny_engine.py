@@ -61,11 +61,21 @@ def parts(model: str) -> Parts:
 
 
 def tiny_engine(
-    model: str, folder: Path, *, watermark: Any = None, slots: int = 2, max_tokens: int = 30, adapters: int = 0
+    model: str,
+    folder: Path,
+    *,
+    watermark: Any = None,
+    slots: int = 2,
+    max_tokens: int = 30,
+    adapters: int = 0,
+    aligned_heads: tuple[tuple[int, int], ...] | None = None,
 ) -> ChatterboxEngine:
+    """With the shared parts; its takes end after `max_tokens`, because random weights do not stop by themselves."""
     shared = parts(model)
+    heads = shared.layout.aligned_heads if aligned_heads is None else aligned_heads
+    layout = dataclasses.replace(shared.layout, aligned_heads=heads)
     return ChatterboxEngine(
-        dataclasses.replace(shared, watermark=watermark or shared.watermark),
+        dataclasses.replace(shared, layout=layout, watermark=watermark or shared.watermark),
         "tiny",
         ConditioningStore(folder, 10**7),
         slots=slots,

@@ -23,11 +23,6 @@ from support.tiny_engine import own_voice, say, sound_of, tiny_engine
 from support.upstream_noise import draw
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def upstream_conversion(model: str, recording: Path, reference: Path | None, seed: int) -> Samples:
     """What `ChatterboxVC.generate` returns, without a watermark."""
     from chatterbox.vc import ChatterboxVC

@@ -13,23 +13,18 @@ import numpy as np
 import pytest
 import torch
 
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.cache import AudioCache
-from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
-from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
-from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.reference.conditioning import load_default_conditionals
-from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
-from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, counter_noise
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
@@ -42,67 +37,26 @@ from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint, linked, upstream_may_warn, upstream_s3gen, upstream_t3
 from support.t3_oracle import Voice as OracleVoice
 from support.t3_oracle import generate_gpt2, generate_llama
+from support.tiny_engine import say, sound_of, tiny_engine
 from support.upstream_noise import draw
 
-CPU = torch.device("cpu")
-TOKENS = 30  # random weights do not stop by themselves
+TOKENS = 30  # as a tiny engine
 FAMILIES = ["multilingual", "english", "turbo", "nano"]
-
-
-class Unmarked:
-    """In the watermark's place, to compare with upstream's sound before its watermark."""
-
-    def mark(self, audio: Audio) -> Audio:
-        return audio
-
-
-def build(
-    model: str,
-    folder: Path,
-    *,
-    watermark: Any = None,
-    slots: int = 2,
-    max_tokens: int = TOKENS,
-    aligned_heads: tuple[tuple[int, int], ...] | None = None,
-) -> ChatterboxEngine:
-    found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
-    parts = Parts(
-        layout=found.layout if aligned_heads is None else replace(found.layout, aligned_heads=aligned_heads),
-        t3=T3(load_t3_state(found), precision=Precision.EXACT, device=CPU),
-        s3gen=S3Gen.from_state(load_s3gen_state(found, "flow.", "mel2wav."), device=CPU),
-        tokenizer=load_tokenizer(found),
-        default_voice=load_default_conditionals(found),
-        encoders=ReferenceEncoders(found),
-        watermark=watermark or Unmarked(),
-    )
-    return ChatterboxEngine(parts, found.revision, ConditioningStore(folder, 10**7), slots=slots, max_tokens=max_tokens)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=["multilingual", "turbo"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChatterboxEngine]:
-    engine = build(request.param, tmp_path)
+    engine = tiny_engine(request.param, tmp_path)
     yield engine
     engine.close()
 
 
-def say(model: str, text: str = "Hello there, my friend.", *, seed: int = 1, voice: Voice = DEFAULT_VOICE) -> Utterance:
-    return Utterance(text, "en", voice, MODELS[model].sampling, seed)
-
-
-def speak(engine: ChatterboxEngine, utterance: Utterance) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return np.concatenate([piece.samples for piece in engine.submit(utterance)])
+def speak(engine: ChatterboxEngine, utterance: Utterance) -> Samples:
+    return sound_of(engine.submit(utterance))
 
 
 def model_of(engine: ChatterboxEngine) -> str:
-    return engine.revision.partition("@")[0]
+    return engine.parts.layout.name
 
 
 def recording(pitch: float) -> Voice:
@@ -146,7 +100,7 @@ def upstream_wave(model: str, utterance: Utterance) -> np.ndarray[Any, np.dtype[
 def test_the_wave_before_the_watermark_is_upstreams(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = build(model, tmp_path)
+    engine = tiny_engine(model, tmp_path)
     theirs = upstream_wave(model, say(model))
 
     def draw_as_upstream(noise: SeededNoise, prompt: Prompt, tokens: int) -> Noise:
@@ -237,7 +191,7 @@ def test_a_take_that_does_not_end_has_a_warning_and_timings(engine: ChatterboxEn
 
 @pytest.mark.parametrize("model", ["multilingual", "turbo"])
 def test_timestamps_leave_the_sound_as_it_is_and_say_when_each_character_comes(model: str, tmp_path: Path) -> None:
-    engine = build(model, tmp_path, aligned_heads=((1, 0), (0, 1)))
+    engine = tiny_engine(model, tmp_path, aligned_heads=((1, 0), (0, 1)))
     plain, timed = (replace(say(model), timestamps=wanted) for wanted in (False, True))
     takes = [engine.submit(each) for each in (plain, timed, replace(timed, streaming=True), plain)]
     sounds = [np.concatenate([piece.samples for piece in take]) for take in takes]
@@ -254,7 +208,7 @@ def test_timestamps_leave_the_sound_as_it_is_and_say_when_each_character_comes(m
 
 
 def test_a_model_without_known_heads_has_no_times(tmp_path: Path) -> None:
-    engine = build("nano", tmp_path)
+    engine = tiny_engine("nano", tmp_path)
     take = engine.submit(replace(say("nano"), timestamps=True))
     assert sum(len(piece.samples) for piece in take)
     assert list(take.boundaries_s) == []
@@ -284,23 +238,23 @@ def test_a_failure_in_the_batch_fails_its_takes_and_not_the_next_ones(
     assert len(list(engine.submit(say(model_of(engine))))) == 1
 
 
-def test_the_voice_of_a_recording_is_stored_for_other_workers(tmp_path: Path) -> None:
-    first = build("turbo", tmp_path)
+def test_the_voice_of_a_recording_is_stored_for_other_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tiny_engine("turbo", tmp_path)
     sound = speak(first, say("turbo", voice=recording(110)))
     first.close()
     assert len(list(tmp_path.glob("buzz-110.*.safetensors"))) == 1
 
-    second = build("turbo", tmp_path)
-    second.parts.encoders.warm_up = lambda: pytest.fail("the recording was encoded again")  # type: ignore[method-assign]
-    second.parts.encoders._networks = lambda: pytest.fail("the recording was encoded again")  # type: ignore[method-assign]
+    second = tiny_engine("turbo", tmp_path)
+    for method in ("warm_up", "_networks"):
+        monkeypatch.setattr(second.parts.encoders, method, lambda: pytest.fail("the recording was encoded again"))
     np.testing.assert_array_equal(speak(second, say("turbo", voice=recording(110))), sound)
     second.close()
 
 
 @pytest.mark.parametrize("speed", [1.0, 1.25])
 def test_the_watermark_is_found_in_what_callers_get(speed: float, tmp_path: Path) -> None:
-    watermark = Watermark(CPU)
-    engine = build("turbo", tmp_path / "voices", watermark=watermark, max_tokens=75)
+    watermark = Watermark(torch.device("cpu"))
+    engine = tiny_engine("turbo", tmp_path / "voices", watermark=watermark, max_tokens=75)
     settings = Settings(models=("turbo",))
     synthesizer = Synthesizer({"turbo": engine}, VoiceLibrary(tmp_path), AudioCache(tmp_path, max_bytes=0, max_age_s=1))
 
@@ -325,5 +279,5 @@ def test_the_threads_of_an_engine_find_it_complete(tmp_path: Path, monkeypatch: 
             super().__init__(*args, more_to_come=more_to_come, **options)
 
     monkeypatch.setattr("chatterbox_worker.engines.chatterbox.engine.RenderQueue", EagerQueue)
-    build("turbo", tmp_path).close()
+    tiny_engine("turbo", tmp_path).close()
     assert active == [False]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
 
 from chatterbox_worker.audio.clip import Audio
@@ -30,14 +29,6 @@ from support.checkpoints import checkpoint
 from support.tiny_engine import CPU, found, parts, say, sound_of, tiny_engine
 
 TOKENS = 40
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

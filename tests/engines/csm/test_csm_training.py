@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,15 +30,6 @@ from support.learners import recipe
 CPU = torch.device("cpu")
 SCOPE = Scope(Shape(rank=4, alpha=8.0, dropout=0.1))
 NONE = torch.zeros(0)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that share busy cores wait for each other at every layer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
@@ -19,14 +17,6 @@ from chatterbox_worker.voices.library import VoiceLibrary
 from support.tiny_engine import tiny_engine
 
 SLOTS = 4
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def ask(worker: Worker, job_input: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -40,14 +40,6 @@ from support.fake_cuda import FakeRecorder
 from support.tiny_engine import CPU, encoded_voice, parts, prompt, say
 
 MODELS = ["turbo", "multilingual"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Counter:

@@ -20,11 +20,6 @@ CPU = torch.device("cpu")
 MODELS = ("english", "turbo")  # guided in 10 steps; meanflow in 2
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(params=MODELS)
 def model(request: pytest.FixtureRequest) -> str:
     return str(request.param)

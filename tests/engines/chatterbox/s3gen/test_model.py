@@ -17,11 +17,6 @@ from support.upstream_noise import draw
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(params=["english", "turbo"])
 def model(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +28,6 @@ from support.tiny_engine import CPU, parts, prompt, say, sound_of, tiny_engine
 MODELS = ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)]
 BOTH = ["turbo", "multilingual"]
 FADE = 3 * 480
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def random_tokens(count: int) -> Tensor:

@@ -15,11 +15,6 @@ from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @cache
 def upstream() -> Any:
     return upstream_s3gen(checkpoint("turbo")).mel2wav

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.engine import Adapter, Factors, Voice
@@ -26,14 +25,6 @@ from support.fine_tuned import fine_tuned, tiny_adapter
 from support.tiny_engine import say, sound_of, tiny_engine
 
 LAYER = "tfmr.h.0.attn.c_attn"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

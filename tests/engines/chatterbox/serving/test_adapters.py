@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -28,28 +27,19 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest
 from support.fine_tuned import tiny_adapter
-from support.t3_oracle import generate_gpt2, generate_llama, oracle_t3, random_voice
+from support.narrow_t3 import CPU, TEXT, VOICES, forced_noise, largest_difference, upstream
+from support.t3_oracle import generate_gpt2, generate_llama, oracle_t3
 from support.tiny_engine import found
 from tools.step_noise import StepNoise
 from tools.synthetic_adapter import GPT2, LLAMA, random_adapter
 
-CPU = torch.device("cpu")
-TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
 TOKENS = torch.randint(0, 6561, (24,), generator=torch.Generator().manual_seed(3)).tolist()
 both = pytest.mark.parametrize("model", ["english", "turbo"])
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @cache
 def state(model: str) -> dict[str, Tensor]:
-    return dict(oracle_t3(model).state_dict())
+    return dict(upstream(model).state_dict())
 
 
 def adapter_for(model: str, **options: Any) -> Adapter:
@@ -73,21 +63,9 @@ def with_peft(model: str, adapter: Adapter) -> Any:
     return module.eval()
 
 
-def forcing() -> Callable[[Tensor, int], Tensor]:
-    """Noise under which step i draws TOKENS[i], whatever its logits are."""
-
-    def noise(steps: Tensor, vocabulary: int) -> Tensor:
-        certain = torch.full((len(steps), vocabulary), 1e30)
-        for row, step in enumerate(steps):
-            certain[row, TOKENS[int(step)]] = 1e-35
-        return certain
-
-    return noise
-
-
 def forced_logits(t3: T3, model: str) -> list[Tensor]:
-    voice = random_voice(seed=1, emotion=None if model == "turbo" else 0.7)
-    slots, logits = Slots(t3, 1, 200, StepNoise(forcing(), t3.vocabulary)), []
+    voice = VOICES[model]
+    slots, logits = Slots(t3, 1, 200, StepNoise(forced_noise(TOKENS), t3.vocabulary)), []
     slots.prefill(0, t3.encode(voice.speaker, voice.prompt, voice.emotion), TEXT, Sampling(), 0)
     for _ in TOKENS:
         logits.append(slots.logits.clone())
@@ -96,18 +74,13 @@ def forced_logits(t3: T3, model: str) -> list[Tensor]:
 
 
 def upstream_logits(module: Any, model: str) -> list[Tensor]:
-    voice = random_voice(seed=1, emotion=None if model == "turbo" else 0.7)
-    vocabulary, noise = module.speech_head.weight.shape[0], forcing()
+    voice = VOICES[model]
+    vocabulary, noise = module.speech_head.weight.shape[0], forced_noise(TOKENS)
     generate = generate_gpt2 if model == "turbo" else generate_llama
     return generate(
         module, voice, TEXT, Sampling(),
         noise=lambda step: noise(torch.tensor([step]), vocabulary)[0], steps=len(TOKENS),
     ).logits  # fmt: skip
-
-
-def furthest(ours: list[Tensor], theirs: list[Tensor]) -> float:
-    pairs = zip(ours, theirs, strict=True)
-    return max(float(((a - b).abs().amax(-1) / b.abs().amax(-1)).max()) for a, b in pairs)
 
 
 @both
@@ -122,8 +95,8 @@ def test_the_sum_and_its_logits_are_upstreams_with_peft(model: str) -> None:
     base = T3(state(model), precision=Precision.EXACT, device=CPU)
     mine = forced_logits(adapt(base, state(model), adapter), model)
 
-    assert furthest(mine, upstream_logits(theirs, model)) < 1e-4
-    assert furthest(mine, forced_logits(base, model)) > 0.1
+    assert largest_difference(mine, upstream_logits(theirs, model)) < 1e-4
+    assert largest_difference(mine, forced_logits(base, model)) > 0.1
 
 
 def plain(tensor: Tensor) -> Tensor:

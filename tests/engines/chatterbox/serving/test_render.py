@@ -22,14 +22,6 @@ from chatterbox_worker.errors import Cancelled, NoSpeech, SynthesisFailed
 from support.tiny_engine import CPU, Unmarked, parts, prompt, say, sound_of
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def renderer(model: str = "turbo") -> Renderer:
     return Renderer(parts(model).s3gen, parts(model).layout, Unmarked())
 

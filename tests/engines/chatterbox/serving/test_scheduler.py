@@ -30,15 +30,6 @@ from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
 from support.tiny_engine import encoded_voice, parts, say, sound_of, tiny_engine
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 # The order of the queue
 
 

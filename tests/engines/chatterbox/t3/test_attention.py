@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import pytest
@@ -17,46 +15,18 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.checkpoints import upstream_may_warn
-from support.t3_oracle import Voice, oracle_t3, random_voice
+from support.narrow_t3 import CPU, TEXT, VOICES, generate, ours, upstream
+from support.t3_oracle import Voice, random_voice
 
-CPU = torch.device("cpu")
 HEADS = ((2, 1), (0, 0), (2, 0))
-TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
-VOICES = {
-    "multilingual": random_voice(seed=2),
-    "english": random_voice(seed=1),
-    "turbo": random_voice(seed=1, prompt=60, emotion=None),
-}
 all_models = pytest.mark.parametrize("model", VOICES)
 CLOSE: Any = {"rtol": 0, "atol": 1e-5}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@cache
-def upstream(model: str) -> Any:
-    return oracle_t3(model)
-
-
-@cache
-def ours(model: str) -> T3:
-    return T3(upstream(model).state_dict(), precision=Precision.EXACT, device=CPU)
 
 
 def enter(slots: Slots, slot: int, model: str, voice: Voice | None = None, *, seed: int = 3, observe: bool) -> None:
     voice = voice or VOICES[model]
     prefix = slots.t3.encode(voice.speaker, voice.prompt, voice.emotion)
     slots.prefill(slot, prefix, TEXT, Sampling(temperature=0.9), seed, observe=observe)
-
-
-def speak(slots: Slots, slot: int, steps: int) -> list[int]:
-    return [int(slots.step()[slot]) for _ in range(steps)]
 
 
 @upstream_may_warn()
@@ -89,7 +59,7 @@ def attention_of_transformers(model: str, voice: Voice, tokens: list[int]) -> Te
 def test_the_attention_is_that_of_transformers(model: str) -> None:
     slots = Slots(ours(model), 1, 300, aligned_heads=HEADS)
     enter(slots, 0, model, observe=True)
-    tokens = speak(slots, 0, 60)
+    tokens = generate(slots, 60)
     attention = slots.attention(0, 60)
     assert attention is not None
     torch.testing.assert_close(attention, attention_of_transformers(model, VOICES[model], tokens), **CLOSE)
@@ -102,7 +72,7 @@ def test_in_a_batch_each_slot_has_its_own_attention(model: str, context_step: in
     other = random_voice(seed=9, prompt=30, emotion=VOICES[model].emotion)
     slots = Slots(ours(model), 4, 300, context_step=context_step, aligned_heads=HEADS)
     enter(slots, 0, model, observe=True)
-    first = speak(slots, 0, 5)
+    first = generate(slots, 5)
     enter(slots, 1, model, seed=4, observe=False)
     enter(slots, 2, model, other, seed=5, observe=True)
     stepped = [slots.step().clone() for _ in range(20)]
@@ -120,10 +90,10 @@ def test_in_a_batch_each_slot_has_its_own_attention(model: str, context_step: in
 @all_models
 def test_a_draft_changes_no_attention(model: str) -> None:
     drafted = T3(upstream(model).state_dict(), precision=Precision.EXACT, device=CPU)
-    drafted.draft = T3(oracle_t3(model, seed=7).state_dict(), precision=Precision.EXACT, device=CPU)
+    drafted.draft = T3(upstream(model, seed=7).state_dict(), precision=Precision.EXACT, device=CPU)
     slots = Slots(drafted, 1, 300, aligned_heads=HEADS)
     enter(slots, 0, model, observe=True)
-    tokens = speak(slots, 0, 40)
+    tokens = generate(slots, 40)
     attention = slots.attention(0, 40)
     assert attention is not None
     torch.testing.assert_close(attention, attention_of_transformers(model, VOICES[model], tokens), **CLOSE)
@@ -134,7 +104,7 @@ def test_what_is_observed_says_the_same_tokens_from_the_same_logits(model: str) 
     plain, observed = Slots(ours(model), 1, 300), Slots(ours(model), 1, 300, aligned_heads=HEADS)
     enter(plain, 0, model, observe=False)
     enter(observed, 0, model, observe=True)
-    assert speak(plain, 0, 60) == speak(observed, 0, 60)
+    assert generate(plain, 60) == generate(observed, 60)
     assert torch.equal(plain.logits, observed.logits)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -25,20 +24,11 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.errors import InvalidRequest
 from support.fake_cuda import FakeRecorder
 from support.flash_oracle import Noise, generate_flash, oracle_flash
+from support.narrow_t3 import CPU, TEXT
 from support.t3_oracle import random_voice
 
-CPU = torch.device("cpu")
 VOICE = random_voice(seed=1)
-TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
 SHORT = BlockSampling(steps=4, max_tokens=20)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

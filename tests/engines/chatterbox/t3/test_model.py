@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest, NotReady
-from support.t3_oracle import Generated, Voice, generate_gpt2, generate_llama, oracle_t3, random_voice
+from support.narrow_t3 import CPU, DEFAULTS, TEXT, VOICES, Noise, forced_noise, largest_difference, ours, upstream
+from support.t3_oracle import Generated, Voice, generate_gpt2, generate_llama, random_voice
 from tools.step_noise import StepNoise
 
-CPU = torch.device("cpu")
-Noise = Callable[[Tensor, int], Tensor]
-DEFAULTS = {
-    "english": Sampling(temperature=0.8, repetition_penalty=1.2, min_p=0.05, cfg_weight=0.5),
-    "turbo": Sampling(temperature=0.8, repetition_penalty=1.2, top_p=0.95, top_k=1000),
-}
-VOICES = {"english": random_voice(seed=1), "turbo": random_voice(seed=1, prompt=60, emotion=None)}
 ORACLES = {"english": generate_llama, "turbo": generate_gpt2}
-TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
 both_models = pytest.mark.parametrize("model", ["english", "turbo"])
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@cache
-def upstream(model: str) -> nn.Module:
-    return oracle_t3(model)
-
-
-@cache
-def ours(model: str, precision: Precision = Precision.EXACT) -> T3:
-    return T3(upstream(model).state_dict(), precision=precision, device=CPU)
 
 
 def random_noise(steps: Tensor, vocabulary: int) -> Tensor:
@@ -53,18 +27,6 @@ def random_noise(steps: Tensor, vocabulary: int) -> Tensor:
     return torch.stack(
         [torch.empty(vocabulary).exponential_(generator=torch.Generator().manual_seed(int(s))) for s in steps]
     )
-
-
-def forced_noise(tokens: list[int]) -> Noise:
-    """Noise under which step i draws tokens[i], whatever its logits are."""
-
-    def noise(steps: Tensor, vocabulary: int) -> Tensor:
-        exponential = torch.full((len(steps), vocabulary), 1e30)
-        for row, step in enumerate(steps):
-            exponential[row, tokens[int(step)]] = 1e-35
-        return exponential
-
-    return noise
 
 
 def row_noise(noise: Noise, model: str) -> Callable[[int], Tensor]:
@@ -102,12 +64,6 @@ def speak_alone(model: str, steps: int, *, noise: Noise | None = None, length: i
     return speak(slots, 0, steps)
 
 
-def largest_difference(ours: Generated, theirs: Generated) -> float:
-    """The largest difference of any row's logits at any step, relative to that row's largest logit."""
-    pairs = zip(ours.logits, theirs.logits, strict=True)
-    return max(float(((a - b).abs().amax(-1) / b.abs().amax(-1)).max()) for a, b in pairs)
-
-
 @both_models
 def test_logits_are_upstreams_over_300_forced_steps_row_by_row(model: str) -> None:
     tokens = torch.randint(0, 6563, (300,), generator=torch.Generator().manual_seed(3)).tolist()
@@ -117,7 +73,7 @@ def test_logits_are_upstreams_over_300_forced_steps_row_by_row(model: str) -> No
     )
     mine = speak_alone(model, 300, noise=forced_noise(tokens), sampling=neutral)
     assert mine.tokens == theirs.tokens == tokens
-    assert largest_difference(mine, theirs) < 1e-4
+    assert largest_difference(mine.logits, theirs.logits) < 1e-4
     assert len(mine.logits[0]) == (1 if model == "turbo" else 2)
 
 
@@ -148,7 +104,7 @@ def test_a_voice_with_next_to_no_prompt_is_upstreams(model: str, prompt: int) ->
         upstream(model), voice, TEXT, DEFAULTS[model], noise=row_noise(random_noise, model), steps=5
     )
     mine = speak_alone(model, 5, noise=random_noise, voice=voice)
-    assert largest_difference(mine, theirs) < 1e-4
+    assert largest_difference(mine.logits, theirs.logits) < 1e-4
     assert mine.tokens == theirs.tokens
 
 
@@ -156,7 +112,7 @@ def test_emotion_changes_the_logits() -> None:
     calm, wild = (
         speak_alone("english", 5, voice=replace(VOICES["english"], emotion=emotion)) for emotion in (0.1, 0.9)
     )
-    assert largest_difference(calm, wild) > 1e-2
+    assert largest_difference(calm.logits, wild.logits) > 1e-2
 
 
 @pytest.mark.parametrize(("model", "emotion"), [("english", None), ("turbo", 0.5)])
@@ -221,7 +177,7 @@ def test_rounding_the_context_up_and_crossing_a_bound_changes_nothing(model: str
         occupy(slots, 0, model)
         rounded = speak(slots, 0, 120)
         assert rounded.tokens == exact.tokens
-        assert largest_difference(rounded, exact) < 1e-5
+        assert largest_difference(rounded.logits, exact.logits) < 1e-5
 
 
 def test_a_step_is_as_large_as_its_highest_slot_and_longest_context_need() -> None:

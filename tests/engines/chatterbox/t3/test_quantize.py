@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
@@ -30,32 +29,18 @@ from chatterbox_worker.engines.chatterbox.t3.quantize import (
     load_bitsandbytes,
     quantize_nf4,
 )
-from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import NotReady
 from support.fine_tuned import tiny_adapter
+from support.narrow_t3 import DEFAULTS, TEXT, VOICES
 from support.small_weights import ROUND, dequantized_state
-from support.t3_oracle import random_voice
 from support.tiny_engine import found
 
 CPU, CUDA, META = torch.device("cpu"), torch.device("cuda:0"), torch.device("meta")
 SMALL = [Precision.INT8_WEIGHTS, Precision.NF4]
-TEXTS = ([255, 17, 40, 9, 9, 300, 2, 0], [255, 5, 0])
-SAMPLING = {
-    "multilingual": Sampling(temperature=0.8, repetition_penalty=1.2, min_p=0.05, cfg_weight=0.5),
-    "turbo": Sampling(temperature=0.8, repetition_penalty=1.2, top_p=0.95, top_k=1000),
-}
-VOICES = {"multilingual": random_voice(seed=1), "turbo": random_voice(seed=1, prompt=60, emotion=None)}
-both_models = pytest.mark.parametrize("model", list(SAMPLING))
+TEXTS = (TEXT, [255, 5, 0])
+both_models = pytest.mark.parametrize("model", ["multilingual", "turbo"])
 both_precisions = pytest.mark.parametrize("precision", SMALL)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache
@@ -76,7 +61,7 @@ def tokens(t3: T3, model: str, *, together: bool = False, steps: int = 25) -> li
     prefix = t3.encode(voice.speaker, voice.prompt, voice.emotion)
     for group in [range(len(TEXTS))] if together else [[0], [1]]:
         for slot, which in enumerate(group):
-            slots.prefill(slot, prefix, TEXTS[which], SAMPLING[model], 7 + which)
+            slots.prefill(slot, prefix, TEXTS[which], DEFAULTS[model], 7 + which)
         for _ in range(steps):
             for which, token in zip(group, slots.step()[:size].tolist(), strict=True):
                 spoken[which].append(token)

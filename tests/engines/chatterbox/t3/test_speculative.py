@@ -6,30 +6,18 @@ from functools import cache
 
 import pytest
 import torch
-from torch import nn
 
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
-from support.t3_oracle import oracle_t3, random_voice
+from support.narrow_t3 import CPU, DEFAULTS, TEXT, VOICES, generate, upstream
 
-CPU = torch.device("cpu")
-SAMPLING = {
-    "english": Sampling(temperature=0.8, repetition_penalty=1.2, min_p=0.05, cfg_weight=0.5),
-    "turbo": Sampling(temperature=0.8, repetition_penalty=1.2, top_p=0.95, top_k=1000),
-}
-TEXT = [255, 17, 40, 9, 9, 300, 2, 0]
 both_models = pytest.mark.parametrize("model", ["english", "turbo"])
 
 
 @cache
-def upstream(model: str, seed: int = 0) -> nn.Module:
-    return oracle_t3(model, seed=seed)
-
-
 def model_of(name: str, *, draft_seed: int | None = None) -> T3:
-    """The model with a draft of the weights of this seed, 0 for its own weights; None for no draft."""
+    """The model with a draft of the weights of this seed, 0 for its own weights; None for no draft. Shared."""
     t3 = T3(upstream(name).state_dict(), precision=Precision.EXACT, device=CPU)
     if draft_seed is not None:
         weights = upstream(name, draft_seed).state_dict()
@@ -38,12 +26,8 @@ def model_of(name: str, *, draft_seed: int | None = None) -> T3:
 
 
 def occupy(slots: Slots, slot: int, name: str, *, seed: int = 0) -> None:
-    voice = random_voice(seed=1, emotion=None if name == "turbo" else 0.7)
-    slots.prefill(slot, slots.t3.encode(voice.speaker, voice.prompt, voice.emotion), TEXT, SAMPLING[name], seed)
-
-
-def generate(slots: Slots, steps: int, slot: int = 0) -> list[int]:
-    return [int(slots.step()[slot]) for _ in range(steps)]
+    voice = VOICES[name]
+    slots.prefill(slot, slots.t3.encode(voice.speaker, voice.prompt, voice.emotion), TEXT, DEFAULTS[name], seed)
 
 
 @pytest.mark.slow

@@ -20,11 +20,6 @@ from chatterbox_worker.engines.chatterbox.watermark import perth as module
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @cache
 def ours() -> Watermark:
     return Watermark(torch.device("cpu"))

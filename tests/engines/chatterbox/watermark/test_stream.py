@@ -13,11 +13,6 @@ from chatterbox_worker.engines.chatterbox.watermark.stream import StreamMark
 RATE = 24_000
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @cache
 def watermark() -> Watermark:
     return Watermark(torch.device("cpu"))
