@@ -266,6 +266,20 @@ def test_a_job_that_the_platform_stopped_is_forgotten(caller: Caller, kept: Outb
     assert kept.find(cancelled_while_posting(caller)) is None
 
 
+def test_a_job_that_is_stopped_while_its_answer_is_stored_is_forgotten(
+    caller: Caller, kept: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Outbox.put
+
+    def put_slowly(self: Outbox, answer: UnpostedAnswer) -> bool:
+        is_stored = put(self, answer)
+        time.sleep(0.2)
+        return is_stored
+
+    monkeypatch.setattr(Outbox, "put", put_slowly)
+    assert kept.find(cancelled_while_posting(caller)) is None
+
+
 def test_a_worker_that_ends_leaves_its_answer_to_the_next(
     caller: Caller, kept: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

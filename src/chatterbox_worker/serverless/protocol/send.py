@@ -94,8 +94,14 @@ class Post:
                 log.error("the job's time to live is over: its result is dropped")
                 return "gone"
             if keep is not None:
-                is_kept = await asyncio.to_thread(keep, is_kept)
-                self.was_kept |= is_kept
+                storing = asyncio.ensure_future(asyncio.to_thread(keep, is_kept))
+                try:
+                    is_kept = await asyncio.shield(storing)
+                except asyncio.CancelledError:
+                    is_kept = await storing  # the thread goes on, and what it stores may have to be removed
+                    raise
+                finally:
+                    self.was_kept |= is_kept
             await asyncio.sleep(wait_s)
 
     async def send(self, body: bytes) -> tuple[int | None, str | None]:
