@@ -100,6 +100,11 @@ def _frames(csm: Csm, adapter: Adapter | None) -> tuple[list[list[int]], torch.T
 
 def test_when_its_last_row_leaves_nothing_is_left_on_the_model() -> None:
     module = share_tensors(tiny.csm().model)
+
+    def hooks() -> int:
+        return sum(len(each._forward_hooks) for each in module.modules())
+
+    before = hooks()  # transformers leaves some of its own where attentions were returned
     rows = RowAdapters(module, 3)
     partial = replace(tiny.adapter(), factors={QUERY: tiny.adapter().factors[QUERY]})
     for row, adapter in enumerate((tiny.adapter(), tiny.adapter(rank=2), partial)):
@@ -109,11 +114,11 @@ def test_when_its_last_row_leaves_nothing_is_left_on_the_model() -> None:
     rows.remove(0)
     assert not stacks[4].down[0].any()
     assert stacks[4].down[2].any()
-    assert sum(bool(each._forward_hooks) for each in module.modules()) == len(tiny.adapter().factors)
+    assert hooks() - before == len(tiny.adapter().factors)
     for row in (1, 2, 2):
         rows.remove(row)
 
-    assert not any(each._forward_hooks for each in module.modules())
+    assert hooks() == before
     assert not rows._stacks
 
 
