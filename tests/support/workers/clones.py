@@ -44,7 +44,8 @@ def main(folder: Path) -> None:
     clip = base64.b64encode(encode(buzz(6.0, 24_000), "flac", 24_000)).decode()
     for model in models:
         for language in MODELS[model].languages:
-            speak(model, language, reference_audio=clip)
+            speak(model, language)
+        speak(model, reference_audio=clip)
     imported["cloned voice"] = sorted(sys.modules)
     for edge in ("handler", "chatterbox_worker.server.app"):
         importlib.import_module(edge)
