@@ -10,10 +10,12 @@ import pytest
 
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
+from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import shared_folder
 from support.fakes import ToneEngine
+from support.preview_queue import preview_queue
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,6 +43,13 @@ def no_packs_in_shared_checkpoints() -> Iterator[None]:
     yield
     packs = sorted(shared_folder().glob("*/chatterbox-worker-*"))
     assert not packs, "delete these packs, and give the engine that wrote them a folder of `linked`"
+
+
+@pytest.fixture(scope="session")
+def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+    """The real worker with the preview voice. All files of a process share it: look at your own jobs only."""
+    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
+        yield queue
 
 
 @pytest.fixture

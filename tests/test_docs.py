@@ -19,7 +19,6 @@ from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.serverless import texts
 from chatterbox_worker.serverless.job import JobBody
 from support.paths import ROOT
-from support.preview_queue import preview_queue
 
 DOCS = ROOT / "docs"
 API = (DOCS / "API.md").read_text(encoding="utf-8")
@@ -45,7 +44,8 @@ def _runnable_blocks() -> list[Any]:
         text = (DOCS / f"{name}.md").read_text(encoding="utf-8")
         for block in re.finditer(r"^```(bash|python) run\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             line = text[: block.start()].count("\n") + 1
-            blocks.append(pytest.param(block[1], block[2], id=f"{name}.md:{line}"))
+            marks = () if name == "API" else pytest.mark.slow  # which has them of every kind
+            blocks.append(pytest.param(block[1], block[2], marks=marks, id=f"{name}.md:{line}"))
     return blocks
 
 
@@ -152,12 +152,6 @@ def test_every_link_inside_the_repository_leads_somewhere(name: str) -> None:
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
         path, _, anchor = target.partition("#")
         assert anchor in anchors if not path else (DOCS / path).is_file(), target
-
-
-@pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
-    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
-        yield queue
 
 
 @pytest.mark.parametrize(("language", "code"), _runnable_blocks())

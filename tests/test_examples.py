@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -24,19 +23,12 @@ from chatterbox_worker import config
 from chatterbox_worker.client import AsyncRunPodServerlessClient
 from chatterbox_worker.localqueue import LocalQueue
 from support.paths import ROOT
-from support.preview_queue import preview_queue
 
 pytestmark = pytest.mark.slow  # each test starts a program
 
 EXAMPLES = ROOT / "examples"
 LONGEST_LINES = 60
 WITHOUT_A_QUEUE = ("voice_cloner.py",)  # tested in test_voice_cloner.py
-
-
-@pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
-    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
-        yield queue
 
 
 @pytest.fixture

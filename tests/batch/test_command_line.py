@@ -8,7 +8,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,8 @@ from chatterbox_worker.localqueue import LocalQueue
 from support import epubs
 from support.audio_clips import wav_bytes
 from support.paths import ROOT
-from support.preview_queue import preview_queue
 
 pytestmark = pytest.mark.slow  # every test starts programs
-
-
-@pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
-    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
-        yield queue
 
 
 @pytest.fixture

@@ -49,14 +49,8 @@ STREAMING = WORKERS / "streaming.py"
 
 
 @pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
-    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
-        yield queue
-
-
-@pytest.fixture(scope="module")
 def streaming() -> Iterator[LocalQueue]:
-    with LocalQueue(command=[sys.executable, STREAMING.name], cwd=STREAMING.parent) as queue:
+    with LocalQueue(command=[sys.executable, STREAMING.name], cwd=STREAMING.parent, grace_s=0.2) as queue:
         yield queue
 
 
@@ -423,7 +417,7 @@ class Scripted(BaseHTTPRequestHandler):
 @pytest.fixture
 def scripted() -> Iterator[tuple[type[Scripted], str]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     Scripted.replies.clear()
     Scripted.seen.clear()

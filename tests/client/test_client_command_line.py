@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from chatterbox_worker.client.__main__ import main, parse_arguments, show
 from chatterbox_worker.localqueue import LocalQueue
 from support.audio_clips import wav_bytes
 from support.paths import ROOT
-from support.preview_queue import preview_queue
-
-
-@pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
-    with preview_queue(tmp_path_factory.mktemp("volume")) as queue:
-        yield queue
 
 
 @pytest.fixture

@@ -319,7 +319,7 @@ def receiver() -> Iterator[HTTPServer]:
     bodies: list[dict[str, Any]] = []
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         server.bodies = bodies  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.shutdown()

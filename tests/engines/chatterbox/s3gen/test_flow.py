@@ -195,6 +195,7 @@ def test_a_missing_tensor_is_named() -> None:
         Flow(StateDict(state, CPU, torch.float32).scope("flow"))
 
 
+@pytest.mark.parametrize("model", ["turbo", pytest.param("english", marks=pytest.mark.slow)])
 def test_in_bfloat16_the_mel_stays_near_and_a_row_alone_is_the_row_in_a_ragged_batch(model: str) -> None:
     half = Flow(StateDict(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
     rows = [row_of(20, 15, seed=1), row_of(5, 40, seed=2)]

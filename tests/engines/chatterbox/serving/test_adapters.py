@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from chatterbox_worker.engine import Adapter, Factors
@@ -48,6 +46,9 @@ def adapter_for(model: str, **options: Any) -> Adapter:
 
 def with_peft(model: str, adapter: Adapter) -> Any:
     """Upstream's T3 into which peft has merged the same matrices."""
+    from peft import LoraConfig, inject_adapter_in_model
+    from peft.tuners.lora import LoraLayer
+
     module = oracle_t3(model)
     targets = [name.rpartition(".")[2] for name in (GPT2 if model == "turbo" else LLAMA)]
     config = LoraConfig(

@@ -53,7 +53,7 @@ def alone(model: str = "turbo") -> list[Any]:
     return sounds
 
 
-@pytest.mark.parametrize("model", ["turbo", "multilingual"])
+@pytest.mark.parametrize("model", ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
 def test_a_ragged_batch_sounds_as_its_rows_do_alone(model: str) -> None:
     jobs = [job(tokens, model=model, seed=seed) for seed, tokens in enumerate(LENGTHS)]
     renderer(model).render(jobs)
@@ -64,7 +64,7 @@ def test_a_ragged_batch_sounds_as_its_rows_do_alone(model: str) -> None:
         np.testing.assert_allclose(sound, own, atol=5e-4)  # mels differ by 1e-6, and pitch adds up to phase
 
 
-@pytest.mark.parametrize("model", ["turbo", "multilingual"])
+@pytest.mark.parametrize("model", ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
 def test_a_row_of_a_ragged_batch_has_the_mel_it_has_alone(model: str) -> None:
     s3gen, rows = parts(model).s3gen, []
     for seed, tokens in enumerate(LENGTHS):

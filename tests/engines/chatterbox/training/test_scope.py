@@ -65,7 +65,9 @@ def test_rows_are_trained_and_the_old_ones_stay_to_the_bit(scope: Scope) -> None
                        if scope.adapter else set())  # fmt: skip
 
 
-@pytest.mark.parametrize(("scope", "model"), [(BOTH, "english"), (WHOLE, "english"), (WHOLE, "nano")])
+@pytest.mark.parametrize(
+    ("scope", "model"), [(BOTH, "english"), (WHOLE, "english"), pytest.param(WHOLE, "nano", marks=pytest.mark.slow)]
+)
 def test_the_merged_weights_have_the_loss_of_what_was_trained(scope: Scope, model: str) -> None:
     trainer = _train(_trainer(scope, model), 3)
     merged = upstream_t3(LAYOUTS[model], scope.merge(_base(scope, model), trainer.trained(), LAYOUTS[model])).eval()
@@ -75,7 +77,7 @@ def test_the_merged_weights_have_the_loss_of_what_was_trained(scope: Scope, mode
     assert ours == pytest.approx(theirs, rel=1e-5)
 
 
-@pytest.mark.parametrize("model", ["english", "turbo"])
+@pytest.mark.parametrize("model", ["english", pytest.param("turbo", marks=pytest.mark.slow)])
 def test_a_whole_t3_is_trained_and_its_base_is_left_alone(model: str) -> None:
     before = {name: tensor.clone() for name, tensor in weights(model).items()}
     trainer = _train(_trainer(WHOLE, model), 4)

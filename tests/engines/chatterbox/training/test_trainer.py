@@ -18,6 +18,7 @@ from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Lo
 from chatterbox_worker.errors import InvalidRequest
 from support.learners import clip, corpus_of, recipe, trainer_of
 
+MODELS = ["english", pytest.param("turbo", marks=pytest.mark.slow)]
 WITH_DROPOUT = Shape(rank=4, alpha=8.0, dropout=0.2)
 
 
@@ -36,7 +37,7 @@ def _assert_equal(one: Trainer, other: Trainer) -> None:
     assert one.history == other.history
 
 
-@pytest.mark.parametrize("model", ["english", "turbo"])
+@pytest.mark.parametrize("model", MODELS)
 def test_the_loss_falls_on_a_curve_that_repeats(model: str) -> None:
     first, second = (_run(trainer_of(model, shape=WITH_DROPOUT), 8) for _ in range(2))
     losses = [point.speech for point in first.history.steps]
@@ -67,7 +68,7 @@ def test_the_batch_size_within_a_step_changes_nothing() -> None:
         assert torch.allclose(tensor, cut.trained()[name], atol=1e-4), name
 
 
-@pytest.mark.parametrize("model", ["english", "turbo"])
+@pytest.mark.parametrize("model", MODELS)
 def test_recomputing_changes_no_number(model: str) -> None:
     plain, recomputing = (
         _run(trainer_of(model, shape=WITH_DROPOUT, recompute=recompute), 2) for recompute in (False, True)
@@ -76,7 +77,7 @@ def test_recomputing_changes_no_number(model: str) -> None:
     _assert_equal(plain, recomputing)
 
 
-@pytest.mark.parametrize("model", ["english", "turbo"])
+@pytest.mark.parametrize("model", MODELS)
 def test_half_precision_stays_close_and_the_adapter_is_float32(model: str) -> None:
     exact, half = _run(trainer_of(model), 3), _run(trainer_of(model, arithmetic=Arithmetic.BF16), 3)
     assert half.history.steps[2].speech == pytest.approx(exact.history.steps[2].speech, rel=0.02)
