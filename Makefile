@@ -49,7 +49,7 @@ check: lint test  ## format, lint, types, import rules, dependencies, fast tests
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry src
 
