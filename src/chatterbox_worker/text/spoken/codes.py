@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say, say_digits
 from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.words import letter_names
 
 _CODE = re.compile(
     r"(?<=\bISBN )[\dX][\d -]{8,15}[\dX](?!\w)|(?<=\bISBN: )[\dX][\d -]{8,15}[\dX](?!\w)"
     r"|(?<![\w-])97[89]-\d{1,5}-\d{1,7}-\d{1,7}-\d(?![\w-])|(?<=\bISSN )\d{4}-\d{3}[\dX](?!\w)"
     r"|(?<![\w-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a payment card
     r"|(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"  # a social security number
+    r"|(?<=, [A-Z]{2} )\d{5}(?:-\d{4})?(?![\w-])"  # a postal code of the United States
 )
+_AFTER_CAPITALS = re.compile(r"(?<![\w-])(?:[A-Z]{2}(?P<n>\d{3,4})|[A-Z](?P<m>\d{4}))(?!\w|[.,]\d)")
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)")
+_LONG_CODE = re.compile(r"(?<![\w-])(?=[A-Z]*\d+[A-Z]|\d*[A-Z]+\d)[A-Z\d]{9,40}(?![\w-])")
 _PART = re.compile(r"\d+|X")
 _IP = re.compile(
     r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)"
@@ -25,12 +30,41 @@ _WORDS = re.compile(r"\d+|_|[A-ZÀ-Þ]?[^\W\d_A-ZÀ-Þ]+|[A-ZÀ-Þ]+(?![^\W\d_A-
 
 
 def find_codes(text: str, rules: Rules) -> Iterator[Group]:
+    for pattern in (_IBAN, _LONG_CODE):
+        for found in pattern.finditer(text):
+            yield list(_one_by_one(*found.span(), text, rules))
     for found in _CODE.finditer(text):
         parts = (part if part == "X" else say_digits(part, rules) for part in _PART.findall(found[0]))
         yield [Span(*found.span(), ", ".join(parts))]
+    if rules.code_number:
+        for found in _AFTER_CAPITALS.finditer(text):
+            yield [Span(*found.span(found.lastgroup or ""), " " + _say_code(found[found.lastgroup or ""], rules))]
     if rules.emergency:
         for found in re.finditer(rf"(?:{rules.emergency})(?P<n>\d{{3}})(?![\w-]|[.,/ ]\d)", text):
             yield [Span(*found.span("n"), say_digits(found["n"], rules))]
+
+
+def _say_code(digits: str, rules: Rules) -> str:
+    if len(digits) == 3 or digits[0] == "0":
+        return say_digits(digits, rules)
+    if rules.code_number != "pairs":
+        return say(int(digits), rules, rules.code_number)
+    first, last = digits[:2], digits[2:]
+    return f"{say(int(first), rules)} {say_digits(last, rules) if last[0] == '0' else say(int(last), rules)}"
+
+
+def _one_by_one(start: int, end: int, text: str, rules: Rules) -> Iterator[Span]:
+    """Letters and digits of a code, with a pause after each four."""
+    gap, count = "", 0
+    for index in range(start, end):
+        char = text[index]
+        if not char.isalnum():
+            yield Span(index, index + 1, "")
+            continue
+        name = say_digits(char, rules) if char.isdecimal() else letter_names(rules).get(char, char)
+        yield Span(index, index + 1, gap + name)
+        count += 1
+        gap = (", " if count % 4 == 0 else " ") if rules.spaced else ""
 
 
 def find_network_addresses(text: str, rules: Rules) -> Iterator[Group]:

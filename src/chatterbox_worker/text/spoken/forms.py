@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import tags
-from chatterbox_worker.text.spoken import addresses, calendar, codes, joins, numbers, quantities, words
+from chatterbox_worker.text.spoken import addresses, calendar, codes, formulas, joins, numbers, quantities, words
 from chatterbox_worker.text.spoken.numbers import Group
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
 
@@ -38,6 +38,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("units", quantities.find_coordinates, True),
     ("units", quantities.find_units, True),
     ("numbers", numbers.find_counters, True),
+    ("symbols", formulas.find_formulas, False),
     ("numbers", numbers.find_ordinals, True),
     ("roman", words.find_roman, False),
     ("numbers", numbers.find_ranges, True),
@@ -46,6 +47,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("numbers", numbers.find_numbers, True),
     ("numbers", joins.find_dashes, True),
     ("numbers", joins.find_between, True),
+    ("units", words.find_per, True),
     ("symbols", codes.find_handles, False),
     ("symbols", words.find_symbols, False),
     ("abbreviations", words.find_abbreviations, False),

@@ -19,6 +19,7 @@ Group = list[Span]
 LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
 _DASHES = "–—〜-"  # the hyphen last: it stands in character classes
+_SCORE = 3  # digits
 _SHORT = 4  # digits without separators of the ends of a range
 _ENDS = {
     "じゅう": "…10",
@@ -298,20 +299,29 @@ def count(number: int, reading: str, readings: Mapping[str, str], rules: Rules) 
 
 
 def find_ranges(text: str, rules: Rules) -> Iterator[Group]:
-    """Two numbers with a dash, the second larger, that are no score, year with a short end or telephone number."""
+    """Two numbers with a dash: a range, or a score if the second is smaller and no name precedes them."""
     if not rules.to:
         return
     number = number_pattern(rules)
     pattern = rf"(?<![{WORD}.,/{_DASHES}])({number})( ?[–—〜] ?|-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
     for found in _compile(pattern).finditer(text):
         ends = (found[1], found[3])
-        if any((end[0] == "0" and end.isdecimal()) or (end.isdecimal() and len(end) > _SHORT) for end in ends):
+        if any(
+            (end[0] == "0" and end != "0" and end.isdecimal()) or (end.isdecimal() and len(end) > _SHORT)
+            for end in ends
+        ):
             continue
-        if parse_number(ends[0], rules) >= parse_number(ends[1], rules):
-            continue
-        following = text[found.end() : found.end() + _NEAR]
-        first, last = (say_year_or_number(end, rules, following) for end in ends)
-        yield [Span(*found.span(), _between(first, last, rules))]
+        first, last = (parse_number(end, rules) for end in ends)
+        if first > last and rules.score and max(map(len, ends)) <= _SCORE and not _after_name(text, found.start()):
+            yield [Span(*found.span(), f"{say(first, rules)} {rules.score} {say(last, rules)}")]
+        elif first < last:
+            following = text[found.end() : found.end() + _NEAR]
+            before, after = (say_year_or_number(end, rules, following) for end in ends)
+            yield [Span(*found.span(), _between(before, after, rules))]
+
+
+def _after_name(text: str, start: int) -> bool:
+    return re.search(r"[A-ZÀ-Þ][^\W\d_]* $", text[max(0, start - _NEAR) : start]) is not None
 
 
 def say_year_or_number(written: str, rules: Rules, following: str) -> str:

@@ -23,11 +23,14 @@ from chatterbox_worker.text.spoken.rules import Rules, correct
 
 _SYMBOLS = {
     "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
-    "₩": "KRW", "₽": "RUB", "₺": "TRY", "₪": "ILS", "₴": "UAH", "zł": "PLN",
+    "₩": "KRW", "₽": "RUB", "₺": "TRY", "₪": "ILS", "₴": "UAH", "zł": "PLN", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD",
+    "₡": "CRC", "₲": "PYG", "₦": "NGN", "₱": "PHP", "₫": "VND", "฿": "THB",
 }  # fmt: skip
 _CODES = (
     "USD", "EUR", "GBP", "JPY", "CNY", "INR", "KRW", "RUB", "TRY", "ILS", "UAH", "PLN", "CHF", "SEK", "NOK", "DKK",
     "MXN", "ARS", "COP", "CLP", "PEN", "BRL", "CAD", "AUD", "MYR", "KES", "TZS", "AED", "SAR", "EGP",
+    "UYU", "BOB", "PYG", "CRC", "DOP", "GTQ", "PAB", "HNL", "NZD", "HKD", "SGD", "CZK", "HUF", "RON", "ZAR", "NGN",
+    "PHP", "VND", "THB",
 )  # fmt: skip
 # The International System's symbols and those that readers of every language meet; CLDR's names of the units.
 _UNITS: Mapping[str, str] = {
@@ -48,7 +51,15 @@ _UNITS: Mapping[str, str] = {
     "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz",
     "kWh": "kilowatt-hour", "kW": "kilowatt", "MW": "megawatt", "W": "watt",
     "kcal": "kilocalorie", "kJ": "kilojoule", "V": "volt", "hPa": "hectopascal",
-    "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",
+    "h": "hour", "min": "minute", "s": "second", "ms": "millisecond", "m/s²": "meter-per-square-second",
+    "µg/m³": "microgram-per-cubic-meter", "μg/m³": "microgram-per-cubic-meter", "kg/m³": "kilogram-per-cubic-meter",
+    "mg/l": "milligram-per-liter", "mg/L": "milligram-per-liter", "g/l": "gram-per-liter", "g/L": "gram-per-liter",
+    "mg/dl": "milligram-per-deciliter", "mg/dL": "milligram-per-deciliter", "l/min": "liter-per-minute",
+    "L/min": "liter-per-minute", "km/s": "kilometer-per-second", "kPa": "kilopascal", "Nm": "newton-meter",
+    "THz": "terahertz", "GW": "gigawatt", "MWh": "megawatt-hour", "GWh": "gigawatt-hour", "TWh": "terawatt-hour",
+    "kV": "kilovolt", "mV": "millivolt", "mA": "milliampere", "Ω": "ohm", "lm": "lumen", "lx": "lux",
+    "hl": "hectoliter", "dl": "deciliter", "dL": "deciliter", "ppm": "part-per-million", "dpi": "dot-per-inch",
+    "px": "pixel", "μg": "microgram", "mm²": "square-millimeter", "mm³": "cubic-millimeter",
 }  # fmt: skip
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _MANY = 1_000_000  # whose plural form a currency has after "million"
@@ -137,7 +148,8 @@ def _say_unit(written: str, unit: str, rules: Rules) -> str:
 
 def find_units(text: str, rules: Rules) -> Iterator[Group]:
     units = {**_UNITS, **rules.units, **rules.unit_words}
-    for found in _compile(rf"{quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³/])").finditer(text):
+    pattern = rf"(?<![{WORD}]){quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³]|/[a-zµμ])"
+    for found in _compile(pattern).finditer(text):
         unit = found["unit"]
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
             continue
@@ -151,7 +163,7 @@ def find_units(text: str, rules: Rules) -> Iterator[Group]:
 
 
 def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
-    """The fractions of the table, with a unit in the singular if one follows."""
+    """The fractions of the table, with a unit if one follows: in the singular without a whole number."""
     if not rules.fractions:
         return
     units = {**_UNITS, **rules.units, **rules.unit_words}
@@ -166,7 +178,8 @@ def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
             continue
         whole = found["n"] or found["n1"]
         counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
-        before, after = _unit(found["unit"], units[found["unit"]], 1, rules) if found["unit"] else ("", "")
+        amount = 1 if whole is None else int(whole) + Decimal("0.5")
+        before, after = _unit(found["unit"], units[found["unit"]], amount, rules) if found["unit"] else ("", "")
         if whole is not None:
             name = _VULGAR.get(found["v"] or "", found["s"] or "")
             mixed = rules.fractions.get(f"{int(whole)} {name}") or rules.fractions.get(f"n {name}", "")

@@ -74,6 +74,13 @@ class Rules:
     """What counts in Japanese: its reading, and the readings together with a number or a last digit ("4", "…4")."""
     to: str = ""
     """Between the ends of a range; with "-" before it, it is written together with the first."""
+    score: str = ""
+    """Between two numbers with a dash of which the second is smaller; empty: they keep the dash."""
+    code_number: str = ""
+    """The rule set of four digits after one or two capitals, as in a flight's number, or "pairs"; three after two
+    capitals are read one by one."""
+    per: Words = field(default_factory=dict)
+    """By what follows a stroke after an amount: "$3/lb", "90 €/mes"."""
     percent: str = ""
     """"{n}" and the word; empty: as CLDR."""
     fractions: Words = field(default_factory=dict)
@@ -166,6 +173,9 @@ class Rules:
     """Abbreviations that never end a sentence, with their words."""
     abbreviations: Words = field(default_factory=dict)
     """Abbreviations that may end one."""
+    abbreviated: tuple[tuple[str, str], ...] = ()
+    """(pattern, words): abbreviations that are read by what stands next to them, "St. James" and "James St."; the
+    pattern's group a, if it has one. Words with a full stop may end a sentence."""
     roman: tuple[tuple[str, str, str], ...] = ()
     """(pattern with the group r, rule set, words with "{n}")."""
     letters: str = ""

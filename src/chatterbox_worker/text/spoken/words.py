@@ -11,11 +11,28 @@ from chatterbox_worker.text.spoken.numbers import Group, say
 from chatterbox_worker.text.spoken.rules import Rules
 
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_CODE_DIGITS = re.compile(r"\d{3,4}(?!\w)")
 _SMALL_NUMERAL = re.compile(r"[IVX]+")  # "CD" and "DC" are letters
+_WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
+    r"[^\W\d_]{2,}", r" [^\W\d_]{2,}", r"[^\W\d_]{2,} $"
+))  # fmt: skip
 _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 
 
+def find_per(text: str, rules: Rules) -> Iterator[Group]:
+    """The stroke between an amount and what it is for."""
+    if rules.per:
+        names = "|".join(re.escape(name) for name in sorted(rules.per, key=len, reverse=True))
+        for found in _compile(rf"(?:(?<=[\d%¢$€£¥])|(?<=\d[kKmM])) ?/ ?(?P<name>{names})(?!\w)").finditer(text):
+            yield [Span(*found.span(), " " + rules.per[found["name"]])]
+
+
 def find_abbreviations(text: str, rules: Rules) -> Iterator[Group]:
+    for pattern, words in rules.abbreviated:
+        for found in _compile(pattern).finditer(text):
+            start, end = found.span("a" if "a" in found.re.groupindex else 0)
+            stop = "." if words.endswith(".") and _ends_sentence(text, end) else ""
+            yield [Span(start, end, words.removesuffix(".") + stop)]
     for table, may_end in ((rules.abbreviations, True), (rules.titles, False)):
         if not table:
             continue
@@ -71,21 +88,23 @@ def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
 
 
 def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
-    """Two to five capitals without a vowel, or known to be spelled; not in a line of capitals."""
+    """Two to five capitals without a vowel, known to be spelled, or of a code (BA2490); not in a line of capitals."""
     alphabet = rules.alphabet
     if not alphabet:
         return
-    for found in _compile(rf"(?<![\w.&])[{alphabet}]{{2,5}}(?=s?(?!\w))").finditer(text):
+    for found in _compile(rf"(?<![^\W\d]|[.&])[{alphabet}]{{2,5}}(?=s?(?!\w)|[\d₀-₉])").finditer(text):
         word = found[0]
-        is_spelled = word in rules.spelled or not any(letter in rules.vowels for letter in word)
+        is_code = len(word) == 2 and _CODE_DIGITS.match(text, found.end()) is not None
+        is_spelled = is_code or word in rules.spelled or not any(letter in rules.vowels for letter in word)
         if is_spelled and not _SMALL_NUMERAL.fullmatch(word) and not _among_capitals(text, *found.span()):
             yield [Span(*found.span(), " ".join(letter_names(rules).get(letter, letter) for letter in word))]
 
 
 def _among_capitals(text: str, start: int, end: int) -> bool:
-    neighbours = [*re.findall(r"[^\W\d_]+", text[max(0, start - 20) : start])[-1:],
-                  *re.findall(r"[^\W\d_]+", text[end : end + 20])[:1]]  # fmt: skip
-    return bool(neighbours) and all(word.isupper() for word in neighbours)
+    if text.isupper() and len(_WORD.findall(text)) > 1:
+        return True
+    before, after = _WORD_BEFORE.search(text[max(0, start - 20) : start]), _WORD_AFTER.match(text[end : end + 20])
+    return any(neighbour is not None and neighbour[0].isupper() for neighbour in (before, after))
 
 
 @lru_cache(maxsize=32)

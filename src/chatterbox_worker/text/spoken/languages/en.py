@@ -14,6 +14,21 @@ _MONTHS = (
     "August|Aug\\.?", "September|Sept?\\.?", "October|Oct\\.?", "November|Nov\\.?", "December|Dec\\.?",
 )  # fmt: skip
 
+_LABELS = "|".join(
+    f"(?<={word} )"
+    for word in (
+        "Room", "Route", "Highway", "Hwy", "Interstate", "Flight", "[Ff]light [A-Z]{2}", "Suite", "Boeing", "Airbus",
+        "[Ee]rror", "HTTP", "Channel", "Unit", "Gate", "Building", "Model", "Bus", "Studio", "Area", "Lot", "Platform",
+        "Locker", "Fahrenheit",
+    )
+)  # fmt: skip
+_NAMED = rf"(?:{_LABELS}|(?<![A-Za-z][A-Z])(?<=[A-Z]))"
+"""Before a number of three digits that names something: "room four oh four", "A three eighty"."""
+_WEEKDAYS = {
+    "Mon": "Monday", "Tues": "Tuesday", "Tue": "Tuesday", "Wed": "Wednesday", "Thurs": "Thursday", "Thur": "Thursday",
+    "Thu": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+}  # fmt: skip
+
 RULES = Rules(
     locale="en",
     ordinals=((r"(?:st|nd|rd|th)", "ordinal"),),
@@ -28,6 +43,15 @@ RULES = Rules(
         (r"B(?= [a-z])", "other{billion}"), (r"(?<=\d\d)k(?= [a-z]+s\b| people\b)", "other{thousand}"),
     ),
     forms=(
+        (rf"{_NAMED}(?P<h>[1-9])(?P<t>[1-9]\d)(?!\w|[.,:/]\d)", "{h} {t}"),
+        (rf"{_NAMED}(?P<h>[1-9])0(?P<t>[1-9])(?!\w|[.,:/]\d)", "{h} oh {t}"),
+        (r"(?<![\w.,])(?P<h>\d\d?)(?P<t>[2-8]\d)(?=[pi](?!\w))", "{h} {t}"),
+        (r"(?<=[A-Z])(?P<n>\d)s(?!\w)", "{n}s"),
+        (r"(?<![\w.,])[Cc]\. ?(?=1\d{3}(?!\d))", "circa "), (r"(?<!\w)b\. (?=(?:1\d|20)\d\d(?!\d))", "born "),
+        (r"(?<!\w)d\. (?=(?:1\d|20)\d\d(?!\d))", "died "), (r"(?<!\w)f/(?=\d)", "f "),
+        (r"(?<=Q[1-4])['’](?=\d\d(?!\w))", ""),
+        (r"(?<![\w.,])(?P<n>\d)K(?= (?:likes|views|followers|users|subscribers|people|downloads|stars|members)\b)",
+         "{n} thousand"),
         (r"(?<![\d/])9/11(?![\d/])", "nine eleven"),
         (r"(?<![\d.,/])1(?: ?½| 1/2)(?![\w/])", "one and a half"),
         (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} foot {n}"),
@@ -42,36 +66,56 @@ RULES = Rules(
         (r"(?<![\w,.])2000s(?!\w)", "two thousands"),
         (r"(?<![\w.])\.(?=\d)", "point "),
         (r"(?<![\d/])24/7(?![\d/])", "twenty-four seven"),
+        (r"(?<![\w.])(?P<n>\d\d?)[kK](?= (?:gold|yellow|white|rose)\b)", "{n} karat"),
+        (r"(?<!\w)WW1(?!\w)", "World War One"), (r"(?<!\w)WW2(?!\w)", "World War Two"),
         (r"(?<!\w)[Nn]o\. ?(?=\d)", "number "),
         (r"(?<!\w)[Nn]os\. ?(?=\d)", "numbers "),
         (r"(?<!\w)pp\. ?(?=\d)", "pages "),
         (r"(?<!\w)p\. ?(?=\d)", "page "),
+        (r"(?<!\w)[Ee]xt\.? ?(?=\d)", "extension "), (r"(?<= )x(?=\d{1,5}(?!\w))(?<=\d{4} x)", "extension "),
+        (r"(?<!\w)[Cc]h\. ?(?=\d)", "chapter "), (r"(?<!\w)[Ss]ec\. ?(?=\d)", "section "),
+        (r"(?<!\w)[Aa]rt\. ?(?=\d)", "article "), (r"(?<!\w)[Ee]q\. ?(?=\d)", "equation "),
+        (r"(?<!\w)[Vv]ol\. ?(?=\d)", "volume "), (r"(?<!\w)[Ff]igs\. ?(?=\d)", "figures "),
+        (r"(?<!\w)[Ff]ig\. ?(?=\d)", "figure "),
     ),
-    to="to",
+    to="to", score="to", code_number="numbering-year",
     compass={"N": "north", "S": "south", "E": "east", "W": "west"},
     fractions={
         "1/2": "one half", "n 1/2": "{n} and a half",
         "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter", "3/4": "three quarters",
     },
     fraction_and=" and ",
+    per={
+        "yr": "per year", "year": "per year", "mo": "per month", "month": "per month", "wk": "per week",
+        "week": "per week", "day": "per day", "hr": "per hour", "hour": "per hour", "h": "per hour",
+        "min": "per minute", "minute": "per minute", "sec": "per second", "lb": "per pound", "oz": "per ounce",
+        "gal": "per gallon", "kg": "per kilogram", "mi": "per mile", "mile": "per mile", "sq ft": "per square foot",
+        "person": "per person", "night": "per night", "user": "per user", "unit": "per unit", "share": "per share",
+        "GB": "per gigabyte", "kWh": "per kilowatt-hour", "ton": "per ton", "token": "per token", "seat": "per seat",
+    },
     money={
         "USD": Money(major="one{dollar} other{dollars}", minor="one{cent} other{cents}"),
         "EUR": Money(major="one{euro} other{euros}", minor="one{cent} other{cents}"),
         "GBP": Money(major="one{pound} other{pounds}", minor="one{penny} other{pence}"),
         "JPY": Money(major="other{yen}"),
         "INR": Money(major="one{rupee} other{rupees}", minor="other{paise}"),
+        "CRC": Money(major="one{colón} other{colones}"),
     },
     symbols_of_money={"Rs.": "INR", "Rs": "INR"}, money_and=" and ",
     money_scales={
         "thousand": "other{thousand}", "million": "other{million}", "billion": "other{billion}",
         "trillion": "other{trillion}", "k": "other{thousand}", "K": "other{thousand}", "m": "other{million}",
         "M": "other{million}", "mn": "other{million}", "B": "other{billion}", "bn": "other{billion}",
-        "T": "other{trillion}", "tn": "other{trillion}",
+        "T": "other{trillion}", "tn": "other{trillion}", "lakh": "other{lakh}", "crore": "other{crore}",
     },
     units={
         "mph": "mile-per-hour", "ft": "foot", "lb": "pound", "lbs": "pound", "oz": "ounce",
         "mi": "mile", "yd": "yard", "psi": "pound-force-per-square-inch", "mpg": "mile-per-gallon",
         "gal": "gallon", "sq ft": "square-foot", "hrs": "hour", "mins": "minute",
+        "tbsp": "tablespoon", "tbsp.": "tablespoon", "Tbsp": "tablespoon", "tsp": "teaspoon", "tsp.": "teaspoon",
+        "fl oz": "fluid-ounce", "fl. oz.": "fluid-ounce", "oz.": "ounce", "lb.": "pound", "lbs.": "pound",
+        "sq. ft.": "square-foot", "ft.": "foot", "qt": "quart", "pt": "pint", "yr": "year", "yrs": "year",
+        "ft/s": "foot-per-second", "kn": "knot", "sq mi": "square-mile",
     },
     unit_words={"fps": "one{frame per second} other{frames per second}", "rpm": "other{revolutions per minute}"},
     time_after=r"o['’]clock", time="{h} {m}", time_low="{h} oh {m}", time_hour="{h} o'clock",
@@ -90,22 +134,44 @@ RULES = Rules(
         "×": "times", "÷": "divided by", "±": "plus or minus", "²": "squared", "³": "cubed",
         "≈": "approximately", "<": "less than",
         ">": "greater than", "≤": "less than or equal to", "≥": "greater than or equal to", "−": "minus",
+        "≠": "is not equal to",
     },
     titles={
         "Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "Prof.": "Professor", "Gen.": "General",
         "Sgt.": "Sergeant", "Capt.": "Captain", "Lt.": "Lieutenant", "Col.": "Colonel", "Rev.": "Reverend",
         "Gov.": "Governor", "Sen.": "Senator", "vs.": "versus", "e.g.": "for example", "i.e.": "that is",
         "approx.": "approximately", "Mt.": "Mount", "Blvd.": "Boulevard", "Ave.": "Avenue",
+        "a.k.a.": "also known as", "vs": "versus", "w/o": "without", "w/": "with", "b/c": "because",
+        "Apt.": "Apartment", "apt.": "apartment",
+        "Hon.": "Honorable", "Pres.": "President", "Maj.": "Major", "Cpl.": "Corporal", "Cmdr.": "Commander",
+        "Rep.": "Representative", "Supt.": "Superintendent", "Ft.": "Fort", "Rd.": "Road", "Hwy.": "Highway",
+        "Pkwy.": "Parkway", "Ln.": "Lane", "Univ.": "University", "Assn.": "Association", "est.": "estimated",
+        "cf.": "compare", "WWI": "World War One", "WWII": "World War Two", "viz.": "namely", "incl.": "including",
+        "excl.": "excluding", "max.": "maximum", "temp.": "temperature",
         "dept.": "department", "Dept.": "Department", "Messrs.": "Messieurs",
     },
     abbreviations={
         "etc.": "et cetera", "Inc.": "Incorporated", "Ltd.": "Limited", "Corp.": "Corporation", "Jr.": "Junior",
-        "Sr.": "Senior",
+        "Sr.": "Senior", "Co.": "Company", "Bros.": "Brothers", "Ph.D.": "P H D", "M.D.": "M D", "B.A.": "B A",
+        "M.A.": "M A", "B.S.": "B S", "B.Sc.": "B S C", "M.Sc.": "M S C", "D.D.S.": "D D S", "R.N.": "R N",
+        "U.S.": "U S", "U.S.A.": "U S A", "U.K.": "U K", "U.N.": "U N", "E.U.": "E U",
+        "D.C.": "D C", "L.A.": "L A", "N.Y.": "N Y", "B.C.": "B C", "A.D.": "A D", "p.s.": "P S", "P.S.": "P S",
+        "Jan.": "January", "Feb.": "February", "Aug.": "August",
+        "Sept.": "September", "Sep.": "September", "Oct.": "October", "Nov.": "November", "Dec.": "December",
+        "A.M.": "a.m.", "P.M.": "p.m.", "Esq.": "Esquire",
     },
+    abbreviated=(
+        *((rf"(?<!\w){short}\.(?=,? (?:\d|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))", long)
+          for short, long in _WEEKDAYS.items()),
+        (r"[\w.] [A-Z][a-z]+ (?P<a>St\.)", "Street."), (r"\d(?:st|nd|rd|th) (?P<a>St\.)", "Street."),
+        (r"\b[A-Z][a-z]+ (?P<a>St\.)(?! [A-Z])", "Street."), (r"(?<!\w)St\.(?= [A-Z])", "Saint"),
+        (r"(?<!\w)Ch\.(?= [IVXLC]+(?!\w))", "Chapter"),
+    ),
     roman=(
         (roman_after_english(
             "[Cc]hapter|Part|Book|Act|[Ss]cene|[Vv]olume|[Ss]ection|[Pp]hase|World War|[Tt]ype|[Tt]itle|"
-            "[Aa]rticle|[Aa]ppendix|[Ll]evel|[Ss]tage|Super Bowl|Episode|Vol\\.|Final Fantasy|Rocky|Figure|Table|Mark"),
+            "[Aa]rticle|[Aa]ppendix|[Ll]evel|[Ss]tage|Super Bowl|Episode|Vol\\.|[Cc]h\\.|[Ss]ec\\.|"
+            "[Aa]rt\\.|[Ff]ig\\.|Final Fantasy|Rocky|Figure|Table|Mark"),
          "", "{n}"),
         (regnal_english(
             "Henry|Edward|George|William|Richard|James|Charles|Elizabeth|Mary|Louis|Napoleon|Francis|Philip|Ferdinand|"
@@ -115,7 +181,12 @@ RULES = Rules(
     spelled=frozenset({
         "USA", "EU", "UK", "UN", "AI", "API", "CEO", "CIA", "FBI", "URL", "USB", "ATM", "UFO", "IQ", "IP", "DIY",
         "FAQ", "GPU", "CPU", "ETA", "HIV", "IBM", "LED", "VIP", "EDM", "OED", "IRS", "FDA", "EPA", "USSR", "AC",
-        "AD", "BCE", "CE",
+        "AD", "BCE", "CE", "UTC", "EST", "EDT", "CET", "IDK", "NBA", "MBA", "UAE", "ABC", "AWS", "OS", "UI",
+        "UX", "HR", "IDE", "SUV", "EV", "ADHD", "OCD", "MRI", "DNA", "RNA", "NSA", "TSA", "ACLU", "NRA", "GOP", "MVP",
+        "NCAA", "ESPN", "HBO", "IPO", "ETF", "APR", "ROI", "KPI", "CFO", "CTO", "COO", "CIO", "VAT", "ISO", "IMF",
+        "WTO", "UCLA", "MIT", "UPS", "USPS", "NY", "NYC", "LA", "DOB", "EOD", "FYI", "RSVP", "BYOB", "AKA", "ID",
+        "CO", "LPG", "LNG", "ECG", "EKG", "IVF", "ICU", "EMT", "DUI", "DOJ", "DHS", "ATV", "AM", "PM", "UHF",
+        "USD", "EUR", "GBP", "BA", "IOU", "OTC", "PVC", "RPG", "SEO", "SKU", "AA", "UA",
     }),
     plurals=((r"(?<=[a-z])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
 )  # fmt: skip

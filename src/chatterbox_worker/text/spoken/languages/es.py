@@ -13,7 +13,7 @@ _MASCULINE_IN_A = (
 _FEMININE = (
     rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ciones|siones|dades|tudes)|veces|mujeres|noches|tardes|partes|"
     r"calles|clases|flores|voces|luces|leyes|naves|torres|hora|semana|persona|vez|página|libra|milla|tonelada|pulgada|"
-    r"onza|taza|cucharada|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad|perra|gata|mesa|silla|hoja|botella|copa|caja|"
+    r"onza|taza|cucharada|cucharadita|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad|perra|gata|mesa|silla|hoja|botella|copa|caja|"
     r"bolsa|cama|puerta|ventana|carta|llamada|entrada|pregunta|respuesta|vuelta|fila|planta|moneda|foto|película|"
     r"postales|señales|catedrales|sucursales|capitales)\b"
 )
@@ -44,8 +44,9 @@ RULES = Rules(
         r"[Aa]nexo|[Ee]l|[Dd]el|[Aa]l) $"
     ),
     ordinals=((r"(?:ro|do|to|mo|vo|no)", "ordinal-masculine"), (r"(?:ra|da|ta|ma|va|na)", "ordinal-feminine"),
-              (r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"), (r"\.?er",
-      "ordinal-masculine-adjective")),
+              (r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"),
+              (r"\.?er", "ordinal-masculine-adjective"),
+              (r"\.o", "ordinal-masculine"), (r"\.a", "ordinal-feminine")),
     between={":": "a", "/": "sobre", "x": "por", "^": "elevado a"},
     emergency=r"\b(?:[Ll]lam\w+|[Mm]ar[cq]\w+|[Tt]eléfono) (?:al |el )?",
     scale_letters=((r"M(?= de )", "one{millón} other{millones}"),),
@@ -55,38 +56,71 @@ RULES = Rules(
         (r"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>\w+a)s?\b", "una {w} y media"),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as|veces)\b", "{n} {w} y media"),
         (r"(?<=\d)x(?= (?:más|menos|mejor))", "veces"),
+        (r"(?<=[Ll]os )(?P<n>[1-9]0)s(?!\w)", "{n}"), (r"(?<![\w/.])3/4(?= partes)", "tres cuartas"),
+        (r"(?<![\w/.])2/3(?= partes)", "dos terceras"), (r"(?<!\w)[Kk]m\.? (?=\d)", "kilómetro "),
+        (r"(?<!\w)[Pp]árr\. ?(?=\d)", "párrafo "), (r"(?<!\w)[Rr]ef\. ?(?=\[?\d)", "referencia "),
         (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} pies {n} pulgadas"),
-        (r"(?<![\w.,])(?P<n>\d{1,2})¢", "{n} centavos"),
+        (r"(?<![\w.,])(?P<n>\d{1,2}) ?¢", "{n} centavos"),
         (r"(?<![\w'’])['’](?=\d0(?!\w))", ""),
         (r"(?<![\w/.])(?P<n>[357])/8(?![\w/])", "{n} octavos"), (r"(?<![\w/.])(?P<n>[234])/5(?![\w/])", "{n} quintos"),
         (r"(?<!\w)[Nn](?:º|\.º|°|úm\.|ro\.) ?(?=\d)", "número "),
         (r"(?<!\w)[Pp]ágs\. ?(?=\d)", "páginas "),
         (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página "),
         (r"(?<!\w)[Aa]rt\. ?(?=\d)", "artículo "),
+        (r"(?<!\w)[Aa]rts\. ?(?=\d)", "artículos "),
+        (r"(?<!\w)pp\. ?(?=\d)", "páginas "), (r"(?<!\w)p\. ?(?=\d)", "página "),
+        (r"(?<!\w)[Cc]aps?\. ?(?=\d)", "capítulo "), (r"(?<!\w)[Ff]igs?\. ?(?=\d)", "figura "),
+        (r"(?<!\w)[Vv]ols?\. ?(?=\d)", "volumen "), (r"(?<!\w)[Ee]xt\.? ?(?=\d)", "extensión "),
+        (r"(?<!\w)[Ii]nt\. ?(?=\d)", "interior "),
+        (r"(?<!\w)[Cc]l\. ?(?=\d)", "calle "), (r"(?<!\w)(?:Cra|Kra|Cr)\. ?(?=\d)", "carrera "),
         (r"(?<![\d.,/\w])(?<!\d )(?:1/2|½)(?= (?!día|kilograma|programa)\w+a\b)", "media"),
         (r"(?<![\d/])24/7(?![\d/])", "veinticuatro siete"),
     ),
-    to="a",
+    to="a", score="a", code_number="pairs",
     compass={"N": "norte", "S": "sur", "E": "este", "O": "oeste", "W": "oeste"},
     fractions={
         "1/2": "medio", "1/3": "un tercio", "2/3": "dos tercios", "1/4": "un cuarto", "3/4": "tres cuartos",
     },
     fraction_and=" y ",
+    per={
+        "mes": "al mes", "año": "al año", "día": "al día", "semana": "a la semana", "hora": "por hora", "h": "por hora",
+        "kg": "el kilogramo", "persona": "por persona", "noche": "por noche", "min": "por minuto", "litro": "el litro",
+        "l": "el litro", "L": "el litro", "m²": "el metro cuadrado", "m2": "el metro cuadrado",
+        "kWh": "el kilovatio hora",
+        "ud.": "la unidad", "unidad": "la unidad", "usuario": "por usuario", "km": "el kilómetro",
+    },
     money={
         "USD": Money(major="one{dólar} other{dólares}", minor="one{centavo} other{centavos}"),
         "EUR": Money(major="one{euro} other{euros}", minor="one{céntimo} other{céntimos}"),
         "GBP": Money(major="one{libra} other{libras}", minor="one{penique} other{peniques}"),
         "MXN": Money(major="one{peso} other{pesos}", minor="one{centavo} other{centavos}"),
         "JPY": Money(major="one{yen} other{yenes}"),
+        "PEN": Money(major="one{sol} other{soles}", minor="one{céntimo} other{céntimos}"),
+        "CRC": Money(major="one{colón} other{colones}", minor="one{céntimo} other{céntimos}"),
+        "BRL": Money(major="one{real} other{reales}", minor="one{centavo} other{centavos}"),
+        "PYG": Money(major="one{guaraní} other{guaraníes}"),
     },
-    symbols_of_money={"MX$": "MXN"},
+    symbols_of_money={
+        "MX$": "MXN", "S/": "PEN", "S/.": "PEN", "U$S": "USD", "RD$": "DOP", "AR$": "ARS", "CLP$": "CLP", "COL$": "COP",
+        "COP$": "COP", "Gs.": "PYG",
+    },
     money_and=" con ", money_of=" de ",
     money_scales={
         "mil millones": "other{mil millones}", "millones": "other{millones}", "millón": "other{millón}",
         "billones": "other{billones}", "M": "one{millón} other{millones}",
     },
-    units={"lb": "pound", "mi": "mile", "mph": "mile-per-hour"},
-    time="{h} {m}", time_low="{h} cero {m}", time_marks=":h", time_after="h", hour="cardinal-feminine",
+    units={
+        "lb": "pound", "mi": "mile", "mph": "mile-per-hour", "Kg": "kilogram", "kgs": "kilogram", "Km": "kilometer",
+        "kms": "kilometer", "mts": "meter", "lts": "liter", "hs": "hour", "hrs": "hour", "seg": "second", "gr": "gram",
+        "grs": "gram", "cc": "cubic-centimeter", "Km/h": "kilometer-per-hour",
+    },
+    unit_words={
+        "pts": "one{punto} other{puntos}", "pts.": "one{punto} other{puntos}",
+        "cda.": "one{cucharada} other{cucharadas}", "cdas.": "one{cucharada} other{cucharadas}",
+        "cdta.": "one{cucharadita} other{cucharaditas}", "cdtas.": "one{cucharadita} other{cucharaditas}",
+        "uds.": "one{unidad} other{unidades}", "ud.": "one{unidad} other{unidades}",
+    },
+    time="{h} {m}", time_low="{h} cero {m}", time_marks=":h", time_after=r"hs\.?|hrs?\.?|h", hour="cardinal-feminine",
     time_dotted=(r"(?:[Aa] las? |[Dd]e las? )?", r"^[AaDd]|h$"),
     halves=((r"a\. ?m\.|am|AM", "a eme"), (r"p\. ?m\.|pm|PM", "pe eme")),
     date="{d} de {m} de {y}",
@@ -99,7 +133,7 @@ RULES = Rules(
         "&": "y", "@": "arroba", "#": "número", "№": "número", "§": "sección", "+": "más", "=": "igual a", "×": "por",
         "÷": "entre", "±": "más menos", "²": "al cuadrado", "³": "al cubo",
         "≈": "aproximadamente", "<": "menor que", ">": "mayor que",
-        "≤": "menor o igual que", "≥": "mayor o igual que", "−": "menos",
+        "≤": "menor o igual que", "≥": "mayor o igual que", "−": "menos", "≠": "distinto de",
     },
     titles={
         "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Sres.": "señores", "Dr.": "doctor", "Dra.": "doctora",
@@ -108,21 +142,50 @@ RULES = Rules(
         "Ing.": "ingeniero",
         "Avda.": "avenida", "Gral.": "general", "aprox.": "aproximadamente", "núm.": "número", "pág.": "página",
         "tel.": "teléfono", "C/": "calle", "C.P.": "código postal", "Tel.": "teléfono",
+        "Av.": "avenida", "av.": "avenida", "Avd.": "avenida", "avda.": "avenida", "Pza.": "plaza", "Plza.": "plaza",
+        "Bvar.": "bulevar", "Blvd.": "bulevar", "Ctra.": "carretera", "ctra.": "carretera", "Urb.": "urbanización",
+        "Edif.": "edificio", "Dpto.": "departamento", "Depto.": "departamento", "dpto.": "departamento",
+        "Sto.": "santo", "Sta.": "santa", "Ntra.": "nuestra", "Arq.": "arquitecto", "Mtro.": "maestro",
+        "Mtra.": "maestra", "Profa.": "profesora", "Licda.": "licenciada", "Cnel.": "coronel", "Cap.": "capitán",
+        "Tte.": "teniente", "Excmo.": "excelentísimo", "Excma.": "excelentísima", "Ilmo.": "ilustrísimo",
+        "Ilma.": "ilustrísima", "Sras.": "señoras", "Dres.": "doctores", "Hno.": "hermano", "Hna.": "hermana",
+        "Fdo.": "firmado", "Atte.": "atentamente", "máx.": "máximo", "mín.": "mínimo", "c/u": "cada uno",
+        "s/n": "sin número", "v. gr.": "verbigracia", "vs.": "contra", "vs": "contra", "cap.": "capítulo",
+        "fig.": "figura", "vol.": "volumen", "ext.": "extensión", "Ext.": "extensión", "art.": "artículo",
+        "Art.": "artículo", "Nro.": "número", "nro.": "número", "izq.": "izquierda", "dcha.": "derecha",
+        "prof.": "profesor",
     },
+    abbreviated=(
+        ((r"(?<![\w.])D\.(?= (?:Juan|José|Antonio|Manuel|Francisco|Luis|Carlos|Miguel|Pedro|Pablo|Javier|Rafael|"
+         r"Fernando|Ángel|Jesús|Alberto|Álvaro|Andrés|Diego|Enrique|Ramón|Ricardo|Roberto|Santiago|Sergio|Vicente|"
+         r"Felipe|Jorge|Julio|Mariano|Joaquín|Ignacio|Gonzalo|Eduardo|Emilio|Ernesto|Alfonso|Alfredo|Agustín|"
+         r"Benito|Quijote)\b)"), "don"),
+    ),
     abbreviations={
         "etc.": "etcétera", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "EEUU": "Estados Unidos",
         "a. C.": "antes de Cristo", "a.C.": "antes de Cristo", "d. C.": "después de Cristo",
-        "d.C.": "después de Cristo",
+        "d.C.": "después de Cristo", "Cía.": "compañía", "S. A.": "ese a", "S.A.": "ese a", "S. L.": "ese ele",
+        "S.L.": "ese ele", "S. A. R.": "Su Alteza Real", "S.A.R.": "Su Alteza Real", "S. M.": "Su Majestad",
+        "S.M.": "Su Majestad", "oct.": "octubre", "sept.": "septiembre", "nov.": "noviembre", "dic.": "diciembre",
+        "ene.": "enero", "feb.": "febrero", "abr.": "abril", "ago.": "agosto",
+        "S. A. de C. V.": "ese a de ce uve", "S.A. de C.V.": "ese a de ce uve",
+        "RR. HH.": "Recursos Humanos", "RR.HH.": "Recursos Humanos", "RRHH": "Recursos Humanos",
+        "JJ. OO.": "Juegos Olímpicos", "JJ.OO.": "Juegos Olímpicos", "CC. AA.": "comunidades autónomas",
+        "CC.AA.": "comunidades autónomas", "FF. AA.": "Fuerzas Armadas", "FF.AA.": "Fuerzas Armadas",
+        "DD. HH.": "derechos humanos", "DD.HH.": "derechos humanos", "SS. MM.": "Sus Majestades",
+        "CC. OO.": "Comisiones Obreras", "CC.OO.": "Comisiones Obreras",
     },
     roman=(
         (r"(?<!\w)(?P<all>s\. ?(?P<r>[IVX]+))(?!\w)", "", "siglo {n}"),
+        (r"(?<!\w)(?P<all>ss\. ?(?P<r>[IVX]+))(?=[-–][IVX])", "", "siglos {n}"),
+        (r"(?<!\w)ss\. ?[IVX]+(?P<all>[-–](?P<r>[IVX]+))(?!\w)", "", " al {n}"),
         (r"(?<!\w)siglos [IVX]+ (?:y|al|a|o) (?P<r>[IVX]+)(?!\w)", "", "{n}"),
         (r"(?<!\w)(?P<r>I{1,3}|IV)(?= (?:Guerra|República|Internacional|Cruzada|Edición|edición|Jornada|Feria)\b)",
          "ordinal-feminine", "{n}"),
         ((r"(?<!\w)(?P<r>[IVX]+)(?= (?:Congreso|Concurso|Certamen|Festival|Encuentro|Torneo|Premio|Campeonato|"
          r"[Aa]niversario|Plan|Foro|Simposio|Seminario|Salón|Concilio)\b)"), "ordinal-masculine-adjective", "{n}"),
         (roman_after("siglos?|[Cc]apítulos?|[Tt]omo|[Vv]olumen|[Pp]arte|[Aa]cto|[Ee]scena|[Tt]ítulo|[Ff]ase|[Aa]nexo|"
-                     "[Ll]ibro|[Tt]ipo|Guerra Mundial"), "", "{n}"),
+                     "[Ll]ibro|[Tt]ipo|Guerra Mundial|[Cc]ap\\.|[Tt]ít\\.|[Vv]ol\\.|[Aa]rt\\."), "", "{n}"),
         (r"(?<!\w)(?:Isabel|Catalina|Juana|María) (?P<r>I{1,3}|I?V|VI{1,3})(?!\w)", "ordinal-feminine", "{n}"),
         ((r"(?<!\w)(?:Felipe|Carlos|Fernando|Alfonso|Juan Carlos|Luis|Enrique|Juan Pablo|Benedicto|León|P[ií]o|Juan|"
          r"Pedro|Napoleón|Sancho|Jaime|Ramiro|Pablo|Gregorio|Guillermo|Jorge|Eduardo|Nicolás|Alejandro|Francisco) "
@@ -130,6 +193,9 @@ RULES = Rules(
         (regnal("Luis|Alfonso|Benedicto|León|P[ií]o|Juan|Gregorio|Carlos|Enrique"), "", "{n}"),
     ),
     letters="a be ce de e efe ge hache i jota ka ele eme ene o pe cu erre ese te u uve doble_uve equis ye zeta",
-    spelled=frozenset({"UE", "IA", "URL", "USB", "EPS", "API", "IVA", "ADN", "PDF", "IBM"}) - {"IVA"},
+    spelled=frozenset({
+        "UE", "IA", "URL", "USB", "EPS", "API", "ADN", "PDF", "IBM", "CO", "ARN", "UTC", "GPU", "CPU", "DNI", "NBA",
+        "ITV", "IPC", "IRPF", "UCI", "FMI", "AFP", "ONG", "UCR", "UBA", "IGV", "UHF",
+    }),
     plurals=((r"(?<=[aeiouáéíóú])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
 )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Arithmetic: raised and lowered digits, powers of ten, and the marks of an equation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from unicodedata import digit
+
+from chatterbox_worker.text.reading import Span
+from chatterbox_worker.text.spoken.numbers import Group, say, say_written
+from chatterbox_worker.text.spoken.rules import Rules
+
+# "x⁵", "10⁻⁶"; after a word it is the mark of a footnote. Squares and cubes are symbols, or part of a unit.
+_RAISED = re.compile(
+    r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]+)"
+)
+_LOWERED = re.compile(r"(?<=[^\W\d_])[₀-₉]+|(?<=\))[₀-₉]+")  # "CO₂"
+_POWER_OF_TEN = re.compile(r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])")
+_OPERAND = r"[-−]?(?:\d+(?:[.,]\d+)*[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
+_MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥]"
+_EQUATION = re.compile(rf"(?<![\w.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?!\w)")
+_RELATION = re.compile(r"[=≠≈≤≥]| [<>] ")
+_MARKS = re.compile(rf"(?<=[^\s=≠≈<>≤≥+*/×·÷–-]) ?(?P<mark>{_MARK}) ?")
+_SAME = {"-": "−", "–": "−", "*": "×", "·": "×", "/": "÷", "!=": "≠", "==": "=", "<=": "≤", ">=": "≥"}
+
+
+def find_formulas(text: str, rules: Rules) -> Iterator[Group]:
+    yield from _lowered(text, rules)
+    raised, minus, times = rules.between.get("^"), rules.symbols.get("−"), rules.symbols.get("×")
+    if not raised or not minus or not times or not rules.spaced:
+        return
+    for found in _RAISED.finditer(text):
+        power = f"{minus} " if found["sign"] == "⁻" else ""
+        yield [_apart(text, *found.span(), f"{raised} {power}{say(_value(found['n']), rules)}", rules)]
+    for found in _POWER_OF_TEN.finditer(text):
+        power = f"{minus} " if found["sign"] in ("-", "−") and found["sign"] else ""
+        number, ten = say_written(found["n"], rules), say(10, rules)
+        yield [Span(*found.span(), f"{number} {times} {ten} {raised} {power}{say(int(found['power']), rules)}")]
+    for found in _EQUATION.finditer(text):
+        if _RELATION.search(found[0]):
+            for mark in _MARKS.finditer(text, found.start() + 1, found.end()):
+                if words := rules.symbols.get(_SAME.get(mark["mark"], mark["mark"])):
+                    yield [Span(*mark.span(), f" {words} ")]
+
+
+def _lowered(text: str, rules: Rules) -> Iterator[Group]:
+    for found in _LOWERED.finditer(text):
+        yield [_apart(text, *found.span(), say(_value(found[0]), rules), rules)]
+
+
+def _apart(text: str, start: int, end: int, words: str, rules: Rules) -> Span:
+    """The words with a space before them, and one after them if text follows."""
+    after = " " if text[end : end + 1].isalnum() else ""
+    return Span(start, end, f" {words}{after}" if rules.spaced else words)
+
+
+def _value(digits: str) -> int:
+    return int("".join(str(digit(each)) for each in digits))
