@@ -75,6 +75,17 @@ def _train(data: Path, run: Path, *more: str) -> int:
     return main([*given, *QUICK, *more])
 
 
+def _train_from(t3: Path, tmp_path: Path, *more: str) -> int:
+    """Train with this T3 in the place of the published one."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path / "own"))
+        folder = tmp_path / "own" / "multilingual"
+        folder.mkdir(parents=True)
+        for path in checkpoint("multilingual").iterdir():
+            (folder / path.name).symlink_to(t3 if path.name == T3 else path)
+        return _train(tmp_path / "data", tmp_path / "again", *more)
+
+
 def _entry(output: str) -> str:
     found = re.search(r'CHATTERBOX_CUSTOM_MODELS="(.*)"', output)
     assert found is not None, output
@@ -105,6 +116,8 @@ async def test_a_new_language_is_trained_from_twenty_clips_served_and_spoken(
     assert unpack((run / "farsi.safetensors").read_bytes(), field="voice").adapter is None
     entry = _entry(output)
     assert entry.startswith(f"farsi={run.resolve() / 'model'}:multilingual:fa+ar+")
+    assert _train_from(run / "model" / T3, tmp_path, "--language", "en", "--eval-share", "0", "--steps", "1") == 1
+    assert "7 text tokens more than the tokenizer of multilingual: a model with a language" in capsys.readouterr().err
 
     settings = Settings.from_env({
         "CHATTERBOX_MODELS": "multilingual", "CHATTERBOX_CUSTOM_MODELS": entry, "CHATTERBOX_DEVICE": "cpu",

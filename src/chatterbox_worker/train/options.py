@@ -124,7 +124,9 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--dataset-config", metavar="NAME", help="which configuration of the set")
     group.add_argument("--dataset-split", metavar="NAME", default="train", help="which split of the set")
-    group.add_argument("--model", choices=TRAINABLE, required=True, help="the model to fine-tune")
+    group.add_argument(
+        "--model", type=_base, metavar=f"{{{','.join(TRAINABLE)}}}", required=True, help="the model to fine-tune"
+    )
     group.add_argument(
         "--language", type=language_code, metavar="CODE", help="of rows without a language; multilingual needs one"
     )
@@ -268,6 +270,13 @@ def _check_model_name(name: str) -> None:
         parse_custom_models(f"{name}=/model:multilingual")
     except ValueError as error:
         raise InvalidRequest(f"--output-voice-id names the model too: {error}", field="output_voice_id") from error
+
+
+def _base(text: str) -> str:
+    if text in TRAINABLE:
+        return text
+    why = "" if text in MODELS else "; a model of an earlier run is none, but that run continues with more --steps"
+    raise argparse.ArgumentTypeError(f"{text!r} is not a model to fine-tune: choose {choices(TRAINABLE)}{why}")
 
 
 def language_code(text: str) -> str:

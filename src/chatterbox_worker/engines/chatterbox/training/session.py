@@ -29,7 +29,7 @@ from chatterbox_worker.engines.chatterbox.training.speak import VoiceSampler
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
 from chatterbox_worker.engines.chatterbox.training.voice import adapter_of, join_clips, main_person, prompt_clips
 from chatterbox_worker.engines.device import device_of, prepare
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, NotReady
 from chatterbox_worker.voices.bundle import Bundle
 
 _SMALL_GPU_BYTES = 24e9  # with less memory it is better to recompute activations than to store them
@@ -75,6 +75,12 @@ class TrainingSession(DeviceDefaults):
         self._base_state = load_t3_state(checkpoint)
         self.new_tokens = self.layout.text_vocab - len(self._base_state["text_emb.weight"])
         """How many text tokens the checkpoint's tokenizer has more than its T3."""
+        if self.new_tokens < 0:
+            raise NotReady(
+                f"{checkpoint.path(self.layout.t3)} has {-self.new_tokens} text tokens more than the tokenizer of "
+                f"{self.layout.name}: a model with a language of its own is not trained further, but the run that "
+                "trained it continues with more --steps"
+            )
         if self.new_tokens:
             tokens = examine(checkpoint.path(self.layout.tokenizer[0])).tokens or {}
             self._base_state = add_rows(self._base_state, tokens)
