@@ -30,6 +30,7 @@ _PHONE = re.compile(
     r"(?P<plus>\+) ?\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"
     r"|\(\d{2,5}\)(?:[ .-]?\d{2,5}){2,4}"
     r"|(?:\d-)?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}|\d{2} \d{4} \d{4}"
+    r"|\d{3} \d{3} \d{4}|[6-9]\d{4} \d{5}|[489]\d\d \d\d \d{3}|1-[38]00-\d\d-\d{4}"
     r"|0\d{1,4}(?:[ .-]\d{2,8}){1,5}"
     r"|\d{2,3}(?: \d{2,3}){3,4}|[6-9]\d\d \d{3} \d{3}"
     rf")(?![{WORD}/]|[.,-]\d)"
@@ -85,6 +86,7 @@ def _say_part(part: str, rules: Rules) -> str:
 
 def find_phones(text: str, rules: Rules) -> Iterator[Group]:
     """Numbers that have the form of a telephone number; groups of three with spaces only after "+" or 0."""
+    yield from _announced(text, rules)
     for found in _PHONE.finditer(text):
         groups = _GROUPS.findall(found[0])
         if not _LEAST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS or (
@@ -93,6 +95,14 @@ def find_phones(text: str, rules: Rules) -> Iterator[Group]:
             continue
         plus = f"{rules.phone_plus} " if found["plus"] else ""
         yield [Span(*found.span(), plus + ", ".join(say_digits(group, rules) for group in groups))]
+
+
+def _announced(text: str, rules: Rules) -> Iterator[Group]:
+    """A number without any separators after "telephone"."""
+    if not rules.phones:
+        return
+    for found in re.finditer(rf"(?:{rules.phones})(?P<n>\d{{5,{_MOST_DIGITS}}})(?![\w-]|[.,/ ]\d)", text):
+        yield [Span(*found.span("n"), say_digits(found["n"], rules))]
 
 
 def _is_grouped(written: str, rules: Rules) -> bool:

@@ -8,16 +8,17 @@ from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
-from chatterbox_worker.text.spoken.numbers import Group, count, say
+from chatterbox_worker.text.spoken.numbers import Group, count, joining, say
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
 
-_ALONE = rf"(?<![\d:.,/{WORD}])(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-))"
-"""Before a time: nothing that it is a part of, but the dash after another time."""
+_ALONE = rf"(?:(?<![\d:.,/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=[א-ת]-))"
+"""Before a time: nothing that it is a part of, but "AM", the dash after another time or after a Hebrew prefix."""
 _STAMP = re.compile(
     r"(?<!\w)(\d{4})-(\d\d)-(\d\d)(?P<gap>T)(?P<h>[01]\d|2[0-3]):(?P<m>[0-5]\d)"
     r"(?P<rest>(?::[0-5]\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)(?![\w:])"
 )
+_DASH = re.compile(r" ?[-–—] ?")
 _NEAR = 12  # characters before a time, for the word that decides its case
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -36,13 +37,14 @@ def find_times(text: str, rules: Rules) -> Iterator[Group]:
         yield [Span(*found.span(), _say_time(found, text, rules))]
     before, behind = rules.time_dotted
     if before or behind:
-        dotted = (
-            rf"(?<![\d:.,/{WORD}-]){before}(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{half}{after})"
-            r"(?![\d:]|[.,/]\d|%)"
-        )
-        for found in re.finditer(dotted, text):
-            if not behind or re.search(behind, found[0]):
-                yield [Span(*found.span("t"), _say_time(found, text, rules))]
+        dotted = rf"(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{half}{after})(?![\d:]|[.,/]\d|%)"
+        for found in re.finditer(rf"(?<![\d:.,/{WORD}-]){before}{dotted}", text):
+            if behind and not re.search(behind, found[0]):
+                continue
+            yield [Span(*found.span("t"), _say_time(found, text, rules))]
+            dash = _DASH.match(text, found.end())
+            if rules.to and dash and (until := re.compile(dotted).match(text, dash.end())):
+                yield [Span(*dash.span(), joining(rules)), Span(*until.span("t"), _say_time(until, text, rules))]
     if halves:
         for found in re.finditer(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])", text):
             yield [Span(*found.span(), _say_hour(found, text, rules) + _half(found, text, rules))]
@@ -80,6 +82,7 @@ def find_dates(text: str, rules: Rules) -> Iterator[Group]:
     if rules.date:
         yield from _stamps(text, rules)
         yield from _in_numbers(text, rules)
+        yield from _without_year(text, rules)
     if rules.day_month or rules.month_day:
         yield from _with_names(text, rules)
 
@@ -127,6 +130,19 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
     for name, word in words.items():
         spoken = spoken.replace(name, word)
     yield [Span(*found.span(), correct(spoken, rules.phrase_fixes))]
+
+
+def _without_year(text: str, rules: Rules) -> Iterator[Group]:
+    for before, after in rules.date_short:
+        for found in re.finditer(rf"(?:{before})(?P<a>\d\d?)[./](?P<b>\d\d?)(?:{after})", text):
+            day, month = int(found["a"]), int(found["b"])
+            if rules.date_order != "dmy":
+                day, month = month, day
+            if not 1 <= month <= len(_DAYS) or not 1 <= day <= _DAYS[month - 1]:
+                continue
+            spoken = rules.date.replace("{y}", "").replace("{d}", _say_day(day, rules))
+            end = found.end() if found[0].endswith(".") and text[found.end() :].strip() else found.end("b")
+            yield [Span(found.start("a"), end, spoken.replace("{m}", month_names(rules)[month - 1]).strip())]
 
 
 def _say_year(year: int, rules: Rules) -> str:

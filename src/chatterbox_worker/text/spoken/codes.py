@@ -1,4 +1,4 @@
-"""Numbers that count nothing: codes read digit by digit, network addresses, handles and hashtags."""
+"""Numbers that count nothing: codes read digit by digit, bank accounts, network addresses, handles and hashtags."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ _CODE = re.compile(
     r"|(?<![\w-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a payment card
     r"|(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"  # a social security number
     r"|(?<=, [A-Z]{2} )\d{5}(?:-\d{4})?(?![\w-])"  # a postal code of the United States
+    r"|(?<![\w-])\d{4} \d{4} \d{4}(?![\w-]| \d)"  # India's
+    r"|(?<![\w-])(?:19|20)?\d{6}-\d{4}(?![\w-])"  # Sweden's
+    r"|(?<![\w.-])\d{4}\.\d\d\.\d{5}(?![\w-]|\.\d)"  # a Norwegian account
 )
 _AFTER_CAPITALS = re.compile(r"(?<![\w-])(?:[A-Z]{2}(?P<n>\d{3,4})|[A-Z](?P<m>\d{4}))(?!\w|[.,]\d)")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)")

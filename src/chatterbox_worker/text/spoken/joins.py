@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numbers import Group, say_year_or_number
+from chatterbox_worker.text.spoken.numbers import Group, joining, say_year_or_number
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 
@@ -18,6 +18,7 @@ _DASHED = re.compile(
     r"|(?<=[ap]\.m\.)(?P<e> ?[-–—] ?)(?=\d{1,2}(?::\d\d)? ?[ap]\.?m)"
     r"|(?<=\d(?:st|nd|rd|th))(?P<f>[-–—])(?=\d+(?:st|nd|rd|th))"
     r"|(?<=\d0s)(?P<g> ?[-–—] ?)(?=\d*0s)"
+    r"|(?<=[^\W_])[〜～~](?=\d)"
 )
 _SEASON = re.compile(rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)")
 _BETWEEN = re.compile(r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)")
@@ -27,11 +28,11 @@ _NEAR = 40
 
 
 def find_dashes(text: str, rules: Rules) -> Iterator[Group]:
-    """The dash between two percentages, prices, times, ordinals or decades."""
-    if not rules.to or not rules.spaced or rules.to[0] == "-":
+    """The dash between two percentages, prices, times, ordinals or decades, and the tilde of a range."""
+    if not rules.to:
         return
     for found in _DASHED.finditer(text):
-        yield [Span(*found.span(), f" {rules.to} ")]
+        yield [Span(*found.span(), joining(rules))]
 
 
 def find_seasons(text: str, rules: Rules) -> Iterator[Group]:

@@ -100,6 +100,12 @@ def _spell(number: int | Decimal, rules: Rules, rule_set: str) -> str:
     return whole + part.removeprefix(zero)
 
 
+def minus(rules: Rules) -> str:
+    """The word before a negative number, with its gap."""
+    negative, positive = (icu.spell(number, rules.locale, rules.cardinal) for number in (-2, 2))
+    return negative.removesuffix(positive)
+
+
 def say_digits(digits: str, rules: Rules) -> str:
     return (" " if rules.spaced else "").join(rules.digits.get(digit) or say(int(digit), rules) for digit in digits)
 
@@ -164,8 +170,7 @@ def find_numbers(text: str, rules: Rules) -> Iterator[Group]:
             if _compile(before).search(text[max(0, found.start() - _NEAR) : found.start()]):
                 spoken = correct(spoken, fixes)
         if found[0] != found[1]:
-            negative, positive = say(-2, rules), say(2, rules)
-            spoken = negative.replace(positive, "") + spoken
+            spoken = minus(rules) + spoken
         yield [spaced(text, found.start(), found.end(), spoken, rules)]
 
 
@@ -212,7 +217,9 @@ def _percent(number: int | Decimal, rules: Rules) -> tuple[str, str]:
 def quantity(rules: Rules) -> str:
     """A number or a range of two, as the groups `n` and `n2`."""
     number = number_pattern(rules)
-    return rf"(?<![\d.,])(?P<sign>(?<![\w)%°$€£.\"'’])[-−])?(?P<n>{number})(?: ?[{_DASHES}] ?(?P<n2>{number}))?"
+    word = r"\w" if rules.spaced else WORD
+    sign = rf"(?P<sign>(?<![{word})%°$€£.\"'’])[-−])?"
+    return rf"(?<![\d.,]){sign}(?P<n>{number})(?: ?[~～{_DASHES}] ?(?P<n2>{number}))?"
 
 
 def quantity_values(found: re.Match[str], rules: Rules) -> tuple[int | Decimal, int | Decimal]:
@@ -224,7 +231,7 @@ def say_quantity(found: re.Match[str], rules: Rules, following: str) -> str:
     """The numbers of `quantity` in words that agree with what follows."""
     words = say_written(found["n"], rules, following)
     if found["sign"]:
-        words = say(-2, rules).replace(say(2, rules), "") + words
+        words = minus(rules) + words
     if found["n2"] is None:
         return words
     return _between(words, say_written(found["n2"], rules, following), rules)
@@ -233,9 +240,14 @@ def say_quantity(found: re.Match[str], rules: Rules, following: str) -> str:
 def _between(first: str, last: str, rules: Rules) -> str:
     if not rules.to:
         return f"{first}–{last}"
+    return first + joining(rules) + last
+
+
+def joining(rules: Rules) -> str:
+    """The word between the ends of a range, with its gaps."""
     if not rules.spaced:
-        return f"{first}{rules.to}{last}"
-    return f"{first}{rules.to.removeprefix('-')} {last}" if rules.to[0] == "-" else f"{first} {rules.to} {last}"
+        return rules.to
+    return rules.to[1:] + " " if rules.to.startswith("-") else f" {rules.to} "
 
 
 def find_ordinals(text: str, rules: Rules) -> Iterator[Group]:

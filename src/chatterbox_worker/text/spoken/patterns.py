@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 WORD = r"\d_A-Za-zªµº\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff"
 """For a character class: digits, and the letters of the scripts that always separate a number from a word. Those of the
 others stand next to it: "と3つ", "و3", "3개".
@@ -9,6 +11,19 @@ others stand next to it: "と3つ", "و3", "3개".
 
 YEAR = r"(?<![\w.,/:$€£¥-])(?P<y>1[1-9]\d\d|20\d\d)(?![\w%°²³]|[.,:/]\d| ?[%°€$£]|-\d)"
 """A number of four digits that is read as a year: 1100 to 2099, neither part of another number nor an amount."""
+
+
+def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d") -> tuple[tuple[str, str], ...]:
+    """Forms of the days' short names before a dash with another day, or before a time: "Mon-Fri 9-17".
+
+    `after`: a pattern of how a time begins.
+    """
+    short = rf"(?i:{'|'.join(names)})\.?(?=[ ,:]|[-–]\w|$)"
+    behind = "|".join(rf"(?<=(?i:{name}{stop}))" for name in names for stop in ("", r"\."))
+    return (
+        *((rf"(?<!\w)(?i:{name})\.?(?= ?[-–] ?{short}|:? (?:{after}))", words) for name, words in names.items()),
+        (rf"(?:{behind}) ?[-–] ?(?={short})", to),
+    )
 
 
 _PRONOUN = r"I(?! [a-z])"  # "the part I played", "Peter I think"; "Elizabeth I was" is left as written, too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -43,7 +44,9 @@ _UNITS: Mapping[str, str] = {
     "μm": "micrometer", "µm": "micrometer", "nm": "nanometer",
     "kg": "kilogram", "mg": "milligram", "µg": "microgram", "g": "gram",
     "ml": "milliliter", "mL": "milliliter", "cl": "centiliter", "l": "liter",
-    "L": "liter",
+    "L": "liter", "dm": "decimeter", "‰": "permille",
+    "㎡": "square-meter", "㎢": "square-kilometer", "㎥": "cubic-meter", "㎏": "kilogram", "㎎": "milligram",
+    "㎞": "kilometer", "㎝": "centimeter", "㎜": "millimeter", "ℓ": "liter", "㎖": "milliliter",
     "kB": "kilobyte", "KB": "kilobyte", "MB": "megabyte", "GB": "gigabyte",
     "TB": "terabyte", "Mbps": "megabit-per-second", "Gbps": "gigabit-per-second", "kbps": "kilobit-per-second",
     "Mbit/s": "megabit-per-second", "Gbit/s": "gigabit-per-second", "MB/s": "megabyte-per-second",
@@ -159,7 +162,7 @@ def find_units(text: str, rules: Rules) -> Iterator[Group]:
             yield [spaced(text, *found.span(), before, rules)]
             continue
         spoken = correct(before + say_quantity(found, rules, f"={after}") + after, rules.phrase_fixes)
-        yield [spaced(text, *found.span(), spoken, rules)]
+        yield [spaced(text, *found.span(), spoken if rules.spaced else spoken.replace(" ", ""), rules)]
 
 
 def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
@@ -207,7 +210,7 @@ def _choices(names: Mapping[str, str]) -> str:
 
 
 def _end(name: str) -> str:
-    is_other = name[-1].isalpha() and not re.match(f"[{WORD}]", name[-1])
+    is_other = unicodedata.category(name[-1])[0] in "LM" and not re.match(f"[{WORD}]", name[-1])
     return r"(?!\w)" if is_other else rf"(?![{WORD}])" if name[-1].isalnum() else ""
 
 

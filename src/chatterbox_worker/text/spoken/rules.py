@@ -145,6 +145,8 @@ class Rules:
     """"{d}", "{m}" and "{y}"; empty: no dates in numbers."""
     date_order: str = "dmy"
     date_marks: str = "/.-"
+    date_short: tuple[tuple[str, str], ...] = ()
+    """(pattern of the text before, after) of a day and a month in digits: "24.12." in Finnish."""
     day: str = ""
     """The rule set of a day in a date."""
     day_first: str = ""
@@ -163,7 +165,7 @@ class Rules:
     digits: Words = field(default_factory=dict)
     """Digits that are read otherwise one by one, as in a telephone number."""
     phones: str = ""
-    """A pattern of the text before a telephone number that could be a large number as well."""
+    """A pattern of the text before a number that is read digit by digit, though it could be a large one."""
     phone_plus: str = "plus"
     marks: Words = field(default_factory=dict)
     """Of addresses: ".", "/", "@" and so on."""

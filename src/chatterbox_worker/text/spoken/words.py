@@ -44,7 +44,7 @@ def find_abbreviations(text: str, rules: Rules) -> Iterator[Group]:
 
 def _ends_sentence(text: str, end: int) -> bool:
     following = text[end : end + 4].lstrip(" \n\"'»”)")
-    return not following or (not following[0].islower() and not following[0].isdigit() and following[0] not in ",;:")
+    return not following or (not following[0].islower() and not following[0].isdigit() and following[0] not in ",;:،؛")
 
 
 def find_roman(text: str, rules: Rules) -> Iterator[Group]:

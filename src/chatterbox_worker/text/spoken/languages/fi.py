@@ -2,20 +2,27 @@
 ohjepankki (numbers, ordinal stop, times, dates, abbreviations).
 """
 
-from chatterbox_worker.text.spoken.patterns import regnal, roman_after
+from chatterbox_worker.text.spoken.patterns import regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="fi", group=" .", decimal=",", cardinal="numbering",
-    ordinal_stops=((r"", r" [a-zäöå]", "ordinal"),),
-    forms=((r"(?<!\w)[Nn]:o ?(?=\d)", "numero "), (r"(?<!\w)nro ?(?=\d)", "numero ")),
+    years=((r"(?<![\d.,:/])(?P<y>\d{1,3})(?= ?§(?! ?\d))", "ordinal"),),
+    ordinal_stops=((r"", r"[–-]\d{1,2}\.\d", "ordinal"), (r"", r" [a-zäöå]", "ordinal")),
+    forms=(*weekdays({"ma": "maanantai", "ti": "tiistai", "ke": "keskiviikko", "to": "torstai", "pe": "perjantai",
+                      "la": "lauantai", "su": "sunnuntai"}, "viiva", after=r"\d|klo"),
+           (r"(?<=\d\.)[–-](?=\d\d?\.\d)", " viiva "), (r"(?<=€)/kk(?!\w)", " kuukaudessa"),
+           (r"(?<=€)/(?:v|vuosi)(?!\w)", " vuodessa"), (r"(?<=€)/kpl(?!\w)", " kappale"), (r"(?<=€)/kg(?!\w)", " kilo"),
+           (r"(?<=\d) ?§(?! ?\d)", "pykälä"), (r"(?<!\w)(?<!\d )[Ss]\. ?(?=\d)", "sivu "),
+           (r"(?<!\w)[Nn]\. (?=\d)", "noin "), (r"(?<!\w)[Vv]ko (?=\d)", "viikko "), (r"(?<!\w)Nro ?(?=\d)",
+           "Numero "), (r"(?<!\w)[Nn]:o ?(?=\d)", "numero "), (r"(?<!\w)nro ?(?=\d)", "numero ")),
     to="viiva",
     fractions={
         "1/2": "puoli", "1 1/2": "puolitoista", "n 1/2": "{n} ja puoli",
         "1/3": "yksi kolmasosa", "2/3": "kaksi kolmasosaa", "1/4": "yksi neljäsosa",
         "3/4": "kolme neljäsosaa",
     },
-    fraction_and=" ja ",
+    fraction_and=" ja ", between={"x": "kertaa"},
     scales={"milj.": "one{miljoona} other{miljoonaa}", "mrd.": "one{miljardi} other{miljardia}"},
     money={
         "EUR": Money(major="one{euro} other{euroa}", minor="one{sentti} other{senttiä}"),
@@ -28,8 +35,22 @@ RULES = Rules(
         "miljardi": "other{miljardi}", "milj.": "one{miljoona} other{miljoonaa}",
         "mrd.": "one{miljardi} other{miljardia}",
     },
+    symbols_of_money={"eur": "EUR"},
+    units={"Gt": "gigabyte", "Mt": "megabyte", "kt": "kilobyte", "Tt": "terabyte", "pv": "day", "vk": "week",
+        "kk": "month"},
+    unit_words={
+        "rkl": "one{ruokalusikallinen} other{ruokalusikallista}", "tl": "one{teelusikallinen} other{teelusikallista}",
+        "kpl": "one{kappale} other{kappaletta}", "snt": "one{sentti} other{senttiä}",
+        "hlö": "one{henkilö} other{henkilöä}", "hlöä": "other{henkilöä}", "Mbit/s": "other{megabittiä sekunnissa}",
+        "Gbit/s": "other{gigabittiä sekunnissa}", "l/100 km": "other{litraa sadalla kilometrillä}",
+    },
+    phrase_fixes={  # a half is followed by the partitive
+        r"^(puoli|puolitoista) (\w+a|\w*[aou]\w*i)$": r"\1 \2a",
+        r"^(puoli|puolitoista) ([^aou\s]+i)$": r"\1 \2ä",
+    },
     time="{h} {m}", time_low="{h} nolla {m}", time_dotted=(r"(?:[Kk]ello|[Kk]lo) ", ""),
-    date="{d} {m} {y}", day="ordinal",
+    date="{d} {m} {y}", day="ordinal", date_short=((r"(?<![\w./,-])", r"\.(?!\d)"),),
+    phones=r"(?:[Pp]uh\.?|[Pp]uhelin|[Gg]sm):? ",
     marks={
         ".": "piste", "/": "kauttaviiva", "-": "väliviiva", "_": "alaviiva", "@": "ät", ":": "kaksoispiste",
         "?": "kysymysmerkki", "=": "yhtä kuin", "&": "ja", "#": "risuaita", "%": "prosentti", "+": "plus",
@@ -41,14 +62,22 @@ RULES = Rules(
         "≤": "enintään", "≥": "vähintään", "−": "miinus",
     },
     titles={
-        "esim.": "esimerkiksi", "ks.": "katso", "mm.": "muun muassa", "klo": "kello", "puh.": "puhelin",
+        "esim.": "esimerkiksi", "ks.": "katso", "Ks.": "Katso", "Esim.": "Esimerkiksi", "Klo": "Kello",
+        "Puh.": "Puhelin", "hra": "herra", "Hra": "Herra",
+        "rva": "rouva", "Rva": "Rouva", "tri": "tohtori", "krs.": "kerros", "ko.": "kyseinen", "em.": "edellä mainittu",
+        "ts.": "toisin sanoen", "yht.": "yhteensä", "alk.": "alkaen", "sis.": "sisältää", "huom.": "huomaa",
+        "enint.": "enintään", "väh.": "vähintään", "alv": "arvonlisävero", "alv.": "arvonlisävero",
+        "mm.": "muun muassa", "klo": "kello", "puh.": "puhelin",
         "ns.": "niin sanottu", "prof.": "professori", "toim.": "toimittanut", "vrt.": "vertaa",
     },
     abbreviations={
-        "jne.": "ja niin edelleen", "ym.": "ynnä muuta", "yms.": "ynnä muuta sellaista", "eKr.": "ennen Kristusta",
+        "jne.": "ja niin edelleen", "ym.": "ynnä muuta", "tms.": "tai muuta sellaista",
+        "eaa.": "ennen ajanlaskun alkua", "jaa.": "jälkeen ajanlaskun alun", "yms.": "ynnä muuta sellaista",
+        "eKr.": "ennen Kristusta",
         "jKr.": "jälkeen Kristuksen",
     },
     roman=(
+        (r"(?<!\w)(?P<r>I{1,2}) maailmansota(?!\w)", "ordinal", "{n}"),
         (roman_after("[Ll]uku|[Oo]sa|[Nn]äytös"), "", "{n}"),
         (regnal("Kustaa|Kaarle|Aleksanteri|Nikolai|Ludvig|Henrik|Johannes Paavali|Benedictus|Pius|Napoleon|Elisabet|"
                 "Katariina|Erik|Juhana"), "ordinal", "{n}"),

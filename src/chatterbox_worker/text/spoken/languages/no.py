@@ -1,7 +1,13 @@
 """Norwegian: Bokmål, CLDR's nb. Not CLDR's: Språkrådet, Skriveregler (abbreviations, dates, times, ordinal stop)."""
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
+
+_MONTHS = (
+    r"januar|jan\.?", r"februar|feb\.?", r"mars|mar\.?", r"april|apr\.?", "mai", r"juni|jun\.?", r"juli|jul\.?",
+    r"august|aug\.?", r"september|sept?\.?", r"oktober|okt\.?", r"november|nov\.?", r"desember|des\.?",
+)  # fmt: skip
+_RULERS = r"(?:(?<=Harald)|(?<=Olav)|(?<=Haakon)|(?<=Håkon)|(?<=Christian)|(?<=Frederik)|(?<=Magnus))"
 
 RULES = Rules(
     locale="nb", group=" .", decimal=",", cardinal="numbering",
@@ -11,11 +17,19 @@ RULES = Rules(
         "^tjuehundre og (én|to|tre|fire|fem|seks|sju|åtte|ni)$": r"to tusen og \1",
     },
     agreement=((r"=? (?:hus|barn|gram|kilogram|milligram|år|pund|tonn)\b", "cardinal-neuter"),),
-    ordinal_stops=((r"", r" [a-zæøå]", "ordinal-masculine"),),
+    ordinal_stops=((rf"{_RULERS} ", r"(?!\d)", "ordinal-masculine"), (r"", r" [a-zæøå]", "ordinal-masculine")),
     years=((YEAR, "numbering-year"),),
-    forms=((r"(?<!\w)[Nn]r\. ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
+    forms=(*weekdays({"man": "mandag", "tirs": "tirsdag", "ons": "onsdag", "tors": "torsdag", "fre": "fredag",
+                      "lør": "lørdag", "søn": "søndag"}, "til", after=r"\d|kl"),
+           (r"(?<!\d)(?P<c>1[89])(?P<n>[1-9]0)(?=-tall)", "{c} {n}"), (rf"{_RULERS} (?=\d\d?\.)", " den "),
+           (r"(?<![\w.,])(?:kr\.? ?)?(?P<n>\d{1,3}(?:[ .]\d{3})*),-(?!\w)", "{n} kroner"),
+           (r"(?<=kr)/mnd\.?(?!\w)", "per måned"), (r"(?<=kr)/år(?!\w)", "per år"),
+           (r"(?<!\w)(?<!\d )[Ss]\. ?(?=\d)", "side "), (r"(?<!\w)[Ff]ig\. ?(?=\d)", "figur "),
+           (r"(?<!\w)[Tt]ab\. ?(?=\d)", "tabell "), (r"(?<!\w)[Kk]ap\. ?(?=\d)", "kapittel "),
+           (r"(?<!\w)[Rr]v\. ?(?=\d)", "riksvei "), (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "),
+           (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
     to="til",
-    between={":": "til"},
+    between={":": "til", "x": "ganger"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "to tredjedeler", "1/4": "en fjerdedel",
         "3/4": "tre fjerdedeler",
@@ -34,8 +48,14 @@ RULES = Rules(
         "milliard": "other{milliard}", "mill.": "one{million} other{millioner}",
         "mrd.": "one{milliard} other{milliarder}",
     },
+    units={"kvm": "square-meter", "km/t": "kilometer-per-hour", "km/t.": "kilometer-per-hour"},
+    unit_words={
+        "ss": "one{spiseskje} other{spiseskjeer}", "ts": "one{teskje} other{teskjeer}", "stk.": "other{stykk}",
+        "stk": "other{stykk}", "pst.": "other{prosent}", "l/mil": "other{liter per mil}",
+    },
     time="{h} {m}", time_low="{h} null {m}", time_dotted=(r"[Kk]l(?:okken|\.)? ", ""),
-    date="{d} {m} {y}", day="ordinal-masculine", year="numbering-year",
+    date="{d} {m} {y}", day="ordinal-masculine", year="numbering-year", day_month="{d} {m}", months=_MONTHS,
+    date_short=((r"(?<!\w)[Dd]en ", r"(?![\w/]|[.,]\d)"),), phones=r"(?:[Tt]lf\.?|[Tt]elefon|[Mm]obil):? ",
     marks={
         ".": "punktum", "/": "skråstrek", "-": "bindestrek", "_": "understrek", "@": "krøllalfa", ":": "kolon",
         "?": "spørsmålstegn", "=": "er lik", "&": "og", "#": "emneknagg", "%": "prosent", "+": "pluss", "~": "tilde",
@@ -47,11 +67,17 @@ RULES = Rules(
         "≤": "mindre enn eller lik", "≥": "større enn eller lik", "−": "minus",
     },
     titles={
-        "f.eks.": "for eksempel", "bl.a.": "blant annet", "dvs.": "det vil si", "ca.": "cirka", "tlf.": "telefon",
+        "f.eks.": "for eksempel", "bl.a.": "blant annet", "dvs.": "det vil si", "ca.": "cirka", "Ca.": "Cirka",
+        "dr.": "doktor", "hr.": "herr", "Hr.": "Herr", "ev.": "eventuelt", "evt.": "eventuelt",
+        "ekskl.": "eksklusive", "iflg.": "ifølge", "f.o.m.": "fra og med", "t.o.m.": "til og med", "p.t.": "for tiden",
+        "d.v.s.": "det vil si", "m.a.o.": "med andre ord", "pr.": "per", "maks.": "maksimalt", "jf.": "jamfør",
+        "Tlf.": "Telefon", "mva.": "merverdiavgift", "etg.": "etasje", "mnd.": "måned", "tlf.": "telefon",
         "inkl.": "inklusive", "pga.": "på grunn av", "vedr.": "vedrørende", "prof.": "professor",
         "mht.": "med hensyn til",
     },
-    abbreviations={"osv.": "og så videre", "m.m.": "med mer", "f.Kr.": "før Kristus", "e.Kr.": "etter Kristus"},
+    abbreviations={"o.s.v.": "og så videre", "m.v.": "med videre", "mv.": "med videre", "m.fl.": "med flere",
+                   "mfl.": "med flere", "o.l.": "og lignende", "osv.": "og så videre", "m.m.": "med mer",
+                   "f.Kr.": "før Kristus", "e.Kr.": "etter Kristus"},
     roman=(
         (roman_after("[Kk]apittel|[Dd]el|[Aa]kt|[Bb]ind"), "", "{n}"),
         (regnal("Harald|Olav|Håkon|Haakon|Christian|Frederik|Ludvig|Henrik|Karl|Gustav|Johannes Paul|Benedikt|Pius|"

@@ -2,10 +2,21 @@
 Akademiens grammatik, Räkneord ("en"/"ett", "tredje").
 """
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
+_MONTHS = (
+    r"januari|jan\.?", r"februari|febr?\.?", r"mars|mar\.?", r"april|apr\.?", "maj", r"juni|jun\.?", r"juli|jul\.?",
+    r"augusti|aug\.?", r"september|sept?\.?", r"oktober|okt\.?", r"november|nov\.?", r"december|dec\.?",
+)  # fmt: skip
+_PER = {"mån": "månad", "år": "år", "dag": "dag", "st": "styck", "kg": "kilo", "tim": "timme", "person": "person"}
 _AND_SO = {
+    "o.s.v.": "och så vidare",
+    "o s v": "och så vidare",
+    "m m": "med mera",
+    "m.fl.": "med flera",
+    "m fl": "med flera",
+    "mfl.": "med flera",
     "osv.": "och så vidare",
     "m.m.": "med mera",
     "etc.": "et cetera",
@@ -17,20 +28,33 @@ RULES = Rules(
     locale="sv", group=" .", decimal=",", cardinal="numbering",
     fixes={"^tjugohundra(|ett|två|tre|fyra|fem|sex|sju|åtta|nio)$": r"tvåtusen \1"},  # no one counts these in hundreds
     agreement=((r"= (?:gram|kilogram|milligram|år|pund|procent|ton|mikrogram)\b", "cardinal-neuter"),
+               (r"= (?:kryddmått|styck)\b", "cardinal-neuter"), ((r" (?:bil|bok|biljett|lägenhet|flaska|burk|portion|"
+               r"klass|match|plats|elev|kund|katt|hund|kopp|påse|skiva|klyfta|lök|natt|stol|liter)\b"),
+               "cardinal-reale"),
                ((r"= | (?:kilometer|meter|centimeter|timme|minut|sekund|dag|vecka|månad|person|gång|sida|krona|"
                  r"dollar|euro|"
                 r"liter|grad)\b"), "cardinal-reale")),
     ordinals=((r":(?:e|a)", "ordinal-reale"),),
-    years=((YEAR, "numbering-year"),),
-    forms=((r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\.? ?(?=\d)", "klockan ")),
+    years=((r"(?<![\d.,:/])(?P<y>\d{1,3})(?= §(?! ?\d)| kap\.)", "ordinal-reale"), (YEAR, "numbering-year")),
+    forms=(*weekdays({"mån": "måndag", "tis": "tisdag", "ons": "onsdag", "tors": "torsdag", "fre": "fredag",
+                      "lör": "lördag", "sön": "söndag"}, "till", after=r"\d|kl"),
+           *((rf"(?<=kr)/{short}(?!\w)(?:\.(?=,| [^\W\dA-ZÅÄÖ]))?", f"per {name}") for short, name in _PER.items()),
+           (r"(?<![\d.,:])(?P<n>\d{1,3}(?: \d{3})*):-(?!\w)", "{n} kronor"),
+           (r"(?<=[12]\d{3}):(?=\d{1,4}(?!\d))", "kolon "), (r"(?<=\d )§(?! ?\d)", "paragrafen"), (r"(?<=\d )kap\.",
+           "kapitlet"),
+           (r"(?<!\w)(?<!\d )[Ss](?:id)?\. ?(?=\d)", "sidan "), (r"(?<!\w)[Ff]ig\. ?(?=\d)", "figur "),
+           (r"(?<!\w)[Tt]ab\. ?(?=\d)", "tabell "), (r"(?<!\w)[Kk]ap\. ?(?=\d)", "kapitel "),
+           (r"(?<!\w)v\. ?(?=\d)", "vecka "), (r"(?<!\w)lgh\.? ?(?=\d)", "lägenhet "),
+           (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\.? ?(?=\d)", "klockan ")),
     to="till",
-    between={":": "till"},
+    between={":": "till", "x": "gånger"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "två tredjedelar", "1/4": "en fjärdedel",
         "3/4": "tre fjärdedelar",
     },
     fraction_and=" och ",
-    scales={"mkr": "one{miljon kronor} other{miljoner kronor}", "milj.": "one{miljon} other{miljoner}",
+    scales={"tkr": "other{tusen kronor}", "mkr": "one{miljon kronor} other{miljoner kronor}",
+        "milj.": "one{miljon} other{miljoner}",
             "mdr": "one{miljard} other{miljarder}"},
     money={
         "SEK": Money(major="one{krona} other{kronor}", minor="other{öre}"),
@@ -41,10 +65,16 @@ RULES = Rules(
     symbols_of_money={"kr": "SEK", "kr.": "SEK"}, money_and=" och ",
     money_scales={
         "miljoner": "other{miljoner}", "miljon": "other{miljon}", "miljarder": "other{miljarder}",
-        "miljard": "other{miljard}",
+        "miljard": "other{miljard}", "mn": "one{miljon} other{miljoner}", "mdr": "one{miljard} other{miljarder}",
+    },
+    units={"tim": "hour", "kvm": "square-meter"},
+    unit_words={
+        "msk": "one{matsked} other{matskedar}", "tsk": "one{tesked} other{teskedar}", "krm": "other{kryddmått}",
+        "st": "one{styck} other{stycken}", "l/mil": "other{liter per mil}",
     },
     time="{h} {m}", time_low="{h} noll {m}", time_dotted=(r"[Kk]l(?:ockan|\.)? ", ""),
-    date="{d} {m} {y}", day="ordinal-reale", year="numbering-year", day_month="{d} {m}",
+    date="{d} {m} {y}", day="ordinal-reale", year="numbering-year", day_month="{d} {m}", months=_MONTHS,
+    date_short=((r"(?<!\w)[Dd]en ", r"(?![\w/]|[.,]\d)"),), phones=r"(?:[Tt]el(?:efon|\.)?|[Tt]fn\.?|[Mm]obil|OCR):? ",
     marks={
         ".": "punkt", "/": "snedstreck", "-": "bindestreck", "_": "understreck", "@": "snabel-a", ":": "kolon",
         "?": "frågetecken", "=": "lika med", "&": "och", "#": "nummertecken", "%": "procent", "+": "plus",
@@ -57,7 +87,13 @@ RULES = Rules(
     },
     titles={
         "t.ex.": "till exempel", "bl.a.": "bland annat", "d.v.s.": "det vill säga", "dvs.": "det vill säga",
-        "ca": "cirka", "s.k.": "så kallad", "prof.": "professor", "tel.": "telefon", "fr.o.m.": "från och med",
+        "ca": "cirka", "ca.": "cirka", "Ca": "Cirka", "Ca.": "Cirka", "dr": "doktor", "Dr": "Doktor", "hr": "herr",
+        "Hr.": "Herr",
+        "hr.": "herr", "t ex": "till exempel", "bl a": "bland annat", "d v s": "det vill säga", "s k": "så kallad",
+        "fr o m": "från och med", "t o m": "till och med", "p.g.a.": "på grund av", "p g a": "på grund av",
+        "m.h.a.": "med hjälp av", "resp.": "respektive", "exkl.": "exklusive", "ang.": "angående", "jfr": "jämför",
+        "Tel.": "Telefon", "tfn": "telefon", "forts.": "fortsättning", "s.k.": "så kallad", "prof.": "professor",
+        "tel.": "telefon", "fr.o.m.": "från och med",
         "t.o.m.": "till och med", "inkl.": "inklusive",
     },
     abbreviations=_AND_SO,
@@ -69,5 +105,5 @@ RULES = Rules(
     ),
     alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZÅÄÖ", vowels="AEIOUYÅÄÖ",
     letters="a be ce de e eff ge hå i ji kå ell emm enn o pe ku ärr ess te u ve dubbel-ve eks y säta å ä ö",
-    spelled=frozenset({"EU", "USA", "AI", "API", "URL", "USB", "IT"}),
+    spelled=frozenset({"EU", "USA", "AI", "API", "URL", "USB", "IT", "VD", "PM"}),
 )  # fmt: skip

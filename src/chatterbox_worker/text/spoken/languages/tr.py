@@ -2,23 +2,32 @@
 the number, times).
 """
 
-from chatterbox_worker.text.spoken.patterns import roman_after
+from chatterbox_worker.text.spoken.patterns import roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="tr", group=".", decimal=",",
     ordinal_stops=((r"", r" [a-zçğıöşü]", "ordinal"),),
     ordinals=((r"['’](?:inci|ıncı|uncu|üncü|nci|ncı|ncu|ncü)", "ordinal"),),
-    forms=((r"%(?=\d)", "yüzde "),
+    forms=(*weekdays({"Pzt": "Pazartesi", "Sal": "Salı", "Çar": "Çarşamba", "Per": "Perşembe", "Cum": "Cuma",
+                      "Cmt": "Cumartesi", "Paz": "Pazar"}, "ila", after=r"\d|saat"),
+           (r"(?<![\d/])7/24(?![\d/])", "yedi yirmi dört"), (r"(?<![\d/])24/7(?![\d/])", "yirmi dört yedi"),
+           (r"(?<![\w,.])½(?= [a-zçğıöşü]{2})", "yarım"),
+           (r"(?<![\w/,.])(?<!\d )1/2(?= (?:su|çay|yemek|bardak|kilo|limon|demet|paket|litre|saat)\b)", "yarım"),
+           (r"(?<!\w)M\.Ö\. ?(?=\d)", "milattan önce "), (r"(?<!\w)M\.S\. ?(?=\d)", "milattan sonra "),
+           (r"(?<!\w)(?<!\d )s\. ?(?=\d)", "sayfa "), (r"(?<!\w)[Şş]ek\. ?(?=\d)", "şekil "),
+           (r"(?<!\w)[Bb]öl\. ?(?=\d)", "bölüm "),
+           (r"(?<!\w)[Mm]d\. ?(?=\d)", "madde "), (r"(?<!\w)no (?=\d)", "numara "), (r"‰(?=\d)", "binde "),
+           (r"% ?(?=\d)", "yüzde "),
            (r"(?<!\w)MÖ (?=\d)", "milattan önce "),
            (r"(?<!\w)MS (?=\d)", "milattan sonra "), (r"(?<!\w)[Nn]o[.:] ?(?=\d)", "numara ")),
     to="ila",
-    between={"/": "bölü"},
+    between={"/": "bölü", "x": "çarpı"},
     fractions={
         "1/2": "bir bölü iki", "1 1/2": "bir buçuk", "n 1/2": "{n} buçuk",
         "1/3": "üçte bir", "2/3": "üçte iki", "1/4": "dörtte bir", "3/4": "dörtte üç",
     },
-    scales={"mn": "other{milyon}", "mr": "other{milyar}"},
+    scales={"mlyr": "other{milyar}", "mn": "other{milyon}", "mr": "other{milyar}"},
     money={
         "TRY": Money(major="other{lira}", minor="other{kuruş}"), "USD": Money(major="other{dolar}",
          minor="other{sent}"),
@@ -26,24 +35,40 @@ RULES = Rules(
          minor="other{peni}"),
     },
     symbols_of_money={"TL": "TRY"},
-    money_scales={"milyon": "other{milyon}", "milyar": "other{milyar}", "bin": "other{bin}"},
-    units={"sa": "hour", "dk": "minute"},
-    unit_words={"km/h": "other{saatte # kilometre}", "km/sa": "other{saatte # kilometre}"},
-    time="{h} {m}", time_low="{h} sıfır {m}", time_dotted=(r"[Ss]aat ", ""), date="{d} {m} {y}", phone_plus="artı",
+    money_scales={"milyon": "other{milyon}", "milyar": "other{milyar}", "bin": "other{bin}", "mn": "other{milyon}",
+        "mlyr": "other{milyar}"},
+    units={"sa": "hour", "dk": "minute", "dk.": "minute", "sn": "second", "gr": "gram", "gr.": "gram", "lt": "liter",
+        "lt.": "liter"},
+    unit_words={"m/s": "other{saniyede # metre}", "Mbps": "other{saniyede # megabit}",
+        "km/h": "other{saatte # kilometre}", "km/sa": "other{saatte # kilometre}"},
+    time="{h} {m}", time_low="{h} sıfır {m}",
+        time_dotted=(r"(?:[Ss]aat |(?=[01]\d\.[0-5][05] ?[-–] ?[0-2]\d\.[0-5][05](?! ?[€$₺%\w])))", ""),
+        date="{d} {m} {y}", phones=r"(?:[Tt]el\.?|[Tt]elefon|GSM|kimlik no):? ", phone_plus="artı",
     marks={
         ".": "nokta", "/": "bölü", "-": "tire", "_": "alt çizgi", "@": "et", ":": "iki nokta", "?": "soru işareti",
-        "=": "eşittir", "&": "ve", "#": "diyez", "%": "yüzde", "+": "artı", "~": "tilde",
+        "=": "eşittir", "&": "ve", "#": "diyez", "%": "yüzde", "+": "artı", "~": "tilde", "hashtag": "etiket",
     },
     symbols={
         "&": "ve", "@": "et", "#": "numara", "№": "numara", "§": "madde", "+": "artı", "=": "eşittir", "×": "çarpı",
-        "÷": "bölü", "±": "artı eksi", "≈": "yaklaşık", "<": "küçüktür", ">": "büyüktür", "−": "eksi",
+        "÷": "bölü", "±": "artı eksi", "≈": "yaklaşık", "≤": "küçük eşittir", "≥": "büyük eşittir", "<": "küçüktür",
+        ">": "büyüktür", "−": "eksi",
     },
     titles={
-        "Dr.": "doktor", "Prof.": "profesör", "Doç.": "doçent", "Av.": "avukat", "Sn.": "sayın", "örn.": "örneğin",
-        "bkz.": "bakınız", "Bkz.": "bakınız", "yy.": "yüzyıl", "Tel.": "telefon", "Sok.": "sokak", "Cad.": "cadde",
+        "Dr.": "doktor", "Yrd.": "yardımcı", "Org.": "orgeneral", "Op.": "operatör", "Alb.": "albay", "Hz.": "hazreti",
+        "Sk.": "Sokak", "Mah.": "Mahallesi", "Apt.": "Apartmanı", "Bul.": "Bulvarı", "Blv.": "Bulvarı",
+        "yakl.": "yaklaşık",
+        "haz.": "hazırlayan", "çev.": "çeviren", "krş.": "karşılaştırınız", "a.g.e.": "adı geçen eser",
+        "Prof.": "profesör", "Doç.": "doçent", "Av.": "avukat", "Sn.": "sayın", "örn.": "örneğin",
+        "bkz.": "bakınız", "Bkz.": "bakınız", "yy.": "yüzyıl", "Tel.": "telefon", "Sok.": "Sokak", "Cad.": "Caddesi",
     },
-    abbreviations={"vb.": "ve benzeri", "vs.": "vesaire"},
-    roman=((roman_after("[Bb]ölüm|[Cc]ilt|[Kk]ısım"), "", "{n}"),),
+    abbreviations={"vd.": "ve diğerleri", "A.Ş.": "anonim şirketi", "Ltd. Şti.": "limited şirketi",
+        "vb.": "ve benzeri", "vs.": "vesaire"},
+    roman=(
+        (r"(?<!\w)(?P<all>(?P<r>[IVX]{2,5})\.) (?=[A-ZÇĞİÖŞÜ][a-zçğıöşü]|yüzyıl)", "ordinal", "{n}"),
+        ((r"(?<!\w)(?P<all>(?P<r>[IVX])\.) (?=(?:Dünya|Balkan|Meşrutiyet|Murat|Mehmet|Mehmed|Selim|Süleyman|"
+         r"Ahmet|Ahmed|Mustafa|Osman|Mahmut|Mahmud|Bayezid|Abdülhamid|Abdülhamit|"
+          r"Elizabeth|Charles|Louis|yüzyıl)\b)"), "ordinal", "{n}"),
+        (roman_after("[Bb]ölüm|[Cc]ilt|[Kk]ısım"), "", "{n}")),
     alphabet="ABCÇDEFGĞHIİJKLMNOÖPRSŞTUÜVYZ", vowels="AEIİOÖUÜ",
     letters="a be ce çe de e fe ge yumuşak_ge he ı i je ke le me ne o ö pe re se şe te u ü ve ye ze",
     spelled=frozenset({"AB", "ABD", "API", "USB"}),
