@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -30,6 +29,7 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.wyoming import main, serve
 from support.audio_clips import wav_bytes
 from support.fakes import ToneEngine
+from support.serving import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -41,9 +41,7 @@ def anyio_backend() -> str:
 
 @asynccontextmanager
 async def _connect(settings: Settings, synthesizer: Synthesizer) -> AsyncIterator[AsyncTcpClient]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     backend = LocalBackend(settings, lambda _: synthesizer)
     server = asyncio.create_task(serve(settings, f"tcp://127.0.0.1:{port}", "en", backend))
     client = AsyncTcpClient("127.0.0.1", port)

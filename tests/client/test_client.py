@@ -54,6 +54,13 @@ def streaming() -> Iterator[LocalQueue]:
         yield queue
 
 
+@pytest.fixture(scope="module")
+def streaming_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunPodServerlessClient]:
+    """Of the real worker, which streams."""
+    with preview_queue(tmp_path_factory.mktemp("volume"), stream="1") as queue, client_of(queue) as client:
+        yield client
+
+
 def client_of(queue: LocalQueue, key: str | None = None) -> RunPodServerlessClient:
     return RunPodServerlessClient("local", key or queue.api_key, base_url=queue.url, patience=QUICK)
 
@@ -158,15 +165,14 @@ def test_several_texts_are_one_job_with_a_result_for_each(
 
 
 @pytest.mark.slow
-def test_several_texts_on_a_streaming_endpoint(tmp_path: Path) -> None:
+def test_several_texts_on_a_streaming_endpoint(streaming_client: RunPodServerlessClient) -> None:
     texts: list[TextFields] = [{"id": str(n), "text": f"Number {n}." if n else ""} for n in range(12)]
-    with preview_queue(tmp_path, stream="1") as queue, client_of(queue) as client:
-        job = client.runsync_many(texts, format="mp3")
-        assert [result.id for result in job.results] == [text["id"] for text in texts]
-        assert [result.error is None for result in job.results] == [False] + [True] * 11
-        assert len(client.audio(job.results[5])) > 1000
-        with pytest.raises(NoAudio, match="has several texts"):
-            list(client.stream(job_id=client.run_many(texts).id))
+    job = streaming_client.runsync_many(texts, format="mp3")
+    assert [result.id for result in job.results] == [text["id"] for text in texts]
+    assert [result.error is None for result in job.results] == [False] + [True] * 11
+    assert len(streaming_client.audio(job.results[5])) > 1000
+    with pytest.raises(NoAudio, match="has several texts"):
+        list(streaming_client.stream(job_id=streaming_client.run_many(texts).id))
 
 
 def test_the_lexicon_is_saved_listed_used_and_deleted(client: RunPodServerlessClient) -> None:
@@ -275,18 +281,19 @@ def test_a_stream_arrives_in_order_and_makes_one_file(streaming: LocalQueue, tmp
 
 @pytest.mark.slow
 @pytest.mark.parametrize("audio_format", ["wav", "mp3", "pcm"])
-def test_the_real_worker_streams_a_long_text_and_its_pieces_are_the_whole(tmp_path: Path, audio_format: str) -> None:
+def test_the_real_worker_streams_a_long_text_and_its_pieces_are_the_whole(
+    streaming_client: RunPodServerlessClient, audio_format: str
+) -> None:
     text = " ".join(f"This is sentence number {index} of a rather long text." for index in range(24))
-    with preview_queue(tmp_path, stream="1") as queue, client_of(queue) as client:
-        stream = client.stream(text, format=audio_format, seed=3)
-        chunks = list(stream)
-        whole = client.poll_until_complete(stream.job_id)
-        assert len(chunks) > 3
-        assert join([chunk.audio for chunk in chunks], audio_format) == whole.speech.audio
-        assert stream.summary is not None
-        assert stream.summary["duration_s"] == whole.speech.duration_s
-        assert client.info()["default_model"] == "preview"
-        assert client.voices.list() == []
+    stream = streaming_client.stream(text, format=audio_format, seed=3, cache=False)
+    chunks = list(stream)
+    whole = streaming_client.poll_until_complete(stream.job_id)
+    assert len(chunks) > 3
+    assert join([chunk.audio for chunk in chunks], audio_format) == whole.speech.audio
+    assert stream.summary is not None
+    assert stream.summary["duration_s"] == whole.speech.duration_s
+    assert streaming_client.info()["default_model"] == "preview"
+    assert streaming_client.voices.list() == []
 
 
 def test_a_plain_endpoint_streams_one_piece(client: RunPodServerlessClient) -> None:

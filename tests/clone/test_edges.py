@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from chatterbox_worker.config import environment
 from chatterbox_worker.localqueue import LocalQueue
 from support.paths import ROOT
 from support.recorded import TINY, TINY_PATHS, clone_ann
+from support.serving import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 REQUEST: dict[str, Any] = {"text": "Hello.", "seed": 3, "cache": False}
@@ -41,9 +41,7 @@ def queue(settings: dict[str, str]) -> Iterator[LocalQueue]:
 
 @contextmanager
 def _http(settings: dict[str, str], log: Path) -> Iterator[httpx.Client]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     env = environment() | settings | {"PORT": str(port), "CHATTERBOX_HOST": "127.0.0.1"}
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, str(TINY), "http"], cwd=ROOT, env=env, stdout=out, stderr=out)

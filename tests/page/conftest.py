@@ -5,7 +5,6 @@ Every page that a test opens must end without an error in its console; violation
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from chatterbox_worker.config import environment
 from support.page_steps import KEY, Open
 from support.paths import ROOT, WORKERS
 from support.recorded import TINY_PATHS, clone_ann
+from support.serving import free_port
 
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = [
@@ -60,9 +60,7 @@ def started(
     folder: Path, models: str, *command: str, **variables: str
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A server's address and its process, which may be killed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     env = environment() | {
         "CHATTERBOX_MODELS": models, "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_HOST": "127.0.0.1",
         "CHATTERBOX_VOICES_DIR": str(folder / "voices"), "PORT": port, "PYTHONPATH": str(ROOT / "src"), **variables,

@@ -24,7 +24,7 @@ from chatterbox_worker import asr
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.server.app import create_app
 from support.paths import ROOT
-from support.serving import on_a_socket, wait_for
+from support.serving import free_port, on_a_socket, wait_for
 
 REQUESTS, AT_ONCE = 500, 32
 SLOWEST_HEALTH_S = 0.050
@@ -33,19 +33,19 @@ CALM_S = 0.010  # p99 of a server that does nothing, on two cores that run only 
 
 # A server that does nothing but answer, to measure what the machine itself takes at the time.
 _NOTHING = """
-import asyncio
+import asyncio, sys
 async def answer(reader, writer):
     while await reader.readuntil(b"\\r\\n\\r\\n"):
         writer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\n{}")
 async def main():
-    async with await asyncio.start_server(answer, "127.0.0.1", 18005) as server:
+    async with await asyncio.start_server(answer, "127.0.0.1", int(sys.argv[1])) as server:
         await server.serve_forever()
 asyncio.run(main())
 """
 # Requests /health of both servers 50 times a second until it gets input; prints the seconds that each answer took.
 _WATCH = """
 import http.client, select, sys, time
-both = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for port in (18004, 18005)]
+both = [http.client.HTTPConnection("127.0.0.1", port, timeout=10) for port in sys.argv[1:]]
 while not select.select([sys.stdin], [], [], 0.02)[0]:
     for connection in both:
         started = time.perf_counter()
@@ -62,9 +62,10 @@ def server(tmp_path: Path) -> Iterator[tuple[str, int]]:
         "CHATTERBOX_MODELS": "preview", "CHATTERBOX_CACHE_MAX_BYTES": "0", "CHATTERBOX_VOICES_DIR": str(tmp_path),
         "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1",
     }  # fmt: skip
-    command = [sys.executable, "-m", "chatterbox_worker.server", "--host", "127.0.0.1", "--port", "18004"]
+    port = free_port()
+    command = [sys.executable, "-m", "chatterbox_worker.server", "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
-    url = "http://127.0.0.1:18004"
+    url = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
             try:
@@ -104,9 +105,12 @@ def test_of_500_requests_32_at_a_time_none_is_lost_and_health_stays_fast(server:
             await asyncio.gather(*(one(http, number, slots) for number in range(REQUESTS)))
 
     # in processes of their own: this one is busy being 32 clients
-    nothing = subprocess.Popen([sys.executable, "-c", _NOTHING], stderr=subprocess.DEVNULL)
+    ports = [url.rpartition(":")[2], str(free_port())]
+    nothing = subprocess.Popen([sys.executable, "-c", _NOTHING, ports[1]], stderr=subprocess.DEVNULL)
     time.sleep(0.5)
-    watcher = subprocess.Popen([sys.executable, "-c", _WATCH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", _WATCH, *ports], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     asyncio.run(main())
     latencies_s = [float(line) for line in watcher.communicate("stop\n")[0].split()]
     nothing.terminate()
@@ -151,7 +155,7 @@ def _stall(url: str, count: int) -> list[socket.socket]:
     clients = []
     for number in range(count):
         how = ({"stream": True}, {"stream_format": "sse"})[number % 2]
-        clients.append(socket.create_connection(("127.0.0.1", 18004)))
+        clients.append(socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))))
         body = json.dumps({"input": text, "response_format": "pcm", **how}).encode()
         head = "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         clients[-1].sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -169,7 +173,7 @@ def _p99_s(seconds: list[float]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.timeout(600)
 def test_no_request_that_the_description_allows_or_forbids_is_answered_with_a_5xx(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,12 +49,18 @@ def decoded_s(data: bytes, audio_format: str) -> float:
     return len(data) / 48_000 if audio_format == "pcm" else decode(data, field="test", max_s=600).duration_s
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextmanager
 def on_a_socket(app: FastAPI) -> Iterator[str]:
     """The base URL of `app`, served by uvicorn in a thread."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(connection.config(app, host="127.0.0.1", port=port, shutdown_s=2))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

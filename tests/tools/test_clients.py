@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 
 from chatterbox_worker.config import environment
 from support.paths import ROOT
+from support.serving import free_port
 from tools.clients.__main__ import write_recording
 from tools.clients.run import CLIENTS, PROGRAMS, NotHere, run
 
@@ -24,12 +24,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 @pytest.fixture(scope="module")
 def page_port() -> int:
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, page_port: int) -> Iterator[str]:
-    folder, port = tmp_path_factory.mktemp("server"), _free_port()
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
     env = environment() | {
         "CHATTERBOX_MODELS": "preview", "CHATTERBOX_ALIASES": "openai", "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
         "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(ROOT / "src"),
@@ -102,10 +102,3 @@ def _chromium() -> str:
     if (path := shutil.which("chromium")) is None:
         pytest.skip("chromium is not installed")
     return path
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
