@@ -100,6 +100,7 @@ def test_progress_shows_before_the_result(queue: LocalQueue) -> None:
     assert queue.jobs[job_id].done_posts == 1
 
 
+@pytest.mark.slow
 def test_jobs_overlap_up_to_the_handlers_concurrency(queue: LocalQueue) -> None:
     started_s = time.monotonic()
     ids = [queue.submit({"do": "slow", "seconds": 1.0}) for _ in range(3)]
@@ -137,6 +138,7 @@ def test_a_job_over_its_ttl_is_gone_and_stopped(queue: LocalQueue) -> None:
     assert _eventually(lambda: _was_stopped(queue, job_id))
 
 
+@pytest.mark.slow
 def test_the_worker_pings_with_the_jobs_it_has(queue: LocalQueue) -> None:
     job_id = queue.submit({"do": "slow", "seconds": 1.5})
     queue.wait(job_id)
@@ -155,6 +157,7 @@ def test_a_worker_has_runpods_environment_and_a_home_of_its_own(queue: LocalQueu
     assert Path(seen["XDG_CACHE_HOME"]).name == ".cache"
 
 
+@pytest.mark.slow
 def test_a_result_survives_two_bad_replies(queue: LocalQueue) -> None:
     queue.faults.add("job-done", Fault(status=500))
     job_id = queue.submit({"text": "again"})

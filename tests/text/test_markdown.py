@@ -90,8 +90,11 @@ def test_any_markdown_is_read_and_its_chunks_are_its_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["A line of prose with **bold** words and a [link](https://example.org).\n\n", "- item\n", "> ", "* ", "[", "*a ",
-     "| a | b |\n", "`", "<b>", "![", "\n", "1. a\n", "# H\n\n"],
+    [
+        "A line of prose with **bold** words and a [link](https://example.org).\n\n", "- item\n", "> ", "* ", "*a ",
+        "| a | b |\n", "`", "<b>", "\n", "1. a\n", "# H\n\n",
+        *(pytest.param(unit, marks=pytest.mark.slow) for unit in ("[", "![")),  # a second for each
+    ],
 )  # fmt: skip
 def test_fifty_thousand_characters_take_less_than_a_second(unit: str) -> None:
     text = unit * (50_000 // len(unit)) + " end"

@@ -29,6 +29,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Options:
     return Options(tmp_path / "out", "cpu", "tiny", tmp_path / "weights")
 
 
+@pytest.mark.slow
 def test_a_case_that_crashes_or_hangs_costs_itself_only(options: Options) -> None:
     results = run([BROKEN, AFTER], options, budget_s=6.0)
     events = {name: (case.event, case.figures.get("reason", "")) for (_, name), case in results.cases().items()}

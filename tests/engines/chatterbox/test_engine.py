@@ -45,7 +45,7 @@ TOKENS = 12  # 0.5 s
 FAMILIES = ["multilingual", "english", "turbo", "nano"]
 
 
-@pytest.fixture(params=["multilingual", "turbo"])
+@pytest.fixture(params=["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChatterboxEngine]:
     engine = tiny_engine(request.param, tmp_path, max_tokens=TOKENS)
     yield engine

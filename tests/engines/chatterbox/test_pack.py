@@ -147,7 +147,7 @@ def _other_format(path: Path) -> None:
     path.write_bytes(b"\xff" * 1000)
 
 
-@pytest.mark.parametrize("harm", [_cut, _empty, _other_format])
+@pytest.mark.parametrize("harm", [_cut, _other_format, pytest.param(_empty, marks=pytest.mark.slow)])
 def test_a_broken_pack_is_written_again(
     harm: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -104,7 +104,7 @@ def _seconds(file: bytes, name: str) -> float:
     return float(soundfile.info(io.BytesIO(file)).duration)
 
 
-@pytest.mark.parametrize("name", ["wav", "mp3", "opus"])
+@pytest.mark.parametrize("name", ["wav", "opus", pytest.param("mp3", marks=pytest.mark.slow)])
 def test_a_hit_is_streamed_like_a_miss(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine, asked: Any, name: str
 ) -> None:

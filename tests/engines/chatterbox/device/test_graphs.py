@@ -214,7 +214,7 @@ def generate_tokens(slots: Slots, model: str) -> list[list[int]]:
     return tokens
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", ["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
 def test_tokens_from_graphs_are_those_without(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = FakeRecorder()
     monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)

@@ -69,6 +69,7 @@ def test_a_seed_sounds_as_it_does_upstream(model: str, spare_frames: int) -> Non
     assert min(rendered.timings.values()) > 0
 
 
+@pytest.mark.parametrize("model", ["turbo", pytest.param("english", marks=pytest.mark.slow)])
 def test_rows_of_several_voices_sound_the_same_alone_and_together(model: str) -> None:
     s3gen = ours(model)
     rows = [
@@ -81,6 +82,7 @@ def test_rows_of_several_voices_sound_the_same_alone_and_together(model: str) ->
         torch.testing.assert_close(sound, s3gen.speak([row]).sounds[0], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("model", ["turbo", pytest.param("english", marks=pytest.mark.slow)])
 def test_buckets_do_not_change_the_sound(model: str) -> None:
     plain, bucketed = ours(model), ours(model, buckets=(64, 16))
     rows = [row_of(plain, 10, prompt_of(20), 1), row_of(plain, 30, prompt_of(8), 2)]

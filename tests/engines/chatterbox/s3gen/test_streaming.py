@@ -212,7 +212,7 @@ def test_a_first_hop_that_could_not_be_faded_in_is_refused() -> None:
 # In the engine
 
 
-@pytest.mark.parametrize("model", BOTH)
+@pytest.mark.parametrize("model", MODELS)
 def test_a_streamed_take_in_one_hop_is_the_offline_take(model: str, tmp_path: Path) -> None:
     """With the watermark on both."""
     engine = tiny_engine(model, tmp_path, watermark=Watermark(CPU), max_tokens=14)  # one less than the first hop needs

@@ -12,7 +12,7 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.narrow_t3 import CPU, DEFAULTS, TEXT, VOICES, generate, upstream
 
-both_models = pytest.mark.parametrize("model", ["english", "turbo"])
+both_models = pytest.mark.parametrize("model", ["english", pytest.param("turbo", marks=pytest.mark.slow)])
 
 
 @cache

@@ -76,7 +76,7 @@ def spans_of(model: str, text: str, language: str) -> list[tuple[int, int]]:
         ("multilingual", "de", "STRASSE GROẞ"),
         ("multilingual", "tr", "İSTANBUL IĞDIR"),
         ("multilingual", "ko", " 가각힣 안녕"),
-        ("multilingual", "ru", "Мой дом у реки."),
+        pytest.param("multilingual", "ru", "Мой дом у реки.", marks=pytest.mark.slow),  # loads Silero: 3 s
         ("multilingual", "ja", "私は東京へ行く。ガギグ"),
     ],
 )
