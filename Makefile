@@ -29,10 +29,10 @@ queue: $(READY)  ## the local queue and its worker, until Ctrl-C
 serve: $(READY)  ## the HTTP server and the page, until Ctrl-C
 	@$(PY) -m chatterbox_worker.server --local
 
-# Two processes, one file of tests at a time: 306 s where one process took 538 s (two cores, before there were 4 900).
+# Two processes, one file of tests at a time. A fast test takes less than 2 s; those that take more are shown.
 TEST_JOBS ?= 2
 test: $(READY)  ## the fast tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n $(TEST_JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m "not slow" -n $(TEST_JOBS) --dist loadfile --durations=10 --durations-min=2
 
 slow: together alone  ## the slow tests
 
