@@ -64,6 +64,34 @@ def test_a_regional_tag_uses_its_pack_where_served_and_the_base_language_elsewhe
     assert speech(language=tag).language == tag[:2]
 
 
+@pytest.mark.parametrize(
+    ("tag", "language", "with_packs", "region"),
+    [
+        ("es-AR", "es", "es-MX", "AR"),
+        ("es-419", "es", "es-MX", "419"),
+        ("es_mx", "es", "es-MX", "MX"),
+        ("es-ES", "es", "es-ES", "ES"),
+        ("en-US", "en", "en", "US"),
+        ("zh-Hans-CN", "zh", "zh-CN", "CN"),
+        ("nb-NO", "no", "no", "NO"),
+        ("PT", "pt", "pt", ""),
+    ],
+)
+def test_a_region_is_kept_for_reading_and_its_nearest_pack_speaks(
+    tag: str, language: str, with_packs: str, region: str
+) -> None:
+    alone, served = speech(language=tag), speech(Settings(packs=tuple(REGIONS.values())), language=tag)
+    assert (alone.language, alone.region) == (language, region)
+    assert (served.language, served.region) == (with_packs, region)
+    assert str(served.tag) == (f"{language}-{region}" if region else language)
+
+
+@pytest.mark.parametrize("tag", ["xx", "xx-YY", "english", "en-", "en-USA", "es-mx-x"])
+def test_what_is_no_tag_of_a_known_language_is_named(tag: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"language '{tag}' is unknown; known are ar, "):
+        speech(language=tag)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_name(model: str) -> None:
     values: dict[str, Any] = {

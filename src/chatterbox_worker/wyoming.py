@@ -37,6 +37,7 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
 from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.request.language import parse_tag
 from chatterbox_worker.server.app import backend_of
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.connection import STALLED_S
@@ -134,7 +135,7 @@ class Service:
 
 def _model_of(language: str, settings: Settings) -> str:
     """The first model that speaks the language; raises InvalidRequest."""
-    code = language.replace("_", "-").partition("-")[0].lower()
+    code = parse_tag(language).language
     model = next((name for name in settings.models if code in settings.cards[name].languages), None)
     if model is None:
         raise InvalidRequest(f"no model here speaks the language {language!r}", field="language")

@@ -107,7 +107,16 @@ def test_chapters_are_skipped_by_number(skipped: list[str], numbers: set[int] | 
 
 @pytest.mark.parametrize(
     ("tag", "language"),
-    [("en-GB", "en"), ("pt-br", "pt-BR"), ("nb", "no"), ("DE", "de"), ("zh_CN", "zh-CN"), ("und", None), (None, None)],
+    [
+        ("en-GB", "en-GB"),
+        ("es-419", "es-419"),
+        ("pt-br", "pt-BR"),
+        ("nb", "no"),
+        ("DE", "de"),
+        ("zh_CN", "zh-CN"),
+        ("und", None),
+        (None, None),
+    ],
 )
 def test_a_books_language_is_that_of_its_rows(tag: str | None, language: str | None) -> None:
     book = Book("B", (), language=tag, text_format="markdown")

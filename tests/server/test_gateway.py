@@ -134,6 +134,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "text": {"text": "Another text."},
     "card": {"model": "multilingual", "reference_transcript": None},
     "language": {"model": "multilingual", "reference_transcript": None, "language": "de"},
+    "region": {"model": "multilingual", "reference_transcript": None, "language": "en-GB"},
     "voice": {"voice": "bob"},
     "reference_audio": {"voice": None, "reference_audio": wav_base64()},
     "voice_url": {"voice": None, "voice_url": "https://example.org/voice.wav"},

@@ -51,6 +51,33 @@ def test_every_pair_of_the_table_is_read_as_it_says() -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize(
+    ("tag", "text", "expected"),
+    [
+        ("es-MX", "$1,500.50 y 2.5 km", "mil quinientos pesos con cincuenta centavos y dos punto cinco kilómetros"),
+        ("es-AR", "$1.500,50 y 2,5 km", "mil quinientos pesos con cincuenta centavos y dos coma cinco kilómetros"),
+        ("es-CO", "$15.000", "quince mil pesos"),
+        ("es-PE", "$15 y 2.5 km", "quince dólares y dos punto cinco kilómetros"),
+        ("es", "$15", "quince dólares"),
+        ("en-GB", "On 3/5/2026, 101 people", "On the third of May twenty twenty-six, one hundred and one people"),
+        ("en-US", "On 3/5/2026, 101 people", "On March fifth, twenty twenty-six, one hundred one people"),
+        ("fr-CH", "95 et 72", "nonante-cinq et septante-deux"),
+    ],
+)
+def test_a_region_has_its_currency_decimal_mark_and_dates(tag: str, text: str, expected: str) -> None:
+    language, _, region = tag.partition("-")
+    reading = add_spoken_forms(as_written(text, language), ALL, keeps_case=False, region=(language, region))
+    assert reading.spoken(0, len(text)) == expected
+
+
+def test_a_requests_region_is_read_in_its_own_language_only() -> None:
+    request = parse({"text": "$5", "language": "es-AR", "model": "multilingual"}, Settings())
+    assert isinstance(request, SpeechRequest)
+    assert prepare(request).chunks[0].spoken == "Cinco pesos."
+    other = as_written("$5", "en")
+    assert add_spoken_forms(other, ALL, region=("es", "AR")).spoken(0, 2) == "five dollars"
+
+
 def test_every_pair_names_its_source() -> None:
     assert not [row for row in pairs() if len(row) != 4 or not row[3].startswith(SOURCES)]
 

@@ -9,13 +9,12 @@ from typing import Any
 from chatterbox_worker.batch.book import Book, name_chapter, parts_of
 from chatterbox_worker.batch.rows import SourceRow
 from chatterbox_worker.batch.text_files import decode
-from chatterbox_worker.catalogue import LANGUAGES, REGIONS
+from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.request.language import parse_tag
 
 MARKDOWN = (".md", ".markdown")
 SUFFIXES = (".epub", *MARKDOWN, ".txt")
-_OTHER_CODES = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}
-"""Of ISO 639, for a language that has another code here."""
 _UNKNOWN = ("und", "mul", "zxx", "")
 
 
@@ -58,18 +57,15 @@ def defaults_of(book: Book, given: Collection[str]) -> dict[str, Any]:
 
 def _language(tag: str | None) -> str | None:
     """Ours for a tag of BCP 47; None where a book says nothing."""
-    tag = (tag or "").strip().replace("_", "-")
-    base = tag.split("-")[0].lower()
-    if base in _UNKNOWN:
+    named = parse_tag(tag or "")
+    if named.language in _UNKNOWN:
         return None
-    regions = {region.lower(): region for region in REGIONS}
-    language = regions.get(tag.lower()) or _OTHER_CODES.get(base, base)
-    if language not in (*LANGUAGES, *REGIONS):
+    if named.language not in LANGUAGES:
         raise InvalidRequest(
             f"the book's language is {quote(tag)}; choose another with --language: {choices(LANGUAGES)}",
             field="language",
         )
-    return language
+    return str(named)
 
 
 def rows_of_book(book: Book, source: Path, longest: int, skipped: Collection[int]) -> Iterator[SourceRow]:

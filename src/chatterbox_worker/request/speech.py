@@ -27,6 +27,7 @@ from chatterbox_worker.request.fields import (
     Timestamps,
     Trim,
 )
+from chatterbox_worker.request.language import Tag, parse_tag
 
 _Error = TypeVar("_Error", bound=WorkerError)
 
@@ -67,6 +68,8 @@ class SpeechRequest:
     card: ModelCard
     language: str
     """A code of `catalogue.LANGUAGES`, a regional tag whose pack this worker serves, or "auto"."""
+    region: str
+    """Where the text is from, for how it is read: "AR"; empty if it was not named."""
     voice: str | None
     """An id in the voice library or "default"; None if the request brings a recording."""
     reference_audio: str | None
@@ -127,6 +130,11 @@ class SpeechRequest:
     """error: a chunk of which no take passes fails the whole."""
     as_model: Callable[[str], Mapping[str, Any]] | None = None
     """The fields that differ for another model; None if the request named its model."""
+
+    @property
+    def tag(self) -> Tag:
+        """What a request for the same language and region names."""
+        return Tag(self.language if self.language == "auto" else self.language[:2], self.region)
 
     @property
     def model(self) -> str:
@@ -204,8 +212,8 @@ def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[
     """The fields that depend on the model; None for the worker's default."""
     card = served_card(name, settings)
     _refuse_unusable(fields, card, settings)
-    language = _language(fields.language if "language" in fields.model_fields_set else None, card, settings)
-    return {"card": card, "language": language, "sampling": _sampling(fields, card)}
+    language, region = _language(fields.language if "language" in fields.model_fields_set else None, card, settings)
+    return {"card": card, "language": language, "region": region, "sampling": _sampling(fields, card)}
 
 
 def _checks(fields: SpeechBody, settings: Settings) -> dict[str, Any]:
@@ -266,30 +274,31 @@ def served_card(model: str | None, settings: Settings) -> ModelCard:
     raise InvalidRequest(f"model {quote(model)}{exists} this worker serves {served}", field="model")
 
 
-def _language(tag: str | None, card: ModelCard, settings: Settings) -> str:
-    """`tag`: None if the request names none: English then, or what the model speaks instead."""
+def _language(tag: str | None, card: ModelCard, settings: Settings) -> tuple[str, str]:
+    """The language and the region of a request.
+
+    `tag`: None if the request names none: English then, or what the model speaks instead.
+    """
     can_identify = all(code in LANGUAGES for code in card.languages)
     if tag is None:
         tag = "en" if "en" in card.languages else "auto" if can_identify else card.languages[0]
-    lowered = tag.strip().replace("_", "-").lower()
-    if lowered == "auto":
+    asked = parse_tag(tag)
+    if asked.language == "auto":
         if len(card.languages) > 1 and not can_identify:
             raise InvalidRequest(
                 f"{card.name} speaks languages that are not recognised in a text: choose {choices(card.languages)}",
                 field="language",
             )
-        return "auto" if len(card.languages) > 1 else card.languages[0]
-    region = next((known for known in REGIONS if known.lower() == lowered), None)
-    language = lowered if region is None else region[:2].lower()
-    if language not in settings.languages:
+        return ("auto" if len(card.languages) > 1 else card.languages[0]), ""
+    if asked.language not in settings.languages:
         raise InvalidRequest(
             f"language {quote(tag)} is unknown; known are {choices([*settings.languages, *REGIONS, 'auto'])}",
             field="language",
         )
-    if language not in card.languages:
+    if asked.language not in card.languages:
         raise InvalidRequest(f"{card.name} speaks {choices(card.languages)}, not {quote(tag)}", field="language")
-    served = region is not None and card.name == "multilingual" and REGIONS[region] in settings.packs
-    return region if region is not None and served else language
+    pack = asked.pack_region(settings.packs) if card.name == "multilingual" else None
+    return pack or asked.language, asked.region
 
 
 def _sampling(fields: SpeechBody, card: ModelCard) -> dict[str, float]:

@@ -362,7 +362,7 @@ def _turn_fields(turn: DialogueTurn) -> dict[str, Any]:
 
 def _text_fields(request: SpeechRequest) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "text": request.text, "model": request.model, "language": request.language, "voice": request.voice,
+        "text": request.text, "model": request.model, "language": str(request.tag), "voice": request.voice,
         "reference_audio": request.reference_audio, "voice_url": request.voice_url, "format": request.format,
         "sample_rate": request.sample_rate, "bitrate_kbps": request.bitrate_kbps, "speed": request.speed,
         "seed": request.seed, "split_text": request.split_text, "chunk_size": request.chunk_size,

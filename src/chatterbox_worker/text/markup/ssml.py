@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import VOICE_ID
+from chatterbox_worker.request.language import parse_tag
 from chatterbox_worker.text.chunk import Pause
 from chatterbox_worker.text.markup.builder import MarkupOptions, ReadingBuilder
 from chatterbox_worker.text.markup.pauses import check_pause, parse_time
@@ -133,8 +134,7 @@ class _Walker:
                 )
 
     def _language(self, tag: str) -> str:
-        code = tag.strip().replace("_", "-").partition("-")[0].lower()
-        code = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}.get(code, code)
+        code = parse_tag(tag).language
         if code not in self._options.languages:
             raise InvalidRequest(
                 f"xml:lang {quote(tag)} is {'not one of' if code in LANGUAGES else 'unknown;'} "

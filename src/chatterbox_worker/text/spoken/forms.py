@@ -56,10 +56,13 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
 )
 
 
-def add_spoken_forms(reading: Reading, categories: frozenset[str], *, keeps_case: bool = True) -> Reading:
+def add_spoken_forms(
+    reading: Reading, categories: frozenset[str], *, keeps_case: bool = True, region: tuple[str, str] = ("", "")
+) -> Reading:
     """The reading with the spoken forms of `categories`, names of `catalogue.NORMALIZED`.
 
-    `keeps_case`: the model can tell capitals, so that acronyms stay as written.
+    `keeps_case`: the model can tell capitals, so that acronyms stay as written. `region`: a language and the region in
+    which it is read, such as ("es", "MX").
     """
     if keeps_case:
         categories -= {"acronyms"}
@@ -72,7 +75,7 @@ def add_spoken_forms(reading: Reading, categories: frozenset[str], *, keeps_case
     if not wanted:
         return reading
     taken = _mark_taken(reading)
-    found = [span for stretch in reading.stretches for span in _find(reading.text, stretch, wanted, taken)]
+    found = [span for stretch in reading.stretches for span in _find(reading.text, stretch, wanted, taken, region)]
     return replace(reading, spans=tuple(sorted([*reading.spans, *found], key=lambda span: span.start)))
 
 
@@ -83,9 +86,11 @@ def _mark_taken(reading: Reading) -> bytearray:
     return taken
 
 
-def _find(text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray) -> Iterator[Span]:
+def _find(
+    text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray, region: tuple[str, str]
+) -> Iterator[Span]:
     part = text[stretch.start : stretch.end]
-    if (rules := rules_of(stretch.language)) is None:
+    if (rules := rules_of(stretch.language, region[1] if stretch.language == region[0] else "")) is None:
         return
     for find in wanted:
         for group in find(part, rules):

@@ -190,11 +190,12 @@ class Rules:
     """(pattern, words) of a plural in brackets."""
 
 
-@lru_cache(maxsize=32)
-def rules_of(language: str) -> Rules | None:
-    """The table of a language; None if it has none."""
+@lru_cache(maxsize=64)
+def rules_of(language: str, region: str = "") -> Rules | None:
+    """The table of a language, as its `REGIONS` change it for a region ("MX"); None if it has none."""
     name = f"chatterbox_worker.text.spoken.languages.{language}"
     if importlib.util.find_spec(name) is None:
         return None
-    rules: Rules = importlib.import_module(name).RULES
+    module = importlib.import_module(name)
+    rules: Rules = getattr(module, "REGIONS", {}).get(region, module.RULES)
     return rules

@@ -2,6 +2,8 @@
 chapters 9 (numbers, years, times, Roman numerals) and 10 (abbreviations), for how they are read.
 """
 
+from dataclasses import replace
+
 from chatterbox_worker.text.spoken.patterns import YEAR, regnal_english, roman_after_english
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
@@ -190,3 +192,7 @@ RULES = Rules(
     }),
     plurals=((r"(?<=[a-z])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
 )  # fmt: skip
+
+# "One hundred and one", and the day before the month (CLDR's dates; New Hart's Rules, 11, for the numbers).
+_BRITISH = replace(RULES, cardinal="cardinal-verbose", date_order="dmy", date="the {d} of {m} {y}")
+REGIONS = dict.fromkeys(("AU", "GB", "HK", "IE", "IN", "NZ", "SG", "ZA"), _BRITISH)

@@ -3,6 +3,8 @@ dates, times, Roman numerals) and VI (abbreviations), and Nueva gramática, 21 (
 "-cientas").
 """
 
+from dataclasses import replace
+
 from chatterbox_worker.text.spoken.patterns import regnal, roman_after
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
@@ -199,3 +201,20 @@ RULES = Rules(
     }),
     plurals=((r"(?<=[aeiouáéíóú])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
 )  # fmt: skip
+
+_PESOS = {"AR": "ARS", "CL": "CLP", "CO": "COP", "CU": "CUP", "DO": "DOP", "MX": "MXN", "UY": "UYU"}
+_DECIMAL_POINTS = frozenset({"419", "CU", "DO", "GT", "HN", "MX", "NI", "PA", "PE", "PR", "SV", "US"})  # CLDR's
+
+
+def _of_region(region: str) -> Rules:
+    """The country's peso for "$", and a decimal point where it is written so."""
+    rules = RULES
+    if region in _DECIMAL_POINTS:
+        rules = replace(rules, locale="es-419", group=", ", decimal=".")
+    if (peso := _PESOS.get(region)) is None:
+        return rules
+    money = Money(major="one{peso} other{pesos}", minor="one{centavo} other{centavos}")
+    return replace(rules, money={**rules.money, peso: money}, symbols_of_money={**rules.symbols_of_money, "$": peso})
+
+
+REGIONS = {region: _of_region(region) for region in {*_PESOS, *_DECIMAL_POINTS}}

@@ -3,6 +3,8 @@ Roman numerals, abbreviations) and Grevisse, Le bon usage, § 595 ff. (agreement
 names).
 """
 
+from dataclasses import replace
+
 from chatterbox_worker.text.spoken.patterns import regnal, roman_after
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
@@ -75,3 +77,5 @@ RULES = Rules(
     spelled=frozenset({"UE", "USA", "IA", "URL", "USB", "ADN", "API", "ONG", "PDG"}),
     plurals=((r"(?<=\w)\(s\)", "s"),),
 )  # fmt: skip
+
+REGIONS = {region: replace(RULES, locale=f"fr-{region}") for region in ("BE", "CH")}  # "septante", "nonante"
