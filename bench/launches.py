@@ -37,6 +37,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.flow import MEL_BANDS, FlowInputs
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
@@ -137,7 +138,7 @@ def step_counts(name: str, state: Shapes, *, size: int = 4) -> list[Count]:
     with mode:
         slots = Slots(t3, size, 2 * _CONTEXT, graphs=False)
         for stage in ("step", "step_kernels"):
-            t3.uses_kernels = stage.endswith("kernels")
+            t3.kernels = frozenset(Family) if stage.endswith("kernels") else frozenset()
             for used, sorts in itertools.product((1, size), (False, True)):
                 counter = count(functools.partial(slots._step_once, (used, _CONTEXT, sorts)))
                 counts.append(Count(name, stage, f"{used} slots{', sorted' if sorts else ''}", *_split(counter)))
@@ -149,7 +150,7 @@ def sound_counts(name: str, state: Shapes, buckets: Sequence[int]) -> list[Count
     mode = FakeTensorMode()
     s3gen = on_cuda(S3Gen.from_state(state, device=_META, profile="fast"), mode)
     counts = _count_sound(name, s3gen, buckets, mode)
-    s3gen.use_kernels()
+    s3gen.use_kernels(frozenset(Family))
     with_kernels = _count_sound(name, s3gen, buckets, mode)
     return counts + [dataclasses.replace(each, stage=f"{each.stage}_kernels") for each in with_kernels]
 

@@ -20,7 +20,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
-from chatterbox_worker.engines.chatterbox.kernels.launch import uses_kernels
+from chatterbox_worker.engines.chatterbox.kernels.proven import families
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -48,9 +48,8 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device, *, ke
     t3, s3gen = load_modules(checkpoint, profile, device, pack)
     add_draft(t3, checkpoint, pack)
     pack.save()
-    if uses_kernels(kernels, device, profile):
-        t3.uses_kernels = True
-        s3gen.use_kernels()
+    t3.kernels = families(kernels, device, profile)
+    s3gen.use_kernels(t3.kernels)
     return Parts(
         layout=checkpoint.layout,
         t3=t3,

@@ -28,6 +28,7 @@ PARTS = tuple(
         ("parity", 60),
         ("weights", 60),
         ("precision", 90),
+        ("candidates", 90),
         ("speed", 120),
         ("load", 100),
         ("memory", 50),

@@ -237,8 +237,8 @@ class Settings:
     kernels: str = _setting(
         "auto",
         _one_of("auto", "on", "off"),
-        "on: a GPU runs the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
-        "auto: on GPUs on which they were measured, of compute capability 9.0 (H100, H200).",
+        "on: a GPU runs all of the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
+        "auto: those that were measured, on GPUs of the same compute capability: 9.0 (H100, H200).",
     )
     adapters: int = _setting(
         2,

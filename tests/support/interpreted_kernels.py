@@ -17,6 +17,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.t3 import model as t3_model
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators, sources
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -99,17 +100,18 @@ def check_attend(splits: int, dtype: torch.dtype) -> None:
         torch.testing.assert_close(out[row], expected.to(dtype))
 
 
-def check_project(*, is_gpt: bool) -> None:
+def check_project(rows: int, *, is_gpt: bool) -> None:
     """Against `store_rotated` of the product, which `check_store_rotated` compares."""
-    x, norm = torch.randn(ROWS, 128), (torch.rand(128) + 0.5, torch.randn(128))
+    x, norm = torch.randn(rows, 128), (torch.rand(128) + 0.5, torch.randn(128))
+    positions, starts = POSITIONS.repeat(rows // 2), (torch.arange(rows * 2 * HEADS) * LENGTH).view(rows, 2 * HEADS)
     affine = Affine(torch.randn(3 * HEADS * DIM, 128) / 11, torch.randn(3 * HEADS * DIM) if is_gpt else None)
     table = None if is_gpt else torch.randn(LENGTH, 72)
     used = norm if is_gpt else norm[:1]
-    layer, expected_layer = torch.zeros(2, ROWS, 2 * HEADS, LENGTH, DIM)
-    query = operators.project(x, affine, used, table, POSITIONS, STARTS, layer)
+    layer, expected_layer = torch.zeros(2, rows, 2 * HEADS, LENGTH, DIM)
+    query = operators.project(x, affine, used, table, positions, starts, layer)
     hidden = functional.layer_norm(x, (128,), *norm) if is_gpt else functional.rms_norm(x, (128,), norm[0], 1e-5)
-    qkv = functional.linear(hidden, *affine).view(ROWS, 3, HEADS, DIM)
-    expected = operators.store_rotated(qkv, table, POSITIONS, STARTS, expected_layer)
+    qkv = functional.linear(hidden, *affine).view(rows, 3, HEADS, DIM)
+    expected = operators.store_rotated(qkv, table, positions, starts, expected_layer)
     torch.testing.assert_close(query, expected)
     torch.testing.assert_close(layer, expected_layer)
 
@@ -164,15 +166,17 @@ def check_sample(*, guided: bool, sorts: bool) -> None:
 
 
 def check_step(model: str, rows: int) -> None:
-    """A whole step of a small T3: what a GPU runs for it, on a CPU, with few rows and with more."""
+    """A whole step of a small T3: what a GPU runs for it, on a CPU, with few rows, a tile of 8, and others."""
     found = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
     t3 = T3(t3_state(found), precision=Precision.EXACT, device=CPU)
+    t3.kernels = frozenset(Family)
     at = POSITIONS.repeat(rows // 2)
     cache, positions = torch.randn(t3.cache(rows, LENGTH).shape), at[:, None]
     x = torch.randn(rows, 1, t3.width)
     ours_cache, embedded = cache.clone(), x + t3._positions[positions] if t3.is_gpt else x
     plain = t3.forward(x, cache, positions, LENGTH)
     starts = t3.row_starts(ours_cache)
+    assert t3._has_products(rows) is (rows != 6)
     ours = t3._step_by_kernels(embedded[:, 0], ours_cache, at, LENGTH, starts)
     torch.testing.assert_close(ours, plain[:, 0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(ours_cache, cache, atol=1e-4, rtol=1e-4)
@@ -182,12 +186,16 @@ def main() -> None:
     torch.manual_seed(0)
     torch.set_num_threads(1)
     launch_on_cpu(operators._FOR_GPU)
-    with torch.inference_mode(), mock.patch.object(t3_model, "pack_weight", lambda weight: weight):
-        for rows in (2, 6):
+    with (
+        torch.inference_mode(),
+        mock.patch.object(t3_model, "pack_weight", lambda weight: weight),
+        mock.patch.object(operators, "TILE_TYPES", (torch.float32,)),  # the interpreter multiplies no bfloat16
+    ):
+        for rows in (2, 6, 8):
             check_step("multilingual", rows)
             check_step("turbo", rows)
     check_swiglu()
-    for rows, inputs in ((1, 64), (2, 128), (4, 2048)):
+    for rows, inputs in ((1, 64), (2, 128), (4, 2048), (8, 128), (16, 2048)):
         check_multiply(rows, inputs)
     for dtype in (torch.float32, torch.bfloat16):
         check_add_norm(dtype)
@@ -195,7 +203,8 @@ def main() -> None:
         check_attend(4, dtype)
     for flag in (False, True):
         check_store_rotated(rotates=flag)
-        check_project(is_gpt=flag)
+        check_project(2, is_gpt=flag)
+        check_project(8, is_gpt=flag)
         check_sample(guided=flag, sorts=False)
         check_sample(guided=flag, sorts=True)
     print("equal")  # noqa: T201

@@ -18,6 +18,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen import estimator, vocoder
 from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowInputs
@@ -30,6 +31,7 @@ from support.kernels import launch_on_cpu
 CPU = torch.device("cpu")
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3}  # of values around 1
 ARGUMENTS = {Estimator: 4, vocoder._ResBlock: 3}  # before the switch
+KERNELS: dict[Any, Any] = {Estimator: frozenset(Family), vocoder._ResBlock: True}
 
 
 def check_norm_mish_add(dtype: torch.dtype, *added: int) -> None:
@@ -45,6 +47,18 @@ def check_snake(alpha: Tensor | None, mask: Tensor | None) -> None:
     x = torch.randn(2, 3, 1, 1500) * 5
     ours = operators.snake(x, alpha, mask)
     torch.testing.assert_close(ours, vocoder._snake(x.clone(), alpha, mask), atol=1e-5, rtol=1e-5)
+
+
+def check_feed_forward() -> None:
+    """More frames than a program has, and fewer than two have; b is the weights of a unit that is 8."""
+    x, gain, offset = torch.randn(2, 35, 64), torch.rand(64) + 0.5, torch.randn(64)
+    wide, wide_bias = torch.randn(136, 64) / 8, torch.randn(136)
+    narrow, unit = torch.randn(64, 136) / 11, torch.zeros(8)
+    wide[128:], wide_bias[128:], unit[0] = 0.0, 8.0 * torch.eye(8)[0], 8.0
+    ours = operators.feed_forward(x, Affine(gain, offset), Affine(wide, wide_bias), narrow, 8.0)
+    hidden = functional.gelu(functional.linear(functional.layer_norm(x, (64,), gain, offset), wide, wide_bias))
+    assert torch.equal(hidden[0, 0, 128:], unit)
+    torch.testing.assert_close(ours, x + hidden @ narrow.T, atol=1e-5, rtol=1e-5)
 
 
 def check_flow(weights: dict[str, Tensor]) -> None:
@@ -73,7 +87,7 @@ def check_vocoder(weights: dict[str, Tensor]) -> None:
 def with_kernels(kind: Any, work: Callable[[], Any]) -> Any:
     """What `work` returns if all objects of a kind run kernels, which only a GPU does otherwise."""
     call = kind.__call__
-    kind.__call__ = lambda *args, **_: call(*args[: ARGUMENTS[kind]], kernels=True)
+    kind.__call__ = lambda *args, **_: call(*args[: ARGUMENTS[kind]], kernels=KERNELS[kind])
     try:
         return work()
     finally:
@@ -87,6 +101,7 @@ def main() -> None:
         {
             "norm_mish_add": operators._activate,
             "snake": operators._bend,
+            "feed_forward": operators._feed,
         }
     )
     for dtype in TOLERANCE:
@@ -95,11 +110,13 @@ def main() -> None:
     alpha, mask = torch.rand(3, 1, 1) + 0.5, torch.rand(2, 1, 1, 1500) < 0.9
     for given in ((alpha, mask), (alpha, None), (None, mask), (None, None)):
         check_snake(*given)
+    check_feed_forward()
     found = find(LAYOUTS["english"], weights_dir=checkpoint("english"), offline=True)
     with (
         mock.patch.object(state_dict, "pack_weight", lambda weight: weight),
         mock.patch.object(vocoder, "_layout", return_value=torch.contiguous_format),
         mock.patch.object(estimator, "conv", conv_image),
+        mock.patch.object(operators, "has_feed_forward", return_value=True),
     ):
         check_flow(s3gen_state(found, "flow."))
         check_vocoder(s3gen_state(found, "mel2wav."))

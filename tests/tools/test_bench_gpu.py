@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench.gpu import run as run_module
 from bench.gpu.__main__ import PARTS
+from bench.gpu.parts import candidates
 from bench.gpu.results import Results
 from bench.gpu.run import PART, Options, Part, run
 from bench.gpu.table import table
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from support.paths import ROOT
 from tools.gpu_wheels import NEEDED, versions
 
@@ -77,6 +80,33 @@ def test_the_table_shows_what_is_there(tmp_path: Path) -> None:
     assert "load (not finished)" in text
 
 
+def test_a_family_of_kernels_is_proven_if_it_is_right_and_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = Results(tmp_path / "results.jsonl")
+
+    def add(name: str, figures: dict[str, object], **families: tuple[float, bool]) -> None:
+        rows = {family: {"ratio": ratio, "snr_db": 40.0, "right": right} for family, (ratio, right) in families.items()}
+        results.add("candidates", name, "done", figures | rows)
+
+    add("step turbo 1 takes", {"rows": 1}, STEP=(0.3, True))
+    add("step turbo 8 takes", {"rows": 8}, STEP=(0.9, True), STEP_OF_8=(0.7, True))
+    add("step turbo 16 takes", {"rows": 16}, STEP=(1.01, True), STEP_OF_16=(0.6, False))
+    add("flow 1 rows", {"frames": 1792}, SOUND=(0.99, True), FEED_FORWARD=(1.4, True))
+    add("flow 8 rows", {"frames": 14336}, SOUND=(0.99, True), FEED_FORWARD=(0.9, True))
+    monkeypatch.setattr("bench.gpu.models.device", lambda options: torch.device(options.device))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 9))
+    found = {family.name: candidates._proven(Options(tmp_path, "cuda", "full", tmp_path), family) for family in Family}
+    assert {figures["capability"] for figures in found.values()} == {"(8, 9)"}
+    assert {name: figures["verdict"] for name, figures in found.items()} == {
+        "STEP": "proven (0.65 of the time)", "STEP_OF_8": "proven (0.70 of the time)",
+        "STEP_OF_16": "not proven (0.60 of the time)", "SOUND": "not proven (0.99 of the time)",
+        "FEED_FORWARD": "proven (0.90 of the time)",
+    }  # fmt: skip
+    on_cpu = candidates._proven(Options(tmp_path, "cpu", "full", tmp_path), Family.STEP)
+    assert on_cpu["verdict"] == "not measured"
+
+
 def test_what_a_gpu_machine_lacks_is_pinned() -> None:
     lock = (ROOT / "locks/dev.txt").read_text("utf-8")
     assert [pin.partition("==")[0] for pin in versions(NEEDED, lock)] == list(NEEDED)
@@ -105,6 +135,8 @@ def test_everything_that_a_cpu_can_show_is_shown(tmp_path: Path) -> None:
     assert greedy == [True] * 2
     assert {case.figures["hangs"] for (_, name), case in cases.items() if name.endswith("requests")} == {0}
     assert "times upstream" in (tmp_path / "out" / "table.txt").read_text()
+    steps = [case.figures["STEP_OF_8"] for (_, name), case in cases.items() if name == "step turbo 8 takes"]
+    assert [step["right"] for step in steps] == [True]
 
 
 @pytest.mark.slow

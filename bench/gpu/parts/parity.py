@@ -14,6 +14,7 @@ from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import Ours, load_parts, sampling_of
 from bench.upstream import Upstream
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
@@ -55,7 +56,7 @@ def _own_kernels(options: Options, model: str) -> dict[str, Any]:
     sampling, emotion = sampling_of(model)
     loaded = models.parts(options, model, "tiny", "exact")
     plain = _tokens(loaded.t3, loaded, sampling, emotion)
-    loaded.t3.uses_kernels = True
+    loaded.t3.kernels = frozenset(Family)
     ours = _tokens(loaded.t3, loaded, sampling, emotion)
     same = next((at for at, pair in enumerate(zip(ours, plain, strict=True)) if pair[0] != pair[1]), _TOKENS)
     return {"equal": ours == plain, "equal_tokens": same, "of": _TOKENS}
@@ -91,7 +92,7 @@ def _sound_by_own_kernels(options: Options, model: str) -> dict[str, Any]:
     models.need_gpu(options)
     loaded = models.parts(options, model, "tiny", "exact")
     plain = _mels_and_sounds(loaded.s3gen, loaded, None)
-    loaded.s3gen.use_kernels()
+    loaded.s3gen.use_kernels(frozenset(Family))
     ours = _mels_and_sounds(loaded.s3gen, loaded, plain[0])
     figures: dict[str, Any] = {}
     for what, ours_of, plain_of in zip(("mel", "sound"), ours, plain, strict=True):

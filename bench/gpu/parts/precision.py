@@ -13,6 +13,7 @@ from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import sampling_of
 from chatterbox_worker.engines.chatterbox.engine import Parts
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -85,7 +86,7 @@ def _compare_mels(options: Options, model: str, *, kernels: bool) -> dict[str, A
     for profile in (exact, fast):
         loaded = models.parts(options, model, options.size, profile)
         if kernels and profile == fast:
-            loaded.s3gen.use_kernels()
+            loaded.s3gen.use_kernels(frozenset(Family))
         prompt = models.prompt_of(loaded)
         noise = models.noise_of(loaded.s3gen, count, prompt, 1)
         mels.append(loaded.s3gen.mels([FlowRow(models.codes_of(count), prompt, noise.mel)])[0].float().cpu())

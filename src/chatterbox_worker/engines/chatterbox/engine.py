@@ -36,7 +36,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
-from chatterbox_worker.engines.chatterbox.kernels.launch import uses_kernels
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families
 from chatterbox_worker.engines.chatterbox.pack import HeldWeights, load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -173,8 +173,8 @@ class ChatterboxEngine:
         t3, s3gen = load_with_pack(
             checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights, held=held
         )
-        if uses_kernels(settings.kernels, device, profile):
-            _use_kernels(t3, s3gen, settings)
+        if chosen := families(settings.kernels, device, profile):
+            _use_kernels(t3, s3gen, chosen, settings)
         if (small := t3.small_weights()) is not None:
             log.info(
                 "%s: T3's weights take %.2f GB instead of %.2f, with a relative error of %.2f %% (%s)",
@@ -361,23 +361,24 @@ def _decoder(checkpoint: Checkpoint) -> str | None:
     return layout.name if layout.meanflow is not checkpoint.layout.meanflow else None
 
 
-def _use_kernels(t3: T3, s3gen: S3Gen, settings: Settings) -> None:
-    """Run the project's own kernels, if T3's do.
+def _use_kernels(t3: T3, s3gen: S3Gen, chosen: frozenset[Family], settings: Settings) -> None:
+    """Run these of the project's own kernels, if T3's do.
 
     Raises:
         NotReady: they do not, and the setting is `on`.
     """
     if settings.weights_dir is not None:
         COMPILED.read_from(shared_folder(settings.weights_dir))
+    t3.kernels = chosen
     try:
         t3.try_kernels()
     except Exception as error:
+        t3.kernels = frozenset()
         if settings.kernels == "on":
             raise NotReady(f"CHATTERBOX_KERNELS is on, but a kernel does not run: {error}; set it to off") from error
         log.warning("the engine's own kernels do not run here, torch's are used", exc_info=error)
         return
-    t3.uses_kernels = True
-    s3gen.use_kernels()
+    s3gen.use_kernels(chosen)
 
 
 def _failure_of(future: Future[Any]) -> BaseException | None:

@@ -13,7 +13,8 @@ import torch
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.engine import _use_kernels
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary, CompiledKernels, shared_folder
-from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel, uses_kernels
+from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families, proven_capabilities
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.errors import NotReady
 
@@ -23,25 +24,26 @@ CUDA = torch.device("cuda", 0)
 @pytest.mark.parametrize(
     ("setting", "capability", "profile", "used"),
     [
-        ("auto", (9, 0), "fast", True), ("auto", (9, 0), "exact", False), ("auto", (8, 9), "fast", False),
-        ("on", (8, 9), "exact", True), ("off", (9, 0), "fast", False),
+        ("auto", (9, 0), "fast", {Family.STEP, Family.SOUND}), ("auto", (9, 0), "exact", set()),
+        ("auto", (8, 9), "fast", set()), ("on", (8, 9), "exact", set(Family)), ("off", (9, 0), "fast", set()),
     ],
 )  # fmt: skip
 def test_kernels_run_by_default_where_they_were_measured(
-    monkeypatch: pytest.MonkeyPatch, setting: str, capability: tuple[int, int], profile: str, used: bool
+    monkeypatch: pytest.MonkeyPatch, setting: str, capability: tuple[int, int], profile: str, used: set[Family]
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
-    assert uses_kernels(setting, CUDA, profile) is used
-    assert not uses_kernels(setting, torch.device("cpu"), profile)
+    assert families(setting, CUDA, profile) == used
+    assert not families(setting, torch.device("cpu"), profile)
+    assert proven_capabilities() == [(9, 0)]
 
 
 def test_without_a_compiler_only_those_who_asked_for_kernels_get_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert not uses_kernels("auto", CUDA, "fast")
+    assert not families("auto", CUDA, "fast")
     with pytest.raises(NotReady, match="set it to off"):
-        uses_kernels("on", CUDA, "fast")
+        families("on", CUDA, "fast")
 
 
 def test_a_kernel_is_compiled_once_for_its_source_and_its_settings(tmp_path: Path) -> None:
@@ -132,20 +134,21 @@ def test_kernels_compile_for_a_model_without_values(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("setting", ["auto", "on"])
 def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(setting: str, caplog: pytest.LogCaptureFixture) -> None:
     class Broken:
-        uses_kernels = False
+        kernels: frozenset[Family] = frozenset()
 
         def try_kernels(self) -> None:
+            assert self.kernels == frozenset(Family)
             raise OSError("no space left for the compiler")
 
     t3: Any = Broken()
     settings = Settings(kernels=setting)
     if setting == "on":
         with pytest.raises(NotReady, match="no space left for the compiler; set it to off"):
-            _use_kernels(t3, t3, settings)
+            _use_kernels(t3, t3, frozenset(Family), settings)
     else:
-        _use_kernels(t3, t3, settings)
+        _use_kernels(t3, t3, frozenset(Family), settings)
         assert "do not run here" in caplog.text
-    assert not t3.uses_kernels
+    assert not t3.kernels
 
 
 @pytest.mark.parametrize(

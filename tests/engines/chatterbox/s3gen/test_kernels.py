@@ -21,11 +21,26 @@ def snake() -> tuple[dict[str, str], dict[str, object], int]:
     return types, {"scaled": True, "masked": True, "block": 1024}, 4
 
 
+def feed_forward(kind: str) -> tuple[dict[str, str], dict[str, object], int]:
+    names = ("x", "gain", "offset", "wide", "wide_bias", "narrow", "out")
+    constants: dict[str, object] = {
+        "frames": 64,
+        "width": 256,
+        "inner": 1024,
+        "stride": 1032,
+        "block": 32,
+        "unit": 8.0,
+        "eps": 1e-5,
+    }
+    return dict.fromkeys(names, kind) | {"count": "i32"}, constants, 4
+
+
 KERNELS = {
     "norm_mish_add fast": norm_mish_add("*fp16"),
     "norm_mish_add overflow": norm_mish_add("*bf16"),
     "norm_mish_add exact": norm_mish_add("*fp32"),
     "snake": snake(),
+    "feed_forward": feed_forward("*fp16"),
 }
 
 

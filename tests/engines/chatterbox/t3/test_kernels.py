@@ -26,19 +26,19 @@ KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, 
         },
         {
             "rows": 2, "inputs": 1024, "heads": 16, "half": 32, "block": 4, "table_width": 72, "rotates": True,
-            "kind": 1, "biased": False, "eps": 1e-5,
+            "kind": 1, "biased": False, "eps": 1e-5, "stretches": 0,
         }, 2,
     ),
     "multiply": (
         dict.fromkeys(("x", "weight", "bias", "gain", "shift", "residual", "out"), "*bf16"),
         {
             "rows": 4, "inputs": 4096, "outputs": 1024, "block": 4, "kind": 0, "gelu": False, "biased": True,
-            "adds": True, "eps": 1e-5,
+            "adds": True, "eps": 1e-5, "stretches": 0,
         }, 8,
     ),
     "multiply_gated": (
         dict.fromkeys(("x", "weight", "gain", "out"), "*bf16"),
-        {"rows": 2, "inputs": 1024, "outputs": 4096, "block": 8, "eps": 1e-5}, 4,
+        {"rows": 2, "inputs": 1024, "outputs": 4096, "block": 8, "eps": 1e-5, "stretches": 0}, 4,
     ),
     "swiglu": ({"gate_up": "*bf16", "out": "*bf16"}, {"width": 4096, "block": 1024}, 4),
     "add_norm": (
@@ -54,6 +54,13 @@ KERNELS: dict[str, tuple[dict[str, str], dict[str, object], int]] = {  # types, 
         {"vocabulary": 8194, "block": 16384, "guided": True, "sorts": True}, 16,
     ),
 }  # fmt: skip
+TILES: dict[str, tuple[dict[str, object], int]] = {  # what differs by tensor cores, and the warps
+    "project": ({"rows": 8, "block": 8, "stretches": 4}, 4),
+    "multiply": ({"rows": 16, "block": 8, "stretches": 16}, 16),
+    "multiply_gated": ({"rows": 16, "block": 8, "stretches": 4}, 4),
+}
+for _name, (_constants, _warps) in TILES.items():
+    KERNELS[f"{_name} tiles"] = (KERNELS[_name][0], KERNELS[_name][1] | _constants, _warps)
 
 
 def test_the_kernels_compute_what_the_plain_path_computes() -> None:
@@ -65,7 +72,7 @@ def test_a_kernel_compiles_for_every_gpu_without_a_compiler(name: str, monkeypat
     from chatterbox_worker.engines.chatterbox.t3.kernels import sources
 
     monkeypatch.setenv("PATH", "/nonexistent")
-    compile_everywhere(getattr(sources, name), *KERNELS[name])
+    compile_everywhere(getattr(sources, name.partition(" ")[0]), *KERNELS[name])
 
 
 def test_the_operators_are_known_to_fake_tensors() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
-from chatterbox_worker.engines.chatterbox.kernels.launch import uses_kernels
+from chatterbox_worker.engines.chatterbox.kernels.proven import families
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapt
 from chatterbox_worker.engines.chatterbox.t3 import quantize
 from chatterbox_worker.engines.chatterbox.t3.linear import (
@@ -189,9 +189,9 @@ def test_profiles_and_devices_go_together_or_say_what_to_do(monkeypatch: pytest.
     with pytest.raises(NotReady, match=r"nf4 is for GPUs.*int8"):
         precision_of("nf4", CPU)
     for profile in ("int8", "nf4"):
-        assert not uses_kernels("off", CUDA, profile)
+        assert not families("off", CUDA, profile)
         with pytest.raises(NotReady, match=f"CHATTERBOX_KERNELS.*{profile}"):
-            uses_kernels("on", CUDA, profile)
+            families("on", CUDA, profile)
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(NotReady, match=r"chatterbox-worker\[nf4\]"):

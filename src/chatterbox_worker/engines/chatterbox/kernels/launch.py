@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.cuda._utils import _check_cuda, _cuda_load_module, _get_gpu_runtime_library
 
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary
-from chatterbox_worker.errors import NotReady
+from chatterbox_worker.engines.chatterbox.kernels.proven import Capability, proven_capabilities
 
 _TYPES = {
     torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16", torch.int64: "*i64", torch.int32: "*i32",
@@ -34,12 +34,11 @@ _TYPES = {
 }  # fmt: skip
 _WARP = 32  # threads
 _HIDDEN_ARGUMENTS = 2  # that Triton 3.6 appends: addresses of a kernel's and a profiler's memory; ours need none
-_MOST_SHARED_BYTES = 48 * 1024  # without asking the driver for more
+_MOST_SHARED_BYTES = 99 * 1024  # of a program: that of the GPUs with the least, sm_86, 89 and 120 (CUDA's guide)
 _STAGES = 2  # of a loop: one block is read while another is used, in shared memory that every GPU has
 _ALIGNMENT = 16  # bytes: the most that one thread reads at once
 _OVERLAPS = "overlaps"  # the constant of kernels that may start before the one before them has ended
 _OVERLAP_CAPABILITY = 90
-_MEASURED = (9, 0)  # an H100: T3's step takes about a third of the time of torch's kernels
 _STREAM_SERIALIZATION = 6  # CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION of the driver's cuda.h
 
 
@@ -110,32 +109,10 @@ def compile_for(
     return Binary(compiled.metadata.name, compiled.asm["cubin"], compiled.asm["ptx"], shared, warps * _WARP, overlaps)
 
 
-def uses_kernels(setting: str, device: torch.device, profile: str) -> bool:
-    """Whether an engine on this device runs the kernels, for CHATTERBOX_KERNELS `auto`, `on` or `off`.
-
-    `auto`: on GPUs of the generation on which they were measured, in the profile in which they were ("fast").
-
-    Raises:
-        NotReady: they are on, and Triton is not installed or the profile's weights are not what they read.
-    """
-    if setting == "off" or device.type != "cuda":
-        return False
-    has_triton = importlib.util.find_spec("triton") is not None
-    if setting == "auto":
-        return has_triton and profile == "fast" and torch.cuda.get_device_capability(device) == _MEASURED
-    if profile in ("int8", "nf4"):
-        raise NotReady(
-            f"CHATTERBOX_KERNELS is on, but the kernels do not read {profile} weights; set it to off or auto"
-        )
-    if not has_triton:
-        raise NotReady("CHATTERBOX_KERNELS is on, but Triton, which compiles them, is not installed; set it to off")
-    return True
-
-
 class Kernel:
     """A function of `sources`, called with a grid, its tensors and integers in their order, and its constants.
 
-    With tensors on the meta device it is compiled for the GPUs of `uses_kernels`' "auto", and nothing runs.
+    With tensors on the meta device it is compiled for the GPUs on which kernels are proven, and nothing runs.
     """
 
     def __init__(self, module: str, name: str, *, warps: int) -> None:
@@ -147,10 +124,12 @@ class Kernel:
         device = next(each.device for each in arguments if isinstance(each, Tensor))
         types, aligned = tuple(map(_type_of, arguments)), tuple(map(_is_aligned, arguments))
         key = (device.index, types, aligned, *constants.items())
+        if device.type == "meta":
+            for capability in proven_capabilities() if key not in self._loaded else ():
+                self._loaded[key] = None, self._binary(types, aligned, constants, capability)
+            return
         if key not in self._loaded:
             self._loaded[key] = self._load(types, aligned, constants, device)
-        if device.type == "meta":
-            return
         kernel, binary = self._loaded[key]
         values = [
             ctypes.c_void_p(each.data_ptr()) if isinstance(each, Tensor) else ctypes.c_int32(each) for each in arguments
@@ -170,17 +149,21 @@ class Kernel:
     def _load(
         self, types: Sequence[str], aligned: Sequence[bool], constants: Mapping[str, object], device: torch.device
     ) -> tuple[Any, Binary]:
-        """The compiled kernel, and on a GPU its module."""
-        major, minor = _MEASURED if device.type == "meta" else torch.cuda.get_device_capability(device)
-        capability = 10 * major + minor
+        """The kernel, ready to be launched, and what it was compiled to."""
+        binary = self._binary(types, aligned, constants, torch.cuda.get_device_capability(device))
+        kernel = _cuda_load_module(binary.code, [binary.name])[binary.name]  # type: ignore[index]
+        kernel.set_shared_memory_config(binary.shared_bytes)  # beyond 48 KB a driver wants to be asked
+        return kernel, binary
+
+    def _binary(
+        self, types: Sequence[str], aligned: Sequence[bool], constants: Mapping[str, object], gpu: Capability
+    ) -> Binary:
+        capability = 10 * gpu[0] + gpu[1]
         options = (self._name, capability, self._warps, _STAGES, _ALIGNMENT, _OVERLAP_CAPABILITY)
         settings = (*options, *types, *aligned, *sorted(constants.items()))
-        binary = COMPILED.get(
+        return COMPILED.get(
             _file_of(self._module), settings, lambda: self._compile(types, aligned, constants, capability)
         )
-        if device.type == "meta":
-            return None, binary
-        return _cuda_load_module(binary.code, [binary.name])[binary.name], binary  # type: ignore[index]
 
     def _compile(
         self, types: Sequence[str], aligned: Sequence[bool], constants: Mapping[str, object], capability: int

@@ -14,14 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine, StateDict
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.frames import Keys, attend, conv, linear, linear_add, norm
 from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators
 
 HEAD_WIDTH = 64  # upstream's attention_head_dim; the fused projections do not show it
 
+Families = frozenset[Family]
+_NONE: Families = frozenset()
 _TIME_SCALE = 1000.0  # SinusoidalPosEmb's default
 _PARTS = ("weight", "bias")
-_UNIT, _UNIT_COUNT = 8.0, 8  # `_fold_feed_forward`
+_UNIT = 8.0  # `_fold_feed_forward`
 _LARGEST_SHIFT = 8.0  # of the values of attention, which are about 1 after their norm: three bits of float16's eleven
 
 
@@ -57,11 +60,11 @@ class Estimator:
         shifts = [stage.shift(embedded) for stage in (self._down, *self._middle, self._up)]
         return [[shift[step] for shift in shifts] for step in range(len(times) - 1)]
 
-    def __call__(self, x: Tensor, shifts: list[Tensor], keys: Keys, *, kernels: bool = False) -> Tensor:
+    def __call__(self, x: Tensor, shifts: list[Tensor], keys: Keys, *, kernels: Families = _NONE) -> Tensor:
         """The velocity (B, M, 80) at x (B, M, 320): the noisy mel, then its features, the speaker and the prompt's mel.
 
         `shifts` is one row of `schedule`; `keys` are the valid frames.
-        `kernels`: whether to run the project's own (`kernels`), on a GPU.
+        `kernels`: those of the project's own to run, on a GPU.
         """
         size = x.shape[1]
         x = skip = self._down(x, size, shifts[0], keys, kernels)
@@ -108,15 +111,15 @@ class _Stage:
     def shift(self, time: Tensor) -> Tensor:
         return linear(F.mish(time), self._time).to(self._dtype)
 
-    def __call__(self, x: Tensor, size: int, shift: Tensor, keys: Keys, kernels: bool) -> Tensor:
+    def __call__(self, x: Tensor, size: int, shift: Tensor, keys: Keys, kernels: Families) -> Tensor:
         """(B, M or more, C) to (B, M, C) for `size` M: convolutions may return more frames than they got."""
-        if kernels:
+        if Family.SOUND in kernels:
             x = self._second.add_to(linear(x, self._residual), self._first.add_to(shift, x, size), size)
         else:
             y, residual = self._second(self._first(x).add_(shift)), linear(x, self._residual)
             x = y.add_(residual) if y.shape[1] == size else y[:, :size] + residual[:, :size]
         for block in self._blocks:
-            x = block(x, keys)
+            x = block(x, keys, kernels)
         return x
 
 
@@ -156,10 +159,12 @@ class _Block:
         else:
             self._widen, self._narrow = state.matrix("ff.net.0.proj"), state.matrix("ff.net.2")
 
-    def __call__(self, x: Tensor, keys: Keys) -> Tensor:
+    def __call__(self, x: Tensor, keys: Keys, kernels: Families) -> Tensor:
         batch, size, _ = x.shape
         qkv = linear(norm(x, self._norm_attention), self._qkv).view(batch, size, 3, -1, HEAD_WIDTH)
         x = linear_add(x, attend(qkv, keys), self._out)
+        if Family.FEED_FORWARD in kernels and operators.has_feed_forward(x, self._widen.weight):
+            return operators.feed_forward(x, self._norm_ff, self._widen, self._narrow.weight, _UNIT)
         return linear_add(x, linear(norm(x, self._norm_ff), self._widen, "gelu"), self._narrow)
 
 
@@ -200,7 +205,7 @@ def _fold_feed_forward(state: StateDict) -> tuple[Affine, Affine]:
         def build() -> Tensor:
             tensor = source(name)
             more = list(tensor.shape)
-            more[dim] = _UNIT_COUNT
+            more[dim] = operators.FOLDED_UNITS
             padding = tensor.new_zeros(more)
             padding.select(dim, 0).copy_(torch.as_tensor(first()))
             return torch.cat([tensor, padding], dim)

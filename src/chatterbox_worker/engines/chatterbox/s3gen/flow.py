@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.estimator import Estimator
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN, LOOKAHEAD_TOKENS, FlowEncoder
 from chatterbox_worker.engines.chatterbox.s3gen.frames import Keys, linear, valid
@@ -138,8 +139,8 @@ class Flow:
         times = _times(steps or (MEANFLOW_STEPS if self.meanflow else STEPS), cosine=not self.meanflow)
         self._shifts = self._estimator.schedule(times.to(state.device))
         self._spans = [float(end - start) for start, end in pairwise(times)]
-        self.uses_kernels = False
-        """Whether the estimator on a GPU runs the project's own kernels."""
+        self.kernels: frozenset[Family] = frozenset()
+        """Those that the estimator on a GPU runs instead of torch's."""
 
     @property
     def dtype(self) -> torch.dtype:
@@ -181,7 +182,7 @@ class Flow:
         # the estimator's input: the state, then its conditions, which are zero in the unconditional half
         inputs = context.new_zeros(halves, *context.shape[:2], MEL_BANDS + context.shape[2])
         inputs[0, :, :, MEL_BANDS:] = context
-        kernels = self.uses_kernels and x.is_cuda
+        kernels = self.kernels if x.is_cuda else frozenset()
         for shifts, span in list(zip(self._shifts, self._spans, strict=True))[:steps]:
             inputs[..., :MEL_BANDS] = x
             velocity = self._estimator(inputs.flatten(0, 1), shifts, keys, kernels=kernels)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict, TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import FlowGraphs, VocoderGraphs
@@ -96,14 +97,14 @@ class S3Gen:
             Flow(weights.scope("flow")), Vocoder(weights.scope("mel2wav")), device, buckets=buckets, graphs=graphs
         )
 
-    def use_kernels(self) -> None:
-        """Run the project's own kernels from now on, on a GPU; before anything is captured."""
-        self.flow.uses_kernels = self.vocoder.uses_kernels = True
+    def use_kernels(self, chosen: frozenset[Family]) -> None:
+        """Run these of the project's own kernels from now on, on a GPU; before anything is captured."""
+        self.flow.kernels, self.vocoder.uses_kernels = chosen, Family.SOUND in chosen
 
-    def compile_kernels(self) -> None:
-        """Compile the kernels, for a model on the meta device."""
+    def compile_kernels(self, chosen: frozenset[Family]) -> None:
+        """Compile these kernels, for a model on the meta device."""
         for dtype in {self.flow.dtype, torch.bfloat16}:  # a mel that overflows in float16 is computed once more
-            operators.compile_kernels(self.flow.width, dtype)
+            operators.compile_kernels(self.flow.width, dtype, chosen)
 
     @torch.inference_mode()
     def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:

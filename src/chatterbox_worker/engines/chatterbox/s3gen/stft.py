@@ -20,7 +20,7 @@ def overlap_add(frames: Tensor, hop: int) -> Tensor:
     frames = F.pad(frames, (0, parts * hop - width)).view(batch, count, parts, hop)
     out = frames.new_zeros(batch, count + parts - 1, hop)
     for part in range(parts):
-        out[:, part : part + count] += frames[:, :, part]
+        out[:, part : part + count].add_(frames[:, :, part])
     return out.flatten(1)
 
 

@@ -115,7 +115,7 @@ def adapt(t3: T3, weights: Mapping[str, Tensor], adapter: Adapter) -> T3:
         return make() if merged.changes(name) or name not in t3.tensors else t3.tensors[name]
 
     adapted = T3(merged, precision=t3.precision, device=t3.device, head_dim=t3.head_dim, provide=reuse)
-    adapted.uses_kernels = t3.uses_kernels
+    adapted.kernels = t3.kernels
     adapted.draft = t3.draft  # guesses are checked, so they need not be from the same weights
     return adapted
 

@@ -26,6 +26,7 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.t3.blocks import (
     Block,
     Rotary,
@@ -43,6 +44,7 @@ from chatterbox_worker.errors import InvalidRequest, NotReady
 
 _HEAD_DIM = 64  # of every model upstream has published
 _MOST_ROWS = 1024  # of a step by kernels
+_TILES = {8: Family.STEP_OF_8, 16: Family.STEP_OF_16}  # by `operators.TILE_ROWS`
 _ROTARY_LENGTH = 8192  # beyond it upstream's long-context stretching would matter; GPT-2's table has 8196
 
 
@@ -83,8 +85,8 @@ class T3:
         self.precision, self.device = precision, device
         self.dtype = precision.dtype_on(device)
         """Of activations, embeddings and the cache."""
-        self.uses_kernels = False
-        """Whether a step on a GPU runs the kernels of `kernels` instead of torch's."""
+        self.kernels: frozenset[Family] = frozenset()
+        """Those that a step on a GPU runs instead of torch's; without `Family.STEP` none."""
         self.mask: int | None = None
         """The token that stands for one not yet known, of a model that decodes in blocks; None for all others."""
         self.draft: T3 | None = None
@@ -305,6 +307,16 @@ class T3:
         """The last norm."""
         return layer_norm(x, (self._final_norm, self._final_bias)) if self.is_gpt else rms_norm(x, self._final_norm)
 
+    @property
+    def uses_kernels(self) -> bool:
+        """Whether a step on a GPU is one by kernels."""
+        return Family.STEP in self.kernels
+
+    def _has_products(self, rows: int) -> bool:
+        """Whether this many rows are multiplied by kernels that read each weight once, rather than by cuBLAS's."""
+        by_tiles = _TILES.get(rows) in self.kernels and self.dtype in operators.TILE_TYPES
+        return (rows in operators.FEW_ROWS or by_tiles) and self._has_even_widths
+
     @functools.cached_property
     def _has_even_widths(self) -> bool:
         """Whether all widths are powers of 2, as a program of a kernel reads a whole row."""
@@ -322,7 +334,7 @@ class T3:
     ) -> Tensor:
         """`forward` for one position (r,) of each of the first r rows, x (r, width), by the project's own kernels."""
         table = None if self.is_gpt else self._rotary.table
-        if len(x) in operators.FEW_ROWS and self._has_even_widths:
+        if self._has_products(len(x)):
             for number, (block, layer) in enumerate(zip(self._blocks, cache, strict=True)):
                 query = block.project_few(x, table, positions, row_starts, layer)
                 if observe is not None:
@@ -344,16 +356,17 @@ class T3:
 
     @torch.inference_mode()
     def try_kernels(self) -> None:
-        """Run one step by the kernels, on a GPU. Raises what they raise if they cannot be compiled or launched."""
-        cache = self.cache(self.rows, 1)
-        positions = torch.zeros(self.rows, dtype=torch.int64, device=self.device)
-        x = torch.zeros(self.rows, self.width, device=self.device, dtype=self.dtype)
-        self._step_by_kernels(x, cache, positions, 1, self.row_starts(cache))
+        """Run steps by the kernels, on a GPU. Raises what they raise if they cannot be compiled or launched."""
+        tiles = [rows for rows, family in _TILES.items() if family in self.kernels]
+        for rows in (self.rows, *tiles) if self.uses_kernels else ():
+            cache = self.cache(rows, 1)
+            positions = torch.zeros(rows, dtype=torch.int64, device=self.device)
+            x = torch.zeros(rows, self.width, device=self.device, dtype=self.dtype)
+            self._step_by_kernels(x, cache, positions, 1, self.row_starts(cache))
 
     @torch.inference_mode()
     def compile_kernels(self) -> None:
         """Compile the kernels of all steps, for a model on the meta device."""
-        self.uses_kernels = True
         for rows in (count for count in operators.ROWS if count % self.rows == 0):
             positions = torch.empty(rows, dtype=torch.int64, device=self.device)
             x = torch.empty(rows, self.width, device=self.device, dtype=self.dtype)

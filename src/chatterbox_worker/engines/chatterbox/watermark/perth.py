@@ -85,8 +85,8 @@ class Watermark:
         signal = torch.from_numpy(_resample_polyphase(audio.samples, audio.sample_rate, _RATE)).to(self._device)
         if not signal.any():
             return 0.0
-        spectrum, loudness = self._band(signal)
-        levels, mask = _levels(spectrum.abs()).T[None], _mask(loudness)[None, None]
+        _, levels, loudness = self._band(signal)
+        levels, mask = levels.T[None], _mask(loudness)[None, None]
         votes, weights = [], []
         for stretch, layers in self._detectors:
             size = int(levels.shape[2] * stretch)
@@ -100,8 +100,8 @@ class Watermark:
 
     def _change(self, signal: Tensor) -> Tensor:
         """The samples (n,) that the mark adds to (n,) samples at 32 kHz."""
-        spectrum, loudness = self._band(signal)
-        levels, mask = _levels(spectrum.abs()), _mask(loudness)
+        spectrum, levels, loudness = self._band(signal)
+        mask = _mask(loudness)
         count = len(levels)
         size = (count - 1 + -(-_FFT // _HOP)) * _HOP
         change, cover = signal.new_zeros(size), signal.new_zeros(size)
@@ -112,26 +112,29 @@ class Watermark:
             gain = torch.exp(residual * mask[start:end, None] * (_RANGE_DB / 20 * math.log(10)))
             frames = torch.fft.irfft(spectrum[start:end] * (gain - 1), n=_FFT) * self._window
             part = slice(start * _HOP, start * _HOP + (end - start - 1 + -(-_FFT // _HOP)) * _HOP)
-            change[part] += overlap_add(frames[None], _HOP)[0]
-            cover[part] += overlap_add(self._window.square().expand(1, end - start, -1), _HOP)[0]
+            change[part].add_(overlap_add(frames[None], _HOP)[0])
+            cover[part].add_(overlap_add(self._window.square().expand(1, end - start, -1), _HOP)[0])
         inside = slice(_FFT // 2, _FFT // 2 + len(signal))
         return change[inside] / cover[inside]
 
-    def _band(self, signal: Tensor) -> tuple[Tensor, Tensor]:
-        """(n,) samples to the spectrum's marked band (T, 128), complex, and each frame's level summed over bins (T,).
+    def _band(self, signal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(n,) samples to the spectrum's marked band (T, 128), complex, its levels, and each frame's sum of levels.
 
         Centred frames with reflected edges, as in torch.stft; a clip too short to be reflected is padded with silence.
         """
         half = _FFT // 2
-        signal = F.pad(signal, (0, max(0, half + 1 - len(signal))))
+        if len(signal) <= half:
+            signal = F.pad(signal, (0, half + 1 - len(signal)))
         padded = F.pad(signal[None, None], (half, half), mode="reflect")[0, 0]
         frames = padded.unfold(0, _FFT, _HOP)
-        bands, loudness = [], []
+        bands, band_levels, loudness = list[Tensor](), list[Tensor](), list[Tensor]()
         for block in torch.split(frames, _BLOCK):
             spectrum = torch.fft.rfft(block * self._window)
+            levels = _levels(spectrum.abs())
             bands.append(spectrum[:, :_BAND].clone())
-            loudness.append(_levels(spectrum.abs()).sum(dim=1))
-        return torch.cat(bands), torch.cat(loudness)
+            band_levels.append(levels[:, :_BAND].clone())
+            loudness.append(levels.sum(dim=1))
+        return torch.cat(bands), torch.cat(band_levels), torch.cat(loudness)
 
 
 class _Layers:

@@ -7,6 +7,7 @@ Shapes: r rows of a batch, h heads of width d, a cache layer (rows, 2h, length, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,9 +20,11 @@ from chatterbox_worker.engines.chatterbox.kernels.library import LIBRARY, fake
 Norm = tuple[Tensor, ...]
 """The weight (width,) of an RMS norm, or weight and bias of a layer norm."""
 
-FEW_ROWS = (1, 2, 4)
-"""Whose products are those of `project`, `multiply` and `multiply_gated`; with more, cuBLAS's are as fast."""
-LENGTHS, ROWS = (64, 128, 256, 512, 1024, 2048), (*FEW_ROWS, 8, 16, 32)
+FEW_ROWS, TILE_ROWS = (1, 2, 4), (8, 16)
+"""Rows for which there are `project`, `multiply` and `multiply_gated`: in float32, and by tensor cores."""
+TILE_TYPES = (torch.bfloat16, torch.float16)
+"""Of weights that tensor cores multiply without rounding them."""
+LENGTHS, ROWS = (64, 128, 256, 512, 1024, 2048), (*FEW_ROWS, *TILE_ROWS, 32)
 """Contexts and rows for which kernels differ."""
 _FEW_KEYS, _MANY_KEYS, _MOST_SPLITS = 128, 64, 8  # keys that a program of `attend` reads at once
 _PROGRAMS = 512  # of `attend`, from which more splits cost more than they hide (H100, 8 to 64 rows of 16 heads)
@@ -45,12 +48,43 @@ _store, _attend, _swiglu, _add_norm, _sample = (
     _kernel("store_rotated", 1), _kernel("attend", 4), _kernel("swiglu", 4), _kernel("add_norm", 4),
     _kernel("sample", 16),
 )  # fmt: skip
-# (outputs of a program, warps): the fastest of 4 to 16 outputs and 2 to 16 warps on an H100 with one and two rows
-_PROJECT_BLOCK, _GATED_BLOCK, _NARROW_BLOCK, _WIDE_BLOCK = 4, 8, 8, 4
-_project, _multiply_gated, _multiply_narrow, _multiply_wide = (
-    _kernel("project", 2), _kernel("multiply_gated", 4), _kernel("multiply", 4), _kernel("multiply", 8),
-)  # fmt: skip
 _WIDE = 2048  # inputs from which a program of a product has the larger number of warps
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """A product's kernel and the outputs (of `project`, pairs of them) that a program computes."""
+
+    kernel: Kernel
+    block: int
+    stretches: int = 0
+
+    @classmethod
+    def by_tiles(cls, name: str, block: int, warps: int) -> _Product:
+        """By tensor cores, each warp a stretch of the inputs."""
+        return cls(_kernel(name, warps), block, warps)
+
+
+# the fastest of 4 to 16 outputs and 2 to 16 warps on an H100 with one and two rows
+_FEW = {
+    "project": _Product(_kernel("project", 2), 4),
+    "multiply_gated": _Product(_kernel("multiply_gated", 4), 8),
+    "multiply narrow": _Product(_kernel("multiply", 4), 8),
+    "multiply wide": _Product(_kernel("multiply", 8), 4),
+}
+# not measured: compiled for sm_80 to sm_120 none spills, and the programs of `project` and `multiply` run at once
+_TILES = {
+    "project": _Product.by_tiles("project", 8, 4),
+    "multiply_gated": _Product.by_tiles("multiply_gated", 8, 4),
+    "multiply narrow": _Product.by_tiles("multiply", 8, 4),
+    "multiply wide": _Product.by_tiles("multiply", 8, 16),
+}
+
+
+def _product(name: str, x: Tensor) -> _Product:
+    return (_TILES if len(x) in TILE_ROWS else _FEW)[name]
+
+
 LIBRARY.define("store_rotated(Tensor qkv, Tensor? table, Tensor positions, Tensor starts, Tensor(a!) layer) -> Tensor")
 LIBRARY.define(
     "attend(Tensor query, Tensor layer, Tensor positions, Tensor starts, int length, Tensor(a!) arrivals) -> Tensor"
@@ -83,7 +117,10 @@ def store_rotated(qkv: Tensor, table: Tensor | None, positions: Tensor, starts: 
 def project(
     x: Tensor, affine: Affine, norm: Norm, table: Tensor | None, positions: Tensor, starts: Tensor, layer: Tensor
 ) -> Tensor:
-    """`store_rotated` of the product of norm(x), x (r, w), with q, k and v stacked; r is 1, 2 or 4."""
+    """`store_rotated` of the product of norm(x), x (r, w), with q, k and v stacked.
+
+    r is of `FEW_ROWS`, or of `TILE_ROWS` with weights of `TILE_TYPES`.
+    """
     gain, shift = _parts(norm)
     return _call("project", x, *affine, gain, shift, table, positions, starts, layer)
 
@@ -169,14 +206,14 @@ def _project_rows(
 ) -> Tensor:  # fmt: skip
     rows, inputs = x.shape
     heads, dim = layer.shape[1] // 2, layer.shape[3]
-    block = min(_PROJECT_BLOCK, dim // 2)
-    query = x.new_empty(rows, heads, dim)
-    _project(
+    product, query = _product("project", x), x.new_empty(rows, heads, dim)
+    block = min(product.block, dim // 2)
+    product.kernel(
         (3 * heads, dim // 2 // block, 1), x, weight, _or(bias, x), gain, _or(shift, gain), _or(table, x), positions,
         starts, layer, query,
         rows=rows, inputs=inputs, heads=heads, half=dim // 2, block=block,
         table_width=0 if table is None else table.stride(0), rotates=table is not None, kind=_kind(gain, shift),
-        biased=bias is not None, eps=_EPSILON,
+        biased=bias is not None, eps=_EPSILON, stretches=product.stretches,
     )  # fmt: skip
     return query
 
@@ -187,12 +224,11 @@ def _multiply_rows(
     gelu: bool,
 ) -> Tensor:  # fmt: skip
     rows, (outputs, inputs) = x.shape[0], weight.shape
-    kernel, block = (_multiply_narrow, _NARROW_BLOCK) if inputs < _WIDE else (_multiply_wide, _WIDE_BLOCK)
-    out = x.new_empty(rows, outputs)
-    kernel(
-        (outputs // block, 1, 1), x, weight, _or(bias, x), _or(gain, x), _or(shift, x), _or(residual, x), out,
-        rows=rows, inputs=inputs, outputs=outputs, block=block, kind=_kind(gain, shift), gelu=gelu,
-        biased=bias is not None, adds=residual is not None, eps=_EPSILON,
+    product, out = _product("multiply narrow" if inputs < _WIDE else "multiply wide", x), x.new_empty(rows, outputs)
+    product.kernel(
+        (outputs // product.block, 1, 1), x, weight, _or(bias, x), _or(gain, x), _or(shift, x), _or(residual, x), out,
+        rows=rows, inputs=inputs, outputs=outputs, block=product.block, kind=_kind(gain, shift), gelu=gelu,
+        biased=bias is not None, adds=residual is not None, eps=_EPSILON, stretches=product.stretches,
     )  # fmt: skip
     return out
 
@@ -200,10 +236,10 @@ def _multiply_rows(
 @torch.library.impl(LIBRARY, "multiply_gated", "CUDA")
 def _multiply_gated_rows(x: Tensor, weight: Tensor, gain: Tensor) -> Tensor:
     rows, inputs, outputs = *x.shape, weight.shape[0] // 2
-    out = x.new_empty(rows, outputs)
-    _multiply_gated(
-        (outputs // _GATED_BLOCK, 1, 1), x, weight, gain, out,
-        rows=rows, inputs=inputs, outputs=outputs, block=_GATED_BLOCK, eps=_EPSILON,
+    product, out = _product("multiply_gated", x), x.new_empty(rows, outputs)
+    product.kernel(
+        (outputs // product.block, 1, 1), x, weight, gain, out,
+        rows=rows, inputs=inputs, outputs=outputs, block=product.block, eps=_EPSILON, stretches=product.stretches,
     )  # fmt: skip
     return out
 

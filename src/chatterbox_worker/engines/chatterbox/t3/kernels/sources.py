@@ -34,9 +34,21 @@ def _normalise(x, gain, shift, rows: tl.constexpr, width: tl.constexpr, kind: tl
 
 
 @triton.jit
-def _multiply(v, w, factor):
-    """The product factor v w^T (rows, outputs) of v (rows, width), w (outputs, width) and factor (rows,)."""
-    return tl.sum(v[:, None, :] * w.to(tl.float32)[None, :, :], 2) * factor[:, None]
+def _multiply(v, w, factor, stretches: tl.constexpr):
+    """The product factor v w^T (rows, outputs) of v (rows, width), w (outputs, width) and factor (rows,).
+
+    `stretches`: 0 multiplies in float32, so the work grows with the rows, and v is rows x width registers. Otherwise
+    tensor cores multiply v, rounded to w's type, for up to 16 rows at once: each warp one of this many stretches of the
+    width, whose float32 sums are added.
+    """
+    if stretches == 0:
+        y = tl.sum(v[:, None, :] * w.to(tl.float32)[None, :, :], 2)
+    else:
+        length: tl.constexpr = v.shape[1] // stretches
+        a = tl.permute(tl.reshape(v.to(w.dtype), (v.shape[0], stretches, length)), (1, 0, 2))
+        b = tl.permute(tl.reshape(w, (w.shape[0], stretches, length)), (1, 2, 0))
+        y = tl.sum(tl.dot(a, b, input_precision="ieee"), 0)
+    return y * factor[:, None]
 
 
 @triton.jit
@@ -61,11 +73,13 @@ def project(
     kind: tl.constexpr,
     biased: tl.constexpr,
     eps: tl.constexpr,
+    stretches: tl.constexpr,
     overlaps: tl.constexpr,
 ):
     """A norm, the product with the stacked q, k and v, RoPE, and the cache: `store_rotated` of norm(x) W^T + b.
 
-    Grid (3 heads, half / block): a program computes `block` pairs (a, b) of one head's q, k or v. Bound: reading W.
+    Grid (3 heads, half / block): a program computes `block` pairs (a, b) of one head's q, k or v. Bound: reading W, and
+    x once a program: with 16 rows as much from the second cache as W from memory.
     """
     part, head = tl.program_id(0) // heads, tl.program_id(0) % heads
     k, m = tl.arange(0, inputs), tl.arange(0, rows)
@@ -77,7 +91,7 @@ def project(
         gdc_launch_dependents()
         gdc_wait()
     v, factor = _normalise(x, gain, shift, rows, inputs, kind, eps)
-    a, b = _multiply(v, first, factor), _multiply(v, second, factor)
+    a, b = _multiply(v, first, factor, stretches), _multiply(v, second, factor, stretches)
     if biased:
         a += tl.load(bias + n).to(tl.float32)[None, :]
         b += tl.load(bias + half + n).to(tl.float32)[None, :]
@@ -114,12 +128,13 @@ def multiply(
     biased: tl.constexpr,
     adds: tl.constexpr,
     eps: tl.constexpr,
+    stretches: tl.constexpr,
     overlaps: tl.constexpr,
 ):
     """Residual plus f(norm(x) W^T + b), each part if it is wanted. f is GELU by tanh (arXiv:1606.08415).
 
     y (1 + tanh z) / 2 = y / (1 + e^-2z) with z = sqrt(2 / pi) (y + 0.044715 y^3). Grid (outputs / block,). Bound:
-    reading W.
+    reading W, and x as in `project`.
     """
     n = tl.program_id(0) * block + tl.arange(0, block)
     k, m = tl.arange(0, inputs), tl.arange(0, rows)
@@ -128,7 +143,7 @@ def multiply(
         gdc_launch_dependents()
         gdc_wait()
     v, factor = _normalise(x, gain, shift, rows, inputs, kind, eps)
-    y = _multiply(v, w, factor)
+    y = _multiply(v, w, factor, stretches)
     if biased:
         y += tl.load(bias + n).to(tl.float32)[None, :]
     if gelu:
@@ -150,11 +165,12 @@ def multiply_gated(
     outputs: tl.constexpr,
     block: tl.constexpr,
     eps: tl.constexpr,
+    stretches: tl.constexpr,
     overlaps: tl.constexpr,
 ):
     """`swiglu` of an RMS norm's product with W (2 outputs, inputs), the gate first. Grid (outputs / block,).
 
-    Bound: reading W.
+    Bound: reading W, and x as in `project`.
     """
     n = tl.program_id(0) * block + tl.arange(0, block)
     k, m = tl.arange(0, inputs), tl.arange(0, rows)
@@ -164,7 +180,7 @@ def multiply_gated(
         gdc_launch_dependents()
         gdc_wait()
     v, factor = _normalise(x, gain, gain, rows, inputs, 1, eps)
-    gate, up = _multiply(v, first, factor), _multiply(v, second, factor)
+    gate, up = _multiply(v, first, factor, stretches), _multiply(v, second, factor, stretches)
     tl.store(out + m[:, None] * outputs + n[None, :], gate / (1.0 + tl.exp(-gate)) * up)
 
 
