@@ -16,7 +16,7 @@ _RAISED = re.compile(
 )
 _LOWERED = re.compile(r"(?<=[^\W\d_])[₀-₉]+|(?<=\))[₀-₉]+")  # "CO₂"
 _POWER_OF_TEN = re.compile(r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])")
-_OPERAND = r"[-−]?(?:\d+(?:[.,]\d+)*[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
+_OPERAND = r"[-−]?(?:(?:0|[1-9]\d*)(?:[.,]\d+)*(?!\d)[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
 _MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥]"
 _EQUATION = re.compile(rf"(?<![\w.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?!\w)")
 _RELATION = re.compile(r"[=≠≈≤≥]| [<>] ")

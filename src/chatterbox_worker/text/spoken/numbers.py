@@ -315,7 +315,7 @@ def find_ranges(text: str, rules: Rules) -> Iterator[Group]:
     if not rules.to:
         return
     number = number_pattern(rules)
-    pattern = rf"(?<![{WORD}.,/{_DASHES}])({number})( ?[–—〜] ?|-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
+    pattern = rf"(?<![{WORD}.,/{_DASHES}])({number})( ?[–—〜] ?| - |-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
     for found in _compile(pattern).finditer(text):
         ends = (found[1], found[3])
         if any(

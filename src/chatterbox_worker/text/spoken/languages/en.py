@@ -26,6 +26,11 @@ _LABELS = "|".join(
 )  # fmt: skip
 _NAMED = rf"(?:{_LABELS}|(?<![A-Za-z][A-Z])(?<=[A-Z]))"
 """Before a number of three digits that names something: "room four oh four", "A three eighty"."""
+_VERSIONS = "|".join(
+    f"(?<={name} )"
+    for name in ("[Vv]ersion", "Python", "Perl", "PHP", "Java", "iOS", "iPadOS", "macOS", "Android", "Ubuntu", "Debian",
+                 "Go", "Ruby", "Node", "Rust", "Swift")
+)  # fmt: skip
 _WEEKDAYS = {
     "Mon": "Monday", "Tues": "Tuesday", "Tue": "Tuesday", "Wed": "Wednesday", "Thurs": "Thursday", "Thur": "Thursday",
     "Thu": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
@@ -34,7 +39,8 @@ _WEEKDAYS = {
 RULES = Rules(
     locale="en",
     ordinals=((r"(?:st|nd|rd|th)", "ordinal"),),
-    years=((r"(?<=Q[1-4] )(?P<y>20\d\d|19\d\d)(?!\w)", "numbering-year"),
+    years=((r"(?:(?<=[Mm]id-)|(?<=[Pp]re-)|(?<=[Pp]ost-))(?P<y>1[1-9]\d\d|20\d\d)(?!\w)", "numbering-year"),
+           (r"(?<=Q[1-4] )(?P<y>20\d\d|19\d\d)(?!\w)", "numbering-year"),
            (YEAR + r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s\b)", "numbering-year")),
     decades=_DECADES,
     between={":": "to", "/": "over", "x": "by", "^": "to the power of"},
@@ -47,6 +53,8 @@ RULES = Rules(
     forms=(
         (rf"{_NAMED}(?P<h>[1-9])(?P<t>[1-9]\d)(?!\w|[.,:/]\d)", "{h} {t}"),
         (rf"{_NAMED}(?P<h>[1-9])0(?P<t>[1-9])(?!\w|[.,:/]\d)", "{h} oh {t}"),
+        (rf"(?:{_VERSIONS})(?P<a>\d\d?)\.(?P<b>[1-9]\d)(?!\w|[.,]\d)", "{a} point {b}"),
+        (rf"(?:{_VERSIONS})(?P<a>\d\d?)\.0(?P<b>[1-9])(?!\w|[.,]\d)", "{a} point oh {b}"),
         (r"(?<![\w.,])(?P<h>\d\d?)(?P<t>[2-8]\d)(?=[pi](?!\w))", "{h} {t}"),
         (r"(?<=[A-Z])(?P<n>\d)s(?!\w)", "{n}s"),
         (r"(?<![\w.,])[Cc]\. ?(?=1\d{3}(?!\d))", "circa "), (r"(?<!\w)b\. (?=(?:1\d|20)\d\d(?!\d))", "born "),
@@ -167,6 +175,9 @@ RULES = Rules(
           for short, long in _WEEKDAYS.items()),
         (r"[\w.] [A-Z][a-z]+ (?P<a>St\.)", "Street."), (r"\d(?:st|nd|rd|th) (?P<a>St\.)", "Street."),
         (r"\b[A-Z][a-z]+ (?P<a>St\.)(?! [A-Z])", "Street."), (r"(?<!\w)St\.(?= [A-Z])", "Saint"),
+        (r"(?<=[Tt]he )WHO(?!\w)", "W H O"),
+        ((r"(?<!\w)IT(?= (?:department|team|support|manager|industry|staff|services?|infrastructure|security|company|"
+          r"professionals?|systems?)\b)"), "I T"),
         (r"(?<!\w)Ch\.(?= [IVXLC]+(?!\w))", "Chapter"),
     ),
     roman=(
@@ -188,7 +199,7 @@ RULES = Rules(
         "NCAA", "ESPN", "HBO", "IPO", "ETF", "APR", "ROI", "KPI", "CFO", "CTO", "COO", "CIO", "VAT", "ISO", "IMF",
         "WTO", "UCLA", "MIT", "UPS", "USPS", "NY", "NYC", "LA", "DOB", "EOD", "FYI", "RSVP", "BYOB", "AKA", "ID",
         "CO", "LPG", "LNG", "ECG", "EKG", "IVF", "ICU", "EMT", "DUI", "DOJ", "DHS", "ATV", "AM", "PM", "UHF",
-        "USD", "EUR", "GBP", "BA", "IOU", "OTC", "PVC", "RPG", "SEO", "SKU", "AA", "UA",
+        "USD", "EUR", "GBP", "BA", "IOU", "OTC", "PVC", "RPG", "SEO", "SKU", "AA", "UA", "US",
     }),
     plurals=((r"(?<=[a-z])\(s\)", "s"), (r"(?<=[a-z])\(es\)", "es")),
 )  # fmt: skip
