@@ -173,3 +173,14 @@ def test_every_block_marked_run_runs(queue: LocalQueue, tmp_path: Path, language
     assert run.returncode == 0, run.stderr
     for sound in tmp_path.glob("*.mp3"):
         assert sound.stat().st_size > 1000, sound.name
+
+
+def test_commands_reach_the_http_server_and_the_local_queue_at_their_own_ports() -> None:
+    port, found = config.Settings().port, 0
+    for path in (*DOCS.glob("*.md"), *ROOT.glob("README*.md")):
+        for address, rest in re.findall(
+            r"(?:curl|--server)[^\n`]*?(?:localhost|127\.0\.0\.1):(\d+)(\S*)", path.read_text(encoding="utf-8")
+        ):
+            found += 1
+            assert int(address) == (8000 if rest.startswith("/v2") else port), (path.name, address, rest)
+    assert found > 5

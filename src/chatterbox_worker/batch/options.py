@@ -39,7 +39,7 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("-o", "--out", type=Path, help=f"folder for the audio files and {NAME}")
     backend = parser.add_argument_group("where the speech is synthesized")
     backend.add_argument("--local", action="store_true", help="this machine, with the models that it can serve")
-    backend.add_argument("--server", metavar="URL", help="an HTTP server, such as http://127.0.0.1:8000")
+    backend.add_argument("--server", metavar="URL", help="an HTTP server, such as http://127.0.0.1:8004")
     backend.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
     backend.add_argument("--key", help="API key (RUNPOD_API_KEY), or a server's")
     backend.add_argument("--url", help="URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
