@@ -24,7 +24,7 @@ REFUSED = {
     "empty.wav": "is empty",
     "good-1.wav": "is the same file as copy.wav",
     "letter.wav": "is not audio",
-    "long.flac": "is longer than 600 s",
+    "long.flac": "is longer than 600 s: cut it into files of at most 10 minutes, or keep the best 5",
     "silence.wav": "is silent",
     "telephone.wav": "has a sample rate of 8000 Hz",
 }

@@ -51,6 +51,16 @@ def test_an_error_is_drawn_with_its_reason(folder: Path) -> None:
     assert "one speaker was assumed" in words
 
 
+def test_a_folder_without_a_usable_file_has_the_reason_and_nothing_hidden(tmp_path: Path) -> None:
+    (tmp_path / "empty.wav").write_bytes(b"")
+    findings = examine(tmp_path, PitchEncoder())
+    with pytest.raises(InvalidRequest, match=r"none of the 1 files can be used: empty\.wav is empty") as refused:
+        build_voice(findings)
+    words = _words(findings, refused.value)
+    assert "No voice was created: none of the 1 files can be used" in words
+    assert "Not drawn" not in words
+
+
 def test_the_file_is_a_picture_in_the_colours_of_the_key(folder: Path, tmp_path: Path) -> None:
     findings = examine(folder, PitchEncoder())
     draw("ann", findings, build_voice(findings, min_speech_s=6), tmp_path / "deep" / "ann.png")

@@ -28,7 +28,8 @@ def free_id(name: str, library: VoiceLibrary, *, may_replace: bool) -> str:
         )
     if not may_replace and name in {entry.id for entry in library.list()}:
         raise InvalidRequest(
-            f"--output-voice-id {quote(name)} exists already in {library.folder}; use --replace to replace it",
+            f"voice {quote(name)} exists already in {library.folder}; use --replace to replace it, or another "
+            "--output-voice-id",
             field="output_voice_id",
         )
     return name

@@ -93,7 +93,14 @@ def read(path: Path, name: str) -> tuple[SourceRecording, Audio]:
         data = path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{name} cannot be read: {error.strerror}", field=name) from None
-    audio = decode(data, field=name, max_s=LONGEST_S, max_rate=HIGHEST_RATE)
+    try:
+        audio = decode(data, field=name, max_s=LONGEST_S, max_rate=HIGHEST_RATE)
+    except InvalidRequest as error:
+        if error.message != f"{name} is longer than {LONGEST_S:g} s":
+            raise
+        raise InvalidRequest(
+            f"{error.message}: cut it into files of at most {LONGEST_S / 60:g} minutes, or keep the best 5", field=name
+        ) from None
     if audio.sample_rate < _LOWEST_RATE:
         raise InvalidRequest(
             f"{name} has a sample rate of {audio.sample_rate} Hz; {_LOWEST_RATE} or more are needed, "

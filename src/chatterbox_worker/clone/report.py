@@ -51,7 +51,7 @@ def draw(name: str, findings: Findings, voice: ClonedVoice | InvalidRequest, pat
 def _figure(name: str, findings: Findings, voice: ClonedVoice | InvalidRequest) -> Figure:
     places = lay_out([(each.name, each.audio.duration_s) for each in findings.recordings.values()])
     strips = min(_MOST_STRIPS, 1 + max((place.strip for place in places), default=-1))
-    lines = _lines(findings, voice, hidden=max((place.strip for place in places), default=0) + 1 - strips)
+    lines = _lines(findings, voice, hidden=max((place.strip for place in places), default=-1) + 1 - strips)
     clip = 0.0 if isinstance(voice, InvalidRequest) else _CLIP
     heights = [_HEAD, *[_STRIP] * strips, _PANEL, clip or 0.01, max(1, len(lines)) * _LINE]
     figure = Figure(figsize=(_WIDTH, sum(heights) + 0.8), layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.06))
@@ -112,14 +112,14 @@ def _levels(axes: Axes, assessed: Sequence[AssessedSegment]) -> None:
     axes.scatter(at, noise, c="white", edgecolors=colours, s=22, zorder=3)
     axes.axhline(QUIETEST_DBFS, color=INK, lw=0.7, ls=":")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(ylim=(SILENT_DBFS - 4, 0), xlabel="segment", xlim=(0.2, len(assessed) + 0.8))
+    axes.set(ylim=(SILENT_DBFS - 4, 0), xlabel="segment", xlim=(0.2, max(1, len(assessed)) + 0.8))
     axes.set_title("Speech ● and the noise around it ○, dBFS (dotted: the quietest that is kept)")
 
 
 def _similarity(axes: Axes, findings: Findings) -> None:
     axes.set_title("Similarity to the speaker, down to the least similar part (dotted: required; × not compared)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(ylim=(0, 1.03), xlabel="segment", xlim=(0.2, len(findings.assessed) + 0.8))
+    axes.set(ylim=(0, 1.03), xlabel="segment", xlim=(0.2, max(1, len(findings.assessed)) + 0.8))
     if findings.encoder is None:
         axes.text(0.5, 0.5, "not compared: one speaker was assumed", ha="center", transform=axes.transAxes)
         return

@@ -34,9 +34,13 @@ def build_voice(
 ) -> ClonedVoice:
     """
     Raises:
-        InvalidRequest: it is doubtful whether one person speaks, there is less than `min_speech_s` of good speech, or
-            too little for a clip.
+        InvalidRequest: no file can be used, it is doubtful whether one person speaks, there is less than `min_speech_s`
+            of good speech, or too little for a clip.
     """
+    if not findings.recordings:
+        raise InvalidRequest(
+            f"none of the {len(findings.refused)} files can be used: {findings.refused[0].why}", field="input_dir"
+        )
     if findings.doubts and not despite_doubts:
         raise InvalidRequest(f"{'; '.join(findings.doubts)} (--despite-doubts)", field="input_dir")
     if findings.kept_s < min_speech_s:
