@@ -22,7 +22,7 @@ _CODE = re.compile(
 )
 _AFTER_CAPITALS = re.compile(r"(?<![\w-])(?:[A-Z]{2}(?P<n>\d{3,4})|[A-Z](?P<m>\d{4}))(?!\w|[.,]\d)")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)")
-_LONG_CODE = re.compile(r"(?<![\w-])(?=[A-Z]*\d+[A-Z]|\d*[A-Z]+\d)[A-Z\d]{9,40}(?![\w-])")
+_LONG_CODE = re.compile(r"(?<![\w-])(?=[A-Z\d]{9})(?=[A-Z]+\d|\d+[A-Z])[A-Z\d]{9,40}(?![\w-])")
 _PART = re.compile(r"\d+|X")
 _IP = re.compile(
     r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)"

@@ -50,6 +50,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("units", words.find_per, True),
     ("symbols", codes.find_handles, False),
     ("symbols", words.find_symbols, False),
+    ("abbreviations", words.find_numbered, True),
     ("abbreviations", words.find_abbreviations, False),
     ("plurals", words.find_plurals, False),
     ("acronyms", words.find_acronyms, False),

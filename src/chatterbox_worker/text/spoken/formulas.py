@@ -15,6 +15,7 @@ _RAISED = re.compile(
     r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]+)"
 )
 _LOWERED = re.compile(r"(?<=[^\W\d_])[₀-₉]+|(?<=\))[₀-₉]+")  # "CO₂"
+_RAISED_DIGIT, _LOWERED_DIGIT = re.compile(r"[⁰¹²³⁴-⁹]"), re.compile(r"[₀-₉]")
 _POWER_OF_TEN = re.compile(r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])")
 _OPERAND = r"[-−]?(?:(?:0|[1-9]\d*)(?:[.,]\d+)*(?!\d)[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
 _MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥]"
@@ -29,14 +30,14 @@ def find_formulas(text: str, rules: Rules) -> Iterator[Group]:
     raised, minus, times = rules.between.get("^"), rules.symbols.get("−"), rules.symbols.get("×")
     if not raised or not minus or not times or not rules.spaced:
         return
-    for found in _RAISED.finditer(text):
+    for found in _RAISED.finditer(text) if _RAISED_DIGIT.search(text) else ():
         power = f"{minus} " if found["sign"] == "⁻" else ""
         yield [_apart(text, *found.span(), f"{raised} {power}{say(_value(found['n']), rules)}", rules)]
     for found in _POWER_OF_TEN.finditer(text):
         power = f"{minus} " if found["sign"] in ("-", "−") and found["sign"] else ""
         number, ten = say_written(found["n"], rules), say(10, rules)
         yield [Span(*found.span(), f"{number} {times} {ten} {raised} {power}{say(int(found['power']), rules)}")]
-    for found in _EQUATION.finditer(text):
+    for found in _EQUATION.finditer(text) if _RELATION.search(text) else ():
         if _RELATION.search(found[0]):
             for mark in _MARKS.finditer(text, found.start() + 1, found.end()):
                 if words := rules.symbols.get(_SAME.get(mark["mark"], mark["mark"])):
@@ -44,7 +45,7 @@ def find_formulas(text: str, rules: Rules) -> Iterator[Group]:
 
 
 def _lowered(text: str, rules: Rules) -> Iterator[Group]:
-    for found in _LOWERED.finditer(text):
+    for found in _LOWERED.finditer(text) if _LOWERED_DIGIT.search(text) else ():
         yield [_apart(text, *found.span(), say(_value(found[0]), rules), rules)]
 
 

@@ -175,6 +175,8 @@ class Rules:
     """Abbreviations that never end a sentence, with their words."""
     abbreviations: Words = field(default_factory=dict)
     """Abbreviations that may end one."""
+    numbered: Words = field(default_factory=dict)
+    """Abbreviations in front of a number, in any case: "p. 5", "Ext. 7"."""
     abbreviated: tuple[tuple[str, str], ...] = ()
     """(pattern, words): abbreviations that are read by what stands next to them, "St. James" and "James St."; the
     pattern's group a, if it has one. Words with a full stop may end a sentence."""

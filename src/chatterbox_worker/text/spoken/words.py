@@ -27,6 +27,14 @@ def find_per(text: str, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), " " + rules.per[found["name"]])]
 
 
+def find_numbered(text: str, rules: Rules) -> Iterator[Group]:
+    """An abbreviation in front of a number; a space is left between them."""
+    if rules.numbered:
+        for found in _compile(rf"(?<![\w.])(?i:{_choices(tuple(rules.numbered))})(?= ?\d)").finditer(text):
+            gap = "" if text[found.end()] == " " else " "
+            yield [Span(*found.span(), rules.numbered[found[0].lower()] + gap)]
+
+
 def find_abbreviations(text: str, rules: Rules) -> Iterator[Group]:
     for pattern, words in rules.abbreviated:
         for found in _compile(pattern).finditer(text):

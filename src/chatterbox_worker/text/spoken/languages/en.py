@@ -32,9 +32,10 @@ _VERSIONS = "|".join(
                  "Go", "Ruby", "Node", "Rust", "Swift")
 )  # fmt: skip
 _WEEKDAYS = {
-    "Mon": "Monday", "Tues": "Tuesday", "Tue": "Tuesday", "Wed": "Wednesday", "Thurs": "Thursday", "Thur": "Thursday",
-    "Thu": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
+    "Mon.,": "Monday,", "Tues.,": "Tuesday,", "Tue.,": "Tuesday,", "Wed.,": "Wednesday,", "Thurs.,": "Thursday,",
+    "Thur.,": "Thursday,", "Thu.,": "Thursday,", "Fri.,": "Friday,", "Sat.,": "Saturday,", "Sun.,": "Sunday,",
 }  # fmt: skip
+"""Before the date; alone, "Sun." may end a sentence."""
 
 RULES = Rules(
     locale="en",
@@ -51,10 +52,10 @@ RULES = Rules(
         (r"B(?= [a-z])", "other{billion}"), (r"(?<=\d\d)k(?= [a-z]+s\b| people\b)", "other{thousand}"),
     ),
     forms=(
-        (rf"{_NAMED}(?P<h>[1-9])(?P<t>[1-9]\d)(?!\w|[.,:/]\d)", "{h} {t}"),
-        (rf"{_NAMED}(?P<h>[1-9])0(?P<t>[1-9])(?!\w|[.,:/]\d)", "{h} oh {t}"),
-        (rf"(?:{_VERSIONS})(?P<a>\d\d?)\.(?P<b>[1-9]\d)(?!\w|[.,]\d)", "{a} point {b}"),
-        (rf"(?:{_VERSIONS})(?P<a>\d\d?)\.0(?P<b>[1-9])(?!\w|[.,]\d)", "{a} point oh {b}"),
+        (rf"(?=[1-9][1-9]\d(?!\w)){_NAMED}(?P<h>[1-9])(?P<t>[1-9]\d)(?!\w|[.,:/]\d)", "{h} {t}"),
+        (rf"(?=[1-9]0[1-9](?!\w)){_NAMED}(?P<h>[1-9])0(?P<t>[1-9])(?!\w|[.,:/]\d)", "{h} oh {t}"),
+        (rf"(?=\d\d?\.[1-9])(?:{_VERSIONS})(?P<a>\d\d?)\.(?P<b>[1-9]\d)(?!\w|[.,]\d)", "{a} point {b}"),
+        (rf"(?=\d\d?\.0)(?:{_VERSIONS})(?P<a>\d\d?)\.0(?P<b>[1-9])(?!\w|[.,]\d)", "{a} point oh {b}"),
         (r"(?<![\w.,])(?P<h>\d\d?)(?P<t>[2-8]\d)(?=[pi](?!\w))", "{h} {t}"),
         (r"(?<=[A-Z])(?P<n>\d)s(?!\w)", "{n}s"),
         (r"(?<![\w.,])[Cc]\. ?(?=1\d{3}(?!\d))", "circa "), (r"(?<!\w)b\. (?=(?:1\d|20)\d\d(?!\d))", "born "),
@@ -78,16 +79,12 @@ RULES = Rules(
         (r"(?<![\d/])24/7(?![\d/])", "twenty-four seven"),
         (r"(?<![\w.])(?P<n>\d\d?)[kK](?= (?:gold|yellow|white|rose)\b)", "{n} karat"),
         (r"(?<!\w)WW1(?!\w)", "World War One"), (r"(?<!\w)WW2(?!\w)", "World War Two"),
-        (r"(?<!\w)[Nn]o\. ?(?=\d)", "number "),
-        (r"(?<!\w)[Nn]os\. ?(?=\d)", "numbers "),
-        (r"(?<!\w)pp\. ?(?=\d)", "pages "),
-        (r"(?<!\w)p\. ?(?=\d)", "page "),
-        (r"(?<!\w)[Ee]xt\.? ?(?=\d)", "extension "), (r"(?<= )x(?=\d{1,5}(?!\w))(?<=\d{4} x)", "extension "),
-        (r"(?<!\w)[Cc]h\. ?(?=\d)", "chapter "), (r"(?<!\w)[Ss]ec\. ?(?=\d)", "section "),
-        (r"(?<!\w)[Aa]rt\. ?(?=\d)", "article "), (r"(?<!\w)[Ee]q\. ?(?=\d)", "equation "),
-        (r"(?<!\w)[Vv]ol\. ?(?=\d)", "volume "), (r"(?<!\w)[Ff]igs\. ?(?=\d)", "figures "),
-        (r"(?<!\w)[Ff]ig\. ?(?=\d)", "figure "),
     ),
+    numbered={
+        "no.": "number", "nos.": "numbers", "p.": "page", "pp.": "pages", "ext.": "extension", "ext": "extension",
+        "ch.": "chapter", "sec.": "section", "art.": "article", "eq.": "equation", "vol.": "volume", "fig.": "figure",
+        "figs.": "figures",
+    },
     to="to", score="to", code_number="numbering-year",
     compass={"N": "north", "S": "south", "E": "east", "W": "west"},
     fractions={
@@ -147,6 +144,7 @@ RULES = Rules(
         "≠": "is not equal to",
     },
     titles={
+        **_WEEKDAYS,
         "Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "Prof.": "Professor", "Gen.": "General",
         "Sgt.": "Sergeant", "Capt.": "Captain", "Lt.": "Lieutenant", "Col.": "Colonel", "Rev.": "Reverend",
         "Gov.": "Governor", "Sen.": "Senator", "vs.": "versus", "e.g.": "for example", "i.e.": "that is",
@@ -171,8 +169,6 @@ RULES = Rules(
         "A.M.": "a.m.", "P.M.": "p.m.", "Esq.": "Esquire",
     },
     abbreviated=(
-        *((rf"(?<!\w){short}\.(?=,? (?:\d|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec))", long)
-          for short, long in _WEEKDAYS.items()),
         (r"[\w.] [A-Z][a-z]+ (?P<a>St\.)", "Street."), (r"\d(?:st|nd|rd|th) (?P<a>St\.)", "Street."),
         (r"\b[A-Z][a-z]+ (?P<a>St\.)(?! [A-Z])", "Street."), (r"(?<!\w)St\.(?= [A-Z])", "Saint"),
         (r"(?<=[Tt]he )WHO(?!\w)", "W H O"),
