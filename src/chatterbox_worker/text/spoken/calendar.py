@@ -12,7 +12,7 @@ from chatterbox_worker.text.spoken.numbers import Group, count, joining, say
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
 
-_ALONE = rf"(?:(?<![\d:.,/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=[א-ת]-))"
+_ALONE = rf"(?:(?<![\d:.,/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=\dh-)|(?<=\dh\d\d-)|(?<=[א-ת]-))"
 """Before a time: nothing that it is a part of, but "AM", the dash after another time or after a Hebrew prefix."""
 _STAMP = re.compile(
     r"(?<!\w)(\d{4})-(\d\d)-(\d\d)(?P<gap>T)(?P<h>[01]\d|2[0-3]):(?P<m>[0-5]\d)"

@@ -24,6 +24,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     # category, recogniser, whether it needs a digit
     ("urls", addresses.find_urls, False),
     ("emails", addresses.find_emails, False),
+    ("symbols", codes.find_handles, False),
     ("numbers", codes.find_codes, True),
     ("urls", codes.find_network_addresses, True),
     ("dates", calendar.find_dates, True),
@@ -48,7 +49,6 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("numbers", joins.find_dashes, True),
     ("numbers", joins.find_between, True),
     ("units", words.find_per, True),
-    ("symbols", codes.find_handles, False),
     ("symbols", words.find_symbols, False),
     ("abbreviations", words.find_numbered, True),
     ("abbreviations", words.find_abbreviations, False),

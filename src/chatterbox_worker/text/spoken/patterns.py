@@ -19,10 +19,11 @@ def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d") -> tuple[
     `after`: a pattern of how a time begins.
     """
     short = rf"(?i:{'|'.join(names)})\.?(?=[ ,:]|[-–]\w|$)"
-    behind = "|".join(rf"(?<=(?i:{name}{stop}))" for name in names for stop in ("", r"\."))
+    behind, stopped = ("|".join(rf"(?<=(?i:{name}{stop}))" for name in names) for stop in ("", r"\."))
     return (
         *((rf"(?<!\w)(?i:{name})\.?(?= ?[-–] ?{short}|:? (?:{after}))", words) for name, words in names.items()),
         (rf"(?:{behind}) ?[-–] ?(?={short})", to),
+        (rf"(?:{stopped}) ?[-–] ?(?={short})", f" {to}"),
     )
 
 
@@ -44,7 +45,7 @@ def roman_after_english(words: str) -> str:
 
 def regnal(names: str, *, one: str = "I") -> str:
     """A Roman numeral after one of these names of rulers and popes, with a full stop that marks it as ordinal."""
-    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]{{2,}}|[VX]|{one})(?:\.(?= [^\W\dA-ZÀ-Þ]))?)(?!\w)"
+    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]{{2,}}|[VX]|{one})(?:\.(?= [^\W\dA-ZÀ-Þ]|[,;:)]))?)(?!\w)"
 
 
 def regnal_english(names: str) -> str:
