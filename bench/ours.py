@@ -165,7 +165,7 @@ def sampling_of(model: str) -> tuple[Sampling | BlockSampling, float | None]:
 def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str, bool]:
     """Whether replaying graphs gives the same bits as running eagerly, for T3's logits and tokens, mel and sound."""
     sampling, emotion = sampling_of(parts.layout.name)
-    voice, ids = _own_voice(parts), parts.tokenizer.encode(text, "en")
+    voice, ids = own_voice(parts), parts.tokenizer.encode(text, "en")
     ids = ids if parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
     prefix = parts.t3.encode(voice.speaker_emb[0], voice.speech_tokens[0], emotion)
     graphed, eager = (decoder_of(parts.t3)(parts.t3, 2, _LONGEST, graphs=graphs) for graphs in (True, False))
@@ -181,14 +181,14 @@ def graphs_equal_eager(parts: Parts, text: str, *, steps: int = 40) -> dict[str,
     return {"t3": same} | _sound_equals_eager(parts, steps)
 
 
-def _own_voice(parts: Parts) -> Conditioning:
+def own_voice(parts: Parts) -> Conditioning:
     assert parts.default_voice is not None, "the synthetic checkpoints have one"  # noqa: S101
     return parts.default_voice
 
 
 def _sound_equals_eager(parts: Parts, tokens: int) -> dict[str, bool]:
     """Compared in the shortest bucket that fits an utterance of `tokens` tokens."""
-    s3gen, voice = parts.s3gen, _own_voice(parts)
+    s3gen, voice = parts.s3gen, own_voice(parts)
     prompt = Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
     codes = torch.arange(tokens) * 7
     noise = SeededNoise(1, s3gen.device).whole(prompt, tokens)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from bench.gpu.cases import Skipped
 from bench.gpu.run import Options
-from bench.ours import load_parts
+from bench.ours import load_parts, own_voice
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Take, Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
@@ -74,7 +74,7 @@ def served(options: Options, model: str) -> Parts:
 
 
 def prompt_of(loaded: Parts) -> Prompt:
-    voice = loaded.default_voice
+    voice = own_voice(loaded)
     return Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,6 +108,6 @@ def test_a_start_is_judged_until_jobs_are_taken_or_on_a_cpu_until_the_models_are
     monkeypatch.setattr(prove, "config_of", lambda image: {"Cmd": ["python3"]})
     monkeypatch.setattr(prove, "run_in", lambda container, *command: f"{floor_s}")
     monkeypatch.setattr(prove, "LocalQueue", Queue)
-    monkeypatch.setattr(prove.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(prove, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     with contextlib.nullcontext() if fault is None else pytest.raises(prove.ProofFailedError, match=fault):
         assert prove.prove_start("localhost/chatterbox-worker") == {"floor_s": floor_s, "loaded_s": 4.0, "ready_s": 9.0}
