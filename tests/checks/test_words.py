@@ -7,7 +7,7 @@ import pytest
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.checks.judge import Judge
 from chatterbox_worker.checks.verdict import Reason
-from chatterbox_worker.checks.words import WordErrors, compare, count_errors, words_of
+from chatterbox_worker.checks.words import WordErrors, align, compare, words_of
 from support.recordings import buzz
 
 
@@ -31,10 +31,11 @@ def test_spelling_is_no_error(language: str, one: str, other: str) -> None:
 
 
 def test_errors_are_counted_in_words() -> None:
-    assert count_errors(["a", "b", "c"], ["a", "c"]) == 1
-    assert count_errors(["a", "b", "c"], ["a", "x", "c", "d"]) == 2
-    assert count_errors([], ["a"]) == count_errors(["a"], []) == 1
-    assert compare(["one two three four"], "one two three", "en") == WordErrors(1, 4)
+    assert align(["a", "b", "c"], ["a", "c"]) == (1, 1)
+    assert align(["a", "b", "c"], ["a", "x", "c", "d"]) == (2, 0)
+    assert align([], ["a"]) == (1, 0)
+    assert align(["a"], []) == (1, 1)
+    assert compare(["one two three four"], "one two three", "en") == WordErrors(1, 4, 1)
     assert compare(["..."], "so", "en") == WordErrors(1, 1)
 
 
@@ -48,6 +49,36 @@ def test_one_wrong_word_proves_nothing_and_no_right_word_does() -> None:
     assert not WordErrors(2, 10).exceeds(0.3)
     assert WordErrors(1, 1).exceeds(0.3)
     assert WordErrors(5, 2).rate == 2.5
+
+
+LONG = (
+    "Margaret, said Mr. Hale on 5 May, I could not help watching your face when he made his confession of having "
+    "been poor"
+)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "missing"),
+    [
+        (LONG.replace("Mr. Hale", "Mister Hail").replace("5 May", "the fifth of may"), 0),
+        (LONG.replace(" when he made", ""), 3),
+        (LONG.replace("when he made", "email"), 2),
+        (LONG.replace("your face when he made", "email"), 4),
+        (LONG.partition(" of having")[0], 4),
+        (LONG.replace("Margaret, said Mr. Hale", "Yes"), 3),
+        (LONG.replace("could not help watching your face", "should nod held washing you faith"), 0),
+    ],
+)
+def test_a_passage_that_is_missing_is_found_in_a_text_of_any_length(transcript: str, missing: int) -> None:
+    found = compare([LONG], transcript, "en")
+    assert found.missing == missing
+    assert found.rate < 0.3
+    assert found.exceeds(0.3) is (missing >= 3)
+    assert not found.exceeds(1.0)
+
+
+def test_characters_are_no_passage() -> None:
+    assert compare(["孩子们在花园里玩耍直到天黑"], "孩子们在花园里玩耍", "zh").missing == 0
 
 
 def test_tags_in_brackets_are_no_words() -> None:
@@ -85,4 +116,8 @@ def test_words_that_are_understood_once_they_are_known_are_right() -> None:
     assert (verdict.passes, verdict.heard) == (True, "One two three four five.")
     first = "one four five"  # a hint would fill in what was left out
     verdict = Judge(transcribe).judge(buzz(2.0, 24_000), "One two three four five.", "en")
+    assert (verdict.reasons, verdict.heard) == ((Reason.WORD_ERRORS,), first)
+    first = "one two three four five six seven eight"  # of about the length, and three words are missing
+    text = "One two three a little bit four five six seven eight."
+    verdict = Judge(transcribe).judge(buzz(3.0, 24_000), text, "en")
     assert (verdict.reasons, verdict.heard) == ((Reason.WORD_ERRORS,), first)

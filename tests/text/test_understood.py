@@ -16,7 +16,7 @@ import pytest
 from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.resample import resample
-from chatterbox_worker.checks.words import count_errors, read_in_words, words_of
+from chatterbox_worker.checks.words import align, read_in_words, words_of
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
 from chatterbox_worker.engines.preview import PreviewEngine
 from chatterbox_worker.text.normalise import finish
@@ -57,7 +57,7 @@ def measure(language: str, most: int = 40) -> dict[str, int]:
                 ("spoken", [read_in_words(written, language) for written, _ in group]),
             ):
                 got = words_of(transcribe(engine, whisper, texts, language), language)
-                figures[name] += count_errors(expected, got)
+                figures[name] += align(expected, got)[0]
     finally:
         engine.close()
     return figures

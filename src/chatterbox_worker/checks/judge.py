@@ -9,7 +9,7 @@ from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.checks.sound import find_faults
 from chatterbox_worker.checks.verdict import Reason, Verdict
-from chatterbox_worker.checks.words import WordErrors, compare, has_length_of
+from chatterbox_worker.checks.words import MOST_MISSING, WordErrors, compare, has_length_of
 from chatterbox_worker.engine import TakeFacts
 from chatterbox_worker.request import MAX_WORD_ERROR
 
@@ -58,7 +58,8 @@ class Judge:
         texts = [spoken] if written is None else [spoken, written]
         heard = self.transcribe(audio, language, None)
         errors = compare(texts, heard, language)
-        if errors.exceeds(self.max_word_error) and has_length_of(texts, heard, language):
+        is_whole = errors.missing <= MOST_MISSING and has_length_of(texts, heard, language)
+        if errors.exceeds(self.max_word_error) and is_whole:
             # An unusual voice is understood once the words are known; but a hint may also fill in what is missing
             with_hint = self.transcribe(audio, language, spoken)
             heard, errors = min((heard, errors), (with_hint, compare(texts, with_hint, language)), key=_rate)
