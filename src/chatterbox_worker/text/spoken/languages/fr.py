@@ -39,11 +39,8 @@ RULES = Rules(
     forms=(
         *weekdays(_WEEKDAYS, "à", after=r"\d{1,2}(?:h|:\d| ?[-–])"),
         (r"(?<!\w)[Nn]°\s?(?=\d)", "numéro "), (r"(?<!\w)[Nn]os (?=\d)", "numéros "),
-        (r"(?<!\w)pp\. ?(?=\d)", "pages "), (r"(?<!\w)p\. ?(?=\d)", "page "),
-        (r"(?<!\w)[Ff]ig\. ?(?=\d)", "figure "), (r"(?<!\w)[Cc]hap\. ?(?=\d)", "chapitre "),
-        (r"(?<!\w)[Aa]rt\. ?(?=\d)", "article "), (r"(?<!\w)[Vv]ol\. ?(?=\d)", "volume "),
-        (r"(?<!\w)[Tt]\. (?=\d)", "tome "), (r"(?<!\w)[Rr]éf\. ?(?=\d)", "référence "),
-        (r"(?<!\w)[Aa]pp?t\. ?(?=\d)", "appartement "), (r"(?<!\w)[Aa]nn\. ?(?=\d)", "annexe "),
+        (r"(?<!\w)[Tt]\. (?=\d)", "tome "),
+        (r"(?<!\w)[Aa]pp?t\. ?(?=\d)", "appartement "),
         (r"(?<![\w,.])1(?:ers|ᵉʳˢ)(?!\w)", "premiers"), (r"(?<![\w,.])1(?:res|ères)(?!\w)", "premières"),
         (r"(?<=[Aa]nnées )80(?![\d-])", "quatre-vingt"), (r"(?<![\d/])24 ?h/24(?!\w)",
         "vingt-quatre heures sur vingt-quatre"),
@@ -64,6 +61,10 @@ RULES = Rules(
         (r"(?<![\w/.,])1/10(?= d[eu'’])", "un dixième"),
     ),
     to="à", score="à", code_number="pairs",
+    numbered={
+        "pp.": "pages", "p.": "page", "fig.": "figure", "chap.": "chapitre", "art.": "article", "vol.": "volume",
+        "réf.": "référence", "ann.": "annexe",
+    },
     between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
     fractions={
         "1/2": "un demi", "n 1/2": "{n} et demi",
