@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say, say_digits
+from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.words import letter_names
 
@@ -22,7 +23,7 @@ _CODE = re.compile(
     r"|(?<![\w-])(?:19|20)?\d{6}-\d{4}(?![\w-])"  # Sweden's
     r"|(?<![\w.-])\d{4}\.\d\d\.\d{5}(?![\w-]|\.\d)"  # a Norwegian account
 )
-_AFTER_CAPITALS = re.compile(r"(?<![\w-])(?:[A-Z]{2}(?P<n>\d{3,4})|[A-Z](?P<m>\d{4}))(?!\w|[.,]\d)")
+_AFTER_CAPITALS = re.compile(rf"(?<![{WORD}-])(?:[A-Z]{{2}}(?P<n>\d{{3,4}})|[A-Z](?P<m>\d{{4}}))(?![{WORD}]|[.,]\d)")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)")
 _LONG_CODE = re.compile(r"(?<![\w-])(?=[A-Z\d]{9})(?=[A-Z]+\d|\d+[A-Z])[A-Z\d]{9,40}(?![\w-])")
 _PART = re.compile(r"\d+|X")

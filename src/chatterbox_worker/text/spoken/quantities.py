@@ -151,7 +151,7 @@ def _say_unit(written: str, unit: str, rules: Rules) -> str:
 
 def find_units(text: str, rules: Rules) -> Iterator[Group]:
     units = {**_UNITS, **rules.units, **rules.unit_words}
-    pattern = rf"(?<![{WORD}]){quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³]|/[a-zµμ])"
+    pattern = rf"(?:(?<![{WORD}])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³]|/[a-zµμ])"
     for found in _compile(pattern).finditer(text):
         unit = found["unit"]
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):

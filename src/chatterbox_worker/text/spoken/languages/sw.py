@@ -19,6 +19,8 @@ def _concord(prefix: str) -> dict[str, str]:
     return {unit.format("mbili"): rf"\1{prefix}wili", unit.format("(tatu|nne|tano|nane)"): rf"\1{prefix}\2"}
 
 
+_OF = "|".join(rf"(?<=\b{word} )" for word in ["ya", "wa", "la", "za", "cha"])
+
 RULES = Rules(
     locale="sw", to="hadi",
     fixes={  # CLDR's commas would be pauses; one stays in ten thousand and one, which else is eleven thousand
@@ -26,14 +28,29 @@ RULES = Rules(
         rf", (?!(?:{_UNITS}|{_TENS})$)": " ",
     },
     concords=(
-        (_after("[Ww]", "atu|atoto|anaume|anawake|anafunzi|alimu|asichana|avulana|afanyakazi"), _concord("wa")),
+        (_after("[Ww]",
+        "atu|atoto|anaume|anawake|anafunzi|alimu|asichana|avulana|afanyakazi|achezaji|abunge|agonjwa|ageni|akulima|"
+                "atalii|azazi|azee|ananchi|ajumbe|akimbizi|ahusika"), _concord("wa")),
+        (_after("[Mm]", "adaktari|arais|awaziri|apolisi"), _concord("wa")),
         (_after("[Mm]", "iaka|iezi|ikoa|iti|ikono|iguu|istari|ilango|izigo|ikutano|iji"), _concord("mi")),
-        (_after("[Vv]", "itabu|iti|ijiji|yumba|ikombe|ifaa|ituo|yuo|ipande"), _concord("vi")),
+        (_after("[Vv]", "itabu|iti|ijiji|yumba|ikombe|ifaa|ituo|yuo|ipande|ijiko|iazi|ikundi|itunguu|ipimo"),
+        _concord("vi")),
         (_after("[Mm]", "agari|ayai|aswali|aneno|ajina|akosa|ajibu|abao|ambo|atunda|akundi|aduka"), _concord("ma")),
         (_after("[Mm]", "tu|toto|wanafunzi|walimu|waka|wezi|ti"), {"^moja$": "mmoja"}),
         (_after("[KkCc]", "itabu|iti|humba|ikombe|ijiji"), {"^moja$": "kimoja"}),
     ),
-    between={":": "kwa", "/": "kwa"},
+    forms=(
+        (r"(?<![\w.,])(?:(?:K|k|T|t|)[Ss]hs?\.? ?)?(?P<n>\d[\d,]*)/[=-](?!\w)", "shilingi {n}"),
+        (r"(?<!\w)(?:K|T|)[Ss]hs?\.? ?(?P<n>\d+(?:\.\d+)?) ?(?P<w>milioni|bilioni|trilioni|elfu|laki)(?!\w)",
+        "shilingi {w} {n}"),
+        (r"\$(?P<n>\d+(?:\.\d+)?) ?(?P<w>milioni|bilioni|trilioni)(?!\w)", "dola {w} {n}"),
+        (rf"(?:{_OF})1(?!\d|[.,:/]\d|%)", "kwanza"), (rf"(?:{_OF})2(?!\d|[.,:/]\d|%)", "pili"),
+        (r"(?<!\w)[Uu]k\. ?(?=\d)", "ukurasa "), (r"(?<!\w)[Nn]a\. ?(?=\d)", "namba "), (r"(?<!\w)km (?=\d)",
+        "kilomita "),
+        (r"(?<!\w)kg (?=\d)", "kilo "), (r"(?<!\w)cm (?=\d)", "sentimita "), (r"(?<![\d/])24/7(?![\d/])",
+        "ishirini na nne saba"),
+    ),
+    between={":": "kwa", "/": "kwa", "x": "kwa"},
     fractions={
         "1/2": "nusu", "1/3": "theluthi moja", "2/3": "theluthi mbili", "1/4": "robo", "3/4": "robo tatu",
     },
@@ -44,7 +61,11 @@ RULES = Rules(
         "USD": Money(major="other{dola}", minor="other{senti}"), "EUR": Money(major="other{yuro}",
          minor="other{senti}"),
     },
-    noun_first=True, money_and=" na ", symbols_of_money={"KSh": "KES", "Sh": "TZS", "TSh": "TZS"},
+    noun_first=True, money_and=" na ", symbols_of_money={
+        **dict.fromkeys(["KSh", "Ksh", "KSh.", "Ksh.", "Kshs", "Kshs."], "KES"),
+        **dict.fromkeys(["Sh", "Sh.", "sh.", "Shs.", "TSh", "Tsh", "TSh.", "Tsh."], "TZS"), "USh": "UGX",
+    },
+    time_dotted=(r"[Ss]aa ", ""), phones=r"(?:[Ss]imu|[Aa]kaunti):? ",
     time="{h} na dakika {m}", time_hour="{h} kamili", date="tarehe {d} {m} {y}", phone_plus="jumlisha",
     marks={
         ".": "nukta", "/": "mkwaju", "-": "kistari", "_": "mstari chini", "@": "at", ":": "nukta mbili",
@@ -56,7 +77,11 @@ RULES = Rules(
         "×": "mara", "÷": "gawanya kwa", "±": "kujumlisha au kutoa", "≈": "takriban", "<": "chini ya",
         ">": "zaidi ya", "−": "kutoa",
     },
-    titles={"Dkt.": "Daktari", "Bw.": "Bwana", "Bi.": "Bibi", "Prof.": "Profesa", "n.k.": "na kadhalika"},
-    abbreviations={"K.K.": "Kabla ya Kristo"},
+    titles={"Dkt.": "Daktari", "Bw.": "Bwana", "Bw": "Bwana", "Mhe.": "Mheshimiwa", "Mh.": "Mheshimiwa",
+        "Mch.": "Mchungaji", "S.L.P.": "sanduku la posta",
+        "k.m.": "kwa mfano", "k.v.": "kama vile", "Bi.": "Bibi", "Prof.": "Profesa", "n.k.": "na kadhalika"},
+    abbreviations={"nk": "na kadhalika", "B.K.": "Baada ya Kristo", "K.K.": "Kabla ya Kristo"},
+    abbreviated=(*((rf"(?:{_OF}){numeral}(?!\w)", words) for numeral, words in (("I", "Kwanza"), ("II", "Pili"),
+        ("III", "Tatu"), ("IV", "Nne"))), (r"(?<=Paulo )II(?!\w)", "wa Pili"), (r"(?<=Henry )VIII(?!\w)", "wa Nane")),
     spelled=frozenset({"AI", "API", "URL", "USB"}),
 )  # fmt: skip
