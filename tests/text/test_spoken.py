@@ -210,6 +210,13 @@ def test_a_very_long_number_can_be_cut() -> None:
     assert "".join(part.text for part in parts).replace(" ", "") == text.replace(" ", "")
 
 
+@pytest.mark.parametrize("language", ["en", "ja", "ar"])
+def test_a_number_of_any_length_is_read(language: str) -> None:
+    number = "9" * 4400  # Python converts at most 4300 digits
+    for text in (f"{number} km", f"${number}", f"{number}½", f"{number}円", f"{number}.50 EUR", "H" + "₂" * 4400):
+        assert number[:20] not in spoken(text, language)
+
+
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_every_language_names_the_months_and_reads_every_unit_and_currency(language: str) -> None:
     table = rules_of(language)
@@ -244,6 +251,9 @@ def test_a_long_text_is_read_in_linear_time() -> None:
         started = time.process_time()
         read(text[:50_000], "en")
         assert time.process_time() - started < 5.0  # 0.3 s alone; quadratic would take minutes
+    started = time.process_time()
+    read("1,1" * 16_000, "hi")
+    assert time.process_time() - started < 5.0  # 0.4 s alone; groups of two without a bound took 15 s
 
 
 def test_a_text_without_numbers_loads_no_icu() -> None:

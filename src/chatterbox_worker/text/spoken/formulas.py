@@ -12,9 +12,9 @@ from chatterbox_worker.text.spoken.rules import Rules
 
 # "x⁵", "10⁻⁶"; after a word it is the mark of a footnote. Squares and cubes are symbols, or part of a unit.
 _RAISED = re.compile(
-    r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]+)"
+    r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]{1,15})(?![⁰¹²³⁴-⁹])"
 )
-_LOWERED = re.compile(r"(?<=[^\W\d_])[₀-₉]+|(?<=\))[₀-₉]+")  # "CO₂"
+_LOWERED = re.compile(r"(?:(?<=[^\W\d_])|(?<=\)))[₀-₉]{1,15}(?![₀-₉])")  # "CO₂"
 _RAISED_DIGIT, _LOWERED_DIGIT = re.compile(r"[⁰¹²³⁴-⁹]"), re.compile(r"[₀-₉]")
 _POWER_OF_TEN = re.compile(r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])")
 _OPERAND = r"[-−]?(?:(?:0|[1-9]\d*)(?:[.,]\d+)*(?!\d)[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"

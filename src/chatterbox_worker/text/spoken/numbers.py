@@ -40,7 +40,8 @@ def number_pattern(rules: Rules) -> str:
     grouped = "(?!)"
     if rules.group:
         group = f"[{re.escape(rules.group)}]"
-        grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group}))*{group}\d{{3}}(?!\d)"
+        # at most 14 groups: without a bound a text of India's groups of two is read in quadratic time
+        grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group})){{0,12}}{group}\d{{3}}(?!\d)"
     decimal = f"[{re.escape(rules.decimal)}]"
     other = r"|\d+\.\d{1,2}(?!\d|\.\d)" if rules.decimal == "," else ""
     return rf"(?:{_foreign(rules)}{grouped}(?:{decimal}\d+(?![\d.,]\d))?|\d+{decimal}\d+(?!{decimal}\d){other}|\d+)"
@@ -76,9 +77,10 @@ def split_number(written: str, rules: Rules) -> tuple[str, str]:
 
 
 def parse_number(written: str, rules: Rules) -> int | Decimal:
-    """The value of what `number_pattern` matched."""
+    """The value of what `number_pattern` matched; of more digits than are read as a number, the last ones."""
     whole, decimals = split_number(written, rules)
-    return Decimal(f"{int(whole)}.{_plain(decimals)}") if decimals else int(whole)
+    whole = whole[-LONGEST:]
+    return Decimal(f"{int(whole)}.{_plain(decimals[:LONGEST])}") if decimals else int(whole)
 
 
 def _plain(digits: str) -> str:
@@ -290,10 +292,12 @@ def find_counters(text: str, rules: Rules) -> Iterator[Group]:
         return
     names = "|".join(sorted(rules.counters, key=len, reverse=True))
     for found in _compile(rf"(?<![\d.,])(?P<n>\d[\d,]*)(?P<power>[万億兆]?)(?P<counter>{names})?").finditer(text):
+        if len(found["n"]) > LONGEST:
+            continue  # read digit by digit
         value = int(found["n"].replace(",", "")) * {"": 1, "万": 10**4, "億": 10**8, "兆": 10**12}[found["power"]]
         if found["counter"]:
             yield [Span(*found.span(), count(value, *rules.counters[found["counter"]], rules))]
-        elif found["power"] and len(found["n"]) <= LONGEST:
+        elif found["power"]:
             yield [Span(*found.span(), say(value, rules))]
 
 

@@ -11,7 +11,9 @@ from functools import lru_cache
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import (
+    LONGEST,
     Group,
+    parse_number,
     quantity,
     quantity_values,
     say_quantity,
@@ -91,11 +93,12 @@ def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
         counted = say_quantity(found, rules, f"= {scale}") + gap + scale
         return counted + rules.money_of + "".join(_currency(code, _MANY, rules)).strip()
     whole, decimals = split_number(found["n"], rules)
-    if found["n2"] is None and len(decimals) == 3 and whole != "0":  # a foreign separator: no price has three decimals
+    is_price = found["n2"] is None and len(whole) <= LONGEST
+    if is_price and len(decimals) == 3 and whole != "0":  # a foreign separator: no price has three decimals
         before, after = _currency(code, int(whole + decimals), rules)
         return before + say_written(whole + decimals, rules, f"={after}") + after
     money = rules.money.get(code)
-    if found["n2"] is None and money is not None and money.minor and len(decimals) == 2:
+    if is_price and money is not None and money.minor and len(decimals) == 2:
         parts = ((int(whole), money.major), (int(decimals), money.minor))
         spoken = [_count(number, message, rules) for number, message in parts if number or message == money.major]
         if int(whole) == 0 and int(decimals):
@@ -181,11 +184,11 @@ def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
             continue
         whole = found["n"] or found["n1"]
         counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
-        amount = 1 if whole is None else int(whole) + Decimal("0.5")
+        amount = 1 if whole is None else parse_number(whole, rules) + Decimal("0.5")
         before, after = _unit(found["unit"], units[found["unit"]], amount, rules) if found["unit"] else ("", "")
         if whole is not None:
             name = _VULGAR.get(found["v"] or "", found["s"] or "")
-            mixed = rules.fractions.get(f"{int(whole)} {name}") or rules.fractions.get(f"n {name}", "")
+            mixed = rules.fractions.get(f"{parse_number(whole, rules)} {name}") or rules.fractions.get(f"n {name}", "")
             if mixed:
                 counted, words = "", mixed.replace("{n}", say_written(whole, rules))
         spoken = correct(before + counted + words + after, rules.phrase_fixes)
