@@ -43,7 +43,7 @@ RULES = Rules(
            (r"(?<!\w)[Ss]tk\. ?(?=\d)", "stykke "), (r"(?<!\w)d\. ?(?=\d)", "den "),
            (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
     to="til",
-    between={":": "til", "x": "gange"},
+    between={"^": "opløftet i", ":": "til", "x": "gange"},
     fractions={
         "1/2": "en halv", "1 1/2": "halvanden", "1/3": "en tredjedel", "2/3": "to tredjedele", "1/4": "en fjerdedel",
         "3/4": "tre fjerdedele",
@@ -79,6 +79,7 @@ RULES = Rules(
         "?": "spørgsmålstegn", "=": "lig med", "&": "og", "#": "havelåge", "%": "procent", "+": "plus", "~": "tilde",
     },
     symbols={
+        "²": "i anden", "³": "i tredje", "≠": "er forskellig fra",
         "&": "og", "@": "snabel-a", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "plus", "=": "lig med",
         "×": "gange", "÷": "divideret med", "±": "plus minus", "≈": "cirka", "<": "mindre end", ">": "større end",
         "≤": "mindre end eller lig med", "≥": "større end eller lig med", "−": "minus",

@@ -22,7 +22,7 @@ RULES = Rules(
         "1/3": "yksi kolmasosa", "2/3": "kaksi kolmasosaa", "1/4": "yksi neljäsosa",
         "3/4": "kolme neljäsosaa",
     },
-    fraction_and=" ja ", between={"x": "kertaa"},
+    fraction_and=" ja ", between={"^": "potenssiin", "x": "kertaa"},
     scales={"milj.": "one{miljoona} other{miljoonaa}", "mrd.": "one{miljardi} other{miljardia}"},
     money={
         "EUR": Money(major="one{euro} other{euroa}", minor="one{sentti} other{senttiä}"),
@@ -57,6 +57,7 @@ RULES = Rules(
         "~": "tilde",
     },
     symbols={
+        "²": "toiseen", "³": "kolmanteen", "≠": "on eri kuin",
         "&": "ja", "@": "ät", "#": "numero", "№": "numero", "§": "pykälä", "+": "plus", "=": "on yhtä kuin",
         "×": "kertaa", "÷": "jaettuna", "±": "plus miinus", "≈": "noin", "<": "pienempi kuin", ">": "suurempi kuin",
         "≤": "enintään", "≥": "vähintään", "−": "miinus",

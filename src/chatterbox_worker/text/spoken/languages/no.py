@@ -29,7 +29,7 @@ RULES = Rules(
            (r"(?<!\w)[Rr]v\. ?(?=\d)", "riksvei "), (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "),
            (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
     to="til",
-    between={":": "til", "x": "ganger"},
+    between={"^": "opphøyd i", ":": "til", "x": "ganger"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "to tredjedeler", "1/4": "en fjerdedel",
         "3/4": "tre fjerdedeler",
@@ -62,6 +62,7 @@ RULES = Rules(
     },
     phone_plus="pluss",
     symbols={
+        "²": "i annen", "³": "i tredje", "≠": "er ulik",
         "&": "og", "@": "krøllalfa", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "pluss", "=": "er lik",
         "×": "ganger", "÷": "delt på", "±": "pluss minus", "≈": "omtrent", "<": "mindre enn", ">": "større enn",
         "≤": "mindre enn eller lik", "≥": "større enn eller lik", "−": "minus",

@@ -47,7 +47,7 @@ RULES = Rules(
            (r"(?<!\w)v\. ?(?=\d)", "vecka "), (r"(?<!\w)lgh\.? ?(?=\d)", "lägenhet "),
            (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\.? ?(?=\d)", "klockan ")),
     to="till",
-    between={":": "till", "x": "gånger"},
+    between={"^": "upphöjt till", ":": "till", "x": "gånger"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "två tredjedelar", "1/4": "en fjärdedel",
         "3/4": "tre fjärdedelar",
@@ -81,6 +81,7 @@ RULES = Rules(
         "~": "tilde",
     },
     symbols={
+        "²": "i kvadrat", "³": "i kubik", "≠": "är inte lika med",
         "&": "och", "@": "snabel-a", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "plus", "=": "lika med",
         "×": "gånger", "÷": "delat med", "±": "plus minus", "≈": "ungefär", "<": "mindre än", ">": "större än",
         "≤": "mindre än eller lika med", "≥": "större än eller lika med", "−": "minus",

@@ -22,7 +22,7 @@ RULES = Rules(
            (r"(?<!\w)MÖ (?=\d)", "milattan önce "),
            (r"(?<!\w)MS (?=\d)", "milattan sonra "), (r"(?<!\w)[Nn]o[.:] ?(?=\d)", "numara ")),
     to="ila",
-    between={"/": "bölü", "x": "çarpı"},
+    between={"^": "üzeri", "/": "bölü", "x": "çarpı"},
     fractions={
         "1/2": "bir bölü iki", "1 1/2": "bir buçuk", "n 1/2": "{n} buçuk",
         "1/3": "üçte bir", "2/3": "üçte iki", "1/4": "dörtte bir", "3/4": "dörtte üç",
@@ -49,6 +49,7 @@ RULES = Rules(
         "=": "eşittir", "&": "ve", "#": "diyez", "%": "yüzde", "+": "artı", "~": "tilde", "hashtag": "etiket",
     },
     symbols={
+        "²": "kare", "³": "küp", "≠": "eşit değildir",
         "&": "ve", "@": "et", "#": "numara", "№": "numara", "§": "madde", "+": "artı", "=": "eşittir", "×": "çarpı",
         "÷": "bölü", "±": "artı eksi", "≈": "yaklaşık", "≤": "küçük eşittir", "≥": "büyük eşittir", "<": "küçüktür",
         ">": "büyüktür", "−": "eksi",
