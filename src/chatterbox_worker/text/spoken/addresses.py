@@ -32,6 +32,7 @@ _PHONE = re.compile(
     r"|(?:\d-)?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}|\d{2} \d{4} \d{4}"
     r"|\d{3} \d{3} \d{4}|[6-9]\d{4} \d{5}|[489]\d\d \d\d \d{3}|1[3-9]\d \d{4} \d{4}|1-[38]00-\d\d-\d{4}"
     r"|0\d{1,4}(?:[ .-]\d{2,8}){1,5}"
+    r"|8[ -]?\(\d{3,4}\) ?\d{2,3}-\d\d-\d\d|8-\d{3}-\d{3}-\d\d-\d\d|\d{3}-\d\d-\d\d"
     r"|0\d{2,4} ?/ ?\d{3,8}(?:[ -]\d{1,8}){0,3}"
     r"|\d{2,3}(?: \d{2,3}){3,4}|[6-9]\d\d \d{3} \d{3}"
     rf")(?![{WORD}/]|[.,-]\d)"
@@ -44,6 +45,8 @@ def find_urls(text: str, rules: Rules) -> Iterator[Group]:
     if not rules.marks:
         return
     for found in _URL.finditer(text):
+        if f"{found[0]}." in rules.titles:  # the Polish "m.in."
+            continue
         end = found.end()
         while text[end - 1] in _TRAILING:
             end -= 1

@@ -32,7 +32,7 @@ _IP = re.compile(
 )
 _PARTS = re.compile(r"\d+|[.:]")
 _HANDLE = re.compile(r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@])")
-_WORDS = re.compile(r"\d+|_|[A-ZÀ-Þ]?[^\W\d_A-ZÀ-Þ]+|[A-ZÀ-Þ]+(?![^\W\d_A-ZÀ-Þ])|[^\W\d_]|\w")
+_WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
 
 def find_codes(text: str, rules: Rules) -> Iterator[Group]:

@@ -23,7 +23,9 @@ def find_per(text: str, rules: Rules) -> Iterator[Group]:
     """The stroke between an amount and what it is for."""
     if rules.per:
         names = "|".join(re.escape(name) for name in sorted(rules.per, key=len, reverse=True))
-        for found in _compile(rf"(?:(?<=[\d%¢$€£¥])|(?<=\d[kKmM])) ?/ ?(?P<name>{names})(?!\w)").finditer(text):
+        for found in _compile(
+            rf"(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.)) ?/ ?(?P<name>{names})(?!\w)"
+        ).finditer(text):
             yield [Span(*found.span(), " " + rules.per[found["name"]])]
 
 
