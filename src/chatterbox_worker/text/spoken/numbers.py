@@ -276,10 +276,10 @@ def find_forms(text: str, rules: Rules) -> Iterator[Group]:
     for pattern, words in rules.forms:
         for found in _compile(pattern).finditer(text):
             spoken = words
-            for name, part in found.groupdict().items():
+            for name, part in found.groupdict(default="").items():
                 said = (
                     say_written(part, rules, f"= {found['w']}" if "w" in found.groupdict() else "")
-                    if part[0].isdecimal()
+                    if part[:1].isdecimal()
                     else part
                 )
                 spoken = spoken.replace(f"{{{name}}}", said)

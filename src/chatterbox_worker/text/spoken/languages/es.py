@@ -102,9 +102,10 @@ RULES = Rules(
         "MX$": "MXN", "S/": "PEN", "S/.": "PEN", "U$S": "USD", "RD$": "DOP", "AR$": "ARS", "CLP$": "CLP", "COL$": "COP",
         "COP$": "COP", "Gs.": "PYG",
     },
-    money_and=" con ", money_of=" de ",
+    money_and=" con ", money_of=" de ", phrase_fixes={" mil de ": " mil "},
     money_scales={
-        "mil millones": "other{mil millones}", "millones": "other{millones}", "millón": "other{millón}",
+        "mil millones": "other{mil millones}", "mil": "other{mil}", "millones": "other{millones}",
+        "millón": "other{millón}",
         "billones": "other{billones}", "M": "one{millón} other{millones}",
     },
     units={

@@ -94,9 +94,9 @@ RULES = Rules(
         "JPY": Money(major="other{yen}"),
         "CHF": Money(major="one{franco} other{franchi}", minor="one{centesimo} other{centesimi}"),
     },
-    money_and=" e ", money_of=" di ",
+    money_and=" e ", money_of=" di ", phrase_fixes={" mila di ": "mila "},
     money_scales={
-        "milioni": "other{milioni}", "milione": "other{milione}", "miliardi": "other{miliardi}",
+        "mila": "other{mila}", "milioni": "other{milioni}", "milione": "other{milione}", "miliardi": "other{miliardi}",
         "miliardo": "other{miliardo}", "mln": "one{milione} other{milioni}", "mld": "one{miliardo} other{miliardi}",
     },
     units={"mq": "square-meter", "mc": "cubic-meter", "lt": "liter", "gr": "gram", "hg": "hectogram"},
@@ -141,8 +141,9 @@ RULES = Rules(
                    "S.p.A.": "esse pi a", "S.r.l.": "esse erre elle", "s.r.l.": "esse erre elle",
                    "s.p.a.": "esse pi a", "u.s.": "ultimo scorso", "c.m.": "corrente mese"},
     abbreviated=(
-        (r"(?<!\w)S\.(?= [A-ZÀ-Þ][a-zà-ÿ])", "San"), (r"(?<!\w)[Ss]ec\.(?= [IVX])", "secolo"),
+        (r"(?<!\w)(?<![A-Z]\. )S\.(?= [A-ZÀ-Þ][a-zà-ÿ])", "San"), (r"(?<!\w)[Ss]ec\.(?= [IVX])", "secolo"),
         (r"(?<=[IVX] )sec\.", "secolo."),
+        (r"(?<=\d )mar\.(?= \d{4})", "marzo"), (r"(?<=\d )sett?\.(?= \d{4})", "settembre"),
         *((rf"(?<=\d ){short}\.", f"{long}.") for short, long in _MONTHS.items()),
     ),
     roman=(

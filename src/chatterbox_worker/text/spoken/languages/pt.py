@@ -80,9 +80,10 @@ RULES = Rules(
         "JPY": Money(major="one{iene} other{ienes}"),
         "CHF": Money(major="one{franco} other{francos}", minor="one{cêntimo} other{cêntimos}"),
     },
-    money_and=" e ", money_of=" de ",
+    money_and=" e ", money_of=" de ", phrase_fixes={" mil de ": " mil "},
     money_scales={
-        "mil milhões": "other{mil milhões}", "milhões": "other{milhões}", "milhão": "other{milhão}",
+        "mil milhões": "other{mil milhões}", "mil": "other{mil}", "milhões": "other{milhões}",
+        "milhão": "other{milhão}",
         "bilhões": "other{bilhões}", "bilhão": "other{bilhão}",
         "mi": "one{milhão} other{milhões}", "bi": "one{bilhão} other{bilhões}",
     },
@@ -124,7 +125,7 @@ RULES = Rules(
     abbreviated=(
         (r"(?<!\w)D\.(?= (?:Maria|Isabel|Catarina|Leopoldina|Teresa|Ana)\b)", "Dona"),
         (r"(?<!\w)D\.(?= (?:Pedro|João|Afonso|Manuel|Sebastião|Dinis|Carlos|Miguel|José|Luís)\b)", "Dom"),
-        (r"(?<!\w)R\.(?= [A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þa-z]\w+)*, \d)", "rua"),
+        (r"(?:^|(?<=, )|(?<=: )|(?<=[Nn]a ))R\.(?= [A-ZÀ-Þ][a-zà-ÿ]+(?: [A-ZÀ-Þa-z]\w+)*, \d)", "rua"),
         (r"(?<!\w)S\.(?= (?:Paulo|José|João|Pedro|Luís|Bernardo|Caetano|Francisco|Vicente)\b)", "São"),
         *((rf"(?:(?<=\d )|(?<=\d de )){short}\.", f"{long}.") for short, long in _MONTHS.items()),
     ),

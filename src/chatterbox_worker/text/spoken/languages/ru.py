@@ -150,7 +150,8 @@ RULES = Rules(
     time="{h} {m}", time_low="{h} ноль {m}",
     date="{d} {m} {y} года", day="ordinal-neuter-genitive", year="ordinal-masculine-genitive", day_month="{d} {m}",
     months=_MONTHS,
-    phone_plus="плюс", time_dotted=(r"(?:[Вв]|[Кк]|[Сс]|[Дд]о) (?=\d\d?\.\d\d(?! ?[%°\w]))", ""),
+    phone_plus="плюс",
+    time_dotted=(r"(?:[Вв]|[Кк]|[Сс]|[Дд]о) (?=\d\d?\.\d\d(?:(?! ?[%°\w])| (?:утра|вечера|дня|ночи|и|до|по)\b))", ""),
     phones=r"(?:[Тт]ел\.|[Тт]елефон):? ",
     marks={
         ".": "точка", "/": "слэш", "-": "дефис", "_": "подчёркивание", "@": "собака", ":": "двоеточие",
