@@ -120,6 +120,7 @@ def test_audio_on_the_workers_volume_is_fetched(queue: LocalQueue, tmp_path: Pat
     assert path.read_bytes() == b"RIFFHi."
 
 
+@pytest.mark.slow
 def test_the_audio_of_a_streaming_worker_is_joined(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.wav"
     options = parse_arguments(_options("--say", "Hi.", "--out", str(path)))

@@ -42,7 +42,7 @@ from support.tiny_engine import say, sound_of, tiny_engine
 from support.upstream_noise import draw
 
 TOKENS = 12  # 0.5 s
-FAMILIES = ["multilingual", "english", "turbo", "nano"]
+FAMILIES = ["multilingual", "turbo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("english", "nano"))]
 
 
 @pytest.fixture(params=["turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
@@ -253,7 +253,9 @@ def test_the_voice_of_a_recording_is_stored_for_other_workers(tmp_path: Path, mo
     second.close()
 
 
-@pytest.mark.parametrize(("speed", "formats"), [(1.0, ("wav", "mp3", "opus")), (1.25, ("opus",))])
+@pytest.mark.parametrize(
+    ("speed", "formats"), [(1.0, ("wav", "mp3", "opus")), pytest.param(1.25, ("opus",), marks=pytest.mark.slow)]
+)
 def test_the_watermark_is_found_in_what_callers_get(speed: float, formats: tuple[str, ...], tmp_path: Path) -> None:
     watermark = Watermark(torch.device("cpu"))
     engine = tiny_engine("turbo", tmp_path / "voices", watermark=watermark, max_tokens=75)

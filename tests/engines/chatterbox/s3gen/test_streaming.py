@@ -236,6 +236,7 @@ def test_a_streamed_take_has_pieces_before_it_is_complete(model: str, tmp_path: 
     assert set(take.timings) == {"queue_s", "t3_s", "s3gen_s", "vocoder_s", "watermark_s"}
 
 
+@pytest.mark.slow
 def test_the_sound_does_not_depend_on_when_it_was_rendered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rendered inline; late, in parallel with T3; and late, in a batch with other takes."""
     inline = tiny_engine("turbo", tmp_path, max_tokens=60)

@@ -87,7 +87,7 @@ def test_in_a_batch_each_slot_has_its_own_attention(model: str, context_step: in
     assert slots.attention(0, 1) is None
 
 
-@all_models
+@pytest.mark.parametrize("model", ["english", "turbo", pytest.param("multilingual", marks=pytest.mark.slow)])
 def test_a_draft_changes_no_attention(model: str) -> None:
     drafted = T3(upstream(model).state_dict(), precision=Precision.EXACT, device=CPU)
     drafted.draft = T3(upstream(model, seed=7).state_dict(), precision=Precision.EXACT, device=CPU)

@@ -123,7 +123,7 @@ def test_an_emotion_that_does_not_fit_the_model_is_refused(model: str, emotion: 
         ours(model).encode(VOICES[model].speaker, VOICES[model].prompt, emotion)
 
 
-@both_models
+@pytest.mark.parametrize("model", ["english", pytest.param("turbo", marks=pytest.mark.slow)])
 def test_rows_in_a_ragged_batch_are_the_rows_alone(model: str) -> None:
     """Three utterances of different voices, texts, parameters and seeds, joining at different steps, one leaving."""
     texts = [TEXT, [255, *range(20, 90), 0], [255, 5, 0]]
@@ -170,7 +170,7 @@ def test_a_reused_slot_has_no_trace_of_the_previous_utterance(model: str) -> Non
     assert all(torch.equal(a, b) for a, b in zip(again.logits, fresh.logits, strict=True))
 
 
-@both_models
+@pytest.mark.parametrize("model", ["english", pytest.param("turbo", marks=pytest.mark.slow)])
 def test_rounding_the_context_up_and_crossing_a_bound_changes_nothing(model: str) -> None:
     steps = 95
     exact = speak_alone(model, steps)

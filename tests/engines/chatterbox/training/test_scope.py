@@ -88,7 +88,7 @@ def test_a_whole_t3_is_trained_and_its_base_is_left_alone(model: str) -> None:
     assert trainer.history.steps[-1].speech < trainer.history.steps[0].speech
 
 
-@pytest.mark.parametrize("scope", [WHOLE, ROWS])
+@pytest.mark.parametrize("scope", [ROWS, pytest.param(WHOLE, marks=pytest.mark.slow)])
 def test_a_resumed_run_ends_with_the_same_weights(scope: Scope, tmp_path: Path) -> None:
     unbroken = _train(_trainer(scope), 4)
     save_state(tmp_path / "state.pt", {"trainer": _train(_trainer(scope), 2).state()})
