@@ -22,8 +22,8 @@ def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d") -> tuple[
     behind, stopped = ("|".join(rf"(?<=(?i:{name}{stop}))" for name in names) for stop in ("", r"\."))
     return (
         *((rf"(?<!\w)(?i:{name})\.?(?= ?[-–] ?{short}|:? (?:{after}))", words) for name, words in names.items()),
-        (rf"(?:{behind}) ?[-–] ?(?={short})", to),
-        (rf"(?:{stopped}) ?[-–] ?(?={short})", f" {to}"),
+        (rf"(?=[ –-])(?:{behind}) ?[-–] ?(?={short})", to),
+        (rf"(?=[ –-])(?:{stopped}) ?[-–] ?(?={short})", f" {to}"),
     )
 
 
