@@ -54,6 +54,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("abbreviations", words.find_abbreviations, False),
     ("plurals", words.find_plurals, False),
     ("acronyms", words.find_acronyms, False),
+    ("acronyms", words.find_dotted, False),
 )
 
 

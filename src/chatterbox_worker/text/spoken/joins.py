@@ -27,6 +27,7 @@ _BETWEEN = re.compile(r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)")
 _NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"\d+$"), re.compile(r"\d+")
 _NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
 _NEAR = 40
+_TWO_DIGITS = 10
 
 
 def find_dashes(text: str, rules: Rules) -> Iterator[Group]:
@@ -38,13 +39,18 @@ def find_dashes(text: str, rules: Rules) -> Iterator[Group]:
 
 
 def find_seasons(text: str, rules: Rules) -> Iterator[Group]:
-    """A year and the end of the next: 2024-25."""
+    """A year and the end of a later one: the season 2024-25, the war of 1914-18."""
     if not rules.spaced:
         return
     for found in _SEASON.finditer(text):
-        if (int(found["y"]) + 1) % 100 == int(found["n"]):
-            first = say_year_or_number(found["y"], rules, "")
-            yield [Span(*found.span(), f"{first} {say_year_or_number(found['n'].lstrip('0') or '0', rules, '')}")]
+        year, end = int(found["y"]), int(found["n"])
+        is_next = (year + 1) % 100 == end
+        first = say_year_or_number(found["y"], rules, "")
+        if is_next and end >= _TWO_DIGITS:
+            yield [Span(*found.span(), f"{first} {say_year_or_number(found['n'], rules, '')}")]
+        elif rules.to and (is_next or (found["mark"] != "/" and year % 100 < end)):
+            last = say_year_or_number(str(year + (end - year) % 100), rules, "")
+            yield [Span(*found.span(), f"{first}{joining(rules)}{last}")]
 
 
 def find_between(text: str, rules: Rules) -> Iterator[Group]:

@@ -184,13 +184,24 @@ def _digit_by_digit(start: int, written: str, rules: Rules) -> Iterator[Group]:
             yield [Span(start + index, start + index + 1, (gap if index else "") + say(int(char), rules))]
 
 
+_SOFTWARE = "|".join(
+    f"(?<={name} )"
+    for name in (
+        "Python", "Perl", "PHP", "Java", "iOS", "iPadOS", "macOS", "Android", "Ubuntu", "Debian", "Go", "Ruby", "Node",
+        "Rust", "Swift", "Firefox", "Chrome", "[Vv]ersion",
+    )
+)  # fmt: skip
+"""Before a version of two parts, whose second is no decimal: Python 3.11."""
+
+
 def find_versions(text: str, rules: Rules) -> Iterator[Group]:
     """The parts of "v2.0" or "1.2.3" with the word for the mark; not what is a number with groups of three."""
     grouped = re.compile(rf"\d{{1,3}}([{re.escape(rules.group or ',')}]\d{{3}})+$")
     point = rules.marks.get("point", rules.marks.get(".", ""))
     pattern = (
-        rf"(?<![{WORD}.])(?:[vV](?=\d+\.\d))?(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}})"
-        rf"(?![{WORD}]|\.\d)"
+        rf"(?<![{WORD}.])(?:[vV](?=\d+\.\d))?"
+        rf"(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}}|(?=\d\d?\.\d\d)(?:{_SOFTWARE})\d\d?\.\d\d)"
+        rf"(?![{WORD}]|[.,]\d)"
     )
     if not point:
         return
@@ -198,7 +209,10 @@ def find_versions(text: str, rules: Rules) -> Iterator[Group]:
         if grouped.match(found[1]) or _ALL_GROUPS.fullmatch(found[1]):
             continue
         gap = " " if rules.spaced else ""
-        spoken = f"{gap}{point}{gap}".join(say(int(part), rules) for part in found[1].split("."))
+        spoken = f"{gap}{point}{gap}".join(
+            say_digits(part, rules) if len(part) > 1 and part[0] == "0" else say(int(part), rules)
+            for part in found[1].split(".")
+        )
         yield [Span(found.start(1), found.end(1), (gap if found.start(1) > found.start() else "") + spoken)]
 
 
@@ -221,7 +235,7 @@ def quantity(rules: Rules) -> str:
     number = number_pattern(rules)
     word = r"\w" if rules.spaced else WORD
     sign = rf"(?P<sign>(?<![{word})%°$€£.\"'’])[-−])?"
-    return rf"(?<![\d.,]){sign}(?P<n>{number})(?: ?[~～{_DASHES}] ?(?P<n2>{number}))?"
+    return rf"(?<![\d.,]){sign}(?P<n>{number})(?:(?:[~～{_DASHES}]| [~～{_DASHES}] )(?P<n2>{number}))?"
 
 
 def quantity_values(found: re.Match[str], rules: Rules) -> tuple[int | Decimal, int | Decimal]:

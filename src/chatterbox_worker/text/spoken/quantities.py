@@ -64,7 +64,8 @@ _UNITS: Mapping[str, str] = {
     "THz": "terahertz", "GW": "gigawatt", "MWh": "megawatt-hour", "GWh": "gigawatt-hour", "TWh": "terawatt-hour",
     "kV": "kilovolt", "mV": "millivolt", "mA": "milliampere", "Ω": "ohm", "lm": "lumen", "lx": "lux",
     "hl": "hectoliter", "dl": "deciliter", "dL": "deciliter", "ppm": "part-per-million", "dpi": "dot-per-inch",
-    "px": "pixel", "μg": "microgram", "mm²": "square-millimeter", "mm³": "cubic-millimeter",
+    "px": "pixel", "kg/m²": "kilogram-per-square-meter",
+    "μg": "microgram", "mm²": "square-millimeter", "mm³": "cubic-millimeter",
 }  # fmt: skip
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _MANY = 1_000_000  # whose plural form a currency has after "million"
@@ -77,7 +78,7 @@ def find_money(text: str, rules: Rules) -> Iterator[Group]:
         rf"(?: ?(?P<scale>{_choices(rules.money_scales)})(?![{WORD}]))?" if rules.money_scales else "(?P<scale>(?!))?"
     )
     for pattern in (
-        rf"(?<![{WORD}$])(?P<symbol>{prefixes}) ?{quantity(rules)}{scale}",
+        rf"(?<![{WORD}$/])(?P<symbol>{prefixes}) ?{quantity(rules)}{scale}",
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in _compile(pattern).finditer(text):

@@ -33,7 +33,7 @@ def find_numbered(text: str, rules: Rules) -> Iterator[Group]:
     """An abbreviation in front of a number; a space is left between them."""
     if rules.numbered:
         for found in _compile(rf"(?<![\w.])(?i:{_choices(tuple(rules.numbered))})(?= ?\d)").finditer(text):
-            gap = "" if text[found.end()] == " " else " "
+            gap = "" if text[found.end()] == " " or found[0][-1].isalnum() else " "  # after a letter the number has one
             yield [Span(*found.span(), rules.numbered[found[0].lower()] + gap)]
 
 
@@ -84,15 +84,17 @@ def find_symbols(text: str, rules: Rules) -> Iterator[Group]:
     ).finditer(text):
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
-    for found in _compile(r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=[\d)a-z])[²³](?!\w)").finditer(text):
+    for found in _compile(
+        r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=\()\+(?=\d)|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-z])[²³](?!\w)"
+    ).finditer(text):
         yield from _symbol(text, *found.span(), rules)
 
 
 def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
     mark = text[start:end].strip()[:1]
-    words = rules.symbols.get("≈" if mark == "~" else mark)
+    words = rules.symbols.get({"~": "≈", "·": "×"}.get(mark, mark))
     if words:
-        before = " " if rules.spaced and start and not text[start - 1].isspace() else ""
+        before = " " if rules.spaced and start and text[start - 1] not in " \n(" else ""
         after = " " if rules.spaced and re.match(r"[\w($€£¥]", text[end : end + 1]) else ""
         yield [Span(start, end, before + words + after)]
 
@@ -105,16 +107,33 @@ def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
     for found in _compile(rf"(?<![^\W\d]|[.&])[{alphabet}]{{2,5}}(?=s?(?!\w)|[\d₀-₉])").finditer(text):
         word = found[0]
         is_code = len(word) == 2 and _CODE_DIGITS.match(text, found.end()) is not None
-        is_spelled = is_code or word in rules.spelled or not any(letter in rules.vowels for letter in word)
-        if is_spelled and not _SMALL_NUMERAL.fullmatch(word) and not _among_capitals(text, *found.span()):
+        is_spelled = is_code or _is_spelled(word, rules)
+        if is_spelled and not _SMALL_NUMERAL.fullmatch(word) and not _among_capitals(text, *found.span(), rules):
             yield [Span(*found.span(), " ".join(letter_names(rules).get(letter, letter) for letter in word))]
 
 
-def _among_capitals(text: str, start: int, end: int) -> bool:
+def find_dotted(text: str, rules: Rules) -> Iterator[Group]:
+    """Capitals with a full stop after each, as letters; the last stop stays where the text ends."""
+    if not rules.alphabet:
+        return
+    names = letter_names(rules)
+    for found in _compile(rf"(?<![\w.])(?:[{rules.alphabet}]\.){{2,6}}(?!\w)").finditer(text):
+        stop = "" if text[found.end() :].strip() else "."
+        yield [Span(*found.span(), " ".join(names.get(letter, letter) for letter in found[0] if letter != ".") + stop)]
+
+
+def _among_capitals(text: str, start: int, end: int, rules: Rules) -> bool:
     if text.isupper() and len(_WORD.findall(text)) > 1:
         return True
     before, after = _WORD_BEFORE.search(text[max(0, start - 20) : start]), _WORD_AFTER.match(text[end : end + 20])
-    return any(neighbour is not None and neighbour[0].isupper() for neighbour in (before, after))
+    return any(
+        neighbour is not None and neighbour[0].isupper() and not _is_spelled(neighbour[0].strip(), rules)
+        for neighbour in (before, after)
+    )
+
+
+def _is_spelled(word: str, rules: Rules) -> bool:
+    return word in rules.spelled or not any(letter in rules.vowels for letter in word)
 
 
 @lru_cache(maxsize=32)

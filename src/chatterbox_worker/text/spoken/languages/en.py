@@ -4,7 +4,7 @@ chapters 9 (numbers, years, times, Roman numerals) and 10 (abbreviations), for h
 
 from dataclasses import replace
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal_english, roman_after_english
+from chatterbox_worker.text.spoken.patterns import YEAR, regnal_english, roman_after_english, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _DECADES = {
@@ -26,16 +26,10 @@ _LABELS = "|".join(
 )  # fmt: skip
 _NAMED = rf"(?:{_LABELS}|(?<![A-Za-z][A-Z])(?<=[A-Z]))"
 """Before a number of three digits that names something: "room four oh four", "A three eighty"."""
-_VERSIONS = "|".join(
-    f"(?<={name} )"
-    for name in ("[Vv]ersion", "Python", "Perl", "PHP", "Java", "iOS", "iPadOS", "macOS", "Android", "Ubuntu", "Debian",
-                 "Go", "Ruby", "Node", "Rust", "Swift")
-)  # fmt: skip
-_WEEKDAYS = {
-    "Mon.,": "Monday,", "Tues.,": "Tuesday,", "Tue.,": "Tuesday,", "Wed.,": "Wednesday,", "Thurs.,": "Thursday,",
-    "Thur.,": "Thursday,", "Thu.,": "Thursday,", "Fri.,": "Friday,", "Sat.,": "Saturday,", "Sun.,": "Sunday,",
+_DAYS = {
+    "Mon": "Monday", "Tues": "Tuesday", "Tue": "Tuesday", "Wed": "Wednesday", "Thurs": "Thursday", "Thur": "Thursday",
+    "Thu": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
 }  # fmt: skip
-"""Before the date; alone, "Sun." may end a sentence."""
 
 RULES = Rules(
     locale="en",
@@ -52,10 +46,10 @@ RULES = Rules(
         (r"B(?= [a-z])", "other{billion}"), (r"(?<=\d\d)k(?= [a-z]+s\b| people\b)", "other{thousand}"),
     ),
     forms=(
+        *weekdays(_DAYS, "to", after=r"\d{1,2}(?::\d\d)? ?(?:[ap]\.?m|[-–])"),
+        (r"(?<=\d{4} )x(?= ?\d{2,5}(?!\w))", "extension"),
         (rf"(?=[1-9][1-9]\d(?!\w)){_NAMED}(?P<h>[1-9])(?P<t>[1-9]\d)(?!\w|[.,:/]\d)", "{h} {t}"),
         (rf"(?=[1-9]0[1-9](?!\w)){_NAMED}(?P<h>[1-9])0(?P<t>[1-9])(?!\w|[.,:/]\d)", "{h} oh {t}"),
-        (rf"(?=\d\d?\.[1-9])(?:{_VERSIONS})(?P<a>\d\d?)\.(?P<b>[1-9]\d)(?!\w|[.,]\d)", "{a} point {b}"),
-        (rf"(?=\d\d?\.0)(?:{_VERSIONS})(?P<a>\d\d?)\.0(?P<b>[1-9])(?!\w|[.,]\d)", "{a} point oh {b}"),
         (r"(?<![\w.,])(?P<h>\d\d?)(?P<t>[2-8]\d)(?=[pi](?!\w))", "{h} {t}"),
         (r"(?<=[A-Z])(?P<n>\d)s(?!\w)", "{n}s"),
         (r"(?<![\w.,])[Cc]\. ?(?=1\d{3}(?!\d))", "circa "), (r"(?<!\w)b\. (?=(?:1\d|20)\d\d(?!\d))", "born "),
@@ -83,7 +77,7 @@ RULES = Rules(
     numbered={
         "no.": "number", "nos.": "numbers", "p.": "page", "pp.": "pages", "ext.": "extension", "ext": "extension",
         "ch.": "chapter", "sec.": "section", "art.": "article", "eq.": "equation", "vol.": "volume", "fig.": "figure",
-        "figs.": "figures",
+        "figs.": "figures", "rm.": "room", "bldg.": "building", "apt.": "apartment", "ste.": "suite", "inv.": "invoice",
     },
     to="to", score="to", code_number="numbering-year",
     compass={"N": "north", "S": "south", "E": "east", "W": "west"},
@@ -124,7 +118,10 @@ RULES = Rules(
         "sq. ft.": "square-foot", "ft.": "foot", "qt": "quart", "pt": "pint", "yr": "year", "yrs": "year",
         "ft/s": "foot-per-second", "kn": "knot", "sq mi": "square-mile",
     },
-    unit_words={"fps": "one{frame per second} other{frames per second}", "rpm": "other{revolutions per minute}"},
+    unit_words={
+        "bpm": "other{beats per minute}", "pts": "one{point} other{points}",
+        "fps": "one{frame per second} other{frames per second}", "rpm": "other{revolutions per minute}",
+    },
     time_after=r"o['’]clock", time="{h} {m}", time_low="{h} oh {m}", time_hour="{h} o'clock",
     halves=(
         (r"a\.m\.|A\.M\.|am|AM", "a.m."),
@@ -141,10 +138,10 @@ RULES = Rules(
         "×": "times", "÷": "divided by", "±": "plus or minus", "²": "squared", "³": "cubed",
         "≈": "approximately", "<": "less than",
         ">": "greater than", "≤": "less than or equal to", "≥": "greater than or equal to", "−": "minus",
-        "≠": "is not equal to",
+        "≠": "is not equal to", "√": "the square root of",
     },
     titles={
-        **_WEEKDAYS,
+        **{f"{short}.,": f"{name}," for short, name in _DAYS.items()},  # before the date; "Sun." may end a sentence
         "Mr.": "Mister", "Mrs.": "Missus", "Dr.": "Doctor", "Prof.": "Professor", "Gen.": "General",
         "Sgt.": "Sergeant", "Capt.": "Captain", "Lt.": "Lieutenant", "Col.": "Colonel", "Rev.": "Reverend",
         "Gov.": "Governor", "Sen.": "Senator", "vs.": "versus", "e.g.": "for example", "i.e.": "that is",
@@ -174,6 +171,7 @@ RULES = Rules(
         (r"(?<=[Tt]he )WHO(?!\w)", "W H O"),
         ((r"(?<!\w)IT(?= (?:department|team|support|manager|industry|staff|services?|infrastructure|security|company|"
           r"professionals?|systems?)\b)"), "I T"),
+        (r"(?<=\d)-yr(?!\w)", "-year"), (r"(?<=\d(?:st|nd|rd|th) )[Ff]l\.", "floor."),
         (r"(?<!\w)Ch\.(?= [IVXLC]+(?!\w))", "Chapter"),
     ),
     roman=(
@@ -185,7 +183,7 @@ RULES = Rules(
         (regnal_english(
             "Henry|Edward|George|William|Richard|James|Charles|Elizabeth|Mary|Louis|Napoleon|Francis|Philip|Ferdinand|"
             "Frederick|Wilhelm|Nicholas|Alexander|Catherine|Peter|Ivan|John Paul|Benedict|Pius|Leo|Innocent|Gregory|"
-            "Ramesses|Thutmose|Ptolemy"), "ordinal", "the {n}"),
+            "Ramesses|Thutmose|Ptolemy|Pope [A-Z][a-z]+|King [A-Z][a-z]+|Queen [A-Z][a-z]+"), "ordinal", "the {n}"),
     ),
     spelled=frozenset({
         "USA", "EU", "UK", "UN", "AI", "API", "CEO", "CIA", "FBI", "URL", "USB", "ATM", "UFO", "IQ", "IP", "DIY",

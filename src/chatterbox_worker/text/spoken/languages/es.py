@@ -58,6 +58,11 @@ RULES = Rules(
         (r"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>\w+a)s?\b", "una {w} y media"),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as|veces)\b", "{n} {w} y media"),
         (r"(?<=\d)x(?= (?:más|menos|mejor))", "veces"),
+        (r"(?<![\w.,])(?P<n>[1-9]\d\d)º(?! ?[CFK](?!\w))(?! [a-z])", "{n} grados"),
+        (r"(?<![\w.,'’])(?P<a>\d{1,3})['’](?P<b>\d)(?= ?(?:millones|mil|%|euros?|€|kg|km|m|metros|litros)(?!\w))",
+         "{a} coma {b}"),
+        (r"(?:(?<=Ley )|(?<=RD )|(?<=Decreto )|(?<=Orgánica )|(?<=DL ))(?P<n>\d{1,4})/(?P<y>(?:19|20)\d\d)(?!\w)",
+         "{n} de {y}"),
         (r"(?<=[Ll]os )(?P<n>[1-9]0)s(?!\w)", "{n}"), (r"(?<![\w/.])3/4(?= partes)", "tres cuartas"),
         (r"(?<![\w/.])2/3(?= partes)", "dos terceras"),(r"(?<!\w)[Rr]ef\. ?(?=\[?\d)", "referencia "),
         (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} pies {n} pulgadas"),
@@ -70,6 +75,7 @@ RULES = Rules(
     numbered={
         "nº": "número", "n.º": "número", "n°": "número", "núm.": "número", "nro.": "número", "pág.": "página",
         "págs.": "páginas", "p.": "página", "pp.": "páginas", "art.": "artículo", "arts.": "artículos",
+        "min.": "minuto",
         "cap.": "capítulo", "caps.": "capítulos", "fig.": "figura", "figs.": "figuras", "vol.": "volumen",
         "párr.": "párrafo", "ext.": "extensión", "ext": "extensión", "int.": "interior", "km": "kilómetro",
         "km.": "kilómetro", "cl.": "calle", "cra.": "carrera", "kra.": "carrera", "cr.": "carrera",
@@ -133,6 +139,7 @@ RULES = Rules(
         "÷": "entre", "±": "más menos", "²": "al cuadrado", "³": "al cubo",
         "≈": "aproximadamente", "<": "menor que", ">": "mayor que",
         "≤": "menor o igual que", "≥": "mayor o igual que", "−": "menos", "≠": "distinto de",
+        "√": "la raíz cuadrada de",
     },
     titles={
         "Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Sres.": "señores", "Dr.": "doctor", "Dra.": "doctora",
@@ -152,9 +159,12 @@ RULES = Rules(
         "s/n": "sin número", "v. gr.": "verbigracia", "vs.": "contra", "vs": "contra", "cap.": "capítulo",
         "fig.": "figura", "vol.": "volumen", "ext.": "extensión", "Ext.": "extensión", "art.": "artículo",
         "Art.": "artículo", "Nro.": "número", "nro.": "número", "izq.": "izquierda", "dcha.": "derecha",
-        "prof.": "profesor",
+        "prof.": "profesor", "Fco.": "Francisco", "M.ª": "María", "Sr. D.": "señor don", "Sra. D.ª": "señora doña",
+        "lun.": "lunes", "mié.": "miércoles", "jue.": "jueves", "vie.": "viernes", "sáb.": "sábado", "dom.": "domingo",
     },
     abbreviated=(
+        ((r"(?<![\w.])S\.(?= (?:Juan|Pedro|Pablo|José|Antonio|Francisco|Miguel|Martín|Sebastián|Fernando|Isidro|"
+          r"Lorenzo|Luis|Ignacio|Agustín|Andrés|Vicente|Jorge|Marcos|Mateo|Lucas|Nicolás)\b)"), "san"),
         ((r"(?<![\w.])D\.(?= (?:Juan|José|Antonio|Manuel|Francisco|Luis|Carlos|Miguel|Pedro|Pablo|Javier|Rafael|"
          r"Fernando|Ángel|Jesús|Alberto|Álvaro|Andrés|Diego|Enrique|Ramón|Ricardo|Roberto|Santiago|Sergio|Vicente|"
          r"Felipe|Jorge|Julio|Mariano|Joaquín|Ignacio|Gonzalo|Eduardo|Emilio|Ernesto|Alfonso|Alfredo|Agustín|"
@@ -175,11 +185,11 @@ RULES = Rules(
         "CC. OO.": "Comisiones Obreras", "CC.OO.": "Comisiones Obreras",
     },
     roman=(
-        (r"(?<!\w)(?P<all>s\. ?(?P<r>[IVX]+))(?!\w)", "", "siglo {n}"),
+        (r"(?<!\w)(?P<all>[Ss]\. ?(?P<r>[IVX]{2,}|[VX]))(?!\w)", "", "siglo {n}"),
         (r"(?<!\w)(?P<all>ss\. ?(?P<r>[IVX]+))(?=[-–][IVX])", "", "siglos {n}"),
         (r"(?<!\w)ss\. ?[IVX]+(?P<all>[-–](?P<r>[IVX]+))(?!\w)", "", " al {n}"),
         (r"(?<!\w)siglos [IVX]+ (?:y|al|a|o) (?P<r>[IVX]+)(?!\w)", "", "{n}"),
-        (r"(?<!\w)(?P<r>I{1,3}|IV)(?= (?:Guerra|República|Internacional|Cruzada|Edición|edición|Jornada|Feria)\b)",
+        (r"(?<!\w)(?P<r>[IVX]+)(?= (?:Guerra|República|Internacional|Cruzada|Edición|edición|Jornada|Feria)\b)",
          "ordinal-feminine", "{n}"),
         ((r"(?<!\w)(?P<r>[IVX]+)(?= (?:Congreso|Concurso|Certamen|Festival|Encuentro|Torneo|Premio|Campeonato|"
          r"[Aa]niversario|Plan|Foro|Simposio|Seminario|Salón|Concilio)\b)"), "ordinal-masculine-adjective", "{n}"),
