@@ -28,6 +28,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("numbers", codes.find_codes, True),
     ("urls", codes.find_network_addresses, True),
     ("dates", calendar.find_dates, True),
+    ("units", quantities.find_durations, True),
     ("times", calendar.find_times, True),
     ("phones", addresses.find_phones, True),
     ("numbers", joins.find_seasons, True),

@@ -68,6 +68,11 @@ _UNITS: Mapping[str, str] = {
     "μg": "microgram", "mm²": "square-millimeter", "mm³": "cubic-millimeter",
 }  # fmt: skip
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
+_CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
+_CODE_LENGTH = 4  # with the space
+_FORM = re.compile(r"(\w+)\{([^}]+)\}")
+_NOUN_AFTER = re.compile(r" (?!(?:and|or|of|per|in|to|for|at|on|is|was|less|more|a|each)(?!\w))[a-z]")
+_NEAR = 4  # an article before an amount
 _MANY = 1_000_000  # whose plural form a currency has after "million"
 
 
@@ -75,15 +80,63 @@ def find_money(text: str, rules: Rules) -> Iterator[Group]:
     symbols = {**_SYMBOLS, **rules.symbols_of_money, **{code: code for code in _CODES}}
     names, prefixes = _choices(symbols), "|".join(re.escape(name) for name in sorted(symbols, key=len, reverse=True))
     scale = (
-        rf"(?: ?(?P<scale>{_choices(rules.money_scales)})(?![{WORD}]))?" if rules.money_scales else "(?P<scale>(?!))?"
+        rf"(?: ?(?P<scale>{_choices(rules.money_scales)})(?![{WORD}]|\.[A-Z]))?"
+        if rules.money_scales
+        else "(?P<scale>(?!))?"
     )
     for pattern in (
         rf"(?<![{WORD}$/])(?P<symbol>{prefixes}) ?{quantity(rules)}{scale}",
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in _compile(pattern).finditer(text):
-            spoken = correct(_say_money(found, symbols[found["symbol"]], rules), rules.phrase_fixes)
-            yield [spaced(text, *found.span(), spoken, rules)]
+            start, end, code = _named_again(text, *found.span(), symbols[found["symbol"]], rules)
+            if code in rules.money and not split_number(found["n"], rules)[1] and _describes(text, start, end, rules):
+                unit = icu.plural(rules.money[code].major, 1, rules.locale)
+                if again := _compile(rf" {re.escape(unit)}(?!\w)").match(text, end):
+                    end = again.end()
+                spoken = _say_describing(found, unit, rules)
+            else:
+                spoken = correct(_say_money(found, code, rules), rules.phrase_fixes)
+            yield [spaced(text, start, end, spoken, rules)]
+
+
+def _describes(text: str, start: int, end: int, rules: Rules) -> bool:
+    """Whether the amount describes the noun after it: "a $5 million deal", "a 5 km run"."""
+    if not rules.attributive or _NOUN_AFTER.match(text, end) is None:
+        return False
+    return _compile(rules.attributive).search(text[max(0, start - _NEAR) : start]) is not None
+
+
+def _say_describing(found: re.Match[str], unit: str, rules: Rules) -> str:
+    scale = f" {icu.plural(rules.money_scales[found['scale']], _MANY, rules.locale)}" if found["scale"] else ""
+    return f"{say_quantity(found, rules, '')}{scale} {unit}"
+
+
+def _named_again(text: str, start: int, end: int, code: str, rules: Rules) -> tuple[int, int, str]:
+    """The span of an amount with what names its currency once more, and that currency: "MXN $5", "$5 pesos"."""
+    before = _CODE_BEFORE.search(text[max(0, start - _CODE_LENGTH - 1) : start])
+    if before is not None and before[1] in _CODES:
+        return start - _CODE_LENGTH, end, before[1]
+    after = _CODE_AFTER.match(text, end)
+    if after is not None and after[1] in _CODES:
+        return start, after.end(), after[1]
+    names = _plurals_of_money(rules)
+    if names:
+        of = rules.money_of.strip()
+        words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+        named = _compile(rf" (?:{of} )?(?P<name>{words})(?![{WORD}])").match(text, end)
+        if named is not None:
+            return start, named.end(), names[named["name"]]
+    return start, end, code
+
+
+@lru_cache(maxsize=64)
+def _plurals_of_money(rules: Rules) -> dict[str, str]:
+    """The currencies of the table by their words but the singular: "a $5 dollar bill" is none."""
+    if not rules.spaced:
+        return {}
+    forms = ((form, code) for code, money in rules.money.items() for form in _FORM.findall(money.major))
+    return {words: code for (count, words), code in forms if count != "one"}
 
 
 def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
@@ -153,6 +206,12 @@ def _say_unit(written: str, unit: str, rules: Rules) -> str:
     return f"{before}{words}{after}"
 
 
+_DURATION = re.compile(
+    r"(?<![\w.,])(?:(?P<h>\d{1,3}) ?h ?(?P<hm>[0-5]?\d) ?m(?:in)?(?: ?(?P<hs>[0-5]?\d) ?s)?"
+    r"|(?P<m>\d{1,3}) ?m(?:in)? ?(?P<s>[0-5]?\d) ?s)(?!\w)"
+)
+
+
 def find_units(text: str, rules: Rules) -> Iterator[Group]:
     units = {**_UNITS, **rules.units, **rules.unit_words}
     pattern = rf"(?:(?<![{WORD}])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³]|/[a-zµμ])"
@@ -161,12 +220,24 @@ def find_units(text: str, rules: Rules) -> Iterator[Group]:
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
             continue
         _, last = quantity_values(found, rules)
-        before, after = _unit(unit, units[unit], last, rules)
+        count = 1 if _describes(text, *found.span(), rules) else last
+        before, after = _unit(unit, units[unit], count, rules)
         if not after and before and not re.search(r"\s$", before) and not _takes_numeral(unit, units[unit], rules):
             yield [spaced(text, *found.span(), before, rules)]
             continue
         spoken = correct(before + say_quantity(found, rules, f"={after}") + after, rules.phrase_fixes)
         yield [spaced(text, *found.span(), spoken if rules.spaced else spoken.replace(" ", ""), rules)]
+
+
+def find_durations(text: str, rules: Rules) -> Iterator[Group]:
+    """Hours, minutes and seconds that are written together: "2h30m", "1m 30s"."""
+    for found in _DURATION.finditer(text) if rules.spaced else ():
+        parts = [
+            _say_unit(found[name], unit, rules)
+            for name, unit in (("h", "hour"), ("hm", "minute"), ("hs", "second"), ("m", "minute"), ("s", "second"))
+            if found[name]
+        ]
+        yield [Span(*found.span(), " ".join(parts))]
 
 
 def find_fractions(text: str, rules: Rules) -> Iterator[Group]:

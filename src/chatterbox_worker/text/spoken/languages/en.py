@@ -47,6 +47,7 @@ RULES = Rules(
     ),
     forms=(
         *weekdays(_DAYS, "to", after=r"\d{1,2}(?::\d\d)? ?(?:[ap]\.?m|[-–])"),
+        (r"(?<=\d ft )(?P<n>1[01]|\d) ?in(?!\w)", "{n} inches"),
         (r"(?<=\d{4} )x(?= ?\d{2,5}(?!\w))", "extension"),
         (rf"(?=[1-9][1-9]\d(?!\w)){_NAMED}(?P<h>[1-9])(?P<t>[1-9]\d)(?!\w|[.,:/]\d)", "{h} {t}"),
         (rf"(?=[1-9]0[1-9](?!\w)){_NAMED}(?P<h>[1-9])0(?P<t>[1-9])(?!\w|[.,:/]\d)", "{h} oh {t}"),
@@ -102,6 +103,7 @@ RULES = Rules(
         "INR": Money(major="one{rupee} other{rupees}", minor="other{paise}"),
         "CRC": Money(major="one{colón} other{colones}"),
     },
+    attributive=r"(?<!\w)[Aa]n? $",
     symbols_of_money={"Rs.": "INR", "Rs": "INR"}, money_and=" and ",
     money_scales={
         "thousand": "other{thousand}", "million": "other{million}", "billion": "other{billion}",
@@ -112,7 +114,7 @@ RULES = Rules(
     units={
         "mph": "mile-per-hour", "ft": "foot", "lb": "pound", "lbs": "pound", "oz": "ounce",
         "mi": "mile", "yd": "yard", "psi": "pound-force-per-square-inch", "mpg": "mile-per-gallon",
-        "gal": "gallon", "sq ft": "square-foot", "hrs": "hour", "mins": "minute",
+        "gal": "gallon", "sq ft": "square-foot", "hrs": "hour", "hr": "hour", "mins": "minute",
         "tbsp": "tablespoon", "tbsp.": "tablespoon", "Tbsp": "tablespoon", "tsp": "teaspoon", "tsp.": "teaspoon",
         "fl oz": "fluid-ounce", "fl. oz.": "fluid-ounce", "oz.": "ounce", "lb.": "pound", "lbs.": "pound",
         "sq. ft.": "square-foot", "ft.": "foot", "qt": "quart", "pt": "pint", "yr": "year", "yrs": "year",

@@ -178,6 +178,7 @@ RULES = Rules(
         "S.M.": "Su Majestad", "oct.": "octubre", "sept.": "septiembre", "nov.": "noviembre", "dic.": "diciembre",
         "ene.": "enero", "feb.": "febrero", "abr.": "abril", "ago.": "agosto",
         "S. A. de C. V.": "ese a de ce uve", "S.A. de C.V.": "ese a de ce uve",
+        "M.N.": "moneda nacional", "M. N.": "moneda nacional",
         "RR. HH.": "Recursos Humanos", "RR.HH.": "Recursos Humanos", "RRHH": "Recursos Humanos",
         "JJ. OO.": "Juegos Olímpicos", "JJ.OO.": "Juegos Olímpicos", "CC. AA.": "comunidades autónomas",
         "CC.AA.": "comunidades autónomas", "FF. AA.": "Fuerzas Armadas", "FF.AA.": "Fuerzas Armadas",
