@@ -102,7 +102,7 @@ def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
 def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
     """Two to five capitals without a vowel, known to be spelled, or of a code (BA2490); not in a line of capitals."""
     alphabet = rules.alphabet
-    if not alphabet:
+    if not alphabet or (text.isupper() and len(_WORD.findall(text)) > 1):
         return
     for found in _compile(rf"(?<![^\W\d]|[.&])[{alphabet}]{{2,5}}(?=s?(?!\w)|[\d₀-₉])").finditer(text):
         word = found[0]
@@ -123,8 +123,6 @@ def find_dotted(text: str, rules: Rules) -> Iterator[Group]:
 
 
 def _among_capitals(text: str, start: int, end: int, rules: Rules) -> bool:
-    if text.isupper() and len(_WORD.findall(text)) > 1:
-        return True
     before, after = _WORD_BEFORE.search(text[max(0, start - 20) : start]), _WORD_AFTER.match(text[end : end + 20])
     return any(
         neighbour is not None and neighbour[0].isupper() and not _is_spelled(neighbour[0].strip(), rules)
