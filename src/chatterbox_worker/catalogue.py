@@ -61,6 +61,11 @@ class ModelCard:
     keeps_case: bool = True
     """False: its tokenizer turns capitals into small letters, so that it cannot know an acronym by them."""
 
+    @property
+    def identifies_languages(self) -> bool:
+        """Whether a text's language can be found among the model's: `language` "auto"."""
+        return len(self.languages) > 1 and all(code in LANGUAGES for code in self.languages)
+
 
 # Defaults of ChatterboxTTS.generate and ChatterboxMultilingualTTS.generate at upstream HEAD 5de7a54.
 _LLAMA_SAMPLING = MappingProxyType({

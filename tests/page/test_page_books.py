@@ -115,6 +115,7 @@ def test_a_book_that_cannot_be_opened_says_why_and_changes_nothing(open_page: Op
         "book_damaged": [b"", b"no archive", good[: len(good) // 2], bytes(broken)],
         "book_locked": [epubs.zipped(epubs.files() | {"META-INF/encryption.xml": locked})],
         "book_size": [epubs.zipped(epubs.files() | {"OEBPS/c1.xhtml": b" " * 10_000_001})],
+        "book_files": [epubs.zipped(epubs.files() | {f"OEBPS/{number}.png": b"" for number in range(10_000)})],
         "book_empty": [epubs.zipped(epubs.files() | pictures)],
     }
     texts = page.evaluate("async () => (await import('/i18n/en.js')).default")

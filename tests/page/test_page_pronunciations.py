@@ -33,8 +33,8 @@ def _sent(request: Request) -> dict[str, Any]:
     return request.post_data_json or {}
 
 
-def _store(page: Page, entries: dict[str, str]) -> None:
-    stored = json.dumps({"version": 1, "entries": entries})
+def _store(page: Page, entries: dict[str, Any]) -> None:
+    stored = json.dumps({"entries": entries})
     page.evaluate("stored => localStorage.setItem('chatterbox.pronunciations', stored)", stored)
     page.reload()
     page.wait_for_selector("body[data-loaded]")
@@ -150,11 +150,23 @@ def test_a_refusal_is_shown_at_its_row_and_damaged_entries_are_left_out(open_pag
     expect(page.locator("#pron-note-0")).to_contain_text("The server cannot be reached.")
     for damage in (
         "{",
-        '{"version": 2, "entries": {}}',
-        '{"version": 1, "entries": {"a": 1}}',
-        '{"version": 1, "entries": []}',
+        '{"entries": {"a": 1}}',
+        '{"entries": null}',
+        '{"entries": []}',
     ):
         page.evaluate("value => localStorage.setItem('chatterbox.pronunciations', value)", damage)
         page.reload()
         page.wait_for_selector("body[data-loaded]")
         expect(page.locator("#pron-list li")).to_have_count(0)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_a_newer_page_stored_of_a_pronunciation_stays(open_page: Open, tone_url: str, version: int) -> None:
+    page = open_page(tone_url)
+    page.evaluate("version => localStorage.setItem('chatterbox.version', version)", version)
+    _store(page, {"Nguyen": "Nwin", "Leicester": {"ipa": "lɛstə"}})
+    page.locator("#pron-open").click()
+    expect(page.locator("#pron-list li")).to_have_count(1)
+    page.get_by_label("How word 1 is said").fill("Win")
+    stored = page.evaluate("JSON.parse(localStorage.getItem('chatterbox.pronunciations')).entries")
+    assert stored == {"Nguyen": "Win"} | ({"Leicester": {"ipa": "lɛstə"}} if version == 2 else {})

@@ -273,6 +273,25 @@ def test_sliders_are_those_that_the_model_can_use(open_page: Open, tone_url: str
     expect(page.locator("#text")).to_have_value("[laugh] ")
 
 
+def test_the_language_of_each_paragraph_can_be_found_in_the_text(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    language = page.get_by_label("Language", exact=True)
+    expect(language).to_have_value("en")  # as before: a sentence that two languages share is read in the page's
+    language.select_option(label="Automatic, by paragraph")
+    write(page, "The rain had stopped at last.\n\nLa lluvia por fin había parado.")
+    assert page.locator("#text").get_attribute("lang") == ""
+    with page.expect_request("**/v1/audio/speech") as request:
+        generate(page)
+    assert (request.value.post_data_json or {})["language"] == "auto"
+    expect(page.locator("#history-list li").first).to_contain_text("Automatic, by paragraph")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(language).to_have_value("auto")
+    page.get_by_label("Model", exact=True).select_option("turbo")
+    expect(language).to_have_value("en")
+    expect(language.locator("option")).to_have_count(1)
+
+
 def test_the_copied_code_runs_and_saves_speech(open_page: Open, tone_url: str, tmp_path: Path) -> None:
     page = open_page(tone_url)
     write(page, 'It\'s "quoted" — $HOME, `tick`, \\n and señor 你好.')

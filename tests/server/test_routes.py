@@ -229,6 +229,7 @@ async def test_the_lists_show_what_is_served_and_what_a_page_needs(open_server: 
     assert [model["id"] for model in models["data"]] == ["multilingual", "turbo"]
     assert models["data"][0]["sampling"]["exaggeration"] == {"default": 0.5, "min": 0, "max": 2}
     assert "exaggeration" not in models["data"][1]["sampling"]
+    assert [entry["identifies_languages"] for entry in models["data"]] == [True, False]
     assert voices["voices"][0] == {"id": "default", "name": "default", "object": "voice", "built_in": True}
     assert {"code": "en", "name": "English", "models": ["multilingual", "turbo"], "regions": []} in languages
     assert len(languages) == 23

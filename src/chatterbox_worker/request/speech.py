@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
-from chatterbox_worker.catalogue import LANGUAGES, NORMALIZED, REGIONS, ModelCard
+from chatterbox_worker.catalogue import NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
 from chatterbox_worker.request.audio_formats import chosen_format
@@ -279,12 +279,11 @@ def _language(tag: str | None, card: ModelCard, settings: Settings) -> tuple[str
 
     `tag`: None if the request names none: English then, or what the model speaks instead.
     """
-    can_identify = all(code in LANGUAGES for code in card.languages)
     if tag is None:
-        tag = "en" if "en" in card.languages else "auto" if can_identify else card.languages[0]
+        tag = "en" if "en" in card.languages else "auto" if card.identifies_languages else card.languages[0]
     asked = parse_tag(tag)
     if asked.language == "auto":
-        if len(card.languages) > 1 and not can_identify:
+        if len(card.languages) > 1 and not card.identifies_languages:
             raise InvalidRequest(
                 f"{card.name} speaks languages that are not recognised in a text: choose {choices(card.languages)}",
                 field="language",

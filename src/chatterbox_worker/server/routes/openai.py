@@ -79,6 +79,7 @@ def _model(name: str, settings: Settings) -> dict[str, Any]:
         "id": name,
         "name": name,
         "languages": [*card.languages, *regions],
+        "identifies_languages": card.identifies_languages,
         "sampling": {field: {"default": value} | schemas.bounds(field) for field, value in card.sampling.items()},
         "speaks_references": card.clones_voices,
         "converts_speech": card.converts_speech,

@@ -7,7 +7,7 @@ import { CopyAs } from "./copyas.js";
 import { $, el, setIcon, toast } from "./dom.js";
 import { explain } from "./errors.js";
 import * as history from "./history.js";
-import { language, LANGUAGES, number, onLanguage, setLanguage, t, translate } from "./i18n.js";
+import { langOf, language, LANGUAGES, number, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { ONCE, requests, textOf } from "./order.js";
 import { Parts } from "./parts.js";
 import { Player } from "./player.js";
@@ -82,7 +82,7 @@ function changed() {
     composer.setModel(shownModel);
     result.draw();
   }
-  for (const box of document.querySelectorAll("#text, #turns textarea")) box.lang = settings.language; // it decides the spelling check
+  for (const box of document.querySelectorAll("#text, #turns textarea")) box.lang = langOf(settings.language); // it decides the spelling check
   welcome.update({ hasText: order().text !== "", hasSpeech: result.speech !== null });
   composer.dialogue.update();
   composer.count();

@@ -41,6 +41,7 @@ export function number(value, options = {}) {
 
 /** "es-MX" → "Spanish (Mexico)", in the page's language. */
 export function languageName(tag) {
+  if (tag === "auto") return t("language.auto");
   let name = tag;
   try {
     name = new Intl.DisplayNames([current], { type: "language", languageDisplay: "standard" }).of(tag);
@@ -49,6 +50,9 @@ export function languageName(tag) {
   }
   return name.charAt(0).toLocaleUpperCase(current) + name.slice(1);
 }
+
+/** What `lang` says of a text in this language; nothing if it is yet to be found. */
+export const langOf = (tag) => (tag === "auto" ? "" : (tag ?? ""));
 
 export function onLanguage(listener) {
   listeners.add(listener);

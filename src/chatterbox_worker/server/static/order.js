@@ -63,7 +63,7 @@ export const isTurn = (turn) => typeof turn?.voice === "string" && typeof turn.t
 /** null is as the model speaks. */
 export const isLoudness = (lufs) => lufs === null || (Number.isFinite(lufs) && lufs >= -40 && lufs <= -10); // what the server takes
 
-const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 export const isPronunciations = (entries) => isObject(entries) && Object.values(entries).every((spoken) => typeof spoken === "string");
 
 /** Whether a stored value can be shown and restored. */

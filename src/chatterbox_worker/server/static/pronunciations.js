@@ -2,11 +2,10 @@
 
 import { $, el, icon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
-import { isPronunciations } from "./order.js";
-import { onStored, recall, remember } from "./store.js";
+import { isObject, isPronunciations } from "./order.js";
+import { isNewer, onStored, recall, remember } from "./store.js";
 import { offerUndo } from "./undo.js";
 
-const VERSION = 1; // of what is stored: {version, entries: {word: spoken}}
 const MOST = 1000; // what the server takes
 const LONGEST_WORD = 100;
 const LONGEST_SPOKEN = 300;
@@ -97,14 +96,14 @@ export class Pronunciations {
   }
 
   #load() {
-    const { version, entries } = recall("pronunciations", {});
-    this.#rows = version === VERSION && isPronunciations(entries) ? rowsOf(entries) : [];
+    this.#rows = rowsOf(stored((spoken) => typeof spoken === "string"));
     this.#within.text = null;
   }
 
   #save() {
     this.#within.text = null;
-    remember("pronunciations", { version: VERSION, entries: this.entries });
+    const unread = isNewer ? stored((spoken) => typeof spoken !== "string") : {};
+    remember("pronunciations", { entries: { ...unread, ...this.entries } });
     this.onChange();
   }
 
@@ -217,6 +216,12 @@ export class Pronunciations {
       this.#draw();
     });
   }
+}
+
+/** Those of the stored entries, {entries: {word: spoken}}, whose `spoken` is as wanted. */
+function stored(isWanted) {
+  const { entries } = recall("pronunciations", {});
+  return Object.fromEntries(Object.entries(isObject(entries) ? entries : {}).filter(([, spoken]) => isWanted(spoken)));
 }
 
 const rowsOf = (entries) => Object.entries(entries).map(([word, spoken]) => ({ word, spoken })).slice(0, MOST);

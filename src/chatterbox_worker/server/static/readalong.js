@@ -3,7 +3,7 @@
 // To a screen reader and the keyboard it is one list box: the arrow keys move a cursor through the words, Enter plays.
 
 import { $, el } from "./dom.js";
-import { onLanguage, t } from "./i18n.js";
+import { langOf, onLanguage, t } from "./i18n.js";
 import { nameOf } from "./voices.js";
 import { placeIn, timedWords, wordAt } from "./words.js";
 
@@ -73,7 +73,7 @@ export class ReadAlong {
     this.#lit = this.#cursor = -1;
     this.#box.replaceChildren();
     this.#box.removeAttribute("aria-activedescendant");
-    this.#box.lang = order?.language ?? "";
+    this.#box.lang = langOf(order?.language);
     for (const word of words) this.#append(word);
     $("along").hidden = !words.length;
   }

@@ -164,8 +164,9 @@ export class Settings {
   }
 
   #drawLanguages(model) {
-    const chosen = [this.#stored.language, pageLanguage(), "en", model.languages[0]].find((tag) => model.languages.includes(tag));
     const named = model.languages.map((tag) => ({ tag, name: languageName(tag) })).sort((a, b) => a.name.localeCompare(b.name));
+    if (model.identifies_languages) named.push({ tag: "auto", name: languageName("auto") });
+    const chosen = [this.#stored.language, pageLanguage(), "en", model.languages[0]].find((one) => named.some(({ tag }) => tag === one));
     $("language").replaceChildren(...named.map(({ tag, name }) => el("option", { value: tag, selected: tag === chosen }, name)));
     $("language").disabled = named.length < 2;
   }

@@ -29,8 +29,8 @@ export class Zip {
     zip.#blob = blob;
     try {
       await zip.#readDirectory();
-    } catch {
-      throw damaged();
+    } catch (error) {
+      throw error instanceof BookError ? error : damaged();
     }
     return zip;
   }
@@ -41,7 +41,7 @@ export class Zip {
     while (end.getUint32(at, true) !== 0x06054b50) at--; // a RangeError before the beginning
     const count = end.getUint16(at + 10, true);
     const [bytes, start] = [end.getUint32(at + 12, true), end.getUint32(at + 16, true)];
-    if (count > MOST_FILES) throw damaged();
+    if (count > MOST_FILES) throw new BookError("book_files");
     const list = await view(this.#blob, start, start + bytes);
     for (let i = 0, place = 0; i < count; i++) {
       if (list.getUint32(place, true) !== 0x02014b50) throw damaged();
