@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,9 @@ def test_pronunciations_go_with_dialogues_links_code_history_and_the_settings_fi
     compile(code, "snippet.py", "exec")
     page.keyboard.press("Escape")
     page.locator("#share-open").click()
-    link = page.locator("#share-link").input_value()
+    field = page.locator("#share-link")
+    expect(field).to_have_value(re.compile("#speech="))  # it is packed before the dialog opens
+    link = field.input_value()
     with page.expect_download() as caught:
         page.get_by_role("button", name="Save file").click()
     saved = Path(caught.value.path()).read_bytes()

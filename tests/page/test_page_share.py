@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,9 @@ TEXT = "¿Me oyes? 你好 & <b>hello</b> 🙂 "
 
 def _link(page: Page) -> str:
     page.get_by_role("button", name="Share or move").click()
-    link = page.get_by_label("A link to this text and its settings").input_value()
+    field = page.get_by_label("A link to this text and its settings")
+    expect(field).to_have_value(re.compile("#speech="))  # it is packed before the dialog opens
+    link = field.input_value()
     page.keyboard.press("Escape")
     return link
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -139,7 +141,9 @@ def test_a_loudness_is_kept_sent_copied_and_shared(open_page: Open, tone_url: st
         expect(page.locator("#snippet")).to_contain_text('"loudness_lufs": -16')
     page.keyboard.press("Escape")
     page.locator("#share-open").click()
-    link = page.locator("#share-link").input_value()
+    field = page.locator("#share-link")
+    expect(field).to_have_value(re.compile("#speech="))  # it is packed before the dialog opens
+    link = field.input_value()
     page.keyboard.press("Escape")
     with page.expect_download() as caught:
         page.locator("#share-open").click()
