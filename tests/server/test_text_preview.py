@@ -29,7 +29,7 @@ async def test_kokoros_options_reach_the_reading_of_a_speech(open_server: Open) 
         options = {"unit_normalization": False}
         left = await http.post("/v1/audio/speech", json={**body, "normalization_options": options})
 
-    assert [chunk["spoken"] for chunk in read.json()["chunks"]] == ["A five kilometers run."]
+    assert [chunk["spoken"] for chunk in read.json()["chunks"]] == ["A five kilometer run."]
     assert [chunk["spoken"] for chunk in left.json()["chunks"]] == ["A five km run."]
 
 
