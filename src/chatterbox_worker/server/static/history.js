@@ -32,7 +32,7 @@ const changed = () => listeners.forEach((listener) => listener());
 onStored("history", changed);
 
 function store(entries) {
-  const unread = isNewer ? recall("history", []).filter((item) => !isItem(item)) : [];
+  const unread = isNewer() ? recall("history", []).filter((item) => !isItem(item)) : [];
   remember("history", [...entries, ...unread]);
   changed();
 }

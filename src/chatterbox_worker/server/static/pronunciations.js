@@ -6,12 +6,14 @@ import { isObject, isPronunciations } from "./order.js";
 import { isNewer, onStored, recall, remember } from "./store.js";
 import { offerUndo } from "./undo.js";
 
+const VERSION = 1; // earlier pages begin with an empty list without it; the version of all that is stored is in store.js
 const MOST = 1000; // what the server takes
 const LONGEST_WORD = 100;
 const LONGEST_SPOKEN = 300;
 
 export class Pronunciations {
   #rows = []; // {word, spoken}
+  #unread = {}; // entries of a newer page, which stay as they are
   #within = { text: null, entries: {} }; // the latest answer of `within`
   #selected = "";
   #audio = new Audio();
@@ -96,14 +98,17 @@ export class Pronunciations {
   }
 
   #load() {
-    this.#rows = rowsOf(stored((spoken) => typeof spoken === "string"));
+    const { entries } = recall("pronunciations", {});
+    const all = Object.entries(isObject(entries) ? entries : {});
+    const isRead = ([, spoken]) => typeof spoken === "string";
+    this.#rows = rowsOf(Object.fromEntries(all.filter(isRead)));
+    this.#unread = isNewer() ? Object.fromEntries(all.filter((entry) => !isRead(entry))) : {};
     this.#within.text = null;
   }
 
   #save() {
     this.#within.text = null;
-    const unread = isNewer ? stored((spoken) => typeof spoken !== "string") : {};
-    remember("pronunciations", { entries: { ...unread, ...this.entries } });
+    remember("pronunciations", { version: VERSION, entries: { ...this.#unread, ...this.entries } });
     this.onChange();
   }
 
@@ -139,6 +144,9 @@ export class Pronunciations {
   #draw() {
     $("pron-list").replaceChildren(...this.#rows.map((row, i) => this.#item(row, i)));
     $("pron-list").hidden = !this.#rows.length;
+    const n = Object.keys(this.#unread).length;
+    $("pron-unread").hidden = n === 0;
+    $("pron-unread").textContent = t("pron.unread", { n });
     $("pron-add").disabled = this.#rows.length >= MOST;
   }
 
@@ -216,12 +224,6 @@ export class Pronunciations {
       this.#draw();
     });
   }
-}
-
-/** Those of the stored entries, {entries: {word: spoken}}, whose `spoken` is as wanted. */
-function stored(isWanted) {
-  const { entries } = recall("pronunciations", {});
-  return Object.fromEntries(Object.entries(isObject(entries) ? entries : {}).filter(([, spoken]) => isWanted(spoken)));
 }
 
 const rowsOf = (entries) => Object.entries(entries).map(([word, spoken]) => ({ word, spoken })).slice(0, MOST);

@@ -40,6 +40,6 @@ export function forget(name) {
   }
 }
 
-/** Whether a newer page has been here: what this one cannot read is not damaged. */
-export const isNewer = recall("version", 0) > VERSION;
-if (!isNewer) remember("version", VERSION);
+/** Whether a newer page has been here, perhaps in another tab and a moment ago: what this one cannot read is not damaged. */
+export const isNewer = () => recall("version", 0) > VERSION;
+if (!isNewer()) remember("version", VERSION);

@@ -72,6 +72,7 @@ export default {
   "pron.say": ({ word }) => `Say “${word}” like…`,
   "pron.used": ({ n }) => `${n} in this text`,
   "pron.count": ({ n }) => (n === 1 ? "1 pronunciation" : `${n} pronunciations`),
+  "pron.unread": ({ n }) => `Words that a newer version of this page stored and this one cannot use: ${n}. They are kept.`,
   "pron.twice": "This word is in the list twice: the first one counts.",
   "pron.long": "A word has at most 100 characters, and how it is said 300.",
   "pron.linked": ({ n }) => (n === 1 ? "A pronunciation of the link is in your list now." : `${n} pronunciations of the link are in your list now.`),

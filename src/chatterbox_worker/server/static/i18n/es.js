@@ -72,6 +72,7 @@ export default {
   "pron.say": ({ word }) => `Decir «${word}» como…`,
   "pron.used": ({ n }) => `${n} en este texto`,
   "pron.count": ({ n }) => (n === 1 ? "1 pronunciación" : `${n} pronunciaciones`),
+  "pron.unread": ({ n }) => `Palabras que guardó una versión más nueva de esta página y que esta no puede usar: ${n}. Se conservan.`,
   "pron.twice": "Esta palabra está dos veces en la lista: vale la primera.",
   "pron.long": "Una palabra tiene como máximo 100 caracteres, y cómo se dice, 300.",
   "pron.linked": ({ n }) => (n === 1 ? "Una pronunciación del enlace está ahora en tu lista." : `${n} pronunciaciones del enlace están ahora en tu lista.`),

@@ -72,6 +72,7 @@ export default {
   "pron.say": ({ word }) => `Dizer “${word}” como…`,
   "pron.used": ({ n }) => `${n} neste texto`,
   "pron.count": ({ n }) => (n === 1 ? "1 pronúncia" : `${n} pronúncias`),
+  "pron.unread": ({ n }) => `Palavras que uma versão mais nova desta página guardou e que esta não consegue usar: ${n}. Elas são mantidas.`,
   "pron.twice": "Esta palavra está duas vezes na lista: vale a primeira.",
   "pron.long": "Uma palavra tem no máximo 100 caracteres, e como ela se diz, 300.",
   "pron.linked": ({ n }) => (n === 1 ? "Uma pronúncia do link está agora na sua lista." : `${n} pronúncias do link estão agora na sua lista.`),
