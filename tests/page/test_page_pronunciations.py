@@ -178,10 +178,14 @@ def test_what_a_newer_page_stored_of_a_pronunciation_stays(open_page: Open, tone
     )
     page.locator("#pron-open").click()
     expect(page.locator("#pron-list li")).to_have_count(1)
-    unread = page.get_by_text("Words that a newer version of this page stored and this one cannot use: 1. They are kept.")
+    unread = page.get_by_text(
+        "Words that a newer version of this page stored and this one cannot use: 1. They are kept."
+    )
     expect(unread).to_be_visible(visible=version == 2)
     page.get_by_label("How word 1 is said").fill("Win")
-    page.evaluate("async () => (await import('/backup.js')).restore({ values: { pronunciations: {} }, voices: [] }, [])")
+    page.evaluate(
+        "async () => (await import('/backup.js')).restore({ values: { pronunciations: {} }, voices: [] }, [])"
+    )
     page.get_by_label("How word 1 is said").fill("Wen")
     stored = page.evaluate("JSON.parse(localStorage.getItem('chatterbox.pronunciations'))")
     assert stored["version"] == 1  # what earlier pages look for: without it they begin with an empty list

@@ -163,3 +163,55 @@ def test_a_loudness_is_kept_sent_copied_and_shared(open_page: Open, tone_url: st
     other.locator("#share-open").click()
     other.locator("#share-file").set_input_files(caught.value.path())
     expect(other.locator("#loudness")).to_have_value("-16")
+
+
+def test_a_disk_found_full_when_the_sound_is_written_loses_nothing(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    page.evaluate("""() => {
+        const put = IDBObjectStore.prototype.put;
+        IDBObjectStore.prototype.put = function (...values) {
+            const request = put.apply(this, values);
+            request.addEventListener("success", () => this.transaction.abort());
+            return request;
+        };
+    }""")
+    generate(page, "The one that was not stored.")
+    expect(page.get_by_text("the last speech was not saved. Download it")).to_be_visible()
+    expect(page.locator("#history-list li")).to_have_count(0)
+    with page.expect_download() as caught:
+        page.locator("#download").click()
+    assert caught.value.path().stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, "The connection broke off"),
+        (401, "This server requires an API key."),
+        (403, "The server does not accept requests from this page."),
+        (413, "That is larger than the server accepts."),
+        (429, "Too many requests in a short time."),
+        (502, "The server cannot be reached."),
+    ],
+)
+def test_a_proxys_page_in_place_of_an_answer_is_explained(
+    open_page: Open, tone_url: str, status: int, said: str
+) -> None:
+    page = open_page(tone_url)
+    answer = {"status": status, "body": "<html><h1>nginx</h1></html>", "content_type": "text/html"}
+    page.route("**/v1/audio/speech", lambda route: route.fulfill(**answer))
+    write(page, "The text that stays.")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#error-title")).to_contain_text(said)
+    expect(page.locator("#text")).to_have_value("The text that stays.")
+
+
+def test_the_page_of_a_network_that_asks_to_log_in_is_not_called_a_failure_of_the_server(
+    open_page: Open, tone_url: str
+) -> None:
+    page = open_page("about:blank", wait=False)
+    page.route("**/v1/models", lambda route: route.fulfill(body="<html>Log in</html>", content_type="text/html"))
+    page.goto(tone_url)
+    expect(page.locator("#error-title")).to_have_text(
+        "The server cannot be reached. Check the connection and try again."
+    )

@@ -13,6 +13,7 @@ export class ApiError extends Error {
 }
 
 const ABOUT_WORDS = /\bin words$|\bin words is\b/; // warnings that an entry of `words` is longer than a word: the page's lines are then, too
+const BY_STATUS = { 401: "invalid_api_key", 403: "forbidden", 413: "body_too_large", 429: "rate_limit_exceeded" }; // a proxy's answers have no code
 const OUR_NAMES = { input: "text", response_format: "format" }; // of OpenAI's fields
 
 async function call(path, options = {}) {
@@ -29,8 +30,19 @@ async function call(path, options = {}) {
   return response;
 }
 
+/** The body as "json" or as a "blob". One that breaks off, or is the page of a proxy, is "offline". */
+async function bodyOf(answer, kind) {
+  const response = await answer;
+  try {
+    return await response[kind]();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("offline", { message: error.message });
+  }
+}
+
 async function refusal(response) {
-  const text = await response.text();
+  const text = await response.text().catch(() => "");
   let body = {};
   try {
     body = JSON.parse(text);
@@ -39,7 +51,7 @@ async function refusal(response) {
   }
   const error = typeof body.error === "object" && body.error !== null ? body.error : body;
   const field = error.param ?? error.field ?? null;
-  return new ApiError(error.code ?? (response.status >= 502 ? "offline" : "internal_error"), {
+  return new ApiError(error.code ?? BY_STATUS[response.status] ?? (response.status >= 502 ? "offline" : "internal_error"), {
     message: error.message ?? error.error ?? `HTTP ${response.status}`,
     field: OUR_NAMES[field] ?? field,
     status: response.status,
@@ -61,13 +73,13 @@ export async function health() {
 
 const isAlias = ({ alias_of }) => alias_of !== undefined;
 export const models = async () => {
-  const listed = await (await call("v1/models")).json();
+  const listed = await bodyOf(call("v1/models"), "json");
   return { ...listed, data: listed.data.filter((model) => !isAlias(model)) };
 };
-export const voices = async () => (await (await call("v1/voices")).json()).data.filter((voice) => !isAlias(voice));
-export const voiceAudio = async (id) => (await call(`voices/${encodeURIComponent(id)}/audio`)).blob();
+export const voices = async () => (await bodyOf(call("v1/voices"), "json")).data.filter((voice) => !isAlias(voice));
+export const voiceAudio = async (id) => bodyOf(call(`voices/${encodeURIComponent(id)}/audio`), "blob");
 /** The whole voice, as `saveVoice` takes it on any server. */
-export const voiceFile = async (id) => (await call(`voices/${encodeURIComponent(id)}/file`)).blob();
+export const voiceFile = async (id) => bodyOf(call(`voices/${encodeURIComponent(id)}/file`), "blob");
 export const deleteVoice = (id) => call(`voices/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 export async function saveVoice(id, file, words) {
@@ -75,22 +87,22 @@ export async function saveVoice(id, file, words) {
   form.append("voice_id", id);
   form.append("file", file, "reference");
   if (words) form.append("reference_transcript", words);
-  return (await call("voices", { method: "POST", body: form })).json();
+  return bodyOf(call("voices", { method: "POST", body: form }), "json");
 }
 
 /** How a text would be read: {text, chunks, warnings}. */
-export const preview = async (fields, signal) => (await post("text", fields, { signal })).json();
+export const preview = async (fields, signal) => bodyOf(post("text", fields, { signal }), "json");
 
 /** The speech as one file. */
-export const speak = async (fields, signal) => (await post("v1/audio/speech", fields, { signal })).blob();
-export const speakDialogue = async (body, signal) => (await post("dialogue", body, { signal })).blob();
+export const speak = async (fields, signal) => bodyOf(post("v1/audio/speech", fields, { signal }), "blob");
+export const speakDialogue = async (body, signal) => bodyOf(post("dialogue", body, { signal }), "blob");
 
 /** `blob` in another format; nothing is generated again. */
 export async function convert(blob, format, signal) {
   const form = new FormData();
   form.append("file", blob, "speech.wav");
   form.append("format", format);
-  return (await call("transcode", { method: "POST", body: form, signal })).blob();
+  return bodyOf(call("transcode", { method: "POST", body: form, signal }), "blob");
 }
 
 /** A recording said by another voice: `by` is {voice}, or {reference}, a recording of it. */
@@ -100,7 +112,7 @@ export async function convertVoice(recording, { voice, reference }, format, sign
   if (reference) form.append("reference_audio", reference, "reference");
   else form.append("voice", voice);
   form.append("format", format);
-  return (await call("voice-conversion", { method: "POST", body: form, signal })).blob();
+  return bodyOf(call("voice-conversion", { method: "POST", body: form, signal }), "blob");
 }
 
 /**

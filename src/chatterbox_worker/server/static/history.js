@@ -26,6 +26,16 @@ async function sounds(mode) {
   return database.transaction(SOUNDS, mode).objectStore(SOUNDS);
 }
 
+/** Resolves when what `change(store)` asks for is stored. A disk that is full may be found only then, after the request's success. */
+async function write(change) {
+  const store = await sounds("readwrite");
+  await new Promise((resolve, reject) => {
+    store.transaction.addEventListener("complete", resolve);
+    store.transaction.addEventListener("abort", () => reject(store.transaction.error));
+    change(store);
+  });
+}
+
 /** `listener` is called after every change, also of another tab's. */
 export const onHistory = (listener) => listeners.add(listener);
 const changed = () => listeners.forEach((listener) => listener());
@@ -66,7 +76,7 @@ async function addNext(item, sound) {
   const entry = { ...item, id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, bytes: wav.size };
   if (wav.size > MOST_BYTES) return null;
   try {
-    await promiseOf((await sounds("readwrite")).put(sound, entry.id));
+    await write((store) => store.put(sound, entry.id));
   } catch {
     return null; // private browsing, or the disk is full
   }
@@ -126,7 +136,7 @@ export function rename(id, name) {
 /** Without space, or a database, an entry has no sound. */
 async function keepSound(sound, id) {
   try {
-    await promiseOf((await sounds("readwrite")).put(sound, id));
+    await write((store) => store.put(sound, id));
   } catch {
     // the text and the settings are back
   }
@@ -134,7 +144,7 @@ async function keepSound(sound, id) {
 
 async function forgetSound(id) {
   try {
-    await promiseOf((await sounds("readwrite")).delete(id));
+    await write((store) => store.delete(id));
   } catch {
     // without a database nothing is stored
   }
