@@ -6,7 +6,8 @@
 # environment of `make setup`. Settings, all optional:
 #   RUNTIME=cuda|cpu                which image; by default cuda, as the Hub builds it
 #   MODELS="nano"                   synthetic weights to bake; the image's own default otherwise
-#   SIZE=tiny|full                  of the weights; full also checks the seconds until the worker is ready (40 GB of disk)
+#   SIZE=tiny|full                  of the weights; full also checks the seconds until the worker is ready, or without a
+#                                   GPU until its models are loaded (40 GB of disk)
 #   PROFILES="exact"                precisions to prepare them for; the image's own default otherwise
 #   ORIGINALS=1                     keep the original weights. By default for cuda with tiny weights, where there is no
 #                                   GPU: the weights prepared for one are built, and the worker starts from the originals.

@@ -75,6 +75,10 @@ def decode(
     return Audio(samples, reader.rate)
 
 
+class TooLong(InvalidRequest):
+    """A recording is longer than what is read of it."""
+
+
 class Survey(Protocol):
     """What is to be known of a whole recording before its first piece."""
 
@@ -200,7 +204,7 @@ class _Reader:
                 if len(kept):
                     yield kept
             if count > (self._max_s + _SLACK_S) * self._source_rate:
-                raise self._refuse(f"is longer than {self._max_s:g} s")
+                raise TooLong(f"{self._field} is longer than {self._max_s:g} s", field=self._field)
         if not count:
             raise self._refuse("contains no sound: it has no samples")
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from chatterbox_worker.audio.activity import measure_levels
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.clipping import clipped_at
-from chatterbox_worker.audio.decode import HIGHEST_RATE, decode
+from chatterbox_worker.audio.decode import HIGHEST_RATE, TooLong, decode
 from chatterbox_worker.audio.music import NO_WINDOWS, PauseWindows, find_notes
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.audio.reverberation import reverberation_s
@@ -95,9 +95,7 @@ def read(path: Path, name: str) -> tuple[SourceRecording, Audio]:
         raise InvalidRequest(f"{name} cannot be read: {error.strerror}", field=name) from None
     try:
         audio = decode(data, field=name, max_s=LONGEST_S, max_rate=HIGHEST_RATE)
-    except InvalidRequest as error:
-        if error.message != f"{name} is longer than {LONGEST_S:g} s":
-            raise
+    except TooLong as error:
         raise InvalidRequest(
             f"{error.message}: cut it into files of at most {LONGEST_S / 60:g} minutes, or keep the best 5", field=name
         ) from None

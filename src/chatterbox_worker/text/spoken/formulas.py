@@ -12,7 +12,8 @@ from chatterbox_worker.text.spoken.rules import Rules
 
 # "x⁵", "10⁻⁶"; after a word it is the mark of a footnote. Squares and cubes are symbols, or part of a unit.
 _RAISED = re.compile(
-    r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]{1,15})(?![⁰¹²³⁴-⁹])"
+    r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))"
+    r"(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]{1,15})(?![⁰¹²³⁴-⁹])"
 )
 _LOWERED = re.compile(r"(?:(?<=[^\W\d_])|(?<=\)))[₀-₉]{1,15}(?![₀-₉])")  # "CO₂"
 _RAISED_DIGIT, _LOWERED_DIGIT = re.compile(r"[⁰¹²³⁴-⁹]"), re.compile(r"[₀-₉]")
@@ -34,7 +35,7 @@ def find_formulas(text: str, rules: Rules) -> Iterator[Group]:
         power = f"{minus} " if found["sign"] == "⁻" else ""
         yield [_apart(text, *found.span(), f"{raised} {power}{say(_value(found['n']), rules)}", rules)]
     for found in _POWER_OF_TEN.finditer(text):
-        power = f"{minus} " if found["sign"] in ("-", "−") and found["sign"] else ""
+        power = f"{minus} " if found["sign"] in ("-", "−") else ""
         number, ten = say_written(found["n"], rules), say(10, rules)
         yield [Span(*found.span(), f"{number} {times} {ten} {raised} {power}{say(int(found['power']), rules)}")]
     for found in _EQUATION.finditer(text) if _RELATION.search(text) else ():

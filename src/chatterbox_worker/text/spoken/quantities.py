@@ -71,7 +71,6 @@ _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
 _CODE_LENGTH = 4  # with the space
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
-_NOUN_AFTER = re.compile(r" (?!(?:and|or|of|per|in|to|for|at|on|is|was|less|more|a|each)(?!\w))[a-z]")
 _NEAR = 4  # an article before an amount
 _MANY = 1_000_000  # whose plural form a currency has after "million"
 
@@ -102,9 +101,10 @@ def find_money(text: str, rules: Rules) -> Iterator[Group]:
 
 def _describes(text: str, start: int, end: int, rules: Rules) -> bool:
     """Whether the amount describes the noun after it: "a $5 million deal", "a 5 km run"."""
-    if not rules.attributive or _NOUN_AFTER.match(text, end) is None:
+    if not rules.attributive:
         return False
-    return _compile(rules.attributive).search(text[max(0, start - _NEAR) : start]) is not None
+    before, after = map(_compile, rules.attributive)
+    return after.match(text, end) is not None and before.search(text[max(0, start - _NEAR) : start]) is not None
 
 
 def _say_describing(found: re.Match[str], unit: str, rules: Rules) -> str:
@@ -123,8 +123,7 @@ def _named_again(text: str, start: int, end: int, code: str, rules: Rules) -> tu
     names = _plurals_of_money(rules)
     if names:
         of = rules.money_of.strip()
-        words = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-        named = _compile(rf" (?:{of} )?(?P<name>{words})(?![{WORD}])").match(text, end)
+        named = _compile(rf" (?:{of} )?(?P<name>{_choices(names)})").match(text, end)
         if named is not None:
             return start, named.end(), names[named["name"]]
     return start, end, code

@@ -106,8 +106,8 @@ class Rules:
     """Between "million" and the currency."""
     money_and: str = " "
     """Between the currency and its hundredths."""
-    attributive: str = ""
-    """A pattern of the text before an amount that describes the noun after it and so is singular: "a $5 bill"."""
+    attributive: tuple[str, str] | None = None
+    """Patterns before and after an amount that describes the noun behind it, and so is singular: "a $5 bill"."""
     noun_first: bool = False
     """Whether a currency comes before its number."""
     phrase_fixes: Words = field(default_factory=dict)

@@ -22,10 +22,8 @@ _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 def find_per(text: str, rules: Rules) -> Iterator[Group]:
     """The stroke between an amount and what it is for."""
     if rules.per:
-        names = "|".join(re.escape(name) for name in sorted(rules.per, key=len, reverse=True))
-        for found in _compile(
-            rf"(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.)) ?/ ?(?P<name>{names})(?!\w)"
-        ).finditer(text):
+        amount = r"(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.))"
+        for found in _compile(rf"{amount} ?/ ?(?P<name>{_choices(tuple(rules.per))})(?!\w)").finditer(text):
             yield [Span(*found.span(), " " + rules.per[found["name"]])]
 
 
@@ -85,7 +83,8 @@ def find_symbols(text: str, rules: Rules) -> Iterator[Group]:
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
     for found in _compile(
-        r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=\()\+(?=\d)|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-z])[²³](?!\w)"
+        r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=\()\+(?=\d)|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)"
+        r"|(?<=[\d)a-z])[²³](?!\w)"
     ).finditer(text):
         yield from _symbol(text, *found.span(), rules)
 

@@ -103,7 +103,8 @@ RULES = Rules(
         "INR": Money(major="one{rupee} other{rupees}", minor="other{paise}"),
         "CRC": Money(major="one{colón} other{colones}"),
     },
-    attributive=r"(?<!\w)[Aa]n? $",
+    attributive=(r"(?<!\w)[Aa]n? $",
+                 r" (?!(?:and|or|of|per|in|to|for|at|on|is|was|less|more|a|each)(?!\w))[a-z]"),
     symbols_of_money={"Rs.": "INR", "Rs": "INR"}, money_and=" and ",
     money_scales={
         "thousand": "other{thousand}", "million": "other{million}", "billion": "other{billion}",

@@ -15,7 +15,8 @@ _MASCULINE_IN_A = (
 _FEMININE = (
     rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ciones|siones|dades|tudes)|veces|mujeres|noches|tardes|partes|"
     r"calles|clases|flores|voces|luces|leyes|naves|torres|hora|semana|persona|vez|página|libra|milla|tonelada|pulgada|"
-    r"onza|taza|cucharada|cucharadita|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad|perra|gata|mesa|silla|hoja|botella|copa|caja|"
+    r"onza|taza|cucharada|cucharadita|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad|"
+    r"perra|gata|mesa|silla|hoja|botella|copa|caja|"
     r"bolsa|cama|puerta|ventana|carta|llamada|entrada|pregunta|respuesta|vuelta|fila|planta|moneda|foto|película|"
     r"postales|señales|catedrales|sucursales|capitales)\b"
 )
@@ -64,7 +65,7 @@ RULES = Rules(
         (r"(?:(?<=Ley )|(?<=RD )|(?<=Decreto )|(?<=Orgánica )|(?<=DL ))(?P<n>\d{1,4})/(?P<y>(?:19|20)\d\d)(?!\w)",
          "{n} de {y}"),
         (r"(?<=[Ll]os )(?P<n>[1-9]0)s(?!\w)", "{n}"), (r"(?<![\w/.])3/4(?= partes)", "tres cuartas"),
-        (r"(?<![\w/.])2/3(?= partes)", "dos terceras"),(r"(?<!\w)[Rr]ef\. ?(?=\[?\d)", "referencia "),
+        (r"(?<![\w/.])2/3(?= partes)", "dos terceras"), (r"(?<!\w)[Rr]ef\. ?(?=\[?\d)", "referencia "),
         (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} pies {n} pulgadas"),
         (r"(?<![\w.,])(?P<n>\d{1,2}) ?¢", "{n} centavos"),
         (r"(?<![\w'’])['’](?=\d0(?!\w))", ""),
@@ -75,10 +76,9 @@ RULES = Rules(
     numbered={
         "nº": "número", "n.º": "número", "n°": "número", "núm.": "número", "nro.": "número", "pág.": "página",
         "págs.": "páginas", "p.": "página", "pp.": "páginas", "art.": "artículo", "arts.": "artículos",
-        "min.": "minuto",
         "cap.": "capítulo", "caps.": "capítulos", "fig.": "figura", "figs.": "figuras", "vol.": "volumen",
-        "párr.": "párrafo", "ext.": "extensión", "ext": "extensión", "int.": "interior", "km": "kilómetro",
-        "km.": "kilómetro", "cl.": "calle", "cra.": "carrera", "kra.": "carrera", "cr.": "carrera",
+        "min.": "minuto", "párr.": "párrafo", "ext.": "extensión", "ext": "extensión", "int.": "interior",
+        "km": "kilómetro", "km.": "kilómetro", "cl.": "calle", "cra.": "carrera", "kra.": "carrera", "cr.": "carrera",
     },
     to="a", score="a", code_number="pairs",
     compass={"N": "norte", "S": "sur", "E": "este", "O": "oeste", "W": "oeste"},

@@ -25,7 +25,8 @@ RULES = Rules(
     fixes={"iętdziesiąt": "ięćdziesiąt", "szesdziesiąt": "sześćdziesiąt"},  # slips of CLDR 48 in ordinals
     agreement=(
         ((r"=? (?:godzin[ay]|minut[ay]|sekund[ay]|stron[ay]|osob[ay]|kobiet[ay]|książk[ai]|ton[ay]|mil[aei]|rupi[ae]|"
-         r"koron[ay]|lir[ay]|uncj[ae]|kaloria?e?|kilokalori[ae]|ulic[ae]|noc[ey]?|dziewczyn[ay]|szklank[ai]|łyżk[ai]|łyżeczk[ai]|sztuk[ai]|filiżank[ai]|butelk[ai]|rodzin[ay]|drużyn[ay]|gwiazdk[ai]|cebul[aei]|"
+         r"koron[ay]|lir[ay]|uncj[ae]|kaloria?e?|kilokalori[ae]|ulic[ae]|noc[ey]?|dziewczyn[ay]|szklank[ai]|łyżk[ai]|"
+         r"łyżeczk[ai]|sztuk[ai]|filiżank[ai]|butelk[ai]|rodzin[ay]|drużyn[ay]|gwiazdk[ai]|cebul[aei]|"
          r"marchewk[ai]|kropl[ae]|szczypt[ay]|puszk[ai]|kostk[ai]|tabletk[ai]|córk[ai]|siostr[ay]|klas[ay]|rat[ay])\b"),
          "cardinal-feminine"),
     ),
