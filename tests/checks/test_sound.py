@@ -133,6 +133,27 @@ def test_alignment_shows_what_is_left_out(speech: Audio) -> None:
     assert faults(speech, times=early.tolist()) == [Reason.NOISE_AT_END]
 
 
+def test_alignment_shows_a_syllable_after_the_last_word(speech: Audio) -> None:
+    levels = frame_levels(speech.samples, 240, complete=True)
+    begin, end = onset(levels, complete=True) or 0, final_end(levels)
+    times = np.linspace(begin / 100, end / 100, len(TEXT) + 1).tolist()
+    ended = Audio(speech.samples[: end * 240], speech.sample_rate)
+
+    def followed_by(part: Audio, gap_s: float) -> Audio:
+        return concatenate([ended, silence(gap_s, ended.sample_rate), part])
+
+    loudest = int(levels.argmax())
+    syllable = Audio(speech.samples[(loudest - 5) * 240 : (loudest + 5) * 240] * np.float32(0.3), speech.sample_rate)
+    breath = Audio(syllable.samples * np.float32(0.1), speech.sample_rate)
+    assert faults(followed_by(syllable, 0.4), times=times) == [Reason.NOISE_AT_END]
+    assert faults(followed_by(syllable, 0.4)) == [], "without alignment it may be a word"
+    assert faults(followed_by(syllable, 0.15), times=times) == [], "a plosive after its closure"
+    assert faults(followed_by(breath, 0.4), times=times) == []
+    laugh = TEXT[:-8] + " [laugh]"
+    assert len(laugh) == len(TEXT)
+    assert faults(followed_by(syllable, 0.4), laugh, times=times) == [], "a laugh pauses and goes on"
+
+
 def test_the_score_orders_takes() -> None:
     perfect, noisy, short = Verdict.of([]), Verdict.of([Reason.NOISE_AT_END]), Verdict.of([Reason.TOO_SHORT])
     silent = Verdict.of([Reason.SILENT])

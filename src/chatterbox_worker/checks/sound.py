@@ -44,6 +44,9 @@ _UNVOICED_DB = 35.0  # below the loudest: weaker breaths are no fault
 _STEADY_S, _STEADY_DB = 0.7, 1.0
 """Noise, hum or a vowel that is held: speech does not keep its level to 1 dB (standard deviation) for so long."""
 _LONGEST_LAST_LETTER_S = 1.5  # by alignment: a drawn-out syllable lasts half of that
+_GAP_S, _EXTRA_S, _EXTRA_DB = 0.25, 0.06, 25.0
+"""By alignment: a silence after the last letter that is longer than the closure of a plosive (0.05 to 0.12 s), and then
+a sound less than 25 dB below the loudest, as a vowel is and most breaths are not, and longer than a click."""
 
 _LEAST_REPEATS, _LONGEST_PERIOD = 3, 60  # tokens: 2.4 s, a few words
 _REPEATED = 50  # tokens, 2 s: pauses and held vowels repeat one token for less
@@ -134,12 +137,20 @@ def _ends_in_noise(audio: Audio, speech: Levels, end: int) -> bool:
 
 
 def _goes_on(levels: Levels, text: str, boundaries_s: Sequence[float]) -> bool:
-    """By alignment: whether there is sound for long after the last letter begins."""
+    """By alignment: whether there is sound for long after the last letter begins, or sound again after a silence."""
     if len(boundaries_s) != len(text) + 1:
         return False
     last = max((index for index, char in enumerate(text) if speakable(char)), default=0)
-    after = levels[round(boundaries_s[last] / FRAME_S) :]
-    return bool((after > levels.max() - _UNVOICED_DB).sum() * FRAME_S > _LONGEST_LAST_LETTER_S)
+    if any(start <= last < end for start, end in tags(text)):
+        return False  # a laugh pauses and goes on
+    after = levels[round(boundaries_s[last] / FRAME_S) :] - levels.max()
+    sounds = np.flatnonzero(after > -_UNVOICED_DB)
+    if len(sounds) * FRAME_S > _LONGEST_LAST_LETTER_S:
+        return True
+    gaps = np.flatnonzero(np.diff(sounds) * FRAME_S > _GAP_S)
+    if not len(gaps):
+        return False
+    return bool((after[sounds[gaps[0]] + 1 :] > -_EXTRA_DB).sum() * FRAME_S >= _EXTRA_S)
 
 
 def _leaves_out(text: str, language: str, boundaries_s: Sequence[float]) -> bool:
