@@ -3,21 +3,18 @@
     python test_local.py [--input FILE] [--out FILE]
 
 The worker is `handler.py` in RunPod's own loop. It serves the models whose weights are available or can be downloaded,
-otherwise the preview, a robotic voice; CHATTERBOX_MODELS overrides this.
+otherwise the preview, a robotic voice; CHATTERBOX_MODELS overrides this. The same as
+`python -m chatterbox_worker.localqueue --input FILE`, from any folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from chatterbox_worker import config
-from chatterbox_worker.client import ClientError, RunPodServerlessClient
-from chatterbox_worker.local import local_environment
-from chatterbox_worker.localqueue import LocalQueue, say
+from chatterbox_worker.localqueue.__main__ import main as local_queue
 
 ROOT = Path(__file__).resolve().parent
 
@@ -27,24 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--input", type=Path, default=ROOT / "test_input.json", help="a job (%(default)s)")
     parser.add_argument("--out", type=Path, help="where the audio goes (out/speech.<format>)")
     options = parser.parse_args(arguments)
-    job_input = json.loads(options.input.read_text(encoding="utf-8"))["input"]
-    env = {
-        name: value
-        for name, value in local_environment(config.environment(), ROOT).items()
-        if name.startswith(config.PREFIX)
-    }
-    with (
-        LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env) as queue,
-        RunPodServerlessClient("local", queue.api_key, base_url=queue.url) as client,
-    ):
-        try:
-            job = client.call(job_input)
-        except ClientError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
-        path = client.save_audio(job, options.out or ROOT / "out" / f"speech.{job.speech.format}")
-        sys.stdout.write(say.summary(job.speech.found.about, path) + "\n")
-    return 0
+    out = [] if options.out is None else ["--out", str(options.out)]
+    return local_queue(["--handler", str(ROOT / "handler.py"), "--input", str(options.input), *out])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,14 @@ def test_nothing_set_is_the_documented_default() -> None:
     assert Settings.from_env({}) == Settings()
 
 
+@pytest.mark.parametrize("bad", ["abc123", "abc123,0123456789abcdef0"])
+def test_an_error_does_not_show_a_key(bad: str) -> None:
+    with pytest.raises(InvalidRequest, match="CHATTERBOX_API_KEYS: 1 of its keys") as failed:
+        Settings.from_env({"CHATTERBOX_API_KEYS": bad})
+    assert "abc123" not in str(failed.value)
+    assert "0123456789" not in str(failed.value)
+
+
 def test_other_peoples_variables_are_none_of_our_business() -> None:
     assert Settings.from_env({"RUNPOD_POD_ID": "x", "PATH": "/bin"}) == Settings()
 

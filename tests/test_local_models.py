@@ -58,6 +58,12 @@ def test_the_preview_is_served_if_there_is_no_hub_at_that_address(url: str) -> N
     assert local.local_models({"HF_ENDPOINT": url}) == ("preview",)
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://127.0.0.1:9"])
+def test_the_preview_is_served_if_the_proxy_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    assert local.local_models({"HF_ENDPOINT": "http://hub.example.org"}) == ("preview",)
+
+
 def test_the_hub_is_not_asked_offline(hub: str) -> None:
     assert local.local_models({"HF_ENDPOINT": f"{hub}/200", "HF_HUB_OFFLINE": "1"}) == ("preview",)
 

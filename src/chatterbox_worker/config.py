@@ -389,7 +389,9 @@ class Settings:
             try:
                 values[known[name].name] = known[name].metadata["parse"](text.strip())
             except ValueError as error:
-                raise InvalidRequest(f"{name} is {quote(text)}, but {error}", field=name) from None
+                is_secret = not known[name].repr
+                message = f"{name}: {error}" if is_secret else f"{name} is {quote(text)}, but {error}"
+                raise InvalidRequest(message, field=name) from None
         settings = cls(**values)._with_custom_models()
         for name, target in settings._named_aliases().items():
             if name.lower() in settings.cards:

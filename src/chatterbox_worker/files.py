@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 DRAFT_SUFFIX = ".draft"
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """NFS answers EBADF for a folder, since its locks are those of files that can be written."""
 
@@ -39,6 +40,10 @@ def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> It
         if durable:
             _sync(written)
         written.replace(path)
+    except OSError as error:
+        if error.errno in _DISK_ERRORS and error.filename is None:  # a write knows no name, and its message needs one
+            error.filename = str(path)
+        raise
     finally:  # after a rename too, which does nothing where both names are links to one file
         with contextlib.suppress(OSError):
             written.unlink(missing_ok=True)

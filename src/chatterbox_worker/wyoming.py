@@ -67,9 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         env = local_environment(env, Path.cwd())
     try:
         asyncio.run(serve(Settings.from_env(env), options.uri, options.language))
-    except (WorkerError, ValueError) as error:  # a bad setting or address
+    except (WorkerError, ValueError, OSError) as error:  # a bad setting or address, or one that is in use
         log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
         return 2
+    except KeyboardInterrupt:
+        return 0
     return 0
 
 

@@ -253,6 +253,25 @@ def test_endpoint_and_key_come_from_the_environment_or_are_required(
         RunPodServerlessClient()
 
 
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_a_proxy_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch, queue: LocalQueue, proxy: str) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    for base_url in (queue.url, queue.url.replace("127.0.0.1", "LOCALHOST")):
+        with RunPodServerlessClient("local", queue.api_key, base_url=base_url) as client:
+            assert client.health()["workers"]["ready"] == 1
+    for base_url in ("http://localhost.example.org/v2", "https://api.runpod.ai/v2"):
+        if proxy.startswith("socks"):
+            with pytest.raises(ValueError, match="proxy that cannot be used: Using SOCKS proxy"):
+                RunPodServerlessClient("x", "k", base_url=base_url)
+            continue
+        with (
+            RunPodServerlessClient("x", "k", base_url=base_url, patience=QUICK) as client,
+            pytest.raises(Unavailable, match="Connection refused"),
+        ):
+            client.health()
+
+
 def test_a_key_is_never_shown(queue: LocalQueue) -> None:
     with client_of(queue, "rpa_SECRET") as client:
         assert "SECRET" not in repr(client._endpoint)

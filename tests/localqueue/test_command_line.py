@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import soundfile
 
+import test_local
 from chatterbox_worker import config
 from chatterbox_worker.client import JobFailed, NoAudio, RunPodServerlessClient
 from chatterbox_worker.client.sound import find, has_audio
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.localqueue.__main__ import job_body, parse_arguments, send, worker_variables
-from support.paths import WORKERS
+from chatterbox_worker.localqueue.__main__ import main as localqueue
+from support.paths import ROOT, WORKERS
 
 SPEECH = WORKERS / "speech.py"
 STREAMING = WORKERS / "streaming.py"
@@ -78,12 +83,29 @@ def test_the_worker_loads_only_the_requested_model_unless_one_is_configured() ->
     assert worker_variables(options, {models: "turbo,english"})[models] == "turbo,english"
 
 
-@pytest.mark.parametrize("content", ["[]", '"text"', '{"input": "text"}'])
-def test_an_input_file_without_an_object_is_refused(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "must hold a JSON object"),
+        ('"text"', "must hold a JSON object"),
+        ('{"input": "text"}', "must hold a JSON object"),
+        ('{"text": "', "job.json is not JSON: Unterminated string"),
+        (None, "No such file or directory: '.*/job.json'"),
+    ],
+)
+@pytest.mark.parametrize("main", [lambda arguments: localqueue(_options(*arguments)), test_local.main])
+def test_an_input_file_without_an_object_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+    message: str,
+    main: Callable[[list[str]], int],
+) -> None:
     path = tmp_path / "job.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match="must hold a JSON object"):
-        job_body(parse_arguments(_options("--input", str(path))))
+    if content is not None:
+        path.write_text(content)
+    assert main(["--input", str(path)]) == 1
+    assert re.search(message, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +174,17 @@ def test_the_preview_is_never_presented_as_chatterbox(
     assert "NOT CHATTERBOX" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("asked", [None, "auto"])
+def test_the_file_is_named_by_the_format_of_the_answer(
+    queue: LocalQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "job.json").write_text(json.dumps({"text": "Hi.", "format": asked}))
+    options = parse_arguments(_options("--input", "job.json"))
+    assert send(queue, options, job_body(options)) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["speech.wav"]
+
+
 def test_a_failed_job_is_an_error_with_its_own_sentence(queue: LocalQueue) -> None:
     options = parse_arguments(_options("--say", "fail"))
     with pytest.raises(JobFailed, match="text must not be empty"):
@@ -169,7 +202,8 @@ def test_an_answer_without_audio_is_printed(queue: LocalQueue, capsys: pytest.Ca
     ("text", "code", "err"), [("Hi.", 0, ""), ("fail", 1, "text must not be empty\n")]
 )  # fmt: skip
 def test_the_command_speaks_once_and_ends(tmp_path: Path, text: str, code: int, err: str) -> None:
-    environment = config.environment() | {"PYTHONPATH": "src", config.variable("models"): "preview"}
+    proxies = {"HTTP_PROXY": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}  # not for this machine
+    environment = config.environment() | {"PYTHONPATH": "src", config.variable("models"): "preview"} | proxies
     command = [*_MODULE, "--say", text, "--out", str(tmp_path / "a.wav")]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
     assert (run.returncode, run.stderr) == (code, err)
@@ -177,13 +211,21 @@ def test_the_command_speaks_once_and_ends(tmp_path: Path, text: str, code: int, 
 
 
 @pytest.mark.slow
-def test_the_command_serves_until_it_is_terminated() -> None:
-    environment = config.environment() | {"PYTHONPATH": "src", config.variable("models"): "preview"}
-    command = [*_MODULE, "--port", "0", "--key", "secret"]
+def test_the_command_serves_until_it_is_terminated_and_what_it_prints_can_be_run(tmp_path: Path) -> None:
+    environment = config.environment() | {"PYTHONPATH": str(ROOT / "src"), config.variable("models"): "preview"}
+    command = [*_MODULE, "--port", "0", "--key", "a secret"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        with RunPodServerlessClient("local", "secret", base_url=url) as client:
-            assert client.runsync("Hi.").speech.audio == b"RIFFHi."
-        process.send_signal(signal.SIGTERM)
+        try:
+            printed = "".join(itertools.takewhile(lambda line: "Ctrl-C" not in line, process.stdout))
+            with RunPodServerlessClient("local", "a secret", base_url=printed.splitlines()[0].split()[-1]) as client:
+                assert client.runsync("Hi.").speech.audio == b"RIFFHi."
+            curl, python = printed.split("\n\n")[1:3]
+            for commands in (curl, python) if shutil.which("curl") else (python,):
+                run = ["bash", "-ec", commands]
+                answer = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+                assert ("COMPLETED" if commands is curl else "1.50 s of audio") in answer.stdout
+            assert (tmp_path / "hello.mp3").read_bytes() == b"RIFFHello there."
+        finally:
+            process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

@@ -1,18 +1,24 @@
-"""`python -m chatterbox_worker.server`: its errors at start-up."""
+"""`python -m chatterbox_worker.server`: its errors at start-up, and how it ends."""
 
 from __future__ import annotations
 
 import logging
+import signal
+import subprocess
+import sys
 
 import pytest
 
+from chatterbox_worker import config
 from chatterbox_worker.server.__main__ import main
+from support.paths import ROOT
+from support.serving import free_port
 
 
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"CHATTERBOX_API_KEYS": "short"}, "fewer than 16 characters"),
+        ({"CHATTERBOX_API_KEYS": "short"}, "CHATTERBOX_API_KEYS: 1 of its keys have fewer than 16 characters"),
         ({"CHATTERBOX_BACKEND": "runpod:abc", "RUNPOD_API_KEY": ""}, "needs RUNPOD_API_KEY"),
         ({"PORT": "http"}, "PORT"),
         ({"CHATTERBOX_PORT": "80"}, "unknown variable CHATTERBOX_PORT"),
@@ -28,3 +34,33 @@ def test_an_invalid_setting_ends_it_with_an_error_message(
 
     assert message in caplog.text
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "address"), [("server", "--host=127.0.0.1 --port={}"), ("wyoming", "--uri=tcp://127.0.0.1:{}")]
+)
+def test_ctrl_c_ends_it_without_a_traceback_and_an_address_in_use_is_an_error(module: str, address: str) -> None:
+    own = {"PYTHONPATH": str(ROOT / "src"), config.variable("models"): "preview"}
+    arguments = address.format(free_port()).split()
+    command = [sys.executable, "-c", _INTERRUPTIBLE, f"chatterbox_worker.{module}", "--local", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=config.environment() | own) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "Uvicorn running" in line or ("is ready" in line and module == "wyoming"):
+                break
+        second = subprocess.run(command, capture_output=True, text=True, env=config.environment() | own, check=False)
+        assert second.returncode != 0
+        assert "address already in use" in second.stderr
+        assert "Traceback" not in second.stderr
+        process.send_signal(signal.SIGINT)
+        printed = process.stderr.read()
+    assert (process.returncode, "Traceback" in printed) == (0, False), printed
+
+
+_INTERRUPTIBLE = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process of a shell ignores it
+del sys.argv[0]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""

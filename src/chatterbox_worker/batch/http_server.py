@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from chatterbox_worker.batch.backends import RETRYABLE_CODES, RowFailed, RowSynthesizer, Stopped, SynthesizedRow
+from chatterbox_worker.client.endpoint import open_http
 
 _PATH = "/v1/audio/speech"
 _CONNECT_S = 10.0
@@ -75,5 +76,6 @@ async def server(
     base_url = url.rstrip("/").removesuffix("/v1")
     timeout = httpx.Timeout(timeout_s, connect=_CONNECT_S)
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=base_url, headers=headers, timeout=timeout, limits=limits) as http:
+    options = {"base_url": base_url, "headers": headers, "timeout": timeout, "limits": limits}
+    async with open_http(httpx.AsyncClient, base_url, **options) as http:
         yield ServerSynthesizer(http, with_chunks=with_chunks)

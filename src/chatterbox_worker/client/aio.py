@@ -50,7 +50,9 @@ class AsyncRunPodServerlessClient:
         self._endpoint = Endpoint.choose(endpoint_id, api_key, base_url)
         self._timeout_s = timeout_s
         self._patience = patience or Patience()
-        self._http = httpx.AsyncClient(limits=httpx.Limits(max_connections=_MAX_CONNECTIONS))
+        self._http = endpoints.open_http(
+            httpx.AsyncClient, self._endpoint.url, limits=httpx.Limits(max_connections=_MAX_CONNECTIONS)
+        )
         self.voices = AsyncVoices(self)
         self.lexicon = AsyncLexicon(self)
         self.outputs = AsyncOutputs(self)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -22,6 +23,8 @@ FLAGS = ("--endpoint", "--key", "--url")
 """What the commands call these arguments."""
 CLOUD_URL = "https://api.runpod.ai/v2"
 _CONNECT_S = 10.0
+_THIS_MACHINE = re.compile(r"https?://(localhost|127\.[\d.]+|\[::1\])(?=[:/]|$)", re.IGNORECASE)
+_Http = TypeVar("_Http", httpx.Client, httpx.AsyncClient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,18 @@ class Endpoint:
             "timeout": httpx.Timeout(call.timeout_s, connect=_CONNECT_S),
             "follow_redirects": call.is_absolute,
         }
+
+
+def open_http(kind: Callable[..., _Http], url: str, **options: Any) -> _Http:
+    """A client of httpx for `url`. A server on this machine is reached without the proxy that the environment names.
+
+    Raises:
+        ValueError: httpx cannot use that proxy.
+    """
+    try:
+        return kind(trust_env=not _THIS_MACHINE.match(url), **options)
+    except ImportError as error:  # a SOCKS proxy
+        raise ValueError(f"the environment names a proxy that cannot be used: {error}") from None
 
 
 def reply(response: httpx.Response, body: bytes) -> Reply:

@@ -57,7 +57,7 @@ class RunPodServerlessClient:
         self._endpoint = Endpoint.choose(endpoint_id, api_key, base_url)
         self._timeout_s = timeout_s
         self._patience = patience or Patience()
-        self._http = httpx.Client()
+        self._http = endpoints.open_http(httpx.Client, self._endpoint.url)
         self.voices = Voices(self)
         self.lexicon = Lexicon(self)
         self.outputs = Outputs(self)

@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import math
+import shlex
 import signal
 import sys
 import threading
@@ -32,12 +33,11 @@ _QUIET = ("INFO", "DEBUG", "--- Starting Serverless Worker")  # the SDK prints t
 _HOW_TO_CALL = """\
 The queue is up: {url}
 
-  curl -s {url}/local/runsync -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\
+  curl -s {url}/local/runsync -H {authorization} -H 'Content-Type: application/json' \\
        -d '{{"input": {{"text": "Hello there."}}}}'
 
-  RUNPOD_ENDPOINT_BASE_URL={url} python -c '
-  import runpod; runpod.api_key = "{key}"
-  print(runpod.Endpoint("local").run_sync({{"text": "Hello there."}}, timeout=600))'
+  export RUNPOD_ENDPOINT_ID=local RUNPOD_API_KEY={key} RUNPOD_ENDPOINT_BASE_URL={url}
+  {python} -m chatterbox_worker.client "Hello there." -o hello.mp3
 
 Press Ctrl-C to end it.
 """
@@ -75,7 +75,10 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def job_body(options: argparse.Namespace) -> dict[str, Any]:
     """The job's JSON. Raises ValueError, OSError for a bad --input file."""
     if options.input is not None:
-        body = json.loads(options.input.read_text(encoding="utf-8"))
+        try:
+            body = json.loads(options.input.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{options.input} is not JSON: {error}") from None
         job_input = body.get("input", body) if isinstance(body, dict) else None
         if not isinstance(job_input, dict):
             raise ValueError(f'{options.input} must hold a JSON object, or one under "input"')
@@ -101,7 +104,7 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
         if not has_audio(job.output):
             sys.stdout.write(json.dumps(job.output, ensure_ascii=False, indent=2) + "\n")
             return 0
-        path = options.out or Path("out") / f"speech.{options.format or body['input'].get('format', 'wav')}"
+        path = options.out or Path("out") / f"speech.{job.speech.format}"
         client.save_audio(job, path)
     about = job.speech.found.about
     sys.stdout.write(say.summary(about, path) + "\n")
@@ -113,7 +116,9 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
 
 
 def serve(queue: LocalQueue) -> int:
-    sys.stdout.write(_HOW_TO_CALL.format(url=queue.url, key=queue.api_key))
+    key = queue.api_key
+    words = {"key": key, "authorization": f"Authorization: Bearer {key}", "python": sys.executable}
+    sys.stdout.write(_HOW_TO_CALL.format(url=queue.url, **{name: shlex.quote(word) for name, word in words.items()}))
     sys.stdout.flush()
     threading.Event().wait()
     return 0

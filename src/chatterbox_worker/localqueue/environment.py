@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import chatterbox_worker
 
@@ -33,7 +34,11 @@ def worker_environment(
     cache = Path(base["HOME"]) / ".cache" if base.get("HOME") else home / ".cache"
     environment.setdefault("XDG_CACHE_HOME", str(cache))  # huggingface_hub and torch.hub use it
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), base.get("PYTHONPATH"))))
+    host = urlsplit(queue_url).hostname
+    without_proxy = ",".join(filter(None, (base.get("no_proxy") or base.get("NO_PROXY"), host)))
     environment |= {
+        "no_proxy": without_proxy,  # the queue is on this machine; some libraries read one name, some the other
+        "NO_PROXY": without_proxy,
         "HOME": str(home),
         "PYTHONUNBUFFERED": "1",
         "RUNPOD_POD_ID": worker_id,

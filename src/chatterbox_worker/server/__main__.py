@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkerError as error:  # a bad setting, or one that is missing
         log.error("%s", error.message)  # noqa: TRY400 - a traceback would add nothing
         return 2
+    except KeyboardInterrupt:  # Ctrl-C: uvicorn raises it again after its shutdown
+        return 0
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> int:

@@ -22,7 +22,8 @@ async def handler(job: dict[str, Any]) -> dict[str, Any]:
         return {"audio_base64": "a"}
     return {
         "audio_base64": base64.b64encode(b"RIFF" + what["text"].encode()).decode(),
-        "duration_s": 1.5, "model": what.get("model", "turbo"), "device": "cpu", "cache_hit": False,
+        "format": "wav" if what.get("format") in (None, "auto") else what["format"],
+        "duration_s": 1.5, "seed": 7, "model": what.get("model", "turbo"), "device": "cpu", "cache_hit": False,
         "timings": {"real_time_factor": 0.25},
     }  # fmt: skip
 
