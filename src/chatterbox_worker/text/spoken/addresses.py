@@ -9,6 +9,7 @@ from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say, say_digits
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.search import Part
 
 _TOP_LEVEL = (
     "com|org|net|edu|gov|int|info|io|ai|dev|app|eu|uk|us|de|fr|es|it|nl|pl|ru|pt|br|mx|ar|cl|co|dk|no|se|fi|gr|il|in|"
@@ -16,16 +17,16 @@ _TOP_LEVEL = (
 )
 _HOST = rf"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+(?:{_TOP_LEVEL})"
 _PATH = r"(?::\d{2,5})?(?:[/?#][^\s<>\"'“”«»|]*)?"
-_URL = re.compile(
+_URL = (
     rf"(?<![{WORD}@./-])(?:(?P<scheme>https?://(?:www\.)?|www\.)[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?{_PATH}"
     rf"|{_HOST}(?![{WORD}@-]|\.\w){_PATH})"
 )
-_EMAIL = re.compile(rf"(?<![{WORD}.+-])[a-zA-Z0-9][{WORD}.+-]*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+")
+_EMAIL = rf"(?<![{WORD}.+-])[a-zA-Z0-9][{WORD}.+-]*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+"
 _PARTS = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
 _SHORT_DIGITS = 4  # a longer number in an address is read digit by digit
 _TRAILING = ".,;:!?)]}'\""
 
-_PHONE = re.compile(
+_PHONE = (
     rf"(?<![{WORD}.,/+-])(?<!\d )(?:"
     r"(?P<plus>\+) ?\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"
     r"|\(\d{2,5}\)(?:[ .-]?\d{2,5}){2,4}"
@@ -41,10 +42,11 @@ _GROUPS = re.compile(r"\d+")
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15  # ITU-T E.164: at most 15
 
 
-def find_urls(text: str, rules: Rules) -> Iterator[Group]:
+def find_urls(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     if not rules.marks:
         return
-    for found in _URL.finditer(text):
+    for found in part.find(_URL):
         if f"{found[0]}." in rules.titles:  # the Polish "m.in."
             continue
         end = found.end()
@@ -56,10 +58,11 @@ def find_urls(text: str, rules: Rules) -> Iterator[Group]:
         yield [*head, *_read(text, body, end, rules)]
 
 
-def find_emails(text: str, rules: Rules) -> Iterator[Group]:
+def find_emails(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     if not rules.marks:
         return
-    for found in _EMAIL.finditer(text):
+    for found in part.find(_EMAIL):
         end = found.end()
         while text[end - 1] in ".-":
             end -= 1
@@ -88,10 +91,11 @@ def _say_part(part: str, rules: Rules) -> str:
     return part if part.isalpha() else rules.marks.get(part, "")
 
 
-def find_phones(text: str, rules: Rules) -> Iterator[Group]:
+def find_phones(part: Part, rules: Rules) -> Iterator[Group]:
     """Numbers that have the form of a telephone number; groups of three with spaces only after "+" or 0."""
-    yield from _announced(text, rules)
-    for found in _PHONE.finditer(text):
+    text = part.text
+    yield from _announced(part, rules)
+    for found in part.find(_PHONE):
         groups = _GROUPS.findall(found[0])
         if not _LEAST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS or (
             _is_grouped(found[0], rules) and not _is_announced(text, found.start(), rules)
@@ -101,11 +105,11 @@ def find_phones(text: str, rules: Rules) -> Iterator[Group]:
         yield [Span(*found.span(), plus + ", ".join(say_digits(group, rules) for group in groups))]
 
 
-def _announced(text: str, rules: Rules) -> Iterator[Group]:
+def _announced(part: Part, rules: Rules) -> Iterator[Group]:
     """A number without any separators after "telephone"."""
     if not rules.phones:
         return
-    for found in re.finditer(rf"(?:{rules.phones})(?P<n>\d{{5,{_MOST_DIGITS}}})(?![\w-]|[.,/ ]\d)", text):
+    for found in part.find(rf"(?:{rules.phones})(?P<n>\d{{5,{_MOST_DIGITS}}})(?![\w-]|[.,/ ]\d)"):
         yield [Span(*found.span("n"), say_digits(found["n"], rules))]
 
 

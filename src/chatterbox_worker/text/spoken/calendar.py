@@ -11,10 +11,11 @@ from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import Group, count, joining, say
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
+from chatterbox_worker.text.spoken.search import Part
 
 _ALONE = rf"(?:(?<![\d:.,/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=\dh-)|(?<=\dh\d\d-)|(?<=[א-ת]-))"
 """Before a time: nothing that it is a part of, but "AM", the dash after another time or after a Hebrew prefix."""
-_STAMP = re.compile(
+_STAMP = (
     r"(?<!\w)(\d{4})-(\d\d)-(\d\d)(?P<gap>T)(?P<h>[01]\d|2[0-3]):(?P<m>[0-5]\d)"
     r"(?P<rest>(?::[0-5]\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)(?![\w:])"
 )
@@ -23,7 +24,8 @@ _NEAR = 12  # characters before a time, for the word that decides its case
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def find_times(text: str, rules: Rules) -> Iterator[Group]:
+def find_times(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     if not rules.time:
         return
     halves = "|".join(f"(?P<half{i}>{pattern})" for i, (pattern, _) in enumerate(rules.halves))
@@ -33,12 +35,12 @@ def find_times(text: str, rules: Rules) -> Iterator[Group]:
         rf"{_ALONE}(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
         rf"(?::(?P<s>[0-5]\d))?){half}{after}(?![\d:]|[.,/]\d|%)"
     )
-    for found in re.finditer(pattern, text):
+    for found in part.find(pattern):
         yield [Span(*found.span(), _say_time(found, text, rules))]
     before, behind = rules.time_dotted
     if before or behind:
         dotted = rf"(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{half}{after})(?![\d:]|[.,/]\d|%)"
-        for found in re.finditer(rf"(?<![\d:.,/{WORD}-]){before}{dotted}", text):
+        for found in part.find(rf"(?<![\d:.,/{WORD}-]){before}{dotted}"):
             if behind and not re.search(behind, found[0]):
                 continue
             yield [Span(*found.span("t"), _say_time(found, text, rules))]
@@ -46,7 +48,7 @@ def find_times(text: str, rules: Rules) -> Iterator[Group]:
             if rules.to and dash and (until := re.compile(dotted).match(text, dash.end())):
                 yield [Span(*dash.span(), joining(rules)), Span(*until.span("t"), _say_time(until, text, rules))]
     if halves:
-        for found in re.finditer(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])", text):
+        for found in part.find(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])"):
             yield [Span(*found.span(), _say_hour(found, text, rules) + _half(found, text, rules))]
 
 
@@ -78,20 +80,21 @@ def _half(found: re.Match[str], text: str, rules: Rules) -> str:
     return ""
 
 
-def find_dates(text: str, rules: Rules) -> Iterator[Group]:
+def find_dates(part: Part, rules: Rules) -> Iterator[Group]:
     if rules.date:
-        yield from _stamps(text, rules)
-        yield from _in_numbers(text, rules)
-        yield from _without_year(text, rules)
+        yield from _stamps(part, rules)
+        yield from _in_numbers(part, rules)
+        yield from _without_year(part, rules)
     if rules.day_month or rules.month_day:
-        yield from _with_names(text, rules)
+        yield from _with_names(part, rules)
 
 
-def _stamps(text: str, rules: Rules) -> Iterator[Group]:
+def _stamps(part: Part, rules: Rules) -> Iterator[Group]:
     """ISO 8601: the date, a pause, the time without its seconds, and UTC."""
+    text = part.text
     if not rules.time:
         return
-    for found in _STAMP.finditer(text):
+    for found in part.find(_STAMP):
         for group in _date(found, (found[3], found[2], found[1]), rules):
             minutes = int(found["m"])
             template = (rules.time if minutes >= 10 else rules.time_low or rules.time) if minutes else rules.time_hour
@@ -102,15 +105,15 @@ def _stamps(text: str, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), f"{group[0].spoken}, {correct(time, rules.time_fixes)}{zone}")]
 
 
-def _in_numbers(text: str, rules: Rules) -> Iterator[Group]:
+def _in_numbers(part: Part, rules: Rules) -> Iterator[Group]:
     marks = re.escape(rules.date_marks)
-    for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})([-/])(\d{{2}})\2(\d{{2}})(?![{WORD}/-]|\.\d)", text):
+    for found in part.find(rf"(?<![{WORD}./-])(\d{{4}})([-/])(\d{{2}})\2(\d{{2}})(?![{WORD}/-]|\.\d)"):
         yield from _date(found, (found[4], found[3], found[1]), rules)
     if rules.date_order == "ymd":
-        for found in re.finditer(rf"(?<![{WORD}./-])(\d{{4}})([{marks}])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)", text):
+        for found in part.find(rf"(?<![{WORD}./-])(\d{{4}})([{marks}])(\d\d?)\2(\d\d?)(?![{WORD}/-]|\.\d)"):
             yield from _date(found, (found[4], found[3], found[1]), rules)
         return
-    for found in re.finditer(rf"(?<![{WORD}./-])(\d\d?)([{marks}])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)", text):
+    for found in part.find(rf"(?<![{WORD}./-])(\d\d?)([{marks}])(\d\d?)\2(\d{{4}}|\d\d)(?![{WORD}/-]|\.\d)"):
         day, month = (found[1], found[3]) if rules.date_order == "dmy" else (found[3], found[1])
         yield from _date(found, (day, month, found[4]), rules)
 
@@ -132,9 +135,10 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
     yield [Span(*found.span(), correct(spoken, rules.phrase_fixes))]
 
 
-def _without_year(text: str, rules: Rules) -> Iterator[Group]:
+def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     for before, after in rules.date_short:
-        for found in re.finditer(rf"(?:{before})(?P<a>\d\d?)[./](?P<b>\d\d?)(?:{after})", text):
+        for found in part.find(rf"(?:{before})(?P<a>\d\d?)[./](?P<b>\d\d?)(?:{after})"):
             day, month = int(found["a"]), int(found["b"])
             if rules.date_order != "dmy":
                 day, month = month, day
@@ -165,7 +169,8 @@ def _months(rules: Rules) -> str:
     return "|".join(rules.months or map(re.escape, month_names(rules)))
 
 
-def _with_names(text: str, rules: Rules) -> Iterator[Group]:
+def _with_names(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     year = rf"(?P<after>,? (?:[^\W\d]{{1,3}} )?)(?P<y>1[1-9]\d\d|20\d\d)(?![{WORD}]|[.,]\d)"
     day = r"(?P<d>[12]\d|3[01]|0?[1-9])"
     for template, pattern in (
@@ -183,7 +188,7 @@ def _with_names(text: str, rules: Rules) -> Iterator[Group]:
     ):
         if not template:
             continue
-        for found in re.finditer(rf"{pattern}(?:{year})?", text):
+        for found in part.find(rf"{pattern}(?:{year})?"):
             spoken = template.replace("{d}", _say_day(int(found["d"]), rules)).replace(
                 "{m}", _full_name(found["m"], rules)
             )

@@ -9,9 +9,10 @@ from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say, say_digits
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.search import Part
 from chatterbox_worker.text.spoken.words import letter_names
 
-_CODE = re.compile(
+_CODE = (
     r"(?<=\bISBN )[\dX][\d -]{8,15}[\dX](?!\w)|(?<=\bISBN: )[\dX][\d -]{8,15}[\dX](?!\w)"
     r"|(?<![\w-])97[89]-\d{1,5}-\d{1,7}-\d{1,7}-\d(?![\w-])|(?<=\bISSN )\d{4}-\d{3}[\dX](?!\w)"
     r"|(?<![\w-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a payment card
@@ -23,30 +24,29 @@ _CODE = re.compile(
     r"|(?<![\w-])(?:19|20)?\d{6}-\d{4}(?![\w-])"  # Sweden's
     r"|(?<![\w.-])\d{4}\.\d\d\.\d{5}(?![\w-]|\.\d)"  # a Norwegian account
 )
-_AFTER_CAPITALS = re.compile(rf"(?<![{WORD}-])(?:[A-Z]{{2}}(?P<n>\d{{3,4}})|[A-Z](?P<m>\d{{4}}))(?![{WORD}]|[.,]\d)")
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)")
-_LONG_CODE = re.compile(r"(?<![\w-])(?=[A-Z\d]{9})(?=[A-Z]+\d|\d+[A-Z])[A-Z\d]{9,40}(?![\w-])")
+_AFTER_CAPITALS = rf"(?<![{WORD}-])(?:[A-Z]{{2}}(?P<n>\d{{3,4}})|[A-Z](?P<m>\d{{4}}))(?![{WORD}]|[.,]\d)"
+_IBAN = r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)"
+_LONG_CODE = r"(?<![\w-])(?=[A-Z\d]{9})(?=[A-Z]+\d|\d+[A-Z])[A-Z\d]{9,40}(?![\w-])"
 _PART = re.compile(r"\d+|X")
-_IP = re.compile(
-    r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)"
-)
+_IP = r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)"
 _PARTS = re.compile(r"\d+|[.:]")
-_HANDLE = re.compile(r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@])")
+_HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@])"
 _WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
 
-def find_codes(text: str, rules: Rules) -> Iterator[Group]:
+def find_codes(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     for pattern in (_IBAN, _LONG_CODE):
-        for found in pattern.finditer(text):
+        for found in part.find(pattern):
             yield list(_one_by_one(*found.span(), text, rules))
-    for found in _CODE.finditer(text):
+    for found in part.find(_CODE):
         parts = (part if part == "X" else say_digits(part, rules) for part in _PART.findall(found[0]))
         yield [Span(*found.span(), ", ".join(parts))]
     if rules.code_number:
-        for found in _AFTER_CAPITALS.finditer(text):
+        for found in part.find(_AFTER_CAPITALS):
             yield [Span(*found.span(found.lastgroup or ""), " " + _say_code(found[found.lastgroup or ""], rules))]
     if rules.emergency:
-        for found in re.finditer(rf"(?:{rules.emergency})(?P<n>\d{{3}})(?![\w-]|[.,/ ]\d)", text):
+        for found in part.find(rf"(?:{rules.emergency})(?P<n>\d{{3}})(?![\w-]|[.,/ ]\d)"):
             yield [Span(*found.span("n"), say_digits(found["n"], rules))]
 
 
@@ -73,19 +73,19 @@ def _one_by_one(start: int, end: int, text: str, rules: Rules) -> Iterator[Span]
         gap = (", " if count % 4 == 0 else " ") if rules.spaced else ""
 
 
-def find_network_addresses(text: str, rules: Rules) -> Iterator[Group]:
+def find_network_addresses(part: Part, rules: Rules) -> Iterator[Group]:
     if not rules.marks:
         return
-    for found in _IP.finditer(text):
+    for found in part.find(_IP):
         parts = [say(int(part), rules) if part.isdecimal() else rules.marks[part] for part in _PARTS.findall(found[0])]
         yield [Span(*found.span(), (" " if rules.spaced else "").join(parts))]
 
 
-def find_handles(text: str, rules: Rules) -> Iterator[Group]:
+def find_handles(part: Part, rules: Rules) -> Iterator[Group]:
     """A name after "@" and the words of a hashtag, which capitals or low lines separate."""
     if not rules.marks:
         return
-    for found in _HANDLE.finditer(text):
+    for found in part.find(_HANDLE):
         is_handle = found[0][0] == "@"
         low_line = rules.marks["_"] if is_handle else ""
         parts = (

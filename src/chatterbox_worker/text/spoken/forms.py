@@ -15,10 +15,11 @@ from chatterbox_worker.text.scripts import tags
 from chatterbox_worker.text.spoken import addresses, calendar, codes, formulas, joins, numbers, quantities, words
 from chatterbox_worker.text.spoken.numbers import Group
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
+from chatterbox_worker.text.spoken.search import Part
 
 _DIGIT = re.compile(r"\d")
 
-Recogniser = Callable[[str, Rules], Iterator[Group]]
+Recogniser = Callable[[Part, Rules], Iterator[Group]]
 
 _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     # category, recogniser, whether it needs a digit
@@ -92,14 +93,12 @@ def _mark_taken(reading: Reading) -> bytearray:
 def _find(
     text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray, region: tuple[str, str]
 ) -> Iterator[Span]:
-    part = text[stretch.start : stretch.end]
     if (rules := rules_of(stretch.language, region[1] if stretch.language == region[0] else "")) is None:
         return
+    part = Part(text[stretch.start : stretch.end], taken[stretch.start : stretch.end])
     for find in wanted:
         for group in find(part, rules):
-            start, end = group[0].start + stretch.start, group[-1].end + stretch.start
-            if any(taken[start:end]):
+            if not part.take(group[0].start, group[-1].end):
                 continue
-            taken[start:end] = b"\1" * (end - start)
             for span in group:
                 yield Span(span.start + stretch.start, span.end + stretch.start, span.spoken)

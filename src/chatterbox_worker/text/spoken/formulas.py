@@ -9,44 +9,46 @@ from unicodedata import digit
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say, say_written
 from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.search import Part
 
 # "x⁵", "10⁻⁶"; after a word it is the mark of a footnote. Squares and cubes are symbols, or part of a unit.
-_RAISED = re.compile(
+_RAISED = (
     r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{2}))(?![²³](?![⁰¹²³⁴-⁹]))"
     r"(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]{1,15})(?![⁰¹²³⁴-⁹])"
 )
-_LOWERED = re.compile(r"(?:(?<=[^\W\d_])|(?<=\)))[₀-₉]{1,15}(?![₀-₉])")  # "CO₂"
-_RAISED_DIGIT, _LOWERED_DIGIT = re.compile(r"[⁰¹²³⁴-⁹]"), re.compile(r"[₀-₉]")
-_POWER_OF_TEN = re.compile(r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])")
+_LOWERED = r"(?:(?<=[^\W\d_])|(?<=\)))[₀-₉]{1,15}(?![₀-₉])"  # "CO₂"
+_POWER_OF_TEN = r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])"
 _OPERAND = r"[-−]?(?:(?:0|[1-9]\d*)(?:[.,]\d+)*(?!\d)[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
 _MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥]"
-_EQUATION = re.compile(rf"(?<![\w.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?!\w)")
+_EQUATION = rf"(?<![\w.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?!\w)"
 _RELATION = re.compile(r"[=≠≈≤≥]| [<>] ")
 _MARKS = re.compile(rf"(?<=[^\s=≠≈<>≤≥+*/×·÷–-]) ?(?P<mark>{_MARK}) ?")
 _SAME = {"-": "−", "–": "−", "*": "×", "·": "×", "/": "÷", "!=": "≠", "==": "=", "<=": "≤", ">=": "≥"}
 
 
-def find_formulas(text: str, rules: Rules) -> Iterator[Group]:
-    yield from _lowered(text, rules)
+def find_formulas(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
+    yield from _lowered(part, rules)
     raised, minus, times = rules.between.get("^"), rules.symbols.get("−"), rules.symbols.get("×")
     if not raised or not minus or not times or not rules.spaced:
         return
-    for found in _RAISED.finditer(text) if _RAISED_DIGIT.search(text) else ():
+    for found in part.find(_RAISED):
         power = f"{minus} " if found["sign"] == "⁻" else ""
         yield [_apart(text, *found.span(), f"{raised} {power}{say(_value(found['n']), rules)}", rules)]
-    for found in _POWER_OF_TEN.finditer(text):
+    for found in part.find(_POWER_OF_TEN):
         power = f"{minus} " if found["sign"] in ("-", "−") else ""
         number, ten = say_written(found["n"], rules), say(10, rules)
         yield [Span(*found.span(), f"{number} {times} {ten} {raised} {power}{say(int(found['power']), rules)}")]
-    for found in _EQUATION.finditer(text) if _RELATION.search(text) else ():
+    for found in part.find(_EQUATION) if _RELATION.search(text) else ():
         if _RELATION.search(found[0]):
             for mark in _MARKS.finditer(text, found.start() + 1, found.end()):
                 if words := rules.symbols.get(_SAME.get(mark["mark"], mark["mark"])):
                     yield [Span(*mark.span(), f" {words} ")]
 
 
-def _lowered(text: str, rules: Rules) -> Iterator[Group]:
-    for found in _LOWERED.finditer(text) if _LOWERED_DIGIT.search(text) else ():
+def _lowered(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
+    for found in part.find(_LOWERED):
         yield [_apart(text, *found.span(), say(_value(found[0]), rules), rules)]
 
 

@@ -9,8 +9,9 @@ from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, joining, say_year_or_number
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.search import Part
 
-_DASHED = re.compile(
+_DASHED = (
     r"(?:(?<=\d%)|(?<=\d %))(?P<a> ?[-–—] ?)(?=\d[\d.,]* ?%)"
     r"|(?<=[\dkKmMBn])(?P<b> ?[-–—] ?)(?=(?:US|R)?[$€£¥₹] ?\d)"
     r"|(?<=:[0-5]\d)(?P<c> ?[-–—] ?)(?=\d{1,2}:[0-5]\d)"
@@ -22,27 +23,27 @@ _DASHED = re.compile(
     r"|(?<=\d0s)(?P<g> ?[-–—] ?)(?=\d*0s)"
     r"|(?<=[^\W_])[〜～~](?=\d)"
 )
-_SEASON = re.compile(rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)")
-_BETWEEN = re.compile(r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)")
+_SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)"
+_BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)"
 _NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"\d+$"), re.compile(r"\d+")
 _NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
 _NEAR = 40
 _TWO_DIGITS = 10
 
 
-def find_dashes(text: str, rules: Rules) -> Iterator[Group]:
+def find_dashes(part: Part, rules: Rules) -> Iterator[Group]:
     """The dash between two percentages, prices, times, ordinals or decades, and the tilde of a range."""
     if not rules.to:
         return
-    for found in _DASHED.finditer(text):
+    for found in part.find(_DASHED):
         yield [Span(*found.span(), joining(rules))]
 
 
-def find_seasons(text: str, rules: Rules) -> Iterator[Group]:
+def find_seasons(part: Part, rules: Rules) -> Iterator[Group]:
     """A year and the end of a later one: the season 2024-25, the war of 1914-18."""
     if not rules.spaced:
         return
-    for found in _SEASON.finditer(text):
+    for found in part.find(_SEASON):
         year, end = int(found["y"]), int(found["n"])
         is_next = (year + 1) % 100 == end
         first = say_year_or_number(found["y"], rules, "")
@@ -53,8 +54,9 @@ def find_seasons(text: str, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), f"{first}{joining(rules)}{last}")]
 
 
-def find_between(text: str, rules: Rules) -> Iterator[Group]:
-    for found in _BETWEEN.finditer(text):
+def find_between(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
+    for found in part.find(_BETWEEN):
         start, end = found.span()
         before, after = _NUMBER_BEFORE.search(text, max(0, start - _NEAR), start), _NUMBER_AFTER.match(text, end)
         if before is None or after is None:

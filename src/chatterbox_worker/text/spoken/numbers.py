@@ -12,6 +12,7 @@ from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.kana import in_kana
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
+from chatterbox_worker.text.spoken.search import Part, compiled
 
 Group = list[Span]
 """The spans of one find: all of them are taken, or none."""
@@ -36,11 +37,13 @@ _NEAR = 60  # characters after a number, for what agrees with it
 
 @lru_cache(maxsize=32)
 def number_pattern(rules: Rules) -> str:
-    """A number with the language's separators; where it writes a decimal comma, also with a decimal point."""
+    """A number with the language's separators; where it writes a decimal comma, also with a decimal point.
+
+    It has at most 14 groups: without a bound a text of groups alone is read in quadratic time.
+    """
     grouped = "(?!)"
     if rules.group:
         group = f"[{re.escape(rules.group)}]"
-        # at most 14 groups: without a bound a text of India's groups of two is read in quadratic time
         grouped = rf"\d{{1,3}}(?:{group}\d{rules.group_digits}(?=\D|\d?{group})){{0,12}}{group}\d{{3}}(?!\d)"
     decimal = f"[{re.escape(rules.decimal)}]"
     other = r"|\d+\.\d{1,2}(?!\d|\.\d)" if rules.decimal == "," else ""
@@ -49,10 +52,10 @@ def number_pattern(rules: Rules) -> str:
 
 def _foreign(rules: Rules) -> str:
     """Numbers with the separators of other languages, where their groups leave no doubt."""
-    apostrophes = r"\d{1,3}(?:['’]\d{3})+(?!\d)|"
+    apostrophes = r"\d{1,3}(?:['’]\d{3}){1,13}(?!\d)|"
     if rules.decimal == ",":
-        return apostrophes + r"\d{1,3}(?:,\d{3})+\.\d{1,2}(?!\d)|\d{1,3}(?:,\d{3}){2,}(?![.,]?\d)|"
-    comma = r"\d{1,3}(?:[. ]\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)|"
+        return apostrophes + r"\d{1,3}(?:,\d{3}){1,13}\.\d{1,2}(?!\d)|\d{1,3}(?:,\d{3}){2,13}(?![.,]?\d)|"
+    comma = r"\d{1,3}(?:[. ]\d{3}){1,13},\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,13}(?![.,]?\d)|"
     return apostrophes + comma + r"\d+,\d{2}(?= ?(?:€|EUR))|"
 
 
@@ -66,6 +69,7 @@ def _grouped(rules: Rules) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
+@lru_cache(maxsize=8192)
 def split_number(written: str, rules: Rules) -> tuple[str, str]:
     """The digits before and after the decimal mark of what `number_pattern` matched."""
     if _ALL_GROUPS.fullmatch(written):
@@ -114,11 +118,17 @@ def say_digits(digits: str, rules: Rules) -> str:
 
 def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "") -> str:
     """What `number_pattern` matched, in words that agree with the text that follows."""
+    if not rule_set and not split_number(written, rules)[1]:
+        rule_set = agreeing(following, rules)
+    return _say_as(written, rules, rule_set)
+
+
+@lru_cache(maxsize=8192)
+def _say_as(written: str, rules: Rules, rule_set: str) -> str:
     whole, decimals = split_number(written, rules)
     if len(whole) + len(decimals) > LONGEST or (len(whole) > 1 and int(whole[0]) == 0 and not decimals):
         return say_digits(whole + decimals, rules)
-    agreed = "" if decimals else agreeing(following, rules)
-    words = say(parse_number(written, rules), rules, rule_set or agreed)
+    words = say(parse_number(written, rules), rules, rule_set)
     zeros = len(decimals) - len(decimals.rstrip("0"))
     if not decimals or not zeros:
         return words
@@ -151,25 +161,21 @@ def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
     return Span(start, end, spoken)
 
 
-@lru_cache(maxsize=128)
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
-
-
-def find_numbers(text: str, rules: Rules) -> Iterator[Group]:
+def find_numbers(part: Part, rules: Rules) -> Iterator[Group]:
     """Every number that no other recogniser knows."""
-    for found in _compile(rf"(?:(?<![\w.,)\]%°$€£\"'’{_DASHES}])[-−](?=\d))?({number_pattern(rules)})").finditer(text):
+    text = part.text
+    for found in part.find(rf"(?:(?<![\w.,)\]%°$€£\"'’{_DASHES}])[-−](?=\d))?({number_pattern(rules)})"):
         whole, decimals = split_number(found[1], rules)
         if len(whole) > LONGEST and not decimals:
             yield from _digit_by_digit(found.start(1), found[1], rules)
             continue
-        is_label = bool(rules.labels) and _compile(rules.labels).search(
+        is_label = bool(rules.labels) and compiled(rules.labels).search(
             text[max(0, found.start() - _NEAR) : found.start()]
         )
         following = "" if is_label else text[found.end() : found.end() + _NEAR]
         spoken = say_written(found[1], rules, following)
         for before, fixes in rules.concords:
-            if _compile(before).search(text[max(0, found.start() - _NEAR) : found.start()]):
+            if compiled(before).search(text[max(0, found.start() - _NEAR) : found.start()]):
                 spoken = correct(spoken, fixes)
         if found[0] != found[1]:
             spoken = minus(rules) + spoken
@@ -194,7 +200,7 @@ _SOFTWARE = "|".join(
 """Before a version of two parts, whose second is no decimal: Python 3.11."""
 
 
-def find_versions(text: str, rules: Rules) -> Iterator[Group]:
+def find_versions(part: Part, rules: Rules) -> Iterator[Group]:
     """The parts of "v2.0" or "1.2.3" with the word for the mark; not what is a number with groups of three."""
     grouped = re.compile(rf"\d{{1,3}}([{re.escape(rules.group or ',')}]\d{{3}})+$")
     point = rules.marks.get("point", rules.marks.get(".", ""))
@@ -205,7 +211,7 @@ def find_versions(text: str, rules: Rules) -> Iterator[Group]:
     )
     if not point:
         return
-    for found in _compile(pattern).finditer(text):
+    for found in part.find(pattern):
         if grouped.match(found[1]) or _ALL_GROUPS.fullmatch(found[1]):
             continue
         gap = " " if rules.spaced else ""
@@ -216,8 +222,9 @@ def find_versions(text: str, rules: Rules) -> Iterator[Group]:
         yield [Span(found.start(1), found.end(1), (gap if found.start(1) > found.start() else "") + spoken)]
 
 
-def find_percent(text: str, rules: Rules) -> Iterator[Group]:
-    for found in _compile(rf"{quantity(rules)} ?[%٪％](?![{WORD}])").finditer(text):
+def find_percent(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
+    for found in part.find(rf"{quantity(rules)} ?[%٪％](?![{WORD}])"):
         _, last = quantity_values(found, rules)
         before, after = _percent(last, rules)
         yield [spaced(text, *found.span(), before + say_quantity(found, rules, after) + after, rules)]
@@ -266,46 +273,49 @@ def joining(rules: Rules) -> str:
     return rules.to[1:] + " " if rules.to.startswith("-") else f" {rules.to} "
 
 
-def find_ordinals(text: str, rules: Rules) -> Iterator[Group]:
+def find_ordinals(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     for suffix, rule_set in rules.ordinals:
-        for found in _compile(rf"(?<![\d.,])(\d{{1,4}}){suffix}(?![{WORD}])").finditer(text):
+        for found in part.find(rf"(?<![\d.,])(\d{{1,4}}){suffix}(?![{WORD}])"):
             yield [spaced(text, *found.span(), say(int(found[1]), rules, rule_set), rules)]
     for before, after, rule_set in rules.ordinal_stops:
-        for found in _compile(rf"(?<![\d.,])(?:{before})(?P<d>\d{{1,3}})\.(?={after})").finditer(text):
+        for found in part.find(rf"(?<![\d.,])(?:{before})(?P<d>\d{{1,3}})\.(?={after})"):
             yield [Span(found.start("d"), found.end(), say(int(found["d"]), rules, rule_set))]
 
 
-def find_years(text: str, rules: Rules) -> Iterator[Group]:
+def find_years(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     for pattern, rule_set in rules.years:
-        for found in _compile(pattern).finditer(text):
+        for found in part.find(pattern):
             yield [spaced(text, *found.span("y"), say(int(found["y"]), rules, rule_set), rules)]
 
 
-def find_forms(text: str, rules: Rules) -> Iterator[Group]:
+def find_forms(part: Part, rules: Rules) -> Iterator[Group]:
     """The language's own patterns."""
+    text = part.text
     if rules.decades:
-        for found in _compile(r"(?<![\w,.])(?:(?P<n>1[1-9]|20)|['’])?(?P<d>[1-9])0['’]?s(?!\w)").finditer(text):
+        for found in part.find(r"(?<![\w,.])(?:(?P<n>1[1-9]|20)|['’])?(?P<d>[1-9])0['’]?s(?!\w)"):
             century = f"{say(int(found['n']), rules)} " if found["n"] else ""
             yield [Span(*found.span(), century + rules.decades[found["d"]])]
     for pattern, words in rules.forms:
-        for found in _compile(pattern).finditer(text):
+        for found in part.find(pattern):
             spoken = words
-            for name, part in found.groupdict(default="").items():
+            for name, written in found.groupdict(default="").items():
                 said = (
-                    say_written(part, rules, f"= {found['w']}" if "w" in found.groupdict() else "")
-                    if part[:1].isdecimal()
-                    else part
+                    say_written(written, rules, f"= {found['w']}" if "w" in found.groupdict() else "")
+                    if written[:1].isdecimal()
+                    else written
                 )
                 spoken = spoken.replace(f"{{{name}}}", said)
             yield [spaced(text, *found.span(), spoken, rules) if found[0][-1:].strip() else Span(*found.span(), spoken)]
 
 
-def find_counters(text: str, rules: Rules) -> Iterator[Group]:
+def find_counters(part: Part, rules: Rules) -> Iterator[Group]:
     """A number with 万 or 億 and with what it counts."""
     if not rules.counters:
         return
     names = "|".join(sorted(rules.counters, key=len, reverse=True))
-    for found in _compile(rf"(?<![\d.,])(?P<n>\d[\d,]*)(?P<power>[万億兆]?)(?P<counter>{names})?").finditer(text):
+    for found in part.find(rf"(?<![\d.,])(?P<n>\d[\d,]*)(?P<power>[万億兆]?)(?P<counter>{names})?"):
         if len(found["n"]) > LONGEST:
             continue  # read digit by digit
         value = int(found["n"].replace(",", "")) * {"": 1, "万": 10**4, "億": 10**8, "兆": 10**12}[found["power"]]
@@ -328,13 +338,14 @@ def count(number: int, reading: str, readings: Mapping[str, str], rules: Rules) 
     return spoken + reading
 
 
-def find_ranges(text: str, rules: Rules) -> Iterator[Group]:
+def find_ranges(part: Part, rules: Rules) -> Iterator[Group]:
     """Two numbers with a dash: a range, or a score if the second is smaller and no name precedes them."""
+    text = part.text
     if not rules.to:
         return
     number = number_pattern(rules)
     pattern = rf"(?<![{WORD}.,/{_DASHES}])({number})( ?[–—〜] ?| - |-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
-    for found in _compile(pattern).finditer(text):
+    for found in part.find(pattern):
         ends = (found[1], found[3])
         if any(
             (end[0] == "0" and end != "0" and end.isdecimal()) or (end.isdecimal() and len(end) > _SHORT)
@@ -361,16 +372,17 @@ def say_year_or_number(written: str, rules: Rules, following: str) -> str:
     return say_written(written, rules, following)
 
 
-def find_scaled(text: str, rules: Rules) -> Iterator[Group]:
+def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
     """The scale of "5 Mio." or "3 млн" in words."""
+    text = part.text
     for letter, message in rules.scale_letters:
-        for found in _compile(rf"(?<![{WORD}]){quantity(rules)}{letter}").finditer(text):
+        for found in part.find(rf"(?<![{WORD}]){quantity(rules)}{letter}"):
             word = icu.plural(message, quantity_values(found, rules)[1], rules.locale)
             yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
     if not rules.scales:
         return
     names = "|".join(re.escape(name) for name in sorted(rules.scales, key=len, reverse=True))
-    for found in _compile(rf"{quantity(rules)} ?(?P<scale>{names})(?![{WORD}])").finditer(text):
+    for found in part.find(rf"{quantity(rules)} ?(?P<scale>{names})(?![{WORD}])"):
         _, last = quantity_values(found, rules)
         word = icu.plural(rules.scales[found["scale"]], last, rules.locale)
         gap = " " if rules.spaced else ""

@@ -23,6 +23,7 @@ from chatterbox_worker.text.spoken.numbers import (
 )
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
+from chatterbox_worker.text.spoken.search import Part, compiled
 
 _SYMBOLS = {
     "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
@@ -75,7 +76,8 @@ _NEAR = 4  # an article before an amount
 _MANY = 1_000_000  # whose plural form a currency has after "million"
 
 
-def find_money(text: str, rules: Rules) -> Iterator[Group]:
+def find_money(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     symbols = {**_SYMBOLS, **rules.symbols_of_money, **{code: code for code in _CODES}}
     names, prefixes = _choices(symbols), "|".join(re.escape(name) for name in sorted(symbols, key=len, reverse=True))
     scale = (
@@ -87,11 +89,11 @@ def find_money(text: str, rules: Rules) -> Iterator[Group]:
         rf"(?<![{WORD}$/])(?P<symbol>{prefixes}) ?{quantity(rules)}{scale}",
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
-        for found in _compile(pattern).finditer(text):
+        for found in part.find(pattern):
             start, end, code = _named_again(text, *found.span(), symbols[found["symbol"]], rules)
             if code in rules.money and not split_number(found["n"], rules)[1] and _describes(text, start, end, rules):
                 unit = icu.plural(rules.money[code].major, 1, rules.locale)
-                if again := _compile(rf" {re.escape(unit)}(?!\w)").match(text, end):
+                if again := compiled(rf" {re.escape(unit)}(?!\w)").match(text, end):
                     end = again.end()
                 spoken = _say_describing(found, unit, rules)
             else:
@@ -103,7 +105,7 @@ def _describes(text: str, start: int, end: int, rules: Rules) -> bool:
     """Whether the amount describes the noun after it: "a $5 million deal", "a 5 km run"."""
     if not rules.attributive:
         return False
-    before, after = map(_compile, rules.attributive)
+    before, after = map(compiled, rules.attributive)
     return after.match(text, end) is not None and before.search(text[max(0, start - _NEAR) : start]) is not None
 
 
@@ -123,7 +125,7 @@ def _named_again(text: str, start: int, end: int, code: str, rules: Rules) -> tu
     names = _plurals_of_money(rules)
     if names:
         of = rules.money_of.strip()
-        named = _compile(rf" (?:{of} )?(?P<name>{_choices(names)})").match(text, end)
+        named = compiled(rf" (?:{of} )?(?P<name>{_choices(names)})").match(text, end)
         if named is not None:
             return start, named.end(), names[named["name"]]
     return start, end, code
@@ -179,15 +181,15 @@ def _currency(code: str, number: int | Decimal, rules: Rules) -> tuple[str, str]
     return icu.phrase(f"currency/{code} unit-width-full-name{precision}", number, rules.locale)
 
 
-_COORDINATE = re.compile(
+_COORDINATE = (
     r"(?<![\w.,])(?P<n>\d{1,3}(?:[.,]\d+)?)°(?: ?(?P<minutes>[0-5]?\d)['’′](?: ?(?P<seconds>[0-5]?\d)[\"”″])?)?"
     r"(?: ?(?P<side>[NSEWO]))?(?!\w)"
 )
 
 
-def find_coordinates(text: str, rules: Rules) -> Iterator[Group]:
+def find_coordinates(part: Part, rules: Rules) -> Iterator[Group]:
     """Degrees with minutes, seconds or a point of the compass."""
-    for found in _COORDINATE.finditer(text):
+    for found in part.find(_COORDINATE):
         side = rules.compass.get(found["side"] or "", "")
         if not side and not found["minutes"]:
             continue
@@ -205,16 +207,17 @@ def _say_unit(written: str, unit: str, rules: Rules) -> str:
     return f"{before}{words}{after}"
 
 
-_DURATION = re.compile(
+_DURATION = (
     r"(?<![\w.,])(?:(?P<h>\d{1,3}) ?h ?(?P<hm>[0-5]?\d) ?m(?:in)?(?: ?(?P<hs>[0-5]?\d) ?s)?"
     r"|(?P<m>\d{1,3}) ?m(?:in)? ?(?P<s>[0-5]?\d) ?s)(?!\w)"
 )
 
 
-def find_units(text: str, rules: Rules) -> Iterator[Group]:
+def find_units(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     units = {**_UNITS, **rules.units, **rules.unit_words}
     pattern = rf"(?:(?<![{WORD}])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³]|/[a-zµμ])"
-    for found in _compile(pattern).finditer(text):
+    for found in part.find(pattern):
         unit = found["unit"]
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
             continue
@@ -228,9 +231,9 @@ def find_units(text: str, rules: Rules) -> Iterator[Group]:
         yield [spaced(text, *found.span(), spoken if rules.spaced else spoken.replace(" ", ""), rules)]
 
 
-def find_durations(text: str, rules: Rules) -> Iterator[Group]:
+def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
     """Hours, minutes and seconds that are written together: "2h30m", "1m 30s"."""
-    for found in _DURATION.finditer(text) if rules.spaced else ():
+    for found in part.find(_DURATION) if rules.spaced else ():
         parts = [
             _say_unit(found[name], unit, rules)
             for name, unit in (("h", "hour"), ("hm", "minute"), ("hs", "second"), ("m", "minute"), ("s", "second"))
@@ -239,8 +242,9 @@ def find_durations(text: str, rules: Rules) -> Iterator[Group]:
         yield [Span(*found.span(), " ".join(parts))]
 
 
-def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
+def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
     """The fractions of the table, with a unit if one follows: in the singular without a whole number."""
+    text = part.text
     if not rules.fractions:
         return
     units = {**_UNITS, **rules.units, **rules.unit_words}
@@ -249,7 +253,7 @@ def find_fractions(text: str, rules: Rules) -> Iterator[Group]:
         rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d))"
         rf"(?: ?(?P<unit>{_choices(units)})(?![²³/]))?"
     )
-    for found in _compile(pattern).finditer(text):
+    for found in part.find(pattern):
         words = rules.fractions.get(_VULGAR.get(found["v"] or "", found["s"] or ""))
         if not words:
             continue
@@ -286,8 +290,3 @@ def _choices(names: Mapping[str, str]) -> str:
 def _end(name: str) -> str:
     is_other = unicodedata.category(name[-1])[0] in "LM" and not re.match(f"[{WORD}]", name[-1])
     return r"(?!\w)" if is_other else rf"(?![{WORD}])" if name[-1].isalnum() else ""
-
-
-@lru_cache(maxsize=128)
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say
 from chatterbox_worker.text.spoken.rules import Rules
+from chatterbox_worker.text.spoken.search import Part
 
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _CODE_DIGITS = re.compile(r"\d{3,4}(?!\w)")
@@ -19,32 +20,34 @@ _WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
 _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 
 
-def find_per(text: str, rules: Rules) -> Iterator[Group]:
+def find_per(part: Part, rules: Rules) -> Iterator[Group]:
     """The stroke between an amount and what it is for."""
     if rules.per:
         amount = r"(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.))"
-        for found in _compile(rf"{amount} ?/ ?(?P<name>{_choices(tuple(rules.per))})(?!\w)").finditer(text):
+        for found in part.find(rf"{amount} ?/ ?(?P<name>{_choices(tuple(rules.per))})(?!\w)"):
             yield [Span(*found.span(), " " + rules.per[found["name"]])]
 
 
-def find_numbered(text: str, rules: Rules) -> Iterator[Group]:
+def find_numbered(part: Part, rules: Rules) -> Iterator[Group]:
     """An abbreviation in front of a number; a space is left between them."""
+    text = part.text
     if rules.numbered:
-        for found in _compile(rf"(?<![\w.])(?i:{_choices(tuple(rules.numbered))})(?= ?\d)").finditer(text):
+        for found in part.find(rf"(?<![\w.])(?i:{_choices(tuple(rules.numbered))})(?= ?\d)"):
             gap = "" if text[found.end()] == " " or found[0][-1].isalnum() else " "  # after a letter the number has one
             yield [Span(*found.span(), rules.numbered[found[0].lower()] + gap)]
 
 
-def find_abbreviations(text: str, rules: Rules) -> Iterator[Group]:
+def find_abbreviations(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     for pattern, words in rules.abbreviated:
-        for found in _compile(pattern).finditer(text):
+        for found in part.find(pattern):
             start, end = found.span("a" if "a" in found.re.groupindex else 0)
             stop = "." if words.endswith(".") and _ends_sentence(text, end) else ""
             yield [Span(start, end, words.removesuffix(".") + stop)]
     for table, may_end in ((rules.abbreviations, True), (rules.titles, False)):
         if not table:
             continue
-        for found in _compile(rf"(?<![\w.])(?:{_choices(tuple(table))})(?!\w)").finditer(text):
+        for found in part.find(rf"(?<![\w.])(?:{_choices(tuple(table))})(?!\w)"):
             ends = _ends_sentence(text, found.end()) if may_end else not text[found.end() :].strip()
             keep_stop = found[0].endswith(".") and ends
             yield [Span(*found.span(), table[found[0]] + ("." if keep_stop else ""))]
@@ -55,9 +58,9 @@ def _ends_sentence(text: str, end: int) -> bool:
     return not following or (not following[0].islower() and not following[0].isdigit() and following[0] not in ",;:،؛")
 
 
-def find_roman(text: str, rules: Rules) -> Iterator[Group]:
+def find_roman(part: Part, rules: Rules) -> Iterator[Group]:
     for pattern, rule_set, words in rules.roman:
-        for found in _compile(pattern).finditer(text):
+        for found in part.find(pattern):
             if (value := parse_roman(found["r"])) is not None:
                 place = "all" if "all" in found.re.groupindex else "r"
                 yield [Span(*found.span(place), words.replace("{n}", say(value, rules, rule_set)))]
@@ -71,21 +74,20 @@ def parse_roman(numeral: str) -> int | None:
     return sum(-a if a < b else a for a, b in zip(values, [*values[1:], 0], strict=True))
 
 
-def find_symbols(text: str, rules: Rules) -> Iterator[Group]:
+def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     """The marks "&" and "@" at words, "#" before a number, "+", "=" and the like between numbers or with spaces."""
-    for found in _compile(r"(?<=\w)?[&@](?=\s|\w)|(?<!\S)[@](?=\w)").finditer(text):
+    text = part.text
+    for found in part.find(r"[&@](?=\s|\w)"):
         yield from _symbol(text, *found.span(), rules)
-    for found in _compile(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|§+ ?(?=\d)").finditer(text):
+    for found in part.find(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)
-    for found in _compile(
-        r"(?<=[\w)%] )[+=×÷±≈<>≤≥·*/−](?= [\w(])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥](?=\d)"
-    ).finditer(text):
+    for found in part.find(r"(?<=[\w)%] )[+=×÷±≈<>≤≥·*/−](?= [\w(])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥](?=\d)"):
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
-    for found in _compile(
+    for found in part.find(
         r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=\()\+(?=\d)|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)"
         r"|(?<=[\d)a-z])[²³](?!\w)"
-    ).finditer(text):
+    ):
         yield from _symbol(text, *found.span(), rules)
 
 
@@ -98,12 +100,13 @@ def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
         yield [Span(start, end, before + words + after)]
 
 
-def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
+def find_acronyms(part: Part, rules: Rules) -> Iterator[Group]:
     """Two to five capitals without a vowel, known to be spelled, or of a code (BA2490); not in a line of capitals."""
+    text = part.text
     alphabet = rules.alphabet
     if not alphabet or (text.isupper() and len(_WORD.findall(text)) > 1):
         return
-    for found in _compile(rf"(?<![^\W\d]|[.&])[{alphabet}]{{2,5}}(?=s?(?!\w)|[\d₀-₉])").finditer(text):
+    for found in part.find(rf"(?<![^\W\d]|[.&])[{alphabet}]{{2,5}}(?=s?(?!\w)|[\d₀-₉])"):
         word = found[0]
         is_code = len(word) == 2 and _CODE_DIGITS.match(text, found.end()) is not None
         is_spelled = is_code or _is_spelled(word, rules)
@@ -111,12 +114,13 @@ def find_acronyms(text: str, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), " ".join(letter_names(rules).get(letter, letter) for letter in word))]
 
 
-def find_dotted(text: str, rules: Rules) -> Iterator[Group]:
+def find_dotted(part: Part, rules: Rules) -> Iterator[Group]:
     """Capitals with a full stop after each, as letters; the last stop stays where the text ends."""
+    text = part.text
     if not rules.alphabet:
         return
     names = letter_names(rules)
-    for found in _compile(rf"(?<![\w.])(?:[{rules.alphabet}]\.){{2,6}}(?!\w)").finditer(text):
+    for found in part.find(rf"(?<![\w.])(?:[{rules.alphabet}]\.){{2,6}}(?!\w)"):
         stop = "" if text[found.end() :].strip() else "."
         yield [Span(*found.span(), " ".join(names.get(letter, letter) for letter in found[0] if letter != ".") + stop)]
 
@@ -138,16 +142,11 @@ def letter_names(rules: Rules) -> dict[str, str]:
     return {letter: name.replace("_", " ") for letter, name in zip(rules.alphabet, rules.letters.split(), strict=False)}
 
 
-def find_plurals(text: str, rules: Rules) -> Iterator[Group]:
+def find_plurals(part: Part, rules: Rules) -> Iterator[Group]:
     for pattern, words in rules.plurals:
-        for found in _compile(pattern).finditer(text):
+        for found in part.find(pattern):
             yield [Span(*found.span(), words)]
 
 
 def _choices(names: tuple[str, ...]) -> str:
     return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-
-
-@lru_cache(maxsize=128)
-def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)

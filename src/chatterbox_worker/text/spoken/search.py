@@ -1,0 +1,174 @@
+"""Searches a part of a text for patterns without trying them where they cannot match.
+
+A search tries its pattern at every character, which costs the same for a hundred patterns of which few match. So the
+pattern's tree, from the parser of `re`, says two things of every match: strings of which the text must contain one, and
+characters with which it begins. Both leave out only what the pattern itself would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain, repeat
+from re import _constants as tree  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+Nodes = Sequence[tuple[Any, Any]]
+
+_DIGIT = "0"
+"""In a set of first characters: a digit that follows no digit."""
+_MOST_STRINGS = 16  # a search for more strings takes longer than one for the pattern
+_LONGEST_RANGE = 32  # of letters: an alphabet
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    needed: tuple[frozenset[str], ...]
+    """The text contains one string of each."""
+    first: frozenset[str] | None
+    """The characters with which a match begins; None: any."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The text of one stretch, and which of its characters are taken by what was found."""
+
+    text: str
+    taken: bytearray
+    _contains: dict[str, bool] = field(default_factory=dict)
+    _places: dict[frozenset[str], list[int]] = field(default_factory=dict)
+
+    def find(self, pattern: str) -> Iterator[re.Match[str]]:
+        """The pattern's matches, as `re.finditer` has them, but those of which every character is taken."""
+        plan = _plan(pattern)
+        if not all(any(map(self._has, strings)) for strings in plan.needed):
+            return
+        for found in self._matches(compiled(pattern), plan.first):
+            if self.taken.find(0, *found.span()) >= 0:
+                yield found
+
+    def take(self, start: int, end: int) -> bool:
+        """Takes these characters; False if one of them is taken already."""
+        if self.taken.find(1, start, end) >= 0:
+            return False
+        self.taken[start:end] = b"\1" * (end - start)
+        return True
+
+    def _matches(self, pattern: re.Pattern[str], first: frozenset[str] | None) -> Iterator[re.Match[str]]:
+        if first is None:
+            yield from pattern.finditer(self.text)
+            return
+        end = 0
+        for found in filter(None, map(pattern.match, repeat(self.text), self._starts(first))):
+            if found.start() >= end:
+                yield found
+                end = found.end()
+
+    def _has(self, string: str) -> bool:
+        if (known := self._contains.get(string)) is None:
+            known = self._contains[string] = string in self.text
+        return known
+
+    def _starts(self, first: frozenset[str]) -> list[int]:
+        if (places := self._places.get(first)) is None:
+            if len(first) == 1:
+                pattern = r"\d\d*" if _DIGIT in first else re.escape(*first)
+                places = [found.start() for found in compiled(pattern).finditer(self.text)]
+            else:
+                places = sorted(chain.from_iterable(self._starts(frozenset(char)) for char in first))
+            self._places[first] = places
+        return places
+
+
+@lru_cache(maxsize=8192)
+def compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+@lru_cache(maxsize=8192)
+def _plan(pattern: str) -> _Plan:
+    nodes = _parser.parse(pattern).data
+    return _Plan(tuple(_needed(nodes)), _first(nodes))
+
+
+def _needed(nodes: Nodes) -> Iterator[frozenset[str]]:
+    """Sets of strings: every match, with what the pattern looks at around it, contains one of each."""
+    run = ""
+    for kind, value in [*nodes, (None, None)]:
+        if kind is tree.LITERAL:
+            run += chr(value)
+            continue
+        if run:
+            yield frozenset({run})
+        run = ""
+        if kind is tree.IN and all(each is tree.LITERAL for each, _ in value):
+            yield frozenset(chr(char) for _, char in value)
+        elif kind is tree.ASSERT:
+            yield from _needed(value[1].data)
+        elif len(ways := _ways(kind, value)) == 1:
+            yield from _needed(ways[0])
+        elif ways:
+            best = [max(_needed(way), key=lambda each: min(map(len, each)), default=frozenset()) for way in ways]
+            strings = frozenset[str]().union(*best)
+            if all(best) and len(strings) <= _MOST_STRINGS:
+                yield strings
+
+
+def _first(nodes: Nodes, *, after_digit: bool = True) -> frozenset[str] | None:
+    """The characters with which a match begins; None: any. `after_digit`: a digit may be before it."""
+    if not nodes:
+        return None
+    (kind, value), rest = nodes[0], nodes[1:]
+    if kind in (tree.ASSERT, tree.ASSERT_NOT, tree.AT):
+        return _first(rest, after_digit=after_digit and not _excludes_digit(kind, value))
+    if kind in (tree.LITERAL, tree.IN):
+        return _characters(value if kind is tree.IN else nodes[:1], after_digit=after_digit)
+    sets = [_first([*way, *rest], after_digit=after_digit) for way in _ways(kind, value)]
+    known = [each for each in sets if each is not None]
+    return frozenset[str]().union(*known) if known and len(known) == len(sets) else None
+
+
+def _ways(kind: Any, value: Any) -> list[Nodes]:
+    """The nodes that may stand in the place of a node; none for what is not known."""
+    if kind is tree.SUBPATTERN and not value[1]:  # no flags, which may mean other letters
+        return [value[3].data]
+    if kind in (tree.MAX_REPEAT, tree.MIN_REPEAT):
+        return [value[2].data] if value[0] else [value[2].data, []]
+    return [branch.data for branch in value[1]] if kind is tree.BRANCH else []
+
+
+def _excludes_digit(kind: Any, value: Any) -> bool:
+    """Whether what looks backward finds no digit."""
+    if kind is tree.AT:
+        return bool(value is tree.AT_BOUNDARY)
+    direction, inner = value
+    if direction > 0 or not inner.data:
+        return False
+    name, members = inner.data[-1]
+    if kind is tree.ASSERT:
+        return name is tree.LITERAL and not chr(members).isdecimal()
+    classes = [(tree.CATEGORY, each) for each in (tree.CATEGORY_DIGIT, tree.CATEGORY_WORD)]
+    is_class = len(inner.data) == 1 and name is tree.IN and members[0][0] is not tree.NEGATE
+    return is_class and any(each in members for each in classes)
+
+
+def _characters(members: Nodes, *, after_digit: bool) -> frozenset[str] | None:
+    """The members of a class; None if a search for them stops too often: at a space or in every word."""
+    chars: set[str] = set()
+    for kind, value in members:
+        if kind is tree.LITERAL:
+            chars.add(chr(value))
+        elif kind is tree.RANGE and value[1] - value[0] < _LONGEST_RANGE:
+            chars.update(map(chr, range(value[0], value[1] + 1)))
+        elif (kind, value) == (tree.CATEGORY, tree.CATEGORY_DIGIT):
+            chars.add(_DIGIT)
+        else:
+            return None
+    digits = set(filter(str.isdecimal, chars))
+    is_common = any(char.isspace() or (char.isalpha() and not char.isupper()) for char in chars)
+    if is_common or (digits and after_digit):
+        return None
+    return frozenset(chars - digits | ({_DIGIT} if digits else set()))
