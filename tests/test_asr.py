@@ -42,7 +42,6 @@ def test_the_settings_choose_the_model() -> None:
 
 @pytest.mark.slow
 def test_a_model_that_is_not_there_is_an_error_with_the_setting(tmp_path: Path) -> None:
-    pytest.importorskip("faster_whisper")
     for model in ("huge", str(tmp_path)):
         with pytest.raises(NotReady, match="CHATTERBOX_ASR_MODEL"):
             SpeechRecognizer(model, "cpu").load()
@@ -50,7 +49,6 @@ def test_a_model_that_is_not_there_is_an_error_with_the_setting(tmp_path: Path) 
 
 @pytest.mark.slow
 def test_words_come_with_their_times() -> None:
-    pytest.importorskip("faster_whisper")
     path = min(real("speech").glob("*/*.flac"))
     samples, rate = soundfile.read(path, dtype="float32")
     speech = Audio(samples, rate)

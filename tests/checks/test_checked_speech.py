@@ -291,7 +291,6 @@ def test_the_setting_is_the_default(bench: Bench) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "fault"), [("en", "repeats words"), ("es", "drops words")])
 def test_whisper_finds_dropped_and_repeated_words(bench: Bench, language: str, fault: str) -> None:
-    pytest.importorskip("faster_whisper")
     recognizer = SpeechRecognizer(str(real("whisper-base")), "cpu")
     text = {
         "en": "After the long winter, my brother wrote a letter that he never sent, and nobody asked him why.",

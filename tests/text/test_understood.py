@@ -43,7 +43,6 @@ def transcribe(engine: PreviewEngine, whisper: SpeechRecognizer, texts: Sequence
 
 def measure(language: str, most: int = 40) -> dict[str, int]:
     """The words of the first sentences, and how many of them were got wrong, as written and in words."""
-    pytest.importorskip("faster_whisper", reason="the extra named asr is not installed")
     whisper = SpeechRecognizer(str(real("whisper-base")), "cpu")
     engine = PreviewEngine()
     figures = {"words": 0, "written": 0, "spoken": 0}

@@ -110,7 +110,6 @@ def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
 def test_a_reader_without_any_text_is_transcribed_trained_and_spoken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("faster_whisper")
     monkeypatch.setenv("CHATTERBOX_ASR_MODEL", str(real("whisper-base")))
     monkeypatch.setenv("CHATTERBOX_ASR_DEVICE", "cpu")
     data, run = tmp_path / "data", tmp_path / "run"
