@@ -278,14 +278,20 @@ def test_the_language_of_each_paragraph_can_be_found_in_the_text(open_page: Open
     language = page.get_by_label("Language", exact=True)
     expect(language).to_have_value("en")  # as before: a sentence that two languages share is read in the page's
     language.select_option(label="Automatic, by paragraph")
-    write(page, "The rain had stopped at last.\n\nLa lluvia por fin había parado.")
+    write(page, "The rain had stopped at last.\n\nLa lluvia por fin había parado en la ciudad.")
     assert page.locator("#text").get_attribute("lang") == ""
     with page.expect_request("**/v1/audio/speech") as request:
         generate(page)
     assert (request.value.post_data_json or {})["language"] == "auto"
-    expect(page.locator("#history-list li").first).to_contain_text("Automatic, by paragraph")
+    expect(page.locator("#result-facts")).to_have_text(re.compile(r"^Read in Spanish and English · Seed \d+$"))
+    page.locator("#parts summary").click()
+    expect(page.locator(".part-time").first).to_have_text("English · 0:00")
+    page.locator("[name=page-language][value=es]").check()
+    expect(page.locator("#result-facts")).to_contain_text("Leído en español e inglés")
+    page.locator("[name=page-language][value=en]").check()
     page.reload()
     page.wait_for_selector("body[data-loaded]")
+    expect(page.locator("#history-list li").first).to_contain_text("Read in Spanish and English")
     expect(language).to_have_value("auto")
     page.get_by_label("Model", exact=True).select_option("turbo")
     expect(language).to_have_value("en")

@@ -2,11 +2,12 @@
 
 import { $, clock, askToConfirm, el, icon, replaceKeepingFocus } from "./dom.js";
 import * as history from "./history.js";
-import { has, language, languageName, onLanguage, t } from "./i18n.js";
+import { has, language, languageName, onLanguage, readIn, t } from "./i18n.js";
 import { ONCE, shortTitle } from "./order.js";
 import { formatSetting, modelName } from "./settings.js";
 import { offerUndo } from "./undo.js";
 import { nameOf } from "./voices.js";
+import { foundLanguages } from "./words.js";
 
 const LONGEST_NAME = 80;
 
@@ -101,14 +102,15 @@ export class HistoryList {
 
 export const titleOf = ({ name, order }) => (typeof name === "string" ? name : shortTitle(order));
 
-function factsOf({ name, number, group, at, order, duration_s, partial, checks }) {
+function factsOf(item) {
+  const { name, number, group, at, order, duration_s, partial, checks } = item;
   const when = new Date(at);
   const format = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });
   const voice = order.mode === "dialogue" ? t("history.turns", { n: order.turns.length }) : order.voice === ONCE ? t("voice.once") : nameOf(order.voice);
   const fact = (text, kind = "minor") => (text ? el("span", { class: kind }, text) : null);
   return [
     fact(clock(duration_s), ""), fact(typeof name === "string" ? shortTitle(order) : null, "history-text"), fact(group ? t("takes.n", { n: number }) : null, ""), fact(voice, ""),
-    fact(modelName(order.model)), fact(languageName(order.language)), fact(t("result.seed", { seed: order.seed }), ""), ...settingsOf(order).map((text) => fact(text)),
+    fact(modelName(order.model)), fact(readIn(foundLanguages(item)) || languageName(order.language)), fact(t("result.seed", { seed: order.seed }), ""), ...settingsOf(order).map((text) => fact(text)),
     el("time", { dateTime: when.toISOString() }, format.format(when)),
     fact(partial ? t("history.partial") : null, "badge"), fact(checks?.some(({ reasons }) => reasons.length) ? t("history.not_passed") : null, "badge"),
   ];

@@ -41,15 +41,20 @@ export function number(value, options = {}) {
 
 /** "es-MX" → "Spanish (Mexico)", in the page's language. */
 export function languageName(tag) {
-  if (tag === "auto") return t("language.auto");
-  let name = tag;
-  try {
-    name = new Intl.DisplayNames([current], { type: "language", languageDisplay: "standard" }).of(tag);
-  } catch {
-    // not a language's tag
-  }
+  const name = tag === "auto" ? t("language.auto") : nameInText(tag);
   return name.charAt(0).toLocaleUpperCase(current) + name.slice(1);
 }
+
+function nameInText(tag) {
+  try {
+    return new Intl.DisplayNames([current], { type: "language", languageDisplay: "standard" }).of(tag);
+  } catch {
+    return tag; // not a language's
+  }
+}
+
+/** "Read in Spanish and English"; empty for no languages. */
+export const readIn = (tags) => (tags.length ? t("language.read_in", { names: new Intl.ListFormat(current).format(tags.map(nameInText)) }) : "");
 
 /** What `lang` says of a text in this language; nothing if it is yet to be found. */
 export const langOf = (tag) => (tag === "auto" ? "" : (tag ?? ""));

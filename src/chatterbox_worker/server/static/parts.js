@@ -1,7 +1,8 @@
 // The parts in which a speech was generated, what the checks found in each, and "say this again": one part is spoken with other noise, the others stay.
 
 import { $, clock, el, icon } from "./dom.js";
-import { langOf, onLanguage, t } from "./i18n.js";
+import { langOf, languageName, onLanguage, t } from "./i18n.js";
+import { foundLanguages } from "./words.js";
 
 const MOST = 400; // rows; a longer speech has its parts elsewhere, too
 
@@ -41,7 +42,7 @@ export class Parts {
     const again = el("button", { type: "button", class: "quiet", "aria-label": t("parts.again_n", { n }) }, icon("undo"), el("span", {}, t("parts.again")));
     again.addEventListener("click", () => this.onAgain(respoken(this.#speech.order, this.#speech.chunks, i), this.#speech.reference));
     const doubts = chunk.reasons ? el("p", { class: "note warn" }, icon("alert"), el("span", {}, chunk.reasons.map((reason) => t(`reason.${reason}`)).join(", "))) : null;
-    return el("li", {}, play, el("div", { class: "part-words" }, el("p", { lang: chunk.language ?? langOf(this.#speech.order.language), dir: "auto" }, chunk.text), doubts), el("span", { class: "part-time" }, clock(chunk.start_s)), again);
+    return el("li", {}, play, el("div", { class: "part-words" }, el("p", { lang: chunk.language ?? langOf(this.#speech.order.language), dir: "auto" }, chunk.text), doubts), el("span", { class: "part-time" }, foundLanguages(this.#speech).length > 1 ? `${languageName(chunk.language)} · ` : null, clock(chunk.start_s)), again);
   }
 }
 

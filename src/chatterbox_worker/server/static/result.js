@@ -5,8 +5,9 @@ import { captions, KINDS as CAPTIONS } from "./captions.js";
 import { $, el, icon, saveFile, toast } from "./dom.js";
 import { recall, remember } from "./store.js";
 import { base64, wavParts } from "./wav.js";
-import { number, onLanguage, t } from "./i18n.js";
+import { number, onLanguage, readIn, t } from "./i18n.js";
 import { dialogueBody, requests, textOf, usesOnce } from "./order.js";
+import { foundLanguages } from "./words.js";
 
 const CONVERTIBLE_BYTES = 25_000_000; // the server's limit of an upload
 const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all other formats are their own extension
@@ -53,7 +54,7 @@ export class Result {
     $("download-label").textContent = t("download.as", { format: this.format.toUpperCase() });
     $("captions-label").textContent = t("captions.as", { format: this.#captionsKind.toUpperCase() });
     $("download-about").textContent = t(!this.#tooLong() ? "download.same" : this.#isWhole(speech) ? "download.again" : "download.parts");
-    $("result-seed").textContent = t("result.seed", { seed: speech.order.seed });
+    $("result-facts").textContent = [readIn(foundLanguages(speech)), t("result.seed", { seed: speech.order.seed })].filter(Boolean).join(" · ");
     const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
     $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
   }

@@ -1,4 +1,4 @@
-// What is spoken when: the words of a speech, or where the model knows no times of words, its lines. Pure.
+// What is spoken when: the words of a speech, or where the model knows no times of words, its lines; and in which language. Pure.
 
 const FAR = 200; // characters in which a word is looked for in the text, from the end of the one before
 
@@ -13,6 +13,13 @@ export function timedWords({ words, chunks }) {
 }
 
 const lines = (chunk) => (chunk.cues?.length ? chunk.cues : [chunk]).map(({ text, start_s, end_s }) => ({ text: text.replace(/\s+/g, " "), start_s, end_s, turn: chunk.turn }));
+
+/** The tags of the languages that `auto` found, that of most of the text first; none of a speech whose language was chosen. */
+export function foundLanguages({ order, chunks }) {
+  const chars = new Map();
+  for (const { language, text } of order.language === "auto" ? chunks : []) if (typeof language === "string") chars.set(language, (chars.get(language) ?? 0) + text.length);
+  return [...chars.keys()].sort((a, b) => chars.get(b) - chars.get(a));
+}
 
 /** What stands before the word in the text that was written, and where the word ends there; a space if it is not found. */
 export function placeIn(text, word, from, keepsMarks) {

@@ -6,6 +6,7 @@ export default {
   cancel: "Cancel",
   seconds: ({ n }) => `${n} s`,
   "language.auto": "Automatic, by paragraph",
+  "language.read_in": "Read in {names}",
   "language.page": "Language of this page",
   "theme.button": ({ now }) => `Appearance: ${now}. Change`,
   "theme.system": "like the system",

@@ -6,6 +6,7 @@ export default {
   cancel: "Cancelar",
   seconds: ({ n }) => `${n} s`,
   "language.auto": "Automático, por párrafo",
+  "language.read_in": "Leído en {names}",
   "language.page": "Idioma de esta página",
   "theme.button": ({ now }) => `Apariencia: ${now}. Cambiar`,
   "theme.system": "como el sistema",

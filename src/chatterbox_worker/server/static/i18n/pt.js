@@ -6,6 +6,7 @@ export default {
   cancel: "Cancelar",
   seconds: ({ n }) => `${n} s`,
   "language.auto": "Automático, por parágrafo",
+  "language.read_in": "Lido em {names}",
   "language.page": "Idioma desta página",
   "theme.button": ({ now }) => `Aparência: ${now}. Mudar`,
   "theme.system": "como o sistema",
