@@ -52,7 +52,7 @@ export class Share {
     $("share-long").hidden = link.length <= LONG_LINK;
     $("share-once").hidden = !usesOnce(order);
     $("share-voices-text").textContent = t("share.voices", { n: this.#own.length });
-    $("share-voices").disabled = !this.#own.length;
+    $("share-voices").hidden = !this.#own.length;
     this.#say("");
     $("share").showModal();
   }
@@ -84,7 +84,7 @@ export class Share {
   }
 
   async #save() {
-    const ids = $("share-voices").checked && !$("share-voices").disabled ? this.#own : [];
+    const ids = $("share-voices").checked && !$("share-voices").hidden ? this.#own : [];
     const blob = await backup.save(ids, (n, of) => this.#say(t("share.voice", { n, of })));
     saveFile(blob, "chatterbox-studio.json");
     this.#say(t("share.saved"));
