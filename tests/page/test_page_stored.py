@@ -32,6 +32,15 @@ _AS_OF_VERSION = """async version => {
     opening.result.close();
 }"""
 
+_SOUNDS = """async () => {
+    const opening = indexedDB.open("chatterbox");
+    await new Promise(resolve => opening.addEventListener("success", resolve));
+    const counting = opening.result.transaction("sounds").objectStore("sounds").count();
+    await new Promise(resolve => counting.addEventListener("success", resolve));
+    opening.result.close();
+    return counting.result;
+}"""
+
 
 def _replace(page: Page, text: str, replacement: str) -> None:
     page.evaluate(_REPLACE.replace("REPLACEMENT", replacement), text)
@@ -176,11 +185,69 @@ def test_a_disk_found_full_when_the_sound_is_written_loses_nothing(open_page: Op
         };
     }""")
     generate(page, "The one that was not stored.")
-    expect(page.get_by_text("the last speech was not saved. Download it")).to_be_visible()
+    expect(page.locator("#history-unsaved")).to_contain_text("the last speech was not saved. Download it")
     expect(page.locator("#history-list li")).to_have_count(0)
     with page.expect_download() as caught:
         page.locator("#download").click()
     assert caught.value.path().stat().st_size > 1000
+
+
+def test_full_storage_keeps_neither_entry_nor_sound_and_says_so(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "The one that stays.")
+    page.evaluate("""() => {
+        for (let size = 2 ** 20; size >= 1; size /= 2) {
+            try {
+                for (let n = 0; ; n++) localStorage.setItem(`other.${size}.${n}`, "x".repeat(size));
+            } catch {}
+        }
+    }""")
+    generate(page, "The one that was not stored, with a text that is longer.")
+    expect(page.locator("#history-unsaved")).to_contain_text("the last speech was not saved. Download it")
+    expect(page.get_by_text("What you write and set here is lost")).to_be_visible()
+    expect(page.locator("#history-list li")).to_have_count(1)
+    assert page.evaluate(_SOUNDS) == 1
+    with page.expect_download() as caught:
+        page.locator("#download").click()
+    assert caught.value.path().stat().st_size > 1000
+    page.locator("[name=page-language][value=es]").check()
+    expect(page.locator("#history-unsaved")).to_contain_text("la última locución no se guardó. Descárgala")
+
+    page.evaluate(
+        "Object.keys(localStorage).filter(key => key.startsWith('other')).forEach(key => delete localStorage[key])"
+    )
+    generate(page, "The next one.")
+    expect(page.locator("#unstored")).to_be_hidden()
+    expect(page.locator("#history-unsaved")).to_be_hidden()
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    expect(page.locator("#text")).to_have_value("The next one.")
+    expect(page.locator("#history-list li")).to_have_count(2)
+    assert page.evaluate(_SOUNDS) == 2
+
+
+def test_storage_that_is_switched_off_is_reported_at_once(open_page: Open, tone_url: str) -> None:
+    page = open_page("about:blank", wait=False, locale="es-ES")
+    page.add_init_script("Storage.prototype.setItem = () => { throw new DOMException('', 'SecurityError'); };")
+    page.goto(tone_url)
+    expect(page.get_by_text("su almacenamiento está lleno o desactivado")).to_be_visible()
+
+
+def test_a_database_that_never_answers_is_waited_for_once(open_page: Open, tone_url: str) -> None:
+    page = open_page(tone_url)
+    generate(page, "The one that stays.")
+    page.add_init_script("IDBFactory.prototype.open = () => new EventTarget();")
+    page.reload()
+    page.wait_for_selector("body[data-loaded]")
+    page.get_by_role("button", name="Play “The one that stays.”").click()
+    expect(page.get_by_role("alert")).to_contain_text("no longer has this audio, or cannot read it", timeout=15_000)
+    write(page, "And another one, at once.")
+    page.get_by_role("button", name="Generate").click()
+    said = "storage does not answer: the last speech was not saved"
+    expect(page.locator("#history-unsaved")).to_contain_text(said, timeout=3_000)
+    expect(page.locator("body")).to_have_attribute("data-stage", "idle")
+    expect(page.locator("#history-list li")).to_have_count(1)
+    wait_for_position(page, 0.1)  # it plays
 
 
 @pytest.mark.parametrize(

@@ -131,11 +131,16 @@ def test_a_queue_stops_when_the_server_is_gone_and_goes_on_when_it_is_told_to(op
     _send(page, "The second one.")
     expect(page.locator("#queue-list li")).to_have_count(1)
     waiting[0].abort()
-    expect(page.locator("#error")).to_contain_text("cannot be reached")
+    expect(page.locator("#error")).to_contain_text("“The first one.”: The server cannot be reached")
     expect(page.locator("#queue-stopped")).to_be_visible()
+    expect(page.locator(".queue-title")).to_have_text(["The first one.", "The second one."])  # no text is lost
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#queue-list li")).to_have_count(1)
+    waiting[1].abort()
+    expect(page.locator("#queue-list li")).to_have_count(2)
     gone[0] = False
     page.get_by_role("button", name="Continue").click()
-    expect(page.locator("#history-list li")).to_have_count(1)
+    expect(page.locator("#history-list .history-title")).to_have_text(["The second one.", "The first one."])
     expect(page.locator("#queue")).to_be_hidden()
 
 

@@ -22,7 +22,7 @@ import { HistoryList } from "./historylist.js";
 import { Share } from "./share.js";
 import { HistoryLimit } from "./limit.js";
 import { Status } from "./status.js";
-import { forget, recall, remember } from "./store.js";
+import { forget, onUnstored, recall, remember } from "./store.js";
 import { Studio } from "./studio.js";
 import { applyTheme, nextTheme, onTheme, setTheme, theme } from "./theme.js";
 import { offerUndo } from "./undo.js";
@@ -320,6 +320,7 @@ function addListeners() {
   for (const radio of document.querySelectorAll("[name=takes]")) radio.addEventListener("change", () => limit.draw());
   $("theme").addEventListener("click", nextTheme);
   onTheme(drawTheme);
+  onUnstored((isLost) => ($("unstored").hidden = !isLost));
   onLanguage(() => {
     drawTheme();
     changed();

@@ -8,9 +8,17 @@ const MOST_ITEMS = 40;
 const MOST_BYTES = 200_000_000; // about 70 minutes of 24 kHz wav
 const DATABASE = "chatterbox";
 const SOUNDS = "sounds";
+const OPEN_MS = 5_000; // then the database counts as one that does not answer: a broken profile, or an upgrade in another tab that never ends
+const READ_MS = 10_000;
+const WRITE_MS = 30_000; // 200 MB at 7 MB/s
 const LATEST_MS = 8.64e15; // that a Date can have
 const listeners = new Set();
 let adding = Promise.resolve();
+let connection = null; // a promise of the database
+
+class Stuck extends Error {}
+
+const within = (ms, promise) => Promise.race([promise, new Promise((_, reject) => setTimeout(() => reject(new Stuck("the database does not answer")), ms))]);
 
 const promiseOf = (request) =>
   new Promise((resolve, reject) => {
@@ -18,22 +26,44 @@ const promiseOf = (request) =>
     request.addEventListener("error", () => reject(request.error));
   });
 
+function connect() {
+  connection ??= within(OPEN_MS, open());
+  return connection;
+}
+
+async function open() {
+  try {
+    const opening = indexedDB.open(DATABASE); // of any version: a newer page's has this store, too
+    opening.addEventListener("upgradeneeded", () => opening.result.createObjectStore(SOUNDS));
+    const database = await promiseOf(opening);
+    database.addEventListener("close", () => (connection = null));
+    database.addEventListener("versionchange", () => {
+      database.close(); // or a newer page in another tab could not change it
+      connection = null;
+    });
+    connection = Promise.resolve(database); // also when it comes late
+    return database;
+  } catch (error) {
+    connection = null; // the next one may succeed
+    throw error;
+  }
+}
+
 async function sounds(mode) {
-  const opening = indexedDB.open(DATABASE); // of any version: a newer page's has this store, too
-  opening.addEventListener("upgradeneeded", () => opening.result.createObjectStore(SOUNDS));
-  const database = await promiseOf(opening);
-  database.addEventListener("versionchange", () => database.close()); // or a newer page in another tab could not change it
-  return database.transaction(SOUNDS, mode).objectStore(SOUNDS);
+  return (await connect()).transaction(SOUNDS, mode).objectStore(SOUNDS);
 }
 
 /** Resolves when what `change(store)` asks for is stored. A disk that is full may be found only then, after the request's success. */
 async function write(change) {
   const store = await sounds("readwrite");
-  await new Promise((resolve, reject) => {
-    store.transaction.addEventListener("complete", resolve);
-    store.transaction.addEventListener("abort", () => reject(store.transaction.error));
-    change(store);
+  const { transaction } = store;
+  const stored = new Promise((resolve, reject) => {
+    transaction.addEventListener("complete", resolve);
+    transaction.addEventListener("abort", () => reject(transaction.error));
   });
+  change(store);
+  const timer = setTimeout(() => transaction.abort(), WRITE_MS); // its answer is no longer waited for: nothing may be stored afterwards
+  await within(WRITE_MS, stored).finally(() => clearTimeout(timer));
 }
 
 /** `listener` is called after every change, also of another tab's. */
@@ -41,10 +71,12 @@ export const onHistory = (listener) => listeners.add(listener);
 const changed = () => listeners.forEach((listener) => listener());
 onStored("history", changed);
 
+/** Returns whether the browser keeps them. */
 function store(entries) {
   const unread = isNewer() ? recall("history", []).filter((item) => !isItem(item)) : [];
-  remember("history", [...entries, ...unread]);
+  const isStored = remember("history", [...entries, ...unread]);
   changed();
+  return isStored;
 }
 
 /**
@@ -64,28 +96,35 @@ const areTimed = (parts) => Array.isArray(parts) && parts.every(isTimed);
 const isChunk = (chunk) => isTimed(chunk) && areTimed(chunk.cues ?? []) && Array.isArray(chunk.reasons ?? []);
 const isCheck = (check) => Array.isArray(check?.reasons) && Number.isFinite(check.attempts);
 
-/** Stores the item and resolves to its entry; null if this browser has no space for the sound: {wav, reference, words}. */
+/**
+ * Stores the item and its sound, {wav, reference, words}. Resolves to {entry}, or to {problem} if the browser keeps neither:
+ * "long" for more than the history holds, "stuck" if its database does not answer, "full" if it has no space or refuses.
+ */
 export function add(item, sound) {
   const added = adding.then(() => addNext(item, sound)); // one after another: each reads what is stored before it writes
-  adding = added.catch(() => {});
+  adding = added;
   return added;
 }
 
 async function addNext(item, sound) {
   const { wav } = sound;
+  if (wav.size > MOST_BYTES) return { problem: "long" };
   const entry = { ...item, id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, bytes: wav.size };
-  if (wav.size > MOST_BYTES) return null;
+  let dropped = [];
   try {
-    await write((store) => store.put(sound, entry.id));
-  } catch {
-    return null; // private browsing, or the disk is full
+    await connect();
+    dropped = dropsFor(1, wav.size);
+    const kept = items().filter((old) => !dropped.some(({ id }) => id === old.id));
+    const at = kept.findIndex((old) => !(old.number < entry.number && old.group === entry.group)); // takes of a text stay in order
+    if (!store(kept.toSpliced(at < 0 ? kept.length : at, 0, entry))) throw new Error("the entry cannot be stored");
+    await write((store) => store.put(sound, entry.id)); // after its entry: a page closed in between leaves no sound without one
+  } catch (error) {
+    const others = items().filter(({ id }) => id !== entry.id);
+    if (others.length < items().length) store([...others, ...dropped]);
+    return { problem: error instanceof Stuck ? "stuck" : "full" };
   }
-  const dropped = dropsFor(1, wav.size);
-  const kept = items().filter((old) => !dropped.some(({ id }) => id === old.id));
-  const at = kept.findIndex((old) => !(old.number < entry.number && old.group === entry.group)); // takes of a text stay in order
-  store(kept.toSpliced(at < 0 ? kept.length : at, 0, entry));
   for (const { id } of dropped) await forgetSound(id);
-  return entry;
+  return { entry };
 }
 
 /** What is deleted when `count` items of `bytes` together are added. */
@@ -97,7 +136,7 @@ export function dropsFor(count, bytes) {
 /** {wav, reference, words}, or undefined if the browser has deleted it, or it cannot be read. */
 export async function sound(id) {
   try {
-    const { wav, reference, words } = await promiseOf((await sounds("readonly")).get(id));
+    const { wav, reference, words } = await within(READ_MS, promiseOf((await sounds("readonly")).get(id)));
     if (!(await isWav(wav))) return undefined;
     return { wav, reference: reference instanceof Blob ? reference : undefined, words: Array.isArray(words) ? words.filter(isTimed) : [] };
   } catch {
@@ -114,13 +153,13 @@ export async function speech(item) {
 /** Deletes items; the function that it resolves to brings them back. */
 export async function remove(ids) {
   const before = items();
-  const audio = await Promise.all(ids.map(sound));
+  const reading = Promise.all(ids.map(sound));
   store(items().filter(({ id }) => !ids.includes(id)));
-  const deleted = Promise.all(ids.map(forgetSound));
+  const deleted = reading.then(() => Promise.all(ids.map(forgetSound)));
   return async () => {
     await deleted;
-    for (const [i, id] of ids.entries()) {
-      if (audio[i]) await keepSound(audio[i], id);
+    for (const [i, audio] of (await reading).entries()) {
+      if (audio) await keepSound(audio, ids[i]);
     }
     const now = new Map(items().map((item) => [item.id, item]));
     const old = before.filter(({ id }) => ids.includes(id) || now.has(id)).map((item) => now.get(item.id) ?? item);

@@ -34,6 +34,12 @@ export class Queue {
     this.#draw();
   }
 
+  /** It is the next one. */
+  addFirst(job) {
+    this.#jobs.unshift(job);
+    this.#draw();
+  }
+
   /** The next one, which no longer waits; undefined if there is none, or if the queue has stopped. */
   shift() {
     if (this.#isStopped) return undefined;

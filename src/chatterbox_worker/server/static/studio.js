@@ -3,7 +3,7 @@
 import { ApiError } from "./api.js";
 import { $, announce, clock, toast } from "./dom.js";
 import * as history from "./history.js";
-import { onLanguage, t } from "./i18n.js";
+import { onLanguage, t, translate } from "./i18n.js";
 import { showTitle } from "./mediakeys.js";
 import { estimate_s, shortTitle, textOf, usesOnce } from "./order.js";
 import { Queue } from "./queue.js";
@@ -219,7 +219,7 @@ export class Studio {
 
   #begin() {
     this.#guard();
-    $("history-full").hidden = true;
+    $("history-unsaved").hidden = true;
     this.#latest = performance.now();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     document.body.dataset.stage = "busy";
@@ -241,7 +241,7 @@ export class Studio {
   #look() {
     const quiet_s = Math.round((performance.now() - this.#latest) / 1000);
     if (quiet_s < QUIET_S) return;
-    const words = t("studio.quiet", { seconds: quiet_s });
+    const words = t("studio.quiet", { seconds: quiet_s, hasSound: this.#job.takes.some(({ hasSound }) => hasSound) });
     $("progress-text").textContent = words;
     if (quiet_s < QUIET_S + LOOK_MS / 1000) announce(words);
   }
@@ -295,9 +295,17 @@ export class Studio {
     }
     if (!speech.partial) announce(t("studio.done", { time: clock(speech.duration_s) }));
     const { blob, reference, words, ...facts } = speech;
-    take.stored(await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words }));
-    if (!take.item) $("history-full").hidden = false;
+    const { entry = null, problem } = await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words });
+    take.stored(entry);
+    if (problem) this.#showUnsaved(problem);
     if (this.#isFollowed(take)) this.#mark(this.#current);
+  }
+
+  #showUnsaved(problem) {
+    $("history-unsaved").hidden = false;
+    $("history-unsaved-text").dataset.t = `history.unsaved.${problem}`;
+    translate($("history-unsaved"));
+    announce($("history-unsaved-text").textContent);
   }
 
   async #end(job) {
@@ -308,10 +316,19 @@ export class Studio {
     if (this.#other?.take && !this.#other.take.hasSound) this.#other = null;
     this.#setIdle();
     if (this.#current?.take && !this.#current.take.hasSound) await this.#replaceSilent(job);
+    if (isSilent && failures.some(({ code }) => STOPPING.has(code))) {
+      if (job.waited || textOf(job.takes[0].order) !== textOf(this.order())) this.#putBack(job);
+      this.queue.stop();
+    }
     if (failures.length && (isSilent || job.takes.length === 1)) this.#explain(failures[0], job);
-    if (isSilent && failures.some(({ code }) => STOPPING.has(code))) this.queue.stop();
     if (unsaved) await this.#holdUnsaved(unsaved, job);
     this.#next();
+  }
+
+  /** The form has another text by now: that of the job would be lost. */
+  #putBack(job) {
+    job.waited = true;
+    this.queue.addFirst({ ...job, takes: job.takes.map((take) => take.fresh()), abort: new AbortController() });
   }
 
   /** A take could not be stored: none follows that would replace it, and it is in the player, where it can be downloaded. */

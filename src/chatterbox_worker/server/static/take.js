@@ -41,10 +41,15 @@ export class Take {
     return { ...facts, duration_s, order, number, group, reference, partial: this.state !== "complete", blob: wavBlob(this.pieces, RATE) };
   }
 
-  /** `item` is its entry in the history, which has its samples from now on; null if there was no space. */
+  /** `item` is its entry in the history, which has its samples from now on; null if it was not stored. */
   stored(item) {
     this.item = item;
     if (item) this.pieces = [];
+  }
+
+  /** The same take, to be generated from the beginning. */
+  fresh() {
+    return new Take(this);
   }
 
   /** It ends without having begun. */

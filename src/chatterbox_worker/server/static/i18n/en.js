@@ -28,6 +28,8 @@ export default {
   "status.offline": "Offline",
   "status.offline.about": "The server cannot be reached. Your text is safe here; this page keeps trying.",
 
+  unstored: "This browser stores nothing more for this page: its storage is full or switched off. What you write and set here is lost when you close or reload the page.",
+
   "preview.title": "This is a preview voice, not Chatterbox.",
   "preview.about": "This server has no Chatterbox weights loaded. What you hear is espeak-ng, a robotic synthesizer for trying out the page and the API.",
 
@@ -112,7 +114,7 @@ export default {
   "studio.waiting": "Waiting for the first sound…",
   "studio.part": ({ done, total, time }) => (total > 1 ? `Speaking part ${done} of ${total} · ${time} so far` : `Speaking · ${time} so far`),
   "studio.turn": ({ turn, turns, time }) => `Speaking turn ${turn} of ${turns} · ${time} so far`,
-  "studio.quiet": ({ seconds }) => `Nothing has arrived for ${seconds} s. The server may be loading its models or be busy, or the connection is stuck.`,
+  "studio.quiet": ({ seconds, hasSound }) => `Nothing has arrived for ${seconds} s. The server may be loading its models or be busy, or the connection is stuck.${hasSound ? " Cancel keeps the sound so far." : ""}`,
   "studio.takes": ({ n, done }) => `Speaking ${n} takes · ${done} complete`,
   "studio.listen": "Listen to it",
   "studio.cancelled": "Cancelled.",
@@ -208,7 +210,9 @@ export default {
   "history.title": "History",
   "history.about": "Saved in this browser only.",
   "history.empty": "What you generate is saved here, with its settings.",
-  "history.full": "This browser has no space for more audio: the last speech was not saved. Download it before you generate the next one.",
+  "history.unsaved.full": "This browser has no space for another speech, or lets this page store none: the last speech was not saved. Download it before you generate the next one.",
+  "history.unsaved.stuck": "This browser's storage does not answer: the last speech was not saved. Download it before you generate the next one.",
+  "history.unsaved.long": "The last speech is longer than this browser's history can hold: it was not saved. Download it before you generate the next one.",
   "history.clear": "Clear",
   "history.clear.sure": "Delete the whole history of this browser?",
   "history.clear.yes": "Delete all",

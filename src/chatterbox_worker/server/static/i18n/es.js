@@ -28,6 +28,8 @@ export default {
   "status.offline": "Sin conexión",
   "status.offline.about": "No se puede llegar al servidor. Tu texto está a salvo aquí; esta página sigue intentándolo.",
 
+  unstored: "Este navegador ya no guarda nada de esta página: su almacenamiento está lleno o desactivado. Lo que escribas y ajustes aquí se pierde al cerrarla o recargarla.",
+
   "preview.title": "Esta es una voz de prueba, no Chatterbox.",
   "preview.about": "Este servidor no tiene cargados los pesos de Chatterbox. Lo que oyes es espeak-ng, un sintetizador robótico para probar la página y la API.",
 
@@ -112,7 +114,7 @@ export default {
   "studio.waiting": "Esperando el primer sonido…",
   "studio.part": ({ done, total, time }) => (total > 1 ? `Generando la parte ${done} de ${total} · ${time} hasta ahora` : `Generando · ${time} hasta ahora`),
   "studio.turn": ({ turn, turns, time }) => `Generando el turno ${turn} de ${turns} · ${time} hasta ahora`,
-  "studio.quiet": ({ seconds }) => `No llega nada desde hace ${seconds} s. Quizá el servidor está cargando sus modelos o está ocupado, o la conexión se ha atascado.`,
+  "studio.quiet": ({ seconds, hasSound }) => `No llega nada desde hace ${seconds} s. Quizá el servidor está cargando sus modelos o está ocupado, o la conexión se ha atascado.${hasSound ? " Cancelar conserva el sonido que ya ha llegado." : ""}`,
   "studio.takes": ({ n, done }) => `Generando ${n} tomas · ${done} ${done === 1 ? "completa" : "completas"}`,
   "studio.listen": "Escucharla",
   "studio.cancelled": "Cancelado.",
@@ -208,7 +210,9 @@ export default {
   "history.title": "Historial",
   "history.about": "Se guarda solo en este navegador.",
   "history.empty": "Lo que generes se guarda aquí, con sus ajustes.",
-  "history.full": "Este navegador no tiene sitio para más sonido: la última locución no se guardó. Descárgala antes de generar la siguiente.",
+  "history.unsaved.full": "Este navegador no tiene sitio para otra locución, o no deja que esta página guarde ninguna: la última locución no se guardó. Descárgala antes de generar la siguiente.",
+  "history.unsaved.stuck": "El almacenamiento de este navegador no responde: la última locución no se guardó. Descárgala antes de generar la siguiente.",
+  "history.unsaved.long": "La última locución es más larga de lo que cabe en el historial de este navegador: no se guardó. Descárgala antes de generar la siguiente.",
   "history.clear": "Vaciar",
   "history.clear.sure": "¿Borrar todo el historial de este navegador?",
   "history.clear.yes": "Borrar todo",

@@ -28,6 +28,8 @@ export default {
   "status.offline": "Sem conexão",
   "status.offline.about": "Não é possível alcançar o servidor. Seu texto está seguro aqui; esta página continua tentando.",
 
+  unstored: "Este navegador já não guarda nada desta página: seu armazenamento está cheio ou desativado. O que você escreve e ajusta aqui se perde ao fechá-la ou recarregá-la.",
+
   "preview.title": "Esta é uma voz de teste, não o Chatterbox.",
   "preview.about": "Este servidor não tem os pesos do Chatterbox carregados. O que você ouve é o espeak-ng, um sintetizador robótico para experimentar a página e a API.",
 
@@ -113,7 +115,7 @@ export default {
   "studio.turn": ({ turn, turns, time }) => `Gerando a fala ${turn} de ${turns} · ${time} até agora`,
   "studio.takes": ({ n, done }) => `Gerando ${n} versões · ${done} ${done === 1 ? "completa" : "completas"}`,
   "studio.listen": "Ouvir",
-  "studio.quiet": ({ seconds }) => `Nada chega há ${seconds} s. Talvez o servidor esteja carregando seus modelos ou esteja ocupado, ou a conexão esteja travada.`,
+  "studio.quiet": ({ seconds, hasSound }) => `Nada chega há ${seconds} s. Talvez o servidor esteja carregando seus modelos ou esteja ocupado, ou a conexão esteja travada.${hasSound ? " Cancelar mantém o som que já chegou." : ""}`,
   "studio.cancelled": "Cancelado.",
   "studio.done": ({ time }) => `Pronto: ${time} de fala.`,
 
@@ -207,7 +209,9 @@ export default {
   "history.title": "Histórico",
   "history.about": "Salvo apenas neste navegador.",
   "history.empty": "O que você gera é salvo aqui, com seus ajustes.",
-  "history.full": "Este navegador não tem espaço para mais áudio: a última fala não foi salva. Baixe-a antes de gerar a próxima.",
+  "history.unsaved.full": "Este navegador não tem espaço para outra fala, ou não deixa esta página guardar nenhuma: a última fala não foi salva. Baixe-a antes de gerar a próxima.",
+  "history.unsaved.stuck": "O armazenamento deste navegador não responde: a última fala não foi salva. Baixe-a antes de gerar a próxima.",
+  "history.unsaved.long": "A última fala é mais longa do que cabe no histórico deste navegador: não foi salva. Baixe-a antes de gerar a próxima.",
   "history.clear": "Esvaziar",
   "history.clear.sure": "Apagar todo o histórico deste navegador?",
   "history.clear.yes": "Apagar tudo",
