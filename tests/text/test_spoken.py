@@ -61,6 +61,13 @@ def test_every_pair_of_the_table_is_read_as_it_says() -> None:
         ("es", "$15", "quince dólares"),
         ("en-GB", "On 3/5/2026, 101 people", "On the third of May twenty twenty-six, one hundred and one people"),
         ("en-US", "On 3/5/2026, 101 people", "On March fifth, twenty twenty-six, one hundred one people"),
+        (
+            "pt-PT",
+            "17 km e 2.345.000.000 €",
+            "dezassete quilómetros e dois mil trezentos e quarenta e cinco milhões de euros",
+        ),
+        ("pt-AO", "1.000.000.000", "mil milhões"),
+        ("pt-BR", "17 km e 1.000.000.000", "dezessete quilômetros e um bilhão"),
         ("fr-CH", "95 et 72", "nonante-cinq et septante-deux"),
     ],
 )

@@ -15,12 +15,13 @@ from chatterbox_worker.text.spoken.words import letter_names
 _CODE = (
     r"(?<=\bISBN )[\dX][\d -]{8,15}[\dX](?!\w)|(?<=\bISBN: )[\dX][\d -]{8,15}[\dX](?!\w)"
     r"|(?<![\w-])97[89]-\d{1,5}-\d{1,7}-\d{1,7}-\d(?![\w-])|(?<=\bISSN )\d{4}-\d{3}[\dX](?!\w)"
-    r"|(?<![\w-])\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a payment card
+    r"|(?<![\w-])(?!19|20)\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a payment card; none begins as a year does
     r"|(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"  # a social security number
     r"|(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d\d(?![\w-])"  # a Brazilian taxpayer, and a company
     r"|(?<![\w.-])\d\d\.\d{3}\.\d{3}/\d{4}-\d\d(?![\w-])"
     r"|(?<=, [A-Z]{2} )\d{5}(?:-\d{4})?(?![\w-])"  # a postal code of the United States
-    r"|(?<![\w-])\d{4} \d{4} \d{4}(?![\w-]| \d)"  # India's
+    r"|(?<![\w-])(?!(?:(?:19|20)\d\d ?){3})[2-9]\d{3} \d{4} \d{4}(?![\w-]| \d)"  # India's, but no three years
+    r"|(?:(?<=Aadhaar )|(?<=आधार ))\d{4} \d{4} \d{4}(?![\w-]| \d)"
     r"|(?<![\w-])(?:19|20)?\d{6}-\d{4}(?![\w-])"  # Sweden's
     r"|(?<![\w.-])\d{4}\.\d\d\.\d{5}(?![\w-]|\.\d)"  # a Norwegian account
 )

@@ -130,19 +130,21 @@ def _say_as(written: str, rules: Rules, rule_set: str) -> str:
         return say_digits(whole + decimals, rules)
     words = say(parse_number(written, rules), rules, rule_set)
     zeros = len(decimals) - len(decimals.rstrip("0"))
-    if not decimals or not zeros:
+    point, gap = decimal_point(rules) if zeros else "", " " if rules.spaced else ""
+    if not point:
         return words
-    return _with_zeros(words, zeros, rules, is_whole=zeros == len(decimals))
+    return words + (point if zeros == len(decimals) else gap) + gap.join([say(0, rules)] * zeros)
 
 
-def _with_zeros(words: str, zeros: int, rules: Rules, *, is_whole: bool) -> str:
-    """CLDR drops the last zeros of "3.10" and "2.0"; a reader says them. Not where decimals are a fraction."""
-    tenth, one = say(Decimal("0.1"), rules), say(1, rules)
-    zero, gap = say(0, rules), " " if rules.spaced else ""
-    if not (tenth.startswith(zero) and tenth.endswith(one)):
-        return words
-    point = tenth[len(zero) : len(tenth) - len(one)] if is_whole else gap
-    return words + point + gap.join([zero] * zeros)
+@lru_cache(maxsize=64)
+def decimal_point(rules: Rules) -> str:
+    """The word before decimals, with its gaps; empty where they are read as a fraction.
+
+    With it the last zeros of "3.10" and "2.0" are said, which CLDR drops.
+    """
+    tenth, zero, one = say(Decimal("0.1"), rules), say(0, rules), say(1, rules)
+    is_point = tenth.startswith(zero) and tenth.endswith(one)
+    return tenth[len(zero) : len(tenth) - len(one)] if is_point else ""
 
 
 def agreeing(following: str, rules: Rules) -> str:

@@ -13,6 +13,7 @@ from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import (
     LONGEST,
     Group,
+    decimal_point,
     parse_number,
     quantity,
     quantity_values,
@@ -146,7 +147,8 @@ def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
     if found["scale"]:
         scale = icu.plural(rules.money_scales[found["scale"]], last, rules.locale)
         counted = say_quantity(found, rules, f"= {scale}") + gap + scale
-        return counted + rules.money_of + "".join(_currency(code, _MANY, rules)).strip()
+        before, after = _currency(code, _MANY, rules)
+        return counted + (after or rules.money_of + before.strip())
     whole, decimals = split_number(found["n"], rules)
     is_price = found["n2"] is None and len(whole) <= LONGEST
     if is_price and len(decimals) == 3 and whole != "0":  # a foreign separator: no price has three decimals
@@ -169,16 +171,28 @@ def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
 def _count(number: int, message: str, rules: Rules) -> str:
     word = icu.plural(message, number, rules.locale)
     words = [say_written(str(number), rules, f"= {word}"), word]
-    return (" " if rules.spaced else "").join(reversed(words) if rules.noun_first else words)
+    return f"{word} {words[0]}" if rules.noun_first else _gap(number, rules).join(words)
+
+
+def _gap(number: int | Decimal, rules: Rules) -> str:
+    """Between a number and what it counts: "un millón de euros", but "un millón cien euros"."""
+    if number and number % _MANY == 0 and rules.money_of.strip():
+        return rules.money_of
+    return " " if rules.spaced else ""
 
 
 def _currency(code: str, number: int | Decimal, rules: Rules) -> tuple[str, str]:
     """What stands before and after the number."""
     if (money := rules.money.get(code)) is not None:
-        word, gap = icu.plural(money.major, number, rules.locale), " " if rules.spaced else ""
+        word, gap = icu.plural(money.major, number, rules.locale), _gap(number, rules)
         return (word + gap, "") if rules.noun_first else ("", gap + word)
     precision = " precision-integer" if number == int(number) else ""
-    return icu.phrase(f"currency/{code} unit-width-full-name{precision}", number, rules.locale)
+    before, after = icu.phrase(f"currency/{code} unit-width-full-name{precision}", number, rules.locale)
+    return before, _counted(after, number, rules)
+
+
+def _counted(after: str, number: int | Decimal, rules: Rules) -> str:
+    return _gap(number, rules) + after[1:] if after.startswith(" ") else after
 
 
 _COORDINATE = (
@@ -273,8 +287,11 @@ def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
 def _unit(unit: str, name: str, number: int | Decimal, rules: Rules) -> tuple[str, str]:
     if unit in rules.unit_words:
         before, after = icu.split_at_numeral(icu.plural(name, number, rules.locale))
-        return (before, after) if "#" in name else ("", (" " if rules.spaced else "") + before)
-    return icu.phrase(f"unit/{name} unit-width-full-name", number, rules.locale)
+        return (before, after) if "#" in name else ("", _gap(number, rules) + before)
+    has_zeros = isinstance(number, Decimal) and number == int(number) and decimal_point(rules)
+    zeros = " .0" if has_zeros else ""  # "1.0" is a plural in English
+    before, after = icu.phrase(f"unit/{name} unit-width-full-name{zeros}", number, rules.locale)
+    return before, _counted(after, number, rules)
 
 
 def _takes_numeral(unit: str, name: str, rules: Rules) -> bool:

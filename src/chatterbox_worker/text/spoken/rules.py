@@ -103,7 +103,7 @@ class Rules:
     symbols_of_money: Words = field(default_factory=dict)
     """Symbols with ISO codes, in addition to those of `quantities`."""
     money_of: str = " "
-    """Between "million" and the currency."""
+    """Between a whole number of millions and what it counts."""
     money_and: str = " "
     """Between the currency and its hundredths."""
     attributive: tuple[str, str] | None = None

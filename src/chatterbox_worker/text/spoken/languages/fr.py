@@ -79,9 +79,7 @@ RULES = Rules(
         "JPY": Money(major="one{yen} other{yens}"),
         "CAD": Money(major="one{dollar canadien} other{dollars canadiens}", minor="one{cent} other{cents}"),
     },
-    money_and=" et ", money_of=" de ", phrase_fixes={" mille de ": " mille ", " de euros": " d'euros",
-    "(illi(?:on|ard)s?) euros": r"\1 d'euros",
-                  "(illi(?:on|ard)s?) (dollars|livres|francs|yens)": r"\1 de \2"},
+    money_and=" et ", money_of=" de ", phrase_fixes={" mille de ": " mille ", r" de (?=[aeiouéh])": " d'"},
     symbols_of_money={"$ CA": "CAD", "$CA": "CAD", "Fr.": "CHF"},
     per={
         "mois": "par mois", "an": "par an", "jour": "par jour", "semaine": "par semaine", "h": "de l'heure",

@@ -1,7 +1,11 @@
-"""Portuguese, as CLDR's pt: that of Brazil. Not CLDR's: Cunha and Cintra, Nova gramática do português
-contemporâneo, 12 (numerals), and Manual de redação da Presidência da República (dates, hours, abbreviations).
+"""Portuguese, as CLDR's pt: that of Brazil; CLDR's pt-PT for the regions that count "mil milhões". Not CLDR's: Cunha
+and Cintra, Nova gramática do português contemporâneo, 12 (numerals), and Manual de redação da Presidência da República
+(dates, hours, abbreviations).
 """
 
+from dataclasses import replace
+
+from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.patterns import regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
@@ -146,3 +150,19 @@ RULES = Rules(
     spelled=frozenset({"UE", "EUA", "IA", "URL", "USB", "API", "IBGE", "CO", "UTC", "BCE", "OMS", "OAB"}),
     plurals=((r"(?<=[aeiou])\(s\)", "s"),),
 )  # fmt: skip
+
+
+def _spell_thousands_of_millions(number: int, rule_set: str) -> str | None:
+    """The words "dois mil e quinhentos milhões", for which CLDR has "dois mil milhões e quinhentos milhões"."""
+    if not 10**9 <= number < 10**12 or not rule_set.startswith("cardinal"):
+        return None
+    millions, rest = divmod(number, 10**6)
+    after = icu.spell(2 * 10**6 + rest, "pt-PT", rule_set).removeprefix("dois milhões")
+    return f"{icu.spell(millions, 'pt-PT', 'cardinal-masculine')} milhões{after}"
+
+
+_EUROPEAN = replace(
+    RULES, locale="pt-PT", speller=_spell_thousands_of_millions,
+    forms=tuple((pattern, words.replace("quilômetro", "quilómetro")) for pattern, words in RULES.forms),
+)  # fmt: skip
+REGIONS = dict.fromkeys(("AO", "MZ", "PT"), _EUROPEAN)
