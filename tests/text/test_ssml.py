@@ -60,6 +60,22 @@ def test_each_element_is_read(inside: str, spoken: str) -> None:
     assert _spoken(inside) == spoken
 
 
+@pytest.mark.parametrize(
+    ("language", "inside", "spoken"),
+    [
+        ("es", '$5, <lang xml:lang="es-AR">$6 y <say-as interpret-as="cardinal">7,5</say-as></lang>',
+         "Cinco dólares, Seis pesos y siete coma cinco."),
+        ("es-AR", '$5, <lang xml:lang="es-PE">$6</lang>', "Cinco pesos, Seis dólares."),
+        ("es-AR", '$5, <lang xml:lang="es">$6</lang>', "Cinco pesos, seis pesos."),  # no edge where nothing changes
+        ("es-AR", '$5, <lang xml:lang="en">$6</lang>', "Cinco pesos, Six dollars."),
+        ("en-US", '<lang xml:lang="en-GB"><say-as interpret-as="date">3/5/2026</say-as></lang>',
+         "The third of May twenty twenty-six."),
+    ],
+)  # fmt: skip
+def test_a_region_of_a_language_is_read_as_there(language: str, inside: str, spoken: str) -> None:
+    assert _spoken(inside, language=language, model="multilingual") == spoken
+
+
 def test_say_as_and_languages_follow_the_language() -> None:
     assert _spoken('<say-as interpret-as="cardinal">21</say-as>', language="es") == "Veintiuno."
     assert _spoken('<lang xml:lang="es-MX">Son <say-as interpret-as="ordinal">3</say-as></lang>') == "Son tercero."

@@ -65,8 +65,7 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     reading = identify_languages(read_text(request), card.languages)
     reading = add_pronunciations(reading, _pronunciations(request, lexicon))
     reading = leave_out_sounds(reading, card) if "tags" in request.normalize else reading
-    region = (request.language[:2], request.region)
-    reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case, region=region)
+    reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case)
     length = len(reading.spoken(0, len(reading.text)))
     if not request.split_text and length > LONGEST_CHUNK_CHARS:
         raise InvalidRequest(

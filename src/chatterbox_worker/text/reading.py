@@ -42,6 +42,8 @@ class Stretch:
     """An id of the voice library or "default"; None for the request's voice."""
     rate: float = 1.0
     """Its tempo, as a factor of the request's speed."""
+    region: str = ""
+    """Where it is read as there, such as "AR"; empty: as the language is read."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class Reading:
         return [span.start for span in self.spans]
 
 
-def as_written(text: str, language: str | None = None) -> Reading:
+def as_written(text: str, language: str | None = None, region: str = "") -> Reading:
     """The reading of a text in one language, without any span."""
-    return Reading(text, (Stretch(0, len(text), language or ""),))
+    return Reading(text, (Stretch(0, len(text), language or "", region=region),))
 
 
 def free_parts(start: int, end: int, taken: Iterable[Span]) -> Iterator[tuple[int, int]]:

@@ -39,6 +39,8 @@ class MarkupOptions:
     speed: float = 1.0
     """The request's own, for the limits of a rate in the text."""
     pauses_s: Mapping[Pause, float] = field(default_factory=lambda: PAUSES_S)
+    region: str = ""
+    """Where `language` is read as there, such as "AR"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Style:
     language: str
     voice: str | None = None
     rate: float = 1.0
+    region: str = ""
 
 
 class ReadingBuilder:
@@ -55,7 +58,7 @@ class ReadingBuilder:
 
     def __init__(self, options: MarkupOptions) -> None:
         self.options = options
-        self.style = Style(options.language)
+        self.style = Style(options.language, region=options.region)
         self._parts: list[str] = []
         self._length = 0
         self._gap = Break.CLUSTER  # before the next word
@@ -159,6 +162,14 @@ class ReadingBuilder:
         start = self._stretches[-1].end if self._stretches else 0
         style = self._stretch_style
         self._stretches.append(
-            Stretch(start, self._length, style.language, self._pause_s, voice=style.voice, rate=style.rate)
+            Stretch(
+                start,
+                self._length,
+                style.language,
+                self._pause_s,
+                voice=style.voice,
+                rate=style.rate,
+                region=style.region,
+            )
         )
         self._pause_s = None

@@ -15,6 +15,7 @@ from chatterbox_worker.text.markup.markdown import read_markdown
 from chatterbox_worker.text.markup.plain import read_plain
 from chatterbox_worker.text.markup.ssml import looks_like_ssml, read_ssml
 from chatterbox_worker.text.reading import Reading
+from chatterbox_worker.text.spoken.rules import region_of
 
 Reader = Callable[[str, MarkupOptions], Reading]
 
@@ -58,6 +59,7 @@ def options_of(request: SpeechRequest) -> MarkupOptions:
         splits=request.split_text,
         speed=request.speed,
         pauses_s=pauses_of(request),
+        region=region_of(language, request.region),
     )
 
 

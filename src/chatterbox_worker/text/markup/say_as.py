@@ -17,6 +17,8 @@ LONGEST_CONTENT = 100
 
 Part = tuple[str, str]
 """What is written and what is read for it."""
+Place = tuple[str, str]
+"""A language and a region of it, which may be empty."""
 
 _ISO_ORDERS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
     "ymd": (0, 1, 2), "dmy": (2, 1, 0), "mdy": (2, 0, 1), "ydm": (0, 2, 1),
@@ -25,12 +27,12 @@ _ISO_ORDERS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
 DATE_FORMATS = tuple(_ISO_ORDERS)
 
 
-def say_as(kind: str, content: str, language: str, date_format: str | None = None) -> list[Part] | None:
+def say_as(kind: str, content: str, place: Place, date_format: str | None = None) -> list[Part] | None:
     """The parts of the content with what is read for each; None if it is not of this kind.
 
     `kind` is one of `KINDS`; `content` has single spaces; `date_format` one of `DATE_FORMATS` for dates in numbers.
     """
-    rules = rules_of(language)
+    rules = rules_of(*place)
     if rules is None:
         return None
     if kind in ("characters", "spell-out"):
@@ -39,9 +41,9 @@ def say_as(kind: str, content: str, language: str, date_format: str | None = Non
         return None
     if kind == "date" and date_format is not None:
         content_read = _in_iso(content, date_format)
-        spoken = None if content_read is None else _recognise(content_read, language, "dates")
+        spoken = None if content_read is None else _recognise(content_read, place, "dates")
     else:
-        spoken = _KINDS[kind](content, language, rules)
+        spoken = _KINDS[kind](content, place, rules)
     return None if spoken is None else [(content, spoken)]
 
 
@@ -60,8 +62,8 @@ def _character(char: str, rules: Rules) -> str:
     return rules.marks.get(char) or rules.symbols.get(char, "")
 
 
-def _cardinal(content: str, language: str, rules: Rules) -> str | None:
-    del language
+def _cardinal(content: str, place: Place, rules: Rules) -> str | None:
+    del place
     if (value := parse_roman(content)) is not None:
         return say(value, rules)
     sign, digits = ("-", content[1:]) if content[:1] in ("-", "−") else ("", content)
@@ -71,34 +73,34 @@ def _cardinal(content: str, language: str, rules: Rules) -> str | None:
     return negative + say_written(digits, rules)
 
 
-def _ordinal(content: str, language: str, rules: Rules) -> str | None:
-    del language
+def _ordinal(content: str, place: Place, rules: Rules) -> str | None:
+    del place
     found = re.fullmatch(r"(\d{1,9})(\D{0,5})", content)
     value = parse_roman(content) if found is None else int(found[1])
     rule_sets = [rule_set for _, rule_set in rules.ordinals] + [rule_set for *_, rule_set in rules.ordinal_stops]
     return None if value is None or not rule_sets else say(value, rules, rule_sets[0])
 
 
-def _date(content: str, language: str, rules: Rules) -> str | None:
+def _date(content: str, place: Place, rules: Rules) -> str | None:
     del rules
-    return _recognise(content, language, "dates")
+    return _recognise(content, place, "dates")
 
 
-def _time(content: str, language: str, rules: Rules) -> str | None:
+def _time(content: str, place: Place, rules: Rules) -> str | None:
     del rules
-    return _recognise(content, language, "times")
+    return _recognise(content, place, "times")
 
 
-def _telephone(content: str, language: str, rules: Rules) -> str | None:
-    del language
+def _telephone(content: str, place: Place, rules: Rules) -> str | None:
+    del place
     if re.fullmatch(r"\+?[\d\s().,/–-]*\d[\d\s().,/–-]*", content) is None:
         return None
     groups = ", ".join(say_digits(group, rules) for group in re.findall(r"\d+", content))
     return f"{rules.phone_plus} {groups}" if content[0] == "+" else groups
 
 
-def _recognise(content: str, language: str, category: str) -> str | None:
-    reading = add_spoken_forms(as_written(content, language), frozenset((category,)))
+def _recognise(content: str, place: Place, category: str) -> str | None:
+    reading = add_spoken_forms(as_written(content, *place), frozenset((category,)))
     return reading.spoken(0, len(content)) if reading.spans else None
 
 
@@ -112,7 +114,7 @@ def _in_iso(content: str, date_format: str) -> str | None:
     return f"{year:0>4}-{month:0>2}-{day:0>2}"
 
 
-_KINDS: Mapping[str, Callable[[str, str, Rules], str | None]] = MappingProxyType({
+_KINDS: Mapping[str, Callable[[str, Place, Rules], str | None]] = MappingProxyType({
     "cardinal": _cardinal, "number": _cardinal, "ordinal": _ordinal, "date": _date, "time": _time,
     "telephone": _telephone,
 })  # fmt: skip

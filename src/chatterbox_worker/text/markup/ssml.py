@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.request.language import parse_tag
+from chatterbox_worker.request.language import Tag, parse_tag
 from chatterbox_worker.text.chunk import Pause
 from chatterbox_worker.text.markup.builder import MarkupOptions, ReadingBuilder
 from chatterbox_worker.text.markup.pauses import check_pause, parse_time
 from chatterbox_worker.text.markup.say_as import DATE_FORMATS, KINDS, say_as
 from chatterbox_worker.text.normalise import INVISIBLE
 from chatterbox_worker.text.reading import Reading
+from chatterbox_worker.text.spoken.rules import region_of
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -105,8 +106,9 @@ class _Walker:
             self._refuse(f"element <{name}> is not known; known are {choices(_ELEMENTS)}")
         else:
             self._check_attributes(element, name, known)
-            if (language := element.get(_XML + "lang")) is not None:
-                builder.style = replace(builder.style, language=self._language(language))
+            if (written := element.get(_XML + "lang")) is not None:
+                tag = self._language(written)
+                builder.style = replace(builder.style, language=tag.language, region=tag.region)
             known.enter(self, element)
         if name not in _LEAVES:
             builder.add(element.text or "")
@@ -133,14 +135,16 @@ class _Walker:
                     f"<{name}> has no attribute {quote(plain)}; known are {choices([*known.attributes, 'xml:lang'])}"
                 )
 
-    def _language(self, tag: str) -> str:
-        code = parse_tag(tag).language
+    def _language(self, written: str) -> Tag:
+        tag = parse_tag(written)
+        code = tag.language
         if code not in self._options.languages:
             raise InvalidRequest(
-                f"xml:lang {quote(tag)} is {'not one of' if code in LANGUAGES else 'unknown;'} "
+                f"xml:lang {quote(written)} is {'not one of' if code in LANGUAGES else 'unknown;'} "
                 f"the languages of this model: {choices(self._options.languages)}", field="text",
             )  # fmt: skip
-        return code
+        own = self._options.region if code == self._options.language else ""
+        return Tag(code, region_of(code, tag.region or own))
 
     def paragraph(self, element: Element) -> None:
         del element
@@ -195,10 +199,12 @@ class _Walker:
             self._refuse(f"format of a date is {choices(DATE_FORMATS)}, not {quote(date_format)}")
             parts = None
         else:
-            language = self._builder.style.language
-            parts = say_as(kind, content, language, date_format)
+            style = self._builder.style
+            parts = say_as(kind, content, (style.language, style.region), date_format)
             if parts is None and content:
-                where = LANGUAGES.get(language, "a language that is not named: name it in the request or with <lang>")
+                where = LANGUAGES.get(
+                    style.language, "a language that is not named: name it in the request or with <lang>"
+                )
                 self._refuse(f"{quote(content)} cannot be read as {kind} in {where}")
         self._spaced(element, parts or [(content, content)] if content else [])
 

@@ -60,13 +60,10 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
 )
 
 
-def add_spoken_forms(
-    reading: Reading, categories: frozenset[str], *, keeps_case: bool = True, region: tuple[str, str] = ("", "")
-) -> Reading:
+def add_spoken_forms(reading: Reading, categories: frozenset[str], *, keeps_case: bool = True) -> Reading:
     """The reading with the spoken forms of `categories`, names of `catalogue.NORMALIZED`.
 
-    `keeps_case`: the model can tell capitals, so that acronyms stay as written. `region`: a language and the region in
-    which it is read, such as ("es", "MX").
+    `keeps_case`: the model can tell capitals, so that acronyms stay as written.
     """
     if keeps_case:
         categories -= {"acronyms"}
@@ -79,7 +76,7 @@ def add_spoken_forms(
     if not wanted:
         return reading
     taken = _mark_taken(reading)
-    found = [span for stretch in reading.stretches for span in _find(reading.text, stretch, wanted, taken, region)]
+    found = [span for stretch in reading.stretches for span in _find(reading.text, stretch, wanted, taken)]
     return replace(reading, spans=tuple(sorted([*reading.spans, *found], key=lambda span: span.start)))
 
 
@@ -90,10 +87,8 @@ def _mark_taken(reading: Reading) -> bytearray:
     return taken
 
 
-def _find(
-    text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray, region: tuple[str, str]
-) -> Iterator[Span]:
-    if (rules := rules_of(stretch.language, region[1] if stretch.language == region[0] else "")) is None:
+def _find(text: str, stretch: Stretch, wanted: list[Recogniser], taken: bytearray) -> Iterator[Span]:
+    if (rules := rules_of(stretch.language, stretch.region)) is None:
         return
     part = Part(text[stretch.start : stretch.end], taken[stretch.start : stretch.end])
     for find in wanted:

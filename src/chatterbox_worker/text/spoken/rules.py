@@ -12,7 +12,7 @@ import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 Words = Mapping[str, str]
 
@@ -194,12 +194,22 @@ class Rules:
     """(pattern, words) of a plural in brackets."""
 
 
-@lru_cache(maxsize=64)
 def rules_of(language: str, region: str = "") -> Rules | None:
     """The table of a language, as its `REGIONS` change it for a region ("MX"); None if it has none."""
+    tables = _tables_of(language)
+    return None if tables is None else tables.get(region, tables[""])
+
+
+def region_of(language: str, region: str) -> str:
+    """`region` if the language is read otherwise there, else an empty string."""
+    return region if region in (_tables_of(language) or {}) else ""
+
+
+@cache
+def _tables_of(language: str) -> Mapping[str, Rules] | None:
+    """By region; by an empty string where a region changes nothing."""
     name = f"chatterbox_worker.text.spoken.languages.{language}"
     if importlib.util.find_spec(name) is None:
         return None
     module = importlib.import_module(name)
-    rules: Rules = getattr(module, "REGIONS", {}).get(region, module.RULES)
-    return rules
+    return {**getattr(module, "REGIONS", {}), "": module.RULES}
