@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -131,3 +132,41 @@ def test_openai_fields_become_ours() -> None:
     assert openai_speech(body) == {
         "model": "turbo", "text": "Hi.", "voice": "default", "format": "opus", "speed": 1.25, "seed": 3,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "wanted"),
+    [
+        ({"speed": 9}, "speed", "a number from 0.25 to 4, not 9"),
+        ({"speed": float("inf")}, "speed", "a number from 0.25 to 4, not inf"),
+        ({"seed": "7"}, "seed", "a whole number from 0 to 4294967295, not '7'"),
+        ({"cache": "no"}, "cache", "true or false, not 'no'"),
+        ({"model": ""}, "model", "a string of 1 to 64 characters, not ''"),
+        ({"trim": "all"}, "trim", "none, edges or inner, not 'all'"),
+        ({"turns": []}, "turns", "an array of 1 to 1000 items, not []"),
+        ({"turns": [3]}, "turns[0]", "an object, not 3"),
+        ({"pause_s": "long"}, "pause_s", "an object, not 'long'"),
+        ({"pause_s": {"line": 11}}, "pause_s.line", "a number from 0 to 10, not 11"),
+        ({"context": [{"text": "a", "audio": "b", "speaker": -1}]}, "context[0].speaker", "a whole number from 0 to"),
+        ({"respeak": [-1]}, "respeak[0]", "a whole number of 0 or more, not -1"),
+        ({"voice_url": "https://" + "a" * 2048}, "voice_url", "a string of at most 2048 characters, not 'https://aaa"),
+    ],
+)  # fmt: skip
+def test_an_error_names_field_and_value_and_what_can_be_given(fields: dict[str, Any], place: str, wanted: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(f"{place} must be {wanted}")) as failed:
+        speech(**fields)
+    assert failed.value.field == place
+
+
+@pytest.mark.parametrize("name", [name for name in job.JobBody.model_fields if name != "action"])
+@pytest.mark.parametrize("value", [object(), 7.5, True, -(10**20), [[]], {"no": {}}, "\n", "x" * 40_000_000])
+def test_no_field_takes_any_value_or_answers_with_anothers_words(name: str, value: object) -> None:
+    try:
+        parse({"text": "Hello.", name: value}, ALL)
+    except InvalidRequest as error:
+        failed = error
+    else:
+        return
+    assert re.split(r"[.\[]", failed.field or "")[0] == name
+    assert len(failed.message) < 700
+    assert not re.search("nput should|valid string|dictionary|instance", failed.message)

@@ -112,7 +112,7 @@ def test_bad_rows_are_reported_by_line_and_field_and_the_others_are_done(
     assert "7 texts: 2 spoken" in output.out
     assert "2 failed; 3 refused" in output.out
     for sentence in (
-        "rows.jsonl:2: the line is not JSON", "rows.jsonl:3: speed: ", "rows.jsonl:4: text is empty",
+        "rows.jsonl:2: the line is not JSON", "rows.jsonl:3: speed must be a number", "rows.jsonl:4: text is empty",
         "rows.jsonl:5: ", "rows.jsonl:6: id '../good' has the same file name as rows.jsonl:1: good",
     ):  # fmt: skip
         assert sentence in output.err
@@ -247,7 +247,7 @@ def test_an_endpoint_that_rejects_the_client_is_reported_once(
         (["rows.jsonl", "-o", "out", "--in-flight", "0"], "must be 1 or more"),
         (["rows.jsonl", "-o", "out", "--set", "speed"], "--set takes FIELD=VALUE, not 'speed'"),
         (["rows.jsonl", "-o", "out", "--set", "speed=fast"], "speed must be a number, not 'fast'"),
-        (["rows.jsonl", "-o", "out", "--set", "speed=9"], "less than or equal to 4, not 9"),
+        (["rows.jsonl", "-o", "out", "--set", "speed=9"], "speed must be a number from 0.25 to 4, not 9"),
         (["rows.jsonl", "-o", "out", "--set", "colour=red"], "unknown field 'colour'"),
         (["rows.jsonl", "-o", "out", "--set", "text=Hi"], "text must be set in each row"),
         (["rows.jsonl", "-o", "out", "--set", "output=s3"], "output cannot be set here"),

@@ -88,7 +88,7 @@ REPORTS = [
     Report("POST", "/v1/audio/speech", 400, {"input": "x" * 60_000}, text='"message":"input has 60000'),
     Report("POST", "/v1/audio/speech", 400, {"input": "x", "response_format": "midi"}, text="response_format must be"),
     Report("POST", "/v1/audio/speech", 400, {"text": "", "format": "wav"}, text='"text is empty"'),
-    Report("POST", "/tts", 400, {"text": "x", "language": "en", "speed_factor": 9}, text="speed_factor: "),
+    Report("POST", "/tts", 400, {"text": "x", "language": "en", "speed_factor": 9}, text="speed_factor must be"),
     Report("POST", "/tts", 400, {"text": "x", "output_format": "midi"}, text="output_format must be"),
     Report("POST", "/tts", 404, {"text": "x", "predefined_voice_id": "S1"}, text='"field":"predefined_voice_id"'),
     # nulls are the same as leaving a field out
@@ -258,6 +258,8 @@ async def test_voices_are_made_as_openais_library_and_others_make_them(open_serv
         olaf = await http.post("/v1/voices", data=form, files={"voice_file": ("x.wav", RECORDING)})
         files = [("files", ("pia.wav", RECORDING)), ("files", ("quin.wav", RECORDING))]
         uploaded = await http.post("/upload_reference", files=files)
+        mixed = await http.post("/upload_reference", files=[("files", ("bad.wav", b"no audio")), files[0]])
+        bad = await http.post("/upload_reference", files=[("files", ("bad.wav", b"no audio"))])
         prompt = await http.post(
             "/v1/audio/voices", data={"name": "x", "type": "prompt"}, files={"audio_sample": ("x", RECORDING)}
         )
@@ -267,6 +269,11 @@ async def test_voices_are_made_as_openais_library_and_others_make_them(open_serv
     assert (olaf.status_code, olaf.json()["id"]) == (201, "olaf")
     assert uploaded.json()["uploaded_files"] == ["pia.wav", "quin.wav"]
     assert uploaded.json()["all_reference_files"] == ["nora.wav", "olaf.wav", "pia.wav", "quin.wav"]
+    assert uploaded.json()["errors"] == []
+    assert (mixed.status_code, mixed.json()["uploaded_files"]) == (200, ["pia.wav"])
+    (error,) = mixed.json()["errors"]
+    assert (error["filename"], "not audio that can be read" in error["error"]) == ("bad.wav", True)
+    assert (bad.status_code, bad.json()["field"]) == (400, "file")
     assert (prompt.status_code, prompt.json()["error"]["param"]) == (400, "type")
     assert listed == ["default", "nora", "olaf", "pia", "quin"]
 

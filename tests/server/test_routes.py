@@ -184,7 +184,7 @@ async def test_a_missing_voice_has_exactly_the_pod_apis_message(open_server: Ope
         ({"text": "x", "model": "turbo"}, "language", "turbo speaks en"),
         ({"text": "x", "chunk_size": 20}, "chunk_size", "50"),
         ({"text": "x", "seed": -1}, "seed", "0"),
-        ({"text": "x", "seed": False}, "seed", "integer"),
+        ({"text": "x", "seed": False}, "seed", "a whole number"),
         ({"text": "x", "speed_factor": "fast"}, "speed_factor", "number"),
     ],
 )

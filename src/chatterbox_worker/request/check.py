@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.actions import ACTIONS, Action, ConvertBody, SaveVoiceRequest, TextPreviewRequest
+from chatterbox_worker.request.expected import expected
 from chatterbox_worker.request.fields import (
     ALIASES,
     LONGEST_TRANSCRIPT_CHARS,
@@ -124,8 +125,8 @@ def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
             ) from None
         if first["type"] == "string_pattern_mismatch":
             raise InvalidRequest(f"{name} must be {SHAPES[name]}, not {quote(first['input'])}", field=name) from None
-        reason = first["msg"][0].lower() + first["msg"][1:]
-        raise InvalidRequest(f"{name}: {reason}, not {quote(first['input'])}", field=name) from None
+        wanted = expected(shape, first["loc"])
+        raise InvalidRequest(f"{name} must be {wanted}, not {quote(first['input'])}", field=name) from None
 
 
 _INSIDE: Mapping[str | int, type[Body]] = {"context": PastTurn, "pause_s": PauseSeconds}

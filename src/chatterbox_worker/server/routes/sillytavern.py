@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.routes import tts, voices
 from chatterbox_worker.server.state import AppState, State
@@ -39,13 +39,19 @@ async def upload_reference(http: Request, state: State) -> dict[str, Any]:
         files = form.get("files", [])
         if not files:
             raise InvalidRequest("files is required: the recordings", field="files")
-        names = [await voices.save(state, name, data) for name, data in files]
-    uploaded = [saved["voice"] + _SUFFIX for saved in names]
+        uploaded, errors = [], []
+        for name, data in files:
+            try:
+                uploaded.append((await voices.save(state, name, data))["voice"] + _SUFFIX)
+            except WorkerError as error:
+                errors.append((name, error))
+    if not uploaded:
+        raise errors[0][1]
     return {
         "message": f"{len(uploaded)} saved.",
         "uploaded_files": uploaded,
         "all_reference_files": await _files(state),
-        "errors": [],
+        "errors": [{"filename": name, "error": error.message} for name, error in errors],
     }
 
 

@@ -326,7 +326,7 @@ class Scheduler:
         if len(sequence.tokens) >= sequence.max_tokens and not sequence.to_repeat:
             sequence.take.warn(
                 f"the model did not stop within {sequence.max_tokens} tokens "
-                f"({sequence.max_tokens / TOKEN_RATE:.0f} s); the speech may be cut off"
+                f"({sequence.max_tokens / TOKEN_RATE:g} s); the speech may be cut off"
             )
             self._finish(slot, sequence, hit_limit=True)
         elif hop_is_due:
