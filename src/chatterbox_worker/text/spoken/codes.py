@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 
@@ -31,6 +32,12 @@ _LONG_CODE = r"(?<![\w-])(?=[A-Z\d]{9})(?=[A-Z]+\d|\d+[A-Z])[A-Z\d]{9,40}(?![\w-
 _PART = re.compile(r"\d+|X")
 _IP = r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)"
 _PARTS = re.compile(r"\d+|[.:]")
+_HEXADECIMAL = (
+    rf"(?<![{WORD}:.-])(?:[\dA-Fa-f]{{2}}(?:-[\dA-Fa-f]{{2}}){{5}}|[\dA-Fa-f]{{0,4}}(?::[\dA-Fa-f]{{0,4}}){{2,7}})"
+    rf"(?![{WORD}:]|-\w)"
+)
+_HARDWARE = re.compile(r"[\dA-Fa-f]{2}(?:[:-][\dA-Fa-f]{2}){5}")
+_GROUPS = re.compile(r"[^:-]+|[:-]")
 _HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@])"
 _WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
@@ -80,6 +87,36 @@ def find_network_addresses(part: Part, rules: Rules) -> Iterator[Group]:
     for found in part.find(_IP):
         parts = [say(int(part), rules) if part.isdecimal() else rules.marks[part] for part in _PARTS.findall(found[0])]
         yield [Span(*found.span(), (" " if rules.spaced else "").join(parts))]
+    for found in part.find(_HEXADECIMAL):
+        if _HARDWARE.fullmatch(found[0]):
+            yield _read_groups(*found.span(), part.text, ",", rules)
+        elif _is_ipv6(found[0]):
+            yield _read_groups(*found.span(), part.text, rules.marks[":"], rules)
+
+
+def _is_ipv6(written: str) -> bool:
+    """Not a ratio such as "1:2:3:4:5:6:7:8", nor a name such as "a::b"."""
+    if not re.search(r"::|[A-Fa-f]|\d{3}", written) or not re.search(r"\d", written):
+        return False
+    try:
+        ipaddress.IPv6Address(written)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_groups(start: int, end: int, text: str, mark: str, rules: Rules) -> Group:
+    """Digits and letters one by one, with `mark` between the groups; a span for each, so that it can be cut."""
+    gap, names = " " if rules.spaced else "", letter_names(rules)
+    spans: Group = []
+    for found in _GROUPS.finditer(text, start, end):
+        if found[0] in ":-":
+            spans.append(Span(*found.span(), mark if mark == "," or not spans else gap + mark))
+            continue
+        chars = found[0].upper()
+        words = gap.join(say_digits(char, rules) if char.isdecimal() else names.get(char, char) for char in chars)
+        spans.append(Span(*found.span(), (gap if spans else "") + words))
+    return spans
 
 
 def find_handles(part: Part, rules: Rules) -> Iterator[Group]:

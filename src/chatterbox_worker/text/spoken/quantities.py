@@ -73,7 +73,7 @@ _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
 _CODE_LENGTH = 4  # with the space
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
-_NEAR = 4  # an article before an amount
+_NEAR = 8  # an article or a pronoun before an amount
 _MANY = 1_000_000  # whose plural form a currency has after "million"
 
 
@@ -104,10 +104,10 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
 
 def _describes(text: str, start: int, end: int, rules: Rules) -> bool:
     """Whether the amount describes the noun after it: "a $5 million deal", "a 5 km run"."""
-    if not rules.attributive:
-        return False
-    before, after = map(compiled, rules.attributive)
-    return after.match(text, end) is not None and before.search(text[max(0, start - _NEAR) : start]) is not None
+    return any(
+        compiled(after).match(text, end) and compiled(before).search(text, max(0, start - _NEAR), start)
+        for before, after in rules.attributive
+    )
 
 
 def _say_describing(found: re.Match[str], unit: str, rules: Rules) -> str:

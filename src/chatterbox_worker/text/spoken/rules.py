@@ -106,7 +106,7 @@ class Rules:
     """Between a whole number of millions and what it counts."""
     money_and: str = " "
     """Between the currency and its hundredths."""
-    attributive: tuple[str, str] | None = None
+    attributive: tuple[tuple[str, str], ...] = ()
     """Patterns before and after an amount that describes the noun behind it, and so is singular: "a $5 bill"."""
     noun_first: bool = False
     """Whether a currency comes before its number."""

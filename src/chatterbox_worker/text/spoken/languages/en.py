@@ -31,6 +31,14 @@ _DAYS = {
     "Thu": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
 }  # fmt: skip
 
+_DESCRIBED = (
+    "menu|bill|note|banknote|coin|ticket|fee|fine|deal|coupon|voucher|discount|reward|prize|bet|deposit|donation|meal|"
+    "lunch|dinner|breakfast|bonus|grant|loan|budget|fund|tip|gift card|bottle|burger|pizza|contract|settlement|lawsuit|"
+    "investment|acquisition|takeover|jackpot|ransom|subscription|tax|toll|fare|race|hike|swim|sprint|marathon|radius|zone|"
+    "trail|journey|dash|relay|lens|cable|battery|tank|barrel|dumbbell"
+)
+"""What an amount describes after "the" and the like, where a verb may also follow: "the $5 he paid"."""
+
 RULES = Rules(
     locale="en",
     ordinals=((r"(?:st|nd|rd|th)", "ordinal"),),
@@ -103,8 +111,12 @@ RULES = Rules(
         "INR": Money(major="one{rupee} other{rupees}", minor="other{paise}"),
         "CRC": Money(major="one{colón} other{colones}"),
     },
-    attributive=(r"(?<!\w)[Aa]n? $",
-                 r" (?!(?:and|or|of|per|in|to|for|at|on|is|was|less|more|a|each)(?!\w))[a-z]"),
+    attributive=(
+        (r"(?<!\w)[Aa]n? $", r" (?!(?:and|or|of|per|in|to|for|at|on|is|was|less|more|a|each)(?!\w))[a-z]"),
+        ((r"(?<!\w)(?:[Tt]he|[Tt]his|[Tt]hat|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Ii]ts|[Oo]ur|[Tt]heir|[Ee]very|[Ee]ach|"
+         r"[Aa]nother) $"), rf" (?:{_DESCRIBED})(?!\w)"),
+        (r"$", r" (?:bills|banknotes|coins)(?!\w)"),
+    ),
     symbols_of_money={"Rs.": "INR", "Rs": "INR"}, money_and=" and ",
     money_scales={
         "thousand": "other{thousand}", "million": "other{million}", "billion": "other{billion}",
