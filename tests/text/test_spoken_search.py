@@ -45,6 +45,7 @@ def test_every_pattern_finds_what_re_finds(language: str, monkeypatch: pytest.Mo
         (r"(?<=[vV])\d", "v12", ["1"]),
         (r"(?<!\w)[-−]?\d+", "-5 −6 7-8", ["-5", "−6", "7", "8"]),
         (r"(?i:no\.) ?(?=\d)", "NO. 5, no.6", ["NO. ", "no."]),
+        (r"(?i)NO\. ?(?=\d)", "No. 5, no.6", ["No. ", "no."]),
         (r"(?:a|bc)+x?", "aabcx c a", ["aabcx", "a"]),
         (r"(?:(?<=:)|(?<=;))\d", ":1;2 3", ["1", "2"]),
         (r"[٠-٩]", "1٢", ["٢"]),

@@ -90,8 +90,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=8192)
 def _plan(pattern: str) -> _Plan:
-    nodes = _parser.parse(pattern).data
-    return _Plan(tuple(_needed(nodes)), _first(nodes))
+    parsed = _parser.parse(pattern)
+    if parsed.state.flags & re.IGNORECASE:  # other letters match, too
+        return _Plan((), None)
+    return _Plan(tuple(_needed(parsed.data)), _first(parsed.data))
 
 
 def _needed(nodes: Nodes) -> Iterator[frozenset[str]]:
