@@ -1,4 +1,4 @@
-"""A voice built from recordings works through the queue and over HTTP, and sounds the same."""
+"""A voice built from recordings works through the queue and over HTTP, with the same samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import soundfile
 
@@ -25,6 +24,7 @@ from support.serving import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 REQUEST: dict[str, Any] = {"text": "Hello.", "seed": 3, "cache": False}
+"""The second process reads the pack that the first has written; with this seed that changed a pitch."""
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,6 @@ def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> 
         time.sleep(0.2)
 
 
-def _samples(wav: bytes) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    samples: np.ndarray[tuple[int], np.dtype[np.int32]] = soundfile.read(io.BytesIO(wav), dtype="int16")[0].astype("i4")
-    return samples
-
-
 def test_the_queue_lists_uses_and_exports_it(queue: LocalQueue, settings: dict[str, str]) -> None:
     listed = queue.run({"action": "voices.list"}, sync=True)["output"]["voices"]
     spoken = queue.run(REQUEST | {"voice": "ann"}, sync=True, timeout_s=120)["output"]
@@ -103,7 +98,6 @@ def test_http_lists_it_and_returns_the_same_samples(
     assert listed == ["default", "ann"]
     assert 10 <= about["duration_s"] <= 15
     assert spoken.status_code == 200, spoken.text
-    # Two processes may round one sample differently: seen once.
-    assert np.abs(_samples(spoken.content) - _samples(base64.b64decode(over_queue["audio_base64"]))).max() <= 1
+    assert spoken.content == base64.b64decode(over_queue["audio_base64"])
     assert cloned.headers["content-type"] == "audio/wav"
     assert file.content == (Path(settings["CHATTERBOX_VOICES_DIR"]) / "ann.safetensors").read_bytes()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight
+from chatterbox_worker.engines.chatterbox.device.cpu_products import align, pack_weight
 
 TensorProvider = Callable[[str, Callable[[], Tensor]], Tensor]
 """Returns the tensor of this name, built by the function or loaded from storage.
@@ -63,8 +63,11 @@ class StateDict:
 
     def __getitem__(self, name: str) -> Tensor:
         """Raises KeyError with the full name if the checkpoint lacks it."""
+        return self._get(name, align)
+
+    def _get(self, name: str, place: Callable[[Tensor], Tensor]) -> Tensor:
         source = self.tensors[self.prefix + name]
-        return self._provide(name, lambda: source.detach().to(self.stored))
+        return self._provide(name, lambda: source.detach().to(self.stored), place)
 
     def optional(self, name: str) -> Tensor | None:
         return self[name] if self.prefix + name in self.tensors else None
@@ -80,7 +83,7 @@ class StateDict:
 
     def matrix(self, name: str) -> Affine:
         """A linear map, its weight packed for `cpu_products.product` if the device has a layout for it."""
-        return Affine(pack_weight(self[f"{name}.weight"]), self.optional(f"{name}.bias"))
+        return Affine(self._get(f"{name}.weight", pack_weight), self.optional(f"{name}.bias"))
 
     def conv(self, name: str) -> Affine:
         """A convolution; weight norm, g·v/|v| over all dimensions but the first, is folded in.
@@ -137,6 +140,6 @@ class StateDict:
         direction = self.tensors[f"{start}parametrizations.weight.original1"]
         return torch._weight_norm(direction.detach().float(), gain.detach().float(), 0).to(self.stored)
 
-    def _provide(self, name: str, build: Callable[[], Tensor]) -> Tensor:
+    def _provide(self, name: str, build: Callable[[], Tensor], place: Callable[[Tensor], Tensor] = align) -> Tensor:
         tensor = self.provide(f"{self.prefix}{name} {self.stored}", lambda: build().contiguous())
-        return tensor.to(self.device, self.dtype)
+        return place(tensor.to(self.device, self.dtype))

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.device.cpu_products import align
+
 _PERCEIVER_HEADS = 4  # upstream modules/perceiver.py; the shapes of the weights do not show it
 
 
@@ -22,7 +24,9 @@ class ConditioningEncoder:
         """`weights` are the checkpoint's, on the device that computes; those of `cond_enc.` are stored in float32."""
         start = "cond_enc."
         self._weights = {
-            name.removeprefix(start): weight.float() for name, weight in weights.items() if name.startswith(start)
+            name.removeprefix(start): align(weight.float())
+            for name, weight in weights.items()
+            if name.startswith(start)
         }
         self.has_emotion = "emotion_adv_fc.weight" in self._weights
         self._has_perceiver = "perceiver.pre_attention_query" in self._weights

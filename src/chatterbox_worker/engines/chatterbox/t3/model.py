@@ -18,14 +18,13 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_SPEECH, STOP_SPEECH
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
-from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight
+from chatterbox_worker.engines.chatterbox.device.cpu_products import pack_weight, zeros_on_demand
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.t3.blocks import (
     Block,
@@ -176,7 +175,7 @@ class T3:
         """An empty cache of keys and values, (layers, rows, 2 * heads, length, head_dim), zeroed."""
         shape = (self.layers, rows, 2 * self.heads, length, self.head_dim)
         if self.device.type == "cpu" and self.dtype is torch.float32:
-            return torch.from_numpy(np.zeros(shape, np.float32))  # costs no memory and no time until it is written to
+            return zeros_on_demand(shape)
         return torch.zeros(shape, device=self.device, dtype=self.dtype)
 
     @torch.inference_mode()
