@@ -443,6 +443,26 @@ def variable(setting: str) -> str:
     return _variable(next(f for f in fields(Settings) if f.name == setting))
 
 
+VOLUME = Settings().voices_dir.parent
+"""Where RunPod mounts a network volume."""
+
+
+def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`env` with defaults for the folders, under `root`/.local, where `make queue` and `make serve` look."""
+    defaults = {
+        variable("cache_dir"): str(root / ".local" / "cache"),
+        variable("voices_dir"): str(root / ".local" / "voices"),
+        variable("outputs_dir"): str(root / ".local" / "outputs"),
+        variable("lexicon"): str(root / ".local" / "lexicon.json"),
+    }
+    return defaults | {name: value for name, value in env.items() if value}
+
+
+def with_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`env` for a command that writes voices: without a volume, with local folders."""
+    return dict(env) if VOLUME.is_dir() else with_local_folders(env, root)
+
+
 def _variable(setting: Field[Any]) -> str:
     return setting.metadata["variable"] or PREFIX + setting.name.upper()
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from chatterbox_worker.config import variable
+from chatterbox_worker.config import variable, with_local_folders
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.errors import NotReady
@@ -27,17 +27,6 @@ def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
     if not chosen.get(variable("models")):
         chosen[variable("models")] = ",".join(local_models(chosen))
     return chosen
-
-
-def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` with defaults for the folders, under `root`/.local."""
-    defaults = {
-        variable("cache_dir"): str(root / ".local" / "cache"),
-        variable("voices_dir"): str(root / ".local" / "voices"),
-        variable("outputs_dir"): str(root / ".local" / "outputs"),
-        variable("lexicon"): str(root / ".local" / "lexicon.json"),
-    }
-    return defaults | {name: value for name, value in env.items() if value}
 
 
 def local_models(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from chatterbox_worker import wiring
-from chatterbox_worker.clone import __main__ as command
+from chatterbox_worker import config, wiring
 from chatterbox_worker.clone.__main__ import main
-from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.config import Settings, environment, with_local_folders
 from chatterbox_worker.engine import Speaker
-from chatterbox_worker.local import with_local_folders
+from chatterbox_worker.errors import NotReady
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
@@ -34,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in environment() if name.startswith("CHATTERBOX_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(command, "VOLUME", tmp_path / "volume")
+    monkeypatch.setattr(config, "VOLUME", tmp_path / "volume")
     monkeypatch.setattr(wiring, "speaker_encoder", lambda settings: PitchEncoder())
     return tmp_path
 
@@ -167,6 +166,19 @@ def test_an_error_is_one_sentence(
     output = capfd.readouterr().err
     assert reason in output
     assert "Traceback" not in output
+
+
+def test_a_misspelt_folder_is_reported_before_missing_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def no_weights(settings: Settings) -> PitchEncoder:
+        raise NotReady("no weights")
+
+    monkeypatch.setattr(wiring, "speaker_encoder", no_weights)
+    assert clone("--input-dir", "nowhere") == 1
+    assert capfd.readouterr().err == "--input-dir 'nowhere' is not a folder\n"
+    assert clone() == 1
+    assert "no weights" in capfd.readouterr().err
 
 
 def test_a_bad_setting_is_named(

@@ -19,6 +19,7 @@ import soundfile
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
+from chatterbox_worker import config
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import environment
 from chatterbox_worker.engines.chatterbox.training import speak
@@ -68,8 +69,12 @@ def _events(folder: Path) -> list[tuple[int, str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CHATTERBOX_VOICES_DIR")
+    monkeypatch.setattr(config, "VOLUME", tmp_path / "no volume")
+    monkeypatch.chdir(tmp_path)
+    voices = tmp_path / ".local" / "voices"  # where `make queue` and `make serve` look
     data, run = write_clips(tmp_path / "data", 8), tmp_path / "run"
     more = ("--steps", "4", "--eval-every", "2", "--install", "--consent", "asked and agreed")
     assert main(_arguments(data, run, *more)) == 0
@@ -91,8 +96,8 @@ def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
     assert len(first) == len(last) == 25 * 960
     assert not np.array_equal(first, last)
 
-    installed = voice_of("anna", (tmp_path / "voices" / "anna.safetensors").read_bytes(), field="voice")
-    assert (tmp_path / "voices" / "anna.safetensors").read_bytes() == (run / "anna.safetensors").read_bytes()
+    installed = voice_of("anna", (voices / "anna.safetensors").read_bytes(), field="voice")
+    assert (voices / "anna.safetensors").read_bytes() == (run / "anna.safetensors").read_bytes()
     engine = tiny_engine("english", tmp_path, adapters=1)
     plain = voice_of("anna", wav(bundle.clip), field="voice")
     with_adapter, without = (sound_of(engine.submit(say("english", voice=voice))) for voice in (installed, plain))

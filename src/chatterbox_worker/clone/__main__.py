@@ -22,16 +22,15 @@ from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.arguments import parse_arguments
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
 from chatterbox_worker.clone.findings import Findings, examine
+from chatterbox_worker.clone.recordings import files_in
 from chatterbox_worker.clone.transcript import transcript_adder
 from chatterbox_worker.clone.voice import ClonedVoice, build_voice
 from chatterbox_worker.clone.windows import Encoder
-from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.config import Settings, environment, with_folders
 from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
-from chatterbox_worker.local import with_local_folders
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 
-VOLUME = Settings().voices_dir.parent
 _GET_ENCODER = (
     "Speakers are distinguished by Chatterbox's voice encoder, a file of 6 MB that every model's checkpoint has: "
     "let this machine reach the Hugging Face hub once, or put ve.pt of ResembleAI/chatterbox into a folder and name "
@@ -42,8 +41,7 @@ _GET_ENCODER = (
 
 def _settings(options: argparse.Namespace) -> Settings:
     """From the environment; without a volume, with the folders that `make queue` and `make serve` use."""
-    env = environment()
-    settings = Settings.from_env(env if VOLUME.is_dir() else with_local_folders(env, Path.cwd()))
+    settings = Settings.from_env(with_folders(environment(), Path.cwd()))
     return replace(
         settings,
         voices_dir=options.voices_dir or settings.voices_dir,
@@ -81,6 +79,7 @@ def _clone(options: argparse.Namespace, settings: Settings, library: VoiceLibrar
     name = free_id(options.output_voice_id, library, may_replace=options.replace or options.dry_run)
     picture = None if options.no_report else options.report or Path(f"{name}.png")
     draw = None if picture is None else _import_draw()
+    files_in(options.input_dir)  # a misspelt folder is reported before missing weights
     encoder = _encoder(options, settings)
     add_transcript = transcript_adder(options.transcript, settings, recognise=options.transcribe)
     findings = examine(
