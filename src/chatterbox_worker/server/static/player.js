@@ -210,6 +210,6 @@ export class Player {
     if ($("time").textContent !== time) $("time").textContent = time;
     this.waveform.show(this.position_s);
     this.onMove(this.position_s);
-    showState(playing);
+    showState(playing, this.#live && { position_s: this.position_s, duration_s: this.duration_s });
   }
 }
