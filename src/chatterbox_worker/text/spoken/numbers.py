@@ -166,7 +166,7 @@ def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
 def find_numbers(part: Part, rules: Rules) -> Iterator[Group]:
     """Every number that no other recogniser knows."""
     text = part.text
-    for found in part.find(rf"(?:(?<![\w.,)\]%°$€£\"'’{_DASHES}])[-−](?=\d))?({number_pattern(rules)})"):
+    for found in part.find(rf"(?=[-−\d])(?:(?<![\w.,)\]%°$€£\"'’{_DASHES}])[-−](?=\d))?({number_pattern(rules)})"):
         whole, decimals = split_number(found[1], rules)
         if len(whole) > LONGEST and not decimals:
             yield from _digit_by_digit(found.start(1), found[1], rules)
@@ -377,8 +377,10 @@ def say_year_or_number(written: str, rules: Rules, following: str) -> str:
 def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
     """The scale of "5 Mio." or "3 млн" in words."""
     text = part.text
-    for letter, message in rules.scale_letters:
-        for found in part.find(rf"(?<![{WORD}]){quantity(rules)}{letter}"):
+    if rules.scale_letters:
+        letters = "|".join(f"(?P<letter{i}>{letter})" for i, (letter, _) in enumerate(rules.scale_letters))
+        for found in part.find(rf"(?<![{WORD}]){quantity(rules)}(?:{letters})"):
+            _, message = rules.scale_letters[int((found.lastgroup or "").removeprefix("letter"))]
             word = icu.plural(message, quantity_values(found, rules)[1], rules.locale)
             yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
     if not rules.scales:

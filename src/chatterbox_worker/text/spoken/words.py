@@ -23,7 +23,7 @@ _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 def find_per(part: Part, rules: Rules) -> Iterator[Group]:
     """The stroke between an amount and what it is for."""
     if rules.per:
-        amount = r"(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.))"
+        amount = r"(?= ?/)(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.))"
         for found in part.find(rf"{amount} ?/ ?(?P<name>{_choices(tuple(rules.per))})(?!\w)"):
             yield [Span(*found.span(), " " + rules.per[found["name"]])]
 
