@@ -90,13 +90,15 @@ def find_network_addresses(part: Part, rules: Rules) -> Iterator[Group]:
     for found in part.find(_HEXADECIMAL):
         if _HARDWARE.fullmatch(found[0]):
             yield _read_groups(*found.span(), part.text, ",", rules)
-        elif _is_ipv6(found[0]):
+        elif _is_ipv6(found[0], part.text[found.end() : found.end() + 1]):
             yield _read_groups(*found.span(), part.text, rules.marks[":"], rules)
 
 
-def _is_ipv6(written: str) -> bool:
-    """Not a ratio such as "1:2:3:4:5:6:7:8", nor a name such as "a::b"."""
+def _is_ipv6(written: str, following: str) -> bool:
+    """Not a ratio ("1:2:3:4:5:6:7:8"), a name ("a::b"), a slice ("::2") or the end of "Example 1::"."""
     if not re.search(r"::|[A-Fa-f]|\d{3}", written) or not re.search(r"\d", written):
+        return False
+    if re.fullmatch(r"::(?!1$)[^:]*", written) or (written.endswith("::") and following != "/"):
         return False
     try:
         ipaddress.IPv6Address(written)
