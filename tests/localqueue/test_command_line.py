@@ -48,6 +48,8 @@ def _options(*arguments: str) -> list[str]:
         ["--say", "a", "--input", "b"],
         ["--say", "a", "--format", "midi"],
         ["--workers", "0"],
+        ["--port", "65536"],
+        ["--port", "-1"],
     ],
 )
 def test_arguments_that_make_no_sense_together_are_refused(arguments: list[str]) -> None:

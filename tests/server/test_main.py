@@ -36,6 +36,13 @@ def test_an_invalid_setting_ends_it_with_an_error_message(
     assert "Traceback" not in caplog.text
 
 
+@pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "65536"], ["--port", "x"], ["--root-path", "tts"]])
+def test_a_flag_is_checked_as_its_setting(caplog: pytest.LogCaptureFixture, arguments: list[str]) -> None:
+    with caplog.at_level(logging.ERROR):
+        assert main(arguments) == 2
+    assert f"is '{arguments[1]}', but it must be" in caplog.text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "address"), [("server", "--host=127.0.0.1 --port={}"), ("wyoming", "--uri=tcp://127.0.0.1:{}")]

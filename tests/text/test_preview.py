@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,18 @@ def test_the_command_prints_the_chunks_and_refuses_with_a_sentence(capsys: pytes
     assert capsys.readouterr().out.splitlines()[0] == "0-5\tes\tpause 0 s"
     assert main(["...", "--language", "es"]) == 2
     assert "nothing to speak" in capsys.readouterr().err
+
+
+def test_a_pronunciation_or_a_lexicon_that_cannot_be_used_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["Hello.", "--pronounce", "Hello"])
+    assert "'Hello' is not WORD=SPOKEN" in capsys.readouterr().err
+    (tmp_path / "bad.json").write_text("[]")
+    for name, reason in (("missing.json", "No such file or directory"), ("bad.json", "it is not a JSON object")):
+        assert main(["Hello.", "--lexicon", str(tmp_path / name)]) == 2
+        assert capsys.readouterr().err == f"the lexicon {tmp_path / name} cannot be read: {reason}\n"
+    (tmp_path / "good.json").write_text('{"en": {"hello": "hi"}}')
+    assert main(["Hello.", "--lexicon", str(tmp_path / "good.json")]) == 0
+    assert "'Hi.'" in capsys.readouterr().out

@@ -67,6 +67,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--out goes with --say or --input")
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
+    if options.port is not None and not 0 <= options.port <= 65_535:
+        parser.error(f"--port must be 0 to 65535, not {options.port}; 0 is any free one")
     if not options.handler.is_file():
         parser.error(f"{options.handler} does not exist; set the worker's file with --handler")
     return options

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.server", description=__doc__)
     parser.add_argument("--local", action="store_true", help="models and folders of a developer's machine")
     parser.add_argument("--host", help="address to listen on, in place of CHATTERBOX_HOST")
-    parser.add_argument("--port", type=int, help="port to listen on, in place of PORT")
+    parser.add_argument("--port", help="port to listen on, in place of PORT")
     parser.add_argument("--root-path", help="path under which a proxy shows it, in place of CHATTERBOX_ROOT_PATH")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
@@ -42,10 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from chatterbox_worker.local import local_environment  # noqa: PLC0415 - imports the model stack
 
         env = {variable("aliases"): "openai", **local_environment(env, Path.cwd())}
-    if options.root_path is not None:
-        env[variable("root_path")] = options.root_path
+    for setting in ("host", "port", "root_path"):
+        if (value := getattr(options, setting)) is not None:
+            env[variable(setting)] = str(value)
     try:
-        return _run(Settings.from_env(env), options)
+        return _run(Settings.from_env(env))
     except WorkerError as error:  # a bad setting, or one that is missing
         log.error("%s", error.message)  # noqa: TRY400 - a traceback would add nothing
         return 2
@@ -53,15 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(settings: Settings, options: argparse.Namespace) -> int:
+def _run(settings: Settings) -> int:
     if not settings.api_keys:
         log.warning("CHATTERBOX_API_KEYS is unset: anyone who can reach this port may use it")
     sys.setswitchinterval(_SWITCH_S)
     share_heaps(2)
-    return _serve(settings, options.host or settings.host, options.port or settings.port)
+    return _serve(settings)
 
 
-def _serve(settings: Settings, host: str, port: int) -> int:
+def _serve(settings: Settings) -> int:
     server: uvicorn.Server
 
     def device_failed() -> None:
@@ -70,7 +71,7 @@ def _serve(settings: Settings, host: str, port: int) -> int:
 
     backend = backend_of(settings, on_device_failed=device_failed)
     app = create_app(settings, backend)
-    server = uvicorn.Server(connection.config(app, host=host, port=port, shutdown_s=_SHUTDOWN_S))
+    server = uvicorn.Server(connection.config(app, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S))
     server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0
 

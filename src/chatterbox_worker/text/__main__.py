@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, PACKS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import SpeechBody, TextFormat, resolve, validate
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.preview import preview
@@ -34,12 +34,24 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--without", action="append", default=[], choices=NORMALIZED, help="leave this as written; may be repeated"
     )
     parser.add_argument(
-        "--pronounce", action="append", default=[], metavar="WORD=SPOKEN", help="read a word so; may be repeated"
+        "--pronounce",
+        type=_entry,
+        action="append",
+        default=[],
+        metavar="WORD=SPOKEN",
+        help="read a word so; may be repeated",
     )
     parser.add_argument("--lexicon", type=Path, help="a file of such words, JSON or CSV (docs/API.md)")
     parser.add_argument("--format", default="plain", choices=get_args(TextFormat), help="of the text")
     parser.add_argument("--json", action="store_true", help="the answer of the action text.preview")
     return parser.parse_args(arguments)
+
+
+def _entry(text: str) -> tuple[str, str]:
+    word, equals, spoken = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{quote(text)} is not WORD=SPOKEN")
+    return word, spoken
 
 
 def preview_arguments(options: argparse.Namespace) -> dict[str, Any]:
@@ -51,11 +63,11 @@ def preview_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "chunk_size": options.chunk_size,
         "text_format": options.format,
         "normalize": False if options.as_written else dict.fromkeys(options.without, False),
-        "pronunciations": dict(each.partition("=")[::2] for each in options.pronounce),
+        "pronunciations": dict(options.pronounce),
     }
     body = validate(fields, SpeechBody)
     assert isinstance(body, SpeechBody)  # noqa: S101 - always so without an action
-    return preview(resolve(body, _SETTINGS), Lexicon(options.lexicon) if options.lexicon else None)
+    return preview(resolve(body, _SETTINGS), Lexicon.of_file(options.lexicon) if options.lexicon else None)
 
 
 def lines(answer: dict[str, Any]) -> Iterator[str]:

@@ -74,6 +74,17 @@ class Lexicon:
         self._problem = ""
         self._lock = threading.Lock()
 
+    @classmethod
+    def of_file(cls, path: Path) -> Lexicon:
+        """The lexicon of a file that must be there. Raises InvalidRequest if it is missing or cannot be read."""
+        try:
+            path.stat()
+            _load(path)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise InvalidRequest(f"the lexicon {path} cannot be read: {reason}", field="lexicon") from error
+        return cls(path)
+
     def entries_for(self, language: str) -> Pronunciations:
         """What applies to a text in this language; its own entries win over those for all."""
         return self._read().prepare(language)
