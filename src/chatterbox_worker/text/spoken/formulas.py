@@ -8,6 +8,7 @@ from unicodedata import digit
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say, say_written
+from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
 
@@ -20,15 +21,25 @@ _LOWERED = r"(?:(?<=[^\W\d_])|(?<=\)))[₀-₉]{1,15}(?![₀-₉])"  # "CO₂"
 _POWER_OF_TEN = r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])"
 _OPERAND = r"[-−]?(?:(?:0|[1-9]\d*)(?:[.,]\d+)*(?!\d)[a-z]?|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
 _MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥]"
-_EQUATION = rf"(?<![\w.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?!\w)"
+_EQUATION = rf"(?<![{WORD}.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?![{WORD}])"
 _RELATION = re.compile(r"[=≠≈≤≥]| [<>] ")
 _MARKS = re.compile(rf"(?<=[^\s=≠≈<>≤≥+*/×·÷–-]) ?(?P<mark>{_MARK}) ?")
 _SAME = {"-": "−", "–": "−", "*": "×", "·": "×", "/": "÷", "!=": "≠", "==": "=", "<=": "≤", ">=": "≥"}
 
 
 def find_formulas(part: Part, rules: Rules) -> Iterator[Group]:
-    text = part.text
     yield from _lowered(part, rules)
+    yield from _powers(part, rules)
+    gap = " " if rules.spaced else ""
+    for found in part.find(_EQUATION) if _RELATION.search(part.text) else ():
+        if _RELATION.search(found[0]):
+            for mark in _MARKS.finditer(part.text, found.start() + 1, found.end()):
+                if words := rules.symbols.get(_SAME.get(mark["mark"], mark["mark"])):
+                    yield [Span(*mark.span(), f"{gap}{words}{gap}")]
+
+
+def _powers(part: Part, rules: Rules) -> Iterator[Group]:
+    text = part.text
     raised, minus, times = rules.between.get("^"), rules.symbols.get("−"), rules.symbols.get("×")
     if not raised or not minus or not times or not rules.spaced:
         return
@@ -39,11 +50,6 @@ def find_formulas(part: Part, rules: Rules) -> Iterator[Group]:
         power = f"{minus} " if found["sign"] in ("-", "−") else ""
         number, ten = say_written(found["n"], rules), say(10, rules)
         yield [Span(*found.span(), f"{number} {times} {ten} {raised} {power}{say(int(found['power']), rules)}")]
-    for found in part.find(_EQUATION) if _RELATION.search(text) else ():
-        if _RELATION.search(found[0]):
-            for mark in _MARKS.finditer(text, found.start() + 1, found.end()):
-                if words := rules.symbols.get(_SAME.get(mark["mark"], mark["mark"])):
-                    yield [Span(*mark.span(), f" {words} ")]
 
 
 def _lowered(part: Part, rules: Rules) -> Iterator[Group]:
