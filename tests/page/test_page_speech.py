@@ -273,6 +273,25 @@ def test_sliders_are_those_that_the_model_can_use(open_page: Open, tone_url: str
     expect(page.locator("#text")).to_have_value("[laugh] ")
 
 
+def test_an_error_stands_at_its_field_where_the_one_at_the_button_is_out_of_sight(
+    open_page: Open, tone_url: str
+) -> None:
+    page = open_page(tone_url)
+    page.locator("#fine summary").click()
+    page.locator("#seed").fill("-5")
+    write(page, "A seed that no server takes.")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#error-at-field")).to_have_text("Seed: it must be a whole number from 0 to 4294967295.")
+    expect(page.locator("#error-at-field")).to_be_in_viewport()
+    page.locator("#seed").fill("5")
+    generate(page)
+    expect(page.locator("#error-at-field")).to_have_count(0)
+    error = {"code": "invalid_request", "message": "too loud", "param": "loudness_lufs"}
+    page.route("**/v1/audio/speech", lambda route: route.fulfill(status=400, json={"error": error}))
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#loudness")).to_be_focused()
+
+
 def test_the_language_of_each_paragraph_can_be_found_in_the_text(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     language = page.get_by_label("Language", exact=True)

@@ -185,7 +185,7 @@ def test_a_disk_found_full_when_the_sound_is_written_loses_nothing(open_page: Op
         };
     }""")
     generate(page, "The one that was not stored.")
-    expect(page.locator("#history-unsaved")).to_contain_text("the last speech was not saved. Download it")
+    expect(page.locator("#history-unsaved")).to_contain_text("this speech was not saved. Download it")
     expect(page.locator("#history-list li")).to_have_count(0)
     with page.expect_download() as caught:
         page.locator("#download").click()
@@ -203,15 +203,18 @@ def test_full_storage_keeps_neither_entry_nor_sound_and_says_so(open_page: Open,
         }
     }""")
     generate(page, "The one that was not stored, with a text that is longer.")
-    expect(page.locator("#history-unsaved")).to_contain_text("the last speech was not saved. Download it")
+    expect(page.locator("#history-unsaved")).to_contain_text("this speech was not saved. Download it")
     expect(page.get_by_text("What you write and set here is lost")).to_be_visible()
     expect(page.locator("#history-list li")).to_have_count(1)
     assert page.evaluate(_SOUNDS) == 1
     with page.expect_download() as caught:
         page.locator("#download").click()
     assert caught.value.path().stat().st_size > 1000
+    page.get_by_role("button", name="Play “The one that stays.”").click()
+    expect(page.locator("#history-unsaved")).to_be_hidden()  # it is about the speech in the player
+    page.locator("#compare").click()
     page.locator("[name=page-language][value=es]").check()
-    expect(page.locator("#history-unsaved")).to_contain_text("la última locución no se guardó. Descárgala")
+    expect(page.locator("#history-unsaved")).to_contain_text("esta locución no se guardó. Descárgala")
 
     page.evaluate(
         "Object.keys(localStorage).filter(key => key.startsWith('other')).forEach(key => delete localStorage[key])"
@@ -243,7 +246,7 @@ def test_a_database_that_never_answers_is_waited_for_once(open_page: Open, tone_
     expect(page.get_by_role("alert")).to_contain_text("no longer has this audio, or cannot read it", timeout=15_000)
     write(page, "And another one, at once.")
     page.get_by_role("button", name="Generate").click()
-    said = "storage does not answer: the last speech was not saved"
+    said = "storage does not answer: this speech was not saved"
     expect(page.locator("#history-unsaved")).to_contain_text(said, timeout=3_000)
     expect(page.locator("body")).to_have_attribute("data-stage", "idle")
     expect(page.locator("#history-list li")).to_have_count(1)

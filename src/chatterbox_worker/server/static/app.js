@@ -31,7 +31,7 @@ import { base64 } from "./wav.js";
 import { Welcome } from "./welcome.js";
 
 const THEME_ICONS = { system: "auto", light: "sun", dark: "moon" };
-const FIELDS = { language: "language", text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size" };
+const FIELDS = { language: "language", text: "text", turns: "turn-0-text", voice: "voices", voice_id: "voices", reference_audio: "voices", reference_transcript: "voices", seed: "seed", chunk_size: "chunk-size", model: "model", loudness_lufs: "loudness" };
 
 let loaded = false;
 let lastError = null;
@@ -129,6 +129,7 @@ function check() {
 /** Shows an error next to the button, marks its field and focuses it; null clears all of that. */
 function show(error) {
   lastError = error;
+  $("error-at-field")?.remove();
   for (const marked of document.querySelectorAll("[aria-invalid]")) {
     marked.removeAttribute("aria-invalid");
     marked.removeAttribute("aria-errormessage");
@@ -139,12 +140,12 @@ function show(error) {
   $("error-title").textContent = error.about ? t("error.of_waiting", { about: error.about, title }) : title;
   $("error-details").hidden = !detail;
   $("error-detail").textContent = detail;
-  if (!error.about) mark(error, field); // the form has another text by now
+  if (!error.about) mark(error, field, title); // the form has another text by now
   if (error.code === "invalid_api_key") askKey(recall("key", "") !== "");
   if (error.code === "voice_not_found") voices.load().then(changed, () => {});
 }
 
-function mark(error, field) {
+function mark(error, field, title) {
   if (field === "pronunciations" && pronunciations.mark(error.message)) return;
   const id = error.turn === undefined ? (FIELDS[field] ?? `field-${field}`) : `turn-${error.turn}-${field === "voice" ? "voice" : "text"}`;
   const node = field ? $(id === "text" && composer.mode === "dialogue" ? "turn-0-text" : id) : null;
@@ -153,6 +154,20 @@ function mark(error, field) {
   node.setAttribute("aria-invalid", "true");
   node.setAttribute("aria-errormessage", "error");
   (node.matches("input, textarea, select") ? node : node.querySelector("input:checked"))?.focus();
+  if (!isInSight($("error"))) showAtField(node, title);
+}
+
+/** Not above the window, not below it, and not under a phone's bar. */
+function isInSight(box) {
+  const { top, bottom } = box.getBoundingClientRect();
+  return top >= 0 && bottom <= Math.min(innerHeight, $("generate").getBoundingClientRect().top);
+}
+
+/** A screen reader has it from the alert. */
+function showAtField(node, words) {
+  const note = el("p", { class: "note bad", id: "error-at-field", "aria-hidden": "true" }, words);
+  (node.closest(".with-button") ?? node).after(note);
+  note.scrollIntoView({ block: "nearest" });
 }
 
 function describe(error) {

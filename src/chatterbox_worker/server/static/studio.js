@@ -206,6 +206,7 @@ export class Studio {
     if (!isSame(source, this.#current)) this.#other = isGone(this.#current) ? null : this.#current;
     this.#current = source;
     if (source?.take) source.take.isPlayed = true;
+    this.#showProblem(source?.take?.problem);
     this.historyList.mark(source?.item?.id ?? null);
     this.#drawTakes();
   }
@@ -219,7 +220,6 @@ export class Studio {
 
   #begin() {
     this.#guard();
-    $("history-unsaved").hidden = true;
     this.#latest = performance.now();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     document.body.dataset.stage = "busy";
@@ -296,16 +296,16 @@ export class Studio {
     if (!speech.partial) announce(t("studio.done", { time: clock(speech.duration_s) }));
     const { blob, reference, words, ...facts } = speech;
     const { entry = null, problem } = await history.add({ ...facts, at: Date.now() }, { wav: blob, reference, words });
-    take.stored(entry);
-    if (problem) this.#showUnsaved(problem);
+    take.stored(entry, problem);
+    if (problem) announce(t(`history.unsaved.${problem}`));
     if (this.#isFollowed(take)) this.#mark(this.#current);
   }
 
-  #showUnsaved(problem) {
-    $("history-unsaved").hidden = false;
-    $("history-unsaved-text").dataset.t = `history.unsaved.${problem}`;
+  /** Why the speech in the player is not in the history; null if it is. */
+  #showProblem(problem) {
+    $("history-unsaved").hidden = !problem;
+    if (problem) $("history-unsaved-text").dataset.t = `history.unsaved.${problem}`;
     translate($("history-unsaved"));
-    announce($("history-unsaved-text").textContent);
   }
 
   async #end(job) {

@@ -10,6 +10,7 @@ export class Take {
   state = "waiting"; // then "running", and in the end "complete", "partial" or "failed"
   error = null;
   item = null; // its entry in the history
+  problem = null; // why it is not there: see history.add
   isPlayed = false;
   progress = { turns: 1, turn: 0, done: 0, total: 0, audio_s: 0 };
   pieces = []; // Int16Arrays
@@ -41,9 +42,10 @@ export class Take {
     return { ...facts, duration_s, order, number, group, reference, partial: this.state !== "complete", blob: wavBlob(this.pieces, RATE) };
   }
 
-  /** `item` is its entry in the history, which has its samples from now on; null if it was not stored. */
-  stored(item) {
+  /** `item` is its entry in the history, which has its samples from now on; null if it was not stored, and `problem` says why. */
+  stored(item, problem = null) {
     this.item = item;
+    this.problem = problem;
     if (item) this.pieces = [];
   }
 
