@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,12 @@ def test_a_batch_reads_turns_and_scripts(tmp_path: Path, settings: Settings) -> 
     assert [turn.request.voice for turn in read("lines.jsonl", speed=2).turns] == ["alice", "default"]
     assert len(read("table.csv").turns) == 1
     assert [turn.name for turn in read("folder", text_format="script").turns] == ["alice", "Bob Smith", "alice"]
+
+
+def test_an_unknown_field_of_a_turn_is_answered_with_those_that_a_turn_can_have(settings: Settings) -> None:
+    with pytest.raises(InvalidRequest, match=r"turns\[1\]: unknown field 'voise'; known fields are ") as failed:
+        _request(settings, {"turns": [{"text": "Yes."}, {"text": "No.", "voise": "alice"}]})
+    known = re.split(", | or | are ", failed.value.message)
+    assert failed.value.field == "turns[1].voise"
+    assert {"name", "text", "voice", "speed", "prompt"} <= set(known)
+    assert set(known).isdisjoint({"action", "format", "sample_rate", "cache", "context", "candidates", "turns"})

@@ -111,7 +111,7 @@ class Synthesizer:
         card = request.card
         if request.voice != "default" and not card.clones_voices:
             field = "voice" if request.voice else "reference_audio" if request.reference_audio else "voice_url"
-            raise InvalidRequest(f"{card.name} speaks with its own voice only; leave {field} out", field=field)
+            raise InvalidRequest(f"{field} must be left out: {card.name} speaks with its own voice only", field=field)
         source = find(request)
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]

@@ -89,6 +89,8 @@ REPORTS = [
     Report("POST", "/v1/audio/speech", 400, {"input": "x", "response_format": "midi"}, text="response_format must be"),
     Report("POST", "/v1/audio/speech", 400, {"text": "", "format": "wav"}, text='"text is empty"'),
     Report("POST", "/tts", 400, {"text": "x", "language": "en", "speed_factor": 9}, text="speed_factor must be"),
+    Report("POST", "/tts/generate", 400, {"text": "x", "voice_id": 3}, text='"field":"voice_id"'),
+    Report("POST", "/tts/generate", 400, {"text": "x", "voice_id": ""}, text='"field":"voice_id"'),
     Report("POST", "/tts", 400, {"text": "x", "output_format": "midi"}, text="output_format must be"),
     Report("POST", "/tts", 404, {"text": "x", "predefined_voice_id": "S1"}, text='"field":"predefined_voice_id"'),
     # nulls are the same as leaving a field out

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.check import check_speech, require_seed, with_defaults
 from chatterbox_worker.request.fields import (
+    ALIASES,
     MOST_SPEAKERS,
     MOST_TURNS,
     OF_A_DIALOGUE,
@@ -39,6 +40,7 @@ _NOT_OF_A_TURN = {
     "turns": "cannot be inside a turn",
     "action": "cannot be inside a turn",
 }
+_TURN_FIELDS = sorted({*TurnBody.model_fields, *ALIASES} - _NOT_OF_A_TURN.keys())
 
 
 def resolve(fields: SpeechBody, settings: Settings) -> SpeechRequest:
@@ -89,6 +91,9 @@ def _of_turns(turns: list[dict[str, Any]]) -> Iterator[_Source]:
         for name, why in _NOT_OF_A_TURN.items():
             if name in own:
                 raise InvalidRequest(f"{place}.{name} {why}", field=f"{place}.{name}")
+        if unknown := next((name for name in own if name not in _TURN_FIELDS), None):
+            message = f"unknown field {quote(unknown)}; known fields are {choices(_TURN_FIELDS)}"
+            raise at_place(place, InvalidRequest(message, field=unknown))
         yield _Source(place, own)
 
 

@@ -119,7 +119,7 @@ def check_pronunciations(value: object, field: str = "pronunciations", *, most: 
             )
         if not isinstance(spoken, str) or len(spoken) > LONGEST_PRONUNCIATION_CHARS:
             raise InvalidRequest(
-                f"{field} has {quote(spoken)} for {quote(word)}, and what is read has at most "
+                f"{field} has {quote(spoken)} for {quote(word)}, and what is read must be a string of at most "
                 f"{LONGEST_PRONUNCIATION_CHARS} characters",
                 field=field,
             )

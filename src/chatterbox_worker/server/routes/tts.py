@@ -86,12 +86,13 @@ async def tts_generate(http: Request, state: State) -> Response:
     if voice is not None:
         fields["voice"] = bodies.voice_id(voice)
     try:
-        return await speech.answer(http, state, fields, speech.ResponseOptions("audio"))
+        with failures.caller_names({"voice": "voice_id"}):
+            return await speech.answer(http, state, fields, speech.ResponseOptions("audio"))
     except VoiceNotFound:
         raise failures.voice_not_found(str(voice)) from None
     except InvalidRequest as error:
         # a name that cannot be an id cannot be a voice
-        if error.field == "voice" and isinstance(voice, str) and voice and not re.fullmatch(VOICE_ID, voice):
+        if error.field == "voice_id" and isinstance(voice, str) and voice and not re.fullmatch(VOICE_ID, voice):
             raise failures.voice_not_found(voice) from None
         raise
 
