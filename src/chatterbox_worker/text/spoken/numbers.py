@@ -10,7 +10,7 @@ from functools import lru_cache
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.kana import in_kana
-from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.patterns import WORD, alternatives
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
 
@@ -316,7 +316,7 @@ def find_counters(part: Part, rules: Rules) -> Iterator[Group]:
     """A number with 万 or 億 and with what it counts."""
     if not rules.counters:
         return
-    names = "|".join(sorted(rules.counters, key=len, reverse=True))
+    names = alternatives(tuple(rules.counters))
     for found in part.find(rf"(?<![\d.,])(?P<n>\d[\d,]*)(?P<power>[万億兆]?)(?P<counter>{names})?"):
         if len(found["n"]) > LONGEST:
             continue  # read digit by digit
@@ -385,7 +385,7 @@ def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
     if not rules.scales:
         return
-    names = "|".join(re.escape(name) for name in sorted(rules.scales, key=len, reverse=True))
+    names = alternatives(tuple(rules.scales))
     for found in part.find(rf"{quantity(rules)} ?(?P<scale>{names})(?![{WORD}])"):
         _, last = quantity_values(found, rules)
         word = icu.plural(rules.scales[found["scale"]], last, rules.locale)

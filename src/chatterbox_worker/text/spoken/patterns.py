@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 WORD = r"\d_A-Za-zªµº\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff"
 """For a character class: digits, and the letters of the scripts that always separate a number from a word. Those of the
@@ -11,6 +13,16 @@ others stand next to it: "と3つ", "و3", "3개".
 
 YEAR = r"(?<![\w.,/:$€£¥-])(?P<y>1[1-9]\d\d|20\d\d)(?![\w%°²³]|[.,:/]\d| ?[%°€$£]|-\d)"
 """A number of four digits that is read as a year: 1100 to 2099, neither part of another number nor an amount."""
+
+
+@lru_cache(maxsize=256)
+def alternatives(names: tuple[str, ...]) -> str:
+    """Any of the names, longest first."""
+    return "|".join(map(re.escape, longest_first(names)))
+
+
+def longest_first(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=len, reverse=True)
 
 
 def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d") -> tuple[tuple[str, str], ...]:

@@ -22,7 +22,7 @@ from chatterbox_worker.text.spoken.numbers import (
     spaced,
     split_number,
 )
-from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.patterns import WORD, alternatives, longest_first
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
 
@@ -80,9 +80,9 @@ _MANY = 1_000_000  # whose plural form a currency has after "million"
 def find_money(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     symbols = {**_SYMBOLS, **rules.symbols_of_money, **{code: code for code in _CODES}}
-    names, prefixes = _choices(symbols), "|".join(re.escape(name) for name in sorted(symbols, key=len, reverse=True))
+    names, prefixes = _choices(tuple(symbols)), alternatives(tuple(symbols))
     scale = (
-        rf"(?: ?(?P<scale>{_choices(rules.money_scales)})(?![{WORD}]|\.[A-Z]))?"
+        rf"(?: ?(?P<scale>{_choices(tuple(rules.money_scales))})(?![{WORD}]|\.[A-Z]))?"
         if rules.money_scales
         else "(?P<scale>(?!))?"
     )
@@ -126,7 +126,7 @@ def _named_again(text: str, start: int, end: int, code: str, rules: Rules) -> tu
     names = _plurals_of_money(rules)
     if names:
         of = rules.money_of.strip()
-        named = compiled(rf" (?:{of} )?(?P<name>{_choices(names)})").match(text, end)
+        named = compiled(rf" (?:{of} )?(?P<name>{_choices(tuple(names))})").match(text, end)
         if named is not None:
             return start, named.end(), names[named["name"]]
     return start, end, code
@@ -230,7 +230,7 @@ _DURATION = (
 def find_units(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     units = {**_UNITS, **rules.units, **rules.unit_words}
-    pattern = rf"(?:(?<![{WORD}])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(units)})(?![{WORD}²³]|/[a-zµμ])"
+    pattern = rf"(?:(?<![{WORD}])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})(?![{WORD}²³]|/[a-zµμ])"
     for found in part.find(pattern):
         unit = found["unit"]
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
@@ -265,7 +265,7 @@ def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
     pattern = (
         rf"(?:(?:(?<![\d.,/])(?P<n>\d+) ?)?(?P<v>[{''.join(_VULGAR)}])"
         rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d))"
-        rf"(?: ?(?P<unit>{_choices(units)})(?![²³/]))?"
+        rf"(?: ?(?P<unit>{_choices(tuple(units))})(?![²³/]))?"
     )
     for found in part.find(pattern):
         words = rules.fractions.get(_VULGAR.get(found["v"] or "", found["s"] or ""))
@@ -299,9 +299,10 @@ def _takes_numeral(unit: str, name: str, rules: Rules) -> bool:
     return unit not in rules.unit_words and not _unit(unit, name, 50, rules)[1]
 
 
-def _choices(names: Mapping[str, str]) -> str:
+@lru_cache(maxsize=256)
+def _choices(names: tuple[str, ...]) -> str:
     """Any of the names, longest first, that no letter of its script follows."""
-    return "|".join(re.escape(name) + _end(name) for name in sorted(names, key=len, reverse=True))
+    return "|".join(re.escape(name) + _end(name) for name in longest_first(names))
 
 
 def _end(name: str) -> str:

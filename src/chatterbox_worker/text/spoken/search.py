@@ -78,7 +78,8 @@ class Part:
                 pattern = r"\d\d*" if _DIGIT in first else re.escape(*first)
                 places = [found.start() for found in compiled(pattern).finditer(self.text)]
             else:
-                places = sorted(chain.from_iterable(self._starts(frozenset(char)) for char in first))
+                known = (frozenset(char) for char in first if char == _DIGIT or self._has(char))
+                places = sorted(chain.from_iterable(map(self._starts, known)))
             self._places[first] = places
         return places
 

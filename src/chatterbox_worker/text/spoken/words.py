@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say
+from chatterbox_worker.text.spoken.patterns import alternatives
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
 
@@ -24,7 +25,7 @@ def find_per(part: Part, rules: Rules) -> Iterator[Group]:
     """The stroke between an amount and what it is for."""
     if rules.per:
         amount = r"(?= ?/)(?:(?<=[\d%¢$€£¥₽₴₺₹])|(?<=\d[kKmM])|(?<=zł)|(?<=руб)|(?<=руб\.))"
-        for found in part.find(rf"{amount} ?/ ?(?P<name>{_choices(tuple(rules.per))})(?!\w)"):
+        for found in part.find(rf"{amount} ?/ ?(?P<name>{alternatives(tuple(rules.per))})(?!\w)"):
             yield [Span(*found.span(), " " + rules.per[found["name"]])]
 
 
@@ -32,7 +33,7 @@ def find_numbered(part: Part, rules: Rules) -> Iterator[Group]:
     """An abbreviation in front of a number; a space is left between them."""
     text = part.text
     if rules.numbered:
-        for found in part.find(rf"(?<![\w.])(?i:{_choices(tuple(rules.numbered))})(?= ?\d)"):
+        for found in part.find(rf"(?<![\w.])(?i:{alternatives(tuple(rules.numbered))})(?= ?\d)"):
             gap = "" if text[found.end()] == " " or found[0][-1].isalnum() else " "  # after a letter the number has one
             yield [Span(*found.span(), rules.numbered[found[0].lower()] + gap)]
 
@@ -47,7 +48,7 @@ def find_abbreviations(part: Part, rules: Rules) -> Iterator[Group]:
     for table, may_end in ((rules.abbreviations, True), (rules.titles, False)):
         if not table:
             continue
-        for found in part.find(rf"(?<![\w.])(?:{_choices(tuple(table))})(?!\w)"):
+        for found in part.find(rf"(?<![\w.])(?:{alternatives(tuple(table))})(?!\w)"):
             ends = _ends_sentence(text, found.end()) if may_end else not text[found.end() :].strip()
             keep_stop = found[0].endswith(".") and ends
             yield [Span(*found.span(), table[found[0]] + ("." if keep_stop else ""))]
@@ -146,7 +147,3 @@ def find_plurals(part: Part, rules: Rules) -> Iterator[Group]:
     for pattern, words in rules.plurals:
         for found in part.find(pattern):
             yield [Span(*found.span(), words)]
-
-
-def _choices(names: tuple[str, ...]) -> str:
-    return "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
