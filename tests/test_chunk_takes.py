@@ -222,3 +222,13 @@ def test_the_first_attempt_and_candidate_have_the_seed_itself() -> None:
     assert len({attempt_seed(9, 1), attempt_seed(9, 2), *candidate_seeds(9, 3)}) == 5
     assert candidate_seeds(9, 4)[:3] == candidate_seeds(9, 3)
     assert candidate_seeds(None, 2) != candidate_seeds(None, 2)
+
+
+def test_the_sound_does_not_depend_on_the_cache(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(2).uniform(-0.5, 0.5, 24_000).astype(np.float32)  # needs more than 24 bits
+    monkeypatch.setattr("support.fakes.tone", lambda _: noise)
+    synthesizer, engine = build(settings)
+    fresh, stored, read = (speak(synthesizer, settings, SENTENCES[:3], cache=cache) for cache in (False, True, False))
+
+    assert len(engine.takes) == 9
+    assert fresh.audio == stored.audio == read.audio

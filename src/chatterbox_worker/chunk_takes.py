@@ -106,9 +106,9 @@ class StoredTake:
 
 
 class _RecordedTake:
-    """A take being generated, as a `Take`: its samples have 24 bits, and are stored at its end."""
+    """A take being generated, as a `Take`: its samples have 24 bits, and are stored at its end if it has a key."""
 
-    def __init__(self, take: Take, chunks: ChunkCache, key: str) -> None:
+    def __init__(self, take: Take, chunks: ChunkCache, key: str | None) -> None:
         self._take = take
         self._chunks = chunks
         self._key = key
@@ -116,10 +116,13 @@ class _RecordedTake:
     def __iter__(self) -> Iterator[Audio]:
         pieces = []
         for piece in self._take:
-            pieces.append(Audio(to_24_bits(piece.samples), piece.sample_rate))
-            yield pieces[-1]
+            rounded = Audio(to_24_bits(piece.samples), piece.sample_rate)
+            pieces += [] if self._key is None else [rounded]
+            yield rounded
         sound = concatenate(pieces) if pieces else None
-        if sound is not None and np.isfinite(sound.samples).all():  # integers would turn what is no number into noise
+        if (
+            self._key is not None and sound is not None and np.isfinite(sound.samples).all()
+        ):  # integers would turn what is no number into noise
             stored = StoredTake(sound, tuple(self.warnings), tuple(self.boundaries_s), self.check)
             self._chunks.put(self._key, stored)
 
@@ -169,8 +172,10 @@ class ChunkCache:
             return None
         return None if timed and not take.boundaries_s else take
 
-    def recorded(self, take: Take, key: str) -> Take:
-        """The take, which will be stored once it has been read to its end."""
+    def recorded(self, take: Take, key: str | None) -> Take:
+        """The take, which will be stored once it has been read to its end. None: it is as if it were stored, so that
+        the sound does not depend on the cache.
+        """
         return _RecordedTake(take, self, key)
 
     def put(self, key: str, take: StoredTake) -> None:

@@ -195,7 +195,9 @@ class Synthesizer:
             chunk = plan.chunks[index]
             turn, voice = plan.turn_of(chunk), voices[chunk.turn, chunk.voice]
             utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
-            key = None if utterance.streaming else self._chunk_key(plan, turn, utterance, is_checked=judge is not None)
+            # a text of one chunk is stored as a whole; a model with context needs more of a take than its sound
+            is_storable = not utterance.streaming and len(plan.chunks) > 1 and not turn.request.card.uses_context
+            key = self._chunk_key(turn, utterance, is_checked=judge is not None) if is_storable else None
             if key is not None and (stored := self._stored(plan, turn, key)) is not None:
                 return stored
             first_of_turn, *others = own[chunk.turn]
@@ -215,7 +217,7 @@ class Synthesizer:
             else:
                 utterance = replace(utterance, timestamps=True)  # to find text that was left out
                 take = checked.submit(speak, partial(_assess, judge, chunk))
-            return take if key is None else self.chunks.recorded(take, key)
+            return self.chunks.recorded(take, key) if is_storable else take
 
         return AudioStream(plan, submit, scope, started_s, bounded=streaming, on_spoken=conversation.add)
 
@@ -237,13 +239,10 @@ class Synthesizer:
         about = {"check": request.check, "attempts": request.attempts}
         return about | words if request.check == "words" else about
 
-    def _chunk_key(self, plan: Plan, turn: Plan, utterance: Utterance, *, is_checked: bool) -> str | None:
-        """Of everything that the chunk's take depends on; None if it is not stored.
-
-        A text of one chunk is stored as a whole, and a model that uses context needs more of a take than its sound.
-        """
+    def _chunk_key(self, turn: Plan, utterance: Utterance, *, is_checked: bool) -> str | None:
+        """Of everything that the chunk's take depends on; None if the request does not want the cache."""
         request, card = turn.request, turn.request.card
-        if not request.cache or len(plan.chunks) == 1 or card.uses_context:
+        if not request.cache:
             return None
         return key_of({
             "pipeline": PIPELINE_VERSION, "chunk": utterance.text, "language": utterance.language,
