@@ -43,11 +43,8 @@ def test_the_joined_stream_has_the_duration_and_the_pitch_of_the_input(fmt: str,
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
-def test_the_sound_does_not_depend_on_how_it_was_cut(fmt: str) -> None:
-    whole, cut = (_samples(_encode(tone(1.0), fmt, RATE, size), fmt, RATE) for size in (RATE, 777))
-
-    assert len(whole.samples) == len(cut.samples)
-    assert np.max(np.abs(whole.samples - cut.samples)) < 1e-3
+def test_the_same_samples_give_the_same_bytes_however_they_were_cut(fmt: str) -> None:
+    assert _encode(tone(1.0), fmt, RATE, RATE) == _encode(tone(1.0), fmt, RATE, 777)
 
 
 @pytest.mark.parametrize(

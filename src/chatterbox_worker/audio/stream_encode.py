@@ -22,6 +22,7 @@ import soxr
 
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.encode import bit_rate, check_format, frame_of, open_vorbis
+from chatterbox_worker.audio.ogg import with_fixed_serial
 from chatterbox_worker.errors import SynthesisFailed
 
 _UNKNOWN_BYTES = 0xFFFFFFFF  # what ffmpeg and sox write for a wav of unknown length
@@ -151,12 +152,15 @@ class _Vorbis:
         for start in range(0, whole, _VORBIS_WRITE):
             self._file.write(samples[start : start + _VORBIS_WRITE])
         self._rest = samples[whole:]
-        return self._sink.drain()
+        return self._pages()
 
     def finish(self) -> bytes:
         self._file.write(self._rest)
         self._file.close()
-        return self._sink.drain()
+        return self._pages()
+
+    def _pages(self) -> bytes:
+        return with_fixed_serial(self._sink.drain())  # libsndfile writes whole pages
 
 
 class _Libav:
