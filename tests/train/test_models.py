@@ -20,10 +20,14 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training import speak
+from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.loop import TrainingLoop
+from chatterbox_worker.train.options import parse
+from chatterbox_worker.train.rows import TranscriptRow
+from chatterbox_worker.train.session import open_session
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.wiring import build
 from support.checkpoints import checkpoint, linked
@@ -182,3 +186,11 @@ def test_rows_with_an_adapter_are_spoken_at_each_evaluation_and_merged(tmp_path:
         "step-000000-1.wav", "step-000001-1.wav",
     ]  # fmt: skip
     assert not any("lora" in name for name in load_file(run / "model" / T3))
+
+
+def test_a_new_language_without_a_transcript_is_refused(tmp_path: Path) -> None:
+    command = ["--data", "d", "--model", "multilingual", "--output-voice-id", "farsi", "--run-dir", str(tmp_path)]
+    options = parse([*command, "--language", "fa", "--extend-tokenizer"])
+    rows = [TranscriptRow(language, "line 2", "Hello.", lambda: b"", language) for language in ("en", "DE")]
+    with pytest.raises(InvalidRequest, match="--language fa: no transcript is in it; the table's language is de or en"):
+        open_session(rows, options, Settings(), print)

@@ -14,7 +14,7 @@ from chatterbox_worker.engines.chatterbox.training.result import TrainedModel
 from chatterbox_worker.engines.chatterbox.training.scope import Scope
 from chatterbox_worker.engines.chatterbox.training.session import TrainingSession, unchanged
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, Recipe, Trainer
-from chatterbox_worker.errors import NotReady
+from chatterbox_worker.errors import InvalidRequest, NotReady, choices
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import Prepare
 from chatterbox_worker.train.options import Options
@@ -63,7 +63,8 @@ def open_session(
     """The session, with the tokens of a new language if it adds one; and the rows.
 
     Raises:
-        InvalidRequest: there is nothing to add, or the device does not support the precision.
+        InvalidRequest: no transcript is in the new language, there is nothing to add, or the device does not support
+            the precision.
         NotReady: the weights are missing or broken, or a package is missing.
     """
     folder = options.run_dir / "prepared"
@@ -73,6 +74,12 @@ def open_session(
     if options.extend_tokenizer and options.language is not None:
         rows = list(rows)
         own = [row.text for row in rows if (row.language or options.language).lower()[:2] == options.language]
+        if rows and not own:
+            others = sorted({(row.language or "").lower() for row in rows})
+            raise InvalidRequest(
+                f"--language {options.language}: no transcript is in it; the table's language is {choices(others)}",
+                field="language",
+            )
         extend = NewLanguage(
             options.language,
             own,
