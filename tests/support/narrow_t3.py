@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
-from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.t3_oracle import Voice, oracle_t3, random_voice
@@ -53,6 +53,26 @@ def forced_noise(tokens: Sequence[int]) -> Noise:
         return exponential
 
     return noise
+
+
+def encode(t3: T3, voice: Voice) -> Prefix:
+    return t3.encode(voice.speaker, voice.prompt, voice.emotion)
+
+
+def occupy(
+    slots: Slots,
+    slot: int,
+    model: str,
+    *,
+    text: Sequence[int] = TEXT,
+    sampling: Sampling | None = None,
+    seed: int = 0,
+    voice: Voice | None = None,
+    observe: bool = False,
+) -> None:
+    """Start an utterance in the slot, in the model's voice and with its defaults if nothing else is given."""
+    prefix = encode(slots.t3, voice or VOICES[model])
+    slots.prefill(slot, prefix, text, sampling or DEFAULTS[model], seed, observe=observe)
 
 
 def generate(slots: Slots, steps: int, slot: int = 0) -> list[int]:

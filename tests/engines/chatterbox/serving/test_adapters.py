@@ -25,7 +25,7 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest
 from support.fine_tuned import tiny_adapter
-from support.narrow_t3 import CPU, TEXT, VOICES, forced_noise, largest_difference, upstream
+from support.narrow_t3 import CPU, TEXT, VOICES, forced_noise, largest_difference, occupy, upstream
 from support.t3_oracle import generate_gpt2, generate_llama, oracle_t3
 from support.tiny_engine import found
 from tools.step_noise import StepNoise
@@ -65,9 +65,8 @@ def with_peft(model: str, adapter: Adapter) -> Any:
 
 
 def forced_logits(t3: T3, model: str) -> list[Tensor]:
-    voice = VOICES[model]
     slots, logits = Slots(t3, 1, 200, StepNoise(forced_noise(TOKENS), t3.vocabulary)), []
-    slots.prefill(0, t3.encode(voice.speaker, voice.prompt, voice.emotion), TEXT, Sampling(), 0)
+    occupy(slots, 0, model, sampling=Sampling())
     for _ in TOKENS:
         logits.append(slots.logits.clone())
         slots.step()

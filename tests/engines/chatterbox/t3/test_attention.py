@@ -15,7 +15,7 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from support.checkpoints import upstream_may_warn
-from support.narrow_t3 import CPU, TEXT, VOICES, generate, ours, upstream
+from support.narrow_t3 import CPU, TEXT, VOICES, generate, occupy, ours, upstream
 from support.t3_oracle import Voice, random_voice
 
 HEADS = ((2, 1), (0, 0), (2, 0))
@@ -24,9 +24,7 @@ CLOSE: Any = {"rtol": 0, "atol": 1e-5}
 
 
 def enter(slots: Slots, slot: int, model: str, voice: Voice | None = None, *, seed: int = 3, observe: bool) -> None:
-    voice = voice or VOICES[model]
-    prefix = slots.t3.encode(voice.speaker, voice.prompt, voice.emotion)
-    slots.prefill(slot, prefix, TEXT, Sampling(temperature=0.9), seed, observe=observe)
+    occupy(slots, slot, model, sampling=Sampling(temperature=0.9), seed=seed, voice=voice, observe=observe)
 
 
 @upstream_may_warn()

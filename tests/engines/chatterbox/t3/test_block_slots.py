@@ -24,7 +24,7 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.errors import InvalidRequest
 from support.fake_cuda import FakeRecorder
 from support.flash_oracle import Noise, generate_flash, oracle_flash
-from support.narrow_t3 import CPU, TEXT
+from support.narrow_t3 import CPU, TEXT, encode
 from support.t3_oracle import random_voice
 
 VOICE = random_voice(seed=1)
@@ -74,7 +74,7 @@ class Given(BlockNoise):
 
 
 def occupy(slots: BlockSlots, slot: int, text: list[int], sampling: BlockSampling, seed: int = 0) -> None:
-    slots.prefill(slot, slots.t3.encode(VOICE.speaker, VOICE.prompt, VOICE.emotion), text, sampling, seed)
+    slots.prefill(slot, encode(slots.t3, VOICE), text, sampling, seed)
 
 
 def is_over(slots: BlockSlots, slot: int, tokens: list[int]) -> bool:
@@ -200,7 +200,7 @@ def test_what_does_not_fit_or_belong_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="more than fit into the context"):
         occupy(slots, 0, [255] * 60, SHORT)
     with pytest.raises(ValueError, match="does not sample with"):
-        slots.prefill(0, ours().encode(VOICE.speaker, VOICE.prompt, VOICE.emotion), TEXT, Sampling(), 0)
+        slots.prefill(0, encode(ours(), VOICE), TEXT, Sampling(), 0)
     occupy(slots, 0, TEXT, replace(SHORT, max_tokens=1000))
     assert slots.remaining_steps(0) == 48  # 100 positions less 43 before the first block: three blocks
     with pytest.raises(InvalidRequest, match="steps cannot be 0"):

@@ -14,8 +14,19 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest, NotReady
-from support.narrow_t3 import CPU, DEFAULTS, TEXT, VOICES, Noise, forced_noise, largest_difference, ours, upstream
-from support.t3_oracle import Generated, Voice, generate_gpt2, generate_llama, random_voice
+from support.narrow_t3 import (
+    CPU,
+    DEFAULTS,
+    TEXT,
+    VOICES,
+    Noise,
+    forced_noise,
+    largest_difference,
+    occupy,
+    ours,
+    upstream,
+)
+from support.t3_oracle import Generated, generate_gpt2, generate_llama, random_voice
 from tools.step_noise import StepNoise
 
 ORACLES = {"english": generate_llama, "turbo": generate_gpt2}
@@ -32,21 +43,6 @@ def random_noise(steps: Tensor, vocabulary: int) -> Tensor:
 def row_noise(noise: Noise, model: str) -> Callable[[int], Tensor]:
     """The same noise in the oracle's form: one row, by step."""
     return lambda step: noise(torch.tensor([step]), ours(model).vocabulary)[0]
-
-
-def occupy(
-    slots: Slots,
-    slot: int,
-    model: str,
-    *,
-    text: list[int] = TEXT,
-    sampling: Sampling | None = None,
-    seed: int = 0,
-    voice: Voice | None = None,
-) -> None:
-    voice = voice or VOICES[model]
-    prefix = slots.t3.encode(voice.speaker, voice.prompt, voice.emotion)
-    slots.prefill(slot, prefix, text, sampling or DEFAULTS[model], seed)
 
 
 def speak(slots: Slots, slot: int, steps: int) -> Generated:

@@ -32,7 +32,7 @@ from chatterbox_worker.engines.chatterbox.t3.quantize import (
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import NotReady
 from support.fine_tuned import tiny_adapter
-from support.narrow_t3 import DEFAULTS, TEXT, VOICES
+from support.narrow_t3 import TEXT, occupy
 from support.small_weights import ROUND, dequantized_state
 from support.tiny_engine import found
 
@@ -55,13 +55,12 @@ def small(model: str, precision: Precision) -> T3:
 
 def tokens(t3: T3, model: str, *, together: bool = False, steps: int = 25) -> list[list[int]]:
     """Two texts with seeds of their own, one after the other or in one batch."""
-    voice, size = VOICES[model], len(TEXTS) if together else 1
+    size = len(TEXTS) if together else 1
     spoken: list[list[int]] = [[] for _ in TEXTS]
     slots = Slots(t3, size, 300)
-    prefix = t3.encode(voice.speaker, voice.prompt, voice.emotion)
     for group in [range(len(TEXTS))] if together else [[0], [1]]:
         for slot, which in enumerate(group):
-            slots.prefill(slot, prefix, TEXTS[which], DEFAULTS[model], 7 + which)
+            occupy(slots, slot, model, text=TEXTS[which], seed=7 + which)
         for _ in range(steps):
             for which, token in zip(group, slots.step()[:size].tolist(), strict=True):
                 spoken[which].append(token)

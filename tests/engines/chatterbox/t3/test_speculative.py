@@ -10,7 +10,7 @@ import torch
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
-from support.narrow_t3 import CPU, DEFAULTS, TEXT, VOICES, generate, upstream
+from support.narrow_t3 import CPU, generate, occupy, upstream
 
 both_models = pytest.mark.parametrize("model", ["english", pytest.param("turbo", marks=pytest.mark.slow)])
 
@@ -23,11 +23,6 @@ def model_of(name: str, *, draft_seed: int | None = None) -> T3:
         weights = upstream(name, draft_seed).state_dict()
         t3.draft = T3(weights, precision=Precision.INT8, head=Precision.INT8, device=CPU)
     return t3
-
-
-def occupy(slots: Slots, slot: int, name: str, *, seed: int = 0) -> None:
-    voice = VOICES[name]
-    slots.prefill(slot, slots.t3.encode(voice.speaker, voice.prompt, voice.emotion), TEXT, DEFAULTS[name], seed)
 
 
 @pytest.mark.slow
