@@ -152,6 +152,29 @@ def test_a_volume_that_cannot_be_used_is_reported_once_and_not_needed(
     assert sum("cannot write" in record.message for record in caplog.records) == 1
 
 
+@pytest.mark.parametrize("before", [None, ENTRY])
+def test_a_full_disk_leaves_what_was_there_and_no_facts_without_audio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: CacheEntry | None
+) -> None:
+    cache = cache_in(tmp_path)
+    if before is not None:
+        cache.put("k", "wav", before)
+    there = sorted(tmp_path.iterdir())
+    write = Path.write_bytes
+
+    def write_small(path: Path, data: bytes) -> int:
+        if data == ENTRY.audio:
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_small)
+    cache.put("k", "wav", ENTRY)
+
+    assert sorted(tmp_path.iterdir()) == there
+    settle()
+    assert (cache.get("k", "wav") is None) is (before is None)
+
+
 def test_switched_off_it_keeps_nothing(tmp_path: Path) -> None:
     assert put_and_get(cache_in(tmp_path, max_bytes=0)) is None
     assert list(tmp_path.iterdir()) == []
@@ -169,12 +192,16 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
     os.utime(tmp_path / "k19.wav", (now - 200, now - 200))
     (tmp_path / ".writing-dead").write_bytes(b"x")
     os.utime(tmp_path / ".writing-dead", (now - 7200, now - 7200))
+    for name, age_s in (("alone", 7200), ("being-written", 60)):
+        (tmp_path / f"{name}.json").write_bytes(b"facts")
+        os.utime(tmp_path / f"{name}.json", (now - age_s, now - age_s))
+    os.utime(tmp_path / "k18.json", (now - 7200, now - 7200))  # its audio was used since
 
     cache.sweep()
 
     left = sorted(path.stem for path in tmp_path.glob("*.wav"))
     assert left == [f"k{index:02}" for index in range(10, 19)]
-    assert sorted(path.stem for path in tmp_path.glob("*.json")) == left
+    assert sorted(path.stem for path in tmp_path.glob("*.json")) == ["being-written", *left]
     assert not (tmp_path / ".writing-dead").exists()
 
 

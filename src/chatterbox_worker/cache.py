@@ -118,6 +118,9 @@ class AudioCache:
                 _remove_folder(path)
                 write_whole(path, data)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                if not audio_path.exists():  # a full disk had room for the facts only
+                    about_path.unlink(missing_ok=True)
             self._complain("write", error)
             return
         self._count_written(len(entry.audio))
@@ -195,18 +198,8 @@ class AudioCache:
 
     def sweep(self) -> None:
         """Bring the folder under its limits: first what is too old, then the least recently used."""
-        now = time.time()
-        entries: list[tuple[float, int, str]] = []
         try:
-            with os.scandir(self.folder) as found:
-                for file in found:
-                    with contextlib.suppress(OSError):  # another worker removed it
-                        found_stat = file.stat()
-                        limit_s = _ORPHAN_S if file.name.startswith(".") else self._max_age_s
-                        if now - found_stat.st_mtime > limit_s and not file.name.endswith(".json"):
-                            _remove(Path(file.path))
-                        elif not file.name.startswith(".") and not file.name.endswith(".json"):
-                            entries.append((found_stat.st_mtime, found_stat.st_size, file.path))
+            entries = self._remove_old(time.time())
         except OSError as error:
             self._complain("list", error)
             return
@@ -219,6 +212,28 @@ class AudioCache:
                 break
             _remove(Path(path))
             excess -= size
+
+    def _remove_old(self, now_s: float) -> list[tuple[float, int, str]]:
+        """When the remaining files were used last, their sizes and paths. Raises OSError if there is no folder."""
+        entries: list[tuple[float, int, str]] = []
+        sidecars: list[Path] = []
+        with os.scandir(self.folder) as found:
+            for file in found:
+                with contextlib.suppress(OSError):  # another worker removed it
+                    found_stat = file.stat()
+                    age_s = now_s - found_stat.st_mtime
+                    if file.name.endswith(".json"):
+                        sidecars += [Path(file.path)] if age_s > _ORPHAN_S else []
+                    elif age_s > (_ORPHAN_S if file.name.startswith(".") else self._max_age_s):
+                        _remove(Path(file.path))
+                    elif not file.name.startswith("."):
+                        entries.append((found_stat.st_mtime, found_stat.st_size, file.path))
+        keys = {Path(path).stem for _, _, path in entries}
+        for sidecar in sidecars:
+            if sidecar.stem not in keys:  # its worker was killed before it wrote the audio
+                with contextlib.suppress(OSError):
+                    sidecar.unlink()
+        return entries
 
     def _complain(self, what: str, error: Exception) -> None:
         if what not in self._complained:
