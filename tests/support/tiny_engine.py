@@ -21,7 +21,8 @@ from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.noise import SeededNoise
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -29,6 +30,7 @@ from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from support.checkpoints import checkpoint
+from support.fake_cuda import FakeRecorder
 
 CPU = torch.device("cpu")
 
@@ -106,6 +108,24 @@ def own_voice(model: str) -> Conditioning:
 def prompt(model: str) -> Prompt:
     voice = own_voice(model)
     return Prompt(voice.prompt_token[0], voice.prompt_feat[0], voice.embedding[0])
+
+
+def graphed_s3gen(model: str, recorder: FakeRecorder | None, buckets: tuple[int, ...] = (32, 64)) -> S3Gen:
+    """The tiny S3Gen whose graphs this recorder captures; None for no graphs."""
+    own = parts(model).s3gen
+    s3gen = S3Gen(own.flow, own.vocoder, CPU, buckets=buckets)
+    for graphs in (s3gen.flow_graphs._graphs, s3gen.vocoder_graphs._graphs, s3gen.vocoder_graphs._hop_graphs):
+        graphs._recorder = recorder
+    return s3gen
+
+
+def render_rows(model: str, tokens: list[int]) -> list[RenderRow]:
+    """Rows of so many random tokens each, in the model's own voice, with seeds 0, 1, ..."""
+    rows = []
+    for seed, count in enumerate(tokens):
+        codes = torch.randint(0, 6561, (count,), generator=torch.Generator().manual_seed(seed))
+        rows.append(RenderRow(codes, prompt(model), SeededNoise(seed, CPU).whole(prompt(model), count)))
+    return rows
 
 
 def encoded_voice(model: str) -> Future[EncodedVoice]:
