@@ -237,25 +237,26 @@ async def test_the_lists_show_what_is_served_and_what_a_page_needs(open_server: 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("method", "path", "status", "code"),
+    ("method", "path", "code", "message"),
     [
-        ("GET", "/nope", 404, "not_found"),
-        ("GET", "/v1/nope", 404, "not_found"),
-        ("PUT", "/tts", 405, "method_not_allowed"),
-        ("GET", "/tts", 405, "method_not_allowed"),
-        ("GET", "/v1/audio/speech", 405, "method_not_allowed"),
-        ("DELETE", "/voices", 405, "method_not_allowed"),
+        ("GET", "/nope", "not_found", "there is no such route"),
+        ("GET", "/v1/nope", "not_found", "did you mean GET /v1/voices?"),
+        ("PUT", "/tts", "method_not_allowed", "PUT /tts: this route takes POST"),
+        ("GET", "/tts", "method_not_allowed", "this route takes POST"),
+        ("GET", "/v1/audio/speech", "method_not_allowed", "this route takes POST"),
+        ("DELETE", "/voices", "method_not_allowed", "this route takes GET, HEAD or POST"),
     ],
 )
 async def test_a_missing_route_is_reported_in_its_protocols_shape(
-    open_server: Open, method: str, path: str, status: int, code: str
+    open_server: Open, method: str, path: str, code: str, message: str
 ) -> None:
     async with open_server() as http:
         answer = await http.request(method, path)
 
-    assert answer.status_code == status
+    assert answer.status_code == {"not_found": 404, "method_not_allowed": 405}[code]
     body = answer.json()
     assert (body["error"]["code"] if path.startswith("/v1/") else body["code"]) == code
+    assert (body["error"]["message"] if path.startswith("/v1/") else body["error"]).endswith(message)
 
 
 def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:

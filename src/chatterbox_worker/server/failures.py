@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from chatterbox_worker.errors import INTERNAL_ERROR, VoiceNotFound, WorkerError
+from chatterbox_worker.errors import INTERNAL_ERROR, VoiceNotFound, WorkerError, choices
 from chatterbox_worker.server.refusals import BodyTooSlow, TryLater, Unauthorised
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.NOT_FOUND:
         near = request.app.state.routes.nearest(request.method, path)
         detail = f"there is no such route; did you mean {near}?" if near else "there is no such route"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"this route takes {choices(sorted(request.app.state.routes.methods_of(path)))}"
     body = _body(path, WorkerError(f"{request.method} {path}: {detail}"))
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     if isinstance(inner := body["error"], dict):
