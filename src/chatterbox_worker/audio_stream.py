@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -103,14 +103,14 @@ class AudioStream:
     def __init__(
         self,
         plan: Plan,
-        submit: Callable[[int, Sequence[Take]], Take],
+        submit: Callable[[int], Take],
         scope: CancelScope,
         started_s: float,
         *,
         bounded: bool,
         on_spoken: Callable[[int, Audio], object] = lambda _index, _audio: None,
     ) -> None:
-        """`submit` takes a chunk's index and the takes of those before it; `bounded`: a few chunks are submitted ahead
+        """`submit` takes a chunk's index, each once and in order; `bounded`: a few chunks are submitted ahead
         of the reader, otherwise all at once. `on_spoken` gets each chunk's index and its sound, before it is joined, if
         the plan's turns wait for those before them.
         """
@@ -211,7 +211,7 @@ class AudioStream:
         if self._bounded:
             most = min(most, reading + min(_FIRST_CHUNKS + max(0, reading - 1), _MOST_CHUNKS))
         while len(self._takes) < most and not self._waits(reading):
-            self._takes.append(self._submit(len(self._takes), self._takes))
+            self._takes.append(self._submit(len(self._takes)))
 
     def _waits(self, reading: int) -> bool:
         """Whether the next chunk is of a turn that needs the one being read as its context."""

@@ -117,12 +117,13 @@ class _RecordedTake:
         pieces = []
         for piece in self._take:
             rounded = Audio(to_24_bits(piece.samples), piece.sample_rate)
-            pieces += [] if self._key is None else [rounded]
+            if self._key is not None:
+                pieces.append(rounded)
             yield rounded
-        sound = concatenate(pieces) if pieces else None
-        if (
-            self._key is not None and sound is not None and np.isfinite(sound.samples).all()
-        ):  # integers would turn what is no number into noise
+        if self._key is None or not pieces:
+            return
+        sound = concatenate(pieces)
+        if np.isfinite(sound.samples).all():  # integers would turn what is no number into noise
             stored = StoredTake(sound, tuple(self.warnings), tuple(self.boundaries_s), self.check)
             self._chunks.put(self._key, stored)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, overload
@@ -190,8 +190,9 @@ class Synthesizer:
         for place, each in enumerate(plan.chunks):
             own.setdefault(each.turn, []).append(place)
         first_streams = streaming and not is_whole and judge is None
+        leads: dict[int, Take] = {}
 
-        def submit(index: int, earlier: Sequence[Take]) -> Take:
+        def submit(index: int) -> Take:
             chunk = plan.chunks[index]
             turn, voice = plan.turn_of(chunk), voices[chunk.turn, chunk.voice]
             utterance = _utterance(plan, index, voice, streaming=first_streams and index == 0)
@@ -202,7 +203,7 @@ class Synthesizer:
                 return stored
             first_of_turn, *others = own[chunk.turn]
             has_lead = first_of_turn < index and chunk.voice == plan.chunks[first_of_turn].voice
-            lead = engine_take(earlier[first_of_turn]) if has_lead else None
+            lead = leads.get(first_of_turn) if has_lead else None
             utterance = replace(utterance, context=context or conversation.context_of(chunk.turn), lead=lead)
 
             def speak(attempt: int, first: Take | None) -> Take:
@@ -217,6 +218,8 @@ class Synthesizer:
             else:
                 utterance = replace(utterance, timestamps=True)  # to find text that was left out
                 take = checked.submit(speak, partial(_assess, judge, chunk))
+            if index == first_of_turn:
+                leads[index] = engine_take(take)
             return self.chunks.recorded(take, key) if is_storable else take
 
         return AudioStream(plan, submit, scope, started_s, bounded=streaming, on_spoken=conversation.add)

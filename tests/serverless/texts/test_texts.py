@@ -24,6 +24,7 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices import contents, source
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine, ToneTake
+from support.platform_queue import eventually
 from support.platforms import RecordingPlatform
 
 
@@ -143,16 +144,7 @@ def test_a_cancelled_job_frees_the_takes_of_all_texts(worker: Worker, engine: To
     asyncio.run(cancel_midway())
 
     assert all(take.cancelled.wait(2) for take in engine.takes)
-    assert not [thread for thread in threading.enumerate() if _is_ours(thread) and not _ends(thread)]
-
-
-def _is_ours(thread: threading.Thread) -> bool:
-    return thread.name.startswith(("begin", "read"))
-
-
-def _ends(thread: threading.Thread) -> bool:
-    thread.join(5)
-    return not thread.is_alive()
+    assert eventually(lambda: not any(thread.name.startswith(("begin", "read")) for thread in threading.enumerate()))
 
 
 def test_texts_that_are_the_same_are_spoken_once_and_kept(worker: Worker, engine: ToneEngine) -> None:
