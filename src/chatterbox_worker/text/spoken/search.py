@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from itertools import chain, repeat
-from re import _constants as tree  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
 from typing import Any
 
 Nodes = Sequence[tuple[Any, Any]]
+
+_tree: Any = import_module("re._constants")  # private, so without types
+_parser: Any = import_module("re._parser")
 
 _DIGIT = "0"
 """In a set of first characters: a digit that follows no digit."""
@@ -101,15 +103,15 @@ def _needed(nodes: Nodes) -> Iterator[frozenset[str]]:
     """Sets of strings: every match, with what the pattern looks at around it, contains one of each."""
     run = ""
     for kind, value in [*nodes, (None, None)]:
-        if kind is tree.LITERAL:
+        if kind is _tree.LITERAL:
             run += chr(value)
             continue
         if run:
             yield frozenset({run})
         run = ""
-        if kind is tree.IN and all(each is tree.LITERAL for each, _ in value):
+        if kind is _tree.IN and all(each is _tree.LITERAL for each, _ in value):
             yield frozenset(chr(char) for _, char in value)
-        elif kind is tree.ASSERT:
+        elif kind is _tree.ASSERT:
             yield from _needed(value[1].data)
         elif len(ways := _ways(kind, value)) == 1:
             yield from _needed(ways[0])
@@ -125,10 +127,10 @@ def _first(nodes: Nodes, *, after_digit: bool = True) -> frozenset[str] | None:
     if not nodes:
         return None
     (kind, value), rest = nodes[0], nodes[1:]
-    if kind in (tree.ASSERT, tree.ASSERT_NOT, tree.AT):
+    if kind in (_tree.ASSERT, _tree.ASSERT_NOT, _tree.AT):
         return _first(rest, after_digit=after_digit and not _excludes_digit(kind, value))
-    if kind in (tree.LITERAL, tree.IN):
-        return _characters(value if kind is tree.IN else nodes[:1], after_digit=after_digit)
+    if kind in (_tree.LITERAL, _tree.IN):
+        return _characters(value if kind is _tree.IN else nodes[:1], after_digit=after_digit)
     sets = [_first([*way, *rest], after_digit=after_digit) for way in _ways(kind, value)]
     known = [each for each in sets if each is not None]
     return frozenset[str]().union(*known) if known and len(known) == len(sets) else None
@@ -136,25 +138,25 @@ def _first(nodes: Nodes, *, after_digit: bool = True) -> frozenset[str] | None:
 
 def _ways(kind: Any, value: Any) -> list[Nodes]:
     """The nodes that may stand in the place of a node; none for what is not known."""
-    if kind is tree.SUBPATTERN and not value[1]:  # no flags, which may mean other letters
+    if kind is _tree.SUBPATTERN and not value[1]:  # no flags, which may mean other letters
         return [value[3].data]
-    if kind in (tree.MAX_REPEAT, tree.MIN_REPEAT):
+    if kind in (_tree.MAX_REPEAT, _tree.MIN_REPEAT):
         return [value[2].data] if value[0] else [value[2].data, []]
-    return [branch.data for branch in value[1]] if kind is tree.BRANCH else []
+    return [branch.data for branch in value[1]] if kind is _tree.BRANCH else []
 
 
 def _excludes_digit(kind: Any, value: Any) -> bool:
     """Whether what looks backward finds no digit."""
-    if kind is tree.AT:
-        return bool(value is tree.AT_BOUNDARY)
+    if kind is _tree.AT:
+        return bool(value is _tree.AT_BOUNDARY)
     direction, inner = value
     if direction > 0 or not inner.data:
         return False
     name, members = inner.data[-1]
-    if kind is tree.ASSERT:
-        return name is tree.LITERAL and not chr(members).isdecimal()
-    classes = [(tree.CATEGORY, each) for each in (tree.CATEGORY_DIGIT, tree.CATEGORY_WORD)]
-    is_class = len(inner.data) == 1 and name is tree.IN and members[0][0] is not tree.NEGATE
+    if kind is _tree.ASSERT:
+        return name is _tree.LITERAL and not chr(members).isdecimal()
+    classes = [(_tree.CATEGORY, each) for each in (_tree.CATEGORY_DIGIT, _tree.CATEGORY_WORD)]
+    is_class = len(inner.data) == 1 and name is _tree.IN and members[0][0] is not _tree.NEGATE
     return is_class and any(each in members for each in classes)
 
 
@@ -162,11 +164,11 @@ def _characters(members: Nodes, *, after_digit: bool) -> frozenset[str] | None:
     """The members of a class; None if a search for them stops too often: at a space or in every word."""
     chars: set[str] = set()
     for kind, value in members:
-        if kind is tree.LITERAL:
+        if kind is _tree.LITERAL:
             chars.add(chr(value))
-        elif kind is tree.RANGE and value[1] - value[0] < _LONGEST_RANGE:
+        elif kind is _tree.RANGE and value[1] - value[0] < _LONGEST_RANGE:
             chars.update(map(chr, range(value[0], value[1] + 1)))
-        elif (kind, value) == (tree.CATEGORY, tree.CATEGORY_DIGIT):
+        elif (kind, value) == (_tree.CATEGORY, _tree.CATEGORY_DIGIT):
             chars.add(_DIGIT)
         else:
             return None
