@@ -147,6 +147,7 @@ def test_openai_fields_become_ours() -> None:
         ({"turns": [3]}, "turns[0]", "an object, not 3"),
         ({"pause_s": "long"}, "pause_s", "an object, not 'long'"),
         ({"pause_s": {"line": 11}}, "pause_s.line", "a number from 0 to 10, not 11"),
+        ({"pause_s": {1: 2}}, "pause_s[1]", "an object, not 1"),
         ({"context": [{"text": "a", "audio": "b", "speaker": -1}]}, "context[0].speaker", "a whole number from 0 to"),
         ({"respeak": [-1]}, "respeak[0]", "a whole number of 0 or more, not -1"),
         ({"voice_url": "https://" + "a" * 2048}, "voice_url", "a string of at most 2048 characters, not 'https://aaa"),

@@ -28,8 +28,11 @@ def expected(shape: type[BaseModel], place: tuple[str | int, ...]) -> str:
     schema = _schema(shape)
     found = _resolve(schema, schema)
     for part in place:
-        inner = found["items"] if isinstance(part, int) else found.get("properties", {}).get(part)
-        found = _resolve(found["additionalProperties"] if inner is None else inner, schema)
+        inner = found.get("items") if isinstance(part, int) else found.get("properties", {}).get(part)
+        inner = inner or found.get("additionalProperties")
+        if not inner:
+            break  # a key that is no string, which JSON cannot have
+        found = _resolve(inner, schema)
     if "enum" in found:
         return choices(found["enum"])
     name = found["type"]
