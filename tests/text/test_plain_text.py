@@ -55,6 +55,12 @@ def _prepare(text: str, **fields: Any) -> PreparedText:
         ("| a | b |\n|---|---|\n| c | d |", "a, b\nc, d"),
         ("+---+---+\n| a | b |\n+---+---+", "a, b"),
         ("Home | About • Contact", "Home, About, Contact"),
+        ("Windows® by Acme™, © 2024, {name}'s ¶", "Windows by Acme, 2024, name's"),
+        ("See https://example.org/{id} © me", "See https://example.org/{id} me"),
+        ("Non\u2011breaking 5\u201010, what‽ No‼ Oh⁉", "Non-breaking 5-10, what?! No!! Oh!?"),
+        ("The \ufb01rst of\ufb01ce of Charles \u2164", "The first office of Charles V"),
+        ("𝐇𝐞𝐥𝐥𝐨 𝓌𝑜𝓇𝓁𝒹, Ｗｉｄｅ cafe\u0301, и\u0306", "Hello world, Wide café, й"),
+        ("за\u0301мок, १२ कि.मी., 漢字。", "за\u0301мок, १२ कि.मी., 漢字。"),
         ("Fish &amp; chips &lt;3 &#233;t&eacute; AT&T &unknown;", "Fish & chips <3 été AT&T &unknown;"),
         ("<p>One</p><p>Two <b>bold</b><br/>line</p><!-- no -->", "One\n\nTwo bold\nline"),
         ("<tr><td>a</td><td>b</td></tr>", "a, b,"),
@@ -111,9 +117,7 @@ def test_emoji_are_read_by_their_names_in_the_languages_that_have_them() -> None
     def spoken(text: str, language: str) -> str:
         return " ".join(chunk.spoken for chunk in _prepare(text, language=language, emoji="read").chunks)
 
-    assert (
-        spoken("Hi 😀, there 1️⃣ © 👩‍👩‍👧‍👦ok!", "en") == "Hi grinning face, there one © family woman woman girl boy ok!"
-    )
+    assert spoken("Hi 😀, there 1️⃣ © 👩‍👩‍👧‍👦ok!", "en") == "Hi grinning face, there one family woman woman girl boy ok!"
     assert spoken("Hola 😀", "es") == "Hola cara sonriendo."
     assert spoken("❤️", "en") == "Red heart."
     with pytest.raises(InvalidRequest, match="not in fi") as refusal:

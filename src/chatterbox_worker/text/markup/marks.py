@@ -1,4 +1,4 @@
-"""Marks inside a line that are not spoken: emphasis, drawn lines, symbols and emoji.
+"""Marks inside a line that are not spoken: emphasis, drawn lines, symbols and emoji; and letters in other forms.
 
 Nothing here needs to know the language of the text, but the names of emoji, which are CLDR's (the package emoji).
 """
@@ -6,6 +6,7 @@ Nothing here needs to know the language of the text, but the names of emoji, whi
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -29,9 +30,18 @@ _EMPHASIS = (
     (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), ""),
     (re.compile(r"-{3,}"), "—"),
 )
+_SIGNS = str.maketrans(
+    dict.fromkeys("®™℠©℗¶¦{}", "")
+    | dict.fromkeys("\u2010\u2011\u2012", "-")  # a hyphen, one where no line breaks, a dash as wide as a digit
+    | {"‽": "?!", "‼": "!!", "⁇": "??", "⁈": "?!", "⁉": "!?"}
+)
+_FORM_RANGES = "\ufb00-\ufb06\u2160-\u217f\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff"
+"""Ligatures, as in copies of PDFs, Roman numerals of one character, wide and mathematical letters."""
+_ACCENTS = "\u0300-\u036f"  # characters of their own, as in names of files on macOS
+_OTHER_FORM = re.compile(rf"[{_FORM_RANGES}]+|[^\W\d_][{_ACCENTS}]+")
 _ADDRESS = re.compile(r"://|www\.|\w@\w")
 _AROUND_ADDRESS = "*_~`"
-_SUSPECT = re.compile(rf"[*`~_=+#^|•·{_PICTURES}-]")
+_SUSPECT = re.compile(rf"[*`~_=+#^|•·{_PICTURES}{_FORM_RANGES}{_ACCENTS}{''.join(map(chr, _SIGNS))}-]")
 
 _EMOJI_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "tr", "zh")
 """Those of `catalogue.LANGUAGES` that the package has the names in."""
@@ -40,7 +50,8 @@ _EMOJI_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", 
 def drop_marks(text: str) -> str:
     """The text without marks that cannot be spoken; white space at its ends stays, other white space may collapse.
 
-    "2 * 3" becomes "2 × 3", a row of hyphens a dash, a bar between cells a comma. Web and e-mail addresses stay.
+    "2 * 3" becomes "2 × 3", a row of hyphens a dash, a bar between cells a comma, the one character "ﬁ" two. Web and
+    e-mail addresses stay.
     """
     if _SUSPECT.search(text) is None:
         return text
@@ -61,6 +72,8 @@ def drop_marks(text: str) -> str:
 
 
 def _drop(text: str) -> str:
+    text = text.translate(_SIGNS)
+    text = _OTHER_FORM.sub(lambda letters: unicodedata.normalize("NFKC", letters[0]), text)
     text = _CELL.sub(lambda cell: ", " if cell.start() > 0 and cell.end() < len(text) else " ", text)
     for pattern, instead in _EMPHASIS:
         text = pattern.sub(instead, text)
