@@ -68,6 +68,15 @@ def test_every_language_has_its_pace() -> None:
             assert shortest_s < longest_s / 3
 
 
+def test_a_single_word_may_be_drawn_out_and_not_followed_by_as_much_again(engine: PreviewEngine) -> None:
+    word = speak(engine, "Hi!")
+    assert find_faults(word, "Hi!", "en", TakeFacts()) == []
+    babble = speak(engine, "Wala mano tiri geno balu")
+    followed = concatenate([word, babble])
+    assert 1.9 < followed.duration_s < 2.9  # up to which such a take passed once
+    assert find_faults(followed, "Hi!", "en", TakeFacts()) == [Reason.TOO_LONG]
+
+
 def test_a_sound_tag_takes_time_and_no_letters() -> None:
     plain, tagged = expected_s("That is funny.", "en"), expected_s("That is funny. [laugh]", "en")
     assert tagged[0] == plain[0]

@@ -31,7 +31,7 @@ export function showState(isPlaying, live) {
   playQuiet(isPlaying && live?.duration_s > 0);
 }
 
-/** Systems know where a file is, and are told where a stream is, once a second. */
+/** A system reads the position of a file itself; that of a stream is set here, once a second. */
 function showPosition(live) {
   const second = live?.duration_s ? Math.floor(live.position_s) : -1;
   if (second === shownSecond) return;
@@ -40,7 +40,7 @@ function showPosition(live) {
   else session.setPositionState?.({ duration: live.duration_s, position: Math.min(live.position_s, live.duration_s) });
 }
 
-/** Firefox gives the keys to a page that plays a file, and not to Web Audio alone: a file that cannot be heard plays along with the stream. */
+/** Firefox gives the keys to a page that plays a file, and not to Web Audio alone: an inaudible file plays along with the stream. */
 function playQuiet(isOn) {
   if (isOn === quietIsOn) return;
   quietIsOn = isOn;

@@ -34,8 +34,8 @@ _DAYS = {
 _DESCRIBED = (
     "menu|bill|note|banknote|coin|ticket|fee|fine|deal|coupon|voucher|discount|reward|prize|bet|deposit|donation|meal|"
     "lunch|dinner|breakfast|bonus|grant|loan|budget|fund|tip|gift card|bottle|burger|pizza|contract|settlement|lawsuit|"
-    "investment|acquisition|takeover|jackpot|ransom|subscription|tax|toll|fare|race|hike|swim|sprint|marathon|radius|zone|"
-    "trail|journey|dash|relay|lens|cable|battery|tank|barrel|dumbbell"
+    "investment|acquisition|takeover|jackpot|ransom|subscription|tax|toll|fare|race|hike|swim|sprint|marathon|"
+    "radius|zone|trail|journey|dash|relay|lens|cable|battery|tank|barrel|dumbbell"
 )
 """What an amount describes after "the" and the like, where a verb may also follow: "the $5 he paid"."""
 

@@ -31,7 +31,8 @@ RULES = Rules(
          r"voitures?|maisons?|tasses?|cuillères?|pommes?|carottes?|tomates?|tranches?|gousses?|pincées?|boîtes?|"
          r"bouteilles?|chambres?|portes?|tables?|rues?|villes?|places?|chansons?|journées?|nuits?|soirées?|lettres?|"
          r"lignes?|images?|photos?|vidéos?|réponses?|étoiles?|victoires?|équipes?|familles?|écoles?|classes?|"
-         r"marches?|étapes?|douzaines?|vies?|mains?|pièces?|couronnes?|onces?|roupies?|calories|kilocalories|\w+(?:tion|sion|té|ette|ance|ence)s?)\b"),
+         r"marches?|étapes?|douzaines?|vies?|mains?|pièces?|couronnes?|onces?|roupies?|calories|kilocalories|"
+         r"\w+(?:tion|sion|té|ette|ance|ence)s?)\b"),
          "cardinal-feminine"),
     ),
     ordinals=((r"(?:er|ᵉʳ)", "ordinal-masculine"), (r"(?:re|ère)", "ordinal-feminine"),

@@ -28,9 +28,9 @@ RULES = Rules(
     locale="it", group=". ", decimal=",", cardinal="numbering",
     agreement=(
         ((r"=? (?:or[ae]|settiman[ae]|person[ae]|volt[ae]|pagin[ae]|donn[ae]|sterlin[ae]|tonnellat[ae]|miglia|lir[ae]|"
-         r"stanz[ae]|mel[ae]|macchin[ae]|tazz[ae]|cipoll[ae]|carot[ae]|bottigli[ae]|cas[ae]|camer[ae]|stell[ae]|squadr[ae]|"
-         r"ragazz[ae]|bambin[ae]|figli[ae]|sorell[ae]|parol[ae]|rig[ae]|domand[ae]|rispost[ae]|port[ae]|tavol[ae]|rat[ae]|"
-         r"vittori[ae]|giornat[ae]|letter[ae]|frazion[ei]|nott[ei]|part[ei]|moglie|fett[ae]|mort[ei]|"
+         r"stanz[ae]|mel[ae]|macchin[ae]|tazz[ae]|cipoll[ae]|carot[ae]|bottigli[ae]|cas[ae]|camer[ae]|stell[ae]|"
+         r"squadr[ae]|ragazz[ae]|bambin[ae]|figli[ae]|sorell[ae]|parol[ae]|rig[ae]|domand[ae]|rispost[ae]|port[ae]|"
+         r"tavol[ae]|rat[ae]|vittori[ae]|giornat[ae]|letter[ae]|frazion[ei]|nott[ei]|part[ei]|moglie|fett[ae]|mort[ei]|"
          r"onc[ie]a?|coron[ae]|\w+(?:zione|zioni|tà))\b"), "cardinal-feminine"),
         (r"= ", "cardinal-masculine"),
         ((r" (?:(?:chilo|centi|milli)?metr[oi]|(?:chilo)?gramm[oi]|chil[oi]|litr[oi]|minut[oi]|second[oi]|giorn[oi]|"
@@ -40,8 +40,8 @@ RULES = Rules(
           r"[a-zàèéìòù]"), "cardinal-masculine"),
     ),
     labels=(
-        r"(?:^|\W)(?:[Cc]apitolo|[Pp]agina|[Aa]rticolo|[Nn]umero|[Vv]olume|[Pp]arte|[Ss]ala|[Ll]inea|[Cc]anale|[Ll]ivello|"
-        r"[Ff]ase|[Tt]ipo|[Vv]ersione|[Gg]ruppo|[Pp]asso|[Ff]igura|[Ii]l|[Dd]el|[Aa]l) $"
+        r"(?:^|\W)(?:[Cc]apitolo|[Pp]agina|[Aa]rticolo|[Nn]umero|[Vv]olume|[Pp]arte|[Ss]ala|[Ll]inea|[Cc]anale|"
+        r"[Ll]ivello|[Ff]ase|[Tt]ipo|[Vv]ersione|[Gg]ruppo|[Pp]asso|[Ff]igura|[Ii]l|[Dd]el|[Aa]l) $"
     ),
     ordinals=((r"º", "ordinal-masculine"), (r"ª", "ordinal-feminine"),
               (r"a(?= (?:volta|classe|edizione|parte|fila|media|elementare|giornata|tappa|puntata))",

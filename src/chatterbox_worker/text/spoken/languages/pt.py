@@ -30,7 +30,8 @@ RULES = Rules(
     agreement=(
         ((rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ções|sões|dades)|vezes|mulheres|noites|tardes|partes|"
           rf"hora|"
-         r"maçã|mesa|colheres|cadeira|cebola|cenoura|banana|laranja|garrafa|fatia|gota|folha|rua|palavra|letra|linha|carta|"
+         r"maçã|mesa|colheres|cadeira|cebola|cenoura|banana|laranja|garrafa|fatia|gota|folha|rua|palavra|letra|"
+         r"linha|carta|"
          r"porta|janela|cama|foto|pergunta|resposta|parcela|estrela|vitória|derrota|equipe|família|escola|loja|"
          r"semana|pessoa|vez|página|libra|milha|tonelada|polegada|onça|xícara|colher|mulher|menina|casa|noite)\b"),
          "cardinal-feminine"),
@@ -138,8 +139,8 @@ RULES = Rules(
         (r"(?<!\w)(?P<r>[IVX]+)(?= (?:milênio|Congresso|Encontro))", "ordinal-masculine", "{n}"),
         (r"(?<!\w)(?:séculos|sécs\.) (?:[IVX]+|[IVX]+, [IVX]+) e (?P<r>[IVX]{2,})(?!\w)", "", "{n}"),
         (r"(?<!\w)(?:séculos?|sécs?\.|[Cc]apítulo) (?P<r>I{1,3}|I?V|VI{1,3}|I?X)(?!\w)", "ordinal-masculine", "{n}"),
-        (roman_after("séculos?|sécs?\\.|[Ii]nc\\.|[Cc]ap\\.|[Cc]apítulo|[Tt]omo|[Vv]olume|[Pp]arte|[Aa]to|[Cc]ena|[Ll]ivro|"
-                     "Guerra Mundial"), "",
+        (roman_after("séculos?|sécs?\\.|[Ii]nc\\.|[Cc]ap\\.|[Cc]apítulo|[Tt]omo|[Vv]olume|[Pp]arte|[Aa]to|"
+                     "[Cc]ena|[Ll]ivro|Guerra Mundial"), "",
          "{n}"),
         (r"(?<!\w)(?:Maria|Isabel|Catarina) (?P<r>I{1,3}|I?V|VI{1,3})(?!\w)", "ordinal-feminine", "{n}"),
         ((r"(?<!\w)(?:João|Pedro|Afonso|Manuel|Carlos|Filipe|Luís|Henrique|João Paulo|Bento|Pio|José|Miguel|Sebastião|"
