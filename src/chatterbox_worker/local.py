@@ -1,4 +1,4 @@
-"""What a developer's machine serves by default: the models it has weights for, or the preview.
+"""What a developer's machine has by default: folders in the current one, models with weights on it, or the preview.
 
 Only local commands use this. The image does not, so that a deployed worker without weights reports an error instead of
 speaking with another voice.
@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from chatterbox_worker.config import variable, with_local_folders
+from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.errors import NotReady
@@ -19,6 +19,24 @@ log = logging.getLogger(__name__)
 
 _HUB_ANSWERS_WITHIN_S = 3.0  # a hub that is slower than this is too slow for gigabytes as well
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # exists before any CUDA library is loaded
+VOLUME = Settings().voices_dir.parent
+"""Where RunPod mounts a network volume."""
+
+
+def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`env` with defaults for the folders, under `root`/.local, where `make queue` and `make serve` look."""
+    defaults = {
+        variable("cache_dir"): str(root / ".local" / "cache"),
+        variable("voices_dir"): str(root / ".local" / "voices"),
+        variable("outputs_dir"): str(root / ".local" / "outputs"),
+        variable("lexicon"): str(root / ".local" / "lexicon.json"),
+    }
+    return defaults | {name: value for name, value in env.items() if value}
+
+
+def with_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`env` for a command that writes voices: without a volume, with local folders."""
+    return dict(env) if VOLUME.is_dir() else with_local_folders(env, root)
 
 
 def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:

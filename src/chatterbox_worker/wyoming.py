@@ -36,6 +36,7 @@ from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
+from chatterbox_worker.local import local_environment
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.request.language import parse_tag
 from chatterbox_worker.server.app import backend_of
@@ -62,8 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
     env = environment()
     if options.local:
-        from chatterbox_worker.local import local_environment  # noqa: PLC0415 - imports the model stack
-
         env = local_environment(env, Path.cwd())
     try:
         asyncio.run(serve(Settings.from_env(env), options.uri, options.language))

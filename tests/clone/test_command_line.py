@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from chatterbox_worker import config, wiring
+from chatterbox_worker import local, wiring
 from chatterbox_worker.clone.__main__ import main
-from chatterbox_worker.config import Settings, environment, with_local_folders
+from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import NotReady
+from chatterbox_worker.local import with_local_folders
 from chatterbox_worker.voices.bundle import unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
@@ -33,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in environment() if name.startswith("CHATTERBOX_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(config, "VOLUME", tmp_path / "volume")
+    monkeypatch.setattr(local, "VOLUME", tmp_path / "volume")
     monkeypatch.setattr(wiring, "speaker_encoder", lambda settings: PitchEncoder())
     return tmp_path
 

@@ -19,7 +19,7 @@ import soundfile
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from chatterbox_worker import config
+from chatterbox_worker import local
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.config import environment
 from chatterbox_worker.engines.chatterbox.training import speak
@@ -72,7 +72,7 @@ def test_a_run_writes_a_changed_voice_its_samples_and_its_curves(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CHATTERBOX_VOICES_DIR")
-    monkeypatch.setattr(config, "VOLUME", tmp_path / "no volume")
+    monkeypatch.setattr(local, "VOLUME", tmp_path / "no volume")
     monkeypatch.chdir(tmp_path)
     voices = tmp_path / ".local" / "voices"  # where `make queue` and `make serve` look
     data, run = write_clips(tmp_path / "data", 8), tmp_path / "run"

@@ -26,8 +26,9 @@ from chatterbox_worker.clone.recordings import files_in
 from chatterbox_worker.clone.transcript import transcript_adder
 from chatterbox_worker.clone.voice import ClonedVoice, build_voice
 from chatterbox_worker.clone.windows import Encoder
-from chatterbox_worker.config import Settings, environment, with_folders
+from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, NotReady, WorkerError
+from chatterbox_worker.local import with_folders
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 

@@ -16,6 +16,7 @@ import uvicorn
 
 from chatterbox_worker.config import Settings, environment, variable
 from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.local import local_environment
 from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
 from chatterbox_worker.serverless.memory import share_heaps
@@ -39,8 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a gateway
     env = environment()
     if options.local:
-        from chatterbox_worker.local import local_environment  # noqa: PLC0415 - imports the model stack
-
         env = {variable("aliases"): "openai", **local_environment(env, Path.cwd())}
     for setting in ("host", "port", "root_path"):
         if (value := getattr(options, setting)) is not None:

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from chatterbox_worker.config import Settings, environment, with_folders
+from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
+from chatterbox_worker.local import with_folders
 from chatterbox_worker.train import extras
 from chatterbox_worker.train.options import parse
 from chatterbox_worker.train.progress import print_line

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 from chatterbox_worker.catalogue import MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS, ModelCard
+from chatterbox_worker.config import values
 from chatterbox_worker.custom_models import CustomModel, language_names, parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
@@ -48,139 +47,6 @@ def _setting(
     return field(default=default, repr=not is_secret, metadata={"parse": parse, "about": about, "variable": name})
 
 
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
-
-
-def _names(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
-    def parse(text: str) -> tuple[str, ...]:
-        names = _list(text)
-        if unknown := [name for name in names if name not in known]:
-            raise ValueError(f"{quote(unknown[0])} is not one of {choices(known)}")
-        return names
-
-    return parse
-
-
-def _aliases(text: str) -> tuple[str, ...]:
-    entries = tuple(dict.fromkeys(re.sub(r"\s*=\s*", "=", text).replace(",", " ").split()))
-    for entry in entries:
-        name = entry.partition("=")[0]
-        if entry != _OPENAI and not re.fullmatch(r"[A-Za-z0-9][\w.:/-]{0,63}=[A-Za-z0-9][\w.-]{0,63}", entry):
-            raise ValueError(f"{quote(entry)} is neither name=target nor {_OPENAI}")
-        if name.lower() in (*MODELS, "default"):
-            raise ValueError(f"{quote(name)} has its own meaning already")
-    return entries
-
-
-def _number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if (
-            not re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d{1,2})?", text, re.IGNORECASE)
-            or (exact := Decimal(text)) != exact.to_integral_value()
-        ):
-            raise ValueError("it must be a whole number")
-        number = int(exact)  # Decimal, because RunPod's command-line tool writes 5368709120 as 5.36870912e+09
-        if not low <= number <= high:
-            raise ValueError(f"it must be from {low} to {high}")
-        return number
-
-    return parse
-
-
-def _share(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            share = float(text)
-        except ValueError:
-            raise ValueError("it must be a number") from None
-        if not low <= share <= high:  # false for what is not a number, too
-            raise ValueError(f"it must be from {low:g} to {high:g}")
-        return share
-
-    return parse
-
-
-def _repository(text: str) -> str:
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", text):
-        raise ValueError("it must be owner/name or owner/name@revision")
-    return text
-
-
-def _place(text: str) -> str:
-    if text.lower() in ("beside", "off"):
-        return text.lower()
-    if not Path(text).is_absolute():
-        raise ValueError("it must be beside, off or an absolute path")
-    return text
-
-
-def _device(text: str) -> str:
-    device = text.lower()
-    if device in ("auto", "cpu", "cuda") or (device.startswith("cuda:") and device[5:].isdecimal()):
-        return device
-    raise ValueError("it must be auto, cpu, cuda or cuda:N")
-
-
-def _one_of(*known: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in known:
-            raise ValueError(f"it must be {choices(known)}")
-        return text.lower()
-
-    return parse
-
-
-def _switch(text: str) -> bool:
-    """RunPod's command-line tool sends true and false, whatever values a Hub listing has for a switch."""
-    return _one_of("0", "1", "false", "true")(text) in ("1", "true")
-
-
-def _backend(text: str) -> str:
-    kind, _, endpoint = text.partition(":")
-    if text == "local" or (kind == "runpod" and re.fullmatch(r"[A-Za-z0-9-]{1,64}", endpoint)):
-        return text
-    raise ValueError("it must be local or runpod:<endpoint id>")
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    keys = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    if short := [key for key in keys if len(key) < _KEY_CHARS]:
-        raise ValueError(f"{len(short)} of its keys have fewer than {_KEY_CHARS} characters")
-    return keys
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(dict.fromkeys(text.replace(",", " ").split()))
-    for origin in origins:
-        if not re.fullmatch(r"\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/*\s]+", origin):
-            raise ValueError(f"{quote(origin)} is not an origin such as https://example.org, app://name, null or *")
-    return origins
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    hosts = tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
-    for host in hosts:
-        if not re.fullmatch(r"\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*", host):
-            raise ValueError(f"{quote(host)} is not a host's name such as tts.example.org, without a port")
-    return hosts
-
-
-def _root_path(text: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+/?|/", text):
-        raise ValueError("it must be a path such as /tts")
-    return text.rstrip("/")
-
-
-def _base_url(text: str) -> str:
-    if not re.fullmatch(r"https?://\S+", text):
-        raise ValueError("it must be an http or https URL")
-    return text.rstrip("/")
-
-
-_OPENAI = "openai"
-_ALIASES = PREFIX + "ALIASES"
-_KEY_CHARS = 16  # a key that is typed by hand is guessed by a machine
 _LEAST_SHARE = 0.05  # of a GPU: no model fits into less
 _GIB = 2**30
 _DAY_S = 86_400
@@ -192,7 +58,7 @@ class Settings:
 
     models: tuple[str, ...] = _setting(
         ("multilingual", "turbo"),
-        _list,
+        values.names,
         "Models to serve, comma-separated, custom ones too; the first is the default.",
     )
     custom_models: tuple[CustomModel, ...] = _setting(
@@ -202,55 +68,57 @@ class Settings:
         "in `persian=owner/repo@revision:multilingual:fa, mine=/weights/mine:turbo`.",
     )
     packs: tuple[str, ...] = _setting(
-        (), _names(PACKS), "Single-language packs to serve in addition to `multilingual`, comma-separated."
+        (), values.names_of(PACKS), "Single-language packs to serve in addition to `multilingual`, comma-separated."
     )
     aliases: tuple[str, ...] = _setting(
         (),
-        _aliases,
+        values.aliases,
         "Other names of voices and models, such as `alloy=default, tts-1=turbo`; `openai` for OpenAI's names, which "
         "then mean the voice `default` and the first model.",
     )
     weights_dir: Path | None = _setting(
         None, Path, "Folder with checkpoints, one folder per model; searched before the caches and the hub."
     )
-    device: str = _setting("auto", _device, "`auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one.")
+    device: str = _setting(
+        "auto", values.device, "`auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one."
+    )
     profile: str = _setting(
         "auto",
-        _one_of("auto", *PROFILES),
+        values.one_of("auto", *PROFILES),
         "Precision: `exact` (fp32), `fast` (bf16 T3), `int8` (8-bit T3; GPU: bf16 activations, CPU: bf16 flow), "
         "`nf4` (4-bit T3; GPU with the extra `nf4` only); auto: fast on a GPU that has bfloat16 "
         "(compute capability 8.0), int8 on a CPU with VNNI or AMX, else exact.",
     )
     prepared_weights: str = _setting(
         "beside",
-        _place,
+        values.place,
         "Where weights are stored once they are prepared for loading, which makes the next start faster: `beside` the "
         "checkpoint, a folder, or `off`, as in the images, which have them.",
     )
-    graphs: bool = _setting(True, _switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
+    graphs: bool = _setting(True, values.switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     graph_memory_share: float = _setting(
-        0.15, _share(0.01, 0.5), "Share of the GPU's memory that captured CUDA graphs may take, 0.01 to 0.5."
+        0.15, values.share(0.01, 0.5), "Share of the GPU's memory that captured CUDA graphs may take, 0.01 to 0.5."
     )
     cudnn_attention: bool = _setting(
-        False, _switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans anew for every shape."
+        False, values.switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans anew for every shape."
     )
     kernels: str = _setting(
         "auto",
-        _one_of("auto", "on", "off"),
+        values.one_of("auto", "on", "off"),
         "on: a GPU runs all of the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
         "auto: those that were measured, on GPUs of the same compute capability: 9.0 (H100, H200).",
     )
     adapters: int = _setting(
         2,
-        _number(0, 16),
+        values.number(0, 16),
         "Fine-tuned voices loaded at once for each model (csm: as many as its batch has rows); 0 serves none.",
     )
     gpu_memory_fraction: float = _setting(
-        1.0, _share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
+        1.0, values.share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
     )
     check: str = _setting(
         "sound",
-        _one_of("off", "sound", "words"),
+        values.one_of("off", "sound", "words"),
         "How chunks are checked where a request does not say: `off`, by their `sound`, or also by the `words` that "
         "Whisper finds in them.",
     )
@@ -261,56 +129,64 @@ class Settings:
         "a folder, in CTranslate2's format; it is loaded when it is first used.",
     )
     asr_device: str = _setting(
-        "auto", _device, "Where it computes: `auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one."
+        "auto", values.device, "Where it computes: `auto`, `cpu`, `cuda` or `cuda:N`; auto takes a GPU if there is one."
     )
     csm_repo: str = _setting(
-        "sesame/csm-1b", _repository, "Repository of the model `csm`: `owner/name` or `owner/name@revision`."
+        "sesame/csm-1b", values.repository, "Repository of the model `csm`: `owner/name` or `owner/name@revision`."
     )
     decoder: str = _setting(
         "own",
-        _one_of("own", "turbo"),
+        values.one_of("own", "turbo"),
         "S3Gen that renders the ten-step models (multilingual, english, packs and models fine-tuned from them): their "
         "`own`, or that of `turbo`, which takes 2 steps; how it sounds with their tokens has not been judged.",
     )
     threads: int = _setting(
-        0, _number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
+        0, values.number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )
     cache_dir: Path = _setting(Path("/runpod-volume/tts_cache"), Path, "Folder of the audio cache.")
-    cache_max_bytes: int = _setting(5 * _GIB, _number(0, 2**50), "Largest size of the audio cache; 0 switches it off.")
-    cache_max_age_s: int = _setting(30 * _DAY_S, _number(1, 2**31), "Age after which an unused cache entry is deleted.")
+    cache_max_bytes: int = _setting(
+        5 * _GIB, values.number(0, 2**50), "Largest size of the audio cache; 0 switches it off."
+    )
+    cache_max_age_s: int = _setting(
+        30 * _DAY_S, values.number(1, 2**31), "Age after which an unused cache entry is deleted."
+    )
     voices_dir: Path = _setting(Path("/runpod-volume/voices"), Path, "Folder of the voice library.")
     voices_on_disk: bool = _setting(
         False,
-        _switch,
+        values.switch,
         "1 lets `voices.save` and `lexicon.save` work although no network volume is attached, with a warning.",
     )
     concurrency: int = _setting(
-        8, _number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
+        8, values.number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
     )
-    max_text_chars: int = _setting(50_000, _number(1, 10_000_000), "Longest text accepted, in characters.")
+    max_text_chars: int = _setting(50_000, values.number(1, 10_000_000), "Longest text accepted, in characters.")
     lexicon: Path = _setting(
         Path("/runpod-volume/lexicon.json"),
         Path,
         "File of words that are read otherwise than they are written, JSON or CSV (docs/API.md); it may be missing.",
     )
     normalize: bool = _setting(
-        True, _switch, "0 passes numbers, dates, units and the like to the models as they are written (docs/API.md)."
+        True,
+        values.switch,
+        "0 passes numbers, dates, units and the like to the models as they are written (docs/API.md).",
     )
     payload_limit_bytes: int = _setting(
-        10_000_000, _number(10_000, 100_000_000), "Largest answer posted to RunPod, as serialized JSON."
+        10_000_000, values.number(10_000, 100_000_000), "Largest answer posted to RunPod, as serialized JSON."
     )
     runsync_limit_bytes: int = _setting(
-        20_000_000, _number(10_000, 100_000_000), "The same for jobs of /runsync, whose ids begin with `sync-`."
+        20_000_000, values.number(10_000, 100_000_000), "The same for jobs of /runsync, whose ids begin with `sync-`."
     )
     stream: bool = _setting(
-        False, _switch, "1 makes the worker a generator: audio goes out in chunks, for /stream (docs/API.md)."
+        False, values.switch, "1 makes the worker a generator: audio goes out in chunks, for /stream (docs/API.md)."
     )
     outputs_dir: Path = _setting(
         Path("/runpod-volume/outputs"), Path, "Folder on the volume for answers too large to go back inline."
     )
-    outputs_max_age_s: int = _setting(7 * _DAY_S, _number(60, 2**31), "Age after which such an answer is deleted.")
+    outputs_max_age_s: int = _setting(
+        7 * _DAY_S, values.number(60, 2**31), "Age after which such an answer is deleted."
+    )
     bucket_endpoint_url: str | None = _setting(
-        None, _base_url, "S3 endpoint for large answers; it may contain the bucket.", name="BUCKET_ENDPOINT_URL"
+        None, values.base_url, "S3 endpoint for large answers; it may contain the bucket.", name="BUCKET_ENDPOINT_URL"
     )
     bucket_access_key_id: str | None = _setting(
         None, str, "Its access key.", name="BUCKET_ACCESS_KEY_ID", is_secret=True
@@ -321,54 +197,63 @@ class Settings:
     bucket_name: str | None = _setting(
         None, str, "The bucket, if the endpoint does not contain it.", name="BUCKET_NAME"
     )
-    allow_private_urls: bool = _setting(False, _switch, "1 lets `voice_url` reach private addresses (tests only).")
+    allow_private_urls: bool = _setting(
+        False, values.switch, "1 lets `voice_url` reach private addresses (tests only)."
+    )
     host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - of a container
-    port: int = _setting(8004, _number(1, 65_535), "Port of the HTTP server.", name="PORT")
+    port: int = _setting(8004, values.number(1, 65_535), "Port of the HTTP server.", name="PORT")
     api_keys: tuple[str, ...] = _setting(
-        (), _keys, "Keys that open the HTTP server, comma-separated; without one it is open to all.", is_secret=True
+        (),
+        values.keys,
+        "Keys that open the HTTP server, comma-separated; without one it is open to all.",
+        is_secret=True,
     )
     rate_limit_per_minute: int = _setting(
-        0, _number(0, 1_000_000), "Requests a minute for each key (each address without keys); 0 for no limit."
+        0, values.number(0, 1_000_000), "Requests a minute for each key (each address without keys); 0 for no limit."
     )
     queue_limit: int = _setting(
         64,
-        _number(0, 100_000),
+        values.number(0, 100_000),
         "HTTP requests that may wait in addition to the `concurrency` being spoken; more get 429.",
     )
     cors_origins: tuple[str, ...] = _setting(
         (),
-        _origins,
+        values.origins,
         "Origins whose web pages may call the HTTP server, comma-separated, also `null`, `app://...` and `*`; "
         "none by default.",
     )
     hosts: tuple[str, ...] = _setting(
         (),
-        _hosts,
+        values.hosts,
         "Names that the HTTP server answers to, comma-separated, besides addresses and private names; `*` for all. "
         "Without API keys it answers to no others, with keys to all.",
     )
     root_path: str = _setting(
-        "", _root_path, "Path under which a proxy shows the HTTP server, such as `/tts`; `--root-path` sets it too."
+        "",
+        values.root_path,
+        "Path under which a proxy shows the HTTP server, such as `/tts`; `--root-path` sets it too.",
     )
     idle_unload_s: int = _setting(
-        0, _number(0, 2**31), "Seconds without a request after which the HTTP server frees its models; 0 for never."
+        0,
+        values.number(0, 2**31),
+        "Seconds without a request after which the HTTP server frees its models; 0 for never.",
     )
     idle_unload: str = _setting(
         "free",
-        _one_of("free", "offload"),
+        values.one_of("free", "offload"),
         "What that means: `free` frees all memory; `offload` frees the device's and keeps the weights in the machine's "
         "memory, so that loading them again hardly reads files.",
     )
     backend: str = _setting(
         "local",
-        _backend,
+        values.backend,
         "Where the HTTP server generates speech: `local`, or `runpod:<endpoint id>` for a RunPod queue.",
     )
     runpod_api_key: str | None = _setting(
         None, str, "Key for the endpoint of a `runpod:` backend.", name="RUNPOD_API_KEY", is_secret=True
     )
     runpod_base_url: str = _setting(
-        "https://api.runpod.ai/v2", _base_url, "Base URL of RunPod's queues.", name="RUNPOD_ENDPOINT_BASE_URL"
+        "https://api.runpod.ai/v2", values.base_url, "Base URL of RunPod's queues.", name="RUNPOD_ENDPOINT_BASE_URL"
     )
 
     @classmethod
@@ -378,7 +263,7 @@ class Settings:
             InvalidRequest: an unknown or bad variable; `field` is its name.
         """
         known = {_variable(f): f for f in fields(cls)}
-        values: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         for name, text in env.items():
             if not text.strip() or not (name in known or name.startswith(PREFIX)):
                 continue
@@ -387,18 +272,19 @@ class Settings:
                 hint = f"; did you mean {PREFIX}{near[0]}?" if near else f"; known are {choices(known)}"
                 raise InvalidRequest(f"unknown variable {name}{hint}", field=name)
             try:
-                values[known[name].name] = known[name].metadata["parse"](text.strip())
+                given[known[name].name] = known[name].metadata["parse"](text.strip())
             except ValueError as error:
                 is_secret = not known[name].repr
                 message = f"{name}: {error}" if is_secret else f"{name} is {quote(text)}, but {error}"
                 raise InvalidRequest(message, field=name) from None
-        settings = cls(**values)._with_custom_models()
+        settings = cls(**given)._with_custom_models()
+        aliases = variable("aliases")
         for name, target in settings._named_aliases().items():
             if name.lower() in settings.cards:
-                raise InvalidRequest(f"{_ALIASES} has {name}, which is a custom model", field=_ALIASES)
+                raise InvalidRequest(f"{aliases} has {name}, which is a custom model", field=aliases)
             if target in settings.cards and target not in settings.models:
                 raise InvalidRequest(
-                    f"{_ALIASES} has {name}={target}, but this worker serves {choices(settings.models)}", field=_ALIASES
+                    f"{aliases} has {name}={target}, but this worker serves {choices(settings.models)}", field=aliases
                 )
         return settings
 
@@ -425,42 +311,22 @@ class Settings:
 
     def voice_aliases(self) -> dict[str, str]:
         """From each alias of a voice to the voice."""
-        usual = dict.fromkeys(OPENAI_VOICES, "default") if _OPENAI in self.aliases else {}
+        usual = dict.fromkeys(OPENAI_VOICES, "default") if values.OPENAI in self.aliases else {}
         return usual | {name: target for name, target in self._named_aliases().items() if target not in self.cards}
 
     def model_aliases(self) -> dict[str, str]:
         """From each alias of a model, in small letters, to the model."""
-        usual = dict.fromkeys(OPENAI_MODELS, self.models[0]) if _OPENAI in self.aliases else {}
+        usual = dict.fromkeys(OPENAI_MODELS, self.models[0]) if values.OPENAI in self.aliases else {}
         return usual | {name.lower(): target for name, target in self._named_aliases().items() if target in self.cards}
 
     def _named_aliases(self) -> dict[str, str]:
-        entries = (entry.partition("=") for entry in self.aliases if entry != _OPENAI)
+        entries = (entry.partition("=") for entry in self.aliases if entry != values.OPENAI)
         return {name: target.lower() if target.lower() in self.cards else target for name, _, target in entries}
 
 
 def variable(setting: str) -> str:
     """The environment variable of a setting: "cache_dir" → "CHATTERBOX_CACHE_DIR"."""
     return _variable(next(f for f in fields(Settings) if f.name == setting))
-
-
-VOLUME = Settings().voices_dir.parent
-"""Where RunPod mounts a network volume."""
-
-
-def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` with defaults for the folders, under `root`/.local, where `make queue` and `make serve` look."""
-    defaults = {
-        variable("cache_dir"): str(root / ".local" / "cache"),
-        variable("voices_dir"): str(root / ".local" / "voices"),
-        variable("outputs_dir"): str(root / ".local" / "outputs"),
-        variable("lexicon"): str(root / ".local" / "lexicon.json"),
-    }
-    return defaults | {name: value for name, value in env.items() if value}
-
-
-def with_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` for a command that writes voices: without a volume, with local folders."""
-    return dict(env) if VOLUME.is_dir() else with_local_folders(env, root)
 
 
 def _variable(setting: Field[Any]) -> str:
