@@ -54,7 +54,7 @@ _UNITS: Mapping[str, str] = {
     "kB": "kilobyte", "KB": "kilobyte", "MB": "megabyte", "GB": "gigabyte",
     "TB": "terabyte", "Mbps": "megabit-per-second", "Gbps": "gigabit-per-second", "kbps": "kilobit-per-second",
     "Mbit/s": "megabit-per-second", "Gbit/s": "gigabit-per-second", "MB/s": "megabyte-per-second",
-    "GB/s": "gigabyte-per-second", "mmHg": "millimeter-ofhg", "dB": "decibel", "Mbit": "megabit", "Gbit": "gigabit",
+    "GB/s": "gigabyte-per-second", "mmHg": "millimeter-ofhg", "Mbit": "megabit", "Gbit": "gigabit",
     "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz",
     "kWh": "kilowatt-hour", "kW": "kilowatt", "MW": "megawatt", "W": "watt",
     "kcal": "kilocalorie", "kJ": "kilojoule", "V": "volt", "hPa": "hectopascal",

@@ -67,6 +67,7 @@ RULES = Rules(
         "كم²": "square-kilometer", "م²": "square-meter", "م2": "square-meter", "م³": "cubic-meter",
     },
     unit_words={
+        "dB": "other{ديسيبل}",
         **_UNITS, "كم": _UNITS["km"], "سم": _UNITS["cm"], "مم": _UNITS["mm"], "كجم": _UNITS["kg"], "كغ": _UNITS["kg"],
         "كغم": _UNITS["kg"], "غ": _UNITS["g"], "غم": _UNITS["g"], "جم": _UNITS["g"], "مل": _UNITS["ml"],
         "℃": _UNITS["°C"], "ºC": _UNITS["°C"],

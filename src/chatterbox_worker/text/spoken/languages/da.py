@@ -64,6 +64,7 @@ RULES = Rules(
     },
     units={"kvm": "square-meter", "km/t": "kilometer-per-hour", "km/t.": "kilometer-per-hour"},
     unit_words={
+        "dB": "other{decibel}",
         "spsk.": "one{spiseske} other{spiseskeer}", "spsk": "one{spiseske} other{spiseskeer}",
         "tsk.": "one{teske} other{teskeer}", "tsk": "one{teske} other{teskeer}", "stk.": "other{styk}",
         "stk": "other{styk}", "pct.": "other{procent}", "pct": "other{procent}", "km/l": "other{kilometer per liter}",

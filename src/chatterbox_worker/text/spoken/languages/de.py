@@ -106,6 +106,7 @@ RULES = Rules(
     },
     units={"t": "tonne", "qm": "square-meter", "Sek.": "second", "Kilo": "kilogram"},
     unit_words={
+        "dB": "other{Dezibel}",
         "ct": "other{Cent}", "Ct": "other{Cent}", "Ct.": "other{Cent}", "PS": "other{PS}", "EL": "other{Esslöffel}",
         "TL": "other{Teelöffel}", "Pck.": "one{Päckchen} other{Päckchen}", "Pkg.": "one{Packung} other{Packungen}",
         "Stk.": "other{Stück}", "Pers.": "one{Person} other{Personen}",

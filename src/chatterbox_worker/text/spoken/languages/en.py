@@ -134,6 +134,7 @@ RULES = Rules(
         "ft/s": "foot-per-second", "kn": "knot", "sq mi": "square-mile",
     },
     unit_words={
+        "dB": "one{decibel} other{decibels}",
         "bpm": "other{beats per minute}", "pts": "one{point} other{points}",
         "fps": "one{frame per second} other{frames per second}", "rpm": "other{revolutions per minute}",
     },

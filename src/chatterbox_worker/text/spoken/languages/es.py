@@ -120,6 +120,7 @@ RULES = Rules(
         "grs": "gram", "cc": "cubic-centimeter", "Km/h": "kilometer-per-hour",
     },
     unit_words={
+        "dB": "one{decibelio} other{decibelios}",
         "pts": "one{punto} other{puntos}", "pts.": "one{punto} other{puntos}",
         "cda.": "one{cucharada} other{cucharadas}", "cdas.": "one{cucharada} other{cucharadas}",
         "cdta.": "one{cucharadita} other{cucharaditas}", "cdtas.": "one{cucharadita} other{cucharaditas}",

@@ -39,6 +39,7 @@ RULES = Rules(
     units={"Gt": "gigabyte", "Mt": "megabyte", "kt": "kilobyte", "Tt": "terabyte", "pv": "day", "vk": "week",
         "kk": "month"},
     unit_words={
+        "dB": "one{desibeli} other{desibeliä}",
         "rkl": "one{ruokalusikallinen} other{ruokalusikallista}", "tl": "one{teelusikallinen} other{teelusikallista}",
         "kpl": "one{kappale} other{kappaletta}", "snt": "one{sentti} other{senttiä}",
         "hlö": "one{henkilö} other{henkilöä}", "hlöä": "other{henkilöä}", "Mbit/s": "other{megabittiä sekunnissa}",

@@ -101,6 +101,7 @@ RULES = Rules(
         "Mo/s": "megabyte-per-second", "Go/s": "gigabyte-per-second", "mn": "minute",
     },
     unit_words={
+        "dB": "one{décibel} other{décibels}",
         "ct": "one{centime} other{centimes}", "cts": "other{centimes}",
         "tr/min": "one{tour par minute} other{tours par minute}",
         "c. à s.": "one{cuillère à soupe} other{cuillères à soupe}",

@@ -77,6 +77,7 @@ RULES = Rules(
     symbols_of_money={'ש"ח': "ILS", "ש״ח": "ILS"}, money_and=" ו",
     money_scales={"מיליון": "other{מיליון}", "מיליארד": "other{מיליארד}"},
     unit_words={
+        "dB": "one{דציבל} other{דציבלים}",
         **dict.fromkeys(["אג'", "אג׳"], "one{אגורה} other{אגורות}"),
         **dict.fromkeys(['מ"ר', "מ״ר"], "other{מטרים רבועים}"), **dict.fromkeys(['קמ"ר', "קמ״ר"],
         "other{קילומטרים רבועים}"),

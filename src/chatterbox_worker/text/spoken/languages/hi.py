@@ -37,6 +37,7 @@ RULES = Rules(
         "किमी": "kilometer", "कि.मी.": "kilometer", "किग्रा": "kilogram", "कि.ग्रा.": "kilogram",
         "मी": "meter", "सेमी": "centimeter", "किमी/घंटा": "kilometer-per-hour",
     },
+    unit_words={"dB": "other{डेसिबल}"},
     time="{h} बजकर {m} मिनट", time_hour="{h} बजे", time_after="बजे",
     time_fixes={
         "^एक बजकर तीस मिनट$": "डेढ़ बजे", "^दो बजकर तीस मिनट$": "ढाई बजे",

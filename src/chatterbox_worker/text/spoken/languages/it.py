@@ -101,6 +101,7 @@ RULES = Rules(
     },
     units={"mq": "square-meter", "mc": "cubic-meter", "lt": "liter", "gr": "gram", "hg": "hectogram"},
     unit_words={
+        "dB": "other{decibel}",
         "CV": "one{cavallo} other{cavalli}", "cv": "one{cavallo} other{cavalli}",
         "pers.": "one{persona} other{persone}",
         "t": "one{tonnellata} other{tonnellate}", "pz": "one{pezzo} other{pezzi}", "pz.": "one{pezzo} other{pezzi}",

@@ -146,6 +146,7 @@ RULES = Rules(
     symbols_of_money={"￥": "JPY"}, money_and="", money_of="",
     money_scales={"万": "other{まん}", "億": "other{おく}"},
     unit_words={
+        "dB": "other{デシベル}",
         "km": "other{キロメートル}", "m": "other{メートル}", "cm": "other{センチメートル}",
         "mm": "other{ミリメートル}",
         "kg": "other{キログラム}", "g": "other{グラム}", "km/h": "other{キロメートルまいじ}", "L": "other{リットル}",

@@ -45,6 +45,7 @@ RULES = Rules(
     },
     money_scales={"만": "other{만}", "억": "other{억}"},
     unit_words={
+        "dB": "other{데시벨}",
         "km": "other{킬로미터}", "m": "other{미터}", "cm": "other{센티미터}", "kg": "other{킬로그램}",
         "g": "other{그램}", "‰": "other{퍼밀}", "ppm": "other{피피엠}", "cc": "other{시시}",
         "mAh": "other{밀리암페어시}",

@@ -38,6 +38,7 @@ RULES = Rules(
      "ribu": "other{ribu}"},
     units={"km/j": "kilometer-per-hour", "km/jam": "kilometer-per-hour"},
     unit_words={
+        "dB": "other{desibel}",
         "hb": "other{hari bulan}", "sdb": "other{sudu besar}", "sdk": "other{sudu kecil}", "sdt": "other{sudu teh}",
         "Mbps": "other{megabit sesaat}",
     },

@@ -69,6 +69,7 @@ RULES = Rules(
     },
     units={"km/u": "kilometer-per-hour", "Mb/s": "megabit-per-second"},
     unit_words={
+        "dB": "other{decibel}",
         "t": "other{ton}", "pk": "other{pk}", "ct": "other{cent}", "el": "one{eetlepel} other{eetlepels}",
         "el.": "one{eetlepel} other{eetlepels}", "tl": "one{theelepel} other{theelepels}",
         "tl.": "one{theelepel} other{theelepels}", "pers.": "one{persoon} other{personen}",

@@ -50,6 +50,7 @@ RULES = Rules(
     },
     units={"kvm": "square-meter", "km/t": "kilometer-per-hour", "km/t.": "kilometer-per-hour"},
     unit_words={
+        "dB": "other{desibel}",
         "ss": "one{spiseskje} other{spiseskjeer}", "ts": "one{teskje} other{teskjeer}", "stk.": "other{stykk}",
         "stk": "other{stykk}", "pst.": "other{prosent}", "l/mil": "other{liter per mil}",
     },

@@ -90,6 +90,7 @@ RULES = Rules(
     },
     units={"t": "tonne", "Mb/s": "megabit-per-second"},
     unit_words={
+        "dB": "one{decybel} few{decybele} many{decybeli} other{decybela}",
         "gr": "one{grosz} few{grosze} many{groszy} other{grosza}",
         "os.": "one{osoba} few{osoby} many{osób} other{osoby}",
         "KM": "one{koń mechaniczny} few{konie mechaniczne} many{koni mechanicznych} other{konia mechanicznego}",

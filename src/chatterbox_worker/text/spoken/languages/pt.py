@@ -94,6 +94,7 @@ RULES = Rules(
     },
     units={"Km": "kilometer", "Kg": "kilogram", "lt": "liter", "seg": "second"},
     unit_words={
+        "dB": "one{decibel} other{decibéis}",
         "pess.": "one{pessoa} other{pessoas}", "t": "one{tonelada} other{toneladas}",
         "un.": "one{unidade} other{unidades}", "cv": "one{cavalo} other{cavalos}",
         "rpm": "one{rotação por minuto} other{rotações por minuto}",

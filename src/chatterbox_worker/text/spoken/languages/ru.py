@@ -130,10 +130,11 @@ RULES = Rules(
         "кГц": "kilohertz", "МГц": "megahertz", "ГГц": "gigahertz", "кВт·ч": "kilowatt-hour", "МВт": "megawatt",
         "Мбит/с": "megabit-per-second", "Гбит/с": "gigabit-per-second", "м³": "cubic-meter", "см²": "square-centimeter",
         "мин.": "minute", "ч.": "hour", "сек.": "second", "сек": "second", "кв. м": "square-meter",
-        "куб. м": "cubic-meter", "ккал": "kilocalorie", "дБ": "decibel", "кВ": "kilovolt", "мкм": "micrometer",
+        "куб. м": "cubic-meter", "ккал": "kilocalorie", "кВ": "kilovolt", "мкм": "micrometer",
         "КБ": "kilobyte", "Кб": "kilobyte", "Мб": "megabyte", "Гб": "gigabyte", "Па": "pascal", "гПа": "hectopascal",
     },
     unit_words={
+        **dict.fromkeys(["дБ", "dB"], "one{децибел} few{децибела} many{децибел} other{децибела}"),
         "коп.": "one{копейка} few{копейки} many{копеек} other{копейки}",
         "ст. л.": "one{столовая ложка} few{столовые ложки} many{столовых ложек} other{столовой ложки}",
         "ч. л.": "one{чайная ложка} few{чайные ложки} many{чайных ложек} other{чайной ложки}",

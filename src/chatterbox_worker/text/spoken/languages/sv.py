@@ -69,6 +69,7 @@ RULES = Rules(
     },
     units={"tim": "hour", "kvm": "square-meter"},
     unit_words={
+        "dB": "other{decibel}",
         "msk": "one{matsked} other{matskedar}", "tsk": "one{tesked} other{teskedar}", "krm": "other{kryddmått}",
         "st": "one{styck} other{stycken}", "l/mil": "other{liter per mil}",
     },

@@ -61,7 +61,7 @@ RULES = Rules(
         "USD": Money(major="other{dola}", minor="other{senti}"), "EUR": Money(major="other{yuro}",
          minor="other{senti}"),
     },
-    noun_first=True, money_and=" na ", symbols_of_money={
+    unit_words={"dB": "other{desibeli #}"}, noun_first=True, money_and=" na ", symbols_of_money={
         **dict.fromkeys(["KSh", "Ksh", "KSh.", "Ksh.", "Kshs", "Kshs."], "KES"),
         **dict.fromkeys(["Sh", "Sh.", "sh.", "Shs.", "TSh", "Tsh", "TSh.", "Tsh."], "TZS"), "USh": "UGX",
     },

@@ -39,7 +39,9 @@ RULES = Rules(
         "mlyr": "other{milyar}"},
     units={"sa": "hour", "dk": "minute", "dk.": "minute", "sn": "second", "gr": "gram", "gr.": "gram", "lt": "liter",
         "lt.": "liter"},
-    unit_words={"m/s": "other{saniyede # metre}", "Mbps": "other{saniyede # megabit}",
+    unit_words={
+        "dB": "other{desibel}",
+        "m/s": "other{saniyede # metre}", "Mbps": "other{saniyede # megabit}",
         "km/h": "other{saatte # kilometre}", "km/sa": "other{saatte # kilometre}"},
     time="{h} {m}", time_low="{h} sıfır {m}",
         time_dotted=(r"(?:[Ss]aat |(?=[01]\d\.[0-5][05] ?[-–] ?[0-2]\d\.[0-5][05](?! ?[€$₺%\w])))", ""),

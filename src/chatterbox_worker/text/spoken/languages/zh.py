@@ -39,7 +39,9 @@ RULES = Rules(
     },
     symbols_of_money={"¥": "CNY", "￥": "CNY", "RMB": "CNY", "NT$": "TWD"}, money_of="", money_and="",
     money_scales={"万": "other{万}", "亿": "other{亿}"},
-    unit_words={"mAh": "other{毫安时}", "㎏": "other{公斤}", "㎞": "other{公里}", "㎡": "other{平方米}",
+    unit_words={
+        "dB": "other{分贝}",
+        "mAh": "other{毫安时}", "㎏": "other{公斤}", "㎞": "other{公里}", "㎡": "other{平方米}",
         "m/s": "other{米每秒}",
         "μg/m³": "other{微克每立方米}", "µg/m³": "other{微克每立方米}", "Mbps": "other{兆比特每秒}",
         "km": "other{公里}", "m": "other{米}", "cm": "other{厘米}", "mm": "other{毫米}", "kg": "other{公斤}",
