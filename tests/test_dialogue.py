@@ -20,7 +20,7 @@ from chatterbox_worker.dialogue import Conversation
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, WorkerError
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer, finish
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
@@ -60,7 +60,7 @@ def test_each_turn_is_spoken_with_its_own_fields_and_all_at_once(
     speech = synthesizer.stream(plan, CancelScope())
     spoken = [take.utterance for take in engine.takes]
     engine.gate.set()
-    info = synthesizer.finish(plan, speech, 0.0).info
+    info = finish(speech, 0.0).info
 
     assert [(each.text, each.language, each.voice.id) for each in spoken] == [
         ("One.", "en", "alice"), ("Dos.", "es", "default"), ("Three.", "en", "default"),

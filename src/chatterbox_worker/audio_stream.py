@@ -3,98 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from chatterbox_worker.answer import SpokenBy, SpokenCheck, SpokenWord
+from chatterbox_worker.answer import SpeechInfo, SpokenCheck, SpokenChunk, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.join import Joiner
-from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.checked_takes import check_of
 from chatterbox_worker.checks.verdict import describe
 from chatterbox_worker.chunk_takes import StoredTake
-from chatterbox_worker.engine import Engine, Take
-from chatterbox_worker.errors import Cancelled, NoSpeech, SynthesisFailed, WorkerError
-from chatterbox_worker.request import SpeechRequest, at_place
-from chatterbox_worker.text.chunk import PAUSES_S, Chunk, Pause
-from chatterbox_worker.text.reading import Reading
+from chatterbox_worker.engine import Engine, Take, decoder_of
+from chatterbox_worker.errors import NoSpeech, SynthesisFailed
+from chatterbox_worker.plan import Plan, sound_of
 from chatterbox_worker.text.word_times import UNSPACED_LANGUAGES, time_words
-from chatterbox_worker.voices.context import PastSpeech
-from chatterbox_worker.voices.source import VoiceSource, name_voice
 
 _FIRST_CHUNKS, _MOST_CHUNKS = 3, 16
 """How many chunks a stream generates ahead of its reader: the first for one that reads nothing, 45 s of audio, and one
 more for each that is read from the second on, up to as many as fill a batch."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """A request that can be spoken: everything decided, nothing started."""
-
-    request: SpeechRequest
-    engine: Engine
-    source: VoiceSource
-    reading: Reading
-    chunks: tuple[Chunk, ...]
-    key: str
-    seed: int
-    seeds: tuple[int, ...]
-    """Of each chunk."""
-    context: tuple[PastSpeech, ...] = ()
-    pauses_s: Mapping[Pause, float] = field(default_factory=lambda: PAUSES_S)
-    """The silence after a chunk by where it ends, in seconds at speed 1."""
-    voices: Mapping[str, VoiceSource] = field(default_factory=dict)
-    """Those that the text itself asks for, by their ids."""
-    turns: Mapping[int, Plan] = field(default_factory=dict)
-    """Of a dialogue, the plan of each turn that is spoken, by its index; `chunks` are those of all."""
-    waits_for_turns: bool = False
-    """Whether a turn is generated after those before it, which are its context."""
-
-    def turn_of(self, chunk: Chunk) -> Plan:
-        """The plan of its turn; this one without turns."""
-        return self.turns.get(chunk.turn, self)
-
-    def source_of(self, chunk: Chunk) -> VoiceSource:
-        turn = self.turn_of(chunk)
-        return turn.source if chunk.voice is None else turn.voices[chunk.voice]
-
-    def speed_of(self, chunk: Chunk) -> float:
-        return self.turn_of(chunk).request.speed * chunk.rate
-
-    @property
-    def voice(self) -> str:
-        """As an answer names it: the id; of a dialogue those of all turns, in the order in which they begin."""
-        return ", ".join(dict.fromkeys(turn.source.id for turn in (self.turns or {0: self}).values()))
-
-    def speaker_of(self, chunk: Chunk) -> SpokenBy | None:
-        """Who speaks it; None if there is one voice for the whole text."""
-        if not self.turns:
-            return SpokenBy(self.source_of(chunk).id) if self.voices else None
-        return SpokenBy(self.source_of(chunk).id, chunk.turn, self.request.turns[chunk.turn].name)
-
-    @property
-    def warnings(self) -> list[str]:
-        """What the caller should know about how the text is read."""
-        own = () if self.turns else self.reading.warnings
-        turns = self.request.turns
-        return [
-            *own,
-            *(f"{turns[i].place}: {each}" for i, turn in self.turns.items() for each in turn.reading.warnings),
-        ]
-
-    @contextmanager
-    def named(self, chunk: Chunk) -> Iterator[None]:
-        """Errors name the request's own field for the voice of this chunk, and in a dialogue the turn."""
-        try:
-            with name_voice(self.source_of(chunk).field):
-                yield
-        except WorkerError as error:
-            if not self.turns or isinstance(error, Cancelled):
-                raise
-            raise at_place(self.request.turns[chunk.turn].place, error) from error
 
 
 class AudioStream:
@@ -105,7 +33,6 @@ class AudioStream:
         plan: Plan,
         submit: Callable[[int], Take],
         scope: CancelScope,
-        started_s: float,
         *,
         bounded: bool,
         on_spoken: Callable[[int, Audio], object] = lambda _index, _audio: None,
@@ -118,7 +45,7 @@ class AudioStream:
         self._submit = submit
         self._takes: list[Take] = []
         self._scope = scope
-        self._started_s = started_s
+        self._started_s = time.perf_counter()
         self._bounded = bounded
         self._on_spoken = on_spoken
         self._submit_ahead(0)
@@ -266,10 +193,40 @@ class AudioStream:
             stages["queue_s"] = waits[0]  # the others wait by design
         return {"queue_to_first_audio_s": self._first_audio_s, **stages}
 
+    def describe(self, duration_s: float) -> SpeechInfo:
+        """The facts about a speech that was read to its end and lasts `duration_s` seconds."""
+        plan, request = self.plan, self.plan.request
+        return SpeechInfo(
+            mimetype=FORMATS[request.format].mimetype,
+            format=request.format,
+            sample_rate=request.sample_rate,
+            duration_s=round(duration_s, 4),
+            seed=plan.seed,
+            model=request.model,
+            language=request.language,
+            voice=plan.voice,
+            device=plan.engine.device,
+            decoder=decoder_of(plan.engine),
+            seeds=plan.turn_seeds,
+            chunks=tuple(
+                SpokenChunk(
+                    chunk.text,
+                    chunk.start,
+                    chunk.end,
+                    round(start_s, 4),
+                    round(end_s, 4),
+                    chunk.spoken,
+                    chunk.language,
+                    kept,
+                    plan.speaker_of(chunk),
+                )
+                for chunk, (start_s, end_s), kept in zip(plan.chunks, self.spans_s, self.kept, strict=True)
+            ),
+            warnings=tuple(self.warnings),
+            words=None if self.words is None else tuple(self.words),
+            checks=None if self.checks is None else tuple(self.checks),
+        )
+
 
 def _failed(index: int, check: SpokenCheck) -> str:
     return f"chunk {index} did not pass its check in {check.attempts} attempts: {describe(check.reasons)}"
-
-
-def sound_of(request: SpeechRequest) -> Sound:
-    return Sound(request.loudness_lufs, request.gain_db, request.trim)

@@ -33,6 +33,8 @@ from chatterbox_worker.files import write_whole
 
 log = logging.getLogger(__name__)
 
+PIPELINE_VERSION = 5
+"""Raise it whenever the same request would sound different than before: it is part of every key."""
 _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder overshoots by no more
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
 _RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
@@ -50,7 +52,10 @@ class CacheEntry:
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of the canonical JSON of `parts`: sorted keys, no spaces, exact floats, case preserved."""
+    """SHA-256 (hex) of the canonical JSON of `parts` and the pipeline's version: sorted keys, no spaces, exact floats,
+    case preserved.
+    """
+    parts = {"pipeline": PIPELINE_VERSION, **parts}
     canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

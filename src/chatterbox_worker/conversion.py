@@ -74,16 +74,15 @@ def recording_of(request: ConversionRequest, *, allow_private_urls: bool) -> tup
 
 
 def plan_conversion(
-    request: ConversionRequest, engine: Engine, source: VoiceSource, *, pipeline: int, allow_private_urls: bool
+    request: ConversionRequest, engine: Engine, source: VoiceSource, *, allow_private_urls: bool
 ) -> ConversionPlan:
-    """`pipeline`: the version of all that makes sound, for the cache.
-
+    """
     Raises:
         InvalidRequest: the recording cannot be had.
     """
     recording, field = recording_of(request, allow_private_urls=allow_private_urls)
     key = key_of({
-        "pipeline": pipeline, "conversion": hashlib.sha256(recording).hexdigest(), "model": request.model,
+        "conversion": hashlib.sha256(recording).hexdigest(), "model": request.model,
         "weights": engine.revision, "voice": source.digest, "seed": request.seed, "format": request.format,
         "sample_rate": request.sample_rate,
         **({"bitrate_kbps": request.bitrate_kbps or default_kbps(request.sample_rate)}

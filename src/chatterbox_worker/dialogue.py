@@ -13,11 +13,11 @@ from typing import Any
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, join
-from chatterbox_worker.audio_stream import Plan
 from chatterbox_worker.cache import key_of
 from chatterbox_worker.chunk_takes import chunk_seeds
 from chatterbox_worker.engine import Turn
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
+from chatterbox_worker.plan import Find, Plan, Planner, require_chunks
 from chatterbox_worker.request import (
     LONGEST_TRANSCRIPT_CHARS,
     OF_A_VOICE,
@@ -36,23 +36,15 @@ from chatterbox_worker.voices.source import VoiceSource
 _CONTEXT_TURNS = 8  # that come before a turn: about as much as fits into csm's context
 _SHORTEST_PAUSE_S = GUARD_BEFORE_S + GUARD_AFTER_S  # less would cut off a word's edge
 
-Find = Callable[[SpeechRequest], VoiceSource]
 
-
-def plan_dialogue(
-    request: SpeechRequest,
-    plan_turn: Callable[[SpeechRequest, Find], Plan],
-    find: Find,
-    id_named: Callable[[str], str],
-    *,
-    pipeline: int,
-) -> Plan:
+def plan_dialogue(request: SpeechRequest, planner: Planner, id_named: Callable[[str], str]) -> Plan:
     """The turns of a request as one plan; `id_named` finds a voice of the library by its name.
 
     Raises:
         InvalidRequest, VoiceNotFound: a turn cannot be spoken, which the error names; or none has anything to speak.
     """
-    find, seed = _once(find), secrets.randbits(32) if request.seed is None else request.seed
+    planner = replace(planner, find=_once(planner.find))
+    seed = secrets.randbits(32) if request.seed is None else request.seed
     whole: dict[str, Any] = {
         "format": request.format,
         "sample_rate": request.sample_rate,
@@ -65,7 +57,7 @@ def plan_dialogue(
             if is_silent(own):
                 return None
             own = replace(own, voice=id_named(turn.request.voice or "")) if turn.is_by_name else own
-            planned = plan_turn(own, find)
+            planned = planner.plan(own)
         except (InvalidRequest, VoiceNotFound) as error:
             raise at_place(turn.place, error) from None
         return replace(planned, seed=seed if turn.request.seed is None else turn.request.seed)
@@ -75,9 +67,10 @@ def plan_dialogue(
     if not turns:
         raise InvalidRequest("no turn has a text that can be spoken", field="turns")
     chunks = _chunks(request.turns, turns)
+    require_chunks(request, len(chunks))
     first = next(iter(turns.values()))
     key = key_of({
-        "pipeline": pipeline, "seed": request.seed, "respeak": sorted(request.respeak),
+        "seed": request.seed, "respeak": sorted(request.respeak),
         "turns": [[index, turn.key, turn.source.id, request.turns[index].name] for index, turn in turns.items()],
         "pauses": [[chunk.turn, chunk.exact_pause_s, chunk.lead_pause_s] for chunk in chunks],
         "count": len(request.turns),
@@ -87,11 +80,6 @@ def plan_dialogue(
     return replace(
         first, request=request, chunks=chunks, key=key, seed=seed, seeds=seeds, turns=turns, waits_for_turns=waits
     )
-
-
-def seeds_of(plan: Plan) -> tuple[int | None, ...]:
-    """Of each turn; None for one that is only a pause."""
-    return tuple(plan.turns[i].seed if i in plan.turns else None for i in range(len(plan.request.turns)))
 
 
 def _chunk_seeds(

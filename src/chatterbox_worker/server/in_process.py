@@ -20,7 +20,7 @@ from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.threads import low_priority_pool, run_conversion
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer, describe
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import LibraryEntry, VoiceLibrary
@@ -260,7 +260,7 @@ class _Live:
             for piece in speech:
                 samples += len(piece.samples)
                 yield piece
-            self._info = describe(plan, speech, samples / plan.engine.sample_rate)
+            self._info = speech.describe(samples / plan.engine.sample_rate)
 
     async def _next(self) -> Audio | None:
         item = await self._queue.get()

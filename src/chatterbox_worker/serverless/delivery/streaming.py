@@ -24,14 +24,14 @@ from chatterbox_worker.answer import Recording, SpokenWord, UnsentWords
 from chatterbox_worker.audio.clip import audio_of_pcm
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
-from chatterbox_worker.audio_stream import AudioStream, Plan
+from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech
+from chatterbox_worker.conversion import ConvertedSpeech
 from chatterbox_worker.serverless.delivery.answer import Answer, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, log_recording
 from chatterbox_worker.serverless.job import SpeechJob
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer, describe
+from chatterbox_worker.synthesizer import CancelScope, Synthesizer
 
 CHUNK_BYTES = 700_000
 """Of one chunk, serialized: RunPod refuses more than 1 MB and drops it (docs/API.md)."""
@@ -65,7 +65,7 @@ def stream(
         yield chunk
         post.add(chunk)  # the SDK asks for the next one when it has posted and collected this one
     if entry is None:
-        entry = _entry(plan, speech, whole)
+        entry = _entry(speech, whole)
         if request.cache:
             synthesizer.cache.put(plan.key, "wav", entry)
     timings = _timings(speech, time.perf_counter() - started_s, whole.duration_s)
@@ -195,10 +195,10 @@ def _split_evenly(samples: bytes) -> list[bytes]:
     return [samples[start:end] for start, end in pairwise(ends)]
 
 
-def _entry(plan: Plan | ConversionPlan, speech: AudioStream | ConvertedSpeech | None, whole: _Whole) -> CacheEntry:
+def _entry(speech: AudioStream | ConvertedSpeech | None, whole: _Whole) -> CacheEntry:
     assert speech is not None  # noqa: S101 - without an entry there was one
     audio = encode(audio_of_pcm(bytes(whole.pcm), whole.rate), "wav", whole.rate)
-    return CacheEntry(audio, describe(plan, speech, whole.duration_s))
+    return CacheEntry(audio, speech.describe(whole.duration_s))
 
 
 def _timings(speech: AudioStream | ConvertedSpeech | None, total_s: float, duration_s: float) -> dict[str, float]:

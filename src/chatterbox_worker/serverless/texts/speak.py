@@ -17,14 +17,14 @@ from functools import partial
 from typing import Generic, ParamSpec, TypeVar
 
 from chatterbox_worker.answer import Recording
-from chatterbox_worker.audio_stream import Plan
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
+from chatterbox_worker.plan import Plan
 from chatterbox_worker.request import OF_A_VOICE, SpeechRequest
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.texts.request import Text, TextsJob
-from chatterbox_worker.synthesizer import CancelScope, Progress, Synthesizer, from_cache
+from chatterbox_worker.synthesizer import CancelScope, Progress, Synthesizer, finish, from_cache
 from chatterbox_worker.voices.source import VoiceSource
 
 log = logging.getLogger(__name__)
@@ -106,8 +106,8 @@ class _Session:
 
     def read(self, index: int, started: Future[Finish | WorkerError]) -> Recording | WorkerError:
         try:
-            finish = started.result()
-            return finish if isinstance(finish, WorkerError) else finish()
+            result = started.result()
+            return result if isinstance(result, WorkerError) else result()
         except Exception as error:  # noqa: BLE001 - the others go on
             return for_caller(error, log)
         finally:
@@ -138,10 +138,10 @@ class _Session:
         if entry is not None:
             recording = from_cache(plan, entry, started_s)
             return lambda: recording
-        finish = self._submit(index, plan, started_s)
+        finish_text = self._submit(index, plan, started_s)
 
         def finish_and_store() -> Recording:
-            recording = finish()
+            recording = finish_text()
             cache.put(plan.key, request.format, CacheEntry(recording.audio, recording.info))
             return recording
 
@@ -150,7 +150,7 @@ class _Session:
     def _submit(self, index: int, plan: Plan, started_s: float) -> Finish:
         self._progress.start(index, len(plan.chunks))
         speech = self._synthesizer.stream(plan, self._scope.part(self._progress.of(index)))
-        return lambda: self._synthesizer.finish(plan, speech, started_s)
+        return lambda: finish(speech, started_s)
 
     def _source_of(self, request: SpeechRequest) -> VoiceSource:
         voice = tuple(getattr(request, name) for name in OF_A_VOICE)
