@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from chatterbox_worker import request, wiring
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.serverless.actions import act
 from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.serverless.information import JobCounts
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
 

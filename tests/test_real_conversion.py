@@ -19,13 +19,14 @@ from chatterbox_worker import convert, wiring
 from chatterbox_worker.audio.clip import Samples
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Passage
 from chatterbox_worker.request import ConversionRequest, parse
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from support.checkpoints import linked
 from support.fakes import ConvertedTake, ToneEngine
 from support.recordings import buzz, real_speech

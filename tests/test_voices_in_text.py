@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from chatterbox_worker.audio.clip import concatenate
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, VoiceNotFound, WorkerError
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from support.audio_clips import wav_bytes
 from support.fakes import RATE, SECONDS_PER_CHARACTER, ToneEngine
 

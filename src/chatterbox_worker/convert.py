@@ -17,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from chatterbox_worker import wiring
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.conversion import MOST_BYTES
@@ -24,7 +25,6 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.files import write_whole
 from chatterbox_worker.local import local_environment
 from chatterbox_worker.request import ConversionRequest, ConvertBody, SpeechBody, resolve_conversion, validate
-from chatterbox_worker.synthesizer import CancelScope
 
 _SUFFIXES = {".oga": "ogg"}
 

@@ -17,7 +17,7 @@ from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.cache import AudioCache, CacheEntry
-from chatterbox_worker.cancel import CancelScope, Progress
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.chunk_takes import ChunkCache
 from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
 from chatterbox_worker.dialogue import plan_dialogue
@@ -28,8 +28,6 @@ from chatterbox_worker.submission import Submission
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, voice_source
-
-__all__ = ["CancelScope", "Progress", "Synthesizer", "finish", "from_cache"]
 
 
 class Synthesizer:

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from chatterbox_worker import request as requests
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.files import write_whole
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.reference import MAX_BYTES
 from chatterbox_worker.wiring import build
 

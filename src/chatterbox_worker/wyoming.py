@@ -33,6 +33,7 @@ from wyoming.tts import (
 from chatterbox_worker import __version__, request
 from chatterbox_worker.audio.clip import Audio, silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
@@ -44,7 +45,6 @@ from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.connection import STALLED_S
 from chatterbox_worker.server.limits import Admission
 from chatterbox_worker.server.sentences import SentenceBuffer
-from chatterbox_worker.synthesizer import CancelScope
 
 log = logging.getLogger(__name__)
 

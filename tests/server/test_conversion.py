@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import soundfile
 
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.request import ConversionRequest, parse
 from chatterbox_worker.server import gateway
-from chatterbox_worker.synthesizer import CancelScope
 from support.audio_clips import wav_base64, wav_bytes
 from support.serving import HeldEngine, Open, decoded_s
 

@@ -17,6 +17,7 @@ import pytest
 
 from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.client import AsyncRunPodServerlessClient, Patience
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import (
@@ -33,7 +34,6 @@ from chatterbox_worker.server import gateway, speech
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.gateway import RunPodBackend
 from chatterbox_worker.server.refusals import BodyTooLarge
-from chatterbox_worker.synthesizer import CancelScope
 from support.audio_clips import wav_base64, wav_bytes
 from support.paths import ROOT
 from support.serving import decoded_s

@@ -10,10 +10,11 @@ import pytest
 
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, Joiner, join
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.text.markup.pauses import LONGEST_PAUSE_S, LONGEST_PAUSES_S, split_at_pauses
 from chatterbox_worker.text.prepare import prepare
 from support.fakes import RATE

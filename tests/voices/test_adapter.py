@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.adapter import metadata_of, parse_adapter, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary

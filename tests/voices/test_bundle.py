@@ -13,11 +13,12 @@ import soundfile
 from safetensors.numpy import save
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import tone, wav_bytes

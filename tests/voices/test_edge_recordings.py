@@ -20,10 +20,11 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.clipping import clipped_share
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import RATE, tone, wav_base64, wav_bytes

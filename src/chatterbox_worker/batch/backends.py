@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.batch.spending import WorkerTime
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.client import (
     AnswerLost,
     AsyncRunPodServerlessClient,
@@ -33,7 +34,7 @@ from chatterbox_worker.client import (
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.wiring import build
 
 RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "no_speech", "device_failed")

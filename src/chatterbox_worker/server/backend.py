@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.request import AudioRequest, SpeechRequest
-from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
 ReadinessState = Literal["starting", "ready", "asleep", "waking", "failed"]

@@ -29,6 +29,7 @@ from chatterbox_worker import errors
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio, concatenate
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import (
     AnswerLost,
@@ -65,7 +66,6 @@ from chatterbox_worker.request import (
 )
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.refusals import BodyTooLarge, NotOffered
-from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.voices.library import LibraryEntry
 
 log = logging.getLogger(__name__)

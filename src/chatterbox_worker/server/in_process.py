@@ -14,13 +14,14 @@ from chatterbox_worker import wiring
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio_stream import AudioStream
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.threads import low_priority_pool, run_conversion
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import LibraryEntry, VoiceLibrary

@@ -31,6 +31,7 @@ from starlette.types import Receive, Scope, Send
 from chatterbox_worker import request as requests
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord, UnsentWords
 from chatterbox_worker.audio.stream_encode import StreamEncoder
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.chunk_takes import candidate_seeds
 from chatterbox_worker.config import Settings
@@ -41,7 +42,6 @@ from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
-from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.text import captions
 
 log = logging.getLogger(__name__)

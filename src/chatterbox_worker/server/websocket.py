@@ -29,6 +29,7 @@ from chatterbox_worker.answer import SpokenWord, UnsentWords
 from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote
 from chatterbox_worker.request import SpeechRequest, without_nulls
@@ -39,7 +40,6 @@ from chatterbox_worker.server.refusals import TryLater
 from chatterbox_worker.server.sentences import SentenceBuffer
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.strict_json import parse_json
-from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.text.chunk import Pause
 from chatterbox_worker.text.markup.html import break_tags
 from chatterbox_worker.text.markup.pauses import ends_in_pause, pauses_s, without_pauses

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, DeviceFailed, NotReady, WorkerError, for_caller
 from chatterbox_worker.request import Action
@@ -23,7 +24,7 @@ from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.memory import MemoryRelease
 from chatterbox_worker.serverless.progress import Progress
 from chatterbox_worker.serverless.texts import TextsJob
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ import torch
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.cache import AudioCache
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
@@ -32,7 +33,7 @@ from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint, linked, upstream_may_warn, upstream_s3gen, upstream_t3

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
@@ -21,7 +22,7 @@ from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlog
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
 from chatterbox_worker.serverless.job import SpeechJob, parse
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 from support import fakes
 from support.fakes import ToneEngine
 

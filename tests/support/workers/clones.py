@@ -14,11 +14,11 @@ import sys
 from pathlib import Path
 
 from chatterbox_worker.audio.encode import encode
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import CancelScope
 from chatterbox_worker.wiring import build
 from support.recordings import buzz
 

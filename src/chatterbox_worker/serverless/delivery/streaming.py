@@ -26,12 +26,13 @@ from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.cache import CacheEntry
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.conversion import ConvertedSpeech
 from chatterbox_worker.serverless.delivery.answer import Answer, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, log_recording
 from chatterbox_worker.serverless.job import SpeechJob
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 
 CHUNK_BYTES = 700_000
 """Of one chunk, serialized: RunPod refuses more than 1 MB and drops it (docs/API.md)."""

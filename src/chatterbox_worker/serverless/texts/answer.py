@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from chatterbox_worker.answer import Recording
+from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.errors import AnswerTooLarge, DeviceFailed, InvalidRequest, WorkerError
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes
@@ -25,7 +26,7 @@ from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.texts.request import Text, TextsJob
 from chatterbox_worker.serverless.texts.speak import speak
-from chatterbox_worker.synthesizer import CancelScope, Synthesizer
+from chatterbox_worker.synthesizer import Synthesizer
 
 _REPORT_BYTES = (
     2500  # of a result without its audio: facts, timings and a presigned URL; the text is counted separately
