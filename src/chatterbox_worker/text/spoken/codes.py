@@ -1,4 +1,6 @@
-"""Numbers that count nothing: codes read digit by digit, bank accounts, network addresses, handles and hashtags."""
+"""Numbers that count nothing: codes read digit by digit, bank accounts, hexadecimal numbers, addresses of networks,
+handles and hashtags.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,7 @@ _CODE = (
 )
 _AFTER_CAPITALS = rf"(?<![{WORD}-])(?:[A-Z]{{2}}(?P<n>\d{{3,4}})|[A-Z](?P<m>\d{{4}}))(?![{WORD}]|[.,]\d)"
 _IBAN = r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z\d]{4}){2,7}(?: ?[A-Z\d]{1,3})?(?!\w)"
+_HEXADECIMAL_NUMBER = rf"(?<![{WORD}])0[xX](?P<digits>[\dA-Fa-f]{{1,16}})(?![{WORD}])"
 _LONG_CODE = r"(?<![\w-])(?=[A-Z\d]{9})(?=[A-Z]+\d|\d+[A-Z])[A-Z\d]{9,40}(?![\w-])"
 _PART = re.compile(r"\d+|X")
 _IP = r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?::\d{2,5})?(?![\w]|\.\d)"
@@ -47,6 +50,10 @@ def find_codes(part: Part, rules: Rules) -> Iterator[Group]:
     for pattern in (_IBAN, _LONG_CODE):
         for found in part.find(pattern):
             yield list(_one_by_one(*found.span(), text, rules))
+    for found in part.find(_HEXADECIMAL_NUMBER):
+        gap, start = " " if rules.spaced else "", found.start("digits")
+        prefix = f"{say_digits('0', rules)}{gap}{letter_names(rules).get('X', 'x')}{gap}"
+        yield [Span(found.start(), start, prefix), *_one_by_one(start, found.end(), text, rules)]
     for found in part.find(_CODE):
         parts = (part if part == "X" else say_digits(part, rules) for part in _PART.findall(found[0]))
         yield [Span(*found.span(), ", ".join(parts))]
@@ -75,7 +82,7 @@ def _one_by_one(start: int, end: int, text: str, rules: Rules) -> Iterator[Span]
         if not char.isalnum():
             yield Span(index, index + 1, "")
             continue
-        name = say_digits(char, rules) if char.isdecimal() else letter_names(rules).get(char, char)
+        name = say_digits(char, rules) if char.isdecimal() else letter_names(rules).get(char.upper(), char)
         yield Span(index, index + 1, gap + name)
         count += 1
         gap = (", " if count % 4 == 0 else " ") if rules.spaced else ""

@@ -166,7 +166,7 @@ def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
 def find_numbers(part: Part, rules: Rules) -> Iterator[Group]:
     """Every number that no other recogniser knows."""
     text = part.text
-    for found in part.find(rf"(?=[-−\d])(?:(?<![\w.,)\]%°$€£\"'’{_DASHES}])[-−](?=\d))?({number_pattern(rules)})"):
+    for found in part.find(rf"(?=[-−\d])(?:(?<![\w.,)\]%°$€£\"'’?!{_DASHES}])[-−](?=\d))?({number_pattern(rules)})"):
         whole, decimals = split_number(found[1], rules)
         if len(whole) > LONGEST and not decimals:
             yield from _digit_by_digit(found.start(1), found[1], rules)
@@ -196,19 +196,22 @@ _SOFTWARE = "|".join(
     f"(?<={name} )"
     for name in (
         "Python", "Perl", "PHP", "Java", "iOS", "iPadOS", "macOS", "Android", "Ubuntu", "Debian", "Go", "Ruby", "Node",
-        "Rust", "Swift", "Firefox", "Chrome", "[Vv]ersion",
+        "Rust", "Swift", "Firefox", "Chrome", "[Vv]ersion", "Windows", "Linux", "[Kk]ernel", "GNOME", "KDE", "Qt",
+        "Apache", "PostgreSQL", "MySQL", "OpenSSL", "CUDA", "HTTP", "TLS", "USB", "HDMI", "Bluetooth",
     )
 )  # fmt: skip
-"""Before a version of two parts, whose second is no decimal: Python 3.11."""
+"""Before a version of two parts, whose second is no decimal: Python 3.11. `Rules.sections` has a language's words."""
 
 
 def find_versions(part: Part, rules: Rules) -> Iterator[Group]:
     """The parts of "v2.0" or "1.2.3" with the word for the mark; not what is a number with groups of three."""
     grouped = re.compile(rf"\d{{1,3}}([{re.escape(rules.group or ',')}]\d{{3}})+$")
     point = rules.marks.get("point", rules.marks.get(".", ""))
+    names = "|".join([_SOFTWARE, *(f"(?<={word} )" for word in rules.sections.split("|") if word)])
+    second = r"\d\d?" if rules.decimal == "," else r"\d\d"  # of one digit it is read the same after a decimal point
     pattern = (
         rf"(?<![{WORD}.])(?:[vV](?=\d+\.\d))?"
-        rf"(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}}|(?=\d\d?\.\d\d)(?:{_SOFTWARE})\d\d?\.\d\d)"
+        rf"(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}}|(?=\d\d?\.\d)(?:{names})\d\d?\.{second})"
         rf"(?![{WORD}]|[.,]\d)"
     )
     if not point:
@@ -346,7 +349,7 @@ def find_ranges(part: Part, rules: Rules) -> Iterator[Group]:
     if not rules.to:
         return
     number = number_pattern(rules)
-    pattern = rf"(?<![{WORD}.,/{_DASHES}])({number})( ?[–—〜] ?| - |-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
+    pattern = rf"(?<![{WORD}.,/^{_DASHES}])({number})( ?[–—〜] ?| - |-)({number})(?![{WORD}/{_DASHES}]|[.,]\d)"
     for found in part.find(pattern):
         ends = (found[1], found[3])
         if any(

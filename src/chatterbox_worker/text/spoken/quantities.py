@@ -25,6 +25,7 @@ from chatterbox_worker.text.spoken.numbers import (
 from chatterbox_worker.text.spoken.patterns import WORD, alternatives, longest_first
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
+from chatterbox_worker.text.spoken.unit_names import unit_name
 
 _SYMBOLS = {
     "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
@@ -51,10 +52,7 @@ _UNITS: Mapping[str, str] = {
     "L": "liter", "dm": "decimeter", "‰": "permille",
     "㎡": "square-meter", "㎢": "square-kilometer", "㎥": "cubic-meter", "㎏": "kilogram", "㎎": "milligram",
     "㎞": "kilometer", "㎝": "centimeter", "㎜": "millimeter", "ℓ": "liter", "㎖": "milliliter",
-    "kB": "kilobyte", "KB": "kilobyte", "MB": "megabyte", "GB": "gigabyte",
-    "TB": "terabyte", "Mbps": "megabit-per-second", "Gbps": "gigabit-per-second", "kbps": "kilobit-per-second",
-    "Mbit/s": "megabit-per-second", "Gbit/s": "gigabit-per-second", "MB/s": "megabyte-per-second",
-    "GB/s": "gigabyte-per-second", "mmHg": "millimeter-ofhg", "Mbit": "megabit", "Gbit": "gigabit",
+    "mmHg": "millimeter-ofhg",
     "GHz": "gigahertz", "MHz": "megahertz", "kHz": "kilohertz", "Hz": "hertz",
     "kWh": "kilowatt-hour", "kW": "kilowatt", "MW": "megawatt", "W": "watt",
     "kcal": "kilocalorie", "kJ": "kilojoule", "V": "volt", "hPa": "hectopascal",
@@ -69,6 +67,17 @@ _UNITS: Mapping[str, str] = {
     "px": "pixel", "kg/m²": "kilogram-per-square-meter",
     "μg": "microgram", "mm²": "square-millimeter", "mm³": "cubic-millimeter",
 }  # fmt: skip
+_PREFIXES = {"k": "kilo", "K": "kilo", "M": "mega", "G": "giga", "T": "tera", "P": "peta"}
+_BINARY = {"Ki": "kibi", "Mi": "mebi", "Gi": "gibi", "Ti": "tebi"}
+_UNITS_OF_DATA = {
+    f"{prefix}{symbol}": f"{name}{unit}"
+    for names, units in (
+        (_PREFIXES, {"bit": "bit", "bit/s": "bit-per-second", "b/s": "bit-per-second", "bps": "bit-per-second"}),
+        (_PREFIXES | _BINARY, {"B": "byte", "B/s": "byte-per-second"}),
+    )
+    for prefix, name in names.items()
+    for symbol, unit in units.items()
+}  # no "Mb": for some a megabit, for others a megabyte
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
 _CODE_LENGTH = 4  # with the space
@@ -216,7 +225,7 @@ def find_coordinates(part: Part, rules: Rules) -> Iterator[Group]:
 
 def _say_unit(written: str, unit: str, rules: Rules) -> str:
     number = int(written) if written.isdecimal() else Decimal(written.replace(",", "."))
-    before, after = icu.phrase(f"unit/{unit} unit-width-full-name", number, rules.locale)
+    before, after = unit_name(unit, number, rules.locale)
     words = say_written(written.replace(".", rules.decimal[0]), rules, f"={after}")
     return f"{before}{words}{after}"
 
@@ -227,13 +236,23 @@ _DURATION = (
 )
 
 
+@lru_cache(maxsize=64)
+def symbols_of_units(rules: Rules) -> Mapping[str, str]:
+    """CLDR's units by their symbols, or ICU plural messages (`Rules.unit_words`)."""
+    return {**_UNITS, **_UNITS_OF_DATA, **rules.units, **rules.unit_words}
+
+
 def find_units(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
-    units = {**_UNITS, **rules.units, **rules.unit_words}
-    pattern = rf"(?:(?<![{WORD}])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})(?![{WORD}²³]|/[a-zµμ])"
+    units = symbols_of_units(rules)
+    pattern = (
+        rf"(?:(?<![{WORD}%])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})(?![{WORD}²³]|/[a-zµμ])"
+    )
     for found in part.find(pattern):
         unit = found["unit"]
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
+            continue
+        if (after := rules.not_units.get(unit)) and compiled(after).match(text, found.end()):
             continue
         _, last = quantity_values(found, rules)
         count = 1 if _describes(text, *found.span(), rules) else last
@@ -261,7 +280,7 @@ def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     if not rules.fractions:
         return
-    units = {**_UNITS, **rules.units, **rules.unit_words}
+    units = symbols_of_units(rules)
     pattern = (
         rf"(?:(?:(?<![\d.,/])(?P<n>\d+) ?)?(?P<v>[{''.join(_VULGAR)}])"
         rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d))"
@@ -290,7 +309,7 @@ def _unit(unit: str, name: str, number: int | Decimal, rules: Rules) -> tuple[st
         return (before, after) if "#" in name else ("", _gap(number, rules) + before)
     has_zeros = isinstance(number, Decimal) and number == int(number) and decimal_point(rules)
     zeros = " .0" if has_zeros else ""  # "1.0" is a plural in English
-    before, after = icu.phrase(f"unit/{name} unit-width-full-name{zeros}", number, rules.locale)
+    before, after = unit_name(name, number, rules.locale, precision=zeros)
     return before, _counted(after, number, rules)
 
 

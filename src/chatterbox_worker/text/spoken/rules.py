@@ -54,6 +54,8 @@ class Rules:
     """(pattern of the text that follows the number, rule set): the first that matches."""
     labels: str = ""
     """A pattern of the text before a number that names something and counts nothing: "chapter 1"."""
+    sections: str = ""
+    """Alternatives of fixed length, each a word before a number with a full stop that is no decimal: "Section 10.1"."""
     fixes: Words = field(default_factory=dict)
     """Corrections of CLDR's words: patterns with their replacements."""
     speller: Callable[[int, str], str | None] | None = None
@@ -118,6 +120,9 @@ class Rules:
     """Symbols with CLDR's units, in addition to those of `quantities`."""
     unit_words: Words = field(default_factory=dict)
     """Symbols with ICU plural messages, where CLDR has no unit; "#" is the number's place, if it is not before them."""
+
+    not_units: Words = field(default_factory=dict)
+    """By a unit's symbol that is also a word: a pattern of the text after it if it is the word. "12 ha sido"."""
 
     time: str = ""
     """"{h}" and "{m}"; empty: no times."""

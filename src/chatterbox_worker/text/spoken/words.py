@@ -30,10 +30,11 @@ def find_per(part: Part, rules: Rules) -> Iterator[Group]:
 
 
 def find_numbered(part: Part, rules: Rules) -> Iterator[Group]:
-    """An abbreviation in front of a number; a space is left between them."""
+    """An abbreviation in front of a number; a space is left between them. Letters do not touch it."""
     text = part.text
     if rules.numbered:
-        for found in part.find(rf"(?<![\w.])(?i:{alternatives(tuple(rules.numbered))})(?= ?\d)"):
+        names = alternatives(tuple(rules.numbered))
+        for found in part.find(rf"(?<![\w.])(?i:{names})(?:(?<=[A-Za-z])(?= \d)|(?<![A-Za-z])(?= ?\d))"):
             gap = "" if text[found.end()] == " " or found[0][-1].isalnum() else " "  # after a letter the number has one
             yield [Span(*found.span(), rules.numbered[found[0].lower()] + gap)]
 

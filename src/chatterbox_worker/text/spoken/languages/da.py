@@ -17,6 +17,7 @@ _RULERS = r"(?:(?<=Christian)|(?<=Frederik)|(?<=Margrethe)|(?<=Erik)|(?<=Valdema
 
 RULES = Rules(
     locale="da", group=". ", decimal=",", cardinal="numbering",
+    sections=r"[Aa]fsnit|[Kk]apitel|[Ff]igur|[Tt]abel|[Vv]ersion|[Bb]ilag",
     fixes={  # slips of CLDR 48 in ordinals, and the years up to 2009, which no one counts in hundreds
         r"^(million|milliard)\b": r"en \1", r"\betog": "enog", "fyrrende$": "fyrretyvende",
         "^tyvehundrede$": "totusind",

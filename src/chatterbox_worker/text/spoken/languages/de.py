@@ -21,6 +21,7 @@ _HALF = r"(?<![\d.,/\w])(?<!\d )(?:1/2|½) "
 
 RULES = Rules(
     locale="de", group=". ", decimal=",", cardinal="numbering",
+    sections=r"Abschnitt|Kapitel|Abbildung|Abb\.|Tabelle|Tab\.|Version|Anhang|Übung|Punkt",
     agreement=(
         ((r"=? (?:Stunde|Minute|Sekunde|Woche|Person|Frau|Seite|Tonne|Meile|Million|Milliarde|Mark|Lira|Rupie|Unze|"
           r"Krone|"

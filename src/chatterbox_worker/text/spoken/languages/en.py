@@ -41,6 +41,7 @@ _DESCRIBED = (
 
 RULES = Rules(
     locale="en",
+    sections=r"[Ss]ection|[Cc]hapter|[Ff]igure|[Tt]able|[Ee]xercise|[Aa]ppendix",
     ordinals=((r"(?:st|nd|rd|th)", "ordinal"),),
     years=((r"(?:(?<=[Mm]id-)|(?<=[Pp]re-)|(?<=[Pp]ost-))(?P<y>1[1-9]\d\d|20\d\d)(?!\w)", "numbering-year"),
            (r"(?<=Q[1-4] )(?P<y>20\d\d|19\d\d)(?!\w)", "numbering-year"),

@@ -13,7 +13,8 @@ _MASCULINE_IN_A = (
     "turista|artista|periodista"
 )
 _FEMININE = (
-    rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ciones|siones|dades|tudes)|veces|mujeres|noches|tardes|partes|"
+    rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ci|si)(?:ón|ones)|\w+(?:dad|tud)(?:es)?|"
+    r"\w+[ae]ncia|veces|mujeres|noches|tardes|partes|"
     r"calles|clases|flores|voces|luces|leyes|naves|torres|hora|semana|persona|vez|página|libra|milla|tonelada|pulgada|"
     r"onza|taza|cucharada|cucharadita|pizca|mujer|niña|chica|casa|noche|palabra|letra|línea|pieza|unidad|"
     r"perra|gata|mesa|silla|hoja|botella|copa|caja|"
@@ -27,24 +28,29 @@ _MASCULINE = (
 )
 
 _NO_NOUN = (
-    r" (?:de|del|y|e|o|u|a|al|en|por|para|con|que|es|fue|era|será|está|son|se|sobre|según|sin|hasta|desde|entre|"
-    r"cuando|como|no|lo|la|le|el|los|las|si|más|menos|ha|han|hay|por)\b"
+    r" (?:de|del|y|e|o|u|a|al|en|por|para|con|que|es|fue|era|será|sería|está|son|se|sobre|según|sin|hasta|desde|entre|"
+    r"cuando|como|no|lo|la|le|el|los|las|si|más|menos|ha|han|hay|ya|aún|también|siempre|nunca|excepto|salvo|mientras|"
+    r"aunque|porque|pues|pero|sino|ni|muy|tan|así|luego|después|antes|hace|significa|indica|tiene|debe|puede|contiene|"
+    r"equivale|corresponde|representa|incluye|requiere|existe|sirve|permite|\w+mente|\w+(?:ando|iendo|yendo|ará|irá))\b"
 )
+_COUNTED = r"(?P<w>(?!metro|litro|gramo|kilo|mili|cent[ií]|tonelada|hora|segundo|minuto)[a-záéíóúñ]{4,})\b"
+"""What has no thousandths, so that "5,000" before it are five thousand, as it is written in half of Latin America."""
 
 RULES = Rules(
     locale="es", group=". ", decimal=",", cardinal="numbering",
+    sections=r"[Ss]ección|[Cc]apítulo|[Aa]partado|[Ff]igura|[Tt]abla|[Vv]ersión|[Ee]jercicio|[Aa]nexo|[Tt]ema|[Pp]unto",
     agreement=(
+        (_NO_NOUN, ""),
         (_FEMININE, "cardinal-feminine"),
         (rf"= (?!(?:{_MASCULINE_IN_A})\b)\w+a\b", "cardinal-feminine"),
         (r"= |= ?\w", "cardinal-masculine"),
         (_MASCULINE, "cardinal-masculine"),
-        (_NO_NOUN, ""),
         (r" [a-záéíóúñü]", "cardinal-masculine"),
     ),
     labels=(
         r"(?:^|\W)(?:[Cc]apítulo|[Pp]ágina|[Aa]rtículo|[Nn]úmero|[Tt]omo|[Vv]olumen|[Pp]arte|[Ss]ala|[Hh]abitación|"
         r"[Ll]ínea|[Cc]anal|[Nn]ivel|[Ff]ase|[Tt]ipo|[Vv]ersión|[Gg]rupo|[Pp]aso|[Ff]igura|[Tt]abla|"
-        r"[Aa]nexo|[Ee]l|[Dd]el|[Aa]l) $"
+        r"[Aa]nexo|[Vv]alor|[Oo]pción|[Cc]ódigo|[Pp]uerto|[A-Z]{3,}|[Ee]l|[Dd]el|[Aa]l) $|\w[=:#-]$|#$"
     ),
     ordinals=((r"(?:ro|do|to|mo|vo|no)", "ordinal-masculine"), (r"(?:ra|da|ta|ma|va|na)", "ordinal-feminine"),
               (r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"),
@@ -58,6 +64,8 @@ RULES = Rules(
     forms=(
         (r"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>\w+a)s?\b", "una {w} y media"),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as|veces)\b", "{n} {w} y media"),
+        (rf"(?<![\d.,])1,000 {_COUNTED}", "mil {w}"),
+        (rf"(?<![\d.,])(?P<n>[2-9]|[1-9]\d\d?),000 {_COUNTED}", "{n} mil {w}"),
         (r"(?<=\d)x(?= (?:más|menos|mejor))", "veces"),
         (r"(?<![\w.,])(?P<n>[1-9]\d\d)º(?! ?[CFK](?!\w))(?! [a-z])", "{n} grados"),
         (r"(?<![\w.,'’])(?P<a>\d{1,3})['’](?P<b>\d)(?= ?(?:millones|mil|%|euros?|€|kg|km|m|metros|litros)(?!\w))",
@@ -119,6 +127,7 @@ RULES = Rules(
         "kms": "kilometer", "mts": "meter", "lts": "liter", "hs": "hour", "hrs": "hour", "seg": "second", "gr": "gram",
         "grs": "gram", "cc": "cubic-centimeter", "Km/h": "kilometer-per-hour",
     },
+    not_units={"ha": r" \w+(?:[aií]do|cho|sto|rto|lto|ito)\b"},
     unit_words={
         "dB": "one{decibelio} other{decibelios}",
         "pts": "one{punto} other{puntos}", "pts.": "one{punto} other{puntos}",
@@ -173,7 +182,8 @@ RULES = Rules(
     ),
     abbreviations={
         "etc.": "etcétera", "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "EEUU": "Estados Unidos",
-        "a. C.": "antes de Cristo", "a.C.": "antes de Cristo", "d. C.": "después de Cristo",
+        "a. C.": "antes de Cristo", "a.C.": "antes de Cristo", "A. C.": "antes de Cristo", "A.C.": "antes de Cristo",
+        "a. de C.": "antes de Cristo", "d. de C.": "después de Cristo", "d. C.": "después de Cristo",
         "d.C.": "después de Cristo", "Cía.": "compañía", "S. A.": "ese a", "S.A.": "ese a", "S. L.": "ese ele",
         "S.L.": "ese ele", "S. A. R.": "Su Alteza Real", "S.A.R.": "Su Alteza Real", "S. M.": "Su Majestad",
         "S.M.": "Su Majestad", "oct.": "octubre", "sept.": "septiembre", "nov.": "noviembre", "dic.": "diciembre",

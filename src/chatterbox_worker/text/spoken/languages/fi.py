@@ -7,6 +7,7 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="fi", group=" .", decimal=",", cardinal="numbering",
+    sections=r"[Kk]ohta|[Ll]uku|[Kk]uva|[Tt]aulukko|[Vv]ersio",
     years=((r"(?<![\d.,:/])(?P<y>\d{1,3})(?= ?§(?! ?\d))", "ordinal"),),
     ordinal_stops=((r"", r"[–-]\d{1,2}\.\d", "ordinal"), (r"", r" [a-zäöå]", "ordinal")),
     forms=(*weekdays({"ma": "maanantai", "ti": "tiistai", "ke": "keskiviikko", "to": "torstai", "pe": "perjantai",
@@ -42,8 +43,8 @@ RULES = Rules(
         "dB": "one{desibeli} other{desibeliä}",
         "rkl": "one{ruokalusikallinen} other{ruokalusikallista}", "tl": "one{teelusikallinen} other{teelusikallista}",
         "kpl": "one{kappale} other{kappaletta}", "snt": "one{sentti} other{senttiä}",
-        "hlö": "one{henkilö} other{henkilöä}", "hlöä": "other{henkilöä}", "Mbit/s": "other{megabittiä sekunnissa}",
-        "Gbit/s": "other{gigabittiä sekunnissa}", "l/100 km": "other{litraa sadalla kilometrillä}",
+        "hlö": "one{henkilö} other{henkilöä}", "hlöä": "other{henkilöä}",
+        "l/100 km": "other{litraa sadalla kilometrillä}",
     },
     phrase_fixes={  # a half is followed by the partitive
         r"^(puoli|puolitoista) (\w+a|\w*[aou]\w*i)$": r"\1 \2a",

@@ -26,6 +26,7 @@ _MONTHS = {"janv": "janvier", "févr": "février", "avr": "avril", "juil": "juil
 
 RULES = Rules(
     locale="fr", group=" .", decimal=",", cardinal="numbering",
+    sections=r"[Ss]ection|[Cc]hapitre|[Ff]igure|[Tt]ableau|[Vv]ersion|[Aa]nnexe|[Ee]xercice",
     agreement=(
         ((r"=? (?:heures?|minutes?|secondes?|semaines?|années?|fois|personnes?|pages?|livres?|tonnes?|femmes?|filles?|"
          r"voitures?|maisons?|tasses?|cuillères?|pommes?|carottes?|tomates?|tranches?|gousses?|pincées?|boîtes?|"

@@ -26,6 +26,7 @@ _MONTHS = {
 
 RULES = Rules(
     locale="it", group=". ", decimal=",", cardinal="numbering",
+    sections=r"[Ss]ezione|[Cc]apitolo|[Ff]igura|[Tt]abella|[Vv]ersione|[Pp]aragrafo|[Ee]sercizio",
     agreement=(
         ((r"=? (?:or[ae]|settiman[ae]|person[ae]|volt[ae]|pagin[ae]|donn[ae]|sterlin[ae]|tonnellat[ae]|miglia|lir[ae]|"
          r"stanz[ae]|mel[ae]|macchin[ae]|tazz[ae]|cipoll[ae]|carot[ae]|bottigli[ae]|cas[ae]|camer[ae]|stell[ae]|"
@@ -100,6 +101,7 @@ RULES = Rules(
         "miliardo": "other{miliardo}", "mln": "one{milione} other{milioni}", "mld": "one{miliardo} other{miliardi}",
     },
     units={"mq": "square-meter", "mc": "cubic-meter", "lt": "liter", "gr": "gram", "hg": "hectogram"},
+    not_units={"ha": r" (?:\w+(?:[aiu]to|tto|sto|rto|lto|so)|una?|il|l[aoe']|i|gli|più|già|solo|bisogno)\b"},
     unit_words={
         "dB": "other{decibel}",
         "CV": "one{cavallo} other{cavalli}", "cv": "one{cavallo} other{cavalli}",

@@ -18,6 +18,7 @@ _MONTHS = {
 
 RULES = Rules(
     locale="nl", group=". ", decimal=",",
+    sections=r"[Ss]ectie|[Pp]aragraaf|[Hh]oofdstuk|[Ff]iguur|[Tt]abel|[Vv]ersie|[Bb]ijlage",
     fixes={
         r"\been\b": "één",
         "^(elf|twaalf|\\w+tien)(een|twee|drie|vier|vijf|zes|zeven|acht|negen)$": r"\1honderd\2",  # 1905

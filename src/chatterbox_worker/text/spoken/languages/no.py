@@ -11,6 +11,7 @@ _RULERS = r"(?:(?<=Harald)|(?<=Olav)|(?<=Haakon)|(?<=Håkon)|(?<=Christian)|(?<=
 
 RULES = Rules(
     locale="nb", group=" .", decimal=",", cardinal="numbering",
+    sections=r"[Aa]vsnitt|[Kk]apittel|[Ff]igur|[Tt]abell|[Vv]ersjon|[Vv]edlegg",
     fixes={  # slips of CLDR 48 in ordinals, and the years up to 2009, which no one counts in hundreds
         "tjueende": "tjuende", "^énhundrede$": "hundrede", "^énhundre ": "hundre og ",
         "^(to|tre|fire|fem|seks|sju|åtte|ni)hundre (?=.*[drt]e$)": r"\1 hundre og ", "^tjuehundre$": "to tusen",

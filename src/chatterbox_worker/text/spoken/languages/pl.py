@@ -22,6 +22,10 @@ _DECADES = (
 
 RULES = Rules(
     locale="pl", group=" .", decimal=",", cardinal="numbering",
+    sections=(
+        r"[Rr]ozdział|[Rr]ozdziale|[Ss]ekcja|[Ss]ekcji|[Rr]ysunek|"
+        r"[Tt]abela|[Tt]abeli|[Ww]ersja|[Ww]ersji|[Pp]unkt"
+    ),
     fixes={"iętdziesiąt": "ięćdziesiąt", "szesdziesiąt": "sześćdziesiąt"},  # slips of CLDR 48 in ordinals
     agreement=(
         ((r"=? (?:godzin[ay]|minut[ay]|sekund[ay]|stron[ay]|osob[ay]|kobiet[ay]|książk[ai]|ton[ay]|mil[aei]|rupi[ae]|"

@@ -27,6 +27,7 @@ _MONTHS = {
 
 RULES = Rules(
     locale="pt", group=". ", decimal=",", cardinal="cardinal-masculine",
+    sections=r"[Ss]eção|[Ss]ecção|[Cc]apítulo|[Ff]igura|[Tt]abela|[Vv]ersão|[Ee]xercício|[Aa]nexo",
     agreement=(
         ((rf"=? (?!(?:{_MASCULINE_IN_A})s\b)(?:\w\w+as|\w+(?:ções|sões|dades)|vezes|mulheres|noites|tardes|partes|"
           rf"hora|"

@@ -47,6 +47,10 @@ def _spell_ordinal(number: int, rule_set: str) -> str | None:
 
 RULES = Rules(
     locale="ru", speller=_spell_ordinal, group=" .", decimal=",", cardinal="numbering",
+    sections=(
+        r"[Рр]аздел|[Рр]азделе|[Гг]лава|[Гг]лаве|[Рр]исунок|"
+        r"[Рр]ис\.|[Тт]аблица|[Тт]аблице|[Вв]ерсия|[Вв]ерсии|[Пп]ункт"
+    ),
     fixes={
         "четверт(?=ый|ого|ом|ая|ой|ое|ую)": "четвёрт", r"^одна (?=тысяча .*(?:[иыо]й|[ое]го|[ое]м|[ая]я|[ое]е)$)": "",
     },

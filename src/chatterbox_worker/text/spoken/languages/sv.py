@@ -26,6 +26,7 @@ _AND_SO = {
 
 RULES = Rules(
     locale="sv", group=" .", decimal=",", cardinal="numbering",
+    sections=r"[Aa]vsnitt|[Kk]apitel|[Ff]igur|[Tt]abell|[Vv]ersion|[Bb]ilaga",
     fixes={"^tjugohundra(|ett|två|tre|fyra|fem|sex|sju|åtta|nio)$": r"tvåtusen \1"},  # no one counts these in hundreds
     agreement=((r"= (?:gram|kilogram|milligram|år|pund|procent|ton|mikrogram)\b", "cardinal-neuter"),
                (r"= (?:kryddmått|styck)\b", "cardinal-neuter"), ((r" (?:bil|bok|biljett|lägenhet|flaska|burk|portion|"

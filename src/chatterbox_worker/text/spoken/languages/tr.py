@@ -7,6 +7,7 @@ from chatterbox_worker.text.spoken.rules import Money, Rules
 
 RULES = Rules(
     locale="tr", group=".", decimal=",",
+    sections=r"[Bb]ölüm|[Şş]ekil|[Tt]ablo|[Ss]ürüm",
     ordinal_stops=((r"", r" [a-zçğıöşü]", "ordinal"),),
     ordinals=((r"['’](?:inci|ıncı|uncu|üncü|nci|ncı|ncu|ncü)", "ordinal"),),
     forms=(*weekdays({"Pzt": "Pazartesi", "Sal": "Salı", "Çar": "Çarşamba", "Per": "Perşembe", "Cum": "Cuma",
