@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from chatterbox_worker.text.chunk import chunks
 from chatterbox_worker.text.normalise import clean
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.text.reading import Reading, Span, as_written
-from chatterbox_worker.text.spoken import forms, icu, quantities
+from chatterbox_worker.text.spoken import forms, icu, numbers, quantities
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 from chatterbox_worker.text.spoken.rules import rules_of
 from chatterbox_worker.text.spoken.words import parse_roman
@@ -231,6 +232,21 @@ def test_every_language_names_the_months_and_reads_every_unit_and_currency(langu
     names = ("USD", "EUR", "SEK", "CHF", *quantities.symbols_of_units(table))
     every = [(name, spoken(f"{number} {name}", language)) for name in names for number in ("1", "1.5", "2", "5")]
     assert [(name, words) for name, words in every if re.search(r"[\d/⋅·²³%‰$–]", words)] == []
+
+
+def test_a_recogniser_that_fails_costs_its_words_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> Iterator[numbers.Group]:
+        raise ValueError("a unit that ICU does not know")
+
+    monkeypatch.setattr(forms, "_RECOGNISERS", (("units", fail, True),))
+    request = parse({"text": "It is 5 dB louder."}, Settings())
+    assert isinstance(request, SpeechRequest)
+    prepared = prepare(request)
+    assert [chunk.spoken for chunk in prepared.chunks] == ["It is 5 dB louder."]
+    assert ["left as written" in warning for warning in prepared.reading.warnings] == [True]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 @pytest.mark.parametrize("model", ["multilingual", "turbo", "preview"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from chatterbox_worker.text.reading import Reading
 from chatterbox_worker.text.scripts import speakable
 from chatterbox_worker.text.sounds import leave_out_sounds
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     reading = identify_languages(read_text(request), card.languages)
     reading = add_pronunciations(reading, _pronunciations(request, lexicon))
     reading = leave_out_sounds(reading, card) if "tags" in request.normalize else reading
-    reading = add_spoken_forms(reading, request.normalize, keeps_case=card.keeps_case)
+    reading = _with_spoken_forms(reading, request)
     length = len(reading.spoken(0, len(reading.text)))
     if not request.split_text and length > LONGEST_CHUNK_CHARS:
         raise InvalidRequest(
@@ -77,6 +80,16 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
     cut = [replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in chunks(reading, limit)]
     language = main_language(reading.stretches) if request.language == AUTO else request.language
     return PreparedText(reading, tuple(cut), language, pauses_of(request))
+
+
+def _with_spoken_forms(reading: Reading, request: SpeechRequest) -> Reading:
+    """With a warning in their place if a recogniser fails: its fault must not cost the request."""
+    try:
+        return add_spoken_forms(reading, request.normalize, keeps_case=request.card.keeps_case)
+    except Exception:  # noqa: BLE001 - whatever it is, the text can be spoken as it is written
+        _log.exception("numbers and abbreviations of a text could not be read")
+        warning = "an internal error: numbers, abbreviations and symbols of the text are left as written"
+        return replace(reading, warnings=(*reading.warnings, warning))
 
 
 def _pronunciations(request: SpeechRequest, lexicon: Lexicon | None) -> list[Callable[[str], Pronunciations]]:
