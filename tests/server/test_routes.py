@@ -259,6 +259,19 @@ async def test_a_missing_route_is_reported_in_its_protocols_shape(
     assert (body["error"]["message"] if path.startswith("/v1/") else body["error"]).endswith(message)
 
 
+@pytest.mark.anyio
+async def test_a_method_that_a_client_invents_makes_no_new_series(open_server: Open) -> None:
+    series = []
+    async with open_server() as http:
+        for number in range(3):
+            await http.request(f"METHOD{number}", f"/nope/{number}")
+            page = (await http.get("/metrics")).text
+            series.append({line.rpartition(" ")[0] for line in page.splitlines() if not line.startswith("#")})
+
+    assert series[1] == series[2]
+    assert re.search(r'requests_total{method="other",route="other",status="40\d"} 3.0', page)
+
+
 def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
     from chatterbox_worker.request import SpeechBody
     from chatterbox_worker.server import schemas

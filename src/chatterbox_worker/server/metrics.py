@@ -16,6 +16,8 @@ MIMETYPE = CONTENT_TYPE_LATEST
 # Seconds: from a cache hit to the longest text that a worker accepts.
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _STATES = ("starting", "ready", "asleep", "waking", "failed")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+"""Those that are counted by name. HTTP lets a client invent others, and each would be a series that stays."""
 
 
 class Metrics:
@@ -70,7 +72,7 @@ def _is_state(state: Callable[[], str], name: str) -> float:
 
 
 class Observer:
-    """Middleware: counts and times every answer by its route's template, never by its path."""
+    """Middleware: counts and times every answer by its route's template, never by what a client can invent."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -92,4 +94,5 @@ class Observer:
             await self._app(scope, receive, note_status)
         finally:
             route = getattr(scope.get("route"), "path", "other")
-            self._metrics.count_answer(scope["method"], route, status, time.perf_counter() - started_s)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.count_answer(method, route, status, time.perf_counter() - started_s)
