@@ -10,7 +10,7 @@ import soundfile
 
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.request import ConversionRequest, parse
-from chatterbox_worker.server import gateway
+from chatterbox_worker.server.gateway.fields import job_fields
 from support.audio_clips import wav_base64, wav_bytes
 from support.serving import HeldEngine, Open, decoded_s
 
@@ -93,9 +93,9 @@ def test_a_gateway_forwards_every_field(settings: Any, synthesizer: Any) -> None
     }  # fmt: skip
     asked = parse(body, settings)
     assert isinstance(asked, ConversionRequest)
-    assert gateway._fields(asked) == body
+    assert job_fields(asked) == body
     upload = parse({"action": "convert", "audio": wav_base64(1.0)}, settings)
     assert isinstance(upload, ConversionRequest)
-    forwarded = gateway._fields(upload)
+    forwarded = job_fields(upload)
     answer = synthesizer.speak(parse(forwarded, settings), CancelScope())
     assert soundfile.info(io.BytesIO(answer.audio)).frames == soundfile.info(io.BytesIO(recording)).frames

@@ -16,7 +16,7 @@ from chatterbox_worker import __version__
 from chatterbox_worker.config import Settings
 from chatterbox_worker.server import auth, documentation, failures, websocket
 from chatterbox_worker.server.backend import Backend
-from chatterbox_worker.server.gateway import RunPodBackend
+from chatterbox_worker.server.gateway.backend import RunPodBackend
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.server.limits import Admission, BodyLimit, RateLimit
 from chatterbox_worker.server.metrics import Metrics, Observer

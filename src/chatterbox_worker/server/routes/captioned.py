@@ -22,7 +22,7 @@ from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
 from chatterbox_worker.request import ALIASES
-from chatterbox_worker.server import bodies, failures, schemas, speech
+from chatterbox_worker.server import bodies, failures, schemas, speech, streamed
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.routes.openai import openai_fields
 from chatterbox_worker.server.sliced import json_response
@@ -49,7 +49,7 @@ async def captioned_speech(http: Request, state: State) -> Response:
         request = speech.parse(openai_fields(_own_fields(fields), state.settings), state.settings)
         mimetype = FORMATS[request.format].mimetype
         if streams:
-            return await speech.stream(http, state, request, partial(_lines, mimetype=mimetype), _MIMETYPE)
+            return await streamed.stream(http, state, request, partial(_lines, mimetype=mimetype), _MIMETYPE)
         recording = await speech.whole(http, state, request)
     words = recording.info.words or ()
     return await json_response(lambda: _answer(recording.audio, words, mimetype), speech.headers(recording))
@@ -94,7 +94,7 @@ _CONVERTED: Mapping[str, tuple[str, Callable[[object], object]]] = {
 
 
 async def _lines(
-    parts: AsyncIterator[speech.StreamPart], live: Live, scope: speech.ProgressScope, *, mimetype: str
+    parts: AsyncIterator[streamed.StreamPart], live: Live, scope: streamed.ProgressScope, *, mimetype: str
 ) -> AsyncIterator[bytes]:
     """An error has a line of its own, without audio, so that it cannot be taken for the end."""
     del live, scope
