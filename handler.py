@@ -21,6 +21,11 @@ and posts results in its place.
 
 from __future__ import annotations
 
+from chatterbox_worker import command
+
+if __name__ == "__main__":
+    command.begin()  # the SDK takes the signals over once it runs
+
 from chatterbox_worker.config import ensure_variable, environment
 
 

@@ -10,9 +10,13 @@ otherwise the preview, a robotic voice; CHATTERBOX_MODELS overrides this. The sa
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from chatterbox_worker import command
+
+if __name__ == "__main__":
+    command.begin()  # before the imports that take long
 
 from chatterbox_worker.localqueue.__main__ import main as local_queue
 
@@ -29,4 +33,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)

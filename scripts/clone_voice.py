@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from chatterbox_worker import command
+
+if __name__ == "__main__":
+    command.begin()  # before the imports that take long
 
 from chatterbox_worker.clone.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

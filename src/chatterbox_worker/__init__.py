@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[:1] == ["-m"]:  # a command: Python has this in place of a name while it looks for the module to run
+    from chatterbox_worker.command import begin
+
+    begin()
+
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

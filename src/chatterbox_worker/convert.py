@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from chatterbox_worker import wiring
+from chatterbox_worker import command, wiring
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
@@ -102,10 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename or 'a file'}: {error.strerror}\n")
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

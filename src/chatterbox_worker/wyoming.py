@@ -30,7 +30,7 @@ from wyoming.tts import (
     SynthesizeVoice,
 )
 
-from chatterbox_worker import __version__, request
+from chatterbox_worker import __version__, command, request
 from chatterbox_worker.audio.clip import Audio, silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, SENTENCE_PAUSE_S
 from chatterbox_worker.cancel import CancelScope
@@ -230,4 +230,4 @@ class _Handler(AsyncEventHandler):
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command.run(main)

@@ -20,6 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from chatterbox_worker import command
 from chatterbox_worker import request as requests
 from chatterbox_worker.batch import backends, books, http_server
 from chatterbox_worker.batch import rows as sources
@@ -209,4 +210,4 @@ def _fail(message: str, code: int = 1) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)

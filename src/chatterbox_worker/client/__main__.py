@@ -14,6 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from chatterbox_worker import command
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client.endpoint import FLAGS, Endpoint
 from chatterbox_worker.client.errors import ClientError, StillRunning
@@ -88,10 +89,8 @@ def main(arguments: Sequence[str]) -> int:
     except (ClientError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)

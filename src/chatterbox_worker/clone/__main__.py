@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from chatterbox_worker import wiring
+from chatterbox_worker import command, wiring
 from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.arguments import parse_arguments
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
@@ -148,10 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename or 'a file'}: {error.strerror}\n")
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from chatterbox_worker import config
+from chatterbox_worker import command, config
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.client.sound import has_audio
@@ -177,4 +177,4 @@ def _fail(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)

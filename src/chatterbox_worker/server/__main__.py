@@ -14,6 +14,7 @@ from pathlib import Path
 
 import uvicorn
 
+from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment, variable
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.local import local_environment
@@ -76,4 +77,4 @@ def _serve(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command.run(main)

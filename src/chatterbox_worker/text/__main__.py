@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from chatterbox_worker import command
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, PACKS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
@@ -91,4 +92,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.local import with_folders
@@ -57,4 +58,4 @@ def _refuse_torchrun(variables: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
 from chatterbox_worker.files import write_whole
@@ -55,4 +56,4 @@ def _import(folder: Path, clip: Path, voice: Path, model: str, settings: Setting
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError, choices
 from chatterbox_worker.voices.adapter import CHATTERBOX
@@ -54,4 +55,4 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
-from chatterbox_worker import files
+from chatterbox_worker import command, files
 from chatterbox_worker.asr import SpeechRecognizer, Transcript
 from chatterbox_worker.audio.activity import measure_levels
 from chatterbox_worker.audio.clip import Audio, Samples
@@ -320,4 +320,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(main)

@@ -19,7 +19,6 @@ import hashlib
 import importlib.util
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +30,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from chatterbox_worker import files
+from chatterbox_worker import command, files
 from chatterbox_worker.config import PROFILES, Settings, environment
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
@@ -339,4 +338,4 @@ def replace_originals(checkpoints: Sequence[Checkpoint]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command.run(main)

@@ -1,0 +1,56 @@
+"""How a command starts and ends: its signals and its exit code.
+
+`begin` is called before a command's imports, which take up to seconds: by the package itself for
+`python -m chatterbox_worker.…`, by the scripts in their first lines. `run` then calls the command's main function.
+This module imports only what Python has loaded by then or loads in a millisecond.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+_BY_SIGNAL = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
+_USUAL: dict[signal.Signals, Callable[[int, FrameType | None], object] | signal.Handlers] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+_replaced: set[signal.Signals] = set()
+
+
+def begin() -> None:
+    """Until `run`, SIGINT and SIGTERM end the process silently, with 130 and 143; also as process 1 of a container."""
+    for number, usual in _USUAL.items():
+        if signal.getsignal(number) == usual:  # a shell's background process ignores SIGINT
+            signal.signal(number, _end)
+            _replaced.add(number)
+
+
+def run(main: Callable[[Sequence[str]], int]) -> None:
+    """Call `main` with the arguments and end the process with the exit code that it returns.
+
+    The code is 130 after Ctrl-C and 141 if the reader of standard output is gone, as `head` goes.
+    """
+    for number in _replaced:
+        signal.signal(number, _USUAL[number])
+    try:
+        try:
+            code = main(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _BY_SIGNAL + signal.SIGINT
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in its buffer
+        code = _BY_SIGNAL + signal.SIGPIPE
+    finally:
+        for number in _replaced:
+            signal.signal(number, _end)  # a second Ctrl-C, while Python ends
+    sys.exit(code)
+
+
+def _end(number: int, _: object) -> None:
+    os._exit(_BY_SIGNAL + number)

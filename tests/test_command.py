@@ -1,0 +1,82 @@
+"""How every command starts and ends: signals, and a reader of its output that goes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chatterbox_worker import config
+from support.paths import ROOT
+
+_TEXT = ("-m", "chatterbox_worker.text")
+_COMMANDS = (
+    *("batch", "client", "clone", "convert", "engines.chatterbox.pack", "localqueue", "server", "text", "train"),
+    *("train.import_adapter", "train.merge", "train.transcribe", "wyoming"),
+)
+_SCRIPTS = ("handler.py", "test_local.py", "scripts/clone_voice.py")
+
+
+def _start(*arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    own = {"PYTHONPATH": str(ROOT / "src"), config.variable("models"): "preview"}
+    return subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, *arguments],  # a shell's background process ignores SIGINT
+        cwd=ROOT,
+        env=config.environment() | own,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _signalled(process: subprocess.Popen[bytes], number: signal.Signals, after_s: float) -> tuple[int, bytes]:
+    """The exit code and what is on stderr, for a signal that comes `after_s` seconds after the command handles it."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        caught = int(status.read_text().partition("SigCgt:")[2].split()[0], 16)
+        if caught >> (signal.SIGTERM - 1) & 1:
+            break
+        time.sleep(0.001)
+    time.sleep(after_s)
+    process.send_signal(number)
+    _, printed = process.communicate()
+    return process.returncode, printed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_during_the_imports_ends_a_command_silently(number: signal.Signals, code: int) -> None:
+    assert _signalled(_start(*_TEXT, "Hi."), number, after_s=0) == (code, b"")
+
+
+def test_a_reader_that_goes_ends_a_command_silently() -> None:
+    with _start(*_TEXT, "Hi.") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 141)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0, 0.05, 0.2])
+@pytest.mark.parametrize(
+    "arguments", [*(("-m", f"chatterbox_worker.{name}", "--help") for name in _COMMANDS), *zip(_SCRIPTS, strict=True)]
+)
+def test_every_command_ends_silently_at_any_moment(arguments: tuple[str, ...], after_s: float) -> None:
+    assert _signalled(_start(*arguments), signal.SIGINT, after_s) == (130, b"")
+
+
+@pytest.mark.slow
+def test_every_command_is_in_this_test() -> None:
+    ends = "    command.run(main)\n"
+    found = {path for path in (ROOT / "src/chatterbox_worker").rglob("*.py") if path.read_text("utf-8").endswith(ends)}
+    assert len(found) == len(_COMMANDS)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_a_command_waits_is_silent() -> None:
+    process = _start(*_TEXT, "-", stdin=subprocess.PIPE)
+    assert _signalled(process, signal.SIGINT, after_s=2.0) == (130, b"")
