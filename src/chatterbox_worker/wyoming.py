@@ -20,7 +20,7 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event
 from wyoming.info import Attribution, Describe, Info, TtsProgram, TtsVoice
-from wyoming.server import AsyncEventHandler, AsyncServer
+from wyoming.server import AsyncEventHandler, AsyncServer, AsyncTcpServer
 from wyoming.tts import (
     Synthesize,
     SynthesizeChunk,
@@ -42,7 +42,7 @@ from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.request.language import parse_tag
 from chatterbox_worker.server.app import backend_of
 from chatterbox_worker.server.backend import Backend
-from chatterbox_worker.server.connection import STALLED_S
+from chatterbox_worker.server.connection import STALLED_S, check_address
 from chatterbox_worker.server.limits import Admission
 from chatterbox_worker.server.sentences import SentenceBuffer
 
@@ -80,9 +80,12 @@ async def serve(settings: Settings, uri: str, language: str, backend: Backend | 
     Raises:
         InvalidRequest: a setting cannot be used, or no model speaks the language.
         ValueError: not an address of this protocol.
+        OSError: the address cannot be listened on.
     """
     _model_of(language, settings)
     server = AsyncServer.from_uri(uri)
+    if isinstance(server, AsyncTcpServer):
+        await check_address(server.host, server.port)
     backend = backend or backend_of(settings)
     service = Service(settings, backend, Admission(settings.concurrency, settings.queue_limit), language)
     await backend.open()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from chatterbox_worker import config
+from chatterbox_worker import config, wyoming
 from chatterbox_worker.server.__main__ import main
+from chatterbox_worker.server.in_process import LocalBackend
 from support.paths import ROOT
 from support.serving import free_port
 
@@ -41,6 +45,27 @@ def test_a_flag_is_checked_as_its_setting(caplog: pytest.LogCaptureFixture, argu
     with caplog.at_level(logging.ERROR):
         assert main(arguments) == 2
     assert f"is '{arguments[1]}', but it must be" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("main", "flags"),
+    [
+        (main, "--host=127.0.0.1 --port={}"),
+        (wyoming.main, "--uri=tcp://127.0.0.1:{}"),
+        (main, "--host=no.such.invalid"),
+    ],
+)
+def test_no_model_is_loaded_for_an_address_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    main: Callable[[Sequence[str]], int],
+    flags: str,
+) -> None:
+    monkeypatch.setenv(config.variable("models"), "preview")
+    monkeypatch.setattr(LocalBackend, "open", None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(flags.format(taken.getsockname()[1]).split()) == 2
+    assert re.search("address already in use|'no.such.invalid' is no address to listen on", caplog.text)
 
 
 @pytest.mark.slow

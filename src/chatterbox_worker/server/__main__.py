@@ -7,6 +7,7 @@ under `./.local`, and also under OpenAI's names of models and voices.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import sys
 from collections.abc import Sequence
@@ -47,14 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             env[variable(setting)] = str(value)
     try:
         return _run(Settings.from_env(env))
-    except WorkerError as error:  # a bad setting, or one that is missing
-        log.error("%s", error.message)  # noqa: TRY400 - a traceback would add nothing
+    except (WorkerError, OSError) as error:  # a bad setting, or an address that is in use
+        log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
         return 2
     except KeyboardInterrupt:  # Ctrl-C: uvicorn raises it again after its shutdown
         return 0
 
 
 def _run(settings: Settings) -> int:
+    asyncio.run(connection.check_address(settings.host, settings.port))
     if not settings.api_keys:
         log.warning("CHATTERBOX_API_KEYS is unset: anyone who can reach this port may use it")
     sys.setswitchinterval(_SWITCH_S)

@@ -37,6 +37,19 @@ def config(app: Any, *, host: str, port: int, shutdown_s: int) -> uvicorn.Config
     )
 
 
+async def check_address(host: str, port: int) -> None:
+    """Before models are loaded for a server there, because uvicorn opens the port last.
+
+    Raises:
+        OSError: it cannot be listened on, as when it is in use.
+    """
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    except socket.gaierror as error:
+        raise OSError(f"{host!r} is no address to listen on: {error.strerror}") from None
+    server.close()
+
+
 class _DropsStalled(asyncio.Protocol):
     """Ends a connection whose full write buffer does not shrink. `close` would wait for the client."""
 
