@@ -1,7 +1,8 @@
-"""How every command starts and ends: signals, and a reader of its output that goes."""
+"""How every command starts and ends: signals, a locale without UTF-8, streams that are closed."""
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from chatterbox_worker import config
 from support.paths import ROOT
 
+_ENVIRONMENT = config.environment() | {"PYTHONPATH": str(ROOT / "src"), config.variable("models"): "preview"}
 _TEXT = ("-m", "chatterbox_worker.text")
 _COMMANDS = (
     *("batch", "client", "clone", "convert", "engines.chatterbox.pack", "localqueue", "server", "text", "train"),
@@ -22,11 +24,10 @@ _SCRIPTS = ("handler.py", "test_local.py", "scripts/clone_voice.py")
 
 
 def _start(*arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    own = {"PYTHONPATH": str(ROOT / "src"), config.variable("models"): "preview"}
     return subprocess.Popen(
         ["env", "--default-signal=INT", sys.executable, *arguments],  # a shell's background process ignores SIGINT
         cwd=ROOT,
-        env=config.environment() | own,
+        env=_ENVIRONMENT,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -58,6 +59,37 @@ def test_a_reader_that_goes_ends_a_command_silently() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == (b"", 141)
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0"}])
+def test_text_is_whole_in_a_locale_of_ascii(variables: dict[str, str]) -> None:
+    environment = _ENVIRONMENT | {"LC_ALL": "C"} | variables
+    command = [sys.executable, *_TEXT, "--language=es"]
+    printed = subprocess.run([*command, "Ñandú."], env=environment, capture_output=True, check=True)
+    assert b"\\xd1and\\xfa" in printed.stdout
+    listed = subprocess.run(
+        [*command, "--json", "-"], input="Ñandú.".encode(), env=environment, capture_output=True, check=True
+    )
+    assert json.loads(listed.stdout)["chunks"][0]["text"] == "Ñandú."
+
+
+def test_text_that_is_not_utf8_is_refused() -> None:
+    command: list[str | bytes] = [sys.executable, *_TEXT]
+    for argument, typed in ((b"Caf\xe9", b""), (b"-", b"Caf\xe9")):
+        done = subprocess.run([*command, argument], input=typed, env=_ENVIRONMENT, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"is not UTF-8" in done.stderr.splitlines()[-1]
+
+
+def test_a_closed_stream_is_an_empty_one() -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, *_TEXT, "Hi."], env=_ENVIRONMENT, check=False
+    )
+    assert done.returncode == 0
+    done = subprocess.run(
+        ["sh", "-c", '"$@" <&-', "sh", sys.executable, *_TEXT, "-"], env=_ENVIRONMENT, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""How a command starts and ends: its signals and its exit code.
+"""How a command starts and ends: its signals, its standard streams and its exit code.
 
 `begin` is called before a command's imports, which take up to seconds: by the package itself for
 `python -m chatterbox_worker.…`, by the scripts in their first lines. `run` then calls the command's main function.
@@ -7,10 +7,12 @@ This module imports only what Python has loaded by then or loads in a millisecon
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from types import FrameType
 
 _BY_SIGNAL = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
@@ -22,11 +24,23 @@ _replaced: set[signal.Signals] = set()
 
 
 def begin() -> None:
-    """Until `run`, SIGINT and SIGTERM end the process silently, with 130 and 143; also as process 1 of a container."""
+    """Until `run`, SIGINT and SIGTERM end the process silently, with 130 and 143; also as process 1 of a container.
+
+    Standard output writes what its encoding does not have as escapes, standard input in ASCII is UTF-8, and each of the
+    three streams that is closed is replaced by the null device.
+    """
     for number, usual in _USUAL.items():
         if signal.getsignal(number) == usual:  # a shell's background process ignores SIGINT
             signal.signal(number, _end)
             _replaced.add(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their descriptors
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdin, TextIOWrapper):
+        is_ascii = codecs.lookup(sys.stdin.encoding).name == "ascii"
+        sys.stdin.reconfigure(encoding="utf-8" if is_ascii else None, errors="strict")
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:

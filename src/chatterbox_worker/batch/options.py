@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from chatterbox_worker import command_text
 from chatterbox_worker import request as requests
 from chatterbox_worker.batch.book import LONGEST_PART_CHARS
 from chatterbox_worker.batch.fields import OF_A_ROW, parse_value, refuse_unknown
@@ -51,7 +52,12 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
     speech.add_argument("--language", help="such as en, de or pt-BR")
     speech.add_argument("--seed", type=int, help="the same seed gives the same speech")
     speech.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="any other field of a request"
+        "--set",
+        type=command_text.argument,
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other field of a request",
     )
     parser.add_argument(
         "--captions",
@@ -68,8 +74,8 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
         help="a chapter that is longer is spoken in parts (%(default)s)",
     )  # fmt: skip
     books.add_argument("--m4b", action="store_true", help="also one audiobook of all files, with chapter marks")
-    books.add_argument("--title", help="of the audiobook; default: the book's own")
-    books.add_argument("--author", help="of the audiobook; default: the book's own")
+    books.add_argument("--title", type=command_text.argument, help="of the audiobook; default: the book's own")
+    books.add_argument("--author", type=command_text.argument, help="of the audiobook; default: the book's own")
     books.add_argument("--cover", type=Path, metavar="FILE", help="a JPEG or PNG; default: the book's own")
     parser.add_argument(
         "--price-per-second", type=float, metavar="P", help="of the endpoint's workers, for what a run costs"

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from chatterbox_worker import command
+from chatterbox_worker import command, command_text
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client.endpoint import FLAGS, Endpoint
 from chatterbox_worker.client.errors import ClientError, StillRunning
@@ -24,7 +24,7 @@ from chatterbox_worker.client.types import Job
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.client", description=__doc__)
-    parser.add_argument("text", help="the text to speak; - reads it from standard input")
+    parser.add_argument("text", type=command_text.argument, help="the text to speak; - reads it from standard input")
     parser.add_argument("-o", "--out", type=Path, required=True, help="file to write the audio to")
     parser.add_argument("--format", choices=list(FORMATS), help="of the audio (default: the ending of --out)")
     parser.add_argument("--model", metavar="NAME", help="default: the endpoint's own")
@@ -45,7 +45,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def job_input(options: argparse.Namespace) -> dict[str, Any]:
-    text = sys.stdin.read() if options.text == "-" else options.text
+    text = command_text.or_stdin(options.text)
     fields = ("format", "model", "voice", "language", "seed")
     return {"text": text, "reference_audio": options.reference} | {name: getattr(options, name) for name in fields}
 

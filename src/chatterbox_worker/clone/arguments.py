@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from chatterbox_worker import command_text
 from chatterbox_worker.clone.quality import LEAST_SNR_DB
 from chatterbox_worker.clone.speakers import SAME_SPEAKER
 from chatterbox_worker.clone.voice import MIN_SPEECH_S
@@ -37,10 +38,20 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="FILE", help="file that --export writes (NAME.safetensors)")
     parser.add_argument("--voices-dir", type=Path, metavar="DIR", help="the voices folder (CHATTERBOX_VOICES_DIR)")
     parser.add_argument("--replace", action="store_true", help="replace a voice or a file of this name")
-    parser.add_argument("--consent", metavar="TEXT", help="who agreed, to what and when; stored in the voice file")
+    parser.add_argument(
+        "--consent",
+        type=command_text.argument,
+        metavar="TEXT",
+        help="who agreed, to what and when; stored in the voice file",
+    )
     words = parser.add_mutually_exclusive_group()
     words.add_argument("--transcribe", action="store_true", help="store the clip's words, as Whisper understands them")
-    words.add_argument("--transcript", metavar="TEXT", help="the words of the clip, to correct those of --transcribe")
+    words.add_argument(
+        "--transcript",
+        type=command_text.argument,
+        metavar="TEXT",
+        help="the words of the clip, to correct those of --transcribe",
+    )
     _add_flags_of_choice(parser)
     parser.add_argument("--report", type=Path, metavar="FILE", help="file for the picture (NAME.png)")
     parser.add_argument("--no-report", action="store_true", help="draw no picture; it needs matplotlib")

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from chatterbox_worker import command, config
+from chatterbox_worker import command, command_text, config
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.client.sound import has_audio
@@ -52,7 +52,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--handler", type=Path, default=Path("handler.py"), help="the worker to run (%(default)s)")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the worker's whole log")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--say", metavar="TEXT", help="speak this once, save it and end")
+    what.add_argument("--say", type=command_text.argument, metavar="TEXT", help="speak this once, save it and end")
     what.add_argument("--input", type=Path, metavar="FILE", help="send this JSON job once, save its audio and end")
     speech = parser.add_argument_group("with --say")
     speech.add_argument("--model", metavar="NAME", help="the worker loads only this model, unless configured")
@@ -104,7 +104,7 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
     with RunPodServerlessClient(ENDPOINT_ID, queue.api_key, base_url=queue.url, timeout_s=math.inf) as client:
         job = client.call(job_keys | body["input"])
         if not has_audio(job.output):
-            sys.stdout.write(json.dumps(job.output, ensure_ascii=False, indent=2) + "\n")
+            sys.stdout.write(command_text.to_json(job.output) + "\n")
             return 0
         path = options.out or Path("out") / f"speech.{job.speech.format}"
         client.save_audio(job, path)

@@ -7,13 +7,12 @@ the pause after it, and its language.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from chatterbox_worker import command
+from chatterbox_worker import command, command_text
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, NORMALIZED, PACKS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
@@ -26,7 +25,7 @@ _SETTINGS = Settings(models=tuple(MODELS), packs=PACKS, max_text_chars=10_000_00
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.text", description=__doc__.partition("\n")[0])
-    parser.add_argument("text", help='the text; "-" reads it from standard input')
+    parser.add_argument("text", type=command_text.argument, help='the text; "-" reads it from standard input')
     parser.add_argument("--language", default="en", help=f"one of {', '.join(LANGUAGES)}, or a region such as es-MX")
     parser.add_argument("--model", default="multilingual", choices=tuple(MODELS))
     parser.add_argument("--chunk-size", type=int, help="characters of a chunk")
@@ -49,16 +48,16 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _entry(text: str) -> tuple[str, str]:
-    word, equals, spoken = text.partition("=")
+    word, equals, spoken = command_text.argument(text).partition("=")
     if not equals:
         raise argparse.ArgumentTypeError(f"{quote(text)} is not WORD=SPOKEN")
     return word, spoken
 
 
 def preview_arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """Raises InvalidRequest."""
+    """Raises InvalidRequest, ValueError."""
     fields = {
-        "text": sys.stdin.read() if options.text == "-" else options.text,
+        "text": command_text.or_stdin(options.text),
         "language": options.language,
         "model": options.model,
         "chunk_size": options.chunk_size,
@@ -82,10 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         answer = preview_arguments(options)
-    except InvalidRequest as error:
-        sys.stderr.write(f"{error.message}\n")
+    except (InvalidRequest, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
         return 2
-    written = json.dumps(answer, ensure_ascii=False, indent=1) if options.json else "\n".join(lines(answer))
+    written = command_text.to_json(answer) if options.json else "\n".join(lines(answer))
     sys.stdout.write(written + "\n")
     sys.stderr.writelines(f"warning: {warning}\n" for warning in answer["warnings"])
     return 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chatterbox_worker import command_text
 from chatterbox_worker.catalogue import LANGUAGES, MODELS
 from chatterbox_worker.custom_models import parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices
@@ -157,7 +158,9 @@ def _output_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--install", action="store_true", help="also save the voice in the library, CHATTERBOX_VOICES_DIR"
     )
-    group.add_argument("--consent", metavar="NOTE", help="how the speaker agreed; stored in the file")
+    group.add_argument(
+        "--consent", type=command_text.argument, metavar="NOTE", help="how the speaker agreed; stored in the file"
+    )
 
 
 def _training_flags(group: argparse._ArgumentGroup) -> None:
@@ -226,7 +229,11 @@ def _evaluation_flags(group: argparse._ArgumentGroup) -> None:
         "--samples", action=argparse.BooleanOptionalAction, default=True, help="generate samples at each evaluation"
     )
     group.add_argument(
-        "--sample-text", action="append", metavar="TEXT", help="the text of a sample; may be given more than once"
+        "--sample-text",
+        type=command_text.argument,
+        action="append",
+        metavar="TEXT",
+        help="the text of a sample; may be given more than once",
     )
 
 
