@@ -54,9 +54,14 @@ def find_times(part: Part, rules: Rules) -> Iterator[Group]:
 
 def _say_hour(found: re.Match[str], text: str, rules: Rules) -> str:
     hour = int(found["h"])
-    before = text[max(0, found.start("h") - _NEAR) : found.start("h")]
-    rule_set = next((name for pattern, name in rules.hour_after if re.search(pattern, before)), rules.hour)
+    rule_set = _after(text, found.start("h"), rules.hour_after, rules.hour)
     return say(hour, rules, rules.hour_to_12 if hour <= 12 and rules.hour_to_12 else rule_set)
+
+
+def _after(text: str, start: int, rule_sets: tuple[tuple[str, str], ...], default: str) -> str:
+    """The rule set of the first pattern that matches the text before `start`."""
+    before = text[max(0, start - _NEAR) : start]
+    return next((name for pattern, name in rule_sets if re.search(pattern, before)), default)
 
 
 def _say_time(found: re.Match[str], text: str, rules: Rules) -> str:
@@ -65,7 +70,8 @@ def _say_time(found: re.Match[str], text: str, rules: Rules) -> str:
     template = rules.time if minutes >= 10 else rules.time_low or rules.time
     if minutes == 0:
         template = "{h}" if half else rules.time_hour
-    spoken = template.replace("{h}", _say_hour(found, text, rules)).replace("{m}", say(minutes, rules, rules.minute))
+    minute = _after(text, found.start("h"), rules.minute_after, rules.minute)
+    spoken = template.replace("{h}", _say_hour(found, text, rules)).replace("{m}", say(minutes, rules, minute))
     if found["s"] and int(found["s"]):
         spoken += (" " if rules.spaced else "") + say(int(found["s"]), rules, rules.minute)
     return correct(spoken, rules.time_fixes) + half
@@ -189,9 +195,9 @@ def _with_names(part: Part, rules: Rules) -> Iterator[Group]:
         if not template:
             continue
         for found in part.find(rf"{pattern}(?:{year})?"):
-            spoken = template.replace("{d}", _say_day(int(found["d"]), rules)).replace(
-                "{m}", _full_name(found["m"], rules)
-            )
+            day_set = _after(text, found.start(), rules.day_after, "")
+            said = say(int(found["d"]), rules, day_set) if day_set else _say_day(int(found["d"]), rules)
+            spoken = template.replace("{d}", said).replace("{m}", _full_name(found["m"], rules))
             spoken = spoken.replace("{gap}", found["gap"])
             if text[max(0, found.start() - 4) : found.start()].casefold() == "the ":
                 spoken = spoken.removeprefix("the ")

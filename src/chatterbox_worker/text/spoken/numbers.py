@@ -33,6 +33,7 @@ _ENDS = {
 }
 """How a Japanese number of tens, hundreds and thousands ends, with the key of its counters' readings."""
 _NEAR = 60  # characters after a number, for what agrees with it
+_JOINED = re.compile(r"[\w/×*^+=]|-[A-Za-z]| ?[:/×*^] ?\d")  # after a number that is no amount: "3D", "16:9"
 
 
 @lru_cache(maxsize=32)
@@ -116,10 +117,13 @@ def say_digits(digits: str, rules: Rules) -> str:
     return (" " if rules.spaced else "").join(rules.digits.get(digit) or say(int(digit), rules) for digit in digits)
 
 
-def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "") -> str:
-    """What `number_pattern` matched, in words that agree with the text that follows."""
+def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "", case: str = "") -> str:
+    """What `number_pattern` matched, in words that agree with the text that follows; `case`: of `case_before`."""
     if not rule_set and not split_number(written, rules)[1]:
         rule_set = agreeing(following, rules)
+    if case and rule_set.count("-") <= 1:  # what follows does not name a case itself
+        gender = rule_set.partition("-")[2] or "masculine"
+        rule_set = f"cardinal-{gender}-{case}"
     return _say_as(written, rules, rule_set)
 
 
@@ -152,6 +156,27 @@ def agreeing(following: str, rules: Rules) -> str:
     return next((rule_set for pattern, rule_set in rules.agreement if re.match(pattern, following)), "")
 
 
+def case_before(text: str, start: int, end: int, rules: Rules) -> str:
+    """The case that the text around an amount gives it, one of CLDR's; empty: that of a number that counts nothing."""
+    if not rules.cases or _JOINED.match(text, end):
+        return ""
+    near = text[max(0, start - _NEAR) : start]
+    for before, after, case in rules.cases:
+        if compiled(before).search(near) and compiled(after).match(text, end):
+            return case
+    return ""
+
+
+def counted_as(number: int | Decimal, case: str, rules: Rules) -> int | Decimal:
+    """The number after which a noun has, in the nominative, the form that it has after this one in the genitive.
+
+    In the Slavic languages that is the singular after a fraction and the plural after five.
+    """
+    if case != "genitive" or number != int(number):
+        return number
+    return Decimal("1.5") if icu.plural("one{1} other{}", number, rules.locale) else 5
+
+
 def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
     """The span, with a space on each side where a letter touches it: "MP3" is "MP three"."""
     if rules.spaced:
@@ -175,7 +200,8 @@ def find_numbers(part: Part, rules: Rules) -> Iterator[Group]:
             text[max(0, found.start() - _NEAR) : found.start()]
         )
         following = "" if is_label else text[found.end() : found.end() + _NEAR]
-        spoken = say_written(found[1], rules, following)
+        case = "" if is_label else case_before(text, *found.span(), rules)
+        spoken = say_written(found[1], rules, following, case=case)
         for before, fixes in rules.concords:
             if compiled(before).search(text[max(0, found.start() - _NEAR) : found.start()]):
                 spoken = correct(spoken, fixes)
@@ -231,8 +257,9 @@ def find_percent(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     for found in part.find(rf"{quantity(rules)} ?[%٪％](?![{WORD}])"):
         _, last = quantity_values(found, rules)
-        before, after = _percent(last, rules)
-        yield [spaced(text, *found.span(), before + say_quantity(found, rules, after) + after, rules)]
+        case = case_before(text, *found.span(), rules)
+        before, after = _percent(counted_as(last, case, rules), rules)
+        yield [spaced(text, *found.span(), before + say_quantity(found, rules, after, case=case) + after, rules)]
 
 
 def _percent(number: int | Decimal, rules: Rules) -> tuple[str, str]:
@@ -255,14 +282,14 @@ def quantity_values(found: re.Match[str], rules: Rules) -> tuple[int | Decimal, 
     return first, first if found["n2"] is None else parse_number(found["n2"], rules)
 
 
-def say_quantity(found: re.Match[str], rules: Rules, following: str) -> str:
-    """The numbers of `quantity` in words that agree with what follows."""
-    words = say_written(found["n"], rules, following)
+def say_quantity(found: re.Match[str], rules: Rules, following: str, *, case: str = "") -> str:
+    """The numbers of `quantity` in words that agree with what follows; `case`: of `case_before`."""
+    words = say_written(found["n"], rules, following, case=case)
     if found["sign"]:
         words = minus(rules) + words
     if found["n2"] is None:
         return words
-    return _between(words, say_written(found["n2"], rules, following), rules)
+    return _between(words, say_written(found["n2"], rules, following, case=case), rules)
 
 
 def _between(first: str, last: str, rules: Rules) -> str:
@@ -286,6 +313,13 @@ def find_ordinals(part: Part, rules: Rules) -> Iterator[Group]:
     for before, after, rule_set in rules.ordinal_stops:
         for found in part.find(rf"(?<![\d.,])(?:{before})(?P<d>\d{{1,3}})\.(?={after})"):
             yield [Span(found.start("d"), found.end(), say(int(found["d"]), rules, rule_set))]
+
+
+def find_compounds(part: Part, rules: Rules) -> Iterator[Group]:
+    """A number with a hyphen and the word of which it is the first part: "18-летний"."""
+    for pattern, rule_set in rules.compounds:
+        for found in part.find(rf"(?:(?<![{WORD}.,-])|(?<=\d-))(?P<n>\d{{1,4}}){pattern}"):
+            yield [Span(*found.span(), say(int(found["n"]), rules, rule_set).replace(" ", ""))]
 
 
 def find_years(part: Part, rules: Rules) -> Iterator[Group]:
@@ -362,7 +396,8 @@ def find_ranges(part: Part, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), f"{say(first, rules)} {rules.score} {say(last, rules)}")]
         elif first < last:
             following = text[found.end() : found.end() + _NEAR]
-            before, after = (say_year_or_number(end, rules, following) for end in ends)
+            case = case_before(text, *found.span(), rules)
+            before, after = (say_year_or_number(end, rules, following, case=case) for end in ends)
             yield [Span(*found.span(), _between(before, after, rules))]
 
 
@@ -370,11 +405,11 @@ def _after_name(text: str, start: int) -> bool:
     return re.search(r"[A-ZÀ-Þ][^\W\d_]* $", text[max(0, start - _NEAR) : start]) is not None
 
 
-def say_year_or_number(written: str, rules: Rules, following: str) -> str:
+def say_year_or_number(written: str, rules: Rules, following: str, *, case: str = "") -> str:
     for pattern, rule_set in rules.years:
         if re.fullmatch(pattern, written):
             return say(int(written), rules, rule_set)
-    return say_written(written, rules, following)
+    return say_written(written, rules, following, case=case)
 
 
 def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
@@ -391,6 +426,8 @@ def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
     names = alternatives(tuple(rules.scales))
     for found in part.find(rf"{quantity(rules)} ?(?P<scale>{names})(?![{WORD}])"):
         _, last = quantity_values(found, rules)
-        word = icu.plural(rules.scales[found["scale"]], last, rules.locale)
+        case = case_before(text, *found.span(), rules)
+        word = icu.plural(rules.scales[found["scale"]], counted_as(last, case, rules), rules.locale)
         gap = " " if rules.spaced else ""
-        yield [spaced(text, *found.span(), say_quantity(found, rules, f"={gap}{word}") + gap + word, rules)]
+        spoken = say_quantity(found, rules, f"={gap}{word}", case=case) + gap + word
+        yield [spaced(text, *found.span(), spoken, rules)]

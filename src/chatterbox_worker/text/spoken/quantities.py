@@ -13,6 +13,8 @@ from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import (
     LONGEST,
     Group,
+    case_before,
+    counted_as,
     decimal_point,
     parse_number,
     quantity,
@@ -107,7 +109,8 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
                     end = again.end()
                 spoken = _say_describing(found, unit, rules)
             else:
-                spoken = correct(_say_money(found, code, rules), rules.phrase_fixes)
+                case = case_before(text, start, end, rules)
+                spoken = correct(_say_money(found, code, case, rules), rules.phrase_fixes)
             yield [spaced(text, start, end, spoken, rules)]
 
 
@@ -150,23 +153,23 @@ def _plurals_of_money(rules: Rules) -> dict[str, str]:
     return {words: code for (count, words), code in forms if count != "one"}
 
 
-def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
-    _, last = quantity_values(found, rules)
+def _say_money(found: re.Match[str], code: str, case: str, rules: Rules) -> str:
+    last = counted_as(quantity_values(found, rules)[1], case, rules)
     gap = " " if rules.spaced else ""
     if found["scale"]:
         scale = icu.plural(rules.money_scales[found["scale"]], last, rules.locale)
-        counted = say_quantity(found, rules, f"= {scale}") + gap + scale
+        counted = say_quantity(found, rules, f"= {scale}", case=case) + gap + scale
         before, after = _currency(code, _MANY, rules)
         return counted + (after or rules.money_of + before.strip())
     whole, decimals = split_number(found["n"], rules)
     is_price = found["n2"] is None and len(whole) <= LONGEST
     if is_price and len(decimals) == 3 and whole != "0":  # a foreign separator: no price has three decimals
-        before, after = _currency(code, int(whole + decimals), rules)
-        return before + say_written(whole + decimals, rules, f"={after}") + after
+        before, after = _currency(code, counted_as(int(whole + decimals), case, rules), rules)
+        return before + say_written(whole + decimals, rules, f"={after}", case=case) + after
     money = rules.money.get(code)
     if is_price and money is not None and money.minor and len(decimals) == 2:
         parts = ((int(whole), money.major), (int(decimals), money.minor))
-        spoken = [_count(number, message, rules) for number, message in parts if number or message == money.major]
+        spoken = [_count(number, message, case, rules) for number, message in parts if number or message == money.major]
         if int(whole) == 0 and int(decimals):
             del spoken[0]
         if int(decimals) == 0:
@@ -174,12 +177,12 @@ def _say_money(found: re.Match[str], code: str, rules: Rules) -> str:
         sign = say_quantity(found, rules, "").split(" ")[0] + " " if found["sign"] else ""
         return sign + rules.money_and.join(spoken)
     before, after = _currency(code, last, rules)
-    return before + say_quantity(found, rules, f"={after}") + after
+    return before + say_quantity(found, rules, f"={after}", case=case) + after
 
 
-def _count(number: int, message: str, rules: Rules) -> str:
-    word = icu.plural(message, number, rules.locale)
-    words = [say_written(str(number), rules, f"= {word}"), word]
+def _count(number: int, message: str, case: str, rules: Rules) -> str:
+    word = icu.plural(message, counted_as(number, case, rules), rules.locale)
+    words = [say_written(str(number), rules, f"= {word}", case=case), word]
     return f"{word} {words[0]}" if rules.noun_first else _gap(number, rules).join(words)
 
 
@@ -246,7 +249,7 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     units = symbols_of_units(rules)
     pattern = (
-        rf"(?:(?<![{WORD}%])|(?<=\dx)){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})(?![{WORD}²³]|/[a-zµμ])"
+        rf"(?:(?<![{WORD}%])|(?<=\d[xх])){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})(?![{WORD}²³]|/[a-zµμ])"
     )
     for found in part.find(pattern):
         unit = found["unit"]
@@ -255,12 +258,13 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
         if (after := rules.not_units.get(unit)) and compiled(after).match(text, found.end()):
             continue
         _, last = quantity_values(found, rules)
-        count = 1 if _describes(text, *found.span(), rules) else last
+        case = case_before(text, *found.span(), rules)
+        count = 1 if _describes(text, *found.span(), rules) else counted_as(last, case, rules)
         before, after = _unit(unit, units[unit], count, rules)
         if not after and before and not re.search(r"\s$", before) and not _takes_numeral(unit, units[unit], rules):
             yield [spaced(text, *found.span(), before, rules)]
             continue
-        spoken = correct(before + say_quantity(found, rules, f"={after}") + after, rules.phrase_fixes)
+        spoken = correct(before + say_quantity(found, rules, f"={after}", case=case) + after, rules.phrase_fixes)
         yield [spaced(text, *found.span(), spoken if rules.spaced else spoken.replace(" ", ""), rules)]
 
 

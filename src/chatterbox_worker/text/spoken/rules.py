@@ -62,6 +62,11 @@ class Rules:
     """A whole number's words in a rule set, where CLDR's are wrong beyond correction; None where they are not."""
     concords: tuple[tuple[str, Words], ...] = ()
     """(pattern of the text before the number, corrections of its words), as after a noun of a Swahili class."""
+    cases: tuple[tuple[str, str, str], ...] = ()
+    """(patterns of the text before and after an amount, CLDR's name of the case that they give); the nouns of
+    `quantities` have a genitive only."""
+    compounds: tuple[tuple[str, str], ...] = ()
+    """(pattern of what joins a number to the rest of its word, rule set): "18-letni"."""
     ordinals: tuple[tuple[str, str], ...] = ()
     """(suffix, rule set)."""
     ordinal_stops: tuple[tuple[str, str, str], ...] = ()
@@ -147,6 +152,8 @@ class Rules:
     hour_after: tuple[tuple[str, str], ...] = ()
     """(pattern of the text before, rule set) of hours in another case."""
     minute: str = ""
+    minute_after: tuple[tuple[str, str], ...] = ()
+    """The same of minutes."""
 
     date: str = ""
     """"{d}", "{m}" and "{y}"; empty: no dates in numbers."""
@@ -156,6 +163,8 @@ class Rules:
     """(pattern of the text before, after) of a day and a month in digits: "24.12." in Finnish."""
     day: str = ""
     """The rule set of a day in a date."""
+    day_after: tuple[tuple[str, str], ...] = ()
+    """(pattern of the text before, rule set) of a day in another case, before the name of its month."""
     day_first: str = ""
     """Words for the first day of a month."""
     year: str = ""

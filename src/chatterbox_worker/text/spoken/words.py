@@ -13,6 +13,7 @@ from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
 
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_CYRILLIC = str.maketrans("ХІ", "XI")  # letters that are written for those of a Roman numeral
 _CODE_DIGITS = re.compile(r"\d{3,4}(?!\w)")
 _SMALL_NUMERAL = re.compile(r"[IVX]+")  # "CD" and "DC" are letters
 _WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
@@ -70,6 +71,7 @@ def find_roman(part: Part, rules: Rules) -> Iterator[Group]:
 
 def parse_roman(numeral: str) -> int | None:
     """The value of a well-formed numeral."""
+    numeral = numeral.translate(_CYRILLIC)
     if not numeral or not _NUMERAL.fullmatch(numeral):
         return None
     values = [_ROMAN[letter] for letter in numeral]
@@ -117,11 +119,16 @@ def find_acronyms(part: Part, rules: Rules) -> Iterator[Group]:
 
 
 def find_dotted(part: Part, rules: Rules) -> Iterator[Group]:
-    """Capitals with a full stop after each, as letters; the last stop stays where the text ends."""
+    """Capitals with a full stop after each, as letters; the last stop stays where the text ends. Also initials."""
     text = part.text
     if not rules.alphabet:
         return
     names = letter_names(rules)
+    surname = rf"[{rules.alphabet}](?![{rules.alphabet}])[^\W\d_]"
+    for found in part.find(rf"(?<![\w.])(?:[{rules.alphabet}]\.[ -]?){{2,4}}(?={surname})"):
+        yield [
+            Span(*found.span(), "".join(f"{names.get(letter, letter)} " for letter in found[0] if letter not in ". -"))
+        ]
     for found in part.find(rf"(?<![\w.])(?:[{rules.alphabet}]\.){{2,6}}(?!\w)"):
         stop = "" if text[found.end() :].strip() else "."
         yield [Span(*found.span(), " ".join(names.get(letter, letter) for letter in found[0] if letter != ".") + stop)]

@@ -1,60 +1,38 @@
-"""Russian. Numbers are read in the nominative: which case a text wants is not written. Plural forms are CLDR's. Not
-CLDR's: Русская грамматика (АН СССР 1980), § 1366 ff. (одна, две with feminine nouns; ordinals in dates and years),
-and Мильчин, Справочник издателя и автора (abbreviations, Roman numerals).
+"""Russian. Numbers are read in the nominative but where a preposition or the noun after them says another case (see
+`russian`). Plural forms are CLDR's. Not CLDR's: Русская грамматика (АН СССР 1980), § 1366 ff. (одна, две with
+feminine nouns), and Мильчин, Справочник издателя и автора (abbreviations, Roman numerals).
 """
 
-from chatterbox_worker.text.spoken import icu
-from chatterbox_worker.text.spoken.patterns import regnal, roman_after, weekdays
+from chatterbox_worker.text.spoken import russian
+from chatterbox_worker.text.spoken.patterns import roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MILLION = "one{миллион} few{миллиона} many{миллионов} other{миллиона}"
 _BILLION = "one{миллиард} few{миллиарда} many{миллиардов} other{миллиарда}"
 _THOUSAND = "one{тысяча} few{тысячи} many{тысяч} other{тысячи}"
+_TRILLION = "one{триллион} few{триллиона} many{триллионов} other{триллиона}"
+_SCALES = {
+    "тыс.": _THOUSAND, "млн": _MILLION, "млрд": _BILLION, "млн.": _MILLION, "млрд.": _BILLION, "трлн": _TRILLION,
+    "трлн.": _TRILLION,
+}  # fmt: skip
 _WEEKDAYS = {
     "пн": "понедельник", "вт": "вторник", "ср": "среда", "чт": "четверг", "пт": "пятница", "сб": "суббота",
     "вс": "воскресенье",
 }  # fmt: skip
-_MONTHS = (
-    "января|янв\\.", "февраля|февр?\\.", "марта|мар\\.", "апреля|апр\\.", "мая", "июня|июн\\.", "июля|июл\\.",
-    "августа|авг\\.", "сентября|сент?\\.", "октября|окт\\.", "ноября|нояб?\\.", "декабря|дек\\.",
-)  # fmt: skip
-_DECADES = (
-    "двадцатые", "тридцатые", "сороковые", "пятидесятые", "шестидесятые", "семидесятые", "восьмидесятые", "девяностые",
-)  # fmt: skip
-_Y = r"(?<![\d.])(?P<y>1\d\d\d|20\d\d)"
-
-_HUNDREDTH = ("сот", "двухсот", "трёхсот", "четырёхсот", "пятисот", "шестисот", "семисот", "восьмисот", "девятисот")
-
-
-def _spell_ordinal(number: int, rule_set: str) -> str | None:
-    """Ordinals that CLDR 48 has wrong: whole hundreds ("1900-й" is a cardinal there), and the fortieth in one case."""
-    if not rule_set.startswith("ordinal") or not number % 1000:
-        return None
-    thousands, rest = divmod(number, 1000)
-    if rest % 100 == 0 and number < 10_000:
-        before = (
-            ""
-            if not thousands
-            else "тысяча "
-            if thousands == 1
-            else icu.spell(thousands * 1000, "ru", "numbering") + " "
-        )
-        return before + _HUNDREDTH[rest // 100 - 1] + icu.spell(100, "ru", rule_set).removeprefix("сот")
-    if rule_set == "ordinal-masculine-prepositional" and number % 100 == 40:
-        return icu.spell(number, "ru", rule_set).removesuffix("й") + "м"
-    return None
-
 
 RULES = Rules(
-    locale="ru", speller=_spell_ordinal, group=" .", decimal=",", cardinal="numbering",
+    locale="ru", speller=russian.spell, group=" .", decimal=",", cardinal="numbering",
     sections=(
         r"[Рр]аздел|[Рр]азделе|[Гг]лава|[Гг]лаве|[Рр]исунок|"
         r"[Рр]ис\.|[Тт]аблица|[Тт]аблице|[Вв]ерсия|[Вв]ерсии|[Пп]ункт"
     ),
     fixes={
-        "четверт(?=ый|ого|ом|ая|ой|ое|ую)": "четвёрт", r"^одна (?=тысяча .*(?:[иыо]й|[ое]го|[ое]м|[ая]я|[ое]е)$)": "",
+        "четверт(?=ый|ого|ому|ым|ом|ая|ой|ое|ую|ые|ых)": "четвёрт", r"(тр|ыр)е(?=х|м(?!я))": r"\1ё", "третьо": "третье",
+        r"дцать (?=(?:одном|двух|трёх|четырёх|пяти|шести|семи|восьми|девяти)$)": "дцати ",
+        r"^одна (?=тысяча .*(?:[иыо]й|[ое]го|[ое]м|[ая]я|[ое]е)$)": "",
     },
     agreement=(
+        *russian.AGREEMENT,
         (r"=? (?:столов|чайн|лошадин)[а-я]+ (?:ложк|сил)", "cardinal-feminine"),
         # after 2 to 4 a noun is in the genitive singular: -ы, -и are feminine; after 1 -а, -я are
         (r"=? (?!(?:и|мы|вы|ты|бы|или|если|при|три|дни|часы|годы|люди|дети|ли|ни)\b)[а-яё]+[ыи](?![а-яё])",
@@ -66,30 +44,16 @@ RULES = Rules(
          "cardinal-feminine-accusative"),
         (r"=? (?:окно|место|слово|число|яблоко|письмо|кресло|дерево|утро)\b", "cardinal-neuter"),
     ),
-    ordinals=((r"-?й", "ordinal-masculine"), (r"-?я", "ordinal-feminine"), (r"-?е", "ordinal-neuter"),
-              (r"-(?:го|ого|его)", "ordinal-masculine-genitive"), (r"-(?:ый|ий|ой)", "ordinal-masculine"),
-              (r"-(?:ая|ья)", "ordinal-feminine"), (r"-(?:ое|ье)", "ordinal-neuter"),
-              (r"-м(?= (?:году|веке|месте|классе|этаже|туре))", "ordinal-masculine-prepositional")),
-    years=((r"(?<![\d.,])(?P<y>\d{1,4})(?= г\. (?:до )?н\. ?э\.)", "ordinal-masculine"),
-           (r"(?<=[ВвОо] )" + _Y + r"(?= году| г\.)", "ordinal-masculine-prepositional"),
-           (_Y + r"(?= года(?!\w))", "ordinal-masculine-genitive"),
-           (_Y + r"(?= год(?!\w)| г\.)", "ordinal-masculine")),
+    cases=russian.CASES, compounds=russian.COMPOUNDS, ordinals=russian.ORDINALS, years=russian.YEARS,
     forms=(
         *weekdays(_WEEKDAYS, "–", after=r"\d{1,2}[:.]\d\d|с \d"),
-        *((rf"(?<![\w,.])19{tens}0-е(?!\w)", f"тысяча девятьсот {word}") for tens, word in enumerate(_DECADES, 2)),
-        *((rf"(?<![\w,.])19{tens}0-х(?!\w)", f"тысяча девятьсот {word[:-1]}х") for tens, word in enumerate(_DECADES,
-        2)),
-        *((rf"(?<![\w,.])(?:{tens}0-е(?= г|[ ,.]|$))", word) for tens, word in enumerate(_DECADES, 2)),
-        *((rf"(?<![\w,.]){tens}0-х(?!\w)", f"{word[:-1]}х") for tens, word in enumerate(_DECADES, 2)),
-        (r"(?<=[ВвОо] \d\d\d\d )г\.(?=[,;)])", "году"), (r"(?<=\d\d\d\d )г\.(?=[,;)])", "год"),
-        (r"(?<=\d )г\.(?= (?:до )?н\. ?э\.)", "год"),
+        (r"(?<!\w)(?<!\d )р\. (?=\d)", "размер "), (r"(?<=л)/(?=100 км)", " на "),
+        *russian.decades(), *russian.words_of_years(), *russian.units_of_scales(), *russian.numbered_nouns(),
         (r"(?<![\w/.,])1/5(?= [а-яё])", "одна пятая"),
         (r"(?<![\w/.,])2/5(?= [а-яё])", "две пятых"), (r"(?<![\w/.,])(?P<n>[34])/5(?= [а-яё])", "{n} пятых"),
         (r"(?<![\w/.,])1/10(?= [а-яё])", "одна десятая"), (r"(?<=\d) х (?=\d)", " на "),
         (r"(?<![\d.,/\w])(?<!\d )(?:½|1/2) (?=[а-яё]+а\b)", "половина "),
-        (r"(?<=[ая] \d\d\d\d )г\.(?= [а-яё,])", "года"), (r"(?<=[ая] \d\d\d\d )г(?=\.(?:\s|$))", "года"),
-        (r"(?<=[ВвОо] \d\d\d\d )г\.(?= [а-яё,])", "году"), (r"(?<=[ВвОо] \d\d\d\d )г(?=\.(?:\s|$))", "году"),
-           (r"(?<=\d\d\d\d )г\.(?= [а-яё,])", "год"), (r"(?<=\d\d\d\d )г(?=\.(?:\s|$))", "год"),
+        (r"(?<=\d)х(?=\d)", "на"), (r"^(?P<n>\d{1,2})\.(?P<m>\d{1,2})(?=\. [А-ЯЁA-Z])", "{n} точка {m}"),
     ),
     between={"/": "на", "x": "на", "^": "в степени"},
     code_number="pairs", emergency=r"(?<!\w)(?:[Зз]вон\w+|[Тт]елефон\w*|[Нн]омер\w*|тел\.) (?:по )?",
@@ -97,7 +61,7 @@ RULES = Rules(
         "ст.": "статья", "т.": "том", "с.": "страница", "п.": "пункт", "пп.": "пункты", "табл.": "таблица",
         "кв.": "квартира", "д.": "дом", "корп.": "корпус", "стр.": "страница", "рис.": "рисунок", "гл.": "глава",
         "мин.": "минимум", "макс.": "максимум", "ок.": "около", "каб.": "кабинет",
-        "эт.": "этаж", "тел.": "телефон", "ауд.": "аудитория", "оф.": "офис",
+        "эт.": "этаж", "тел.": "телефон", "ауд.": "аудитория", "оф.": "офис", "ч.": "часть",
     },
     per={
         "мес.": "в месяц", "мес": "в месяц", "месяц": "в месяц", "год": "в год", "день": "в день", "сутки": "в сутки",
@@ -110,7 +74,7 @@ RULES = Rules(
         "1/3": "одна треть", "2/3": "две трети", "1/4": "одна четверть", "3/4": "три четверти",
     },
     fraction_and=" и ",
-    scales={"тыс.": _THOUSAND, "млн": _MILLION, "млрд": _BILLION, "млн.": _MILLION, "млрд.": _BILLION},
+    scales=_SCALES,
     money={
         "RUB": Money(major="one{рубль} few{рубля} many{рублей} other{рубля}",
                      minor="one{копейка} few{копейки} many{копеек} other{копейки}"),
@@ -123,13 +87,16 @@ RULES = Rules(
                      minor="one{пенс} few{пенса} many{пенсов} other{пенса}"),
     },
     symbols_of_money={"$": "USD", "руб.": "RUB", "руб": "RUB", "р.": "RUB"},
-    money_scales={"тыс.": _THOUSAND, "млн": _MILLION, "млрд": _BILLION, "млн.": _MILLION, "млрд.": _BILLION},
+    money_scales=_SCALES,
     units={
         "км": "kilometer", "м": "meter", "см": "centimeter", "мм": "millimeter",
         "кг": "kilogram", "г": "gram", "мг": "milligram", "л": "liter", "мл": "milliliter",
         "км/ч": "kilometer-per-hour", "м/с": "meter-per-second", "ГБ": "gigabyte",
         "МБ": "megabyte", "ТБ": "terabyte", "°С": "celsius", "кВт": "kilowatt",
-        "Вт": "watt", "ч": "hour", "мин": "minute",
+        "Вт": "watt", "ч": "hour", "мин": "minute", "км/час": "kilometer-per-hour",
+        "м2": "square-meter", "м3": "cubic-meter",
+        "км2": "square-kilometer", "кв.м": "square-meter", "кв. км": "square-kilometer", "кв.км": "square-kilometer",
+        "кв. см": "square-centimeter", "куб.м": "cubic-meter", "мА": "milliampere", "м/с²": "meter-per-square-second",
         "м²": "square-meter", "км²": "square-kilometer", "т": "tonne", "га": "hectare", "В": "volt", "Гц": "hertz",
         "кГц": "kilohertz", "МГц": "megahertz", "ГГц": "gigahertz", "кВт·ч": "kilowatt-hour", "МВт": "megawatt",
         "Мбит/с": "megabit-per-second", "Гбит/с": "gigabit-per-second", "м³": "cubic-meter", "см²": "square-centimeter",
@@ -141,7 +108,10 @@ RULES = Rules(
         **dict.fromkeys(["дБ", "dB"], "one{децибел} few{децибела} many{децибел} other{децибела}"),
         "коп.": "one{копейка} few{копейки} many{копеек} other{копейки}",
         "ст. л.": "one{столовая ложка} few{столовые ложки} many{столовых ложек} other{столовой ложки}",
+        "ст.л.": "one{столовая ложка} few{столовые ложки} many{столовых ложек} other{столовой ложки}",
+        "ч.л.": "one{чайная ложка} few{чайные ложки} many{чайных ложек} other{чайной ложки}",
         "ч. л.": "one{чайная ложка} few{чайные ложки} many{чайных ложек} other{чайной ложки}",
+        "уд/мин": "one{удар в минуту} few{удара в минуту} many{ударов в минуту} other{удара в минуту}",
         "чел.": "one{человек} few{человека} many{человек} other{человека}",
         "шт.": "one{штука} few{штуки} many{штук} other{штуки}", "шт": "one{штука} few{штуки} many{штук} other{штуки}",
         "л. с.": "one{лошадиная сила} few{лошадиные силы} many{лошадиных сил} other{лошадиной силы}",
@@ -153,8 +123,12 @@ RULES = Rules(
         "об/мин": "one{оборот в минуту} few{оборота в минуту} many{оборотов в минуту} other{оборота в минуту}",
     },
     time="{h} {m}", time_low="{h} ноль {m}",
+    time_fixes={"^один(?= |$)": "час", "^одного(?= |$)": "часа", "^одному(?= |$)": "часу", "^ноль$": "ноль часов",
+                "^двадцать один$": "двадцать один час", "^ноля$": "ноля часов"},
+    hour_after=russian.HOURS, minute_after=russian.HOURS,
     date="{d} {m} {y} года", day="ordinal-neuter-genitive", year="ordinal-masculine-genitive", day_month="{d} {m}",
-    months=_MONTHS,
+    day_after=russian.DAYS,
+    months=russian.MONTHS,
     phone_plus="плюс",
     time_dotted=(r"(?:[Вв]|[Кк]|[Сс]|[Дд]о) (?=\d\d?\.\d\d(?:(?! ?[%°\w])| (?:утра|вечера|дня|ночи|и|до|по)\b))", ""),
     phones=r"(?:[Тт]ел\.|[Тт]елефон):? ",
@@ -177,6 +151,8 @@ RULES = Rules(
         "т.о.": "таким образом", "в т. ч.": "в том числе", "в т.ч.": "в том числе",
         "просп.": "проспект", "пр-т": "проспект", "бул.": "бульвар", "ш.": "шоссе",
         "кол-во": "количество", "р-н": "район",
+        "к/ф": "кинофильм", "м/ф": "мультфильм", "х/ф": "художественный фильм", "т/с": "телесериал", "б/у": "бэ у",
+        "р/с": "расчётный счёт", "ж/д": "жэ дэ", "ЦСКА": "цэ эс ка",
         "вкл.": "включая", "Тел.": "телефон", "напр": "например", "о-в": "остров",
     },
     abbreviations={
@@ -189,24 +165,23 @@ RULES = Rules(
         (r"(?:(?<=[Нн]а )|(?<=[Пп]о ))ул\.", "улице"), (r"(?:^|(?<=, ))ул\.", "улица"), (r"(?:^|(?<=, ))пл\.",
          "площадь"),
         (r"(?:^|(?<=, ))наб\.", "набережная"), (r"(?:^|(?<=, ))пер\.(?= [А-ЯЁ])", "переулок"),
-        (r"(?:^|(?<=, ))пр\.(?= [А-ЯЁ])", "проспект"), (r"(?<=[IVX] )вв\.", "века."), (r"(?<=\d )гг\.", "годы."),
+        (r"(?:^|(?<=, ))пр\.(?= [А-ЯЁ])", "проспект"), (r"(?<=[IVXХ] )вв\.", "века."),
+        # the word is in the reading of a date in digits
+        (r"(?<=\d\.\d\d\.\d{4}) ?г\.(?=[,;)]| [а-яё(—–-])", ""), (r"(?<=\d\.\d\d\.\d{4}) ?г(?=\.(?:\s|$))", ""),
+        (r"(?<=ая )обл\.", "область."), (r"(?<=ую )обл\.", "область."), (r"(?<=ой )обл\.", "области."),
+        *((rf"(?<!\w)р\.(?= [А-ЯЁ][а-яё]+{end}\b)", word) for end, word in (
+            ("[ая]", "река"), ("[ыи]", "реки"), ("е", "реке"), ("[ую]", "реку"))),
+        (r"(?:(?<=\b[Нн]а )|(?<=\b[Вв] ))оз\.(?= [А-ЯЁ])", "озере"), (r"(?<!\w)оз\.(?= [А-ЯЁ])", "озеро"),
+        (r"(?:(?<=итамин )|(?<=итамина )|(?<=итамином ))[СC](?!\w)", "цэ"), *russian.initials(),
     ),
     roman=(
-        (r"(?<=[ВвОо] )(?P<all>(?P<r>[IVX]+) в\.)", "ordinal-masculine-prepositional", "{n} веке"),
-        (r"(?<!\w)(?P<all>(?P<r>[IVX]+) в\.)", "ordinal-masculine", "{n} век"),
-        (r"(?<!\w)(?P<r>[IVX]+)(?= (?:мировая|половина|часть|глава|группа|степень))", "ordinal-feminine", "{n}"),
-        (r"(?<!\w)(?P<r>[IVX]+)(?= (?:тысячелетие|место))", "ordinal-neuter", "{n}"),
-        (r"(?<!\w)(?P<r>[IVX]+)(?= (?:этап|съезд|тур|квартал|том|класс)(?!\w))", "ordinal-masculine", "{n}"),
-        (r"(?<!\w)(?P<r>[IVX]+)(?= века(?!\w))", "ordinal-masculine-genitive", "{n}"),
-        (r"(?<!\w)(?P<r>[IVX]+)(?= веке(?!\w))", "ordinal-masculine-prepositional", "{n}"),
-        (r"(?<!\w)(?P<r>[IVX]+)(?= век(?!\w))", "ordinal-masculine", "{n}"),
+        *russian.centuries(), *russian.numerals(),
         (roman_after("[Гг]лава|[Чч]асть|[Тт]ом|[Аа]кт|[Рр]аздел"), "", "{n}"),
-        (regnal("Екатерина|Елизавета|Мария|Маргарита"), "ordinal-feminine", "{n}"),
-        (regnal("П[её]тр|Николай|Александр|Людовик|Генрих|Карл|Наполеон|Павел|Иван|Василий|Фридрих|Вильгельм|Филипп|"
-                "Иоанн Павел|Бенедикт|Пий|Георг|Эдуард"), "ordinal-masculine", "{n}"),
+        *russian.rulers(),
     ),
     alphabet="АБВГДЕЖЗИКЛМНОПРСТУФХЦЧШЩЭЮЯ", vowels="АЕЁИОУЫЭЮЯ",
     letters="а бэ вэ гэ дэ е жэ зэ и ка эль эм эн о пэ эр эс тэ у эф ха цэ че ша ща э ю я",
     spelled=frozenset({"ООО", "ОАО", "ООН", "АО", "ЕС", "ТВ", "ИП", "АЗС", "МВД", "ФСБ", "ЖКХ", "РФ", "ДТП", "ВВП",
-    "ПК", "США"}),
+    "ПК", "США", "УК", "ГИБДД", "ЭВМ", "АЭС", "АТС", "НЛО", "ЭКГ", "ЕЭС", "ЕАЭС", "ЦРУ", "ОАЭ", "ИНН", "ОГРН", "МГУ",
+    "ОС", "ОЗУ", "ПО", "АКБ", "ЕСПЧ", "ЕЦБ", "ОВД", "УВД", "НБА", "ОБЖ", "НКО", "ИВЛ", "ОРЗ", "ЭЦП", "ОМС", "ИТ"}),
 )  # fmt: skip
