@@ -19,7 +19,8 @@ from chatterbox_worker.engines.chatterbox.checkpoint.remainder import t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import Affine
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.t3 import model as t3_model
-from chatterbox_worker.engines.chatterbox.t3.kernels import operators, sources
+from chatterbox_worker.engines.chatterbox.t3.kernels import operators
+from chatterbox_worker.engines.chatterbox.t3.kernels.sources import attention, elementwise, sampling
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.sampling import (
@@ -42,7 +43,7 @@ STARTS = (torch.arange(ROWS * 2 * HEADS) * LENGTH).view(ROWS, 2 * HEADS)
 
 def check_swiglu() -> None:
     gate_up, out = torch.randn(3, 400), torch.empty(3, 200)
-    sources.swiglu[(3, 2, 1)](gate_up, out, width=200, block=128)
+    elementwise.swiglu[(3, 2, 1)](gate_up, out, width=200, block=128)
     torch.testing.assert_close(out, functional.silu(gate_up[:, :200]) * gate_up[:, 200:])
 
 
@@ -50,7 +51,7 @@ def check_add_norm(dtype: torch.dtype) -> None:
     residual, x = torch.randn(2, 3, 192).to(dtype)
     shift, weight, bias = torch.randn(3, 192).to(dtype)
     total, out = torch.empty(2, 3, 192, dtype=dtype)
-    sources.add_norm[(3, 1, 1)](residual, x, weight, bias, shift, total, out, width=192, block=256, eps=1e-5)
+    elementwise.add_norm[(3, 1, 1)](residual, x, weight, bias, shift, total, out, width=192, block=256, eps=1e-5)
     expected = (residual.float() + x.float() + shift.float()).to(dtype)
     torch.testing.assert_close(total, expected)  # the interpreter cuts bfloat16 off, a GPU rounds
     torch.testing.assert_close(out, functional.layer_norm(total, (192,), weight, bias, 1e-5))
@@ -59,7 +60,7 @@ def check_add_norm(dtype: torch.dtype) -> None:
 def check_store_rotated(*, rotates: bool) -> None:
     qkv, table = torch.randn(ROWS, 3, HEADS, DIM), torch.randn(LENGTH, 72)
     layer, query = torch.zeros(ROWS, 2 * HEADS, LENGTH, DIM), torch.empty(ROWS, HEADS, DIM)
-    sources.store_rotated[(ROWS, HEADS, 1)](
+    attention.store_rotated[(ROWS, HEADS, 1)](
         qkv, table, POSITIONS, STARTS, layer, query, heads=HEADS, half=32, table_width=72, rotates=rotates
     )
     cos, sin = table[POSITIONS][:, None, :32], table[POSITIONS][:, None, 32:64]
@@ -79,7 +80,7 @@ def check_attend(splits: int, dtype: torch.dtype) -> None:
     layer, query = torch.randn(ROWS, 2 * HEADS, LENGTH, DIM).to(dtype), torch.randn(ROWS, HEADS, DIM).to(dtype)
     out, partial = torch.empty_like(query), torch.empty(ROWS, HEADS, splits, DIM + 2)
     arrivals = torch.zeros(ROWS * HEADS, dtype=torch.int32)
-    sources.attend[(ROWS, HEADS, splits)](
+    attention.attend[(ROWS, HEADS, splits)](
         query,
         layer,
         POSITIONS,
@@ -157,7 +158,7 @@ def check_sample(*, guided: bool, sorts: bool) -> None:
         else:
             plain = filter_gpt2(logits, penalties, rows, sorts=sorts)
         at, tokens = torch.full((count,), step), torch.empty(count, dtype=torch.int64)
-        sources.sample[(count, 1, 1)](
+        sampling.sample[(count, 1, 1)](
             logits, penalties, noise.keys, at, rows.divisor, rows.is_greedy, rows.min_p, rows.tail, rows.dropped,
             rows.cfg_weight, tokens, noise.keys.stride(0), 1,
             vocabulary=vocabulary, block=1024, guided=guided, sorts=sorts,

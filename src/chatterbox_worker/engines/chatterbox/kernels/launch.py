@@ -1,6 +1,6 @@
 """Triton's kernels without its launcher, which compiles itself with a C compiler that an image does not have.
 
-A kernel is a function in Triton's language, in a module `sources` of T3 or of S3Gen. It is compiled for a named GPU by
+A kernel is a function in Triton's language, in `sources` of T3 or of S3Gen. It is compiled for a named GPU by
 Triton and the assembler that it brings, in the process, on its first call for each combination of types and constants;
 it is loaded and launched by the driver. No GPU is needed to compile, and what was compiled is kept (`compiled`).
 

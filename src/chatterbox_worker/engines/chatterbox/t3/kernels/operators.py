@@ -32,8 +32,8 @@ _ELEMENTS = 1024  # of a program of SwiGLU
 _EPSILON = 1e-5  # of `blocks`' norms
 
 
-def _kernel(name: str, warps: int) -> Kernel:
-    return Kernel("chatterbox_worker.engines.chatterbox.t3.kernels.sources", name, warps=warps)
+def _kernel(file: str, name: str, warps: int) -> Kernel:
+    return Kernel(f"chatterbox_worker.engines.chatterbox.t3.kernels.sources.{file}", name, warps=warps)
 
 
 def _call(name: str, *arguments: Any) -> Tensor:
@@ -45,8 +45,8 @@ def _call(name: str, *arguments: Any) -> Tensor:
 
 
 _store, _attend, _swiglu, _add_norm, _sample = (
-    _kernel("store_rotated", 1), _kernel("attend", 4), _kernel("swiglu", 4), _kernel("add_norm", 4),
-    _kernel("sample", 16),
+    _kernel("attention", "store_rotated", 1), _kernel("attention", "attend", 4), _kernel("elementwise", "swiglu", 4),
+    _kernel("elementwise", "add_norm", 4), _kernel("sampling", "sample", 16),
 )  # fmt: skip
 _WIDE = 2048  # inputs from which a program of a product has the larger number of warps
 
@@ -62,15 +62,15 @@ class _Product:
     @classmethod
     def by_tiles(cls, name: str, block: int, warps: int) -> _Product:
         """By tensor cores, each warp a stretch of the inputs."""
-        return cls(_kernel(name, warps), block, warps)
+        return cls(_kernel("products", name, warps), block, warps)
 
 
 # the fastest of 4 to 16 outputs and 2 to 16 warps on an H100 with one and two rows
 _FEW = {
-    "project": _Product(_kernel("project", 2), 4),
-    "multiply_gated": _Product(_kernel("multiply_gated", 4), 8),
-    "multiply narrow": _Product(_kernel("multiply", 4), 8),
-    "multiply wide": _Product(_kernel("multiply", 8), 4),
+    "project": _Product(_kernel("products", "project", 2), 4),
+    "multiply_gated": _Product(_kernel("products", "multiply_gated", 4), 8),
+    "multiply narrow": _Product(_kernel("products", "multiply", 4), 8),
+    "multiply wide": _Product(_kernel("products", "multiply", 8), 4),
 }
 # not measured: compiled for sm_80 to sm_120 none spills, and the programs of `project` and `multiply` run at once
 _TILES = {
