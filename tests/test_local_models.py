@@ -58,9 +58,18 @@ def test_the_preview_is_served_if_there_is_no_hub_at_that_address(url: str) -> N
     assert local.local_models({"HF_ENDPOINT": url}) == ("preview",)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://127.0.0.1:9"])
-def test_the_preview_is_served_if_the_proxy_cannot_be_used(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
-    monkeypatch.setenv("ALL_PROXY", proxy)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:9"),
+        ("ALL_PROXY", "nonsense://127.0.0.1:9"),
+        ("SSL_CERT_FILE", "/missing.pem"),
+    ],
+)
+def test_the_preview_is_served_if_the_environment_is_of_no_use(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
     assert local.local_models({"HF_ENDPOINT": "http://hub.example.org"}) == ("preview",)
 
 

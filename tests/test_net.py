@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import http.server
 import ssl
 import threading
@@ -12,14 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from chatterbox_worker import net
 from chatterbox_worker.net import client as net_client
 from chatterbox_worker.net.client import open_client
 from support.addresses import NOT_PUBLIC, PUBLIC
+from support.certificates import certificate
 from support.network import DEAD, SERVED, FakeNetwork
 
 HOST = "speech.example"
@@ -155,32 +152,6 @@ def test_redirects_are_not_followed_and_proxies_not_used(network: FakeNetwork, m
 def test_private_addresses_are_reached_if_the_operator_allows_it() -> None:
     with serve() as port, open_client(allow_private=True) as client:
         assert client.put(f"http://127.0.0.1:{port}/", content=b"1").status_code == 200
-
-
-def certificate(folder: Path, name: str) -> Path:
-    """A self-signed certificate for `name` and its key, in one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    path = folder / "certificate.pem"
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + signed.public_bytes(pem)
-    )
-    return path
 
 
 def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(

@@ -75,5 +75,5 @@ def _answers(url: str) -> bool:
 
     try:
         return httpx.head(url, timeout=_HUB_ANSWERS_WITHIN_S).status_code < 500
-    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError):  # the last two: a proxy that httpx cannot use
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError, OSError):  # a proxy or SSL_CERT_FILE of no use
         return False

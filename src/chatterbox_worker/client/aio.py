@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -46,12 +47,16 @@ class AsyncRunPodServerlessClient:
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience: Patience | None = None,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._endpoint = Endpoint.choose(endpoint_id, api_key, base_url)
         self._timeout_s = timeout_s
         self._patience = patience or Patience()
         self._http = endpoints.open_http(
-            httpx.AsyncClient, self._endpoint.url, limits=httpx.Limits(max_connections=_MAX_CONNECTIONS)
+            httpx.AsyncClient,
+            self._endpoint.url,
+            verify=verify,
+            limits=httpx.Limits(max_connections=_MAX_CONNECTIONS),
         )
         self.voices = AsyncVoices(self)
         self.lexicon = AsyncLexicon(self)

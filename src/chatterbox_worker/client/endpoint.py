@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,14 +79,21 @@ class Endpoint:
         }
 
 
-def open_http(kind: Callable[..., _Http], url: str, **options: Any) -> _Http:
+def open_http(kind: Callable[..., _Http], url: str, *, verify: ssl.SSLContext | bool = True, **options: Any) -> _Http:
     """A client of httpx for `url`. A server on this machine is reached without the proxy that the environment names.
 
+    `verify`: True trusts the authorities of SSL_CERT_FILE or SSL_CERT_DIR, or else those of certifi.
+
     Raises:
-        ValueError: httpx cannot use that proxy.
+        ValueError: httpx cannot use that proxy or that file.
     """
+    is_here = _THIS_MACHINE.match(url)
     try:
-        return kind(trust_env=not _THIS_MACHINE.match(url), **options)
+        if is_here and url.lower().startswith("https"):
+            verify = httpx.create_ssl_context(verify)  # which `trust_env` includes
+        return kind(trust_env=not is_here, verify=verify, **options)
+    except OSError as error:
+        raise ValueError(f"SSL_CERT_FILE has no certificates that can be used: {error.strerror or error}") from None
     except ImportError as error:  # a SOCKS proxy
         raise ValueError(f"the environment names a proxy that cannot be used: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -41,6 +42,8 @@ class RunPodServerlessClient:
         endpoint_id, api_key, base_url: or RUNPOD_ENDPOINT_ID, RUNPOD_API_KEY, RUNPOD_ENDPOINT_BASE_URL. For the local
             queue: `RunPodServerlessClient("local", "local", base_url="http://127.0.0.1:8000/v2")`.
         timeout_s: how long to wait for a job, with its time in the queue, unless a call sets its own.
+        verify: the certificates that an https server of your own may have, as an `ssl.SSLContext`; False accepts any.
+            By default those of SSL_CERT_FILE or SSL_CERT_DIR, or else of the public authorities.
 
     Every method raises ClientError (see `errors`); the fields of `speech` are the worker's (docs/API.md).
     """
@@ -53,11 +56,12 @@ class RunPodServerlessClient:
         base_url: str | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         patience: Patience | None = None,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         self._endpoint = Endpoint.choose(endpoint_id, api_key, base_url)
         self._timeout_s = timeout_s
         self._patience = patience or Patience()
-        self._http = endpoints.open_http(httpx.Client, self._endpoint.url)
+        self._http = endpoints.open_http(httpx.Client, self._endpoint.url, verify=verify)
         self.voices = Voices(self)
         self.lexicon = Lexicon(self)
         self.outputs = Outputs(self)
