@@ -33,7 +33,7 @@ from chatterbox_worker.files import write_whole
 
 log = logging.getLogger(__name__)
 
-PIPELINE_VERSION = 5
+PIPELINE_VERSION = 6
 """Raise it whenever the same request would sound different than before: it is part of every key."""
 _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder overshoots by no more
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another

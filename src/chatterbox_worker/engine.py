@@ -7,7 +7,7 @@ a caller: the same utterance produces the same audio, whatever was submitted bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -188,6 +188,14 @@ def small_weights_of(engine: Engine) -> Mapping[str, float] | None:
     """
     figures: Mapping[str, float] | None = getattr(engine, "small_weights", None)
     return figures
+
+
+def left_out_of(engine: Engine) -> Callable[[str, str], str] | None:
+    """From a text and its language to the letters, digits and symbols that the engine has no tokens for, each once;
+    None if it has tokens for all texts.
+    """
+    left_out: Callable[[str, str], str] | None = getattr(engine, "left_out", None)
+    return left_out
 
 
 class Engine(Protocol):

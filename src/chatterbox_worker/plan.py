@@ -18,7 +18,7 @@ from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.cache import key_of
 from chatterbox_worker.catalogue import REGIONS
 from chatterbox_worker.chunk_takes import chunk_seeds
-from chatterbox_worker.engine import DEFAULT_VOICE, Engine
+from chatterbox_worker.engine import DEFAULT_VOICE, Engine, left_out_of
 from chatterbox_worker.errors import Cancelled, InvalidRequest, VoiceNotFound, WorkerError, quote
 from chatterbox_worker.request import SpeechRequest, at_place
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
@@ -134,7 +134,7 @@ class Planner:
         source = self.find(request)
         request = _for_voice_model(request, source)
         engine = self.engines[REGIONS.get(request.language, request.model)]
-        prepared = prepare(request, self.lexicon)
+        prepared = prepare(request, self.lexicon, left_out_of(engine))
         request = replace(request, language=prepared.language)
         _require_transcript(request, source)
         names = sorted({chunk.voice for chunk in prepared.chunks if chunk.voice is not None})

@@ -146,5 +146,5 @@ def _judge(request: SpeechRequest, recognizer: SpeechRecognizer, *, streaming: b
 
 def _assess(judge: Judge, chunk: Chunk, audio: Audio, take: Take) -> Verdict:
     return judge.judge(
-        audio, chunk.spoken, chunk.language, written=chunk.text, facts=take.facts, boundaries_s=take.boundaries_s
+        audio, chunk.audible, chunk.language, written=chunk.text, facts=take.facts, boundaries_s=take.boundaries_s
     )

@@ -50,3 +50,13 @@ def test_parameters_of_other_models_are_refused_by_name(queue: LocalQueue) -> No
     answer = queue.run({**JOB, "exaggeration": 0.7})
     assert (answer["status"], answer["output"]["field"]) == ("FAILED", "exaggeration")
     assert "flash cannot use exaggeration; it takes temperature, cfg_weight, steps" in str(answer)
+
+
+def test_characters_without_a_token_are_a_warning_and_a_text_of_them_an_error(queue: LocalQueue) -> None:
+    answer = queue.run({**JOB, "text": "The café in Łódź sells ж and щ."})
+    assert [each.partition(": ")[0] for each in answer["output"]["warnings"] if "left out" in each] == [
+        "ж and щ are left out"
+    ]
+    refused = queue.run({**JOB, "text": "Доброе утро."})
+    assert (refused["status"], refused["output"]["field"]) == ("FAILED", "text")
+    assert "flash has no token for any letter of 'Доброе утро.'" in refused["output"]["message"]

@@ -46,6 +46,13 @@ def test_what_is_not_read_is_no_word() -> None:
     ]  # fmt: skip
 
 
+def test_a_word_that_the_model_cannot_speak_is_no_word() -> None:
+    reading = as_written("A Жук's ЖУК here.", "en")
+    chunk = replace(chunk_of(reading), left_out="ЖукУК")
+    words = time_words(reading, chunk, range(len(chunk.spoken) + 1))
+    assert [(word.text, word.start_s) for word in words] == [("A", 0), ("Жук's", 6), ("here.", 12)]
+
+
 @pytest.mark.parametrize(
     ("language", "text", "words"),
     [

@@ -107,6 +107,13 @@ class Chunk:
     """Of its stretch."""
     turn: int = 0
     """The index of its turn in a dialogue."""
+    left_out: str = ""
+    """The letters, digits and symbols of `spoken` that the model cannot speak, each once."""
+
+    @property
+    def audible(self) -> str:
+        """`spoken` with a space for each character that the model cannot speak."""
+        return self.spoken.translate(dict.fromkeys(map(ord, self.left_out), " "))
 
     def pause_s(self, speed: float = 1.0, pauses_s: Mapping[Pause, float] = PAUSES_S) -> float:
         """The silence after this chunk in seconds, at this speed of speech; `pauses_s` are those at speed 1."""

@@ -67,6 +67,12 @@ def identify_languages(reading: Reading, languages: Sequence[str]) -> Reading:
     return replace(reading, stretches=tuple(_merge(found, reading.stretches)))
 
 
+def language_of_script(text: str) -> str | None:
+    """The language of `catalogue.LANGUAGES` that most letters of the text are of, if its script names one."""
+    guess = max(_SCRIPTS, key=lambda name: len(_SCRIPTS[name].findall(text)))
+    return guess if _SCRIPTS[guess].search(text) else None
+
+
 def main_language(stretches: Sequence[Stretch]) -> str:
     """The language that most of the text is in; of two with as much, the first."""
     lengths: Counter[str] = Counter()

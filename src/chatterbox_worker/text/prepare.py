@@ -11,6 +11,7 @@ from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import LONGEST_CHUNK_CHARS, SpeechRequest
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause, chunks
 from chatterbox_worker.text.identify import AUTO, identify_languages, main_language
+from chatterbox_worker.text.left_out import LeftOut, describe_left_out, mark_left_out
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.markup import pauses
 from chatterbox_worker.text.markup.html import break_tags
@@ -58,11 +59,12 @@ def is_silent(request: SpeechRequest) -> bool:
     return request.text_format == "plain" and not any(map(speakable, pauses.without_pauses(break_tags(request.text))))
 
 
-def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedText:
-    """`lexicon` is that of the volume.
+def prepare(request: SpeechRequest, lexicon: Lexicon | None = None, left_out: LeftOut | None = None) -> PreparedText:
+    """`lexicon` is that of the volume; `left_out` that of the loaded model, if it is.
 
     Raises:
-        InvalidRequest: the text contains nothing to speak, or is too long for one chunk and must not be split.
+        InvalidRequest: the text contains nothing to speak, or is too long for one chunk and must not be split, or the
+            model has no tokens for a chunk of it.
     """
     card = request.card
     reading = identify_languages(read_text(request), card.languages)
@@ -77,9 +79,12 @@ def prepare(request: SpeechRequest, lexicon: Lexicon | None = None) -> PreparedT
             field="split_text",
         )
     limit = (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else LONGEST_CHUNK_CHARS
-    cut = [replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in chunks(reading, limit)]
+    cut = tuple(replace(chunk, spoken=finish(chunk.spoken, card.punctuation)) for chunk in chunks(reading, limit))
+    if left_out is not None:
+        cut = mark_left_out(cut, left_out, card)
+        reading = replace(reading, warnings=(*reading.warnings, *describe_left_out(cut, card)))
     language = main_language(reading.stretches) if request.language == AUTO else request.language
-    return PreparedText(reading, tuple(cut), language, pauses_of(request))
+    return PreparedText(reading, cut, language, pauses_of(request))
 
 
 def _with_spoken_forms(reading: Reading, request: SpeechRequest) -> Reading:

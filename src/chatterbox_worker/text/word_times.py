@@ -25,11 +25,11 @@ def time_words(reading: Reading, chunk: Chunk, boundaries_s: Sequence[float]) ->
 
     `boundaries_s`: as `Take.boundaries_s`, len(chunk.spoken) + 1 times; the words' times are on the same clock.
     """
-    read = reading.spoken(chunk.start, chunk.end)
+    read, spoken = reading.spoken(chunk.start, chunk.end), chunk.audible
     audible = [
         (start, index)
         for index, (start, end) in enumerate(origins(read, chunk.spoken))
-        if start < end and unicodedata.category(chunk.spoken[index])[0] in "LMN"
+        if start < end and unicodedata.category(spoken[index])[0] in "LMN"
     ]
     words, place = [], 0
     for start, end in _words(reading, chunk):

@@ -247,6 +247,10 @@ class ChatterboxEngine:
             self._adapter_pool.submit(adapter, take, start)
         return take
 
+    def left_out(self, text: str, language: str) -> str:
+        """The letters, digits and symbols of a text that `submit` would leave out, each once: there are no tokens."""
+        return self.parts.tokenizer.left_out(text, language)
+
     def convert(self, passage: Passage) -> ChatterboxTake:
         """The recording's speech tokens go to S3Gen in place of T3's (upstream's `ChatterboxVC.generate`).
 

@@ -111,6 +111,7 @@ def test_a_killed_preparation_leaves_no_incomplete_file(tmp_path: Path) -> None:
         ("Word after word. " * 40, 8.0, "tokens; the model has 60 positions"),
         ("Every one of these words in half a second?", 0.5, r"is too long for 0\.5 s"),
         ("...", 8.0, "nothing"),
+        ("Доброе утро.", 8.0, "english has no token for any letter of .* for Russian ask for .* multilingual"),
     ],
 )
 def test_an_unusable_transcript_is_refused(tmp_path: Path, text: str, seconds: float, why: str) -> None:

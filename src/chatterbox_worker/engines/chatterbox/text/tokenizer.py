@@ -1,6 +1,7 @@
 """Text to token ids, equal to those of upstream's tokenizers, without upstream's or transformers' imports.
 
-Three kinds: English (characters merged, case preserved; flash's after a rewriting), multilingual (NFKD, lower
+A character that the loaded tokenizer lacks is written otherwise (`spelling`); upstream's make it [UNK]. Three kinds:
+English (characters merged, case preserved; flash's after a rewriting), multilingual (NFKD, lower
 case, a language token first, scripts rewritten by `scripts`) and turbo's GPT-2 byte-level BPE with its tags. The caller
 adds start and stop tokens: the Llama models take `[START_TEXT, *ids, STOP_TEXT]`, the GPT-2 models the ids alone.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -20,12 +22,15 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import START_TEXT, S
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.text import scripts
 from chatterbox_worker.engines.chatterbox.text.flash_english import normalise_english
+from chatterbox_worker.engines.chatterbox.text.spelling import Speller
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.text.origins import Range, compose, cover, origins
 
 _SPACE = "[SPACE]"
 _CANGJIE = "Cangjie5_TC.json"
 _HEBREW = "dicta.onnx"
+_REPLACED = ("ja", "zh")  # the languages whose characters the rewriting replaces; it adds marks to those of the others
+_REMEMBERED = 4096  # characters of them: about as many as are in use
 _END_OF_TEXT = "<|endoftext|>"  # GPT-2's only special token
 
 
@@ -40,6 +45,9 @@ class TextTokenizer(Protocol):
 
     def problem(self, language: str) -> str:
         """What a text in this language lacked when it was encoded, as a sentence; empty if nothing."""
+
+    def left_out(self, text: str, language: str) -> str:
+        """The letters, digits and symbols of `text`, each once, that have no part in the ids of `encode`."""
 
     def spans(self, text: str, language: str) -> list[Range]:
         """The part of `text` that each id of `encode` stands for; empty for an id that stands for none of it.
@@ -79,17 +87,20 @@ class EnglishTokenizer:
     """Upstream's EnTokenizer."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer, self._speller = tokenizer, Speller(tokenizer)
 
     def encode(self, text: str, language: str) -> list[int]:  # noqa: ARG002 - it has one language
-        ids: list[int] = self._tokenizer.encode(text.replace(" ", _SPACE)).ids
+        ids: list[int] = self._tokenizer.encode(self._speller.spell(text).text.replace(" ", _SPACE)).ids
         return ids
 
     def problem(self, language: str) -> str:  # noqa: ARG002
         return ""
 
+    def left_out(self, text: str, language: str) -> str:  # noqa: ARG002 - it has one language
+        return _in_order(text, self._speller.left_out(text))
+
     def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - it has one language
-        return _spans(self._tokenizer, text, _each(text))
+        return _spans(self._tokenizer, *_respelled(self._speller, text, _each(text)))
 
 
 class CleaningTokenizer(EnglishTokenizer):
@@ -98,9 +109,14 @@ class CleaningTokenizer(EnglishTokenizer):
     def encode(self, text: str, language: str) -> list[int]:
         return super().encode(normalise_english(text), language)
 
+    def left_out(self, text: str, language: str) -> str:
+        if not super().left_out(text, language):
+            return ""
+        return super().left_out(normalise_english(text), language)  # which has words for some
+
     def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - it has one language
         cleaned = normalise_english(text)
-        return _spans(self._tokenizer, cleaned, origins(text, cleaned))
+        return _spans(self._tokenizer, *_respelled(self._speller, cleaned, origins(text, cleaned)))
 
 
 class ByteTokenizer:
@@ -116,6 +132,9 @@ class ByteTokenizer:
     def problem(self, language: str) -> str:  # noqa: ARG002
         return ""
 
+    def left_out(self, text: str, language: str) -> str:  # noqa: ARG002 - every byte has a token
+        return ""
+
     def spans(self, text: str, language: str) -> list[Range]:  # noqa: ARG002 - bytes need no language
         return list(self._tokenizer.encode(text).offsets)
 
@@ -124,7 +143,8 @@ class MultilingualTokenizer:
     """Upstream's MTLTokenizer; a language's helper is loaded with its first text."""
 
     def __init__(self, tokenizer: Tokenizer, checkpoint: Checkpoint) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer, self._speller = tokenizer, Speller(tokenizer)
+        self._is_left_out = lru_cache(_REMEMBERED)(self._find_left_out)
         self._loaders: dict[str, Callable[[], scripts.Rewrite]] = {
             "zh": lambda: scripts.chinese(checkpoint.path(_CANGJIE)),
             "ja": scripts.japanese,
@@ -143,7 +163,7 @@ class MultilingualTokenizer:
             ValueError: a language that the model has no token for.
         """
         code = self._code(language)
-        text = self._rewrite(code)(_decompose(text))
+        text = self._speller.spell(self._rewrite(code)(_decompose(text))).text
         ids: list[int] = self._tokenizer.encode(f"[{code}]{text}".replace(" ", _SPACE)).ids
         return ids
 
@@ -153,12 +173,23 @@ class MultilingualTokenizer:
 
     def unknown(self, text: str, language: str) -> set[str]:
         """The characters of `text`, as it is encoded, that have no token. It may lack the language's too."""
-        spelled = set(self._rewrite(language)(_decompose(text))) - {" "}
-        return {each for each in spelled if self._tokenizer.token_to_id(each) is None}
+        return self._speller.unknown(self._rewrite(language)(_decompose(text)))
 
     def problem(self, language: str) -> str:
         rewrite = self._rewrite(language.partition("-")[0].lower())
         return rewrite.problem if isinstance(rewrite, scripts.Helper) else ""
+
+    def left_out(self, text: str, language: str) -> str:
+        lost = self._speller.left_out(_decompose(text))
+        if lost and (code := self._code(language)) in _REPLACED:
+            lost = {character for character in lost if self._is_left_out(character, code)}
+            if lost:  # one that is read only next to another, such as "々", is not
+                lost &= self._speller.left_out(self._rewrite(code)(_decompose(text)))
+        return _in_order(text, {each for each in set(text) if lost.intersection(_decompose(each))} if lost else ())
+
+    def _find_left_out(self, character: str, code: str) -> bool:
+        """Whether it has neither a token nor a stand-in after the rewriting of its script."""
+        return bool(self._speller.left_out(self._rewrite(code)(character)))
 
     def spans(self, text: str, language: str) -> list[Range]:
         code, decomposed = self._code(language), _decompose(text)
@@ -170,7 +201,7 @@ class MultilingualTokenizer:
         rewritten = self._rewrite(code)(decomposed)
         if rewritten != decomposed:
             ranges = compose(ranges, origins(decomposed, rewritten))
-        return _spans(self._tokenizer, rewritten, ranges, f"[{code}]")
+        return _spans(self._tokenizer, *_respelled(self._speller, rewritten, ranges), f"[{code}]")
 
     def _code(self, language: str) -> str:
         code = language.partition("-")[0].lower()
@@ -188,6 +219,17 @@ class MultilingualTokenizer:
 
 def _decompose(text: str) -> str:
     return unicodedata.normalize("NFKD", text.lower())
+
+
+def _in_order(text: str, characters: Container[str]) -> str:
+    """Those of the characters that are in the text, each once."""
+    return "".join(dict.fromkeys(each for each in text if each in characters)) if characters else ""
+
+
+def _respelled(speller: Speller, text: str, ranges: Sequence[Range]) -> tuple[str, Sequence[Range]]:
+    """The text as it is encoded, and the ranges of its characters, from those of the text's."""
+    spelled, own = speller.spell(text)
+    return spelled, ranges if own is None else compose(ranges, own)
 
 
 def _each(text: str) -> list[Range]:

@@ -30,6 +30,7 @@ from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_R
 from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.text.left_out import require_tokens
 from chatterbox_worker.text.transcripts import read_transcript
 from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, ConditioningStore
 
@@ -82,6 +83,7 @@ class Preparer:
 
     def _text_ids(self, text: str, language: str) -> torch.Tensor:
         read = read_transcript(text, language, MODELS[self._layout.name], in_words=self._in_words)
+        require_tokens(read, self._tokenizer.left_out(read, language), language, MODELS[self._layout.name])
         ids = self._tokenizer.encode(read, language)
         ids = ids if self._layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]
         if len(ids) > self._text_positions:
