@@ -193,3 +193,37 @@ def test_sound_captures_pause_while_more_work_is_coming_or_waiting() -> None:
     assert slow.captures.wait_all(10)
     assert rendered == [1]
     queue.close()
+
+
+def test_captures_under_load_take_a_tenth_of_the_time_at_most() -> None:
+    now, done = [0.0], []
+
+    def capture() -> bool:
+        now[0] += 0.35
+        done.append(now[0])
+        return True
+
+    captures = CaptureQueue(wanted=lambda: capture, clock=lambda: now[0])
+    while now[0] < 100:
+        captures.capture_wanted()
+        now[0] += 0.01  # a step
+    assert sum(0.35 for _ in done) < 0.11 * now[0]
+    assert len(done) > 25
+    before = len(done)
+    captures.capture_next()  # nobody waits
+    captures.capture_next()
+    assert len(done) == before + 2
+
+
+def test_a_wanted_capture_that_fails_again_and_again_is_left_alone() -> None:
+    calls = []
+
+    def capture() -> bool:
+        calls.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    captures = CaptureQueue(wanted=lambda: capture)
+    for _ in range(100):
+        if captures:
+            captures.capture_next()
+    assert len(calls) < 10
