@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,12 +13,9 @@ from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.tiny_engine import tiny_engine
+from support.worker_jobs import ask
 
 SLOTS = 4
-
-
-def ask(worker: Worker, job_input: dict[str, Any]) -> dict[str, Any]:
-    return asyncio.run(asyncio.wait_for(worker({"id": "1", "input": job_input}), 60))
 
 
 def test_texts_fill_the_batch_and_sound_as_alone(
