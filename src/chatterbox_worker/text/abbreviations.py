@@ -34,7 +34,7 @@ NEVER_LAST = _sets({
     "es": "sra srta sres d dña dª dra dres lic ing arq prof.ª ud uds vd vds p ej p.ej ee uu avda gral cnel excmo excma "
           "ilmo mons sto sta aprox núm tel pág",
     "fi": "esim ns ks tri prof mm ym fil maist lis toht os mrd milj n vrt toim suom synt puh os huom lk ml",
-    "fr": "mm mme mmes mlle mlles me mgr m ste dr pr cf p.ex ex env av boul bd tél éd chap apr",
+    "fr": "mm mme mmes mlle mlles me mgr m ste dr pr cf p.ex ex env av boul bd tél éd chap apr vol th réf al chem",
     "he": "פרופ ד גב מר",
     "hi": "डॉ श्री श्रीमती सुश्री कु प्रो पं मो सं रु कि.मी ए बी सी डी एफ एच जे एल एम एन पी आर एस टी वी",
     "it": "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv ing geom rag arch on sen mons d.ssa p es p.es ss spett "
@@ -62,7 +62,7 @@ BEFORE_NUMBER = _sets({
     "en": "jan feb mar apr jun jul aug sep sept oct nov dec tel ext rm apt",
     "es": "pág págs cap art tel nº núm ene feb mar abr jun jul ago sep sept oct nov dic",
     "fi": "s luku nro puh klo",
-    "fr": "chap tél nº n° art p pp janv févr avr juil sept oct nov déc",
+    "fr": "chap tél nº n° art p pp janv jan févr fév avr juil juill sept oct nov déc",
     "it": "pag pagg cap tel num gen feb mar apr mag giu lug ago set sett ott nov dic",
     "ms": "bil hlm jil",
     "nl": "blz hfst art jan feb mrt apr jun jul aug sep sept okt nov dec",

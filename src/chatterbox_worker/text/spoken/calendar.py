@@ -131,8 +131,6 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
     if not 1 <= month <= 12 or not 1 <= day <= _DAYS[month - 1]:
         return
     if len(parts[2]) == 2:
-        if "." in found[0] and int(found[1]) < 10 and len(found[1]) == 1 and len(found[0]) < 6:
-            return  # "1.2.10" is a version or a section as well
         year += 2000 if year < 50 else 1900
     words = {"{d}": _say_day(day, rules), "{m}": month_names(rules)[month - 1], "{y}": _say_year(year, rules)}
     spoken = rules.date
@@ -150,7 +148,7 @@ def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
                 day, month = month, day
             if not 1 <= month <= len(_DAYS) or not 1 <= day <= _DAYS[month - 1]:
                 continue
-            spoken = rules.date.replace("{y}", "").replace("{d}", _say_day(day, rules))
+            spoken = re.sub(r"(?: de)? ?\{y\}", "", rules.date).replace("{d}", _say_day(day, rules))
             end = found.end() if found[0].endswith(".") and text[found.end() :].strip() else found.end("b")
             yield [Span(found.start("a"), end, spoken.replace("{m}", month_names(rules)[month - 1]).strip())]
 

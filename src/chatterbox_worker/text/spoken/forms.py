@@ -29,6 +29,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("numbers", numbers.find_compounds, True),
     ("numbers", codes.find_codes, True),
     ("urls", codes.find_network_addresses, True),
+    ("numbers", joins.find_verses, True),
     ("dates", calendar.find_dates, True),
     ("units", quantities.find_durations, True),
     ("times", calendar.find_times, True),

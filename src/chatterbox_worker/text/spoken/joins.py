@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numbers import Group, joining, say_year_or_number
+from chatterbox_worker.text.spoken.numbers import Group, joining, say, say_year_or_number
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
@@ -53,6 +53,19 @@ def find_seasons(part: Part, rules: Rules) -> Iterator[Group]:
         elif rules.to and (is_next or (found["mark"] != "/" and year % 100 < end)):
             last = say_year_or_number(str(year + (end - year) % 100), rules, "")
             yield [Span(*found.span(), f"{first}{joining(rules)}{last}")]
+
+
+def find_verses(part: Part, rules: Rules) -> Iterator[Group]:
+    """A chapter and its verses after the name of a book."""
+    if not rules.books:
+        return
+    behind = "|".join(rf"(?<=\b{name} )" for name in rules.books.split("|"))
+    for found in part.find(
+        rf"(?=\d{{1,3}}[:,.])(?:{behind})(?P<n>\d{{1,3}})(?P<mark>[:,.] ?)(?P<m>\d{{1,3}})(?:[-–](?P<o>\d{{1,3}}))?"
+        rf"(?![\d:]|[.,]\d)"
+    ):
+        numbers = [say(int(found[name]), rules) for name in ("m", "o") if found[name]]
+        yield [Span(*found.span(), f"{say(int(found['n']), rules)}, {joining(rules).join(numbers)}")]
 
 
 def find_between(part: Part, rules: Rules) -> Iterator[Group]:

@@ -32,6 +32,7 @@ _ENDS = {
     "まん": "…1000",
 }
 """How a Japanese number of tens, hundreds and thousands ends, with the key of its counters' readings."""
+_SLOT = re.compile(r"\{(?P<name>\w+)(?::(?P<set>[\w-]+))?\}")  # of a form's words
 _NEAR = 60  # characters after a number, for what agrees with it
 _JOINED = re.compile(r"[\w/×*^+=]|-[A-Za-z]| ?[:/×*^] ?\d")  # after a number that is no amount: "3D", "16:9"
 
@@ -120,7 +121,7 @@ def say_digits(digits: str, rules: Rules) -> str:
 def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "", case: str = "") -> str:
     """What `number_pattern` matched, in words that agree with the text that follows; `case`: of `case_before`."""
     if not rule_set and not split_number(written, rules)[1]:
-        rule_set = agreeing(following, rules)
+        rule_set = (written == "1" and agreeing(following, rules, rules.singular)) or agreeing(following, rules)
     if case and rule_set.count("-") <= 1:  # what follows does not name a case itself
         gender = rule_set.partition("-")[2] or "masculine"
         rule_set = f"cardinal-{gender}-{case}"
@@ -151,9 +152,13 @@ def decimal_point(rules: Rules) -> str:
     return tenth[len(zero) : len(tenth) - len(one)] if is_point else ""
 
 
-def agreeing(following: str, rules: Rules) -> str:
-    """The rule set of a number before this text; empty for the default. "=" before the text: it is a noun for sure."""
-    return next((rule_set for pattern, rule_set in rules.agreement if re.match(pattern, following)), "")
+def agreeing(following: str, rules: Rules, patterns: tuple[tuple[str, str], ...] | None = None) -> str:
+    """The rule set of a number before this text; empty for the default. "=" before the text: it is a noun for sure.
+
+    `patterns`: as `Rules.agreement`, which is the default.
+    """
+    known = rules.agreement if patterns is None else patterns
+    return next((rule_set for pattern, rule_set in known if re.match(pattern, following)), "")
 
 
 def case_before(text: str, start: int, end: int, rules: Rules) -> str:
@@ -338,15 +343,20 @@ def find_forms(part: Part, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), century + rules.decades[found["d"]])]
     for pattern, words in rules.forms:
         for found in part.find(pattern):
-            spoken = words
-            for name, written in found.groupdict(default="").items():
-                said = (
-                    say_written(written, rules, f"= {found['w']}" if "w" in found.groupdict() else "")
-                    if written[:1].isdecimal()
-                    else written
-                )
-                spoken = spoken.replace(f"{{{name}}}", said)
+            spoken = _fill(words, found.groupdict(default=""), rules)
             yield [spaced(text, *found.span(), spoken, rules) if found[0][-1:].strip() else Span(*found.span(), spoken)]
+
+
+def _fill(words: str, groups: Mapping[str, str], rules: Rules) -> str:
+    """The words with the groups in their places: "{n}", a number in words, or "{n:ordinal-masculine}"."""
+    following = f"= {groups['w']}" if "w" in groups else ""
+
+    def say_group(slot: re.Match[str]) -> str:
+        written = groups[slot["name"]]
+        is_number = written[:1].isdecimal()
+        return say_written(written, rules, following, rule_set=slot["set"] or "") if is_number else written
+
+    return _SLOT.sub(say_group, words)
 
 
 def find_counters(part: Part, rules: Rules) -> Iterator[Group]:

@@ -39,6 +39,16 @@ def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d") -> tuple[
     )
 
 
+def months_in_short(names: Mapping[str, str], link: str = " ") -> tuple[tuple[str, str], ...]:
+    """Abbreviations of the months after a day: with a full stop, or before a year. `link`: what may stand between."""
+    behind = "|".join(rf"(?<=\d{each})" for each in dict.fromkeys((" ", link)))
+    return tuple(
+        (rf"(?:{behind}){short}{stop}", f"{long}{end}")
+        for short, long in names.items()
+        for stop, end in ((r"\.", "."), (r"(?= (?:19|20)\d\d(?!\w))", ""))
+    )
+
+
 _PRONOUN = r"I(?! [a-z])"  # "the part I played", "Peter I think"; "Elizabeth I was" is left as written, too
 
 

@@ -82,6 +82,7 @@ _UNITS_OF_DATA = {
 }  # no "Mb": for some a megabit, for others a megabyte
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
+_CONFERENCE = re.compile(r"COP ?\d\d")  # of the climate; not Colombia's pesos
 _CODE_LENGTH = 4  # with the space
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
 _NEAR = 8  # an article or a pronoun before an amount
@@ -102,6 +103,8 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in part.find(pattern):
+            if _CONFERENCE.fullmatch(found[0]):
+                continue
             start, end, code = _named_again(text, *found.span(), symbols[found["symbol"]], rules)
             if code in rules.money and not split_number(found["n"], rules)[1] and _describes(text, start, end, rules):
                 unit = icu.plural(rules.money[code].major, 1, rules.locale)
@@ -249,7 +252,8 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     units = symbols_of_units(rules)
     pattern = (
-        rf"(?:(?<![{WORD}%])|(?<=\d[xх])){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})(?![{WORD}²³]|/[a-zµμ])"
+        rf"(?:(?<![{WORD}%])|(?<=\d[xх])){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})"
+        rf"(?![{WORD}²³]|/[a-zµμ]|['’]\w)"  # "1998 l'Europe"
     )
     for found in part.find(pattern):
         unit = found["unit"]
@@ -288,7 +292,7 @@ def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
     pattern = (
         rf"(?:(?:(?<![\d.,/])(?P<n>\d+) ?)?(?P<v>[{''.join(_VULGAR)}])"
         rf"|(?<![\d.,/{WORD}])(?:(?P<n1>\d{{1,3}}) )?(?P<s>[1-3]/[234])(?![/{WORD}]|[.,]\d))"
-        rf"(?: ?(?P<unit>{_choices(tuple(units))})(?![²³/]))?"
+        rf"(?: ?(?P<unit>{_choices(tuple(units))})(?![²³/]|['’]\w))?"
     )
     for found in part.find(pattern):
         words = rules.fractions.get(_VULGAR.get(found["v"] or "", found["s"] or ""))

@@ -52,6 +52,8 @@ class Rules:
     """The rule set of a number that counts nothing."""
     agreement: tuple[tuple[str, str], ...] = ()
     """(pattern of the text that follows the number, rule set): the first that matches."""
+    singular: tuple[tuple[str, str], ...] = ()
+    """The same for 1 alone, before those: what only a noun in the singular tells."""
     labels: str = ""
     """A pattern of the text before a number that names something and counts nothing: "chapter 1"."""
     sections: str = ""
@@ -76,9 +78,12 @@ class Rules:
     decades: Words = field(default_factory=dict)
     """By their digit: the eighties, of "1980s" and "'80s"."""
     forms: tuple[tuple[str, str], ...] = ()
-    """(pattern; words with its named groups, "{n}"): other numbers, in words; they agree with the group w, a noun."""
+    """(pattern; words with its named groups): other numbers, in words. "{n}" agrees with the group w, a noun; a rule
+    set may be given, "{n:ordinal-masculine}"."""
     counters: Mapping[str, tuple[str, Words]] = field(default_factory=dict)
     """What counts in Japanese: its reading, and the readings together with a number or a last digit ("4", "…4")."""
+    books: str = ""
+    """Alternatives of fixed length, each a book of the Bible, before a chapter and a verse: "John 3:16", "Jn 3,16"."""
     to: str = ""
     """Between the ends of a range; with "-" before it, it is written together with the first."""
     score: str = ""
