@@ -31,7 +31,7 @@ def cache_in(folder: Path, *, max_bytes: int = 10**6, max_age_s: float = 3600) -
 def settle() -> None:
     """Wait for sweeps in the background."""
     for thread in threading.enumerate():
-        if thread.name == "cache-sweep":
+        if thread.name == "sweep":
             thread.join(5)
 
 
@@ -135,7 +135,7 @@ def test_a_folder_in_the_place_of_an_entry_does_not_keep_the_sweep_busy(tmp_path
     (tmp_path / "k.wav" / "large").write_bytes(b"x" * 1000)
     os.utime(tmp_path / "k.wav", (0, 0))
 
-    cache.sweep()
+    cache.files.sweep()
 
     assert list(tmp_path.iterdir()) == []
 
@@ -197,7 +197,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
         os.utime(tmp_path / f"{name}.json", (now - age_s, now - age_s))
     os.utime(tmp_path / "k18.json", (now - 7200, now - 7200))  # its audio was used since
 
-    cache.sweep()
+    cache.files.sweep()
 
     left = sorted(path.stem for path in tmp_path.glob("*.wav"))
     assert left == [f"k{index:02}" for index in range(10, 19)]
@@ -213,7 +213,7 @@ def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
     settle()
     cache.get("a", "wav")
 
-    cache.sweep()
+    cache.files.sweep()
 
     assert (tmp_path / "a.wav").exists()
     assert not (tmp_path / "b.wav").exists()

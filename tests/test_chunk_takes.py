@@ -161,7 +161,7 @@ def test_chunks_are_swept_with_the_recordings(settings: Settings) -> None:
     synthesizer, _ = build(replace(settings, cache_max_bytes=300_000))
     for number in range(4):
         speak(synthesizer, settings, SENTENCES[number * 10 : number * 10 + 10])
-    synthesizer.cache.sweep()
+    synthesizer.cache.files.sweep()
     assert sum(path.stat().st_size for path in settings.cache_dir.iterdir()) < 320_000
 
 
@@ -174,7 +174,7 @@ def test_a_volume_that_cannot_be_written_does_not_matter(settings: Settings, tmp
 
 
 def test_a_stored_take_is_the_take_to_the_bit(tmp_path: Path) -> None:
-    chunks = ChunkCache(AudioCache(tmp_path, max_bytes=10**9, max_age_s=1e6))
+    chunks = ChunkCache(AudioCache(tmp_path, max_bytes=10**9, max_age_s=1e6).files)
     noise = np.random.default_rng(1).uniform(-1.2, 1.2, 5000).astype(np.float32)
     take = StoredTake(Audio(to_24_bits(noise), RATE), ("a warning",), (0.0, 0.25))
     chunks.put("k" * 64, take)

@@ -23,9 +23,9 @@ import soundfile
 
 from chatterbox_worker.answer import SpokenCheck
 from chatterbox_worker.audio.clip import Audio, Samples, concatenate
-from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.checked_takes import check_of
 from chatterbox_worker.engine import Take, TakeFacts
+from chatterbox_worker.stored_files import StoredFiles
 from chatterbox_worker.text.chunk import Chunk
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class _RecordedTake:
 class ChunkCache:
     """Takes of chunks on the volume, as FLAC of 24 bits with a line of JSON before it. Thread-safe."""
 
-    def __init__(self, files: AudioCache) -> None:
+    def __init__(self, files: StoredFiles) -> None:
         self._files = files
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="chunk-cache")  # a slow volume delays no answer
         self._lock = threading.Lock()

@@ -1,7 +1,8 @@
 """Files that are whole or absent: written under a temporary name in the same folder, then renamed.
 
 The temporary name is `.<name>.<16 hex digits>.draft`, or `.<name>.draft` with `sole_writer`. A process that is killed
-leaves one behind; who owns the folder removes it (`cache`, `serverless.delivery.volume`, `batch.manifest`, the packs).
+leaves one behind; who owns the folder removes it (`stored_files`, `voices.library`, `serverless.delivery.volume`,
+`batch.manifest`, the packs).
 Files get the permissions that the umask leaves, not 0600: on a shared volume other workers may run as other users.
 """
 
@@ -12,10 +13,13 @@ import errno
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 DRAFT_SUFFIX = ".draft"
+ORPHAN_S = 3600.0
+"""A draft this old, in seconds, belongs to a worker that died."""
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """NFS answers EBADF for a folder, since its locks are those of files that can be written."""
@@ -59,6 +63,15 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False, sole_writer: 
     """
     with draft(path, durable=durable, sole_writer=sole_writer) as written:
         written.write_bytes(data)
+
+
+def remove_orphans(folder: Path) -> None:
+    """Remove the drafts of writers that were killed. A folder that cannot be read or written stays as it is."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f".*{DRAFT_SUFFIX}"):
+            with contextlib.suppress(OSError):  # another worker removed it
+                if time.time() - path.stat().st_mtime > ORPHAN_S:
+                    path.unlink()
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ class Synthesizer:
         """By model name, or by pack name for a single-language pack."""
         self.library = library
         self.cache = cache
-        self.chunks = ChunkCache(cache)
+        self.chunks = ChunkCache(cache.files)
         self._allow_private_urls = allow_private_urls
         self._lexicon = lexicon
         self._recognizer = recognizer or SpeechRecognizer()

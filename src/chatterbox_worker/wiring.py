@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONDITIONING_BYTES = 64 * 2**20  # in memory: about 400 voices at 160 kB (500 mel frames of 80 floats)
+_STORED_CONDITIONING_BYTES = 2**30  # on the volume: about 6 000 voices, also those that came with a request
 
 
 def build(settings: Settings) -> Synthesizer:
@@ -39,7 +40,7 @@ def build(settings: Settings) -> Synthesizer:
     check_aliases(settings, VoiceLibrary(settings.voices_dir))
     _read_ahead(settings)
     _limit_memory(settings)
-    store = ConditioningStore(settings.voices_dir / ".conditioning", max_bytes=_CONDITIONING_BYTES)
+    store = conditionings(settings)
     engines: dict[str, Engine] = {}
     for name in (*settings.models, *settings.packs):
         started_s = time.perf_counter()
@@ -52,6 +53,16 @@ def build(settings: Settings) -> Synthesizer:
         allow_private_urls=settings.allow_private_urls,
         lexicon=lexicon_at(settings.lexicon),
         recognizer=SpeechRecognizer.of(settings),
+    )
+
+
+def conditionings(settings: Settings) -> ConditioningStore:
+    """What engines compute from voices, in memory and next to the voice library."""
+    return ConditioningStore(
+        settings.voices_dir / ".conditioning",
+        _CONDITIONING_BYTES,
+        max_stored_bytes=_STORED_CONDITIONING_BYTES,
+        max_age_s=settings.cache_max_age_s,
     )
 
 

@@ -1,4 +1,5 @@
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def test_arrays_are_computed_once_here_and_for_other_workers(tmp_path: Path) -> 
     assert are_equal(
         ConditioningStore(tmp_path / "deep" / "folder", MIB).get_or_compute(KEY, must_not_run), make_arrays()
     )
-    assert [path.name for path in (tmp_path / "deep" / "folder").iterdir()] == ["ab12.turbo-749d1c1a46eb.safetensors"]
+    assert [path.name for path in (tmp_path / "deep" / "folder").iterdir()] == ["ab12.turbo-749d1c1a46eb.arrays"]
 
 
 def test_another_clip_or_another_model_is_another_key(tmp_path: Path) -> None:
@@ -101,10 +102,10 @@ def test_callers_cannot_change_what_is_stored() -> None:
 def test_a_corrupt_file_is_a_miss_and_is_replaced(
     tmp_path: Path, junk: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / f"{KEY.clip}.{KEY.model}.safetensors"
+    path = tmp_path / f"{KEY.clip}.{KEY.model}.arrays"
     path.write_bytes(junk)
     assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays), make_arrays())
-    assert "corrupt" in caplog.text
+    assert "damaged" in caplog.text
     assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, must_not_run), make_arrays())
 
 
@@ -116,7 +117,7 @@ def test_an_unusable_volume_is_logged_once_and_has_no_other_effect(
     with caplog.at_level(logging.WARNING):
         for number in range(3):
             assert are_equal(store.get_or_compute(ConditioningKey(str(number), "m"), make_arrays), make_arrays())
-    assert len([record for record in caplog.records if "cannot store" in record.message]) == 1
+    assert len([record for record in caplog.records if "cannot write" in record.message]) == 1
 
 
 def test_a_full_volume_leaves_no_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,8 +179,33 @@ def test_arrays_of_a_deleted_recording_are_removed_from_memory_and_volume(tmp_pa
 
     store.forget("a" * 64)
 
-    assert [path.name for path in tmp_path.iterdir()] == [f"{'b' * 64}.turbo-1.safetensors"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{'b' * 64}.turbo-1.arrays"]
     computed: list[int] = []
     for key in (kept, *gone):
         store.get_or_compute(key, lambda: computed.append(1) or {"x": np.ones(3)})  # type: ignore[func-returns-value]
     assert len(computed) == 2
+
+
+def test_the_folder_stays_within_its_limit_and_a_killed_writers_draft_is_removed(tmp_path: Path) -> None:
+    draft = tmp_path / f".{'a' * 64}.m.arrays.0123456789abcdef.draft"
+    draft.write_bytes(b"half")
+    os.utime(draft, (time.time() - 7200, time.time() - 7200))
+    store = ConditioningStore(tmp_path, 0, max_stored_bytes=20_000)
+    for number in range(100):
+        store.get_or_compute(ConditioningKey(f"{number:064}", "m"), lambda: make_arrays(size=100))
+    for thread in threading.enumerate():
+        if thread.name == "sweep":
+            thread.join(10)
+
+    assert not draft.exists()
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 21_000
+    assert store.get_or_compute(ConditioningKey(f"{99:064}", "m"), must_not_run) is not None
+
+
+def test_zeros_in_place_of_what_was_written_are_a_miss(tmp_path: Path) -> None:
+    ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays)
+    (path,) = tmp_path.iterdir()
+    written = path.read_bytes()
+    path.write_bytes(written[:-8] + bytes(8))
+
+    assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, lambda: make_arrays(2.0)), make_arrays(2.0))

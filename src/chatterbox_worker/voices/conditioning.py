@@ -1,14 +1,14 @@
 """A cache for what an engine computed from a recording: in memory, and on the volume for other workers.
 
 The store knows arrays, not what they mean. A key is the recording's digest and the revision of the weights that encoded
-it. The volume may be missing, read-only, full or shared: every failure there counts as a miss and is logged once, and
-the worker goes on.
+it. On the volume they are `stored_files`: every failure there is a miss.
 """
 
 from __future__ import annotations
 
+import contextlib
 import glob
-import logging
+import math
 import re
 import threading
 from collections import OrderedDict
@@ -23,12 +23,13 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from chatterbox_worker.files import write_whole
+from chatterbox_worker.stored_files import StoredFiles
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _SAFE = re.compile(r"[A-Za-z0-9._+-]+")  # characters of a file name; no separator
-_log = logging.getLogger(__name__)
+_SUFFIX = ".arrays"  # a digest, and then safetensors
+_NO_LIMIT_BYTES = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,25 @@ class ConditioningKey:
 class ConditioningStore:
     """Safe to use from any thread."""
 
-    def __init__(self, folder: Path | None, max_bytes: int) -> None:
-        """Cache at most `max_bytes` of arrays in memory, and all of them in `folder` unless it is None."""
+    def __init__(
+        self,
+        folder: Path | None,
+        max_bytes: int,
+        *,
+        max_stored_bytes: int = _NO_LIMIT_BYTES,
+        max_age_s: float = math.inf,
+    ) -> None:
+        """Cache at most `max_bytes` of arrays in memory, and at most `max_stored_bytes` in `folder` unless it is None,
+        where they are kept for `max_age_s` seconds after their last use.
+        """
         self.folder = folder
         self.max_bytes = max_bytes
+        self._files = folder and StoredFiles(
+            folder, max_bytes=max_stored_bytes, max_age_s=max_age_s, about="the cache of encoded voices"
+        )
         self._cached: OrderedDict[ConditioningKey, Arrays] = OrderedDict()
         self._cached_bytes = 0
         self._pending: dict[ConditioningKey, Future[Arrays]] = {}
-        self._warned: set[str] = set()
         self._lock = threading.Lock()
 
     def get_or_compute(self, key: ConditioningKey, compute: Callable[[], Arrays]) -> Arrays:
@@ -91,8 +103,9 @@ class ConditioningStore:
             for key in [key for key in self._cached if key.clip == clip]:
                 self._cached_bytes -= _size_bytes(self._cached.pop(key))
         if self.folder is not None and _SAFE.fullmatch(clip):
-            for path in self.folder.glob(f"{glob.escape(clip)}.*.safetensors"):
-                _remove(path)
+            for path in self.folder.glob(f"{glob.escape(clip)}.*"):
+                with contextlib.suppress(OSError):  # the volume went away between two calls
+                    path.unlink()
 
     def _remove_pending(self, key: ConditioningKey) -> None:
         with self._lock:
@@ -107,39 +120,20 @@ class ConditioningStore:
                 _, dropped = self._cached.popitem(last=False)
                 self._cached_bytes -= _size_bytes(dropped)
 
-    def _path(self, key: ConditioningKey) -> Path | None:
-        return None if self.folder is None else self.folder / f"{key.clip}.{key.model}.safetensors"
-
     def _load(self, key: ConditioningKey) -> Arrays | None:
-        path = self._path(key)
-        if path is None:
-            return None
+        stored = self._files.read(_name(key)) if self._files else None
         try:
-            return _freeze(load(path.read_bytes()))
-        except FileNotFoundError:
+            return None if stored is None else _freeze(load(stored))
+        except (SafetensorError, ValueError, KeyError):  # of another version
             return None
-        except OSError as error:
-            self._warn_once("read", f"cannot read conditionings from {self.folder}: {error.strerror or error}")
-        except (SafetensorError, ValueError, KeyError) as error:
-            self._warn_once("corrupt", f"{path} is corrupt and will be computed again: {error}")
-        return None
 
     def _save(self, key: ConditioningKey, arrays: Arrays) -> None:
-        path = self._path(key)
-        if path is None:
-            return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
-        except OSError as error:
-            self._warn_once("write", f"cannot store conditionings in {self.folder}: {error.strerror or error}")
+        if self._files:
+            self._files.write(_name(key), save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
 
-    def _warn_once(self, kind: str, sentence: str) -> None:
-        with self._lock:
-            is_first = kind not in self._warned
-            self._warned.add(kind)
-        if is_first:
-            _log.warning("%s", sentence)
+
+def _name(key: ConditioningKey) -> str:
+    return f"{key.clip}.{key.model}{_SUFFIX}"
 
 
 def _freeze(arrays: Arrays) -> Arrays:
@@ -152,10 +146,3 @@ def _freeze(arrays: Arrays) -> Arrays:
 
 def _size_bytes(arrays: Arrays) -> int:
     return sum(array.nbytes for array in arrays.values())
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink()
-    except OSError:  # the volume went away between two calls
-        _log.debug("could not remove %s", path)

@@ -1,0 +1,177 @@
+"""A folder of files on a volume, for what can be computed again: within a size and an age, and proven when read.
+
+The volume is optional and hostile: missing, read-only, full, slow, shared by many workers, with zeros in place of what
+was written. A file begins with the digest of what follows (`read`, `write`), is written whole and read only as it was
+written; a bad one is a miss, a failed write is logged once, and nothing here raises because of the volume. The folder
+is walked only now and then, by a thread of its own, after writes: what is too old goes, then what was used least
+recently, and drafts that killed workers left behind. A file `x.json` belongs to the others named `x` and goes with
+them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import shutil
+import stat
+import threading
+import time
+from pathlib import Path
+
+from chatterbox_worker.files import ORPHAN_S, write_whole
+
+log = logging.getLogger(__name__)
+
+_SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder overshoots by no more
+_LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
+_RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
+_DIGEST_BYTES = 32  # SHA-256
+
+
+class StoredFiles:
+    """Safe to use from any thread."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, max_age_s: float, about: str) -> None:
+        """`about` is what the log calls it. With `max_bytes` 0 nothing is stored."""
+        self.folder = folder
+        self.max_age_s = max_age_s
+        self._max_bytes = max_bytes
+        self._about = about
+        self._lock = threading.Lock()
+        self._unswept_bytes = round(max_bytes * _SWEEP_SHARE)  # due at the first write, for what others left
+        self._sweeper: threading.Thread | None = None
+        self._complained: set[str] = set()
+
+    @property
+    def enabled(self) -> bool:
+        return self._max_bytes > 0
+
+    def read(self, name: str) -> bytes | None:
+        """What `write` stored under this file name; None if it is absent, too old, partly written or unreadable."""
+        if not self.enabled:
+            return None
+        path = self.folder / name
+        try:
+            now_s = time.time()
+            stored, found = read_file(path, newer_than_s=now_s - self.max_age_s)
+            data = _proven(stored)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            self.complain("read", error)
+            return None
+        mark_as_used(path, found, now_s)
+        return data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store a file, if the volume allows it."""
+        if not self.enabled:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / name, hashlib.sha256(data).digest() + data)
+        except OSError as error:
+            self.complain("write", error)
+            return
+        self.count_written(len(data))
+
+    def count_written(self, size_bytes: int) -> None:
+        """Starts a sweep if enough was written since the last."""
+        with self._lock:
+            self._unswept_bytes += size_bytes
+            due = self._unswept_bytes >= self._max_bytes * _SWEEP_SHARE
+            if not due or (self._sweeper is not None and self._sweeper.is_alive()):
+                return
+            self._unswept_bytes = 0
+            self._sweeper = threading.Thread(target=self.sweep, name="sweep", daemon=True)
+            self._sweeper.start()
+
+    def sweep(self) -> None:
+        """Bring the folder under its limits: first what is too old, then the least recently used."""
+        try:
+            entries = self._remove_old(time.time())
+        except OSError as error:
+            self.complain("list", error)
+            return
+        excess = sum(size for _, size, _ in entries) - self._max_bytes
+        if excess <= 0:
+            return
+        excess += round(self._max_bytes * (1 - _LOW_WATER))
+        for _, size, path in sorted(entries):
+            if excess <= 0:
+                break
+            _remove(Path(path))
+            excess -= size
+
+    def _remove_old(self, now_s: float) -> list[tuple[float, int, str]]:
+        """When the remaining files were used last, their sizes and paths. Raises OSError if there is no folder."""
+        entries: list[tuple[float, int, str]] = []
+        sidecars: list[Path] = []
+        with os.scandir(self.folder) as found:
+            for file in found:
+                with contextlib.suppress(OSError):  # another worker removed it
+                    found_stat = file.stat()
+                    age_s = now_s - found_stat.st_mtime
+                    if file.name.endswith(".json"):
+                        sidecars += [Path(file.path)] if age_s > ORPHAN_S else []
+                    elif age_s > (ORPHAN_S if file.name.startswith(".") else self.max_age_s):
+                        _remove(Path(file.path))
+                    elif not file.name.startswith("."):
+                        entries.append((found_stat.st_mtime, found_stat.st_size, file.path))
+        keys = {Path(path).stem for _, _, path in entries}
+        for sidecar in sidecars:
+            if sidecar.stem not in keys:  # its worker was killed before it wrote the audio
+                with contextlib.suppress(OSError):
+                    sidecar.unlink()
+        return entries
+
+    def complain(self, what: str, error: Exception) -> None:
+        """Log that the folder could not be read, written or listed: once for each."""
+        if what not in self._complained:
+            self._complained.add(what)
+            log.warning("%s cannot %s %s: %s; going on without it", self._about, what, self.folder, error)
+
+
+def read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_result]:
+    """The contents and the state of a file.
+
+    Raises:
+        FileNotFoundError: it is too old, or no file.
+        OSError: it cannot be read.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would block without it
+    with open(opened, "rb") as file:  # noqa: PTH123 - a descriptor
+        found = os.fstat(opened)
+        if found.st_mtime < newer_than_s or not stat.S_ISREG(found.st_mode):
+            raise FileNotFoundError(path)
+        return file.read(), found
+
+
+def _proven(stored: bytes) -> bytes:
+    """What follows the digest. Raises ValueError if a bit of it is not as it was written."""
+    digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise ValueError("a file is damaged, or still being written")
+    return data
+
+
+def mark_as_used(path: Path, found: os.stat_result, now_s: float) -> None:
+    """For the sweep, which removes what was used least recently."""
+    if now_s - found.st_mtime > _RECENT_S:
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+def remove_folder(path: Path) -> None:
+    """What is in the place of an entry and is not a file: a file cannot be renamed over it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+
+
+def _remove(audio_path: Path) -> None:
+    with contextlib.suppress(OSError):
+        remove_folder(audio_path)
+        audio_path.unlink(missing_ok=True)
+        audio_path.with_suffix(".json").unlink(missing_ok=True)
