@@ -77,7 +77,10 @@ async def test_over_http_it_is_uploaded_or_copied_used_and_deleted(settings: Set
         about = (await http.get("/voices/alice")).json()
         listed = (await http.get("/voices")).json()
         tuned, again = await speak("alice"), await speak("copied")
-        assert (await http.delete("/voices/alice")).status_code == 200
+        stored = list((chosen.voices_dir / ".conditioning").iterdir())
+        for name in ("alice", "copied"):  # the same recording
+            assert (await http.delete(f"/voices/{name}")).status_code == 200
+        left = list((chosen.voices_dir / ".conditioning").iterdir())
         gone = await http.post("/v1/audio/speech", json={"input": "Hello.", "voice": "alice", "model": "nano"})
         assert await speak("plain") == plain
         assert await speak("default") == own
@@ -87,6 +90,8 @@ async def test_over_http_it_is_uploaded_or_copied_used_and_deleted(settings: Set
     assert listed == ["default", "alice", "copied", "plain"]
     assert tuned == again != plain
     assert gone.status_code == 404
+    assert len(stored) == 2  # of "plain" and of "alice"
+    assert len(left) == 1
 
 
 @pytest.mark.slow

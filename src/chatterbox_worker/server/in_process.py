@@ -51,7 +51,7 @@ class LocalBackend:
             offloads=settings.idle_unload == "offload",
             on_device_failed=on_device_failed,
         )
-        self._library = VoiceLibrary(settings.voices_dir)
+        self._library = VoiceLibrary(settings.voices_dir, forget=wiring.conditionings(settings).forget)
         self._lexicon = lexicon_at(settings.lexicon)
         wiring.check_aliases(settings, self._library)
         self._executor = low_priority_pool(settings.concurrency, "speak")
