@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import soundfile
 
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
+from chatterbox_worker.voices import library as library_module
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
 
@@ -119,3 +122,46 @@ def test_a_damaged_file_in_the_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="voice 'old' is not audio") as caught:
         VoiceLibrary(tmp_path).get("old")
     assert caught.value.field == "voice"
+
+
+def test_what_killed_workers_left_is_removed_at_the_next_save(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path)
+    for age_s in (7200, 60):
+        draft = tmp_path / f".alice.flac.{age_s:016}.draft"
+        draft.write_bytes(b"half a recording")
+        os.utime(draft, (time.time() - age_s, time.time() - age_s))
+
+    library.save("bob", wav_bytes(), field="file")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".alice.flac.0000000000000060.draft", "bob.flac"]
+
+
+def test_nothing_is_kept_in_memory_about_names_of_voices_that_are_gone(tmp_path: Path) -> None:
+    library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
+    for number in range(5):
+        other.save(f"Reader number {number}", wav_bytes(), field="file")
+    voices = library.list()
+    assert len(library._names) == 5
+    for voice in voices:
+        other.delete(voice.id)
+
+    assert library.list() == []
+    assert not library._names
+
+
+def test_loaded_recordings_take_a_bounded_memory_and_deleted_ones_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library_module, "_CACHED_BYTES", 2_000_000)  # three of 6 s at 24 kHz in float32
+    library = VoiceLibrary(tmp_path)
+    for number in range(6):
+        library.save(f"v{number}", wav_bytes(), field="file")
+        library.get(f"v{number}")
+    assert [voice.id for voice in library._clips.values()] == ["v3", "v4", "v5"]
+    kept = library.get("v3")
+    assert library.get("v3") is kept
+
+    library.delete("v4")
+
+    assert [voice.id for voice in library._clips.values()] == ["v5", "v3"]
+    assert library._clips_bytes == sum(voice.clip.samples.nbytes for voice in library._clips.values() if voice.clip)

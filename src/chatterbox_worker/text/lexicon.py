@@ -164,7 +164,7 @@ class Lexicon:
                 data = _dump(words, self.path)
                 if len(data) > _MOST_BYTES:
                     raise VolumeFailed(f"the lexicon would have {len(data)} bytes; at most {_MOST_BYTES} can be used")
-                write_whole(self.path, data, durable=True)
+                write_whole(self.path, data, durable=True, sole_writer=True)  # the lock is held
                 self._seen, self._contents = _stamp(self.path), _Contents(words)
         except OSError as error:
             raise VolumeFailed(f"the lexicon cannot be written: {error.strerror}") from error

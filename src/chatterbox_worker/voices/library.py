@@ -24,7 +24,7 @@ from typing import Any
 from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
-from chatterbox_worker.files import draft
+from chatterbox_worker.files import draft, remove_orphans
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
@@ -38,7 +38,7 @@ SAVED_SUFFIX = ".flac"
 TRANSCRIPT_SUFFIX = ".txt"
 NAME_SUFFIX = ".name"
 _log = logging.getLogger(__name__)
-_CACHED_CLIPS = 64  # decoded, in memory; a 10 s clip at 24 kHz is 1 MB
+_CACHED_BYTES = 128 * 2**20  # of decoded recordings and adapters, in memory; a clip of 10 s at 24 kHz is 1 MB
 _MOST_FILE_BYTES = 60_000_000  # 300 s at 48 kHz in 32 bits, and the rest of a voice file
 _NAME_BYTES = 1_000  # of a name's file; a name has at most 400
 
@@ -63,6 +63,7 @@ class VoiceLibrary:
         self.folder = folder
         self._forget = forget
         self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
+        self._clips_bytes = 0
         self._names: dict[str, tuple[int, str]] = {}
         self._models: dict[Path, tuple[int, str | None]] = {}
         self._lock = threading.Lock()
@@ -76,6 +77,10 @@ class VoiceLibrary:
             with contextlib.suppress(OSError):  # another worker has deleted it in the meantime
                 name = self.name_of(voice) if voice + NAME_SUFFIX in named else voice
                 found[voice] = self._entry(voice, Path(file.path), name)
+        for voice in self._names.keys() - found.keys():
+            self._names.pop(voice, None)
+        for path in self._models.keys() - {Path(file.path) for file in files}:
+            self._models.pop(path, None)
         return [found[voice] for voice in sorted(found)]
 
     def entry(self, voice: str) -> LibraryEntry:
@@ -98,23 +103,25 @@ class VoiceLibrary:
         """Read again only if the file has changed. Raises OSError."""
         if path.suffix.lower() != BUNDLE_SUFFIX:
             return None
-        if path not in self._models or self._models[path][0] != modified_ns:
+        known = self._models.get(path)
+        if known is None or known[0] != modified_ns:
             model = None
             with contextlib.suppress(InvalidRequest):  # who speaks with it gets the reason
                 model = adapted_model(path)
-            self._models[path] = modified_ns, model
-        return self._models[path][1]
+            known = self._models[path] = modified_ns, model
+        return known[1]
 
     def name_of(self, voice: str) -> str:
         """The display name of a voice of the library; its id if it has no other."""
         try:
             path = self._path(voice, NAME_SUFFIX)
             modified_ns = path.stat().st_mtime_ns
-            if self._names.get(voice, (0, ""))[0] != modified_ns:
+            known = self._names.get(voice)
+            if known is None or known[0] != modified_ns:
                 with path.open("rb") as file:
                     name = check_name(file.read(_NAME_BYTES).decode(), field="name")
-                self._names[voice] = modified_ns, name
-            return self._names[voice][1]
+                known = self._names[voice] = modified_ns, name
+            return known[1]
         except (OSError, UnicodeDecodeError, InvalidRequest):
             return voice
 
@@ -166,10 +173,15 @@ class VoiceLibrary:
         except InvalidRequest as error:  # its sentence begins with the field, which does not say which voice
             raise InvalidRequest(error.message.replace("voice", f"voice {quote(voice)}", 1), field="voice") from error
         with self._lock:
-            self._clips[key] = loaded
-            while len(self._clips) > _CACHED_CLIPS:
-                self._clips.popitem(last=False)
+            if key not in self._clips:  # another thread may have been faster
+                self._clips[key] = loaded
+                self._clips_bytes += _size_bytes(loaded)
+            while self._clips_bytes > _CACHED_BYTES and len(self._clips) > 1:
+                self._drop(next(iter(self._clips)))
         return loaded
+
+    def _drop(self, key: tuple[object, ...]) -> None:
+        self._clips_bytes -= _size_bytes(self._clips.pop(key))
 
     def save(self, name: str, data: bytes, *, field: str, transcript: str | None = None) -> Voice:
         """Store a recording or a voice file under the id of `name`; a voice with that name is replaced.
@@ -214,6 +226,7 @@ class VoiceLibrary:
         for old in (*SUFFIXES, NAME_SUFFIX):
             if old != suffix and old not in beside:
                 self._path(voice, old).unlink(missing_ok=True)
+        remove_orphans(self.folder)
 
     def describe(self, saved: Voice) -> dict[str, Any]:
         """What is reported about a voice that was saved, JSON-safe."""
@@ -275,6 +288,9 @@ class VoiceLibrary:
             raise self._missing(voice) from None
         except OSError as error:
             raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
+        with self._lock:
+            for key in [key for key, loaded in self._clips.items() if loaded.id == voice]:
+                self._drop(key)
         self._forget(removed)
         return removed
 
@@ -336,6 +352,12 @@ class VoiceLibrary:
         known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
         more = f" and {len(known) - 20} more" if len(known) > 20 else ""
         return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+
+
+def _size_bytes(voice: Voice) -> int:
+    clip = 0 if voice.clip is None else voice.clip.samples.nbytes
+    factors = () if voice.adapter is None else voice.adapter.factors.values()
+    return clip + sum(each.down.nbytes + each.up.nbytes for each in factors)
 
 
 def _voice_files(files: Iterable[os.DirEntry[str]]) -> Iterator[tuple[int, str, os.DirEntry[str]]]:
