@@ -53,12 +53,21 @@ def test_a_signal_during_the_imports_ends_a_command_silently(number: signal.Sign
     assert _signalled(_start(*_TEXT, "Hi."), number, after_s=0) == (code, b"")
 
 
-def test_a_reader_that_goes_ends_a_command_silently() -> None:
-    with _start(*_TEXT, "Hi.") as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert (process.stderr.read(), process.wait()) == (b"", 141)
+@pytest.mark.parametrize(
+    ("arguments", "reader", "code", "printed"),
+    [
+        (("-m", "chatterbox_worker.batch", "rows.csv", "--list"), "| true", 141, b""),
+        ((*_TEXT, "Hi."), "> /dev/full", 1, b"standard output cannot be written: No space left on device\n"),
+    ],
+)
+def test_an_output_that_takes_nothing_ends_a_command_without_a_traceback(
+    tmp_path: Path, arguments: tuple[str, ...], reader: str, code: int, printed: bytes
+) -> None:
+    (tmp_path / "rows.csv").write_text("text\nHi.\n")
+    script = f'"$@" {reader}; exit ${{PIPESTATUS[0]}}'
+    command = ["bash", "-c", script, "bash", sys.executable, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=_ENVIRONMENT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (code, printed)
 
 
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONUTF8": "0"}])
@@ -101,11 +110,11 @@ def test_every_command_ends_silently_at_any_moment(arguments: tuple[str, ...], a
     assert _signalled(_start(*arguments), signal.SIGINT, after_s) == (130, b"")
 
 
-@pytest.mark.slow
 def test_every_command_is_in_this_test() -> None:
-    ends = "    command.run(main)\n"
-    found = {path for path in (ROOT / "src/chatterbox_worker").rglob("*.py") if path.read_text("utf-8").endswith(ends)}
-    assert len(found) == len(_COMMANDS)
+    package = ROOT / "src/chatterbox_worker"
+    found = (path for path in package.rglob("*.py") if path.read_text("utf-8").endswith("    command.run(main)\n"))
+    names = {".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__main__") for path in found}
+    assert names == set(_COMMANDS)
 
 
 @pytest.mark.slow

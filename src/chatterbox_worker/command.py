@@ -44,26 +44,42 @@ def begin() -> None:
 
 
 def run(main: Callable[[Sequence[str]], int]) -> None:
-    """Call `main` with the arguments and end the process with the exit code that it returns.
-
-    The code is 130 after Ctrl-C and 141 if the reader of standard output is gone, as `head` goes.
-    """
+    """Call `main` with the arguments and end the process with the exit code that it returns, or 130 after Ctrl-C."""
     for number in _replaced:
         signal.signal(number, _USUAL[number])
     try:
         try:
             code = main(sys.argv[1:])
         finally:
-            sys.stdout.flush()
+            _write("")
     except KeyboardInterrupt:
         code = _BY_SIGNAL + signal.SIGINT
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in its buffer
-        code = _BY_SIGNAL + signal.SIGPIPE
     finally:
         for number in _replaced:
             signal.signal(number, _end)  # a second Ctrl-C, while Python ends
     sys.exit(code)
+
+
+def print_line(line: str) -> None:
+    """Print at once, also into a file.
+
+    Raises:
+        SystemExit: the output takes nothing: 141 if its reader is gone, as `head` goes, and 1 with an error message,
+            as for a full disk.
+    """
+    _write(f"{line}\n")
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in its buffer
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(_BY_SIGNAL + signal.SIGPIPE) from None
+        sys.stderr.write(f"standard output cannot be written: {error.strerror}\n")
+        raise SystemExit(1) from None
 
 
 def _end(number: int, _: object) -> None:

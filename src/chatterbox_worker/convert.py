@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s| %(name)s | %(message)s")
     try:
-        sys.stdout.write(_convert(options) + "\n")
+        command.print_line(_convert(options))
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 1

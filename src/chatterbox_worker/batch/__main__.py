@@ -108,11 +108,11 @@ def _list(options: argparse.Namespace) -> int:
     found = _read_rows(options, book, options.part_chars, requests.fields_of)
     for row in found:
         line = str(row) if isinstance(row, BadRow) else f"{row.characters:>9}  {row.id}"
-        sys.stdout.write(line + "\n")
+        command.print_line(line)
     for page in () if book is None else book.skipped:
-        sys.stdout.write(f"not read: {page.name}, {page.reason}\n")
+        command.print_line(f"not read: {page.name}, {page.reason}")
     characters = sum(row.characters for row in found if isinstance(row, BatchRow))
-    sys.stdout.write(f"{len(found)} texts, {characters} characters\n")
+    command.print_line(f"{len(found)} texts, {characters} characters")
     return 1 if any(isinstance(row, BadRow) for row in found) else 0
 
 
@@ -155,23 +155,24 @@ def _process(options: argparse.Namespace) -> int:
     parts += [f"{before} already done"] if before else []
     parts += [f"{totals.failed} failed"] if totals.failed else []
     parts += [f"{len(plan.refused)} refused"] if plan.refused else []
-    sys.stdout.write(f"{len(plan.rows) + len(plan.refused)} texts: {'; '.join(parts)}: {options.out / NAME}\n")
+    command.print_line(f"{len(plan.rows) + len(plan.refused)} texts: {'; '.join(parts)}: {options.out / NAME}")
     if totals.spoken or totals.failed:
-        sys.stdout.write(_describe_spending(totals, time.monotonic() - started_s, options.price_per_second) + "\n")
-    sys.stdout.write(audiobook)
+        command.print_line(_describe_spending(totals, time.monotonic() - started_s, options.price_per_second))
+    if audiobook:
+        command.print_line(audiobook)
     return 1 if totals.failed or plan.refused else 0
 
 
 def _bind(plan: _Plan, audiobook: AudiobookPlan, manifest: Manifest, keys: list[str]) -> str:
     """Writes the audiobook if every row has its file; returns what to say about it. Its key is added to the rows'."""
     if plan.refused or not all(map(manifest.has, keys)):
-        return "no audiobook: it is written when every text has its file\n"
+        return "no audiobook: it is written when every text has its file"
     count = len(audiobook.chapters(manifest))
     with tqdm(total=count, unit="chapter", file=sys.stderr, dynamic_ncols=True, leave=False, delay=0.5) as bar:
         entry = write_audiobook(audiobook, manifest, bar.update)
     keys.append(entry.key)
     cover = "with a cover" if audiobook.tags.cover is not None else "without a cover"
-    return f"{manifest.folder / audiobook.name}: {count} chapters, {entry.duration_s:.1f} s, {cover}\n"
+    return f"{manifest.folder / audiobook.name}: {count} chapters, {entry.duration_s:.1f} s, {cover}"
 
 
 def _describe_spending(totals: RunTotals, elapsed_s: float, price_per_second: float | None) -> str:

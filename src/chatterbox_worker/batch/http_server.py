@@ -76,6 +76,6 @@ async def server(
     base_url = url.rstrip("/").removesuffix("/v1")
     timeout = httpx.Timeout(timeout_s, connect=_CONNECT_S)
     limits = httpx.Limits(max_connections=None)
-    options = {"base_url": base_url, "headers": headers, "timeout": timeout, "limits": limits}
+    options: dict[str, Any] = {"base_url": base_url, "headers": headers, "timeout": timeout, "limits": limits}
     async with open_http(httpx.AsyncClient, base_url, **options) as http:
         yield ServerSynthesizer(http, with_chunks=with_chunks)

@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         Endpoint.choose(options.endpoint, options.key, options.url, names=FLAGS)
         with RunPodServerlessClient(options.endpoint, options.key, base_url=options.url) as client:
-            sys.stdout.write(speak(client, options) + "\n")
+            command.print_line(speak(client, options))
     except (ClientError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

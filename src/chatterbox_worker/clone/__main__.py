@@ -140,8 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s| %(name)s | %(message)s")
     try:
         for line in _lines(options):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            command.print_line(line)
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 1

@@ -39,8 +39,7 @@ The queue is up: {url}
   export RUNPOD_ENDPOINT_ID=local RUNPOD_API_KEY={key} RUNPOD_ENDPOINT_BASE_URL={url}
   {python} -m chatterbox_worker.client "Hello there." -o hello.mp3
 
-Press Ctrl-C to end it.
-"""
+Press Ctrl-C to end it."""
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -104,12 +103,12 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
     with RunPodServerlessClient(ENDPOINT_ID, queue.api_key, base_url=queue.url, timeout_s=math.inf) as client:
         job = client.call(job_keys | body["input"])
         if not has_audio(job.output):
-            sys.stdout.write(command_text.to_json(job.output) + "\n")
+            command.print_line(command_text.to_json(job.output))
             return 0
         path = options.out or Path("out") / f"speech.{job.speech.format}"
         client.save_audio(job, path)
     about = job.speech.found.about
-    sys.stdout.write(say.summary(about, path) + "\n")
+    command.print_line(say.summary(about, path))
     if about.get("model") == _PREVIEW:
         sys.stderr.write(
             "THIS IS NOT CHATTERBOX: the preview model is espeak-ng, a robot voice for trying things out.\n"
@@ -120,8 +119,7 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
 def serve(queue: LocalQueue) -> int:
     key = queue.api_key
     words = {"key": key, "authorization": f"Authorization: Bearer {key}", "python": sys.executable}
-    sys.stdout.write(_HOW_TO_CALL.format(url=queue.url, **{name: shlex.quote(word) for name, word in words.items()}))
-    sys.stdout.flush()
+    command.print_line(_HOW_TO_CALL.format(url=queue.url, **{name: shlex.quote(word) for name, word in words.items()}))
     threading.Event().wait()
     return 0
 

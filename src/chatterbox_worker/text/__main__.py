@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     written = command_text.to_json(answer) if options.json else "\n".join(lines(answer))
-    sys.stdout.write(written + "\n")
+    command.print_line(written)
     sys.stderr.writelines(f"warning: {warning}\n" for warning in answer["warnings"])
     return 0
 

@@ -16,7 +16,6 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.local import with_folders
 from chatterbox_worker.train import extras
 from chatterbox_worker.train.options import parse
-from chatterbox_worker.train.progress import print_line
 
 _STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_env(with_folders(environment(), Path.cwd()))
         from chatterbox_worker.train.run import run  # noqa: PLC0415 - importing torch takes seconds: only after the checks
 
-        run(options, settings, print_line)
+        run(options, settings, command.print_line)
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1

@@ -50,8 +50,8 @@ def _import(folder: Path, clip: Path, voice: Path, model: str, settings: Setting
         write_whole(voice, data)
     except OSError as error:
         raise VolumeFailed(f"{voice} cannot be written: {error.strerror or error}") from error
-    sys.stdout.write(
-        f"{voice}: {len(data) / 1e6:.2f} MB, rank {adapter.rank}, {len(adapter.factors)} layers of {model}\n"
+    command.print_line(
+        f"{voice}: {len(data) / 1e6:.2f} MB, rank {adapter.rank}, {len(adapter.factors)} layers of {model}"
     )
 
 

@@ -51,7 +51,7 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
         merge_into_checkpoint(checkpoint, adapter, folder)
     except OSError as error:
         raise VolumeFailed(f"{folder} cannot be written: {error.strerror or error}") from error
-    sys.stdout.write(f"{folder}: {adapter.model} with the adapter of {voice} merged into its weights\n")
+    command.print_line(f"{folder}: {adapter.model} with the adapter of {voice} merged into its weights")
 
 
 if __name__ == "__main__":

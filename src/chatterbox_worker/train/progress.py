@@ -19,12 +19,6 @@ _EVERY_S = 10.0  # between lines: a night's run stays readable
 T = TypeVar("T")
 
 
-def print_line(line: str) -> None:
-    """At once, also where the output is a file."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
 class Progress:
     """One stage, from `done` of `total` units; `total` is None where it is not known before."""
 

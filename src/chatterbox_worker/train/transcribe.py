@@ -29,7 +29,7 @@ from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.train.clips import LOWEST_RATE, RefusedClip
 from chatterbox_worker.train.cuts import TranscribedClip, cut
 from chatterbox_worker.train.options import language_code
-from chatterbox_worker.train.progress import print_line, progress
+from chatterbox_worker.train.progress import progress
 
 RATE = 24_000
 """Hertz of the clips: the models' own rate."""
@@ -305,8 +305,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InvalidRequest(f"{options.out / TABLE} is there already; delete it to transcribe again", field="out")
         recognizer = SpeechRecognizer.of(Settings.from_env(environment()))
         recognizer.load()
-        for each in make_dataset(options.source, options.out, recognizer, print_line, language=options.language):
-            print_line(f"  refused: {each.where}: {each.why}")
+        for each in make_dataset(
+            options.source, options.out, recognizer, command.print_line, language=options.language
+        ):
+            command.print_line(f"  refused: {each.where}: {each.why}")
     except WorkerError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, InvalidRequest) else 1
