@@ -22,6 +22,9 @@ _PICTURES = (
 )
 _PICTURE = re.compile(f"[{_PICTURES}]")
 _PICTURE_RUN = re.compile(rf" ?[{_PICTURES}](?: ?[{_PICTURES}])*+ ?")
+_ARROW = re.compile("[\u2190-\u21ff\u2794\u2798-\u27af\u27b1-\u27be\u27f0-\u27ff\u2900-\u297f\u25b6\u25b8\u25ba]")
+_STEP = re.compile(r"(?<=[\w\"”»’')\]]) ?(?:[-=]{1,2}>|(?<=[^\W\d_]{2} )>(?= [A-ZÀ-Þ][^\W\d_])) ?(?=[\w\"“«‘'(\[])")
+"""From one to the next: "A -> B", and of names only "Settings > General", because "x > y" is a comparison."""
 _MARKS = tuple(".,!?;:…)。，！？")
 _CELL = re.compile(r" ?(?:[|│┃║](?: ?[|│┃║])*+|(?<= )[•·](?= )) ?")
 _EMPHASIS = (
@@ -41,7 +44,7 @@ _ACCENTS = "\u0300-\u036f"  # characters of their own, as in names of files on m
 _OTHER_FORM = re.compile(rf"[{_FORM_RANGES}]+|[^\W\d_][{_ACCENTS}]+")
 _ADDRESS = re.compile(r"://|www\.|\w@\w")
 _AROUND_ADDRESS = "*_~`"
-_SUSPECT = re.compile(rf"[*`~_=+#^|•·{_PICTURES}{_FORM_RANGES}{_ACCENTS}{''.join(map(chr, _SIGNS))}-]")
+_SUSPECT = re.compile(rf"[*`~_=+#^|>•·{_PICTURES}{_FORM_RANGES}{_ACCENTS}{''.join(map(chr, _SIGNS))}-]")
 
 _EMOJI_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "tr", "zh")
 """Those of `catalogue.LANGUAGES` that the package has the names in."""
@@ -50,8 +53,8 @@ _EMOJI_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", 
 def drop_marks(text: str) -> str:
     """The text without marks that cannot be spoken; white space at its ends stays, other white space may collapse.
 
-    "2 * 3" becomes "2 × 3", a row of hyphens a dash, a bar between cells a comma, the one character "ﬁ" two. Web and
-    e-mail addresses stay.
+    "2 * 3" becomes "2 × 3", a row of hyphens a dash, a bar between cells or an arrow a comma, the one character "ﬁ"
+    two. Web and e-mail addresses stay.
     """
     if _SUSPECT.search(text) is None:
         return text
@@ -75,9 +78,17 @@ def _drop(text: str) -> str:
     text = text.translate(_SIGNS)
     text = _OTHER_FORM.sub(lambda letters: unicodedata.normalize("NFKC", letters[0]), text)
     text = _CELL.sub(lambda cell: ", " if cell.start() > 0 and cell.end() < len(text) else " ", text)
+    text = _STEP.sub(", ", text)
     for pattern, instead in _EMPHASIS:
         text = pattern.sub(instead, text)
-    return _PICTURE_RUN.sub(lambda run: "" if text.startswith(_MARKS, run.end()) else " ", text)
+    return _PICTURE_RUN.sub(lambda run: _instead_of_pictures(run, text), text)
+
+
+def _instead_of_pictures(run: re.Match[str], text: str) -> str:
+    if text.startswith(_MARKS, run.end()):
+        return ""
+    is_between = run.start() > 0 and run.end() < len(text) and text[run.start() - 1] not in _MARKS
+    return ", " if is_between and _ARROW.search(run[0]) else " "
 
 
 def split_at_emoji(text: str, language: str | None) -> Iterator[tuple[str, str | None]]:

@@ -1,4 +1,4 @@
-"""Web and e-mail addresses, as a person says them, and telephone numbers digit by digit."""
+"""Web and e-mail addresses and paths of files, as a person says them, and telephone numbers digit by digit."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ _PATH = r"(?::\d{2,5})?(?:[/?#][^\s<>\"'“”«»|]*)?"
 _URL = (
     rf"(?<![{WORD}@./-])(?:(?P<scheme>https?://(?:www\.)?|www\.)[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?{_PATH}"
     rf"|{_HOST}(?![{WORD}@-]|\.\w){_PATH})"
+)
+_FILE = (
+    r"(?:^|(?<=[\s«„“\"'(\[]))(?:~|\.\.?)?/\.?[A-Za-z][A-Za-z\d_.+-]*"
+    r"(?:/[A-Za-z\d_.][A-Za-z\d_.+-]*)*/?(?![\w/*-])"
 )
 _EMAIL = rf"(?<![{WORD}.+-])[a-zA-Z0-9][{WORD}.+-]*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+"
 _PARTS = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
@@ -56,6 +60,8 @@ def find_urls(part: Part, rules: Rules) -> Iterator[Group]:
         body = start + len(found["scheme"] or "")
         head = [Span(start, body, "")] if body > start else []
         yield [*head, *_read(text, body, end, rules)]
+    for found in part.find(_FILE):
+        yield _read(text, found.start(), found.start() + len(found[0].rstrip(_TRAILING)), rules)
 
 
 def find_emails(part: Part, rules: Rules) -> Iterator[Group]:

@@ -26,7 +26,8 @@ _DASHED = (
 )
 _SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)"
 _BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)"
-_NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"\d+$"), re.compile(r"\d+")
+_NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"(?:\d+(?P<decimals>[.,]\d+)|\d+)$"), re.compile(r"\d+")
+_FULL_MARKS = ("5", "10", "100")
 _NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
 _NEAR = 40
 _TWO_DIGITS = 10
@@ -77,7 +78,9 @@ def find_between(part: Part, rules: Rules) -> Iterator[Group]:
             continue
         mark = found["mark"] or "x"
         words = rules.between.get(mark, "")
-        if mark == "/" and (before[0] == after[0] or max(len(before[0]), len(after[0])) > 3):
+        if mark == "/" and rules.out_of and (before["decimals"] or (after[0] == before[0] and after[0] in _FULL_MARKS)):
+            words = rules.out_of
+        elif mark == "/" and (before[0] == after[0] or max(len(before[0]), len(after[0])) > 3):
             words = ""  # fifty-fifty; a file and its year
         if mark == ":" and _NAME_BEFORE.search(text, max(0, start - _NEAR), start):
             words = ""  # a verse

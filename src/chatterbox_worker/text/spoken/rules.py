@@ -101,6 +101,8 @@ class Rules:
     """Between a whole number and its fraction."""
     between: Words = field(default_factory=dict)
     """Words for ":", "/", "x" and "^" between two numbers; without one, ":" and "/" are a gap."""
+    out_of: str = ""
+    """For "/" between a mark and the best one: "4.5/5", "10/10"."""
     compass: Words = field(default_factory=dict)
     """The letters that follow degrees of a coordinate."""
     emergency: str = ""

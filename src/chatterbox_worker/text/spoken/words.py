@@ -16,6 +16,9 @@ _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _CYRILLIC = str.maketrans("ХІ", "XI")  # letters that are written for those of a Roman numeral
 _CODE_DIGITS = re.compile(r"\d{3,4}(?!\w)")
 _SMALL_NUMERAL = re.compile(r"[IVX]+")  # "CD" and "DC" are letters
+_SPELLED = frozenset(
+    {"API", "CPU", "GPU", "IBM", "IP", "UI", "URL", "USB", "UTC"}
+)  # `Rules.spelled` has a language's own
 _WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
     r"[^\W\d_]{2,}", r" [^\W\d_]{2,}", r"[^\W\d_]{2,} $"
 ))  # fmt: skip
@@ -143,7 +146,7 @@ def _among_capitals(text: str, start: int, end: int, rules: Rules) -> bool:
 
 
 def _is_spelled(word: str, rules: Rules) -> bool:
-    return word in rules.spelled or not any(letter in rules.vowels for letter in word)
+    return word in rules.spelled or word in _SPELLED or not any(letter in rules.vowels for letter in word)
 
 
 @lru_cache(maxsize=32)

@@ -84,7 +84,7 @@ RULES = Rules(
         "kl.": "Klasse", "whg.": "Wohnung", "geb.": "geboren", "gest.": "gestorben", "max.": "maximal",
         "mind.": "mindestens", "ziff.": "Ziffer",
     },
-    between={":": "zu", "x": "mal", "^": "hoch"},
+    out_of="von", between={":": "zu", "x": "mal", "^": "hoch"},
     fractions={
         "1/2": "ein halb", "1 1/2": "eineinhalb", "n 1/2": "{n}einhalb",
         "1/3": "ein Drittel", "2/3": "zwei Drittel", "1/4": "ein Viertel", "3/4": "drei Viertel",

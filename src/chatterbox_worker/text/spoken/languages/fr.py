@@ -108,7 +108,7 @@ RULES = Rules(
         "réf.": "référence", "ann.": "annexe", "th.": "thermostat", "al.": "alinéa", "max.": "maximum",
         "min.": "minimum",
     },
-    between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
+    out_of="sur", between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
     compass={"N": "nord", "S": "sud", "E": "est", "O": "ouest", "W": "ouest"},
     fractions={
         "1/2": "un demi", "n 1/2": "{n} et demi",

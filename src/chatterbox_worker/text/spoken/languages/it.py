@@ -81,7 +81,7 @@ RULES = Rules(
         "pagg.": "pagine", "pp.": "pagine", "p.": "pagina", "fig.": "figura", "cap.": "capitolo", "artt.": "articoli",
         "art.": "articolo", "vol.": "volume", "int.": "interno", "tab.": "tabella", "min.": "minimo",
     },
-    between={":": "a", "/": "su", "x": "per", "^": "alla"},
+    out_of="su", between={":": "a", "/": "su", "x": "per", "^": "alla"},
     fractions={
         "1/2": "mezzo", "n 1/2": "{n} e mezzo",
         "1/3": "un terzo", "2/3": "due terzi", "1/4": "un quarto", "3/4": "tre quarti",

@@ -25,7 +25,7 @@ RULES = Rules(
      (r"(?<!\w)ke-1(?!\d)", "pertama"),
      (r"(?<!\w)ke-(?P<n>\d{1,3})(?!\d)", "ke{n}")),
     to="hingga",
-    between={":": "kepada", "/": "per", "x": "darab"},
+    out_of="daripada", between={":": "kepada", "/": "per", "x": "darab"},
     fractions={
         "1/2": "setengah", "1/3": "satu pertiga", "2/3": "dua pertiga", "1/4": "satu suku", "3/4": "tiga suku",
     },

@@ -65,7 +65,7 @@ RULES = Rules(
         "szt.": "za sztukę",
         "kWh": "za kilowatogodzinę", "km": "za kilometr", "t": "za tonę", "noc": "za noc",
     },
-    between={":": "do", "/": "na", "x": "na", "^": "do potęgi"},
+    out_of="na", between={":": "do", "/": "na", "x": "na", "^": "do potęgi"},
     fractions={
         "1/2": "jedna druga", "1 1/2": "półtora", "n 1/2": "{n} i pół",
         "1/3": "jedna trzecia", "2/3": "dwie trzecie", "1/4": "jedna czwarta",

@@ -72,7 +72,7 @@ RULES = Rules(
         "pp.": "páginas", "págs.": "páginas", "p.": "página", "fig.": "figura", "cap.": "capítulo", "arts.": "artigos",
         "art.": "artigo", "vol.": "volume", "tab.": "tabela", "ref.": "referência", "mín.": "mínimo", "máx.": "máximo",
     },
-    between={":": "para", "/": "sobre", "x": "por", "^": "elevado a"},
+    out_of="de", between={":": "para", "/": "sobre", "x": "por", "^": "elevado a"},
     fractions={
         "1/2": "meio", "n 1/2": "{n} e meio",
         "1/3": "um terço", "2/3": "dois terços", "1/4": "um quarto", "3/4": "três quartos",

@@ -50,7 +50,7 @@ RULES = Rules(
         (r"(?<!\w)kg (?=\d)", "kilo "), (r"(?<!\w)cm (?=\d)", "sentimita "), (r"(?<![\d/])24/7(?![\d/])",
         "ishirini na nne saba"),
     ),
-    between={":": "kwa", "/": "kwa", "x": "kwa"},
+    out_of="kati ya", between={":": "kwa", "/": "kwa", "x": "kwa"},
     fractions={
         "1/2": "nusu", "1/3": "theluthi moja", "2/3": "theluthi mbili", "1/4": "robo", "3/4": "robo tatu",
     },
