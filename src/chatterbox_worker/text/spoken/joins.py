@@ -28,6 +28,9 @@ _SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<
 _BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)"
 _NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"(?:\d+(?P<decimals>[.,]\d+)|\d+)$"), re.compile(r"\d+")
 _FULL_MARKS = ("5", "10", "100")
+_DAY_BEFORE = re.compile(  # "le 10/10" is a date
+    r"(?:^|\W)(?:le|au|du|el|al|del|il|dal|dia|día|em|on|am|dem|den|vom|op|til|till|do|od|dnia|до|от|с) \d+$"
+)
 _NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
 _NEAR = 40
 _TWO_DIGITS = 10
@@ -78,7 +81,7 @@ def find_between(part: Part, rules: Rules) -> Iterator[Group]:
             continue
         mark = found["mark"] or "x"
         words = rules.between.get(mark, "")
-        if mark == "/" and rules.out_of and (before["decimals"] or (after[0] == before[0] and after[0] in _FULL_MARKS)):
+        if mark == "/" and rules.out_of and (before["decimals"] or _is_full(text, start, before, after)):
             words = rules.out_of
         elif mark == "/" and (before[0] == after[0] or max(len(before[0]), len(after[0])) > 3):
             words = ""  # fifty-fifty; a file and its year
@@ -87,3 +90,8 @@ def find_between(part: Part, rules: Rules) -> Iterator[Group]:
         if words or mark in ":/":
             gap = " " if rules.spaced and found["mark"] != "x" else ""  # next to a letter the numbers have spaces
             yield [Span(start, end, f"{gap}{words}{gap}" if words else " ")]
+
+
+def _is_full(text: str, start: int, before: re.Match[str], after: re.Match[str]) -> bool:
+    is_best = before[0] == after[0] and after[0] in _FULL_MARKS
+    return is_best and _DAY_BEFORE.search(text, max(0, start - _NEAR), start) is None
