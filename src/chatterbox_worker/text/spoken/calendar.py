@@ -148,7 +148,7 @@ def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
                 day, month = month, day
             if not 1 <= month <= len(_DAYS) or not 1 <= day <= _DAYS[month - 1]:
                 continue
-            spoken = re.sub(r"(?: de)? ?\{y\}", "", rules.date).replace("{d}", _say_day(day, rules))
+            spoken = re.sub(r"(?: de)? ?\{y\}(?: [^{]*$)?", "", rules.date).replace("{d}", _say_day(day, rules))
             end = found.end() if found[0].endswith(".") and text[found.end() :].strip() else found.end("b")
             yield [Span(found.start("a"), end, spoken.replace("{m}", month_names(rules)[month - 1]).strip())]
 

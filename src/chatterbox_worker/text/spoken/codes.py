@@ -20,6 +20,7 @@ _CODE = (
     r"|(?<![\w-])97[89]-\d{1,5}-\d{1,7}-\d{1,7}-\d(?![\w-])|(?<=\bISSN )\d{4}-\d{3}[\dX](?!\w)"
     r"|(?<![\w-])(?!19|20)\d{4}(?:[ -]\d{4}){3}(?![\w-])"  # a payment card; none begins as a year does
     r"|(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"  # a social security number
+    r"|(?<![\w-])\d{3}-\d{3}-\d\d-\d\d(?![\w-])"  # a Polish taxpayer
     r"|(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d\d(?![\w-])"  # a Brazilian taxpayer, and a company
     r"|(?<![\w.-])\d\d\.\d{3}\.\d{3}/\d{4}-\d\d(?![\w-])"
     r"|(?<=, [A-Z]{2} )\d{5}(?:-\d{4})?(?![\w-])"  # a postal code of the United States

@@ -122,7 +122,8 @@ def say_written(written: str, rules: Rules, following: str = "", *, rule_set: st
     """What `number_pattern` matched, in words that agree with the text that follows; `case`: of `case_before`."""
     if not rule_set and not split_number(written, rules)[1]:
         rule_set = (written == "1" and agreeing(following, rules, rules.singular)) or agreeing(following, rules)
-    if case and rule_set.count("-") <= 1:  # what follows does not name a case itself
+    is_point = bool(split_number(written, rules)[1]) and bool(decimal_point(rules))  # what follows it has no case
+    if case and rule_set.count("-") <= 1 and not is_point:  # nor does what follows the number name one itself
         gender = rule_set.partition("-")[2] or "masculine"
         rule_set = f"cardinal-{gender}-{case}"
     return _say_as(written, rules, rule_set)

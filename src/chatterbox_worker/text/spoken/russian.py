@@ -61,7 +61,7 @@ _PREPOSITIONAL, _DATIVE, _GENITIVE = (f"ordinal-masculine-{case}" for case in ("
 _YEAR = r"(?<![\d.])(?P<y>1\d\d\d|20\d\d)"
 _FOUR, _FOUR_GAP, _TWO_YEARS, _TWO_YEARS_GAP = r" \d{4}", r" \d{4} ", r" \d{4}[-–—]\d{4}", r" \d{4}[-–—]\d{4} "
 _UNTIL = r"(?=[-–—]\d{4} (?:гг\.|год))"
-_ALONE = r"(?<![\w.,:/-])"
+_ALONE = r"(?<![\w.,:/-])(?<!\d )"
 _CLASSES = "век|класс|этаж|курс|сезон|тур|раунд|подъезд|созыв"
 _PARTS = "минут|страниц|глав|школ|больниц|строк|групп|недел|секунд"
 _MONTH = f"(?:{'|'.join(MONTHS)})"
@@ -148,6 +148,10 @@ YEARS = (
     (rf"{_ALONE}(?P<y>[5-9]|1\d|[2-9]0|[2-9][5-9]|[2-9]?1)(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
     (rf"{_after('до от из для после с')}(?P<y>[2-9]?[2-4])(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
     (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:{_PARTS})е(?!\w))", "ordinal-feminine-genitive"),
+    (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:{_CLASSES}|день|том|уровень)(?!\w))", "ordinal-masculine"),
+    (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:место|число)(?!\w))", "ordinal-neuter"),
+    (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:(?:минут|глав|школ|групп|страниц|строк)а|неделя|серия)(?!\w))",
+     "ordinal-feminine"),
     # the first of two days
     (rf"{_after('с')}(?P<y>\d\d?)(?= по \d\d? {_MONTH})", "ordinal-neuter-genitive"),
     (rf"{_ALONE}(?P<y>[12]?\d|3[01])(?=(?: и |, | ?[-–—] ?)\d\d? {_MONTH})", "ordinal-neuter-genitive"),
