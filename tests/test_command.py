@@ -53,6 +53,15 @@ def test_a_signal_during_the_imports_ends_a_command_silently(number: signal.Sign
     assert _signalled(_start(*_TEXT, "Hi."), number, after_s=0) == (code, b"")
 
 
+def test_a_program_that_imports_the_package_keeps_its_signals(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/__init__.py").write_text("import chatterbox_worker\n")
+    (tmp_path / "app/__main__.py").write_text("import signal\nprint(signal.getsignal(signal.SIGTERM).name)\n")
+    environment = _ENVIRONMENT | {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}"}
+    command = [sys.executable, "-m", "app", "chatterbox_worker.text"]
+    assert subprocess.run(command, env=environment, capture_output=True, check=True).stdout == b"SIG_DFL\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "reader", "code", "printed"),
     [

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # a command: Python has this in place of a name while it looks for the module to run
-    from chatterbox_worker.command import begin
+if sys.argv[:1] == ["-m"]:  # Python has this in place of a name while it looks for the module to run
+    from chatterbox_worker import command
 
-    begin()
+    if command.is_ours(sys.orig_argv):
+        command.begin()
 
 from typing import TYPE_CHECKING, Any
 

@@ -23,6 +23,12 @@ _USUAL: dict[signal.Signals, Callable[[int, FrameType | None], object] | signal.
 _replaced: set[signal.Signals] = set()
 
 
+def is_ours(arguments: Sequence[str]) -> bool:
+    """Whether Python was started for a module of this package, and not for a program that imports it."""
+    _, _, module = "\0".join(arguments).partition("\0-m")  # "-m name" or "-mname"
+    return module.lstrip("\0").startswith(f"{__package__}.")
+
+
 def begin() -> None:
     """Until `run`, SIGINT and SIGTERM end the process silently, with 130 and 143; also as process 1 of a container.
 
