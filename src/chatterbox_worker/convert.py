@@ -91,8 +91,8 @@ def _convert(options: argparse.Namespace) -> str:
     return f"{options.out}: {info.duration_s:.1f} s by {info.voice}, seed {info.seed}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+def main(arguments: Sequence[str]) -> int:
+    options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s| %(name)s | %(message)s")
     try:
         command.print_line(_convert(options))

@@ -54,7 +54,7 @@ _PAUSE_S = SENTENCE_PAUSE_S - GUARD_AFTER_S - GUARD_BEFORE_S  # the guards are p
 _CHUNK_BYTES = 48_000  # of samples in one event: a second
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.wyoming", description=__doc__)
     parser.add_argument("--uri", default=_URI, help=f"where to listen; {_URI} by default, tcp://0.0.0.0:10200 for all")
     parser.add_argument("--language", default="en", help="of a client that names no voice; en by default")

@@ -135,8 +135,8 @@ def _lines(options: argparse.Namespace) -> Iterator[str]:
         yield from _clone(options, settings, library)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+def main(arguments: Sequence[str]) -> int:
+    options = parse_arguments(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s| %(name)s | %(message)s")
     try:
         for line in _lines(options):

@@ -31,7 +31,7 @@ _SWITCH_S = 0.001
 _SHUTDOWN_S = 30  # for answers that are still being sent when the container is stopped
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.server", description=__doc__)
     parser.add_argument("--local", action="store_true", help="models and folders of a developer's machine")
     parser.add_argument("--host", help="address to listen on, in place of CHATTERBOX_HOST")

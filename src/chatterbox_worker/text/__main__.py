@@ -23,7 +23,7 @@ from chatterbox_worker.text.preview import preview
 _SETTINGS = Settings(models=tuple(MODELS), packs=PACKS, max_text_chars=10_000_000)
 
 
-def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.text", description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=command_text.argument, help='the text; "-" reads it from standard input')
     parser.add_argument("--language", default="en", help=f"one of {', '.join(LANGUAGES)}, or a region such as es-MX")
@@ -77,7 +77,7 @@ def lines(answer: dict[str, Any]) -> Iterator[str]:
         yield f"  spoken  {chunk['spoken']!r}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     try:
         answer = preview_arguments(options)

@@ -20,7 +20,7 @@ from chatterbox_worker.train.options import parse
 _STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         options = parse(arguments)

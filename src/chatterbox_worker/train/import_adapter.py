@@ -20,7 +20,7 @@ from chatterbox_worker.voices.bundle import Bundle, pack
 from chatterbox_worker.voices.clip import decode_clip
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.train.import_adapter", description=__doc__)
     parser.add_argument("folder", type=Path, help="has adapter_model.safetensors and adapter_config.json")
     parser.add_argument("clip", type=Path, help="a recording of the speaker, best 10 s")

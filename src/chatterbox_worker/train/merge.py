@@ -18,7 +18,7 @@ from chatterbox_worker.voices.adapter import CHATTERBOX
 from chatterbox_worker.voices.bundle import unpack
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.train.merge", description=__doc__)
     parser.add_argument("voice", type=Path, help="a voice file with an adapter")
     parser.add_argument("folder", type=Path, help="the folder to write the weights to")

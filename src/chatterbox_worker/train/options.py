@@ -71,7 +71,7 @@ class Options:
     seed: int
 
 
-def parse(arguments: Sequence[str] | None) -> Options:
+def parse(arguments: Sequence[str]) -> Options:
     """The options of a command line; argparse ends the process with code 2 for an invalid one.
 
     Raises:
