@@ -12,7 +12,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, TextPreviewRequest, openai_speech, parse
 from chatterbox_worker.text.__main__ import main
-from chatterbox_worker.text.normalise import clean, normalise
+from chatterbox_worker.text.normalise import clean, finish
 from chatterbox_worker.text.preview import preview
 
 
@@ -25,7 +25,7 @@ def _speech(**fields: object) -> SpeechRequest:
 def test_as_written_a_chunk_is_what_upstream_gives_its_tokenizer() -> None:
     text = "At 12:30 p.m. — in 1984… it cost $1,200; “cheap”, they said"
     [chunk] = preview(_speech(text=text, normalize=False))["chunks"]
-    assert chunk["spoken"] == normalise(text, "llama")
+    assert chunk["spoken"] == finish(clean(text), "llama")
     assert (chunk["start"], chunk["end"], chunk["text"]) == (0, len(text), clean(text))
     assert (chunk["pause_s"], chunk["language"]) == (0.0, "en")
 

@@ -109,14 +109,5 @@ def normalise_transcript(text: str, *, field: str) -> str:
         raise InvalidRequest(error.message.replace("text", field, 1), field=field) from None
 
 
-def normalise(text: str, style: Style) -> str:
-    """`text` as upstream would pass it to the tokenizer, as one chunk.
-
-    Raises:
-        InvalidRequest: the text is blank or contains nothing to speak.
-    """
-    return finish(clean(text), style)
-
-
 def _end_with(mark: str, text: str) -> str:
     return text + mark if text[-1:].isalnum() else text

@@ -28,7 +28,7 @@ from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.t3.model import T3
-from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling, counter_noise
+from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
@@ -37,6 +37,7 @@ from chatterbox_worker.synthesizer import Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint, linked, upstream_may_warn, upstream_s3gen, upstream_t3
+from support.counter_noise import counter_noise
 from support.t3_oracle import Voice as OracleVoice
 from support.t3_oracle import generate_gpt2, generate_llama
 from support.tiny_engine import say, sound_of, tiny_engine

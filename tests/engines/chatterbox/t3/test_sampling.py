@@ -22,13 +22,13 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import (
     CounterNoise,
     Sampling,
     SamplingRows,
-    counter_noise,
     draw,
     filter_gpt2,
     filter_llama,
     guide,
 )
 from chatterbox_worker.errors import InvalidRequest
+from support.counter_noise import counter_noise
 
 CPU = torch.device("cpu")
 Filter = Callable[..., Tensor]

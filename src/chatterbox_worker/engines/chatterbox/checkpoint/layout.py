@@ -92,10 +92,6 @@ class Layout:
         return self.backbone == "gpt2"
 
     @property
-    def flow_steps(self) -> int:
-        return 2 if self.meanflow else 10
-
-    @property
     def required(self) -> tuple[str, ...]:
         voice = () if self.conditionals in self.optional else (self.conditionals,)
         return (self.t3, self.s3gen, self.voice_encoder, *self.tokenizer, *voice)

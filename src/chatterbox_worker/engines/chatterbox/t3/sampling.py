@@ -19,7 +19,7 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.device.counter import counters, keys, uniform, uniform_at
+from chatterbox_worker.engines.chatterbox.device.counter import counters, keys, uniform_at
 from chatterbox_worker.errors import InvalidRequest, quote
 
 
@@ -194,8 +194,3 @@ class CounterNoise:
     def __call__(self, steps: Tensor) -> Tensor:
         keys_now = self.keys[: len(steps)].gather(1, steps[:, None])[:, 0]
         return -torch.log(uniform_at(keys_now, self._tokens))
-
-
-def counter_noise(seeds: Tensor, steps: Tensor, vocabulary: int) -> Tensor:
-    """The same noise (n, V) for any seeds below 2**63 and steps from 0, both (n,) int64."""
-    return -torch.log(uniform(keys(seeds, steps), vocabulary))
