@@ -11,31 +11,28 @@ import soxr
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.level import CEILING_DBTP, true_peak
 
-_REACH_S = (
-    0.015  # before and after a peak: a period of the lowest voices, so that the gain does not follow single periods
-)
+_REACH_S = 0.015
+"""Before and after a peak: a period of the lowest voices, so that the gain does not follow single periods."""
 _OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
-_MARGIN_DB = 0.2  # meters with other interpolation filters differ by about so much
+_AIM_DBTP = CEILING_DBTP - 0.2  # meters with other interpolation filters differ by about so much
 
 
-def limit(audio: Audio, ceiling_dbtp: float = CEILING_DBTP) -> Audio:
-    """The sound with a true peak of at most the ceiling; itself if that is so already.
+def limit(audio: Audio) -> Audio:
+    """The sound with a true peak of at most `CEILING_DBTP`; itself if that is so already.
 
     The gain of a sample is a weighted mean, over the reach, of the least gains that any sample within the reach needs.
     It is never above what the sample itself needs, and as smooth as the weights.
     """
-    if true_peak(audio) <= ceiling_dbtp - _MARGIN_DB:
+    if true_peak(audio) <= _AIM_DBTP:
         return audio
-    ceiling = 10 ** ((ceiling_dbtp - _MARGIN_DB) / 20)
+    ceiling = 10 ** (_AIM_DBTP / 20)
     needed = np.minimum(1.0, ceiling / np.maximum(_peaks(audio), ceiling))
     reach = max(1, round(_REACH_S * audio.sample_rate))
     weights = np.hanning(2 * reach + 3)[1:-1]
     least = _least_around(needed, 2 * reach)
     gain = np.convolve(least, weights / weights.sum(), "valid")
     limited = Audio((audio.samples * gain).astype(np.float32), audio.sample_rate)
-    over_db = max(
-        0.0, true_peak(limited) - (ceiling_dbtp - _MARGIN_DB)
-    )  # a changing gain moves the peaks between samples
+    over_db = max(0.0, true_peak(limited) - _AIM_DBTP)  # a changing gain moves the peaks between samples
     return Audio(limited.samples * np.float32(10 ** (-over_db / 20)), audio.sample_rate)
 
 

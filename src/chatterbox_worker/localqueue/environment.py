@@ -20,7 +20,6 @@ def worker_environment(
     worker_id: str,
     worker_key: str | None,
     home: Path,
-    ping_interval_s: int,
 ) -> dict[str, str]:
     """`base` without its own RUNPOD_ variables, then the platform's variables, then `extra`; the later ones win.
 
@@ -63,7 +62,7 @@ def worker_environment(
             "RUNPOD_WEBHOOK_POST_OUTPUT": done,
             "RUNPOD_WEBHOOK_POST_STREAM": f"{queue_url}/job-stream/$RUNPOD_POD_ID/$ID?gpu=local",
             "RUNPOD_WEBHOOK_PING": f"{queue_url}/ping/$RUNPOD_POD_ID?gpu=local",
-            "RUNPOD_PING_INTERVAL": str(ping_interval_s * 1000),
+            "RUNPOD_PING_INTERVAL": "1000",
             "RUNPOD_AI_API_KEY": worker_key,
         }
     return environment | dict(extra)

@@ -58,7 +58,6 @@ class LocalQueue:
         env: variables for the worker, over this process's own and RunPod's.
         workers: how many to keep alive; 0 for a test that plays the worker itself.
         hub: the conditions of the Hub's test harness: `sh -c`, no stream, no pings, no worker key.
-        wait_until_ready: whether entering waits for the first worker's first job-take.
         grace_s: between SIGTERM and SIGKILL. RunPod's own figure is not known.
     """
 
@@ -74,9 +73,7 @@ class LocalQueue:
         api_key: str = "local",
         hub: bool = False,
         limits: Limits | None = None,
-        ping_interval_s: int = 1,
         start_timeout_s: float = _START_TIMEOUT_S,
-        wait_until_ready: bool = True,
         grace_s: float = 5.0,
         log_line: Callable[[str], None] | None = None,
     ) -> None:
@@ -92,10 +89,8 @@ class LocalQueue:
             faults=self.faults,
         )
         self._env = dict(env or {})
-        self._ping_interval_s = ping_interval_s
         self._host, self._port = host, port
         self._start_timeout_s = start_timeout_s
-        self._wait_until_ready = wait_until_ready
         self._workers_wanted = workers
         self._sink = log_line or _log.info
         # The harness joins the image's command by spaces and gives it to a shell.
@@ -177,9 +172,9 @@ class LocalQueue:
     def health(self) -> dict[str, dict[str, int]]:
         return self._context.health()
 
-    def wait_until_ready(self, timeout_s: float | None = None) -> None:
+    def _wait_until_ready(self) -> None:
         """Until some worker has asked for jobs. Raises WorkerStartError."""
-        deadline = time.monotonic() + (self._start_timeout_s if timeout_s is None else timeout_s)
+        deadline = time.monotonic() + self._start_timeout_s
         while not self._context.workers.ids(WorkerState.READY):
             if self._supervisor.has_given_up or time.monotonic() > deadline:
                 raise WorkerStartError(self._log_tail())
@@ -193,8 +188,8 @@ class LocalQueue:
         self._thread.start()
         try:
             self._port = started.result()
-            if self._wait_until_ready and self._workers_wanted:
-                self.wait_until_ready()
+            if self._workers_wanted:
+                self._wait_until_ready()
         except BaseException:
             self.close()
             raise
@@ -293,7 +288,6 @@ class LocalQueue:
             worker_id=worker_id,
             worker_key=self._context.worker_key,
             home=home,
-            ping_interval_s=self._ping_interval_s,
         )
 
     def _store_line(self, line: str) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_CPUINFO = Path("/proc/cpuinfo")
 
-
-def cpu_features(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
+def cpu_features() -> frozenset[str]:
     """The flags of the first core, such as "avx2", "avx512_vnni", "avx512_bf16", "amx_bf16"; none where unknown."""
     try:
-        lines = cpuinfo.read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # not Linux
         return frozenset()
     flags = next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
