@@ -35,7 +35,7 @@ class AudioStream:
         scope: CancelScope,
         *,
         bounded: bool,
-        on_spoken: Callable[[int, Audio], object] = lambda _index, _audio: None,
+        on_spoken: Callable[[int, Audio], object],
     ) -> None:
         """`submit` takes a chunk's index, each once and in order; `bounded`: a few chunks are submitted ahead
         of the reader, otherwise all at once. `on_spoken` gets each chunk's index and its sound, before it is joined, if

@@ -64,7 +64,7 @@ def encode(audio: Audio, format: str, sample_rate: int, bitrate_kbps: int | None
     return encode_pieces([_scale_to_full(resample(audio, sample_rate))], format, sample_rate, bitrate_kbps)
 
 
-def encode_pieces(pieces: Iterable[Audio], format: str, sample_rate: int, bitrate_kbps: int | None = None) -> bytes:  # noqa: A002 - as in `encode`
+def encode_pieces(pieces: Iterable[Audio], format: str, sample_rate: int, bitrate_kbps: int | None) -> bytes:  # noqa: A002 - as in `encode`
     """The same for finite samples within ±1.0 that are at that rate already, without keeping them.
 
     Raises:

@@ -67,7 +67,7 @@ class Book:
     """Of the chapters' texts; None for a request's default."""
 
 
-def with_titles_joined(chapters: Iterable[Chapter], book_title: str | None = None) -> tuple[Chapter, ...]:
+def with_titles_joined(chapters: Iterable[Chapter], book_title: str | None) -> tuple[Chapter, ...]:
     """The chapters with text; one that is only a title ("Part one") is read with the next, or with the one before.
 
     The book's own title is read too, but it is no part of the chapter's.

@@ -91,7 +91,7 @@ class NoAudio(ClientError):
 
 
 class AudioOnVolume(NoAudio):
-    def __init__(self, path: str, about: Mapping[str, Any], reason: str = "") -> None:
+    def __init__(self, path: str, about: Mapping[str, Any], reason: str) -> None:
         super().__init__(f"the audio is on the endpoint's network volume at {path} and cannot be downloaded: {reason}")
         self.path = path
         self.about = about

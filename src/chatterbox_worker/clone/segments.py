@@ -97,7 +97,7 @@ def _cut_at(start: int, end: int, left_out: Sequence[tuple[int, int]]) -> Iterat
     yield from ((one, other) for one, other in zip(starts, ends, strict=True) if one < other)
 
 
-def _join_short(stretches: list[tuple[int, int]], changes: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+def _join_short(stretches: list[tuple[int, int]], changes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The stretches, with each short one joined to a near neighbour unless the speaker changes between them."""
     joined: list[tuple[int, int]] = []
     for start, end in stretches:

@@ -35,7 +35,7 @@ def draw_strip(
     spans: Sequence[ClipSpan],
     numbers: Mapping[Segment, int],
     *,
-    width_s: float = STRIP_S,
+    width_s: float,
 ) -> None:
     """`spans` are those of the reference clip, `numbers` those of the segments; the time axis ends at `width_s`."""
     axes.set(xlim=(-0.005 * width_s, 1.005 * width_s), ylim=(-1.5, 1.95), yticks=[])

@@ -20,7 +20,7 @@ class JobNotFoundError(LookupError):
 class JobStore:
     """Every method takes the time as `now`; `tick` must be called regularly."""
 
-    def __init__(self, limits: Limits, new_id: Callable[[], str], *, pings_expected: bool = True) -> None:
+    def __init__(self, limits: Limits, new_id: Callable[[], str], *, pings_expected: bool) -> None:
         self.limits = limits
         self.jobs: dict[str, QueuedJob] = {}
         self.counts: Counter[str] = Counter()

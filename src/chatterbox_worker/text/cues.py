@@ -61,7 +61,7 @@ def share_time(text: str, start_s: float, end_s: float, language: str | None = N
     return _share(words, start_s, end_s)
 
 
-def with_times(text: str, times: Sequence[tuple[int, float, float]], language: str | None = None) -> list[TimedWord]:
+def with_times(text: str, times: Sequence[tuple[int, float, float]], language: str | None) -> list[TimedWord]:
     """The whole text in words that begin at these indices and are spoken from one time to another, in seconds.
 
     What is written between two words belongs to the first.

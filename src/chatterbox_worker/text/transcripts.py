@@ -8,7 +8,7 @@ from chatterbox_worker.text.reading import as_written
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 
 
-def read_transcript(text: str, language: str, card: ModelCard, *, in_words: bool = True) -> str:
+def read_transcript(text: str, language: str, card: ModelCard, *, in_words: bool) -> str:
     """What the tokenizer is given for a transcript, as one chunk; `in_words`: with numbers and the like in words.
 
     Raises:

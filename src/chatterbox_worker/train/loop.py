@@ -67,7 +67,7 @@ class TrainingLoop:
         corpus: Corpus,
         print_line: Callable[[str], object],
         *,
-        count_errors: CountErrors | None = None,
+        count_errors: CountErrors | None,
     ) -> None:
         """`count_errors`: how the samples are checked for word errors; None for not at all.
 

@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 class Pack:
     """A file of tensors by name. For one thread at a time."""
 
-    def __init__(self, paths: Sequence[Path], stamp: Mapping[str, str], *, save_to: Path | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], stamp: Mapping[str, str], *, save_to: Path | None) -> None:
         """The first of `paths` that is readable and whose metadata are `stamp` is used.
 
         `save_to`: where `save` writes; without it, nothing is kept for writing.
@@ -161,9 +161,9 @@ def load_with_pack(
     profile: str,
     device: torch.device,
     *,
-    graphs: bool = True,
-    prepared: str = "beside",
-    held: HeldWeights | None = None,
+    graphs: bool,
+    prepared: str,
+    held: HeldWeights | None,
 ) -> tuple[T3, S3Gen]:
     """T3 and S3Gen, from the pack if there is one. T3's draft and a missing pack follow on a background thread.
 

@@ -53,7 +53,7 @@ class CsmEngine:
         watermark: Marker,
         *,
         slots: int,
-        base: str | None = None,
+        base: str | None,
     ) -> None:
         """`base`: `CsmFiles.digest` of the weights, which fine-tuned voices name; None to refuse those voices."""
         self._csm, self._store, self._watermark, self._base = csm, store, watermark, base

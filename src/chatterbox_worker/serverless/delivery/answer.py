@@ -66,7 +66,7 @@ def inline_bytes(recording: Recording) -> int:
     return encoded + len(recording.info.mimetype) + serialized_bytes(recording.report())
 
 
-def too_large(size: int, limit_bytes: int, tried: str = "") -> AnswerTooLarge:
+def too_large(size: int, limit_bytes: int, tried: str) -> AnswerTooLarge:
     return AnswerTooLarge(
         f"the answer has {size / 1e6:.1f} MB and at most {limit_bytes / 1e6:.1f} MB can go back{tried}: "
         f'ask for a compressed format ("mp3", "opus" or "auto"), a lower sample_rate or a shorter text, '

@@ -27,7 +27,7 @@ _ISO_ORDERS: Mapping[str, tuple[int, int, int]] = MappingProxyType({
 DATE_FORMATS = tuple(_ISO_ORDERS)
 
 
-def say_as(kind: str, content: str, place: Place, date_format: str | None = None) -> list[Part] | None:
+def say_as(kind: str, content: str, place: Place, date_format: str | None) -> list[Part] | None:
     """The parts of the content with what is read for each; None if it is not of this kind.
 
     `kind` is one of `KINDS`; `content` has single spaces; `date_format` one of `DATE_FORMATS` for dates in numbers.

@@ -73,7 +73,7 @@ def compile_for(
     *,
     capability: int,
     warps: int,
-    aligned: Collection[str] = (),
+    aligned: Collection[str],
 ) -> Binary:
     """Compile a function of `sources` for a GPU of this compute capability, as 90 for an H100.
 

@@ -31,7 +31,7 @@ _LARGEST_SHIFT = 8.0  # of the values of attention, which are about 1 after thei
 class Estimator:
     """From `flow.decoder.estimator.*` of a hub checkpoint."""
 
-    def __init__(self, state: StateDict, *, folds_biases: bool | None = None) -> None:
+    def __init__(self, state: StateDict, *, folds_biases: bool | None) -> None:
         """`folds_biases`: see `_Block`; None for yes on a GPU, where it saves a kernel for each product."""
         folds = state.device.type != "cpu" if folds_biases is None else folds_biases
         if len(state.children("down_blocks")) != 1:

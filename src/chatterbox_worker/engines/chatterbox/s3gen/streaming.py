@@ -49,7 +49,7 @@ _FADE = 3 * SAMPLES_PER_FRAME  # 60 ms
 _SHORTEST_HOP = 6  # tokens: 12 frames less the 8 held back and one of the prompt's; the first 2 are faded in at once
 
 
-def next_hop(done: int, hops: tuple[int, ...] = HOPS) -> int:
+def next_hop(done: int, hops: tuple[int, ...]) -> int:
     """The first end of a hop beyond `done` tokens."""
     end, index = 0, 0
     while end <= done:

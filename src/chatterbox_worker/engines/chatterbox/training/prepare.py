@@ -48,7 +48,7 @@ class Preparer:
         folder: Path,
         *,
         text_positions: int,
-        in_words: bool = True,
+        in_words: bool,
     ) -> None:
         """`revision`: the checkpoint's; `text_positions`: how many text tokens its T3 has positions for.
 

@@ -44,7 +44,7 @@ class VoiceSampler:
         encoders: ReferenceEncoders,
         device: torch.device,
         *,
-        in_words: bool = True,
+        in_words: bool,
     ) -> None:
         """Loads what all samples share.
 
