@@ -75,10 +75,11 @@ def remove_orphans(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the folder's lock, which one process at a time can have and which ends with the process.
 
     A file system without locks, as some network volumes are, cannot keep two processes apart, and does not stop one.
+    `wait`: until the other has finished, which should take a moment only.
 
     Raises:
         BlockingIOError: another process has the lock.
@@ -86,15 +87,15 @@ def lock_folder(folder: Path) -> Iterator[None]:
     """
     opened = os.open(folder, os.O_RDONLY)
     try:
-        _lock(opened)
+        _lock(opened, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(opened)
 
 
-def _lock(opened: int) -> None:
+def _lock(opened: int, how: int) -> None:
     try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(opened, how)
     except BlockingIOError:
         raise
     except OSError as error:

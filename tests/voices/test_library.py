@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import soundfile
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
 from chatterbox_worker.voices import library as library_module
+from chatterbox_worker.voices.bundle import Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary
-from support.audio_clips import wav_bytes
+from support.audio_clips import tone, wav_bytes
 
 
 def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> None:
@@ -165,3 +167,25 @@ def test_loaded_recordings_take_a_bounded_memory_and_deleted_ones_none(
 
     assert [voice.id for voice in library._clips.values()] == ["v5", "v3"]
     assert library._clips_bytes == sum(voice.clip.samples.nbytes for voice in library._clips.values() if voice.clip)
+
+
+def test_two_workers_that_save_one_voice_at_once_leave_one_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording and a voice file have other suffixes, so each save removes what the other has just written."""
+    file = pack(Bundle(tone(0.6, 330.0), None, {}, transcript="A file."))
+    other = threading.Thread(target=VoiceLibrary(tmp_path).save, args=("alice", file), kwargs={"field": "file"})
+    unlink = Path.unlink
+
+    def unlink_after_the_other(path: Path, missing_ok: bool = False) -> None:
+        if path.name == "alice.safetensors" and other.ident is None:
+            other.start()
+            other.join(0.3)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_after_the_other)
+    VoiceLibrary(tmp_path).save("alice", wav_bytes(0.6), field="file", transcript="A recording.")
+    other.join()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["alice.safetensors"]
+    assert VoiceLibrary(tmp_path).get("alice").transcript == "A file."

@@ -24,7 +24,7 @@ from typing import Any
 from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
-from chatterbox_worker.files import draft, remove_orphans
+from chatterbox_worker.files import draft, lock_folder, remove_orphans
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
@@ -214,6 +214,11 @@ class VoiceLibrary:
     def _replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
         """Write everything, then rename: a full disk is noticed before anything of the old voice is removed."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        with lock_folder(self.folder, wait=True):  # else two savers remove each other's files, or mix them
+            self._replace_alone(voice, suffix, content, beside)
+        remove_orphans(self.folder)
+
+    def _replace_alone(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
         with contextlib.ExitStack() as drafts:
             for each, text in beside.items():
                 drafts.enter_context(draft(self._path(voice, each), durable=True)).write_bytes(text)
@@ -226,7 +231,6 @@ class VoiceLibrary:
         for old in (*SUFFIXES, NAME_SUFFIX):
             if old != suffix and old not in beside:
                 self._path(voice, old).unlink(missing_ok=True)
-        remove_orphans(self.folder)
 
     def describe(self, saved: Voice) -> dict[str, Any]:
         """What is reported about a voice that was saved, JSON-safe."""
@@ -281,9 +285,10 @@ class VoiceLibrary:
         path = self._find(voice)
         try:
             # what is too large to be used was never used
-            removed = digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
-            for each in (path, *(self._path(voice, suffix) for suffix in (*SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX))):
-                each.unlink(missing_ok=True)
+            with lock_folder(self.folder, wait=True):
+                removed = digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
+                for suffix in (path.suffix, *SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX):
+                    self._path(voice, suffix).unlink(missing_ok=True)
         except FileNotFoundError:
             raise self._missing(voice) from None
         except OSError as error:
