@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import time
+
 import pytest
 
+from chatterbox_worker.server.memory import memory_released
 from chatterbox_worker.serverless import memory
 from chatterbox_worker.serverless.memory import MemoryRelease
+from support.serving import wait_for
 
 MB = 2**20
 
@@ -21,6 +26,13 @@ class Process:
 
     def trim(self, _: int) -> None:
         self.freed, self.releases = 0, self.releases + 1
+
+
+class Library:
+    """The C library, as `MemoryRelease` uses it."""
+
+    def __init__(self, process: Process) -> None:
+        self.malloc_trim = process.trim
 
 
 @pytest.fixture
@@ -72,3 +84,18 @@ def test_the_level_falls_at_once(process: Process) -> None:
     process.freed = 40 * MB
     release()
     assert process.releases == 1
+
+
+def test_a_server_gives_it_back_when_no_request_is_inside(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library(process))
+    inside = 1
+    with memory_released(lambda: inside == 0, every_s=0.01):
+        process.needed, process.freed = 140 * MB, 60 * MB
+        time.sleep(0.1)
+        assert process.releases == 0
+        inside = 0
+        wait_for(lambda: process.rss_bytes() == 140 * MB)
+    releases = process.releases
+    process.freed = 60 * MB
+    time.sleep(0.05)
+    assert process.releases == releases

@@ -21,7 +21,7 @@ from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.local import local_environment
 from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
-from chatterbox_worker.serverless.memory import share_heaps
+from chatterbox_worker.server.memory import memory_released
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,6 @@ def _run(settings: Settings) -> int:
     if not settings.api_keys:
         log.warning("CHATTERBOX_API_KEYS is unset: anyone who can reach this port may use it")
     sys.setswitchinterval(_SWITCH_S)
-    share_heaps(2)
     return _serve(settings)
 
 
@@ -74,7 +73,8 @@ def _serve(settings: Settings) -> int:
     backend = backend_of(settings, on_device_failed=device_failed)
     app = create_app(settings, backend)
     server = uvicorn.Server(connection.config(app, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S))
-    server.run()
+    with memory_released(lambda: app.state.state.admission.inside == 0):
+        server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0
 
 

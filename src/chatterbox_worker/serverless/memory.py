@@ -46,8 +46,9 @@ class MemoryRelease:
     counted an answer would leave the answer's memory with the process once it is freed.
     """
 
-    def __init__(self) -> None:
-        share_heaps(1)
+    def __init__(self, heaps: int = 1) -> None:
+        """`heaps`: as `share_heaps`."""
+        share_heaps(heaps)
         gc.freeze()  # the models and libraries that are loaded by now stay: a collection need not look at them
         self._lock = threading.Lock()
         self._level_bytes = rss_bytes()
