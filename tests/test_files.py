@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatterbox_worker.files import DRAFT_SUFFIX, draft, lock_folder, write_whole
+from chatterbox_worker.files import DRAFT_SUFFIX, check_writable, draft, lock_folder, write_whole
 from support.paths import ROOT
 
 
@@ -187,3 +187,17 @@ def test_a_file_system_without_locks_stops_nothing(
     monkeypatch.setattr(fcntl, "flock", refuse)
     with pytest.raises(OSError, match="no") if stops else contextlib.nullcontext(), lock_folder(tmp_path):
         pass
+
+
+def test_what_cannot_be_written_is_found_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_writable(tmp_path / "new/folder/speech.wav")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="file"):
+        check_writable(tmp_path / "file/speech.wav")
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        check_writable(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, _: path != tmp_path)
+    with pytest.raises(PermissionError, match=str(tmp_path)):
+        check_writable(Path("new/speech.wav"))

@@ -22,7 +22,7 @@ from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.conversion import MOST_BYTES
 from chatterbox_worker.errors import InvalidRequest, WorkerError
-from chatterbox_worker.files import write_whole
+from chatterbox_worker.files import check_writable, write_whole
 from chatterbox_worker.local import local_environment
 from chatterbox_worker.request import ConversionRequest, ConvertBody, SpeechBody, resolve_conversion, validate
 
@@ -70,6 +70,7 @@ def _request(options: argparse.Namespace, settings: Settings) -> ConversionReque
 
 def _convert(options: argparse.Namespace) -> str:
     """Raises WorkerError, OSError."""
+    check_writable(options.out)
     settings = Settings.from_env(local_environment(environment(), Path.cwd()))
     request = _request(options, settings)
     synthesizer = wiring.build(replace(settings, models=(request.model,), packs=()))

@@ -74,6 +74,21 @@ def remove_orphans(folder: Path) -> None:
                     path.unlink()
 
 
+def check_writable(path: Path) -> None:
+    """Before long work for a file at `path`; its folder may be missing. Nothing is written.
+
+    Raises:
+        OSError: the file could not be written, as by `draft`.
+    """
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
 @contextlib.contextmanager
 def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the folder's lock, which one process at a time can have and which ends with the process.

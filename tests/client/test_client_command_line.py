@@ -70,6 +70,15 @@ def test_what_goes_wrong_is_one_line_and_a_bad_exit_code(
     assert not Path("a.wav").exists()
 
 
+def test_no_job_is_submitted_for_a_file_that_cannot_be_written(
+    reachable: None, queue: LocalQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(queue.jobs)
+    assert main(["Hello.", "-o", str(tmp_path), "--format", "wav"]) == 1
+    assert capsys.readouterr().err == f"[Errno 21] Is a directory: '{tmp_path}'\n"
+    assert len(queue.jobs) == before
+
+
 def test_a_job_that_takes_too_long_is_cancelled(
     reachable: None, queue: LocalQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,17 @@ def test_a_missing_handler_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no/handler.py" in capsys.readouterr().err
 
 
+def test_the_url_of_an_ipv6_address_has_brackets() -> None:
+    assert LocalQueue(host="::1", port=8000).url == "http://[::1]:8000/v2"
+
+
+def test_a_file_that_cannot_be_written_is_found_before_a_worker_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert localqueue(_options("--say", "Hi.", "--out", str(tmp_path))) == 1
+    assert capsys.readouterr().err == f"[Errno 21] Is a directory: '{tmp_path}'\n"
+
+
 def test_only_the_fields_on_the_command_line_are_sent() -> None:
     assert job_body(parse_arguments(_options("--say", "Hi."))) == {"input": {"text": "Hi."}}
     arguments = _options("--say", "Hi.", "--model", "turbo", "--voice", "v", "--format", "mp3", "--language", "en")

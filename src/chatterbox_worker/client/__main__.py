@@ -20,6 +20,7 @@ from chatterbox_worker.client.endpoint import FLAGS, Endpoint
 from chatterbox_worker.client.errors import ClientError, StillRunning
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S, RunPodServerlessClient
 from chatterbox_worker.client.types import Job
+from chatterbox_worker.files import check_writable
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -83,6 +84,7 @@ def speak(client: RunPodServerlessClient, options: argparse.Namespace) -> str:
 def main(arguments: Sequence[str]) -> int:
     options = parse_arguments(arguments)
     try:
+        check_writable(options.out)
         Endpoint.choose(options.endpoint, options.key, options.url, names=FLAGS)
         with RunPodServerlessClient(options.endpoint, options.key, base_url=options.url) as client:
             command.print_line(speak(client, options))

@@ -23,12 +23,14 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.client.sound import has_audio
 from chatterbox_worker.errors import WorkerError
+from chatterbox_worker.files import check_writable
 from chatterbox_worker.local import local_environment
 from chatterbox_worker.localqueue import say
 from chatterbox_worker.localqueue.app import ENDPOINT_ID
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 
 _PREVIEW = "preview"
+_OUT = Path("out")
 _QUIET = ("INFO", "DEBUG", "--- Starting Serverless Worker")  # the SDK prints the last at any level
 _HOW_TO_CALL = """\
 The queue is up: {url}
@@ -69,7 +71,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     if options.port is not None and not 0 <= options.port <= 65_535:
         parser.error(f"--port must be 0 to 65535, not {options.port}; 0 is any free one")
     if not options.handler.is_file():
-        parser.error(f"{options.handler} does not exist; set the worker's file with --handler")
+        parser.error(f"{options.handler} is no file; set the worker's with --handler")
     return options
 
 
@@ -105,7 +107,7 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
         if not has_audio(job.output):
             command.print_line(command_text.to_json(job.output))
             return 0
-        path = options.out or Path("out") / f"speech.{job.speech.format}"
+        path = options.out or _OUT / f"speech.{job.speech.format}"
         client.save_audio(job, path)
     about = job.speech.found.about
     command.print_line(say.summary(about, path))
@@ -132,6 +134,8 @@ def main(arguments: Sequence[str]) -> int:
     port = options.port if options.port is not None else (0 if is_one_job else 8000)
     try:
         body = job_body(options) if is_one_job else {}
+        if options.say is not None or options.out is not None:
+            check_writable(options.out or _OUT / "speech")
         with LocalQueue(
             command=[sys.executable, options.handler.name],
             cwd=options.handler.resolve().parent,

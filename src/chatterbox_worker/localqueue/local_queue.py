@@ -111,7 +111,8 @@ class LocalQueue:
     @property
     def url(self) -> str:
         """http://127.0.0.1:PORT/v2, the value for RUNPOD_ENDPOINT_BASE_URL."""
-        return f"http://{self._host}:{self._port}/v2"
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}/v2"
 
     @property
     def endpoint_url(self) -> str:
