@@ -177,7 +177,8 @@ def test_a_model_that_does_not_speak_keeps_the_worker_from_the_queue(tmp_path: P
             pass
 
 
-@pytest.mark.parametrize(("level", "stream"), [("", "0"), ("DEBUG", "1")])
+@pytest.mark.parametrize("level", ["", "DEBUG"])
+@pytest.mark.parametrize("stream", ["0", "1"])
 def test_no_text_voice_audio_or_key_stands_in_any_log_line(tmp_path: Path, level: str, stream: str) -> None:
     marker = "XYZZYMARKER"
     key = {
