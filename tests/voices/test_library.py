@@ -141,7 +141,7 @@ def test_what_killed_workers_left_is_removed_at_the_next_save(tmp_path: Path) ->
 def test_nothing_is_kept_in_memory_about_names_of_voices_that_are_gone(tmp_path: Path) -> None:
     library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
     for number in range(5):
-        other.save(f"Reader number {number}", wav_bytes(), field="file")
+        other.save(f"Reader number {number}", wav_bytes(0.6), field="file")
     voices = library.list()
     assert len(library._names) == 5
     for voice in voices:
@@ -154,10 +154,10 @@ def test_nothing_is_kept_in_memory_about_names_of_voices_that_are_gone(tmp_path:
 def test_loaded_recordings_take_a_bounded_memory_and_deleted_ones_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library_module, "_CACHED_BYTES", 2_000_000)  # three of 6 s at 24 kHz in float32
+    monkeypatch.setattr(library_module, "_CACHED_BYTES", 200_000)  # three of 0.6 s at 24 kHz in float32
     library = VoiceLibrary(tmp_path)
     for number in range(6):
-        library.save(f"v{number}", wav_bytes(), field="file")
+        library.save(f"v{number}", wav_bytes(0.6), field="file")
         library.get(f"v{number}")
     assert [voice.id for voice in library._clips.values()] == ["v3", "v4", "v5"]
     kept = library.get("v3")
