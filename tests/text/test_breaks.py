@@ -19,6 +19,7 @@ LANGUAGE_TABLE = {
     "de": [
         "Dr. Müller kommt z. B. Montag.| Am 3. Oktober ist frei.| „Wirklich?“ fragte er.",
         "Das kostet 1.000,50 Euro, d. h. zu viel.| Ludwig XIV. Baute viel.",
+        "Vom 3.–5. Mai wohnt sie Hauptstr. 12, 2. Stock.| Der ehem. Mieter zog aus.",
     ],
     "el": [
         "Πού πας;| Πάω στην αγορά.",

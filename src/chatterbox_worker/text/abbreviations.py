@@ -27,7 +27,8 @@ NEVER_LAST = _sets({
     "da": "bl.a f.eks hr fr hrs dvs ca kl mht vedr pga iht tlf inkl ekskl cand mag frk skt sct",
     "de": "hr hrn fr frl dipl ing habil z d u i v a o s b bzw ca ggf evtl inkl exkl vgl sog bes insb lt zzgl abzgl geb "
           "gest mind allg engl frz lat dt str bspw d.h z.b z.t u.a i.d.r o.g med phil jur rer nat hl kath ev zw resp "
-          "betr bez gem gez",
+          "betr bez gem gez ehem versch lfd wg frl fam gebr amerik brit ital span russ poln österr schweiz chin jap "
+          "röm griech franz stv überarb erw urspr eigtl eigentl eig bes insbes hrsg univ jew einschl abt",
     "el": "κ κκ κος δρ καθ αγ π.χ δηλ βλ λ.χ πρβλ σελ αρ λεωφ τηλ μ.χ κ.α",
     "en": "messrs mme mlle rev fr hon gov sen rep gen col lt sgt capt cmdr adm maj cpl pvt pres supt det insp mt ft "
           "ave blvd esp viz incl excl est dept asst assn univ",
@@ -74,6 +75,9 @@ BEFORE_NUMBER = _sets({
     "sw": "na uk",
     "tr": "s syf böl no",
 })  # fmt: skip
+
+STREET = "str"
+"""The end of a street's name before its number in German and Dutch: "Hauptstr. 5"."""
 
 # "am 3. Oktober", "3. lokakuuta", "Karl XII. var": the full stop marks an ordinal number.
 ORDINAL_STOP = frozenset({"da", "de", "fi", "no", "pl", "tr"})

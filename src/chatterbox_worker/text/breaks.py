@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-from chatterbox_worker.text.abbreviations import ORDINAL_STOP, before_number, never_last
+from chatterbox_worker.text.abbreviations import ORDINAL_STOP, STREET, before_number, never_last
 from chatterbox_worker.text.scripts import tags
 
 
@@ -39,7 +39,7 @@ _SURE_OPENERS = "([{「『（【〈《〔｛［«„¿¡"
 _OPENERS = _SURE_OPENERS + "»‹›‚“”‘’\"'*_#>" + _DASHES
 _LOOK_BEHIND = 40  # characters; longer than any abbreviation
 _LOOK_AHEAD = 8  # quotes and brackets before the next word
-_ROMAN = re.compile(r"[IVXLC]+")
+_ORDINAL = re.compile(r"[IVXLC]+|\d{1,2}\.[–/-]\d{1,2}")  # "3.–5. Mai"
 _SHORT_WORD = 4  # letters; a full stop after at most these, before a lower-case word, is probably an abbreviation
 
 
@@ -171,9 +171,11 @@ def _full_stop(source: _Source, stop: int, end: int, sentence_start: int) -> Bre
 
 def _is_abbreviation(source: _Source, word: str, following: str) -> bool:
     folded = word.casefold()
-    if folded in source.never_last or (folded in source.before_number and following.isdigit()):
+    if folded in source.never_last:
         return True
-    return source.language in ORDINAL_STOP and _ROMAN.fullmatch(word) is not None
+    if following.isdigit() and (folded in source.before_number or folded.endswith(STREET)):
+        return True
+    return source.language in ORDINAL_STOP and _ORDINAL.fullmatch(word) is not None
 
 
 def _is_initial(word: str, behind: str, language: str) -> bool:

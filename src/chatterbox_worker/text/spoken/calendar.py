@@ -20,7 +20,7 @@ _STAMP = (
     r"(?P<rest>(?::[0-5]\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)(?![\w:])"
 )
 _DASH = re.compile(r" ?[-–—] ?")
-_NEAR = 12  # characters before a time, for the word that decides its case
+_NEAR = 12  # characters before a time or a day, for the word that decides its case
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -131,12 +131,24 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
     if not 1 <= month <= 12 or not 1 <= day <= _DAYS[month - 1]:
         return
     if len(parts[2]) == 2:
+        if _is_section(found):
+            return
         year += 2000 if year < 50 else 1900
-    words = {"{d}": _say_day(day, rules), "{m}": month_names(rules)[month - 1], "{y}": _say_year(year, rules)}
+    words = {
+        "{d}": _say_day(day, rules, found.string, found.start()),
+        "{m}": month_names(rules)[month - 1],
+        "{y}": _say_year(year, rules),
+    }
     spoken = rules.date
     for name, word in words.items():
         spoken = spoken.replace(name, word)
     yield [Span(*found.span(), correct(spoken, rules.phrase_fixes))]
+
+
+def _is_section(found: re.Match[str]) -> bool:
+    """Whether it is the number of a heading, which begins a line and has a full stop: "9.6.12. Oils"."""
+    text, (start, end) = found.string, found.span()
+    return "." in found[0] and text[max(0, start - 1) : start] in ("", "\n") and text[end : end + 2] == ". "
 
 
 def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
@@ -148,7 +160,8 @@ def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
                 day, month = month, day
             if not 1 <= month <= len(_DAYS) or not 1 <= day <= _DAYS[month - 1]:
                 continue
-            spoken = re.sub(r"(?: de)? ?\{y\}(?: [^{]*$)?", "", rules.date).replace("{d}", _say_day(day, rules))
+            said = _say_day(day, rules, text, found.start("a"))
+            spoken = re.sub(r"(?: de)? ?\{y\}(?: [^{]*$)?", "", rules.date).replace("{d}", said)
             end = found.end() if found[0].endswith(".") and text[found.end() :].strip() else found.end("b")
             yield [Span(found.start("a"), end, spoken.replace("{m}", month_names(rules)[month - 1]).strip())]
 
@@ -157,9 +170,11 @@ def _say_year(year: int, rules: Rules) -> str:
     return count(year, *rules.counters["年"], rules) if "年" in rules.counters else say(year, rules, rules.year)
 
 
-def _say_day(day: int, rules: Rules) -> str:
+def _say_day(day: int, rules: Rules, text: str, start: int) -> str:
     if "日" in rules.counters:
         return count(day, *rules.counters["日"], rules)
+    if rule_set := _after(text, start, rules.day_after, ""):
+        return say(day, rules, rule_set)
     return rules.day_first if day == 1 and rules.day_first else say(day, rules, rules.day)
 
 
@@ -193,8 +208,7 @@ def _with_names(part: Part, rules: Rules) -> Iterator[Group]:
         if not template:
             continue
         for found in part.find(rf"{pattern}(?:{year})?"):
-            day_set = _after(text, found.start(), rules.day_after, "")
-            said = say(int(found["d"]), rules, day_set) if day_set else _say_day(int(found["d"]), rules)
+            said = _say_day(int(found["d"]), rules, text, found.start())
             spoken = template.replace("{d}", said).replace("{m}", _full_name(found["m"], rules))
             spoken = spoken.replace("{gap}", found["gap"])
             if text[max(0, found.start() - 4) : found.start()].casefold() == "the ":

@@ -190,7 +190,7 @@ def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
         has_space = start and text[start - 1].isdecimal() and text[start].isalpha()
         before = " " if start and not has_space and re.match(f"[{WORD}]", text[start - 1]) else ""
         after = " " if text[end : end + 1].isalpha() else ""
-        spoken = f"{before}{spoken}{after}"
+        spoken = f"{before.removesuffix(spoken[:1])}{spoken}{after}"
     return Span(start, end, spoken)
 
 
@@ -243,7 +243,8 @@ def find_versions(part: Part, rules: Rules) -> Iterator[Group]:
     second = r"\d\d?" if rules.decimal == "," else r"\d\d"  # of one digit it is read the same after a decimal point
     pattern = (
         rf"(?<![{WORD}.])(?:[vV](?=\d+\.\d))?"
-        rf"(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}}|(?=\d\d?\.\d)(?:{names})\d\d?\.{second})"
+        rf"(\d{{1,4}}(?:\.\d{{1,4}}){{2,}}|(?<=[vV])\d{{1,4}}\.\d{{1,4}}|(?=\d\d?\.\d)(?:{names})\d\d?\.{second}"
+        rf"|(?<![^\n])\d\d?\.\d\d?(?=\. [^\W\d_a-z]))"  # a heading: "6.2. Soups"
         rf"(?![{WORD}]|[.,]\d)"
     )
     if not point:
@@ -345,7 +346,8 @@ def find_forms(part: Part, rules: Rules) -> Iterator[Group]:
     for pattern, words in rules.forms:
         for found in part.find(pattern):
             spoken = _fill(words, found.groupdict(default=""), rules)
-            yield [spaced(text, *found.span(), spoken, rules) if found[0][-1:].strip() else Span(*found.span(), spoken)]
+            start, end = found.span("all" if "all" in found.re.groupindex else 0)
+            yield [spaced(text, start, end, spoken, rules) if text[end - 1].strip() else Span(start, end, spoken)]
 
 
 def _fill(words: str, groups: Mapping[str, str], rules: Rules) -> str:

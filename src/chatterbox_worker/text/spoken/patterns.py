@@ -25,15 +25,15 @@ def longest_first(names: Iterable[str]) -> list[str]:
     return sorted(names, key=len, reverse=True)
 
 
-def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d") -> tuple[tuple[str, str], ...]:
+def weekdays(names: Mapping[str, str], to: str, *, after: str = r"\d", mark: str = ":?") -> tuple[tuple[str, str], ...]:
     """Forms of the days' short names before a dash with another day, or before a time: "Mon-Fri 9-17".
 
-    `after`: a pattern of how a time begins.
+    `after`: a pattern of how a time begins; `mark`: of what may stand between the name and the space before it.
     """
     short = rf"(?i:{'|'.join(names)})\.?(?=[ ,:]|[-–]\w|$)"
     behind, stopped = ("|".join(rf"(?<=(?i:{name}{stop}))" for name in names) for stop in ("", r"\."))
     return (
-        *((rf"(?<!\w)(?i:{name})\.?(?= ?[-–] ?{short}|:? (?:{after}))", words) for name, words in names.items()),
+        *((rf"(?<!\w)(?i:{name})\.?(?= ?[-–] ?{short}|{mark} (?:{after}))", words) for name, words in names.items()),
         (rf"(?=[ –-])(?:{behind}) ?[-–] ?(?={short})", to),
         (rf"(?=[ –-])(?:{stopped}) ?[-–] ?(?={short})", f" {to}"),
     )
@@ -47,6 +47,22 @@ def months_in_short(names: Mapping[str, str], link: str = " ") -> tuple[tuple[st
         for short, long in names.items()
         for stop, end in ((r"\.", "."), (r"(?= (?:19|20)\d\d(?!\w))", ""))
     )
+
+
+def after(*words: str) -> str:
+    """A place directly after one of these words and a space; each word is a pattern of one length."""
+    behind = (rf"(?<=\b{word} )" for word in words)
+    return f"(?:{'|'.join(behind)})"
+
+
+def years_before(era: str, to: str) -> tuple[str, str]:
+    """A form of the dash between two years of an era that counts backwards: "384-322 BC" is no score."""
+    return rf"(?<!\d)\d{{1,4}}(?P<all> ?[–-] ?)(?=\d{{1,4}} ?(?:{era}))", f" {to} "
+
+
+def without_spaces(table: Mapping[str, str]) -> dict[str, str]:
+    """The table, and its abbreviations of several parts ("z. B.") also without the spaces between them ("z.B.")."""
+    return {**{name.replace(". ", "."): words for name, words in table.items()}, **table}
 
 
 _PRONOUN = r"I(?! [a-z])"  # "the part I played", "Peter I think"; "Elizabeth I was" is left as written, too
@@ -67,7 +83,7 @@ def roman_after_english(words: str) -> str:
 
 def regnal(names: str, *, one: str = "I") -> str:
     """A Roman numeral after one of these names of rulers and popes, with a full stop that marks it as ordinal."""
-    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]{{2,}}|[VX]|{one})(?:\.(?= [^\W\dA-ZÀ-Þ]|[,;:)]))?)(?!\w)"
+    return rf"(?<!\w)(?:{names}) (?P<all>(?P<r>[IVX]{{2,}}|[VX]|{one})(?:\.(?= [^\W\dA-ZÀ-Þ]| \(|[,;:)]))?)(?!\w)"
 
 
 def regnal_english(names: str) -> str:

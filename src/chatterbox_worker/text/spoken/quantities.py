@@ -92,7 +92,9 @@ _MANY = 1_000_000  # whose plural form a currency has after "million"
 def find_money(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     symbols = {**_SYMBOLS, **rules.symbols_of_money, **{code: code for code in _CODES}}
-    names, prefixes = _choices(tuple(symbols)), alternatives(tuple(symbols))
+    prefixes = alternatives(tuple(symbols))
+    symbols |= rules.money_words
+    names = _choices(tuple(symbols))
     scale = (
         rf"(?: ?(?P<scale>{_choices(tuple(rules.money_scales))})(?![{WORD}]|\.[A-Z]))?"
         if rules.money_scales

@@ -79,7 +79,7 @@ class Rules:
     """By their digit: the eighties, of "1980s" and "'80s"."""
     forms: tuple[tuple[str, str], ...] = ()
     """(pattern; words with its named groups): other numbers, in words. "{n}" agrees with the group w, a noun; a rule
-    set may be given, "{n:ordinal-masculine}"."""
+    set may be given, "{n:ordinal-masculine}". The words stand for the group "all", if the pattern has it."""
     counters: Mapping[str, tuple[str, Words]] = field(default_factory=dict)
     """What counts in Japanese: its reading, and the readings together with a number or a last digit ("4", "…4")."""
     books: str = ""
@@ -116,6 +116,8 @@ class Rules:
     """By ISO code; the others are read as CLDR has them."""
     symbols_of_money: Words = field(default_factory=dict)
     """Symbols with ISO codes, in addition to those of `quantities`."""
+    money_words: Words = field(default_factory=dict)
+    """Currencies' words with ISO codes, which only follow a number: "3,50 Euro", but "die Euro 2024"."""
     money_of: str = " "
     """Between a whole number of millions and what it counts."""
     money_and: str = " "
@@ -171,7 +173,7 @@ class Rules:
     day: str = ""
     """The rule set of a day in a date."""
     day_after: tuple[tuple[str, str], ...] = ()
-    """(pattern of the text before, rule set) of a day in another case, before the name of its month."""
+    """(pattern of the text before, rule set) of a day in another case, before its month."""
     day_first: str = ""
     """Words for the first day of a month."""
     year: str = ""
@@ -203,8 +205,14 @@ class Rules:
     abbreviated: tuple[tuple[str, str], ...] = ()
     """(pattern, words): abbreviations that are read by what stands next to them, "St. James" and "James St."; the
     pattern's group a, if it has one. Words with a full stop may end a sentence."""
+    adjectives: Words = field(default_factory=dict)
+    """Abbreviated adjectives with their stems: "dt."."""
+    endings: tuple[tuple[str, str, str], ...] = ()
+    """(pattern of the text before, of the text after, ending) of those adjectives: the first that matches."""
     roman: tuple[tuple[str, str, str], ...] = ()
     """(pattern with the group r, rule set, words with "{n}")."""
+    roman_cases: tuple[tuple[str, str, Words], ...] = ()
+    """(pattern of the text before a numeral, rule set, words by those of `roman`) of a ruler in another case."""
     letters: str = ""
     """Names of the letters a to z (of the alphabet, where it is another); empty: letters are only separated."""
     alphabet: str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -10,15 +10,18 @@ from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.numbers import Group, say
 from chatterbox_worker.text.spoken.patterns import alternatives
 from chatterbox_worker.text.spoken.rules import Rules
-from chatterbox_worker.text.spoken.search import Part
+from chatterbox_worker.text.spoken.search import Part, compiled
 
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 _CYRILLIC = str.maketrans("ХІ", "XI")  # letters that are written for those of a Roman numeral
 _CODE_DIGITS = re.compile(r"\d{3,4}(?!\w)")
+_GOES_ON = ",;:،؛.!?…-–—/"
+"""What stands after an abbreviation that ends no sentence, or one that has its own mark."""
 _SMALL_NUMERAL = re.compile(r"[IVX]+")  # "CD" and "DC" are letters
 _SPELLED = frozenset(
     {"API", "CPU", "GPU", "IBM", "IP", "UI", "URL", "USB", "UTC"}
 )  # `Rules.spelled` has a language's own
+_NEAR = 40  # characters before and after a word or a numeral, for what it agrees with
 _WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
     r"[^\W\d_]{2,}", r" [^\W\d_]{2,}", r"[^\W\d_]{2,} $"
 ))  # fmt: skip
@@ -50,6 +53,16 @@ def find_abbreviations(part: Part, rules: Rules) -> Iterator[Group]:
             start, end = found.span("a" if "a" in found.re.groupindex else 0)
             stop = "." if words.endswith(".") and _ends_sentence(text, end) else ""
             yield [Span(start, end, words.removesuffix(".") + stop)]
+    if rules.adjectives:
+        for found in part.find(rf"(?<![\w.])(?:{alternatives(tuple(rules.adjectives))})(?!\w)"):
+            start, end = found.span()
+            before, after = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
+            endings = (
+                ending
+                for behind, ahead, ending in rules.endings
+                if compiled(behind).search(before) and compiled(ahead).match(after)
+            )
+            yield [Span(start, end, rules.adjectives[found[0]] + next(endings, ""))]
     for table, may_end in ((rules.abbreviations, True), (rules.titles, False)):
         if not table:
             continue
@@ -60,16 +73,28 @@ def find_abbreviations(part: Part, rules: Rules) -> Iterator[Group]:
 
 
 def _ends_sentence(text: str, end: int) -> bool:
+    if text[end : end + 1] in (")", "]"):
+        return False
     following = text[end : end + 4].lstrip(" \n\"'»”)")
-    return not following or (not following[0].islower() and not following[0].isdigit() and following[0] not in ",;:،؛")
+    return not following or not (following[0].islower() or following[0].isdigit() or following[0] in _GOES_ON)
 
 
 def find_roman(part: Part, rules: Rules) -> Iterator[Group]:
     for pattern, rule_set, words in rules.roman:
         for found in part.find(pattern):
             if (value := parse_roman(found["r"])) is not None:
-                place = "all" if "all" in found.re.groupindex else "r"
-                yield [Span(*found.span(place), words.replace("{n}", say(value, rules, rule_set)))]
+                start, end = found.span("all" if "all" in found.re.groupindex else "r")
+                name, in_case = _in_case(rule_set, words, part.text[max(0, start - _NEAR) : start], rules)
+                yield [Span(start, end, in_case.replace("{n}", say(value, rules, name)))]
+
+
+def _in_case(rule_set: str, words: str, before: str, rules: Rules) -> tuple[str, str]:
+    cases = (
+        (name, forms[words])
+        for pattern, name, forms in rules.roman_cases
+        if words in forms and compiled(pattern).search(before)
+    )
+    return next(cases, (rule_set, words))
 
 
 def parse_roman(numeral: str) -> int | None:

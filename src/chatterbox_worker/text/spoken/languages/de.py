@@ -2,7 +2,15 @@
 "-n"), and DIN 5008 (dates, times, abbreviations) for how they are written.
 """
 
-from chatterbox_worker.text.spoken.patterns import YEAR, regnal, roman_after, weekdays
+from chatterbox_worker.text.spoken.patterns import (
+    YEAR,
+    after,
+    regnal,
+    roman_after,
+    weekdays,
+    without_spaces,
+    years_before,
+)
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MONTHS = "Januar|Jänner|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember"
@@ -17,46 +25,160 @@ _SHORT_MONTHS = {
     "Aug": "August", "Sep": "September", "Sept": "September", "Okt": "Oktober", "Nov": "November", "Dez": "Dezember",
 }  # fmt: skip
 
+_ANY_MONTH = rf"(?:{_MONTHS}|(?:{'|'.join(_SHORT_MONTHS)})(?:\.|(?!\w)))"
+_BEFORE_MONTH = (
+    rf"(?:(?<=\d\. )|(?<=\.[–/-])|{after('[Ii]m', 'Ende', 'Anfang', 'Mitte', '[Ss]eit')}|\b(?=\w+\. ?[–/-] ?[A-Z]))"
+)
+_DAY = r"(?:Mo|Di|Mi|Do|Fr|Sa|So)"
+
+_OTHERS_IN_E = (  # nouns in -e are feminine; these are the masculine and neuter ones among those that are counted
+    r"(?:\w*(?:[Kk]äse|[Nn]ame|[Bb]uchstabe|[Jj]unge|[Kk]unde|[Kk]ollege|[Ee]xperte|[Bb]ote|[Zz]euge|[Nn]effe|"
+    r"[Rr]iese|[Hh]ase|[Ll]öwe|[Aa]ffe|[Oo]chse|[Bb]ulle|[Gg]atte|[Gg]enosse|[Ii]nsasse|[Gg]edanke|[Gg]laube|[Ww]ille|"
+    r"[Ff]unke|[Ff]riede|[Ss]klave|[Mm]atrose|[Pp]irat|[Ff]ranzose|[Rr]usse|[Pp]ole|[Tt]ürke|[Gg]rieche|[Dd]äne|"
+    r"[Ss]chwede|[Ff]inne|[Bb]rite|[Ss]chotte|[Cc]hinese|[Tt]scheche|loge|[Dd]eutsche|[Aa]ngestellte|[Bb]eamte|"
+    r"[Tt]ote|[Vv]erletzte|[Ee]nde|[Aa]uge|[Ii]nteresse|[Ee]rbe|[Ff]inale|[Gg]enre|[Ii]mage|[Uu]pdate|[Cc]ode|"
+    r"[Ss]ervice|[Bb]ike|phone|[Ff]ile|[Bb]yte|[Pp]romille)|Ire|Ge(?:bäude|müse|tränke|birge|lände|werbe|treide|"
+    r"setze))"
+)
+_FEMININE = (
+    rf"(?:(?!{_OTHERS_IN_E}\b)[A-ZÄÖÜ][a-zäöüß]+e|[A-ZÄÖÜ]\w+(?:ung|heit|keit|schaft|ion|tät|enz|anz|(?:er|ist|or|"
+    rf"nt)in)|"
+    r"(?=[A-ZÄÖÜ])\w*(?:[Pp]erson|[Zz]wiebel|[Kk]artoffel|[Gg]urke|[Nn]acht|[Ss]tadt|[Tt]afel|[Kk]ugel|[Nn]udel|"
+    r"[Ss]chachtel|[Ii]nsel|[Rr]egel|[Mm]auer|[Ff]eder|[Nn]ummer|[Kk]ammer|[Kk]lammer|[Tt]ochter|[Ss]chwester|"
+    r"[Mm]utter|[Ff]rau|[Pp]artei|[Dd]atei|[Bb]äckerei|[Tt]ür|[Bb]ank|[Hh]and|[Ww]and|[Aa]rbeit|[Zz]ahl|[Ff]ahrt|"
+    r"[Aa]ntwort|[Kk]ultur|[Ff]igur|[Ll]iga)|Mark|Lira|Paprika|Avocado|Mango|KW|Kl|Aufl|AG|GmbH|CD|DVD)"
+)
+_NO_ADJECTIVE = r"(?:[kmdsi]?eine|[dm]?ihre|unsere|diese|jede|alle|viele|beide|ohne|heute|gerne?|bitte)"
+_NO_STRONG = r"(?:oder|aber|unter|über|hinter|immer|wieder|außer|weiter|später)"
+_NEUTER = (
+    r"(?:Kapitel|Semester|Trimester|Quartal|Halbjahr|Obergeschoss|Untergeschoss|OG|UG|Lebensjahr|Jahrhundert|"
+    r"Jahrtausend|Jahrzehnt|Jahr|Jhd?t?|Jahrh|Mal|Kind|Spiel|Drittel|Viertel|Tor|Buch|Album|Rennen|Treffen)(?!\w)"
+)
+_MASCULINE = (
+    r"(?:Weltkrieg|Platz|Stock|Schritt|Tag|Akt|Satz|Spieltag|Sieger|Bezirk|Preis|Gang|Teil|Advent|FC|FSV|FFC|"
+    r"Geburtstag|Todestag|Hochzeitstag|Versuch|Abschnitt|Absatz|Durchgang|Lauf|Rang|Band|Jahrgang|Vorsitzende|"
+    r"Bürgermeister|Parteitag|Verhandlungstag)(?!\w)"
+)
+_BARE_FEMININE = (
+    r"(?:Bundesliga|Liga|Klasse|Etage|Auflage|Aufl|Ausgabe|Kl|Runde|Halbzeit|Reihe|Staffel|Folge|Minute|Stufe|Woche|"
+    r"KW|Generation|Hälfte|Strophe|Mannschaft|Etappe|Person)(?!\w)"
+)
+
+_WITH_N = (  # an ordinal number or an adjective after it ends in -n
+    "[Aa]m", "[Vv]om", r"v\.", "[Zz]u[mr]", "[Bb]eim", "[Ii]m", "[Dd]e[mns]", "[Dd]ieses",
+    *(f"{word}e[mnrs]" for word in ("[Ee]in", "[Kk]ein", "[Mm]ein", "[Dd]ein", "[Ss]ein", "[Ii]hr", "[Uu]nser")),
+    *(f"{word}e[mn]" for word in ("[Jj]ed", "[Dd]ies", "[Jj]en", "[Ww]elch")),
+    *(f"{word} der" for word in (
+        "[Aa]b", "[Aa]n", "[Aa]uf", "[Aa]us", "[Bb]ei", "[Hh]inter", "[Ii]n", "[Mm]it", "[Nn]ach", "[Nn]eben",
+        "[Ss]eit", "[Tt]rotz", "[Üü]ber", "[Uu]nter", "[Vv]on", "[Vv]or", "[Ww]ährend", "[Ww]egen", "[Zz]u",
+        "[Zz]wischen", "[Ll]aut", "Ende", "Anfang", "Mitte", "Beginn",
+    )),
+)  # fmt: skip
+_WITH_E = (
+    "[Dd]er", "[Dd]ie", "[Dd]as", "[Ee]ine", "[KkMmDdSs]eine", "[Ii]hre", "[Uu]nsere", "[Ii]ns", "[Aa]ns", "[Aa]ufs",
+    *(f"{word}{ending}" for word in ("[Jj]ed", "[Dd]ies", "[Jj]en") for ending in ("e", "e[rs]")),
+)  # fmt: skip
+_EIN = ("[Ee]in", "[Kk]ein", "[Mm]ein", "[Dd]ein", "[Ss]ein", "[Ii]hr", "[Uu]nser")
+_DATES = (
+    "[Aa]m", "[Vv]om", "[Zz]um", "[Bb]is", "[Aa]b", "[Ss]eit", "[Dd]e[mnrs]", _DAY, rf"{_DAY}[.,]", rf"{_DAY}\.,",
+    *(f"{day}{comma}" for day in _WEEKDAYS.values() for comma in ("", ",")),
+)  # fmt: skip
+_AND = r"(?: (?:und|oder|bis|bzw\.|sowie) | ?[/–-] ?)"
+_AND_ONE = rf"(?:{_AND}\d{{1,3}}\.)?"
+
+_SUFFIX = (
+    r"(?:mal|fach|jährig|monatig|wöchig|tägig|stündig|minütig|köpfig|stellig|teilig|stöckig|seitig|"
+    r"prozentig)[a-zäöüß]*"
+)
 _HALF = r"(?<![\d.,/\w])(?<!\d )(?:1/2|½) "
+_PER_UNIT = {"km²": "Quadratkilometer", "m²": "Quadratmeter", "m³": "Kubikmeter"}
+_KINGS = (
+    r"(?:(?:König|Kaiser|Papst|Zar|Sultan|Pharao|Prinz|Fürst|Herzog|Kurfürst) [A-ZÄÖÜ][a-zäöüß]+|Ludwig|"
+    r"Friedrich Wilhelm|Friedrich|Wilhelm|Heinrich|Karl|Otto|Johannes Paul|Johannes|Benedikt|Leo|Pius|Nikolaus|"
+    r"Alexander|Napoleon|Georg|Philipp|Franz|Joseph|Josef|Leopold|Rudolf|Konrad|Gregor|Innozenz|Clemens|Sixtus|Urban|"
+    r"Julius|Maximilian|Ferdinand|Lothar|Albrecht|August|Iwan|Gustav|Harald|Felipe|Ramses|Ptolemäus|Johann Friedrich|"
+    r"(?:Paul|Peter|Richard|Eduard|Jakob|Charles|James|George|Edward|Henry|Christian|Albert)(?= [IVX]{2}))"
+)
+_QUEENS = (
+    r"(?:(?:Königin|Kaiserin|Zarin|Fürstin) [A-ZÄÖÜ][a-zäöüß]+|Elisabeth|Katharina|Margarethe|Margrethe|Beatrix|"
+    r"Maria|"
+    r"Isabella)"
+)
+_SECTIONS = (
+    r"Abschnitt|Abschnitte|Abschnitten|Kapitel|Kapiteln|Kap\.|Ziffer|Ziff\.|Abbildung|Abb\.|Tabelle|Tabellen|Tab\.|"
+    r"Version|Anhang|Übung|Punkt|Beispiel|Absatz|Teil|Aufgabe|Anlage|Release"
+)
 
 RULES = Rules(
     locale="de", group=". ", decimal=",", cardinal="numbering",
-    sections=r"Abschnitt|Kapitel|Abbildung|Abb\.|Tabelle|Tab\.|Version|Anhang|Übung|Punkt",
-    agreement=(
-        ((r"=? (?:Stunde|Minute|Sekunde|Woche|Person|Frau|Seite|Tonne|Meile|Million|Milliarde|Mark|Lira|Rupie|Unze|"
-          r"Krone|"
-         r"Kilowattstunde|Prise|Tüte|Dose|Scheibe|Zehe|Zwiebel|Karotte|Stufe|Klasse|Etage|Familie|Stimme|Aufgabe|Frage|"
-         r"Antwort|Nacht|Stadt|Karte|Rolle|Runde|Schule|Tochter|Schwester|Kugel|Treppe|Gruppe|Sorte|Messerspitze|"
-         r"Katze|Straße|Flasche|Tasse|\w+(?:ung|heit|keit|schaft|ion|tät))\b"), "cardinal-feminine"),
-        (r"=? [A-ZÄÖÜ]", "cardinal-masculine"),
+    sections=_SECTIONS,
+    labels=(
+        r"(?:\b(?:Kapitel|Teil|Band|Nummer|Platz|Version|Stufe|Klasse|Phase|Artikel|Absatz|Satz|Seite|Raum|Zimmer|"
+        r"Gleis|Tor|Abschnitt|Punkt|Ziffer|Tabelle|Abbildung|Bild|Level|Runde|Gruppe|Formel|Linie|Zone|Typ|Tag|Woche|"
+        r"Schritt|Frage|Aufgabe|Übung|Lektion|Beispiel|Variante|Option|Zeile|Spalte|Akt|Szene|Vers|Psalm|Staffel|"
+        r"Folge|Episode|Haus|Block|Halle|Saal|Terminal|Gate|Port|Kanal|Modell|Stelle|Modul|Fall|Liga|Paragraph|"
+        r"Paragraf)|(?:Kap|Bd|Nr|Art|Abs|S|Ziff|Tab|Abb|Kl)\.|§) ?$"
     ),
+    agreement=(
+        (rf"=? {_FEMININE}\b", "cardinal-feminine"),
+        (rf" (?!{_NO_ADJECTIVE} )[a-zäöüß]{{3,}}e [A-ZÄÖÜ]", "cardinal-feminine"),
+        (rf" (?!{_NO_STRONG} )[a-zäöüß]{{3,}}(?:er|es) [A-ZÄÖÜ]|=? [A-ZÄÖÜ]", "cardinal-masculine"),
+    ),
+    ordinals=(("-?s?te", "ordinal"), ("-?s?ten", "ordinal-n"), ("-?s?ter", "ordinal-r"), ("-?s?tes", "ordinal-s")),
     ordinal_stops=(
-        (r"\b(?:[Aa]m|[Vv]om|[Zz]um|[Bb]eim|[Ii]m|[Dd]em|[Dd]en|[Dd]es|[Aa]b|[Bb]is|[Ss]eit) ", r" [A-ZÄÖÜa-zäöü]",
-         "ordinal-n"),
-        (r"\b(?:[Dd]er|[Dd]ie|[Dd]as) ", r" [A-ZÄÖÜa-zäöü]", "ordinal"),
-        (r"", rf" (?:{_MONTHS}|(?:{'|'.join(_SHORT_MONTHS)})\.)", "ordinal-r"),
-        (r"", r" (?:Weltkrieg|Platz|Stock|Schritt|Tag|Akt|Satz|Spieltag|Sieger|Bezirk|Preis|Gang|Teil|Advent|FC)\b",
-         "ordinal-r"),
-        (r"", r" (?:Bundesliga|Liga|Klasse|Etage|Auflage|Kl|Runde|Halbzeit|Reihe|Staffel|Folge|Minute|Stufe|Woche)\b",
-         "ordinal"),
-        (r"", r" (?:Kapitel|Semester|Quartal|Halbjahr|Obergeschoss|OG|Lebensjahr)\b", "ordinal-s"),
+        (rf"{after(*_WITH_N)}\d{{1,3}}\.{_AND}", " [A-ZÄÖÜa-zäöü]", "ordinal-n"),
+        (after(*_WITH_N), r" [A-ZÄÖÜa-zäöü]|[–/-]\d", "ordinal-n"),
+        (after("[Aa]b", "[Bb]is", "[Ss]eit"), rf" {_ANY_MONTH}", "ordinal-n"),
+        (after("[Dd]er"), rf" {_FEMININE}\b", "ordinal-n"),
+        (rf"{after(*_WITH_E)}\d{{1,3}}\.{_AND}", " [A-ZÄÖÜa-zäöü]", "ordinal"),
+        (after(*_WITH_E), r" [A-ZÄÖÜa-zäöü]|[–/-]\d", "ordinal"),
+        ("", rf"{_AND_ONE} (?:{_ANY_MONTH}|{_MASCULINE})", "ordinal-r"),
+        ("", rf"{_AND_ONE} {_BARE_FEMININE}", "ordinal"), ("", rf"{_AND_ONE} {_NEUTER}", "ordinal-s"),
+        (after(*_EIN), " [A-ZÄÖÜ]", "ordinal-r"),
     ),
     years=((YEAR, "numbering-year"),),
-    phrase_fixes={r"\bein halb (Gramm|Kilogramm|Pfund|Jahr|Dutzend|Meter|Liter|Kilometer|Kubikmeter)": r"ein halber \1",
-                  r"\bein halber (Gramm|Kilogramm|Pfund|Jahr|Dutzend)": r"ein halbes \1",
-                  r"\bein halb (Stunde|Minute|Meile|Tonne|Sekunde)": r"eine halbe \1"},
+    phrase_fixes={
+        r"\bein halb (\w*(?:[Mm]eter|[Ll]iter|löffel|[Gg]rad))\b": r"ein halber \1",
+        rf"\bein halb (?={_FEMININE}\b)": "eine halbe ", r"\bein halb (?=[A-ZÄÖÜ])": "ein halbes ",
+    },
     forms=(
-        *weekdays(_WEEKDAYS, "bis", after=r"\d{1,2}(?:[.:]\d\d)?(?: ?[–-] ?\d| Uhr)|\d{1,2}\.\d{1,2}\."),
-        (_HALF + r"(?=(?:Stunde|Minute|Tasse|Flasche|Seite|Portion|Zwiebel|Zitrone)\b)", "eine halbe "),
-        (_HALF + r"(?=(?:Liter|Meter|Tag|Monat|Teelöffel|Esslöffel|Becher|Kilometer)\b)", "ein halber "),
-        (_HALF + r"(?=(?:Kilo|Kilogramm|Pfund|Jahr|Dutzend|Glas|Prozent)\b)", "ein halbes "),
-        (r"(?<![\w:.,])(?P<n>\d{1,3}):(?P<m>\d{1,3})(?![\w:]|[.,]\d)", "{n} zu {m}"),
-        (r"(?<![\w.,])19(?P<n>[1-9]0)er(?![^\W\d_])", "neunzehnhundert{n}er"),
-        (r"(?<![\w.,])18(?P<n>[1-9]0)er(?![^\W\d_])", "achtzehnhundert{n}er"),
-        (r"(?<![\w.,])(?P<n>\d\d?|20[12]0)er(?![^\W\d_])", "{n}er"),
+        (rf"(?<!\w)(?:{_SECTIONS}) \d\d?\.\d\d? (?:und|oder|bis) (?P<all>(?P<n>\d\d?)\.(?P<m>\d\d?))(?![\w%°]|[.,]\d)",
+         "{n} Punkt {m}"),
+        years_before(r"v\. ?(?:Chr|u)\.", "bis"), (r"(?<!\w)v\. ?Chr\.(?P<all> ?[–-] ?)(?=\d)", " bis "),
+        (r"(?<!\d)\d{1,2}\.(?P<all> ?[–-] ?)(?=\d{1,3}\.(?: [A-ZÄÖÜ]|\d{1,2}\.))", " bis "),
+        (r"(?<!\d)\d{1,2}\.(?:\d{1,2}\.)?(?P<all> ?[–-] ?)(?=\d{1,2}\.\d{1,2}\.)", " bis "),
+        (r"(?<!\d)\d{1,2}\.(?P<all>/)(?=\d{1,2}\. [A-ZÄÖÜ])", ", "),
+        (r"(?<!\d)\d{1,2}\.\d\d(?P<all> ?[–-] ?)(?=\d\d? Uhr)", " bis "),
+        *weekdays(
+            _WEEKDAYS, "bis", mark="[:,]?",
+            after=rf"\d{{1,2}}(?:[.:]\d\d)?(?: ?[–-] ?\d| Uhr)|\d{{1,2}}\. ?(?:\d{{1,2}}\.|{_ANY_MONTH})|"
+                  rf"bis {_DAY}(?!\w)",
+        ),
+        (rf"{_HALF}(?={_FEMININE}\b)", "eine halbe "),
+        (rf"{_HALF}(?=(?:\w*[Ll]iter|\w*[Mm]eter|Tag|Monat|\w*löffel|Becher|Apfel|Würfel|Kopf)\b)", "ein halber "),
+        (rf"{_HALF}(?=(?:Kilo|Kilogramm|Pfund|Jahr|Dutzend|Glas|Prozent|Bund|Päckchen|Brot|Brötchen|Ei|Hähnchen)\b)",
+         "ein halbes "),
+        (r"(?<![\w:.,])1:(?P<m>\d{4,}|\d{1,3}(?:[. ]\d{3})+)(?![\w:])", "eins zu {m}"),
+        (r"(?<![\w:.,])(?P<n>\d{1,4}) : (?P<m>\d{1,4})(?= ?=)", "{n} geteilt durch {m}"),
+        (r"(?<![\w:.,])(?P<n>\d{1,3})(?::| : )(?P<m>\d{1,3})(?![\w:]|[.,]\d)", "{n} zu {m}"),
+        (r"(?<![\w.,-])(?P<n>\d{1,2})[-–](?P<m>\d{1,2}) ?x(?= [a-zäöüß]{2,})", "{n} bis {m}mal"),
+        (r"(?<![\w.,])1 ?x(?= [a-zäöüß]{2,})", "einmal"),
+        (r"(?<![\w.,])(?P<n>\d{1,4}) ?x(?= [a-zäöüß]{2,})", "{n}mal"),
+        (rf"(?<![\w.,])1(?P<s>{_SUFFIX})", "ein{s}"), (rf"(?<![\w.,])(?P<n>\d{{1,4}})(?P<s>{_SUFFIX})", "{n}{s}"),
+        (r"(?<![\w.,])(?P<n>\d{1,3}(?:,\d)?) ?%-?ig(?P<e>[a-z]{0,2})(?!\w)", "{n}prozentig{e}"),
+        (r"(?<![\w.,])(?P<n>\d{1,3}(?:\.\d{3})*),[-–—]{1,2} ?(?:€|EUR(?!\w))", "{n} Euro"),
+        (r"(?:(?<=Fax )|(?<=Fax: )|(?<=wahl )|(?<=DW ))-(?P<n>\d{1,4})(?!\w)", "{n}"),
+        (r"(?:(?<=Abs\. \d )|(?<=Absatz \d )|(?<=§ \d )|(?<=§ \d\d )|(?<=§ \d{3} ))S\. ?(?=\d)", "Satz "),
+        (r"(?<![\w.,])(?P<c>1[1-9])(?P<n>\d\d)er(?![^\W\d_])", "{c}hundert{n}er"),
+        (r"(?<![\w.,])(?P<n>\d{1,4}|\d{1,3}\.000)er(?P<e>lei)?(?![^\W\d_])", "{n}er{e}"),
         (r"(?<![\w/.,])1/5(?= (?:de|vo|da))", "ein Fünftel"), (r"(?<![\w/.,])(?P<n>[2-4])/5(?= (?:de|vo|da))",
         "{n} Fünftel"),
         (r"(?<![\w/.,])1/10(?= (?:de|vo|da))", "ein Zehntel"), (r"(?<![\w/.,])1/8(?= (?:de|vo|l\b|L))", "ein Achtel"),
+        (r"(?<![\w/.,])(?P<n>[3579])/8(?![\w/]|[.,]\d)", "{n} Achtel"),
+        (r"(?<![\w/.,])(?P<n>[2-9]|1[0-9])/4(?=-Takt)", "{n} Viertel"),
+        (r"(?<![\w/.,])(?P<n>6|12)/8(?=-Takt)", "{n} Achtel"),
+        *((rf"(?:(?<=pro )|(?<=je )){unit}(?![\w/])", words) for unit, words in _PER_UNIT.items()),
+        (r"(?<![\w.,])(?P<n>\d{1,4}) DM (?P<m>\d\d?) ?Pf(?!\w)\.?", "{n} Mark {m}"),
         (r"(?<!\w)Art(?:ikel|\.)-Nr\. ?(?=\d)", "Artikelnummer "), (r"(?<!\w)Best(?:ell|\.)-Nr\. ?(?=\d)",
         "Bestellnummer "),
         (r"(?<!\w)(?:Kunden|Kd\.)-Nr\. ?(?=\d)", "Kundennummer "), (r"(?<!\w)(?:Rechnungs|Rg\.)-Nr\. ?(?=\d)",
@@ -69,6 +191,14 @@ RULES = Rules(
         (r"(?<!\w)[Aa]b S\. ?(?=\d)", "ab Seite "),
     ),
     to="bis", score="zu", code_number="pairs",
+    phones=after(
+        *(f"{name}{mark}" for mark in ("", ":") for name in (
+            "[Tt]el", r"[Tt]el\.", "[Tt]elefon", "[Ff]ax", "[Mm]obil", "[Hh]andy", "PLZ", "Postleitzahl", "BLZ",
+            r"Kto\.",
+            "Durchwahl", "Kundennummer", "Kontonummer", "Telefonnummer", "Handynummer", "Bestellnummer",
+            "Rechnungsnummer",
+        )),
+    ) + r"|(?<!\w)D-|(?:(?<=\d, )|(?<=\d[a-z], ))(?=\d{5} [A-ZÄÖÜ])",
     emergency=r"\b(?:Notruf|[Ww]ähl\w+|[Rr]uf\w*)(?: Sie)?(?: die| unter)? ",
     per={
         "Monat": "pro Monat", "Jahr": "pro Jahr", "Tag": "pro Tag", "Woche": "pro Woche", "Stunde": "pro Stunde",
@@ -82,7 +212,8 @@ RULES = Rules(
         "nrn.": "Nummern", "hausnr.": "Hausnummer", "nr.": "Nummer", "abb.": "Abbildung", "kap.": "Kapitel",
         "abs.": "Absatz", "art.": "Artikel", "bd.": "Band", "tab.": "Tabelle", "zi.": "Zimmer", "gr.": "Größe",
         "kl.": "Klasse", "whg.": "Wohnung", "geb.": "geboren", "gest.": "gestorben", "max.": "maximal",
-        "mind.": "mindestens", "ziff.": "Ziffer",
+        "mind.": "mindestens", "ziff.": "Ziffer", "no.": "Nummer", "fn.": "Fußnote", "rn.": "Randnummer",
+        **{f"{short.lower()}.": long for short, long in _SHORT_MONTHS.items()},
     },
     out_of="von", between={":": "zu", "x": "mal", "^": "hoch"},
     fractions={
@@ -90,38 +221,52 @@ RULES = Rules(
         "1/3": "ein Drittel", "2/3": "zwei Drittel", "1/4": "ein Viertel", "3/4": "drei Viertel",
     },
     scales={
-        "Mio.": "one{Million} other{Millionen}", "Mrd.": "one{Milliarde} other{Milliarden}", "Tsd.": "other{tausend}",
+        **dict.fromkeys(["Mio.", "Mio"], "one{Million} other{Millionen}"),
+        **dict.fromkeys(["Mrd.", "Mrd"], "one{Milliarde} other{Milliarden}"),
+        **dict.fromkeys(["Tsd.", "Tsd"], "other{tausend}"),
     },
     money={
         "USD": Money(major="other{Dollar}", minor="other{Cent}"), "EUR": Money(major="other{Euro}",
          minor="other{Cent}"),
         "GBP": Money(major="other{Pfund}", minor="one{Penny} other{Pence}"),
         "CHF": Money(major="other{Franken}", minor="other{Rappen}"), "JPY": Money(major="other{Yen}"),
-        "PLN": Money(major="other{Złoty}"),
+        "PLN": Money(major="other{Złoty}"), "DEM": Money(major="other{Mark}", minor="other{Pfennig}"),
     },
+    symbols_of_money={"DM": "DEM", **dict.fromkeys(["Fr.", "sFr.", "SFr."], "CHF")},
+    money_words={"Euro": "EUR", "Dollar": "USD", "US-Dollar": "USD", "Franken": "CHF", "Mark": "DEM"},
     money_and=" und ",
     money_scales={
         "Millionen": "other{Millionen}", "Million": "other{Million}", "Milliarden": "other{Milliarden}",
-        "Milliarde": "other{Milliarde}", "Mio.": "one{Million} other{Millionen}",
-        "Mrd.": "one{Milliarde} other{Milliarden}",
+        "Milliarde": "other{Milliarde}", **dict.fromkeys(["Mio.", "Mio"], "one{Million} other{Millionen}"),
+        **dict.fromkeys(["Mrd.", "Mrd"], "one{Milliarde} other{Milliarden}"),
     },
     units={"t": "tonne", "qm": "square-meter", "Sek.": "second", "Kilo": "kilogram"},
     unit_words={
         "dB": "other{Dezibel}",
         "ct": "other{Cent}", "Ct": "other{Cent}", "Ct.": "other{Cent}", "PS": "other{PS}", "EL": "other{Esslöffel}",
-        "TL": "other{Teelöffel}", "Pck.": "one{Päckchen} other{Päckchen}", "Pkg.": "one{Packung} other{Packungen}",
+        "El": "other{Esslöffel}", "Tl": "other{Teelöffel}", "TL": "other{Teelöffel}", "St.": "other{Stück}",
+        "Bd.": "other{Bund}",
+        "Pr.": "one{Prise} other{Prisen}", "Pf.": "other{Pfennig}", "Pf": "other{Pfennig}",
+        "Pck.": "one{Päckchen} other{Päckchen}", "Pkg.": "one{Packung} other{Packungen}",
         "Stk.": "other{Stück}", "Pers.": "one{Person} other{Personen}",
         "Msp.": "one{Messerspitze} other{Messerspitzen}",
         "ct/kWh": "other{Cent pro Kilowattstunde}", "g/km": "other{Gramm pro Kilometer}",
         "U/min": "other{Umdrehungen pro Minute}",
-        "l/100 km": "other{Liter pro hundert Kilometer}", "kWh/100 km": "other{Kilowattstunden pro hundert Kilometer}",
+        "l/100 km": "other{Liter pro hundert Kilometer}",
+        "kWh/100 km": "other{Kilowattstunden pro hundert Kilometer}",
         "Zi.": "other{Zimmer}", "Jh.": "one{Jahrhundert} other{Jahrhunderte}",
-        "Std.": "one{Stunde} other{Stunden}", "Min.": "one{Minute} other{Minuten}"},
-    time="{h} Uhr {m}", time_hour="{h} Uhr", time_after="Uhr",
-    time_dotted=(r"(?=\d\d?\.\d\d(?: ?[–-] ?\d\d?\.\d\d)? ?Uhr)", ""), hour="cardinal-masculine",
-    date_short=(((r"(?<!\w)(?:[Aa]m|[Vv]om|[Zz]um|[Bb]is|[Aa]b|[Ss]eit|[Dd]em|[Dd]en|(?:Mo|Di|Mi|Do|Fr|Sa|So)\.?,?|"
-                  r"\w+tag,?) "), r"\.(?!\w)"),),
-    date="{d} {m} {y}", day="ordinal-n", year="numbering-year",
+        **dict.fromkeys(["Std.", "Std"], "one{Stunde} other{Stunden}"),
+        **dict.fromkeys(["Min.", "Min"], "one{Minute} other{Minuten}"),
+    },
+    time="{h} Uhr {m}", time_hour="{h} Uhr", time_after="Uhr|h",
+    time_dotted=(r"(?=\d\d?\.\d\d(?: ?(?:[–-]|bis) ?\d\d?(?:\.\d\d)?)? ?(?:Uhr|h)(?!\w))", ""),
+    hour="cardinal-masculine",
+    date_short=(
+        (after(*_DATES), r"\.(?!\w)"), (r"(?<![\w.])", r"\.(?= ?[–-] ?\d{1,2}\.\d{1,2}\.)"),
+        (r"(?<![\w.])\d{1,2}\. ?[–-] ?", r"\.(?!\w)"),
+        (rf"{after(*_DATES)}\d\d?\.\d\d?\.(?: ?[–-] ?| und (?:am )?| oder (?:am )?| bis |/)", r"\.(?!\w)"),
+    ),
+    date="{d} {m} {y}", day="ordinal-n", day_after=((r"\b[Dd]er $", "ordinal"),), year="numbering-year",
     marks={
         ".": "Punkt", "/": "Schrägstrich", "-": "Bindestrich", "_": "Unterstrich", "@": "at", ":": "Doppelpunkt",
         "?": "Fragezeichen", "=": "gleich", "&": "und", "#": "Raute", "%": "Prozent", "+": "plus", "~": "Tilde",
@@ -133,44 +278,112 @@ RULES = Rules(
         "≤": "kleiner oder gleich", "≥": "größer oder gleich", "−": "minus", "≠": "ungleich",
     },
     titles={
-        "z. B.": "zum Beispiel", "z.B.": "zum Beispiel", "d. h.": "das heißt", "d.h.": "das heißt",
-        "u. a.": "unter anderem", "u.a.": "unter anderem", "bzw.": "beziehungsweise", "ca.": "circa", "Dr.": "Doktor",
-        "Prof.": "Professor", "Hr.": "Herr", "Fr.": "Frau", "evtl.": "eventuell", "ggf.": "gegebenenfalls",
-        "inkl.": "inklusive", "bspw.": "beispielsweise", "vgl.": "vergleiche", "St.": "Sankt", "Tel.": "Telefon",
-        "Dipl.-Ing.": "Diplomingenieur", "Hrn.": "Herrn", "Fa.": "Firma", "Co.": "Co", "i. d. R.": "in der Regel",
-        "i.d.R.": "in der Regel", "u. U.": "unter Umständen", "u.U.": "unter Umständen", "z. T.": "zum Teil",
-        "z.T.": "zum Teil", "v. a.": "vor allem", "v.a.": "vor allem", "i. A.": "im Auftrag",
-        "m. E.": "meines Erachtens",
-        "zzgl.": "zuzüglich", "exkl.": "exklusive", "einschl.": "einschließlich", "ausschl.": "ausschließlich",
-        "bzgl.": "bezüglich", "sog.": "sogenannt", "mind.": "mindestens", "entspr.": "entsprechend", "lt.": "laut",
-        "max.": "maximal", "gem.": "gemäß", "s. o.": "siehe oben", "s. u.": "siehe unten", "z. Hd.": "zu Händen",
-        "z. Hd. v.": "zu Händen von", "z. Zt.": "zurzeit", "z. Z.": "zurzeit", "zz.": "zurzeit", "jew.": "jeweils",
-        "a. M.": "am Main", "a. d.": "an der", "Mag.": "Magister", "Abt.": "Abteilung", "Bhf.": "Bahnhof",
+        **without_spaces({
+            "z. B.": "zum Beispiel", "Z. B.": "Zum Beispiel", "z. Bsp.": "zum Beispiel", "d. h.": "das heißt",
+            "D. h.": "Das heißt", "d. i.": "das ist", "u. a.": "unter anderem", "U. a.": "Unter anderem",
+            "i. d. R.": "in der Regel", "I. d. R.": "In der Regel", "u. U.": "unter Umständen", "z. T.": "zum Teil",
+            "v. a.": "vor allem", "V. a.": "Vor allem", "i. A.": "im Auftrag", "i. V.": "in Vertretung",
+            "m. E.": "meines Erachtens", "m. W.": "meines Wissens", "m. a. W.": "mit anderen Worten",
+            "s. o.": "siehe oben", "s. u.": "siehe unten", "s. a.": "siehe auch", "S. o.": "Siehe oben",
+            "S. u.": "Siehe unten", "z. Hd.": "zu Händen", "z. Hd. v.": "zu Händen von", "z. Zt.": "zurzeit",
+            "z. Z.": "zurzeit", "a. M.": "am Main", "v. d.": "von der", "v. d. H.": "vor der Höhe", "a. d.": "an der",
+            "i. d.": "in der", "i. Allg.": "im Allgemeinen",
+            "i. V. m.": "in Verbindung mit", "i. S. v.": "im Sinne von", "i. S. d.": "im Sinne des",
+            "i. H. v.": "in Höhe von", "a. F.": "alter Fassung", "n. F.": "neuer Fassung", "h. c.": "honoris causa",
+            "a. a. O.": "am angegebenen Ort", "Anm. d. Red.": "Anmerkung der Redaktion", "p. P.": "pro Person",
+            "a. D.": "außer Dienst",
+            "o. B. d. A.": "ohne Beschränkung der Allgemeinheit",
+        }),
+        "bzw.": "beziehungsweise", "ca.": "circa", "Ca.": "Circa", "Dr.": "Doktor", "Prof.": "Professor",
+        "Hr.": "Herr",
+        "Hrn.": "Herrn", "Fr.": "Frau", "Frl.": "Fräulein", "Fam.": "Familie", "Gebr.": "Gebrüder", "Mr.": "Mister",
+        "Mrs.": "Missis", "Jr.": "junior", "jun.": "junior", "sen.": "senior", "evtl.": "eventuell",
+        "Evtl.": "Eventuell", "ggf.": "gegebenenfalls", "Ggf.": "Gegebenenfalls", "inkl.": "inklusive",
+        "Inkl.": "Inklusive", "bspw.": "beispielsweise", "Bsp.": "Beispiel", "vgl.": "vergleiche",
+        "Vgl.": "Vergleiche", "St.": "Sankt", "Tel.": "Telefon", "Dipl.-Ing.": "Diplomingenieur", "Dipl.": "Diplom",
+        "Ing.": "Ingenieur", "Univ.": "Universität", "Fa.": "Firma", "Co.": "Co", "zzgl.": "zuzüglich",
+        "exkl.": "exklusive", "einschl.": "einschließlich", "ausschl.": "ausschließlich", "bzgl.": "bezüglich",
+        "Bzgl.": "Bezüglich", "mind.": "mindestens", "entspr.": "entsprechend", "lt.": "laut", "max.": "maximal",
+        "gem.": "gemäß", "zz.": "zurzeit", "zzt.": "zurzeit", "jew.": "jeweils", "Mag.": "Magister",
+        "Abt.": "Abteilung", "Bhf.": "Bahnhof", "u.": "und", "v.": "von", "wg.": "wegen", "ggü.": "gegenüber",
+        "geb.": "geboren", "bes.": "besonders", "insb.": "insbesondere", "insbes.": "insbesondere",
+        "urspr.": "ursprünglich", "eigtl.": "eigentlich", "eigentl.": "eigentlich", "eig.": "eigentlich",
+        "etw.": "etwas", "jmd.": "jemand", "jmdm.": "jemandem", "jmdn.": "jemanden", "tägl.": "täglich",
+        "mtl.": "monatlich", "durchschn.": "durchschnittlich", "ugs.": "umgangssprachlich", "Abk.": "Abkürzung",
+        "Anm.": "Anmerkung", "Hrsg.": "Herausgeber", "Hg.": "Herausgeber", "hrsg.": "herausgegeben",
+        "übers.": "übersetzt", "Aufl.": "Auflage", "Forts.": "Fortsetzung", "gez.": "gezeichnet", "Betr.": "Betreff",
+        "Bez.": "Bezirk", "verh.": "verheiratet", "vs.": "versus", "Az.": "Aktenzeichen",
+        "Jg.": "Jahrgang", "GmbH": "ge em be ha", "mbH": "em be ha", "GbR": "ge be er", "AfD": "a ef de",
+        "StGB": "es te ge be", "StVO": "es te vau o", "UdSSR": "u de es es er", "Pkw": "pe ka we", "Lkw": "el ka we",
+        "Pkws": "pe ka wes", "Lkws": "el ka wes", "Kfz": "ka ef zett", "MwSt": "Mehrwertsteuer", "zB": "zum Beispiel",
+        "MfG": "Mit freundlichen Grüßen", "kg": "Kilogramm", "km": "Kilometer", "cm": "Zentimeter",
+        "km/h": "Kilometer pro Stunde", "kWh": "Kilowattstunde",
     },
     abbreviations={
-        "usw.": "und so weiter", "etc.": "et cetera", "v. Chr.": "vor Christus", "v.Chr.": "vor Christus",
-        "n. Chr.": "nach Christus", "n.Chr.": "nach Christus",
-        "e. V.": "eingetragener Verein", "e.V.": "eingetragener Verein", "o. Ä.": "oder Ähnliches",
-        "o.Ä.": "oder Ähnliches", "u. Ä.": "und Ähnliches", "u. v. m.": "und vieles mehr", "u.v.m.": "und vieles mehr",
-        "MwSt.": "Mehrwertsteuer", "Hbf.": "Hauptbahnhof", "Hbf": "Hauptbahnhof", "usf.": "und so fort",
-        "d. J.": "des Jahres", "d. M.": "des Monats", "v.u.Z.": "vor unserer Zeitrechnung",
-        "v. u. Z.": "vor unserer Zeitrechnung",
-        "n. u. Z.": "nach unserer Zeitrechnung", "u. dgl.": "und dergleichen",
+        **without_spaces({
+            "v. Chr.": "vor Christus", "n. Chr.": "nach Christus", "e. V.": "eingetragener Verein",
+            "o. Ä.": "oder Ähnliches", "o. ä.": "oder Ähnliches", "u. Ä.": "und Ähnliches", "u. ä.": "und Ähnliches",
+            "u. v. m.": "und vieles mehr", "u. v. a.": "und viele andere", "u. a. m.": "und andere mehr",
+            "u. s. w.": "und so weiter", "d. J.": "des Jahres", "d. M.": "des Monats", "u. dgl.": "und dergleichen",
+            "d. Ä.": "der Ältere", "v. u. Z.": "vor unserer Zeitrechnung", "n. u. Z.": "nach unserer Zeitrechnung",
+            "i. R.": "im Ruhestand", "p. a.": "pro Jahr",
+        }),
+        "usw.": "und so weiter", "etc.": "et cetera", "usf.": "und so fort", "MwSt.": "Mehrwertsteuer",
+        "Hbf.": "Hauptbahnhof", "Hbf": "Hauptbahnhof",
     },
+    adjectives=without_spaces({
+        "sog.": "sogenannt", "o. g.": "oben genannt", "dt.": "deutsch", "engl.": "englisch", "frz.": "französisch",
+        "franz.": "französisch", "brit.": "britisch", "amerik.": "amerikanisch", "ital.": "italienisch",
+        "span.": "spanisch", "griech.": "griechisch", "röm.": "römisch", "lat.": "lateinisch", "russ.": "russisch",
+        "poln.": "polnisch", "österr.": "österreichisch", "schweiz.": "schweizerisch", "chin.": "chinesisch",
+        "jap.": "japanisch", "ehem.": "ehemalig", "versch.": "verschieden", "kath.": "katholisch",
+        "ev.": "evangelisch", "lfd.": "laufend", "überarb.": "überarbeitet", "erw.": "erweitert",
+        "stv.": "stellvertretend", "allg.": "allgemein", "hl.": "heilig", "Hl.": "Heilig",
+    }),
+    endings=(
+        (rf"{after(*_WITH_N)}$", " ", "en"), (after("[Dd]er") + "$", rf" {_FEMININE}\b", "en"),
+        (after("[Dd]ie") + "$", r" [A-ZÄÖÜ]\w*(?:en|ern|er|eln|s|leute)\b", "en"), (rf"{after(*_WITH_E)}$", " ", "e"),
+        ("", r" [A-ZÄÖÜ]\w+(?:ern|eln)\b", "en"),
+        ("", rf" (?:Nr\.|{_FEMININE}\b|[A-ZÄÖÜ]\w+en\b)", "e"), ("", " [A-ZÄÖÜ]", "er"),
+    ),
     abbreviated=(
         (r"(?<=[a-zäöüß])str\.(?= \d)", "straße"), (r"(?<!\w)Str\.(?= \d)", "Straße"),
-        (r"(?<=\d\. )Jh\.", "Jahrhundert."),
-        *((rf"(?<=\d\. ){short}\.", f"{long}.") for short, long in _SHORT_MONTHS.items()),
+        (r"(?<=\d\. )(?:Jh|Jhdt?|Jahrh)\.", "Jahrhundert."),
+        *((rf"{_BEFORE_MONTH}{short}\.", f"{long}.") for short, long in _SHORT_MONTHS.items()),
+        (r"(?<!\w)Bd\.(?= [IVXL]+\b)", "Band"), (r"(?<!\w)Kap\.(?= [IVXL]+\b)", "Kapitel"),
+        (rf"{_ANY_MONTH}(?P<a> ?[–-] ?)(?={_ANY_MONTH})", " bis "),
+        (r"\b[A-ZÄÖÜ][a-zäöüß]+ (?P<a>d\. ?J\.)", "der Jüngere."),
+        (r"(?<=\d )n\. ?V\.", "nach Verlängerung."), (r"(?<=\d )i\. ?E\.", "im Elfmeterschießen."),
+        (r"(?<=\d )ff\.(?= [A-Z]+[a-z]?[A-Z])", "fortfolgende"), (r"(?<=\d )ff\.", "fortfolgende."),
+        (r"(?<=\d)ff\.", "fortfolgende."), (r"(?<=\d )f\.", "folgende."), (r"(?<=\d)f\.", "folgende."),
+        (r"(?<=\d),--?(?!\w)", ""), (r"(?<=\d)[.,][–—](?!\w)", ""),
+        (r"(?<=Dr\. )(?:med|phil|jur|iur|theol|rer|oec)(?P<a>\.)", ""), (r"(?<=Dr\. rer\. )(?:nat|pol)(?P<a>\.)", ""),
+        (r"(?<!\w)v\.(?= \d{1,2}\. ?(?:\d|[A-ZÄÖÜ]))", "vom"),
+        (rf"(?<!\w)geb\.(?= (?!{_MONTHS})[A-ZÄÖÜ][a-zäöüß])", "geborene"),
+        (r"(?<!\w)s\.(?= ?(?:S\.|Seite|Kap|Abschn|Abb|Tab|Anm|Bd|auch|oben|unten|hierzu|dazu|Art|§|Nr|Teil|Anhang))",
+         "siehe"),
     ),
     roman=(
         (roman_after("Kapitel|Band|Teil|Akt|Szene|Buch|Artikel|Typ|Kap\\.|Bd\\.|Art\\."), "", "{n}"),
-        (regnal("Elisabeth|Katharina|Margarethe|Beatrix"), "ordinal", "die {n}"),
-        (regnal("Ludwig|Friedrich|Friedrich Wilhelm|Wilhelm|Heinrich|Karl|Otto|Johannes Paul|Johannes|Benedikt|Leo|"
-                "Pius|Nikolaus|"
-                "Alexander|Napoleon|Georg|Philipp|Franz|Joseph|Leopold|Rudolf|Konrad"), "ordinal", "der {n}"),
+        (rf"{after(*_WITH_N)}(?P<all>(?P<r>[IVX]+)\.)(?= [A-ZÄÖÜ][a-zäöüß])", "ordinal-n", "{n}"),
+        (rf"{after(*_WITH_E)}(?P<all>(?P<r>[IVX]+)\.)(?= [A-ZÄÖÜ][a-zäöüß])", "ordinal", "{n}"),
+        (rf"(?<!\w)(?P<all>(?P<r>[IVX]+)\.)(?= {_MASCULINE})", "ordinal-r", "{n}"),
+        (regnal(f"{_QUEENS}s?"), "ordinal", "die {n}"), (regnal(f"{_KINGS}s?"), "ordinal", "der {n}"),
+    ),
+    roman_cases=(
+        (r"(?:[^uens]|[aoi]n)s $", "ordinal-n", {"der {n}": "des {n}", "die {n}": "der {n}"}),
+        (r"\b(?i:von|unter|mit|bei|zu|nach|seit|aus|an|vor)(?: [A-ZÄÖÜ]\w+){1,3} $", "ordinal-n",
+         {"der {n}": "dem {n}", "die {n}": "der {n}"}),
+        (r"\b(?i:für|gegen|durch|ohne|um)(?: [A-ZÄÖÜ]\w+){1,3} $", "ordinal-n", {"der {n}": "den {n}"}),
     ),
     letters="a be ce de e ef ge ha i jot ka el em en o pe ku er es te u vau we ix ypsilon zett",
-    spelled=frozenset({"USA", "KI", "IT", "API", "AG", "URL", "USB", "EDV", "ADAC", "CO", "CDU", "CSU", "ARD", "AFD",
-    "SAP", "OP", "OG", "UTC", "EZB", "ICE", "IC", "OB", "UKW", "ADHS", "EKG",
-                       "EU"}),
+    spelled=frozenset({
+        "USA", "KI", "IT", "API", "AG", "URL", "USB", "EDV", "ADAC", "CO", "CDU", "CSU", "ARD", "AFD", "SAP", "OP",
+        "OG", "UTC",
+        "EZB", "ICE", "IC", "OB", "UKW", "ADHS", "EKG", "EU", "US", "UN", "EM", "IQ", "IP", "ID", "CPU", "GPU", "UDP",
+        "IRC",
+        "FAQ", "LED", "UV", "HIV", "IHK", "IWF", "OECD", "BIP", "AGB", "AKW", "AOK", "FAZ", "IG", "OLG", "ISBN",
+        "EKD", "NSA",
+        "FBI", "CIA", "IOC", "ISS", "HNO", "LKA", "BKA", "GEZ", "UTF", "IBM", "ISP", "URI", "GUI",
+    }),
 )  # fmt: skip
