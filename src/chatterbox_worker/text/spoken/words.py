@@ -75,6 +75,8 @@ def find_abbreviations(part: Part, rules: Rules) -> Iterator[Group]:
 def _ends_sentence(text: str, end: int) -> bool:
     if text[end : end + 1] in (")", "]"):
         return False
+    if text.startswith("..", end):  # an ellipsis
+        return True
     following = text[end : end + 4].lstrip(" \n\"'»”)")
     return not following or not (following[0].islower() or following[0].isdigit() or following[0] in _GOES_ON)
 
