@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from chatterbox_worker.config import Settings, variable
+from chatterbox_worker.config import VOLUME, variable
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.errors import NotReady
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 _HUB_ANSWERS_WITHIN_S = 3.0  # a hub that is slower than this is too slow for gigabytes as well
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # exists before any CUDA library is loaded
-VOLUME = Settings().voices_dir.parent
-"""Where RunPod mounts a network volume."""
 
 
 def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:

@@ -70,7 +70,7 @@ def test_a_voice_that_does_not_fit_an_answer_says_where_it_is(settings: Settings
 def test_a_voice_that_would_be_lost_is_refused_or_saved_with_a_warning(
     settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, on_disk: bool
 ) -> None:
-    monkeypatch.setattr(volume, "MOUNT", tmp_path)  # a folder, as in an image without a network volume
+    monkeypatch.setattr(volume, "VOLUME", tmp_path)  # a folder, as in an image without a network volume
     worker = Worker(replace(settings, voices_on_disk=on_disk), synthesizer)
 
     answer = ask(worker, {"action": "voices.save", "voice": "alice", "reference_audio": wav_base64()})

@@ -23,6 +23,8 @@ from chatterbox_worker.custom_models import CustomModel, language_names, parse_c
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
+VOLUME = Path("/runpod-volume")
+"""Where RunPod mounts a network volume in a serverless worker."""
 PROFILES = ("exact", "fast", "int8", "nf4")
 
 
@@ -143,14 +145,14 @@ class Settings:
     threads: int = _setting(
         0, values.number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )
-    cache_dir: Path = _setting(Path("/runpod-volume/tts_cache"), Path, "Folder of the audio cache.")
+    cache_dir: Path = _setting(VOLUME / "tts_cache", Path, "Folder of the audio cache.")
     cache_max_bytes: int = _setting(
         5 * _GIB, values.number(0, 2**50), "Largest size of the audio cache; 0 switches it off."
     )
     cache_max_age_s: int = _setting(
         30 * _DAY_S, values.number(1, 2**31), "Age after which an unused cache entry is deleted."
     )
-    voices_dir: Path = _setting(Path("/runpod-volume/voices"), Path, "Folder of the voice library.")
+    voices_dir: Path = _setting(VOLUME / "voices", Path, "Folder of the voice library.")
     voices_on_disk: bool = _setting(
         False,
         values.switch,
@@ -161,7 +163,7 @@ class Settings:
     )
     max_text_chars: int = _setting(50_000, values.number(1, 10_000_000), "Longest text accepted, in characters.")
     lexicon: Path = _setting(
-        Path("/runpod-volume/lexicon.json"),
+        VOLUME / "lexicon.json",
         Path,
         "File of words that are read otherwise than they are written, JSON or CSV (docs/API.md); it may be missing.",
     )
@@ -180,7 +182,7 @@ class Settings:
         False, values.switch, "1 makes the worker a generator: audio goes out in chunks, for /stream (docs/API.md)."
     )
     outputs_dir: Path = _setting(
-        Path("/runpod-volume/outputs"), Path, "Folder on the volume for answers too large to go back inline."
+        VOLUME / "outputs", Path, "Folder on the volume for answers too large to go back inline."
     )
     outputs_max_age_s: int = _setting(
         7 * _DAY_S, values.number(60, 2**31), "Age after which such an answer is deleted."

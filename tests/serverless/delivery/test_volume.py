@@ -47,7 +47,7 @@ def test_old_files_go_by_themselves_when_new_ones_come(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_the_mount_is_no_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(volumes, "MOUNT", tmp_path)
+    monkeypatch.setattr(volumes, "VOLUME", tmp_path)
     (tmp_path / "outputs").mkdir()
 
     assert not Volume(tmp_path / "outputs", max_age_s=60).is_there

@@ -19,14 +19,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from chatterbox_worker.config import VOLUME
 from chatterbox_worker.errors import InvalidRequest, OutputNotFound, VolumeFailed, quote
 from chatterbox_worker.files import write_whole
 from chatterbox_worker.serverless.delivery.answer import NotDelivered
 
 log = logging.getLogger(__name__)
-
-MOUNT = Path("/runpod-volume")
-"""Where RunPod mounts a network volume in a serverless worker."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{32}\.[a-z0-9]{2,5}")  # 24 random bytes, and a format
 _SWEEP_EVERY_S = 600.0  # the folder is listed no more often: a network volume is slow at it
@@ -42,7 +40,7 @@ class OutputFile:
 
 def is_attached(folder: Path) -> bool:
     """Whether a folder outlives this worker: under the mount only if a network volume is mounted there."""
-    return MOUNT not in folder.parents or MOUNT.is_mount()
+    return VOLUME not in folder.parents or VOLUME.is_mount()
 
 
 class Volume:
