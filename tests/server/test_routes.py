@@ -276,9 +276,9 @@ def test_the_description_shows_every_field_of_a_request(settings: Any) -> None:
     from chatterbox_worker.request import SpeechBody
     from chatterbox_worker.server import schemas
 
-    shown = set(schemas.SPEECH["properties"])
-
-    assert set(SpeechBody.model_fields) - {"action", "turns"} <= shown
+    openai_names = {"text", "format"}
+    assert set(SpeechBody.model_fields) - {"action", "turns", *openai_names} <= set(schemas.OPENAI_SPEECH["properties"])
+    assert set(SpeechBody.model_fields) - {"action"} <= set(schemas.PREVIEW["properties"])
     assert set(SpeechBody.model_fields) - {"action", "context"} <= set(schemas.DIALOGUE["properties"])
     assert json.dumps(schemas.DIALOGUE)
 

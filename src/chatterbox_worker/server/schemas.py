@@ -125,7 +125,6 @@ _CAPTIONED_ANSWER = body(
     "audio_format",
     "timestamps",
 )
-SPEECH = body({**fields(), **_RESPONSE_OPTIONS}, "text")
 _NAME = TurnBody.model_json_schema()["properties"]["name"]
 _TURN = body({**fields(*OF_A_DIALOGUE, "context"), "name": _NAME}, "text")
 _TURNS: Mapping[str, _Schema] = {
