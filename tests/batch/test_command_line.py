@@ -16,8 +16,9 @@ import pytest
 import soundfile
 
 from chatterbox_worker.audio.audiobook import CHAPTER_PAUSE_S
-from chatterbox_worker.batch.__main__ import main, parse_arguments
+from chatterbox_worker.batch.__main__ import main
 from chatterbox_worker.batch.manifest import NAME
+from chatterbox_worker.batch.options import parse_arguments
 from chatterbox_worker.localqueue import LocalQueue
 from support import epubs
 from support.audio_clips import wav_bytes
@@ -261,7 +262,7 @@ def test_an_endpoint_that_rejects_the_client_is_reported_once(
 )
 def test_an_invalid_command_is_rejected(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
     with pytest.raises(SystemExit):
-        parse_arguments(arguments)
+        parse_arguments(arguments, None)
     assert message in capsys.readouterr().err
 
 

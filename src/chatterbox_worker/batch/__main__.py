@@ -28,7 +28,7 @@ from chatterbox_worker.batch.audiobook import AudiobookPlan, plan_audiobook, wri
 from chatterbox_worker.batch.backends import RowFailed, RowSynthesizer, Stopped
 from chatterbox_worker.batch.book import Book, numbers_of
 from chatterbox_worker.batch.manifest import NAME, Manifest
-from chatterbox_worker.batch.options import parse_arguments as _parse_arguments
+from chatterbox_worker.batch.options import parse_arguments
 from chatterbox_worker.batch.rows import BadRow, BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
 from chatterbox_worker.batch.spending import busy_s
@@ -37,10 +37,6 @@ from chatterbox_worker.client.endpoint import FLAGS, Endpoint
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.local import local_environment
-
-
-def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    return _parse_arguments(arguments, __doc__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +189,7 @@ def _refused_line(bad: BadRow) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    options = parse_arguments(arguments)
+    options = parse_arguments(arguments, __doc__)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         return _process(options)

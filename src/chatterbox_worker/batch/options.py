@@ -20,7 +20,7 @@ _FEWEST_PART_CHARS = 500
 _FIELDS = ("format", "model", "voice", "reference", "language", "seed")
 
 
-def parse_arguments(arguments: Sequence[str], description: str | None = None) -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str], description: str | None) -> argparse.Namespace:
     parser = _build_parser(description)
     options = parser.parse_args(arguments)
     if (sentence := _contradiction(options)) is not None:
