@@ -363,16 +363,19 @@ def _fill(words: str, groups: Mapping[str, str], rules: Rules) -> str:
 
 
 def find_counters(part: Part, rules: Rules) -> Iterator[Group]:
-    """A number with 万 or 億 and with what it counts."""
+    """A number with 万 or 億 and with what it counts; between them a space, where digits stand apart: "3 つ"."""
     if not rules.counters:
         return
     names = alternatives(tuple(rules.counters))
-    for found in part.find(rf"(?<![\d.,])(?P<n>\d[\d,]*)(?P<power>[万億兆]?)(?P<counter>{names})?"):
+    after = r"(?![一-龥])|(?=[以目前後間中内未半余])"  # what else follows a space is a word of its own
+    for found in part.find(
+        rf"(?<![\d.,])(?P<n>\d[\d,]*)(?: ?(?P<power>[万億兆]))?(?:(?P<counter>{names})| (?P<apart>{names})(?:{after}))?"
+    ):
         if len(found["n"]) > LONGEST:
             continue  # read digit by digit
-        value = int(found["n"].replace(",", "")) * {"": 1, "万": 10**4, "億": 10**8, "兆": 10**12}[found["power"]]
-        if found["counter"]:
-            yield [Span(*found.span(), count(value, *rules.counters[found["counter"]], rules))]
+        value = int(found["n"].replace(",", "")) * {None: 1, "万": 10**4, "億": 10**8, "兆": 10**12}[found["power"]]
+        if counter := found["counter"] or found["apart"]:
+            yield [Span(*found.span(), count(value, *rules.counters[counter], rules))]
         elif found["power"]:
             yield [Span(*found.span(), say(value, rules))]
 
