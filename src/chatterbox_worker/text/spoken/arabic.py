@@ -6,6 +6,8 @@ The spelling is مئة, which is said as it is written; مائة is the older on
 
 from __future__ import annotations
 
+import re
+
 from chatterbox_worker.text.spoken import icu
 
 _MASCULINE = ["صفر", "واحد", "اثنان", "ثلاثة", "أربعة", "خمسة", "ستة", "سبعة", "ثمانية", "تسعة", "عشرة"]
@@ -13,6 +15,9 @@ _FEMININE = ["صفر", "واحدة", "اثنتان", "ثلاث", "أربع", "خ
 _BEFORE_TEN = {False: {1: "أحد", 2: "اثنا"}, True: {1: "إحدى", 2: "اثنتا"}}
 _TENS = ["عشرون", "ثلاثون", "أربعون", "خمسون", "ستون", "سبعون", "ثمانون", "تسعون"]
 _HUNDREDS = ["مئة", "مئتان", "ثلاثمئة", "أربعمئة", "خمسمئة", "ستمئة", "سبعمئة", "ثمانمئة", "تسعمئة"]
+_TENTHS = re.compile(r"(عشر|ثلاث|أربع|خمس|ست|سبع|ثمان|تسع)ون\b")
+_TWELVE = re.compile(r"\b(و?اثنت?)ا (?=عشر)")
+_DUAL = re.compile(r"\b(و?(?:اثنت?|مئت|ألف|مليون|مليار|تريليون))ان\b")
 _SCALES = (
     (10**12, ("تريليون", "تريليونان", "تريليونات")),
     (10**9, ("مليار", "ملياران", "مليارات")),
@@ -22,7 +27,13 @@ _SCALES = (
 
 
 def spell(number: int, rule_set: str) -> str:
-    """A number of at most fifteen digits in words; "cardinal-feminine" counts a feminine noun."""
+    """A number of at most fifteen digits in words; "cardinal-feminine" counts a feminine noun.
+
+    With "-oblique" after the rule set's name it has the ending of the tens and duals after a preposition.
+    """
+    if rule_set.endswith("-oblique"):
+        words = spell(number, rule_set.removesuffix("-oblique"))
+        return _DUAL.sub(r"\1ين", _TWELVE.sub(r"\1ي ", _TENTHS.sub(r"\1ين", words)))
     if rule_set.startswith("ordinal"):
         return icu.spell(number, "ar", rule_set)
     parts, rest = [], number

@@ -12,7 +12,7 @@ from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
 
 _DASHED = (
-    r"(?= ?[-–—〜～~])(?:"  # what refuses most places comes first
+    r"(?= ?[-–—〜～~∼])(?:"  # what refuses most places comes first
     r"(?:(?<=\d%)|(?<=\d %))(?P<a> ?[-–—] ?)(?=\d[\d.,]* ?%)"
     r"|(?<=[\dkKmMBn])(?P<b> ?[-–—] ?)(?=(?:US|R)?[$€£¥₹] ?\d)"
     r"|(?<=:[0-5]\d)(?P<c> ?[-–—] ?)(?=\d{1,2}:[0-5]\d)"
@@ -22,7 +22,7 @@ _DASHED = (
     r"|(?<=[ap]\.m\.)(?P<e> ?[-–—] ?)(?=\d{1,2}(?::\d\d)? ?[ap]\.?m)"
     r"|(?<=\d(?:st|nd|rd|th))(?P<f>[-–—])(?=\d+(?:st|nd|rd|th))"
     r"|(?<=\d0s)(?P<g> ?[-–—] ?)(?=\d*0s)"
-    r"|(?<=[^\W_])[〜～~](?=\d))"
+    r"|(?<=[^\W_])[〜～~∼](?=\d))"
 )
 _SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)"
 _BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)"

@@ -189,7 +189,8 @@ def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
         # between a digit and a letter the number has the space
         has_space = start and text[start - 1].isdecimal() and text[start].isalpha()
         before = " " if start and not has_space and re.match(f"[{WORD}]", text[start - 1]) else ""
-        after = " " if text[end : end + 1].isalpha() else ""
+        is_apart = text[end : end + 1].isalpha() and not (rules.joined and compiled(rules.joined).match(text, end))
+        after = " " if is_apart else ""
         spoken = f"{before.removesuffix(spoken[:1])}{spoken}{after}"
     return Span(start, end, spoken)
 
@@ -281,7 +282,7 @@ def quantity(rules: Rules) -> str:
     number = number_pattern(rules)
     word = r"\w" if rules.spaced else WORD
     sign = rf"(?P<sign>(?<![{word})%°$€£.\"'’])[-−])?"
-    return rf"(?<![\d.,]){sign}(?P<n>{number})(?:(?:[~～{_DASHES}]| [~～{_DASHES}] )(?P<n2>{number}))?"
+    return rf"(?<![\d.,]){sign}(?P<n>{number})(?:(?:[~～∼{_DASHES}]| [~～∼{_DASHES}] )(?P<n2>{number}))?"
 
 
 def quantity_values(found: re.Match[str], rules: Rules) -> tuple[int | Decimal, int | Decimal]:

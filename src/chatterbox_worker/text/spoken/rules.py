@@ -43,6 +43,8 @@ class Rules:
     kana: bool = False
     """Whether numerals are read in kana, because the words that CLDR has are kanji, which have several readings."""
 
+    joined: str = ""
+    """A pattern of what is written together with a number before it, though words have spaces: Korean particles."""
     group: str = ","
     """The characters that may stand between groups of three digits."""
     group_digits: str = "{3}"
