@@ -39,7 +39,7 @@ NEVER_LAST = _sets({
     "he": "פרופ ד גב מר",
     "hi": "डॉ श्री श्रीमती सुश्री कु प्रो पं मो सं रु कि.मी ए बी सी डी एफ एच जे एल एम एन पी आर एस टी वी",
     "it": "sig sigg sig.ra sig.na dott dott.ssa prof.ssa avv ing geom rag arch on sen mons d.ssa p es p.es ss spett "
-          "egr gent pag art v",
+          "egr gent pag art v vol card gen col ten cav cell tav lett loc fraz rif prot d.lgs artt pagg pp h n nn nr",
     "ms": "en pn tn hj hjh dato datuk prof no sdr sdri jln kg tmn",
     "nl": "dhr mevr mw drs ir ing mr prof bijv bv d.w.z o.a m.b.t i.v.m t.a.v nl resp evt incl excl ca afd tel jhr ds "
           "mgr ong zgn",
@@ -47,7 +47,7 @@ NEVER_LAST = _sets({
     "pl": "p prof dr hab mgr inż lek ks bp abp św tzw np m.in tj ul al pl os im gen płk kpt por ppor mjr zob por ok "
           "godz mec doc o wg ds",
     "pt": "sra srta exmo exma eng engª arq dra profa prof.ª av r p ex p.ex d dª gen cel cap ten pe fr sto sta aprox "
-          "tel pág núm v.ex",
+          "tel pág núm v.ex jd pça pç rod al vl trav srta srs sras cel maj sgt bl cj qd vol séc sécs inc",
     "ru": "г гг гр тов акад проф доц канд ул пл пр просп пер д кв стр корп обл р-н св напр т.е т.н т.к т т.ч о оз р ст "
           "см ср рис табл и.о зам зав ген полк кап лейт мр м н",
     "sv": "hr fr dr prof t.ex bl.a d.v.s dvs ca kl tel inkl exkl s.k resp ung fd kand st jfr",
@@ -64,12 +64,12 @@ BEFORE_NUMBER = _sets({
     "es": "pág págs cap art tel nº núm ene feb mar abr jun jul ago sep sept oct nov dic",
     "fi": "s luku nro puh klo",
     "fr": "chap tél nº n° art p pp janv jan févr fév avr juil juill sept oct nov déc",
-    "it": "pag pagg cap tel num gen feb mar apr mag giu lug ago set sett ott nov dic",
+    "it": "pag pagg cap tel num fig tab all co gen feb mar apr mag giu lug ago set sett ott nov dic",
     "ms": "bil hlm jil",
     "nl": "blz hfst art jan feb mrt apr jun jul aug sep sept okt nov dec",
     "no": "s kap art jan feb mar apr jun jul aug sep sept okt nov des",
     "pl": "s str rozdz art poz t tel",
-    "pt": "pág págs cap tel nº núm jan fev mar abr mai jun jul ago set out nov dez",
+    "pt": "pág págs cap arts fls fl tab lt tel nº núm jan fev mar abr mai jun jul ago set out nov dez",
     "ru": "с стр гл рис табл п пп ч тел янв фев апр авг сент окт нояб дек",
     "sv": "s kap nr jan feb mar apr jun jul aug sep sept okt nov dec",
     "sw": "na uk",

@@ -64,10 +64,9 @@ RULES = Rules(
     forms=(
         *weekdays(_WEEKDAYS, "à", after=r"\d{1,2}(?:h|:\d| ?[-–])"),
         (rf"(?<![\w.,/:-])1(?= (?:{_MONTH})\b)", "premier"), (r"(?<=[Dd]u )1(?= au \d)", "premier"),
-        (r"(?<!\w)[Nn][°º]\s?(?=\d)", "numéro "), (r"(?<!\w)[Nn][°º](?= [a-zà-ÿ])", "numéro"),
+        (r"(?<!\w)[Nn][°º]\s?(?=\d)", "numéro "),
         (r"(?<!\w)[Nn]os (?=\d)", "numéros "),
-        (r"(?<!\w)[Tt]\. ?(?=\d|[IVX]+(?!\w))", "tome "), (r"(?<!\w)[Vv]ol\. ?(?=[IVX]+(?!\w))", "volume "),
-        (r"(?<!\w)[Cc]hap\. ?(?=[IVX]+(?!\w))", "chapitre "),
+        (r"(?<!\w)[Tt]\. ?(?=\d)", "tome "),
         (r"(?<![\d.,])(?P<a>\d{1,4}) ?[-–] ?(?P<b>\d{1,4})(?= av(?:ant|\.))", "{a} à {b}"),
         ((r"(?:(?<=[Gg]uerre de )|(?<=[Gg]uerre )|(?<=mondiale )|(?<=\ben ))(?P<a>14|39)-(?P<b>18|45)"
           r"(?![\w/-]|[.,]\d| ?[%€]| ans| mois| jours)"), "{a} {b}"),
@@ -209,6 +208,8 @@ RULES = Rules(
         (r"(?<!\w)St(?=[- ][A-ZÀ-Þ][a-zà-ÿ])", "Saint"), (r"(?<!\w)Ste(?=[- ][A-ZÀ-Þ][a-zà-ÿ])", "Sainte"),
         (r"(?<!\w)pl\.(?= (?:de |du |des |d['’]|[A-ZÀ-Þ]))", "place"),
         (r"(?<=[IVX]e )s\.", "siècle."), (r"(?<=[IVX]ᵉ )s\.", "siècle."), (r"(?<=Ier )s\.", "siècle."),
+        (r"(?<!\w)[Nn][°º](?= [a-zà-ÿ])", "numéro"), (r"(?<!\w)[Tt]\.(?= [IVX]+(?!\w))", "tome"),
+        (r"(?<!\w)[Vv]ol\.(?= [IVX]+(?!\w))", "volume"), (r"(?<!\w)[Cc]hap\.(?= [IVX]+(?!\w))", "chapitre"),
         (r"(?<=\de )ét\.", "étage."), (r"(?<!\w)[Ee]x\.(?= ?:)", "exemple"), (r"(?<![\w.])NB(?= ?:)", "nota bene"),
         (r"(?<![\w.])(?<!p\. )(?<!par )ex\.(?=,? [^\W\d])", "par exemple"),
         (r"(?<![\w./~])etc(?![\w./])", "et cetera"), (r"(?<!\w)P\. ?J\.(?= ?:)", "pièces jointes"),
