@@ -16,6 +16,7 @@ from support.audio_clips import wav_base64, wav_bytes
 from support.checkpoints import checkpoint
 from support.paths import ROOT
 from support.platform_queue import cancel, eventually
+from support.serving import server_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -24,14 +25,18 @@ JOB: dict[str, Any] = {"text": "Hello there.", "max_chunk_s": 0.8, "seed": 7, "c
 
 
 @pytest.fixture(scope="module")
-def queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalQueue]:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("volume")
-    env = {
+    return {
         "CHATTERBOX_MODELS": "csm", "CHATTERBOX_WEIGHTS_DIR": str(checkpoint("csm")), "CHATTERBOX_DEVICE": "cpu",
         "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "CHATTERBOX_VOICES_DIR": str(folder / "voices"),
         "HF_HUB_OFFLINE": "1",
     }  # fmt: skip
-    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=env, start_timeout_s=150) as queue:
+
+
+@pytest.fixture(scope="module")
+def queue(settings: dict[str, str]) -> Iterator[LocalQueue]:
+    with LocalQueue(command=[sys.executable, "handler.py"], cwd=ROOT, env=settings, start_timeout_s=150) as queue:
         yield queue
 
 
@@ -52,6 +57,18 @@ def test_a_job_gives_the_sound_that_python_gives(queue: LocalQueue, tmp_path: Pa
     assert answer["status"] == "COMPLETED"
     assert base64.b64decode(answer["output"]["audio_base64"]) == speech.audio
     assert answer["output"]["warnings"] == ["the model did not stop within 0.8 s; the speech may be cut off"]
+
+
+def test_http_gives_the_sound_that_the_queue_gives(queue: LocalQueue, settings: dict[str, str], tmp_path: Path) -> None:
+    reference = {"reference_audio": wav_base64(1.5), "reference_transcript": WORDS}
+    past = [{"text": "What is it?", "audio": wav_base64(1.0, 180.0), "speaker": 0}]
+    asked = [{"seed": 7}, {"seed": 8, **reference}, {"seed": 9, "speaker": 1, "context": past}]
+    with server_process([sys.executable, "-m", "chatterbox_worker.server"], settings, tmp_path / "log") as http:
+        for fields in asked:
+            body = {**JOB, **fields, "format": "wav", "cache": False}
+            over_queue = queue.run(body, timeout_s=60)["output"]
+            over_http = http.post("/v1/audio/speech", json=body).raise_for_status()
+            assert over_http.content == base64.b64decode(over_queue["audio_base64"])
 
 
 def test_a_voice_saved_with_its_transcript_speaks_and_uses_context(queue: LocalQueue) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
 
+import httpx
 import httpx2
 import uvicorn
 from fastapi import FastAPI
 
 from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.config import environment
 from chatterbox_worker.engine import Utterance
 from chatterbox_worker.server import connection
 from support.fakes import ToneEngine, ToneTake
+from support.paths import ROOT
 
 Open = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
@@ -80,3 +85,32 @@ def wait_for(condition: Callable[[], bool], within_s: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.01)
+
+
+@contextmanager
+def server_process(command: Sequence[str], settings: Mapping[str, str], log: Path) -> Iterator[httpx.Client]:
+    """A client of a server in a process of its own, once its models are loaded."""
+    port = free_port()
+    env = environment() | settings | {"PORT": str(port), "CHATTERBOX_HOST": "127.0.0.1"}
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=out)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            _wait_until_ready(client, process, log)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 150
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        try:
+            if client.get("/ping").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
