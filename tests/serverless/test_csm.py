@@ -62,7 +62,7 @@ def test_a_job_gives_the_sound_that_python_gives(queue: LocalQueue, tmp_path: Pa
 def test_http_gives_the_sound_that_the_queue_gives(queue: LocalQueue, settings: dict[str, str], tmp_path: Path) -> None:
     reference = {"reference_audio": wav_base64(1.5), "reference_transcript": WORDS}
     past = [{"text": "What is it?", "audio": wav_base64(1.0, 180.0), "speaker": 0}]
-    asked = [{"seed": 7}, {"seed": 8, **reference}, {"seed": 9, "speaker": 1, "context": past}]
+    asked: list[dict[str, Any]] = [{"seed": 7}, {"seed": 8, **reference}, {"seed": 9, "speaker": 1, "context": past}]
     with server_process([sys.executable, "-m", "chatterbox_worker.server"], settings, tmp_path / "log") as http:
         for fields in asked:
             body = {**JOB, **fields, "format": "wav", "cache": False}

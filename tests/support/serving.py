@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 
@@ -88,7 +88,7 @@ def wait_for(condition: Callable[[], bool], within_s: float = 5.0) -> None:
 
 
 @contextmanager
-def server_process(command: Sequence[str], settings: Mapping[str, str], log: Path) -> Iterator[httpx.Client]:
+def server_process(command: Sequence[str], settings: dict[str, str], log: Path) -> Iterator[httpx.Client]:
     """A client of a server in a process of its own, once its models are loaded."""
     port = free_port()
     env = environment() | settings | {"PORT": str(port), "CHATTERBOX_HOST": "127.0.0.1"}
