@@ -37,7 +37,7 @@ def begin() -> None:
     """
     for number, usual in _USUAL.items():
         if signal.getsignal(number) == usual:  # a shell's background process ignores SIGINT
-            signal.signal(number, _end)
+            signal.signal(number, end)
             _replaced.add(number)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their descriptors
         if getattr(sys, name) is None:
@@ -62,7 +62,7 @@ def run(main: Callable[[Sequence[str]], int]) -> None:
         code = _BY_SIGNAL + signal.SIGINT
     finally:
         for number in _replaced:
-            signal.signal(number, _end)  # a second Ctrl-C, while Python ends
+            signal.signal(number, end)  # a second Ctrl-C, while Python ends
     sys.exit(code)
 
 
@@ -88,5 +88,6 @@ def _write(text: str) -> None:
         raise SystemExit(1) from None
 
 
-def _end(number: int, _: object) -> None:
+def end(number: int, _: object = None) -> None:
+    """End the process at once, as the signal does."""
     os._exit(_BY_SIGNAL + number)

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -88,6 +89,21 @@ def test_ctrl_c_ends_it_without_a_traceback_and_an_address_in_use_is_an_error(mo
         process.send_signal(signal.SIGINT)
         printed = process.stderr.read()
     assert (process.returncode, "Traceback" in printed) == (0, False), printed
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_it_at_once() -> None:
+    environment = config.environment() | {"PYTHONPATH": str(ROOT / "src"), config.variable("models"): "preview"}
+    arguments = ["-m", "chatterbox_worker.server", "--local", "--host=127.0.0.1", f"--port={free_port()}"]
+    command = ["env", "--default-signal=INT", sys.executable, *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "Uvicorn running" in line)
+        process.send_signal(signal.SIGINT)  # uvicorn looks for it every 0.1 s
+        time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        printed = process.stderr.read()
+    assert (process.returncode, "Traceback" in printed) == (130, False), printed
 
 
 _INTERRUPTIBLE = """

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -63,6 +65,14 @@ def _run(settings: Settings) -> int:
     return _serve(settings)
 
 
+class _Server(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The second Ctrl-C ends the process: uvicorn waits for threads that speak, and logs what it cancels."""
+        if self.should_exit and sig == signal.SIGINT:
+            command.end(sig)
+        super().handle_exit(sig, frame)
+
+
 def _serve(settings: Settings) -> int:
     server: uvicorn.Server
 
@@ -72,7 +82,7 @@ def _serve(settings: Settings) -> int:
 
     backend = backend_of(settings, on_device_failed=device_failed)
     app = create_app(settings, backend)
-    server = uvicorn.Server(connection.config(app, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S))
+    server = _Server(connection.config(app, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S))
     with memory_released(lambda: app.state.state.admission.inside == 0):
         server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0
