@@ -1,3 +1,5 @@
+"""The batch: takes join, wait, fail and leave, also where memory is short."""
+
 from __future__ import annotations
 
 import collections.abc
@@ -15,9 +17,6 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Voice
-from chatterbox_worker.engines.chatterbox.serving import memory
-from chatterbox_worker.engines.chatterbox.serving.memory import make_slots, slot_bytes, slots_for, slots_within
-from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
 from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
@@ -29,106 +28,6 @@ from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
 from support.tiny_engine import encoded_voice, parts, say, sound_of, tiny_engine
-
-# The order of the queue
-
-
-def always(_: str) -> bool:
-    return True
-
-
-def order(queue: WaitingQueue[str]) -> list[str]:
-    return [queue.take(always) or "" for _ in range(len(queue))]
-
-
-def test_first_chunks_go_first_and_equals_go_as_they_came() -> None:
-    queue: WaitingQueue[str] = WaitingQueue()
-    for name, turn in (("a0", 0), ("a1", 1), ("a2", 2), ("b0", 0), ("b1", 1), ("c0", 0)):
-        queue.add(name, turn)
-    assert order(queue)[:3] == ["a0", "b0", "c0"]
-
-
-def test_a_short_text_is_not_blocked_by_an_earlier_long_one() -> None:
-    queue: WaitingQueue[str] = WaitingQueue()
-    for turn in range(150):
-        queue.add(f"long {turn}", turn)
-    for _ in range(10):
-        queue.take(always)
-    queue.add("short", 0)
-    assert "short" in [queue.take(always) for _ in range(2)]
-
-
-def test_a_steady_flow_of_short_texts_does_not_block_a_long_one() -> None:
-    queue: WaitingQueue[str] = WaitingQueue()
-    for turn in range(5):
-        queue.add("long", turn)
-    taken = []
-    for _ in range(20):
-        queue.add("short", 0)
-        taken.append(queue.take(always))
-    assert taken.count("long") == 5
-
-
-def test_items_that_are_not_ready_are_passed_over_and_returned_items_are_first() -> None:
-    queue: WaitingQueue[str] = WaitingQueue()
-    for name in ("a", "b", "c"):
-        queue.add(name, 0)
-    assert queue.take(lambda name: name != "a") == "b"
-    assert queue.take(lambda name: name == "z") is None
-    queue.put_back("b", 0)
-    assert order(queue) == ["b", "a", "c"]
-
-
-def test_a_limit_shrinks_at_once_and_grows_slowly() -> None:
-    limit = BatchLimit(8)
-    limit.shrink(3)
-    assert limit.current == 3
-    for _ in range(BatchLimit.GROW_AFTER):
-        limit.record_success()
-    assert limit.current == 4
-    limit.shrink(0)
-    assert limit.current == 1
-    for _ in range(20 * BatchLimit.GROW_AFTER):
-        limit.record_success()
-    assert limit.current == 8
-
-
-# How many fit
-
-
-@pytest.mark.parametrize(
-    ("slot", "budget", "expected"), [(100, 1000, 8), (100, 399, 3), (100, 99, 1), (100, 0, 1), (1, 10**9, 8)]
-)
-def test_slots_are_as_many_as_fit_the_budget_and_at_least_one(slot: int, budget: int, expected: int) -> None:
-    assert slots_within(slot, budget, 8) == expected
-
-
-@pytest.mark.parametrize("model", ["turbo", "multilingual"])
-def test_a_slots_bytes_are_those_of_its_cache(model: str) -> None:
-    t3 = parts(model).t3
-    assert slot_bytes(t3, 77) == t3.cache(t3.rows, 77).nbytes
-
-
-def test_engines_share_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    t3 = parts("turbo").t3
-    monkeypatch.setattr(memory, "CPU_BUDGET_BYTES", 4 * slot_bytes(t3, 100))
-    assert [slots_for(t3, 100, engines=engines) for engines in (1, 2, 9)] == [4, 2, 1]
-
-
-def test_slots_that_run_out_of_memory_become_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = T3.cache
-
-    def small(t3: T3, rows: int, length: int) -> Tensor:
-        if rows > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(t3, rows, length)
-
-    monkeypatch.setattr(T3, "cache", small)
-    assert make_slots(parts("turbo").t3, 16, 50).size == 2
-
-
-# The batch
-
 
 TOKENS = 12
 SAMPLING = Sampling(temperature=0.8)
