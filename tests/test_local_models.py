@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from chatterbox_worker import local
+from chatterbox_worker.errors import NotReady
+from chatterbox_worker.server.__main__ import main
 
 
 class _Hub(BaseHTTPRequestHandler):
@@ -85,3 +87,16 @@ def test_two_models_are_served_with_a_gpu(hub: str, tmp_path: Path, monkeypatch:
 def test_weights_on_the_machine_need_no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_is_available", lambda name, _: name == "nano")
     assert local.local_models({"HF_ENDPOINT": "http://127.0.0.1:9"}) == ("nano",)
+
+
+def test_a_deleted_working_folder_is_an_error_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(NotReady, match="the working folder has been deleted"):
+        local.local_environment({})
+    monkeypatch.setattr(local, "VOLUME", tmp_path / "none")
+    with pytest.raises(NotReady, match="the working folder has been deleted"):
+        local.with_folders({})
+    assert main(["--local"]) == 2

@@ -30,7 +30,7 @@ _SUFFIXES = {".oga": "ogg"}
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.convert", description=__doc__.split("\n\n")[1])
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.convert", description=__doc__)
     parser.add_argument("input", type=Path, metavar="IN", help="the recording, in any audio format")
     voice = parser.add_mutually_exclusive_group()
     voice.add_argument("--voice", metavar="NAME", help="a voice of the library; the model's own if left out")
@@ -71,7 +71,7 @@ def _request(options: argparse.Namespace, settings: Settings) -> ConversionReque
 def _convert(options: argparse.Namespace) -> str:
     """Raises WorkerError, OSError."""
     check_writable(options.out)
-    settings = Settings.from_env(local_environment(environment(), Path.cwd()))
+    settings = Settings.from_env(local_environment(environment()))
     request = _request(options, settings)
     synthesizer = wiring.build(replace(settings, models=(request.model,), packs=()))
     try:

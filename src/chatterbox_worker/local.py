@@ -32,17 +32,28 @@ def with_local_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
     return defaults | {name: value for name, value in env.items() if value}
 
 
-def with_folders(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` for a command that writes voices: without a volume, with local folders."""
-    return dict(env) if VOLUME.is_dir() else with_local_folders(env, root)
+def with_folders(env: Mapping[str, str]) -> dict[str, str]:
+    """`env` for a command that writes voices: without a volume, with local folders. Raises NotReady."""
+    return dict(env) if VOLUME.is_dir() else with_local_folders(env, _working_folder())
 
 
-def local_environment(env: Mapping[str, str], root: Path) -> dict[str, str]:
-    """`env` with defaults for a local worker: models, and folders under `root`/.local."""
-    chosen = with_local_folders(env, root)
+def local_environment(env: Mapping[str, str], root: Path | None = None) -> dict[str, str]:
+    """`env` with defaults for a local worker: models, and folders under `root`/.local, or the working folder's.
+
+    Raises:
+        NotReady: the working folder has been deleted.
+    """
+    chosen = with_local_folders(env, root or _working_folder())
     if not chosen.get(variable("models")):
         chosen[variable("models")] = ",".join(local_models(chosen))
     return chosen
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise NotReady("the working folder has been deleted: change to another one") from None
 
 
 def local_models(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -61,10 +60,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--local", action="store_true", help="models and folders of a developer's machine")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
-    env = environment()
-    if options.local:
-        env = local_environment(env, Path.cwd())
     try:
+        env = local_environment(environment()) if options.local else environment()
         asyncio.run(serve(Settings.from_env(env), options.uri, options.language))
     except (WorkerError, ValueError, OSError) as error:  # a bad setting or address, or one that is in use
         log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing

@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
@@ -51,7 +50,7 @@ def _plan(options: argparse.Namespace) -> _Plan:
     """Raises InvalidRequest, OSError, ValueError: the run cannot start."""
     book = _read_book(options)
     if options.local:
-        settings = Settings.from_env(local_environment(environment(), Path.cwd()))
+        settings = Settings.from_env(local_environment(environment()))
         backend = backends.local(settings, options.in_flight)
         longest = min(options.part_chars, settings.max_text_chars)
         found = _read_rows(options, book, longest, lambda fields: requests.parse(fields, settings))

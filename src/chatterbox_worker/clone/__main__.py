@@ -42,7 +42,7 @@ _GET_ENCODER = (
 
 def _settings(options: argparse.Namespace) -> Settings:
     """From the environment; without a volume, with the folders that `make queue` and `make serve` use."""
-    settings = Settings.from_env(with_folders(environment(), Path.cwd()))
+    settings = Settings.from_env(with_folders(environment()))
     return replace(
         settings,
         voices_dir=options.voices_dir or settings.voices_dir,

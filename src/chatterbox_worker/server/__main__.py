@@ -12,7 +12,6 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -42,19 +41,24 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every poll of a gateway
-    env = environment()
-    if options.local:
-        env = {variable("aliases"): "openai", **local_environment(env, Path.cwd())}
-    for setting in ("host", "port", "root_path"):
-        if (value := getattr(options, setting)) is not None:
-            env[variable(setting)] = str(value)
     try:
-        return _run(Settings.from_env(env))
+        return _run(Settings.from_env(_variables(options)))
     except (WorkerError, OSError) as error:  # a bad setting, or an address that is in use
         log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
         return 2
     except KeyboardInterrupt:  # Ctrl-C: uvicorn raises it again after its shutdown
         return 0
+
+
+def _variables(options: argparse.Namespace) -> dict[str, str]:
+    """Raises NotReady."""
+    env = environment()
+    if options.local:
+        env = {variable("aliases"): "openai", **local_environment(env)}
+    for setting in ("host", "port", "root_path"):
+        if (value := getattr(options, setting)) is not None:
+            env[variable(setting)] = str(value)
+    return env
 
 
 def _run(settings: Settings) -> int:

@@ -24,7 +24,7 @@ _SETTINGS = Settings(models=tuple(MODELS), packs=PACKS, max_text_chars=10_000_00
 
 
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.text", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.text", description=__doc__)
     parser.add_argument("text", type=command_text.argument, help='the text; "-" reads it from standard input')
     parser.add_argument("--language", default="en", help=f"one of {', '.join(LANGUAGES)}, or a region such as es-MX")
     parser.add_argument("--model", default="multilingual", choices=tuple(MODELS))

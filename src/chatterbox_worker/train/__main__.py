@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         _refuse_torchrun(environment())
         reads_sets = options.dataset is not None or (options.data is not None and options.data.suffix == ".parquet")
         extras.require(extras.NEEDED + (extras.FOR_DATASETS if reads_sets else ()))
-        settings = Settings.from_env(with_folders(environment(), Path.cwd()))
+        settings = Settings.from_env(with_folders(environment()))
         from chatterbox_worker.train.run import run  # noqa: PLC0415 - importing torch takes seconds: only after the checks
 
         run(options, settings, command.print_line)
