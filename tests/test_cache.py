@@ -219,6 +219,23 @@ def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
     assert not (tmp_path / "b.wav").exists()
 
 
+def test_a_clock_that_is_set_back_makes_no_entry_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = cache_in(tmp_path, max_bytes=250, max_age_s=100)
+    cache.put("a", "wav", CacheEntry(b"x" * 100, INFO))
+    settle()
+    now_s = time.time()
+    monkeypatch.setattr(time, "time", lambda: now_s - 86_400)
+    assert cache.get("a", "wav") is not None
+    os.utime(tmp_path / "a.wav", (now_s - 60, now_s - 60))  # ahead of the clock, and still the oldest
+    for key in "bc":
+        cache.put(key, "wav", CacheEntry(b"x" * 100, INFO))
+        settle()
+
+    cache.files.sweep()
+
+    assert [cache.get(key, "wav") is None for key in "abc"] == [True, False, False]
+
+
 def test_the_folder_stays_under_its_limit_without_being_asked(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=10_000)
     for index in range(100):
