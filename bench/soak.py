@@ -1,0 +1,161 @@
+"""A worker or a server under mixed requests for a long time: what it holds after each round of them.
+
+    python -m bench.soak worker                      preview engine, 60 rounds of 33 jobs on the local queue
+    python -m bench.soak server --rounds 100         the same over HTTP and WebSocket
+    python -m bench.soak worker --model nano         tiny random weights: voices, adapters, conversions
+
+Every text, voice and adapter is a new one; some requests are wrong, cancelled, or broken off by a reset connection
+(`bench.soak_requests`). After a round the process is left alone for two seconds and measured from outside. It ends
+after `--rounds` or `--minutes`, whichever comes first; everything is in a temporary folder and on 127.0.0.1. Prints a
+table and one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from bench.soak_requests import Voices, http_round, queue_round
+from chatterbox_worker.config import environment
+from chatterbox_worker.localqueue import LocalQueue
+
+_ROOT = Path(__file__).parents[1]
+_REST_S = 2.0  # the worker gives memory back after a second without jobs
+_CACHE_BYTES = 20_000_000  # small, so that it is swept many times
+_SHORT_TAKES = """
+import sys
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
+ChatterboxEngine.__init__.__kwdefaults__["max_tokens"] = 20  # random weights do not stop by themselves
+"""
+_WORKER = "import handler\nhandler.main()"
+_SERVER = "from chatterbox_worker.server.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+
+
+def measure(pid: int, folder: Path) -> dict[str, float]:
+    """Of a process: megabytes (RSS, PSS, private), descriptors and threads; files and megabytes in its folders."""
+    process = Path(f"/proc/{pid}")
+    rollup = dict(line.split()[:2] for line in (process / "smaps_rollup").read_text().splitlines()[1:])
+    figures = {
+        "rss": int(rollup["Rss:"]) / 1e3,
+        "pss": int(rollup["Pss:"]) / 1e3,
+        "private": (int(rollup["Private_Dirty:"]) + int(rollup["Private_Clean:"])) / 1e3,
+        "open": float(len(list((process / "fd").iterdir()))),
+        "threads": float(len(list((process / "task").iterdir()))),
+    }
+    for name in ("tmp", "cache", "voices", "outputs"):
+        files = [path for path in (folder / name).rglob("*") if path.is_file()]
+        figures[name] = float(len(files))
+        figures[f"{name}_mb"] = sum(path.stat().st_size for path in files) / 1e6
+    return figures
+
+
+def soak(
+    run_round: Callable[[int], int], pid: Callable[[], int], folder: Path, *, rounds: int, ends_s: float
+) -> list[dict[str, float]]:
+    """The figures after each round, which makes as many requests as it returns."""
+    found: list[dict[str, float]] = []
+    done, first = 0, pid()
+    for number in range(rounds):
+        if time.monotonic() > ends_s:
+            break
+        done += run_round(number)
+        time.sleep(_REST_S)
+        if pid() != first:
+            raise RuntimeError("the process has ended and another was started")
+        found.append({"requests": float(done), **measure(first, folder)})
+        if number % max(1, rounds // 20) == 0 or number == rounds - 1:
+            print("  ".join(f"{name} {value:.5g}" for name, value in found[-1].items()), flush=True)
+    return found
+
+
+def _settings(folder: Path, model: str) -> dict[str, str]:
+    tmp = folder / "tmp"
+    tmp.mkdir()
+    settings = {
+        "CHATTERBOX_MODELS": model, "CHATTERBOX_CACHE_DIR": str(folder / "cache"), "TMPDIR": str(tmp),
+        "CHATTERBOX_VOICES_DIR": str(folder / "voices"), "CHATTERBOX_OUTPUTS_DIR": str(folder / "outputs"),
+        "CHATTERBOX_LEXICON": str(folder / "lexicon.json"), "CHATTERBOX_CACHE_MAX_BYTES": str(_CACHE_BYTES),
+        "RUNPOD_LOG_LEVEL": "ERROR", "PYTHONPATH": os.pathsep.join((str(_ROOT / "src"), str(_ROOT))),
+        "CHATTERBOX_WEIGHTS_DIR": str(folder / "weights"), "CHATTERBOX_DEVICE": "cpu", "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    return settings if model == "preview" else settings | {"CHATTERBOX_CHECK": "off"}  # noise passes no check
+
+
+def _command(model: str, program: str, *arguments: str) -> list[str]:
+    start = "import sys\n" if model == "preview" else _SHORT_TAKES
+    return [sys.executable, "-c", start + program, *arguments]
+
+
+@contextlib.contextmanager
+def _worker(folder: Path, model: str, voices: Voices) -> Iterator[tuple[Callable[[int], int], Callable[[], int]]]:
+    with LocalQueue(command=_command(model, _WORKER), cwd=_ROOT, env=_settings(folder, model)) as queue:
+        yield lambda number: queue_round(queue, number, voices), lambda: next(iter(queue.pids.values()))
+
+
+@contextlib.contextmanager
+def _server(folder: Path, model: str, voices: Voices) -> Iterator[tuple[Callable[[int], int], Callable[[], int]]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = _command(model, _SERVER, "--host", "127.0.0.1", "--port", str(port))
+    env = environment() | _settings(folder, model)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=_ROOT, env=env, stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            while _status(url) != 200:
+                if process.poll() is not None:
+                    raise RuntimeError((folder / "server.log").read_text())
+                time.sleep(0.1)
+            yield lambda number: http_round(url, number, voices), lambda: process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _status(url: str) -> int:
+    try:
+        return httpx2.get(f"{url}/ping").status_code
+    except httpx2.ConnectError:
+        return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("side", choices=("worker", "server"))
+    parser.add_argument("--model", default="preview", choices=("preview", "nano", "turbo", "multilingual"))
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--minutes", type=float, default=8.0)
+    options = parser.parse_args(arguments)
+    ends_s = time.monotonic() + 60 * options.minutes
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        voices = Voices(options.model, folder / "weights")
+        opened = (_worker if options.side == "worker" else _server)(folder, options.model, voices)
+        with opened as (run_round, pid):
+            found = soak(run_round, pid, folder, rounds=options.rounds, ends_s=ends_s)
+    warm, last = found[len(found) // 4], found[-1]
+    result: dict[str, Any] = {
+        "bench": "soak", "side": options.side, "model": options.model, "rounds": len(found),
+        "after_a_quarter": warm, "at_the_end": last, "load": os.getloadavg()[0],
+    }  # fmt: skip
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
