@@ -2,13 +2,37 @@
 the number, times).
 """
 
+from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.patterns import roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
+_MONTHS = (
+    "Ocak|Oca\\.?", "Şubat|Şub\\.?", "Mart|Mar\\.?", "Nisan|Nis\\.?", "Mayıs|May\\.?", "Haziran|Haz\\.?",
+    "Temmuz|Tem\\.?",
+    "Ağustos|Ağu\\.?", "Eylül|Eyl\\.?", "Ekim|Eki\\.?", "Kasım|Kas\\.?", "Aralık|Ara\\.?",
+)  # fmt: skip
+_ORDINAL_NAMES = (
+    "Dünya|Balkan|Körfez|Haçlı|Cadde|Sokak|Bölüm|Kısım|Lig|Ordu|Kolordu|Tümen|Daire|Asliye|Ağır|Sulh|İcra|Noter|Hukuk|"
+    "Geleneksel|Uluslararası|Ulusal|Olağan|Dönem|Abdülhamit|Abdülhamid|Murat|Mehmet|Selim|Süleyman|Mahmut|Ahmet|Mustafa|"
+    "Osman|Bayezid|Kat|Etap|Hafta|Sınıf|Gün|Yıl"
+)
+
+_DOTTED_TIME = (
+    r"(?:[Ss]aat |(?=[01]\d\.[0-5][05] ?[-–] ?[0-2]\d\.[0-5][05](?! ?[€$₺%\w]))|"
+    r"(?=[012]?\d\.[0-5]\d['’](?:[dt][ae]n?|y[aeıiuü]|[aeıiuü])\b))"
+)
+
+
+def _spell(number: int, rule_set: str) -> str | None:
+    """Four in "before-vowel" ends in d before a suffix that begins with a vowel: "dördü"."""
+    return icu.spell(number, "tr", "cardinal")[:-1] + "d" if rule_set == "before-vowel" else None
+
+
 RULES = Rules(
-    locale="tr", group=".", decimal=",",
+    locale="tr", group=".", decimal=",", speller=_spell,
+    years=((r"(?<![\d.,:/-])(?P<y>\d{0,5}4)(?=['’][aeıiuü])", "before-vowel"),),
     sections=r"[Bb]ölüm|[Şş]ekil|[Tt]ablo|[Ss]ürüm",
-    ordinal_stops=((r"", r" [a-zçğıöşü]", "ordinal"),),
+    ordinal_stops=((r"", r" [a-zçğıöşü]", "ordinal"), (r"", rf" (?:{_ORDINAL_NAMES})\b", "ordinal")),
     ordinals=((r"['’](?:inci|ıncı|uncu|üncü|nci|ncı|ncu|ncü)", "ordinal"),),
     forms=(*weekdays({"Pzt": "Pazartesi", "Sal": "Salı", "Çar": "Çarşamba", "Per": "Perşembe", "Cum": "Cuma",
                       "Cmt": "Cumartesi", "Paz": "Pazar"}, "ila", after=r"\d|saat"),
@@ -18,7 +42,9 @@ RULES = Rules(
            (r"(?<!\w)M\.Ö\. ?(?=\d)", "milattan önce "), (r"(?<!\w)M\.S\. ?(?=\d)", "milattan sonra "),
            (r"(?<!\w)(?<!\d )s\. ?(?=\d)", "sayfa "), (r"(?<!\w)[Şş]ek\. ?(?=\d)", "şekil "),
            (r"(?<!\w)[Bb]öl\. ?(?=\d)", "bölüm "),
-           (r"(?<!\w)[Mm]d\. ?(?=\d)", "madde "), (r"(?<!\w)no (?=\d)", "numara "), (r"‰(?=\d)", "binde "),
+           (r"(?<!\w)[Mm]d\. ?(?=\d)", "madde "), (r"(?<!\w)no (?=\d)", "numara "), (r"(?<!\w)ss\. ?(?=\d)", "sayfa "),
+           (r"(?<!\w)(?<!\d )m\. (?=\d)", "madde "), (r"(?<!\w)D: ?(?=\d)", "daire "), (r"(?<!\w)K: ?(?=\d)",
+            "kat "), (r"‰(?=\d)", "binde "),
            (r"% ?(?=\d)", "yüzde "),
            (r"(?<!\w)MÖ (?=\d)", "milattan önce "),
            (r"(?<!\w)MS (?=\d)", "milattan sonra "), (r"(?<!\w)[Nn]o[.:] ?(?=\d)", "numara ")),
@@ -43,10 +69,12 @@ RULES = Rules(
     unit_words={
         "dB": "other{desibel}",
         "m/s": "other{saniyede # metre}", "Mbps": "other{saniyede # megabit}",
-        "km/h": "other{saatte # kilometre}", "km/sa": "other{saatte # kilometre}"},
+        "km/h": "other{saatte # kilometre}", "km/sa": "other{saatte # kilometre}",
+        "km/saat": "other{saatte # kilometre}"},
     time="{h} {m}", time_low="{h} sıfır {m}",
-        time_dotted=(r"(?:[Ss]aat |(?=[01]\d\.[0-5][05] ?[-–] ?[0-2]\d\.[0-5][05](?! ?[€$₺%\w])))", ""),
-        date="{d} {m} {y}", phones=r"(?:[Tt]el\.?|[Tt]elefon|GSM|kimlik no):? ", phone_plus="artı",
+        time_dotted=(_DOTTED_TIME, ""),
+        date="{d} {m} {y}", day_month="{d} {m}", months=_MONTHS, phones=r"(?:[Tt]el\.?|[Tt]elefon|GSM|kimlik no):? ",
+        phone_plus="artı",
     marks={
         ".": "nokta", "/": "bölü", "-": "tire", "_": "alt çizgi", "@": "et", ":": "iki nokta", "?": "soru işareti",
         "=": "eşittir", "&": "ve", "#": "diyez", "%": "yüzde", "+": "artı", "~": "tilde", "hashtag": "etiket",
@@ -58,6 +86,7 @@ RULES = Rules(
         ">": "büyüktür", "−": "eksi",
     },
     titles={
+        "IBM": "ay bi em", "IMF": "ay em ef", "IP": "ay pi",
         "Dr.": "doktor", "Yrd.": "yardımcı", "Org.": "orgeneral", "Op.": "operatör", "Alb.": "albay", "Hz.": "hazreti",
         "Sk.": "Sokak", "Mah.": "Mahallesi", "Apt.": "Apartmanı", "Bul.": "Bulvarı", "Blv.": "Bulvarı",
         "yakl.": "yaklaşık",
@@ -67,13 +96,15 @@ RULES = Rules(
     },
     abbreviations={"vd.": "ve diğerleri", "A.Ş.": "anonim şirketi", "Ltd. Şti.": "limited şirketi",
         "vb.": "ve benzeri", "vs.": "vesaire"},
+    # a suffix is written together with the words of its number
+    abbreviated=((r"(?<=\d)['’](?=[a-zçğıöşü]{1,8}(?!\w))", ""),),
     roman=(
-        (r"(?<!\w)(?P<all>(?P<r>[IVX]{2,5})\.) (?=[A-ZÇĞİÖŞÜ][a-zçğıöşü]|yüzyıl)", "ordinal", "{n}"),
+        (r"(?<!\w)(?P<all>(?P<r>[IVX]{2,5})\.) (?=[A-ZÇĞİÖŞÜ][a-zçğıöşü]|yüzyıl|yy\.)", "ordinal", "{n}"),
         ((r"(?<!\w)(?P<all>(?P<r>[IVX])\.) (?=(?:Dünya|Balkan|Meşrutiyet|Murat|Mehmet|Mehmed|Selim|Süleyman|"
          r"Ahmet|Ahmed|Mustafa|Osman|Mahmut|Mahmud|Bayezid|Abdülhamid|Abdülhamit|"
           r"Elizabeth|Charles|Louis|yüzyıl)\b)"), "ordinal", "{n}"),
         (roman_after("[Bb]ölüm|[Cc]ilt|[Kk]ısım"), "", "{n}")),
     alphabet="ABCÇDEFGĞHIİJKLMNOÖPRSŞTUÜVYZ", vowels="AEIİOÖUÜ",
     letters="a be ce çe de e fe ge yumuşak_ge he ı i je ke le me ne o ö pe re se şe te u ü ve ye ze",
-    spelled=frozenset({"AB", "ABD", "API", "USB"}),
+    spelled=frozenset({"AKP", "ÖSYM", "AYM", "AİHM", "AVM", "EKG", "ÖTV", "AB", "ABD", "API", "USB"}),
 )  # fmt: skip
