@@ -160,7 +160,7 @@ YEARS = (
     (rf"{_ALONE}(?P<y>[2-9]|[1-9]\d)(?= (?:dzień|rok|tydzień|rozdział|etap|tom|sezon|odcinek)(?!\w))",
      "ordinal-masculine"),
     # the first of two days
-    (rf"{_after('od z')}(?P<y>\d\d?)(?= do \d\d? {_MONTH})", _GENITIVE),
+    (rf"{_after('od z')}(?P<y>\d\d?)(?= (?:do|na) \d\d? {_MONTH})", _GENITIVE),
     (rf"{_ALONE}(?P<y>[12]?\d|3[01])(?=(?: i |, | ?[-–—] ?)\d\d? {_MONTH})", _GENITIVE),
     (rf"(?<=\d-)(?P<y>[12]?\d|3[01])(?= {_MONTH})", _GENITIVE),
     # full hours
@@ -176,7 +176,7 @@ YEARS = (
     (r"(?<=\b[Gg]odziną )(?P<y>[012]?\d)(?![\d.:,]?\d)", "ordinal-feminine-instrumental"),
 )  # fmt: skip
 HOURS = (
-    (r"(?:^|\s)(?:(?:[Oo]|[Oo]d|[Dd]o|[Pp]o|[Oo]koło|[Oo]k\.)(?: godz\.)?|godzinie|godziny) $", _FEMININE),
+    (r"(?:^|\s)(?:[Zz]|(?:[Oo]|[Oo]d|[Dd]o|[Pp]o|[Oo]koło|[Oo]k\.)(?: godz\.)?|godzinie|godziny) $", _FEMININE),
     (r"\d:\d\d a $", "ordinal-feminine-instrumental"),
     (r"(?:^|\s)(?:[Pp]rzed|[Mm]iędzy|[Pp]omiędzy|[Pp]rzed godz\.) $", "ordinal-feminine-instrumental"),
     (r"(?:^|\s)(?:[Nn]a|[Nn]a godz\.|godzinę) $", "ordinal-feminine-accusative"),

@@ -87,7 +87,8 @@ AGREEMENT = tuple(
         f"cardinal-masculine-{case}",
     )
     for adjective, noun, case in (
-        ("х", "ах|ях", "prepositional"), ("м", "(?<!м)ам|ям", "dative"), ("ми", "ами|ями|юдьми|етьми", "instrumental")
+        ("х", "ах|ях", "prepositional"), ("м", "(?<!м)ам|ям", "dative"),
+        ("ми", "ами|ями|юдьми|етьми|ерьми", "instrumental"),
     )
 )  # fmt: skip
 """Before a noun whose ending in the plural is of one case only."""
@@ -121,7 +122,7 @@ ORDINALS = (
         (rf"{_after(words, digits)}-м", rule_set)
         for words, rule_set in (
             ("в во на о об при", _PREPOSITIONAL), ("с со за перед под над", "ordinal-masculine-instrumental"))
-        for digits in (r" \d", r" \d\d")
+        for digits in (r" \d", r" \d\d", r" \d{4}")
     ),
     (r"-м(?= (?:году|веке|месте|классе|этаже|туре))", _PREPOSITIONAL),
     (r"(?<=[234])-х", "cardinal-masculine-genitive"), (r"-(?:х|ых)", "ordinal-plural-genitive"),
@@ -146,14 +147,14 @@ YEARS = (
     (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест)е|уровне)(?!\w))", _PREPOSITIONAL),
     (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:(?:{_CLASSES}|мест|числ)у|уровню)(?!\w))", _DATIVE),
     (rf"{_ALONE}(?P<y>[5-9]|1\d|[2-9]0|[2-9][5-9]|[2-9]?1)(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
-    (rf"{_after('до от из для после с')}(?P<y>[2-9]?[2-4])(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
+    (rf"{_after('до от из для после с у')}(?P<y>[2-9]?[2-4])(?= (?:(?:{_CLASSES}|числ)а|уровня)(?!\w))", _GENITIVE),
     (rf"{_ALONE}(?P<y>[1-9]\d?)(?= (?:{_PARTS})е(?!\w))", "ordinal-feminine-genitive"),
     (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:{_CLASSES}|день|том|уровень)(?!\w))", "ordinal-masculine"),
     (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:место|число)(?!\w))", "ordinal-neuter"),
     (rf"{_ALONE}(?P<y>[2-9]|1\d|[2-9][02-9])(?= (?:(?:минут|глав|школ|групп|страниц|строк)а|неделя|серия)(?!\w))",
      "ordinal-feminine"),
     # the first of two days
-    (rf"{_after('с')}(?P<y>\d\d?)(?= по \d\d? {_MONTH})", "ordinal-neuter-genitive"),
+    (rf"{_after('с')}(?P<y>\d\d?)(?= (?:по|на) \d\d? {_MONTH})", "ordinal-neuter-genitive"),
     (rf"{_ALONE}(?P<y>[12]?\d|3[01])(?=(?: и |, | ?[-–—] ?)\d\d? {_MONTH})", "ordinal-neuter-genitive"),
     (rf"(?<=\d-)(?P<y>[12]?\d|3[01])(?= {_MONTH})", "ordinal-neuter-genitive"),
 )  # fmt: skip

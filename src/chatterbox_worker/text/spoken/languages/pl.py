@@ -38,6 +38,7 @@ RULES = Rules(
             ("kg", "kilograma"), ("l", "litra"), ("km", "kilometra"), ("m", "metra"), ("h", "godziny"))),
         (r"(?<![\w/.,])1/5(?= [a-zżźć])", "jedna piąta"), (r"(?<![\w/.,])2/5(?= [a-zżźć])", "dwie piąte"),
         (r"(?<![\w/.,])(?P<n>[34])/5(?= [a-zżźć])", "{n} piąte"), (r"(?<![\w/.,])1/10(?= [a-zżźć])", "jedna dziesiąta"),
+        (r"(?<![\w/.,])1/8(?= [a-zżźć])", "jedna ósma"), (r"(?<![\w/.,])1/16(?= [a-zżźć])", "jedna szesnasta"),
         (r"(?<![\d.,/\w])(?<!\d )(?:½|1/2) (?=[a-ząęółśżźćń]{3,}\b)", "pół "),
            (r"(?<!\w)nr (?=\d)", "numer "), (r"(?<!\w)r\. (?=1\d\d\d|20\d\d)", "rok ")),
     numbered={
@@ -153,7 +154,7 @@ RULES = Rules(
         (r"(?<=\()ang\.", "po angielsku"), (r"(?<=\()niem\.", "po niemiecku"), (r"(?<=\()łac\.", "po łacinie"),
         (r"(?<=\()fr\.", "po francusku"), (r"(?<=\()ros\.", "po rosyjsku"),
         (r"(?<!\w)godz\.(?= \d)", "godzina"),
-        (r"(?:(?<=[Nn]a )|(?<=[Pp]rzy ))ul\.", "ulicy"), (r"(?:^|(?<=, ))ul\.", "ulica"),
+        (r"(?:(?<=[Nn]a )|(?<=[Pp]rzy ))ul\.", "ulicy"), (r"(?:^|(?<=[,:] ))ul\.", "ulica"),
         (r"(?:^|(?<=, ))al\.(?= \w+ie\b)", "aleje"), (r"(?:^|(?<=, ))al\.", "aleja"),
         (r"(?:^|(?<=, ))pl\.", "plac"), (r"(?:^|(?<=, ))os\.", "osiedle"),
     ),
