@@ -45,7 +45,7 @@ class RecordingEngine(CsmEngine):
 def csm_engine(tmp_path: Path) -> Iterator[RecordingEngine]:
     plain = tiny.engine(tmp_path)
     plain.close()
-    engine = RecordingEngine(tiny.csm(), "tiny", plain._store, tiny.Unmarked(), slots=2)
+    engine = RecordingEngine(tiny.csm(), "tiny", plain._store, tiny.Unmarked(), slots=2, base=None)
     yield engine
     engine.close()
 
