@@ -419,7 +419,10 @@ def find_ranges(part: Part, rules: Rules) -> Iterator[Group]:
 
 
 def _after_name(text: str, start: int) -> bool:
-    return re.search(r"[A-ZÀ-Þ][^\W\d_]* $", text[max(0, start - _NEAR) : start]) is not None
+    """Whether a name precedes; two that are joined are those of a match: "Inter-Milan 2-1"."""
+    before = text[max(0, start - _NEAR) : start]
+    name = r"[A-ZÀ-Þ][^\W\d_]*"
+    return re.search(rf"{name} $", before) is not None and re.search(rf"{name} ?[-–] ?{name} $", before) is None
 
 
 def say_year_or_number(written: str, rules: Rules, following: str, *, case: str = "") -> str:

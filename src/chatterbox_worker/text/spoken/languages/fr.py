@@ -51,11 +51,16 @@ RULES = Rules(
          r"bouteilles?|chambres?|portes?|tables?|rues?|villes?|places?|chansons?|journées?|nuits?|soirées?|lettres?|"
          r"lignes?|images?|photos?|vidéos?|réponses?|étoiles?|victoires?|équipes?|familles?|écoles?|classes?|"
          r"marches?|étapes?|douzaines?|vies?|mains?|pièces?|couronnes?|onces?|roupies?|calories|kilocalories|"
-         r"sœurs?|mères?|tantes?|cuillerées?|poignées?|feuilles?|branches?|bottes?|noix|oranges?|bananes?|fraises?|"
+         r"sœurs?|clés?|clefs?|souris|mères?|tantes?|cuillerées?|poignées?|feuilles?|branches?|bottes?|noix|oranges?|bananes?|fraises?|"
          r"aubergines?|échalotes?|salles?|routes?|chaises?|cartes?|fêtes?|règles?|listes?|dents?|voix|reines?|"
          r"(?!squelette|gorille|violoncelle|vermicelle|renne)"
          r"\w+(?:tion|sion|té|tte|ance|ence|euse|trice|esse|ille|elle|onne|enne)s?)\b"),
          "cardinal-feminine"),
+    ),
+    labels=(
+        r"(?:^|\W)(?:[Cc]hapitre|[Pp]age|[Aa]rticle|[Nn]uméro|[Tt]ome|[Vv]olume|[Pp]artie|[Ss]alle|[Cc]hambre|[Ll]igne|"
+        r"[Cc]anal|[Nn]iveau|[Pp]hase|[Tt]ype|[Vv]ersion|[Gg]roupe|[ÉEée]tape|[Ff]igure|[Tt]ableau|[Aa]nnexe|[Aa]cte|"
+        r"[Ss]cène|[Ll]e|[Dd]u|[Aa]u|Formule|Ligue|[A-Z]{3,}) $|\w[=:#-]$|#$"
     ),
     ordinals=((r"(?:er|ᵉʳ)", "ordinal-masculine"), (r"(?:re|[eè]re)", "ordinal-feminine"),
               (r"(?:[eè]mes?|es?|ᵉˢ?|nde?s?)", "ordinal-masculine")),
@@ -65,7 +70,16 @@ RULES = Rules(
         *weekdays(_WEEKDAYS, "à", after=r"\d{1,2}(?:h|:\d| ?[-–])"),
         (rf"(?<![\w.,/:-])1(?= (?:{_MONTH})\b)", "premier"), (r"(?<=[Dd]u )1(?= au \d)", "premier"),
         (r"(?<!\w)[Nn][°º]\s?(?=\d)", "numéro "),
-        (r"(?<!\w)[Nn]os (?=\d)", "numéros "),
+        (r"(?<!\w)[Nn]os (?=\d)", "numéros "), (r"(?<!\w)[Nn]o (?=\d)", "numéro "),
+        ((r"(?<![\w/.,])(?<!\d )(?=2/3|3/4|4/5|5/6|6/7|7/8)(?P<n>\d)/(?P<m>\d)"
+          r"(?= (?:fois|jours|personnes|ans|mois|heures|semaines|minutes)\b)"),
+        "{n} ou {m}"),
+        (r"(?<![\w.,])00 h\b", "zéro heure"), (r"(?<![\w.])(?:v|ca?)\.? (?=1\d\d\d(?!\w))", "vers "),
+        (r"(?:(?<=[Nn]° )|(?<=[Nn]°))(?P<a>\d{2,4})-(?P<b>\d{1,4})(?!\w)", "{a} tiret {b}"),
+        (r"(?<=\d)x/j(?:our)?(?!\w)", "fois par jour"), (r"(?<=fois)/j(?:our|r)?(?!\w)", "par jour"),
+        (r"(?<=fois)/(?=an\b|mois\b|semaine\b)", "par"),
+        (r"(?<=\d h )0(?P<m>[1-9])(?!\d)", "{m}"),
+        (r"(?:(?<=\b[Ll]a )|(?<=\ben )|(?<=\bde ))(?P<n>[3-6])e(?P<m>\d\d?)(?!\w)", "{n:ordinal-masculine} {m}"),
         (r"(?<!\w)[Tt]\. ?(?=\d)", "tome "),
         (r"(?<![\d.,])(?P<a>\d{1,4}) ?[-–] ?(?P<b>\d{1,4})(?= av(?:ant|\.))", "{a} à {b}"),
         ((r"(?:(?<=[Gg]uerre de )|(?<=[Gg]uerre )|(?<=mondiale )|(?<=\ben ))(?P<a>14|39)-(?P<b>18|45)"
@@ -82,7 +96,7 @@ RULES = Rules(
         (r"(?<=\d)x(?=\d+ ?=)", "fois"), (r"(?<=[Bb]ac)\+(?=\d)", "plus "), (r"(?<=Canal)\+", "plus"),
         (r"(?<!\w)24/7(?!\w)", "vingt-quatre sept"),
         (r"(?<!\w)(?P<n>[2-9])CV(?!\w)", "{n} chevaux"), (r"(?<=\d [lL])/100 ?km\b", "aux cent kilomètres"),
-        (r"(?<!\w)[Aa]pp?t\. ?(?=\d)", "appartement "),
+        (r"(?<!\w)[Aa]pp?t(?:\.| ) ?(?=\d)", "appartement "),
         (r"(?<![\w,.])1(?:ers|ᵉʳˢ)(?!\w)", "premiers"), (r"(?<![\w,.])1(?:res|ères)(?!\w)", "premières"),
         (r"(?<=[Aa]nnées )80(?![\d-])", "quatre-vingt"), (r"(?<![\d/])24 ?h/24(?!\w)",
         "vingt-quatre heures sur vingt-quatre"),
@@ -104,7 +118,8 @@ RULES = Rules(
     to="à", score="à", code_number="pairs",
     numbered={
         "pp.": "pages", "p.": "page", "fig.": "figure", "chap.": "chapitre", "art.": "article", "vol.": "volume",
-        "réf.": "référence", "ann.": "annexe", "th.": "thermostat", "al.": "alinéa", "max.": "maximum",
+        "réf.": "référence", "ann.": "annexe", "th.": "thermostat", "al.": "alinéa", "op.": "opus",
+        "esc.": "escalier", "max.": "maximum",
         "min.": "minimum",
     },
     out_of="sur", between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
@@ -128,7 +143,8 @@ RULES = Rules(
     symbols_of_money={"$ CA": "CAD", "$CA": "CAD", "Fr.": "CHF"},
     per={
         "mois": "par mois", "an": "par an", "jour": "par jour", "semaine": "par semaine", "h": "de l'heure",
-        "heure": "de l'heure", "nuit": "par nuit", "pers.": "par personne", "personne": "par personne",
+        "heure": "de l'heure", "nuit": "par nuit", "pers.": "par personne", "pers": "par personne",
+        "personne": "par personne",
         "m²": "le mètre carré", "m2": "le mètre carré", "m³": "le mètre cube", "kg": "le kilo", "L": "le litre",
         "l": "le litre", "kWh": "le kilowattheure", "km": "le kilomètre", "unité": "l'unité", "pièce": "la pièce",
         "min": "par minute", "utilisateur": "par utilisateur",
@@ -139,7 +155,7 @@ RULES = Rules(
         "milliard": "other{milliard}", "M": "one{million} other{millions}",
         "Md": "one{milliard} other{milliards}", "Mds": "one{milliard} other{milliards}",
     },
-    scales={"Mds": "other{milliards}"},
+    scales={"Mds": "other{milliards}", "Md": "one{milliard} other{milliards}"},
     units={
         "ko": "kilobyte", "Ko": "kilobyte", "Mo": "megabyte", "Go": "gigabyte", "To": "terabyte", "t": "tonne",
         "Mo/s": "megabyte-per-second", "Go/s": "gigabyte-per-second", "mn": "minute", "cL": "centiliter",
@@ -158,7 +174,8 @@ RULES = Rules(
         },
         **dict.fromkeys(("c.à.s.", "c.à.s", "càs", "CàS"), "one{cuillère à soupe} other{cuillères à soupe}"),
         **dict.fromkeys(("c.à.c.", "c.à.c", "càc", "CàC"), "one{cuillère à café} other{cuillères à café}"),
-        "ch": "one{cheval} other{chevaux}", "pt": "one{point} other{points}", "pts": "one{point} other{points}",
+        "ch": "one{cheval} other{chevaux}", "FF": "one{franc} other{francs}", "pt": "one{point} other{points}",
+        "pts": "one{point} other{points}",
         "hab.": "one{habitant} other{habitants}", "bpm": "one{battement par minute} other{battements par minute}",
         "pers.": "one{personne} other{personnes}",
     },
@@ -178,6 +195,9 @@ RULES = Rules(
     },
     titles={
         "Mme": "Madame", "Mmes": "Mesdames", "Mlle": "Mademoiselle", "MM.": "Messieurs", "Dr": "docteur",
+        "Dr.": "docteur", "Pr.": "professeur",
+        "Mr": "Monsieur", "Mr.": "Monsieur", "Mme.": "Madame", "Mlle.": "Mademoiselle", "Tle": "terminale",
+        "Cdlt": "cordialement", "cdlt": "cordialement",
         "p. ex.": "par exemple", "p.ex.": "par exemple", "c.-à-d.": "c'est-à-dire", "env.": "environ",
         "tél.": "téléphone", "Tél.": "téléphone", "bd": "boulevard", "Bd": "boulevard",
         "Bd.": "boulevard", "bd.": "boulevard", "av.": "avenue", "Av.": "avenue", "rte": "route", "Pr": "professeur",
@@ -186,7 +206,9 @@ RULES = Rules(
         "par ex.": "par exemple", "qqn": "quelqu'un", "qqch": "quelque chose", "tjs": "toujours",
         "stp": "s'il te plaît",
         "auj.": "aujourd'hui", "vs": "versus", "vs.": "versus", "Réf.": "référence", "chem.": "chemin",
-        "P.-S.": "post-scriptum", "N.B.": "nota bene", "NDLR": "note de la rédaction",
+        "P.-S.": "post-scriptum", "N.B.": "nota bene", "lun.": "lundi", "ven.": "vendredi", "sam.": "samedi",
+        "dim.": "dimanche", "bât.": "bâtiment", "Bât.": "bâtiment",
+        "NDLR": "note de la rédaction",
         "n.d.l.r.": "note de la rédaction", "Cf.": "confer", "cf.": "confer", "éd.": "éditions",
         "coll.": "collection", "chap.": "chapitre", "Rdv": "rendez-vous",
         "RDV": "rendez-vous", "rdv": "rendez-vous", "svp": "s'il vous plaît", "bcp": "beaucoup", "Vve": "veuve",
@@ -203,14 +225,16 @@ RULES = Rules(
         "av. n. è.": "avant notre ère", "de n. è.": "de notre ère",
     },
     abbreviated=(
-        (r"(?<!\w)M\.(?= (?:le |la |l['’])?[A-ZÀ-Þ]| et M(?:me|lle|\.))", "Monsieur"),
+        (r"(?<!\w)M\.(?= (?:(?:l[ae]|d[eu]|des)(?: |$)|[ld]['’])?[A-ZÀ-Þ]| l[ae] [a-z]| et M(?:me|lle|\.))",
+        "Monsieur"),
         (r"(?<!\w)Me(?= [A-ZÀ-Þ][a-zà-ÿ])", "Maître"),
         (r"(?<!\w)St(?=[- ][A-ZÀ-Þ][a-zà-ÿ])", "Saint"), (r"(?<!\w)Ste(?=[- ][A-ZÀ-Þ][a-zà-ÿ])", "Sainte"),
         (r"(?<!\w)pl\.(?= (?:de |du |des |d['’]|[A-ZÀ-Þ]))", "place"),
         (r"(?<=[IVX]e )s\.", "siècle."), (r"(?<=[IVX]ᵉ )s\.", "siècle."), (r"(?<=Ier )s\.", "siècle."),
         (r"(?<!\w)[Nn][°º](?= [a-zà-ÿ])", "numéro"), (r"(?<!\w)[Tt]\.(?= [IVX]+(?!\w))", "tome"),
         (r"(?<!\w)[Vv]ol\.(?= [IVX]+(?!\w))", "volume"), (r"(?<!\w)[Cc]hap\.(?= [IVX]+(?!\w))", "chapitre"),
-        (r"(?<=\de )ét\.", "étage."), (r"(?<!\w)[Ee]x\.(?= ?:)", "exemple"), (r"(?<![\w.])NB(?= ?:)", "nota bene"),
+        (r"(?<=\de )ét\.", "étage."), (r"(?<=\de )arr\.", "arrondissement."), (r"(?<=[IVX]e )arr\.",
+        "arrondissement."), (r"(?<!\w)[Ee]x\.(?= ?:)", "exemple"), (r"(?<![\w.])NB(?= ?:)", "nota bene"),
         (r"(?<![\w.])(?<!p\. )(?<!par )ex\.(?=,? [^\W\d])", "par exemple"),
         (r"(?<![\w./~])etc(?![\w./])", "et cetera"), (r"(?<!\w)P\. ?J\.(?= ?:)", "pièces jointes"),
         (r"(?<=\d )et suiv\.", "et suivantes."),
@@ -227,7 +251,7 @@ RULES = Rules(
         (r"(?<!\w)(?P<all>(?P<r>I)er)(?!\w)", "ordinal-masculine", "{n}"),
         (r"(?<!\w)(?P<all>(?P<r>I)(?:re|ère))(?!\w)", "ordinal-feminine", "{n}"),
         (roman_after("[Cc]hapitre|[Tt]ome|[Vv]olume|[Pp]artie|[Aa]cte|[Ss]cène|[Tt]itre|[Ll]ivre|[Aa]nnexe|Guerre "
-                     "mondiale|[Cc]hant|[Tt]\\.|[Vv]ol\\.|[Cc]hap\\.|[Pp]hase|[Aa]rticle"),
+                     "mondiale|[Cc]hant|[Tt]\\.|[Vv]ol\\.|[Cc]hap\\.|[Pp]hase|[Aa]rticle|[Aa]n"),
          "", "{n}"),
         (rf"(?<!\w)(?:{_NAMES}) (?P<r>[IVX]{{2,}}|[VX](?!\.))(?!\w)", "", "{n}"),
         (regnal(_KINGS), "", "{n}"),

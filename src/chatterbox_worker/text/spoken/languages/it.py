@@ -2,8 +2,6 @@
 hours and Roman numerals.
 """
 
-from itertools import pairwise
-
 from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.patterns import months_in_short, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
@@ -110,7 +108,8 @@ RULES = Rules(
          r"stanz[ae]|mel[ae]|macchin[ae]|tazz[ae]|cipoll[ae]|carot[ae]|bottigli[ae]|cas[ae]|camer[ae]|stell[ae]|"
          r"squadr[ae]|ragazz[ae]|bambin[ae]|figli[ae]|sorell[ae]|parol[ae]|rig[ae]|domand[ae]|rispost[ae]|port[ae]|"
          r"tavol[ae]|rat[ae]|vittori[ae]|giornat[ae]|letter[ae]|frazion[ei]|nott[ei]|part[ei]|moglie|fett[ae]|mort[ei]|"
-         r"onc[ie]a?|coron[ae]|\w+(?:zione|zioni|tà))\b"), "cardinal-feminine"),
+         r"onc[ie]a?|coron[ae]|noce|noci|chiav[ei]|carn[ei]|luc[ei]|croc[ei]|voc[ei]|madr[ei]|class[ei]|legg[ei]|"
+         r"torr[ei]|nav[ei]|mani?|\w+(?:[zsg]ion[ei]|tric[ei]|tà))\b"), "cardinal-feminine"),
         (r"= ", "cardinal-masculine"),
         ((r" (?:(?:chilo|centi|milli)?metr[oi]|(?:chilo)?gramm[oi]|chil[oi]|litr[oi]|minut[oi]|second[oi]|giorn[oi]|"
           r"ann[oi]|mes[ei]|euro|dollar[oi]|grad[oi]|punt[oi]|libr[oi]|uom[oi]|bambin[oi])\b"), "cardinal-masculine"),
@@ -124,6 +123,10 @@ RULES = Rules(
         r"Serie|Euro|Zona|[A-Z]{3,}) $|\w[=:#-]$|#$|\w [A-ZÀ-Þ][a-zà-ù]+ $"
     ),
     ordinals=((r"º", "ordinal-masculine"), (r"ª", "ordinal-feminine"),
+              (r"\^(?= (?:classe|media|elementare|edizione|puntata|parte|giornata|serie|[A-Z](?!\w)))",
+              "ordinal-feminine"),
+              (r"o(?= (?:posto|piano|premio|classificato|turno|grado|anno|giorno|capitolo|tempo|comma|figlio)\b)",
+               "ordinal-masculine"),
               (r"a(?= (?:volta|classe|edizione|parte|fila|media|elementare|giornata|tappa|puntata))",
                "ordinal-feminine")),
     forms=(
@@ -145,17 +148,21 @@ RULES = Rules(
          "{n} minuti"),
         (r"(?<![\w.,])(?P<n>[2-9]|[1-9]\d\d?) ?mila(?! ?[€$£]| ?EUR)(?!\w)", "{n}mila"),
         (rf"(?<![\w.,/:'’=-])1 (?={_FEMININE_IN_A}(?:[aeiou]|ho)[a-zàèéìòù]*(?:a|zione|tà)\b)", "un'"),
-        *((rf"(?<![\w.,/-]){a}-{a + 1}(?= [a-zàèéìòù]{{3,}})", f"{one} {two}") for a, (one, two) in enumerate(
-            pairwise(("due", "tre", "quattro", "cinque", "sei", "sette", "otto", "nove", "dieci")), 2
-        )),
+        ((rf"(?<![\w.,/-])(?=(?:{'|'.join(f'{n}-{n + 1}' for n in range(2, 40))}) [a-zàèéìòù]{{3,}})"
+          r"(?P<a>\d\d?)-(?P<b>\d\d?)"), "{a} {b}"),
+        ((r"(?<![\w/.,])(?<!\d )(?=2/3|3/4|4/5|5/6|6/7|7/8)(?P<n>\d)/(?P<m>\d)"
+          r"(?= (?:volte|giorni|persone|anni|mesi|ore|settimane|minuti)\b)"), "{n} o {m}"),
+        (r"(?<=\d)x/(?:die|giorno)(?!\w)", "volte al giorno"), (r"(?<=volte)/(?:die|giorno)(?!\w)", "al giorno"),
+        (r"(?<=volte)/settimana(?!\w)", "alla settimana"), (r"(?<![\w.])ca?\. (?=1\d\d\d(?!\w))", "circa "),
         (r"(?<![\w'’])['’](?=(?:\d\d|[1-9]00)(?![\w'’]))", ""),
         (r"(?<=\b[Oo]re )(?P<n>[01]?\d|2[0-3]),(?P<m>[0-5]\d)(?![\d%]| ?%)", "{n} e {m}"),
         (r"(?<![\w.,])0,(?P<c>[1-9]\d) euro\b", "{c} centesimi"), (r"(?<![\w.,])1,00 euro\b", "un euro"),
         (r"(?<![\w.,])1,(?P<c>\d\d) euro\b", "un euro e {c} centesimi"),
         (r"(?<![\w.,])(?P<n>\d{1,3}(?:\.\d{3})*|\d+),00 euro\b", "{n} euro"),
         (r"(?<![\w.,])(?P<n>\d{1,3}(?:\.\d{3})*|\d+),(?P<c>\d\d) euro\b", "{n} euro e {c} centesimi"),
-        ((r"(?:(?<=[Ll]egge )|(?<=\b[Ll]\. )|(?<=\bL\.)|(?<=[Ll]gs\. )|(?<=D\.L\. )|(?<=D\.P\.R\. )|(?<=DPR )|"
-          r"(?<=[Dd]ecreto ))(?P<n>\d{1,4})/(?P<y>(?:19|20)?\d\d)(?!\w)"), "{n} del {y}"),
+        ((r"(?:(?<=[Ll]egge )|(?<=\b[Ll]\. )|(?<=\bL\.)|(?<=d\.l\. )|(?<=[Ll]gs\. )|(?<=D\.L\. )|(?<=D\.P\.R\. )|"
+          r"(?<=DPR )|(?<=[Dd]ecreto )|(?<=\b[Nn]\. ))(?P<n>\d{1,4})/(?P<y>(?:19|20)?\d\d)(?!\w)"), "{n} del {y}"),
+        (r"(?<![\w,.])1m(?P<m>\d\d)(?!\w)", "un metro e {m}"), (r"(?<![\w,.])2m(?P<m>\d\d)(?!\w)", "due metri e {m}"),
         (r"(?<=\d [lL])/100 ?km\b", "ogni cento chilometri"),
         *weekdays(_WEEKDAYS, "a", after=r"\d{1,2}(?:[:.]\d\d| ?[-–])"),
         (rf"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>{_FEMININE})\b", "una {w} e mezza"),
@@ -170,7 +177,7 @@ RULES = Rules(
         (r"(?<!\w)h ?24(?!\w)", "ventiquattr'ore su ventiquattro"),
         (r"(?<!\w)[Hh]\.? (?=\d{1,2}[:.]\d\d)", "ore "),
         (r"(?<!\w)[Nn]{2}\. ?(?=\d)", "numeri "), (r"(?<!\w)[Nn][°º] ?(?=\d)", "numero "),
-        (r"(?<!\w)[Ll]\. ?(?=\d+/\d\d(?:\d\d)?(?!\d))", "legge "),
+        (r"(?<![\w.])[Ll]\. ?(?=\d+/\d\d(?:\d\d)?(?!\d))", "legge "),
         (r"(?<!\w)n\. civ\. ?(?=\d)", "numero civico "),
         (r"(?<!\w)[Mm]ax\.? (?=\d)", "massimo "), (r"(?<![\w,.])(?P<n>\d\d?) cent\.", "{n} centesimi"),
         (r"(?<!\w)[Nn]\. ?(?=\d)", "numero "), (r"(?<!\w)[Pp]ag\. ?(?=\d)", "pagina "),
@@ -178,7 +185,8 @@ RULES = Rules(
     to="a", score="a", code_number="pairs", emergency=r"\b(?:[Cc]hiam\w+|[Nn]umero|[Dd]igit\w+) (?:il |al )?",
     per={
         "mese": "al mese", "anno": "all'anno", "giorno": "al giorno", "settimana": "alla settimana", "ora": "all'ora",
-        "h": "all'ora", "notte": "a notte", "persona": "a persona", "pers.": "a persona", "m²": "al metro quadrato",
+        "h": "all'ora", "notte": "a notte", "persona": "a persona", "pers.": "a persona", "pers": "a persona",
+        "m²": "al metro quadrato",
         "m2": "al metro quadrato", "mq": "al metro quadrato", "m³": "al metro cubo", "mc": "al metro cubo",
         "kg": "al chilo", "l": "al litro", "L": "al litro", "kWh": "al kilowattora", "km": "al chilometro",
         "pz": "al pezzo", "pezzo": "al pezzo", "etto": "all'etto",
@@ -187,7 +195,7 @@ RULES = Rules(
     numbered={
         "pagg.": "pagine", "pp.": "pagine", "p.": "pagina", "fig.": "figura", "cap.": "capitolo", "artt.": "articoli",
         "art.": "articolo", "vol.": "volume", "int.": "interno", "tab.": "tabella", "min.": "minimo",
-        "nr.": "numero", "all.": "allegato", "co.": "comma", "tav.": "tavola",
+        "nr.": "numero", "all.": "allegato", "co.": "comma", "tav.": "tavola", "op.": "opera",
     },
     out_of="su", between={":": "a", "/": "su", "x": "per", "^": "alla"},
     fractions={
@@ -218,11 +226,12 @@ RULES = Rules(
         "pers.": "one{persona} other{persone}",
         "t": "one{tonnellata} other{tonnellate}", "pz": "one{pezzo} other{pezzi}", "pz.": "one{pezzo} other{pezzi}",
         "gg": "one{giorno} other{giorni}", "q": "one{quintale} other{quintali}",
-        "q.li": "one{quintale} other{quintali}", "bpm": "one{battito al minuto} other{battiti al minuto}",
+        "q.li": "one{quintale} other{quintali}", "pt": "one{punto} other{punti}",
+        "bpm": "one{battito al minuto} other{battiti al minuto}",
         "giri/min": "one{giro al minuto} other{giri al minuto}",
     },
     time="{h} e {m}", time_hour="{h}", hour="cardinal-feminine", time_fixes={"^ventuna": "ventuno"},
-    time_dotted=(r"(?:(?:[Aa]lle|[Dd]alle|[Oo]re|[Ll]e|[Hh]\.?) |(?:[Aa]ll|[Dd]all)['’](?=1\.))", ""),
+    time_dotted=(r"(?:(?:[Aa]lle|[Dd]alle|[Dd]elle|[Oo]re|[Ll]e|[Hh]\.?) |(?:[Aa]ll|[Dd]all)['’](?=1\.))", ""),
     date="{d} {m} {y}", day_first="primo", phone_plus="più",
     marks={
         ".": "punto", "/": "barra", "-": "trattino", "_": "trattino basso", "@": "chiocciola", ":": "due punti",
@@ -256,9 +265,13 @@ RULES = Rules(
         "per es.": "per esempio",
         "N.B.": "nota bene", "Cfr.": "confronta", "prot.": "protocollo", "Prot.": "protocollo", "rif.": "riferimento",
         "Rif.": "riferimento", "f.to": "firmato", "N.d.R.": "nota del redattore", "N.d.T.": "nota del traduttore",
+        "N.d.A.": "nota dell'autore",
         "n.d.r.": "nota del redattore", "ndr": "nota del redattore", "c.v.d.": "come volevasi dimostrare",
         "D.Lgs.": "decreto legislativo", "D. Lgs.": "decreto legislativo", "D.lgs.": "decreto legislativo",
-        "d.lgs.": "decreto legislativo", "D.L.": "decreto legge", "DJ": "deejay", "cell.": "cellulare",
+        "d.lgs.": "decreto legislativo", "D.L.": "decreto legge", "d.l.": "decreto legge", "D.ssa": "dottoressa",
+        "Rev.": "reverendo", "lun.": "lunedì", "mer.": "mercoledì", "gio.": "giovedì", "ven.": "venerdì",
+        "sab.": "sabato", "dom.": "domenica",
+        "geom.": "geometra", "rag.": "ragionier", "DJ": "deejay", "cell.": "cellulare",
         "Cell.": "cellulare", "cod. civ.": "codice civile", "cod. pen.": "codice penale", "secc.": "secoli",
         "s.n.c.": "senza numero civico", "vs": "contro", "vs.": "contro",
     },
@@ -267,9 +280,9 @@ RULES = Rules(
                    "S.p.A.": "esse pi a", "S.r.l.": "esse erre elle", "s.r.l.": "esse erre elle",
                    "s.p.a.": "esse pi a", "u.s.": "ultimo scorso", "c.m.": "corrente mese"},
     abbreviated=(
-        (rf"(?<!\w)(?<![A-Z]\. )S\. ?(?=(?:{_SANT})\b)", "Sant'"), (rf"(?<!\w)S\. ?(?=(?:{_SANTA})\b)", "Santa "),
+        (rf"(?<![\w.])(?<![A-Z]\. )S\. ?(?=(?:{_SANT})\b)", "Sant'"), (rf"(?<![\w.])S\. ?(?=(?:{_SANTA})\b)", "Santa "),
         (r"(?<!\w)S\. ?(?=(?:Stefano|Spirito|Stanislao|Natale|Padre)\b)", "Santo "),
-        (rf"(?<!\w)(?<![A-Z]\. )S\. ?(?=(?:{_SAN})\b)", "San "),
+        (rf"(?<![\w.])(?<![A-Z]\. )S\. ?(?=(?:{_SAN})\b)", "San "),
         ((r"(?:(?<=\b[Vv]ia )|(?<=[Pp]iazza )|(?<=[Cc]hiesa di )|(?<=[Bb]asilica di )|(?<=[Oo]spedale )|"
           r"(?<=\b[Cc]orso )|(?<=\b[Mm]onte )|(?<=\b[Pp]orta ))S\.(?= [A-ZÀ-Þ][a-zà-ÿ])"), "San"),
         (r"(?<!\w)S[Ss]\.(?= (?:Trinità|Annunziata|Vergine)\b)", "Santissima"),
@@ -297,6 +310,7 @@ RULES = Rules(
         (r"(?<=\d )(?:e )?(?:ss|segg)\.", "e seguenti."),
         (r"(?:(?<=\d )|(?<=[IVX] )|(?<=secolo )|(?<=sec\. ))[Aa]\. ?C\.", "avanti Cristo."),
         (r"(?:(?<=\d )|(?<=[IVX] )|(?<=secolo )|(?<=sec\. ))[Dd]\. ?C\.", "dopo Cristo."),
+        (r"(?:(?<=\b[NnDd]ei )|(?<=\b[Aa]i )|(?<=\b[Dd]ai ))sec\.(?= [IVX])", "secoli"),
         (r"(?<!\w)[Ss]ec\.(?= [IVX])", "secolo"), (r"(?<!\w)[Nn][°º](?= [a-z])", "numero"),
         (r"(?<!\w)[Nn]\.(?= verde)", "numero"),
         *((rf"(?<!\w)[{short[0].upper()}{short[0]}]{short[1:]}\.(?= [IVX]+(?!\w))", long) for short, long in (
@@ -306,8 +320,8 @@ RULES = Rules(
         (r"(?<=\d )set\.(?= \d{4})", "settembre"), *months_in_short(_MONTHS),
     ),
     roman=(
-        ((r"(?<!\w)(?P<r>[IVX]+)(?=(?:[-–/][IVX]+)? (?:secolo|sec\.|millennio|Municipio|piano|libro|tempo|atto|liceo|"
-         r"ginnasio|semestre|trimestre|quadrimestre|reggimento|battaglione|distretto|turno|girone|"
+        ((r"(?<!\w)(?P<r>[IVX]+)(?=(?:[-–/][IVX]+)? (?:secolo|sec\.|millennio|[Mm]unicipio|piano|libro|tempo|atto|"
+         r"liceo|ginnasio|semestre|trimestre|quadrimestre|reggimento|battaglione|distretto|turno|girone|"
          r"anniversario)(?!\w))"),
          "ordinal-masculine", "{n}"),
         ((r"(?<!\w)(?P<r>[IVX]{2,}|[VX])(?= (?:[Cc]ongresso|Concilio|Festival|Premio|Corso|Reich|Forum|Convegno|Salone|"
@@ -317,13 +331,14 @@ RULES = Rules(
           r"[Cc]rociata|giornata|domenica|tappa|Olimpiade|[Cc]onferenza|[Aa]ssemblea|divisione|brigata|Internazionale|"
           r"[Cc]ircoscrizione|classe|Biennale|Triennale|[Cc]ommissione|sessione|sezione)\b)"),
          "ordinal-feminine", "{n}"),
+        (r"(?<!\w)(?P<r>[IVX]+)(?= (?:al|e|o|e il) [IVX]+ (?:sec|mill))", "ordinal-masculine", "{n}"),
         (r"(?<!\w)(?P<r>II|III)(?= media\b)", "ordinal-feminine", "{n}"),
         (r"(?<!\w)(?P<all>(?P<r>[IVX]+)[°º])(?!\w)", "ordinal-masculine", "{n}"),
         (r"(?<!\w)(?P<all>(?P<r>[IVX]+)ª)(?!\w)", "ordinal-feminine", "{n}"),
         (rf"(?<!\w)(?P<r>I)(?= {_MONTH}\b)", "ordinal-masculine", "{n}"),
         (rf"(?<!\w)(?P<r>[IVX]{{2,}}|[VX])(?= {_MONTH}\b)", "", "{n}"),
-        (r"(?<!\w)(?:secoli|secc\.) (?:dal )?(?P<r>[IVX]+)(?!\w)", "ordinal-masculine", "{n}"),
-        (r"(?<!\w)(?:secoli|secc\.) (?:dal )?[IVX]+(?:, [IVX]+)?(?:-| ed? | al |, )(?P<r>[IVX]+)(?!\w)",
+        (r"(?<!\w)(?:secoli|secc\.|sec\.) (?:dal )?(?P<r>[IVX]+)(?!\w)", "ordinal-masculine", "{n}"),
+        (r"(?<!\w)(?:secoli|secc\.|sec\.) (?:dal )?[IVX]+(?:, [IVX]+)?(?:-| ed? | al |, )(?P<r>[IVX]+)(?!\w)",
          "ordinal-masculine", "{n}"),
         (r"(?<!\w)(?:secoli|secc\.) [IVX]+, [IVX]+ ed? (?P<r>[IVX]+)(?!\w)", "ordinal-masculine", "{n}"),
         (r"(?:(?<=secolo )|(?<=sec\. )|(?<=Sec\. ))(?P<r>[IVX]+)(?!\w)", "ordinal-masculine", "{n}"),

@@ -89,7 +89,7 @@ RULES = Rules(
         r"[Nn]ível|[Ff]ase|[Tt]ipo|[Vv]ersão|[Gg]rupo|[Pp]asso|[Ff]igura|[Tt]abela|[Dd]ia|[Ii]tem|[Ii]nciso|[Qq]uestão|"
         r"[Oo]|[DdNn]o|[Aa]o|Fórmula|Globo|Série|[A-Z]{3,}) $|\w[=:#-]$|#$"
     ),
-    ordinals=((r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"),
+    ordinals=((r"(?:\.?º|\.°)", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"),
               (rf"o\.?(?= (?:{_COUNTED}))", "ordinal-masculine"),
               (r"a\.?(?= (?:vez|parte|edição|classe|série|fila|rodada|guerra|Guerra|temporada|etapa|feira))",
                "ordinal-feminine")),
@@ -112,6 +112,13 @@ RULES = Rules(
         (r"(?<![\w.])(?P<t>[A-ZÀ-Þ][a-zà-ú]+) (?P<n>\d{1,2}) ?x ?(?P<m>\d{1,2})(?= [A-ZÀ-Þ][a-zà-ú])", "{t} {n} a {m}"),
         (r"(?<=\d) x (?=0(?!\w|[.,]\d))", " a "), (r"(?<=\d)x(?=0(?!\w|[.,]\d))", "a"),
         (r"(?<=\d) x (?=\d+ ?=)", " vezes "), (r"(?<=\d)x(?=\d+ ?=)", "vezes"),
+        ((r"(?<![\w/.,])(?<!\d )(?=2/3|3/4|4/5|5/6|6/7|7/8)(?P<n>\d)/(?P<m>\d) "
+          r"(?P<w>vezes|dias|pessoas|anos|meses|horas|semanas|minutos)\b"), "{n} ou {m} {w}"),
+        (r"(?<=\d)x/dia(?!\w)", "vezes por dia"), (r"(?<=vezes)/(?=dia\b|semana\b|ano\b|mês\b)", "por"),
+        (r"(?<![\w.])ca?\. (?=1\d\d\d(?!\w))", "cerca de "),
+        ((r"(?:(?<=[Ll]ei )|(?<=\b[Nn]º )|(?<=\b[Nn]\.º )|(?<=\b[Nn]\. )|(?<=[Dd]ecreto ))"
+          r"(?P<n>\d{1,3}\.\d{3}|\d{1,5})/(?P<y>(?:19|20)?\d\d)(?![\w/])"), "{n} de {y}"),
+        (r"(?<![\w,.])1m(?P<m>\d\d)(?!\w)", "um metro e {m}"), (r"(?<![\w,.])2m(?P<m>\d\d)(?!\w)", "dois metros e {m}"),
         (r"(?<!\w)24/7(?!\w)", "vinte e quatro por sete"), (r"(?<=\d [lL])/100 ?km\b", "por cem quilômetros"),
         (r"(?:(?<=[Mm]otor )|(?<=\b[Ww]eb ))(?P<n>\d)\.(?P<m>\d)(?!\d|[.,]\d)", "{n} ponto {m}"),
         (r"(?<=\b[Aa]os )(?P<n>\d{1,3})['’′](?![\w'’′\"])", "{n} minutos"),
@@ -137,7 +144,7 @@ RULES = Rules(
         (r"(?<!\w)(?:[Aa]pto?\.|[Aa]pto) ?(?=\d)", "apartamento "), (r"(?<!\w)[Cc]j\. ?(?=\d)", "conjunto "),
         (r"(?<!\w)Lt\. ?(?=\d)", "lote "),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as)\b", "{n} {w} e meia"),
-           (r"(?<!\w)[Nn](?:º|\.º|°) ?(?=\d)", "número "), (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página ")),
+           (r"(?<!\w)[Nn](?:º\.?|\.º|°) ?(?=\d)", "número "), (r"(?<!\w)[Pp]ág\. ?(?=\d)", "página ")),
     to="a", score="a", code_number="pairs", emergency=r"\b(?:[Ll]ig\w+|[Dd]is[cq]\w+)(?: para)?(?: o)? ",
     phones=r"\b(?:[Tt]el\.|[Tt]elefone|[Cc]elular|[Ff]ax|WhatsApp|[Ll]ig\w+):? (?:para )?(?:o )?",
     per={
@@ -149,7 +156,8 @@ RULES = Rules(
     numbered={
         "pp.": "páginas", "págs.": "páginas", "p.": "página", "fig.": "figura", "cap.": "capítulo", "arts.": "artigos",
         "art.": "artigo", "vol.": "volume", "tab.": "tabela", "ref.": "referência", "mín.": "mínimo", "máx.": "máximo",
-        "n.": "número", "núm.": "número", "fls.": "folhas", "fl.": "folha",
+        "n.": "número", "no.": "número", "op.": "opus", "ap.": "apartamento", "núm.": "número", "fls.": "folhas",
+        "fl.": "folha",
     },
     out_of="de", between={":": "para", "/": "sobre", "x": "por", "^": "elevado a"},
     fractions={
@@ -164,6 +172,9 @@ RULES = Rules(
         "GBP": Money(major="one{libra} other{libras}", minor="one{pêni} other{pence}"),
         "JPY": Money(major="one{iene} other{ienes}"),
         "CHF": Money(major="one{franco} other{francos}", minor="one{cêntimo} other{cêntimos}"),
+    },
+    scales={
+        "mi": "one{milhão} other{milhões}", "bi": "one{bilhão} other{bilhões}", "tri": "one{trilhão} other{trilhões}",
     },
     money_and=" e ", money_of=" de ", phrase_fixes={" mil de ": " mil "},
     money_scales={
@@ -181,7 +192,8 @@ RULES = Rules(
         "pess.": "one{pessoa} other{pessoas}", "t": "one{tonelada} other{toneladas}",
         "un.": "one{unidade} other{unidades}", "cv": "one{cavalo} other{cavalos}",
         "rpm": "one{rotação por minuto} other{rotações por minuto}",
-        "bpm": "one{batimento por minuto} other{batimentos por minuto}", "pol.": "one{polegada} other{polegadas}",
+        "pts": "one{ponto} other{pontos}", "bpm": "one{batimento por minuto} other{batimentos por minuto}",
+        "pol.": "one{polegada} other{polegadas}",
         "p.p.": "one{ponto percentual} other{pontos percentuais}", "hab.": "one{habitante} other{habitantes}",
         "pct.": "one{pacote} other{pacotes}", "cx.": "one{caixa} other{caixas}", "dz.": "one{dúzia} other{dúzias}",
         **dict.fromkeys(("xíc.", "xíc"), "one{xícara} other{xícaras}"),
@@ -190,6 +202,11 @@ RULES = Rules(
             form.replace("*", spoon): f"one{{colher de {spoon}}} other{{colheres de {spoon}}}"
             for spoon in ("sopa", "chá", "café", "sobremesa")
             for form in ("c. de *", "c. *", "c. (*)", "col. (*)", "col. *", "colher (*)", "colheres (*)")
+        },
+        **{
+            f"{cup} ({what})": f"one{{xícara de {what}}} other{{xícaras de {what}}}"
+            for what in ("chá", "café")
+            for cup in ("xícara", "xícaras", "xíc.")
         },
     },
     time_dotted=(r"(?:[Àà]s|[Dd]as) ", ""), time="{h} e {m}", time_hour="{h} horas", time_marks=":h",
@@ -218,10 +235,14 @@ RULES = Rules(
         "obs.": "observação", "Obs.": "observação", "c/": "com", "s/": "sem", "p/": "para", "Sr": "senhor",
         "por ex.": "por exemplo", "mín.": "mínimo", "máx.": "máximo", "qtd.": "quantidade", "séc.": "século",
         "sécs.": "séculos",
-        "cf.": "confira", "Srta.": "senhorita", "Srs.": "senhores", "Sras.": "senhoras", "Drs.": "doutores",
+        "cf.": "confira", "Cf.": "confira", "Srta.": "senhorita", "Srs.": "senhores", "Sras.": "senhoras",
+        "Drs.": "doutores",
         "Exma.": "excelentíssima", "Exmos.": "excelentíssimos", "Ex.mo": "excelentíssimo", "Ex.ma": "excelentíssima",
         "V.Exa.": "vossa excelência", "V. Exª": "vossa excelência", "V.Exª": "vossa excelência",
         "V. Ex.ª": "vossa excelência", "V.Ex.ª": "vossa excelência", "Ilma.": "ilustríssima", "D.ª": "dona",
+        "Dª": "dona", "sáb.": "sábado", "dom.": "domingo", "Eng.º": "engenheiro", "Arq.º": "arquiteto",
+        "Profs.": "professores",
+        "Ex.mos": "excelentíssimos", "V. Ex.as": "vossas excelências", "r/c": "rés do chão",
         "Eng.ª": "engenheira", "Lg.": "largo", "Qd.": "quadra", "i.e.": "isto é", "e.g.": "por exemplo",
         "p.e.": "por exemplo", "N.B.": "nota bene", "vs.": "versus", "vs": "versus", "S/A": "ésse á",
         "s/n": "sem número", "a/c": "aos cuidados de", "blz": "beleza", "abs": "abraços", "att": "atenciosamente",
@@ -246,7 +267,8 @@ RULES = Rules(
         *((rf"(?<![\w.])[{short[0].upper()}{short[0]}]{short[1:]}\.(?= [IVXLC]+(?!\w))", word) for short, word in (
             ("cap", "capítulo"), ("vol", "volume"), ("art", "artigo"), ("inc", "inciso"),
         )),
-        (r"(?<=[ªa] )ed\.", "edição."), (r"(?<![\w.])[Ee]x\.(?=:)", "exemplo"),
+        (r"(?<=º )esq\.", "esquerdo."), (r"(?<=º )d(?:to|ir)\.", "direito."),
+        (r"(?<=\d )e ss\.", "e seguintes."), (r"(?<=[ªa] )ed\.", "edição."), (r"(?<![\w.])[Ee]x\.(?=:)", "exemplo"),
         (r"(?<!\w)[Bb]l\.(?= [A-Z\d](?!\w))", "bloco"),
         (r"(?<![\w.-])(?<!p\. )(?<!por )ex\.(?=,? [^\W\d])", "por exemplo"), (r"(?<!\w)al\.(?= ?[a-z]\))", "alínea"),
         (r"(?<!\w)[Ss]eg\.? a [Ss]ex(?:\.(?= |,|;|$)|(?!\w))", "segunda a sexta"),
@@ -260,6 +282,7 @@ RULES = Rules(
          "ordinal-feminine", "{n}"),
         ((r"(?<!\w)(?P<r>[IVX]+)(?= (?:mil[êé]nio|Congresso|Encontro|Reich|Fórum|Festival|Simpósio|Seminário|Plano|"
           r"Exército|Concílio|Salão|Prêmio|Torneio|Campeonato|Batalhão|Império|Curso)\b)"), "ordinal-masculine", "{n}"),
+        (rf"(?<!\w)(?P<r>[IVX]+)(?= de {_MONTH}\b)", "", "{n}"),
         (r"(?<!\w)(?P<all>(?P<r>[IVX]+)ª)(?!\w)", "ordinal-feminine", "{n}"),
         (r"(?<!\w)(?P<all>(?P<r>[IVX]+)[º°])(?!\w)", "ordinal-masculine", "{n}"),
         (rf"(?<!\w)(?:sécs?\.|séculos?) [IVX]+[-–](?P<r>{_TO_TEN})(?!\w)", "ordinal-masculine", "{n}"),
