@@ -42,7 +42,7 @@ NEVER_LAST = _sets({
           "egr gent pag art v vol card gen col ten cav cell tav lett loc fraz rif prot d.lgs artt pagg pp h n nn nr",
     "ms": "en pn tn hj hjh dato datuk prof no sdr sdri jln kg tmn",
     "nl": "dhr mevr mw drs ir ing mr prof bijv bv d.w.z o.a m.b.t i.v.m t.a.v nl resp evt incl excl ca afd tel jhr ds "
-          "mgr ong zgn",
+          "mgr ong zgn ned fam geb temp",
     "no": "hr fr f.eks bl.a dvs ca kl tlf inkl ekskl vedr iht mht pga st frk cand",
     "pl": "p prof dr hab mgr inż lek ks bp abp św tzw np m.in tj ul al pl os im gen płk kpt por ppor mjr zob por ok "
           "godz mec doc o wg ds",
@@ -66,7 +66,7 @@ BEFORE_NUMBER = _sets({
     "fr": "chap tél nº n° art p pp janv jan févr fév avr juil juill sept oct nov déc",
     "it": "pag pagg cap tel num fig tab all co gen feb mar apr mag giu lug ago set sett ott nov dic",
     "ms": "bil hlm jil",
-    "nl": "blz hfst art jan feb mrt apr jun jul aug sep sept okt nov dec",
+    "nl": "blz hfst hfdst fig par afb dl nrs tab art jan feb mrt apr jun jul aug sep sept okt nov dec",
     "no": "s kap art jan feb mar apr jun jul aug sep sept okt nov des",
     "pl": "s str rozdz art poz t tel",
     "pt": "pág págs cap arts fls fl tab lt tel nº núm jan fev mar abr mai jun jul ago set out nov dez",

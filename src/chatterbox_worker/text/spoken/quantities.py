@@ -255,7 +255,7 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
     units = symbols_of_units(rules)
     pattern = (
         rf"(?:(?<![{WORD}%])|(?<=\d[xх])){quantity(rules)} ?(?P<unit>{_choices(tuple(units))})"
-        rf"(?![{WORD}²³]|/[a-zµμ]|['’]\w)"  # "1998 l'Europe"
+        rf"(?![{WORD}²³]|/[a-zµμ]|\.[a-z]\.|['’]\w)"  # "1998 l'Europe", "1 t.e.m. 4"
     )
     for found in part.find(pattern):
         unit = found["unit"]
