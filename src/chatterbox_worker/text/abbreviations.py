@@ -24,7 +24,8 @@ def _sets(tables: dict[str, str]) -> Mapping[str, frozenset[str]]:
 NEVER_LAST = _sets({
     "": _COMMON,
     "ar": "د أ م أ.د ص.ب ق.م",
-    "da": "bl.a f.eks hr fr hrs dvs ca kl mht vedr pga iht tlf inkl ekskl cand mag frk skt sct",
+    "da": "bl.a f.eks hr fr hrs dvs ca kl mht vedr pga iht tlf inkl ekskl cand mag frk skt sct "
+          "fhv afd ang vedr ifm ift vha kgl",
     "de": "hr hrn fr frl dipl ing habil z d u i v a o s b bzw ca ggf evtl inkl exkl vgl sog bes insb lt zzgl abzgl geb "
           "gest mind allg engl frz lat dt str bspw d.h z.b z.t u.a i.d.r o.g med phil jur rer nat hl kath ev zw resp "
           "betr bez gem gez ehem versch lfd wg frl fam gebr amerik brit ital span russ poln österr schweiz chin jap "
@@ -43,21 +44,21 @@ NEVER_LAST = _sets({
     "ms": "en pn tn hj hjh dato datuk prof no sdr sdri jln kg tmn",
     "nl": "dhr mevr mw drs ir ing mr prof bijv bv d.w.z o.a m.b.t i.v.m t.a.v nl resp evt incl excl ca afd tel jhr ds "
           "mgr ong zgn ned fam geb temp",
-    "no": "hr fr f.eks bl.a dvs ca kl tlf inkl ekskl vedr iht mht pga st frk cand",
+    "no": "hr fr f.eks bl.a dvs ca kl tlf inkl ekskl vedr iht mht pga st frk cand avd ang ifm ift vha",
     "pl": "p prof dr hab mgr inż lek ks bp abp św tzw np m.in tj ul al pl os im gen płk kpt por ppor mjr zob por ok "
           "godz mec doc o wg ds",
     "pt": "sra srta exmo exma eng engª arq dra profa prof.ª av r p ex p.ex d dª gen cel cap ten pe fr sto sta aprox "
           "tel pág núm v.ex jd pça pç rod al vl trav srta srs sras cel maj sgt bl cj qd vol séc sécs inc",
     "ru": "г гг гр тов акад проф доц канд ул пл пр просп пер д кв стр корп обл р-н св напр т.е т.н т.к т т.ч о оз р ст "
           "см ср рис табл и.о зам зав ген полк кап лейт мр м н",
-    "sv": "hr fr dr prof t.ex bl.a d.v.s dvs ca kl tel inkl exkl s.k resp ung fd kand st jfr",
+    "sv": "hr fr dr prof t.ex bl.a d.v.s dvs ca kl tel inkl exkl s.k resp ung fd kand st jfr enl avd ev",
     "sw": "bw bi dkt prof mhe mch sh n.k k.m",
     "tr": "sn dr prof doç yrd av müh alb gen yzb örn bkz vb vs yy ort yak cad sok mah apt hz krş",
 })  # fmt: skip
 
 BEFORE_NUMBER = _sets({
     "": "no nos nr p pp vol fig figs ch sec art eq ed col par §",
-    "da": "s kap art nr bd jan feb mar apr jun jul aug sep sept okt nov dec",
+    "da": "s d stk fig tab kap art nr bd jan feb mar apr jun jul aug sep sept okt nov dec",
     "de": "s kap abs abb art aufl bd nr tel jan feb mär apr jun jul aug sep sept okt nov dez",
     "el": "σελ αρ τ κεφ",
     "en": "jan feb mar apr jun jul aug sep sept oct nov dec tel ext rm apt",
@@ -67,11 +68,11 @@ BEFORE_NUMBER = _sets({
     "it": "pag pagg cap tel num fig tab all co gen feb mar apr mag giu lug ago set sett ott nov dic",
     "ms": "bil hlm jil",
     "nl": "blz hfst hfdst fig par afb dl nrs tab art jan feb mrt apr jun jul aug sep sept okt nov dec",
-    "no": "s kap art jan feb mar apr jun jul aug sep sept okt nov des",
+    "no": "s d fig tab kap art jan feb mar apr jun jul aug sep sept okt nov des",
     "pl": "s str rozdz art poz t tel",
     "pt": "pág págs cap arts fls fl tab lt tel nº núm jan fev mar abr mai jun jul ago set out nov dez",
     "ru": "с стр гл рис табл п пп ч тел янв фев апр авг сент окт нояб дек",
-    "sv": "s kap nr jan feb mar apr jun jul aug sep sept okt nov dec",
+    "sv": "s fig tab f d kap nr jan feb mar apr jun jul aug sep sept okt nov dec",
     "sw": "na uk",
     "tr": "s syf böl no",
 })  # fmt: skip

@@ -263,15 +263,26 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
             continue
         if (after := rules.not_units.get(unit)) and compiled(after).match(text, found.end()):
             continue
+        end = _end_of_unit(text, found.end())
         _, last = quantity_values(found, rules)
         case = case_before(text, *found.span(), rules)
         count = 1 if _describes(text, *found.span(), rules) else counted_as(last, case, rules)
         before, after = _unit(unit, units[unit], count, rules)
         if not after and before and not re.search(r"\s$", before) and not _takes_numeral(unit, units[unit], rules):
-            yield [spaced(text, *found.span(), before, rules)]
+            yield [spaced(text, found.start(), end, before, rules)]
             continue
         spoken = correct(before + say_quantity(found, rules, f"={after}", case=case) + after, rules.phrase_fixes)
-        yield [spaced(text, *found.span(), spoken if rules.spaced else spoken.replace(" ", ""), rules)]
+        yield [spaced(text, found.start(), end, spoken if rules.spaced else spoken.replace(" ", ""), rules)]
+
+
+_OWN_STOP = re.compile(r"\.(?=[,;:)]| [^\W\d_])")
+
+
+def _end_of_unit(text: str, end: int) -> int:
+    """The end with the unit's own full stop, after which the sentence goes on: "15 min. later"."""
+    if not text[end - 1].isalpha() or not _OWN_STOP.match(text, end):
+        return end
+    return end + 1 if text[end + 1] != " " or text[end + 2].islower() else end
 
 
 def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
