@@ -37,6 +37,7 @@ async def _until(ws: ClientConnection, kind: str) -> tuple[list[dict[str, Any]],
     while not received or received[-1]["type"] != kind:
         frame = await asyncio.wait_for(ws.recv(), 10)
         if isinstance(frame, bytes):
+            assert len(frame) <= 65_536  # some clients refuse larger messages than 1 MiB
             audio += frame
         else:
             received.append(json.loads(frame))
@@ -65,6 +66,16 @@ async def test_the_first_audio_comes_before_the_last_text_is_sent(live_url: str,
     spans = [(message["start_s"], message["end_s"]) for message in received if message["type"] == "sentence.done"]
     assert spans == sorted(spans)
     assert all(end > start for start, end in spans)
+
+
+@pytest.mark.anyio
+async def test_a_long_sentence_comes_in_messages_that_clients_accept(live_url: str) -> None:
+    async with connect(_url(live_url)) as ws:
+        await _send(ws, {"text": f"This goes {'on and ' * 30}on.", "sample_rate": 48_000})
+        received, audio = await _until(ws, "done")
+
+    assert len(audio) > 2 * 65_536
+    assert len(audio) == pytest.approx(received[-1]["duration_s"] * 96_000, abs=100)
 
 
 @pytest.mark.anyio

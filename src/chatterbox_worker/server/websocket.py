@@ -52,6 +52,7 @@ _WIRE_FORMATS = ("pcm", "opus", "mp3")  # those that can be played without their
 _AHEAD = 3  # sentences of one connection that are generated at once
 _SILENT_S = 600.0  # without a message for so long, the connection is closed
 _CONNECT_ATTEMPTS, _CONNECT_RETRY_S = 240, 0.25  # a sentence waits a minute for a place in the queue
+_FRAME_BYTES = 64 * 1024  # of audio; clients refuse large messages, such as Python's websockets those over 1 MiB
 _RATE = 24_000  # Hertz, every model's own
 _POLICY, _INTERNAL = 1008, 1011  # close codes, RFC 6455 section 7.4.1
 
@@ -299,5 +300,5 @@ class _Conversation:
         await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
 
     async def _send_bytes(self, data: bytes) -> None:
-        if data:
-            await self._ws.send_bytes(data)
+        for start in range(0, len(data), _FRAME_BYTES):
+            await self._ws.send_bytes(data[start : start + _FRAME_BYTES])
