@@ -30,7 +30,7 @@ RULES = Rules(
         "USD": Money(major="one{dollari} other{dollaria}", minor="one{sentti} other{senttiä}"),
         "GBP": Money(major="one{punta} other{puntaa}", minor="one{penny} other{pennyä}"),
     },
-    money_and=" ja ",
+    money_words={"euroa": "EUR", "dollaria": "USD"}, money_and=" ja ",
     money_scales={
         "miljoonaa": "other{miljoonaa}", "miljoona": "other{miljoona}", "miljardia": "other{miljardia}",
         "miljardi": "other{miljardi}", "milj.": "one{miljoona} other{miljoonaa}",
