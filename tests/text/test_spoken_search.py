@@ -50,6 +50,10 @@ def test_every_pattern_finds_what_re_finds(language: str, monkeypatch: pytest.Mo
         (r"(?:(?<=:)|(?<=;))\d", ":1;2 3", ["1", "2"]),
         (r"[٠-٩]", "1٢", ["٢"]),
         (r"X-X", "X-X-X-X", ["X-X", "X-X"]),
+        (r"aba", "ababa caba", ["aba", "aba"]),
+        (r"a{2,}b", "aaab ab aab", ["aaab", "aab"]),
+        (r"(?<=x )(?:ab?|[cd]e) ?(?=\d)", "x ab 1 x a2 x ce 3 x e4", ["ab ", "a", "ce "]),
+        (r"g(?=\.|$)", "g. ga g", ["g", "g"]),
     ],
 )
 def test_a_search_is_exact(pattern: str, text: str, expected: list[str]) -> None:

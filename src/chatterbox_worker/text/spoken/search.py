@@ -1,8 +1,9 @@
 """Searches a part of a text for patterns without trying them where they cannot match.
 
 A search tries its pattern at every character, which costs the same for a hundred patterns of which few match. So the
-pattern's tree, from the parser of `re`, says two things of every match: strings of which the text must contain one, and
-characters with which it begins. Both leave out only what the pattern itself would refuse.
+pattern's tree, from the parser of `re`, says three things of every match: strings of which the text must contain one,
+characters with which it begins, and short strings with which it begins. All leave out only what the pattern itself
+would refuse.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _DIGIT = "0"
 """In a set of first characters: a digit that follows no digit."""
 _MOST_STRINGS = 16  # a search for more strings takes longer than one for the pattern
 _LONGEST_RANGE = 32  # of letters: an alphabet
+_SHORTEST, _LONGEST = 2, 3  # characters of a string with which a match begins: one is too frequent, more find no fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class _Plan:
     """The text contains one string of each."""
     first: frozenset[str] | None
     """The characters with which a match begins; None: any."""
+    strings: frozenset[str]
+    """The strings with which a match begins; empty: any."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,14 +45,14 @@ class Part:
     text: str
     taken: bytearray
     _contains: dict[str, bool] = field(default_factory=dict)
-    _places: dict[frozenset[str], list[int]] = field(default_factory=dict)
+    _places: dict[str | frozenset[str], list[int]] = field(default_factory=dict)
 
     def find(self, pattern: str) -> Iterator[re.Match[str]]:
         """The pattern's matches, as `re.finditer` has them, but those of which every character is taken."""
         plan = _plan(pattern)
         if not all(any(map(self._has, strings)) for strings in plan.needed):
             return
-        for found in self._matches(compiled(pattern), plan.first):
+        for found in self._matches(compiled(pattern), plan):
             if self.taken.find(0, *found.span()) >= 0:
                 yield found
 
@@ -59,12 +63,16 @@ class Part:
         self.taken[start:end] = b"\1" * (end - start)
         return True
 
-    def _matches(self, pattern: re.Pattern[str], first: frozenset[str] | None) -> Iterator[re.Match[str]]:
-        if first is None:
+    def _matches(self, pattern: re.Pattern[str], plan: _Plan) -> Iterator[re.Match[str]]:
+        if plan.strings:
+            starts = sorted(chain.from_iterable(map(self._starts_of, filter(self._has, plan.strings))))
+        elif plan.first is not None:
+            starts = self._starts(plan.first)
+        else:
             yield from pattern.finditer(self.text)
             return
         end = 0
-        for found in filter(None, map(pattern.match, repeat(self.text), self._starts(first))):
+        for found in filter(None, map(pattern.match, repeat(self.text), starts)):
             if found.start() >= end:
                 yield found
                 end = found.end()
@@ -73,6 +81,15 @@ class Part:
         if (known := self._contains.get(string)) is None:
             known = self._contains[string] = string in self.text
         return known
+
+    def _starts_of(self, string: str) -> list[int]:
+        if (places := self._places.get(string)) is None:
+            places = self._places[string] = []
+            place = self.text.find(string)
+            while place >= 0:
+                places.append(place)
+                place = self.text.find(string, place + 1)
+        return places
 
     def _starts(self, first: frozenset[str]) -> list[int]:
         if (places := self._places.get(first)) is None:
@@ -95,8 +112,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def _plan(pattern: str) -> _Plan:
     parsed = _parser.parse(pattern)
     if parsed.state.flags & re.IGNORECASE:  # other letters match, too
-        return _Plan((), None)
-    return _Plan(tuple(_needed(parsed.data)), _first(parsed.data))
+        return _Plan((), None, frozenset())
+    strings = _beginnings(parsed.data, _LONGEST)
+    is_known = len(strings) <= _MOST_STRINGS and all(len(string) >= _SHORTEST for string in strings)
+    return _Plan(tuple(_needed(parsed.data)), _first(parsed.data), strings if is_known else frozenset())
 
 
 def _needed(nodes: Nodes) -> Iterator[frozenset[str]]:
@@ -134,6 +153,32 @@ def _first(nodes: Nodes, *, after_digit: bool = True) -> frozenset[str] | None:
     sets = [_first([*way, *rest], after_digit=after_digit) for way in _ways(kind, value)]
     known = [each for each in sets if each is not None]
     return frozenset[str]().union(*known) if known and len(known) == len(sets) else None
+
+
+def _beginnings(nodes: Nodes, length: int) -> frozenset[str]:
+    """Strings of at most `length` characters: every match begins with one, which lookaheads may have the end of.
+
+    A string is shorter where it is not known what follows.
+    """
+    if not nodes or not length:
+        return frozenset({""})
+    (kind, value), rest = nodes[0], nodes[1:]
+    if kind is _tree.ASSERT and value[0] > 0:
+        ahead = _beginnings(value[1].data, length)
+        return ahead if all(ahead) else _beginnings(rest, length)
+    if kind in (_tree.ASSERT, _tree.ASSERT_NOT, _tree.AT):
+        return _beginnings(rest, length)
+    if kind is _tree.LITERAL or (kind is _tree.IN and all(each is _tree.LITERAL for each, _ in value)):
+        chars = [value] if kind is _tree.LITERAL else [char for _, char in value]
+        ends = _beginnings(rest, length - 1)
+        return frozenset(chr(char) + end for char in chars for end in ends)
+    is_repeated = kind in (_tree.MAX_REPEAT, _tree.MIN_REPEAT) and value[1] > 1
+    strings: frozenset[str] = frozenset()
+    for way in _ways(kind, value):
+        strings |= _beginnings(way if way and is_repeated else [*way, *rest], length)
+        if len(strings) > _MOST_STRINGS:
+            break
+    return strings or frozenset({""})
 
 
 def _ways(kind: Any, value: Any) -> list[Nodes]:
