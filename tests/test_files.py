@@ -8,6 +8,8 @@ import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -175,6 +177,29 @@ def test_a_folders_lock_ends_with_its_process(tmp_path: Path) -> None:
         other.communicate()
     with lock_folder(tmp_path):
         assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_is_waited_for_until_its_time_is_up(tmp_path: Path) -> None:
+    with lock_folder(tmp_path):
+        started_s = time.monotonic()
+        with pytest.raises(BlockingIOError, match="another process has its lock"), lock_folder(tmp_path, wait_s=0.1):
+            pass
+        assert 0.1 <= time.monotonic() - started_s < 5
+
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock_folder(tmp_path):
+            held.set()
+            free.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    threading.Timer(0.1, free.set).start()
+    with lock_folder(tmp_path, wait_s=10.0):
+        assert free.is_set()
+    holder.join()
 
 
 @pytest.mark.parametrize(("number", "stops"), [(errno.ENOLCK, False), (errno.EBADF, False), (errno.EIO, True)])

@@ -20,6 +20,9 @@ from pathlib import Path
 DRAFT_SUFFIX = ".draft"
 ORPHAN_S = 3600.0
 """A draft this old, in seconds, belongs to a worker that died."""
+_RETRY_S = 0.02
+LOCK_S = 10.0
+"""To wait for another worker that changes voices or the lexicon: a moment, unless it hangs."""
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 """NFS answers EBADF for a folder, since its locks are those of files that can be written."""
@@ -90,32 +93,42 @@ def check_writable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the folder's lock, which one process at a time can have and which ends with the process.
-
-    A file system without locks, as some network volumes are, cannot keep two processes apart, and does not stop one.
-    `wait`: until the other has finished, which should take a moment only.
+def lock_folder(folder: Path, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the folder's lock, as `lock`.
 
     Raises:
-        BlockingIOError: another process has the lock.
+        BlockingIOError: another process has the lock, and had it for `wait_s` seconds.
         OSError: there is no such folder, or it cannot be opened.
     """
     opened = os.open(folder, os.O_RDONLY)
     try:
-        _lock(opened, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(opened, wait_s=wait_s)
         yield
     finally:
         os.close(opened)
 
 
-def _lock(opened: int, how: int) -> None:
-    try:
-        fcntl.flock(opened, how)
-    except BlockingIOError:
-        raise
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
+def lock(opened: int, *, wait_s: float) -> None:
+    """Take the lock of an open file or folder, which one process at a time can have and which ends with the process.
+
+    A file system without locks, as some network volumes are, cannot keep two processes apart, and does not stop one.
+
+    Raises:
+        BlockingIOError: another process has the lock, and had it for `wait_s` seconds.
+    """
+    deadline_s = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline_s:
+                raise BlockingIOError(error.errno, "another process has its lock") from None
+            time.sleep(_RETRY_S)
+            continue
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        return
 
 
 def _sync(path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chatterbox_worker.text.spoken.numbers import say
+from chatterbox_worker.text.spoken.numerals import say
 from chatterbox_worker.text.spoken.rules import rules_of
 
 num2words = pytest.importorskip("num2words").num2words

@@ -23,7 +23,7 @@ from chatterbox_worker.text.chunk import chunks
 from chatterbox_worker.text.normalise import clean
 from chatterbox_worker.text.prepare import prepare
 from chatterbox_worker.text.reading import Reading, Span, as_written
-from chatterbox_worker.text.spoken import forms, icu, numbers, quantities
+from chatterbox_worker.text.spoken import forms, icu, numerals, quantities
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
 from chatterbox_worker.text.spoken.rules import rules_of
 from chatterbox_worker.text.spoken.words import parse_roman
@@ -237,7 +237,7 @@ def test_every_language_names_the_months_and_reads_every_unit_and_currency(langu
 def test_a_recogniser_that_fails_costs_its_words_only(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> Iterator[numbers.Group]:
+    def fail(*_: object) -> Iterator[numerals.Group]:
         raise ValueError("a unit that ICU does not know")
 
     monkeypatch.setattr(forms, "_RECOGNISERS", (("units", fail, True),))

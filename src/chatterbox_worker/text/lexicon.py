@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
 import logging
@@ -25,7 +24,7 @@ from typing import Any
 
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import EntryNotFound, InvalidRequest, VolumeFailed, choices, quote
-from chatterbox_worker.files import write_whole
+from chatterbox_worker.files import LOCK_S, lock, write_whole
 from chatterbox_worker.request import check_pronunciations
 from chatterbox_worker.text.normalise import one_line
 from chatterbox_worker.text.pronunciations import Pronunciations
@@ -189,9 +188,9 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
-    """Held by one process at a time."""
+    """Held by one process at a time. Raises OSError."""
     with path.with_name(f".{path.name}.lock").open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file.fileno(), wait_s=LOCK_S)
         yield
 
 

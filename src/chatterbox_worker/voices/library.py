@@ -24,7 +24,7 @@ from typing import Any
 from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
-from chatterbox_worker.files import draft, lock_folder, remove_orphans
+from chatterbox_worker.files import LOCK_S, draft, lock_folder, remove_orphans
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
@@ -214,7 +214,7 @@ class VoiceLibrary:
     def _replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
         """Write everything, then rename: a full disk is noticed before anything of the old voice is removed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with lock_folder(self.folder, wait=True):  # else two savers remove each other's files, or mix them
+        with lock_folder(self.folder, wait_s=LOCK_S):  # else two savers remove each other's files, or mix them
             self._replace_alone(voice, suffix, content, beside)
         remove_orphans(self.folder)
 
@@ -285,7 +285,7 @@ class VoiceLibrary:
         path = self._find(voice)
         try:
             # what is too large to be used was never used
-            with lock_folder(self.folder, wait=True):
+            with lock_folder(self.folder, wait_s=LOCK_S):
                 removed = digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
                 for suffix in (path.suffix, *SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX):
                     self._path(voice, suffix).unlink(missing_ok=True)

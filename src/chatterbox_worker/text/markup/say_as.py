@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from chatterbox_worker.text.reading import as_written
 from chatterbox_worker.text.spoken.forms import add_spoken_forms
-from chatterbox_worker.text.spoken.numbers import number_pattern, say, say_digits, say_written
+from chatterbox_worker.text.spoken.numerals import number_pattern, say, say_digits, say_written
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
 from chatterbox_worker.text.spoken.words import letter_names, parse_roman
 

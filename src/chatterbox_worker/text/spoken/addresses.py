@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numbers import Group, say, say_digits
+from chatterbox_worker.text.spoken.numerals import Group, say, say_digits
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
-from chatterbox_worker.text.spoken.numbers import Group, count, joining, say
+from chatterbox_worker.text.spoken.numbers import count
+from chatterbox_worker.text.spoken.numerals import Group, joining, say
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part

@@ -13,7 +13,7 @@ from dataclasses import replace
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import tags
 from chatterbox_worker.text.spoken import addresses, calendar, codes, formulas, joins, numbers, quantities, words
-from chatterbox_worker.text.spoken.numbers import Group
+from chatterbox_worker.text.spoken.numerals import Group
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
 from chatterbox_worker.text.spoken.search import Part
 

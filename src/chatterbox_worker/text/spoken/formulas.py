@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from unicodedata import digit
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numbers import Group, say, say_written
+from chatterbox_worker.text.spoken.numerals import Group, say, say_written
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numbers import Group, joining, say, say_year_or_number
+from chatterbox_worker.text.spoken.numerals import Group, joining, say, say_year_or_number
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
-from chatterbox_worker.text.spoken.search import Part
+from chatterbox_worker.text.spoken.search import Part, compiled
 
 _DASHED = (
     r"(?= ?[-–—〜～~∼])(?:"  # what refuses most places comes first
@@ -28,9 +28,6 @@ _SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<
 _BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)"
 _NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"(?:\d+(?P<decimals>[.,]\d+)|\d+)$"), re.compile(r"\d+")
 _FULL_MARKS = ("5", "10", "100")
-_DAY_BEFORE = re.compile(  # "le 10/10" is a date
-    r"(?:^|\W)(?:le|au|du|el|al|del|il|dal|dia|día|em|on|am|dem|den|vom|op|til|till|do|od|dnia|до|от|с) \d+$"
-)
 _NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
 _NEAR = 40
 _TWO_DIGITS = 10
@@ -81,7 +78,7 @@ def find_between(part: Part, rules: Rules) -> Iterator[Group]:
             continue
         mark = found["mark"] or "x"
         words = rules.between.get(mark, "")
-        if mark == "/" and rules.out_of and (before["decimals"] or _is_full(text, start, before, after)):
+        if mark == "/" and rules.out_of and (before["decimals"] or _is_full(text, start, before, after, rules)):
             words = rules.out_of
         elif mark == "/" and (before[0] == after[0] or max(len(before[0]), len(after[0])) > 3):
             words = ""  # fifty-fifty; a file and its year
@@ -92,6 +89,8 @@ def find_between(part: Part, rules: Rules) -> Iterator[Group]:
             yield [Span(start, end, f"{gap}{words}{gap}" if words else " ")]
 
 
-def _is_full(text: str, start: int, before: re.Match[str], after: re.Match[str]) -> bool:
-    is_best = before[0] == after[0] and after[0] in _FULL_MARKS
-    return is_best and _DAY_BEFORE.search(text, max(0, start - _NEAR), start) is None
+def _is_full(text: str, start: int, before: re.Match[str], after: re.Match[str], rules: Rules) -> bool:
+    if before[0] != after[0] or after[0] not in _FULL_MARKS:
+        return False
+    day = rf"(?:^|\W)(?:{rules.days_before}) \d+$"
+    return not rules.days_before or compiled(day).search(text, max(0, start - _NEAR), start) is None

@@ -282,7 +282,8 @@ def numerals() -> Iterator[tuple[str, str, str]]:
     """Roman numerals before other nouns."""
     for nouns, rule_set in (
         ("wojna|Wojna|Rzeczpospolita|RP|część|edycja|liga|klasa|połowa|tura|kadencja|grupa", "ordinal-feminine"),
-        ("[Ww]ojny|[Ww]ojnie|Rzeczypospolitej|części|edycji|lidze|ligi|klas(?:ie|y)|połow(?:ie|y)|turze|tury|kadencji|grupy",
+        (("[Ww]ojny|[Ww]ojnie|Rzeczypospolitej|części|edycji|lidze|ligi|klas(?:ie|y)|połow(?:ie|y)|"
+         "turze|tury|kadencji|grupy"),
          _FEMININE),
         ("wojnę|edycję|ligę|klasę|połowę|turę|kadencję|grupę", "ordinal-feminine-accusative"),
         ("wojną|turą", "ordinal-feminine-instrumental"), ("tysiąclecie|piętro|miejsce", "ordinal-neuter"),

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
-from chatterbox_worker.text.spoken.numbers import (
+from chatterbox_worker.text.spoken.numerals import (
     LONGEST,
     Group,
     case_before,

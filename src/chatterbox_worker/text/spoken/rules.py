@@ -105,6 +105,8 @@ class Rules:
     """Words for ":", "/", "x" and "^" between two numbers; without one, ":" and "/" are a gap."""
     out_of: str = ""
     """For "/" between a mark and the best one: "4.5/5", "10/10"."""
+    days_before: str = ""
+    """Alternatives of a word before a day and a month, which are no mark: "le 10/10" in French."""
     compass: Words = field(default_factory=dict)
     """The letters that follow degrees of a coordinate."""
     emergency: str = ""

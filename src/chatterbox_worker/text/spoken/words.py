@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numbers import Group, say
+from chatterbox_worker.text.spoken.numerals import Group, say
 from chatterbox_worker.text.spoken.patterns import alternatives
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part, compiled

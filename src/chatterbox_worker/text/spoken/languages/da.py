@@ -76,7 +76,7 @@ RULES = Rules(
            (r"(?<!\w)[Ss]tk\. ?(?=\d)", "stykke "), (r"(?<!\w)d\. ?(?=\d)", "den "),
            (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
     to="til",
-    out_of="af", between={"^": "opløftet i", ":": "til", "x": "gange"},
+    out_of="af", days_before="den|til", between={"^": "opløftet i", ":": "til", "x": "gange"},
     fractions={
         "1/2": "en halv", "1 1/2": "halvanden", "1/3": "en tredjedel", "2/3": "to tredjedele", "1/4": "en fjerdedel",
         "3/4": "tre fjerdedele",

@@ -215,7 +215,7 @@ RULES = Rules(
         "mind.": "mindestens", "ziff.": "Ziffer", "no.": "Nummer", "fn.": "Fußnote", "rn.": "Randnummer",
         **{f"{short.lower()}.": long for short, long in _SHORT_MONTHS.items()},
     },
-    out_of="von", between={":": "zu", "x": "mal", "^": "hoch"},
+    out_of="von", days_before="am|dem|den|vom", between={":": "zu", "x": "mal", "^": "hoch"},
     fractions={
         "1/2": "ein halb", "1 1/2": "eineinhalb", "n 1/2": "{n}einhalb",
         "1/3": "ein Drittel", "2/3": "zwei Drittel", "1/4": "ein Viertel", "3/4": "drei Viertel",

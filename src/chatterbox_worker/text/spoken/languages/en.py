@@ -47,7 +47,7 @@ RULES = Rules(
            (r"(?<=Q[1-4] )(?P<y>20\d\d|19\d\d)(?!\w)", "numbering-year"),
            (YEAR + r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s\b)", "numbering-year")),
     decades=_DECADES,
-    out_of="out of", between={":": "to", "/": "over", "x": "by", "^": "to the power of"},
+    out_of="out of", days_before="on", between={":": "to", "/": "over", "x": "by", "^": "to the power of"},
     emergency=r"\b(?:[Cc]all(?:s|ed|ing)?|[Dd]ial(?:l?ed|l?ing)?|[Pp]honed?|[Tt]ext) ",
     scale_letters=(
         (r"M(?= [a-z])", "other{million}"), (r"(?<=\d\.\d)M(?!\w)", "other{million}"),

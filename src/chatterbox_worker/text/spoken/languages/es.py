@@ -56,7 +56,7 @@ RULES = Rules(
               (r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"),
               (r"\.?er", "ordinal-masculine-adjective"),
               (r"\.o", "ordinal-masculine"), (r"\.a", "ordinal-feminine")),
-    out_of="sobre", between={":": "a", "/": "sobre", "x": "por", "^": "elevado a"},
+    out_of="sobre", days_before="el|al|del|día", between={":": "a", "/": "sobre", "x": "por", "^": "elevado a"},
     emergency=r"\b(?:[Ll]lam\w+|[Mm]ar[cq]\w+|[Tt]eléfono) (?:al |el )?",
     scale_letters=((r"M(?= de )", "one{millón} other{millones}"),),
     phones=(r"\bal |\b(?:[Tt]el\.|[Tt]eléfono|[Tt]lf\.|[Mm]óvil|[Ff]ax|[Ll]lam\w+|[Mm]ar[cq]\w+|WhatsApp)"

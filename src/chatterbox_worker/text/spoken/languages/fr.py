@@ -51,7 +51,8 @@ RULES = Rules(
          r"bouteilles?|chambres?|portes?|tables?|rues?|villes?|places?|chansons?|journées?|nuits?|soirées?|lettres?|"
          r"lignes?|images?|photos?|vidéos?|réponses?|étoiles?|victoires?|équipes?|familles?|écoles?|classes?|"
          r"marches?|étapes?|douzaines?|vies?|mains?|pièces?|couronnes?|onces?|roupies?|calories|kilocalories|"
-         r"sœurs?|clés?|clefs?|souris|mères?|tantes?|cuillerées?|poignées?|feuilles?|branches?|bottes?|noix|oranges?|bananes?|fraises?|"
+         r"sœurs?|clés?|clefs?|souris|mères?|tantes?|cuillerées?|poignées?|feuilles?|branches?|bottes?|noix|"
+         r"oranges?|bananes?|fraises?|"
          r"aubergines?|échalotes?|salles?|routes?|chaises?|cartes?|fêtes?|règles?|listes?|dents?|voix|reines?|"
          r"(?!squelette|gorille|violoncelle|vermicelle|renne)"
          r"\w+(?:tion|sion|té|tte|ance|ence|euse|trice|esse|ille|elle|onne|enne)s?)\b"),
@@ -122,7 +123,7 @@ RULES = Rules(
         "esc.": "escalier", "max.": "maximum",
         "min.": "minimum",
     },
-    out_of="sur", between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
+    out_of="sur", days_before="le|au|du", between={":": "à", "/": "sur", "x": "par", "^": "puissance"},
     compass={"N": "nord", "S": "sud", "E": "est", "O": "ouest", "W": "ouest"},
     fractions={
         "1/2": "un demi", "n 1/2": "{n} et demi",

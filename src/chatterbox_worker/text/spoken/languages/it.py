@@ -197,7 +197,7 @@ RULES = Rules(
         "art.": "articolo", "vol.": "volume", "int.": "interno", "tab.": "tabella", "min.": "minimo",
         "nr.": "numero", "all.": "allegato", "co.": "comma", "tav.": "tavola", "op.": "opera",
     },
-    out_of="su", between={":": "a", "/": "su", "x": "per", "^": "alla"},
+    out_of="su", days_before="il|al|dal|del", between={":": "a", "/": "su", "x": "per", "^": "alla"},
     fractions={
         "1/2": "mezzo", "n 1/2": "{n} e mezzo",
         "1/3": "un terzo", "2/3": "due terzi", "1/4": "un quarto", "3/4": "tre quarti",

@@ -68,7 +68,7 @@ RULES = Rules(
         "hfdst.": "hoofdstuk", "art.": "artikel", "dl.": "deel", "par.": "paragraaf", "tab.": "tabel",
         "afb.": "afbeelding", "max.": "maximaal", **{f"{short}.": month for short, month in _MONTHS.items()},
     },
-    out_of="van", between={":": "op", "x": "bij", "^": "tot de macht"},
+    out_of="van", days_before="op", between={":": "op", "x": "bij", "^": "tot de macht"},
     fractions={
         "1/2": "een half", "1 1/2": "anderhalf", "n 1/2": "{n}enhalf",
         "1/3": "een derde", "2/3": "twee derde", "1/4": "een kwart", "3/4": "drie kwart",

@@ -58,7 +58,7 @@ RULES = Rules(
            (r"(?<!\w)[Rr]v\. ?(?=\d)", "riksvei "), (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "),
            (r"(?<!\w)[Kk]l\. ?(?=\d)", "klokken ")),
     to="til",
-    out_of="av", between={"^": "opphøyd i", ":": "til", "x": "ganger"},
+    out_of="av", days_before="den|til", between={"^": "opphøyd i", ":": "til", "x": "ganger"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "to tredjedeler", "1/4": "en fjerdedel",
         "3/4": "tre fjerdedeler",

@@ -26,7 +26,8 @@ RULES = Rules(
          r"łyżeczk[ai]|sztuk[ai]|filiżank[ai]|butelk[ai]|rodzin[ay]|drużyn[ay]|gwiazdk[ai]|cebul[aei]|"
          r"marchewk[ai]|kropl[ae]|szczypt[ay]|puszk[ai]|kostk[ai]|tabletk[ai]|córk[ai]|siostr[ay]|klas[ay]|rat[ay]|"
          r"bramk[ai]|złotówk[ai]|paczk[ai]|szkoł[ay]|grup[ay]|firm[ay]|gmin[ay]|płyt[ay]|rund[ay]|dob[ay]|kart[ay]|"
-         r"chwil[ae]|możliwości|części|rzeczy|nog[ai]|piosenk[ai]|wsie|matk[ai]|ofiar[ay]|[a-zęół]+[csz]j[ae]|[a-zęół]+ówk[ai])\b"),
+         r"chwil[ae]|możliwości|części|rzeczy|nog[ai]|piosenk[ai]|wsie|matk[ai]|ofiar[ay]|"
+         r"[a-zęół]+[csz]j[ae]|[a-zęół]+ówk[ai])\b"),
          "cardinal-feminine"),
     ),
     cases=polish.CASES, compounds=polish.COMPOUNDS, ordinals=polish.ORDINALS, years=polish.YEARS,
@@ -56,7 +57,7 @@ RULES = Rules(
         "szt.": "za sztukę",
         "kWh": "za kilowatogodzinę", "km": "za kilometr", "t": "za tonę", "noc": "za noc",
     },
-    out_of="na", between={":": "do", "/": "na", "x": "na", "^": "do potęgi"},
+    out_of="na", days_before="do|od|dnia", between={":": "do", "/": "na", "x": "na", "^": "do potęgi"},
     fractions={
         "1/2": "jedna druga", "1 1/2": "półtora", "n 1/2": "{n} i pół",
         "1/3": "jedna trzecia", "2/3": "dwie trzecie", "1/4": "jedna czwarta",

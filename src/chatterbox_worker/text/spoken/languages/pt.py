@@ -159,7 +159,7 @@ RULES = Rules(
         "n.": "número", "no.": "número", "op.": "opus", "ap.": "apartamento", "núm.": "número", "fls.": "folhas",
         "fl.": "folha",
     },
-    out_of="de", between={":": "para", "/": "sobre", "x": "por", "^": "elevado a"},
+    out_of="de", days_before="em|ao|do|dia", between={":": "para", "/": "sobre", "x": "por", "^": "elevado a"},
     fractions={
         "1/2": "meio", "n 1/2": "{n} e meio",
         "1/3": "um terço", "2/3": "dois terços", "1/4": "um quarto", "3/4": "três quartos",

@@ -72,7 +72,7 @@ RULES = Rules(
            (r"(?<!\w)v\. ?(?=\d)", "vecka "), (r"(?<!\w)lgh\.? ?(?=\d)", "lägenhet "),
            (r"(?<!\w)[Nn]r\.? ?(?=\d)", "nummer "), (r"(?<!\w)[Kk]l\.? ?(?=\d)", "klockan ")),
     to="till",
-    out_of="av", between={"^": "upphöjt till", ":": "till", "x": "gånger"},
+    out_of="av", days_before="till", between={"^": "upphöjt till", ":": "till", "x": "gånger"},
     fractions={
         "1/2": "en halv", "1/3": "en tredjedel", "2/3": "två tredjedelar", "1/4": "en fjärdedel",
         "3/4": "tre fjärdedelar",

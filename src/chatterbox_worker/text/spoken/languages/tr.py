@@ -13,8 +13,8 @@ _MONTHS = (
 )  # fmt: skip
 _ORDINAL_NAMES = (
     "Dünya|Balkan|Körfez|Haçlı|Cadde|Sokak|Bölüm|Kısım|Lig|Ordu|Kolordu|Tümen|Daire|Asliye|Ağır|Sulh|İcra|Noter|Hukuk|"
-    "Geleneksel|Uluslararası|Ulusal|Olağan|Dönem|Abdülhamit|Abdülhamid|Murat|Mehmet|Selim|Süleyman|Mahmut|Ahmet|Mustafa|"
-    "Osman|Bayezid|Kat|Etap|Hafta|Sınıf|Gün|Yıl"
+    "Geleneksel|Uluslararası|Ulusal|Olağan|Dönem|Abdülhamit|Abdülhamid|Murat|Mehmet|Selim|Süleyman|Mahmut|Ahmet|"
+    "Mustafa|Osman|Bayezid|Kat|Etap|Hafta|Sınıf|Gün|Yıl"
 )
 
 _DOTTED_TIME = (
