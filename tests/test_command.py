@@ -34,8 +34,11 @@ def _start(*arguments: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen
     )
 
 
-def _signalled(process: subprocess.Popen[bytes], number: signal.Signals, after_s: float) -> tuple[int, bytes]:
-    """The exit code and what is on stderr, for a signal that comes `after_s` seconds after the command handles it."""
+def _signalled(process: subprocess.Popen[bytes], number: signal.Signals, after_s: float) -> tuple[int | None, bytes]:
+    """The exit code and what is on stderr, for a signal that comes `after_s` seconds after the command handles it.
+
+    None for the exit code if the command had ended by itself by then.
+    """
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
         caught = int(status.read_text().partition("SigCgt:")[2].split()[0], 16)
@@ -43,9 +46,10 @@ def _signalled(process: subprocess.Popen[bytes], number: signal.Signals, after_s
             break
         time.sleep(0.001)
     time.sleep(after_s)
+    has_ended = process.poll() is not None
     process.send_signal(number)
     _, printed = process.communicate()
-    return process.returncode, printed
+    return None if has_ended else process.returncode, printed
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -116,7 +120,10 @@ def test_a_closed_stream_is_an_empty_one() -> None:
     "arguments", [*(("-m", f"chatterbox_worker.{name}", "--help") for name in _COMMANDS), *zip(_SCRIPTS, strict=True)]
 )
 def test_every_command_ends_silently_at_any_moment(arguments: tuple[str, ...], after_s: float) -> None:
-    assert _signalled(_start(*arguments), signal.SIGINT, after_s) == (130, b"")
+    code, printed = _signalled(_start(*arguments), signal.SIGINT, after_s)
+    # the last thing that Python ends are its handlers: the signal itself is then the end, for a shell 130, too
+    assert code in (None, 130, -signal.SIGINT)
+    assert printed == b""
 
 
 def test_every_command_is_in_this_test() -> None:
