@@ -11,7 +11,7 @@ import pytest
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
 from chatterbox_worker.localqueue import LocalQueue
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import shared_folder
 from support.fakes import ToneEngine

@@ -15,7 +15,7 @@ from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.serverless.actions import act
 from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.serverless.information import JobCounts
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
 

@@ -21,7 +21,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.train import import_adapter, merge
 from chatterbox_worker.voices.bundle import pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary

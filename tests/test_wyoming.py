@@ -25,7 +25,7 @@ from wyoming.tts import (
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.wyoming import main, serve
 from support.audio_clips import wav_bytes
 from support.fakes import ToneEngine

@@ -20,11 +20,11 @@ from chatterbox_worker import command, wiring
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
-from chatterbox_worker.conversion import MOST_BYTES
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.files import check_writable, write_whole
 from chatterbox_worker.local import local_environment
 from chatterbox_worker.request import ConversionRequest, ConvertBody, SpeechBody, resolve_conversion, validate
+from chatterbox_worker.synthesis.conversion import MOST_BYTES
 
 _SUFFIXES = {".oga": "ogg"}
 

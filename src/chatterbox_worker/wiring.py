@@ -16,7 +16,7 @@ from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine
 from chatterbox_worker.errors import InvalidRequest, NotReady, choices, quote
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary

@@ -16,7 +16,7 @@ from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.config import Settings
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.serving import on_a_socket
 from support.webvtt import read_webvtt
 

@@ -16,12 +16,12 @@ from chatterbox_worker.asr import SpeechRecognizer, Transcript
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.chunk_takes import attempt_seed
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Utterance
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NoSpeech, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.chunk_takes import attempt_seed
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.faulty_engine import FAULTS, Fault, FaultyEngine, FaultyTake
 from support.recordings import real

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from chatterbox_worker.chunk_takes import candidate_seeds
+from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
 from support.page_steps import Open, generate, times, wait_for_position, write
 
 pytestmark = pytest.mark.slow

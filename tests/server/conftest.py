@@ -15,7 +15,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.serving import HeldEngine, Open, on_a_socket
 
 

@@ -19,7 +19,7 @@ from chatterbox_worker.engines.csm.engine import CsmEngine
 from chatterbox_worker.engines.csm.take import CsmTake
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_base64, wav_bytes
 from support.serving import Open

@@ -13,7 +13,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.serving import Open
 from support.tiny_engine import tiny_engine

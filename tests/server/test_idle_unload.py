@@ -17,7 +17,7 @@ from chatterbox_worker.errors import DeviceFailed, NotReady
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.serving import HeldEngine
 
 SPEECH = {"input": "Hello.", "cache": False}

@@ -19,7 +19,7 @@ from chatterbox_worker.serverless import loop
 from chatterbox_worker.serverless.fitness import SpeechProof, prove_speech
 from chatterbox_worker.serverless.sdk_import import import_sdk
 from chatterbox_worker.serverless.worker import Unready
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.fakes import RATE, ToneEngine, ToneTake
 
 

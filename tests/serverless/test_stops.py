@@ -9,7 +9,7 @@ import pytest
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.stops import REMEMBERED_S, Stops
 from chatterbox_worker.serverless.worker import NoPlatform, Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 
 class Clock:

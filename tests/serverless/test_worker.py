@@ -15,7 +15,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless import actions, progress
 from chatterbox_worker.serverless.loop import start
 from chatterbox_worker.serverless.worker import RunningJobs, Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from support.audio_clips import wav_base64
 from support.bad_inputs import BAD_INPUTS

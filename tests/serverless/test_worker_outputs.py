@@ -13,7 +13,7 @@ import pytest
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.worker_jobs import ask, stream
 
 

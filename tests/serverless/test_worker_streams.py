@@ -14,7 +14,7 @@ import pytest
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.loop import start
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.bad_inputs import BAD_INPUTS
 from support.fakes import ToneEngine
 from support.worker_jobs import ask, stream

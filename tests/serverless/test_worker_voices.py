@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.delivery import volume
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.audio_clips import wav_base64
 from support.fakes import ToneEngine
 from support.worker_jobs import ask

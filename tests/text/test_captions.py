@@ -16,7 +16,7 @@ from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.preview import PreviewEngine
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text import captions
 from chatterbox_worker.text.cues import LINE_CHARS, LONGEST_S
 from support import fakes

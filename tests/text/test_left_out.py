@@ -13,7 +13,7 @@ from chatterbox_worker.checks.judge import Judge
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.prepare import PreparedText, prepare
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.fakes import ToneEngine

@@ -14,7 +14,7 @@ from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.markup.pauses import LONGEST_PAUSE_S, LONGEST_PAUSES_S, split_at_pauses
 from chatterbox_worker.text.prepare import prepare
 from support.fakes import RATE

@@ -15,7 +15,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.csm.training import session
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.train.__main__ import main
 from chatterbox_worker.train.merge import main as merge
 from chatterbox_worker.voices.bundle import unpack

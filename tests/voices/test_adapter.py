@@ -18,7 +18,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.adapter import metadata_of, parse_adapter, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary

@@ -18,7 +18,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Speaker
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, is_bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import tone, wav_bytes

@@ -24,7 +24,7 @@ from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, pack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import RATE, tone, wav_base64, wav_bytes

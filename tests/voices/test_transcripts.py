@@ -12,7 +12,7 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import voice_source

@@ -34,7 +34,7 @@ from chatterbox_worker.client import (
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 from chatterbox_worker.request import SpeechRequest
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.wiring import build
 
 RETRYABLE_CODES = ("busy", "not_ready", "synthesis_failed", "no_speech", "device_failed")

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from chatterbox_worker.chunk_takes import candidate_seeds
 from chatterbox_worker.request import count_of_candidates
+from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
 
 
 def each_candidate(fields: Mapping[str, Any], defaults: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -30,20 +30,17 @@ from chatterbox_worker.client.errors import (
     Unauthorized,
     Unavailable,
 )
+from chatterbox_worker.client.fields import ConversionFields, SpeechFields, TextFields, TurnFields
 from chatterbox_worker.client.sync import RunPodServerlessClient, SpeechStream
 from chatterbox_worker.client.types import (
-    ConversionFields,
     Job,
     LexiconEntry,
     OutputEntry,
     SavedVoice,
     Speech,
-    SpeechFields,
     StreamChunk,
     TextError,
-    TextFields,
     TextResult,
-    TurnFields,
     VoiceEntry,
 )
 from chatterbox_worker.client.wire import Patience

@@ -14,21 +14,11 @@ import httpx
 from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
+from chatterbox_worker.client.fields import AudioSource, ConversionFields, SpeechFields, TextFields
 from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReader, Wait
 from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
-from chatterbox_worker.client.types import (
-    AudioSource,
-    ConversionFields,
-    Job,
-    LexiconEntry,
-    OutputEntry,
-    SavedVoice,
-    SpeechFields,
-    StreamChunk,
-    TextFields,
-    VoiceEntry,
-)
+from chatterbox_worker.client.types import Job, LexiconEntry, OutputEntry, SavedVoice, StreamChunk, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Outcome, Patience, TooLarge
 
 T = TypeVar("T")

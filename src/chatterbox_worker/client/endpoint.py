@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import httpx
 
 from chatterbox_worker import __version__
+from chatterbox_worker.client.fields import AudioSource, TextFields
 from chatterbox_worker.client.sound import unwrap
-from chatterbox_worker.client.types import AudioSource, LexiconEntry, OutputEntry, SavedVoice, TextFields, VoiceEntry
+from chatterbox_worker.client.types import LexiconEntry, OutputEntry, SavedVoice, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
 from chatterbox_worker.files import write_whole

@@ -26,7 +26,7 @@ from chatterbox_worker.client.errors import (
     Unauthorized,
     Unavailable,
 )
-from chatterbox_worker.client.types import AudioSource
+from chatterbox_worker.client.fields import AudioSource
 
 RUN_LIMIT_BYTES = 10_000_000  # RunPod's documentation, "Send API requests"; 20 MB for runsync
 RUNSYNC_LIMIT_BYTES = 20_000_000

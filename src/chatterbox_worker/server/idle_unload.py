@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from chatterbox_worker.errors import DeviceFailed, NotReady, WorkerError
 from chatterbox_worker.server.backend import Readiness
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 

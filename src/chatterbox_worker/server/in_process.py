@@ -18,7 +18,7 @@ from chatterbox_worker.server.backend import Live, Readiness
 from chatterbox_worker.server.idle_unload import IdleUnloader
 from chatterbox_worker.server.local_stream import LocalStream
 from chatterbox_worker.server.threads import low_priority_pool, run_conversion
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import LibraryEntry, VoiceLibrary

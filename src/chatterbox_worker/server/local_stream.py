@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from chatterbox_worker.answer import SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
-from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.request import AudioRequest
 from chatterbox_worker.server.idle_unload import IdleUnloader
+from chatterbox_worker.synthesis.audio_stream import AudioStream
 
 _AHEAD_S, _RESUME_S = 10.0, 5.0  # of audio that waits for a stream's reader: more than a network's interruptions
 

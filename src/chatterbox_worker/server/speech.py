@@ -27,7 +27,6 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.answer import Recording, SpeechInfo
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.chunk_takes import candidate_seeds
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
 from chatterbox_worker.request import AudioRequest, SpeechRequest
@@ -36,6 +35,7 @@ from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
 from chatterbox_worker.server.streamed import ProgressScope, StreamPart, cancel_on_disconnect, stream
+from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
 from chatterbox_worker.text import captions
 
 log = logging.getLogger(__name__)

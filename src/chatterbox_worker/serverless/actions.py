@@ -30,7 +30,7 @@ from chatterbox_worker.request import (
 )
 from chatterbox_worker.serverless.delivery.volume import Volume, is_attached
 from chatterbox_worker.serverless.information import JobCounts, info
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary

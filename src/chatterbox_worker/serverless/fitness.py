@@ -13,7 +13,7 @@ from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.catalogue import MODELS, REGIONS, ModelCard
 from chatterbox_worker.engine import DEFAULT_VOICE, Utterance
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from chatterbox_worker import __version__
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import decoder_of, small_weights_of
-from chatterbox_worker.serverless.memory import rss_bytes
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.memory import rss_bytes
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, DeviceFailed, NotReady, WorkerError, for_caller
+from chatterbox_worker.memory import MemoryRelease
 from chatterbox_worker.request import Action
 from chatterbox_worker.serverless import job as jobs
 from chatterbox_worker.serverless import joblog, texts
@@ -21,10 +22,9 @@ from chatterbox_worker.serverless.delivery import Delivery, Failure, Unlogged, U
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES, stream
 from chatterbox_worker.serverless.information import JobCounts
 from chatterbox_worker.serverless.job import SpeechJob
-from chatterbox_worker.serverless.memory import MemoryRelease
 from chatterbox_worker.serverless.progress import Progress
 from chatterbox_worker.serverless.texts import TextsJob
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
 

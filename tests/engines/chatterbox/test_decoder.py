@@ -21,7 +21,7 @@ from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.pack import HeldWeights
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.server import speech
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint

@@ -33,7 +33,7 @@ from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.conditioning import ConditioningStore
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.checkpoints import checkpoint, linked, upstream_may_warn, upstream_s3gen, upstream_t3

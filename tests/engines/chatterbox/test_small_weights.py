@@ -23,7 +23,7 @@ from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.serverless.information import JobCounts, info
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.wiring import build
 from support.checkpoints import checkpoint
 from support.community import bases, entry

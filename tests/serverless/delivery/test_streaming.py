@@ -22,7 +22,7 @@ from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlog
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
 from chatterbox_worker.serverless.job import SpeechJob, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support import fakes
 from support.fakes import ToneEngine
 

@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.tiny_engine import tiny_engine
 from support.worker_jobs import ask

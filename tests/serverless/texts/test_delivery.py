@@ -14,7 +14,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.delivery import Answer, serialized_bytes
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.fakes import ToneEngine
 from support.worker_jobs import ask, numbered, stream
 

@@ -15,7 +15,7 @@ from chatterbox_worker.engine import Utterance, Voice
 from chatterbox_worker.errors import DeviceFailed
 from chatterbox_worker.serverless import progress
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices import contents, source
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine, ToneTake

@@ -17,7 +17,7 @@ from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, Sy
 from chatterbox_worker.serverless import joblog
 from chatterbox_worker.serverless.loop import RunPod, serve
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.fakes import RATE, tone
 

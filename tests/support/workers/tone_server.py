@@ -23,7 +23,7 @@ from chatterbox_worker.engine import Passage, TakeFacts, Utterance
 from chatterbox_worker.errors import Cancelled, SynthesisFailed
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 
 RATE = 24_000

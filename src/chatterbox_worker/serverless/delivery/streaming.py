@@ -24,15 +24,15 @@ from chatterbox_worker.answer import Recording, SpokenWord, UnsentWords
 from chatterbox_worker.audio.clip import audio_of_pcm
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.stream_encode import StreamEncoder
-from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.conversion import ConvertedSpeech
 from chatterbox_worker.serverless.delivery.answer import Answer, Unlogged, serialized_bytes
 from chatterbox_worker.serverless.delivery.choose import WAV_HEAD_BYTES, Delivery, Route, log_recording
 from chatterbox_worker.serverless.job import SpeechJob
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.audio_stream import AudioStream
+from chatterbox_worker.synthesis.conversion import ConvertedSpeech
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 CHUNK_BYTES = 700_000
 """Of one chunk, serialized: RunPod refuses more than 1 MB and drops it (docs/API.md)."""

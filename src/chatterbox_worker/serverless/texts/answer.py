@@ -26,7 +26,7 @@ from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.texts.request import Text, TextsJob
 from chatterbox_worker.serverless.texts.speak import speak
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 _REPORT_BYTES = (
     2500  # of a result without its audio: facts, timings and a presigned URL; the text is counted separately

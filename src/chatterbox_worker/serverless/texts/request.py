@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatterbox_worker import request as requests
-from chatterbox_worker.chunk_takes import candidate_seeds
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import JobBody, SpeechJob
+from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
 
 MOST_TEXTS = 500
 """Of one job. Together they have the limit of a single text, `Settings.max_text_chars`: the work is the same."""

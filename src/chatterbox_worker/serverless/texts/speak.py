@@ -21,11 +21,11 @@ from chatterbox_worker.cache import CacheEntry
 from chatterbox_worker.cancel import CancelScope, Progress
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
-from chatterbox_worker.plan import Plan
 from chatterbox_worker.request import OF_A_VOICE, SpeechRequest
 from chatterbox_worker.serverless.job import SpeechJob
 from chatterbox_worker.serverless.texts.request import Text, TextsJob
-from chatterbox_worker.synthesizer import Synthesizer, finish, from_cache
+from chatterbox_worker.synthesis.plan import Plan
+from chatterbox_worker.synthesis.synthesizer import Synthesizer, finish, from_cache
 from chatterbox_worker.voices.source import VoiceSource
 
 log = logging.getLogger(__name__)

@@ -17,11 +17,11 @@ from chatterbox_worker.batch.rows import BatchRow
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
-from chatterbox_worker.dialogue import Conversation
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, WorkerError
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer, finish
+from chatterbox_worker.synthesis.dialogue import Conversation
+from chatterbox_worker.synthesis.synthesizer import Synthesizer, finish
 from chatterbox_worker.text.preview import preview
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes

@@ -1,4 +1,4 @@
-"""When a worker gives memory back: an answer that is still being sent does not hide what is free after it."""
+"""When a process gives memory back: an answer that is still being sent does not hide what is free after it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from chatterbox_worker.server.memory import memory_released
-from chatterbox_worker.serverless import memory
-from chatterbox_worker.serverless.memory import MemoryRelease
+from chatterbox_worker import memory
+from chatterbox_worker.memory import MemoryRelease, memory_released
 from support.serving import wait_for
 
 MB = 2**20
@@ -89,7 +88,7 @@ def test_the_level_falls_at_once(process: Process) -> None:
 def test_a_server_gives_it_back_when_no_request_is_inside(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: Library(process))
     inside = 1
-    with memory_released(lambda: inside == 0, every_s=0.01):
+    with memory_released(lambda: inside == 0, heaps=2, every_s=0.01):
         process.needed, process.freed = 140 * MB, 60 * MB
         time.sleep(0.1)
         assert process.releases == 0

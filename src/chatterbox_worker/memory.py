@@ -10,6 +10,8 @@ import ctypes
 import gc
 import resource
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _M_ARENA_MAX = -8  # malloc.h of glibc
@@ -70,3 +72,23 @@ class MemoryRelease:
                 self._level_bytes = rss_bytes()
         finally:
             self._lock.release()
+
+
+@contextmanager
+def memory_released(is_quiet: Callable[[], bool], heaps: int, every_s: float = 10.0) -> Iterator[None]:
+    """While the block lasts, release memory each time that `is_quiet`, on a thread; `heaps` as `share_heaps`."""
+    release = MemoryRelease(heaps)
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.wait(every_s):
+            if is_quiet():
+                release(is_quiet=True)
+
+    thread = threading.Thread(target=work, name="memory", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

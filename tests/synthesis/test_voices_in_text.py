@@ -12,7 +12,7 @@ from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed, VoiceNotFound, WorkerError
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.audio_clips import wav_bytes
 from support.fakes import RATE, SECONDS_PER_CHARACTER, ToneEngine
 

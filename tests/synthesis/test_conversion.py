@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from chatterbox_worker import conversion
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest
 from chatterbox_worker.request import ConversionRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis import conversion
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.audio_clips import noise, tone, wav_base64, wav_bytes
 from support.fakes import ToneEngine
 

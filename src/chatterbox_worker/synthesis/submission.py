@@ -9,14 +9,14 @@ from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import key_of
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.checked_takes import CheckedTakes, engine_take
 from chatterbox_worker.checks.judge import Judge, transcribe_by
 from chatterbox_worker.checks.verdict import Verdict
-from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, attempt_seed
-from chatterbox_worker.dialogue import Conversation
 from chatterbox_worker.engine import Take, Utterance, Voice
-from chatterbox_worker.plan import Plan, sound_of
 from chatterbox_worker.request import SpeechRequest
+from chatterbox_worker.synthesis.checked_takes import CheckedTakes, engine_take
+from chatterbox_worker.synthesis.chunk_takes import ChunkCache, StoredTake, attempt_seed
+from chatterbox_worker.synthesis.dialogue import Conversation
+from chatterbox_worker.synthesis.plan import Plan, sound_of
 from chatterbox_worker.text.chunk import Chunk
 from chatterbox_worker.voices.source import load_voice
 

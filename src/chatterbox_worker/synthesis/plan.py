@@ -17,10 +17,10 @@ from chatterbox_worker.audio.encode import default_kbps
 from chatterbox_worker.audio.leveling import Sound
 from chatterbox_worker.cache import key_of
 from chatterbox_worker.catalogue import REGIONS
-from chatterbox_worker.chunk_takes import chunk_seeds
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, left_out_of
 from chatterbox_worker.errors import Cancelled, InvalidRequest, VoiceNotFound, WorkerError, quote
 from chatterbox_worker.request import SpeechRequest, at_place
+from chatterbox_worker.synthesis.chunk_takes import chunk_seeds
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.text.prepare import prepare

@@ -26,7 +26,7 @@ from chatterbox_worker.request import ConversionRequest, parse
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.in_process import LocalBackend
 from chatterbox_worker.serverless.worker import Worker
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.checkpoints import linked
 from support.fakes import ConvertedTake, ToneEngine
 from support.recordings import buzz, real_speech

@@ -15,11 +15,18 @@ from chatterbox_worker.answer import Recording
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.chunk_takes import ChunkCache, StoredTake, attempt_seed, candidate_seeds, chunk_seeds, to_24_bits
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.chunk_takes import (
+    ChunkCache,
+    StoredTake,
+    attempt_seed,
+    candidate_seeds,
+    chunk_seeds,
+    to_24_bits,
+)
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.chunk import Chunk, Pause
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.fakes import RATE, ToneEngine

@@ -12,12 +12,12 @@ from chatterbox_worker.audio.join import Joiner
 from chatterbox_worker.audio.tempo import change_speed
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.checked_takes import check_of
 from chatterbox_worker.checks.verdict import describe
-from chatterbox_worker.chunk_takes import StoredTake
 from chatterbox_worker.engine import Engine, Take, decoder_of
 from chatterbox_worker.errors import NoSpeech, SynthesisFailed
-from chatterbox_worker.plan import Plan, sound_of
+from chatterbox_worker.synthesis.checked_takes import check_of
+from chatterbox_worker.synthesis.chunk_takes import StoredTake
+from chatterbox_worker.synthesis.plan import Plan, sound_of
 from chatterbox_worker.text.word_times import UNSPACED_LANGUAGES, time_words
 
 _FIRST_CHUNKS, _MOST_CHUNKS = 3, 16

@@ -15,16 +15,16 @@ from chatterbox_worker.answer import Recording
 from chatterbox_worker.asr import SpeechRecognizer
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
-from chatterbox_worker.audio_stream import AudioStream
 from chatterbox_worker.cache import AudioCache, CacheEntry
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.chunk_takes import ChunkCache
-from chatterbox_worker.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
-from chatterbox_worker.dialogue import plan_dialogue
 from chatterbox_worker.engine import Engine
-from chatterbox_worker.plan import Find, Plan, Planner
 from chatterbox_worker.request import AudioRequest, ConversionRequest, SpeechRequest
-from chatterbox_worker.submission import Submission
+from chatterbox_worker.synthesis.audio_stream import AudioStream
+from chatterbox_worker.synthesis.chunk_takes import ChunkCache
+from chatterbox_worker.synthesis.conversion import ConversionPlan, ConvertedSpeech, encode_conversion, plan_conversion
+from chatterbox_worker.synthesis.dialogue import plan_dialogue
+from chatterbox_worker.synthesis.plan import Find, Plan, Planner
+from chatterbox_worker.synthesis.submission import Submission
 from chatterbox_worker.text.lexicon import Lexicon
 from chatterbox_worker.voices.library import VoiceLibrary
 from chatterbox_worker.voices.source import VoiceSource, voice_source

@@ -20,7 +20,7 @@ from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NoSpeech, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesizer import Synthesizer
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine, ToneTake
 

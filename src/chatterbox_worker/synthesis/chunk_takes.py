@@ -23,9 +23,9 @@ import soundfile
 
 from chatterbox_worker.answer import SpokenCheck
 from chatterbox_worker.audio.clip import Audio, Samples, concatenate
-from chatterbox_worker.checked_takes import check_of
 from chatterbox_worker.engine import Take, TakeFacts
 from chatterbox_worker.stored_files import StoredFiles
+from chatterbox_worker.synthesis.checked_takes import check_of
 from chatterbox_worker.text.chunk import Chunk
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,8 @@ from typing import Any
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S, join
 from chatterbox_worker.cache import key_of
-from chatterbox_worker.chunk_takes import chunk_seeds
 from chatterbox_worker.engine import Turn
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound
-from chatterbox_worker.plan import Find, Plan, Planner, require_chunks
 from chatterbox_worker.request import (
     LONGEST_TRANSCRIPT_CHARS,
     OF_A_VOICE,
@@ -25,6 +23,8 @@ from chatterbox_worker.request import (
     SpeechRequest,
     at_place,
 )
+from chatterbox_worker.synthesis.chunk_takes import chunk_seeds
+from chatterbox_worker.synthesis.plan import Find, Plan, Planner, require_chunks
 from chatterbox_worker.text.chunk import Chunk
 from chatterbox_worker.text.markup import pauses
 from chatterbox_worker.text.markup.html import break_tags

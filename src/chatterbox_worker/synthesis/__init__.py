@@ -1,0 +1,1 @@
+"""A request becomes a plan, a plan becomes takes, and the takes one recording or stream."""
