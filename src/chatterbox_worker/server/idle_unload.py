@@ -5,7 +5,6 @@ Everything here runs in worker threads; `condition` can be read at any time with
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from chatterbox_worker.errors import DeviceFailed, NotReady, WorkerError
+from chatterbox_worker.memory import return_freed
 from chatterbox_worker.server.backend import Readiness
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
@@ -79,7 +79,7 @@ class IdleUnloader:
             if synthesizer is not None:
                 self._free(synthesizer)
             del synthesizer
-            gc.collect()  # engines hold cycles; the device's memory must be free when this returns
+            return_freed()  # engines hold cycles; the device's memory must be free when this returns
         log.info("unloaded the models after %g s without a request", self._idle_s)
         return True
 
