@@ -78,15 +78,25 @@ class StoredFiles:
         self.count_written(len(data))
 
     def count_written(self, size_bytes: int) -> None:
-        """Starts a sweep if enough was written since the last."""
+        """Starts a sweep if enough was written since the last began."""
         with self._lock:
             self._unswept_bytes += size_bytes
-            due = self._unswept_bytes >= self._max_bytes * _SWEEP_SHARE
-            if not due or (self._sweeper is not None and self._sweeper.is_alive()):
-                return
-            self._unswept_bytes = 0
-            self._sweeper = threading.Thread(target=self.sweep, name="sweep", daemon=True)
-            self._sweeper.start()
+            if self._is_due() and (self._sweeper is None or not self._sweeper.is_alive()):
+                self._sweeper = threading.Thread(target=self._sweep_while_due, name="sweep", daemon=True)
+                self._sweeper.start()
+
+    def _is_due(self) -> bool:
+        return self._unswept_bytes >= self._max_bytes * _SWEEP_SHARE
+
+    def _sweep_while_due(self) -> None:
+        """Again after a sweep in which others wrote: it may not have seen their files."""
+        while True:
+            with self._lock:
+                if not self._is_due():
+                    self._sweeper = None
+                    return
+                self._unswept_bytes = 0
+            self.sweep()
 
     def sweep(self) -> None:
         """Bring the folder under its limits: first what is too old, then the least recently used."""
