@@ -6,6 +6,7 @@ import contextlib
 import http.server
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,14 +86,14 @@ def test_what_is_not_an_address_is_an_error(text: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "017700000001", "::1", "localhost"])
 def test_every_way_to_write_the_loopback_address_is_refused(host: str) -> None:
     with pytest.raises(net.AddressError, match="is not a public address"):
-        net.resolve_public(host, 80)
+        net.resolve_public(host)
 
 
 def test_a_name_is_refused_if_one_of_its_addresses_is_not_public(network: FakeNetwork) -> None:
     network.answers[HOST] = [(SERVED, "10.0.0.1")]
 
     with pytest.raises(net.AddressError, match="is not a public address") as refused:
-        net.resolve_public(HOST, 80)
+        net.resolve_public(HOST)
 
     assert refused.value.host == HOST
 
@@ -102,7 +103,7 @@ def test_a_name_without_an_address_is_refused(network: FakeNetwork, host: str) -
     network.answers["no-such-name.example"] = [()]
 
     with pytest.raises(net.AddressError, match="cannot be resolved"):
-        net.resolve_public(host, 80)
+        net.resolve_public(host)
 
 
 def test_a_request_goes_to_the_address_that_was_checked_and_carries_the_host(network: FakeNetwork) -> None:
@@ -136,6 +137,13 @@ def test_the_next_address_is_tried_if_one_refuses_the_connection(network: FakeNe
             client.put(f"http://{HOST}/", content=b"12")
 
     assert network.connections == [DEAD, SERVED, DEAD]
+
+
+def test_a_connection_after_the_time_is_up_is_closed() -> None:
+    with serve() as port, open_client(allow_private=True, within_s=0.01) as client:
+        time.sleep(0.05)
+        with pytest.raises(httpx.TransportError):
+            client.put(f"http://127.0.0.1:{port}/", content=b"1")
 
 
 def test_redirects_are_not_followed_and_proxies_not_used(network: FakeNetwork, monkeypatch: pytest.MonkeyPatch) -> None:

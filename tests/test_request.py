@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request import SpeechRequest, openai_speech, parse
+from chatterbox_worker.request import SpeechRequest, openai_speech, parse, value_of_text
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import SpeechJob
 
@@ -75,6 +75,9 @@ def test_a_regional_tag_uses_its_pack_where_served_and_the_base_language_elsewhe
         ("en-US", "en", "en", "US"),
         ("zh-Hans-CN", "zh", "zh-CN", "CN"),
         ("nb-NO", "no", "no", "NO"),
+        ("cmn-Hant-TW", "zh", "zh", "TW"),
+        ("iw", "he", "he", ""),
+        ("nn", "no", "no", ""),
         ("PT", "pt", "pt", ""),
     ],
 )
@@ -106,6 +109,32 @@ def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_
             with pytest.raises(InvalidRequest, match=f"{model} cannot use {name}") as refused:
                 speech(model=model, **{name: value})
             assert refused.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model": "preview", "top_k": 5}, "preview cannot use top_k; it takes no sampling parameters"),
+        ({"model": "flash", "top_k": 5}, "flash cannot use top_k; it takes temperature, cfg_weight, steps, "),
+        ({"model": "preview", "max_chunk_s": 3}, "max_chunk_s is 3, but preview cannot use it"),
+        ({"model": "turbo", "max_chunk_s": 40.5}, "max_chunk_s is 40.5, but turbo takes at most 40"),
+        ({"model": "turbo", "speaker": 0}, "turbo cannot use speaker; csm can"),
+        ({"model": "csm", "reference_transcript": "Hum."}, "the request has none: add reference_audio"),
+    ],
+)
+def test_a_field_that_the_model_cannot_use_says_what_it_can(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(message)):
+        speech(**fields)
+
+
+def test_the_longest_text_is_taken_and_none_that_is_longer() -> None:
+    short = Settings(max_text_chars=6)
+    assert speech(short, text=" Hello. ").text == "Hello."
+    assert parse({"turns": [{"text": "Hi."}, {"text": "Ho."}]}, short)
+    with pytest.raises(InvalidRequest, match="text has 7 characters; this worker takes at most 6"):
+        speech(short, text="Hello!!")
+    with pytest.raises(InvalidRequest, match="the turns have more than 6 characters together"):
+        parse({"turns": [{"text": "Hi."}, {"text": "Hey."}]}, short)
 
 
 def test_whole_numbers_are_fine_where_fractions_are() -> None:
@@ -150,7 +179,9 @@ def test_openai_fields_become_ours() -> None:
         ({"pause_s": {1: 2}}, "pause_s[1]", "an object, not 1"),
         ({"context": [{"text": "a", "audio": "b", "speaker": -1}]}, "context[0].speaker", "a whole number from 0 to"),
         ({"respeak": [-1]}, "respeak[0]", "a whole number of 0 or more, not -1"),
-        ({"voice_url": "https://" + "a" * 2048}, "voice_url", "a string of at most 2048 characters, not 'https://aaa"),
+        ({"voice_url": "https://" + "a" * 2048}, "voice_url",
+         f"a string of at most 2048 characters, not 'https://{'a' * 72}…'"),
+        ({"seed": [0] * 100}, "seed", f"a whole number from 0 to 4294967295, not [{'0, ' * 53}…"),
     ],
 )  # fmt: skip
 def test_an_error_names_field_and_value_and_what_can_be_given(fields: dict[str, Any], place: str, wanted: str) -> None:
@@ -171,3 +202,52 @@ def test_no_field_takes_any_value_or_answers_with_anothers_words(name: str, valu
     assert re.split(r"[.\[]", failed.field or "")[0] == name
     assert len(failed.message) < 700
     assert not re.search("nput should|valid string|dictionary|instance", failed.message)
+
+
+@pytest.mark.parametrize(
+    ("fields", "known"),
+    [
+        ({"text": "Hi.", "colour": 1}, "action, attempts, audio_prompt, bitrate_kbps, "),
+        ({"text": "Hi.", "context": [{"voice": "a"}]}, "audio, speaker or text"),
+        ({"text": "Hi.", "pause_s": {"word": 1}}, "clause, line, paragraph, sentence or turn"),
+        ({"action": "voices.delete", "text": "Hi."}, "action or voice"),
+        ({"action": "convert", "audio_prompt": "AAAA", "prompt": "Hi."}, "action, audio, audio_url, bitrate_kbps, "),
+    ],
+)
+def test_an_unknown_field_is_answered_with_those_that_exist(fields: dict[str, Any], known: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"unknown field '.*'; known fields are {known}"):
+        parse(fields, ALL)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "value"),
+    [
+        *((text, ["boolean"], True) for text in ("true", " Yes", "1")),
+        *((text, ["boolean"], False) for text in ("FALSE", "no ", "0")),
+        (" -7", ["integer", "null"], -7),
+        ("7", ["integer", "string"], "7"),
+        ("1e3", ["number"], 1000.0),
+        ('{"sentence": 1}', ["object", "number"], {"sentence": 1}),
+        ("0.5", ["object", "number"], 0.5),
+        ("[1, 2]", ["array"], [1, 2]),
+    ],
+)
+def test_a_text_is_a_value_of_the_first_type_that_it_fits(text: str, kinds: list[str], value: object) -> None:
+    read = value_of_text("field", text, {"anyOf": [{"type": kind} for kind in kinds]})
+
+    assert (read, type(read)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "wanted"),
+    [
+        ("2", ["boolean"], "true or false"),
+        ("7.0", ["integer"], "a whole number"),
+        ("٧", ["integer"], "a whole number"),
+        ("[1]", ["object", "number"], 'a JSON object such as {"sentence": 0.6} or a number'),
+        ("[" * 100_000, ["array", "null"], "a JSON array"),
+    ],
+)
+def test_a_text_that_is_no_value_is_refused(text: str, kinds: list[str], wanted: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(f"field must be {wanted}, not '")):
+        value_of_text("field", text, {"anyOf": [{"type": kind} for kind in kinds]})

@@ -111,7 +111,7 @@ class AudioCache:
         except OSError as error:
             with contextlib.suppress(OSError):
                 if not audio_path.exists():  # a full disk had room for the facts only
-                    about_path.unlink(missing_ok=True)
+                    about_path.unlink()
             self.files.complain("write", error)
             return
         self.files.count_written(len(entry.audio))

@@ -53,7 +53,7 @@ def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> It
         raise
     finally:  # after a rename too, which does nothing where both names are links to one file
         with contextlib.suppress(OSError):
-            written.unlink(missing_ok=True)
+            written.unlink()
     if durable:
         _sync(path.parent)
 

@@ -161,10 +161,15 @@ def test_a_field_that_cannot_be_honoured_is_refused_by_name(
 def test_models_that_cannot_convert_say_which_can(settings: Settings) -> None:
     served = replace(settings, models=("csm", "preview"))
     for model in (None, "preview"):
-        with pytest.raises(InvalidRequest, match=r"cannot convert speech.*multilingual") as refusal:
+        with pytest.raises(
+            InvalidRequest, match=r"cannot .*multilingual.* can, and this worker serves none"
+        ) as refusal:
             parse({"action": "convert", "audio": "AAAA", "model": model}, served)
         assert refusal.value.field == "model"
-    able = parse({"action": "convert", "audio": "AAAA"}, replace(settings, models=("csm", "nano")))
+    served = replace(settings, models=("csm", "nano"))
+    with pytest.raises(InvalidRequest, match=r"csm cannot convert speech to another voice; nano can$"):
+        parse({"action": "convert", "audio": "AAAA", "model": "csm"}, served)
+    able = parse({"action": "convert", "audio": "AAAA"}, served)
     assert isinstance(able, ConversionRequest)
     assert able.model == "nano"
 

@@ -81,6 +81,15 @@ def test_each_turn_is_spoken_with_its_own_fields_and_all_at_once(
     assert type(info).from_json(json.loads(json.dumps(answer))) == info
 
 
+def test_the_pauses_of_a_turn_are_those_of_the_dialogue_but_for_its_own(settings: Settings) -> None:
+    turns = [{"text": "One."}, {"text": "Two.", "pause_s": 9}, {"text": "Three.", "pause_s": {"clause": 0.3}}]
+    given = _request(settings, {"turns": turns, "pause_s": {"sentence": 0.1, "clause": 0.2, "turn": 2}}).turns
+
+    assert [turn.pause_s for turn in given] == [2.0, 9.0, 2.0]
+    assert [turn.request.pause_s["sentence"] for turn in given] == [0.1] * 3
+    assert [turn.request.pause_s["clause"] for turn in given] == [0.2, 0.2, 0.3]
+
+
 def test_the_noise_of_a_turn_stays_when_others_change(synthesizer: Synthesizer, settings: Settings) -> None:
     def seeds(*turns: dict[str, Any], **fields: Any) -> tuple[int, ...]:
         return synthesizer.plan(_request(settings, {"turns": list(turns), "seed": 7} | fields)).seeds
@@ -141,6 +150,7 @@ def test_a_script_is_turns_with_the_voices_of_its_names(synthesizer: Synthesizer
             r"line 3: voice 'carol' not found; there are default, Bob-Smith \(Bob Smith\)",
         ),
         ("Once.\n[alice]: Hi.", "line 1: this text comes before the first name"),
+        ("\n \nOnce.\n[alice]: Hi.", "line 3: this text comes before the first name"),
         ("[alice]: Hi.\r[carol]: Hi.", "line 2: voice 'carol' not found"),
         ("[alice]:\n\n[default]: Hi.", r"line 1: \[alice\] says nothing"),
         ("[alice]: Hi.\n[ ]: Hi.", "line 2: the name '' must have 1 to 100"),
@@ -195,6 +205,33 @@ def test_bad_turns_are_refused_by_name(
     with pytest.raises(WorkerError) as refusal:
         synthesizer.plan(_request(settings, body))
     assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ("format", "applies to the whole dialogue; set it next to turns"),
+        ("context", "is not for a dialogue: the turns are each other's context"),
+        ("turns", "cannot be inside a turn"),
+    ],
+)
+def test_a_field_that_no_turn_has_is_refused_with_the_reason(settings: Settings, field: str, why: str) -> None:
+    with pytest.raises(InvalidRequest, match=re.escape(f"turns[0].{field} {why}")):
+        _request(settings, {"turns": [{"text": "Hi.", field: []}]})
+
+
+def test_each_voice_is_a_speaker_of_a_model_with_context(settings: Settings) -> None:
+    def speakers(model: str) -> list[int]:
+        sources: list[dict[str, Any]] = [
+            {"voice": "alice"}, {"reference_audio": "AAAA"}, {"voice": "alice"}, {"reference_audio": "BBBB"}, {},
+        ]  # fmt: skip
+        turns = [{"text": "Hi.", **source} for source in sources]
+        turns += [{"text": "Hi.", "voice": "alice", "speaker": 9}] if model == "csm" else []
+        served = replace(settings, models=(model,))
+        return [turn.request.speaker for turn in _request(served, {"turns": turns}).turns]
+
+    assert speakers("csm") == [0, 1, 0, 2, 3, 9]
+    assert speakers("turbo") == [0] * 5
 
 
 def test_context_is_the_last_eight_turns_and_no_more_is_kept(settings: Settings, engine: ToneEngine) -> None:

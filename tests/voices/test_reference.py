@@ -31,6 +31,8 @@ class _Site(BaseHTTPRequestHandler):
             self._redirect(f"/hop{left - 1}" if left else "/sound?a=b")
         elif self.path == "/inside":
             self._redirect("http://169.254.169.254/latest/meta-data")
+        elif self.path == "/late":
+            self._redirect("/drip")
         elif self.path == "/file":
             self._redirect("file:///etc/passwd")
         elif self.path == "/sound?a=b":
@@ -97,6 +99,10 @@ def test_too_much_base64_is_refused_before_it_is_decoded() -> None:
 
 def test_a_url_is_fetched_through_redirects_with_its_query(site: str) -> None:
     assert fetch(f"{site}/hop3", allow_private=True) == SOUND
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    for timer in timers:
+        timer.join(2)  # not the 20 s that the whole fetch may take
+        assert not timer.is_alive()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +117,7 @@ def test_a_url_that_will_not_do_says_why(site: str, path: str, message: str) -> 
     assert refused.value.field == "voice_url"
 
 
-@pytest.mark.parametrize("path", ["/drip", "/headers"])
+@pytest.mark.parametrize("path", ["/drip", "/headers", "/late"])
 def test_a_slow_url_is_given_up(site: str, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(reference, "_TIMEOUT_S", 0.3)
     started_s = time.monotonic()

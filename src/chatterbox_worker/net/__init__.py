@@ -93,14 +93,14 @@ def is_public(address: str) -> bool:
     return ip.version == 4 or ip in _GLOBAL_UNICAST
 
 
-def resolve_public(host: str, port: int) -> list[str]:
+def resolve_public(host: str) -> list[str]:
     """The addresses of `host`, in the order to try them, from one look-up.
 
     Raises:
         AddressError: there are none, or one of them is not public.
     """
     try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+        found = [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
         found = []
     if not found:

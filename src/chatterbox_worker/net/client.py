@@ -35,7 +35,7 @@ class PublicTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode("ascii")
-        *others, last = resolve_public(host, request.url.port or (443 if request.url.scheme == "https" else 80))
+        *others, last = resolve_public(host)
         for address in others:
             with contextlib.suppress(httpx.ConnectError):
                 return self._send(request, host, address)

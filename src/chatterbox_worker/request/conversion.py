@@ -52,9 +52,8 @@ def resolve_conversion(fields: ConvertBody, settings: Settings, upload: bytes | 
     Raises:
         InvalidRequest: names the field, the value and the choices.
     """
-    if upload is None or fields.audio is not None or fields.audio_url is not None:
-        given = fields.audio if upload is None else "a file"
-        one_source(audio=given, audio_url=fields.audio_url, required=True)
+    given = fields.audio if upload is None else "a file"
+    one_source(audio=given, audio_url=fields.audio_url, required=True)
     one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
     audio_format = chosen_format(fields.format, fields.sample_rate, fields.bitrate_kbps)
     has_reference = fields.reference_audio is not None or fields.voice_url is not None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Container
 from typing import NamedTuple
 
-from chatterbox_worker.catalogue import LANGUAGES, REGIONS
+from chatterbox_worker.catalogue import REGIONS
 
 _TAG = re.compile(r"(?P<language>[a-z]{2,3})(?:-[a-z]{4})?(?:-(?P<region>[a-z]{2}|\d{3}))?", re.IGNORECASE)
 _SAME = {"nb": "no", "nn": "no", "iw": "he", "cmn": "zh"}
@@ -45,5 +45,4 @@ def parse_tag(written: str) -> Tag:
     if found is None:
         return Tag(plain.lower())
     language = found["language"].lower()
-    language = language if language in LANGUAGES else _SAME.get(language, language)
-    return Tag(language, (found["region"] or "").upper())
+    return Tag(_SAME.get(language, language), (found["region"] or "").upper())

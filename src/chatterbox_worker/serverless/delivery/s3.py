@@ -91,9 +91,8 @@ class Bucket:
         url, bucket, key_id, secret = (config[name].strip() for name in _S3_CONFIG)
         endpoint, name = _split(url, bucket, "s3Config.bucketName", field="s3Config")
         if not allow_private:  # checked again, with what the name then resolves to, by each connection
-            parts = urlsplit(endpoint)
             try:
-                net.resolve_public(parts.hostname or "", parts.port or 443)
+                net.resolve_public(urlsplit(endpoint).hostname or "")
             except net.AddressError as error:
                 raise InvalidRequest(f"the endpoint in s3Config {error}", field="s3Config") from None
         return cls(endpoint, name, key_id, secret, is_guarded=not allow_private)
