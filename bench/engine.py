@@ -32,7 +32,7 @@ from bench.ours import Ours, graphs_equal_eager, load_parts, sampling_of
 from bench.upstream import Upstream
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.engine import Parts
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.device import device_of, prepare
 from chatterbox_worker.errors import WorkerError
 

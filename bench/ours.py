@@ -19,9 +19,10 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     STOP_TEXT,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.kernels.proven import families
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, pack_rows, unpack_mels

@@ -20,7 +20,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Take, Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, START_TEXT, STOP_TEXT
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.engine import Parts
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise

@@ -17,7 +17,8 @@ from chatterbox_worker.engine import DEFAULT_VOICE, Utterance, Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
-from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.flow import Prompt

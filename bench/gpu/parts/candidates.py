@@ -22,8 +22,8 @@ from bench.gpu.results import Results
 from bench.gpu.run import Options
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engines.chatterbox.device.graphs import recorder_of
-from chatterbox_worker.engines.chatterbox.engine import Parts
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.s3gen.flow import MEL_BANDS, FlowInputs
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.kernels import operators

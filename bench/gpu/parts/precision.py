@@ -12,8 +12,8 @@ from bench.gpu import models
 from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import sampling_of
-from chatterbox_worker.engines.chatterbox.engine import Parts
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots

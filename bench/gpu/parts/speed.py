@@ -15,7 +15,7 @@ from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import Ours, sampling_of
 from bench.upstream import Upstream
-from chatterbox_worker.engines.chatterbox.engine import Parts
+from chatterbox_worker.engines.chatterbox.parts import Parts
 
 _TOKENS = {"full": 125, "tiny": 25}
 _REPEAT = {"full": 5, "tiny": 1}

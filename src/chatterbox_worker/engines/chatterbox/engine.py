@@ -11,7 +11,6 @@ import logging
 import platform
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,16 +30,11 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
     Layout,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
-from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
-from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families
-from chatterbox_worker.engines.chatterbox.pack import HeldWeights, load_with_pack
-from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_own_voice
-from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
-from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
+from chatterbox_worker.engines.chatterbox.pack import HeldWeights
+from chatterbox_worker.engines.chatterbox.parts import Parts, load_parts
 from chatterbox_worker.engines.chatterbox.s3gen.streaming import HopClock, hops_of
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdaptedModel, AdapterPool
 from chatterbox_worker.engines.chatterbox.serving.memory import decoder_of, make_slots, slots_for
@@ -55,11 +49,6 @@ from chatterbox_worker.engines.chatterbox.t3.block_sampling import BLOCK
 from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.text.alignment import boundaries, monotonic_path
-from chatterbox_worker.engines.chatterbox.text.tokenizer import TextTokenizer, load_tokenizer
-from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
-from chatterbox_worker.engines.chatterbox.watermark.stream import Marker
-from chatterbox_worker.engines.device import device_of, prepare, profile_of
-from chatterbox_worker.errors import NotReady
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
 log = logging.getLogger(__name__)
@@ -69,20 +58,6 @@ _WARM_UP_S = 120.0  # about twenty graphs, each a fraction of a second: only a d
 _EMOTION = 0.5  # of models that take none from a request, and where T3 does not speak; the default of the others
 _PROMPT_TOKENS = 250  # of a voice for the flow: 10 s, the most that is used of a recording
 _TEXT_TOKENS = 512  # of one chunk: 500 characters at most, about one token each
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Parts:
-    """The loaded components of an engine."""
-
-    layout: Layout
-    t3: T3
-    s3gen: S3Gen
-    tokenizer: TextTokenizer
-    default_voice: Conditioning | None
-    """None: every utterance brings a voice."""
-    encoders: ReferenceEncoders
-    watermark: Marker
 
 
 class ChatterboxEngine:
@@ -161,37 +136,9 @@ class ChatterboxEngine:
     def _load(
         cls, checkpoint: Checkpoint, settings: Settings, store: ConditioningStore, held: HeldWeights | None
     ) -> ChatterboxEngine:
-        layout = checkpoint.layout
-        device = device_of(settings.device)
-        prepare(
-            device,
-            settings.threads,
-            cudnn_attention=settings.cudnn_attention,
-            graph_share=settings.graph_memory_share,
-        )
-        profile = profile_of(choose_profile(settings.profile, device.type, checkpoint), device)
-        t3, s3gen = load_with_pack(
-            checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights, held=held
-        )
-        if chosen := families(settings.kernels, device, profile):
-            _use_kernels(t3, s3gen, chosen, settings)
-        if (small := t3.small_weights()) is not None:
-            log.info(
-                "%s: T3's weights take %.2f GB instead of %.2f, with a relative error of %.2f %% (%s)",
-                layout.name, small.stored_bytes / 1e9, small.unquantized_bytes / 1e9, 100 * small.relative_error,
-                t3.precision.value,
-            )  # fmt: skip
-        parts = Parts(
-            layout=layout,
-            t3=t3,
-            s3gen=s3gen,
-            tokenizer=load_tokenizer(checkpoint),
-            default_voice=load_own_voice(checkpoint),
-            encoders=ReferenceEncoders(checkpoint, device),
-            watermark=Watermark(device),
-        )
+        parts = load_parts(checkpoint, settings, held)
         engines = len(settings.models) + len(settings.packs)
-        slots = slots_for(parts.t3, _positions(layout, MAX_SPEECH_TOKENS), engines=engines)
+        slots = slots_for(parts.t3, _positions(parts.layout, MAX_SPEECH_TOKENS), engines=engines)
         engine = cls(
             parts,
             checkpoint.sound_revision,
@@ -202,7 +149,7 @@ class ChatterboxEngine:
             adapters=settings.adapters,
         )
         if held is not None:
-            engine.offload = partial(cls._offload, device.type, checkpoint, settings, store, held)
+            engine.offload = partial(cls._offload, parts.t3.device.type, checkpoint, settings, store, held)
         engine.warm_up()
         parts.encoders.start_warm_up()
         return engine
@@ -363,26 +310,6 @@ def _decoder(checkpoint: Checkpoint) -> str | None:
     """The model whose S3Gen has other steps than the model's own and is used in its place."""
     layout = checkpoint.s3gen_source.layout
     return layout.name if layout.meanflow is not checkpoint.layout.meanflow else None
-
-
-def _use_kernels(t3: T3, s3gen: S3Gen, chosen: frozenset[Family], settings: Settings) -> None:
-    """Run these of the project's own kernels, if T3's do.
-
-    Raises:
-        NotReady: they do not, and the setting is `on`.
-    """
-    if settings.weights_dir is not None:
-        COMPILED.read_from(shared_folder(settings.weights_dir))
-    t3.kernels = chosen
-    try:
-        t3.try_kernels()
-    except Exception as error:
-        t3.kernels = frozenset()
-        if settings.kernels == "on":
-            raise NotReady(f"CHATTERBOX_KERNELS is on, but a kernel does not run: {error}; set it to off") from error
-        log.warning("the engine's own kernels do not run here, torch's are used", exc_info=error)
-        return
-    s3gen.use_kernels(chosen)
 
 
 def _failure_of(future: Future[Any]) -> BaseException | None:

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engines.chatterbox.engine import _use_kernels
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary, CompiledKernels, shared_folder
 from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families, proven_capabilities
+from chatterbox_worker.engines.chatterbox.parts import _use_kernels
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.errors import NotReady
 

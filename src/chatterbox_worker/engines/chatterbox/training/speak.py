@@ -20,7 +20,8 @@ from chatterbox_worker.engine import Utterance, Voice
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_s3gen_state, load_t3_state
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import MAX_SPEECH_TOKENS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine, Parts
+from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
+from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.reference.conditioning import load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
