@@ -11,8 +11,9 @@ from chatterbox_worker.text.spoken import icu
 from chatterbox_worker.text.spoken.numbers import count
 from chatterbox_worker.text.spoken.numerals import Group, joining, say
 from chatterbox_worker.text.spoken.patterns import WORD
+from chatterbox_worker.text.spoken.quantities import say_unit
 from chatterbox_worker.text.spoken.rules import Rules, correct
-from chatterbox_worker.text.spoken.search import Part
+from chatterbox_worker.text.spoken.search import Part, compiled
 
 _ALONE = rf"(?:(?<![\d:.,/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=\dh-)|(?<=\dh\d\d-)|(?<=[א-ת]-))"
 """Before a time: nothing that it is a part of, but "AM", the dash after another time or after a Hebrew prefix."""
@@ -32,12 +33,19 @@ def find_times(part: Part, rules: Rules) -> Iterator[Group]:
     halves = "|".join(f"(?P<half{i}>{pattern})" for i, (pattern, _) in enumerate(rules.halves))
     half = rf"(?: ?(?:{halves}))?" if halves else ""
     after = rf"(?: ?(?:{rules.time_after})(?![{WORD}]))?" if rules.time_after else ""
-    pattern = (
-        rf"{_ALONE}(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
+    time = (
+        rf"(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
         rf"(?::(?P<s>[0-5]\d))?){half}{after}(?![\d:]|[.,/]\d|%)"
     )
-    for found in part.find(pattern):
+    if halves and rules.to:  # "10–11:30 AM"
+        for found in part.find(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9])(?P<dash> ?[-–—] ?)(?=\d\d?:[0-5]\d ?(?:{halves}))"):
+            if until := compiled(time).match(text, found.end()):
+                first = _say_hour(found, text, rules) + joining(rules)
+                yield [Span(*found.span(), first), Span(*until.span(), _say_time(until, text, rules))]
+    full = rf"(?P<h>1[0-2]|0?[1-9]) ?(?:{halves or '(?!)'})(?![{WORD}])"
+    for found in part.find(_ALONE + time):
         yield [Span(*found.span(), _say_time(found, text, rules))]
+        yield from _dash_before(text, found.end(), (time, full), rules)
     before, behind = rules.time_dotted
     if before or behind:
         dotted = rf"(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{half}{after})(?![\d:]|[.,/]\d|%)"
@@ -46,16 +54,29 @@ def find_times(part: Part, rules: Rules) -> Iterator[Group]:
                 continue
             yield [Span(*found.span("t"), _say_time(found, text, rules))]
             dash = _DASH.match(text, found.end())
-            if rules.to and dash and (until := re.compile(dotted).match(text, dash.end())):
+            if rules.to and dash and (until := compiled(dotted).match(text, dash.end())):
                 yield [Span(*dash.span(), joining(rules)), Span(*until.span("t"), _say_time(until, text, rules))]
     if halves:
-        for found in part.find(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])"):
-            yield [Span(*found.span(), _say_hour(found, text, rules) + _half(found, text, rules))]
+        for found in part.find(rf"{_ALONE}(?:(?P<first>1[0-2]|0?[1-9])(?P<dash> ?[-–—] ?))?{full}"):
+            spoken = _say_hour(found, text, rules) + _half(found, text, rules)
+            if found["first"] and rules.to:
+                spoken = _say_hour(found, text, rules, "first") + joining(rules) + spoken
+            elif found["first"]:
+                continue
+            yield [Span(*found.span(), spoken)]
+            yield from _dash_before(text, found.end(), (time, full), rules)
 
 
-def _say_hour(found: re.Match[str], text: str, rules: Rules) -> str:
-    hour = int(found["h"])
-    rule_set = _after(text, found.start("h"), rules.hour_after, rules.hour)
+def _dash_before(text: str, start: int, patterns: tuple[str, ...], rules: Rules) -> Iterator[Group]:
+    """The dash at `start`, if what follows it matches one of the patterns."""
+    dash = _DASH.match(text, start)
+    if rules.to and dash and any(compiled(pattern).match(text, dash.end()) for pattern in patterns):
+        yield [Span(*dash.span(), joining(rules))]
+
+
+def _say_hour(found: re.Match[str], text: str, rules: Rules, group: str = "h") -> str:
+    hour = int(found[group])
+    rule_set = _after(text, found.start(group), rules.hour_after, rules.hour)
     return say(hour, rules, rules.hour_to_12 if hour <= 12 and rules.hour_to_12 else rule_set)
 
 
@@ -73,9 +94,18 @@ def _say_time(found: re.Match[str], text: str, rules: Rules) -> str:
         template = "{h}" if half else rules.time_hour
     minute = _after(text, found.start("h"), rules.minute_after, rules.minute)
     spoken = template.replace("{h}", _say_hour(found, text, rules)).replace("{m}", say(minutes, rules, minute))
-    if found["s"] and int(found["s"]):
-        spoken += (" " if rules.spaced else "") + say(int(found["s"]), rules, rules.minute)
-    return correct(spoken, rules.time_fixes) + half
+    if minutes == 0 and template == "{h}" and spoken == say(0, rules):
+        spoken += f" {spoken}"  # midnight
+    spoken = correct(spoken, rules.time_fixes)
+    return spoken + (_say_seconds(int(found["s"]), rules) if found["s"] and int(found["s"]) else "") + half
+
+
+def _say_seconds(seconds: int, rules: Rules) -> str:
+    if "秒" in rules.counters:
+        return count(seconds, *rules.counters["秒"], rules)
+    links = (rules.fraction_and, rules.money_and, f" {rules.symbols.get('&', '')} ")
+    link = next((link for link in links if link.strip()), " ") if not rules.joined else " "
+    return (link if rules.spaced else "") + say_unit(str(seconds), "second", rules)
 
 
 def _half(found: re.Match[str], text: str, rules: Rules) -> str:

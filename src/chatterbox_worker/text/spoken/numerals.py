@@ -40,7 +40,7 @@ def number_pattern(rules: Rules) -> str:
 
 def _foreign(rules: Rules) -> str:
     """Numbers with the separators of other languages, where their groups leave no doubt."""
-    apostrophes = r"\d{1,3}(?:['’]\d{3}){1,13}(?!\d)|"
+    apostrophes = r"\d{1,3}(?:['’]\d{3}){1,13}(?:[.,]\d{1,2})?(?!\d)|"  # 1'234.50 in Switzerland
     if rules.decimal == ",":
         return apostrophes + r"\d{1,3}(?:,\d{3}){1,13}\.\d{1,2}(?!\d)|\d{1,3}(?:,\d{3}){2,13}(?![.,]?\d)|"
     comma = r"\d{1,3}(?:[. ]\d{3}){1,13},\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,13}(?![.,]?\d)|"
@@ -89,9 +89,23 @@ def say(number: int | Decimal, rules: Rules, rule_set: str = "") -> str:
 def _spell(number: int | Decimal, rules: Rules, rule_set: str) -> str:
     whole = rules.speller(int(number), rule_set) if rules.speller and number >= 0 else None
     if whole is None:
-        return icu.spell(number, rules.locale, rule_set)
+        return _spell_apart(number, rules, rule_set)
     zero, part = icu.spell(0, rules.locale, rule_set), icu.spell(number % 1, rules.locale, rule_set)
     return whole + part.removeprefix(zero)
+
+
+def _spell_apart(number: int | Decimal, rules: Rules, rule_set: str) -> str:
+    """The thousands apart where decimals are read as one number, in which ICU has all digits of a double's error."""
+    rest = number % 1000
+    if number < 1000 or rest < 1 or rest == int(rest) or _has_digits_after_point(rules):
+        return icu.spell(number, rules.locale, rule_set)
+    return " ".join(icu.spell(part, rules.locale, rule_set) for part in (int(number - rest), rest))
+
+
+@lru_cache(maxsize=64)
+def _has_digits_after_point(rules: Rules) -> bool:
+    hundredths, one = (icu.spell(number, rules.locale, rules.cardinal) for number in (Decimal("0.11"), 1))
+    return hundredths.endswith(one)
 
 
 def minus(rules: Rules) -> str:
@@ -181,11 +195,16 @@ def spaced(text: str, start: int, end: int, spoken: str, rules: Rules) -> Span:
     return Span(start, end, spoken)
 
 
+def minus_sign(rules: Rules) -> str:
+    """A pattern of the sign of a negative number, which is no dash between two numbers or words."""
+    word = r"\w" if rules.spaced else WORD
+    return rf"(?<![{word})%°$€£.\"'’])[-−]"
+
+
 def quantity(rules: Rules) -> str:
     """A number or a range of two, as the groups `n` and `n2`."""
     number = number_pattern(rules)
-    word = r"\w" if rules.spaced else WORD
-    sign = rf"(?P<sign>(?<![{word})%°$€£.\"'’])[-−])?"
+    sign = rf"(?P<sign>{minus_sign(rules)})?"
     return rf"(?<![\d.,]){sign}(?P<n>{number})(?:(?:[~～∼{DASHES}]| [~～∼{DASHES}] )(?P<n2>{number}))?"
 
 

@@ -16,6 +16,8 @@ from chatterbox_worker.text.spoken.numerals import (
     case_before,
     counted_as,
     decimal_point,
+    minus,
+    minus_sign,
     parse_number,
     quantity,
     quantity_values,
@@ -101,7 +103,7 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
         else "(?P<scale>(?!))?"
     )
     for pattern in (
-        rf"(?<![{WORD}$/])(?P<symbol>{prefixes}) ?{quantity(rules)}{scale}",
+        rf"(?<![{WORD}$/])(?P<minus>{minus_sign(rules)})?(?P<symbol>{prefixes})(?:(?<=[$€£¥])(?<!\d.)(?<!\d .)(?P<inner>[-−]))? ?{quantity(rules)}{scale}",
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in part.find(pattern):
@@ -116,6 +118,9 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
             else:
                 case = case_before(text, start, end, rules)
                 spoken = correct(_say_money(found, code, case, rules), rules.phrase_fixes)
+            groups = found.groupdict()
+            if groups.get("minus") or groups.get("inner"):
+                spoken = minus(rules) + spoken
             yield [spaced(text, start, end, spoken, rules)]
 
 
@@ -179,8 +184,11 @@ def _say_money(found: re.Match[str], code: str, case: str, rules: Rules) -> str:
             del spoken[0]
         if int(decimals) == 0:
             del spoken[1:]
-        sign = say_quantity(found, rules, "").split(" ")[0] + " " if found["sign"] else ""
-        return sign + rules.money_and.join(spoken)
+        return (minus(rules) if found["sign"] else "") + rules.money_and.join(spoken)
+    if is_price and decimals == "00":  # a whole number in a currency without hundredths in the table
+        before, after = _currency(code, counted_as(int(whole), case, rules), rules)
+        words = say_written(str(int(whole)), rules, f"={after}", case=case)
+        return (minus(rules) if found["sign"] else "") + before + words + after
     before, after = _currency(code, last, rules)
     return before + say_quantity(found, rules, f"={after}", case=case) + after
 
@@ -224,14 +232,14 @@ def find_coordinates(part: Part, rules: Rules) -> Iterator[Group]:
         side = rules.compass.get(found["side"] or "", "")
         if not side and not found["minutes"]:
             continue
-        parts = [_say_unit(found["n"], "degree", rules)]
+        parts = [say_unit(found["n"], "degree", rules)]
         parts += [
-            _say_unit(found[name], name.removesuffix("s"), rules) for name in ("minutes", "seconds") if found[name]
+            say_unit(found[name], name.removesuffix("s"), rules) for name in ("minutes", "seconds") if found[name]
         ]
         yield [Span(*found.span(), " ".join([*parts, side or found["side"] or ""]).strip())]
 
 
-def _say_unit(written: str, unit: str, rules: Rules) -> str:
+def say_unit(written: str, unit: str, rules: Rules) -> str:
     number = int(written) if written.isdecimal() else Decimal(written.replace(",", "."))
     before, after = unit_name(unit, number, rules.locale)
     words = say_written(written.replace(".", rules.decimal[0]), rules, f"={after}")
@@ -289,7 +297,7 @@ def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
     """Hours, minutes and seconds that are written together: "2h30m", "1m 30s"."""
     for found in part.find(_DURATION) if rules.spaced else ():
         parts = [
-            _say_unit(found[name], unit, rules)
+            say_unit(found[name], unit, rules)
             for name, unit in (("h", "hour"), ("hm", "minute"), ("hs", "second"), ("m", "minute"), ("s", "second"))
             if found[name]
         ]

@@ -39,7 +39,7 @@ _SIGNS: Mapping[str, Mapping[str, str]] = {
     "sv": {"t–t": "t"},
     "sw": {"⋅": " "},
     "tr": {"saniye²": "saniye kare", "/": " bölü ", "⋅": " "},
-    "zh": {"Ki": "千", "Mi": "兆", "Gib?": "吉", "Ti": "太", "/": "每", "瓦特⋅小时": "瓦时"},
+    "zh": {"Ki": "千", "Mi": "兆", "Gib?": "吉", "Ti": "太", "/": "每", "瓦特⋅小时": "瓦时", "秒钟": "秒"},
 }  # fmt: skip
 """By the language of the locale: patterns of CLDR's names, with what is said."""
 

@@ -140,6 +140,7 @@ RULES = Rules(
         "fps": "one{frame per second} other{frames per second}", "rpm": "other{revolutions per minute}",
     },
     time_after=r"o['’]clock", time="{h} {m}", time_low="{h} oh {m}", time_hour="{h} o'clock",
+    time_fixes={"^(?:zero|twenty-four) o'clock$": "midnight"},
     halves=(
         (r"a\.m\.|A\.M\.|am|AM", "a.m."),
         (r"p\.m\.|P\.M\.|pm|PM", "p.m."),

@@ -135,6 +135,7 @@ RULES = Rules(
         "cdta.": "one{cucharadita} other{cucharaditas}", "cdtas.": "one{cucharadita} other{cucharaditas}",
         "uds.": "one{unidad} other{unidades}", "ud.": "one{unidad} other{unidades}",
     },
+    time_fixes={"^cero cero$": "cero horas", "^veinticuatro$": "veinticuatro horas"},
     time="{h} {m}", time_low="{h} cero {m}", time_marks=":h", time_after=r"hs\.?|hrs?\.?|h", hour="cardinal-feminine",
     time_dotted=(r"(?:[Aa] las? |[Dd]e las? )?", r"^[AaDd]|h$"),
     halves=((r"a\. ?m\.|am|AM", "a eme"), (r"p\. ?m\.|pm|PM", "pe eme")),

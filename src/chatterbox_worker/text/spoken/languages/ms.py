@@ -42,8 +42,11 @@ RULES = Rules(
         "hb": "other{hari bulan}", "sdb": "other{sudu besar}", "sdk": "other{sudu kecil}", "sdt": "other{sudu teh}",
         "Mbps": "other{megabit sesaat}",
     },
-    time_dotted=(r"(?:(?:[Pp]ukul|[Jj]am) )?", r"^(?:[Pp]ukul|[Jj]am) |(?:pagi|petang|malam|tengah hari)$"),
-    halves=tuple((rf"{words}(?!\w)", words) for words in ["pagi", "petang", "malam", "tengah hari"]),
+    time_dotted=(r"(?:(?:[Pp]ukul|[Jj]am) )?", r"^(?:[Pp]ukul|[Jj]am) |(?:pagi|petang|malam|tengah hari|PG|PTG)$"),
+    halves=(
+        *((rf"{words}(?!\w)", words) for words in ["pagi", "petang", "malam", "tengah hari"]),
+        (r"PG(?!\w)", "pagi"), (r"PTG(?!\w)", "petang"),
+    ),
     time="{h} {m}", time_low="{h} kosong {m}", date="{d} {m} {y}", day_month="{d} {m}", months=_MONTHS,
         phones=r"(?:[Tt]el\.?|[Tt]elefon|[Aa]kaun):? ", phone_plus="tambah",
     marks={

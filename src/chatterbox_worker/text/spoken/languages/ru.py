@@ -125,6 +125,7 @@ RULES = Rules(
     },
     time="{h} {m}", time_low="{h} ноль {m}",
     time_fixes={"^один(?= |$)": "час", "^одного(?= |$)": "часа", "^одному(?= |$)": "часу", "^ноль$": "ноль часов",
+                "^ноль ноль$": "ноль часов", "^двадцать четыре$": "двадцать четыре часа",
                 "^двадцать один$": "двадцать один час", "^ноля$": "ноля часов"},
     hour_after=russian.HOURS, minute_after=russian.HOURS,
     date="{d} {m} {y} года", day="ordinal-neuter-genitive", year="ordinal-masculine-genitive", day_month="{d} {m}",
