@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken import icu
+from chatterbox_worker.text.spoken.date_names import day_names, full_name, month_names, months_pattern
 from chatterbox_worker.text.spoken.numbers import count
-from chatterbox_worker.text.spoken.numerals import Group, joining, say
+from chatterbox_worker.text.spoken.numerals import Group, joining, say, spaced
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.quantities import say_unit
 from chatterbox_worker.text.spoken.rules import Rules, correct
@@ -27,9 +27,9 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def find_times(part: Part, rules: Rules) -> Iterator[Group]:
-    text = part.text
     if not rules.time:
         return
+    text = part.text
     halves = "|".join(f"(?P<half{i}>{pattern})" for i, (pattern, _) in enumerate(rules.halves))
     half = rf"(?: ?(?:{halves}))?" if halves else ""
     after = rf"(?: ?(?:{rules.time_after})(?![{WORD}]))?" if rules.time_after else ""
@@ -37,34 +37,45 @@ def find_times(part: Part, rules: Rules) -> Iterator[Group]:
         rf"(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
         rf"(?::(?P<s>[0-5]\d))?){half}{after}(?![\d:]|[.,/]\d|%)"
     )
-    if halves and rules.to:  # "10–11:30 AM"
-        for found in part.find(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9])(?P<dash> ?[-–—] ?)(?=\d\d?:[0-5]\d ?(?:{halves}))"):
-            if until := compiled(time).match(text, found.end()):
-                first = _say_hour(found, text, rules) + joining(rules)
-                yield [Span(*found.span(), first), Span(*until.span(), _say_time(until, text, rules))]
-    full = rf"(?P<h>1[0-2]|0?[1-9]) ?(?:{halves or '(?!)'})(?![{WORD}])"
+    hour = rf"(?P<h>1[0-2]|0?[1-9]) ?(?:{halves or '(?!)'})(?![{WORD}])"
+    if halves and rules.to:
+        yield from _hours_before(part, time, halves, rules)
     for found in part.find(_ALONE + time):
-        yield [Span(*found.span(), _say_time(found, text, rules))]
-        yield from _dash_before(text, found.end(), (time, full), rules)
+        yield [spaced(text, *found.span(), _say_time(found, text, rules), rules)]
+        yield from _dash_before(text, found.end(), (time, hour), rules)
+    yield from _with_stops(part, f"{half}{after}", rules)
+    for found in part.find(_ALONE + hour) if halves else ():
+        yield [Span(*found.span(), _say_hour(found, text, rules) + _half(found, text, rules))]
+        yield from _dash_before(text, found.end(), (time, hour), rules)
+
+
+def _hours_before(part: Part, time: str, halves: str, rules: Rules) -> Iterator[Group]:
+    """A full hour before the dash and a time that says which half of the day it is: "3–5 PM", "10–11:30 AM"."""
+    text = part.text
+    hour = rf"(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])"
+    for found in part.find(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9])(?P<dash> ?[-–—] ?)(?=\d\d?(?::[0-5]\d)? ?(?:{halves}))"):
+        first = _say_hour(found, text, rules) + joining(rules)
+        if until := compiled(time).match(text, found.end()):
+            yield [Span(*found.span(), first), Span(*until.span(), _say_time(until, text, rules))]
+        elif until := compiled(hour).match(text, found.end()):
+            last = _say_hour(until, text, rules) + _half(until, text, rules)
+            yield [Span(*found.span(), first), Span(*until.span(), last)]
+
+
+def _with_stops(part: Part, end: str, rules: Rules) -> Iterator[Group]:
+    """Times with a full stop where the language's table is sure of them."""
+    text = part.text
     before, behind = rules.time_dotted
-    if before or behind:
-        dotted = rf"(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{half}{after})(?![\d:]|[.,/]\d|%)"
-        for found in part.find(rf"(?<![\d:.,/{WORD}-]){before}{dotted}"):
-            if behind and not re.search(behind, found[0]):
-                continue
-            yield [Span(*found.span("t"), _say_time(found, text, rules))]
-            dash = _DASH.match(text, found.end())
-            if rules.to and dash and (until := compiled(dotted).match(text, dash.end())):
-                yield [Span(*dash.span(), joining(rules)), Span(*until.span("t"), _say_time(until, text, rules))]
-    if halves:
-        for found in part.find(rf"{_ALONE}(?:(?P<first>1[0-2]|0?[1-9])(?P<dash> ?[-–—] ?))?{full}"):
-            spoken = _say_hour(found, text, rules) + _half(found, text, rules)
-            if found["first"] and rules.to:
-                spoken = _say_hour(found, text, rules, "first") + joining(rules) + spoken
-            elif found["first"]:
-                continue
-            yield [Span(*found.span(), spoken)]
-            yield from _dash_before(text, found.end(), (time, full), rules)
+    if not before and not behind:
+        return
+    dotted = rf"(?P<t>(?P<h>[01]?\d|2[0-4])\.(?P<m>[0-5]\d)(?P<s>(?!))?{end})(?![\d:]|[.,/]\d|%)"
+    for found in part.find(rf"(?<![\d:.,/{WORD}-]){before}{dotted}"):
+        if behind and not re.search(behind, found[0]):
+            continue
+        yield [Span(*found.span("t"), _say_time(found, text, rules))]
+        dash = _DASH.match(text, found.end())
+        if rules.to and dash and (until := compiled(dotted).match(text, dash.end())):
+            yield [Span(*dash.span(), joining(rules)), Span(*until.span("t"), _say_time(until, text, rules))]
 
 
 def _dash_before(text: str, start: int, patterns: tuple[str, ...], rules: Rules) -> Iterator[Group]:
@@ -74,9 +85,9 @@ def _dash_before(text: str, start: int, patterns: tuple[str, ...], rules: Rules)
         yield [Span(*dash.span(), joining(rules))]
 
 
-def _say_hour(found: re.Match[str], text: str, rules: Rules, group: str = "h") -> str:
-    hour = int(found[group])
-    rule_set = _after(text, found.start(group), rules.hour_after, rules.hour)
+def _say_hour(found: re.Match[str], text: str, rules: Rules) -> str:
+    hour = int(found["h"])
+    rule_set = _after(text, found.start("h"), rules.hour_after, rules.hour)
     return say(hour, rules, rules.hour_to_12 if hour <= 12 and rules.hour_to_12 else rule_set)
 
 
@@ -166,7 +177,7 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
             return
         year += 2000 if year < 50 else 1900
     words = {
-        "{d}": _say_day(day, rules, found.string, found.start()),
+        "{d}": say_day(day, rules, found.string, found.start()),
         "{m}": month_names(rules)[month - 1],
         "{y}": _say_year(year, rules),
     }
@@ -184,24 +195,30 @@ def _is_section(found: re.Match[str]) -> bool:
 
 def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
-    for before, after in rules.date_short:
+    for before, after in (*rules.date_short, (_after_weekday(rules), r"(?![\w/-]|[.,]\d| ?[%€])")):
         for found in part.find(rf"(?:{before})(?P<a>\d\d?)[./](?P<b>\d\d?)(?:{after})"):
             day, month = int(found["a"]), int(found["b"])
             if rules.date_order != "dmy":
                 day, month = month, day
             if not 1 <= month <= len(_DAYS) or not 1 <= day <= _DAYS[month - 1]:
                 continue
-            said = _say_day(day, rules, text, found.start("a"))
-            spoken = re.sub(r"(?: de)? ?\{y\}(?: [^{]*$)?", "", rules.date).replace("{d}", said)
+            said = say_day(day, rules, text, found.start("a"))
+            spoken = re.sub(r"(?:,| de)? ?\{y\}(?: [^{]*$)?", "", rules.date).replace("{d}", said)
             end = found.end() if found[0].endswith(".") and text[found.end() :].strip() else found.end("b")
             yield [Span(found.start("a"), end, spoken.replace("{m}", month_names(rules)[month - 1]).strip())]
+
+
+@lru_cache(maxsize=32)
+def _after_weekday(rules: Rules) -> str:
+    behind = (rf"(?<=\b{re.escape(name)}{stop} )" for name in day_names(rules) for stop in ("", ",", r"\.", r"\.,"))
+    return rf"(?=\d\d?/\d)(?:{'|'.join(behind)})"
 
 
 def _say_year(year: int, rules: Rules) -> str:
     return count(year, *rules.counters["年"], rules) if "年" in rules.counters else say(year, rules, rules.year)
 
 
-def _say_day(day: int, rules: Rules, text: str, start: int) -> str:
+def say_day(day: int, rules: Rules, text: str, start: int) -> str:
     if "日" in rules.counters:
         return count(day, *rules.counters["日"], rules)
     if rule_set := _after(text, start, rules.day_after, ""):
@@ -209,47 +226,40 @@ def _say_day(day: int, rules: Rules, text: str, start: int) -> str:
     return rules.day_first if day == 1 and rules.day_first else say(day, rules, rules.day)
 
 
-@lru_cache(maxsize=32)
-def month_names(rules: Rules) -> tuple[str, ...]:
-    return rules.month_words or icu.month_names(rules.locale)
-
-
-@lru_cache(maxsize=32)
-def _months(rules: Rules) -> str:
-    return "|".join(rules.months or map(re.escape, month_names(rules)))
-
-
 def _with_names(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     year = rf"(?P<after>,? (?:[^\W\d]{{1,3}} )?)(?P<y>1[1-9]\d\d|20\d\d)(?![{WORD}]|[.,]\d)"
-    day = r"(?P<d>[12]\d|3[01]|0?[1-9])"
+    one, end = r"[12]\d|3[01]|0?[1-9]", r"(?:st|nd|rd|th)?"
+    stop = "" if rules.month_day else r"|\."
+    day, months = f"(?P<d>{one})", months_pattern(rules)
+    first = rf"(?:(?P<first>{one})(?:{end}{stop})(?P<dash> ?[-–—] ?))?" if rules.to else "(?P<first>(?!))?"
+    last = rf"(?:(?P<dash> ?[-–—] ?)(?P<last>{one}){end}(?![{WORD}:/%.-]))?" if rules.to else "(?P<last>(?!))?"
     for template, pattern in (
         (
             rules.day_month,
             (
-                rf"(?<![{WORD}.,/:-]){day}(?:st|nd|rd|th|\.)?(?P<gap> (?:of |de |di |de la )?)(?P<m>{_months(rules)})"
+                rf"(?<![{WORD}.,/:-]){first}{day}(?:{end}{stop})(?P<gap> (?:of |de |di |de la )?)(?P<m>{months})"
                 rf"(?![{WORD}])"
             ),
         ),
         (
             rules.month_day,
-            rf"(?<![{WORD}])(?P<m>{_months(rules)})(?P<gap> ){day}(?:st|nd|rd|th)?(?![{WORD}:/%]|[.,]\d)",
+            rf"(?<![{WORD}])(?P<m>{months})(?P<gap> ){day}{end}{last}(?![{WORD}:/%]|[.,]\d)",
         ),
     ):
         if not template:
             continue
         for found in part.find(rf"{pattern}(?:{year})?"):
-            said = _say_day(int(found["d"]), rules, text, found.start())
-            spoken = template.replace("{d}", said).replace("{m}", _full_name(found["m"], rules))
-            spoken = spoken.replace("{gap}", found["gap"])
+            said, groups = say_day(int(found["d"]), rules, text, found.start()), found.groupdict()
+            for name in ("first", "last"):
+                if groups.get(name):
+                    other = say_day(int(found[name]), rules, text, found.start())
+                    article = template[: template.index("{d}")] if name == "first" else ""
+                    ends = (other, article + said) if name == "first" else (said, other)
+                    said = joining(rules).join(ends)
+            spoken = template.replace("{d}", said).replace("{m}", full_name(found["m"], rules))
             if text[max(0, found.start() - 4) : found.start()].casefold() == "the ":
                 spoken = spoken.removeprefix("the ")
             if found["y"]:
                 spoken += found["after"] + say(int(found["y"]), rules, rules.year)
             yield [Span(*found.span(), spoken)]
-
-
-def _full_name(written: str, rules: Rules) -> str:
-    """CLDR's name of the month, if what is written is short for one."""
-    start = written.rstrip(".").casefold()
-    return next((name for name in month_names(rules) if name.casefold().startswith(start)), written)

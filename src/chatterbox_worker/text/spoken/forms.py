@@ -12,7 +12,17 @@ from dataclasses import replace
 
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 from chatterbox_worker.text.scripts import tags
-from chatterbox_worker.text.spoken import addresses, calendar, codes, formulas, joins, numbers, quantities, words
+from chatterbox_worker.text.spoken import (
+    addresses,
+    calendar,
+    codes,
+    formulas,
+    joins,
+    numbers,
+    quantities,
+    short_dates,
+    words,
+)
 from chatterbox_worker.text.spoken.numerals import Group
 from chatterbox_worker.text.spoken.rules import Rules, rules_of
 from chatterbox_worker.text.spoken.search import Part
@@ -31,6 +41,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("urls", codes.find_network_addresses, True),
     ("numbers", joins.find_verses, True),
     ("dates", calendar.find_dates, True),
+    ("dates", short_dates.find_short_dates, True),
     ("units", quantities.find_durations, True),
     ("times", calendar.find_times, True),
     ("phones", addresses.find_phones, True),

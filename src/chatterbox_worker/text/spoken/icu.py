@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -43,12 +44,45 @@ def split_at_numeral(text: str) -> tuple[str, str]:
     return (text, "") if found is None else (text[: found.start()], text[found.end() :])
 
 
-def month_names(locale: str) -> tuple[str, ...]:
-    """The twelve months as they are written in a date."""
+_CATEGORIES = "zero{zero} one{one} two{two} few{few} many{many} other{other}"
+_COUNTS = (1, 2, 3, 5, 11, Decimal("1.5"))  # one of each category of the languages
+_POWERS = range(3, 13)
+
+
+@lru_cache(maxsize=64)
+def short_scales(locale: str) -> Mapping[str, str]:
+    """What follows a number in place of thousands, millions and so on, with ICU plural messages: " Mio.", "K"."""
+    scales = {}
+    for power in _POWERS:
+        written = _format("{n,number,::compact-short}", locale, 2 * 10**power)
+        before, after = split_at_numeral(written)
+        if before or len(written) != len(after) + 1 or not after.strip():  # no scale, or one before the number
+            continue
+        forms = {}
+        for count in _COUNTS:
+            if words := phrase("compact-long", count * 10**power, locale)[1].strip():
+                forms[plural(_CATEGORIES, count, locale)] = words
+        if forms:
+            forms.setdefault("other", next(reversed(forms.values())))
+            scales[after.replace("\u200f", "")] = " ".join(f"{name}{{{words}}}" for name, words in forms.items())
+    return scales
+
+
+def month_names(locale: str, pattern: str = "MMMM") -> tuple[str, ...]:
+    """The twelve months by a pattern of CLDR's; by default as they are written in a date."""
+    return _date_names(((month, 15) for month in range(1, 13)), locale, pattern)
+
+
+def day_names(locale: str, pattern: str) -> tuple[str, ...]:
+    """The days of the week from Monday on, by a pattern of CLDR's."""
+    return _date_names(((1, day) for day in range(1, 8)), locale, pattern)
+
+
+def _date_names(days: Iterable[tuple[int, int]], locale: str, pattern: str) -> tuple[str, ...]:
     from datetime import UTC, datetime  # noqa: PLC0415 - as late as ICU itself
 
-    days = (datetime(2001, month, 15, 12, tzinfo=UTC) for month in range(1, 13))
-    return tuple(_formatter("{n,date,MMMM}", locale).format({"n": day}).translate(_ODD) for day in days)
+    dates = (datetime(2001, month, day, 12, tzinfo=UTC) for month, day in days)  # January 1 was a Monday
+    return tuple(_formatter(f"{{n,date,{pattern}}}", locale).format({"n": date}).translate(_ODD) for date in dates)
 
 
 @lru_cache(maxsize=4096, typed=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken import icu
@@ -243,6 +245,21 @@ def _after_name(text: str, start: int) -> bool:
     return re.search(rf"{name} $", before) is not None and re.search(rf"{name} ?[-–] ?{name} $", before) is None
 
 
+_LETTERS = frozenset("KkMBJ")  # after a decimal only: "1.2M"; others are units
+_WORD_LENGTH = 4  # with the space: shorter ones are words or units of their own
+
+
+@lru_cache(maxsize=32)
+def _scales(rules: Rules) -> Mapping[str, str]:
+    short = icu.short_scales(rules.locale) if rules.spaced else {}
+    found = {
+        name if name.strip() in _LETTERS else name.strip(): words
+        for name, words in short.items()
+        if name.strip() in _LETTERS or (len(name) >= _WORD_LENGTH - name.endswith("॰") and name.strip() not in words)
+    }
+    return {name: words for name, words in found.items() if name.strip() not in rules.scales} | dict(rules.scales)
+
+
 def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
     """The scale of "5 Mio." or "3 млн" in words."""
     text = part.text
@@ -252,13 +269,16 @@ def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
             _, message = rules.scale_letters[int((found.lastgroup or "").removeprefix("letter"))]
             word = icu.plural(message, quantity_values(found, rules)[1], rules.locale)
             yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
-    if not rules.scales:
-        return
-    names = alternatives(tuple(rules.scales))
-    for found in part.find(rf"{quantity(rules)} ?(?P<scale>{names})(?![{WORD}])"):
+    scales = _scales(rules)
+    letters = [name for name in scales if name.strip() in _LETTERS and name not in rules.scales]
+    words = alternatives(tuple(name for name in scales if name not in letters))
+    patterns = [rf" ?(?P<scale>{words})(?![{WORD}])"] if words else []
+    if letters:
+        patterns.append(rf"(?<=[.,]\d)(?P<scale>{alternatives(tuple(letters))})(?![{WORD}/-])")
+    for found in chain.from_iterable(part.find(quantity(rules) + pattern) for pattern in patterns):
         _, last = quantity_values(found, rules)
         case = case_before(text, *found.span(), rules)
-        word = icu.plural(rules.scales[found["scale"]], counted_as(last, case, rules), rules.locale)
+        word = icu.plural(scales[found["scale"]], counted_as(last, case, rules), rules.locale)
         gap = " " if rules.spaced else ""
         spoken = say_quantity(found, rules, f"={gap}{word}", case=case) + gap + word
         yield [spaced(text, *found.span(), spoken, rules)]

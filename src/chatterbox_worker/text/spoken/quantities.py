@@ -34,7 +34,8 @@ from chatterbox_worker.text.spoken.unit_names import unit_name
 _SYMBOLS = {
     "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
     "₩": "KRW", "₽": "RUB", "₺": "TRY", "₪": "ILS", "₴": "UAH", "zł": "PLN", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD",
-    "₡": "CRC", "₲": "PYG", "₦": "NGN", "₱": "PHP", "₫": "VND", "฿": "THB",
+    "JP¥": "JPY", "CN¥": "CNY", "CA$": "CAD", "AU$": "AUD", "MX$": "MXN", "UK£": "GBP", "$US": "USD", "$ US": "USD",
+    "$CA": "CAD", "£GB": "GBP", "￥": "JPY", "₡": "CRC", "₲": "PYG", "₦": "NGN", "₱": "PHP", "₫": "VND", "฿": "THB",
 }  # fmt: skip
 _CODES = (
     "USD", "EUR", "GBP", "JPY", "CNY", "INR", "KRW", "RUB", "TRY", "ILS", "UAH", "PLN", "CHF", "SEK", "NOK", "DKK",
@@ -85,6 +86,7 @@ _UNITS_OF_DATA = {
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
 _CONFERENCE = re.compile(r"COP ?\d\d")  # of the climate; not Colombia's pesos
+_MINUS_AFTER = r"(?<=[$€£¥])(?<!\d.)(?<!\d .)(?P<inner>[-−])"  # "$-5.00" in Switzerland, but "20 €-30 €"
 _CODE_LENGTH = 4  # with the space
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
 _NEAR = 8  # an article or a pronoun before an amount
@@ -97,13 +99,11 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
     prefixes = alternatives(tuple(symbols))
     symbols |= rules.money_words
     names = _choices(tuple(symbols))
-    scale = (
-        rf"(?: ?(?P<scale>{_choices(tuple(rules.money_scales))})(?![{WORD}]|\.[A-Z]))?"
-        if rules.money_scales
-        else "(?P<scale>(?!))?"
-    )
+    scales = scales_of_money(rules)
+    scale = rf"(?: ?(?P<scale>{_choices(tuple(scales))})(?![{WORD}]|[.-][A-Za-z]))?" if scales else "(?P<scale>(?!))?"
     for pattern in (
-        rf"(?<![{WORD}$/])(?P<minus>{minus_sign(rules)})?(?P<symbol>{prefixes})(?:(?<=[$€£¥])(?<!\d.)(?<!\d .)(?P<inner>[-−]))? ?{quantity(rules)}{scale}",
+        rf"(?<![{WORD}$/])(?P<minus>{minus_sign(rules)})?(?P<symbol>{prefixes})(?:{_MINUS_AFTER})? ?"
+        rf"{quantity(rules)}{scale}",
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in part.find(pattern):
@@ -124,6 +124,13 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
             yield [spaced(text, start, end, spoken, rules)]
 
 
+@lru_cache(maxsize=64)
+def scales_of_money(rules: Rules) -> Mapping[str, str]:
+    """By what may stand between a number and its currency: "$1.2M", "3 Mio. €"."""
+    short = {name.strip(): words for name, words in icu.short_scales(rules.locale).items()} if rules.spaced else {}
+    return short | dict(rules.money_scales)
+
+
 def _describes(text: str, start: int, end: int, rules: Rules) -> bool:
     """Whether the amount describes the noun after it: "a $5 million deal", "a 5 km run"."""
     return any(
@@ -133,7 +140,7 @@ def _describes(text: str, start: int, end: int, rules: Rules) -> bool:
 
 
 def _say_describing(found: re.Match[str], unit: str, rules: Rules) -> str:
-    scale = f" {icu.plural(rules.money_scales[found['scale']], _MANY, rules.locale)}" if found["scale"] else ""
+    scale = f" {icu.plural(scales_of_money(rules)[found['scale']], _MANY, rules.locale)}" if found["scale"] else ""
     return f"{say_quantity(found, rules, '')}{scale} {unit}"
 
 
@@ -167,7 +174,7 @@ def _say_money(found: re.Match[str], code: str, case: str, rules: Rules) -> str:
     last = counted_as(quantity_values(found, rules)[1], case, rules)
     gap = " " if rules.spaced else ""
     if found["scale"]:
-        scale = icu.plural(rules.money_scales[found["scale"]], last, rules.locale)
+        scale = icu.plural(scales_of_money(rules)[found["scale"]], last, rules.locale)
         counted = say_quantity(found, rules, f"= {scale}", case=case) + gap + scale
         before, after = _currency(code, _MANY, rules)
         return counted + (after or rules.money_of + before.strip())

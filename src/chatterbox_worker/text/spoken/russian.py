@@ -193,7 +193,9 @@ def words_of_years() -> Iterator[tuple[str, str]]:
     yield r"(?<=\d )г\.(?= (?:до )?н\. ?э\.)", "год"
     for short, contexts in (
         ("г", ((_after(_IN, _FOUR_GAP), "году"), (_after(_TO, _FOUR_GAP), "году"), (_after(_OF, _FOUR_GAP), "года"),
-               (r"(?<=[ая] \d{4} )", "года"), (r"(?<!\.\d{4} )(?<=\d{4} )", "год"))),
+               (r"(?<=[ая] \d{4} )", "года"),
+               *((rf"(?<=\d [а-я]{{{letters}}}\. \d{{4}} )", "года") for letters in (3, 4, 5)),
+               (r"(?<!\.\d{4} )(?<=\d{4} )", "год"))),
         ("гг", ((_after(_IN, _TWO_YEARS_GAP), "годах"), (_after(_OF, _TWO_YEARS_GAP), "годов"),
                 (_after(_IN, r" \d{4}-х "), "годах"), (_after(_IN, r" \d{2}-х "), "годах"), (r"(?<=\d-х )", "годов"),
                 (r"(?<=\d )", "годы"), (r"(?<=\d-е )", "годы"))),

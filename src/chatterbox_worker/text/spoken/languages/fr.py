@@ -156,7 +156,7 @@ RULES = Rules(
         "milliard": "other{milliard}", "M": "one{million} other{millions}",
         "Md": "one{milliard} other{milliards}", "Mds": "one{milliard} other{milliards}",
     },
-    scales={"Mds": "other{milliards}", "Md": "one{milliard} other{milliards}"},
+    scales={"k": "other{mille}", "Mds": "other{milliards}", "Md": "one{milliard} other{milliards}"},
     units={
         "ko": "kilobyte", "Ko": "kilobyte", "Mo": "megabyte", "Go": "gigabyte", "To": "terabyte", "t": "tonne",
         "Mo/s": "megabyte-per-second", "Go/s": "gigabyte-per-second", "mn": "minute", "cL": "centiliter",
