@@ -15,12 +15,15 @@ from chatterbox_worker.text.spoken.quantities import say_unit
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
 
-_ALONE = rf"(?:(?<![\d:.,/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=\dh-)|(?<=\dh\d\d-)|(?<=[א-ת]-))"
+_ALONE = rf"(?:(?<![\d:.,٫٬/{WORD}])|(?<=[AP]M))(?:(?<!-)|(?<=[mM.]-)|(?<=:\d\d-)|(?<=\dh-)|(?<=\dh\d\d-)|(?<=[א-ת]-))"
 """Before a time: nothing that it is a part of, but "AM", the dash after another time or after a Hebrew prefix."""
 _STAMP = (
     r"(?<!\w)(\d{4})-(\d\d)-(\d\d)(?P<gap>T)(?P<h>[01]\d|2[0-3]):(?P<m>[0-5]\d)"
     r"(?P<rest>(?::[0-5]\d(?:\.\d+)?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)(?![\w:])"
 )
+_HOUR, _SIXTY = r"(?:[01٠١]?\d|[2٢][0-4٠-٤])", r"(?:[0-5٠-٥]\d)"
+_DAY = r"[12١٢]\d|[3٣][01٠١]|[0٠]?[1-9١-٩]"
+_HALF_DAY = "(?:[1١][0-2٠-٢]|[0٠]?[1-9١-٩])"
 _DASH = re.compile(r" ?[-–—] ?")
 _NEAR = 12  # characters before a time or a day, for the word that decides its case
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -34,10 +37,10 @@ def find_times(part: Part, rules: Rules) -> Iterator[Group]:
     half = rf"(?: ?(?:{halves}))?" if halves else ""
     after = rf"(?: ?(?:{rules.time_after})(?![{WORD}]))?" if rules.time_after else ""
     time = (
-        rf"(?P<h>[01]?\d|2[0-4])(?:[{re.escape(rules.time_marks)}](?P<m>[0-5]\d)"
-        rf"(?::(?P<s>[0-5]\d))?){half}{after}(?![\d:]|[.,/]\d|%)"
+        rf"(?P<h>{_HOUR})(?:[{re.escape(rules.time_marks)}](?P<m>{_SIXTY})"
+        rf"(?::(?P<s>{_SIXTY}))?){half}{after}(?![\d:]|[.,/]\d|%)"
     )
-    hour = rf"(?P<h>1[0-2]|0?[1-9]) ?(?:{halves or '(?!)'})(?![{WORD}])"
+    hour = rf"(?P<h>{_HALF_DAY}) ?(?:{halves or '(?!)'})(?![{WORD}])"
     if halves and rules.to:
         yield from _hours_before(part, time, halves, rules)
     for found in part.find(_ALONE + time):
@@ -52,8 +55,8 @@ def find_times(part: Part, rules: Rules) -> Iterator[Group]:
 def _hours_before(part: Part, time: str, halves: str, rules: Rules) -> Iterator[Group]:
     """A full hour before the dash and a time that says which half of the day it is: "3–5 PM", "10–11:30 AM"."""
     text = part.text
-    hour = rf"(?P<h>1[0-2]|0?[1-9]) ?(?:{halves})(?![{WORD}])"
-    for found in part.find(rf"{_ALONE}(?P<h>1[0-2]|0?[1-9])(?P<dash> ?[-–—] ?)(?=\d\d?(?::[0-5]\d)? ?(?:{halves}))"):
+    hour = rf"(?P<h>{_HALF_DAY}) ?(?:{halves})(?![{WORD}])"
+    for found in part.find(rf"{_ALONE}(?P<h>{_HALF_DAY})(?P<dash> ?[-–—] ?)(?=\d\d?(?::{_SIXTY})? ?(?:{halves}))"):
         first = _say_hour(found, text, rules) + joining(rules)
         if until := compiled(time).match(text, found.end()):
             yield [Span(*found.span(), first), Span(*until.span(), _say_time(until, text, rules))]
@@ -179,7 +182,7 @@ def _date(found: re.Match[str], parts: tuple[str, str, str], rules: Rules) -> It
     words = {
         "{d}": say_day(day, rules, found.string, found.start()),
         "{m}": month_names(rules)[month - 1],
-        "{y}": _say_year(year, rules),
+        "{y}": say_year(year, rules),
     }
     spoken = rules.date
     for name, word in words.items():
@@ -214,7 +217,7 @@ def _after_weekday(rules: Rules) -> str:
     return rf"(?=\d\d?/\d)(?:{'|'.join(behind)})"
 
 
-def _say_year(year: int, rules: Rules) -> str:
+def say_year(year: int, rules: Rules) -> str:
     return count(year, *rules.counters["年"], rules) if "年" in rules.counters else say(year, rules, rules.year)
 
 
@@ -228,8 +231,8 @@ def say_day(day: int, rules: Rules, text: str, start: int) -> str:
 
 def _with_names(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
-    year = rf"(?P<after>,? (?:[^\W\d]{{1,3}} )?)(?P<y>1[1-9]\d\d|20\d\d)(?![{WORD}]|[.,]\d)"
-    one, end = r"[12]\d|3[01]|0?[1-9]", r"(?:st|nd|rd|th)?"
+    year = rf"(?P<after>,? (?:[^\W\d]{{1,3}} )?)(?P<y>1[1-9]\d\d|(?:20|٢٠)\d\d)(?![{WORD}]|[.,]\d)"
+    one, end = _DAY, r"(?:st|nd|rd|th)?"
     stop = "" if rules.month_day else r"|\."
     day, months = f"(?P<d>{one})", months_pattern(rules)
     first = rf"(?:(?P<first>{one})(?:{end}{stop})(?P<dash> ?[-–—] ?))?" if rules.to else "(?P<first>(?!))?"

@@ -12,7 +12,7 @@ from chatterbox_worker.text.spoken.rules import Rules
 
 LINK = "(?:de |of )?"
 """A pattern of what may stand between a day and its month."""
-YEAR = r"(?:1[89]|20)\d\d(?!\w)"
+YEAR = r"(?:1[89]|20|١[٨٩]|٢٠)\d\d(?!\w)"
 _PREFIX = {"he": "ב"}
 """By the language: "in", which is written together with a month."""
 
@@ -58,6 +58,13 @@ def day_names(rules: Rules) -> Mapping[str, str]:
             short = written.rstrip(".")
             names |= {short[0].upper() + short[1:]: name[0].upper() + name[1:], short: name}
     return names
+
+
+@lru_cache(maxsize=32)
+def weekday_is_last(rules: Rules) -> bool:
+    """Whether a date ends with its weekday: "5 Mar Per" in Turkish."""
+    written, short = (icu.day_names(rules.locale, pattern)[0] for pattern in ("::yMMMEd", "EEE"))
+    return written.endswith(f" {short}")
 
 
 @lru_cache(maxsize=32)

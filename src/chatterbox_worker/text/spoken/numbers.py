@@ -20,6 +20,7 @@ from chatterbox_worker.text.spoken.numerals import (
     case_before,
     counted_as,
     minus,
+    minus_sign,
     number_pattern,
     parse_number,
     quantity,
@@ -190,15 +191,18 @@ def find_counters(part: Part, rules: Rules) -> Iterator[Group]:
     names = alternatives(tuple(rules.counters))
     after = r"(?![一-龥])|(?=[以目前後間中内未半余])"  # what else follows a space is a word of its own
     for found in part.find(
-        rf"(?<![\d.,])(?P<n>\d[\d,]*)(?: ?(?P<power>[万億兆]))?(?:(?P<counter>{names})| (?P<apart>{names})(?:{after}))?"
+        rf"(?<![\d.,])(?P<sign>{minus_sign(rules)})?"
+        rf"(?P<n>\d[\d,]*)(?: ?(?P<power>[万億兆]))?(?:(?P<counter>{names})| (?P<apart>{names})(?:{after}))?"
     ):
         if len(found["n"]) > LONGEST:
             continue  # read digit by digit
         value = int(found["n"].replace(",", "")) * {None: 1, "万": 10**4, "億": 10**8, "兆": 10**12}[found["power"]]
+        has_sign = found["sign"] and not part.taken[found.start()]
+        start, sign = (found.start(), minus(rules)) if has_sign else (found.start("n"), "")
         if counter := found["counter"] or found["apart"]:
-            yield [Span(*found.span(), count(value, *rules.counters[counter], rules))]
+            yield [Span(start, found.end(), sign + count(value, *rules.counters[counter], rules))]
         elif found["power"]:
-            yield [Span(*found.span(), say(value, rules))]
+            yield [Span(start, found.end(), sign + say(value, rules))]
 
 
 def count(number: int, reading: str, readings: Mapping[str, str], rules: Rules) -> str:
@@ -257,7 +261,7 @@ def _scales(rules: Rules) -> Mapping[str, str]:
         for name, words in short.items()
         if name.strip() in _LETTERS or (len(name) >= _WORD_LENGTH - name.endswith("॰") and name.strip() not in words)
     }
-    return {name: words for name, words in found.items() if name.strip() not in rules.scales} | dict(rules.scales)
+    return found | dict(rules.scales)
 
 
 def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
@@ -270,7 +274,7 @@ def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
             word = icu.plural(message, quantity_values(found, rules)[1], rules.locale)
             yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
     scales = _scales(rules)
-    letters = [name for name in scales if name.strip() in _LETTERS and name not in rules.scales]
+    letters = [name for name in scales if name.strip() in _LETTERS]
     words = alternatives(tuple(name for name in scales if name not in letters))
     patterns = [rf" ?(?P<scale>{words})(?![{WORD}])"] if words else []
     if letters:

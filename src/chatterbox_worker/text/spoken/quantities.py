@@ -26,10 +26,10 @@ from chatterbox_worker.text.spoken.numerals import (
     spaced,
     split_number,
 )
-from chatterbox_worker.text.spoken.patterns import WORD, alternatives, longest_first
+from chatterbox_worker.text.spoken.patterns import WORD, longest_first
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
-from chatterbox_worker.text.spoken.unit_names import unit_name
+from chatterbox_worker.text.spoken.unit_names import short_names, suffixes_of, unit_name
 
 _SYMBOLS = {
     "US$": "USD", "A$": "AUD", "C$": "CAD", "R$": "BRL", "$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR",
@@ -69,6 +69,10 @@ _UNITS: Mapping[str, str] = {
     "THz": "terahertz", "GW": "gigawatt", "MWh": "megawatt-hour", "GWh": "gigawatt-hour", "TWh": "terawatt-hour",
     "kV": "kilovolt", "mV": "millivolt", "mA": "milliampere", "Ω": "ohm", "lm": "lumen", "lx": "lux",
     "hl": "hectoliter", "dl": "deciliter", "dL": "deciliter", "ppm": "part-per-million", "dpi": "dot-per-inch",
+    "lb": "pound", "lbs": "pound", "oz": "ounce", "ft": "foot", "yd": "yard", "mph": "mile-per-hour",
+    "mi/h": "mile-per-hour", "hp": "horsepower", "gal": "gallon", "psi": "pound-force-per-square-inch",
+    "fl oz": "fluid-ounce", "km/l": "kilometer-per-liter", "km/L": "kilometer-per-liter", "ft²": "square-foot",
+    **dict.fromkeys(("l/100 km", "l/100km", "L/100 km", "L/100km"), "liter-per-100-kilometer"),
     "px": "pixel", "kg/m²": "kilogram-per-square-meter",
     "μg": "microgram", "mm²": "square-millimeter", "mm³": "cubic-millimeter",
 }  # fmt: skip
@@ -84,10 +88,13 @@ _UNITS_OF_DATA = {
     for symbol, unit in units.items()
 }  # no "Mb": for some a megabit, for others a megabyte
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
+_HAS_FRACTION = re.compile(rf"[\d{''.join(_VULGAR)}]")
 _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?([A-Z]{3})(?!\w)")
 _CONFERENCE = re.compile(r"COP ?\d\d")  # of the climate; not Colombia's pesos
-_MINUS_AFTER = r"(?<=[$€£¥])(?<!\d.)(?<!\d .)(?P<inner>[-−])"  # "$-5.00" in Switzerland, but "20 €-30 €"
+# "$-5.00" and "CHF-5.00" in Switzerland, but "20 €-30 €" and "EUR-10"
+_MINUS_AFTER = r"(?:(?:(?<=[$€£¥])(?<!\d.)(?<!\d .)|(?<=[A-Z]{3})(?=-\d[\d'’]{0,12}\.\d\d(?!\d)))(?P<inner>[-−]))?"
 _CODE_LENGTH = 4  # with the space
+_HUNDRED = re.compile("100|١٠٠")  # "liters per 100 kilometers"
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
 _NEAR = 8  # an article or a pronoun before an amount
 _MANY = 1_000_000  # whose plural form a currency has after "million"
@@ -96,14 +103,14 @@ _MANY = 1_000_000  # whose plural form a currency has after "million"
 def find_money(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     symbols = {**_SYMBOLS, **rules.symbols_of_money, **{code: code for code in _CODES}}
-    prefixes = alternatives(tuple(symbols))
+    prefixes = "|".join(_start(symbol) + re.escape(symbol) for symbol in longest_first(symbols))
     symbols |= rules.money_words
     names = _choices(tuple(symbols))
     scales = scales_of_money(rules)
+    before = rf"(?<![{WORD}$/])(?P<minus>{minus_sign(rules)})?"
     scale = rf"(?: ?(?P<scale>{_choices(tuple(scales))})(?![{WORD}]|[.-][A-Za-z]))?" if scales else "(?P<scale>(?!))?"
     for pattern in (
-        rf"(?<![{WORD}$/])(?P<minus>{minus_sign(rules)})?(?P<symbol>{prefixes})(?:{_MINUS_AFTER})? ?"
-        rf"{quantity(rules)}{scale}",
+        rf"{before}(?P<symbol>{prefixes}){_MINUS_AFTER} ?{quantity(rules)}{scale}",
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in part.find(pattern):
@@ -249,20 +256,40 @@ def find_coordinates(part: Part, rules: Rules) -> Iterator[Group]:
 def say_unit(written: str, unit: str, rules: Rules) -> str:
     number = int(written) if written.isdecimal() else Decimal(written.replace(",", "."))
     before, after = unit_name(unit, number, rules.locale)
+    if before.strip() and not after and not before[-1].isspace():
+        return before  # a dual
     words = say_written(written.replace(".", rules.decimal[0]), rules, f"={after}")
     return f"{before}{words}{after}"
 
 
-_DURATION = (
-    r"(?<![\w.,])(?:(?P<h>\d{1,3}) ?h ?(?P<hm>[0-5]?\d) ?m(?:in)?(?: ?(?P<hs>[0-5]?\d) ?s)?"
-    r"|(?P<m>\d{1,3}) ?m(?:in)? ?(?P<s>[0-5]?\d) ?s)(?!\w)"
-)
+_PARTS_OF_TIME = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+_KNOWN = {"d": "d", "h": "h", "m": "m|min", "s": "s"}
+
+
+@lru_cache(maxsize=32)
+def _duration(rules: Rules) -> str:
+    """Two parts of a time or more, each with the language's abbreviation: "5h 3m", "5 ч 3 мин 7 с"."""
+    suffixes = {
+        letter: "|".join([*map(re.escape, longest_first(suffixes_of(unit, rules.locale))), _KNOWN[letter]])
+        for letter, unit in _PARTS_OF_TIME.items()
+    }
+
+    def several(letters: str, index: int) -> str:
+        parts = [
+            rf"(?P<{letter}{index}>{r'[0-5]?' if place else r'[0-9]{0,2}'}\d) ?(?:{suffixes[letter]})"
+            for place, letter in enumerate(letters)
+        ]
+        start, more = parts[0] + " ?" + parts[1], "".join(rf"(?: ?{part})?" for part in parts[2:])
+        return start + more
+
+    kinds = "|".join(several(letters, index) for index, letters in enumerate(("dhms", "hms", "ms")))
+    return rf"(?<![\w.,])(?:{kinds})(?!\w)"
 
 
 @lru_cache(maxsize=64)
 def symbols_of_units(rules: Rules) -> Mapping[str, str]:
     """CLDR's units by their symbols, or ICU plural messages (`Rules.unit_words`)."""
-    return {**_UNITS, **_UNITS_OF_DATA, **rules.units, **rules.unit_words}
+    return {**short_names(rules.locale), **_UNITS, **_UNITS_OF_DATA, **rules.units, **rules.unit_words}
 
 
 def find_units(part: Part, rules: Rules) -> Iterator[Group]:
@@ -301,20 +328,19 @@ def _end_of_unit(text: str, end: int) -> int:
 
 
 def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
-    """Hours, minutes and seconds that are written together: "2h30m", "1m 30s"."""
-    for found in part.find(_DURATION) if rules.spaced else ():
-        parts = [
-            say_unit(found[name], unit, rules)
-            for name, unit in (("h", "hour"), ("hm", "minute"), ("hs", "second"), ("m", "minute"), ("s", "second"))
-            if found[name]
-        ]
+    if not rules.spaced or rules.joined:
+        return
+    for found in part.find(_duration(rules)):
+        parts = (
+            say_unit(number, _PARTS_OF_TIME[name[0]], rules) for name, number in found.groupdict().items() if number
+        )
         yield [Span(*found.span(), " ".join(parts))]
 
 
 def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
     """The fractions of the table, with a unit if one follows: in the singular without a whole number."""
     text = part.text
-    if not rules.fractions:
+    if not rules.fractions or not _HAS_FRACTION.search(text):
         return
     units = symbols_of_units(rules)
     pattern = (
@@ -346,7 +372,7 @@ def _unit(unit: str, name: str, number: int | Decimal, rules: Rules) -> tuple[st
     has_zeros = isinstance(number, Decimal) and number == int(number) and decimal_point(rules)
     zeros = " .0" if has_zeros else ""  # "1.0" is a plural in English
     before, after = unit_name(name, number, rules.locale, precision=zeros)
-    return before, _counted(after, number, rules)
+    return before, _counted(_HUNDRED.sub(say_written("100", rules), after), number, rules)
 
 
 def _takes_numeral(unit: str, name: str, rules: Rules) -> bool:
@@ -358,6 +384,11 @@ def _takes_numeral(unit: str, name: str, rules: Rules) -> bool:
 def _choices(names: tuple[str, ...]) -> str:
     """Any of the names, longest first, that no letter of its script follows."""
     return "|".join(re.escape(name) + _end(name) for name in longest_first(names))
+
+
+def _start(name: str) -> str:
+    """What is before a name of a script whose letters are not `WORD`: no part of a word."""
+    return r"(?<![\w\u0900-\u0903\u093a-\u094f])" if name[0].isalpha() and not re.match(f"[{WORD}]", name[0]) else ""
 
 
 def _end(name: str) -> str:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from chatterbox_worker.text.reading import Span
 from chatterbox_worker.text.spoken.calendar import say_day
-from chatterbox_worker.text.spoken.date_names import LINK, YEAR, any_month, day_names, short_months
+from chatterbox_worker.text.spoken.date_names import LINK, YEAR, any_month, day_names, short_months, weekday_is_last
 from chatterbox_worker.text.spoken.numerals import Group, joining
 from chatterbox_worker.text.spoken.patterns import WORD, alternatives
 from chatterbox_worker.text.spoken.rules import Rules
@@ -23,7 +23,7 @@ _DAY_AND_MONTH, _TIME = r"\d\d?[/-]\d\d?(?![\w/])", r"\d\d?[:h]\d\d(?!\w)"
 _STOPS = "[.,،]{0,2}"
 _DAY = r"\d\d?(?:st|nd|rd|th|\.)?"
 _DAY_MONTH, _LINK_TO_YEAR = re.compile(r"\{d\} (?:\w+ )?\{m\}"), re.compile(r"\{m\}( \w+) \{y\}")
-_RANGE = re.compile(r"\d\.? ?[–—-] ?$")
+_RANGE = re.compile(r"(?<!\d)\d\d?\.? ?[–—-] ?$")
 _WORD_BEFORE = re.compile(r"[^\W\d] $")
 _NEAR = 40  # characters before a dash or a year, for the rest of the date
 
@@ -36,7 +36,8 @@ def _days(rules: Rules) -> str:
 @lru_cache(maxsize=32)
 def _start_of_date(rules: Rules) -> str:
     months = any_month(rules)
-    return rf"(?:{_days(rules)}{_STOPS} (?=\d|{months}))?(?:{_DAY} ?{LINK}{months}|{months}|{_NUMERIC})"
+    weekday = rf"(?:{_days(rules)}{_STOPS} (?:[^\W\d]{{2,3}} )?(?=\d|{months}))?"  # Danish has "den" after it
+    return rf"{weekday}(?:{_DAY} ?{LINK}{months}|{months}|{_NUMERIC})"
 
 
 def find_short_dates(part: Part, rules: Rules) -> Iterator[Group]:
@@ -62,6 +63,11 @@ def _short_days(part: Part, rules: Rules) -> Iterator[Group]:
     pattern = rf"(?<![{WORD}])(?<!\d )(?P<name>{alternatives(shorts)})\.?(?=,? (?:{after}))"
     for found in part.find(pattern):
         yield [Span(*found.span(), names[found["name"]])]
+    if weekday_is_last(rules):
+        date = compiled(rf"(?:{months}|\d{{4}}) $")
+        for found in part.find(rf"(?<![{WORD}])(?P<name>{alternatives(shorts)})(?![{WORD}])"):
+            if date.search(part.text, max(0, found.start() - _NEAR), found.start()):
+                yield [Span(*found.span(), names[found["name"]])]
 
 
 def _short_months(part: Part, rules: Rules) -> Iterator[Group]:
@@ -104,7 +110,8 @@ def _dashes(part: Part, rules: Rules) -> Iterator[Group]:
     """The dash between two dates, or two months: "3 May – 5 June", "March – May 2026"."""
     text, months = part.text, any_month(rules)
     before = compiled(
-        rf"(?<![{WORD}])(?:{months}\.?(?: {_DAY})?(?:,? {LINK}{YEAR})?|{_NUMERIC}|{_days(rules)}{_STOPS} \d\d?\.?)$"
+        rf"(?<![{WORD}])(?:{months}\.?(?: {_DAY})?(?:,? {LINK}{YEAR})?|{_NUMERIC}|{_days(rules)}{_STOPS} \d\d?\.?)"
+        rf"(?: {_days(rules)})?$"
     )
     for found in part.find(rf"(?= ?[–—-])(?<=[\w.])(?: ?[–—] ?| - )(?={_start_of_date(rules)})"):
         if before.search(text, max(0, found.start() - _NEAR), found.start()):

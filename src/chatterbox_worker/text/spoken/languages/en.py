@@ -132,7 +132,8 @@ RULES = Rules(
         "tbsp": "tablespoon", "tbsp.": "tablespoon", "Tbsp": "tablespoon", "tsp": "teaspoon", "tsp.": "teaspoon",
         "fl oz": "fluid-ounce", "fl. oz.": "fluid-ounce", "oz.": "ounce", "lb.": "pound", "lbs.": "pound",
         "sq. ft.": "square-foot", "ft.": "foot", "qt": "quart", "pt": "pint", "yr": "year", "yrs": "year",
-        "ft/s": "foot-per-second", "kn": "knot", "sq mi": "square-mile",
+        "ft/s": "foot-per-second",
+        "secs": "second", "mths": "month", "″": "inch", "′": "foot", "kn": "knot", "sq mi": "square-mile",
     },
     unit_words={
         "dB": "one{decibel} other{decibels}",

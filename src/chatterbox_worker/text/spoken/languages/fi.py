@@ -44,7 +44,6 @@ RULES = Rules(
         "rkl": "one{ruokalusikallinen} other{ruokalusikallista}", "tl": "one{teelusikallinen} other{teelusikallista}",
         "kpl": "one{kappale} other{kappaletta}", "snt": "one{sentti} other{senttiä}",
         "hlö": "one{henkilö} other{henkilöä}", "hlöä": "other{henkilöä}",
-        "l/100 km": "other{litraa sadalla kilometrillä}",
     },
     phrase_fixes={  # a half is followed by the partitive
         r"^(puoli|puolitoista) (\w+a|\w*[aou]\w*i)$": r"\1 \2a",

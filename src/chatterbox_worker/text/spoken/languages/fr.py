@@ -96,7 +96,7 @@ RULES = Rules(
         (r"(?<=\d)x(?= (?:plus|moins)\b)", "fois"), (r"(?<=\d) x (?=\d+ ?=)", " fois "),
         (r"(?<=\d)x(?=\d+ ?=)", "fois"), (r"(?<=[Bb]ac)\+(?=\d)", "plus "), (r"(?<=Canal)\+", "plus"),
         (r"(?<!\w)24/7(?!\w)", "vingt-quatre sept"),
-        (r"(?<!\w)(?P<n>[2-9])CV(?!\w)", "{n} chevaux"), (r"(?<=\d [lL])/100 ?km\b", "aux cent kilomètres"),
+        (r"(?<!\w)(?P<n>[2-9])CV(?!\w)", "{n} chevaux"),
         (r"(?<!\w)[Aa]pp?t(?:\.| ) ?(?=\d)", "appartement "),
         (r"(?<![\w,.])1(?:ers|ᵉʳˢ)(?!\w)", "premiers"), (r"(?<![\w,.])1(?:res|ères)(?!\w)", "premières"),
         (r"(?<=[Aa]nnées )80(?![\d-])", "quatre-vingt"), (r"(?<![\d/])24 ?h/24(?!\w)",
@@ -156,7 +156,7 @@ RULES = Rules(
         "milliard": "other{milliard}", "M": "one{million} other{millions}",
         "Md": "one{milliard} other{milliards}", "Mds": "one{milliard} other{milliards}",
     },
-    scales={"k": "other{mille}", "Mds": "other{milliards}", "Md": "one{milliard} other{milliards}"},
+    scales={" k": "other{mille}", "Mds": "other{milliards}", "Md": "one{milliard} other{milliards}"},
     units={
         "ko": "kilobyte", "Ko": "kilobyte", "Mo": "megabyte", "Go": "gigabyte", "To": "terabyte", "t": "tonne",
         "Mo/s": "megabyte-per-second", "Go/s": "gigabyte-per-second", "mn": "minute", "cL": "centiliter",

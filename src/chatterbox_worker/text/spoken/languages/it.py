@@ -163,7 +163,6 @@ RULES = Rules(
         ((r"(?:(?<=[Ll]egge )|(?<=\b[Ll]\. )|(?<=\bL\.)|(?<=d\.l\. )|(?<=[Ll]gs\. )|(?<=D\.L\. )|(?<=D\.P\.R\. )|"
           r"(?<=DPR )|(?<=[Dd]ecreto )|(?<=\b[Nn]\. ))(?P<n>\d{1,4})/(?P<y>(?:19|20)?\d\d)(?!\w)"), "{n} del {y}"),
         (r"(?<![\w,.])1m(?P<m>\d\d)(?!\w)", "un metro e {m}"), (r"(?<![\w,.])2m(?P<m>\d\d)(?!\w)", "due metri e {m}"),
-        (r"(?<=\d [lL])/100 ?km\b", "ogni cento chilometri"),
         *weekdays(_WEEKDAYS, "a", after=r"\d{1,2}(?:[:.]\d\d| ?[-–])"),
         (rf"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>{_FEMININE})\b", "una {w} e mezza"),
         (rf"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>{_FEMININES})\b", "{n} {w} e mezza"),

@@ -21,7 +21,9 @@ RULES = Rules(
            (rf"(?<![\d.,])(?P<y>[1-9]\d?)(?=[~～∼–-]\d\d? ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,제])(?<!제 )(?P<y>[1-9]\d?)(?= ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,])(?P<y>[1-9]|1[0-2])(?= ?(?:{_HOUR}))", "cardinal-native-attributive")),
-    forms=(*((rf"(?<!\d)(?P<y>(?:19|20)\d\d)\. ?{month}\. ?(?P<d>[0-3]?\d)\.?(?!\d)", "{y}년 " + name + "월 {d}일")
+    forms=(*((rf"(?<!\d)(?P<y>{year}\. ?{month}\. ?(?P<d>[0-3]?\d)\.{end}", "{y}년 " + name + "월 {d}일")
+             for year, end in ((r"(?:19|20)\d\d)", r"?(?!\d)"),
+                               (r"(?<![\w.])(?<!\. )[0-4]\d)(?=\. \d\d?\. )", r"(?! ?\d)"))
              for month, name in (("0?6", "유"), ("10", "시"), ("0?(?P<m>[1-9]|1[12])", "{m}"))),
            (r"(?<!\d)(?P<a>\d)[·.](?P<b>\d)(?P<c>\d)(?= ?(?:전쟁|혁명|운동|사태|광복절|항쟁|민주))", "{a}{b}{c}"),
            (r"(?<!\d)(?P<a>1[0-2])·(?P<b>[12]\d|3[01])(?!\d)", "{a}{b}"),
@@ -53,6 +55,7 @@ RULES = Rules(
     },
     money_scales={"만": "other{만}", "억": "other{억}"},
     unit_words={
+        **dict.fromkeys(("l/100 km", "l/100km", "L/100 km", "L/100km"), "other{백 킬로미터당 # 리터}"),
         "dB": "other{데시벨}",
         "km": "other{킬로미터}", "m": "other{미터}", "cm": "other{센티미터}", "kg": "other{킬로그램}",
         "g": "other{그램}", "‰": "other{퍼밀}", "ppm": "other{피피엠}", "cc": "other{시시}",

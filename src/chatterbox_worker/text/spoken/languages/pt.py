@@ -119,7 +119,7 @@ RULES = Rules(
         ((r"(?:(?<=[Ll]ei )|(?<=\b[Nn]º )|(?<=\b[Nn]\.º )|(?<=\b[Nn]\. )|(?<=[Dd]ecreto ))"
           r"(?P<n>\d{1,3}\.\d{3}|\d{1,5})/(?P<y>(?:19|20)?\d\d)(?![\w/])"), "{n} de {y}"),
         (r"(?<![\w,.])1m(?P<m>\d\d)(?!\w)", "um metro e {m}"), (r"(?<![\w,.])2m(?P<m>\d\d)(?!\w)", "dois metros e {m}"),
-        (r"(?<!\w)24/7(?!\w)", "vinte e quatro por sete"), (r"(?<=\d [lL])/100 ?km\b", "por cem quilômetros"),
+        (r"(?<!\w)24/7(?!\w)", "vinte e quatro por sete"),
         (r"(?:(?<=[Mm]otor )|(?<=\b[Ww]eb ))(?P<n>\d)\.(?P<m>\d)(?!\d|[.,]\d)", "{n} ponto {m}"),
         (r"(?<=\b[Aa]os )(?P<n>\d{1,3})['’′](?![\w'’′\"])", "{n} minutos"),
         (r"(?<![\d.,])(?P<a>\d{1,4}) ?[-–] ?(?P<b>\d{1,4})(?= (?:a\.|antes de C))", "{a} a {b}"),

@@ -44,10 +44,16 @@ RULES = Rules(
         (r"(?<!\w)(?:K|T|)[Ss]hs?\.? ?(?P<n>\d+(?:\.\d+)?) ?(?P<w>milioni|bilioni|trilioni|elfu|laki)(?!\w)",
         "shilingi {w} {n}"),
         (r"\$(?P<n>\d+(?:\.\d+)?) ?(?P<w>milioni|bilioni|trilioni)(?!\w)", "dola {w} {n}"),
+        *((rf"{symbol} ?(?P<w>milioni|bilioni|trilioni|elfu|laki) (?P<n>\d+(?:\.\d+)?)(?!\w)", words + " {w} {n}")
+          for symbol, words in ((r"(?:US)?\$", "dola"), ("€", "yuro"), ("£", "pauni"), ("JP¥", "yeni"),
+                                ("Ksh", "shilingi"))),
+        (r"(?<=\d)/saa(?!\w)", " kwa saa"),
         (rf"(?:{_OF})1(?!\d|[.,:/]\d|%)", "kwanza"), (rf"(?:{_OF})2(?!\d|[.,:/]\d|%)", "pili"),
-        (r"(?<!\w)[Uu]k\. ?(?=\d)", "ukurasa "), (r"(?<!\w)[Nn]a\. ?(?=\d)", "namba "), (r"(?<!\w)km (?=\d)",
-        "kilomita "),
-        (r"(?<!\w)kg (?=\d)", "kilo "), (r"(?<!\w)cm (?=\d)", "sentimita "), (r"(?<![\d/])24/7(?![\d/])",
+        (r"(?<!\w)[Uu]k\. ?(?=\d)", "ukurasa "), (r"(?<!\w)[Nn]a\. ?(?=\d)", "namba "), *(
+            (rf"(?<!\w){symbol} (?=[-−]?\d)", f"{words} ") for symbol, words in (
+                ("km", "kilomita"), ("kg", "kilo"), ("cm", "sentimita"), ("mm", "milimita"), ("ml", "mililita"),
+                ("m²", "mita za mraba"), ("km²", "kilomita za mraba"), ("kWh", "kilowati-saa"))),
+        (r"(?<![\d/])24/7(?![\d/])",
         "ishirini na nne saba"),
     ),
     out_of="kati ya", between={":": "kwa", "/": "kwa", "x": "kwa"},

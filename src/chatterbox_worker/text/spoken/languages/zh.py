@@ -50,6 +50,7 @@ RULES = Rules(
     symbols_of_money={"¥": "CNY", "￥": "CNY", "RMB": "CNY", "NT$": "TWD"}, money_of="", money_and="",
     money_scales={"万": "other{万}", "亿": "other{亿}"},
     unit_words={
+        **dict.fromkeys(("l/100 km", "l/100km", "L/100 km", "L/100km"), "other{每百公里#升}"),
         "dB": "other{分贝}", "‰": "other{千分之#}",
         "mAh": "other{毫安时}", "㎏": "other{公斤}", "㎞": "other{公里}", "㎡": "other{平方米}",
         "m/s": "other{米每秒}",
