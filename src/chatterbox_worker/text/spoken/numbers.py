@@ -274,11 +274,11 @@ def find_scaled(part: Part, rules: Rules) -> Iterator[Group]:
             word = icu.plural(message, quantity_values(found, rules)[1], rules.locale)
             yield [Span(*found.span(), f"{say_quantity(found, rules, f'= {word}')} {word}")]
     scales = _scales(rules)
-    letters = [name for name in scales if name.strip() in _LETTERS]
-    words = alternatives(tuple(name for name in scales if name not in letters))
+    short = tuple(name for name in scales if name.strip() in _LETTERS)
+    words = alternatives(tuple(name for name in scales if name not in short))
     patterns = [rf" ?(?P<scale>{words})(?![{WORD}])"] if words else []
-    if letters:
-        patterns.append(rf"(?<=[.,]\d)(?P<scale>{alternatives(tuple(letters))})(?![{WORD}/-])")
+    if short:
+        patterns.append(rf"(?<=[.,]\d)(?P<scale>{alternatives(short)})(?![{WORD}/-])")
     for found in chain.from_iterable(part.find(quantity(rules) + pattern) for pattern in patterns):
         _, last = quantity_values(found, rules)
         case = case_before(text, *found.span(), rules)

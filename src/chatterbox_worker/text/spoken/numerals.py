@@ -44,6 +44,8 @@ def _foreign(rules: Rules) -> str:
     if rules.decimal == ",":
         return apostrophes + r"\d{1,3}(?:,\d{3}){1,13}\.\d{1,2}(?!\d)|\d{1,3}(?:,\d{3}){2,13}(?![.,]?\d)|"
     comma = r"\d{1,3}(?:[. ]\d{3}){1,13},\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,13}(?![.,]?\d)|"
+    if "٫" in rules.decimal:  # Arabic has the comma between words "،"
+        return apostrophes + comma + r"(?<![\d,])\d+,\d{1,2}(?![\d,]|[.٫]\d)|"
     return apostrophes + comma + r"\d+,\d{2}(?= ?(?:€|EUR))|"
 
 

@@ -81,12 +81,12 @@ def _short_months(part: Part, rules: Rules) -> Iterator[Group]:
             yield [_date(found, rules)]
     alone = compiled(rf"(?<![{WORD}]){month}\.?(?=,? {LINK}$)")
     for year in part.find(rf"(?<= ){YEAR}"):
-        if (found := alone.search(text, max(0, year.start() - _NEAR), year.start())) is not None:
-            in_date, name = names[found["name"]]
-            if in_date == name or not _WORD_BEFORE.search(
-                text, max(0, found.start() - 2), found.start()
-            ):  # it may ask for another case
-                yield [Span(*found.span(), _as_written(found["name"], name))]
+        if month_found := alone.search(text, max(0, year.start() - _NEAR), year.start()):
+            start, short = month_found.start(), month_found["name"]
+            in_date, name = names[short]
+            may_be_in_another_case = in_date != name and _WORD_BEFORE.search(text, max(0, start - 2), start)
+            if not may_be_in_another_case:
+                yield [Span(start, month_found.end(), _as_written(short, name))]
 
 
 def _date(found: re.Match[str], rules: Rules) -> Span:
