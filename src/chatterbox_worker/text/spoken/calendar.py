@@ -213,7 +213,7 @@ def _without_year(part: Part, rules: Rules) -> Iterator[Group]:
 
 @lru_cache(maxsize=32)
 def _after_weekday(rules: Rules) -> str:
-    behind = (rf"(?<=\b{re.escape(name)}{stop} )" for name in day_names(rules) for stop in ("", ",", r"\.", r"\.,"))
+    behind = (rf"(?<=\b{re.escape(name)}{stop} )" for name in day_names(rules) for stop in ("", ","))
     return rf"(?=\d\d?/\d)(?:{'|'.join(behind)})"
 
 

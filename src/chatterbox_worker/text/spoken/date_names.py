@@ -50,13 +50,14 @@ def short_months(rules: Rules) -> Mapping[str, tuple[str, str]]:
 
 @lru_cache(maxsize=32)
 def day_names(rules: Rules) -> Mapping[str, str]:
-    """The days of the week by their short forms, as those of `short_months`, and by themselves."""
+    """The days of the week by their short forms, with the full stop that CLDR has or both ways, and by themselves."""
     names: dict[str, str] = {}
     full = icu.day_names(rules.locale, "cccc")
     for pattern in ("EEE", "ccc", "cccc", "EEEE"):
         for name, written in zip(full, icu.day_names(rules.locale, pattern), strict=True):
-            short = written.rstrip(".")
-            names |= {short[0].upper() + short[1:]: name[0].upper() + name[1:], short: name}
+            is_short = pattern in ("EEE", "ccc") and written != name
+            for short in (written, written.rstrip(".") + ".") if is_short else (written,):
+                names |= {short[0].upper() + short[1:]: name[0].upper() + name[1:], short: name}
     return names
 
 

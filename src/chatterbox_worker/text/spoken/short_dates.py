@@ -60,7 +60,7 @@ def _short_days(part: Part, rules: Rules) -> Iterator[Group]:
         return
     months = any_month(rules)
     after = rf"{_DAY} ?{LINK}{months}|{months}\.? \d|{_NUMERIC}|{_DAY_AND_MONTH}|{_TIME}|\d\d?\.? ?[–—] ?[^\W\d]"
-    pattern = rf"(?<![{WORD}])(?<!\d )(?P<name>{alternatives(shorts)})\.?(?=,? (?:{after}))"
+    pattern = rf"(?<![{WORD}])(?<!\d )(?P<name>{alternatives(shorts)})(?=,? (?:{after}))"
     for found in part.find(pattern):
         yield [Span(*found.span(), names[found["name"]])]
     if weekday_is_last(rules):
