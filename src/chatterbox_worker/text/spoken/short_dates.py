@@ -108,6 +108,10 @@ def _as_written(short: str, name: str) -> str:
 
 def _dashes(part: Part, rules: Rules) -> Iterator[Group]:
     """The dash between two dates, or two months: "3 May – 5 June", "March – May 2026"."""
+    if not rules.spaced:
+        for found in part.find(r"(?<=[年月日]) ?[–—-] ?(?=\d{1,4}[年月日])"):
+            yield [Span(*found.span(), rules.to)]
+        return
     text, months = part.text, any_month(rules)
     before = compiled(
         rf"(?<![{WORD}])(?:{months}\.?(?: {_DAY})?(?:,? {LINK}{YEAR})?|{_NUMERIC}|{_days(rules)}{_STOPS} \d\d?\.?)"

@@ -90,7 +90,7 @@ RULES = Rules(
     symbols_of_money={"$": "USD", "руб.": "RUB", "руб": "RUB", "р.": "RUB"},
     money_scales=_SCALES,
     units={
-        "км": "kilometer", "м": "meter", "см": "centimeter", "мм": "millimeter",
+        "кВт⋅ч": "kilowatt-hour", "км": "kilometer", "м": "meter", "см": "centimeter", "мм": "millimeter",
         "кг": "kilogram", "г": "gram", "мг": "milligram", "л": "liter", "мл": "milliliter",
         "км/ч": "kilometer-per-hour", "м/с": "meter-per-second", "ГБ": "gigabyte",
         "МБ": "megabyte", "ТБ": "terabyte", "°С": "celsius", "кВт": "kilowatt",
