@@ -24,7 +24,6 @@ RULES = Rules(
         "3/4": "kolme neljäsosaa",
     },
     fraction_and=" ja ", between={"^": "potenssiin", "x": "kertaa"},
-    scales={"milj.": "one{miljoona} other{miljoonaa}", "mrd.": "one{miljardi} other{miljardia}"},
     money={
         "EUR": Money(major="one{euro} other{euroa}", minor="one{sentti} other{senttiä}"),
         "USD": Money(major="one{dollari} other{dollaria}", minor="one{sentti} other{senttiä}"),
@@ -33,8 +32,7 @@ RULES = Rules(
     money_words={"euroa": "EUR", "dollaria": "USD"}, money_and=" ja ",
     money_scales={
         "miljoonaa": "other{miljoonaa}", "miljoona": "other{miljoona}", "miljardia": "other{miljardia}",
-        "miljardi": "other{miljardi}", "milj.": "one{miljoona} other{miljoonaa}",
-        "mrd.": "one{miljardi} other{miljardia}",
+        "miljardi": "other{miljardi}",
     },
     symbols_of_money={"eur": "EUR"},
     units={"Gt": "gigabyte", "Mt": "megabyte", "kt": "kilobyte", "Tt": "terabyte", "pv": "day", "vk": "week",

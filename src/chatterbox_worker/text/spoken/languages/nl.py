@@ -74,7 +74,7 @@ RULES = Rules(
         "1/3": "een derde", "2/3": "twee derde", "1/4": "een kwart", "3/4": "drie kwart",
     },
     fraction_and=" en ", phrase_fixes={"(twee|drie)enhalf": r"\1ënhalf"},
-    scales={"mln.": "other{miljoen}", "mld.": "other{miljard}", "mln": "other{miljoen}", "mld": "other{miljard}",
+    scales={"mln": "other{miljoen}", "mld": "other{miljard}",
             "mrd": "other{miljard}", "mrd.": "other{miljard}"},
     money={
         "USD": Money(major="other{dollar}", minor="other{cent}"), "EUR": Money(major="other{euro}",
@@ -84,7 +84,7 @@ RULES = Rules(
     },
     money_words={"euro": "EUR", "dollar": "USD"}, money_and=" en ",
     money_scales={
-        "miljoen": "other{miljoen}", "miljard": "other{miljard}", "mln.": "other{miljoen}", "mld.": "other{miljard}",
+        "miljoen": "other{miljoen}", "miljard": "other{miljard}",
         "mln": "other{miljoen}", "mld": "other{miljard}",
     },
     units={"km/u": "kilometer-per-hour", "km/uur": "kilometer-per-hour", "gr": "gram", "gr.": "gram",

@@ -64,7 +64,6 @@ RULES = Rules(
         "3/4": "tre fjerdedeler",
     },
     fraction_and=" og ",
-    scales={"mill.": "one{million} other{millioner}", "mrd.": "one{milliard} other{milliarder}"},
     money={
         "NOK": Money(major="one{krone} other{kroner}", minor="other{øre}"),
         "USD": Money(major="other{dollar}", minor="other{cent}"), "EUR": Money(major="other{euro}",
@@ -75,8 +74,7 @@ RULES = Rules(
     money_words={"kroner": "NOK", "euro": "EUR", "dollar": "USD"}, money_and=" og ",
     money_scales={
         "millioner": "other{millioner}", "million": "other{million}", "milliarder": "other{milliarder}",
-        "milliard": "other{milliard}", "mill.": "one{million} other{millioner}",
-        "mrd.": "one{milliard} other{milliarder}",
+        "milliard": "other{milliard}",
     },
     units={"kvm": "square-meter", "sek": "second", "km/t": "kilometer-per-hour", "km/t.": "kilometer-per-hour"},
     unit_words={

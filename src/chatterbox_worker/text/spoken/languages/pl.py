@@ -64,12 +64,6 @@ RULES = Rules(
         "3/4": "trzy czwarte",
     },
     fraction_and=" i ",
-    scales={
-        "tys.": "one{tysiąc} few{tysiące} many{tysięcy} other{tysiąca}",
-        "mln": "one{milion} few{miliony} many{milionów} other{miliona}",
-        "mld": "one{miliard} few{miliardy} many{miliardów} other{miliarda}",
-        "bln": "one{bilion} few{biliony} many{bilionów} other{biliona}",
-    },
     money={
         "PLN": Money(major="one{złoty} few{złote} many{złotych} other{złotego}",
                      minor="one{grosz} few{grosze} many{groszy} other{grosza}"),
@@ -80,12 +74,6 @@ RULES = Rules(
                      minor="one{pens} few{pensy} many{pensów} other{pensa}"),
     },
     money_and=" ",
-    money_scales={
-        "tys.": "one{tysiąc} few{tysiące} many{tysięcy} other{tysiąca}",
-        "mln": "one{milion} few{miliony} many{milionów} other{miliona}",
-        "mld": "one{miliard} few{miliardy} many{miliardów} other{miliarda}",
-        "bln": "one{bilion} few{biliony} many{bilionów} other{biliona}",
-    },
     not_units={"m": r"\. \d"},
     units={"mkw.": "square-meter", "m kw.": "square-meter", "km kw.": "square-kilometer", "t": "tonne",
     "Mb/s": "megabit-per-second"},
