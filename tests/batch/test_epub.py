@@ -76,6 +76,8 @@ _ENTITIES = '<!DOCTYPE package [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]
         (_with("OEBPS/book.opf", lambda t: t[:300]), "not well-formed XML"),
         (_with("OEBPS/book.opf", lambda t: t.replace("c1.xhtml", "gone.xhtml")), "has no file 'OEBPS/gone.xhtml'"),
         (_with("META-INF/container.xml", lambda t: t.replace("full-path", "path")), "names no package document"),
+        (_with("OEBPS/c1.xhtml", lambda t: t.replace("UTF-8", "klingon")), "c1.xhtml is not in the encoding"),
+        (_with("OEBPS/c1.xhtml", lambda t: t.replace("UTF-8", "ascii") + "\xe9"), "c1.xhtml is not in the encoding"),
         (_with("OEBPS/c1.xhtml", lambda t: t + "x" * 300_000), "unpacks to too much"),
         (epubs.files() | {f"OEBPS/{n}": "" for n in range(60)}, "at most 50 are read"),
     ],
@@ -106,6 +108,14 @@ def test_a_file_that_is_no_archive_or_that_is_damaged_is_refused(tmp_path: Path)
         (tmp_path / "book.epub").write_bytes(broken)
         with pytest.raises(InvalidRequest, match="is not an EPUB that can be read"):
             read_epub(tmp_path / "book.epub")
+
+
+def test_a_page_is_read_in_the_encoding_that_it_declares(tmp_path: Path) -> None:
+    for declared, encoding in (("windows-1252", "cp1252"), ("UTF-8", "utf-8"), ("UTF-16", "utf-16"), (None, "utf-8")):
+        text = epubs.page("<h2>Caf\xe9</h2><p>He said \u201cyes\u201d.</p>")
+        text = text.replace("UTF-8", declared) if declared else text.partition("\n")[2]
+        book = read(tmp_path, epubs.files() | {"OEBPS/c3.xhtml": text.encode(encoding)})
+        assert book.chapters[2].text == "## Caf\xe9\n\nHe said \u201cyes\u201d."
 
 
 def test_fonts_that_are_only_obfuscated_lock_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,19 +26,28 @@ def test_a_book_is_spoken_by_a_server(
     settings: Settings, synthesizer: Synthesizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "book.md").write_text("# One\n\nFirst.\n\n# Two\n\nSecond.\n", encoding="utf-8")
+    out, settings = tmp_path / "out", replace(settings, api_keys=("secret",))
     app = create_app(settings, LocalBackend(settings, lambda _: synthesizer))
     with on_a_socket(app) as url:
-        arguments = [str(tmp_path / "book.md"), "-o", str(tmp_path / "out"), "--server", f"{url}/v1", "--m4b"]
-        arguments += ["--captions", "vtt", "--set", "timestamps=word"]
-        assert main([*arguments, "--seed", "7"]) == 0
+        arguments = [str(tmp_path / "book.md"), "-o", str(out), "--server", f"{url}/v1", "--key", "secret", "--m4b"]
+        assert main([*arguments, "--seed", "6"]) == 0
+        seed_6 = (out / "book.m4b").read_bytes()
+        arguments += ["--captions", "vtt", "--set", "timestamps=word", "--seed", "7"]
+        assert main(arguments) == 0
+        written = (out / "book.m4b").stat()
+        assert main(arguments) == 0
 
-    assert "2 texts: 2 spoken" in capsys.readouterr().out
-    lines = [json.loads(line) for line in (tmp_path / "out" / NAME).read_text().splitlines()]
+    assert [line.partition(" spoken")[0] for line in capsys.readouterr().out.splitlines() if " texts: " in line] == [
+        "2 texts: 2", "2 texts: 2", "2 texts: 0"
+    ]  # fmt: skip
+    assert (out / "book.m4b").read_bytes() != seed_6, "the audiobook is made of the files that there are now"
+    assert (out / "book.m4b").stat().st_mtime_ns == written.st_mtime_ns, "nothing had changed"
+    lines = [json.loads(line) for line in (out / NAME).read_text().splitlines()]
     assert [(line["file"], line.get("seed")) for line in lines] == [
         ("01_One.wav", 7), ("02_Two.wav", 7), ("book.m4b", None)
     ]  # fmt: skip
     assert all(line["duration_s"] > 0 for line in lines)
-    cues = read_webvtt((tmp_path / "out" / lines[1]["captions"]).read_text())
+    cues = read_webvtt((out / lines[1]["captions"]).read_text())
     assert [cue.lines for cue in cues] == [("Two",), ("Second.",)]
 
 
@@ -50,7 +60,9 @@ def test_a_book_is_spoken_by_a_server(
         (httpx.Response(500, json={"error": {"message": "m", "code": "synthesis_failed"}}),
          "synthesis_failed", None, True),
         (httpx.Response(502, text="<html>"), "bad_answer", None, True),
+        (httpx.Response(503, json=["starting"]), "bad_answer", None, True),
         (httpx.Response(200, content=b"x"), "bad_answer", None, False),
+        (httpx.Response(200, headers={"X-Chatterbox-Duration": "long"}), "bad_answer", None, False),
         (httpx.ConnectError("refused"), "unavailable", None, True),
         (httpx.ReadTimeout("late"), "timed_out", None, False),
         (httpx.Response(401, json={"error": {"message": "m", "code": "unauthorised"}}), None, None, False),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
+from chatterbox_worker.batch import backends
 from chatterbox_worker.batch import run as loop
-from chatterbox_worker.batch.backends import EndpointSynthesizer, RowFailed, Stopped, SynthesizedRow
+from chatterbox_worker.batch.backends import EndpointSynthesizer, LocalSynthesizer, RowFailed, Stopped, SynthesizedRow
 from chatterbox_worker.batch.manifest import Manifest
 from chatterbox_worker.batch.rows import BatchRow
 from chatterbox_worker.batch.run import RunTotals, run
@@ -22,12 +24,16 @@ from chatterbox_worker.client import (
     JobCancelled,
     JobFailed,
     JobTimedOut,
+    NoAudio,
     NotFound,
     RequestRefused,
     StillRunning,
     Unauthorized,
     Unavailable,
 )
+from chatterbox_worker.config import Settings
+from chatterbox_worker.errors import DeviceFailed
+from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support.webvtt import read_webvtt
 
 ABOUT: dict[str, Any] = {"format": "wav", "duration_s": 1.5, "seed": 7, "model": "preview"}
@@ -73,9 +79,8 @@ class Scripted:
 def run_rows(
     rows: list[BatchRow], manifest: Manifest, synthesizer: Any, *, in_flight: int = 4, attempts: int = 3
 ) -> RunTotals:
-    return asyncio.run(
-        run(rows, manifest, synthesizer, in_flight=in_flight, attempts=attempts, on_row=lambda row, failure: None)
-    )
+    running = run(rows, manifest, synthesizer, in_flight=in_flight, attempts=attempts, on_row=lambda row, failure: None)
+    return asyncio.run(asyncio.wait_for(running, 10))
 
 
 def test_every_row_is_synthesized_once_within_the_limit_of_rows_in_flight(manifest: Manifest, tmp_path: Path) -> None:
@@ -170,11 +175,59 @@ def test_a_missing_reference_fails_only_its_own_row(manifest: Manifest, tmp_path
 
 
 def test_the_run_ends_at_once_if_no_further_row_can_be_synthesized(manifest: Manifest) -> None:
-    synthesizer = Scripted(*[Stopped("the key is wrong")] * 4)
+    class Endpoint(Scripted):
+        """Rejects its second row; the others are never answered."""
+
+        async def synthesize(self, *_: Any) -> SynthesizedRow:
+            self.jobs.append(None)
+            if len(self.jobs) == 2:
+                raise Stopped("the key is wrong")
+            return await asyncio.Future()
+
+    synthesizer = Endpoint()
 
     with pytest.raises(Stopped, match="the key is wrong"):
         run_rows(rows(50), manifest, synthesizer)
     assert len(synthesizer.jobs) == 4
+
+
+# This machine
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "field", "can_retry"),
+    [
+        ({"text": "It will explode."}, "synthesis_failed", None, True),
+        ({"text": "Hello.", "voice": "unknown"}, "voice_not_found", "voice", False),
+    ],
+)
+def test_a_failure_of_this_machines_engine_says_whether_another_attempt_may_help(
+    settings: Settings, synthesizer: Synthesizer, fields: Any, code: str, field: str | None, *, can_retry: bool
+) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        local = LocalSynthesizer(settings, synthesizer, threads)
+        with pytest.raises(RowFailed) as caught:
+            asyncio.run(local.synthesize(fields, None, lambda _: None))
+    assert (caught.value.code, caught.value.field, caught.value.can_retry) == (code, field, can_retry)
+
+
+def test_a_run_ends_if_this_machines_device_fails_or_its_engine_cannot_start(
+    settings: Settings, synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def speak() -> None:
+        async with backends.local(settings, 1) as local:
+            await local.synthesize({"text": "Hello."}, None, lambda _: None)
+
+    def fail(*_: object) -> NoReturn:
+        raise DeviceFailed("the GPU is lost")
+
+    monkeypatch.setattr(backends, "build", lambda _: synthesizer)
+    monkeypatch.setattr(synthesizer, "speak", fail)
+    with pytest.raises(Stopped, match="the GPU is lost"):
+        asyncio.run(speak())
+    monkeypatch.setattr(backends, "build", fail)
+    with pytest.raises(Stopped, match="the GPU is lost"):
+        asyncio.run(speak())
 
 
 # The endpoint
@@ -225,6 +278,8 @@ FAILURES: list[tuple[ClientError, str, bool, str | None]] = [
     (JobCancelled("cancelled", job=job_of("CANCELLED")), "cancelled", False, None),
     (StillRunning(job_of("IN_PROGRESS"), 9.0), "still_running", False, "new 1"),
     (Unavailable("no network"), "unavailable", True, "new 1"),
+    (AnswerLost("of a piece of its file"), "answer_lost", False, "new 1"),
+    (NoAudio("no audio"), "no_audio", False, None),
     (RequestRefused("HTTP 400"), "request_refused", False, None),
     (ClientError("no id"), "bad_answer", False, "new 1"),
 ]  # fmt: skip

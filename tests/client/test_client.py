@@ -29,13 +29,14 @@ def test_the_usage_of_the_readme(client: RunPodServerlessClient, tmp_path: Path)
     response = client.runsync(text="Hello world", format="mp3")
     client.save_audio(response, str(tmp_path / "output.mp3"))
 
-    run_response = client.run(text="Longer text...")
+    run_response = client.run(text="Longer text...", seed=7)
     job_id = run_response["id"]
     final_response = client.poll_until_complete(job_id)
     client.save_audio(final_response, tmp_path / "new folder" / "output.wav")
 
     assert response["status"] == "COMPLETED"
     assert response["output"]["mimetype"] == "audio/mpeg"
+    assert final_response.speech.seed == 7
     assert duration_s(tmp_path / "output.mp3") > 0.3
     assert duration_s(tmp_path / "new folder" / "output.wav") == pytest.approx(
         final_response.speech.duration_s, abs=0.01

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,6 +20,7 @@ from chatterbox_worker.client import (
     ClientError,
     Job,
     NoAudio,
+    Patience,
     RunPodServerlessClient,
     Unauthorized,
     Unavailable,
@@ -96,9 +99,11 @@ class Scripted(BaseHTTPRequestHandler):
 
     replies: ClassVar[list[tuple[int, bytes] | None]] = []
     seen: ClassVar[list[tuple[str, str | None]]] = []
+    inputs: ClassVar[list[Any]] = []
+    """Of the jobs that were submitted."""
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.inputs.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["input"])
         self.do_GET()
 
     def do_GET(self) -> None:
@@ -123,6 +128,7 @@ def scripted() -> Iterator[tuple[type[Scripted], str]]:
     thread.start()
     Scripted.replies.clear()
     Scripted.seen.clear()
+    Scripted.inputs.clear()
     yield Scripted, f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     thread.join()
@@ -132,19 +138,75 @@ def scripted() -> Iterator[tuple[type[Scripted], str]]:
 JOB = b'{"id": "j", "status": "IN_QUEUE"}'
 
 
+def completed(**output: Any) -> tuple[int, bytes]:
+    return 200, json.dumps({"id": "j", "status": "COMPLETED", "output": output}).encode()
+
+
 def test_refusals_and_failures_are_retried_and_a_lost_run_is_not_sent_twice(
-    scripted: tuple[type[Scripted], str],
+    scripted: tuple[type[Scripted], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script, url = scripted
-    with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+    pauses_s: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses_s.append)
+    with RunPodServerlessClient("e", "k", base_url=url, patience=Patience(random=lambda: 1.0)) as client:
         script.replies += [(429, b""), (503, b""), (200, JOB), (500, b""), None, (200, JOB)]
         assert client.status(client.run("Hello.").id).status == "IN_QUEUE"
         assert [call for call, _ in script.seen] == ["POST /e/run"] * 3 + ["GET /e/status/j"] * 3
+        assert pauses_s == [0.5, 1.0] * 2
         script.seen.clear()
         script.replies += [None]
         with pytest.raises(ClientError, match="was not sent again"):
             client.run("Hello.")
         assert [call for call, _ in script.seen] == ["POST /e/run"]
+
+
+def test_the_endpoint_is_told_how_long_a_caller_waits(scripted: tuple[type[Scripted], str]) -> None:
+    script, url = scripted
+    script.replies += [completed(models=[])] * 3
+    with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+        for timeout_s in (0.1, 30.0, 600.0):
+            client.call({"action": "info"}, timeout_s=timeout_s)
+    assert [call for call, _ in script.seen] == [f"POST /e/runsync?wait={ms}" for ms in (1000, 30_000, 90_000)]
+
+
+def test_files_of_the_volume_and_pages_of_the_lexicon_are_asked_for_in_turn(
+    scripted: tuple[type[Scripted], str],
+) -> None:
+    script, url = scripted
+    path, word = "/v/outputs/a.wav", {"spoken": "Nwin", "language": "*"}
+    script.replies += 2 * [
+        completed(outputs=[{"path": path, "size_bytes": 5, "modified": "2026-01-01T00:00:00+00:00"}], count=1),
+        completed(data_base64="c291", next_offset=3),
+        completed(data_base64="bmQ=", next_offset=None),
+        completed(path=path, deleted=True),
+        completed(entries=[word | {"word": "Nguyen"}], next_offset=1),
+        completed(entries=[word | {"word": "Nguy\u1ec5n"}], next_offset=None),
+        completed(word="Nguyen", deleted=True),
+    ]
+
+    async def ask() -> tuple[list[str], bytes, list[str]]:
+        async with AsyncRunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+            paths, data = [file.path for file in await client.outputs.list()], await client.outputs.read(path)
+            await client.outputs.delete(path)
+            words = [entry.word for entry in await client.lexicon.list("es")]
+            await client.lexicon.delete("Nguyen")
+            return paths, data, words
+
+    with RunPodServerlessClient("e", "k", base_url=url, patience=QUICK) as client:
+        paths, data = [file.path for file in client.outputs.list()], client.outputs.read(path)
+        client.outputs.delete(path)
+        words = [entry.word for entry in client.lexicon.list("es")]
+        client.lexicon.delete("Nguyen")
+    assert (paths, data, words) == asyncio.run(ask()) == ([path], b"sound", ["Nguyen", "Nguy\u1ec5n"])
+    assert script.inputs == 2 * [
+        {"action": "outputs.list"},
+        {"action": "outputs.get", "path": path, "offset": 0},
+        {"action": "outputs.get", "path": path, "offset": 3},
+        {"action": "outputs.delete", "path": path},
+        {"action": "lexicon.list", "language": "es", "offset": 0},
+        {"action": "lexicon.list", "language": "es", "offset": 1},
+        {"action": "lexicon.delete", "word": "Nguyen", "language": "*"},
+    ]
 
 
 def test_a_presigned_url_is_downloaded_with_its_query_and_without_the_key(

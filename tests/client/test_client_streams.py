@@ -122,7 +122,10 @@ def test_waiting_ends_in_time_and_the_job_goes_on(streaming: LocalQueue) -> None
         assert client.cancel(job.id).status == "CANCELLED"
 
 
-def test_a_stream_takes_a_text_or_a_job(client: RunPodServerlessClient) -> None:
+def test_a_stream_takes_a_text_or_a_job(client: RunPodServerlessClient, queue: LocalQueue) -> None:
+    job, count = client.run("Hello there."), len(queue.jobs)
+    assert [chunk.index for chunk in client.stream(job_id=job.id)] == [0]
+    assert len(queue.jobs) == count
     with pytest.raises(ValueError, match="one of the two"):
         client.stream()
     with pytest.raises(ValueError, match="submitted already"):

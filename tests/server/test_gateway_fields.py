@@ -88,6 +88,12 @@ def test_every_field_of_a_request_reaches_the_worker(name: str) -> None:
             "reference_audio": wav_base64(),
             "reference_transcript": "Words.",
         },
+        {
+            "turns": [
+                {"text": "One.", "reference_audio": wav_base64(), "reference_transcript": "Words."},
+                {"text": "Two.", "reference_audio": wav_base64(pitch=110.0), "reference_transcript": "Words."},
+            ]
+        },
         {"turns": [{"text": "One.", "speaker": 4, "seed": 1}, {"text": "Two."}], "seed": 2, "pause_s": {"line": 1}},
         {"text": "Before.\n[Alice]: One.\n[bob]: Two.", "text_format": "script", "voice": "carol", "pause_s": 1},
         {"turns": [{"text": "One.", "name": "Ana", "seed": 3}], "loudness_lufs": -20, "respeak": [0], "seed": 1},

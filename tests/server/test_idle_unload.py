@@ -98,6 +98,7 @@ async def test_it_unloads_without_requests_and_the_next_requests_load_it_once(
 
     assert [answer.status_code for answer in answers] == [200] * 4
     assert len(built) == 2
+    assert engine.closed == 4  # at the end too
 
 
 def test_it_does_not_unload_while_it_is_used(synthesizer: Synthesizer, engine: ClosingEngine) -> None:

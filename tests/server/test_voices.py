@@ -11,6 +11,7 @@ from support.audio_clips import wav_bytes
 from support.serving import Open
 
 RECORDING = wav_bytes()
+_FORM = "multipart/form-data; boundary=x"
 
 
 @pytest.mark.anyio
@@ -51,6 +52,7 @@ async def test_a_voice_is_uploaded_listed_read_used_and_deleted(open_server: Ope
         ({"file": ("a.wav", RECORDING)}, {"name": "a/b"}, 400, "name"),
         ({"file": ("a.wav", RECORDING)}, {"colour": "red"}, 400, "colour"),
         ({"picture": ("a.png", b"x")}, {}, 400, "picture"),
+        ([("file", ("a.wav", RECORDING)), ("file", ("b.wav", RECORDING))], {}, 400, "file"),
         ({"file": ("a.wav", bytes(MAX_BYTES + 1))}, {}, 413, "file"),
     ],
 )
@@ -61,6 +63,16 @@ async def test_an_upload_that_cannot_be_a_voice_is_refused(
         answer = await http.post("/voices", files=files, data=data)
 
     assert answer.status_code == status, answer.text
+    assert answer.json()["field"] == field
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("path", "field"), [("/upload_reference", "files"), ("/watermark/detect", "file")])
+async def test_a_form_without_its_file_is_refused_by_name(open_server: Open, path: str, field: str) -> None:
+    async with open_server() as http:
+        answer = await http.post(path, content=b"--x--\r\n", headers={"Content-Type": _FORM})
+
+    assert answer.status_code == 400
     assert answer.json()["field"] == field
 
 

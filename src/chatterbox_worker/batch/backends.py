@@ -199,7 +199,7 @@ _OUTCOMES: tuple[tuple[type[ClientError], str, bool, bool], ...] = (
     (JobCancelled, "cancelled", False, False),
     (StillRunning, "still_running", False, True),
     (Unavailable, "unavailable", True, True),
-    (AnswerLost, "answer_lost", False, False),
+    (AnswerLost, "answer_lost", False, True),  # a submission's has no job; a piece of a file is asked for again
     (NoAudio, "no_audio", False, False),
     (RequestRefused, "request_refused", False, False),
     (ClientError, "bad_answer", False, True),

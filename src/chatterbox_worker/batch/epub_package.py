@@ -95,12 +95,11 @@ class EpubPackage:
         return data
 
     def xml(self, path: str) -> Element:
-        from defusedxml.common import DefusedXmlException  # noqa: PLC0415 - only an EPUB needs it
-        from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415
+        from defusedxml.ElementTree import ParseError, fromstring  # noqa: PLC0415 - only an EPUB needs it
 
         try:
             root: Element = fromstring(self.read(path), forbid_dtd=False)
-        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        except (ParseError, ValueError, LookupError) as error:  # ValueError: also of what defusedxml forbids
             raise self.refuse(f"cannot be read: {path} is not well-formed XML ({error})") from None
         return root
 

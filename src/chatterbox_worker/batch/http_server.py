@@ -60,7 +60,7 @@ def _to_failure(answer: httpx.Response) -> RowFailed:
     try:
         error = answer.json()["error"]
         message, code, field = str(error["message"]), str(error["code"]), error.get("param")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         message, code, field = f"{answer.url} answered {answer.status_code}", "bad_answer", None
     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         raise Stopped(f"{message}; is the API key right?")
