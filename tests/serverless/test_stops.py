@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from chatterbox_worker.config import Settings
 from chatterbox_worker.serverless.stops import REMEMBERED_S, Stops
 from chatterbox_worker.serverless.worker import NoPlatform, Worker
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
+from support.fakes import ToneEngine
 
 
 class Clock:
@@ -54,3 +56,28 @@ def test_a_job_stopped_before_it_began_does_not_begin(settings: Settings, synthe
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(worker({"id": "stopped", "input": {"text": "Hello."}}))
     assert "audio_base64" in asyncio.run(worker({"id": "stopped", "input": {"text": "Hello."}}))
+
+
+def test_a_job_stopped_while_it_runs_can_be_submitted_again_at_once(
+    settings: Settings, synthesizer: Synthesizer, engine: ToneEngine
+) -> None:
+    stops = Stops(Clock())
+
+    class Stopping(NoPlatform):
+        was_stopped = staticmethod(stops.include)
+
+    worker = Worker(settings, synthesizer, Stopping())
+    job = {"id": "stopped", "input": {"text": "Hello."}}
+    engine.gate.clear()
+
+    async def stop_and_retry() -> dict[str, Any]:
+        task = asyncio.create_task(worker(job))
+        await asyncio.to_thread(engine.submitted.wait, 5)
+        await stops.remember(signals)()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        engine.gate.set()
+        return await worker(job)
+
+    assert "audio_base64" in asyncio.run(stop_and_retry())

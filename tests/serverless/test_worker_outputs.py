@@ -76,6 +76,8 @@ def test_a_link_or_a_pipe_in_the_folder_is_not_read(with_volume: Worker, tmp_pat
     for path in (link, pipe, folder):
         assert ask(with_volume, {"action": "outputs.get", "path": str(path)})["code"] == "output_not_found"
     assert ask(with_volume, {"action": "outputs.list"})["count"] == 1
+    assert ask(with_volume, {"action": "outputs.delete", "path": str(folder)})["code"] == "volume_failed"
+    assert folder.is_dir()
 
 
 @pytest.mark.parametrize("offset", [-1, 10**12, 1.5, "0"])

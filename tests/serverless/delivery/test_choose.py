@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import numpy as np
@@ -20,8 +20,10 @@ from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import AnswerTooLarge, InvalidRequest
-from chatterbox_worker.serverless.delivery import Delivery, Route, serialized_bytes
+from chatterbox_worker.serverless.delivery import Delivery, Route, choose, serialized_bytes
+from chatterbox_worker.serverless.delivery.answer import NotDelivered
 from chatterbox_worker.serverless.delivery.s3 import Bucket
+from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.serverless.job import SpeechJob, parse
 from support.buckets import KEYS, client, running_bucket
 
@@ -176,13 +178,13 @@ def test_the_public_shape_always_gets_a_url(settings: Settings, tmp_path: Path, 
     assert isinstance(job, SpeechJob)
     made = recording()
     audio = encode(decode(made.audio, field="audio", max_s=10.0), asked_for, RATE)
-    made = replace(made, audio=audio, info=replace(made.info, format=asked_for))
+    made = replace(made, audio=audio, info=replace(made.info, format=asked_for, warnings=("its own",)))
 
     answer = Delivery(with_volume(settings, tmp_path)).deliver(made, job, Route(100_000))
 
     assert answer["audio_url"].startswith("data:audio/ogg; codecs=opus;base64,")
     assert answer["format"] == chosen
-    assert answer["warnings"] == [f"{asked_for} is too large for the answer: delivered as {chosen}"]
+    assert answer["warnings"] == ["its own", f"{asked_for} is too large for the answer: delivered as {chosen}"]
     data = base64.b64decode(answer["audio_url"].partition(",")[2])
     assert soundfile.info(io.BytesIO(data)).duration == pytest.approx(3.0, abs=0.1)
 
@@ -240,6 +242,45 @@ def test_inline_is_kept_to_where_it_was_asked_for(settings: Settings, tmp_path: 
     with pytest.raises(AnswerTooLarge):
         deliver(with_volume(settings, tmp_path), output="inline")
     assert deliver(with_volume(settings, tmp_path), output="inline", format="auto")["format"] == "opus"
+
+
+@pytest.mark.parametrize(
+    ("fields", "tried"),
+    [
+        ({"format": "auto"}, ["wav", "own", "workers", "flac", "opus", "mp3", "volume"]),
+        ({"prompt": "Hello."}, ["wav", "own", "workers", "flac", "opus", "mp3", "volume"]),
+        ({"output": "inline", "format": "auto"}, ["wav", "flac", "opus", "mp3"]),
+        ({"output": "s3", "format": "auto"}, ["own", "workers", "wav", "flac", "opus", "mp3", "volume"]),
+        ({"output": "volume", "format": "auto"}, ["volume", "wav", "own", "workers", "flac", "opus", "mp3"]),
+        ({"output": "auto"}, ["wav", "own", "workers", "volume"]),
+    ],
+)
+def test_methods_are_tried_in_the_documented_order(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], tried: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def fail(place: Bucket | Volume, *_: Any, **__: Any) -> NoReturn:
+        seen.append(place.name if isinstance(place, Bucket) else "volume")
+        raise NotDelivered("no")
+
+    def measure(recording: Recording) -> int:
+        seen.append(recording.info.format)
+        return 10**9
+
+    monkeypatch.setattr(Bucket, "put", fail)
+    monkeypatch.setattr(Volume, "put", fail)
+    monkeypatch.setattr(choose, "inline_bytes", measure)
+    config = {"endpointUrl": HOST, "bucketName": "workers", **KEYS}
+    delivery = Delivery(with_volume(with_bucket(settings, config), tmp_path))
+    route = delivery.route({"id": "1-u1", "s3Config": config | {"bucketName": "own"}})
+    job = parse({"text": "Hello."} | fields if "prompt" not in fields else fields, Settings())
+    assert isinstance(job, SpeechJob)
+
+    with pytest.raises(AnswerTooLarge):
+        delivery.deliver(recording(0.5), job, route)
+
+    assert seen[:-1] == tried  # the last one is measured for the error
 
 
 def test_a_small_answer_goes_where_it_was_asked_to(

@@ -150,6 +150,8 @@ class _Odd(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self.requests.append((self.path, self.rfile.read(int(self.headers["Content-Length"] or 0))))
         status, headers, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if not status:
+            return  # the connection is closed
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -200,8 +202,14 @@ def test_a_redirect_is_not_followed(status: int, running: dict[str, str], monkey
 
 
 @pytest.mark.usefixtures("impatient")
-def test_an_answer_without_end_is_given_up(running: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with odd_bucket((200, {}, b"x" * 3_000_000)) as (_, port):
-        FakeNetwork(monkeypatch, port).answers[HOST] = [(SERVED,)]
+@pytest.mark.parametrize("answer", [(200, {}, b"x" * 3_000_000), (0, {}, b"")], ids=["without end", "none"])
+def test_a_bad_answer_is_given_up(
+    answer: tuple[int, dict[str, str], bytes], running: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with odd_bucket(answer) as (_, port):
+        network = FakeNetwork(monkeypatch, port)
+        network.answers[HOST] = [(SERVED,)]
         with pytest.raises(NotDelivered, match="the bucket cannot be reached: HTTPClientError"):
             put(Bucket.of_job(config_at(f"http://{HOST}", running), allow_private=False))
+
+    assert set(network.connections) == {SERVED}

@@ -19,6 +19,8 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.serverless.delivery import Answer, Delivery, Route, Unlogged, serialized_bytes, streaming
+from chatterbox_worker.serverless.delivery.answer import NotDelivered
+from chatterbox_worker.serverless.delivery.s3 import Bucket
 from chatterbox_worker.serverless.delivery.streaming import CHUNK_BYTES
 from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
 from chatterbox_worker.serverless.job import SpeechJob, parse
@@ -204,6 +206,23 @@ def test_a_result_too_large_loses_the_audio_and_says_where_the_whole_is(
     file = Path(posted[-1]["audio_path"]).read_bytes()
     assert file[44:] == b"".join(part[44:] for part in data(posted[:-1]))
     assert posted[-1]["warnings"] == []
+
+
+def test_a_bucket_that_fails_is_a_warning_of_the_summary(
+    synthesizer: Synthesizer, settings: Settings, asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise NotDelivered("the bucket answered AccessDenied")
+
+    monkeypatch.setattr(Bucket, "put", fail)
+    settings = replace(
+        settings, outputs_dir=tmp_path / "outputs", bucket_endpoint_url="http://127.0.0.1:9", bucket_name="b",
+        bucket_access_key_id="i", bucket_secret_access_key="s",
+    )  # fmt: skip
+    (*_, summary), _ = as_the_sdk_does(stream(synthesizer, settings, asked(), 1_000_000))
+
+    assert Path(summary["audio_path"]).is_file()
+    assert summary["warnings"] == ["the bucket answered AccessDenied"]
 
 
 def test_a_result_too_large_for_anywhere_says_so(synthesizer: Synthesizer, settings: Settings, asked: Any) -> None:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from chatterbox_worker.errors import AnswerTooLarge
-from chatterbox_worker.localqueue import Fault, JobState, LocalQueue
+from chatterbox_worker.localqueue import Fault, JobState, LocalQueue, WorkerState
 from chatterbox_worker.localqueue.fault import Route
 from chatterbox_worker.serverless.delivery.answer import Answer, Failure
 from chatterbox_worker.serverless.delivery.volume import Volume
@@ -124,10 +124,21 @@ def test_an_answer_arrives_as_it_is(caller: Caller, kept: Outbox, faults: list[F
     assert kept.find(answer["id"]) is None
 
 
-def test_an_error_and_a_request_to_stop_the_worker_arrive_too(caller: Caller) -> None:
+def test_an_error_arrives_too(caller: Caller) -> None:
     answer = caller.post({"output": {"code": "x"}, "error": "no"}, Fault(status=429), Fault(drop=True))
 
     assert (answer["status"], answer["error"], answer["output"]) == ("FAILED", "no", {"code": "x"})
+
+
+@pytest.mark.parametrize(("sizes", "status"), [((60_000,), "COMPLETED"), ((), "FAILED")])
+def test_a_request_to_stop_the_worker_arrives_whatever_becomes_of_the_answer(
+    kept: Outbox, sizes: tuple[int, ...], status: str
+) -> None:
+    with LocalQueue(workers=0) as own:
+        result = {"output": shrinking(*sizes), "stopPod": True}
+        answer = Caller(own, kept).post(result, *[Fault(status=413, bytes_over=100_000)] * 20)
+
+        assert (answer["status"], own.worker_states["w"]) == (status, WorkerState.RETIRED)
 
 
 def shrinking(*sizes: int) -> Answer:
@@ -316,6 +327,21 @@ def test_a_worker_that_ends_leaves_its_answer_to_the_next(
         JobState.COMPLETED,
         {"output": SMALL},
     )
+    assert kept.find(job_id) is None
+
+
+def test_an_answer_that_was_found_is_posted_once_and_then_forgotten(caller: Caller, kept: Outbox) -> None:
+    caller.ends = True
+    job_id = cancelled_while_posting(caller)
+    poster = Caller(caller.queue, kept).poster
+
+    async def answer() -> None:
+        async with aiohttp.ClientSession(headers={"Authorization": caller.queue.worker_key or ""}) as session:
+            await poster.send_result(session, {"output": await poster.find(job_id)}, {"id": job_id})
+
+    asyncio.run(answer())
+
+    assert caller.queue.jobs[job_id].state is JobState.COMPLETED
     assert kept.find(job_id) is None
 
 

@@ -103,6 +103,23 @@ def test_bad_replies_are_no_jobs_and_the_next_good_one_is(monkeypatch: pytest.Mo
     assert any(pause >= 7 for pause in waited)
 
 
+@pytest.mark.parametrize(("status", "least_s", "most_s"), [(400, 0.375, 0.625), (500, 3.75, 6.25)])
+def test_a_400_that_flashboot_expects_is_followed_by_short_pauses(
+    monkeypatch: pytest.MonkeyPatch, status: int, least_s: float, most_s: float
+) -> None:
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", wait)
+    asyncio.run(_taken([web.Response(status=status) for _ in range(8)]))
+
+    pauses_s = [pause for pause in waited if pause > 0]
+    assert len(pauses_s) == 8
+    assert least_s <= pauses_s[-1] <= most_s
+
+
 def test_a_queue_that_cannot_be_reached_is_no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(take, "pause_s", lambda *_, **__: 0.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,21 @@ def test_more_texts_than_an_answer_can_tell_of_are_refused_before_any_is_spoken(
 
     assert (answer["code"], answer["field"]) == ("invalid_request", "texts")
     assert not engine.takes
+
+
+def test_reports_that_are_longer_than_was_reserved_are_an_error_with_a_way_out(
+    settings: Settings, synthesizer: Synthesizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(
+        "chatterbox_worker.serverless.texts.answer"
+    )  # its package has a function of this name
+    monkeypatch.setattr(module, "_report_bytes", lambda _: 10)
+    worker = Worker(_small(settings, 2000, tmp_path / "missing" / "outputs"), synthesizer)
+
+    answer = ask(worker, {"texts": numbered(12)})
+
+    assert (answer["code"], answer["field"]) == ("answer_too_large", "texts")
+    assert "send fewer texts in a job" in answer["error"]
 
 
 def test_audio_that_the_result_cannot_hold_is_in_the_stream_only_and_says_so(
