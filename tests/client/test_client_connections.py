@@ -147,6 +147,12 @@ def test_refusals_and_failures_are_retried_and_a_lost_run_is_not_sent_twice(
 ) -> None:
     script, url = scripted
     pauses_s: list[float] = []
+
+    async def ask() -> str:
+        patience = Patience(random=lambda: 1.0, backoff_s=0.05)
+        async with AsyncRunPodServerlessClient("e", "k", base_url=url, patience=patience) as client:
+            return (await client.status("j")).status
+
     monkeypatch.setattr(time, "sleep", pauses_s.append)
     with RunPodServerlessClient("e", "k", base_url=url, patience=Patience(random=lambda: 1.0)) as client:
         script.replies += [(429, b""), (503, b""), (200, JOB), (500, b""), None, (200, JOB)]
@@ -158,6 +164,10 @@ def test_refusals_and_failures_are_retried_and_a_lost_run_is_not_sent_twice(
         with pytest.raises(ClientError, match="was not sent again"):
             client.run("Hello.")
         assert [call for call, _ in script.seen] == ["POST /e/run"]
+    script.replies += [(503, b""), None, (200, JOB)]
+    started_s = time.monotonic()
+    assert asyncio.run(ask()) == "IN_QUEUE"
+    assert time.monotonic() - started_s >= 0.05 + 0.1
 
 
 def test_the_endpoint_is_told_how_long_a_caller_waits(scripted: tuple[type[Scripted], str]) -> None:

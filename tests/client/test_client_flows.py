@@ -39,6 +39,12 @@ def test_a_submission_that_was_never_accepted_is_sent_again(outcome: Outcome) ->
     assert calls(steps) == ["POST /run"] * 3
 
 
+@pytest.mark.parametrize("outcome", REFUSED_FOR_NOW, ids=str)
+def test_a_submission_that_is_never_accepted_is_known_not_to_run(outcome: Outcome) -> None:
+    with pytest.raises(Unavailable):
+        drive(flows.run({"text": "a"}, PATIENT), [outcome] * PATIENT.attempts)
+
+
 @pytest.mark.parametrize("outcome", LOST, ids=str)
 def test_a_submission_whose_answer_was_lost_is_never_sent_again(outcome: Outcome) -> None:
     with pytest.raises(AnswerLost, match="may be running"):
@@ -136,10 +142,9 @@ def test_only_a_job_id_gets_into_a_url(job_id: str) -> None:
 def test_runpods_own_keys_go_next_to_the_input_and_recordings_into_it_as_base64(tmp_path: Path) -> None:
     path = tmp_path / "alice.wav"
     path.write_bytes(b"RIFF")
-    call = submission("/run", {"text": "é", "reference_audio": path, "seed": None, "webhook": "https://x.org/"})
-    assert json.loads(call.content or b"") == {
-        "input": {"text": "é", "reference_audio": base64_of(b"RIFF")}, "webhook": "https://x.org/",
-    }  # fmt: skip
+    own: dict[str, Any] = {"webhook": "https://x.org/", "policy": {"ttl": 10_000}, "s3Config": {"accessSecret": "s"}}
+    call = submission("/run", {"text": "é", "reference_audio": path, "seed": None} | own)
+    assert json.loads(call.content or b"") == {"input": {"text": "é", "reference_audio": base64_of(b"RIFF")}} | own
 
 
 def test_a_request_over_the_routes_limit_is_refused_before_it_is_sent() -> None:

@@ -147,8 +147,9 @@ def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueu
             assert {job.status for job in jobs} == {"COMPLETED"}
             path = await client.save_audio(jobs[0], tmp_path / "a.mp3")
             assert duration_s(path) > 0.2
-            job = await client.run("Hello.")
-            assert (await client.poll_until_complete(job["id"])).speech.model == "preview"
+            job = await client.run("Hello.", seed=7)
+            assert (await client.poll_until_complete(job["id"])).speech.seed == 7
+            assert [chunk.index async for chunk in await client.stream(job_id=job.id)] == [0]
             assert (await client.status(job.id)).is_final
             saved = await client.voices.save("dora", wav_bytes(6.0))
             assert [voice.id for voice in await client.voices.list()] == [saved.voice]

@@ -134,8 +134,7 @@ def save_voice_input(voice: str, data: AudioSource | None, url: str | None, tran
     if (data is None) == (url is None):
         raise ValueError("pass a recording or a url, one of the two")
     source = {"voice_url": url} if data is None else {"reference_audio": recording(data)}
-    words = {} if transcript is None else {"reference_transcript": transcript}
-    return {"action": "voices.save", "voice": voice, **source, **words}
+    return {"action": "voices.save", "voice": voice, **source, "reference_transcript": transcript}
 
 
 def saved_voice(output: Any) -> SavedVoice:

@@ -26,7 +26,7 @@ from chatterbox_worker.serverless.delivery.streaming import stream as stream_job
 from chatterbox_worker.serverless.job import SpeechJob, parse
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from support import fakes
-from support.fakes import ToneEngine
+from support.fakes import ToneEngine, ToneTake
 
 TEXT = "This is a sentence of a story that is told in some detail. " * 60  # 36 s at the tone's 10 ms a character
 
@@ -215,6 +215,7 @@ def test_a_bucket_that_fails_is_a_warning_of_the_summary(
         raise NotDelivered("the bucket answered AccessDenied")
 
     monkeypatch.setattr(Bucket, "put", fail)
+    monkeypatch.setattr(ToneTake, "warnings", ("of the engine",))
     settings = replace(
         settings, outputs_dir=tmp_path / "outputs", bucket_endpoint_url="http://127.0.0.1:9", bucket_name="b",
         bucket_access_key_id="i", bucket_secret_access_key="s",
@@ -222,7 +223,22 @@ def test_a_bucket_that_fails_is_a_warning_of_the_summary(
     (*_, summary), _ = as_the_sdk_does(stream(synthesizer, settings, asked(), 1_000_000))
 
     assert Path(summary["audio_path"]).is_file()
-    assert summary["warnings"] == ["the bucket answered AccessDenied"]
+    assert summary["warnings"] == ["of the engine", "the bucket answered AccessDenied"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "left_out"),
+    [({}, "the list of chunks is"), ({"timestamps": "word"}, "the lists of chunks and words are")],
+)
+def test_lists_that_a_piece_of_a_stream_cannot_hold_are_left_out(
+    synthesizer: Synthesizer, settings: Settings, asked: Any, monkeypatch: pytest.MonkeyPatch,
+    *, fields: dict[str, Any], left_out: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(streaming, "CHUNK_BYTES", 1000)
+    (*_, summary), _ = as_the_sdk_does(stream(synthesizer, settings, asked(**fields)))
+
+    assert not {"chunks", "words"} & set(summary)
+    assert summary["warnings"] == [f"{left_out} left out: too long to be streamed"]
 
 
 def test_a_result_too_large_for_anywhere_says_so(synthesizer: Synthesizer, settings: Settings, asked: Any) -> None:

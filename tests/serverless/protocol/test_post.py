@@ -124,6 +124,24 @@ def test_an_answer_arrives_as_it_is(caller: Caller, kept: Outbox, faults: list[F
     assert kept.find(answer["id"]) is None
 
 
+def test_each_attempt_follows_the_pause_that_the_last_answer_asks_for(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, str | None]] = []
+
+    def pause_s(failures: int, retry_after: str | None, *, longest_s: float) -> float:
+        asked.append((failures, retry_after))
+        return 0.1
+
+    monkeypatch.setattr(send, "pause_s", pause_s)
+    started_s = time.monotonic()
+    answer = caller.post({"output": SMALL}, Fault(status=503, headers={"Retry-After": "7"}), Fault(status=500))
+
+    assert answer["output"] == SMALL
+    assert asked == [(1, "7"), (2, None)]
+    assert time.monotonic() - started_s >= 0.2
+
+
 def test_an_error_arrives_too(caller: Caller) -> None:
     answer = caller.post({"output": {"code": "x"}, "error": "no"}, Fault(status=429), Fault(drop=True))
 

@@ -142,7 +142,8 @@ def test_pauses_grow_to_a_limit() -> None:
     ("header", "seconds"),
     [
         (None, 0), ("3", 3), ("0", 0), ("100000", pauses.LONGEST_RETRY_AFTER_S), ("-3", 0), ("soon", 0), ("", 0),
-        ("Thu, 26 Nov 2026 12:00:10 GMT", 10), ("Thu, 26 Nov 2026 11:00:00 GMT", 0), ("²", 0),
+        ("Thu, 26 Nov 2026 12:00:10 GMT", 10), ("Thu, 26 Nov 2026 12:00:10 -0000", 10),
+        ("Thu, 26 Nov 2026 11:00:00 GMT", 0), ("²", 0),
     ],
 )  # fmt: skip
 def test_both_forms_of_retry_after_are_understood(header: str | None, seconds: float) -> None:
