@@ -11,7 +11,7 @@ from chatterbox_worker.text.spoken.date_names import day_names, full_name, month
 from chatterbox_worker.text.spoken.numbers import count
 from chatterbox_worker.text.spoken.numerals import Group, joining, say, spaced
 from chatterbox_worker.text.spoken.patterns import WORD
-from chatterbox_worker.text.spoken.quantities import say_unit
+from chatterbox_worker.text.spoken.quantities import ends_sentence, say_unit
 from chatterbox_worker.text.spoken.rules import Rules, correct
 from chatterbox_worker.text.spoken.search import Part, compiled
 
@@ -127,7 +127,8 @@ def _half(found: re.Match[str], text: str, rules: Rules) -> str:
         if written := found[f"half{index}"]:
             # of "p.m." the last full stop may be the sentence's; one that follows is the sentence's for sure
             ends = not written.endswith(".") and text[found.end() : found.end() + 1] == "."
-            return " " + (words.removesuffix(".") if ends else words)
+            stop = "." if not words.endswith(".") and ends_sentence(text, found.end(), rules) else ""
+            return " " + (words.removesuffix(".") if ends else words) + stop
     return ""
 
 
@@ -236,7 +237,7 @@ def _with_names(part: Part, rules: Rules) -> Iterator[Group]:
     stop = "" if rules.month_day else r"|\."
     day, months = f"(?P<d>{one})", months_pattern(rules)
     first = rf"(?:(?P<first>{one})(?:{end}{stop})(?P<dash> ?[-–—] ?))?" if rules.to else "(?P<first>(?!))?"
-    last = rf"(?:(?P<dash> ?[-–—] ?)(?P<last>{one}){end}(?![{WORD}:/%.-]))?" if rules.to else "(?P<last>(?!))?"
+    last = rf"(?:(?P<dash> ?[-–—] ?)(?P<last>{one}){end}(?![{WORD}:/%-]|[.,]\d))?" if rules.to else "(?P<last>(?!))?"
     for template, pattern in (
         (
             rules.day_month,

@@ -128,6 +128,7 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
             groups = found.groupdict()
             if groups.get("minus") or groups.get("inner"):
                 spoken = minus(rules) + spoken
+            spoken += "." if ends_sentence(text, end, rules) else ""
             yield [spaced(text, start, end, spoken, rules)]
 
 
@@ -314,7 +315,18 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
             yield [spaced(text, found.start(), end, before, rules)]
             continue
         spoken = correct(before + say_quantity(found, rules, f"={after}", case=case) + after, rules.phrase_fixes)
+        spoken += "." if end == found.end() and ends_sentence(text, end, rules) else ""
         yield [spaced(text, found.start(), end, spoken if rules.spaced else spoken.replace(" ", ""), rules)]
+
+
+def ends_sentence(text: str, end: int, rules: Rules) -> bool:
+    """Whether an abbreviation's full stop at `end` also ends a sentence: a capital follows, which no noun has."""
+    following = text[end : end + 2]
+    return text[end - 1] == "." and following[:1] == " " and following[1:].isupper() and not _has_capital_nouns(rules)
+
+
+def _has_capital_nouns(rules: Rules) -> bool:
+    return rules.locale.startswith("de")
 
 
 _OWN_STOP = re.compile(r"\.(?=[,;:)]| [^\W\d_])")
@@ -330,11 +342,13 @@ def _end_of_unit(text: str, end: int) -> int:
 def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
     if not rules.spaced or rules.joined:
         return
+    text = part.text
     for found in part.find(_duration(rules)):
         parts = (
             say_unit(number, _PARTS_OF_TIME[name[0]], rules) for name, number in found.groupdict().items() if number
         )
-        yield [Span(*found.span(), " ".join(parts))]
+        stop = "." if ends_sentence(text, found.end(), rules) else ""
+        yield [Span(*found.span(), " ".join(parts) + stop)]
 
 
 def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:

@@ -60,7 +60,7 @@ def _short_days(part: Part, rules: Rules) -> Iterator[Group]:
         return
     months = any_month(rules)
     after = rf"{_DAY} ?{LINK}{months}|{months}\.? \d|{_NUMERIC}|{_DAY_AND_MONTH}|{_TIME}|\d\d?\.? ?[–—] ?[^\W\d]"
-    pattern = rf"(?<![{WORD}])(?<!\d )(?P<name>{alternatives(shorts)})(?=,? (?:{after}))"
+    pattern = rf"(?<![{WORD}])(?<!\d )(?<!\d de )(?P<name>{alternatives(shorts)})(?=,? (?:{after}))"
     for found in part.find(pattern):
         yield [Span(*found.span(), names[found["name"]])]
     if weekday_is_last(rules):
@@ -94,12 +94,13 @@ def _date(found: re.Match[str], rules: Rules) -> Span:
     text, name = found.string, short_months(rules)[found["name"]][0]
     stop = "." if found[0].endswith(".") and found.end() == len(text) else ""
     template = rules.day_month or ("" if rules.day else "".join(_DAY_MONTH.findall(rules.date)))
+    links = _LINK_TO_YEAR.search(rules.date) if template and compiled(rf" {YEAR}").match(text, found.end()) else None
+    after = (links[1] if links else "") + stop
     if not template or _RANGE.search(text, max(0, found.start() - _NEAR), found.start()):
-        return Span(found.start("name"), found.end(), _as_written(found["name"], name) + stop)
+        before = template.partition("{d} ")[2].partition("{m}")[0] if not found["link"].strip() else ""
+        return Span(found.start("name"), found.end(), before + _as_written(found["name"], name) + after)
     said = say_day(int(found["day"]), rules, text, found.start())
-    links = _LINK_TO_YEAR.search(rules.date) if compiled(rf" {YEAR}").match(text, found.end()) else None
-    link = links[1] if links else ""
-    return Span(*found.span(), template.replace("{d}", said).replace("{m}", name) + link + stop)
+    return Span(*found.span(), template.replace("{d}", said).replace("{m}", name) + after)
 
 
 def _as_written(short: str, name: str) -> str:
@@ -113,10 +114,12 @@ def _dashes(part: Part, rules: Rules) -> Iterator[Group]:
             yield [Span(*found.span(), rules.to)]
         return
     text, months = part.text, any_month(rules)
-    before = compiled(
-        rf"(?<![{WORD}])(?:{months}\.?(?: {_DAY})?(?:,? {LINK}{YEAR})?|{_NUMERIC}|{_days(rules)}{_STOPS} \d\d?\.?)"
-        rf"(?: {_days(rules)})?$"
-    )
+    date = rf"{months}\.?(?: {_DAY})?(?:,? {LINK}{YEAR})?|{_NUMERIC}|{_days(rules)}{_STOPS} (?P<day>\d\d?\.?)"
+    before = compiled(rf"(?<![{WORD}])(?:{date})(?: {_days(rules)})?$")
     for found in part.find(rf"(?= ?[–—-])(?<=[\w.])(?: ?[–—] ?| - )(?={_start_of_date(rules)})"):
-        if before.search(text, max(0, found.start() - _NEAR), found.start()):
-            yield [Span(*found.span(), joining(rules))]
+        if first := before.search(text, max(0, found.start() - _NEAR), found.start()):
+            if first["day"] and rules.day_month:
+                day = say_day(int(first["day"].rstrip(".")), rules, text, first.start("day"))
+                yield [Span(*first.span("day"), day), Span(*found.span(), joining(rules))]
+            else:
+                yield [Span(*found.span(), joining(rules))]

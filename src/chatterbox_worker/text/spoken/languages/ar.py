@@ -78,7 +78,7 @@ RULES = Rules(
         "USD": Money(major="two{دولاران} few{دولارات} other{دولار}", minor="two{سنتان} few{سنتات} other{سنت}"),
         "EUR": Money(major="other{يورو}", minor="two{سنتان} few{سنتات} other{سنت}"),
         "GBP": Money(major="two{جنيهان} few{جنيهات} other{جنيه}"),
-        "SAR": Money(major="two{ريالان} few{ريالات} other{ريال}"),
+        "SAR": Money(major="two{ريالان} few{ريالات} other{ريال}", minor="two{هللتان} few{هللات} other{هللة}"),
         "EGP": Money(major="two{جنيهان} few{جنيهات} other{جنيه}"),
         "AED": Money(major="two{درهمان} few{دراهم} other{درهم}"),
         "KWD": Money(major="two{ديناران} few{دنانير} other{دينار}"),

@@ -128,6 +128,7 @@ RULES = Rules(
     ),
     ordinals=(("-?s?te", "ordinal"), ("-?s?ten", "ordinal-n"), ("-?s?ter", "ordinal-r"), ("-?s?tes", "ordinal-s")),
     ordinal_stops=(
+        (r"(?<=[.,] )", r" ?[–-] (?:Mo|Di|Mi|Do|Fr|Sa|So)\.,? \d", "ordinal-r"),
         (rf"{after(*_WITH_N)}\d{{1,3}}\.{_AND}", " [A-ZÄÖÜa-zäöü]", "ordinal-n"),
         (after(*_WITH_N), r" [A-ZÄÖÜa-zäöü]|[–/-]\d", "ordinal-n"),
         (after("[Aa]b", "[Bb]is", "[Ss]eit"), rf" {_ANY_MONTH}", "ordinal-n"),

@@ -48,7 +48,7 @@ RULES = Rules(
         r"^(puoli|puolitoista) ([^aou\s]+i)$": r"\1 \2ä",
     },
     time="{h} {m}", time_low="{h} nolla {m}", time_dotted=(r"(?:[Kk]ello|[Kk]lo) ", ""),
-    date="{d} {m} {y}", day="ordinal", date_short=((r"(?<![\w./,-])", r"\.(?!\d)"),),
+    date="{d} {m} {y}", day="ordinal", date_short=((r"(?<![\w./,-])(?<![Kk]lo )(?<![Kk]ello )", r"\.(?!\d)"),),
     phones=r"(?:[Pp]uh\.?|[Pp]uhelin|[Gg]sm):? ",
     marks={
         ".": "piste", "/": "kauttaviiva", "-": "väliviiva", "_": "alaviiva", "@": "ät", ":": "kaksoispiste",
