@@ -93,6 +93,7 @@ _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?(
 _CONFERENCE = re.compile(r"COP ?\d\d")  # of the climate; not Colombia's pesos
 # "$-5.00" and "CHF-5.00" in Switzerland, but "20 €-30 €" and "EUR-10"
 _MINUS_AFTER = r"(?:(?:(?<=[$€£¥])(?<!\d.)(?<!\d .)|(?<=[A-Z]{3})(?=-\d[\d'’]{0,12}\.\d\d(?!\d)))(?P<inner>[-−]))?"
+_NUMBER_BEFORE, _HUNDREDTHS = re.compile(r"\d ?$"), re.compile(r"\d\d? ?(?:коп|gr|øre|öre|ct|cents?|kuruş)(?!\w)")
 _CODE_LENGTH = 4  # with the space
 _HUNDRED = re.compile("100|١٠٠")  # "liters per 100 kilometers"
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
@@ -114,7 +115,7 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in part.find(pattern):
-            if _CONFERENCE.fullmatch(found[0]):
+            if _CONFERENCE.fullmatch(found[0]) or _is_hundredths(found, text):
                 continue
             start, end, code = _named_again(text, *found.span(), symbols[found["symbol"]], rules)
             if code in rules.money and not split_number(found["n"], rules)[1] and _describes(text, start, end, rules):
@@ -130,6 +131,15 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
                 spoken = minus(rules) + spoken
             spoken += "." if ends_sentence(text, end, rules) else ""
             yield [spaced(text, start, end, spoken, rules)]
+
+
+def _is_hundredths(found: re.Match[str], text: str) -> bool:
+    """Whether the currency belongs to the number before it, and its hundredths follow: "12 руб. 50 коп."."""
+    return bool(
+        found.start("symbol") < found.start("n")
+        and _NUMBER_BEFORE.search(text, max(0, found.start() - _NEAR), found.start())
+        and _HUNDREDTHS.match(text, found.start("n"))
+    )
 
 
 @lru_cache(maxsize=64)
