@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request import SpeechRequest, openai_speech, parse, value_of_text
+from chatterbox_worker.request import SpeechRequest, formats, openai_speech, parse, smaller_formats, value_of_text
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import SpeechJob
 
@@ -114,6 +114,12 @@ def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"format": "opus", "sample_rate": 44_100}, "opus has no 44100 Hz; it takes 8000, 16000, 24000 or 48000"),
+        (
+            {"format": "mp3", "sample_rate": 8_000, "bitrate_kbps": 96},
+            "8, 16, 24, 32, 40, 48, 56 or 64 at 8000 Hz, not",
+        ),
+        ({"format": "flac", "bitrate_kbps": 96}, "bitrate_kbps is for mp3 only, not for flac"),
         ({"model": "preview", "top_k": 5}, "preview cannot use top_k; it takes no sampling parameters"),
         ({"model": "flash", "top_k": 5}, "flash cannot use top_k; it takes temperature, cfg_weight, steps, "),
         ({"model": "preview", "max_chunk_s": 3}, "max_chunk_s is 3, but preview cannot use it"),
@@ -122,9 +128,27 @@ def test_each_model_takes_its_own_sampling_parameters_and_refuses_the_others_by_
         ({"model": "csm", "reference_transcript": "Hum."}, "the request has none: add reference_audio"),
     ],
 )
-def test_a_field_that_the_model_cannot_use_says_what_it_can(fields: dict[str, Any], message: str) -> None:
+def test_a_field_that_cannot_be_used_says_what_can(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidRequest, match=re.escape(message)):
         speech(**fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "smaller"),
+    [
+        ("wav", 24_000, ("flac", "opus", "mp3")),
+        ("pcm", 44_100, ("flac", "mp3")),
+        ("flac", 22_050, ("mp3",)),
+        ("ogg", 48_000, ("opus", "mp3")),
+        ("aac", 16_000, ("opus", "mp3")),
+        ("opus", 8_000, ()),
+        ("mp3", 44_100, ()),
+    ],
+)
+def test_the_formats_that_are_smaller(name: str, rate: int, smaller: tuple[str, ...]) -> None:
+    assert smaller_formats(name, rate) == smaller
+    if name == "wav":
+        assert formats("auto", rate) == ["wav", *smaller]
 
 
 def test_the_longest_text_is_taken_and_none_that_is_longer() -> None:

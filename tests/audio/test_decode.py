@@ -21,7 +21,7 @@ from chatterbox_worker.audio.decode import decode, decode_in_pieces
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.errors import InvalidRequest
-from support.audio_clips import RATE, noise, tone
+from support.audio_clips import RATE, noise, rms_dbfs, tone
 
 
 def _encode_with_libsndfile(kind: str, subtype: str, samples: np.ndarray | None = None, rate: int = RATE) -> bytes:
@@ -109,18 +109,38 @@ def test_channels_mix_to_their_mean(kind: str, subtype: str, channels: int) -> N
     assert np.max(np.abs(audio.samples - each.mean(axis=1))) < (0.01 if subtype == "PCM_U8" else 1e-4)
 
 
-def test_eight_planar_channels_do_not_end_the_process() -> None:
-    # libav's frame ends with its eighth pointer, and PyAV looks for a ninth
+def _aac(container_name: str, layout: str, channels: int) -> bytes:
+    """A second of a tone in every channel."""
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=RATE, layout="7.1")
-        frame = av.AudioFrame.from_ndarray(np.tile(tone(1.0).samples, 8)[None], format="flt", layout="7.1")
+    with av.open(buffer, "w", format=container_name) as container:
+        stream = container.add_stream("aac", rate=RATE, layout=layout)
+        samples = np.repeat(tone(1.0).samples, channels)[None]
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout=layout)
         frame.sample_rate = RATE
         for each in (frame, None):
-            for packet in stream.encode(each):
-                container.mux(packet)
-    audio = decode(buffer.getvalue(), field="audio", max_s=10)
+            container.mux(stream.encode(each))
+    return buffer.getvalue()
+
+
+def test_eight_planar_channels_do_not_end_the_process() -> None:
+    # libav's frame ends with its eighth pointer, and PyAV looks for a ninth
+    audio = decode(_aac("mp4", "7.1", 8), field="audio", max_s=10)
     assert audio.duration_s == pytest.approx(1.0, abs=0.1)
+
+
+def test_channels_may_change_within_a_file() -> None:
+    audio = decode(_aac("adts", "mono", 1) + _aac("adts", "stereo", 2), field="audio", max_s=10)
+    assert audio.duration_s == pytest.approx(2.0, abs=0.2)
+    for second in np.split(audio.samples[: 2 * RATE], 2):
+        assert rms_dbfs(second) == pytest.approx(20 * np.log10(0.3 / np.sqrt(2)), abs=0.4)
+
+
+def test_what_cancels_in_most_of_a_file_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatterbox_worker.audio.decode._BLOCK", 2400)
+    left = tone(2.0).samples
+    right = np.concatenate([-left[:-2400], left[-2400:]])
+    audio = decode(_encode_with_libsndfile("WAV", "PCM_16", np.stack([left, right], axis=1)), field="audio", max_s=10)
+    assert np.max(np.abs(audio.samples - left)) < 1e-4
 
 
 def _zip() -> bytes:
@@ -192,8 +212,11 @@ INVALID: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("what", INVALID)
 def test_invalid_input_is_rejected_with_its_reason_and_field(what: str, capfd: pytest.CaptureFixture[str]) -> None:
     make, reason = INVALID[what]
+    data = make()
+    with pytest.raises(InvalidRequest, match=reason):
+        decode_in_pieces(data, field="audio_prompt", max_s=10, sample_rate=RATE)
     with pytest.raises(InvalidRequest, match=reason) as refusal:
-        decode(make(), field="audio_prompt", max_s=10)
+        decode(data, field="audio_prompt", max_s=10)
     assert refusal.value.field == "audio_prompt"
     assert refusal.value.message.startswith("audio_prompt ")
     assert capfd.readouterr() == ("", "")
@@ -252,6 +275,23 @@ def test_a_truncated_file_is_read_up_to_its_end() -> None:
     for name in ("wav", "mp3", "flac", "ogg", "opus", "aac"):
         data = encode(Audio(noise(4.0, -20), RATE), name, RATE)
         assert 1.5 < decode(data[: len(data) * 2 // 3], field="audio", max_s=10).duration_s < 4.0
+
+
+def test_a_few_bad_packets_are_skipped_and_many_are_an_error() -> None:
+    def damaged(every: int) -> bytes:
+        """ADTS: a head of 7 bytes with the frame's length in 13 bits from the 31st on."""
+        data = bytearray(encode(Audio(noise(4.0, -20), RATE), "aac", RATE))
+        at = count = 0
+        while at < len(data):
+            size = int.from_bytes(data[at + 3 : at + 6], "big") >> 5 & 0x1FFF
+            if count % every == 0:
+                data[at + 7 : at + size] = b"\xff" * (size - 7)
+            at, count = at + size, count + 1
+        return bytes(data)
+
+    assert decode(damaged(12), field="audio", max_s=10).duration_s == pytest.approx(4.0, abs=0.4)
+    with pytest.raises(InvalidRequest, match="audio is damaged: 19 of its 96 packets cannot be decoded"):
+        decode(damaged(5), field="audio", max_s=10)
 
 
 REAL = [encode(tone(0.4), name, 16_000) for name in ("wav", "mp3", "flac", "ogg", "opus", "aac")] + [

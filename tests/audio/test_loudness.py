@@ -115,6 +115,13 @@ def test_the_limiter_leaves_what_is_far_from_a_peak_as_it_is() -> None:
     assert np.abs(limited).max() < 10 ** (CEILING_DBTP / 20)
 
 
+def test_silence_has_no_peak_and_is_left_alone() -> None:
+    for count in (0, 1, RATE):
+        nothing = Audio(np.zeros(count, np.float32), RATE)
+        assert true_peak(nothing) == -np.inf
+        assert limit(nothing) is nothing
+
+
 def test_a_target_that_the_ceiling_does_not_allow_is_told() -> None:
     joiner = Joiner(RATE, sound=Sound(loudness_lufs=-10.0))
     joiner.add(speech(TEXTS[0]))
@@ -123,3 +130,7 @@ def test_a_target_that_the_ceiling_does_not_allow_is_told() -> None:
     assert joiner.missed_lu == pytest.approx(-10.0 - lufs, abs=0.3)
     assert joiner.missed_lu > 0.3
     assert peak <= CEILING_DBTP
+    close = Joiner(RATE, sound=Sound(loudness_lufs=-23.0))
+    close.add(speech(TEXTS[0]))
+    close.end_chunk(0.0)
+    assert close.missed_lu == 0.0

@@ -108,25 +108,16 @@ class _AacTrack:
         self._stream.codec_context.format = "fltp"
         self._stream.codec_context.thread_count = 1
         self._stream.time_base = Fraction(1, rate)
-        self._fifo = av.AudioFifo()
-
-    @property
-    def samples(self) -> int:
+        self.samples = 0
         """Those that were added."""
-        return int(self._fifo.samples_written)
 
     def add(self, audio: Audio) -> None:
         for piece in cut(audio):
-            self._fifo.write(frame_of(piece, "fltp", at=self._fifo.samples_written))
-            self._encode(partial=False)
+            self._container.mux(self._stream.encode(frame_of(piece, "fltp", at=self.samples)))
+            self.samples += len(piece.samples)
 
     def finish(self) -> None:
-        self._encode(partial=True)
         self._container.mux(self._stream.encode(None))
-
-    def _encode(self, *, partial: bool) -> None:
-        for frame in self._fifo.read_many(self._stream.codec_context.frame_size, partial=partial):
-            self._container.mux(self._stream.encode(frame))
 
 
 def _picture_codec(data: bytes) -> str | None:

@@ -179,20 +179,18 @@ class _Libav:
             stream.bit_rate = self.bit_rates[sample_rate]
             stream.codec_context.format = self.sample_format
             stream.codec_context.thread_count = 1
-            fifo = av.AudioFifo()  # each codec needs frames of its own size
-            container.start_encoding()  # opens the codec, which sets its frame size
-            size = stream.codec_context.frame_size
+            at = 0
             for piece in pieces:
-                fifo.write(frame_of(piece, self.sample_format, at=fifo.samples_written))
-                for frame in fifo.read_many(size, partial=False):
-                    container.mux(stream.encode(frame))
-            for frame in [*fifo.read_many(size, partial=True), None]:
-                container.mux(stream.encode(frame))
+                container.mux(stream.encode(frame_of(piece, self.sample_format, at=at)))
+                at += len(piece.samples)
+            container.mux(stream.encode(None))
         return buffer.getvalue()
 
 
 def frame_of(audio: Audio, sample_format: str, *, at: int) -> av.AudioFrame:
-    """A frame for libav in the sample format "s16" or "fltp", `at` samples after the start."""
+    """A frame for libav in the sample format "s16" or "fltp", `at` samples after the start; of any length, since PyAV
+    cuts it to those that the codec takes.
+    """
     samples: npt.NDArray[Any] = audio.samples
     if sample_format == "s16":
         samples = np.frombuffer(audio.pcm16(), "<i2").astype(np.int16)

@@ -176,27 +176,19 @@ class _Libav:
         self._stream.codec_context.format = sample_format
         self._stream.codec_context.thread_count = 1
         self._format = sample_format
-        self._fifo = av.AudioFifo()  # each codec needs frames of its own size
-        self._container.start_encoding()  # opens the codec, which sets its frame size
+        self._samples = 0
+        self._container.start_encoding()  # its head goes out with the first piece
 
     def add(self, audio: Audio) -> bytes:
         if len(audio.samples):
-            self._fifo.write(frame_of(audio, self._format, at=self._fifo.samples_written))
-            for frame in self._fifo.read_many(self._stream.codec_context.frame_size, partial=False):
-                self._encode(frame)
+            self._container.mux(self._stream.encode(frame_of(audio, self._format, at=self._samples)))
+            self._samples += len(audio.samples)
         return self._sink.drain()
 
     def finish(self) -> bytes:
-        size = self._stream.codec_context.frame_size
-        frames = self._fifo.read_many(size, partial=True) if self._fifo.samples_written else []
-        for frame in [*frames, None]:
-            self._encode(frame)
+        self._container.mux(self._stream.encode(None))
         self._container.close()
         return self._sink.drain()
-
-    def _encode(self, frame: Any) -> None:
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
 
 
 _CODECS: Mapping[str, Callable[[int], _Codec]] = MappingProxyType({
