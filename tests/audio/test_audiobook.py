@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ from chatterbox_worker.audio.audiobook import (
     write_m4b,
 )
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import decode
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.errors import InvalidRequest
 from support import epubs
@@ -100,3 +102,21 @@ def test_an_audiobook_needs_a_chapter_and_a_cover_is_a_jpeg_or_a_png(tmp_path: P
         write_m4b(tmp_path / "b.m4b", [], AudiobookTags("T"), part_pause_s=0.5)
     assert is_cover(epubs.png())
     assert not is_cover(b"GIF89a")
+
+
+def test_the_index_of_a_long_book_may_be_large(tmp_path: Path) -> None:
+    """Reading a recording limits what libav may allocate at once, in the whole process."""
+    library = ctypes.CDLL(av.buffer.__file__)
+    library.av_malloc.argtypes, library.av_malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    library.av_free.argtypes = [ctypes.c_void_p]
+
+    def can_allocate(megabytes: int) -> bool:
+        memory = library.av_malloc(megabytes * 10**6)
+        library.av_free(memory)
+        return memory is not None
+
+    file = tone(tmp_path, "a.wav", 220)
+    decode(file.read_bytes(), field="file", max_s=60)
+    assert (can_allocate(60), can_allocate(300)) == (True, False)
+    write_m4b(tmp_path / "b.m4b", [AudiobookChapter("One", [file])], AudiobookTags("T"), part_pause_s=1.0)
+    assert can_allocate(300)

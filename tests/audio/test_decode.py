@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 import zipfile
@@ -239,6 +241,23 @@ def test_a_small_file_cannot_fill_the_memory() -> None:
     tracemalloc.stop()
     assert peak < 60_000_000  # 30 s at 48 kHz are 6 MB, 20 minutes 230
     assert time.monotonic() - started < 3
+
+
+def test_a_tag_cannot_fill_the_memory() -> None:
+    """A file of 100 bytes that claims a title of 1.9 GB. In a process of its own, whose peak is no other test's."""
+    script = """
+import resource, struct
+from chatterbox_worker.audio.decode import decode
+from chatterbox_worker.errors import InvalidRequest
+chunks = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, 24_000, 48_000, 2, 16)
+chunks += b"LIST" + struct.pack("<I", 1_900_000_012) + b"INFOINAM" + struct.pack("<I", 1_900_000_000) + bytes(50)
+try:
+    decode(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks, field="file", max_s=10)
+except InvalidRequest:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    peak_kib = int(subprocess.check_output([sys.executable, "-c", script]))
+    assert peak_kib < 200 * 2**10
 
 
 def test_the_samples_of_all_channels_are_limited_together() -> None:

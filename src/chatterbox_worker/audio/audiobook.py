@@ -14,6 +14,7 @@ from typing import Any
 
 import av
 
+from chatterbox_worker.audio.allocations import allow_allocations
 from chatterbox_worker.audio.clip import Audio, silence
 from chatterbox_worker.audio.encode import bit_rate, cut, frame_of
 from chatterbox_worker.catalogue import FORMATS
@@ -71,6 +72,7 @@ def write_m4b(
     """
     if not chapters:
         raise ValueError("an audiobook needs a chapter")
+    allow_allocations()
     rate = _rate_of(chapters[0].files[0])
     options = {"brand": "M4B ", "movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:

@@ -2,8 +2,8 @@
 
 The bytes may be hostile. Demuxers and codecs are listed by name, so that no playlist can make libav open a file or a
 URL and no exotic codec is reached. What a small file unpacks to is limited in seconds and in samples of all channels:
-the sound is mixed to mono and resampled piece by piece, and decoding stops where a limit is passed. Every fault becomes
-an InvalidRequest. libav's log is off: it would print to stderr.
+the sound is mixed to mono and resampled piece by piece, and decoding stops where a limit is passed. So is the memory
+for a tag. Every fault becomes an InvalidRequest. libav's log is off: it would print to stderr.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import av
 import numpy as np
 import soxr
 
+from chatterbox_worker.audio.allocations import MOST_READ_BYTES, limit_allocations
 from chatterbox_worker.audio.channels import ChannelMix, Interleaver
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.errors import InvalidRequest
@@ -167,6 +168,7 @@ class _Reader:
         if not self._data:
             raise self._refuse("is empty")
         av.logging.set_level(None)
+        limit_allocations(MOST_READ_BYTES)
         try:
             # "none" matches no protocol: the demuxer reads `data` and can open nothing else
             limits = {"format_whitelist": _DEMUXERS, "codec_whitelist": _CODECS, "protocol_whitelist": "none"}
