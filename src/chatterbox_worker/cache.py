@@ -70,11 +70,17 @@ class AudioCache:
         if not self.enabled:
             return None
         audio_path, about_path = self._paths(key, audio_format)
-        try:
+
+        def read() -> CacheEntry:
             now_s = time.time()
             audio, found = read_file(audio_path, newer_than_s=now_s - self.files.max_age_s)
             info, digest = _facts(read_file(about_path)[0])
             self._prove(audio_path, audio, found, digest)
+            mark_as_used(audio_path, found, now_s)
+            return CacheEntry(audio, info)
+
+        try:
+            entry = self.files.on_volume(read)
         except FileNotFoundError:
             self.misses += 1
             return None
@@ -82,9 +88,8 @@ class AudioCache:
             self.files.complain("read", error)
             self.misses += 1
             return None
-        mark_as_used(audio_path, found, now_s)
         self.hits += 1
-        return CacheEntry(audio, info)
+        return entry
 
     def _prove(self, path: Path, audio: bytes, found: os.stat_result, digest: str) -> None:
         """Raises ValueError if a bit of the audio is not as it was written."""
@@ -103,15 +108,22 @@ class AudioCache:
         if not self.enabled:
             return
         audio_path, about_path = self._paths(key, audio_format)
+
+        def write() -> None:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                for path, data in ((about_path, _sidecar(entry)), (audio_path, entry.audio)):
+                    remove_folder(path)
+                    write_whole(path, data)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    if not audio_path.exists():  # a full disk had room for the facts only
+                        about_path.unlink()
+                raise
+
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for path, data in ((about_path, _sidecar(entry)), (audio_path, entry.audio)):
-                remove_folder(path)
-                write_whole(path, data)
+            self.files.on_volume(write)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                if not audio_path.exists():  # a full disk had room for the facts only
-                    about_path.unlink()
             self.files.complain("write", error)
             return
         self.files.count_written(len(entry.audio))

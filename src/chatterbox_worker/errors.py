@@ -13,7 +13,7 @@
     │   └── DeviceFailed    500  the process cannot go on either: a new worker is needed
     ├── NotReady            503  start-up failed or has not finished
     │   └── GpuUnusable     503  PyTorch cannot use this machine's GPU: another machine is needed, or another driver
-    └── VolumeFailed        507  the caller asked to store something, and the volume cannot be written
+    └── VolumeFailed        507  the caller asked for something on the volume, which fails or does not answer
 
 An error is a sentence for the caller, a code for programs and an HTTP status for the edges that speak HTTP.
 No edge reads the message to decide what to do.

@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from chatterbox_worker.mounts import check_wanted
+
 DRAFT_SUFFIX = ".draft"
 ORPHAN_S = 3600.0
 """A draft this old, in seconds, belongs to a worker that died."""
@@ -38,7 +40,8 @@ def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> It
     one draft.
 
     Raises:
-        OSError: the file cannot be written; what was at `path` before is still there.
+        OSError: the file cannot be written, or its writer was given up (`mounts`); what was at `path` before is still
+            there.
     """
     tag = "" if sole_writer else f".{secrets.token_hex(8)}"
     written = path.with_name(f".{path.name}{tag}{DRAFT_SUFFIX}")
@@ -46,6 +49,7 @@ def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> It
         yield written
         if durable:
             _sync(written)
+        check_wanted()
         written.replace(path)
     except OSError as error:
         if error.errno in _DISK_ERRORS and error.filename is None:  # a write knows no name, and its message needs one
@@ -75,6 +79,12 @@ def remove_orphans(folder: Path) -> None:
             with contextlib.suppress(OSError):  # another worker removed it
                 if time.time() - path.stat().st_mtime > ORPHAN_S:
                     path.unlink()
+
+
+def check_whole(data: bytes, size_bytes: int) -> None:
+    """Raises OSError for fewer bytes than the file has: a network file system may return a part, and no error."""
+    if len(data) < size_bytes:
+        raise OSError(errno.EIO, f"only {len(data)} of the file's {size_bytes} bytes can be read")
 
 
 def check_writable(path: Path) -> None:

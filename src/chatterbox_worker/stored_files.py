@@ -4,7 +4,8 @@ The volume is optional and hostile: missing, read-only, full, slow, shared by ma
 was written. A file begins with the digest of what follows (`read`, `write`), is written whole and read only as it was
 written; a bad one is a miss, a failed write is logged once, and nothing here raises because of the volume. The folder
 is walked only now and then, by a thread of its own, after writes: what is too old goes, then what was used least
-recently, and drafts that killed workers left behind. A file `x.json` belongs to the others named `x` and goes with
+recently, and drafts that killed workers left behind. What the volume does not answer within seconds has failed
+(`mounts`). A file `x.json` belongs to the others named `x` and goes with
 them.
 """
 
@@ -18,9 +19,12 @@ import shutil
 import stat
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from chatterbox_worker.files import ORPHAN_S, write_whole
+from chatterbox_worker.mounts import LOOK_UP_S, mount_of
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,7 @@ _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder o
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
 _RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
 _DIGEST_BYTES = 32  # SHA-256
+_T = TypeVar("_T")
 
 
 class StoredFiles:
@@ -53,29 +58,41 @@ class StoredFiles:
         if not self.enabled:
             return None
         path = self.folder / name
-        try:
+
+        def read() -> bytes:
             now_s = time.time()
             stored, found = read_file(path, newer_than_s=now_s - self.max_age_s)
             data = _proven(stored)
+            mark_as_used(path, found, now_s)
+            return data
+
+        try:
+            return self.on_volume(read)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             self.complain("read", error)
             return None
-        mark_as_used(path, found, now_s)
-        return data
 
     def write(self, name: str, data: bytes) -> None:
         """Store a file, if the volume allows it."""
         if not self.enabled:
             return
-        try:
+
+        def write() -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / name, hashlib.sha256(data).digest() + data)
+
+        try:
+            self.on_volume(write)
         except OSError as error:
             self.complain("write", error)
             return
         self.count_written(len(data))
+
+    def on_volume(self, work: Callable[[], _T]) -> _T:
+        """The result of what reads or writes the folder; raises OSError if the volume does not answer."""
+        return mount_of(self.folder).run(work, LOOK_UP_S)
 
     def count_written(self, size_bytes: int) -> None:
         """Starts a sweep if enough was written since the last began."""
@@ -152,11 +169,16 @@ def read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_
         OSError: it cannot be read.
     """
     opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would block without it
-    with open(opened, "rb") as file:  # noqa: PTH123 - a descriptor
+    try:  # a file object would ask for the state again, three times
         found = os.fstat(opened)
         if found.st_mtime < newer_than_s or not stat.S_ISREG(found.st_mode):
             raise FileNotFoundError(path)
-        return file.read(), found
+        data = os.read(opened, found.st_size)
+        while len(data) < found.st_size and (more := os.read(opened, found.st_size - len(data))):
+            data += more
+        return data, found
+    finally:
+        os.close(opened)
 
 
 def _proven(stored: bytes) -> bytes:

@@ -15,7 +15,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine
-from chatterbox_worker.errors import InvalidRequest, NotReady, choices, quote
+from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed, choices, quote
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.voices.conditioning import ConditioningStore
@@ -73,7 +73,11 @@ def check_aliases(settings: Settings, library: VoiceLibrary) -> None:
     """
     if not (aliases := settings.voice_aliases()):
         return
-    voices = [DEFAULT_VOICE.id, *(entry.id for entry in library.list())]
+    try:
+        voices = [DEFAULT_VOICE.id, *(entry.id for entry in library.list())]
+    except VolumeFailed as error:
+        log.warning("%s is not checked: %s", variable("aliases"), error.message)
+        return
     for name, target in aliases.items():
         if target not in voices:
             raise InvalidRequest(

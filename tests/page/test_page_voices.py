@@ -179,3 +179,14 @@ def test_a_turn_whose_voice_is_gone_says_so_and_is_not_spoken_with_another(open_
     page.wait_for_selector("body[data-loaded]")
     expect(page.get_by_label("Voice of turn 1").locator("option[value=coming]")).to_have_count(1)
     httpx2.delete(f"{tone_url}/voices/coming")
+
+
+def test_the_models_own_voice_speaks_while_the_servers_disk_does_not_answer(open_page: Open, tone_url: str) -> None:
+    failed = {"message": "the voices folder cannot be read", "code": "volume_failed", "param": None}
+    page = open_page("about:blank", wait=False)
+    page.route("**/v1/voices", lambda route: route.fulfill(status=507, json={"error": failed}))
+    page.goto(tone_url)
+    expect(page.locator("#error-title")).to_contain_text("does not answer")
+    expect(page.locator("input[name=voice][value=default]")).to_be_checked()
+    write(page, "Spoken all the same.")
+    assert _sent_body(page)["voice"] == "default"

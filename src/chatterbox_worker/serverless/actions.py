@@ -140,8 +140,11 @@ def _piece(request: GetOutputRequest, outputs: Volume, most_bytes: int) -> dict[
 
 def _lost_with_this_worker(what: str, path: Path, settings: Settings) -> list[str]:
     """A warning for what would be stored on the container's own disk. Raises VolumeFailed if it must not be."""
-    if is_attached(path):
-        return []
+    try:
+        if is_attached(path):
+            return []
+    except OSError as error:
+        raise VolumeFailed(f"the network volume cannot be used: {error.strerror}") from error
     lost = f"no network volume is attached, so {what} is lost when this worker ends"
     if not settings.voices_on_disk:
         raise VolumeFailed(f"{lost}: attach one, or set {variable('voices_on_disk')}=1 to save it all the same")

@@ -15,7 +15,9 @@ from chatterbox_worker import __version__
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import decoder_of, small_weights_of
+from chatterbox_worker.errors import VolumeFailed
 from chatterbox_worker.memory import rss_bytes
+from chatterbox_worker.mounts import LOOK_UP_S
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dic
         "default_model": settings.models[0],
         "languages": dict(settings.languages),
         "formats": {name: list(audio_format.sample_rates) for name, audio_format in FORMATS.items()},
-        "voices": ["default", *(entry.id for entry in synthesizer.library.list())],
+        "voices": _voices(synthesizer),
         "cache": synthesizer.cache.figures(),
         "limits": {
             "text_chars": settings.max_text_chars,
@@ -71,6 +73,15 @@ def info(settings: Settings, synthesizer: Synthesizer, counts: JobCounts) -> dic
         "jobs_done": counts.jobs_done,
         "jobs_failed": counts.jobs_failed,
     }  # fmt: skip
+
+
+def _voices(synthesizer: Synthesizer) -> list[str] | None:
+    """None if the volume cannot be read."""
+    try:
+        return ["default", *(entry.id for entry in synthesizer.library.list(within_s=LOOK_UP_S))]
+    except VolumeFailed as error:
+        log.warning("the voices are not known: %s", error.message)
+        return None
 
 
 def _gpus() -> list[dict[str, Any]]:

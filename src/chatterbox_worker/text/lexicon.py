@@ -16,15 +16,16 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import EntryNotFound, InvalidRequest, VolumeFailed, choices, quote
-from chatterbox_worker.files import LOCK_S, lock, write_whole
+from chatterbox_worker.files import LOCK_S, check_whole, lock, write_whole
+from chatterbox_worker.mounts import LOOK_UP_S, REQUEST_S, mount_of
 from chatterbox_worker.request import check_pronunciations
 from chatterbox_worker.text.normalise import one_line
 from chatterbox_worker.text.pronunciations import Pronunciations
@@ -38,6 +39,7 @@ _MOST_BYTES = 8_000_000  # the most entries with 400 bytes each
 _CHECK_S = 1.0  # a network volume takes milliseconds to say whether a file has changed
 _PAGE = 1_000  # entries of an answer
 _HEADER = ["word", "spoken", "language"]
+_T = TypeVar("_T")
 
 _Words = dict[str, dict[str, str]]
 """By language, or `EVERY`: from a word to what is read for it."""
@@ -115,12 +117,15 @@ class Lexicon:
             VolumeFailed: the file cannot be written, or what is in it cannot be read.
         """
         checked = _check(entries, language)
-        with self._change() as words:
+
+        def add(words: _Words) -> int:
             words.setdefault(language, {}).update(checked)
             count = sum(map(len, words.values()))
             if count > MOST_ENTRIES:
                 raise InvalidRequest(f"the lexicon has at most {MOST_ENTRIES} entries, not {count}", field="entries")
-        return count
+            return count
+
+        return self._change(add)
 
     def delete(self, word: str, language: str = EVERY) -> None:
         """
@@ -128,12 +133,16 @@ class Lexicon:
             EntryNotFound: there is no such entry.
             VolumeFailed: as `save`.
         """
-        with self._change() as words:
+
+        def remove(words: _Words) -> None:
             if words.get(language, {}).pop(one_line(word), None) is None:
                 raise EntryNotFound(f"the lexicon has no {quote(word)} for the language {language}", field="word")
 
+        self._change(remove)
+
     def _read(self) -> _Contents:
-        if time.monotonic() >= self._next_check_s and self._lock.acquire(blocking=self._seen is None):
+        wait_s = LOOK_UP_S if self._seen is None else 0.0
+        if time.monotonic() >= self._next_check_s and self._lock.acquire(timeout=wait_s):
             try:
                 self._read_if_changed()
                 self._next_check_s = time.monotonic() + _CHECK_S
@@ -142,29 +151,41 @@ class Lexicon:
         return self._contents
 
     def _read_if_changed(self) -> None:
+        def read() -> tuple[tuple[int, ...], bytes | None] | None:
+            if (stamp := _stamp(self.path)) == self._seen:
+                return None
+            data = _bytes_of(self.path)
+            if stamp and data is not None:
+                check_whole(data, min(stamp[0], _MOST_BYTES))
+            return stamp, data
+
         try:
-            if (stamp := _stamp(self.path)) != self._seen:
-                self._seen = stamp
-                self._contents = _Contents(_load(self.path))
+            if (found := mount_of(self.path).run(read, LOOK_UP_S)) is not None:
+                self._seen, data = found
+                self._contents = _Contents(_parse(data, self.path))
             self._problem = ""
         except (OSError, ValueError) as error:
             if str(error) != self._problem:  # a volume that is gone is tried again each second
                 self._problem = str(error)
                 log.error("the lexicon %s stays as it was, it cannot be read: %s", self.path, error)  # noqa: TRY400
 
-    @contextlib.contextmanager
-    def _change(self) -> Iterator[_Words]:
-        """The words as they are in the file; they are written after the block, unless it raises."""
-        try:
+    def _change(self, change: Callable[[_Words], _T]) -> _T:
+        """Change the words as they are in the file, and write them, unless `change` raises; returns what it returns."""
+
+        def rewrite() -> _T:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._lock, _file_lock(self.path):
                 words = _load(self.path)
-                yield words
+                result = change(words)
                 data = _dump(words, self.path)
                 if len(data) > _MOST_BYTES:
                     raise VolumeFailed(f"the lexicon would have {len(data)} bytes; at most {_MOST_BYTES} can be used")
                 write_whole(self.path, data, durable=True, sole_writer=True)  # the lock is held
                 self._seen, self._contents = _stamp(self.path), _Contents(words)
+            return result
+
+        try:
+            return mount_of(self.path).run(rewrite, REQUEST_S)
         except OSError as error:
             raise VolumeFailed(f"the lexicon cannot be written: {error.strerror}") from error
         except ValueError as error:
@@ -178,12 +199,12 @@ def lexicon_at(path: Path) -> Lexicon:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """Changes with the file; empty if there is none."""
+    """The size, and what else changes with the file; empty if there is none."""
     try:
         stat = path.stat()
     except FileNotFoundError:
         return ()
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
 
 
 @contextlib.contextmanager
@@ -196,10 +217,21 @@ def _file_lock(path: Path) -> Iterator[None]:
 
 def _load(path: Path) -> _Words:
     """Raises OSError, and ValueError for a file that is not a lexicon."""
+    return _parse(_bytes_of(path), path)
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    """Of the file, and one more than can be used if it is larger; None if there is none. Raises OSError."""
     try:
         with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
+            return file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
+        return None
+
+
+def _parse(data: bytes | None, path: Path) -> _Words:
+    """Raises ValueError for what is not a lexicon."""
+    if data is None:
         return {}
     if len(data) > _MOST_BYTES:
         raise ValueError(f"it has more than {_MOST_BYTES} bytes")

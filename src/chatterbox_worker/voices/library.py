@@ -3,8 +3,8 @@
 A saved recording is stored as the models use it: without the silence at its ends, mono, at most 48 kHz, as FLAC. Its
 transcript may be next to it, as `<id>.txt`; a voice file contains its own. A name that differs from the id is in
 `<id>.name`. A file that is copied into the folder is a voice at once. The folder may be a network volume, so it may be
-missing, read-only or shared: reading tolerates all of that, and saving reports what went wrong. Ids are checked
-against one pattern and every path against the folder.
+missing, which is a library without voices, read-only or shared. One that fails or does not answer (`mounts`) is an
+error: its voices are not missing. Ids are checked against one pattern and every path against the folder.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, choices, quote
-from chatterbox_worker.files import LOCK_S, draft, lock_folder, remove_orphans
+from chatterbox_worker.files import LOCK_S, check_whole, draft, lock_folder, remove_orphans
+from chatterbox_worker.mounts import REQUEST_S, check_wanted, mount_of
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
@@ -41,6 +42,9 @@ _log = logging.getLogger(__name__)
 _CACHED_BYTES = 128 * 2**20  # of decoded recordings and adapters, in memory; a clip of 10 s at 24 kHz is 1 MB
 _MOST_FILE_BYTES = 60_000_000  # 300 s at 48 kHz in 32 bits, and the rest of a voice file
 _NAME_BYTES = 1_000  # of a name's file; a name has at most 400
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+_UNREADABLE = (*_ABSENT, PermissionError, IsADirectoryError)  # one file, and not the volume
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +72,50 @@ class VoiceLibrary:
         self._models: dict[Path, tuple[int, str | None]] = {}
         self._lock = threading.Lock()
 
-    def list(self) -> list[LibraryEntry]:
-        """Every voice in the folder, by id; the built-in "default" is not a file and not listed."""
-        files = self._scan()
-        named = {file.name for file in files}
-        found: dict[str, LibraryEntry] = {}
-        for _, voice, file in sorted(_voice_files(files), key=lambda each: each[:2], reverse=True):
-            with contextlib.suppress(OSError):  # another worker has deleted it in the meantime
-                name = self.name_of(voice) if voice + NAME_SUFFIX in named else voice
-                found[voice] = self._entry(voice, Path(file.path), name)
-        for voice in self._names.keys() - found.keys():
-            self._names.pop(voice, None)
-        for path in self._models.keys() - {Path(file.path) for file in files}:
-            self._models.pop(path, None)
-        return [found[voice] for voice in sorted(found)]
+    def list(self, *, within_s: float = REQUEST_S) -> list[LibraryEntry]:
+        """Every voice in the folder, by id; the built-in "default" is not a file and not listed.
+
+        Raises:
+            VolumeFailed: the folder cannot be read, or not within `within_s` seconds.
+        """
+
+        def read() -> list[LibraryEntry]:
+            files = self._scan()
+            named = {file.name for file in files}
+            found: dict[str, LibraryEntry] = {}
+            for _, voice, file in sorted(_voice_files(files), key=lambda each: each[:2], reverse=True):
+                with contextlib.suppress(*_UNREADABLE):  # such as deleted by another worker in the meantime
+                    name = self._name_of(voice) if voice + NAME_SUFFIX in named else voice
+                    found[voice] = self._entry(voice, Path(file.path), name)
+            for voice in self._names.keys() - found.keys():
+                self._names.pop(voice, None)
+            for path in self._models.keys() - {Path(file.path) for file in files}:
+                self._models.pop(path, None)
+            return [found[voice] for voice in sorted(found)]
+
+        return self._on_volume(read, within_s=within_s)
+
+    def _on_volume(self, work: Callable[[], _T], what: str = "read", within_s: float = REQUEST_S) -> _T:
+        """Raises VolumeFailed for an OSError, also if the volume does not answer."""
+        try:
+            return mount_of(self.folder).run(work, within_s)
+        except OSError as error:
+            raise VolumeFailed(f"the voices folder cannot be {what}: {error.strerror}") from error
 
     def entry(self, voice: str) -> LibraryEntry:
         """
         Raises:
             VoiceNotFound: names the choices.
+            VolumeFailed: the folder cannot be read.
         """
-        try:
-            return self._entry(voice, self._find(voice), self.name_of(voice))
-        except OSError:
-            raise self._missing(voice) from None
+
+        def read() -> LibraryEntry:
+            try:
+                return self._entry(voice, self._find(voice), self._name_of(voice))
+            except FileNotFoundError:
+                raise self._missing(voice) from None
+
+        return self._on_volume(read)
 
     def _entry(self, voice: str, path: Path, name: str) -> LibraryEntry:
         """Raises OSError."""
@@ -112,7 +136,11 @@ class VoiceLibrary:
         return known[1]
 
     def name_of(self, voice: str) -> str:
-        """The display name of a voice of the library; its id if it has no other."""
+        """The display name of a voice of the library; its id if it has no other. Raises VolumeFailed."""
+        return self._on_volume(lambda: self._name_of(voice))
+
+    def _name_of(self, voice: str) -> str:
+        """Raises OSError."""
         try:
             path = self._path(voice, NAME_SUFFIX)
             modified_ns = path.stat().st_mtime_ns
@@ -122,7 +150,7 @@ class VoiceLibrary:
                     name = check_name(file.read(_NAME_BYTES).decode(), field="name")
                 known = self._names[voice] = modified_ns, name
             return known[1]
-        except (OSError, UnicodeDecodeError, InvalidRequest):
+        except (*_UNREADABLE, UnicodeDecodeError, InvalidRequest):
             return voice
 
     def id_named(self, name: str) -> str:
@@ -130,7 +158,11 @@ class VoiceLibrary:
 
         Raises:
             VoiceNotFound: there is none, or more than one; names the choices.
+            VolumeFailed: the folder cannot be read.
         """
+        return self._on_volume(lambda: self._id_named(name))
+
+    def _id_named(self, name: str) -> str:
         if name == DEFAULT_VOICE.id or (re.fullmatch(VOICE_ID, name) and self._is_taken(name)):
             return name
         names = [(DEFAULT_VOICE.id, DEFAULT_VOICE.id), *((entry.id, entry.name) for entry in self.list())]
@@ -148,11 +180,30 @@ class VoiceLibrary:
         Raises:
             VoiceNotFound: names the choices.
             InvalidRequest: the file is not a usable recording.
+            VolumeFailed: the folder cannot be read.
         """
         if voice == DEFAULT_VOICE.id:
             return DEFAULT_VOICE
-        path = self._find(voice)
+        found = self._on_volume(lambda: self._read(voice))
+        if isinstance(found, Voice):
+            return found
+        key, data, transcript = found
         try:
+            loaded = voice_of(voice, data, field="voice", transcript=transcript)
+        except InvalidRequest as error:  # its sentence begins with the field, which does not say which voice
+            raise InvalidRequest(error.message.replace("voice", f"voice {quote(voice)}", 1), field="voice") from error
+        with self._lock:
+            if key not in self._clips:  # another thread may have been faster
+                self._clips[key] = loaded
+                self._clips_bytes += _size_bytes(loaded)
+            while self._clips_bytes > _CACHED_BYTES and len(self._clips) > 1:
+                self._drop(next(iter(self._clips)))
+        return loaded
+
+    def _read(self, voice: str) -> Voice | tuple[tuple[object, ...], bytes, str | None]:
+        """The voice, if its file has not changed; or what it is kept under, the file and the transcript next to it."""
+        try:
+            path = self._find(voice)
             stat = path.stat()
             transcript = None if path.suffix.lower() == BUNDLE_SUFFIX else self._transcript(voice)
             key = (str(path), stat.st_mtime_ns, stat.st_size, transcript)
@@ -166,19 +217,22 @@ class VoiceLibrary:
                     field="voice",
                 )
             data = path.read_bytes()
-        except OSError:
+        except FileNotFoundError:
             raise self._missing(voice) from None
-        try:
-            loaded = voice_of(voice, data, field="voice", transcript=transcript)
-        except InvalidRequest as error:  # its sentence begins with the field, which does not say which voice
-            raise InvalidRequest(error.message.replace("voice", f"voice {quote(voice)}", 1), field="voice") from error
-        with self._lock:
-            if key not in self._clips:  # another thread may have been faster
-                self._clips[key] = loaded
-                self._clips_bytes += _size_bytes(loaded)
-            while self._clips_bytes > _CACHED_BYTES and len(self._clips) > 1:
-                self._drop(next(iter(self._clips)))
-        return loaded
+        check_whole(data, stat.st_size)  # else a part of the voice would be kept as the whole
+        return key, data, transcript
+
+    def _read_again(self, voice: str) -> tuple[Path, bytes]:
+        """The voice's file. Raises VoiceNotFound, VolumeFailed."""
+
+        def read() -> tuple[Path, bytes]:
+            try:
+                path = self._find(voice)
+                return path, path.read_bytes()
+            except FileNotFoundError:
+                raise self._missing(voice) from None
+
+        return self._on_volume(read)
 
     def _drop(self, key: tuple[object, ...]) -> None:
         self._clips_bytes -= _size_bytes(self._clips.pop(key))
@@ -193,7 +247,7 @@ class VoiceLibrary:
             VolumeFailed: the folder cannot be written.
         """
         name = check_name(name, field="voice")
-        voice = self._free_id(name)
+        voice = self._on_volume(lambda: self._free_id(name))
         if voice == DEFAULT_VOICE.id:
             raise InvalidRequest('voice "default" is the model\'s own and cannot be replaced', field="voice")
         beside = {} if name == voice else {NAME_SUFFIX: name.encode()}
@@ -205,10 +259,7 @@ class VoiceLibrary:
             suffix, content = SAVED_SUFFIX, encode_recording(decode_clip(data, field=field))
             beside |= {} if transcript is None else {TRANSCRIPT_SUFFIX: transcript.encode()}
         saved = voice_of(voice, content, field=field, transcript=transcript)  # only what can be read replaces another
-        try:
-            self._replace(voice, suffix, content, beside)
-        except OSError as error:
-            raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
+        self._on_volume(lambda: self._replace(voice, suffix, content, beside), "written")
         return saved
 
     def _replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
@@ -227,6 +278,7 @@ class VoiceLibrary:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
+                check_wanted()
                 self._path(voice, TRANSCRIPT_SUFFIX).unlink(missing_ok=True)  # first: a wrong one is worse than none
         for old in (*SUFFIXES, NAME_SUFFIX):
             if old != suffix and old not in beside:
@@ -251,11 +303,8 @@ class VoiceLibrary:
         clip = self.get(voice).clip
         if clip is None:
             raise InvalidRequest('voice "default" is the model\'s own: it has no recording', field="voice")
-        path = self._find(voice)
-        try:
-            return (wav_of(clip), ".wav") if path.suffix == BUNDLE_SUFFIX else (path.read_bytes(), path.suffix.lower())
-        except OSError:
-            raise self._missing(voice) from None
+        path, data = self._read_again(voice)
+        return (wav_of(clip), ".wav") if path.suffix == BUNDLE_SUFFIX else (data, path.suffix.lower())
 
     def export(self, voice: str) -> bytes:
         """The voice as one file that `save` of any library accepts: its voice file, or one built from its recording.
@@ -267,10 +316,7 @@ class VoiceLibrary:
         loaded = self.get(voice)
         if loaded.clip is None:
             raise InvalidRequest('voice "default" is the model\'s own: there is nothing to export', field="voice")
-        try:
-            data = self._find(voice).read_bytes()
-        except OSError:
-            raise self._missing(voice) from None
+        _, data = self._read_again(voice)
         packed = data if is_bundle(data) else pack_recording(loaded)
         if len(packed) > MAX_BYTES:
             raise InvalidRequest(
@@ -281,18 +327,25 @@ class VoiceLibrary:
         return packed
 
     def delete(self, voice: str) -> str:
-        """Remove a voice and return its digest; what was derived from the recording is deleted too."""
+        """Remove a voice and return its digest; what was derived from the recording is deleted too.
+
+        Raises:
+            VoiceNotFound: names the choices.
+            VolumeFailed: the folder cannot be written.
+        """
+        return self._on_volume(lambda: self._delete(voice), "written")
+
+    def _delete(self, voice: str) -> str:
         path = self._find(voice)
         try:
             # what is too large to be used was never used
             with lock_folder(self.folder, wait_s=LOCK_S):
                 removed = digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
+                check_wanted()
                 for suffix in (path.suffix, *SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX):
                     self._path(voice, suffix).unlink(missing_ok=True)
         except FileNotFoundError:
             raise self._missing(voice) from None
-        except OSError as error:
-            raise VolumeFailed(f"the voices folder cannot be written: {error.strerror}") from error
         with self._lock:
             for key in [key for key, loaded in self._clips.items() if loaded.id == voice]:
                 self._drop(key)
@@ -306,7 +359,7 @@ class VoiceLibrary:
             transcript = path.read_text("utf-8-sig").strip()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except (*_UNREADABLE, UnicodeDecodeError) as error:
             _log.warning("the transcript %s cannot be read: %s", path, type(error).__name__)
             return None
         if not 0 < len(transcript) <= LONGEST_TRANSCRIPT_CHARS:
@@ -318,7 +371,7 @@ class VoiceLibrary:
     def _free_id(self, name: str) -> str:
         """The id for a name, which is not that of a voice with another name."""
         voice = id_of(name)
-        if voice != name and self._is_taken(voice) and self.name_of(voice) != name:
+        if voice != name and self._is_taken(voice) and self._name_of(voice) != name:
             return id_of(name, is_distinct=True)
         return voice
 
@@ -333,7 +386,7 @@ class VoiceLibrary:
         try:
             with os.scandir(self.folder) as entries:
                 return [entry for entry in entries if entry.is_file()]
-        except OSError:
+        except _ABSENT:
             return []  # no folder, no voices
 
     def _find(self, voice: str) -> Path:

@@ -287,7 +287,8 @@ function askKey(isWrong) {
 async function load() {
   try {
     const listed = await api.models();
-    await voices.load();
+    const failed = await voices.load().then(() => null, (error) => error);
+    if (failed && failed.code !== "volume_failed") throw failed; // the model's own voice speaks without the disk
     loaded = true;
     settings.setModels(listed.data, listed.default);
     convert.setModels(listed.data);
@@ -295,6 +296,7 @@ async function load() {
     document.body.dataset.loaded = "true";
     share.openLink();
     if (["offline", "invalid_api_key"].includes(lastError?.code)) show(null);
+    if (failed) show(failed);
   } catch (error) {
     show(error);
   }

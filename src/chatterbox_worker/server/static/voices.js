@@ -12,7 +12,7 @@ const FILTER_FROM = 7; // voices; fewer need no filter
 const names = new Map(); // of the library's voices, by id
 
 export class Voices {
-  #list = [];
+  #list = [{ id: "default", built_in: true }]; // the model's own is there without the server's disk
   #ids = new Set();
   #rows = []; // {id, name, node, radio}: as `#draw` made them
   #chosen = recall("voice", "default");

@@ -91,7 +91,9 @@ class Delivery:
                 'output is "s3", but the job has no s3Config and this worker no BUCKET_ENDPOINT_URL', field="output"
             )
         if job.output == "volume" and not self.volume.is_there:
-            raise InvalidRequest('output is "volume", but no network volume is attached', field="output")
+            raise InvalidRequest(
+                'output is "volume", but no network volume is attached, or it does not answer', field="output"
+            )
 
     def answer(self, recording: Recording, job: SpeechJob, route: Route) -> Answer:
         """The answer of `deliver`, which can be delivered again if the platform refuses it.
@@ -147,14 +149,16 @@ class Delivery:
             except InvalidRequest:  # a lossy file of silence
                 return None
 
+        def volume(recording: Recording) -> _Answer | None:
+            return stored(self._write, recording) if self.volume.is_there else None
+
         buckets: list[_Method] = [partial(stored, store) for store in self._bucket_stores(route)]
-        volume: list[_Method] = [partial(stored, store) for store in self._volume_stores()]
         smaller: list[_Method] = [partial(smaller_format, name) for name in job.smaller_formats]
         methods: Mapping[str, list[_Method]] = {
-            "auto": [inline, *buckets, *smaller, *volume],
+            "auto": [inline, *buckets, *smaller, volume],
             "inline": [inline, *smaller],
-            "s3": [*buckets, inline, *smaller, *volume],
-            "volume": [*volume, inline, *buckets, *smaller],
+            "s3": [*buckets, inline, *smaller, volume],
+            "volume": [volume, inline, *buckets, *smaller],
         }
         yield from methods[job.output]
 

@@ -15,12 +15,13 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from chatterbox_worker.files import DRAFT_SUFFIX, write_whole
+from chatterbox_worker.mounts import LOOK_UP_S, REQUEST_S, mount_of
 from chatterbox_worker.serverless.delivery.volume import Volume
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ LEASE_S = 120.0
 OLDEST_S = 86_400.0
 """RunPod's default time to live of a job."""
 _SUFFIX = ".json"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,13 @@ class Outbox:
             "worker": answer.worker_id,
             "stream": answer.is_stream,
         }
-        try:
+
+        def write() -> None:
             self._folder.mkdir(parents=True, exist_ok=True)
             write_whole(self._path(answer.job_id), json.dumps(head).encode() + b"\n" + answer.body, durable=True)
+
+        try:
+            self._run(write, REQUEST_S)
         except OSError as error:
             log.warning("an answer that was not posted cannot be stored on the volume: %s", error.strerror)
             return False
@@ -86,8 +92,13 @@ class Outbox:
     def abandoned(self) -> Iterator[UnpostedAnswer]:
         """Answers whose worker does not try any more. What is too old is deleted."""
         now_s = time.time()
+
+        def scan() -> list[tuple[Path, float]]:
+            with os.scandir(self._folder) as found:
+                return [(Path(file.path), file.stat().st_mtime) for file in found]
+
         try:
-            files = [(Path(file.path), file.stat().st_mtime) for file in os.scandir(self._folder)]
+            files = self._run(scan)
         except OSError:  # no volume, no folder, or another worker was faster
             return
         for path, touched_s in files:
@@ -106,7 +117,7 @@ class Outbox:
 
     def _read(self, path: Path, job_id: str | None = None) -> UnpostedAnswer | None:
         try:
-            head, _, body = path.read_bytes().partition(b"\n")
+            head, _, body = self._run(path.read_bytes).partition(b"\n")
             about = json.loads(head)
             answer = UnpostedAnswer(str(about["job"]), str(about["worker"]), bool(about["stream"]), body)
             is_whole = "output" in json.loads(body)
@@ -115,9 +126,12 @@ class Outbox:
         is_ours = about.get("endpoint") == self._endpoint and job_id in (None, answer.job_id)
         return answer if is_whole and is_ours else None
 
-    @staticmethod
-    def _quietly(act: Any, path: Path) -> None:
+    def _run(self, work: Callable[[], _T], within_s: float = LOOK_UP_S) -> _T:
+        """Raises OSError, also if the volume does not answer."""
+        return mount_of(self._volume.folder).run(work, within_s)
+
+    def _quietly(self, act: Callable[[Path], None], path: Path) -> None:
         try:
-            act(path)
+            self._run(lambda: act(path))
         except OSError:
             log.debug("the volume refused to change an answer that was not posted")

@@ -439,7 +439,7 @@ export default {
   "error.no_speech": "The model generated no sound for this text. Change the text a little.",
   "error.device_failed": "The server's GPU failed. It needs to be restarted.",
   "error.not_ready": "The server is not ready to speak yet. Try again in a moment.",
-  "error.volume_failed": "The server could not save it: its disk is missing, full or read-only.",
+  "error.volume_failed": "The server's disk did not take it or give it: it is missing, full, read-only or does not answer.",
   "error.body_too_large": "That is larger than the server accepts.",
   "error.unsupported_media_type": "The server does not understand this kind of file.",
   "error.not_offered": "This server is not set up for that.",

@@ -439,7 +439,7 @@ export default {
   "error.no_speech": "El modelo no generó ningún sonido para este texto. Cambia un poco el texto.",
   "error.device_failed": "Falló la GPU del servidor. Hay que reiniciarlo.",
   "error.not_ready": "El servidor todavía no está listo para hablar. Inténtalo en un momento.",
-  "error.volume_failed": "El servidor no pudo guardarlo: su disco falta, está lleno o es de solo lectura.",
+  "error.volume_failed": "El disco del servidor no lo guardó ni lo leyó: falta, está lleno, es de solo lectura o no responde.",
   "error.body_too_large": "Eso es más grande de lo que admite el servidor.",
   "error.unsupported_media_type": "El servidor no entiende este tipo de archivo.",
   "error.not_offered": "Este servidor no está preparado para eso.",

@@ -438,7 +438,7 @@ export default {
   "error.no_speech": "O modelo não gerou nenhum som para este texto. Mude um pouco o texto.",
   "error.device_failed": "A GPU do servidor falhou. É preciso reiniciá-lo.",
   "error.not_ready": "O servidor ainda não está pronto para falar. Tente em um momento.",
-  "error.volume_failed": "O servidor não pôde salvar: seu disco falta, está cheio ou é somente leitura.",
+  "error.volume_failed": "O disco do servidor não salvou nem leu: falta, está cheio, é somente leitura ou não responde.",
   "error.body_too_large": "Isso é maior do que o servidor aceita.",
   "error.unsupported_media_type": "O servidor não entende este tipo de arquivo.",
   "error.not_offered": "Este servidor não está preparado para isso.",
