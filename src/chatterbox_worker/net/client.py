@@ -74,7 +74,8 @@ class _Deadline(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         left_s = max(0.001, self._ends_s - time.monotonic())
-        timeout = dict.fromkeys(("connect", "read", "write", "pool"), left_s)
+        given = request.extensions.get("timeout", {})
+        timeout = {each: min(left_s, given.get(each) or left_s) for each in ("connect", "read", "write", "pool")}
         request.extensions = {**request.extensions, "timeout": timeout, "trace": self._trace}
         return self._transport.handle_request(request)
 
@@ -110,4 +111,6 @@ def open_client(*, allow_private: bool, within_s: float | None = None) -> httpx.
             off; None for httpx's timeouts alone. Look-ups of names have the system's own limit.
     """
     transport = httpx.HTTPTransport(verify=_tls()) if allow_private else PublicTransport()
-    return httpx.Client(transport=transport if within_s is None else _Deadline(transport, within_s))
+    if within_s is None:
+        return httpx.Client(transport=transport)
+    return httpx.Client(transport=_Deadline(transport, within_s), timeout=None)  # noqa: S113 - the deadline is one

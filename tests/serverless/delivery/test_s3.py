@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from urllib.parse import urlsplit
 
 import httpx
@@ -213,3 +216,32 @@ def test_a_bad_answer_is_given_up(
             put(Bucket.of_job(config_at(f"http://{HOST}", running), allow_private=False))
 
     assert set(network.connections) == {SERVED}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("part", ["headers", "body"])
+def test_an_answer_that_arrives_byte_by_byte_is_given_up(
+    part: str, running: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatterbox_worker.serverless.delivery.s3._TIMEOUT_S", 0.2)
+    head = b"HTTP/1.1 200 OK\r\n" if part == "headers" else b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"
+    ended = threading.Event()
+
+    class Slow(StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(head)
+            with contextlib.suppress(OSError):
+                while not ended.wait(0.02):
+                    self.wfile.write(b"x")
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        FakeNetwork(monkeypatch, server.server_address[1]).answers[HOST] = [(SERVED,)]
+        started_s = time.monotonic()
+        with pytest.raises(NotDelivered, match="the bucket cannot be reached"):
+            put(Bucket.of_job(config_at(f"http://{HOST}", running), allow_private=False))
+        assert time.monotonic() - started_s < 3.0
+        ended.set()
+        server.shutdown()
+        thread.join()

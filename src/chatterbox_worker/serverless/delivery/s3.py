@@ -42,6 +42,7 @@ _REGION = re.compile(
 )
 _DEFAULT_REGION = "us-east-1"  # what services without regions expect in a signature
 _TIMEOUT_S, _CONNECT_S = 60.0, 5.0
+_SLOWEST_BYTES_PER_S = 200_000  # to a job's bucket: what an upload may take in addition, with its retries
 _LARGEST_ANSWER_BYTES = 1_000_000  # to an upload: an error is a few hundred bytes of XML
 
 
@@ -111,7 +112,8 @@ class Bucket:
 
         key = f"chatterbox/{datetime.now(UTC):%Y-%m-%d}/{secrets.token_urlsafe(24)}.{suffix}"
         try:
-            with open_client(allow_private=False) if self.is_guarded else httpx.Client() as http:
+            within_s = _TIMEOUT_S + len(data) / _SLOWEST_BYTES_PER_S
+            with open_client(allow_private=False, within_s=within_s) if self.is_guarded else httpx.Client() as http:
                 client = self._client(_Sender(http))
                 client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=mimetype)
                 url: str = client.generate_presigned_url(
