@@ -29,6 +29,7 @@ from chatterbox_worker.synthesis.chunk_takes import (
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.chunk import Chunk, Pause
 from chatterbox_worker.voices.library import VoiceLibrary
+from support.audio_clips import wav_base64
 from support.fakes import RATE, ToneEngine
 
 SENTENCES = [f"This is sentence number {chr(97 + i // 26)}{chr(97 + i % 26)} of the whole story." for i in range(60)]
@@ -113,11 +114,25 @@ def test_chunks_that_cannot_be_spoken_again_are_refused(
     assert (refusal.value.field or "").startswith(field)
 
 
-@pytest.mark.parametrize("fields", [{"cache": False}, {"temperature": 0.4}, {"language": "es"}, {"max_chunk_s": 10.0}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cache": False}, {"temperature": 0.4}, {"language": "es"}, {"max_chunk_s": 10.0}, {"seed": 8},
+        {"model": "turbo"}, {"reference_audio": wav_base64()},
+    ],
+)  # fmt: skip
 def test_what_changes_the_sound_of_a_chunk_speaks_it(settings: Settings, fields: dict[str, Any]) -> None:
     synthesizer, engine = build(settings)
     speak(synthesizer, settings, SENTENCES[:3])
     speak(synthesizer, settings, SENTENCES[:3], **fields)
+    assert len(engine.takes) == 6
+
+
+def test_other_weights_speak_every_chunk(settings: Settings) -> None:
+    synthesizer, engine = build(settings)
+    speak(synthesizer, settings, SENTENCES[:3])
+    engine.revision = "tone-2"
+    speak(synthesizer, settings, SENTENCES[:3])
     assert len(engine.takes) == 6
 
 

@@ -15,12 +15,13 @@ import soundfile
 
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
-from chatterbox_worker.cache import CacheEntry
+from chatterbox_worker.cache import AudioCache, CacheEntry
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NoSpeech, SynthesisFailed, VoiceNotFound
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
+from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_base64, wav_bytes
 from support.fakes import ToneEngine, ToneTake
 
@@ -149,6 +150,9 @@ KEYED: list[dict[str, Any]] = [
     {"speed": 1.01}, {"format": "flac"}, {"sample_rate": 16_000}, {"temperature": 0.81}, {"exaggeration": 0.51},
     {"cfg_weight": 0.0}, {"repetition_penalty": 1.3}, {"top_p": 0.9}, {"min_p": 0.06}, {"chunk_size": 60},
     {"split_text": False}, {"reference_audio": wav_base64()}, {"reference_audio": wav_base64(pitch=300)},
+    {"format": "mp3"}, {"format": "mp3", "bitrate_kbps": 64}, {"loudness_lufs": -20}, {"gain_db": 1}, {"trim": "none"},
+    {"trim": "inner"}, {"max_chunk_s": 10}, {"timestamps": "word"}, {"check": "sound"}, {"seed": 1, "respeak": [0]},
+    {"check": "sound", "attempts": 3}, {"check": "sound", "on_fail": "error"}, {"seed": 1, "respeak": [0, 0]},
 ]  # fmt: skip
 
 
@@ -156,6 +160,40 @@ def test_whatever_changes_the_sound_changes_the_key(synthesizer: Synthesizer, se
     keys = {synthesizer.plan(request(settings, **({"text": "Some words."} | change))).key for change in [{}, *KEYED]}
 
     assert len(keys) == 1 + len(KEYED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "same"),
+    [
+        ({"format": "mp3"}, {"format": "mp3", "bitrate_kbps": 128}),
+        (
+            {},
+            {"format": "wav", "sample_rate": 24_000, "speed": 1, "gain_db": 0, "trim": "edges", "timestamps": "chunk"},
+        ),
+        ({}, {"model": "multilingual", "language": "EN", "voice": "default", "temperature": 0.8, "check": "off"}),
+    ],
+)
+def test_a_default_that_is_named_does_not_change_the_key(
+    synthesizer: Synthesizer, settings: Settings, fields: dict[str, Any], same: dict[str, Any]
+) -> None:
+    first, second = (synthesizer.plan(request(settings, **({"text": "A."} | each))).key for each in (fields, same))
+
+    assert first == second
+
+
+def test_what_a_model_with_context_is_given_changes_the_key(settings: Settings, engine: ToneEngine) -> None:
+    served = replace(settings, models=("csm",))
+    cache = AudioCache(settings.cache_dir, max_bytes=0, max_age_s=1)
+    synthesizer = Synthesizer({"csm": engine}, VoiceLibrary(settings.voices_dir), cache)
+    past, voice = {"text": "Hum.", "audio": wav_base64(1.0)}, {"reference_audio": wav_base64()}
+    changes: list[dict[str, Any]] = [
+        {}, {"speaker": 1}, {"context": [past]}, {"context": [past, past]}, {"context": [past | {"speaker": 1}]},
+        {"context": [past | {"text": "Ho."}]}, {"context": [past | {"audio": wav_base64(1.0, pitch=300)}]},
+        voice | {"reference_transcript": "Hum."}, voice | {"reference_transcript": "Ho."},
+    ]  # fmt: skip
+    keys = {synthesizer.plan(request(served, "Some words.", **change)).key for change in changes}
+
+    assert len(keys) == len(changes)
 
 
 def test_white_space_around_and_between_does_not_change_the_key(synthesizer: Synthesizer, settings: Settings) -> None:
