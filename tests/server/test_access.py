@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, AuthenticationError
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.server import limits
 from chatterbox_worker.server.limits import Admission, RateLimit
 from chatterbox_worker.server.refusals import RateLimited, TryLater
 from support.serving import HeldEngine, Open
@@ -131,10 +132,25 @@ def test_a_bucket_fills_up_again_with_time() -> None:
     with pytest.raises(RateLimited) as refused:
         limit.take("alice")
     assert refused.value.retry_after_s == 1
-    now[0] = 1.0
-    limit.take("alice")
+    for now[0], takes in ((1.0, 1), (3600.0, 60)):
+        for _ in range(takes):
+            limit.take("alice")
+        with pytest.raises(RateLimited):
+            limit.take("alice")
+
+
+def test_a_caller_who_has_not_asked_for_long_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_MAX_BUCKETS", 2)
+    limit = RateLimit(1, clock=lambda: 0.0)
+    for caller in ("alice", "bob"):
+        limit.take(caller)
     with pytest.raises(RateLimited):
         limit.take("alice")
+    limit.take("carol")
+
+    with pytest.raises(RateLimited):
+        limit.take("alice")
+    limit.take("bob")
 
 
 @pytest.mark.anyio
@@ -203,6 +219,46 @@ def test_a_place_in_the_queue_is_freed_once() -> None:
         admission.enter()
     ticket.leave()
     ticket.leave()
+    assert admission.inside == 0
+
+
+def test_a_full_queue_says_how_long_the_last_requests_took() -> None:
+    admission = Admission(2, 1)
+
+    def retry_after_s() -> int:
+        for _ in range(3):
+            admission.enter()
+        with pytest.raises(TryLater) as refused:
+            admission.enter()
+        admission.inside = 0
+        return refused.value.retry_after_s
+
+    said = [retry_after_s()]
+    for took_s in (40.0, 10_000.0):
+        for _ in range(10):
+            admission.enter()
+            admission.leave(took_s)
+        said.append(retry_after_s())
+
+    assert said == [1, 14, 60]  # 2 s at first; ten times 40 s make the mean 26.8 s; two at a time
+
+
+def test_a_request_that_generates_nothing_gives_its_place_to_one_more() -> None:
+    admission = Admission(1, 0)
+    first = admission.enter()
+    first.use(needed=False)
+    first.use(needed=False)
+    second = admission.enter()
+    second.use(needed=False)  # not given back: as many wait outside as there are places
+    assert admission.inside == 1
+    with pytest.raises(TryLater):
+        admission.enter()
+    first.use(needed=True)
+    assert admission.inside == 2
+    second.use(needed=False)
+    second.leave()
+    first.leave()
+    first.use(needed=False)
     assert admission.inside == 0
 
 

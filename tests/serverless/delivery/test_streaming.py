@@ -128,9 +128,12 @@ def test_a_finished_stream_serves_the_same_wav_request_without_a_stream(
     (*chunks, summary), _ = as_the_sdk_does(stream(synthesizer, settings, asked()))
     whole = synthesizer.speak(asked().request, CancelScope())
 
+    (*_, uncached), _ = as_the_sdk_does(stream(synthesizer, settings, asked(cache=False)))
+
     assert whole.hit
     assert whole.key == summary["cache_key"]
     assert whole.audio[44:] == b"".join(file[44:] for file in data(chunks))
+    assert not uncached["cache_hit"]
 
 
 def test_the_first_chunk_comes_before_the_last_is_spoken(

@@ -396,6 +396,28 @@ def test_another_endpoints_answers_are_left_alone(tmp_path: Path, monkeypatch: p
     assert [answer.job_id for answer in theirs.abandoned()] == ["a"]
 
 
+def test_an_answer_whose_lease_was_renewed_is_not_abandoned(kept: Outbox) -> None:
+    kept.put(UnpostedAnswer("a", "w", False, json.dumps({"output": SMALL}).encode()))
+    os.utime(kept._path("a"), (time.time() - outbox.LEASE_S - 1,) * 2)
+    assert [answer.job_id for answer in kept.abandoned()] == ["a"]
+
+    kept.touch("a")
+
+    assert list(kept.abandoned()) == []
+
+
+def test_a_stream_that_was_found_is_not_spoken_again(caller: Caller, kept: Outbox) -> None:
+    kept.put(UnpostedAnswer("a", "w", True, json.dumps({"output": [{"index": 0}, {"seed": 7}]}).encode()))
+
+    async def handle(_: Any) -> Any:
+        yield "spoken again"
+
+    async def ask() -> list[Any]:
+        return [piece async for piece in caller.poster.stream_again(handle)({"id": "a"})]
+
+    assert asyncio.run(ask()) == [{"index": 0}, {"seed": 7}]
+
+
 def test_what_is_too_old_is_deleted(kept: Outbox) -> None:
     kept.put(UnpostedAnswer("a", "w", False, json.dumps({"output": SMALL}).encode()))
     long_ago = time.time() - outbox.OLDEST_S - 1

@@ -130,6 +130,11 @@ def test_texts_that_are_the_same_are_spoken_once_and_kept(worker: Worker, engine
     assert len({result["audio_base64"] for result in [*answer["results"], later]}) == 1
     assert len({result["seed"] for result in answer["results"]}) == 1
 
+    uncached = ask(worker, {"texts": texts[:3], "cache": False})
+
+    assert len(engine.takes) == 1 + 3
+    assert not any(result["cache_hit"] for result in uncached["results"])
+
 
 def test_a_voice_that_all_share_is_fetched_and_decoded_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[str] = []
