@@ -107,6 +107,7 @@ async def test_cors_is_off_unless_configured_and_then_allows_only_those_origins(
         refused = await http.options("/v1/audio/speech", headers=ask | {"Origin": "https://evil.example"})
 
     assert "access-control-allow-origin" not in off.headers
+    assert allowed.status_code == 200
     assert allowed.headers["access-control-allow-origin"] == "https://friend.example"
     assert "access-control-allow-origin" not in refused.headers
 

@@ -253,7 +253,7 @@ async def test_a_streaming_endpoints_words_come_with_its_pieces(
 
     known = [len(live.words) async for _ in live.pieces()] + [len(live.words)]
 
-    assert queue.inputs[0]["timestamps"] == "word"
+    assert (queue.inputs[0]["timestamps"], queue.inputs[0]["format"]) == ("word", "flac")
     assert known == seen
     assert live.info().words == (tuple(live.words) or None)
 

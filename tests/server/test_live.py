@@ -32,6 +32,7 @@ def test_audio_arrives_before_the_rest_is_generated(live_url: str, engine: HeldE
         response_format=fmt,
         stream_format="audio",
     ) as response:
+        assert (response.headers["cache-control"], response.headers["x-accel-buffering"]) == ("no-store", "no")
         pieces = response.iter_bytes()
         first = next(pieces)
         assert first

@@ -85,8 +85,6 @@ class AuthMiddleware:
         self._check_host(headers)
         if is_read and (path in self._open or path.startswith(ASSETS_PATH)):
             return
-        if method == "OPTIONS" and "access-control-request-method" in headers:
-            return  # a preflight carries no key; the CORS middleware answers it
         caller = self._caller(scope, headers)
         if method in _COSTLY or path in _COSTLY_PATHS:
             if not self._keys and self._is_from_another_site(scope, headers):
