@@ -77,6 +77,7 @@ SPEAKER = np.full(256, 1 / 16, np.float32)
         (b"RIFF", "without a voice"),
         (save({"weight": SPEAKER}), "without a voice"),
         (_file([1], clip=CLIP), "without a voice"),
+        (save({"clip": CLIP}, metadata={"chatterbox_worker_voice": "[" * 100_000}), "without a voice"),
         (_file(METADATA | {"version": 2}, clip=CLIP), "version is 2"),
         (_file(METADATA | {"sample_rate": 1}, clip=CLIP), "sample rate is 1"),
         (_file(METADATA | {"about": []}, clip=CLIP), "`about` is not a JSON object"),

@@ -138,17 +138,19 @@ def test_what_killed_workers_left_is_removed_at_the_next_save(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == [".alice.flac.0000000000000060.draft", "bob.flac"]
 
 
-def test_nothing_is_kept_in_memory_about_names_of_voices_that_are_gone(tmp_path: Path) -> None:
+def test_nothing_is_kept_in_memory_about_voices_that_are_gone(tmp_path: Path) -> None:
     library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
     for number in range(5):
         other.save(f"Reader number {number}", wav_bytes(0.6), field="file")
+    other.save("file", pack(Bundle(tone(0.6), None, {})), field="file")
     voices = library.list()
-    assert len(library._names) == 5
+    assert (len(library._names), len(library._models)) == (5, 1)
     for voice in voices:
         other.delete(voice.id)
 
     assert library.list() == []
     assert not library._names
+    assert not library._models
 
 
 def test_loaded_recordings_take_a_bounded_memory_and_deleted_ones_none(

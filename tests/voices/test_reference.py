@@ -12,9 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import ConversionRequest, parse
+from chatterbox_worker.synthesis.conversion import recording_of
 from chatterbox_worker.voices import reference
 from chatterbox_worker.voices.reference import fetch, from_base64
+from chatterbox_worker.voices.source import reference_bytes
 from support.addresses import NOT_PUBLIC
 from support.network import DEAD, SERVED, FakeNetwork
 
@@ -103,6 +107,19 @@ def test_a_url_is_fetched_through_redirects_with_its_query(site: str) -> None:
     for timer in timers:
         timer.join(2)  # not the 20 s that the whole fetch may take
         assert not timer.is_alive()
+
+
+def test_the_recording_of_a_request_is_in_it_or_behind_its_url(site: str) -> None:
+    url, encoded = f"{site}/hop0", base64.b64encode(SOUND).decode()
+    assert reference_bytes(None, url, allow_private_urls=True) == (SOUND, "voice_url")
+    assert reference_bytes(encoded, None, allow_private_urls=False) == (SOUND, "reference_audio")
+    with pytest.raises(InvalidRequest, match="not a public address"):
+        reference_bytes(None, url, allow_private_urls=False)
+    request = parse({"action": "convert", "audio_url": url}, Settings())
+    assert isinstance(request, ConversionRequest)
+    assert recording_of(request, allow_private_urls=True) == (SOUND, "audio_url")
+    with pytest.raises(InvalidRequest, match=r"audio_url: .* is not a public address"):
+        recording_of(request, allow_private_urls=False)
 
 
 @pytest.mark.parametrize(
