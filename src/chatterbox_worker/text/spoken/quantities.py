@@ -93,7 +93,7 @@ _CODE_BEFORE, _CODE_AFTER = re.compile(r"(?<!\w)([A-Z]{3}) $"), re.compile(r" ?(
 _CONFERENCE = re.compile(r"COP ?\d\d")  # of the climate; not Colombia's pesos
 # "$-5.00" and "CHF-5.00" in Switzerland, but "20 €-30 €" and "EUR-10"
 _MINUS_AFTER = r"(?:(?:(?<=[$€£¥])(?<!\d.)(?<!\d .)|(?<=[A-Z]{3})(?=-\d[\d'’]{0,12}\.\d\d(?!\d)))(?P<inner>[-−]))?"
-_NUMBER_BEFORE, _HUNDREDTHS = re.compile(r"\d ?$"), re.compile(r"\d\d? ?(?:коп|gr|øre|öre|ct|cents?|kuruş)(?!\w)")
+_NUMBER_BEFORE, _HUNDREDTHS = re.compile(r"\d ?\Z"), re.compile(r"\d\d? ?(?:коп|gr|øre|öre|ct|cents?|kuruş)(?!\w)")
 _CODE_LENGTH = 4  # with the space
 _HUNDRED = re.compile("100|١٠٠")  # "liters per 100 kilometers"
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
@@ -115,7 +115,7 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
         rf"{quantity(rules)}{scale} ?(?P<symbol>{names})(?![{WORD}])",
     ):
         for found in part.find(pattern):
-            if _CONFERENCE.fullmatch(found[0]) or _is_hundredths(found, text):
+            if _CONFERENCE.fullmatch(found[0]) or _belongs_before(found, text, rules):
                 continue
             start, end, code = _named_again(text, *found.span(), symbols[found["symbol"]], rules)
             if code in rules.money and not split_number(found["n"], rules)[1] and _describes(text, start, end, rules):
@@ -133,13 +133,19 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
             yield [spaced(text, start, end, spoken, rules)]
 
 
-def _is_hundredths(found: re.Match[str], text: str) -> bool:
-    """Whether the currency belongs to the number before it, and its hundredths follow: "12 руб. 50 коп."."""
+def _belongs_before(found: re.Match[str], text: str, rules: Rules) -> bool:
+    """Whether the currency belongs to the number before it: "12 € 50", "12 руб. 50 коп.", but "five $10 notes"."""
     return bool(
         found.start("symbol") < found.start("n")
         and _NUMBER_BEFORE.search(text, max(0, found.start() - _NEAR), found.start())
-        and _HUNDREDTHS.match(text, found.start("n"))
+        and (_HUNDREDTHS.match(text, found.start("n")) or _follows_its_number(rules.locale))
     )
+
+
+@lru_cache(maxsize=64)
+def _follows_its_number(locale: str) -> bool:
+    """Whether a currency's symbol does, by CLDR."""
+    return bool(icu.phrase("currency/EUR unit-width-narrow", 1, locale)[1].strip())
 
 
 @lru_cache(maxsize=64)

@@ -117,7 +117,7 @@ RULES = Rules(
         (r"(?<!\w)[Aa]n? $", r" (?!(?:and|or|of|per|in|to|for|at|on|is|was|less|more|a|each)(?!\w))[a-z]"),
         ((r"(?<!\w)(?:[Tt]he|[Tt]his|[Tt]hat|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Ii]ts|[Oo]ur|[Tt]heir|[Ee]very|[Ee]ach|"
          r"[Aa]nother) $"), rf" (?:{_DESCRIBED})(?!\w)"),
-        (r"$", r" (?:bills|banknotes|coins)(?!\w)"),
+        (r"$", r" (?:bills|notes|banknotes|coins)(?!\w)"),
     ),
     symbols_of_money={"Rs.": "INR", "Rs": "INR"}, money_and=" and ",
     money_scales={
