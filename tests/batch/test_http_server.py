@@ -51,6 +51,18 @@ def test_a_book_is_spoken_by_a_server(
     assert [cue.lines for cue in cues] == [("Two",), ("Second.",)]
 
 
+def test_an_audiobook_of_files_without_headers_is_refused_before_anything_is_spoken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "book.md").write_text("# One\n\nFirst.\n", encoding="utf-8")
+    arguments = [str(tmp_path / "book.md"), "-o", str(tmp_path / "out"), "--server", "http://127.0.0.1:9"]
+
+    assert main([*arguments, "--m4b", "--format", "pcm"]) == 1
+
+    assert "pcm has no header; choose wav or flac" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "field", "can_retry"),
     [

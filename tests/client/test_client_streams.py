@@ -144,7 +144,7 @@ def test_the_async_client_does_all_of_it(queue: LocalQueue, streaming: LocalQueu
         async with AsyncRunPodServerlessClient("local", queue.api_key, base_url=queue.url, patience=QUICK) as client:
             texts = [f"Number {index}." for index in range(8)]
             jobs = await asyncio.gather(*(client.runsync(text, format="mp3") for text in texts))
-            assert {job.status for job in jobs} == {"COMPLETED"}
+            assert {(job.status, job.speech.format) for job in jobs} == {("COMPLETED", "mp3")}
             path = await client.save_audio(jobs[0], tmp_path / "a.mp3")
             assert duration_s(path) > 0.2
             job = await client.run("Hello.", seed=7)
