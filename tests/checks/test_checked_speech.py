@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from chatterbox_worker import asr
@@ -16,11 +17,13 @@ from chatterbox_worker.asr import SpeechRecognizer, Transcript
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.checks.verdict import Reason, Verdict
 from chatterbox_worker.config import Settings
-from chatterbox_worker.engine import Utterance
+from chatterbox_worker.engine import Take, Utterance
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NoSpeech, SynthesisFailed
 from chatterbox_worker.request import SpeechRequest, parse
-from chatterbox_worker.synthesis.chunk_takes import attempt_seed
+from chatterbox_worker.synthesis.checked_takes import CheckedTakes
+from chatterbox_worker.synthesis.chunk_takes import StoredTake, attempt_seed
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.faulty_engine import FAULTS, Fault, FaultyEngine, FaultyTake
@@ -126,6 +129,35 @@ def test_the_best_is_used_if_none_passes(bench: Bench) -> None:
         "chunk 0 did not pass its check in 3 attempts: it is too short for its text",
     )  # fmt: skip
     assert len(engine.takes) == 3
+
+
+class _WithoutSound(StoredTake):
+    def __iter__(self) -> Iterator[Audio]:
+        yield from ()
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ([0.2, 0.6, 0.4], 1), ([0.5, 0.5, 0.5], 0), ([0.1, None, 0.3], 2), ([0.0, None, None], 0),
+        ([None, 0.0, 0.0], 1),
+    ],
+)  # fmt: skip
+def test_the_best_attempt_is_used_and_the_first_of_equal_ones(scores: list[float | None], best: int) -> None:
+    """None: an attempt without any sound."""
+
+    def speak(number: int, _: Take | None) -> Take:
+        audio = Audio(np.zeros(number + 1, np.float32), 24_000)
+        return _WithoutSound(audio) if scores[number] is None else StoredTake(audio)
+
+    def assess(audio: Audio, _: Take) -> Verdict:
+        return Verdict((Reason.TOO_LONG,), scores[len(audio.samples) - 1] or 0.0)
+
+    take = CheckedTakes(3).submit(speak, assess)
+    (audio,) = take
+
+    assert len(audio.samples) == best + 1
+    assert take.check == SpokenCheck(3, ("too_long",), scores[best] or 0.0)
 
 
 def test_a_job_can_fail_instead(bench: Bench) -> None:

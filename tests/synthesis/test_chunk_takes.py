@@ -16,7 +16,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
+from chatterbox_worker.errors import Cancelled, InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import parse
 from chatterbox_worker.synthesis.chunk_takes import (
     ChunkCache,
@@ -185,6 +185,18 @@ def test_chunks_are_swept_with_the_recordings(settings: Settings) -> None:
         speak(synthesizer, settings, SENTENCES[number * 10 : number * 10 + 10])
     synthesizer.cache.files.sweep()
     assert sum(path.stat().st_size for path in settings.cache_dir.iterdir()) < 320_000
+
+
+def test_stored_chunks_are_cancelled_too(settings: Settings) -> None:
+    synthesizer, engine = build(settings)
+    speak(synthesizer, settings, SENTENCES[:3])
+    edited = parse({"text": "\n\n".join(SENTENCES[:2]), **SHORT}, settings)
+    scope = CancelScope()
+    speech = synthesizer.stream(synthesizer.plan(edited), scope)  # type: ignore[arg-type]
+    scope.cancel()
+    with pytest.raises(Cancelled):
+        list(speech)
+    assert len(engine.takes) == 3
 
 
 def test_a_volume_that_cannot_be_written_does_not_matter(settings: Settings, tmp_path: Path) -> None:

@@ -107,8 +107,10 @@ def test_the_noise_of_a_turn_stays_when_others_change(synthesizer: Synthesizer, 
 
 
 def test_a_dialogue_has_one_key_that_knows_every_turn(synthesizer: Synthesizer, settings: Settings) -> None:
+    synthesizer.library.save("carol", wav_bytes(6.0), field="voice")  # alice's recording
     turns = [{"text": "One.", "voice": "alice"}, {"text": "Two."}]
     bodies: list[dict[str, Any]] = [
+        {"turns": [turns[0] | {"voice": "carol"}, turns[1]]},
         {"turns": turns}, {"turns": turns[::-1]}, {"turns": turns, "pause_s": 1}, {"turns": turns, "seed": 1},
         {"turns": [turns[0] | {"name": "Alice"}, turns[1]]}, {"turns": [*turns, {"text": "..."}]},
         {"turns": turns, "format": "mp3"}, {"turns": [turns[0], turns[1] | {"speed": 2}]}, {"text": "One. Two."},

@@ -61,8 +61,10 @@ def test_every_chunk_is_submitted_before_the_first_is_read(
 
 def test_a_stream_joined_is_the_recording(synthesizer: Synthesizer, settings: Settings) -> None:
     asked = request(settings, seed=5)
-    streamed = concatenate(list(synthesizer.stream(synthesizer.plan(asked), CancelScope())))
+    pieces = list(synthesizer.stream(synthesizer.plan(asked), CancelScope()))
+    streamed = concatenate(pieces)
 
+    assert all(len(piece.samples) for piece in pieces)
     recording = synthesizer.speak(asked, CancelScope())
 
     assert encode(streamed, "wav", 24_000) == recording.audio
