@@ -48,13 +48,19 @@ def test_a_file_copied_into_the_folder_is_a_voice_at_once(tmp_path: Path) -> Non
     assert library.get("bob").duration_s == 6.0
 
 
-def test_a_replaced_recording_is_read_again(tmp_path: Path) -> None:
-    library = VoiceLibrary(tmp_path)
+def test_a_replaced_recording_is_read_again_and_nothing_is_kept_of_the_old_one(tmp_path: Path) -> None:
+    forgotten: list[str] = []
+    library = VoiceLibrary(tmp_path, forget=forgotten.append)
     first = library.save("alice", wav_bytes(pitch=220), field="reference_audio")
+    library.save("bob", wav_bytes(pitch=220), field="reference_audio")
+    library.save("alice", wav_bytes(pitch=220), field="reference_audio")
+    assert forgotten == []
+
     second = library.save("alice", wav_bytes(seconds=7, pitch=330), field="reference_audio")
 
-    assert first.digest != second.digest
+    assert forgotten == [first.digest] != [second.digest]
     assert library.get("alice").duration_s == 7.0
+    assert library.get("bob").digest == first.digest  # its embedding is computed once more
 
 
 def test_saving_replaces_a_copied_file_of_another_format(tmp_path: Path) -> None:

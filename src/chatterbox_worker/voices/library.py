@@ -63,7 +63,7 @@ class LibraryEntry:
 
 class VoiceLibrary:
     def __init__(self, folder: Path, *, forget: Callable[[str], object] = lambda _: None) -> None:
-        """`forget` is called with the digest of a deleted recording, to delete what was derived from it."""
+        """`forget` is called with the digest of a deleted or replaced recording, to delete what was derived from it."""
         self.folder = folder
         self._forget = forget
         self._clips: OrderedDict[tuple[object, ...], Voice] = OrderedDict()
@@ -259,15 +259,24 @@ class VoiceLibrary:
             suffix, content = SAVED_SUFFIX, encode_recording(decode_clip(data, field=field))
             beside |= {} if transcript is None else {TRANSCRIPT_SUFFIX: transcript.encode()}
         saved = voice_of(voice, content, field=field, transcript=transcript)  # only what can be read replaces another
-        self._on_volume(lambda: self._replace(voice, suffix, content, beside), "written")
+        replaced = self._on_volume(lambda: self._replace(voice, suffix, content, beside), "written")
+        if replaced not in {None, saved.digest}:
+            self._forget(replaced)
         return saved
 
-    def _replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
-        """Write everything, then rename: a full disk is noticed before anything of the old voice is removed."""
+    def _replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> str | None:
+        """Write everything, then rename: a full disk is noticed before anything of the old voice is removed.
+
+        Returns the digest of the recording that was there; None if there was none, or none that can be read.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with lock_folder(self.folder, wait_s=LOCK_S):  # else two savers remove each other's files, or mix them
+            replaced = None
+            with contextlib.suppress(VoiceNotFound, OSError):
+                replaced = _digest_of(self._find(voice))
             self._replace_alone(voice, suffix, content, beside)
         remove_orphans(self.folder)
+        return replaced
 
     def _replace_alone(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
         with contextlib.ExitStack() as drafts:
@@ -338,9 +347,8 @@ class VoiceLibrary:
     def _delete(self, voice: str) -> str:
         path = self._find(voice)
         try:
-            # what is too large to be used was never used
             with lock_folder(self.folder, wait_s=LOCK_S):
-                removed = digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
+                removed = _digest_of(path)
                 check_wanted()
                 for suffix in (path.suffix, *SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX):
                     self._path(voice, suffix).unlink(missing_ok=True)
@@ -410,6 +418,11 @@ class VoiceLibrary:
         known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
         more = f" and {len(known) - 20} more" if len(known) > 20 else ""
         return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+
+
+def _digest_of(path: Path) -> str:
+    """Of a file that is too large to be used, that of no bytes: nothing was derived from it. Raises OSError."""
+    return digest(path.read_bytes() if path.stat().st_size <= _MOST_FILE_BYTES else b"")
 
 
 def _size_bytes(voice: Voice) -> int:
