@@ -3,6 +3,8 @@
     python -m bench.soak worker                      preview engine, 60 rounds of 33 jobs on the local queue
     python -m bench.soak server --rounds 100         the same over HTTP and WebSocket
     python -m bench.soak worker --model nano         tiny random weights: voices, adapters, conversions
+    python -m bench.soak wyoming                     Home Assistant's protocol (`bench.soak_wyoming`)
+    python -m bench.soak idle --model nano           the server, whose models are unloaded after each round
 
 Every text, voice and adapter is a new one; some requests are wrong, cancelled, or broken off by a reset connection
 (`bench.soak_requests`). After a round the process is left alone for two seconds and measured from outside. It ends
@@ -25,12 +27,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from bench.soak_requests import Voices, http_round, queue_round
+from bench.soak_wyoming import wyoming_round
 from chatterbox_worker.config import environment
 from chatterbox_worker.localqueue import LocalQueue
 
+_Opened = contextlib.AbstractContextManager[tuple[Callable[[int], int], Callable[[], int]]]
 _ROOT = Path(__file__).parents[1]
 _REST_S = 2.0  # the worker gives memory back after a second without jobs
 _CACHE_BYTES = 20_000_000  # small, so that it is swept many times
@@ -40,6 +42,7 @@ from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 ChatterboxEngine.__init__.__kwdefaults__["max_tokens"] = 20  # random weights do not stop by themselves
 """
 _WORKER = "import handler\nhandler.main()"
+_WYOMING = "from chatterbox_worker.wyoming import main\nsys.exit(main(sys.argv[1:]))"
 _SERVER = "from chatterbox_worker.server.__main__ import main\nsys.exit(main(sys.argv[1:]))"
 
 
@@ -104,39 +107,75 @@ def _worker(folder: Path, model: str, voices: Voices) -> Iterator[tuple[Callable
         yield lambda number: queue_round(queue, number, voices), lambda: next(iter(queue.pids.values()))
 
 
-@contextlib.contextmanager
-def _server(folder: Path, model: str, voices: Voices) -> Iterator[tuple[Callable[[int], int], Callable[[], int]]]:
+def _server(folder: Path, model: str, voices: Voices, **settings: str) -> _Opened:
+    port = _free_port()
+    command = _command(model, _SERVER, "--host", "127.0.0.1", "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+    return _process(
+        command,
+        _settings(folder, model) | settings,
+        folder / "log",
+        port,
+        lambda number: http_round(url, number, voices),
+    )
+
+
+def _idle(folder: Path, model: str, voices: Voices) -> _Opened:
+    return _server(folder, model, voices, CHATTERBOX_IDLE_UNLOAD_S="1")
+
+
+def _wyoming(folder: Path, model: str, _: Voices) -> _Opened:
+    port = _free_port()
+    command = _command(model, _WYOMING, "--uri", f"tcp://127.0.0.1:{port}")
+    return _process(command, _settings(folder, model), folder / "log", port, lambda number: wyoming_round(port, number))
+
+
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = _command(model, _SERVER, "--host", "127.0.0.1", "--port", str(port))
-    env = environment() | _settings(folder, model)
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=_ROOT, env=env, stdout=log, stderr=log)
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def _process(
+    command: list[str], env: dict[str, str], log_file: Path, port: int, run_round: Callable[[int], int]
+) -> Iterator[tuple[Callable[[int], int], Callable[[], int]]]:
+    """A process that listens on a port, until the end."""
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(command, cwd=_ROOT, env=environment() | env, stdout=log, stderr=log)
         try:
-            url = f"http://127.0.0.1:{port}"
-            while _status(url) != 200:
+            while not _answers(port):
                 if process.poll() is not None:
-                    raise RuntimeError((folder / "server.log").read_text())
+                    raise RuntimeError(log_file.read_text())
                 time.sleep(0.1)
-            yield lambda number: http_round(url, number, voices), lambda: process.pid
+            yield run_round, lambda: process.pid
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _status(url: str) -> int:
+def _answers(port: int) -> bool:
     try:
-        return httpx2.get(f"{url}/ping").status_code
-    except httpx2.ConnectError:
-        return 0
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+_SIDES: dict[str, Callable[[Path, str, Voices], _Opened]] = {
+    "worker": _worker,
+    "server": _server,
+    "wyoming": _wyoming,
+    "idle": _idle,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("side", choices=("worker", "server"))
+    parser.add_argument("side", choices=tuple(_SIDES))
     parser.add_argument("--model", default="preview", choices=("preview", "nano", "turbo", "multilingual"))
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=8.0)
@@ -145,8 +184,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         voices = Voices(options.model, folder / "weights")
-        opened = (_worker if options.side == "worker" else _server)(folder, options.model, voices)
-        with opened as (run_round, pid):
+        with _SIDES[options.side](folder, options.model, voices) as (run_round, pid):
             found = soak(run_round, pid, folder, rounds=options.rounds, ends_s=ends_s)
     warm, last = found[len(found) // 4], found[-1]
     result: dict[str, Any] = {

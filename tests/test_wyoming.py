@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,9 +23,11 @@ from wyoming.tts import (
     SynthesizeVoice,
 )
 
+from chatterbox_worker import memory, wyoming
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.server.in_process import LocalBackend
+from chatterbox_worker.server.limits import Admission
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.wyoming import main, serve
 from support.audio_clips import wav_bytes
@@ -173,6 +176,21 @@ async def _first_audio(client: AsyncTcpClient) -> None:
 async def test_a_language_that_no_model_speaks_is_an_error_at_the_start(settings: Settings) -> None:
     with pytest.raises(InvalidRequest, match="tlh"):
         await serve(settings, "tcp://127.0.0.1:1", "tlh")
+
+
+def test_freed_memory_is_returned_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def served(*_: object, admission: Admission, **__: object) -> None:
+        assert [thread.name for thread in threading.enumerate()].count("memory") == 1
+        seen.append(admission)
+
+    seen: list[Admission] = []
+    monkeypatch.setattr(memory, "share_heaps", lambda _: None)
+    monkeypatch.setattr("gc.freeze", lambda: None)
+    monkeypatch.setattr(wyoming, "serve", served)
+    monkeypatch.setenv("CHATTERBOX_MODELS", "preview")
+
+    assert main([]) == 0
+    assert seen[0].inside == 0
 
 
 def test_a_bad_address_ends_it_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

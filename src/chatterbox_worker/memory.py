@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SERVER_HEAPS = 2  # with one, threads of many requests at once wait for each other (`share_heaps`)
 _M_ARENA_MAX = -8  # malloc.h of glibc
 _GROWTH_BYTES = 8 * 2**20  # releasing takes a few milliseconds; less growth than this is not worth them
 

@@ -37,6 +37,7 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, WorkerError, for_caller
 from chatterbox_worker.local import local_environment
+from chatterbox_worker.memory import SERVER_HEAPS, memory_released
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.request.language import parse_tag
 from chatterbox_worker.server.app import backend_of
@@ -62,7 +63,10 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)-7s| %(name)s | %(message)s")
     try:
         env = local_environment(environment()) if options.local else environment()
-        asyncio.run(serve(Settings.from_env(env), options.uri, options.language))
+        settings = Settings.from_env(env)
+        admission = _admission(settings)
+        with memory_released(lambda: admission.inside == 0, SERVER_HEAPS):
+            asyncio.run(serve(settings, options.uri, options.language, admission=admission))
     except (WorkerError, ValueError, OSError) as error:  # a bad setting or address, or one that is in use
         log.error("%s", error)  # noqa: TRY400 - a traceback would add nothing
         return 2
@@ -71,7 +75,18 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-async def serve(settings: Settings, uri: str, language: str, backend: Backend | None = None) -> None:
+def _admission(settings: Settings) -> Admission:
+    return Admission(settings.concurrency, settings.queue_limit)
+
+
+async def serve(
+    settings: Settings,
+    uri: str,
+    language: str,
+    backend: Backend | None = None,
+    *,
+    admission: Admission | None = None,
+) -> None:
     """Serves until it is cancelled, or stopped by SIGTERM.
 
     Raises:
@@ -84,7 +99,7 @@ async def serve(settings: Settings, uri: str, language: str, backend: Backend | 
     if isinstance(server, AsyncTcpServer):
         await check_address(server.host, server.port)
     backend = backend or backend_of(settings)
-    service = Service(settings, backend, Admission(settings.concurrency, settings.queue_limit), language)
+    service = Service(settings, backend, admission or _admission(settings), language)
     await backend.open()
     try:
         await server.run(partial(_Handler, service))

@@ -20,7 +20,7 @@ from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment, variable
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.local import local_environment
-from chatterbox_worker.memory import memory_released
+from chatterbox_worker.memory import SERVER_HEAPS, memory_released
 from chatterbox_worker.server import connection
 from chatterbox_worker.server.app import backend_of, create_app
 
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 # Seconds a thread may hold the interpreter before another gets it. With the default of 5 ms, /health would wait 5 ms
 # for every request whose thread is running Python code.
 _SWITCH_S = 0.001
-_HEAPS = 2  # with one, threads of many requests at once wait for each other (`memory.share_heaps`)
 _SHUTDOWN_S = 30  # for answers that are still being sent when the container is stopped
 
 
@@ -88,7 +87,7 @@ def _serve(settings: Settings) -> int:
     backend = backend_of(settings, on_device_failed=device_failed)
     app = create_app(settings, backend)
     server = _Server(connection.config(app, host=settings.host, port=settings.port, shutdown_s=_SHUTDOWN_S))
-    with memory_released(lambda: app.state.state.admission.inside == 0, _HEAPS):
+    with memory_released(lambda: app.state.state.admission.inside == 0, SERVER_HEAPS):
         server.run()
     return 1 if backend.condition.state == "failed" or not server.started else 0
 
