@@ -102,7 +102,8 @@ RUN --mount=type=secret,id=hf_token \
 # the bytes and computes nothing. It needs no GPU, and only the code that decides what is prepared, so that no other change
 # prepares the weights again. The original files that this replaces are left out.
 FROM bake AS prepare
-COPY src/chatterbox_worker/command.py src/chatterbox_worker/files.py chatterbox_worker/
+COPY src/chatterbox_worker/command.py src/chatterbox_worker/files.py src/chatterbox_worker/mounts.py \
+     chatterbox_worker/
 COPY src/chatterbox_worker/config/ chatterbox_worker/config/
 COPY src/chatterbox_worker/engines/chatterbox/pack.py chatterbox_worker/engines/chatterbox/
 COPY src/chatterbox_worker/engines/chatterbox/checkpoint/ chatterbox_worker/engines/chatterbox/checkpoint/
