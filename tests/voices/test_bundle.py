@@ -118,11 +118,12 @@ def test_a_voice_file_copied_into_the_folder_is_a_voice_at_once(tmp_path: Path) 
 def test_a_voice_file_can_be_saved_and_replaced_and_deleted(tmp_path: Path) -> None:
     forgotten: list[str] = []
     library = VoiceLibrary(tmp_path, forget=forgotten.append)
-    library.save("alice", wav_bytes(), field="file")
+    replaced = library.save("alice", wav_bytes(), field="file")
     saved = library.save("alice", pack(a_bundle()), field="file")
 
     assert [path.name for path in tmp_path.iterdir()] == ["alice.safetensors"]
-    assert library.delete("alice") == saved.digest == forgotten[0]
+    assert library.delete("alice") == saved.digest
+    assert forgotten == [replaced.digest, saved.digest]
     assert list(tmp_path.iterdir()) == []
 
     library.save("alice", pack(a_bundle()), field="file")

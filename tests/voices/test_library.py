@@ -150,13 +150,13 @@ def test_nothing_is_kept_in_memory_about_voices_that_are_gone(tmp_path: Path) ->
         other.save(f"Reader number {number}", wav_bytes(0.6), field="file")
     other.save("file", pack(Bundle(tone(0.6), None, {})), field="file")
     voices = library.list()
-    assert (len(library._names), len(library._models)) == (5, 1)
+    assert (len(library._files._names), len(library._files._models)) == (5, 1)
     for voice in voices:
         other.delete(voice.id)
 
     assert library.list() == []
-    assert not library._names
-    assert not library._models
+    assert not library._files._names
+    assert not library._files._models
 
 
 def test_loaded_recordings_take_a_bounded_memory_and_deleted_ones_none(

@@ -10,7 +10,7 @@ from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.request import AudioRequest, SpeechRequest
-from chatterbox_worker.voices.library import LibraryEntry
+from chatterbox_worker.voices.folder import LibraryEntry
 
 ReadinessState = Literal["starting", "ready", "asleep", "waking", "failed"]
 """As `/health` and the metrics show it. `asleep`: the models are unloaded; `waking`: they are loaded again."""

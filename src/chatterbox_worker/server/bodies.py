@@ -16,7 +16,7 @@ from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import without_nulls
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
 from chatterbox_worker.strict_json import parse_json
-from chatterbox_worker.voices.library import SUFFIXES
+from chatterbox_worker.voices.folder import SUFFIXES
 from chatterbox_worker.voices.reference import MAX_BYTES
 
 _LOOP_BYTES = 200_000  # JSON of this size parses in about a millisecond; more goes to a thread

@@ -21,7 +21,8 @@ from chatterbox_worker.server.threads import low_priority_pool, run_conversion
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
-from chatterbox_worker.voices.library import LibraryEntry, VoiceLibrary
+from chatterbox_worker.voices.folder import LibraryEntry
+from chatterbox_worker.voices.library import VoiceLibrary
 
 log = logging.getLogger(__name__)
 

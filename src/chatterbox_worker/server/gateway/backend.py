@@ -33,7 +33,7 @@ from chatterbox_worker.server.gateway.answers import JobStream, Piece, join_piec
 from chatterbox_worker.server.gateway.client_errors import worker_errors
 from chatterbox_worker.server.gateway.fields import job_fields
 from chatterbox_worker.server.refusals import NotOffered
-from chatterbox_worker.voices.library import LibraryEntry
+from chatterbox_worker.voices.folder import LibraryEntry
 
 log = logging.getLogger(__name__)
 

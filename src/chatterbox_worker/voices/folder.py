@@ -1,0 +1,256 @@
+"""The files of the voice library: recordings, voice files (`bundle`), transcripts and names next to them.
+
+A file that is copied into the folder is a voice at once. The folder may be a network volume, so it may be missing,
+which is a folder without voices, read-only or shared. Ids are checked against one pattern and every path against the
+folder. What is done here waits for the volume: `library` does it within a limit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chatterbox_worker.engine import DEFAULT_VOICE
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
+from chatterbox_worker.files import LOCK_S, draft, lock_folder, remove_orphans
+from chatterbox_worker.mounts import check_wanted
+from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model
+from chatterbox_worker.voices.contents import digest
+from chatterbox_worker.voices.names import check_name, id_of
+
+SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")
+"""In order of precedence."""
+TRANSCRIPT_SUFFIX = ".txt"
+NAME_SUFFIX = ".name"
+MOST_FILE_BYTES = 60_000_000
+"""300 s at 48 kHz in 32 bits, and the rest of a voice file."""
+_log = logging.getLogger(__name__)
+_NAME_BYTES = 1_000  # of a name's file; a name has at most 400
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+_UNREADABLE = (*_ABSENT, PermissionError, IsADirectoryError)  # one file, and not the volume
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntry:
+    """One entry in the list of voices."""
+
+    id: str
+    size_bytes: int
+    modified: str
+    """ISO 8601, UTC."""
+    name: str
+    """What it is called; the id if it was given no other name."""
+    model: str | None
+    """The one that it is fine-tuned for; None for a voice of every model that speaks with recordings."""
+
+
+class VoicesFolder:
+    """Every method raises OSError if the folder or the volume fails; InvalidRequest for what is not an id."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._names: dict[str, tuple[int, str]] = {}
+        self._models: dict[Path, tuple[int, str | None]] = {}
+
+    def list(self) -> list[LibraryEntry]:
+        """Every voice, by id."""
+        files = self._scan()
+        named = {file.name for file in files}
+        found: dict[str, LibraryEntry] = {}
+        for _, voice, file in sorted(_voice_files(files), key=lambda each: each[:2], reverse=True):
+            with contextlib.suppress(*_UNREADABLE):  # such as deleted by another worker in the meantime
+                name = self.name_of(voice) if voice + NAME_SUFFIX in named else voice
+                found[voice] = self._entry(voice, Path(file.path), name)
+        for voice in self._names.keys() - found.keys():
+            self._names.pop(voice, None)
+        for path in self._models.keys() - {Path(file.path) for file in files}:
+            self._models.pop(path, None)
+        return [found[voice] for voice in sorted(found)]
+
+    def entry(self, voice: str) -> LibraryEntry:
+        """Raises VoiceNotFound."""
+        with self._found(voice):
+            return self._entry(voice, self.find(voice), self.name_of(voice))
+
+    def _entry(self, voice: str, path: Path, name: str) -> LibraryEntry:
+        stat = path.stat()
+        modified = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
+        return LibraryEntry(voice, stat.st_size, modified, name, self._model_of(path, stat.st_mtime_ns))
+
+    def _model_of(self, path: Path, modified_ns: int) -> str | None:
+        """Read again only if the file has changed."""
+        if path.suffix.lower() != BUNDLE_SUFFIX:
+            return None
+        known = self._models.get(path)
+        if known is None or known[0] != modified_ns:
+            model = None
+            with contextlib.suppress(InvalidRequest):  # who speaks with it gets the reason
+                model = adapted_model(path)
+            known = self._models[path] = modified_ns, model
+        return known[1]
+
+    def name_of(self, voice: str) -> str:
+        """The display name of a voice; its id if it has no other. Read again only if the file has changed."""
+        try:
+            path = self._path(voice, NAME_SUFFIX)
+            modified_ns = path.stat().st_mtime_ns
+            known = self._names.get(voice)
+            if known is None or known[0] != modified_ns:
+                with path.open("rb") as file:
+                    name = check_name(file.read(_NAME_BYTES).decode(), field="name")
+                known = self._names[voice] = modified_ns, name
+            return known[1]
+        except (*_UNREADABLE, UnicodeDecodeError, InvalidRequest):
+            return voice
+
+    def id_named(self, name: str) -> str:
+        """The id of the voice that has this id or this name; capitals count only where several voices differ by them.
+
+        Raises:
+            VoiceNotFound: there is none, or more than one; names the choices.
+        """
+        if name == DEFAULT_VOICE.id or (re.fullmatch(VOICE_ID, name) and self._is_taken(name)):
+            return name
+        names = [(DEFAULT_VOICE.id, DEFAULT_VOICE.id), *((entry.id, entry.name) for entry in self.list())]
+        exact = {voice for voice, shown in names if shown == name}
+        found = exact or {voice for voice, shown in names if name.casefold() in (voice.casefold(), shown.casefold())}
+        if len(found) == 1:
+            return found.pop()
+        why = f"is the name of {choices(sorted(found))}" if found else "not found"
+        known = choices(voice if voice == shown else f"{voice} ({shown})" for voice, shown in names)
+        raise VoiceNotFound(f"voice {quote(name)} {why}; there are {known}", field="voice")
+
+    def free_id(self, name: str) -> str:
+        """The id for a name, which is not that of a voice with another name."""
+        voice = id_of(name)
+        if voice != name and self._is_taken(voice) and self.name_of(voice) != name:
+            return id_of(name, is_distinct=True)
+        return voice
+
+    def read(self, voice: str) -> tuple[Path, bytes]:
+        """The voice's file. Raises VoiceNotFound."""
+        with self._found(voice):
+            path = self.find(voice)
+            return path, path.read_bytes()
+
+    def transcript(self, voice: str) -> str | None:
+        """The transcript next to the recording; None if there is none that can be used."""
+        path = self._path(voice, TRANSCRIPT_SUFFIX)
+        try:
+            transcript = path.read_text("utf-8-sig").strip()
+        except FileNotFoundError:
+            return None
+        except (*_UNREADABLE, UnicodeDecodeError) as error:
+            _log.warning("the transcript %s cannot be read: %s", path, type(error).__name__)
+            return None
+        if not 0 < len(transcript) <= LONGEST_TRANSCRIPT_CHARS:
+            length = len(transcript)
+            _log.warning("%s is ignored: it has %d characters, not 1 to %d", path, length, LONGEST_TRANSCRIPT_CHARS)
+            return None
+        return transcript
+
+    def replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> str | None:
+        """Write everything, then rename: a full disk is noticed before anything of the old voice is removed.
+
+        `beside`: the other files of the voice, by suffix. Returns the digest of the recording that was there; None if
+        there was none, or none that can be read.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with lock_folder(self.path, wait_s=LOCK_S):  # else two savers remove each other's files, or mix them
+            replaced = None
+            with contextlib.suppress(VoiceNotFound, OSError):
+                replaced = _digest_of(self.find(voice))
+            self._replace_alone(voice, suffix, content, beside)
+        remove_orphans(self.path)
+        return replaced
+
+    def _replace_alone(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
+        with contextlib.ExitStack() as drafts:
+            for each, text in beside.items():
+                drafts.enter_context(draft(self._path(voice, each), durable=True)).write_bytes(text)
+            with draft(self._path(voice, suffix), durable=True) as written:
+                with written.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                check_wanted()
+                self._path(voice, TRANSCRIPT_SUFFIX).unlink(missing_ok=True)  # first: a wrong one is worse than none
+        for old in (*SUFFIXES, NAME_SUFFIX):
+            if old != suffix and old not in beside:
+                self._path(voice, old).unlink(missing_ok=True)
+
+    def delete(self, voice: str) -> str:
+        """Remove a voice's files and return the digest of its recording. Raises VoiceNotFound."""
+        path = self.find(voice)
+        with self._found(voice), lock_folder(self.path, wait_s=LOCK_S):
+            removed = _digest_of(path)
+            check_wanted()
+            for suffix in (path.suffix, *SUFFIXES, TRANSCRIPT_SUFFIX, NAME_SUFFIX):
+                self._path(voice, suffix).unlink(missing_ok=True)
+        return removed
+
+    def find(self, voice: str) -> Path:
+        """The voice's file. Raises VoiceNotFound."""
+        for suffix in SUFFIXES:
+            path = self.path / f"{voice}{suffix}"
+            if re.fullmatch(VOICE_ID, voice) and path.is_file():
+                return self._path(voice, suffix)
+        self._path(voice, "")  # refuses what is not an id
+        for _, found, file in _voice_files(self._scan()):  # ".WAV"
+            if found == voice:
+                return Path(file.path)
+        raise self.missing(voice)
+
+    def missing(self, voice: str) -> VoiceNotFound:
+        """The error for a voice that is not there; names the choices."""
+        known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
+        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+        return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+
+    @contextlib.contextmanager
+    def _found(self, voice: str) -> Iterator[None]:
+        """A file that is gone in the meantime was deleted by another worker."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise self.missing(voice) from None
+
+    def _is_taken(self, voice: str) -> bool:
+        try:
+            self.find(voice)
+        except VoiceNotFound:
+            return False
+        return True
+
+    def _scan(self) -> Sequence[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.path) as entries:
+                return [entry for entry in entries if entry.is_file()]
+        except _ABSENT:
+            return []  # no folder, no voices
+
+    def _path(self, voice: str, suffix: str) -> Path:
+        path = self.path / f"{voice}{suffix}"
+        if not re.fullmatch(VOICE_ID, voice) or not path.resolve().is_relative_to(self.path.resolve()):
+            raise InvalidRequest(f"voice {quote(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
+        return path
+
+
+def _digest_of(path: Path) -> str:
+    """Of a file that is too large to be used, that of no bytes: nothing was derived from it."""
+    return digest(path.read_bytes() if path.stat().st_size <= MOST_FILE_BYTES else b"")
+
+
+def _voice_files(files: Iterable[os.DirEntry[str]]) -> Iterator[tuple[int, str, os.DirEntry[str]]]:
+    """The files that are voices, each with its place in the order of precedence and its id."""
+    for file in files:
+        voice, suffix = os.path.splitext(file.name)  # noqa: PTH122 - a Path for each of hundreds takes longer
+        if suffix.lower() in SUFFIXES and re.fullmatch(VOICE_ID, voice):
+            yield SUFFIXES.index(suffix.lower()), voice, file
