@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.answer import SpeechInfo
-from chatterbox_worker.files import write_whole
-from chatterbox_worker.stored_files import StoredFiles, mark_as_used, read_file, remove_folder
+from chatterbox_worker.stored_files import StoredFiles, mark_as_used, read_file, store
 
 PIPELINE_VERSION = 6
 """Raise it whenever the same request would sound different than before: it is part of every key."""
@@ -111,10 +110,8 @@ class AudioCache:
 
         def write() -> None:
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                for path, data in ((about_path, _sidecar(entry)), (audio_path, entry.audio)):
-                    remove_folder(path)
-                    write_whole(path, data)
+                store(about_path, _sidecar(entry))
+                store(audio_path, entry.audio)
             except OSError:
                 with contextlib.suppress(OSError):
                     if not audio_path.exists():  # a full disk had room for the facts only

@@ -4,9 +4,8 @@ The volume is optional and hostile: missing, read-only, full, slow, shared by ma
 was written. A file begins with the digest of what follows (`read`, `write`), is written whole and read only as it was
 written; a bad one is a miss, a failed write is logged once, and nothing here raises because of the volume. The folder
 is walked only now and then, by a thread of its own, after writes: what is too old goes, then what was used least
-recently, and drafts that killed workers left behind. What the volume does not answer within seconds has failed
-(`mounts`). A file `x.json` belongs to the others named `x` and goes with
-them.
+recently, and drafts that killed workers left behind. A file `x.json` belongs to the others named `x` and goes with
+them. What the volume does not answer within seconds has failed (`mounts`).
 """
 
 from __future__ import annotations
@@ -79,12 +78,8 @@ class StoredFiles:
         if not self.enabled:
             return
 
-        def write() -> None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / name, hashlib.sha256(data).digest() + data)
-
         try:
-            self.on_volume(write)
+            self.on_volume(lambda: store(self.folder / name, hashlib.sha256(data).digest() + data))
         except OSError as error:
             self.complain("write", error)
             return
@@ -196,14 +191,26 @@ def mark_as_used(path: Path, found: os.stat_result, now_s: float) -> None:
             os.utime(path)
 
 
-def remove_folder(path: Path) -> None:
-    """What is in the place of an entry and is not a file: a file cannot be renamed over it."""
-    if path.is_dir() and not path.is_symlink():
+def store(path: Path, data: bytes) -> None:
+    """Write a file whole. Its folder, and a folder in its place, are looked at only if that fails: each look takes a
+    network volume milliseconds.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        write_whole(path, data)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, data)
+    except IsADirectoryError:
         shutil.rmtree(path)
+        write_whole(path, data)
 
 
 def _remove(audio_path: Path) -> None:
     with contextlib.suppress(OSError):
-        remove_folder(audio_path)
+        if audio_path.is_dir() and not audio_path.is_symlink():
+            shutil.rmtree(audio_path)
         audio_path.unlink(missing_ok=True)
         audio_path.with_suffix(".json").unlink(missing_ok=True)
