@@ -1,5 +1,5 @@
-"""How much libav may allocate at once. It believes what a file says of itself: 100 bytes of WAV whose title claims to have
-1.9 GB took as much memory.
+"""How much libav may allocate at once. It believes what a file says of itself: 100 bytes of WAV whose title claims to
+have 1.9 GB took as much memory.
 """
 
 from __future__ import annotations
