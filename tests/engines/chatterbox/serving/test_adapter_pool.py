@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,32 @@ def test_a_voice_finishes_its_takes_before_it_is_removed(engine: ChatterboxEngin
     assert len(sound_of(other))
     assert all(len(sound_of(take)) for take in long)
     assert loaded_voices(engine) == [ben.digest]
+
+
+def test_a_voice_may_be_requested_while_the_builder_counts_the_models(
+    engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = []
+
+    def request(seed: int) -> None:
+        takes.append(engine.submit(say("turbo", voice=tuned_voice("turbo", seed=seed))))
+
+    other = threading.Thread(target=request, args=[2])
+
+    class Entries(OrderedDict[str, adapter_pool._Entry]):
+        def values(self) -> Iterator[adapter_pool._Entry]:  # type: ignore[override]
+            for entry in super().values():
+                if len(self) > 1 and other.ident is None:
+                    other.start()
+                    other.join(0.2)  # it waits until the models are counted
+                yield entry
+
+    monkeypatch.setattr(engine._adapter_pool, "_entries", Entries())
+    request(0)
+    request(1)
+    assert all(len(sound_of(take)) for take in takes[:2])
+    other.join(30)
+    assert len(sound_of(takes[2]))
 
 
 def misfit(**changes: object) -> Voice:

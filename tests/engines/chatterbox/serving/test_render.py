@@ -385,8 +385,9 @@ def test_a_batch_that_fails_unexpectedly_fails_its_takes_and_the_next_is_rendere
             each.take.end()
 
     queue = RenderQueue(render, CPU, in_background=True, more_to_come=lambda: False)
-    bad, good = job(20), job(20)
-    queue.submit(bad)
+    stream, bad, good = Stream(), job(20), job(20)
+    for hop in range(2):  # the second never becomes ready
+        queue.submit(RenderJob(bad.take, bad.prompt, bad.tokens, last=hop == 1, stream=stream, hop=hop))
     with pytest.raises(SynthesisFailed):
         list(bad.take)
     fails.append(False)

@@ -291,6 +291,7 @@ def test_closing_cancels_all_takes() -> None:
     batch = Batch(slots=1)
     takes = [batch.submit(seed, tokens=400) for seed in range(3)]
     batch.scheduler.close()
+    takes.append(batch.submit(3))
     for take in takes:
         with pytest.raises(Cancelled):
             list(take)

@@ -124,16 +124,13 @@ class AdapterPool:
 
     def wake(self) -> None:
         """Called when a take is over: the batch that it is in may change."""
-        with self._lock:
-            models = self._models()
-        for model in models:
+        for model in self._models():
             model.scheduler.wake()
 
     @property
     def active(self) -> int:
         """How many takes are in the batches right now."""
-        with self._lock:
-            return sum(model.scheduler.active for model in self._models())
+        return sum(model.scheduler.active for model in self._models())
 
     def close(self) -> None:
         """Cancel what runs and what waits."""
@@ -148,8 +145,9 @@ class AdapterPool:
         self._builder.shutdown(cancel_futures=True)
 
     def _models(self) -> list[AdaptedModel]:
-        models = [entry.model for entry in self._entries.values() if entry.model is not None]
-        return models if self._evicted is None else [*models, self._evicted]
+        with self._lock:
+            models = [entry.model for entry in self._entries.values() if entry.model is not None]
+            return models if self._evicted is None else [*models, self._evicted]
 
     def _adapt(self, adapter: Adapter) -> AdaptedModel:
         checkpoint = self.check(adapter)

@@ -133,14 +133,17 @@ class RenderQueue:
             return batch
 
     def _something_waits(self) -> bool:
-        """Wait for a job or for the queue to be closed; False on a timeout, which it has only while captures remain."""
+        """Wait for a job that is ready or for the queue to be closed; False on a timeout, which it has only while
+        captures remain.
+        """
         with self._changed:
+            self._waiting.discard(_is_over)  # the hops after one that failed never become ready
             timeout_s: float | None = self._captures.wait_s
             if timeout_s == math.inf:
                 timeout_s = None
             elif self._more_to_come():
                 timeout_s = _BUSY_WAIT_S
-            return self._changed.wait_for(lambda: self._closed or len(self._waiting) > 0, timeout=timeout_s)
+            return self._changed.wait_for(lambda: self._closed or any(map(_is_ready, self._waiting)), timeout=timeout_s)
 
     def _fill(self, batch: list[RenderJob]) -> None:
         """Add waiting jobs whose padded length is the batch's or next to it, as long as the batch fits."""
@@ -151,11 +154,14 @@ class RenderQueue:
                 job.is_ready
                 and max(lengths) - min(lengths) <= ROW_STEP
                 and len(lengths) <= _most_rows(max(lengths))
-                and all(other.take is not job.take for other in batch)
             )
 
         while (other := self._waiting.take(fits)) is not None:
             batch.append(other)
+
+
+def _is_over(job: RenderJob) -> bool:
+    return job.take.is_over
 
 
 def _is_ready(job: RenderJob) -> bool:

@@ -93,13 +93,15 @@ class Scheduler:
     def submit(self, sequence: Sequence) -> None:
         """Queue the sequence; it is admitted once its voice is ready."""
         with self._changed:
-            broken = self._broken
-            if broken is None:
+            broken, closed = self._broken, self._closed
+            if broken is None and not closed:
                 self._waiting.add(sequence, sequence.take.utterance.turn)
         if broken is not None:
             sequence.take.fail(broken)
-            return
-        sequence.voice.add_done_callback(lambda _: self.wake())  # at once, if it is ready
+        elif closed:
+            sequence.take.cancel()
+        else:
+            sequence.voice.add_done_callback(lambda _: self.wake())  # at once, if it is ready
 
     def submit_errand(self, errand: Errand) -> None:
         """Queue it, to be done on the scheduler's thread: one between two steps, so that takes go on meanwhile."""
