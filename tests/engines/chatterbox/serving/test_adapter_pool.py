@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -115,9 +116,7 @@ def test_a_voice_finishes_its_takes_before_it_is_removed(engine: ChatterboxEngin
     assert loaded_voices(engine) == [ben.digest]
 
 
-def test_a_voice_may_be_requested_while_the_builder_counts_the_models(
-    engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_voice_may_be_requested_while_the_builder_counts_the_models(engine: ChatterboxEngine) -> None:
     takes = []
 
     def request(seed: int) -> None:
@@ -133,7 +132,7 @@ def test_a_voice_may_be_requested_while_the_builder_counts_the_models(
                     other.join(0.2)  # it waits until the models are counted
                 yield entry
 
-    monkeypatch.setattr(engine._adapter_pool, "_entries", Entries())
+    engine._adapter_pool._entries = Entries()
     request(0)
     request(1)
     assert all(len(sound_of(take)) for take in takes[:2])
@@ -226,10 +225,23 @@ def test_a_take_cancelled_while_its_voice_loads_ends_at_once(
     assert len(sound_of(wanted))
     engine._adapter_pool._builder.submit(int).result(30)
     assert requested == [anna.adapter]  # no take waited for the other voice any more
+    assert len(speak(engine, ben))
+
+
+def test_a_cancelled_take_leaves_its_voices_batch(tmp_path: Path) -> None:
+    engine = tiny_engine("turbo", tmp_path, adapters=1, max_tokens=1000)
+    take = engine.submit(say("turbo", voice=tuned_voice("turbo")))
+    while not engine._adapter_pool.active:
+        time.sleep(0.005)
+    take.cancel()
+    while engine._adapter_pool.active:
+        time.sleep(0.005)
+    engine.close()
+    assert not take.facts.tokens
 
 
 def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    go, began = threading.Event(), threading.Event()
+    go, began, before = threading.Event(), threading.Event(), set(threading.enumerate())
 
     def slow(t3: T3, weights: object, adapter: Adapter) -> T3:
         began.set()
@@ -248,6 +260,9 @@ def test_an_engine_closes_while_a_voice_loads(engine: ChatterboxEngine, monkeypa
     closing.join(30)
     assert not closing.is_alive()
     assert not engine._adapter_pool._models()
+    assert not {thread for thread in threading.enumerate() if thread.name == "t3-turbo-adapted"} - before
+    with pytest.raises(Cancelled):
+        list(engine.submit(say("turbo", voice=tuned_voice("turbo"))))
 
 
 def test_whatever_fails_while_a_voice_is_loaded_answers_the_takes_that_wait_for_it(

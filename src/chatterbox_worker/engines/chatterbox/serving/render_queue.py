@@ -150,11 +150,7 @@ class RenderQueue:
 
         def fits(job: RenderJob) -> bool:
             lengths = [_pad(each.length) for each in (*batch, job)]
-            return (
-                job.is_ready
-                and max(lengths) - min(lengths) <= ROW_STEP
-                and len(lengths) <= _most_rows(max(lengths))
-            )
+            return job.is_ready and max(lengths) - min(lengths) <= ROW_STEP and len(lengths) <= _most_rows(max(lengths))
 
         while (other := self._waiting.take(fits)) is not None:
             batch.append(other)
