@@ -22,7 +22,7 @@ from chatterbox_worker.engines.csm.engine import CsmEngine
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.engines.csm.slots import CsmSlots
 from chatterbox_worker.engines.csm.training.session import share_tensors
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 
 CPU = torch.device("cpu")
 QUERY = "backbone_model.layers.0.self_attn.q_proj"
@@ -85,7 +85,7 @@ def test_its_product_is_that_of_weights_merged_by_peft() -> None:
     torch.testing.assert_close(rows[0][1], rows[1][1], rtol=0, atol=1e-5)
 
 
-def _frames(csm: Csm, adapter: Adapter | None) -> tuple[list[list[int]], torch.Tensor]:
+def _frames(csm: Csm, adapter: Adapter | None) -> tuple[list[list[int] | None], torch.Tensor]:
     """Four frames of one text and seed, and the backbone's last hidden states."""
     slots = CsmSlots(csm, 2)
     prompt = csm.prompt([], csm.ids(0, "How are you today?"))
@@ -159,6 +159,25 @@ def test_one_that_overflows_fails_alone_and_frees_its_slot(tmp_path: Path) -> No
     engine.close()
 
     assert len(sound) == 2 * 1920
+
+
+@pytest.mark.parametrize("part", ["backbone_model", "depth_decoder"])
+def test_one_whose_products_overflow_fails_alone_and_spoils_no_later_take_in_its_slot(
+    part: str, engine: CsmEngine
+) -> None:
+    factors = {
+        path: each._replace(up=np.full_like(each.up, 1e30)) if path.startswith(part) else each
+        for path, each in tiny.adapter().factors.items()
+    }
+    longer = replace(_tuned(replace(tiny.adapter(), factors=factors)), transcript="This is what Alice says. " * 4)
+    plain = tiny.say(voice=_tuned(None), seed=7)
+    alone = tiny.sound_of(engine.submit(plain))
+    takes = [engine.submit(utterance) for utterance in (plain, tiny.say(voice=longer), *[plain] * 3)]
+    with pytest.raises(SynthesisFailed, match="numbers overflow with this voice"):
+        list(takes.pop(1))
+
+    for take in takes:
+        assert np.array_equal(tiny.sound_of(take), alone)
 
 
 def test_a_worker_that_serves_none_says_so(tmp_path: Path) -> None:

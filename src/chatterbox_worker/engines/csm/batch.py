@@ -129,8 +129,12 @@ class Batch:
         code_sampling = CodeSampling.of(seed, temperature, top_k, self._slots.csm.device)
         self._slots.enter(slot, self._prompt(take), code_sampling, take.utterance.voice.adapter)
 
-    def _read(self, slot: int, take: CsmTake, frame: list[int]) -> None:
+    def _read(self, slot: int, take: CsmTake, frame: list[int] | None) -> None:
         csm = self._slots.csm
+        if frame is None:
+            self._leave(slot)
+            take.fail(SynthesisFailed("the model's numbers overflow with this voice and text"))
+            return
         is_end = all(code == csm.eos for code in frame[:-1])  # generate checks all except the last
         if not (is_end and frame[-1] == csm.eos):
             take.frames.append(frame)

@@ -29,8 +29,11 @@ class CodeSampling:
 
 
 def draw(logits: Tensor, samplings: Mapping[int, CodeSampling], codes: int) -> Tensor:
-    """Codes (n,) from logits (n, V), from the first `codes` of the vocabulary; 0 for rows without a sampling."""
-    logits = logits.float()
+    """Codes (n,) from logits (n, V), from the first `codes` of the vocabulary; 0 for rows without a sampling.
+
+    Codes of a row that is not finite have no meaning: torch draws none from it, and on a GPU that ends the process.
+    """
+    logits = logits.float().nan_to_num()
     logits[:, codes:] = -torch.inf
     drawn = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
     for row, sampling in samplings.items():

@@ -83,8 +83,9 @@ class CsmSlots:
         finally:
             self._adapters.active = slice(None)
         for layer, cached in enumerate(filled.layers):
-            self._cache.keys[layer][slot, :, : prompt.shape[1]] = cached.keys[0]
-            self._cache.values[layer][slot, :, : prompt.shape[1]] = cached.values[0]
+            for own, read in ((self._cache.keys, cached.keys), (self._cache.values, cached.values)):
+                own[layer][slot, :, : prompt.shape[1]] = read[0]
+                own[layer][slot, :, prompt.shape[1] :] = 0  # masked anyway, but 0 * inf of an earlier one is not 0
         self._hidden[slot] = output.last_hidden_state[0, -1]
         self._cache.positions[slot] = prompt.shape[1]
 
@@ -94,9 +95,12 @@ class CsmSlots:
         self._cache.positions[slot] = 0
 
     @torch.inference_mode()
-    def step(self) -> list[list[int]]:
-        """The next frame of every slot; that of an empty slot is meaningless. Every used slot needs a free position."""
-        frames = self._frames()
+    def step(self) -> list[list[int] | None]:
+        """The next frame of every slot; None if its numbers have overflowed, meaningless for an empty slot.
+
+        Every used slot needs a free position.
+        """
+        frames, are_finite = self._frames()
         positions = self._cache.positions[:, None]
         output = self.csm.model.backbone_model(
             inputs_embeds=self.csm.frames(frames)[:, None],
@@ -108,13 +112,19 @@ class CsmSlots:
         )
         self._hidden = output.last_hidden_state[:, 0].clone()
         self._cache.positions[list(self._samplings)] += 1
-        codes: list[list[int]] = frames.tolist()
-        return codes
+        return [
+            codes if is_finite else None for codes, is_finite in zip(frames.tolist(), are_finite.tolist(), strict=True)
+        ]
 
-    def _frames(self) -> Tensor:
-        """(slots, codebooks): the first code from the backbone, the others in turn from the depth decoder."""
+    def _frames(self) -> tuple[Tensor, Tensor]:
+        """(slots, codebooks): the first code from the backbone, the others in turn from the depth decoder.
+
+        With whether all logits were finite, (slots,).
+        """
         csm = self.csm
-        code = draw(csm.model.lm_head(self._hidden), self._samplings, csm.codebook_size)
+        logits = csm.model.lm_head(self._hidden)
+        are_finite = logits.isfinite().all(-1)
+        code = draw(logits, self._samplings, csm.codebook_size)
         codes, past = [code], DynamicCache()
         inputs = torch.stack([torch.zeros_like(code), code], dim=1)  # the zero is replaced by the hidden state
         seen = 0
@@ -128,7 +138,9 @@ class CsmSlots:
                 logits_to_keep=1,
             )
             seen += inputs.shape[1]
-            code = draw(output.logits[:, -1], self._samplings, csm.codebook_size)
+            logits = output.logits[:, -1]
+            are_finite &= logits.isfinite().all(-1)
+            code = draw(logits, self._samplings, csm.codebook_size)
             codes.append(code)
             inputs = code[:, None]
-        return torch.stack(codes, dim=1)
+        return torch.stack(codes, dim=1), are_finite
