@@ -28,7 +28,7 @@ class Process:
 
 
 class Library:
-    """The C library, as `MemoryRelease` uses it."""
+    """The C library, as `return_freed` uses it."""
 
     def __init__(self, process: Process) -> None:
         self.malloc_trim = process.trim
@@ -39,18 +39,13 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Process:
     process = Process()
     monkeypatch.setattr(memory, "rss_bytes", process.rss_bytes)
     monkeypatch.setattr(memory, "share_heaps", lambda _: None)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library(process))
     return process
-
-
-def release_of(process: Process) -> MemoryRelease:
-    release = MemoryRelease()
-    release._trim = process.trim
-    return release
 
 
 def test_an_answer_that_is_being_sent_is_not_the_process_s_own(process: Process) -> None:
     """Each release at a job's end finds the answer in memory; what is freed after the last one goes back as well."""
-    release = release_of(process)
+    release = MemoryRelease()
     for _ in range(20):
         process.needed, process.freed = 140 * MB, 60 * MB
         release()
@@ -60,7 +55,7 @@ def test_an_answer_that_is_being_sent_is_not_the_process_s_own(process: Process)
 
 
 def test_memory_that_stays_is_accepted_in_a_quiet_moment(process: Process) -> None:
-    release = release_of(process)
+    release = MemoryRelease()
     process.needed = 200 * MB
     release()
     release(is_quiet=True)
@@ -70,14 +65,14 @@ def test_memory_that_stays_is_accepted_in_a_quiet_moment(process: Process) -> No
 
 
 def test_little_is_not_worth_a_release(process: Process) -> None:
-    release = release_of(process)
+    release = MemoryRelease()
     process.freed = 8 * MB
     release()
     assert process.releases == 0
 
 
 def test_the_level_falls_at_once(process: Process) -> None:
-    release = release_of(process)
+    release = MemoryRelease()
     process.needed = 60 * MB
     release()
     process.freed = 40 * MB
@@ -85,8 +80,7 @@ def test_the_level_falls_at_once(process: Process) -> None:
     assert process.releases == 1
 
 
-def test_a_server_gives_it_back_when_no_request_is_inside(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ctypes, "CDLL", lambda _: Library(process))
+def test_a_server_gives_it_back_when_no_request_is_inside(process: Process) -> None:
     inside = 1
     with memory_released(lambda: inside == 0, heaps=2, every_s=0.01):
         process.needed, process.freed = 140 * MB, 60 * MB

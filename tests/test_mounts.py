@@ -48,6 +48,20 @@ def test_one_lost_operation_does_not_end_the_use_of_a_volume(monkeypatch: pytest
     released.set()
 
 
+def test_what_moves_many_bytes_has_more_time(tmp_path: Path) -> None:
+    """A slow volume with a long recording: neither the write fails, nor what others want of the volume."""
+    mount, data = Mount("/volume"), bytes(mounts.SLOWEST_BYTES_PER_S // 2)
+
+    def write() -> None:
+        write_whole(tmp_path / "long.wav", data)
+        time.sleep(0.2)
+
+    mount.run(write, 0.05)
+    assert mount.run(lambda: 1, 5.0) == 1
+    with pytest.raises(OSError, match="did not answer"):
+        mount.run(lambda: time.sleep(0.2), 0.05)
+
+
 def test_a_write_that_was_given_up_does_not_happen_later(tmp_path: Path) -> None:
     mount, released, ended = Mount("/volume"), threading.Event(), threading.Event()
     path = tmp_path / "voice.flac"
@@ -78,6 +92,7 @@ def test_results_and_errors_are_the_operations_own_and_a_nested_one_needs_no_thr
     assert threading.active_count() == threads
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of Python 3.12
 def test_a_forked_process_has_threads_of_its_own(tmp_path: Path) -> None:
     assert mount_of(tmp_path).run(lambda: 1, 5.0) == 1  # its thread waits for more
     child = multiprocessing.get_context("fork").Process(target=lambda: mount_of(tmp_path).run(lambda: 1, 1.0))

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from chatterbox_worker.mounts import check_wanted
+from chatterbox_worker.mounts import allow_bytes, check_wanted
 
 DRAFT_SUFFIX = ".draft"
 ORPHAN_S = 3600.0
@@ -69,6 +69,7 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False, sole_writer: 
         OSError: as `draft`.
     """
     with draft(path, durable=durable, sole_writer=sole_writer) as written:
+        allow_bytes(len(data))
         written.write_bytes(data)
 
 

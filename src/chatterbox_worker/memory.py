@@ -49,14 +49,10 @@ def return_freed() -> None:
     held 1.5 GB, of which 0.9 had been freed.
     """
     gc.collect()
-    trim = _malloc_trim()
+    # Only glibc has it; others return large blocks by themselves.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-def _malloc_trim() -> Callable[[int], object] | None:
-    """Only glibc has it; others return large blocks by themselves."""
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 class MemoryRelease:
@@ -72,19 +68,17 @@ class MemoryRelease:
         gc.freeze()  # the models and libraries that are loaded by now stay: a collection need not look at them
         self._lock = threading.Lock()
         self._level_bytes = rss_bytes()
-        self._trim = _malloc_trim()
 
     def __call__(self, *, is_quiet: bool = False) -> None:
         """Takes milliseconds. From any thread; at once if another thread is doing it.
 
         `is_quiet`: whether no job is running and the last answer has been sent.
         """
-        if self._trim is None or not self._lock.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             return
         try:
             if rss_bytes() > self._level_bytes + _GROWTH_BYTES:
-                gc.collect()  # cycles keep some of an answer's samples
-                self._trim(0)
+                return_freed()  # and what cycles keep of an answer's samples
             if is_quiet or rss_bytes() < self._level_bytes:
                 self._level_bytes = rss_bytes()
         finally:

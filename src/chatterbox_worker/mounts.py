@@ -26,15 +26,18 @@ log = logging.getLogger(__name__)
 LOOK_UP_S = 5.0
 """For what can be done without: a read then counts as a miss, a write as failed."""
 REQUEST_S = 30.0
-"""For what a request asks for, such as a voice; a lock takes up to 10 s of it, a file of 60 MB at 2 MB/s the whole."""
+"""For what a request asks for, such as a voice; a lock takes up to 10 s of it."""
+SLOWEST_BYTES_PER_S = 2_000_000
+"""Of a volume that works: what moves many bytes has this much more time (`allow_bytes`)."""
 _RETRY_S = 10.0
 _MOST_STUCK = 32  # threads; then nothing is tried until one of them returns
 _T = TypeVar("_T")
 
 
 class _Operation(Generic[_T]):
-    def __init__(self, work: Callable[[], _T]) -> None:
+    def __init__(self, work: Callable[[], _T], within_s: float) -> None:
         self._work = copy_context().run, work
+        self.within_s = within_s
         self.done = threading.Lock()
         self.done.acquire()
         self.is_done = self.is_abandoned = False
@@ -81,7 +84,7 @@ class Mount:
         """
         if _current.operation is not None:
             return work()
-        operation: _Operation[object] = _Operation(work)
+        operation: _Operation[object] = _Operation(work, within_s)
         with self._lock:
             self._check_answering()
             has_thread = self._idle > 0
@@ -89,8 +92,8 @@ class Mount:
         self._queue.put(operation)
         if not has_thread:
             threading.Thread(target=self._serve, name="volume", daemon=True).start()
-        if not operation.done.acquire(timeout=within_s) and self._abandon(operation, within_s):
-            raise _stalled(f"the volume did not answer within {within_s:.0f} s")
+        if not _returns(operation) and self._abandon(operation):
+            raise _stalled(f"the volume did not answer within {operation.within_s:.0f} s")
         return operation.result()  # type: ignore[return-value]  # what `work` returned
 
     def _check_answering(self) -> None:
@@ -101,8 +104,9 @@ class Mount:
             raise _stalled(f"the volume has not answered for {now_s - self._stalled_since_s:.0f} s")
         self._retry_at_s = now_s + _RETRY_S
 
-    def _abandon(self, operation: _Operation[object], within_s: float) -> bool:
+    def _abandon(self, operation: _Operation[object]) -> bool:
         """Whether it has not returned in the last moment."""
+        within_s = operation.within_s
         with self._lock:
             if operation.is_done:
                 return False
@@ -137,6 +141,21 @@ class Mount:
 def mount_of(folder: Path) -> Mount:
     """The file system that a folder is on, or will be on; found without touching it."""
     return _mount(_mount_point(folder))
+
+
+def _returns(operation: _Operation[object]) -> bool:
+    """Waits for it within its limit, which it may extend meanwhile."""
+    started_s = time.monotonic()
+    while (left_s := started_s + operation.within_s - time.monotonic()) > 0:
+        if operation.done.acquire(timeout=left_s):
+            return True
+    return False
+
+
+def allow_bytes(count: int) -> None:
+    """Before so many bytes are read or written: a slow volume with a long recording is not one that does not answer."""
+    if _current.operation is not None:
+        _current.operation.within_s += count / SLOWEST_BYTES_PER_S
 
 
 def check_wanted() -> None:

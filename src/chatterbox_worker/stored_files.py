@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from chatterbox_worker.files import ORPHAN_S, write_whole
-from chatterbox_worker.mounts import LOOK_UP_S, mount_of
+from chatterbox_worker.mounts import LOOK_UP_S, allow_bytes, mount_of
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +168,7 @@ def read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_
         found = os.fstat(opened)
         if found.st_mtime < newer_than_s or not stat.S_ISREG(found.st_mode):
             raise FileNotFoundError(path)
+        allow_bytes(found.st_size)
         data = os.read(opened, found.st_size)
         while len(data) < found.st_size and (more := os.read(opened, found.st_size - len(data))):
             data += more

@@ -19,7 +19,7 @@ from pathlib import Path
 from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.files import LOCK_S, draft, lock_folder, remove_orphans
-from chatterbox_worker.mounts import check_wanted
+from chatterbox_worker.mounts import allow_bytes, check_wanted
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model
 from chatterbox_worker.voices.contents import digest
@@ -176,6 +176,7 @@ class VoicesFolder:
             for each, text in beside.items():
                 drafts.enter_context(draft(self._path(voice, each), durable=True)).write_bytes(text)
             with draft(self._path(voice, suffix), durable=True) as written:
+                allow_bytes(len(content))
                 with written.open("wb") as file:
                     file.write(content)
                     file.flush()

@@ -19,7 +19,7 @@ from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, quote
 from chatterbox_worker.files import check_whole
-from chatterbox_worker.mounts import REQUEST_S, mount_of
+from chatterbox_worker.mounts import REQUEST_S, allow_bytes, mount_of
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
 from chatterbox_worker.voices.contents import pack_recording, voice_of, wav_of
@@ -126,6 +126,7 @@ class VoiceLibrary:
                     f"voice {quote(voice)} is a file of {stat.st_size} bytes; at most {MOST_FILE_BYTES} can be used",
                     field="voice",
                 )
+            allow_bytes(stat.st_size)
             data = path.read_bytes()
         except FileNotFoundError:
             raise self._files.missing(voice) from None

@@ -68,7 +68,7 @@ class Rules:
     """(pattern of the text before the number, corrections of its words), as after a noun of a Swahili class."""
     cases: tuple[tuple[str, str, str], ...] = ()
     """(patterns of the text before and after an amount, CLDR's name of the case that they give); the nouns of
-    `quantities` have a genitive only."""
+    `quantities` and `money` have a genitive only."""
     compounds: tuple[tuple[str, str], ...] = ()
     """(pattern of what joins a number to the rest of its word, rule set): "18-letni"."""
     ordinals: tuple[tuple[str, str], ...] = ()
@@ -119,7 +119,7 @@ class Rules:
     money: Mapping[str, Money] = field(default_factory=dict)
     """By ISO code; the others are read as CLDR has them."""
     symbols_of_money: Words = field(default_factory=dict)
-    """Symbols with ISO codes, in addition to those of `quantities`."""
+    """Symbols with ISO codes, in addition to those of `money`."""
     money_words: Words = field(default_factory=dict)
     """Currencies' words with ISO codes, which only follow a number: "3,50 Euro", but "die Euro 2024"."""
     money_of: str = " "
