@@ -24,6 +24,14 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def no_errors_of_asyncio(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Such as a task whose exception was never retrieved, which would be a traceback in the log for each client."""
+    yield
+    found = [each for when in ("call", "teardown") for each in caplog.get_records(when) if each.name == "asyncio"]
+    assert not found, found[0].getMessage()
+
+
 @pytest.fixture
 def engine() -> HeldEngine:
     return HeldEngine()

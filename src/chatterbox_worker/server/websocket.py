@@ -78,7 +78,8 @@ async def _refuse(ws: WebSocket, error: WorkerError) -> None:
 
 async def _receive(ws: WebSocket) -> dict[str, Any]:
     try:
-        message = await asyncio.wait_for(ws.receive(), _SILENT_S)
+        async with asyncio.timeout(_SILENT_S):
+            message = await ws.receive()
     except TimeoutError:
         raise InvalidRequest(f"no message for {_SILENT_S:g} s") from None
     if message["type"] == "websocket.disconnect":
@@ -160,11 +161,11 @@ class _Conversation:
         if messages:
             return messages.pop(0)
         reader = asyncio.create_task(_receive(self._ws))
-        await asyncio.wait({reader, self._deliverer}, return_when=asyncio.FIRST_COMPLETED)
-        if reader.done():
-            return reader.result()
-        reader.cancel()
-        return None
+        try:
+            await asyncio.wait({reader, self._deliverer}, return_when=asyncio.FIRST_COMPLETED)
+            return reader.result() if reader.done() else None
+        finally:
+            reader.cancel()
 
     async def _text(self, message: dict[str, Any]) -> None:
         text = message.get("text")
