@@ -66,7 +66,8 @@ async def run(
         await asyncio.gather(*workers)
     finally:
         for worker in workers:
-            worker.cancel()
+            if not worker.cancelling():  # a second time would end its wait for a submission in progress
+                worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
     return totals
 
