@@ -23,7 +23,7 @@ from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.files import check_writable, write_whole
 from chatterbox_worker.local import local_environment
-from chatterbox_worker.request import ConversionRequest, ConvertBody, SpeechBody, resolve_conversion, validate
+from chatterbox_worker.request import ConversionRequest, parse_conversion
 from chatterbox_worker.synthesis.conversion import MOST_BYTES
 
 _SUFFIXES = {".oga": "ogg"}
@@ -59,13 +59,11 @@ def _request(options: argparse.Namespace, settings: Settings) -> ConversionReque
         raise InvalidRequest(f"{options.input} has {size} bytes; at most {MOST_BYTES} can be read", field="audio")
     reference = None if options.reference is None else base64.b64encode(options.reference.read_bytes()).decode("ascii")
     fields = {
-        "action": "convert", "voice": options.voice, "reference_audio": reference, "format": _format(options),
+        "voice": options.voice, "reference_audio": reference, "format": _format(options),
         "sample_rate": options.sample_rate, "bitrate_kbps": options.bitrate_kbps, "model": options.model,
         "seed": options.seed, "cache": False,
     }  # fmt: skip
-    body = validate(fields, SpeechBody)
-    assert isinstance(body, ConvertBody)  # noqa: S101 - by its action
-    return resolve_conversion(body, settings, options.input.read_bytes())
+    return parse_conversion(fields, settings, options.input.read_bytes())
 
 
 def _convert(options: argparse.Namespace) -> str:

@@ -157,9 +157,7 @@ class VoiceCloner:
         if taken := (set(own) | {"action"}) & set(fields):
             raise InvalidRequest(f"{min(taken)} cannot be chosen here", field=min(taken))
         optional = {} if transcript is None else {"reference_transcript": transcript}
-        parsed = requests.parse({**fields, **own, **optional}, self._settings)
-        assert isinstance(parsed, SpeechRequest)  # noqa: S101 - without an action it is always one
-        return parsed
+        return requests.parse_speech({**fields, **own, **optional}, self._settings)
 
 
 def _read_base64(path: str | Path) -> str:

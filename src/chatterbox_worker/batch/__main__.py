@@ -53,7 +53,7 @@ def _plan(options: argparse.Namespace) -> _Plan:
         settings = Settings.from_env(local_environment(environment()))
         backend = backends.local(settings, options.in_flight)
         longest = min(options.part_chars, settings.max_text_chars)
-        found = _read_rows(options, book, longest, lambda fields: requests.parse(fields, settings))
+        found = _read_rows(options, book, longest, lambda fields: requests.parse_speech(fields, settings))
     elif options.server:
         backend = http_server.server(
             options.server, options.key, options.timeout, with_chunks=options.captions is not None

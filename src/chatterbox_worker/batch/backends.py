@@ -33,7 +33,6 @@ from chatterbox_worker.client import (
 )
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
-from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.wiring import build
 
@@ -113,9 +112,7 @@ class LocalSynthesizer:
             scope.cancel()
 
     def _synthesize(self, request: dict[str, Any], scope: CancelScope) -> SynthesizedRow:
-        parsed = requests.parse(request, self._settings)
-        assert isinstance(parsed, SpeechRequest)  # noqa: S101 - rows have no action
-        recording = self._synthesizer.speak(parsed, scope)
+        recording = self._synthesizer.speak(requests.parse_speech(request, self._settings), scope)
         return SynthesizedRow(recording.audio, recording.info.as_json())
 
 

@@ -7,6 +7,9 @@ honoured or refused; none is accepted and ignored. Nothing is decoded or fetched
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request.actions import (
@@ -32,11 +35,14 @@ from chatterbox_worker.request.audio_formats import (
     smaller_formats,
 )
 from chatterbox_worker.request.check import (
+    check_fields,
+    check_speech,
     count_of_candidates,
     fields_of,
     transcript,
     validate,
     with_defaults,
+    without_aliases,
 )
 from chatterbox_worker.request.conversion import (
     ConversionRequest,
@@ -45,7 +51,6 @@ from chatterbox_worker.request.conversion import (
 from chatterbox_worker.request.dialogue import resolve
 from chatterbox_worker.request.fields import (
     ALIASES,
-    DEFAULT_ATTEMPTS,
     LONGEST_CHUNK_CHARS,
     LONGEST_PRONUNCIATION_CHARS,
     LONGEST_REFERENCE_CHARS,
@@ -53,11 +58,9 @@ from chatterbox_worker.request.fields import (
     LONGEST_VOICE_NAME,
     LONGEST_WORD_CHARS,
     MAX_WORD_ERROR,
-    MOST_ATTEMPTS,
     MOST_CANDIDATES,
     MOST_CONTEXT_TURNS,
     MOST_PRONUNCIATIONS,
-    MOST_SPEAKERS,
     MOST_TURNS,
     OF_A_DIALOGUE,
     OF_A_VOICE,
@@ -66,7 +69,6 @@ from chatterbox_worker.request.fields import (
     VOICES,
     Check,
     PastTurn,
-    PauseSeconds,
     SpeechBody,
     TextFormat,
     TurnBody,
@@ -86,7 +88,6 @@ from chatterbox_worker.request.text_values import value_of_text
 
 __all__ = [
     "ALIASES",
-    "DEFAULT_ATTEMPTS",
     "KOKORO_OPTIONS",
     "LONGEST_CHUNK_CHARS",
     "LONGEST_PRONUNCIATION_CHARS",
@@ -95,11 +96,9 @@ __all__ = [
     "LONGEST_VOICE_NAME",
     "LONGEST_WORD_CHARS",
     "MAX_WORD_ERROR",
-    "MOST_ATTEMPTS",
     "MOST_CANDIDATES",
     "MOST_CONTEXT_TURNS",
     "MOST_PRONUNCIATIONS",
-    "MOST_SPEAKERS",
     "MOST_TURNS",
     "OF_A_DIALOGUE",
     "OF_A_VOICE",
@@ -123,7 +122,6 @@ __all__ = [
     "ListOutputsRequest",
     "ListVoicesRequest",
     "PastTurn",
-    "PauseSeconds",
     "Request",
     "SaveLexiconRequest",
     "SaveVoiceRequest",
@@ -134,12 +132,15 @@ __all__ = [
     "TurnBody",
     "at_place",
     "check_bitrate",
+    "check_fields",
     "check_pronunciations",
     "count_of_candidates",
     "fields_of",
     "formats",
     "openai_speech",
     "parse",
+    "parse_conversion",
+    "parse_speech",
     "refuse_alias",
     "resolve",
     "resolve_conversion",
@@ -170,6 +171,18 @@ def parse(body: object, settings: Settings) -> Request:
             return resolve_conversion(fields, settings)
         case _:
             return fields
+
+
+def parse_speech(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
+    """The same where nothing but speech can be asked for. Raises InvalidRequest."""
+    return resolve(check_speech(SpeechBody, without_aliases(fields)), settings)
+
+
+def parse_conversion(fields: Mapping[str, Any], settings: Settings, upload: bytes | None = None) -> ConversionRequest:
+    """The same where nothing but a conversion can be asked for; `upload` is a file in the place of `audio`. Raises
+    InvalidRequest.
+    """
+    return resolve_conversion(check_fields(ConvertBody, without_aliases(fields)), settings, upload)
 
 
 def refuse_alias(voice: str, settings: Settings, *, field: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -28,22 +28,22 @@ from chatterbox_worker.request.fields import (
 class InfoRequest(Body):
     """What is this worker, what does it serve, how is it doing."""
 
-    action: Literal["info"]
+    action: Literal["info"] = "info"
 
 
 class ListVoicesRequest(Body):
-    action: Literal["voices.list"]
+    action: Literal["voices.list"] = "voices.list"
 
 
 class TextPreviewRequest(Body):
     """How the text of a speech request would be read, in which chunks; nothing is spoken."""
 
-    action: Literal["text.preview"]
+    action: Literal["text.preview"] = "text.preview"
     speech: SpeechBody
 
 
 class SaveVoiceRequest(Body):
-    action: Literal["voices.save"]
+    action: Literal["voices.save"] = "voices.save"
     voice: Annotated[str, Field(min_length=1, max_length=LONGEST_VOICE_NAME)]
     """An id, or a name from which `voices.names` makes one."""
     reference_audio: Reference | None = None
@@ -52,12 +52,12 @@ class SaveVoiceRequest(Body):
 
 
 class ExportVoiceRequest(Body):
-    action: Literal["voices.export"]
+    action: Literal["voices.export"] = "voices.export"
     voice: VoiceId
 
 
 class DeleteVoiceRequest(Body):
-    action: Literal["voices.delete"]
+    action: Literal["voices.delete"] = "voices.delete"
     voice: VoiceId
 
 
@@ -75,7 +75,7 @@ _Entries = Annotated[dict[str, str], BeforeValidator(partial(check_pronunciation
 class ListLexiconRequest(Body):
     """Those of one language, or everything, from `offset` on."""
 
-    action: Literal["lexicon.list"]
+    action: Literal["lexicon.list"] = "lexicon.list"
     language: _Language | None = None
     offset: Annotated[int, Field(ge=0)] = 0
 
@@ -83,13 +83,13 @@ class ListLexiconRequest(Body):
 class SaveLexiconRequest(Body):
     """Adds entries, or replaces those of the same words."""
 
-    action: Literal["lexicon.save"]
+    action: Literal["lexicon.save"] = "lexicon.save"
     entries: _Entries
     language: _Language = "*"
 
 
 class DeleteLexiconRequest(Body):
-    action: Literal["lexicon.delete"]
+    action: Literal["lexicon.delete"] = "lexicon.delete"
     word: Annotated[str, Field(min_length=1, max_length=LONGEST_WORD_CHARS)]
     language: _Language = "*"
 
@@ -97,23 +97,23 @@ class DeleteLexiconRequest(Body):
 class ListModelsRequest(Body):
     """The models in the shape of OpenAI's `GET /v1/models`."""
 
-    action: Literal["models.list"]
+    action: Literal["models.list"] = "models.list"
 
 
 class ListOutputsRequest(Body):
     """The large answers on the volume."""
 
-    action: Literal["outputs.list"]
+    action: Literal["outputs.list"] = "outputs.list"
 
 
 class GetOutputRequest(Body):
-    action: Literal["outputs.get"]
+    action: Literal["outputs.get"] = "outputs.get"
     path: OutputPath
     offset: Annotated[int, Field(ge=0)] = 0
 
 
 class DeleteOutputRequest(Body):
-    action: Literal["outputs.delete"]
+    action: Literal["outputs.delete"] = "outputs.delete"
     path: OutputPath
 
 
@@ -153,18 +153,5 @@ Action = (
 )
 
 ACTIONS: Mapping[str, type[Action | ConvertBody]] = {
-    "convert": ConvertBody,
-    "info": InfoRequest,
-    "text.preview": TextPreviewRequest,
-    "models.list": ListModelsRequest,
-    "voices.list": ListVoicesRequest,
-    "voices.save": SaveVoiceRequest,
-    "voices.export": ExportVoiceRequest,
-    "voices.delete": DeleteVoiceRequest,
-    "lexicon.list": ListLexiconRequest,
-    "lexicon.save": SaveLexiconRequest,
-    "lexicon.delete": DeleteLexiconRequest,
-    "outputs.list": ListOutputsRequest,
-    "outputs.get": GetOutputRequest,
-    "outputs.delete": DeleteOutputRequest,
+    shape.model_fields["action"].default: shape for shape in (ConvertBody, *get_args(Action))
 }

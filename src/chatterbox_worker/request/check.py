@@ -34,13 +34,13 @@ def validate(body: object, shape: type[_Fields]) -> _Fields | Action | ConvertBo
     action = "speak" if body.get("action") is None else body["action"]
     if not isinstance(action, str) or action not in ("speak", *ACTIONS):
         raise InvalidRequest(f"action must be {choices(['speak', *ACTIONS])}, not {quote(action)}", field="action")
-    fields = _without_aliases(body)
+    fields = without_aliases(body)
     if action == "speak":
         return check_speech(shape, fields)
     if action == "text.preview":
         own = {name: value for name, value in fields.items() if name != "action"}
-        return TextPreviewRequest(action="text.preview", speech=check_speech(SpeechBody, own))
-    checked = _check(ACTIONS[action], fields)
+        return TextPreviewRequest(speech=check_speech(SpeechBody, own))
+    checked = check_fields(ACTIONS[action], fields)
     if isinstance(checked, SaveVoiceRequest):
         transcript(checked.reference_transcript)
         one_source(reference_audio=checked.reference_audio, voice_url=checked.voice_url, required=True)
@@ -55,7 +55,7 @@ def fields_of(
     Without a text they are the defaults of several requests. What depends on a worker's settings, or on several fields
     together, is left to `parse`. Raises InvalidRequest.
     """
-    fields = _without_aliases(body)
+    fields = without_aliases(body)
     if not has_text and (name := next((each for each in ("text", "turns") if each in fields), None)):
         raise InvalidRequest("each text is given in its own entry; leave this one out", field=name)
     check_speech(shape, fields if has_text else {**fields, "text": ""})
@@ -64,7 +64,7 @@ def fields_of(
 
 def check_speech(shape: type[_Fields], fields: Mapping[str, Any]) -> _Fields:
     """The fields of a speech request under their own names, with a text or with turns. Raises InvalidRequest."""
-    speech = _check(shape, fields)
+    speech = check_fields(shape, fields)
     transcript(speech.reference_transcript)
     if speech.text is None and speech.turns is None:
         raise InvalidRequest("text is required", field="text")
@@ -90,12 +90,13 @@ def require_seed(respeak: Collection[int], seed: int | None) -> None:
 
 def with_defaults(own: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
     """A request's own fields over shared ones; with a voice of its own, none of the shared voice fields is used."""
-    own, shared = _without_aliases(own), _without_aliases(shared)
+    own, shared = without_aliases(own), without_aliases(shared)
     has_voice = not own.keys().isdisjoint(VOICES)
     return {name: value for name, value in shared.items() if not (has_voice and name in OF_A_VOICE)} | own
 
 
-def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
+def without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields under their own names, without those that are null. Raises InvalidRequest."""
     fields = without_nulls(body)
     for alias, name in ALIASES.items():
         if alias in fields:
@@ -108,7 +109,8 @@ def _without_aliases(body: Mapping[str, Any]) -> dict[str, Any]:
 _Shape = TypeVar("_Shape", bound=Body)
 
 
-def _check(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
+def check_fields(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
+    """The fields, each known and in its range. Raises InvalidRequest."""
     try:
         return shape.model_validate(fields)
     except ValidationError as error:

@@ -33,8 +33,8 @@ def expected(shape: type[BaseModel], place: tuple[str | int, ...]) -> str:
         if not inner:
             break  # a key that is no string, which JSON cannot have
         found = _resolve(inner, schema)
-    if "enum" in found:
-        return choices(found["enum"])
+    if known := found.get("enum") or [found[key] for key in ("const",) if key in found]:
+        return choices(known)
     name = found["type"]
     low_name, high_name, unit = _LIMITS.get(name, ("", "", ""))
     low, high = found.get(low_name), found.get(high_name)

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from chatterbox_worker.errors import InvalidRequest, quote
-from chatterbox_worker.request import ConvertBody, SpeechBody, resolve_conversion, validate, value_of_text
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import parse_conversion, value_of_text
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.state import State
 
@@ -36,15 +36,10 @@ async def convert(http: Request, state: State) -> Response:
         raise InvalidRequest("captions need a text; a recording that is converted has none", field="captions")
     if options.candidates > 1:
         raise InvalidRequest("candidates need a text; a conversion has one result", field="candidates")
-    if "action" in fields:
-        raise InvalidRequest("unknown field 'action': over HTTP the route decides the action", field="action")
-    if (output := fields.pop("output", "auto")) not in ("auto", "inline"):
-        raise InvalidRequest(f"output must be auto or inline over HTTP, not {quote(output)}", field="output")
     if "voice" in fields:
         fields["voice"] = bodies.voice_id(fields["voice"])
-    body = validate({**fields, "action": "convert"}, SpeechBody)
-    assert isinstance(body, ConvertBody)  # noqa: S101 - by its action
-    return await speech.respond(http, state, resolve_conversion(body, state.settings, upload), options)
+    request = parse_conversion(speech.without_job_fields(fields), state.settings, upload)
+    return await speech.respond(http, state, request, options)
 
 
 def _typed(form: dict[str, Any]) -> dict[str, Any]:

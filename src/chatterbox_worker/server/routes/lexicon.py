@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
@@ -13,12 +13,10 @@ from chatterbox_worker.request import (
     LONGEST_PRONUNCIATION_CHARS,
     LONGEST_WORD_CHARS,
     MOST_PRONUNCIATIONS,
-    Action,
     DeleteLexiconRequest,
     ListLexiconRequest,
     SaveLexiconRequest,
-    SpeechBody,
-    validate,
+    check_fields,
 )
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.state import AppState, State
@@ -35,7 +33,6 @@ _ENTRIES = {
     "propertyNames": {"minLength": 1, "maxLength": LONGEST_WORD_CHARS},
     "additionalProperties": _SPOKEN,
 }
-_Kind = TypeVar("_Kind", bound=Action)
 
 
 def _query(**schemas_of: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +45,7 @@ async def list_entries(http: Request, state: State) -> dict[str, Any]:
     """A thousand entries from `offset` on, of one language or, without one, of all; `next_offset` is where the next
     thousand begin.
     """
-    asked = _check(ListLexiconRequest, "lexicon.list", _asked(http, "language", "offset"))
+    asked = check_fields(ListLexiconRequest, _asked(http, "language", "offset"))
     return await state.backend.lexicon(asked.language, asked.offset)
 
 
@@ -73,21 +70,14 @@ async def save_entry(word: _Word, http: Request, state: State) -> dict[str, Any]
 
 @router.delete("/lexicon/{word:path}", **_query(language=_LANGUAGE))
 async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
-    asked = _check(DeleteLexiconRequest, "lexicon.delete", {"word": word, **_asked(http, "language")})
+    asked = check_fields(DeleteLexiconRequest, {"word": word, **_asked(http, "language")})
     await state.backend.delete_entry(asked.word, asked.language)
     return {"word": asked.word, "language": asked.language, "deleted": True}
 
 
 async def _save(state: AppState, body: dict[str, Any]) -> dict[str, Any]:
-    asked = _check(SaveLexiconRequest, "lexicon.save", body)
+    asked = check_fields(SaveLexiconRequest, body)
     return await state.backend.save_entries(asked.entries, asked.language)
-
-
-def _check(kind: type[_Kind], action: str, fields: dict[str, Any]) -> _Kind:
-    """The action's fields; raises InvalidRequest."""
-    checked = validate({**fields, "action": action}, SpeechBody)
-    assert isinstance(checked, kind)  # noqa: S101 - by its action
-    return checked
 
 
 def _asked(http: Request, *known: str) -> dict[str, Any]:
