@@ -22,7 +22,7 @@ No edge reads the message to decide what to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 INTERNAL_ERROR = "internal error; the log has the details"
@@ -125,6 +125,18 @@ def choices(names: Iterable[object]) -> str:
     """The choices for use in a sentence: "a, b or c"."""
     *most, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def unknown_field(name: str, known: Iterable[object]) -> InvalidRequest:
+    """The error for a field that does not exist."""
+    return InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(known)}", field=name)
+
+
+def refuse_unknown(names: Iterable[str], known: Collection[str]) -> None:
+    """Raises InvalidRequest for a field that does not exist."""
+    for name in names:
+        if name not in known:
+            raise unknown_field(name, known)
 
 
 def for_caller(error: BaseException, log: logging.Logger) -> WorkerError:

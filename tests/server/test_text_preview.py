@@ -56,8 +56,10 @@ async def test_the_routes_of_the_lexicon_need_a_key_and_change_what_is_read(open
         for bad, field in (
             (await http.get("/lexicon", params={"lang": "es"}), "lang"),
             (await http.get("/lexicon", params={"offset": "x"}), "offset"),
+            (await http.get("/lexicon", params={"offset": "9" * 5000}), "offset"),
             (await http.put("/lexicon/a", json={}), "spoken"),
             (await http.put("/lexicon/a", json={"spoken": "b", "entries": {}}), "entries"),
             (await http.post("/lexicon", json={"entries": {"a": 1}}), "entries"),
+            (await http.post("/lexicon", json={"entries": {"a": "b"}, "action": "info"}), "action"),
         ):
             assert (bad.status_code, bad.json()["field"]) == (400, field)

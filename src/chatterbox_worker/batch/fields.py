@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, unknown_field
 from chatterbox_worker.request import ALIASES, SpeechBody, value_of_text
 
 _NOT_OF_A_ROW = {
@@ -25,7 +25,7 @@ def refuse_unknown(names: Mapping[str, Any]) -> None:
         if name in _NOT_OF_A_ROW:
             raise InvalidRequest(f"{name} cannot be set here: {_NOT_OF_A_ROW[name]}", field=name)
         if name not in KNOWN:
-            raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(sorted(KNOWN))}", field=name)
+            raise unknown_field(name, sorted(KNOWN))
 
 
 def parse_value(name: str, text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, choices, quote, unknown_field
 from chatterbox_worker.request.actions import ACTIONS, Action, ConvertBody, SaveVoiceRequest, TextPreviewRequest
 from chatterbox_worker.request.expected import expected
 from chatterbox_worker.request.fields import (
@@ -122,9 +122,7 @@ def check_fields(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
         if first["type"] == "extra_forbidden":
             owner = _INSIDE[first["loc"][0]] if len(first["loc"]) > 1 else shape
             known = sorted({*owner.model_fields, *(ALIASES if issubclass(owner, SpeechBody) else ())})
-            raise InvalidRequest(
-                f"unknown field {quote(name)}; known fields are {choices(known)}", field=name
-            ) from None
+            raise unknown_field(name, known) from None
         if first["type"] == "string_pattern_mismatch":
             raise InvalidRequest(f"{name} must be {SHAPES[name]}, not {quote(first['input'])}", field=name) from None
         wanted = expected(shape, first["loc"])

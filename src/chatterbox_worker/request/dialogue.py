@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, unknown_field
 from chatterbox_worker.request.check import check_speech, require_seed, with_defaults
 from chatterbox_worker.request.fields import (
     ALIASES,
@@ -92,8 +92,7 @@ def _of_turns(turns: list[dict[str, Any]]) -> Iterator[_Source]:
             if name in own:
                 raise InvalidRequest(f"{place}.{name} {why}", field=f"{place}.{name}")
         if unknown := next((name for name in own if name not in _TURN_FIELDS), None):
-            message = f"unknown field {quote(unknown)}; known fields are {choices(_TURN_FIELDS)}"
-            raise at_place(place, InvalidRequest(message, field=unknown))
+            raise at_place(place, unknown_field(unknown, _TURN_FIELDS))
         yield _Source(place, own)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from chatterbox_worker.catalogue import NORMALIZED
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, quote, unknown_field
 
 ALIASES: Mapping[str, str] = {
     "prompt": "text",
@@ -75,7 +75,7 @@ def _check_normalize(value: object) -> object:
     for name, switch in value.items():
         field = f"normalize.{name}"
         if name not in NORMALIZED:
-            raise InvalidRequest(f"unknown field {quote(field)}; known are {choices(NORMALIZED)}", field=field)
+            raise unknown_field(field, NORMALIZED)
         if not isinstance(switch, bool):
             raise InvalidRequest(f"{field} must be true or false, not {quote(switch)}", field=field)
     return value

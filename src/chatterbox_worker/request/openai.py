@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, quote, unknown_field
 from chatterbox_worker.request.fields import without_nulls
 
 
@@ -55,7 +55,7 @@ def _kokoro_normalize(options: object) -> bool | dict[str, bool]:
     for name, switch in options.items():
         field = f"normalization_options.{name}"
         if name not in known:
-            raise InvalidRequest(f"unknown field {quote(field)}; known are {choices(known)}", field=field)
+            raise unknown_field(field, known)
         if not isinstance(switch, bool):
             raise InvalidRequest(f"{field} must be true or false, not {quote(switch)}", field=field)
     if options.get("normalize") is False:

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, choices, quote, unknown_field
 from chatterbox_worker.request import without_nulls
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
 from chatterbox_worker.strict_json import parse_json
@@ -65,8 +65,7 @@ async def read_form(
         fields: dict[str, Any] = {}
         for name, value in form.multi_items():
             if name not in (*files, *texts):
-                known = choices([*files, *texts])
-                raise InvalidRequest(f"unknown field {quote(name)}; known fields are {known}", field=name)
+                raise unknown_field(name, (*files, *texts))
             if name in repeated:
                 file = await _read_file(name, value)
                 fields.setdefault(name, []).append((getattr(value, "filename", None) or "", file))

@@ -20,7 +20,7 @@ from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
+from chatterbox_worker.errors import InvalidRequest, for_caller, quote, refuse_unknown
 from chatterbox_worker.request import ALIASES
 from chatterbox_worker.server import bodies, failures, schemas, speech, streamed
 from chatterbox_worker.server.backend import Live
@@ -57,10 +57,7 @@ async def captioned_speech(http: Request, state: State) -> Response:
 
 def _own_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `/v1/audio/speech`, from Kokoro's. Raises InvalidRequest."""
-    known = (*schemas.CAPTIONED_SPEECH["properties"], "text", "format", *ALIASES)
-    if unknown := set(body) - set(known):
-        name = min(unknown)
-        raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(known)}", field=name)
+    refuse_unknown(body, (*schemas.CAPTIONED_SPEECH["properties"], "text", "format", *ALIASES))
     fields = dict(body)
     if speech.take_flag(fields, "return_download_link"):
         raise InvalidRequest("the audio is in the answer; leave return_download_link out", field="return_download_link")

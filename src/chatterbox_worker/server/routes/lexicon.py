@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
 
 from chatterbox_worker.catalogue import LANGUAGES
-from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.errors import InvalidRequest, refuse_unknown
 from chatterbox_worker.request import (
     LONGEST_PRONUNCIATION_CHARS,
     LONGEST_WORD_CHARS,
@@ -17,6 +17,7 @@ from chatterbox_worker.request import (
     ListLexiconRequest,
     SaveLexiconRequest,
     check_fields,
+    value_of_text,
 )
 from chatterbox_worker.server import bodies, schemas
 from chatterbox_worker.server.state import AppState, State
@@ -26,7 +27,8 @@ router = APIRouter(tags=["lexicon"])
 _Word = Annotated[str, Path(description="As it is written; it may contain slashes.")]
 _SPOKEN = schemas.TEXT | {"maxLength": LONGEST_PRONUNCIATION_CHARS, "description": "Empty: the word is left out."}
 _LANGUAGE = schemas.TEXT | {"enum": ["*", *LANGUAGES], "default": "*"}
-_OFFSET = {"type": "integer", "minimum": 0, "default": 0}
+_DELETED = {"language": _LANGUAGE}
+_LISTED = {"language": _LANGUAGE, "offset": {"type": "integer", "minimum": 0, "default": 0}}
 _ENTRIES = {
     "type": "object",
     "maxProperties": MOST_PRONUNCIATIONS,
@@ -35,17 +37,17 @@ _ENTRIES = {
 }
 
 
-def _query(**schemas_of: dict[str, Any]) -> dict[str, Any]:
-    parameters = [{"name": name, "in": "query", "schema": schema} for name, schema in schemas_of.items()]
+def _query(fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    parameters = [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
     return {"openapi_extra": {"parameters": parameters}}
 
 
-@router.get("/lexicon", **_query(language=_LANGUAGE, offset=_OFFSET))
+@router.get("/lexicon", **_query(_LISTED))
 async def list_entries(http: Request, state: State) -> dict[str, Any]:
     """A thousand entries from `offset` on, of one language or, without one, of all; `next_offset` is where the next
     thousand begin.
     """
-    asked = check_fields(ListLexiconRequest, _asked(http, "language", "offset"))
+    asked = check_fields(ListLexiconRequest, _asked(http, _LISTED))
     return await state.backend.lexicon(asked.language, asked.offset)
 
 
@@ -61,16 +63,16 @@ async def save_entries(http: Request, state: State) -> dict[str, Any]:
 async def save_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
     """Adds one entry, or replaces it."""
     body = await bodies.read_object(http)
-    _refuse_unknown(body, ("spoken", "language"))
+    refuse_unknown(body, ("spoken", "language"))
     if "spoken" not in body:
         raise InvalidRequest("spoken is required: what is read for the word", field="spoken")
     spoken = body.pop("spoken")
     return await _save(state, {"entries": {word: spoken}, **body})
 
 
-@router.delete("/lexicon/{word:path}", **_query(language=_LANGUAGE))
+@router.delete("/lexicon/{word:path}", **_query(_DELETED))
 async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
-    asked = check_fields(DeleteLexiconRequest, {"word": word, **_asked(http, "language")})
+    asked = check_fields(DeleteLexiconRequest, {"word": word, **_asked(http, _DELETED)})
     await state.backend.delete_entry(asked.word, asked.language)
     return {"word": asked.word, "language": asked.language, "deleted": True}
 
@@ -80,14 +82,8 @@ async def _save(state: AppState, body: dict[str, Any]) -> dict[str, Any]:
     return await state.backend.save_entries(asked.entries, asked.language)
 
 
-def _asked(http: Request, *known: str) -> dict[str, Any]:
-    """The query; numbers as numbers."""
+def _asked(http: Request, fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The query; numbers as numbers. Raises InvalidRequest."""
     asked = dict(http.query_params)
-    _refuse_unknown(asked, known)
-    return {name: int(text) if text.isdecimal() else text for name, text in asked.items()}
-
-
-def _refuse_unknown(fields: dict[str, Any], known: Sequence[str]) -> None:
-    for name in fields:
-        if name not in known:
-            raise InvalidRequest(f"unknown field {quote(name)}; known fields are {', '.join(known)}", field=name)
+    refuse_unknown(asked, fields)
+    return {name: value_of_text(name, text, fields[name]) for name, text in asked.items()}

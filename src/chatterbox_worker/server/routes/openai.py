@@ -12,7 +12,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.catalogue import FORMATS, REGIONS, openai_model
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.errors import InvalidRequest, choices, quote, refuse_unknown
 from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.refusals import ModelNotFound
 from chatterbox_worker.server.state import State
@@ -35,10 +35,7 @@ async def create_speech(http: Request, state: State) -> Response:
 
 def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Our own fields from OpenAI's, with the names that older servers used; raises InvalidRequest."""
-    known = (*schemas.OPENAI_SPEECH["properties"], "text", "format", *requests.ALIASES)
-    if unknown := set(body) - set(known):
-        name = min(unknown)
-        raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(known)}", field=name)
+    refuse_unknown(body, (*schemas.OPENAI_SPEECH["properties"], "text", "format", *requests.ALIASES))
     fields = requests.openai_speech(body)
     if isinstance(voice := fields.get("voice"), dict):
         if set(voice) != {"id"}:

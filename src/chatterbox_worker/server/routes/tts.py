@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote, refuse_unknown
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.state import AppState, State
@@ -45,9 +45,7 @@ async def answer(http: Request, state: AppState, body: dict[str, Any], options: 
 
 def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Our own fields from those of `/tts`; raises InvalidRequest."""
-    if unknown := set(body) - set(_TTS_FIELDS):
-        name = min(unknown)
-        raise InvalidRequest(f"unknown field {quote(name)}; known fields are {choices(_TTS_FIELDS)}", field=name)
+    refuse_unknown(body, _TTS_FIELDS)
     fields = _TTS_DEFAULTS | {_RENAMED.get(name, name): value for name, value in body.items()}
     mode = fields.pop("voice_mode", "predefined")
     if not isinstance(mode, str) or mode not in _MODES:
@@ -79,9 +77,7 @@ def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, A
 @router.post("/tts/generate", **schemas.speech(schemas.TTS_GENERATE))
 async def tts_generate(http: Request, state: State) -> Response:
     fields = await bodies.read_object(http)
-    if unknown := set(fields) - {"text", "voice_id"}:
-        name = min(unknown)
-        raise InvalidRequest(f"unknown field {quote(name)}; known fields are text or voice_id", field=name)
+    refuse_unknown(fields, ("text", "voice_id"))
     voice = fields.pop("voice_id", None)
     if voice is not None:
         fields["voice"] = bodies.voice_id(voice)
