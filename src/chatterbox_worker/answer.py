@@ -36,17 +36,8 @@ class SpokenBy:
         return cls(str(part["voice"]), None if turn is None else int(turn), None if name is None else str(name))
 
 
-def _as_json(part: SpokenChunk | SpokenWord) -> dict[str, Any]:
-    """With the fields of its speaker among its own."""
-    fields = asdict(part)
-    by = fields.pop("by")
-    return fields | {name: value for name, value in (by or {}).items() if value is not None}
-
-
 @dataclass(frozen=True, slots=True)
-class SpokenChunk:
-    """One chunk of the text and its place in the audio."""
-
+class _Spoken:
     text: str
     start: int
     """Index of its first character in the cleaned text."""
@@ -55,6 +46,18 @@ class SpokenChunk:
     start_s: float
     """Where it starts in the audio, in seconds."""
     end_s: float
+
+    def as_json(self) -> dict[str, Any]:
+        """With the fields of its speaker among its own."""
+        fields = asdict(self)
+        by = fields.pop("by")
+        return fields | {name: value for name, value in (by or {}).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenChunk(_Spoken):
+    """One chunk of the text and its place in the audio."""
+
     spoken: str = ""
     """What the model was given for it; empty in an answer of an older worker."""
     language: str = ""
@@ -64,27 +67,13 @@ class SpokenChunk:
     by: SpokenBy | None = None
     """None if there is one voice for the whole text."""
 
-    def as_json(self) -> dict[str, Any]:
-        return _as_json(self)
-
 
 @dataclass(frozen=True, slots=True)
-class SpokenWord:
+class SpokenWord(_Spoken):
     """One word and its place in the audio; where words cannot be told apart, a phrase or a whole chunk."""
 
-    text: str
-    start: int
-    """Index of its first character in the cleaned text."""
-    end: int
-    """Index after its last character."""
-    start_s: float
-    """Where it starts in the audio, in seconds."""
-    end_s: float
     by: SpokenBy | None = None
     """As `SpokenChunk.by`."""
-
-    def as_json(self) -> dict[str, Any]:
-        return _as_json(self)
 
     def later(self, seconds: float) -> SpokenWord:
         """In audio that has so much in front of it."""

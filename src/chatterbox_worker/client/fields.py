@@ -10,23 +10,30 @@ AudioSource = bytes | Path | str
 """A voice's recording: its bytes, a file, or base64 (a data URI too)."""
 
 
-class RequestFields(TypedDict, total=False):
-    """The worker's fields that can go with a `text`, or stand in place of it (docs/API.md)."""
+class _AudioFields(TypedDict, total=False):
+    """Of speech and of a conversion alike."""
 
-    turns: Sequence[TurnFields]
     model: str | None
-    language: str
     voice: str | None
     reference_audio: AudioSource | None
     voice_url: str | None
-    reference_transcript: str | None
-    speaker: int
-    context: Sequence[Mapping[str, Any]]
     format: str
     sample_rate: int
     bitrate_kbps: int | None
-    speed: float
     seed: int | None
+    cache: bool
+    output: str
+
+
+class RequestFields(_AudioFields, total=False):
+    """The worker's fields that can go with a `text`, or stand in place of it (docs/API.md)."""
+
+    turns: Sequence[TurnFields]
+    language: str
+    reference_transcript: str | None
+    speaker: int
+    context: Sequence[Mapping[str, Any]]
+    speed: float
     temperature: float | None
     exaggeration: float | None
     cfg_weight: float | None
@@ -57,8 +64,6 @@ class RequestFields(TypedDict, total=False):
     max_word_error: float
     on_fail: Literal["warn", "error"]
     candidates: int
-    cache: bool
-    output: str
 
 
 class TurnFields(RequestFields, total=False):
@@ -68,30 +73,20 @@ class TurnFields(RequestFields, total=False):
     name: str
 
 
-class SpeechFields(RequestFields, total=False):
+class JobKeys(TypedDict, total=False):
+    """What RunPod reads next to a job's input."""
+
+    webhook: str
+    policy: Mapping[str, Any]
+    s3Config: Mapping[str, str]
+
+
+class SpeechFields(RequestFields, JobKeys, total=False):
     """The same for a whole job, and the keys that RunPod reads next to its input."""
 
-    webhook: str
-    policy: Mapping[str, Any]
-    s3Config: Mapping[str, str]
 
-
-class ConversionFields(TypedDict, total=False):
+class ConversionFields(_AudioFields, JobKeys, total=False):
     """The worker's fields that can go with a recording to convert, and the keys that RunPod reads next to its input."""
-
-    model: str | None
-    voice: str | None
-    reference_audio: AudioSource | None
-    voice_url: str | None
-    format: str
-    sample_rate: int
-    bitrate_kbps: int | None
-    seed: int | None
-    cache: bool
-    output: str
-    webhook: str
-    policy: Mapping[str, Any]
-    s3Config: Mapping[str, str]
 
 
 class TextFields(RequestFields, total=False):

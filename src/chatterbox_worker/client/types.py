@@ -6,9 +6,9 @@ value, typed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatterbox_worker.answer import SpokenCheck, SpokenWord
 from chatterbox_worker.client.errors import ClientError, NoAudio
@@ -16,6 +16,8 @@ from chatterbox_worker.client.sound import AudioLocation, find
 
 if TYPE_CHECKING:
     from pydub import AudioSegment
+
+_Part = TypeVar("_Part")
 
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"})
 
@@ -196,12 +198,7 @@ class Speech:
             ClientError: they cannot be read.
         """
         checks = self.found.about.get("checks")
-        if checks is None:
-            return None
-        try:
-            return tuple(map(SpokenCheck.from_json, checks))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ClientError(f"the endpoint's checks cannot be read: {error!r}") from None
+        return None if checks is None else _read(SpokenCheck.from_json, checks, "checks")
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -209,10 +206,9 @@ class Speech:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StreamChunk(Mapping[str, Any]):
+class StreamChunk(_JsonObject):
     """A piece of a stream."""
 
-    raw: Mapping[str, Any]
     index: int
     start_s: float
     """Where it begins in the whole, in seconds."""
@@ -221,22 +217,19 @@ class StreamChunk(Mapping[str, Any]):
     words: tuple[SpokenWord, ...] = ()
     """With `timestamps="word"`, those that are spoken by the end of this piece; their times are of the whole."""
 
-    def __getitem__(self, name: str) -> Any:
-        return self.raw[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.raw)
-
-    def __len__(self) -> int:
-        return len(self.raw)
-
 
 def read_words(words: Sequence[Mapping[str, Any]]) -> tuple[SpokenWord, ...]:
     """The words of an answer or of a stream's piece, from JSON. Raises ClientError."""
+    return _read(SpokenWord.from_json, words, "words")
+
+
+def _read(
+    from_json: Callable[[Mapping[str, Any]], _Part], parts: Sequence[Mapping[str, Any]], name: str
+) -> tuple[_Part, ...]:
     try:
-        return tuple(map(SpokenWord.from_json, words))
+        return tuple(map(from_json, parts))
     except (KeyError, TypeError, ValueError) as error:
-        raise ClientError(f"the endpoint's words cannot be read: {error!r}") from None
+        raise ClientError(f"the endpoint's {name} cannot be read: {error!r}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from chatterbox_worker.client.errors import (
     Unauthorized,
     Unavailable,
 )
-from chatterbox_worker.client.fields import AudioSource
+from chatterbox_worker.client.fields import AudioSource, JobKeys
 
 RUN_LIMIT_BYTES = 10_000_000  # RunPod's documentation, "Send API requests"; 20 MB for runsync
 RUNSYNC_LIMIT_BYTES = 20_000_000
@@ -34,7 +34,7 @@ LONGEST_WAIT_S = 90.0  # the default of runsync; RunPod's edge ends a call at ab
 _ANSWER_S = 15.0  # from the end of a wait to the end of the answer's transfer
 _ANSWER_BYTES = 100_000_000  # far above RunPod's limit for an answer, 20 MB
 _AUDIO_BYTES = 1_000_000_000  # 5.7 hours of wav at 24 kHz
-_JOB_KEYS = ("webhook", "policy", "s3Config")
+_JOB_KEYS = tuple(JobKeys.__annotations__)
 _EXCERPT_CHARS = 300
 
 

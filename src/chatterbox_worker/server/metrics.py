@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatterbox_worker.answer import SpeechInfo
+from chatterbox_worker.server.backend import ReadinessState
 
 MIMETYPE = CONTENT_TYPE_LATEST
 # Seconds: from a cache hit to the longest text that a worker accepts.
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
-_STATES = ("starting", "ready", "asleep", "waking", "failed")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 """Those that are counted by name. HTTP lets a client invent others, and each would be a series that stays."""
 
@@ -46,7 +47,7 @@ class Metrics:
         queue = Gauge("chatterbox_requests_inside", "Requests being spoken or waiting.", registry=self._registry)
         queue.set_function(inside)
         states = Gauge("chatterbox_state", "1 for the state the models are in.", ["state"], registry=self._registry)
-        for name in _STATES:
+        for name in get_args(ReadinessState):
             states.labels(name).set_function(partial(_is_state, state, name))
 
     def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
