@@ -7,8 +7,9 @@
 3. what RunPod builds from its `/openai/v1/*` routes: `{"openai_route": "/v1/audio/speech", "openai_input": {...}}`;
 4. several texts: `{"texts": [{"id": "a", "text": "Hello."}, ...], "format": "mp3", ...}`, each failing alone
    (serverless/texts);
-5. an action: `{"action": "info"}`, `models.list`, `voices.list`, `voices.save`, `voices.export`, `voices.delete`,
-   `lexicon.list`, `lexicon.save`, `lexicon.delete`, `outputs.list`, `outputs.get`, `outputs.delete`.
+5. an action: `{"action": "info"}`, `convert`, `text.preview`, `models.list`, `voices.list`, `voices.save`,
+   `voices.export`, `voices.delete`, `lexicon.list`, `lexicon.save`, `lexicon.delete`, `outputs.list`, `outputs.get`,
+   `outputs.delete`.
 Next to the input a job may have `s3Config`, a bucket of its own for a large answer.
 
 What goes back is JSON that fits RunPod's limit, or `{"error": "<sentence>", "message": "<the same>", "code": "...",

@@ -42,4 +42,9 @@ def concatenate(clips: Sequence[Audio]) -> Audio:
 
 def audio_of_pcm(pcm: bytes, sample_rate: int) -> Audio:
     """The inverse of `Audio.pcm16`, to the bit."""
-    return Audio((np.frombuffer(pcm, "<i2") / np.float32(32767.0)).astype(np.float32), sample_rate)
+    return audio_of_integers(np.frombuffer(pcm, "<i2"), sample_rate)
+
+
+def audio_of_integers(samples: npt.NDArray[np.int16], sample_rate: int) -> Audio:
+    """The same for samples (n,) that are numbers already."""
+    return Audio((samples / np.float32(32767.0)).astype(np.float32), sample_rate)

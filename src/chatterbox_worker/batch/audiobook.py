@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from chatterbox_worker.audio.audiobook import CHAPTER_PAUSE_S, AudiobookChapter, AudiobookTags, is_cover, write_m4b
-from chatterbox_worker.batch.book import Book
+from chatterbox_worker.batch.book import NAMED_CHARS, Book
 from chatterbox_worker.batch.manifest import Manifest, ManifestEntry
 from chatterbox_worker.batch.names import stem_of
 from chatterbox_worker.batch.rows import BatchRow
@@ -21,7 +21,6 @@ from chatterbox_worker.text.chunk import PAUSES_S, Pause
 
 SUFFIX = ".m4b"
 _PART_PAUSE_S = PAUSES_S[Pause.PARAGRAPH]
-_LONGEST_NAME_CHARS = 40  # as of a chapter's title
 _COVER_BYTES = 20_000_000
 
 
@@ -77,7 +76,7 @@ def _stem(*names: str) -> str:
     """Of the first name that can be that of a file."""
     for name in names:
         with contextlib.suppress(InvalidRequest):
-            return stem_of(name[:_LONGEST_NAME_CHARS])
+            return stem_of(name[:NAMED_CHARS])
     raise AssertionError("the last name is one")
 
 

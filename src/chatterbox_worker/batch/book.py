@@ -11,6 +11,8 @@ LONGEST_PART_CHARS = 20_000
 RULE = "---"
 """The text of a block that is only a line, or stars, between scenes."""
 _TITLE_SEPARATOR = ": "
+NAMED_CHARS = 40
+"""Of a title in a file name, which has 180 bytes: a character has up to 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +126,7 @@ def _pieces(text: str, longest: int) -> Iterator[str]:
 def name_chapter(number: int, count: int, title: str | None, part: int | None) -> str:
     """The id of a row: "03 The Pool of Tears", with a part "03.2 The Pool of Tears"."""
     name = f"{number:0{max(2, len(str(count)))}}" + ("" if part is None else f".{part}")
-    return f"{name} {title[:_NAMED_CHARS].strip()}" if title and re.search(r"\w", title) else name
-
-
-_NAMED_CHARS = 40  # of a title: a file name has 180 bytes, and a character up to 4
+    return f"{name} {title[:NAMED_CHARS].strip()}" if title and re.search(r"\w", title) else name
 
 
 def numbers_of(skipped: Sequence[str], count: int) -> set[int]:

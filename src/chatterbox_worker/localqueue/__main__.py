@@ -25,7 +25,6 @@ from chatterbox_worker.client.sound import has_audio
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.files import check_writable
 from chatterbox_worker.local import local_environment
-from chatterbox_worker.localqueue import say
 from chatterbox_worker.localqueue.app import ENDPOINT_ID
 from chatterbox_worker.localqueue.local_queue import LocalQueue, WorkerStartError
 
@@ -110,12 +109,21 @@ def send(queue: LocalQueue, options: argparse.Namespace, body: Mapping[str, Any]
         path = options.out or _OUT / f"speech.{job.speech.format}"
         client.save_audio(job, path)
     about = job.speech.found.about
-    command.print_line(say.summary(about, path))
+    command.print_line(_summary(about, path))
     if about.get("model") == _PREVIEW:
         sys.stderr.write(
             "THIS IS NOT CHATTERBOX: the preview model is espeak-ng, a robot voice for trying things out.\n"
         )
     return 0
+
+
+def _summary(about: Mapping[str, Any], path: Path) -> str:
+    """One line: length, speed, cache, model, device and file."""
+    factor = about.get("timings", {}).get("real_time_factor")
+    speed = "" if factor is None else f"real-time factor {factor:.3f}, "
+    cache = "hit" if about.get("cache_hit") else "miss"
+    made = f"{about.get('model')} on {about.get('device')}"
+    return f"{about.get('duration_s', 0.0):.2f} s of audio, {speed}cache {cache}, {made}, {path}"
 
 
 def serve(queue: LocalQueue) -> int:

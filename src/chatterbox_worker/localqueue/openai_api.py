@@ -44,9 +44,11 @@ class OpenAiApi:
 
     async def _relay(self, request: web.Request, job: QueuedJob) -> web.StreamResponse:
         context = self._context
-        await context.condition.until(
-            lambda: bool(job.chunks) or job.state.is_final or context.is_closing, context.limits.gateway_s
-        )
+
+        def has_news() -> bool:
+            return bool(job.chunks) or job.state.is_final or context.is_closing
+
+        await context.condition.until(has_news, context.limits.gateway_s)
         if not job.chunks:
             return _answer(job)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -58,9 +60,7 @@ class OpenAiApi:
                 await response.write(text.encode())
             if is_last:
                 break
-            await context.condition.until(
-                lambda: bool(job.chunks) or job.state.is_final or context.is_closing, context.limits.gateway_s
-            )
+            await context.condition.until(has_news, context.limits.gateway_s)
         await response.write_eof()
         return response
 

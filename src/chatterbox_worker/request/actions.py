@@ -15,6 +15,7 @@ from chatterbox_worker.request.fields import (
     LONGEST_WORD_CHARS,
     Body,
     ModelName,
+    Output,
     OutputPath,
     Reference,
     SpeechBody,
@@ -133,7 +134,7 @@ class ConvertBody(Body):
     bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     cache: bool = True
-    output: Literal["auto", "inline", "s3", "volume"] = "auto"
+    output: Output = "auto"
 
 
 Action = (

@@ -57,6 +57,8 @@ SHAPES = {
 Transcript = Annotated[str, Field(min_length=1, max_length=LONGEST_TRANSCRIPT_CHARS)]
 _SpeakerNumber = Annotated[int, Field(ge=0, le=MOST_SPEAKERS - 1)]
 Timestamps = Literal["chunk", "word"]
+Output = Literal["auto", "inline", "s3", "volume"]
+"""How the answer to a job goes back."""
 Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
 
 

@@ -8,7 +8,7 @@ subprotocol `chatterbox-key.<key>`. Without keys anyone who can reach the port m
   `CHATTERBOX_CORS_ORIGINS`. A browser says so in `Sec-Fetch-Site`, but not to a server that it reaches by http on a
   LAN, nor on a WebSocket; then `Origin` is compared with `Host`.
 - A page whose own name was made to lead here (DNS rebinding) has the same origin. So a `Host` is answered only if
-  nobody else can own it: an address, a name without a dot, one of the private domains, or one in `CHATTERBOX_HOSTS`.
+  no stranger can own it: an address, a name without a dot, one of the private domains, or one in `CHATTERBOX_HOSTS`.
 """
 
 from __future__ import annotations

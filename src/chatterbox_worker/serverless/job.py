@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from chatterbox_worker import request as requests
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, choices, quote
-from chatterbox_worker.request import Action, AudioRequest, ConvertBody, SpeechBody
-
-Output = Literal["auto", "inline", "s3", "volume"]
+from chatterbox_worker.request import Action, AudioRequest, ConvertBody, Output, SpeechBody
 
 
 class JobBody(SpeechBody):

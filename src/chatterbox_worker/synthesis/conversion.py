@@ -66,9 +66,8 @@ class ConversionPlan:
 def recording_of(request: ConversionRequest, *, allow_private_urls: bool) -> tuple[bytes, str]:
     """The recording and the name of its field. Raises InvalidRequest for what is not base64 or cannot be fetched."""
     if request.audio_url is not None:
-        private = allow_private_urls
-        url = request.audio_url
-        return fetch(url, field="audio_url", allow_private=private, most_bytes=MOST_BYTES), "audio_url"
+        field = "audio_url"
+        return fetch(request.audio_url, field=field, allow_private=allow_private_urls, most_bytes=MOST_BYTES), field
     audio = request.audio or b""
     return audio if isinstance(audio, bytes) else from_base64(audio, field="audio"), "audio"
 

@@ -113,9 +113,7 @@ class Synthesizer:
             recording = self._make(plan, scope, started_s)
             entry = CacheEntry(recording.audio, recording.info)
             maker(entry)
-            self.cache.put(
-                plan.key, request.format, entry
-            )  # inside, so that the next caller finds it running or stored
+            self.cache.put(plan.key, request.format, entry)  # in here, so that the next finds it running or stored
         return recording
 
     @property

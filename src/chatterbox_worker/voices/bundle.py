@@ -24,7 +24,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.clip import Audio, audio_of_integers
 from chatterbox_worker.audio.decode import HIGHEST_RATE, LOWEST_RATE
 from chatterbox_worker.engine import Adapter, Speaker
 from chatterbox_worker.errors import InvalidRequest
@@ -124,9 +124,8 @@ def unpack(data: bytes, *, field: str) -> Bundle:
         raise invalid("it has no 16-bit clip")
     if not MIN_DURATION_S <= len(clip) / rate <= MAX_DURATION_S or not clip.any():
         raise invalid(f"its clip lasts {len(clip) / rate:.2f} s or is silent")
-    samples = clip.astype(np.float32) / np.float32(32767.0)  # the exact inverse of Audio.pcm16
     return Bundle(
-        Audio(samples, rate),
+        audio_of_integers(clip, rate),
         _speaker(tensors, metadata.get("made_by"), invalid),
         about,
         adapters.parse_adapter(metadata.get("adapter"), tensors, invalid),

@@ -24,7 +24,6 @@ MAX_DURATION_S = 300.0  # also documented; the models use at most the first 15 s
 MIN_DURATION_S = 0.5  # below it the spectrograms of every model have too few frames
 _TIMEOUT_S = 20.0  # for the whole download
 _REDIRECTS = 5
-_REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 _HEADERS = {"Accept": "audio/*, */*;q=0.5", "Accept-Encoding": "identity"}
 
 
@@ -72,8 +71,8 @@ def fetch(url: str, *, field: str = "voice_url", allow_private: bool = False, mo
         for _ in range(_REDIRECTS + 1):
             _check(url, field)
             with contextlib.closing(_open(client, url, field, deadline)) as response:
-                if response.status_code in _REDIRECT_STATUSES and (location := response.headers.get("Location")):
-                    url = urljoin(url, location)
+                if response.has_redirect_location:
+                    url = urljoin(url, response.headers["Location"])
                     continue
                 if response.status_code != 200:
                     raise InvalidRequest(f"{field} answered {response.status_code}", field=field)

@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import soundfile
 
 from chatterbox_worker.answer import Recording, SpeechInfo, SpokenWord
-from chatterbox_worker.audio.clip import Audio, concatenate
+from chatterbox_worker.audio.clip import Audio, audio_of_integers, concatenate
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client.sound import join
@@ -115,8 +114,7 @@ def decode_flac(data: bytes) -> Audio:
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             if file.channels == 1 and 0 < file.frames <= _AUDIO_S * file.samplerate:
-                samples = file.read(dtype="int16")
-                return Audio((samples / np.float32(32767.0)).astype(np.float32), file.samplerate)
+                return audio_of_integers(file.read(dtype="int16"), file.samplerate)
     except soundfile.LibsndfileError:
         pass
     raise SynthesisFailed("the endpoint's answer holds audio that cannot be decoded")

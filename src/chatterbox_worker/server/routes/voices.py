@@ -73,7 +73,7 @@ async def create_voice(http: Request, state: State) -> dict[str, Any]:
 @router.post("/v1/audio/voices", **schemas.form(_OPENAI, "name", "audio_sample"))
 async def create_openai_voice(http: Request, state: State) -> dict[str, Any]:
     """As OpenAI's libraries create a voice. `consent` is the id of a recording that OpenAI keeps: nothing here has it,
-    and whoever runs this server answers for the speaker's consent.
+    and the operator of this server is responsible for the speaker's consent.
     """
     saved = await _save(http, state, texts=("consent", "type"))
     return {

@@ -165,14 +165,13 @@ class Delivery:
     def _buckets(self, route: Route) -> list[Bucket]:
         return [bucket for bucket in (route.bucket, self._bucket) if bucket is not None]
 
-    def _stores(self, route: Route) -> list[_Store]:
-        return [*self._bucket_stores(route), *self._volume_stores()]
+    def _stores(self, route: Route) -> Iterator[_Store]:
+        yield from self._bucket_stores(route)
+        if self.volume.is_there:
+            yield self._write
 
     def _bucket_stores(self, route: Route) -> list[_Store]:
         return [partial(_put, bucket) for bucket in self._buckets(route)]
-
-    def _volume_stores(self) -> list[_Store]:
-        return [self._write] if self.volume.is_there else []
 
     def _write(self, recording: Recording) -> _Answer:
         path = self.volume.put(recording.audio, suffix=recording.info.format)

@@ -28,9 +28,7 @@ from chatterbox_worker.serverless.texts.request import Text, TextsJob
 from chatterbox_worker.serverless.texts.speak import speak
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 
-_REPORT_BYTES = (
-    2500  # of a result without its audio: facts, timings and a presigned URL; the text is counted separately
-)
+_REPORT_BYTES = 2500  # of a result without its audio and its text: facts, timings and a presigned URL
 _REPORT_BYTES_PER_CHARACTER = 4  # of the text: the chunks repeat it, each with positions and times
 _REPORT_BYTES_PER_TURN = 500  # of a dialogue: at least one chunk, with who speaks, and a seed
 _SUMMARY_BYTES = 400
