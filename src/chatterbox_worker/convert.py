@@ -21,7 +21,7 @@ from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
-from chatterbox_worker.files import check_writable, write_whole
+from chatterbox_worker.files import check_writable, save
 from chatterbox_worker.local import local_environment
 from chatterbox_worker.request import ConversionRequest, parse_conversion
 from chatterbox_worker.synthesis.conversion import MOST_BYTES
@@ -82,8 +82,7 @@ def _convert(options: argparse.Namespace) -> str:
             recording = synthesizer.speak(request, CancelScope(show))
     finally:
         synthesizer.close()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(options.out, recording.audio)
+    save(options.out, recording.audio)
     for warning in recording.info.warnings:
         sys.stderr.write(f"{warning}\n")
     info = recording.info

@@ -14,7 +14,7 @@ from chatterbox_worker.catalogue import LANGUAGES, MODELS, OPENAI_MODELS, PACKS,
 from chatterbox_worker.errors import choices, quote
 
 FAMILIES = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
-"""The models whose fine-tuned weights can be served."""
+"""The models of which other weights can be served: those with a T3 that can be fine-tuned."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
 _BETWEEN = re.compile(r",(?=[^,=]*=)")

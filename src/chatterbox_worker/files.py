@@ -73,6 +73,14 @@ def write_whole(path: Path, data: bytes, *, durable: bool = False, sole_writer: 
         written.write_bytes(data)
 
 
+def save(path: str | Path, data: bytes) -> Path:
+    """Write a file as `draft` does, and its folder if it is missing; for a person's path. Raises OSError."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data)
+    return path
+
+
 def remove_orphans(folder: Path) -> None:
     """Remove the drafts of writers that were killed. A folder that cannot be read or written stays as it is."""
     with contextlib.suppress(OSError):

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from chatterbox_worker import files
 from chatterbox_worker import request as requests
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
-from chatterbox_worker.files import write_whole
 from chatterbox_worker.request import SpeechRequest
 from chatterbox_worker.voices.reference import MAX_BYTES
 from chatterbox_worker.wiring import build
@@ -45,10 +45,7 @@ class ClonedSpeech:
 
     def save(self, path: str | Path) -> Path:
         """Write the file, and create its folder if it is missing."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, self.audio)
-        return path
+        return files.save(path, self.audio)
 
 
 class VoiceCloner:

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
+from chatterbox_worker import files
 from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
@@ -113,7 +114,7 @@ class AsyncRunPodServerlessClient:
         return await self._drive(flows.audio_of(response, self._patience))
 
     async def save_audio(self, response: object, path: str | Path) -> Path:
-        return await asyncio.to_thread(endpoints.write, await self.audio(response), path)
+        return await asyncio.to_thread(files.save, path, await self.audio(response))
 
     async def info(self) -> dict[str, Any]:
         return dict(unwrap((await self.call({"action": "info"})).output))

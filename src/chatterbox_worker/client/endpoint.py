@@ -7,7 +7,6 @@ import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -18,7 +17,6 @@ from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.types import LexiconEntry, OutputEntry, SavedVoice, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
 from chatterbox_worker.config import environment
-from chatterbox_worker.files import write_whole
 
 ARGUMENTS = ("endpoint_id", "api_key", "base_url")
 FLAGS = ("--endpoint", "--key", "--url")
@@ -166,11 +164,3 @@ def lexicon_page(output: Any) -> tuple[list[LexiconEntry], int | None]:
 
 def output_entries(output: Any) -> list[OutputEntry]:
     return [OutputEntry(entry["path"], entry["size_bytes"], entry["modified"]) for entry in unwrap(output)["outputs"]]
-
-
-def write(audio: bytes, path: str | Path) -> Path:
-    """Write the whole file or nothing; create its folder if it is missing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, audio)
-    return path

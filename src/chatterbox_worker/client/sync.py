@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
+from chatterbox_worker import files
 from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
@@ -135,7 +136,7 @@ class RunPodServerlessClient:
             AudioOnVolume: it is a file on the endpoint's volume that cannot be read (any more).
             NoAudio: there is none.
         """
-        return endpoints.write(self.audio(response), path)
+        return files.save(path, self.audio(response))
 
     def info(self) -> dict[str, Any]:
         """The version, models and settings of a worker of this endpoint. Starts one if none is up."""

@@ -21,16 +21,12 @@ from chatterbox_worker.server.threads import low_priority_pool, run_conversion
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.text.preview import preview
-from chatterbox_worker.voices.folder import LibraryEntry
+from chatterbox_worker.voices.folder import MIMETYPES, LibraryEntry
 from chatterbox_worker.voices.library import VoiceLibrary
 
 log = logging.getLogger(__name__)
 
 _CHECKS_PER_IDLE = 10  # how often idleness is checked within its limit
-_MIMETYPES: Mapping[str, str] = {
-    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg",
-    ".m4a": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
-}  # fmt: skip
 
 
 class LocalBackend:
@@ -116,7 +112,7 @@ class LocalBackend:
     async def recording(self, voice: str) -> tuple[bytes, str]:
         def read() -> tuple[bytes, str]:
             data, suffix = self._library.recording(voice)
-            return data, _MIMETYPES[suffix]
+            return data, MIMETYPES[suffix]
 
         return await asyncio.to_thread(read)
 

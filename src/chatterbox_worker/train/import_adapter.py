@@ -13,9 +13,9 @@ from pathlib import Path
 
 from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.custom_models import FAMILIES
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError
 from chatterbox_worker.files import write_whole
-from chatterbox_worker.voices.adapter import CHATTERBOX
 from chatterbox_worker.voices.bundle import Bundle, pack
 from chatterbox_worker.voices.clip import decode_clip
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("folder", type=Path, help="has adapter_model.safetensors and adapter_config.json")
     parser.add_argument("clip", type=Path, help="a recording of the speaker, best 10 s")
     parser.add_argument("voice", type=Path, help="the voice file to write")
-    parser.add_argument("--model", required=True, choices=CHATTERBOX, help="the model that the adapter was trained on")
+    parser.add_argument("--model", required=True, choices=FAMILIES, help="the model that the adapter was trained on")
     options = parser.parse_args(arguments)
     try:
         _import(options.folder, options.clip, options.voice, options.model, Settings.from_env(environment()))

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from chatterbox_worker import command
 from chatterbox_worker.config import Settings, environment
+from chatterbox_worker.custom_models import FAMILIES
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, WorkerError, choices
-from chatterbox_worker.voices.adapter import CHATTERBOX
 from chatterbox_worker.voices.bundle import unpack
 
 
@@ -38,9 +38,9 @@ def _merge(voice: Path, folder: Path, settings: Settings) -> None:
         raise InvalidRequest(f"{voice} cannot be read: {error.strerror or error}", field="voice") from error
     if adapter is None:
         raise InvalidRequest(f"{voice} has no adapter: it is not a fine-tuned voice", field="voice")
-    if adapter.model not in CHATTERBOX:
+    if adapter.model not in FAMILIES:
         raise InvalidRequest(
-            f"{voice} is fine-tuned for {adapter.model}; only {choices(CHATTERBOX)} can be merged", field="voice"
+            f"{voice} is fine-tuned for {adapter.model}; only {choices(FAMILIES)} can be merged", field="voice"
         )
     # slow imports only after the checks
     from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of  # noqa: PLC0415

@@ -11,18 +11,17 @@ from typing import Any
 
 from chatterbox_worker import command_text
 from chatterbox_worker.catalogue import LANGUAGES, MODELS
-from chatterbox_worker.custom_models import parse_custom_models
+from chatterbox_worker.custom_models import FAMILIES, parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request import VOICE_ID
-from chatterbox_worker.voices.adapter import CHATTERBOX
 from chatterbox_worker.voices.adapter import MODELS as TRAINABLE
 
 EXTENDABLE = ("multilingual", "multilingual-v2")
 """The models whose texts begin with the token of their language."""
 _ONLY = {
-    "full": (CHATTERBOX, "is trained by an adapter only"),
+    "full": (FAMILIES, "is trained by an adapter only"),
     "extend_tokenizer": (EXTENDABLE, "names no languages"),
-    "text_weight": (CHATTERBOX, "predicts no text"),
+    "text_weight": (FAMILIES, "predicts no text"),
 }
 """Flags that not all models have: by name, those that do, and why not the others."""
 _RANK = 8

@@ -20,12 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chatterbox_worker.custom_models import FAMILIES
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
-CHATTERBOX = ("multilingual", "multilingual-v2", "english", "turbo", "nano")
-"""The models with a T3 that can be fine-tuned."""
-MODELS = (*CHATTERBOX, "csm")
+MODELS = (*FAMILIES, "csm")
 """The models that can be fine-tuned."""
 HIGHEST_RANK = 512
 """Half the width of the largest model: above it a plain matrix would be smaller."""

@@ -25,7 +25,12 @@ from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, adapted_model
 from chatterbox_worker.voices.contents import digest
 from chatterbox_worker.voices.names import check_name, id_of
 
-SUFFIXES = (BUNDLE_SUFFIX, ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".webm")
+MIMETYPES: Mapping[str, str] = {
+    ".wav": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg",
+    ".m4a": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
+}  # fmt: skip
+"""Of recordings, by their suffixes."""
+SUFFIXES = (BUNDLE_SUFFIX, *MIMETYPES)
 """In order of precedence."""
 TRANSCRIPT_SUFFIX = ".txt"
 NAME_SUFFIX = ".name"
@@ -156,10 +161,10 @@ class VoicesFolder:
             return None
         return transcript
 
-    def replace(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> str | None:
+    def replace(self, voice: str, suffix: str, content: bytes, others: Mapping[str, bytes]) -> str | None:
         """Write everything, then rename: a full disk is noticed before anything of the old voice is removed.
 
-        `beside`: the other files of the voice, by suffix. Returns the digest of the recording that was there; None if
+        `others`: the other files of the voice, by suffix. Returns the digest of the recording that was there; None if
         there was none, or none that can be read.
         """
         self.path.mkdir(parents=True, exist_ok=True)
@@ -167,13 +172,13 @@ class VoicesFolder:
             replaced = None
             with contextlib.suppress(VoiceNotFound, OSError):
                 replaced = _digest_of(self.find(voice))
-            self._replace_alone(voice, suffix, content, beside)
+            self._replace_alone(voice, suffix, content, others)
         remove_orphans(self.path)
         return replaced
 
-    def _replace_alone(self, voice: str, suffix: str, content: bytes, beside: Mapping[str, bytes]) -> None:
+    def _replace_alone(self, voice: str, suffix: str, content: bytes, others: Mapping[str, bytes]) -> None:
         with contextlib.ExitStack() as drafts:
-            for each, text in beside.items():
+            for each, text in others.items():
                 drafts.enter_context(draft(self._path(voice, each), durable=True)).write_bytes(text)
             with draft(self._path(voice, suffix), durable=True) as written:
                 allow_bytes(len(content))
@@ -184,7 +189,7 @@ class VoicesFolder:
                 check_wanted()
                 self._path(voice, TRANSCRIPT_SUFFIX).unlink(missing_ok=True)  # first: a wrong one is worse than none
         for old in (*SUFFIXES, NAME_SUFFIX):
-            if old != suffix and old not in beside:
+            if old != suffix and old not in others:
                 self._path(voice, old).unlink(missing_ok=True)
 
     def delete(self, voice: str) -> str:

@@ -149,16 +149,16 @@ class VoiceLibrary:
         voice = self._on_volume(partial(self._files.free_id, name))
         if voice == DEFAULT_VOICE.id:
             raise InvalidRequest('voice "default" is the model\'s own and cannot be replaced', field="voice")
-        beside = {} if name == voice else {NAME_SUFFIX: name.encode()}
+        others = {} if name == voice else {NAME_SUFFIX: name.encode()}
         if is_bundle(data):
             bundle = unpack(data, field=field)
             suffix = BUNDLE_SUFFIX
             content = pack(bundle if transcript is None else replace(bundle, transcript=transcript))
         else:
             suffix, content = SAVED_SUFFIX, encode_recording(decode_clip(data, field=field))
-            beside |= {} if transcript is None else {TRANSCRIPT_SUFFIX: transcript.encode()}
+            others |= {} if transcript is None else {TRANSCRIPT_SUFFIX: transcript.encode()}
         saved = voice_of(voice, content, field=field, transcript=transcript)  # only what can be read replaces another
-        replaced = self._on_volume(partial(self._files.replace, voice, suffix, content, beside), "written")
+        replaced = self._on_volume(partial(self._files.replace, voice, suffix, content, others), "written")
         if replaced not in {None, saved.digest}:
             self._forget(replaced)
         return saved
