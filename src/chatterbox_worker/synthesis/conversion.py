@@ -19,7 +19,7 @@ import numpy as np
 from chatterbox_worker.answer import SpeechInfo
 from chatterbox_worker.audio.clip import Audio, Samples, audio_of_pcm, concatenate
 from chatterbox_worker.audio.decode import decode_in_pieces
-from chatterbox_worker.audio.encode import default_kbps, encode_pieces
+from chatterbox_worker.audio.encode import encode_pieces
 from chatterbox_worker.audio.passages import LevelMeter, Splicer, Stretch, cut_stretches, plan_stretches
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.audio.voicing import voiced_fraction
@@ -29,6 +29,7 @@ from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.engine import Engine, Passage, Take, decoder_of
 from chatterbox_worker.errors import InvalidRequest, SynthesisFailed
 from chatterbox_worker.request import ConversionRequest
+from chatterbox_worker.synthesis.plan import encoding_of
 from chatterbox_worker.voices.reference import fetch, from_base64
 from chatterbox_worker.voices.source import VoiceSource, load_voice, name_voice
 
@@ -82,10 +83,7 @@ def plan_conversion(
     recording, field = recording_of(request, allow_private_urls=allow_private_urls)
     key = key_of({
         "conversion": hashlib.sha256(recording).hexdigest(), "model": request.model,
-        "weights": engine.revision, "voice": source.digest, "seed": request.seed, "format": request.format,
-        "sample_rate": request.sample_rate,
-        **({"bitrate_kbps": request.bitrate_kbps or default_kbps(request.sample_rate)}
-           if request.format == "mp3" else {}),
+        "weights": engine.revision, "voice": source.digest, "seed": request.seed, **encoding_of(request),
     })  # fmt: skip
     seed = secrets.randbits(32) if request.seed is None else request.seed
     return ConversionPlan(request, engine, source, recording, field, key, seed)

@@ -19,7 +19,7 @@ from chatterbox_worker.cache import key_of
 from chatterbox_worker.catalogue import REGIONS
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine, left_out_of
 from chatterbox_worker.errors import Cancelled, InvalidRequest, VoiceNotFound, WorkerError, quote
-from chatterbox_worker.request import SpeechRequest, at_place
+from chatterbox_worker.request import AudioRequest, SpeechRequest, at_place
 from chatterbox_worker.synthesis.chunk_takes import chunk_seeds
 from chatterbox_worker.text.chunk import DEFAULT_CHUNK_CHARS, PAUSES_S, Chunk, Pause
 from chatterbox_worker.text.lexicon import Lexicon
@@ -144,11 +144,8 @@ class Planner:
         key = key_of({
             "model": request.model, "weights": engine.revision, **prepared.identity,
             "voice": source.digest, "language": request.language, "sampling": dict(request.sampling),
-            "seed": request.seed, "speed": request.speed, "format": request.format,
-            "sample_rate": request.sample_rate,
+            "seed": request.seed, "speed": request.speed, **encoding_of(request),
             "chunk": (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else None,
-            **({"bitrate_kbps": request.bitrate_kbps or default_kbps(request.sample_rate)}
-               if request.format == "mp3" else {}),
             **(asdict(sound_of(request)) if sound_of(request) != Sound() else {}),
             **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
             **({"timestamps": "word"} if request.timestamps == "word" else {}),
@@ -185,6 +182,13 @@ class Planner:
         words = {"max_word_error": request.max_word_error, "asr": self.asr_model}
         about = {"check": request.check, "attempts": request.attempts}
         return about | words if request.check == "words" else about
+
+
+def encoding_of(request: AudioRequest) -> dict[str, Any]:
+    """What decides how the sound is encoded, for the cache."""
+    about = {"format": request.format, "sample_rate": request.sample_rate}
+    kbps = request.bitrate_kbps or default_kbps(request.sample_rate)
+    return about | {"bitrate_kbps": kbps} if request.format == "mp3" else about
 
 
 def sound_of(request: SpeechRequest) -> Sound:
