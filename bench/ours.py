@@ -23,8 +23,7 @@ from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.kernels.proven import families
 from chatterbox_worker.engines.chatterbox.pack import add_draft, load_modules, pack_of
 from chatterbox_worker.engines.chatterbox.parts import Parts
-from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_default_conditionals
-from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.flow_encoder import FRAMES_PER_TOKEN
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
@@ -35,8 +34,6 @@ from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
-from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
-from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
 from chatterbox_worker.voices.conditioning import ConditioningStore
 
 _STAGES = {"t3_s": "t3", "s3gen_s": "flow", "vocoder_s": "vocoder", "watermark_s": "watermark"}
@@ -51,15 +48,7 @@ def load_parts(checkpoint: Checkpoint, profile: str, device: torch.device, *, ke
     pack.save()
     t3.kernels = families(kernels, device, profile)
     s3gen.use_kernels(t3.kernels)
-    return Parts(
-        layout=checkpoint.layout,
-        t3=t3,
-        s3gen=s3gen,
-        tokenizer=load_tokenizer(checkpoint),
-        default_voice=load_default_conditionals(checkpoint),
-        encoders=ReferenceEncoders(checkpoint, device),
-        watermark=Watermark(device),
-    )
+    return Parts.of(checkpoint, t3, s3gen)
 
 
 class Ours:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Self
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
@@ -38,6 +39,19 @@ class Parts:
     encoders: ReferenceEncoders
     watermark: Marker
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, t3: T3, s3gen: S3Gen) -> Self:
+        """The networks with what else the checkpoint has. Raises NotReady: a file is missing or broken."""
+        return cls(
+            layout=checkpoint.layout,
+            t3=t3,
+            s3gen=s3gen,
+            tokenizer=load_tokenizer(checkpoint),
+            default_voice=load_own_voice(checkpoint),
+            encoders=ReferenceEncoders(checkpoint, t3.device),
+            watermark=Watermark(t3.device),
+        )
+
 
 def load_parts(checkpoint: Checkpoint, settings: Settings, held: HeldWeights | None) -> Parts:
     """`held`: of an engine whose weights can stay in the machine's memory.
@@ -45,7 +59,6 @@ def load_parts(checkpoint: Checkpoint, settings: Settings, held: HeldWeights | N
     Raises:
         NotReady: a file is missing or broken, or the device or its kernels are not as the settings want them.
     """
-    layout = checkpoint.layout
     device = device_of(settings.device)
     prepare(
         device,
@@ -62,18 +75,10 @@ def load_parts(checkpoint: Checkpoint, settings: Settings, held: HeldWeights | N
     if (small := t3.small_weights()) is not None:
         log.info(
             "%s: T3's weights take %.2f GB instead of %.2f, with a relative error of %.2f %% (%s)",
-            layout.name, small.stored_bytes / 1e9, small.unquantized_bytes / 1e9, 100 * small.relative_error,
+            checkpoint.layout.name, small.stored_bytes / 1e9, small.unquantized_bytes / 1e9, 100 * small.relative_error,
             t3.precision.value,
         )  # fmt: skip
-    return Parts(
-        layout=layout,
-        t3=t3,
-        s3gen=s3gen,
-        tokenizer=load_tokenizer(checkpoint),
-        default_voice=load_own_voice(checkpoint),
-        encoders=ReferenceEncoders(checkpoint, device),
-        watermark=Watermark(device),
-    )
+    return Parts.of(checkpoint, t3, s3gen)
 
 
 def _use_kernels(t3: T3, s3gen: S3Gen, chosen: frozenset[Family], settings: Settings) -> None:
