@@ -54,6 +54,11 @@ class _Spoken:
         return fields | {name: value for name, value in (by or {}).items() if value is not None}
 
 
+def _place_of(part: Mapping[str, Any]) -> tuple[str, int, int, float, float]:
+    """The text of a chunk or a word and its place. Raises KeyError, TypeError, ValueError."""
+    return str(part["text"]), int(part["start"]), int(part["end"]), float(part["start_s"]), float(part["end_s"])
+
+
 @dataclass(frozen=True, slots=True)
 class SpokenChunk(_Spoken):
     """One chunk of the text and its place in the audio."""
@@ -66,6 +71,12 @@ class SpokenChunk(_Spoken):
     """Whether its sound was there already, rather than spoken for this answer."""
     by: SpokenBy | None = None
     """None if there is one voice for the whole text."""
+
+    @classmethod
+    def from_json(cls, chunk: Mapping[str, Any]) -> SpokenChunk:
+        """Raises KeyError, TypeError, ValueError."""
+        about = str(chunk.get("spoken", "")), str(chunk.get("language", "")), bool(chunk.get("kept", False))
+        return cls(*_place_of(chunk), *about, SpokenBy.from_json(chunk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +96,7 @@ class SpokenWord(_Spoken):
         Raises:
             KeyError, TypeError, ValueError: a field is missing or not of its type.
         """
-        places = int(word["start"]), int(word["end"])
-        times_s = float(word["start_s"]), float(word["end_s"])
-        return cls(str(word["text"]), *places, *times_s, SpokenBy.from_json(word))
+        return cls(*_place_of(word), SpokenBy.from_json(word))
 
 
 class UnsentWords:
@@ -183,20 +192,7 @@ class SpeechInfo:
         """
         try:
             values = {name: kind(answer[name]) for name, kind in _KINDS.items()}
-            chunks = tuple(
-                SpokenChunk(
-                    str(c["text"]),
-                    int(c["start"]),
-                    int(c["end"]),
-                    float(c["start_s"]),
-                    float(c["end_s"]),
-                    str(c.get("spoken", "")),
-                    str(c.get("language", "")),
-                    bool(c.get("kept", False)),
-                    SpokenBy.from_json(c),
-                )
-                for c in answer["chunks"]
-            )
+            chunks = tuple(map(SpokenChunk.from_json, answer["chunks"]))
             seeds = (
                 tuple(None if seed is None else int(seed) for seed in answer["seeds"]) if "seeds" in answer else None
             )
@@ -211,10 +207,9 @@ class SpeechInfo:
             raise ValueError(f"not an answer about speech: {error!r}") from error
 
 
+_SIMPLE = {"str": str, "int": int, "float": float}
 _KINDS: Mapping[str, type] = {
-    field.name: {"str": str, "int": int, "float": float}[str(field.type)]
-    for field in fields(SpeechInfo)
-    if field.name not in ("chunks", "warnings", "words", "checks", "decoder", "seeds")
+    field.name: _SIMPLE[str(field.type)] for field in fields(SpeechInfo) if field.type in _SIMPLE
 }
 
 

@@ -113,11 +113,7 @@ class VolumeFailed(WorkerError):
 
 def quote(value: object) -> str:
     """`value` for use in a sentence: its repr, cut to a readable length."""
-    text = (
-        repr(value)
-        if not isinstance(value, str) or len(value) <= _QUOTED_CHARS
-        else repr(value[:_QUOTED_CHARS])[:-1] + "…'"
-    )
+    text = repr(f"{value[:_QUOTED_CHARS]}…" if isinstance(value, str) and len(value) > _QUOTED_CHARS else value)
     return text if len(text) <= 2 * _QUOTED_CHARS else text[: 2 * _QUOTED_CHARS] + "…"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.localqueue.context import Context, WorkerCall, WorkerState
 from chatterbox_worker.localqueue.fault import Fault, Route
 from chatterbox_worker.localqueue.wire import check_size, worker_and_query
@@ -176,5 +176,5 @@ class WorkerApi:
 
 def _check_object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidRequest("the body must be a JSON object")
+        raise InvalidRequest(f"the body must be a JSON object, not {quote(value)}")
     return value

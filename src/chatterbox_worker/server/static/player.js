@@ -12,7 +12,7 @@ const SKIP_S = 5;
 let context = null;
 
 /** The page's only AudioContext; the first call must come from a click, or browsers mute it. */
-export function audioContext() {
+function audioContext() {
   context ??= new AudioContext({ latencyHint: "playback" });
   if (context.state === "suspended") context.resume();
   return context;
