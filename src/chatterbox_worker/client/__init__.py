@@ -19,18 +19,15 @@ from chatterbox_worker.client.errors import (
     AnswerLost,
     AudioOnVolume,
     ClientError,
-    JobCancelled,
-    JobFailed,
-    JobTimedOut,
     NoAudio,
     NotFound,
     RequestRefused,
     RequestTooLarge,
-    StillRunning,
     Unauthorized,
     Unavailable,
 )
 from chatterbox_worker.client.fields import ConversionFields, SpeechFields, TextFields, TurnFields
+from chatterbox_worker.client.job_errors import JobCancelled, JobFailed, JobTimedOut, StillRunning
 from chatterbox_worker.client.sync import RunPodServerlessClient, SpeechStream
 from chatterbox_worker.client.types import (
     Job,

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from chatterbox_worker import command, command_text
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client.endpoint import FLAGS, Endpoint
-from chatterbox_worker.client.errors import ClientError, StillRunning
+from chatterbox_worker.client.errors import ClientError
+from chatterbox_worker.client.job_errors import StillRunning
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S, RunPodServerlessClient
 from chatterbox_worker.client.types import Job
 from chatterbox_worker.files import check_writable

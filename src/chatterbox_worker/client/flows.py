@@ -15,13 +15,10 @@ from typing import Any, TypeVar
 from chatterbox_worker.client.errors import (
     AudioOnVolume,
     ClientError,
-    JobCancelled,
-    JobFailed,
-    JobTimedOut,
     NoAudio,
     RequestRefused,
-    StillRunning,
 )
+from chatterbox_worker.client.job_errors import JobCancelled, JobFailed, JobTimedOut, StillRunning
 from chatterbox_worker.client.sound import decode, find, unwrap
 from chatterbox_worker.client.types import Job, StreamChunk, read_words
 from chatterbox_worker.client.wire import (
