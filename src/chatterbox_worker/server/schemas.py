@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.request import (
     KOKORO_OPTIONS,
@@ -21,11 +23,16 @@ from chatterbox_worker.text import captions
 
 _Schema = dict[str, Any]
 
-_FIELDS: Mapping[str, _Schema] = {
-    name: {key: value for key, value in field.items() if key != "title"}
-    for name, field in SpeechBody.model_json_schema()["properties"].items()
-    if name not in ("action", "turns")
-} | {
+
+def _properties(shape: type[BaseModel], *left_out: str) -> dict[str, _Schema]:
+    return {
+        name: {key: value for key, value in field.items() if key != "title"}
+        for name, field in shape.model_json_schema()["properties"].items()
+        if name not in left_out
+    }
+
+
+_FIELDS: Mapping[str, _Schema] = _properties(SpeechBody, "action", "turns") | {
     "text": {"type": "string"},
     "format": {"type": "string", "enum": list(FORMATS), "default": "wav"},
     "context": {"type": "array", "maxItems": MOST_CONTEXT_TURNS, "items": PastTurn.model_json_schema()},
@@ -185,21 +192,19 @@ def captioned_speech() -> dict[str, Any]:
 
 def _voice_conversion() -> dict[str, Any]:
     """For a route that takes the fields of `ConvertBody` as JSON or as a form with files."""
-    options = {name: _RESPONSE_OPTIONS[name] for name in ("stream_format", "stream")}
-    own = ConvertBody.model_json_schema()["properties"]
-    known = {
-        name: {key: value for key, value in field.items() if key != "title"}
-        for name, field in own.items()
-        if name not in ("action", "output")
-    } | {"format": _FIELDS["format"]}
-    spoken = speech(body({**known, **options, "progress": _RESPONSE_OPTIONS["progress"]}))
-    as_form = body({**known, **options, "audio": FILE, "reference_audio": FILE})
-    spoken["openapi_extra"]["requestBody"]["content"]["multipart/form-data"] = {"schema": as_form}
+    spoken = speech(body({**_CONVERSION, "progress": _RESPONSE_OPTIONS["progress"]}))
+    spoken["openapi_extra"]["requestBody"]["content"]["multipart/form-data"] = {"schema": body(CONVERSION_FORM)}
     return spoken
 
 
 FILE: _Schema = {"type": "string", "format": "binary"}
 TEXT: _Schema = {"type": "string"}
+_CONVERSION: Mapping[str, _Schema] = {
+    **_properties(ConvertBody, "action", "output"),
+    "format": _FIELDS["format"],
+    **{name: _RESPONSE_OPTIONS[name] for name in ("stream_format", "stream")},
+}
+CONVERSION_FORM: Mapping[str, _Schema] = {**_CONVERSION, "audio": FILE, "reference_audio": FILE}
 
 
 def _route(content: Mapping[str, Any]) -> dict[str, Any]:

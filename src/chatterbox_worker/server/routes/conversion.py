@@ -15,10 +15,7 @@ from chatterbox_worker.server.state import State
 router = APIRouter(tags=["speech"])
 
 _FILES = ("audio", "reference_audio")
-_KINDS = dict.fromkeys(("sample_rate", "bitrate_kbps", "seed"), "integer") | dict.fromkeys(
-    ("cache", "stream"), "boolean"
-)
-_TEXTS = ("audio_url", "voice", "voice_url", "model", "format", "stream_format", *_KINDS)
+_TEXTS = [name for name in schemas.CONVERSION_FORM if name not in _FILES]
 
 
 @router.post("/voice-conversion", **schemas.VOICE_CONVERSION)
@@ -45,8 +42,8 @@ async def convert(http: Request, state: State) -> Response:
 def _typed(form: dict[str, Any]) -> dict[str, Any]:
     """The fields as JSON would have them. Raises InvalidRequest."""
     form.pop("filename", None)
-    for name in form.keys() & _KINDS:
-        form[name] = value_of_text(name, form[name], {"type": _KINDS[name]})
+    for name in form.keys() - _FILES:
+        form[name] = value_of_text(name, form[name], schemas.CONVERSION_FORM[name])
     if "reference_audio" in form:
         form["reference_audio"] = base64.b64encode(form["reference_audio"]).decode("ascii")
     return form
