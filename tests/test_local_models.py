@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,27 +10,20 @@ import pytest
 from chatterbox_worker import local
 from chatterbox_worker.errors import NotReady
 from chatterbox_worker.server.__main__ import main
+from support.http_server import QuietHandler, serving
 
 
-class _Hub(BaseHTTPRequestHandler):
+class _Hub(QuietHandler):
     def do_HEAD(self) -> None:
         self.send_response(int(self.path.rsplit("/", 1)[1]))
         self.send_header("Location", "http://127.0.0.1:9/")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Hub) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.server
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +15,13 @@ from chatterbox_worker.net import client as net_client
 from chatterbox_worker.net.client import open_client
 from support.addresses import NOT_PUBLIC, PUBLIC
 from support.certificates import certificate
+from support.http_server import QuietHandler, serving
 from support.network import DEAD, SERVED, FakeNetwork
 
 HOST = "speech.example"
 
 
-class _Echo(http.server.BaseHTTPRequestHandler):
+class _Echo(QuietHandler):
     protocol_version = "HTTP/1.1"
 
     def do_PUT(self) -> None:
@@ -40,30 +38,10 @@ class _Echo(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-@contextlib.contextmanager
-def serve(context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port of an HTTP server, of an HTTPS server with a context."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that refuses the certificate
-    if context is not None:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeNetwork]:
-    with serve() as port:
+    with serving(_Echo) as port:
         yield FakeNetwork(monkeypatch, port)
 
 
@@ -140,7 +118,7 @@ def test_the_next_address_is_tried_if_one_refuses_the_connection(network: FakeNe
 
 
 def test_a_connection_after_the_time_is_up_is_closed() -> None:
-    with serve() as port, open_client(allow_private=True, within_s=0.01) as client:
+    with serving(_Echo) as port, open_client(allow_private=True, within_s=0.01) as client:
         time.sleep(0.05)
         with pytest.raises(httpx.TransportError):
             client.put(f"http://127.0.0.1:{port}/", content=b"1")
@@ -158,7 +136,7 @@ def test_redirects_are_not_followed_and_proxies_not_used(network: FakeNetwork, m
 
 
 def test_private_addresses_are_reached_if_the_operator_allows_it() -> None:
-    with serve() as port, open_client(allow_private=True) as client:
+    with serving(_Echo) as port, open_client(allow_private=True) as client:
         assert client.put(f"http://127.0.0.1:{port}/", content=b"1").status_code == 200
 
 
@@ -170,7 +148,7 @@ def test_tls_verifies_the_name_although_the_connection_goes_to_an_address(
     context.load_cert_chain(path)
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     monkeypatch.setattr(net_client, "_tls", httpx.create_ssl_context)  # the shared one may exist already
-    with serve(context) as port:
+    with serving(_Echo, context) as port:
         network = FakeNetwork(monkeypatch, port)
         network.answers = {HOST: [(SERVED,)], f"{HOST}.": [(SERVED,)], "other.example": [(SERVED,)]}
         with open_client(allow_private=False) as client:

@@ -5,28 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from chatterbox_worker.client import AsyncRunPodServerlessClient, Patience, RunPodServerlessClient, Unavailable
 from support.certificates import certificate
+from support.http_server import QuietHandler, serving
 
 _ONCE = Patience(attempts=1)
 _HEALTH = {"jobs": {}, "workers": {"ready": 1}}
 
 
-class _Endpoint(BaseHTTPRequestHandler):
+class _Endpoint(QuietHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps(_HEALTH).encode())
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
 
 
 @pytest.fixture
@@ -39,15 +35,8 @@ def url(authority: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(authority)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Endpoint)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that refuses the certificate
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"https://localhost:{server.server_port}/v2"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Endpoint, context) as port:
+        yield f"https://localhost:{port}/v2"
 
 
 def test_an_authority_of_the_environment_is_trusted(url: str, authority: Path, monkeypatch: pytest.MonkeyPatch) -> None:

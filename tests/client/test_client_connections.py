@@ -6,10 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +26,7 @@ from chatterbox_worker.client import (
 )
 from chatterbox_worker.localqueue import LocalQueue
 from support.clients import QUICK, client_of
+from support.http_server import QuietHandler, serving
 
 
 def test_a_wrong_key_is_named_in_the_error(queue: LocalQueue) -> None:
@@ -94,7 +93,7 @@ def test_the_package_imports_without_the_model_stack() -> None:
     assert run.stdout.strip() == "[]"
 
 
-class Scripted(BaseHTTPRequestHandler):
+class Scripted(QuietHandler):
     """Sends the replies of a test, one after another; None drops the connection."""
 
     replies: ClassVar[list[tuple[int, bytes] | None]] = []
@@ -117,22 +116,14 @@ class Scripted(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply[1])
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        pass
-
 
 @pytest.fixture
 def scripted() -> Iterator[tuple[type[Scripted], str]]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Scripted)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     Scripted.replies.clear()
     Scripted.seen.clear()
     Scripted.inputs.clear()
-    yield Scripted, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Scripted) as port:
+        yield Scripted, f"http://127.0.0.1:{port}"
 
 
 JOB = b'{"id": "j", "status": "IN_QUEUE"}'

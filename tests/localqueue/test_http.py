@@ -6,13 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import httpx
 import pytest
 
 from chatterbox_worker.localqueue import Fault, JobState, Limits, LocalQueue
+from support.http_server import QuietHandler, serving
 
 _LIMITS = Limits(
     run_bytes=2000, runsync_bytes=4000, chunk_bytes=1000, poll_s=0.3, wait_range_s=(0.05, 300.0), webhook_pause_s=0.05
@@ -304,34 +304,28 @@ def test_a_failed_openai_call_is_an_error_and_a_get_has_no_body(caller: Caller) 
 
 
 @pytest.fixture
-def receiver() -> Iterator[HTTPServer]:
-    """Fails the first post and stores all bodies."""
+def receiver() -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The port of a server that fails the first post, and all bodies so far."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
             bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(500 if len(bodies) == 1 else 204)
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
     bodies: list[dict[str, Any]] = []
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.bodies = bodies  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield port, bodies
 
 
-def test_a_webhook_gets_the_whole_job_and_another_try(caller: Caller, receiver: HTTPServer) -> None:
-    webhook = f"http://127.0.0.1:{receiver.server_port}/hook"
+def test_a_webhook_gets_the_whole_job_and_another_try(
+    caller: Caller, receiver: tuple[int, list[dict[str, Any]]]
+) -> None:
+    port, bodies = receiver
+    webhook = f"http://127.0.0.1:{port}/hook"
     job_id = caller.queue.submit({"n": 1}, webhook=webhook)
     caller.take()
     caller.done(job_id, '{"error": "bad"}')
-    bodies: list[dict[str, Any]] = receiver.bodies  # type: ignore[attr-defined]
     deadline = time.monotonic() + 5
     while len(bodies) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)

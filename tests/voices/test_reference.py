@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +18,7 @@ from chatterbox_worker.voices import reference
 from chatterbox_worker.voices.reference import fetch, from_base64
 from chatterbox_worker.voices.source import reference_bytes
 from support.addresses import NOT_PUBLIC
+from support.http_server import QuietHandler, serving
 from support.network import DEAD, SERVED, FakeNetwork
 
 SOUND = b"RIFF" + bytes(range(256)) * 40
@@ -28,7 +27,7 @@ SOUND = b"RIFF" + bytes(range(256)) * 40
 _SLOW = {"/drip": b"\r\nx", "/headers": b"X: a\r\n"}  # sent again and again after the first line
 
 
-class _Site(BaseHTTPRequestHandler):
+class _Site(QuietHandler):
     def do_GET(self) -> None:
         if self.path.startswith("/hop"):
             left = int(self.path[4:])
@@ -68,23 +67,11 @@ class _Site(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def handle(self) -> None:
-        with contextlib.suppress(ConnectionError):  # the client closed the connection, as it should
-            super().handle()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(_Site) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize("head", ["", "data:audio/wav;base64,", "data:audio/mpeg;codecs=mp3;base64,"])

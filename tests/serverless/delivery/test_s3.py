@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from chatterbox_worker.serverless.delivery.answer import NotDelivered
 from chatterbox_worker.serverless.delivery.s3 import Bucket
 from support.addresses import NOT_PUBLIC
 from support.buckets import running_bucket
+from support.http_server import QuietHandler, serving
 from support.network import DEAD, SERVED, FakeNetwork
 
 HOST = "storage"
@@ -146,7 +146,7 @@ def test_a_bucket_that_refuses_connections_is_tried_again_and_named_without_its_
     assert network.connections == [DEAD] * 4
 
 
-class _Odd(BaseHTTPRequestHandler):
+class _Odd(QuietHandler):
     requests: list[tuple[str, bytes]]
     answers: list[tuple[int, dict[str, str], bytes]]
 
@@ -163,23 +163,13 @@ class _Odd(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT  # noqa: N815
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
 
 @contextmanager
 def odd_bucket(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[type[_Odd], int]]:
     """A server that answers with these, one after the other."""
     handler = type("Handler", (_Odd,), {"requests": [], "answers": list(answers)})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield handler, server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(handler) as port:
+        yield handler, port
 
 
 @pytest.mark.usefixtures("impatient")
