@@ -90,7 +90,8 @@ class ConditioningStore:
                 arrays = _freeze(compute())
                 self._save(key, arrays)
         except BaseException as error:
-            self._remove_pending(key)
+            with self._lock:
+                del self._pending[key]
             mine.set_exception(error)
             raise
         self._put(key, arrays)
@@ -106,10 +107,6 @@ class ConditioningStore:
             for path in self.folder.glob(f"{glob.escape(clip)}.*"):
                 with contextlib.suppress(OSError):  # the volume went away between two calls
                     path.unlink()
-
-    def _remove_pending(self, key: ConditioningKey) -> None:
-        with self._lock:
-            del self._pending[key]
 
     def _put(self, key: ConditioningKey, arrays: Arrays) -> None:
         with self._lock:
