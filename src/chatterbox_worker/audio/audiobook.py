@@ -127,7 +127,7 @@ def _picture_codec(data: bytes) -> str | None:
 
 
 def _add_cover_track(container: Any, cover: bytes) -> Any:
-    """The muxer wants a size and writes none: players read the picture's own."""
+    """The muxer requires a size and writes none: players read the picture's own."""
     stream = container.add_mux_stream(_picture_codec(cover), width=1, height=1, time_base=Fraction(1, 90_000))
     stream.disposition = av.stream.Disposition.attached_pic
     return stream

@@ -67,7 +67,7 @@ def start(env: Mapping[str, str]) -> tuple[Worker | Unready, RunPod]:
     except WorkerError as error:
         log.error("start-up failed: %s", error.message)  # noqa: TRY400  # the sentence says it all
         return Unready(error), platform
-    except Exception as error:  # an engine that cannot load must say so to every job
+    except Exception as error:  # every job is answered with the reason
         log.exception("start-up failed")
         reason = NotReady(f"{type(error).__name__} while loading; the worker's log has the details")
         return Unready(reason), platform

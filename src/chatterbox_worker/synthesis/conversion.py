@@ -93,7 +93,7 @@ class ConvertedSpeech:
     """A recording being converted: iterate it once, for the audio as it becomes ready."""
 
     def __init__(self, plan: ConversionPlan, scope: CancelScope) -> None:
-        """Listens to the recording as a whole.
+        """Decodes the whole recording once, to find its silences.
 
         Raises:
             InvalidRequest: it cannot be decoded, is silent, too long or too short, or has no speech; or the voice's

@@ -143,7 +143,7 @@ class Bucket:
                 signature_version="s3v4",
                 retries={"max_attempts": 3, "mode": "standard"},
                 s3={"addressing_style": "virtual" if is_amazon else "path"},
-                # not every S3 knows the checksums that botocore adds by itself since 1.36
+                # not every S3 accepts the checksums that botocore adds by itself since 1.36
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),

@@ -66,7 +66,7 @@ def serialize(result: Result) -> bytes:
 
 
 def _shrink_of(output: object) -> Shrink | None:
-    """How to deliver an output in fewer bytes; a stream's is a list whose last item knows."""
+    """How to deliver an output in fewer bytes; a stream's is a list whose last item has the function."""
     last = output[-1] if isinstance(output, list) and output else output
     return last.shrink if isinstance(last, Answer) else None
 

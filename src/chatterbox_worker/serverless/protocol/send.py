@@ -1,4 +1,4 @@
-"""Posts one body to one address until the platform has it or does not want it."""
+"""Posts one body to one address until the platform has it or refuses it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Post:
         self.was_kept = False
 
     async def until_answered(self, body: bytes, keep: Callable[[bool], bool] | None = None) -> Verdict:
-        """Post until the platform has it or does not want it; `keep` stores it after the first failure."""
+        """Post until the platform has it or refuses it; `keep` stores it after the first failure."""
         failures = gone = bad = 0
         is_kept = False
         while True:

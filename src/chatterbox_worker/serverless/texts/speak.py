@@ -61,7 +61,7 @@ def speak(
 
 
 def _submit(pool: ThreadPoolExecutor, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
-    return pool.submit(partial(copy_context().run, work, *args, **kwargs))  # so that log lines know their job
+    return pool.submit(partial(copy_context().run, work, *args, **kwargs))  # so that log lines have their job
 
 
 class _Once(Generic[_T]):
