@@ -41,8 +41,8 @@ WAITING := $(addprefix tests/,batch client localqueue serverless test_examples.p
 waiting: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not alone" -n $$((2 * $(TEST_JOBS))) --dist worksteal $(WAITING)
 
-# By file, the longest files of few tests came last, to one process. Now one that has nothing left takes half of the
-# other's tests.
+# By test: by file, the longest files of few tests would come last, to one process. One that has nothing left takes half
+# of the other's tests.
 together: $(READY)
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m "slow and not alone" -n $(TEST_JOBS) --dist worksteal \
 	    $(WAITING:%=--ignore=%)
