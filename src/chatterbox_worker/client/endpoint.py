@@ -16,12 +16,11 @@ from chatterbox_worker.client.fields import AudioSource, TextFields
 from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.types import LexiconEntry, OutputEntry, SavedVoice, VoiceEntry
 from chatterbox_worker.client.wire import HttpCall, Lost, Outcome, Reply, Unreached, recording
-from chatterbox_worker.config import environment
+from chatterbox_worker.config import RUNPOD_URL, environment
 
 ARGUMENTS = ("endpoint_id", "api_key", "base_url")
 FLAGS = ("--endpoint", "--key", "--url")
 """What the commands call these arguments."""
-CLOUD_URL = "https://api.runpod.ai/v2"
 _CONNECT_S = 10.0
 _THIS_MACHINE = re.compile(r"https?://(localhost|127\.[\d.]+|\[::1\])(?=[:/]|$)", re.IGNORECASE)
 _Http = TypeVar("_Http", httpx.Client, httpx.AsyncClient)
@@ -51,7 +50,7 @@ class Endpoint:
         endpoint_id = endpoint_id or env.get("RUNPOD_ENDPOINT_ID")
         api_key = api_key or env.get("RUNPOD_API_KEY")
         url_name = names[2] if base_url else "RUNPOD_ENDPOINT_BASE_URL"
-        base_url = base_url or env.get("RUNPOD_ENDPOINT_BASE_URL") or CLOUD_URL
+        base_url = base_url or env.get("RUNPOD_ENDPOINT_BASE_URL") or RUNPOD_URL
         if not endpoint_id:
             raise ValueError(f"no endpoint: give {names[0]} or set RUNPOD_ENDPOINT_ID")
         if not api_key:

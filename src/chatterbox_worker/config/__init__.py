@@ -23,6 +23,7 @@ from chatterbox_worker.custom_models import CustomModel, language_names, parse_c
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 
 PREFIX = "CHATTERBOX_"
+RUNPOD_URL = "https://api.runpod.ai/v2"
 VOLUME = Path("/runpod-volume")
 """Where RunPod mounts a network volume in a serverless worker."""
 PROFILES = ("exact", "fast", "int8", "nf4")
@@ -255,7 +256,7 @@ class Settings:
         None, str, "Key for the endpoint of a `runpod:` backend.", name="RUNPOD_API_KEY", is_secret=True
     )
     runpod_base_url: str = _setting(
-        "https://api.runpod.ai/v2", values.base_url, "Base URL of RunPod's queues.", name="RUNPOD_ENDPOINT_BASE_URL"
+        RUNPOD_URL, values.base_url, "Base URL of RunPod's queues.", name="RUNPOD_ENDPOINT_BASE_URL"
     )
 
     @classmethod

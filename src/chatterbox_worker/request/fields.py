@@ -24,7 +24,8 @@ SAMPLING = (
     "temperature", "exaggeration", "cfg_weight", "repetition_penalty", "top_p", "min_p", "top_k", "steps",
     "position_temperature", "block_size",
 )  # fmt: skip
-VOICE_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+LONGEST_VOICE_ID = 64
+VOICE_ID = rf"^[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_VOICE_ID - 1}}}$"
 LONGEST_VOICE_NAME = 100  # characters of the name that a voice is shown under
 LONGEST_CHUNK_CHARS = 500  # past about 300 characters the model drifts (upstream #424, #385)
 LONGEST_TRANSCRIPT_CHARS = 2_000  # about two minutes of speech, more than the one model that uses it can take
@@ -40,8 +41,8 @@ LONGEST_PAUSE_S = 10.0  # between two chunks; one that the text asks for may be 
 MOST_TURNS = 1_000  # of a dialogue: 50 characters each of the usual limit of a text
 LONGEST_SPEAKER_NAME = LONGEST_VOICE_NAME
 
-# 25 MB of audio in base64 (4 characters for 3 bytes) and the head of a data URI
-LONGEST_REFERENCE_CHARS = 25_000_000 * 4 // 3 + 1024
+MOST_REFERENCE_BYTES = 25_000_000  # the documented limit of an upload
+LONGEST_REFERENCE_CHARS = MOST_REFERENCE_BYTES * 4 // 3 + 1024  # in base64, with the head of a data URI
 
 ModelName = Annotated[str, Field(min_length=1, max_length=64)]
 VoiceId = Annotated[str, Field(pattern=VOICE_ID)]
@@ -219,7 +220,7 @@ MAX_WORD_ERROR = 0.3
 
 
 class SpeechBody(Body):
-    """The fields of a speech request as they arrive; the ranges are the documented ones. The one list of them."""
+    """The ranges are the documented ones."""
 
     action: Literal["speak"] = "speak"
     text: str | None = None

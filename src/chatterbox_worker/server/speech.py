@@ -161,10 +161,9 @@ async def _choice(http: Request, state: AppState, request: SpeechRequest, option
 
 
 async def captions_of(kind: str, info: SpeechInfo) -> str:
-    chunks = info.as_json()["chunks"]
-    return await asyncio.to_thread(
-        captions.write, kind, chunks, info.duration_s, info.language, info.words or ()
-    )  # 1 s for 100 000 letters
+    chunks, words = info.as_json()["chunks"], info.words or ()
+    # in a thread: 1 s for 100 000 letters
+    return await asyncio.to_thread(captions.write, kind, chunks, info.duration_s, info.language, words)
 
 
 async def _audio(parts: AsyncIterator[StreamPart], live: Live, scope: ProgressScope) -> AsyncIterator[bytes]:

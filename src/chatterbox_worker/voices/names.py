@@ -12,9 +12,8 @@ import re
 import unicodedata
 
 from chatterbox_worker.errors import InvalidRequest, quote
-from chatterbox_worker.request import LONGEST_VOICE_NAME, VOICE_ID
+from chatterbox_worker.request import LONGEST_VOICE_ID, LONGEST_VOICE_NAME, VOICE_ID
 
-_LONGEST_ID = 64
 _DIGITS = 8
 
 
@@ -41,8 +40,8 @@ def id_of(name: str, *, is_distinct: bool = False) -> str:
     if re.fullmatch(VOICE_ID, name) and not is_distinct:
         return name
     letters = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", letters).strip("-._")[:_LONGEST_ID].rstrip("-._")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", letters).strip("-._")[:LONGEST_VOICE_ID].rstrip("-._")
     if plain and not is_distinct and not any(each.isalnum() and not each.isascii() for each in letters):
         return plain
     digits = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
-    return f"{(plain or 'voice')[: _LONGEST_ID - _DIGITS - 1]}-{digits}"
+    return f"{(plain or 'voice')[: LONGEST_VOICE_ID - _DIGITS - 1]}-{digits}"

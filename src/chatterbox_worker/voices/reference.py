@@ -15,11 +15,12 @@ from urllib.parse import urljoin, urlsplit
 
 from chatterbox_worker import net
 from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.request import MOST_REFERENCE_BYTES
 
 if TYPE_CHECKING:
     import httpx
 
-MAX_BYTES = 25_000_000  # the documented limit of an upload
+MAX_BYTES = MOST_REFERENCE_BYTES
 MAX_DURATION_S = 300.0  # also documented; the models use at most the first 15 s
 MIN_DURATION_S = 0.5  # below it the spectrograms of every model have too few frames
 _TIMEOUT_S = 20.0  # for the whole download
