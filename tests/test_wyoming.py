@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -152,6 +154,29 @@ async def test_an_event_without_its_fields_is_an_error(settings: Settings, synth
         [error] = await _ask(client)
 
     assert Error.from_event(error).code == "invalid_request"
+
+
+async def test_bytes_that_are_no_event_end_their_connection_only(
+    settings: Settings, synthesizer: Synthesizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = b'{"type": "synthesize", "data_length": 1000}\n'
+    async with _connect(settings, synthesizer) as client:
+        for sent in (half, b"[]\n", b"{}\n", b'{"data_length": "x"}\n', b'{"data_length": 2, "data": []}\n{}', b"x\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+            writer.write(sent)
+            writer.write_eof()
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            writer.close()
+        _, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(half)
+        await writer.drain()
+        linger = struct.pack("ii", 1, 0)  # for no time: closing the socket resets the connection
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.close()
+        events = await _ask(client, Synthesize("Hello."))
+
+    assert AudioStop.is_type(events[-1].type)
+    assert "asyncio" not in {record.name for record in caplog.records}, caplog.text
 
 
 async def test_a_client_that_disconnects_frees_its_take(

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -166,6 +167,11 @@ class _Handler(AsyncEventHandler):
         self._voice: SynthesizeVoice | None = None
         self._has_started = False
         """Whether audio has been sent since the last stop."""
+
+    async def run(self) -> None:
+        """Ends for a client that has gone, and for what is no event: the package's task would log a traceback."""
+        with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError, AttributeError, KeyError, TypeError):
+            await super().run()
 
     async def handle_event(self, event: Event) -> bool:
         try:
