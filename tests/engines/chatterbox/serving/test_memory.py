@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -31,6 +33,16 @@ def test_engines_share_the_machines_memory(monkeypatch: pytest.MonkeyPatch) -> N
     assert [slots_for(t3, 100, engines=engines) for engines in (1, 2, 9)] == [4, 2, 1]
 
 
+def test_slots_on_a_gpu_take_half_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    t3 = copy.copy(parts("turbo").t3)
+    t3.device = torch.device("cuda:1")
+    free = {t3.device: 60 * slot_bytes(t3, 100)}
+    monkeypatch.setattr(memory, "gpu_free_bytes", lambda device: free[device])
+    assert [slots_for(t3, 100, engines=engines) for engines in (1, 2, 9, 99)] == [30, 15, 3, 1]
+    free[t3.device] *= 9
+    assert slots_for(t3, 100, engines=1) == 64
+
+
 def test_slots_that_run_out_of_memory_become_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     real = T3.cache
 
@@ -41,3 +53,16 @@ def test_slots_that_run_out_of_memory_become_fewer(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(T3, "cache", small)
     assert make_slots(parts("turbo").t3, 16, 50).size == 2
+
+
+def test_another_failure_is_not_tried_again_with_fewer_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def fail(t3: T3, rows: int, length: int) -> Tensor:
+        tried.append(rows)
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(T3, "cache", fail)
+    with pytest.raises(KeyError):
+        make_slots(parts("turbo").t3, 16, 50)
+    assert tried == [16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -17,8 +18,10 @@ from torch import Tensor
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.engine import Voice
+from chatterbox_worker.engines.chatterbox.serving import scheduler as scheduler_module
+from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
-from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
+from chatterbox_worker.engines.chatterbox.serving.scheduler import Errand, Scheduler
 from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
@@ -26,7 +29,7 @@ from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
-from chatterbox_worker.errors import Cancelled, DeviceFailed, SynthesisFailed
+from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, SynthesisFailed
 from support.tiny_engine import encoded_voice, parts, say, sound_of, tiny_engine
 
 TOKENS = 12
@@ -37,6 +40,7 @@ class Batch:
     """A scheduler over tiny slots, whose takes end when their tokens are complete."""
 
     def __init__(self, slots: int = 4, *, is_gated: bool = False) -> None:
+        default_voice()  # before a test makes the model fail
         self.slots = Slots(parts("turbo").t3, slots, 500)
         self.whole: dict[int, list[int]] = {}
         self.hops: list[tuple[int, int]] = []
@@ -90,15 +94,21 @@ class Batch:
         self.scheduler.submit(Sequence(take, text, SAMPLING, voice or default_voice(), tokens, stream))
         return take
 
+    def submit_errand(self, work: Callable[[ChatterboxTake], None]) -> ChatterboxTake:
+        take = ChatterboxTake(say("turbo"), self.scheduler.wake)
+        self.scheduler.submit_errand(Errand(take, functools.partial(work, take)))
+        return take
+
 
 @cache
 def default_voice() -> Future[EncodedVoice]:
     return encoded_voice("turbo")
 
 
-@pytest.fixture
-def batch() -> Iterator[Batch]:
+@pytest.fixture(params=[0, 1], ids=["read at once", "read one step late, as on a GPU"])
+def batch(request: pytest.FixtureRequest) -> Iterator[Batch]:
     batch = Batch()
+    batch.scheduler._lag = request.param
     yield batch
     batch.scheduler.close()
 
@@ -172,6 +182,27 @@ def test_a_slow_voice_does_not_delay_others(batch: Batch) -> None:
     assert batch.admitted == [2, 1]
 
 
+def test_a_voice_that_cannot_be_used_fails_its_own_take(gated: Batch) -> None:
+    gated.submit(1, tokens=1000)
+    allow(gated, 1)
+    unusable: Future[EncodedVoice] = Future()
+    unusable.set_exception(InvalidRequest("the reference audio is silent"))
+    take = gated.submit(2, voice=unusable)
+    allow(gated, 1)
+    with pytest.raises(InvalidRequest, match="silent"):
+        list(take)
+    assert gated.scheduler.active == 1
+
+
+def test_the_end_as_the_first_token_is_fed_back_as_upstreams_gpt2_loop_does(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eos = batch.slots.t3.eos
+    monkeypatch.setattr(batch.slots, "read", lambda output: [[eos]] * len(output))
+    list(batch.submit(1))
+    assert batch.whole[1] == [eos]
+
+
 def test_takes_join_and_leave_at_any_step_with_the_tokens_they_have_alone(batch: Batch) -> None:
     takes = [batch.submit(seed, turn=seed % 3) for seed in range(9)]
     for take in takes:
@@ -180,11 +211,64 @@ def test_takes_join_and_leave_at_any_step_with_the_tokens_they_have_alone(batch:
     assert tokens == {seed: tokens_alone(seed) for seed in range(9)}
 
 
+def test_a_take_that_fills_its_slot_ends_with_a_warning(batch: Batch) -> None:
+    take = batch.submit(1, tokens=1000)
+    list(take)
+    filled = default_voice().result().prefix.length + 3  # of its text: two tokens and the BOS
+    assert len(batch.whole[1]) == 500 - filled
+    assert take.facts.hit_limit
+    assert take.warnings[0].startswith(f"the model did not stop within {500 - filled} tokens")
+
+
 def test_a_stream_is_rendered_at_every_hop_and_at_its_end(batch: Batch) -> None:
     list(batch.submit(3, tokens=60, stream=Stream()))
     codes = [code for code in batch.whole[3] if code < 6561]
     assert len(codes) == 60
     assert batch.hops == [(3, 15), (3, 27), (3, 52)]
+
+
+def test_the_time_of_the_tokens_is_without_that_of_the_sound(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        @staticmethod
+        def perf_counter() -> float:
+            return 500 + batch.steps + 1000.0 * len(batch.hops)
+
+    monkeypatch.setattr(scheduler_module, "time", Clock)
+    take = batch.submit(3, tokens=60, stream=Stream())
+    list(take)
+    assert len(batch.hops) == 3
+    assert take.timings["t3_s"] == 60 + batch.scheduler._lag
+
+
+# Work without T3
+
+
+def fail_with(error: Exception, _: ChatterboxTake) -> None:
+    raise error
+
+
+def test_an_errand_that_fails_fails_its_own_take_and_a_failed_device_fails_all(batch: Batch) -> None:
+    assert list(batch.submit_errand(ChatterboxTake.end)) == []
+    with pytest.raises(SynthesisFailed, match="failed while speaking"):
+        list(batch.submit_errand(functools.partial(fail_with, KeyError("a bug"))))
+    list(batch.submit(1))
+    with pytest.raises(DeviceFailed):
+        list(batch.submit_errand(functools.partial(fail_with, torch.AcceleratorError("dead"))))
+    with pytest.raises(DeviceFailed):
+        list(batch.submit(2))
+    with pytest.raises(DeviceFailed):
+        list(batch.submit_errand(ChatterboxTake.end))
+
+
+def test_a_cancelled_errand_is_not_done_and_one_between_two_steps_is(gated: Batch) -> None:
+    gated.submit(1, tokens=1000)
+    allow(gated, 1)
+    done: list[ChatterboxTake] = []
+    errands = [gated.submit_errand(done.append) for _ in range(3)]
+    errands[0].cancel()
+    allow(gated, 3)
+    assert done == errands[1:]
+    assert not any(take.is_over for take in done)
 
 
 # Out of memory
@@ -210,6 +294,7 @@ def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_no_take(
 ) -> None:
     expected = {seed: tokens_alone(seed) for seed in range(7)}
     refused = limit_memory(monkeypatch, lambda rows, tokens: rows <= 2 or tokens > 1)
+    monkeypatch.setattr(BatchLimit, "GROW_AFTER", 7)
 
     takes = [batch.submit(seed) for seed in range(7)]
     for take in takes:
@@ -217,6 +302,7 @@ def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_no_take(
 
     assert {seed: tuple(tokens) for seed, tokens in batch.whole.items()} == expected
     assert refused == [(4, 1), (4, 1)]  # it tried, tried again with all memory freed, and then not again
+    assert batch.scheduler._limit.current == 3  # after the seven takes, one more is tried
 
 
 def test_a_stream_that_starts_again_requests_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,11 +336,12 @@ def test_a_text_that_does_not_fit_next_to_others_waits_for_them(batch: Batch, mo
     assert {seed: tuple(tokens) for seed, tokens in batch.whole.items()} == expected
 
 
+@pytest.mark.parametrize("is_text", [True, False])
 def test_a_text_that_does_not_fit_even_alone_fails_and_the_next_is_spoken(
-    batch: Batch, monkeypatch: pytest.MonkeyPatch
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, *, is_text: bool
 ) -> None:
     with monkeypatch.context() as patch:
-        limit_memory(patch, lambda rows, tokens: tokens > 1)
+        limit_memory(patch, lambda rows, tokens: (tokens == 1) == is_text)
         with pytest.raises(SynthesisFailed, match="not enough memory"):
             list(batch.submit(1))
     list(batch.submit(2))
@@ -274,11 +361,30 @@ def test_a_step_that_ran_out_of_memory_changes_nothing(monkeypatch: pytest.Monke
     assert tuple(tokens) == tokens_alone(0)
 
 
-def test_a_failed_device_fails_running_waiting_and_later_takes(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_memory_for_its_attention_a_take_is_spoken_and_a_bug_there_fails_it(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Exception] = [torch.OutOfMemoryError("CUDA out of memory"), KeyError("a bug")]
+
+    def fail(*_: object) -> None:
+        raise errors[0]
+
+    monkeypatch.setattr(batch.slots, "attention", fail)
+    list(batch.submit(1))
+    assert tuple(batch.whole[1]) == tokens_alone(1)
+    del errors[0]
+    with pytest.raises(SynthesisFailed, match="failed while speaking"):
+        list(batch.submit(2))
+
+
+@pytest.mark.parametrize("method", ["forward", "logits"])  # the first fails while a take is admitted
+def test_a_failed_device_fails_running_waiting_and_later_takes(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise torch.AcceleratorError("an illegal memory access was encountered")
 
-    monkeypatch.setattr(T3, "logits", fail)
+    monkeypatch.setattr(T3, method, fail)
     takes = [batch.submit(seed) for seed in range(7)]
     for take in takes:
         with pytest.raises(DeviceFailed):
@@ -288,10 +394,18 @@ def test_a_failed_device_fails_running_waiting_and_later_takes(batch: Batch, mon
 
 
 def test_closing_cancels_all_takes() -> None:
-    batch = Batch(slots=1)
+    batch = Batch(slots=1, is_gated=True)
     takes = [batch.submit(seed, tokens=400) for seed in range(3)]
-    batch.scheduler.close()
-    takes.append(batch.submit(3))
+    allow(batch, 1)
+    takes.append(batch.submit_errand(ChatterboxTake.end))
+    closing = threading.Thread(target=batch.scheduler.close)
+    closing.start()
+    while not batch.scheduler._closed:
+        closing.join(0.001)
+    assert batch.gate is not None
+    batch.gate.release(10**6)
+    closing.join()
+    takes += [batch.submit(3), batch.submit_errand(ChatterboxTake.end)]
     for take in takes:
         with pytest.raises(Cancelled):
             list(take)

@@ -79,8 +79,7 @@ class AdapterPool:
         `t3` was loaded from `checkpoint`. Without a checkpoint, or with a limit of 0, there are no fine-tuned voices.
         """
         self._t3, self._checkpoint, self._build, self._limit = t3, checkpoint, build, limit
-        has_base = checkpoint is not None and limit and not checkpoint.is_prepared
-        self._base = checkpoint.t3_digest if checkpoint is not None and has_base else ""
+        self._base = checkpoint.t3_digest if checkpoint is not None and limit and not checkpoint.is_prepared else ""
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # by the voice's digest, the most recently used last
         self._evicted: AdaptedModel | None = None
         """Finishes its work and is then closed."""

@@ -287,7 +287,7 @@ class Scheduler:
 
     def _copy_tokens(self) -> tuple[Tensor, torch.cuda.Event | None, dict[int, Sequence]]:
         """Start copying the last step's tokens to the host; with the event of the copy and the sequences by slot."""
-        if not self._lag:
+        if self._slots.tokens.device.type != "cuda":
             return self._slots.tokens.clone(), None, dict(self._running)
         host = torch.empty(self._slots.tokens.shape, dtype=torch.int64, pin_memory=True)
         host.copy_(self._slots.tokens, non_blocking=True)
@@ -325,7 +325,7 @@ class Scheduler:
 
     def _read(self, slot: int, sequence: Sequence, token: int) -> None:
         hop_is_due = sequence.add_token(token)
-        if len(sequence.tokens) >= sequence.max_tokens and not sequence.to_repeat:
+        if len(sequence.tokens) >= sequence.max_tokens:
             sequence.take.warn(
                 f"the model did not stop within {sequence.max_tokens} tokens "
                 f"({sequence.max_tokens / TOKEN_RATE:g} s); the speech may be cut off"
