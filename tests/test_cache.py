@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,11 @@ def cache_in(folder: Path, *, max_bytes: int = 10**6, max_age_s: float = 3600) -
     return AudioCache(folder, max_bytes=max_bytes, max_age_s=max_age_s)
 
 
+def put(cache: AudioCache, key: str, entry: CacheEntry = ENTRY) -> None:
+    cache.put(key, "wav", entry)
+    cache.files.flush()
+
+
 def settle() -> None:
     """Wait for sweeps in the background."""
     for thread in threading.enumerate():
@@ -40,7 +45,7 @@ def settle() -> None:
 
 
 def put_and_get(cache: AudioCache, key: str = "k") -> CacheEntry | None:
-    cache.put(key, "wav", ENTRY)
+    put(cache, key)
     return cache.get(key, "wav")
 
 
@@ -53,7 +58,7 @@ def test_an_entry_comes_back_whole(tmp_path: Path) -> None:
 
 
 def test_another_worker_sees_it(tmp_path: Path) -> None:
-    cache_in(tmp_path).put("k", "wav", ENTRY)
+    put(cache_in(tmp_path), "k")
 
     assert cache_in(tmp_path).get("k", "wav") is not None
     assert cache_in(tmp_path).get("k", "mp3") is None
@@ -82,7 +87,7 @@ def change_facts(folder: Path, change: Callable[[dict[str, Any]], object], *, is
 
 def swap(folder: Path) -> None:
     """The facts of another entry of the same size, whole in themselves."""
-    cache_in(folder).put("other", "wav", CacheEntry(ENTRY.audio[::-1], INFO))
+    put(cache_in(folder), "other", CacheEntry(ENTRY.audio[::-1], INFO))
     (folder / "other.json").replace(folder / "k.json")
 
 
@@ -123,7 +128,7 @@ def swap(folder: Path) -> None:
 )  # fmt: skip
 def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: object) -> None:
     cache = cache_in(tmp_path)
-    cache.put("k", "wav", ENTRY)
+    put(cache, "k")
     settle()
     assert cache.get("k", "wav") is not None  # what was proven once is not trusted for ever
     assert callable(damage)
@@ -137,7 +142,7 @@ def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: obj
 
 def test_a_folder_in_the_place_of_an_entry_does_not_keep_the_sweep_busy(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=100)
-    cache.put("k", "wav", ENTRY)
+    put(cache, "k")
     settle()
     as_folder(tmp_path / "k.wav")
     (tmp_path / "k.wav" / "large").write_bytes(b"x" * 1000)
@@ -166,7 +171,7 @@ def test_a_full_disk_leaves_what_was_there_and_no_facts_without_audio(
 ) -> None:
     cache = cache_in(tmp_path)
     if before is not None:
-        cache.put("k", "wav", before)
+        put(cache, "k", before)
     there = sorted(tmp_path.iterdir())
     write = Path.write_bytes
 
@@ -176,11 +181,80 @@ def test_a_full_disk_leaves_what_was_there_and_no_facts_without_audio(
         return write(path, data)
 
     monkeypatch.setattr(Path, "write_bytes", write_small)
-    cache.put("k", "wav", ENTRY)
+    put(cache, "k")
 
     assert sorted(tmp_path.iterdir()) == there
     settle()
     assert (cache.get("k", "wav") is None) is (before is None)
+
+
+@pytest.fixture
+def held_writes(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Nothing is written until it is set."""
+    go_on, write = threading.Event(), Path.write_bytes
+
+    def wait_and_write(path: Path, data: bytes) -> int:
+        assert go_on.wait(10)
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", wait_and_write)
+    yield go_on
+    go_on.set()
+
+
+def test_an_entry_can_be_had_while_it_is_being_written(tmp_path: Path, held_writes: threading.Event) -> None:
+    cache = cache_in(tmp_path)
+    later = CacheEntry(b"RIFF later", INFO)
+    for entry in (ENTRY, later):
+        cache.put("k", "wav", entry)
+        assert cache.get("k", "wav") is entry
+    assert (cache.get("k", "mp3"), cache.hits, list(tmp_path.glob("*.wav"))) == (None, 2, [])
+
+    held_writes.set()
+    cache.files.flush()
+
+    assert cache._unwritten == {}
+    assert (tmp_path / "k.wav").read_bytes() == later.audio
+
+
+def test_what_waits_to_be_written_is_bounded(
+    tmp_path: Path, held_writes: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatterbox_worker.stored_files._MOST_WAITING_BYTES", 100)
+    cache = cache_in(tmp_path)
+    sizes = {"larger than the limit, alone": 101, "one more": 1}
+    for key, size in sizes.items():
+        cache.put(key, "wav", CacheEntry(b"x" * size, INFO))
+    assert [cache.get(key, "wav") is None for key in sizes] == [False, True]
+
+    held_writes.set()
+    cache.files.flush()
+    for key, size in {"a": 40, "b": 60, "c": 1}.items():  # all of them wait or are written: there is room again
+        put(cache, key, CacheEntry(b"x" * size, INFO))
+        assert cache.get(key, "wav") is not None
+
+
+def test_after_closing_everything_is_written_and_nothing_more_is(tmp_path: Path) -> None:
+    cache = cache_in(tmp_path)
+    for key in "abc":
+        cache.put(key, "wav", ENTRY)
+    cache.files.close()
+    assert sorted(path.stem for path in tmp_path.glob("*.wav")) == ["a", "b", "c"]
+    assert put_and_get(cache, "d") is None
+
+
+def test_a_write_that_fails_by_a_fault_is_logged_and_the_next_is_done(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = cache_in(tmp_path)
+
+    def fail() -> None:
+        raise RuntimeError("a fault")
+
+    assert cache.files.write_later(fail, 1)
+    put(cache, "k")
+    assert (tmp_path / "k.wav").exists()
+    assert "a fault" in caplog.text
 
 
 def test_switched_off_it_keeps_nothing(tmp_path: Path) -> None:
@@ -199,7 +273,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
     roomy = cache_in(tmp_path)
     now = time.time()
     for index in range(20):
-        roomy.put(f"k{index:02}", "wav", CacheEntry(bytes([65]) * 100, INFO))
+        put(roomy, f"k{index:02}", CacheEntry(bytes([65]) * 100, INFO))
     for index in range(20):
         os.utime(tmp_path / f"k{index:02}.wav", (now - 50 + index, now - 50 + index))
     settle()
@@ -222,7 +296,7 @@ def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_pa
 def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=250)
     for key in "abc":
-        cache_in(tmp_path).put(key, "wav", CacheEntry(b"x" * 100, INFO))
+        put(cache_in(tmp_path), key, CacheEntry(b"x" * 100, INFO))
         os.utime(tmp_path / f"{key}.wav", (time.time() - 60, time.time() - 60 + ord(key) / 100))
     settle()
     cache.get("a", "wav")
@@ -235,7 +309,7 @@ def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
 
 def test_a_volume_that_became_read_only_still_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = cache_in(tmp_path)
-    cache.put("k", "wav", ENTRY)
+    put(cache, "k")
     settle()
     os.utime(tmp_path / "k.wav", (time.time() - 60,) * 2)
 
@@ -256,14 +330,14 @@ def test_what_is_known_of_files_in_memory_is_bounded(tmp_path: Path, monkeypatch
 
 def test_a_clock_that_is_set_back_makes_no_entry_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = cache_in(tmp_path, max_bytes=250, max_age_s=100)
-    cache.put("a", "wav", CacheEntry(b"x" * 100, INFO))
+    put(cache, "a", CacheEntry(b"x" * 100, INFO))
     settle()
     now_s = time.time()
     monkeypatch.setattr(time, "time", lambda: now_s - 86_400)
     assert cache.get("a", "wav") is not None
     os.utime(tmp_path / "a.wav", (now_s - 60, now_s - 60))  # ahead of the clock, and still the oldest
     for key in "bc":
-        cache.put(key, "wav", CacheEntry(b"x" * 100, INFO))
+        put(cache, key, CacheEntry(b"x" * 100, INFO))
         settle()
 
     cache.files.sweep()
@@ -274,7 +348,7 @@ def test_a_clock_that_is_set_back_makes_no_entry_old(tmp_path: Path, monkeypatch
 def test_the_folder_stays_under_its_limit_without_being_asked(tmp_path: Path) -> None:
     cache = cache_in(tmp_path, max_bytes=10_000)
     for index in range(100):
-        cache.put(str(index), "wav", CacheEntry(b"x" * 1000, INFO))
+        put(cache, str(index), CacheEntry(b"x" * 1000, INFO))
     settle()
 
     assert 9_000 <= sum(path.stat().st_size for path in tmp_path.glob("*.wav")) <= 10_000

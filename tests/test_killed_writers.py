@@ -24,7 +24,7 @@ from chatterbox_worker.voices.conditioning import Arrays, ConditioningKey, Condi
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import wav_bytes
 from support.paths import ROOT
-from test_cache import INFO
+from test_cache import INFO, put
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 KILLS, KEYS = 6, 50
@@ -48,7 +48,7 @@ class Stores:
     def writers(self) -> list[Callable[[int], object]]:
         recordings = [(wav_bytes(0.6, pitch=200.0 + 100 * part), f"Words {part}.") for part in range(2)]
         return [
-            lambda number: self.cache.put(f"{number}", "wav", CacheEntry(audio_at(number), INFO)),
+            lambda number: put(self.cache, f"{number}", CacheEntry(audio_at(number), INFO)),
             lambda number: self.conditionings.get_or_compute(key_at(number), lambda: arrays_at(number)),
             lambda number: self.library.save(
                 "alice", recordings[number % 2][0], field="file", transcript=recordings[number % 2][1]

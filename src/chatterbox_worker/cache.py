@@ -57,6 +57,8 @@ class AudioCache:
         self._making: dict[str, Future[CacheEntry]] = {}
         self._proven: dict[Path, tuple[int, int, int, str]] = {}
         """The file, as it was when its audio had the digest."""
+        self._unwritten: dict[tuple[str, str], CacheEntry] = {}
+        """By key and format, until they are on the volume."""
         self.hits = 0
         self.misses = 0
 
@@ -68,6 +70,9 @@ class AudioCache:
         """The entry, or None for a miss: absent, too old, partly written or unreadable."""
         if not self.enabled:
             return None
+        if (unwritten := self._unwritten.get((key, audio_format))) is not None:
+            self.hits += 1
+            return unwritten
         audio_path, about_path = self._paths(key, audio_format)
 
         def read() -> CacheEntry:
@@ -103,11 +108,22 @@ class AudioCache:
                 del self._proven[next(iter(self._proven))]
 
     def put(self, key: str, audio_format: str, entry: CacheEntry) -> None:
-        """Store the entry if the volume allows it."""
-        if not self.enabled:
-            return
-        audio_path, about_path = self._paths(key, audio_format)
+        """Store the entry soon, if the volume allows it; `get` finds it at once."""
+        name = key, audio_format
 
+        def write() -> None:
+            try:
+                self._write(*self._paths(key, audio_format), entry)
+            finally:
+                with self._lock:
+                    if self._unwritten.get(name) is entry:  # not one that was put later
+                        del self._unwritten[name]
+
+        with self._lock:
+            if self.files.write_later(write, len(entry.audio)):
+                self._unwritten[name] = entry
+
+    def _write(self, audio_path: Path, about_path: Path, entry: CacheEntry) -> None:
         def write() -> None:
             try:
                 store(about_path, _sidecar(entry))

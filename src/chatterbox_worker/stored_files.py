@@ -5,7 +5,8 @@ was written. A file begins with the digest of what follows (`read`, `write`), is
 written; a bad one is a miss, a failed write is logged once, and nothing here raises because of the volume. The folder
 is walked only now and then, by a thread of its own, after writes: what is too old goes, then what was used least
 recently, and drafts that killed workers left behind. A file `x.json` belongs to the others named `x` and goes with
-them. What the volume does not answer within seconds has failed (`mounts`).
+them. What the volume does not answer within seconds has failed (`mounts`). Nothing waits for a write: it is done
+later, on a thread of its own (`write_later`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +33,7 @@ _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder o
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
 _RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
 _DIGEST_BYTES = 32  # SHA-256
+_MOST_WAITING_BYTES = 256 * 2**20  # to be written; a recording of 40 minutes is 115 MB
 _T = TypeVar("_T")
 
 
@@ -47,6 +50,10 @@ class StoredFiles:
         self._unswept_bytes = round(max_bytes * _SWEEP_SHARE)  # due at the first write, for what others left
         self._sweeper: threading.Thread | None = None
         self._complained: set[str] = set()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._waiting: dict[Future[None], int] = {}
+        """Writes that have not been done, and how many bytes each holds in memory."""
+        self._is_closed = False
 
     @property
     def enabled(self) -> bool:
@@ -84,6 +91,41 @@ class StoredFiles:
             self.complain("write", error)
             return
         self.count_written(len(data))
+
+    def write_later(self, write: Callable[[], None], size_bytes: int) -> bool:
+        """Run `write` on the writer's thread, after those before it: network volumes take milliseconds for each of a
+        dozen operations.
+
+        False: it is left out, since as much waits already as memory is set aside for, or `close` was called.
+        """
+        if not self.enabled:
+            return False
+        with self._lock:
+            waiting_bytes = sum(self._waiting.values())
+            if self._is_closed or (self._waiting and waiting_bytes + size_bytes > _MOST_WAITING_BYTES):
+                return False
+            writing = self._writer.submit(write)
+            self._waiting[writing] = size_bytes
+        writing.add_done_callback(self._written)
+        return True
+
+    def _written(self, writing: Future[None]) -> None:
+        with self._lock:
+            del self._waiting[writing]
+        if (error := writing.exception()) is not None:
+            log.error("a write to %s failed", self.folder, exc_info=error)
+
+    def flush(self) -> None:
+        """Return once everything that waited is written."""
+        with self._lock:
+            waiting = list(self._waiting)
+        wait(waiting)
+
+    def close(self) -> None:
+        """Return once everything that waited is written; what comes later is left out."""
+        with self._lock:
+            self._is_closed = True
+        self._writer.shutdown(wait=True)
 
     def on_volume(self, work: Callable[[], _T]) -> _T:
         """The result of what reads or writes the folder; raises OSError if the volume does not answer."""

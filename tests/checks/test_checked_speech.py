@@ -218,7 +218,7 @@ def test_a_stream_is_checked_only_where_it_asks(bench: Bench) -> None:
 def test_a_stored_chunk_keeps_its_check(bench: Bench) -> None:
     worker = bench.worker(FaultyEngine(FAULTS["pauses"], times=9, inside="During"), cached=True)
     first = worker.speak(bench.request(LONG), CancelScope())
-    worker.chunks.flush()
+    worker.cache.files.flush()
     engine = good()
     edited = bench.worker(engine, cached=True).speak(bench.request(LONG.replace("Until", "Since")), CancelScope())
     assert [chunk.kept for chunk in edited.info.chunks] == [True, True, True, False]

@@ -32,7 +32,7 @@ from support.serving import free_port
 def test_an_invalid_setting_ends_it_with_an_error_message(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variables: dict[str, str], message: str
 ) -> None:
-    for name, value in variables.items():
+    for name, value in {"PORT": str(free_port()), **variables}.items():
         monkeypatch.setenv(name, value)
     with caplog.at_level(logging.ERROR):
         assert main([]) == 2

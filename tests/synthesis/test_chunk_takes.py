@@ -45,7 +45,7 @@ def build(settings: Settings, engine: ToneEngine | None = None) -> tuple[Synthes
 def speak(synthesizer: Synthesizer, settings: Settings, sentences: list[str], **fields: Any) -> Recording:
     request = parse({"text": "\n\n".join(sentences), **SHORT, **fields}, settings)
     recording = synthesizer.speak(request, CancelScope())  # type: ignore[arg-type]
-    synthesizer.chunks.flush()
+    synthesizer.cache.files.flush()
     return recording
 
 
@@ -208,11 +208,12 @@ def test_a_volume_that_cannot_be_written_does_not_matter(settings: Settings, tmp
 
 
 def test_a_stored_take_is_the_take_to_the_bit(tmp_path: Path) -> None:
-    chunks = ChunkCache(AudioCache(tmp_path, max_bytes=10**9, max_age_s=1e6).files)
+    files = AudioCache(tmp_path, max_bytes=10**9, max_age_s=1e6).files
+    chunks = ChunkCache(files)
     noise = np.random.default_rng(1).uniform(-1.2, 1.2, 5000).astype(np.float32)
     take = StoredTake(Audio(to_24_bits(noise), RATE), ("a warning",), (0.0, 0.25))
     chunks.put("k" * 64, take)
-    chunks.flush()
+    files.flush()
     stored = chunks.get("k" * 64, timed=True)
     assert stored is not None
     assert np.array_equal(stored.audio.samples, take.audio.samples)
@@ -236,7 +237,7 @@ def test_a_take_that_is_no_number_is_not_stored(settings: Settings, monkeypatch:
 
 def test_a_take_that_ends_after_the_cache_was_closed_is_spoken(settings: Settings) -> None:
     synthesizer, _ = build(settings)
-    synthesizer.chunks.close()
+    synthesizer.cache.files.close()
     assert speak(synthesizer, settings, SENTENCES[:3]).info.duration_s > 1
     assert not [*settings.cache_dir.glob("*.chunk")]
 

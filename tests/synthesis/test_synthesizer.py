@@ -15,7 +15,7 @@ import soundfile
 
 from chatterbox_worker.audio.clip import concatenate
 from chatterbox_worker.audio.encode import encode
-from chatterbox_worker.cache import AudioCache, CacheEntry
+from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import Cancelled, InvalidRequest, NoSpeech, SynthesisFailed, VoiceNotFound
@@ -234,24 +234,22 @@ def test_a_hit_says_the_voice_by_the_name_it_was_asked_for(synthesizer: Synthesi
     assert (hit.hit, hit.info.voice) == (True, "bob")
 
 
-def test_a_caller_who_comes_while_the_recording_is_written_is_given_it(
+def test_a_volume_that_takes_long_to_write_delays_neither_the_answer_nor_the_next(
     synthesizer: Synthesizer, settings: Settings, engine: ToneEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = synthesizer.cache.put
-    late: list[bool] = []
+    go_on, write = threading.Event(), Path.write_bytes
 
-    def slow_put(key: str, audio_format: str, entry: CacheEntry) -> None:
-        thread = threading.Thread(
-            target=lambda: late.append(synthesizer.speak(request(settings, "Hello."), CancelScope()).hit)
-        )
-        thread.start()
-        thread.join(10)
-        put(key, audio_format, entry)
+    def wait_and_write(path: Path, data: bytes) -> int:
+        assert go_on.wait(10)
+        return write(path, data)
 
-    monkeypatch.setattr(synthesizer.cache, "put", slow_put)
-    synthesizer.speak(request(settings, "Hello."), CancelScope())
-
-    assert late == [True]
+    monkeypatch.setattr(Path, "write_bytes", wait_and_write)
+    answers = [synthesizer.speak(request(settings, "Hello."), CancelScope()) for _ in range(2)]
+    assert [answer.hit for answer in answers] == [False, True]
+    assert not list(settings.cache_dir.glob("*.wav"))
+    go_on.set()
+    synthesizer.close()
+    assert [path.read_bytes() for path in settings.cache_dir.glob("*.wav")] == [answers[0].audio]
     assert len(engine.takes) == 1
 
 

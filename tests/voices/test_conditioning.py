@@ -44,6 +44,7 @@ def test_arrays_are_computed_once_here_and_for_other_workers(tmp_path: Path) -> 
     first = store.get_or_compute(KEY, make_arrays)
     assert are_equal(first, make_arrays())
     assert store.get_or_compute(KEY, must_not_run) is first
+    store.flush()
     assert are_equal(
         ConditioningStore(tmp_path / "deep" / "folder", MIB).get_or_compute(KEY, must_not_run), make_arrays()
     )
@@ -108,7 +109,9 @@ def test_a_corrupt_file_is_a_miss_and_is_replaced(
 ) -> None:
     path = tmp_path / f"{KEY.clip}.{KEY.model}.arrays"
     path.write_bytes(junk)
-    assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays), make_arrays())
+    store = ConditioningStore(tmp_path, MIB)
+    assert are_equal(store.get_or_compute(KEY, make_arrays), make_arrays())
+    store.flush()
     assert "damaged" in caplog.text
     assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, must_not_run), make_arrays())
 
@@ -121,6 +124,7 @@ def test_an_unusable_volume_is_logged_once_and_has_no_other_effect(
     with caplog.at_level(logging.WARNING):
         for number in range(3):
             assert are_equal(store.get_or_compute(ConditioningKey(str(number), "m"), make_arrays), make_arrays())
+        store.flush()
     assert len([record for record in caplog.records if "cannot write" in record.message]) == 1
 
 
@@ -129,7 +133,9 @@ def test_a_full_volume_leaves_no_temporary_files(tmp_path: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    assert are_equal(ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays), make_arrays())
+    store = ConditioningStore(tmp_path, MIB)
+    assert are_equal(store.get_or_compute(KEY, make_arrays), make_arrays())
+    store.flush()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,6 +196,27 @@ def test_arrays_of_a_deleted_recording_are_removed_from_memory_and_volume(tmp_pa
     assert len(computed) == 2
 
 
+def test_what_is_still_being_written_of_a_deleted_recording_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, write = threading.Event(), threading.Event(), Path.write_bytes
+
+    def wait_and_write(path: Path, data: bytes) -> int:
+        begun.set()
+        assert go_on.wait(10)
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", wait_and_write)
+    store = ConditioningStore(tmp_path, MIB)
+    store.get_or_compute(KEY, make_arrays)  # returns although nothing is written yet
+    assert begun.wait(10)
+    forgetting = threading.Thread(target=store.forget, args=(KEY.clip,))
+    forgetting.start()
+    go_on.set()
+    forgetting.join(10)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_folder_stays_within_its_limit_and_a_killed_writers_draft_is_removed(tmp_path: Path) -> None:
     draft = tmp_path / f".{'a' * 64}.m.arrays.0123456789abcdef.draft"
     draft.write_bytes(b"half")
@@ -207,7 +234,9 @@ def test_the_folder_stays_within_its_limit_and_a_killed_writers_draft_is_removed
 
 
 def test_zeros_in_place_of_what_was_written_are_a_miss(tmp_path: Path) -> None:
-    ConditioningStore(tmp_path, MIB).get_or_compute(KEY, make_arrays)
+    store = ConditioningStore(tmp_path, MIB)
+    store.get_or_compute(KEY, make_arrays)
+    store.flush()
     (path,) = tmp_path.iterdir()
     written = path.read_bytes()
     path.write_bytes(written[:-8] + bytes(8))

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
@@ -104,10 +105,81 @@ def test_a_path_or_control_characters_are_no_name(tmp_path: Path, name: str) -> 
 def test_a_link_to_outside_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "voices").mkdir()
     (tmp_path / "secret.wav").write_bytes(wav_bytes())
-    (tmp_path / "voices" / "alice.wav").symlink_to(tmp_path / "secret.wav")
+    library = VoiceLibrary(tmp_path / "voices")
+    (library.folder / "alice.wav").symlink_to(tmp_path / "secret.wav")
+    (library.folder / "bob.wav").write_bytes(wav_bytes())
+    (library.folder / "carol.wav").symlink_to("bob.wav")
 
-    with pytest.raises(InvalidRequest):
-        VoiceLibrary(tmp_path / "voices").get("alice")
+    with pytest.raises(VoiceNotFound):
+        library.get("alice")
+    assert [entry.id for entry in library.list()] == ["bob", "carol"]
+    assert library.get("carol").digest == library.get("bob").digest
+
+
+def test_a_voice_takes_a_look_at_the_folder_and_one_at_each_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
+    other.save("alice", wav_bytes(), field="file", transcript="Her words.")
+    now_s = time.monotonic()
+    for later_s in (0, 3):
+        monkeypatch.setattr(time, "monotonic", lambda later_s=later_s: now_s + later_s)
+        library.get("alice")
+    looks: list[str] = []
+    stat = os.stat
+
+    def look(path: Path, **options: Any) -> os.stat_result:
+        looks.append(path.name)
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", look)
+    for name in ("scandir", "open"):
+        monkeypatch.setattr(os, name, lambda *_, **__: pytest.fail("there was no need to"))
+    assert library.get("alice").transcript == "Her words."
+    assert sorted(looks) == sorted([tmp_path.name, "alice.flac", "alice.txt"])
+
+
+def test_what_another_worker_changes_is_seen(tmp_path: Path) -> None:
+    library, other = VoiceLibrary(tmp_path), VoiceLibrary(tmp_path)
+    other.save("alice", wav_bytes(), field="file", transcript="Her words.")
+    assert library.get("alice").transcript == "Her words."
+    other.save("alice", wav_bytes(pitch=300.0), field="file")
+    assert library.get("alice").transcript is None
+    assert library.get("alice").digest == other.get("alice").digest
+    other.save("Bob B.", wav_bytes(), field="file")
+    assert {entry.name for entry in library.list()} == {"alice", "Bob B."}
+    other.delete("alice")
+    with pytest.raises(VoiceNotFound):
+        library.get("alice")
+
+
+def test_a_folder_whose_time_does_not_change_is_read_again_while_new_and_each_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = VoiceLibrary(tmp_path)
+    library.save("alice", wav_bytes(), field="file")
+    changed_ns = tmp_path.stat().st_mtime_ns
+    now_s = time.monotonic()
+    words = "One."
+
+    def transcript_after(seconds: float) -> str | None:
+        monkeypatch.setattr(time, "monotonic", lambda: now_s + seconds)
+        return library.get("alice").transcript
+
+    assert transcript_after(0) is None
+    (tmp_path / "alice.txt").write_text(words)  # as in the same second, where times have seconds
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    assert [transcript_after(seconds) for seconds in (1, 3)] == [words, words]
+    (tmp_path / "alice.txt").unlink()
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    (tmp_path / "bob.wav").write_bytes(wav_bytes())
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    assert library.get("bob").clip is not None  # what is not in the list is looked for
+    (tmp_path / "bob.txt").write_text(words)
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    assert library.get("bob").transcript is None
+    monkeypatch.setattr(time, "monotonic", lambda: now_s + 64)
+    assert library.get("bob").transcript == words
 
 
 def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:

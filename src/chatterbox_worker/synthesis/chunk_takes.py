@@ -12,11 +12,10 @@ import io
 import json
 import logging
 import secrets
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import soundfile
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 _SUFFIX = "chunk"
 _SCALE = 2**23
 """Of 24-bit integers, which float32 holds exactly: a take that was stored and one that was just generated are equal."""
-_MOST_WAITING = 64  # takes that wait to be stored, of at most 3.8 MB each (40 s at 24 kHz in float32)
 
 
 def chunk_seeds(seed: int, chunks: Sequence[Chunk], respeak: Iterable[int] = ()) -> tuple[int, ...]:
@@ -156,10 +154,6 @@ class ChunkCache:
 
     def __init__(self, files: StoredFiles) -> None:
         self._files = files
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="chunk-cache")  # a slow volume delays no answer
-        self._lock = threading.Lock()
-        self._waiting: set[Future[None]] = set()
-        self._is_closed = False
 
     def get(self, key: str, *, timed: bool) -> StoredTake | None:
         """The take, or None: absent, damaged, or without the times of its characters where they are wanted."""
@@ -180,32 +174,8 @@ class ChunkCache:
         return _RecordedTake(take, self, key)
 
     def put(self, key: str, take: StoredTake) -> None:
-        """Stores the take soon; leaves it out if many wait already, and after `close`."""
-        if not self._files.enabled:
-            return
-        with self._lock:
-            if self._is_closed or len(self._waiting) >= _MOST_WAITING:
-                return
-            writing = self._writer.submit(self._write, key, take)
-            self._waiting.add(writing)
-        writing.add_done_callback(self._forget)
-
-    def flush(self) -> None:
-        """Returns once everything that waited is written."""
-        with self._lock:
-            waiting = list(self._waiting)
-        for writing in waiting:
-            writing.result()
-
-    def close(self) -> None:
-        """Returns once everything that waited is written; a take that ends later is not stored."""
-        with self._lock:
-            self._is_closed = True
-        self._writer.shutdown(wait=True)
-
-    def _forget(self, writing: Future[None]) -> None:
-        with self._lock:
-            self._waiting.discard(writing)
+        """Store the take soon."""
+        self._files.write_later(partial(self._write, key, take), take.audio.samples.nbytes)
 
     def _write(self, key: str, take: StoredTake) -> None:
         self._files.write(f"{key}.{_SUFFIX}", _encode(take))

@@ -113,7 +113,7 @@ class Synthesizer:
             recording = self._make(plan, scope, started_s)
             entry = CacheEntry(recording.audio, recording.info)
             maker(entry)
-            self.cache.put(plan.key, request.format, entry)  # in here, so that the next finds it running or stored
+            self.cache.put(plan.key, request.format, entry)  # inside, so that the next caller finds it
         return recording
 
     @property
@@ -146,7 +146,7 @@ class Synthesizer:
     def close(self) -> None:
         for engine in self.engines.values():
             engine.close()
-        self.chunks.close()
+        self.cache.files.close()
 
     def _make(self, plan: Plan | ConversionPlan, scope: CancelScope, started_s: float) -> Recording:
         return finish(self.stream(plan, scope), started_s)

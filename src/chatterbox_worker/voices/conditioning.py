@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,15 @@ class ConditioningStore:
             for key in [key for key in self._cached if key.clip == clip]:
                 self._cached_bytes -= _size_bytes(self._cached.pop(key))
         if self.folder is not None and _SAFE.fullmatch(clip):
+            self.flush()
             for path in self.folder.glob(f"{glob.escape(clip)}.*"):
                 with contextlib.suppress(OSError):  # the volume went away between two calls
                     path.unlink()
+
+    def flush(self) -> None:
+        """Return once everything that was computed is on the volume, where that allows it."""
+        if self._files:
+            self._files.flush()
 
     def _put(self, key: ConditioningKey, arrays: Arrays) -> None:
         with self._lock:
@@ -126,7 +133,12 @@ class ConditioningStore:
 
     def _save(self, key: ConditioningKey, arrays: Arrays) -> None:
         if self._files:
-            self._files.write(_name(key), save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+            data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+            write = partial(self._files.write, _name(key), data)
+            if self.max_bytes == 0:
+                write()  # the next caller has no other place to find it
+            else:
+                self._files.write_later(write, len(data))
 
 
 def _name(key: ConditioningKey) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +41,8 @@ MOST_FILE_BYTES = 60_000_000
 _log = logging.getLogger(__name__)
 _NAME_BYTES = 1_000  # of a name's file; a name has at most 400
 _ABSENT = (FileNotFoundError, NotADirectoryError)
+_SETTLED_S = 2.0  # file systems count in seconds: a folder may change within the one in which it was read
+_LISTED_S = 60.0  # for file systems that keep no time of a folder's changes
 _UNREADABLE = (*_ABSENT, PermissionError, IsADirectoryError)  # one file, and not the volume
 
 
@@ -56,28 +60,44 @@ class LibraryEntry:
     """The one that it is fine-tuned for; None for a voice of every model that speaks with recordings."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """The names of a folder's files."""
+
+    state: tuple[int, int] | None
+    """Its inode and the time of its last change; None if there is no such folder."""
+    state_seen_s: float
+    read_s: float
+    names: frozenset[str] = frozenset()
+    voices: Mapping[str, str] = field(default_factory=dict)
+    """The name of each voice's file, by id."""
+
+    def is_current(self, now_s: float) -> bool:
+        """Whether no change can have been missed, while the folder's state is the same."""
+        return self.read_s - self.state_seen_s >= _SETTLED_S and now_s - self.read_s < _LISTED_S
+
+
 class VoicesFolder:
     """Every method raises OSError if the folder or the volume fails; InvalidRequest for what is not an id."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._listing = _Listing(None, -math.inf, -math.inf)
         self._names: dict[str, tuple[int, str]] = {}
         self._models: dict[Path, tuple[int, str | None]] = {}
 
     def list(self) -> list[LibraryEntry]:
         """Every voice, by id."""
-        files = self._scan()
-        named = {file.name for file in files}
+        listing = self._list()
         found: dict[str, LibraryEntry] = {}
-        for _, voice, file in sorted(_voice_files(files), key=lambda each: each[:2], reverse=True):
+        for voice, file in sorted(listing.voices.items()):
             with contextlib.suppress(*_UNREADABLE):  # such as deleted by another worker in the meantime
-                name = self.name_of(voice) if voice + NAME_SUFFIX in named else voice
-                found[voice] = self._entry(voice, Path(file.path), name)
+                found[voice] = self._entry(voice, self.path / file, self.name_of(voice))
         for voice in self._names.keys() - found.keys():
             self._names.pop(voice, None)
-        for path in self._models.keys() - {Path(file.path) for file in files}:
+        for path in self._models.keys() - {self.path / file for file in listing.names}:
             self._models.pop(path, None)
-        return [found[voice] for voice in sorted(found)]
+        return [*found.values()]
 
     def entry(self, voice: str) -> LibraryEntry:
         """Raises VoiceNotFound."""
@@ -103,8 +123,10 @@ class VoicesFolder:
 
     def name_of(self, voice: str) -> str:
         """The display name of a voice; its id if it has no other. Read again only if the file has changed."""
+        if voice + NAME_SUFFIX not in self._list().names:
+            return voice
         try:
-            path = self._path(voice, NAME_SUFFIX)
+            path = self.path / f"{voice}{NAME_SUFFIX}"
             modified_ns = path.stat().st_mtime_ns
             known = self._names.get(voice)
             if known is None or known[0] != modified_ns:
@@ -145,9 +167,23 @@ class VoicesFolder:
             path = self.find(voice)
             return path, path.read_bytes()
 
+    def look_up(self, voice: str) -> tuple[Path, os.stat_result, tuple[object, ...]]:
+        """The voice's file, its state, and what changes with the file or with the transcript next to it.
+
+        Raises:
+            VoiceNotFound: there is none; FileNotFoundError: it was deleted in the meantime.
+        """
+        path = self.find(voice)
+        found = path.stat()
+        transcript = None
+        if path.suffix.lower() != BUNDLE_SUFFIX and voice + TRANSCRIPT_SUFFIX in self._listing.names:
+            with contextlib.suppress(*_UNREADABLE):
+                transcript = _state((self.path / f"{voice}{TRANSCRIPT_SUFFIX}").stat())
+        return path, found, (str(path), _state(found), transcript)
+
     def transcript(self, voice: str) -> str | None:
         """The transcript next to the recording; None if there is none that can be used."""
-        path = self._path(voice, TRANSCRIPT_SUFFIX)
+        path = self.path / f"{voice}{TRANSCRIPT_SUFFIX}"
         try:
             transcript = path.read_text("utf-8-sig").strip()
         except FileNotFoundError:
@@ -203,16 +239,12 @@ class VoicesFolder:
         return removed
 
     def find(self, voice: str) -> Path:
-        """The voice's file. Raises VoiceNotFound."""
-        for suffix in SUFFIXES:
-            path = self.path / f"{voice}{suffix}"
-            if re.fullmatch(VOICE_ID, voice) and path.is_file():
-                return self._path(voice, suffix)
-        self._path(voice, "")  # refuses what is not an id
-        for _, found, file in _voice_files(self._scan()):  # ".WAV"
-            if found == voice:
-                return Path(file.path)
-        raise self.missing(voice)
+        """The voice's file, perhaps deleted in the meantime. Raises VoiceNotFound."""
+        _check_id(voice)
+        file = self._list().voices.get(voice) or self._list(again=True).voices.get(voice)
+        if file is None:
+            raise self.missing(voice)
+        return self.path / file
 
     def missing(self, voice: str) -> VoiceNotFound:
         """The error for a voice that is not there; names the choices."""
@@ -235,18 +267,41 @@ class VoicesFolder:
             return False
         return True
 
-    def _scan(self) -> Sequence[os.DirEntry[str]]:
+    def _list(self, *, again: bool = False) -> _Listing:
+        """The files; read only if the folder has changed, since each look at one takes a network volume milliseconds.
+
+        `again`: also if it has not.
+        """
+        known, now_s = self._listing, time.monotonic()
         try:
+            folder = self.path.stat()
+            state = folder.st_ino, folder.st_mtime_ns
+            if state != known.state:
+                known = _Listing(state, now_s, now_s)
+            elif known.is_current(now_s) and not again:
+                return known
             with os.scandir(self.path) as entries:
-                return [entry for entry in entries if entry.is_file()]
+                names = frozenset(entry.name for entry in entries if entry.is_file() and self._is_inside(entry))
         except _ABSENT:
-            return []  # no folder, no voices
+            return _Listing(None, now_s, now_s)  # no folder, no voices
+        self._listing = replace(known, read_s=now_s, names=names, voices=_voices(names))
+        return self._listing
+
+    def _is_inside(self, file: os.DirEntry[str]) -> bool:
+        return not file.is_symlink() or Path(file.path).resolve().is_relative_to(self.path.resolve())
 
     def _path(self, voice: str, suffix: str) -> Path:
-        path = self.path / f"{voice}{suffix}"
-        if not re.fullmatch(VOICE_ID, voice) or not path.resolve().is_relative_to(self.path.resolve()):
-            raise InvalidRequest(f"voice {quote(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
-        return path
+        _check_id(voice)
+        return self.path / f"{voice}{suffix}"
+
+
+def _check_id(voice: str) -> None:
+    if not re.fullmatch(VOICE_ID, voice):
+        raise InvalidRequest(f"voice {quote(voice)} is not an id: letters, digits, '.', '_' and '-'", field="voice")
+
+
+def _state(found: os.stat_result) -> tuple[int, int]:
+    return found.st_mtime_ns, found.st_size
 
 
 def _digest_of(path: Path) -> str:
@@ -254,9 +309,12 @@ def _digest_of(path: Path) -> str:
     return digest(path.read_bytes() if path.stat().st_size <= MOST_FILE_BYTES else b"")
 
 
-def _voice_files(files: Iterable[os.DirEntry[str]]) -> Iterator[tuple[int, str, os.DirEntry[str]]]:
-    """The files that are voices, each with its place in the order of precedence and its id."""
-    for file in files:
-        voice, suffix = os.path.splitext(file.name)  # noqa: PTH122 - a Path for each of hundreds takes longer
-        if suffix.lower() in SUFFIXES and re.fullmatch(VOICE_ID, voice):
-            yield SUFFIXES.index(suffix.lower()), voice, file
+def _voices(names: Iterable[str]) -> dict[str, str]:
+    """The name of each voice's file, by id: of several, the first in the order of precedence."""
+    found: dict[str, list[tuple[int, bool, str]]] = {}
+    for name in names:
+        voice, suffix = os.path.splitext(name)  # noqa: PTH122 - a Path for each of hundreds takes longer
+        kind = suffix.lower()
+        if kind in SUFFIXES and re.fullmatch(VOICE_ID, voice):
+            found.setdefault(voice, []).append((SUFFIXES.index(kind), suffix != kind, name))
+    return {voice: min(files)[-1] for voice, files in found.items()}

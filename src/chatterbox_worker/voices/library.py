@@ -113,10 +113,7 @@ class VoiceLibrary:
     def _read(self, voice: str) -> Voice | tuple[tuple[object, ...], bytes, str | None]:
         """The voice, if its file has not changed; or what it is kept under, the file and the transcript next to it."""
         try:
-            path = self._files.find(voice)
-            stat = path.stat()
-            transcript = None if path.suffix.lower() == BUNDLE_SUFFIX else self._files.transcript(voice)
-            key = (str(path), stat.st_mtime_ns, stat.st_size, transcript)
+            path, stat, key = self._files.look_up(voice)
             with self._lock:
                 if key in self._clips:
                     self._clips.move_to_end(key)
@@ -126,6 +123,7 @@ class VoiceLibrary:
                     f"voice {quote(voice)} is a file of {stat.st_size} bytes; at most {MOST_FILE_BYTES} can be used",
                     field="voice",
                 )
+            transcript = None if path.suffix.lower() == BUNDLE_SUFFIX else self._files.transcript(voice)
             allow_bytes(stat.st_size)
             data = path.read_bytes()
         except FileNotFoundError:
