@@ -20,7 +20,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,8 +51,7 @@ class StoredFiles:
         self._sweeper: threading.Thread | None = None
         self._complained: set[str] = set()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
-        self._waiting: dict[Future[None], int] = {}
-        """Writes that have not been done, and how many bytes each holds in memory."""
+        self._waiting_bytes = 0
         self._is_closed = False
 
     @property
@@ -101,25 +100,28 @@ class StoredFiles:
         if not self.enabled:
             return False
         with self._lock:
-            waiting_bytes = sum(self._waiting.values())
-            if self._is_closed or (self._waiting and waiting_bytes + size_bytes > _MOST_WAITING_BYTES):
+            is_full = self._waiting_bytes > 0 and self._waiting_bytes + size_bytes > _MOST_WAITING_BYTES
+            if self._is_closed or is_full:
                 return False
-            writing = self._writer.submit(write)
-            self._waiting[writing] = size_bytes
-        writing.add_done_callback(self._written)
+            self._waiting_bytes += size_bytes
+            self._writer.submit(self._write_now, write, size_bytes)
         return True
 
-    def _written(self, writing: Future[None]) -> None:
-        with self._lock:
-            del self._waiting[writing]
-        if (error := writing.exception()) is not None:
-            log.error("a write to %s failed", self.folder, exc_info=error)
+    def _write_now(self, write: Callable[[], None], size_bytes: int) -> None:
+        try:
+            write()
+        except Exception:  # a fault of ours: the others are still to be written
+            log.exception("a write to %s failed", self.folder)
+        finally:
+            with self._lock:
+                self._waiting_bytes -= size_bytes
 
     def flush(self) -> None:
         """Return once everything that waited is written."""
         with self._lock:
-            waiting = list(self._waiting)
-        wait(waiting)
+            waiting = None if self._is_closed else self._writer.submit(int)  # after all that was there before
+        if waiting is not None:
+            waiting.result()
 
     def close(self) -> None:
         """Return once everything that waited is written; what comes later is left out."""

@@ -92,7 +92,7 @@ class VoicesFolder:
         found: dict[str, LibraryEntry] = {}
         for voice, file in sorted(listing.voices.items()):
             with contextlib.suppress(*_UNREADABLE):  # such as deleted by another worker in the meantime
-                found[voice] = self._entry(voice, self.path / file, self.name_of(voice))
+                found[voice] = self._entry(voice, self.path / file, self._name_of(voice, listing))
         for voice in self._names.keys() - found.keys():
             self._names.pop(voice, None)
         for path in self._models.keys() - {self.path / file for file in listing.names}:
@@ -123,7 +123,10 @@ class VoicesFolder:
 
     def name_of(self, voice: str) -> str:
         """The display name of a voice; its id if it has no other. Read again only if the file has changed."""
-        if voice + NAME_SUFFIX not in self._list().names:
+        return self._name_of(voice, self._list())
+
+    def _name_of(self, voice: str, listing: _Listing) -> str:
+        if voice + NAME_SUFFIX not in listing.names:
             return voice
         try:
             path = self.path / f"{voice}{NAME_SUFFIX}"
