@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from chatterbox_worker import config, errors, request
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.audio.decode import READABLE
+from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.localqueue import LocalQueue
+from chatterbox_worker.server import refusals
 from chatterbox_worker.serverless import texts
 from chatterbox_worker.serverless.job import JobBody
 from support.paths import ROOT
@@ -23,6 +28,8 @@ from support.paths import ROOT
 DOCS = ROOT / "docs"
 API = (DOCS / "API.md").read_text(encoding="utf-8")
 DEPLOYMENT = (DOCS / "DEPLOYMENT.md").read_text(encoding="utf-8")
+HTTP = (DOCS / "HTTP.md").read_text(encoding="utf-8")
+GUIDES = sorted({*DOCS.glob("*.md"), *ROOT.glob("README*.md")} - {DOCS / "decisions.md"})
 PREAMBLES = {"bash": "set -euo pipefail\n", "python": ""}
 IN_WORDS = {  # patterns, as the table describes them
     request.VOICE_ID: "1 to 64 of `A-Z a-z 0-9 . _ -`",
@@ -35,6 +42,17 @@ def _table(text: str, name: str) -> list[list[str]]:
     between = text.partition(f"<!-- {name}")[2].partition(f"<!-- /{name} -->")[0]
     rows = [line for line in between.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[2:]]
+
+
+def _errors_of(*modules: str) -> list[type[errors.WorkerError]]:
+    """Every kind of error that the modules define, in the order of the tree."""
+
+    def kinds(root: type[errors.WorkerError]) -> Iterator[type[errors.WorkerError]]:
+        yield root
+        for kind in root.__subclasses__():
+            yield from kinds(kind)
+
+    return [kind for kind in kinds(errors.WorkerError) if kind.__module__ in modules]
 
 
 def _runnable_blocks() -> list[Any]:
@@ -106,14 +124,29 @@ def test_every_sound_is_named() -> None:
 
 
 def test_the_table_of_errors_matches_the_tree() -> None:
-    def kinds(root: type[errors.WorkerError]) -> Iterator[type[errors.WorkerError]]:
-        yield root
-        for kind in root.__subclasses__():
-            if kind.__module__ == errors.__name__:
-                yield from kinds(kind)
-
-    expected = dict.fromkeys((f"`{kind.code}`", str(kind.status)) for kind in kinds(errors.WorkerError))
+    expected = dict.fromkeys((f"`{kind.code}`", str(kind.status)) for kind in _errors_of(errors.__name__))
     assert [tuple(row[:2]) for row in _table(API, "errors")] == list(expected)  # kinds may share a code
+
+
+def test_the_table_of_statuses_has_all_that_the_server_answers() -> None:
+    table = HTTP.partition("\n| status | when |\n")[2].partition("\n\n")[0]
+    sent = {kind.status for kind in _errors_of(errors.__name__, refusals.__name__)} - {errors.Cancelled.status}
+    of_the_router = {405}
+    assert [int(status) for status in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)] == sorted(sent | of_the_router)
+
+
+def test_the_size_of_a_minute_is_that_of_a_file() -> None:
+    rate, seconds = 24_000, 6
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, seconds * rate).astype(np.float32)
+    in_base64 = 60 / seconds * 4 / 3 / 1e6
+    wav, mp3 = (len(encode(Audio(noise, rate), name, rate)) * in_base64 for name in ("wav", "mp3"))
+    assert f"A minute at 24 kHz is {wav:.1f} MB as wav in base64, and {mp3:.1f} MB as mp3" in API
+    assert f"The limit is 10 MB of JSON, which is {10 / wav:.1f} minutes of wav at 24 kHz" in HTTP
+
+
+@pytest.mark.parametrize("name", ["API", "VOICES"])
+def test_the_formats_of_a_recording_are_those_that_can_be_read(name: str) -> None:
+    assert READABLE in " ".join((DOCS / f"{name}.md").read_text(encoding="utf-8").split())
 
 
 def test_every_field_of_an_answer_is_explained(queue: LocalQueue) -> None:
@@ -136,9 +169,40 @@ def test_every_symptom_occurs_once_with_a_cause_and_a_remedy() -> None:
     assert all(len(row) == 3 and all(row) for row in rows)
 
 
+def test_every_flag_in_a_guide_exists() -> None:
+    programs = [path for folder in ("src", "tools", "bench") for path in (ROOT / folder).rglob("*.py")]
+    known = set(
+        re.findall(
+            r"(?<![\w-])--[a-z][a-z0-9_-]+",
+            "\n".join(path.read_text("utf-8") for path in (*programs, ROOT / "build.sh")),
+        )
+    )
+    known |= {flag.replace("--", "--no-", 1) for flag in known} | {"--logdir"}  # BooleanOptionalAction, tensorboard
+    for path in GUIDES:
+        text = path.read_text(encoding="utf-8")
+        code = re.findall(r"^ *```.*?^ *```$|`[^`\n]+`", text, re.MULTILINE | re.DOTALL)
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]+", "\n".join(code))) <= known, path
+
+
+@pytest.mark.parametrize("name", ["clone", "batch"])
+def test_every_flag_of_a_command_is_in_its_guide(name: str) -> None:
+    guide = (DOCS / f"{ {'clone': 'VOICES', 'batch': 'BATCH'}[name] }.md").read_text(encoding="utf-8")
+    folder = ROOT / "src" / "chatterbox_worker" / name
+    flags = re.findall(r'"(--[a-z-]+)"', "\n".join(path.read_text("utf-8") for path in folder.glob("*.py")))
+    assert len(flags) > 10
+    assert [flag for flag in flags if flag not in guide and flag != "--out"] == []  # which is -o, too
+
+
+def test_packages_that_pip_cannot_install_are_left_to_uv() -> None:
+    """chatterbox-tts pins another torch; only uv reads the overrides of pyproject.toml."""
+    for path in (*GUIDES, *(ROOT / "src").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"(?<!uv )pip install\s+(-e|[\"']?chatterbox-worker)", text), path
+
+
 def test_every_variable_in_a_guide_exists() -> None:
     known = {config.variable(field.name) for field in dataclasses.fields(config.Settings)}
-    for path in {*DOCS.glob("*.md"), *ROOT.glob("README*.md")} - {DOCS / "decisions.md"}:
+    for path in GUIDES:
         assert set(re.findall(r"CHATTERBOX_[A-Z_]+[A-Z]", path.read_text(encoding="utf-8"))) <= known, path
 
 

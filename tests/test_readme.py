@@ -66,11 +66,13 @@ def test_the_tree_names_what_is_there(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_every_folder_of_the_package_is_in_the_tree(name: str) -> None:
+def test_every_module_and_folder_of_the_package_is_in_the_tree(name: str) -> None:
     package = ROOT / "src" / "chatterbox_worker"
-    folders = [path.name for path in package.iterdir() if path.is_dir() and (path / "__init__.py").exists()]
+    folders = [f"{path.parent.name}/" for path in package.glob("*/__init__.py")]
+    modules = [f"{path.name} " for path in package.glob("*.py") if path.name != "__init__.py"]
 
-    assert [folder for folder in folders if f"  {folder}/" not in _tree(_read(name))] == []
+    assert len(folders) > 10
+    assert [found for found in (*folders, *modules) if f"\n  {found}" not in _tree(_read(name))] == []
 
 
 def test_the_readme_opens_with_a_picture_and_then_the_two_commands() -> None:

@@ -14,7 +14,7 @@ from chatterbox_worker.errors import InvalidRequest, NotReady
 
 RATE = 16_000
 """Hertz: Whisper's."""
-_NEEDS = 'needs the package faster-whisper (the extra named asr): pip install "chatterbox-worker[asr]"'
+_NEEDS = "needs the package faster-whisper (the extra named asr): pip install faster-whisper"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,7 @@ def segment_of(audio: bytes, audio_format: str, sample_rate: int) -> AudioSegmen
             warnings.simplefilter("ignore")
             from pydub import AudioSegment  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        raise ClientError(
-            f"Speech.segment needs the package {error.name}: pip install 'chatterbox-worker[pydub]'"
-        ) from error
+        raise ClientError(f"Speech.segment needs the package {error.name}: pip install {error.name}") from error
     samples, rate = (audio, sample_rate) if audio_format == "pcm" else _decode(audio, audio_format)
     return AudioSegment(samples, sample_width=2, frame_rate=rate, channels=1)
 

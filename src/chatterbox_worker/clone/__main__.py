@@ -71,7 +71,7 @@ def _import_draw() -> Callable[[str, Findings, ClonedVoice | InvalidRequest, Pat
         from chatterbox_worker.clone.report import draw  # noqa: PLC0415 - matplotlib is an extra
     except ModuleNotFoundError as error:
         raise NotReady(
-            f"the picture needs {error.name}: pip install 'chatterbox-worker[tools]', or use --no-report"
+            f"the picture needs {error.name} (the extra named tools): pip install {error.name}, or use --no-report"
         ) from error
     return draw
 

@@ -71,7 +71,9 @@ class Settings:
         "in `persian=owner/repo@revision:multilingual:fa, mine=/weights/mine:turbo`.",
     )
     packs: tuple[str, ...] = _setting(
-        (), values.names_of(PACKS), "Single-language packs to serve in addition to `multilingual`, comma-separated."
+        (),
+        values.names_of(PACKS),
+        f"Single-language packs to serve in addition to `multilingual`, comma-separated: `{'`, `'.join(PACKS)}`.",
     )
     aliases: tuple[str, ...] = _setting(
         (),
@@ -108,8 +110,8 @@ class Settings:
     kernels: str = _setting(
         "auto",
         values.one_of("auto", "on", "off"),
-        "on: a GPU runs all of the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
-        "auto: those that were measured, on GPUs of the same compute capability: 9.0 (H100, H200).",
+        "`on`: a GPU runs all of the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
+        "`auto`: those that were measured, on GPUs of the same compute capability: 9.0 (H100, H200). `off`: none.",
     )
     adapters: int = _setting(
         2,
@@ -160,7 +162,7 @@ class Settings:
         "1 lets `voices.save` and `lexicon.save` work although no network volume is attached, with a warning.",
     )
     concurrency: int = _setting(
-        8, values.number(3, 256), "Jobs taken at once; below 3 the SDK loses a second per job (docs/decisions.md)."
+        8, values.number(3, 256), "Jobs taken at once, 3 to 256; with fewer than 3 the SDK would lose a second per job."
     )
     max_text_chars: int = _setting(50_000, values.number(1, 10_000_000), "Longest text accepted, in characters.")
     lexicon: Path = _setting(

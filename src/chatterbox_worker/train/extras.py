@@ -18,7 +18,4 @@ def require(packages: Sequence[str]) -> None:
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise NotReady(
-            f'training needs {", ".join(missing)}: install them with  pip install "chatterbox-worker[train]"  '
-            "or  uv pip install -e '.[train]'  in a checkout"
-        )
+        raise NotReady(f"training needs {', '.join(missing)} (the extra named train): pip install {' '.join(missing)}")

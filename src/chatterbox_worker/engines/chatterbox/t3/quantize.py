@@ -75,8 +75,8 @@ def load_bitsandbytes() -> None:
     """
     if importlib.util.find_spec("bitsandbytes") is None:
         raise NotReady(
-            "nf4 needs the package bitsandbytes: install the extra nf4 (pip install 'chatterbox-worker[nf4]'), or "
-            "choose CHATTERBOX_PROFILE=int8, which needs no package"
+            "nf4 needs the package bitsandbytes (the extra named nf4): pip install bitsandbytes, or choose "
+            "CHATTERBOX_PROFILE=int8, which needs no package"
         )
     try:
         importlib.import_module("bitsandbytes")
