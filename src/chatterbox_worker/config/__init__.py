@@ -105,7 +105,7 @@ class Settings:
         0.15, values.share(0.01, 0.5), "Share of the GPU's memory that captured CUDA graphs may take, 0.01 to 0.5."
     )
     cudnn_attention: bool = _setting(
-        False, values.switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans anew for every shape."
+        False, values.switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans again for every shape."
     )
     kernels: str = _setting(
         "auto",
@@ -230,7 +230,7 @@ class Settings:
     hosts: tuple[str, ...] = _setting(
         (),
         values.hosts,
-        "Names that the HTTP server answers to, comma-separated, besides addresses and private names; `*` for all. "
+        "Names that the HTTP server answers to, comma-separated, other than addresses and private names; `*` for all. "
         "Without API keys it answers to no others, with keys to all.",
     )
     root_path: str = _setting(
