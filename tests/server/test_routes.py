@@ -164,6 +164,27 @@ async def test_the_document_has_every_route_and_no_other(open_server: Open) -> N
 
 
 @pytest.mark.anyio
+async def test_the_document_names_the_fields_of_every_body(open_server: Open) -> None:
+    async with open_server() as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+    table = DOCUMENT.read_text().partition("## Routes")[2].partition("## ")[0]
+    compared = 0
+    for method, path, cell in re.findall(r"^\| `([A-Z]+) (/\S+?)` \| (\w+: `.+?) \|", table, re.MULTILINE):
+        if "fields" in cell or "turns" in cell:  # of speech, which API.md has
+            continue
+        operation = paths[path][method.lower()]
+        if "requestBody" in operation:
+            (content,) = operation["requestBody"]["content"].values()
+            fields = content["schema"]["properties"]
+        else:
+            fields = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+        compared += 1
+        assert set(re.findall(r"`(\w+)`", cell)) == set(fields), path
+
+    assert compared > 10
+
+
+@pytest.mark.anyio
 async def test_a_missing_voice_has_exactly_the_pod_apis_message(open_server: Open) -> None:
     async with open_server() as http:
         for voice in ("cloned_voice_alpha", "../../etc/passwd", "gone.pth"):

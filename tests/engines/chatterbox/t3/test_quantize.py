@@ -193,7 +193,7 @@ def test_profiles_and_devices_go_together_or_say_what_to_do(monkeypatch: pytest.
             families("on", CUDA, profile)
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(NotReady, match=r"chatterbox-worker\[nf4\]"):
+    with pytest.raises(NotReady, match="pip install bitsandbytes"):
         linear(Source("a", lambda: torch.ones(2, 64), None, lambda _, make: make()), Precision.NF4, CUDA)
     monkeypatch.undo()
 
