@@ -72,8 +72,13 @@ async def test_a_page_of_another_site_may_not_use_a_server_without_keys(open_ser
             (await http.post("/v1/audio/speech", json=SPEECH, headers=h)).status_code
             for h in (other_site, same_site, same_origin, allowed_origin)
         ]
+        paths = (await http.get("/openapi.json")).json()["paths"]
+        writes = [(method, path) for path, item in paths.items() for method in item if method != "get"]
+        of_writes = {(await http.request(method, path, headers=other_site)).status_code for method, path in writes}
 
     assert statuses == [403, 403, 200, 200]
+    assert {method for method, _ in writes} == {"post", "put", "delete"}
+    assert of_writes == {403}
 
 
 @pytest.mark.anyio

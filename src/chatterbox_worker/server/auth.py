@@ -32,7 +32,7 @@ ASSETS_PATH = "/assets/"  # of the page's own files, whatever digest the documen
 SUBPROTOCOL = "chatterbox"
 _KEY_PROTOCOL = "chatterbox-key."
 _CLOSE_CODE = 1008  # RFC 6455 section 7.4.1: policy violation
-_COSTLY = ("POST", "DELETE")  # reading lists and files costs nothing
+_COSTLY = ("POST", "PUT", "DELETE")  # reading lists and files costs nothing
 _COSTLY_PATHS = ("/tts-stream",)  # except this, which an audio element reads
 # Names that public DNS does not have (RFC 6761, 6762, 8375; .internal by ICANN in 2024; .lan, which routers use and
 # which cannot be registered), and RunPod's, whose DNS only RunPod can change.
