@@ -23,6 +23,7 @@ from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.server import refusals
 from chatterbox_worker.serverless import texts
 from chatterbox_worker.serverless.job import JobBody
+from chatterbox_worker.train.rows import COLUMNS
 from support.paths import ROOT
 
 DOCS = ROOT / "docs"
@@ -167,6 +168,13 @@ def test_every_symptom_occurs_once_with_a_cause_and_a_remedy() -> None:
     assert len(rows) >= 15
     assert len({row[0] for row in rows}) == len(rows)
     assert all(len(row) == 3 and all(row) for row in rows)
+
+
+@pytest.mark.parametrize("column", ["audio", "text"])
+def test_the_names_of_a_tables_columns_are_those_that_training_reads(column: str) -> None:
+    *others, last = (f"`{name}`" for name in COLUMNS[column])
+    guide = " ".join((DOCS / "TRAINING.md").read_text(encoding="utf-8").split())
+    assert f"{', '.join(others)} or {last}" in guide
 
 
 def test_every_flag_in_a_guide_exists() -> None:

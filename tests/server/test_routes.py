@@ -104,6 +104,7 @@ ROWS = [
         mimetype="audio/mpeg",
     ),
     # our own
+    Row("GET", "/voices/default", answer={"id": "default", "name": "default", "built_in": True}),
     Row("GET", "/voices/alice", keys=("id", "name", "built_in", "size_bytes", "modified", "duration_s", "digest")),
     Row("GET", "/voices/alice/audio", mimetype="audio/flac"),
     Row("GET", "/voices/alice/file", mimetype="application/octet-stream"),

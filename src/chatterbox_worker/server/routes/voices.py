@@ -113,7 +113,7 @@ async def clone_voice(http: Request, state: State) -> Response:
 async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
     voice = _check_id(voice_id)
     if voice == DEFAULT_VOICE.id:
-        return {"id": voice, "built_in": True}
+        return {"id": voice, "name": voice, "built_in": True}
     return {"built_in": False} | await state.backend.about_voice(voice)
 
 
