@@ -41,6 +41,8 @@ def test_speech_goes_on_and_what_needs_the_volume_fails_with_the_reason(
     kept = ask(worker, _TEXT)
     assert outbox.put(UnpostedAnswer("job", "worker", False, b'{"output": 1}')) is True
     assert ask(worker, _SAVE)["voice"] == "alice"
+    assert ask(worker, {**_SAVE, "voice": "bob"})["voice"] == "bob"
+    assert ask(worker, {**_TEXT, "voice": "bob"})["voice"] == "bob"
 
     if isinstance(fault, int):
         volume.error = fault
@@ -58,13 +60,14 @@ def test_speech_goes_on_and_what_needs_the_volume_fails_with_the_reason(
         reason = "answer" if fault == "stall" else "error" if fault == errno.EIO else "Stale"
         assert answer["code"] == "volume_failed", (needs, answer)
         assert reason in answer["error"]
+    assert ask(worker, {**_TEXT, "text": "By one who spoke before.", "voice": "bob"})["voice"] == "bob"
     assert ask(worker, {**_TEXT, "output": "volume"})["field"] == "output"
     assert ask(worker, {"action": "info"})["voices"] is None
     assert time.monotonic() - started_s < 5.0
 
     volume.release()
     _wait_until_answering(worker)
-    assert ask(worker, {"action": "info"})["voices"] == ["default", "alice"]
+    assert ask(worker, {"action": "info"})["voices"] == ["default", "alice", "bob"]
     assert ask(worker, {**_TEXT, "voice": "alice"})["voice"] == "alice"
     assert ask(worker, _TEXT)["cache_hit"] is True
     assert outbox.find("job") is not None

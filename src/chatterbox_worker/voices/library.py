@@ -2,11 +2,13 @@
 
 A saved recording is stored as the models use it: without the silence at its ends, mono, at most 48 kHz, as FLAC. Its
 transcript may be next to it, as `<id>.txt`; a voice file contains its own. A name that differs from the id is in
-`<id>.name`. A folder that fails or does not answer (`mounts`) is an error: its voices are not missing.
+`<id>.name`. A folder that fails or does not answer (`mounts`) is an error: its voices are not missing, and those in
+memory can be used.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
 from chatterbox_worker.errors import InvalidRequest, VolumeFailed, quote
 from chatterbox_worker.files import check_whole
-from chatterbox_worker.mounts import REQUEST_S, allow_bytes, mount_of
+from chatterbox_worker.mounts import LOOK_UP_S, REQUEST_S, allow_bytes, mount_of
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
 from chatterbox_worker.voices.clip import decode_clip, warnings_about
 from chatterbox_worker.voices.contents import pack_recording, voice_of, wav_of
@@ -32,6 +34,8 @@ from chatterbox_worker.voices.folder import (
 )
 from chatterbox_worker.voices.names import check_name
 from chatterbox_worker.voices.reference import MAX_BYTES
+
+log = logging.getLogger(__name__)
 
 SAVED_SUFFIX = ".flac"
 _CACHED_BYTES = 128 * 2**20  # of decoded recordings and adapters, in memory; a clip of 10 s at 24 kHz is 1 MB
@@ -85,16 +89,24 @@ class VoiceLibrary:
         return self._on_volume(partial(self._files.id_named, name))
 
     def get(self, voice: str) -> Voice:
-        """The voice with its recording; a file is read again only if it has changed.
+        """The voice with its recording; a file is read again only if it has changed, and not while the folder fails.
 
         Raises:
             VoiceNotFound: names the choices.
             InvalidRequest: the file is not a usable recording.
-            VolumeFailed: the folder cannot be read.
+            VolumeFailed: the folder cannot be read, and the voice is not in memory.
         """
         if voice == DEFAULT_VOICE.id:
             return DEFAULT_VOICE
-        found = self._on_volume(partial(self._read, voice))
+        with self._lock:
+            last = next((loaded for loaded in reversed(self._clips.values()) if loaded.id == voice), None)
+        try:
+            found = self._on_volume(partial(self._read, voice), within_s=REQUEST_S if last is None else LOOK_UP_S)
+        except VolumeFailed as error:
+            if last is None:
+                raise
+            log.warning("voice %s as it was last read: %s", voice, error.message)
+            return last
         if isinstance(found, Voice):
             return found
         key, data, transcript = found
