@@ -161,7 +161,15 @@ async def test_bytes_that_are_no_event_end_their_connection_only(
 ) -> None:
     half = b'{"type": "synthesize", "data_length": 1000}\n'
     async with _connect(settings, synthesizer) as client:
-        for sent in (half, b"[]\n", b"{}\n", b'{"data_length": "x"}\n', b'{"data_length": 2, "data": []}\n{}', b"x\n"):
+        for sent in (
+            half,
+            b"[]\n",
+            b"{}\n",
+            b"[" * 60_000 + b"\n",
+            b'{"data_length": "x"}\n',
+            b'{"data_length": 2, "data": []}\n{}',
+            b"x\n",
+        ):
             reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
             writer.write(sent)
             writer.write_eof()
@@ -177,6 +185,17 @@ async def test_bytes_that_are_no_event_end_their_connection_only(
 
     assert AudioStop.is_type(events[-1].type)
     assert "asyncio" not in {record.name for record in caplog.records}, caplog.text
+
+
+@pytest.mark.parametrize("size", ["data_length", "payload_length"])
+async def test_an_event_that_announces_gigabytes_is_not_waited_for(
+    settings: Settings, synthesizer: Synthesizer, size: str
+) -> None:
+    async with _connect(settings, synthesizer) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        writer.write(b'{"type": "synthesize", "%s": 1000000000}\n' % size.encode())
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
 
 
 async def test_a_client_that_disconnects_frees_its_take(

@@ -36,14 +36,19 @@ class WorkerError(Exception):
     status: ClassVar[int] = 500
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
+        self.message = _encodable(message)
+        self.field = None if field is None else _encodable(field)
+        super().__init__(self.message)
 
     def answer(self) -> dict[str, str]:
         """The JSON form that every edge sends: `error`, `code` and, if one field is the cause, `field`."""
         answer = {"error": self.message, "code": self.code}
         return answer if self.field is None else answer | {"field": self.field}
+
+
+def _encodable(text: str) -> str:
+    """With the escape of half a surrogate pair, which JSON may name a field by and UTF-8 does not have."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class InvalidRequest(WorkerError):

@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 _URI = "tcp://127.0.0.1:10200"  # the port that Home Assistant suggests
 _AUTHOR = Attribution(name="Resemble AI", url="https://github.com/resemble-ai/chatterbox")
 _PAUSE_S = SENTENCE_PAUSE_S - GUARD_AFTER_S - GUARD_BEFORE_S  # the guards are part of a pause
+_ESCAPED_BYTES, _OTHER_BYTES = 12, 10_000  # of a character in JSON at most, and of an event besides its text
+_NO_EVENT = (AttributeError, KeyError, TypeError, RecursionError)
 _CHUNK_BYTES = 48_000  # of samples in one event: a second
 
 
@@ -157,11 +159,35 @@ def _model_of(language: str, settings: Settings) -> str:
     return model
 
 
+class _BoundedReader(asyncio.StreamReader):
+    """Reads from `reader`, but no event that is larger than one with the longest text: the package would wait for as
+    many bytes as the event's first line announces.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, most_bytes: int) -> None:
+        super().__init__()
+        self._reader = reader
+        self._most_bytes = most_bytes
+
+    async def readline(self) -> bytes:
+        return await self._reader.readline()
+
+    async def readexactly(self, n: int) -> bytes:
+        """Raises ValueError, at which the package ends the connection."""
+        if n > self._most_bytes:
+            raise ValueError(f"an event has at most {self._most_bytes} bytes, not {n}")
+        return await self._reader.readexactly(n)
+
+    def feed_eof(self) -> None:
+        self._reader.feed_eof()
+
+
 class _Handler(AsyncEventHandler):
     """One connection. Text comes whole (`synthesize`), or between `synthesize-start` and `synthesize-stop`."""
 
     def __init__(self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        super().__init__(reader, writer)
+        most_bytes = _OTHER_BYTES + _ESCAPED_BYTES * service.settings.max_text_chars
+        super().__init__(_BoundedReader(reader, most_bytes), writer)
         self._service = service
         self._buffer: SentenceBuffer | None = None  # while text comes in parts
         self._voice: SynthesizeVoice | None = None
@@ -170,7 +196,7 @@ class _Handler(AsyncEventHandler):
 
     async def run(self) -> None:
         """Ends for a client that has gone, and for what is no event: the package's task would log a traceback."""
-        with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError, AttributeError, KeyError, TypeError):
+        with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError, *_NO_EVENT):
             await super().run()
 
     async def handle_event(self, event: Event) -> bool:

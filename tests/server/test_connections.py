@@ -176,6 +176,29 @@ def test_a_slow_reader_is_not_disconnected(live_url: str, monkeypatch: pytest.Mo
     assert received > 1_900_000
 
 
+def test_pings_of_a_client_that_reads_nothing_are_not_answered(live_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting_bytes: list[int] = []
+    handle = connection.WebSocketConnection.handle_ping
+
+    def watched(server: connection.WebSocketConnection) -> None:
+        handle(server)
+        waiting_bytes.append(server.transport.get_write_buffer_size())
+
+    monkeypatch.setattr(connection.WebSocketConnection, "handle_ping", watched)
+    ping = b"\x89\xfd" + bytes(4) + b"p" * 125  # RFC 6455 section 5.2: the last frame, masked with zeros
+    with _open(live_url, receive_bytes=4096) as client:
+        client.sendall(
+            f"GET /tts/stream HTTP/1.1\r\nHost: {urlsplit(live_url).netloc}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode()
+        )
+        assert b" 101 " in client.recv(1000)
+        for _ in range(100):
+            client.sendall(ping * 100)
+        wait_for(lambda: len(waiting_bytes) == 10_000)
+
+    assert 0 < max(waiting_bytes) < 400_000  # of 1.3 MB
+
+
 @pytest.mark.anyio
 async def test_web_sockets_that_are_not_read_hold_no_places(live_url: str, engine: HeldEngine) -> None:
     url = live_url.replace("http", "ws") + "/tts/stream"

@@ -164,6 +164,12 @@ REPORTS = [
     Report("GET", "/tts-server/health", 200, settings={"root_path": "/tts-server", "api_keys": (KEY,)}),
     Report("GET", "/tts-server/v1/models", 401, text='"type"',
            settings={"root_path": "/tts-server", "api_keys": (KEY,)}),
+    Report("POST", "/tts/tts", 200, {"text": "Hola."}, settings={"root_path": "/tts"}),
+    Report("GET", "/tts-server/tts-server/tts-stream?text=Hola.", 404, settings={"root_path": "/tts-server"}),
+    # numbers that are too long
+    Report("POST", "/dev/captioned_speech", 400, {"input": "Hello.", "volume_multiplier": 10**400},
+           text="volume_multiplier must be 0.01 to 10, not 1000"),
+    Report("GET", f"/lexicon?offset={'9' * 5000}", 400, text="offset must be a whole number"),
     # bit rates
     Report("POST", "/v1/audio/speech", 200, {"input": "x" * 200, "bitrate_kbps": 32}),
     Report("POST", "/v1/audio/speech", 200, {"input": "x" * 200, "bitrate_kbps": 160, "stream": True}),

@@ -81,8 +81,10 @@ async def test_only_a_valid_form_is_accepted(open_server: Open) -> None:
     async with open_server() as http:
         not_a_form = await http.post("/voices", json={"file": "x"})
         broken = await http.post("/voices", content=b"x", headers={"Content-Type": "multipart/form-data"})
+        slow = await http.post("/voices", content=b"--x--", headers={"Content-Type": f"{_FORM}; charset=idna"})
 
     assert not_a_form.status_code == 415
+    assert (slow.status_code, "charset" in slow.text) == (415, True)
     assert broken.status_code == 400
 
 

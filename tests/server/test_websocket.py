@@ -83,7 +83,7 @@ async def test_flush_speaks_what_is_buffered_and_the_conversation_goes_on(live_u
     async with connect(_url(live_url)) as ws:
         await _send(ws, {"type": "start", "seed": 5}, {"type": "text", "text": "Half a thought"}, {"type": "flush"})
         flushed, audio = await _until(ws, "flushed")
-        await _send(ws, {"type": "text", "text": "and the other half"}, {"type": "end"})
+        await _send(ws, {"type": "text", "text": "and the other half\ud83d"}, {"type": "end"})
         done, more = await _until(ws, "done")
 
     assert [message["text"] for message in flushed if message["type"] == "sentence"] == ["Half a thought"]
@@ -146,6 +146,16 @@ async def test_the_pod_apis_request_is_one_message(live_url: str) -> None:
     [
         (["{"], "not JSON"),
         (["[]"], "must be a JSON object"),
+        (['{"type": "start", "context": [' + "[]," * 1_000_000 + "[]]}"], "more than 1000000 values"),
+        (['{"type": "start"}', r'{"type": "text", "\ud800": 1}'], "no field"),
+        (
+            [
+                '{"type": "start", "text_format": "markdown"}',
+                json.dumps({"type": "text", "text": "[pause:30s]" * 21}),
+                '{"type": "flush"}',
+            ],
+            "at most 600 s together",
+        ),
         (['{"type": "text", "text": "x"}'], "first message"),
         (['{"type": "start", "text": "x"}'], 'messages of type "text"'),
         (['{"type": "start", "colour": 1}'], "unknown field"),

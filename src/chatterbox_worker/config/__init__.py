@@ -236,7 +236,7 @@ class Settings:
     root_path: str = _setting(
         "",
         values.root_path,
-        "Path under which a proxy shows the HTTP server, such as `/tts`; `--root-path` sets it too.",
+        "Path under which a proxy shows the HTTP server, such as `/speech`; `--root-path` sets it too.",
     )
     idle_unload_s: int = _setting(
         0,

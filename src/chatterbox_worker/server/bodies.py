@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
@@ -20,6 +21,11 @@ from chatterbox_worker.voices.folder import SUFFIXES
 from chatterbox_worker.voices.reference import MAX_BYTES
 
 _LOOP_BYTES = 200_000  # JSON of this size parses in about a millisecond; more goes to a thread
+_MOST_VALUES = 1_000_000
+"""In one body, besides its characters: each takes up to 70 bytes of memory for 3 of the body, and the interpreter while
+it is parsed, whichever thread does it."""
+_CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")
+"""Of a form: Python has others whose time grows with the square of the text, such as IDNA."""
 _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -33,11 +39,21 @@ async def read_object(request: Request) -> dict[str, Any]:
     """
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise UnsupportedMediaType("send JSON: the header Content-Type must be application/json")
-    body = await request.body()
-    value = await asyncio.to_thread(parse_json, body) if len(body) > _LOOP_BYTES else parse_json(body)
+    return without_nulls(await parse_object(await request.body(), "the body"))
+
+
+async def parse_object(data: bytes, what: str) -> dict[str, Any]:
+    """Raises InvalidRequest: it is not JSON, not an object, or has too many values."""
+    value = await asyncio.to_thread(_parse, data) if len(data) > _LOOP_BYTES else parse_json(data)
     if not isinstance(value, dict):
-        raise InvalidRequest(f"the body must be a JSON object, not {quote(value)}")
-    return without_nulls(value)
+        raise InvalidRequest(f"{what} must be a JSON object, not {quote(value)}")
+    return value
+
+
+def _parse(data: bytes) -> Any:
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise InvalidRequest(f"the body has more than {_MOST_VALUES} values")
+    return parse_json(data)
 
 
 def is_form(request: Request) -> bool:
@@ -52,11 +68,14 @@ async def read_form(
     of (file name, bytes).
 
     Raises:
-        UnsupportedMediaType: the body is not a form.
+        UnsupportedMediaType: the body is not a form, or in another encoding than `_CHARSETS`.
         InvalidRequest: it cannot be read, or a field is unknown, repeated or of the wrong kind.
     """
     if not is_form(request):
         raise UnsupportedMediaType(f"send a form: the header Content-Type must be {choices(_FORMS)}")
+    charset = parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in _CHARSETS:
+        raise UnsupportedMediaType(f"the charset of a form must be {choices(_CHARSETS)}, not {quote(charset)}")
     try:
         form = await request.form(max_files=4, max_fields=64, max_part_size=1_000_000)
     except HTTPException as error:

@@ -93,7 +93,14 @@ class _DropsStalled(asyncio.Protocol):
 
 
 class WebSocketConnection(_DropsStalled, WebSocketsSansIOProtocol):
-    pass
+    def handle_ping(self) -> None:
+        """Answers, unless the client takes nothing: the answers to a million pings would fill the memory, and RFC 6455
+        (section 5.5.3) asks for an answer to the last one only.
+        """
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()  # dropped
 
 
 class HttpConnection(_DropsStalled, H11Protocol):

@@ -13,7 +13,10 @@ _KEPT_ID = re.compile(r"[\x21-\x7e]{1,128}")  # of a caller: visible ASCII, shor
 
 
 class RootPath:
-    """Removes the prefix under which a proxy shows this server, if the proxy has not done so."""
+    """Removes the prefix under which a proxy shows this server, if the proxy has not done so.
+
+    `root_path` stays empty: with one, the router would remove the prefix a second time, after the keys were checked.
+    """
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
@@ -23,8 +26,7 @@ class RootPath:
         if scope["type"] in ("http", "websocket"):
             path = scope["path"]
             if path == self._prefix or path.startswith(f"{self._prefix}/"):
-                path = path.removeprefix(self._prefix) or "/"
-            scope = {**scope, "path": path, "root_path": self._prefix}
+                scope = {**scope, "path": path.removeprefix(self._prefix) or "/"}
         await self._app(scope, receive, send)
 
 

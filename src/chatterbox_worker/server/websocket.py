@@ -39,7 +39,6 @@ from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.refusals import TryLater
 from chatterbox_worker.server.sentences import SentenceBuffer
 from chatterbox_worker.server.state import AppState, State
-from chatterbox_worker.strict_json import parse_json
 from chatterbox_worker.text.chunk import Pause
 from chatterbox_worker.text.markup.html import break_tags
 from chatterbox_worker.text.markup.pauses import ends_in_pause, pauses_s, without_pauses
@@ -54,6 +53,7 @@ _SILENT_S = 600.0  # without a message for so long, the connection is closed
 _CONNECT_ATTEMPTS, _CONNECT_RETRY_S = 240, 0.25  # a sentence waits a minute for a place in the queue
 _FRAME_BYTES = 64 * 1024  # of audio; clients refuse large messages, such as Python's websockets those over 1 MiB
 _RATE = 24_000  # Hertz, every model's own
+_SILENCE_S = 10.0  # of a pause at once: a megabyte of samples
 _POLICY, _INTERNAL = 1008, 1011  # close codes, RFC 6455 section 7.4.1
 
 
@@ -84,10 +84,7 @@ async def _receive(ws: WebSocket) -> dict[str, Any]:
         raise InvalidRequest(f"no message for {_SILENT_S:g} s") from None
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message["code"])
-    value = parse_json(message.get("text") or message.get("bytes") or b"")
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"a message must be a JSON object, not {quote(value)}")
-    return value
+    return await bodies.parse_object((message.get("text") or "").encode() or message.get("bytes") or b"", "a message")
 
 
 def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, SentenceBuffer, list[dict[str, Any]]]:
@@ -171,6 +168,7 @@ class _Conversation:
         text = message.get("text")
         if not isinstance(text, str):
             raise InvalidRequest(f"text must be a string, not {quote(text)}", field="text")
+        text = text.encode("utf-8", "ignore").decode()  # half of a surrogate pair is not spoken, and cannot be sent
         most = self._state.settings.max_text_chars
         if self._waiting_chars + len(self._buffer) + len(text) > most:
             raise InvalidRequest(f"more than {most} characters are waiting to be spoken", field="text")
@@ -296,9 +294,11 @@ class _Conversation:
         return max(0.0, pauses_of(self._request)[Pause.SENTENCE] / self._request.speed - guards_s)
 
     async def _send_silence(self, seconds: float, sample_rate: int) -> None:
-        pause = silence(seconds, sample_rate)
-        self._sent_s += pause.duration_s
-        await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
+        while seconds > 0:
+            pause = silence(min(seconds, _SILENCE_S), sample_rate)
+            self._sent_s += pause.duration_s
+            await self._send_bytes(await asyncio.to_thread(self._encoder.add, pause))
+            seconds -= _SILENCE_S
 
     async def _send_bytes(self, data: bytes) -> None:
         for start in range(0, len(data), _FRAME_BYTES):

@@ -80,7 +80,7 @@ def _decibels(multiplier: object) -> float:
         raise InvalidRequest(f"volume_multiplier must be a number, not {quote(multiplier)}", field="volume_multiplier")
     if not _QUIETEST <= multiplier <= _LOUDEST:
         limits = f"{_QUIETEST:g} to {_LOUDEST:g}"
-        raise InvalidRequest(f"volume_multiplier must be {limits}, not {multiplier:g}", field="volume_multiplier")
+        raise InvalidRequest(f"volume_multiplier must be {limits}, not {quote(multiplier)}", field="volume_multiplier")
     return 20 * math.log10(multiplier)
 
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.breaks import Break
 from chatterbox_worker.text.chunk import PAUSES_S, Pause
 from chatterbox_worker.text.markup.marks import drop_marks, split_at_emoji
-from chatterbox_worker.text.markup.pauses import LONGEST_PAUSES_S, split_at_pauses
+from chatterbox_worker.text.markup.pauses import check_pauses, split_at_pauses
 from chatterbox_worker.text.normalise import INVISIBLE
 from chatterbox_worker.text.reading import Reading, Span, Stretch
 
@@ -109,9 +108,7 @@ class ReadingBuilder:
         """
         self.end_word()
         self._pause_s = (self._pause_s or 0.0) + seconds
-        self._pauses_s += seconds
-        if self._pauses_s > LONGEST_PAUSES_S:
-            raise InvalidRequest(f"the pauses of a text last at most {LONGEST_PAUSES_S:g} s together", field="text")
+        self._pauses_s = check_pauses(self._pauses_s + seconds)
 
     def warn(self, warning: str) -> None:
         self._warnings[warning] = None

@@ -37,6 +37,13 @@ def check_pause(seconds: float | None, written: str) -> float:
     return seconds
 
 
+def check_pauses(seconds: float) -> float:
+    """The seconds of all pauses of a text. Raises InvalidRequest if they are too many."""
+    if seconds > LONGEST_PAUSES_S:
+        raise InvalidRequest(f"the pauses of a text last at most {LONGEST_PAUSES_S:g} s together", field="text")
+    return seconds
+
+
 def split_at_pauses(text: str) -> Iterator[str | float]:
     """The text between the tags, and the seconds of each tag, in order. `[Pause: he waits]` is text.
 
@@ -63,8 +70,8 @@ def without_pauses(text: str) -> str:
 
 
 def pauses_s(text: str) -> float:
-    """The seconds of all pauses in the text. Raises InvalidRequest as `split_at_pauses`."""
-    return sum(part for part in split_at_pauses(text) if isinstance(part, float))
+    """The seconds of all pauses in the text. Raises InvalidRequest as `split_at_pauses` and `check_pauses`."""
+    return check_pauses(sum(part for part in split_at_pauses(text) if isinstance(part, float)))
 
 
 def ends_in_pause(text: str) -> bool:
