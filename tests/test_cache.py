@@ -18,6 +18,8 @@ import pytest
 
 from chatterbox_worker.answer import SpeechInfo, SpokenBy, SpokenCheck, SpokenChunk, SpokenWord
 from chatterbox_worker.cache import AudioCache, CacheEntry, key_of
+from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.errors import Cancelled
 
 INFO = SpeechInfo(
     mimetype="audio/wav", format="wav", sample_rate=24_000, duration_s=1.5, seed=7, model="turbo", language="en",
@@ -401,6 +403,13 @@ def test_when_the_maker_fails_the_next_in_line_makes_it(tmp_path: Path) -> None:
         thread.join(5)
 
     assert outcomes == ["making"]
+
+
+def test_one_that_waits_for_another_can_be_cancelled(tmp_path: Path) -> None:
+    cache, scope = cache_in(tmp_path), CancelScope()
+    scope.cancel()
+    with cache.single_flight("k"), pytest.raises(Cancelled), cache.single_flight("k", scope.check):
+        pass
 
 
 def test_the_key_depends_on_every_part_and_keeps_case() -> None:

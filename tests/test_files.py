@@ -98,6 +98,16 @@ def test_a_draft_that_is_a_link_to_the_file_itself_is_removed(tmp_path: Path) ->
     assert names(tmp_path) == ["t3.safetensors"]
 
 
+def test_a_link_in_the_place_of_a_draft_is_not_written_through(tmp_path: Path) -> None:
+    other, path = tmp_path / "other", tmp_path / "a.wav"
+    other.write_bytes(b"other")
+    (tmp_path / ".a.wav.draft").symlink_to(other)
+
+    write_whole(path, b"new", sole_writer=True)
+
+    assert (other.read_bytes(), path.read_bytes(), path.is_symlink()) == (b"other", b"new", False)
+
+
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "missing" / "a.wav", b"x")

@@ -9,7 +9,7 @@ import pytest
 
 from chatterbox_worker.catalogue import LANGUAGES, MODELS, REGIONS
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import SpeechRequest, formats, openai_speech, parse, smaller_formats, value_of_text
 from chatterbox_worker.serverless import job
 from chatterbox_worker.serverless.job import SpeechJob
@@ -275,3 +275,10 @@ def test_a_text_is_a_value_of_the_first_type_that_it_fits(text: str, kinds: list
 def test_a_text_that_is_no_value_is_refused(text: str, kinds: list[str], wanted: str) -> None:
     with pytest.raises(InvalidRequest, match=re.escape(f"field must be {wanted}, not '")):
         value_of_text("field", text, {"anyOf": [{"type": kind} for kind in kinds]})
+
+
+def test_a_value_of_any_depth_can_be_quoted() -> None:
+    value: list[Any] = []
+    for _ in range(5_000):
+        value = [value]
+    assert quote(value) == "a list of too many levels"

@@ -18,7 +18,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from chatterbox_worker.stored_files import StoredFiles, mark_as_used, read_file,
 PIPELINE_VERSION = 6
 """Raise it whenever the same request would sound different than before: it is part of every key."""
 _MOST_PROVEN = 4096
+_CHECK_EVERY_S = 0.1  # whether a caller still waits for what another produces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,10 +143,13 @@ class AudioCache:
         self.files.count_written(len(entry.audio))
 
     @contextlib.contextmanager
-    def single_flight(self, key: str) -> Iterator[Callable[[CacheEntry], None] | CacheEntry]:
+    def single_flight(
+        self, key: str, check: Callable[[], None] = lambda: None
+    ) -> Iterator[Callable[[CacheEntry], None] | CacheEntry]:
         """One producer for a key: yields a function that takes the result, or the result another thread just produced.
 
-        If a producer fails or is cancelled without a result, the next waiting caller becomes the producer.
+        If a producer fails or is cancelled without a result, the next waiting caller becomes the producer. What
+        `check` raises ends the waiting.
         """
         while True:
             with self._lock:
@@ -154,6 +158,8 @@ class AudioCache:
                     mine = self._making[key] = Future()
             if running is None:
                 break
+            while not wait([running], timeout=_CHECK_EVERY_S).done:
+                check()
             with contextlib.suppress(_ProducerGone):
                 yield running.result()
                 return

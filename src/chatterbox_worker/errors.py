@@ -118,7 +118,10 @@ class VolumeFailed(WorkerError):
 
 def quote(value: object) -> str:
     """`value` for use in a sentence: its repr, cut to a readable length."""
-    text = repr(f"{value[:_QUOTED_CHARS]}…" if isinstance(value, str) and len(value) > _QUOTED_CHARS else value)
+    try:
+        text = repr(f"{value[:_QUOTED_CHARS]}…" if isinstance(value, str) and len(value) > _QUOTED_CHARS else value)
+    except RecursionError:  # JSON may be as deep as the stack was when it was parsed, and this is called from deeper
+        text = f"a {type(value).__name__} of too many levels"
     return text if len(text) <= 2 * _QUOTED_CHARS else text[: 2 * _QUOTED_CHARS] + "…"
 
 

@@ -46,6 +46,8 @@ def draft(path: Path, *, durable: bool = False, sole_writer: bool = False) -> It
     tag = "" if sole_writer else f".{secrets.token_hex(8)}"
     written = path.with_name(f".{path.name}{tag}{DRAFT_SUFFIX}")
     try:
+        if sole_writer:  # the name can be known: a link there would be written through
+            written.unlink(missing_ok=True)
         yield written
         if durable:
             _sync(written)

@@ -77,6 +77,7 @@ _ENTITIES = '<!DOCTYPE package [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]
         (_with("OEBPS/book.opf", lambda t: t.replace("c1.xhtml", "gone.xhtml")), "has no file 'OEBPS/gone.xhtml'"),
         (_with("META-INF/container.xml", lambda t: t.replace("full-path", "path")), "names no package document"),
         (_with("OEBPS/c1.xhtml", lambda t: t.replace("UTF-8", "klingon")), "c1.xhtml is not in the encoding"),
+        (_with("OEBPS/c1.xhtml", lambda t: t.replace("UTF-8", "idna")), "c1.xhtml is not in the encoding"),
         (_with("OEBPS/c1.xhtml", lambda t: t.replace("UTF-8", "ascii") + "\xe9"), "c1.xhtml is not in the encoding"),
         (_with("OEBPS/c1.xhtml", lambda t: t + "x" * 300_000), "unpacks to too much"),
         (epubs.files() | {f"OEBPS/{n}": "" for n in range(60)}, "at most 50 are read"),

@@ -143,8 +143,10 @@ def test_runpods_own_keys_go_next_to_the_input_and_recordings_into_it_as_base64(
     path = tmp_path / "alice.wav"
     path.write_bytes(b"RIFF")
     own: dict[str, Any] = {"webhook": "https://x.org/", "policy": {"ttl": 10_000}, "s3Config": {"accessSecret": "s"}}
-    call = submission("/run", {"text": "é", "reference_audio": path, "seed": None} | own)
-    assert json.loads(call.content or b"") == {"input": {"text": "é", "reference_audio": base64_of(b"RIFF")}} | own
+    call = submission("/run", {"text": "é\ud83d", "reference_audio": path, "seed": None} | own)
+    assert (
+        json.loads(call.content or b"") == {"input": {"text": "é\ud83d", "reference_audio": base64_of(b"RIFF")}} | own
+    )
 
 
 def test_a_request_over_the_routes_limit_is_refused_before_it_is_sent() -> None:

@@ -74,6 +74,7 @@ def test_an_empty_input_never_reaches_a_worker(job_input: object, delivered: boo
         ({"input": {"a": 1}, "policy": "fast"}, "policy"),
         ({"input": {"a": 1}, "policy": {"ttl": 9_999}}, "policy.ttl"),
         ({"input": {"a": 1}, "policy": {"ttl": True}}, "policy.ttl"),
+        ({"input": {"a": 1}, "policy": {"ttl": 10**400}}, "policy.ttl"),
         ({"input": {"a": 1}, "policy": {"executionTimeout": 4_999}}, "policy.executionTimeout"),
         ({"input": {"a": 1}, "policy": {"executionTimeout": 604_800_001}}, "policy.executionTimeout"),
     ],

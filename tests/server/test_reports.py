@@ -70,6 +70,8 @@ REPORTS = [
     Report("POST", "/v1/v1/audio/speech", 404, {"input": "x"}, text="did you mean POST /v1/audio/speech?"),
     Report("POST", "/v1/audio/speech/", 404, {"input": "x"}, text="did you mean POST /v1/audio/speech?"),
     Report("GET", "/models", 404, text="did you mean GET /v1/models?"),
+    Report("GET", "/;x;%2f../", 404),
+    Report("GET", "/css%2f../css/base.css", 404),
     Report("GET", "/v1/v1/models", 404, text="did you mean GET /v1/models?"),
     Report("PUT", "/v1/models", 405, has={"allow": "GET, HEAD"}),
     Report("GET", "/v1/audio/speech", 405, has={"allow": "POST"}),
@@ -152,7 +154,8 @@ REPORTS = [
            settings={"api_keys": (KEY,), "hosts": ("other.example.org",)}),
     Report("GET", "/health", 200, headers={"Host": "evil.example"}),
     # the documentation, with keys and behind a prefix
-    Report("GET", "/docs", 200, settings={"api_keys": (KEY,)}, text="docs/swagger/swagger-ui-bundle.js"),
+    Report("GET", "/docs", 200, settings={"api_keys": (KEY,)}, text="docs/swagger/swagger-ui-bundle.js",
+           has={"content-security-policy": "frame-ancestors 'self'"}),
     Report("GET", "/openapi.json", 200, settings={"api_keys": (KEY,)}, text='"HTTPBearer"'),
     *(Report("GET", f"/docs/swagger/{name}", 200, settings={"api_keys": (KEY,)})
       for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")),

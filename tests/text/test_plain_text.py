@@ -177,7 +177,8 @@ def test_unnormalized_text_keeps_its_marks_and_its_chunks() -> None:
 @pytest.mark.parametrize(
     "unit",
     ["* ", "*", "_", "a_", "<", "<!--", "<a b ", "&", "😀", "😀 ", "[pause:", "#", "# ", "|", " | ", "-", "- a\n",
-     "a b. ", "> ", "<b>x</b> ", "&amp; ", "A line\n\n", "www.", "a@", " •", "=", 'a="', "<break time="],
+     "a b. ", "> ", "<b>x</b> ", "&amp; ", "A line\n\n", "www.", "a@", " •", "=", 'a="', "<break time=",
+     pytest.param("a" + "\u0301\u0323" * 12_000, id="accents")],
 )  # fmt: skip
 def test_the_time_is_linear(unit: str) -> None:
     text = unit * (50_000 // len(unit)) + " end"

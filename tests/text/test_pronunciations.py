@@ -250,6 +250,15 @@ def test_nothing_is_lost_when_processes_and_threads_write_at_once(tmp_path: Path
     assert len(json.loads(path.read_bytes())["*"]) == 60
 
 
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+    (tmp_path / ".lexicon.json.lock").symlink_to(other)
+    with pytest.raises(VolumeFailed):
+        Lexicon(tmp_path / "lexicon.json").save({"a": "b"})
+    assert other.read_bytes() == b"other"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

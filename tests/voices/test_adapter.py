@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load
 
+from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
-from chatterbox_worker.voices.adapter import metadata_of, parse_adapter, tensors_of
+from chatterbox_worker.voices.adapter import digest, metadata_of, parse_adapter, tensors_of
 from chatterbox_worker.voices.bundle import Bundle, pack, unpack
 from chatterbox_worker.voices.library import VoiceLibrary
 from support.audio_clips import tone
@@ -70,6 +71,9 @@ def test_everything_in_an_adapter_changes_the_sound_and_is_in_the_digest() -> No
     ]
     assert len({_voice(adapter).digest for adapter in (ADAPTER, *changed)}) == 1 + len(changed)
     assert _voice(None).digest == Bundle(tone(6.0), None, {}).digest
+    clip, its_bytes = tone(6.0), np.frombuffer(digest(ADAPTER).encode(), "<i2")
+    samples = np.concatenate([clip.samples, its_bytes / np.float32(32767)])
+    assert Bundle(Audio(samples, clip.sample_rate), None, {}).digest != _voice().digest
 
 
 METADATA = metadata_of(ADAPTER)

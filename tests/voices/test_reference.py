@@ -195,6 +195,7 @@ def test_an_answer_that_breaks_off_is_not_a_recording(site: str) -> None:
         ("http://[::1/", "is not a URL"), ("http://x.example/\x00", "is not a URL"),
         ("http://me:secret@x.example/", "must not carry a user name"), ("http://@x.example/", "must not carry a user"),
         ("http://\ud800.example/", "is not a URL"),
+        ("http://xn--/", "is not a URL"),
     ],
 )  # fmt: skip
 def test_what_is_not_a_usable_url_is_refused_before_a_connection(

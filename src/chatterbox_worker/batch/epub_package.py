@@ -6,6 +6,7 @@ its XML is parsed without entities or external files, and a path outside it is r
 
 from __future__ import annotations
 
+import codecs
 import posixpath
 import re
 import zipfile
@@ -23,6 +24,8 @@ _MOST_FILES = 10_000
 _MOST_BYTES = 20_000_000  # of one unpacked file: ten times the longest novel's text in one document
 _MOST_BYTES_IN_ALL = 200_000_000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that the format allows
+_NAME_CODECS = ("idna", "punycode")
+"""Python's for names of hosts: their time grows with the square of the text."""
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FONT_METHODS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
@@ -109,7 +112,7 @@ class EpubPackage:
         declared = re.match(rb"""\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""", data)
         try:
             if declared is not None and not declared[1].lower().startswith(b"utf"):
-                return data.decode(declared[1].decode())
+                return data.decode(_codec(declared[1].decode()))
             return decode(data)
         except (LookupError, ValueError):
             raise self.refuse(f"cannot be read: {path} is not in the encoding that it declares") from None
@@ -130,3 +133,11 @@ class EpubPackage:
         if path.startswith("/") or ".." in re.split(r"[/\\]", path):
             raise self.refuse(f"names a path outside itself: {quote(path)}")
         return path
+
+
+def _codec(encoding: str) -> str:
+    """Python's name for the encoding of a page. Raises LookupError."""
+    codec = codecs.lookup(encoding).name
+    if codec in _NAME_CODECS:
+        raise LookupError(encoding)
+    return codec

@@ -134,7 +134,8 @@ def submission(
     fields = {name: _jsonable(value) for name, value in job_input.items()
               if name not in _JOB_KEYS and value is not None}  # fmt: skip
     job_keys = {name: job_input[name] for name in _JOB_KEYS if job_input.get(name) is not None}
-    content = json.dumps({"input": fields, **job_keys}, ensure_ascii=False, allow_nan=False).encode()
+    body = json.dumps({"input": fields, **job_keys}, ensure_ascii=False, allow_nan=False)
+    content = body.encode("utf-8", "backslashreplace")  # half a surrogate pair as its escape: UTF-8 does not have it
     limit = RUN_LIMIT_BYTES if path == "/run" else RUNSYNC_LIMIT_BYTES
     if len(content) > limit:
         raise RequestTooLarge(

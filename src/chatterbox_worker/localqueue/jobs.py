@@ -146,7 +146,7 @@ def _seconds(policy: Mapping[str, object], name: str, default_s: float, range_s:
     if value is None:
         return default_s
     low, high = range_s
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value / 1000 <= high:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low * 1000 <= value <= high * 1000:
         raise InvalidRequest(
             f"policy.{name} must be {low * 1000:.0f} to {high * 1000:.0f} milliseconds, not {quote(value)}",
             field=f"policy.{name}",

@@ -26,6 +26,8 @@ def add_routes(app: FastAPI) -> None:
         swagger_ui_parameters={"persistAuthorization": True},
     )
 
+    page.headers["Content-Security-Policy"] = "frame-ancestors 'self'"  # it can send requests: none by another's frame
+
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return page

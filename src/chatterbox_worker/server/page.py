@@ -73,7 +73,7 @@ class Page(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         if methods := self._routes.methods_of(scope["path"]):
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
-        if scope["method"] != "GET":
+        if scope["method"] != "GET" or ".." in scope["path"].split("/"):  # "/x%2f../", which would be "/" here
             raise HTTPException(404)
         if path in (".", "index.html"):
             return self._send_document(Headers(scope=scope))

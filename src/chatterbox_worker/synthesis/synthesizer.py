@@ -104,7 +104,7 @@ class Synthesizer:
         plan = self.plan(request)
         if not request.cache:
             return self._make(plan, scope, started_s)
-        with self.cache.single_flight(plan.key) as maker:
+        with self.cache.single_flight(plan.key, scope.check) as maker:
             if isinstance(maker, CacheEntry):
                 return from_cache(plan, maker, started_s)
             if (entry := self.cache.get(plan.key, request.format)) is not None:

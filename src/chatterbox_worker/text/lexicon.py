@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -210,9 +211,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
 @contextlib.contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
     """Held by one process at a time. Raises OSError."""
-    with path.with_name(f".{path.name}.lock").open("wb") as file:
-        lock(file.fileno(), wait_s=LOCK_S)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW  # a link on the volume may lead to a file of this machine
+    opened = os.open(path.with_name(f".{path.name}.lock"), flags, 0o666)
+    try:
+        lock(opened, wait_s=LOCK_S)
         yield
+    finally:
+        os.close(opened)
 
 
 def _load(path: Path) -> _Words:

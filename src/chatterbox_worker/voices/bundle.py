@@ -57,8 +57,12 @@ class Bundle:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of everything that changes the sound: it does not depend on `about` or the transcript."""
-        sha256 = hashlib.sha256(f"chatterbox voice {_VERSION}\n{self.clip.sample_rate}\n".encode())
+        """SHA-256 (hex) of everything that changes the sound: it does not depend on `about` or the transcript.
+
+        With an adapter it begins otherwise: samples at a clip's end could have the bytes of the adapter's digest.
+        """
+        kind = "voice" if self.adapter is None else "adapted voice"
+        sha256 = hashlib.sha256(f"chatterbox {kind} {_VERSION}\n{self.clip.sample_rate}\n".encode())
         sha256.update(self.clip.pcm16())
         if self.speaker is not None:
             sha256.update(self.speaker.made_by.encode() + b"\n" + self.speaker.embedding.astype("<f4").tobytes())

@@ -15,6 +15,7 @@ from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import LONGEST_VOICE_ID, LONGEST_VOICE_NAME, VOICE_ID
 
 _DIGITS = 8
+_MOST_PARTS = 4  # of a character in composed form, such as U+1F82
 
 
 def check_name(name: str, *, field: str) -> str:
@@ -23,7 +24,9 @@ def check_name(name: str, *, field: str) -> str:
     Raises:
         InvalidRequest: names `field`; empty, too long, a path, or with control characters.
     """
-    shown = unicodedata.normalize("NFC", name).strip()
+    shown = name.strip()
+    if len(shown) <= LONGEST_VOICE_NAME * _MOST_PARTS:  # the time of the normal form grows with the square of its marks
+        shown = unicodedata.normalize("NFC", shown).strip()
     if not 0 < len(shown) <= LONGEST_VOICE_NAME or any(
         character in "/\\" or unicodedata.category(character) in ("Cc", "Cs") for character in shown
     ):

@@ -102,7 +102,7 @@ def _open(client: httpx.Client, url: str, field: str, deadline: float) -> httpx.
 
     try:
         return client.send(client.build_request("GET", url, headers=_HEADERS), stream=True)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):  # UnicodeError: idna's, of the host "xn--"
         raise InvalidRequest(f"{field} is not a URL: {quote(url)}", field=field) from None
     except net.AddressError as error:
         raise InvalidRequest(f"{field}: {quote(error.host)} {error}", field=field) from None

@@ -26,7 +26,7 @@ const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 
 function curl(body, path, order, { base, hasKey }) {
   const json = JSON.stringify(body, null, 2);
-  const lines = [`curl --fail-with-body ${base}${path} \\`, "  -H 'Content-Type: application/json' \\"];
+  const lines = [`curl --fail-with-body ${quoted(base + path)} \\`, "  -H 'Content-Type: application/json' \\"];
   if (hasKey) lines.push('  -H "Authorization: Bearer $CHATTERBOX_API_KEY" \\');
   if (!usesOnce(order)) return [...lines, `  -d ${quoted(json)} \\`, "  -o speech.mp3"].join("\n");
   const parts = json.split(JSON.stringify(SLOT).slice(1, -1)).map((part) => `printf %s ${quoted(part)}`);

@@ -41,7 +41,8 @@ _SIGNS = str.maketrans(
 _FORM_RANGES = "\ufb00-\ufb06\u2160-\u217f\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff"
 """Ligatures, as in copies of PDFs, Roman numerals of one character, wide and mathematical letters."""
 _ACCENTS = "\u0300-\u036f"  # characters of their own, as in names of files on macOS
-_OTHER_FORM = re.compile(rf"[{_FORM_RANGES}]+|[^\W\d_][{_ACCENTS}]+")
+_MOST_ACCENTS = 30  # on one letter (UAX #15 section 13): the time to put them in order grows with their square
+_OTHER_FORM = re.compile(rf"[{_FORM_RANGES}]+|[^\W\d_][{_ACCENTS}]{{1,{_MOST_ACCENTS}}}")
 _ADDRESS = re.compile(r"://|www\.|\w@\w")
 _AROUND_ADDRESS = "*_~`"
 _SUSPECT = re.compile(rf"[*`~_=+#^|>•·{_PICTURES}{_FORM_RANGES}{_ACCENTS}{''.join(map(chr, _SIGNS))}-]")
