@@ -1,4 +1,4 @@
-"""Text that a command reads from its arguments and standard input, and JSON that it prints."""
+"""Text that a command reads from its arguments and standard input, and errors and JSON that it prints."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def or_stdin(value: str) -> str:
         return sys.stdin.read() if value == "-" else value
     except UnicodeDecodeError as error:
         raise ValueError(f"the text on standard input is not {error.encoding.upper()}: {error.reason}") from None
+
+
+def describe(error: Exception) -> str:
+    """The sentence of an error; of a file's error its path and the reason, without the system's number."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def to_json(value: object) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from chatterbox_worker import command, wiring
+from chatterbox_worker import command, command_text, wiring
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error.message}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"{error.filename or 'a file'}: {error.strerror}\n")
+        sys.stderr.write(f"{command_text.describe(error)}\n")
         return 1
     return 0
 

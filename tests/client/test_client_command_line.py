@@ -75,7 +75,7 @@ def test_no_job_is_submitted_for_a_file_that_cannot_be_written(
 ) -> None:
     before = len(queue.jobs)
     assert main(["Hello.", "-o", str(tmp_path), "--format", "wav"]) == 1
-    assert capsys.readouterr().err == f"[Errno 21] Is a directory: '{tmp_path}'\n"
+    assert capsys.readouterr().err == f"{tmp_path}: Is a directory\n"
     assert len(queue.jobs) == before
 
 

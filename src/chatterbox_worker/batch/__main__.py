@@ -19,7 +19,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from chatterbox_worker import command
+from chatterbox_worker import command, command_text
 from chatterbox_worker import request as requests
 from chatterbox_worker.batch import backends, books, http_server
 from chatterbox_worker.batch import rows as sources
@@ -195,7 +195,7 @@ def main(arguments: Sequence[str]) -> int:
     except WorkerError as error:
         return _fail(error.message)
     except (Stopped, OSError, ValueError) as error:
-        return _fail(str(error))
+        return _fail(command_text.describe(error))
     except KeyboardInterrupt:
         return _fail("stopped; run the same command again to continue", 130)
 

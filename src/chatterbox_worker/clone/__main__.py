@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from chatterbox_worker import command, wiring
+from chatterbox_worker import command, command_text, wiring
 from chatterbox_worker.clone import summary
 from chatterbox_worker.clone.arguments import parse_arguments
 from chatterbox_worker.clone.exchange import export_voice, free_id, import_voice
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error.message}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"{error.filename or 'a file'}: {error.strerror}\n")
+        sys.stderr.write(f"{command_text.describe(error)}\n")
         return 1
     return 0
 

@@ -162,7 +162,7 @@ def main(arguments: Sequence[str]) -> int:
     except WorkerStartError:
         return _fail("the worker did not start; its log above has the reason")
     except (ClientError, OSError, ValueError) as error:
-        return _fail(str(error))
+        return _fail(command_text.describe(error))
 
 
 class _LogFilter:
