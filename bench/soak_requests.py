@@ -9,6 +9,7 @@ import io
 import json
 import socket
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.voices.bundle import Bundle, pack
 
 _RATE = 24_000
+_EMPTY_S = 20.0
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for no time: closing the socket resets the connection
 _WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"text": ""}, "FAILED"),
@@ -36,6 +38,15 @@ _WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({"action": "outputs.get", "path": "nothing"}, "FAILED"),
     ({"texts": [{"text": "Good."}, {"text": ""}]}, "FAILED"),
 )
+
+
+def clip(number: int) -> Audio:
+    """Six seconds with a pitch and a rhythm of their own."""
+    time = np.arange(6 * _RATE) / _RATE
+    draw = np.random.default_rng(number)
+    hum = sum(np.sin(2 * np.pi * draw.uniform(90, 250) * part * time) / part for part in range(1, 9))
+    beat = 0.6 + 0.4 * np.sin(2 * np.pi * draw.uniform(2, 5) * time)
+    return Audio((0.1 * hum * beat).astype(np.float32), _RATE)
 
 
 class Voices:
@@ -54,24 +65,16 @@ class Voices:
             checkpoint = find(LAYOUTS[model], weights_dir=weights, offline=True)
             self._state, self._base = load_t3_state(checkpoint), checkpoint.t3_digest
 
-    def clip(self, number: int) -> Audio:
-        """Six seconds with a pitch and a rhythm of their own."""
-        time = np.arange(6 * _RATE) / _RATE
-        draw = np.random.default_rng(number)
-        hum = sum(np.sin(2 * np.pi * draw.uniform(90, 250) * part * time) / part for part in range(1, 9))
-        beat = 0.6 + 0.4 * np.sin(2 * np.pi * draw.uniform(2, 5) * time)
-        return Audio((0.1 * hum * beat).astype(np.float32), _RATE)
-
     def wav(self, number: int) -> bytes:
-        clip, file = self.clip(number), io.BytesIO()
-        soundfile.write(file, clip.samples, clip.sample_rate, format="WAV", subtype="PCM_16")
+        sound, file = clip(number), io.BytesIO()
+        soundfile.write(file, sound.samples, sound.sample_rate, format="WAV", subtype="PCM_16")
         return file.getvalue()
 
     def fine_tuned(self, number: int) -> bytes:
         from tools.synthetic_adapter import random_adapter  # noqa: PLC0415
 
         adapter = random_adapter(self._state, model=self._model, base=self._base, seed=number)
-        return pack(Bundle(self.clip(number), None, {}, adapter))
+        return pack(Bundle(clip(number), None, {}, adapter))
 
 
 def _base64(data: bytes) -> str:
@@ -135,7 +138,7 @@ def _cancel(queue: LocalQueue, ids: list[str]) -> None:
         queue.wait(job_id, 60)
 
 
-def http_round(url: str, number: int, voices: Voices) -> int:
+def http_round(url: str, number: int, voices: Voices, *, is_gateway: bool = False) -> int:
     """Returns how many requests there were. Raises RuntimeError for one that was answered otherwise than it should."""
     text, count = f"Round {number} of the long test has its own words, {number * 7919} of them.", 0
     with httpx2.Client(base_url=url, timeout=120) as http:
@@ -169,7 +172,7 @@ def http_round(url: str, number: int, voices: Voices) -> int:
         ask("DELETE", f"/lexicon/word{number}")
         ask("POST", "/transcode", files={"file": ("a.wav", voices.wav(number))}, data={"format": "mp3"})
         ask("POST", "/voices", 201, files={"file": (f"voice-{number}.wav", voices.wav(number))})
-        ask("GET", f"/voices/voice-{number}/audio")
+        ask("GET", f"/voices/voice-{number}/audio", 501 if is_gateway else 200)
         if voices.clones:
             speech(voice=f"voice-{number}")
             speech(reference_audio=_base64(voices.wav(number + 10**6)), stream=True)
@@ -190,12 +193,22 @@ def http_round(url: str, number: int, voices: Voices) -> int:
     long = f"{text} It goes on and on. " * (10 if voices.clones else 40)
     for fields in ({"stream": True}, {"stream_format": "sse"}, {}):
         for after_bytes in (0, 20_000):
-            _break_off(url, {"input": long, "response_format": "pcm", "cache": False} | fields, after_bytes)
-    asyncio.run(_conversations(url, text, long))
+            break_off(url, {"input": long, "response_format": "pcm", "cache": False} | fields, after_bytes)
+    asyncio.run(conversations(url, text, long))
+    check_empty(url)
     return count + 6 + 3
 
 
-def _break_off(url: str, body: dict[str, Any], after_bytes: int) -> None:
+def check_empty(url: str) -> None:
+    """Raises RuntimeError: places of the queue are taken although every client has gone."""
+    ends_s = time.monotonic() + _EMPTY_S
+    while (inside := httpx2.get(f"{url}/health").json()["requests"]["inside"]) > 0:
+        if time.monotonic() > ends_s:
+            raise RuntimeError(f"{inside} requests are still inside {_EMPTY_S:g} s after their clients have gone")
+        time.sleep(0.1)
+
+
+def break_off(url: str, body: dict[str, Any], after_bytes: int) -> None:
     """Reset the connection once so many bytes of the answer are read, if they come within a second."""
     host, port = urlsplit(url).hostname, urlsplit(url).port
     data = json.dumps(body).encode()
@@ -208,7 +221,7 @@ def _break_off(url: str, body: dict[str, Any], after_bytes: int) -> None:
                 after_bytes -= len(client.recv(after_bytes)) or after_bytes
 
 
-async def _conversations(url: str, text: str, long: str) -> None:
+async def conversations(url: str, text: str, long: str) -> None:
     """One to its end, one that is broken off while it speaks, and one that begins wrong."""
     address = url.replace("http", "ws") + "/tts/stream"
     start = json.dumps({"type": "start", "format": "pcm"})

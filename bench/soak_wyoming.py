@@ -15,6 +15,7 @@ from wyoming.info import Describe
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeVoice
 
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER for no time: closing the socket resets the connection
+_LONG = 6
 _WRONG: tuple[bytes, ...] = (
     b"no event\n",
     b'{"type": "synthesize", "data": {}}\n',
@@ -40,6 +41,7 @@ async def _round(port: int, number: int) -> int:
     await _ask(port, "audio-stop", Synthesize(text=f"El {number}. {text}", voice=voice))
     await _ask(port, "synthesize-stopped", *streamed)
     await asyncio.gather(*(_ask(port, "audio-stop", Synthesize(text=f"{text} {part}.")) for part in range(4)))
+    await _session(port, text, streamed)
     for sent in _WRONG:
         await _send(port, sent)
     long = _bytes(Synthesize(text=f"{text} It goes on and on. " * 20))
@@ -47,7 +49,7 @@ async def _round(port: int, number: int) -> int:
         await _send(port, long, after_bytes=after_bytes, is_reset=True)
     await _send(port, _bytes(SynthesizeStart(), SynthesizeChunk(text=f"{text} {text}")), is_reset=True)
     await _send(port, long, after_bytes=4_000, rest_s=1)  # a slow reader that leaves
-    return 9 + len(_WRONG) + 4
+    return 9 + 2 * _LONG + len(_WRONG) + 4
 
 
 def _bytes(*sent: Eventable) -> bytes:
@@ -62,6 +64,21 @@ async def _ask(port: int, until: str, *sent: Eventable) -> None:
         for each in sent:
             await client.write_event(each.event())
         await asyncio.wait_for(_read(client.read_event, until), 120)
+    finally:
+        await client.disconnect()
+
+
+async def _session(port: int, text: str, streamed: list[Eventable]) -> None:
+    """Many texts, whole and in parts, over one connection."""
+    client = AsyncTcpClient("127.0.0.1", port)
+    await client.connect()
+    try:
+        for part in range(_LONG):
+            await client.write_event(Synthesize(text=f"{text} Of the session, {part}.").event())
+            await asyncio.wait_for(_read(client.read_event, "audio-stop"), 120)
+            for each in streamed:
+                await client.write_event(each.event())
+            await asyncio.wait_for(_read(client.read_event, "synthesize-stopped"), 120)
     finally:
         await client.disconnect()
 
