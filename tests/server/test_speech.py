@@ -137,7 +137,6 @@ async def test_a_refusal_has_openais_shape(
         (b'{"input": NaN}', "application/json", 400),
         (b"\xff", "application/json; charset=utf-8", 400),
         (b"[" * 100_000, "application/json", 400),
-        (b'{"input": [' + b"[]," * 1_000_000 + b"[]]}", "application/json", 400),
         (rb'{"input": "x", "\ud800": 1}', "application/json", 400),
         (b'{"input": "x"}', "text/plain", 415),
         (b'{"input": "x"}', "", 415),

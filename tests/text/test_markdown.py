@@ -14,6 +14,7 @@ from chatterbox_worker.request import SpeechRequest, parse
 from chatterbox_worker.text.chunk import chunks
 from chatterbox_worker.text.markup.builder import MarkupOptions
 from chatterbox_worker.text.markup.markdown import read_markdown
+from chatterbox_worker.text.markup.read import detect
 from chatterbox_worker.text.prepare import PreparedText, prepare
 from chatterbox_worker.text.scripts import speakable
 
@@ -102,3 +103,10 @@ def test_fifty_thousand_characters_take_less_than_a_second(unit: str) -> None:
     started = time.process_time()
     read_markdown(text, OPTIONS)
     assert time.process_time() - started < (1.0 if "prose" in unit else 5.0)  # the others are no texts
+
+
+@pytest.mark.parametrize("unit", ["-", " -", "|-", ":---", "[", "[a](", "**a", "1. "])
+def test_the_format_is_found_in_linear_time(unit: str) -> None:
+    started = time.process_time()
+    detect(unit * (3_000 // len(unit)))
+    assert time.process_time() - started < 0.5
