@@ -1,10 +1,14 @@
-"""Text that a command reads from its arguments and standard input, and errors and JSON that it prints."""
+"""Text and numbers that a command reads from its arguments and standard input, and errors and JSON that it prints."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Callable
+
+from chatterbox_worker.errors import quote
 
 
 def argument(value: str) -> str:
@@ -13,6 +17,32 @@ def argument(value: str) -> str:
         return value.encode("utf-8", "surrogateescape").decode("utf-8")
     except UnicodeDecodeError as error:
         raise argparse.ArgumentTypeError(f"{error.object!r} is not UTF-8") from None
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number in a range, for argparse."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{quote(text)} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """The type of an argument that is a number in a range, for argparse."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{quote(text)} is not a number from {low:g} to {high:g}")
+        return value
+
+    return parse
 
 
 def or_stdin(value: str) -> str:

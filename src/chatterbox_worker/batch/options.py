@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from chatterbox_worker.batch.book import LONGEST_PART_CHARS
 from chatterbox_worker.batch.fields import OF_A_ROW, parse_value, refuse_unknown
 from chatterbox_worker.batch.manifest import NAME
 from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.command_text import number
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.text.captions import MIMETYPES
 
@@ -85,7 +87,7 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
         "--attempts", type=int, default=3, metavar="N", help="per row, including the first (%(default)s)"
     )
     parser.add_argument(
-        "--timeout", type=float, default=1800.0, metavar="S", help="seconds to wait for a job (%(default)g)"
+        "--timeout", type=number(0, inf), default=1800.0, metavar="S", help="seconds to wait for a job (%(default)g)"
     )
     return parser
 

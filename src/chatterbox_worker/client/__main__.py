@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from chatterbox_worker.client.errors import ClientError
 from chatterbox_worker.client.job_errors import StillRunning
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S, RunPodServerlessClient
 from chatterbox_worker.client.types import Job
+from chatterbox_worker.command_text import number
 from chatterbox_worker.files import check_writable
 
 
@@ -37,7 +39,9 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
     parser.add_argument("--key", help="API key (RUNPOD_API_KEY)")
     parser.add_argument("--url", help="base URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
-    parser.add_argument("--timeout", type=float, default=DEFAULT_TIMEOUT_S, help="seconds to wait (%(default)g)")
+    parser.add_argument(
+        "--timeout", type=number(0, inf), default=DEFAULT_TIMEOUT_S, help="seconds to wait (%(default)g)"
+    )
     options = parser.parse_args(arguments)
     ending = options.out.suffix.lower().lstrip(".")
     if options.format is None and ending not in FORMATS:

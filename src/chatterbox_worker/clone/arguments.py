@@ -10,7 +10,7 @@ from chatterbox_worker import command_text
 from chatterbox_worker.clone.quality import LEAST_SNR_DB
 from chatterbox_worker.clone.speakers import SAME_SPEAKER
 from chatterbox_worker.clone.voice import MIN_SPEECH_S
-from chatterbox_worker.errors import quote
+from chatterbox_worker.command_text import number
 
 _ABOUT = """\
 Create a voice from recordings of one person: 1 to 5 minutes in any audio format. The command lists what it keeps and
@@ -73,13 +73,13 @@ def _add_flags_of_choice(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--similarity",
-        type=_fraction,
+        type=number(0, 1),
         default=SAME_SPEAKER,
         help="lowest similarity of a segment to the speaker (%(default)g)",
     )
     parser.add_argument(
         "--min-snr",
-        type=_decibels,
+        type=number(0, 60),
         default=LEAST_SNR_DB,
         metavar="DB",
         help="how far the noise has to be below the voice (%(default)g); less, and it is in the cloned voice too",
@@ -91,7 +91,7 @@ def _add_flags_of_choice(parser: argparse.ArgumentParser) -> None:
         "--despite-doubts", action="store_true", help="write the voice although it may not be one person's"
     )
     parser.add_argument(
-        "--min-seconds", type=_seconds, default=MIN_SPEECH_S, help="least amount of good speech (%(default)g)"
+        "--min-seconds", type=number(6, 300), default=MIN_SPEECH_S, help="least amount of good speech (%(default)g)"
     )
     parser.add_argument(
         "--weights-dir", type=Path, metavar="DIR", help="folder of a checkpoint (CHATTERBOX_WEIGHTS_DIR)"
@@ -108,25 +108,3 @@ def _unused_options(parser: argparse.ArgumentParser, options: argparse.Namespace
         if action in given:
             return sorted(given - {action, "voices_dir", "replace", *own})
     return ["out"] if "out" in given else []
-
-
-def _fraction(text: str) -> float:
-    return _number(text, 0.0, 1.0)
-
-
-def _seconds(text: str) -> float:
-    return _number(text, 6.0, 300.0)
-
-
-def _decibels(text: str) -> float:
-    return _number(text, 0.0, 60.0)
-
-
-def _number(text: str, low: float, high: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not low <= number <= high:
-        raise argparse.ArgumentTypeError(f"{quote(text)} is not a number from {low:g} to {high:g}")
-    return number

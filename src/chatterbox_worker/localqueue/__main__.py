@@ -22,6 +22,7 @@ from chatterbox_worker import command, command_text, config
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.client import ClientError, RunPodServerlessClient
 from chatterbox_worker.client.sound import has_audio
+from chatterbox_worker.command_text import whole
 from chatterbox_worker.errors import WorkerError
 from chatterbox_worker.files import check_writable
 from chatterbox_worker.local import local_environment
@@ -46,7 +47,9 @@ Press Ctrl-C to end it."""
 def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatterbox_worker.localqueue", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, help="port to listen on (8000; any free one with --say or --input)")
+    parser.add_argument(
+        "--port", type=whole(0, 65_535), help="port to listen on (8000; any free one with --say or --input)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="worker processes on the queue (%(default)s)")
     parser.add_argument("--key", default="local", help="API key that callers must send (%(default)s)")
     parser.add_argument("--handler", type=Path, default=Path("handler.py"), help="the worker to run (%(default)s)")
@@ -67,8 +70,6 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--out goes with --say or --input")
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
-    if options.port is not None and not 0 <= options.port <= 65_535:
-        parser.error(f"--port must be 0 to 65535, not {options.port}; 0 is any free one")
     if not options.handler.is_file():
         parser.error(f"{options.handler} is no file; set the worker's with --handler")
     return options

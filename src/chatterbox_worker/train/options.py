@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatterbox_worker import command_text
 from chatterbox_worker.catalogue import LANGUAGES, MODELS
+from chatterbox_worker.command_text import number, whole
 from chatterbox_worker.custom_models import FAMILIES, parse_custom_models
 from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request import VOICE_ID
@@ -132,7 +133,7 @@ def _data_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--max-clip-s",
-        type=_number(1, _LONGEST_CLIP_S),
+        type=number(1, _LONGEST_CLIP_S),
         default=30.0,
         metavar="S",
         help="longer recordings are refused",
@@ -171,24 +172,24 @@ def _training_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--rank",
-        type=_whole(1, 256),
+        type=whole(1, 256),
         help=f"of the adapter: its size and capacity ({_RANK}; with --extend-tokenizer no adapter)",
     )
     group.add_argument(
-        "--alpha", type=_number(0.01, 1024), help=f"scale of the adapter, divided by the rank ({2 * _RANK})"
+        "--alpha", type=number(0.01, 1024), help=f"scale of the adapter, divided by the rank ({2 * _RANK})"
     )
-    group.add_argument("--dropout", type=_number(0, 0.9), help="of the adapter's input during training (0.05)")
+    group.add_argument("--dropout", type=number(0, 0.9), help="of the adapter's input during training (0.05)")
     group.add_argument(
         "--learning-rate",
-        type=_number(1e-7, 1),
+        type=number(1e-7, 1),
         help=f"the highest learning rate of AdamW ({_ADAPTER_RATE:g}; --full {_WHOLE_RATE:g}; "
         f"--extend-tokenizer without an adapter {_ROWS_RATE:g})",
     )
-    group.add_argument("--batch-size", type=_whole(1, 256), default=4, help="clips per batch")
-    group.add_argument("--accumulate", type=_whole(1, 1024), default=4, help="batches per optimizer step")
-    group.add_argument("--epochs", type=_whole(1, 10_000), default=10, help="how often every clip is used")
-    group.add_argument("--steps", type=_whole(1, 10_000_000), help="optimizer steps, instead of epochs")
-    group.add_argument("--text-weight", type=_number(0, 10), help="of the text's loss (0.1); the speech's has 1")
+    group.add_argument("--batch-size", type=whole(1, 256), default=4, help="clips per batch")
+    group.add_argument("--accumulate", type=whole(1, 1024), default=4, help="batches per optimizer step")
+    group.add_argument("--epochs", type=whole(1, 10_000), default=10, help="how often every clip is used")
+    group.add_argument("--steps", type=whole(1, 10_000_000), help="optimizer steps, instead of epochs")
+    group.add_argument("--text-weight", type=number(0, 10), help="of the text's loss (0.1); the speech's has 1")
     group.add_argument(
         "--precision",
         choices=("auto", "fp32", "bf16", "fp16"),
@@ -201,11 +202,11 @@ def _training_flags(group: argparse._ArgumentGroup) -> None:
         help="less memory, more time; automatic on a GPU under 24 GB (--full: 33)",
     )
     group.add_argument(
-        "--seed", type=_whole(0, 2**32 - 1), default=0, help="of the order, the split and the adapter's initial weights"
+        "--seed", type=whole(0, 2**32 - 1), default=0, help="of the order, the split and the adapter's initial weights"
     )
     group.add_argument(
         "--save-every",
-        type=_whole(1, 1_000_000),
+        type=whole(1, 1_000_000),
         metavar="STEPS",
         help="steps between saves: the most that a kill can lose (25; --full 250)",
     )
@@ -213,14 +214,14 @@ def _training_flags(group: argparse._ArgumentGroup) -> None:
 
 def _evaluation_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--eval-share", type=_number(0, 0.5), default=0.1, help="fraction of the clips to hold out; 0 for none"
+        "--eval-share", type=number(0, 0.5), default=0.1, help="fraction of the clips to hold out; 0 for none"
     )
     group.add_argument(
-        "--eval-every", type=_whole(1, 1_000_000), metavar="STEPS", help="steps between evaluations (one epoch)"
+        "--eval-every", type=whole(1, 1_000_000), metavar="STEPS", help="steps between evaluations (one epoch)"
     )
     group.add_argument(
         "--patience",
-        type=_whole(0, 1000),
+        type=whole(0, 1000),
         default=5,
         help="evaluations without improvement that end the run; 0 for never",
     )
@@ -290,28 +291,6 @@ def language_code(text: str) -> str:
     if not re.fullmatch("[a-z]{2}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a code of two letters, such as {choices(LANGUAGES)}")
     return text
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _number(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low:g} to {high:g}")
-        return value
-
-    return parse
 
 
 def _voice_id(text: str) -> str:
