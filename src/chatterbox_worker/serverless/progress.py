@@ -11,7 +11,7 @@ _FEW_CHUNKS = 3  # a job this short is over before its progress is read
 
 
 class Progress:
-    """A `synthesizer.Progress` that passes on an update every few seconds.
+    """A `cancel.Progress` that passes on an update every few seconds.
 
     Nothing once all chunks are done: an update has no order with the result, and must not come after it.
     """
