@@ -20,6 +20,7 @@ from chatterbox_worker.audio.decode import READABLE
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.localqueue import LocalQueue
+from chatterbox_worker.request.actions import ACTIONS
 from chatterbox_worker.server import refusals
 from chatterbox_worker.serverless import texts
 from chatterbox_worker.serverless.job import JobBody
@@ -108,6 +109,13 @@ def test_the_limits_of_many_texts_match_the_parser() -> None:
 def test_every_alias_is_named() -> None:
     for alias, name in request.ALIASES.items():
         assert f"`{alias}` for `{name}`" in API.replace("\n", " ")
+
+
+def test_every_action_is_named() -> None:
+    entry_point = (ROOT / "handler.py").read_text(encoding="utf-8")
+    for action in ACTIONS:
+        for text in (entry_point, API):
+            assert re.search(rf"""[`"]{re.escape(action)}[`"]""", text), action
 
 
 def test_the_table_of_models_matches_the_catalogue() -> None:
