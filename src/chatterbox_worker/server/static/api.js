@@ -2,6 +2,8 @@
 
 import { recall } from "./store.js";
 
+export const UPLOAD_BYTES = 25_000_000; // the server takes no larger file
+
 export class ApiError extends Error {
   constructor(code, { message = "", field = null, status = 0, retryAfter = null } = {}) {
     super(message);

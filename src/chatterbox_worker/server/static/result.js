@@ -9,9 +9,6 @@ import { number, onLanguage, readIn, t } from "./i18n.js";
 import { dialogueBody, requests, textOf, usesOnce } from "./order.js";
 import { foundLanguages } from "./words.js";
 
-const CONVERTIBLE_BYTES = 25_000_000; // the server's limit of an upload
-const EXTENSIONS = { opus: "opus", ogg: "ogg" }; // all other formats are their own extension
-
 export class Result {
   #converting = null; // the AbortController of a download that takes long
   #speech = null; // {order, blob, chunks, words, warnings, duration_s, reference, partial}
@@ -53,7 +50,7 @@ export class Result {
     $("captions-box").hidden = !speech.chunks.length;
     $("download-label").textContent = t("download.as", { format: this.format.toUpperCase() });
     $("captions-label").textContent = t("captions.as", { format: this.#captionsKind.toUpperCase() });
-    $("download-about").textContent = t(!this.#tooLong() ? "download.same" : this.#isWhole(speech) ? "download.again" : "download.parts");
+    $("download-about").textContent = t(!isTooLong(speech) ? "download.same" : this.#isWhole(speech) ? "download.again" : "download.parts");
     $("result-facts").textContent = [readIn(foundLanguages(speech)), t("result.seed", { seed: speech.order.seed })].filter(Boolean).join(" · ");
     const warnings = [...(speech.partial ? [t("result.partial")] : []), ...speech.warnings];
     $("warnings").replaceChildren(...warnings.map((words) => el("li", { class: "note warn" }, icon("alert"), el("span", {}, words))));
@@ -99,7 +96,7 @@ export class Result {
     let bytes = 0;
     try {
       for await (const { blob, part } of this.#files(speech, format, signal)) {
-        saveFile(blob, `${slug(speech)}${part}.${EXTENSIONS[format] ?? format}`);
+        saveFile(blob, `${slug(speech)}${part}.${format}`);
         bytes += blob.size;
       }
       toast(t("download.done", { format: format.toUpperCase(), megabytes: number(bytes / 1e6, { maximumFractionDigits: 1 }) }));
@@ -115,12 +112,12 @@ export class Result {
   async *#files(speech, format, signal) {
     const name = format.toUpperCase();
     if (format === "wav") yield { blob: speech.blob, part: "" };
-    else if (!this.#tooLong(speech)) yield { blob: await api.convert(speech.blob, format, signal), part: "" };
+    else if (!isTooLong(speech)) yield { blob: await api.convert(speech.blob, format, signal), part: "" };
     else if (this.#isWhole(speech)) {
       this.#showConverting(t("download.regenerating", { format: name }));
       yield { blob: await this.#regenerate(speech, format, signal), part: "" };
     } else {
-      const parts = await wavParts(speech.blob, CONVERTIBLE_BYTES);
+      const parts = await wavParts(speech.blob, api.UPLOAD_BYTES);
       for (const [i, part] of parts.entries()) {
         this.#showConverting(t("download.converting", { format: name, part: i + 1, parts: parts.length }));
         yield { blob: await api.convert(part, format, signal), part: `-${i + 1}` };
@@ -138,16 +135,14 @@ export class Result {
     return !partial && (order.mode === "text" || !order.respeak); // POST /dialogue says no part again
   }
 
-  #tooLong(speech = this.#speech) {
-    return speech.blob.size > CONVERTIBLE_BYTES;
-  }
-
   async #regenerate({ order, reference }, format, signal) {
     const encoded = usesOnce(order) && reference ? await base64(reference) : null;
     if (order.mode === "dialogue") return api.speakDialogue({ ...dialogueBody(order, encoded), format }, signal);
     return api.speak({ ...requests(order, encoded)[0].fields, response_format: format }, signal);
   }
 }
+
+const isTooLong = ({ blob }) => blob.size > api.UPLOAD_BYTES;
 
 /** A file's name: that of the take, or the text's first words; and which take it is of several. */
 function slug({ order, name, group, number }) {

@@ -1,12 +1,12 @@
 // A recording from the user: a file that is chosen or dropped, or one from the microphone with its level.
 
 import { db } from "./advice.js";
+import { UPLOAD_BYTES } from "./api.js";
 import { announce, clock } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { decode, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
 import { hasFiles } from "./textfile.js";
 
-const MOST_BYTES = 25_000_000; // the server's limit of an upload
 const METER_FLOOR_DB = -60;
 const FALL = 0.994; // of the meter, each block of 128 samples: it rises at once and falls by half in a third of a second
 
@@ -95,8 +95,8 @@ export class SoundInput {
 
   async #accept(file) {
     this.onBegin();
-    if (file.size > MOST_BYTES) {
-      this.onRefuse(t("reference.too_big", { megabytes: number(MOST_BYTES / 1e6) }));
+    if (file.size > UPLOAD_BYTES) {
+      this.onRefuse(t("reference.too_big", { megabytes: number(UPLOAD_BYTES / 1e6) }));
       return;
     }
     this.onSound(file, file.name, await decode(file));
