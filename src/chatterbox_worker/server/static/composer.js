@@ -3,12 +3,12 @@
 import { ApiError } from "./api.js";
 import { chooseChapter } from "./book.js";
 import { Dialogue } from "./dialogue.js";
-import { $, askToConfirm, clock, el, toast } from "./dom.js";
+import { $, askToConfirm, clock, el, onDroppedFile, toast } from "./dom.js";
 import { pace } from "./history.js";
 import { number, onLanguage, t } from "./i18n.js";
 import { estimate_s } from "./order.js";
 import { recall, remember } from "./store.js";
-import { hasFiles, readTextFile } from "./textfile.js";
+import { readTextFile } from "./textfile.js";
 import { offerUndo } from "./undo.js";
 
 const FIELDS = "input:not([type=radio], [type=range], [type=checkbox]), textarea";
@@ -116,20 +116,9 @@ export class Composer {
     $("markup").hidden = this.format !== "markdown";
   }
 
-  /** A file is opened where it is dropped, or with the button. Text that is dragged is left to the browser. */
+  /** A file is opened where it is dropped, or with the button. */
   #acceptFiles() {
-    const zone = $("composer");
-    const over = (isOver) => (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      zone.classList.toggle("over", isOver);
-    };
-    zone.addEventListener("dragover", over(true));
-    zone.addEventListener("dragleave", over(false));
-    zone.addEventListener("drop", (event) => {
-      over(false)(event);
-      if (event.dataTransfer.files[0]) this.#open(event.dataTransfer.files[0]);
-    });
+    onDroppedFile($("composer"), (file) => this.#open(file));
     $("file-open").addEventListener("click", () => $("text-file").click());
     $("text-file").addEventListener("change", async (event) => {
       if (event.target.files[0]) await this.#open(event.target.files[0]);

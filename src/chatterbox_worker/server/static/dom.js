@@ -46,6 +46,23 @@ export function replaceKeepingFocus(box, nodes) {
   if (focus) [...box.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === focus)?.focus({ preventScroll: true });
 }
 
+export const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+
+/** Calls `open` with a file that is dropped on `zone`. Text that is dragged is left to the browser. */
+export function onDroppedFile(zone, open) {
+  const over = (isOver) => (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    zone.classList.toggle("over", isOver);
+  };
+  zone.addEventListener("dragover", over(true));
+  zone.addEventListener("dragleave", over(false));
+  zone.addEventListener("drop", (event) => {
+    over(false)(event);
+    if (event.dataTransfer.files[0]) open(event.dataTransfer.files[0]);
+  });
+}
+
 /** Announces the text to a screen reader, politely (aria-live). */
 export function announce(text) {
   $("announcer").textContent = text;

@@ -2,10 +2,9 @@
 
 import { db } from "./advice.js";
 import { UPLOAD_BYTES } from "./api.js";
-import { announce, clock } from "./dom.js";
+import { announce, clock, hasFiles, onDroppedFile } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { decode, LONGEST_S, MicrophoneError, Recorder } from "./recorder.js";
-import { hasFiles } from "./textfile.js";
 
 const METER_FLOOR_DB = -60;
 const FALL = 0.994; // of the meter, each block of 128 samples: it rises at once and falls by half in a third of a second
@@ -24,19 +23,9 @@ export class SoundInput {
    */
   constructor(root, { onBegin, onSound, onRefuse }) {
     Object.assign(this, { root, onBegin, onSound, onRefuse });
-    const zone = this.#find(".drop");
     this.#find(".drop input").addEventListener("change", ({ target }) => target.files[0] && this.#accept(target.files[0]));
     this.#find(".record").addEventListener("click", () => (this.#recorder ? this.#stop() : this.#start()));
-    const over = (on) => (event) => {
-      event.preventDefault();
-      zone.classList.toggle("over", on);
-    };
-    zone.addEventListener("dragover", over(true));
-    zone.addEventListener("dragleave", over(false));
-    zone.addEventListener("drop", (event) => {
-      over(false)(event);
-      if (event.dataTransfer.files[0]) this.#accept(event.dataTransfer.files[0]);
-    });
+    onDroppedFile(this.#find(".drop"), (file) => this.#accept(file));
     root.addEventListener("close", () => (this.#starting = null));
     this.clear();
   }

@@ -10,8 +10,6 @@ const READERS = new Map([
   ["srt", (text) => ({ text: spoken(text), format: "plain" })],
 ]);
 
-export const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
-
 /** {text, format}, or {book: {title, chapters}}; an ApiError says that the file cannot be opened. */
 export async function readTextFile(file) {
   const kind = file.name.toLowerCase().split(".").pop();
