@@ -14,6 +14,7 @@ import numpy as np
 
 from chatterbox_worker.audio.clip import Audio, concatenate, silence
 from chatterbox_worker.audio.level import CEILING_DBTP, speech_level, true_peak
+from chatterbox_worker.clone.quality import GOOD_SNR_DB
 from chatterbox_worker.clone.recordings import RATE, SourceRecording
 from chatterbox_worker.clone.segments import Segment
 from chatterbox_worker.errors import InvalidRequest
@@ -26,7 +27,6 @@ _PAUSE_S = 1.0  # a longer one ends a piece: the models would imitate the pause
 _JOINT_S = 0.3  # of silence between pieces from different places
 _FADE_S = 0.01
 _LEVEL_DBFS = -20.0  # of the clip's speech: its peaks are about 15 dB higher, below full scale
-_GOOD_SNR_DB = 50.0  # more is not audible
 _WEIGHTS = {"length": 0.4, "snr": 0.3, "similarity": 0.3}
 
 
@@ -99,7 +99,7 @@ def _duration_s(run: Sequence[Segment]) -> float:
 def _score(run: Sequence[Segment], similarities: Similarities) -> float:
     """How good a clip it is, 0 to 1."""
     length = min(1.0, (_duration_s(run) - SHORTEST_S) / (GOOD_S - SHORTEST_S))
-    snr = min(1.0, min(each.snr_db for each in run) / _GOOD_SNR_DB)
+    snr = min(1.0, min(each.snr_db for each in run) / GOOD_SNR_DB)
     similarity = min((similarities.get(each, 1.0) for each in run), default=1.0)
     return _WEIGHTS["length"] * length + _WEIGHTS["snr"] * snr + _WEIGHTS["similarity"] * similarity
 

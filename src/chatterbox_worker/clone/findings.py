@@ -24,7 +24,6 @@ from chatterbox_worker.errors import InvalidRequest
 
 ENOUGH_S = 300.0
 """Of good speech: more would not change the speaker embedding."""
-_GOOD_SNR_DB = 50.0  # more is not audible
 _DISTINCT_SNR_DB = 8.0  # enough to distinguish people (bench/speakers.py); the more of their speech, the surer
 
 Track = Callable[[Sequence[Any], str], Iterable[Any]]
@@ -246,4 +245,4 @@ def _limit(assessed: list[AssessedSegment]) -> list[AssessedSegment]:
 
 def _score(assessed: AssessedSegment) -> float:
     similarity = 1.0 if assessed.similarity is None else assessed.similarity
-    return min(assessed.segment.snr_db / _GOOD_SNR_DB, 1.0) + similarity
+    return min(assessed.segment.snr_db / quality.GOOD_SNR_DB, 1.0) + similarity

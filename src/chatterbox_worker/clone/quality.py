@@ -13,6 +13,8 @@ SHORTEST_S = 1.6
 TOO_BROKEN = "too short: no 0.8 s of it without a pause or a change of speaker"
 LEAST_SNR_DB = 20.0
 """Between speech and silence; with less, the noise is audible in the cloned voice (the page gives the same advice)."""
+GOOD_SNR_DB = 50.0
+"""More is not audible."""
 QUIETEST_DBFS = -50.0
 """Of a segment: 5 dB less than a recording's speech needs (`voices.clip`), as sentences differ by that much."""
 REVERBERANT_S = 0.45
