@@ -112,6 +112,8 @@ NORMALIZED: tuple[str, ...] = (
 """What in a text may be read otherwise than it is written: by `text.spoken`, `text.lexicon`, `text.sounds` and
 `text.markup` (decoration)."""
 
+MODEL_RATE = 24_000
+"""Hertz, every model's own, and of an answer that asks for no other."""
 SAMPLE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
 """Hertz."""
 

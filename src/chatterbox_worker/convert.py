@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from chatterbox_worker import command, command_text, wiring
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.catalogue import FORMATS, SAMPLE_RATES
+from chatterbox_worker.catalogue import FORMATS, MODEL_RATE, SAMPLE_RATES
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError
 from chatterbox_worker.files import check_writable, save
@@ -37,7 +37,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     voice.add_argument("--reference", type=Path, metavar="FILE", help="a recording of the voice")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--format", choices=FORMATS, help="that of OUT's name if left out")
-    parser.add_argument("--sample-rate", type=int, choices=SAMPLE_RATES, default=24_000, help="Hertz (%(default)s)")
+    parser.add_argument("--sample-rate", type=int, choices=SAMPLE_RATES, default=MODEL_RATE, help="Hertz (%(default)s)")
     parser.add_argument("--bitrate-kbps", type=int, metavar="N", help="of mp3")
     parser.add_argument("--model", metavar="NAME", help="the first that can convert if left out")
     parser.add_argument("--seed", type=int, metavar="N", help="random if left out")

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.catalogue import MODEL_RATE
 
-_RATE = 24_000  # Hertz, every model's own
+_RATE = MODEL_RATE
 _BLOCK_S = 0.4
 _STEP = 0.25  # of a block
 _OFFSET_LU = -0.691

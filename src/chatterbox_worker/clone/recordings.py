@@ -19,9 +19,10 @@ from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.audio.reverberation import reverberation_s
 from chatterbox_worker.audio.rumble import without_rumble
 from chatterbox_worker.audio.trim import Levels
+from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.errors import InvalidRequest, quote
 
-RATE = 24_000
+RATE = MODEL_RATE
 """Hertz of all recordings in memory: the models' own rate."""
 LONGEST_S = 600.0
 """Of one file; 1 to 5 minutes of speech are needed in all."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from chatterbox_worker.catalogue import LANGUAGES
+from chatterbox_worker.catalogue import LANGUAGES, MODEL_RATE
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.fields import (
     LONGEST_VOICE_NAME,
@@ -130,7 +130,7 @@ class ConvertBody(Body):
     reference_audio: Reference | None = None
     voice_url: Url | None = None
     format: str = "wav"
-    sample_rate: int = 24_000
+    sample_rate: int = MODEL_RATE
     bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     cache: bool = True

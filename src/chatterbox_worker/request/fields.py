@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from chatterbox_worker.catalogue import NORMALIZED
+from chatterbox_worker.catalogue import MODEL_RATE, NORMALIZED
 from chatterbox_worker.errors import InvalidRequest, quote, unknown_field
 
 ALIASES: Mapping[str, str] = {
@@ -235,7 +235,7 @@ class SpeechBody(Body):
     speaker: _SpeakerNumber = 0
     context: Annotated[list[PastTurn], Field(max_length=MOST_CONTEXT_TURNS)] = []
     format: str = "wav"
-    sample_rate: int = 24_000
+    sample_rate: int = MODEL_RATE
     bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
     speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None

@@ -30,7 +30,7 @@ from chatterbox_worker.audio.clip import silence
 from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cancel import CancelScope
-from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.catalogue import FORMATS, MODEL_RATE
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote
 from chatterbox_worker.request import SpeechRequest, without_nulls
 from chatterbox_worker.server import auth, bodies, speech
@@ -52,7 +52,6 @@ _AHEAD = 3  # sentences of one connection that are generated at once
 _SILENT_S = 600.0  # without a message for so long, the connection is closed
 _CONNECT_ATTEMPTS, _CONNECT_RETRY_S = 240, 0.25  # a sentence waits a minute for a place in the queue
 _FRAME_BYTES = 64 * 1024  # of audio; clients refuse large messages, such as Python's websockets those over 1 MiB
-_RATE = 24_000  # Hertz, every model's own
 _SILENCE_S = 10.0  # of a pause at once: a megabyte of samples
 _POLICY, _INTERNAL = 1008, 1011  # close codes, RFC 6455 section 7.4.1
 
@@ -244,7 +243,7 @@ class _Conversation:
                 if isinstance(item, _Sentence):
                     await self._send(item)
                 elif isinstance(item, float):
-                    await self._send_silence(item, _RATE)
+                    await self._send_silence(item, MODEL_RATE)
                 elif item == "flush":
                     await self._ws.send_json({"type": "flushed"})
                 else:

@@ -24,6 +24,7 @@ from chatterbox_worker.audio.clip import Audio, Samples
 from chatterbox_worker.audio.decode import decode_in_pieces
 from chatterbox_worker.audio.encode import encode
 from chatterbox_worker.audio.passages import TOKEN_S, LevelMeter, Stretch, cut_stretches, plan_stretches
+from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.config import Settings, environment
 from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
 from chatterbox_worker.train.clips import LOWEST_RATE, RefusedClip
@@ -31,7 +32,7 @@ from chatterbox_worker.train.cuts import TranscribedClip, cut
 from chatterbox_worker.train.options import language_code
 from chatterbox_worker.train.progress import progress
 
-RATE = 24_000
+RATE = MODEL_RATE
 """Hertz of the clips: the models' own rate."""
 TABLE = "metadata.csv"
 SUFFIXES = frozenset({

@@ -11,6 +11,7 @@ import soundfile
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.audio.resample import resample
+from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.engine import Voice
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.voices.bundle import Bundle, is_bundle, pack, unpack
@@ -18,7 +19,6 @@ from chatterbox_worker.voices.clip import decode_clip, trim_clip
 from chatterbox_worker.voices.reference import MAX_BYTES
 
 _PREPARATION = b"chatterbox clip 2\n"  # another one whenever the same file gives another clip: it changes the digest
-_MODEL_RATE = 24_000  # Hertz
 _HEADER_BYTES = 10_000  # of a voice file without a speaker: its transcript and the digest of its recording
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def pack_recording(voice: Voice) -> bytes:
     assert voice.clip is not None  # noqa: S101 - the caller has checked it
     clip = voice.clip
     if len(clip.samples) * 2 + _HEADER_BYTES > MAX_BYTES:
-        clip = resample(clip, _MODEL_RATE)
+        clip = resample(clip, MODEL_RATE)
     return pack(Bundle(clip, None, {"recording_sha256": voice.digest}, transcript=voice.transcript))
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from chatterbox_worker import errors
 from chatterbox_worker.answer import Recording
 from chatterbox_worker.cancel import CancelScope
+from chatterbox_worker.catalogue import MODEL_RATE
 from chatterbox_worker.client import AsyncRunPodServerlessClient, AudioOnVolume, ClientError
 from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.config import Settings
@@ -41,7 +42,7 @@ Put = Callable[[Piece], object]
 
 CANCEL_POLL_S = 0.1  # how soon a cancelled scope cancels its job
 _LIST_S = 60.0
-_LOSSLESS = {"format": "flac", "sample_rate": 24_000}  # and at the models' own rate
+_LOSSLESS = {"format": "flac", "sample_rate": MODEL_RATE}
 
 
 class RunPodBackend:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.audio.decode import decode_in_pieces
 from chatterbox_worker.audio.encode import encode_pieces
-from chatterbox_worker.catalogue import FORMATS
+from chatterbox_worker.catalogue import FORMATS, MODEL_RATE
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request import check_bitrate
 from chatterbox_worker.server import bodies, schemas
@@ -23,7 +23,7 @@ LONGEST_S = 1_800.0  # 25 MB, the limit of an upload, is 9 minutes of wav at 24 
 _FIELDS = {
     "file": schemas.FILE,
     "format": schemas.TEXT | {"enum": list(FORMATS)},
-    "sample_rate": {"type": "integer", "description": "Hertz; 24000 if left out."},
+    "sample_rate": {"type": "integer", "description": f"Hertz; {MODEL_RATE} if left out."},
     "bitrate_kbps": {"type": "integer", "description": "Of mp3."},
 }
 
@@ -38,7 +38,7 @@ async def transcode(http: Request, state: State) -> Response:
     audio_format = fields.get("format", "").lower()
     if audio_format not in FORMATS:
         raise InvalidRequest(f"format must be {choices(FORMATS)}, not {quote(audio_format)}", field="format")
-    rate = fields.get("sample_rate", "24000")
+    rate = fields.get("sample_rate", str(MODEL_RATE))
     rates = FORMATS[audio_format].sample_rates
     if rate not in [str(known) for known in rates]:
         raise InvalidRequest(f"sample_rate must be {choices(rates)}, not {quote(rate)}", field="sample_rate")
