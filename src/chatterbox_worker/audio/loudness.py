@@ -90,8 +90,9 @@ def _response() -> npt.NDArray[np.complex128]:
 # Robert Bristow-Johnson's cookbook for audio equalizer biquads: numerator and denominator in powers of 1/z.
 
 
-def _high_shelf(gain_db: float = 4.0, q: float = math.sqrt(0.5), corner_hz: float = 1500.0) -> tuple[Numbers, Numbers]:
-    gain, cosine, alpha = 10 ** (gain_db / 40), *_angles(corner_hz, q)
+def _high_shelf() -> tuple[Numbers, Numbers]:
+    """4 dB more above 1500 Hz."""
+    gain, cosine, alpha = 10 ** (4.0 / 40), *_angles(1500.0, math.sqrt(0.5))
     slope = 2 * math.sqrt(gain) * alpha
     more, less = gain + 1, gain - 1
     return (
@@ -100,8 +101,8 @@ def _high_shelf(gain_db: float = 4.0, q: float = math.sqrt(0.5), corner_hz: floa
     )
 
 
-def _high_pass(q: float = 0.5, corner_hz: float = 38.0) -> tuple[Numbers, Numbers]:
-    cosine, alpha = _angles(corner_hz, q)
+def _high_pass() -> tuple[Numbers, Numbers]:
+    cosine, alpha = _angles(38.0, 0.5)
     return np.array([0.5, -1.0, 0.5]) * (1 + cosine), np.array([1 + alpha, -2 * cosine, 1 - alpha])
 
 

@@ -152,17 +152,16 @@ class BodyLimit:
     arrives too slowly.
     """
 
-    def __init__(self, app: ASGIApp, limit_bytes: int = BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = BodyTooLarge(f"the body is larger than {self._limit_bytes} bytes")
+        refusal = BodyTooLarge(f"the body is larger than {BODY_BYTES} bytes")
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit_bytes:
+        if not declared.isdigit() or int(declared) > BODY_BYTES:
             await failures.response(scope["path"], refusal)(scope, receive, send)
             return
         size = 0
@@ -174,7 +173,7 @@ class BodyLimit:
             message = await receive() if is_whole else await _receive_soon(receive, ends_s)
             size += len(message.get("body", b""))
             is_whole = not message.get("more_body", False)
-            if size > self._limit_bytes:
+            if size > BODY_BYTES:
                 raise refusal
             return message
 
