@@ -201,11 +201,7 @@ def frame_of(audio: Audio, sample_format: str, *, at: int) -> av.AudioFrame:
     return frame
 
 
-_ENCODERS: Mapping[str, _Encoder] = MappingProxyType({
-    "wav": _wav,
-    "flac": _flac,
-    "pcm": _pcm,
-    "ogg": _vorbis,
+_LIBAV: Mapping[str, _Libav] = MappingProxyType({
     # Where more bits stop helping: at 24 kHz the log-spectral distance to 12 recorded voices is 5.3 dB at 64 kbit/s,
     # 4.3 at 96, 4.0 at 128 and 3.8 at 160, the most that the format has. MPEG-2.5 (8 kHz) has at most 64. No ID3 tag:
     # its only content would be "Lavf".
@@ -229,14 +225,14 @@ _ENCODERS: Mapping[str, _Encoder] = MappingProxyType({
         {"fflags": "+bitexact"},
     ),
 })  # fmt: skip
+_ENCODERS: Mapping[str, _Encoder] = MappingProxyType(
+    {"wav": _wav, "flac": _flac, "pcm": _pcm, "ogg": _vorbis} | dict(_LIBAV)
+)
 
 
 def bit_rate(format: str, sample_rate: int) -> int:  # noqa: A002 - as in `encode`
     """Bits per second of a format with a fixed rate: mp3, opus or aac."""
-    encoder = _ENCODERS[format]
-    if not isinstance(encoder, _Libav):
-        raise ValueError(f"{format} has no fixed bit rate")  # noqa: TRY004 - the format's value is wrong, not its type
-    return encoder.bit_rates[sample_rate]
+    return _LIBAV[format].bit_rates[sample_rate]
 
 
 def default_kbps(sample_rate: int) -> int:

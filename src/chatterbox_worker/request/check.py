@@ -135,8 +135,6 @@ _INSIDE: Mapping[str | int, type[Body]] = {"context": PastTurn, "pause_s": Pause
 
 def _place(loc: tuple[str | int, ...]) -> str:
     """("context", 0, "text") → "context[0].text"."""
-    if not loc:
-        return "input"
     first, *rest = loc
     return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in rest)
 

@@ -69,8 +69,8 @@ def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_normalize(value: object) -> object:
-    """Raises InvalidRequest for anything but None, a boolean, or an object with booleans under the known names."""
-    if value is None or isinstance(value, bool):
+    """Raises InvalidRequest for anything but a boolean, or an object with booleans under the known names."""
+    if isinstance(value, bool):
         return value
     if not isinstance(value, dict):
         raise InvalidRequest(f"normalize must be true, false or an object, not {quote(value)}", field="normalize")
@@ -108,8 +108,6 @@ def check_pronunciations(value: object, field: str = "pronunciations", *, most: 
 
     "" is read for a word that is left out.
     """
-    if value is None:
-        return None
     if not isinstance(value, dict):
         raise InvalidRequest(f"{field} must be an object of words, not {quote(value)}", field=field)
     if len(value) > most:
