@@ -19,10 +19,12 @@ def is_cudnn_on() -> bool:
 @pytest.fixture(autouse=True)
 def restore_settings() -> Iterator[None]:
     threads, tf32 = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
+    deterministic = torch.backends.cudnn.deterministic
     cudnn = is_cudnn_on()
     yield
     torch.set_num_threads(threads)
     torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.deterministic = deterministic
     torch.backends.cuda.enable_cudnn_sdp(cudnn)
     memory._graphs.clear()
 
@@ -63,12 +65,14 @@ def test_a_missing_gpu_is_named(count: int, wanted: str, sentence: str, monkeypa
         device_of(wanted)
 
 
-def test_a_gpus_convolutions_are_float32_and_a_cpu_has_the_requested_threads() -> None:
+def test_a_gpus_convolutions_are_float32_and_the_same_each_time_and_a_cpu_has_the_requested_threads() -> None:
     prepare(torch.device("cpu"), 1)
     assert torch.get_num_threads() == 1
     torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.deterministic = False
     prepare(torch.device("cuda:0"), 0)
     assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.deterministic
     assert not torch.backends.cuda.matmul.allow_tf32
 
 

@@ -21,6 +21,14 @@ POINTS = ["warm-up", "begin", "work", "end", "instantiate"]
 _POOLED = 32
 
 
+class FakeEvent:
+    def __init__(self) -> None:
+        self.synchronized = 0
+
+    def synchronize(self) -> None:
+        self.synchronized += 1
+
+
 class FakeStream:
     created: ClassVar[Counter[int]] = Counter()
 
@@ -43,8 +51,8 @@ class FakeStream:
     def wait_event(self, event: object) -> None:
         self.waits.append(event)
 
-    def record_event(self) -> str:
-        return f"event on {self.handle}"
+    def record_event(self) -> FakeEvent:
+        return FakeEvent()
 
     def synchronize(self) -> None:
         self.synchronized += 1

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
 from chatterbox_worker.engines.chatterbox.device.graphs import CudaRecorder, Graphed
 from chatterbox_worker.engines.chatterbox.device.memory import GraphMemory
 from chatterbox_worker.engines.chatterbox.device.streams import Purpose, stream_of, work_on_stream
+from chatterbox_worker.engines.chatterbox.serving.background import Worker
 from chatterbox_worker.engines.chatterbox.serving.render import RenderJob
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Scheduler
@@ -117,10 +119,49 @@ def test_a_capture_does_not_wait_for_the_whole_device_unless_memory_is_tight(run
     assert runtime.emptied == 1
 
 
+def test_a_capture_waits_for_what_its_stream_needs_and_the_stream_for_the_capture(runtime: FakeRuntime) -> None:
+    recorder = CudaRecorder(GPU, "sound")
+    stream: Any = recorder._stream
+    recorder.record(Work(runtime), lambda: None)
+    assert stream.waits == ["default"]
+    assert runtime.default.waits == [stream.handle]
+    runtime.fails_at = "work"
+    with pytest.raises(torch.AcceleratorError):
+        recorder.record(Work(runtime), lambda: None)
+    assert runtime.default.waits == [stream.handle] * 2
+
+
 def test_freeing_memory_never_raises(runtime: FakeRuntime) -> None:
     runtime.allocating.append((0, 99))
     free_memory()
     assert runtime.emptied == 0
+    runtime.allocating.clear()
+    free_memory()
+    assert runtime.emptied == 1
+
+
+def test_a_device_works_as_long_as_it_can_be_waited_for(runtime: FakeRuntime) -> None:
+    assert failures.device_works(GPU)
+    runtime.capturing = runtime.current
+    assert not failures.device_works(GPU)
+
+
+def test_only_a_failure_for_memory_loses_the_frames_that_keep_its_tensors() -> None:
+    def run_out() -> NoReturn:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def capture() -> None:
+        try:
+            run_out()
+        except torch.OutOfMemoryError as error:
+            raise torch.AcceleratorError("capture was invalidated") from error
+
+    failure, bug = failures.run(capture), failures.run({}.popitem)
+    assert failure is not None
+    assert failure.__cause__ is not None
+    assert failure.__traceback__ is failure.__cause__.__traceback__ is None
+    assert bug is not None
+    assert bug.__traceback__ is not None, "for the log"
 
 
 # Memory
@@ -231,6 +272,14 @@ def test_tokens_go_before_sound_and_sound_before_voices(
     assert stream_of(GPU, "tokens", captures=True).priority == expected[0]
 
 
+def test_a_stream_is_finished_where_it_is_worked_on(runtime: FakeRuntime) -> None:
+    with work_on_stream(GPU, "sound"):
+        streams.finish_stream(GPU)
+        streams.finish_stream(CPU)
+    assert stream_of(GPU, "sound").synchronized == 1  # type: ignore[attr-defined]
+    assert runtime.default.synchronized == 0
+
+
 class Block:
     """In a prefix's place: a tensor that knows which streams its memory waits for."""
 
@@ -273,11 +322,16 @@ def test_a_voice_is_encoded_on_a_stream_of_its_own_and_tokens_wait_on_the_device
     voices_stream, tokens = stream_of(GPU, "voices"), stream_of(GPU, "tokens")
     assert encoded_on == [voices_stream]
     assert voices_stream.synchronized == 0  # type: ignore[attr-defined]
+    assert voices_stream.waits == ["default"], "the weights are there"  # type: ignore[attr-defined]
     with work_on_stream(GPU, "tokens"):
         voice.use()
     assert voice.ready in tokens.waits  # type: ignore[attr-defined]
     assert block.streams == [tokens]
     assert tokens.synchronized == 0  # type: ignore[attr-defined]
+    ready: Any = voice.ready
+    assert not ready.synchronized
+    voices.close()
+    assert ready.synchronized, "until then the device reads the model"
 
 
 # Threads
@@ -388,7 +442,10 @@ def test_a_batch_whose_thread_cannot_start_answers_all_takes(monkeypatch: pytest
 def test_a_render_queue_whose_thread_cannot_start_answers_all_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     from chatterbox_worker.engines.chatterbox.serving import render_queue as module
 
+    has_work = threading.Event()
+
     def fail(*_: object) -> None:
+        assert has_work.wait(10)
         raise torch.AcceleratorError("CUDA error: initialization error")
 
     monkeypatch.setattr(module, "work_on_stream", fail)
@@ -396,8 +453,36 @@ def test_a_render_queue_whose_thread_cannot_start_answers_all_takes(monkeypatch:
     for _ in range(2):
         take = ChatterboxTake(say("turbo"), lambda: None)
         queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
+        has_work.set()
         assert isinstance(answer_of(take), DeviceFailed)
     queue.close()
+
+
+def test_a_background_thread_works_in_its_stream() -> None:
+    is_entered, seen = threading.Event(), list[bool]()
+
+    @contextlib.contextmanager
+    def enter() -> Iterator[None]:
+        is_entered.set()
+        yield
+        is_entered.clear()
+
+    worker = Worker("test", enter)
+    worker.submit(lambda: seen.append(is_entered.is_set()))
+    worker.close()
+    assert seen == [True]
+    assert not is_entered.is_set()
+
+
+def test_a_background_thread_works_on_without_its_stream_and_after_work_that_fails() -> None:
+    def fail() -> NoReturn:
+        raise torch.AcceleratorError("CUDA error: initialization error")
+
+    worker, done = Worker("test", fail), list[int]()
+    for work in (lambda: done.append(1), fail, lambda: done.append(2)):
+        worker.submit(work)
+    worker.close()
+    assert done == [1, 2]
 
 
 def test_a_render_queue_that_is_never_idle_captures_what_it_runs_often() -> None:
@@ -411,13 +496,14 @@ def test_a_render_queue_that_is_never_idle_captures_what_it_runs_often() -> None
         for each in jobs:
             each.take.end()
 
-    captures = CaptureQueue(wanted=lambda: None if done else capture)
+    captures = CaptureQueue(wanted=lambda: None if done else capture, clock=lambda: 7.0)
     queue = RenderQueue(render, CPU, in_background=True, more_to_come=lambda: True, captures=captures)
     take = ChatterboxTake(say("turbo"), lambda: None)
     queue.submit(RenderJob(take, prompt("turbo"), [1, 2, 3], last=True))
     assert answer_of(take) is None
     queue.close()
     assert done == [1]
+    assert captures._busy_s == 7.0, "captures in idle time wait for some quiet after a batch"
 
 
 def test_a_voice_on_a_cpu_needs_no_event() -> None:

@@ -229,6 +229,7 @@ def test_an_adapter_that_exceeds_a_cpus_memory_is_refused(monkeypatch: pytest.Mo
     check_memory(10 * 2**20, CPU)
     with pytest.raises(MemoryError, match="11 MiB are needed and 10 MiB are free"):
         check_memory(11 * 2**20, CPU)
+    check_memory(11 * 2**20, torch.device("cuda:0"))  # the allocation itself fails there
     base = T3(state("english"), precision=Precision.EXACT, device=CPU)
     monkeypatch.setattr(memory, "free_bytes", lambda: 1000)
     with pytest.raises(MemoryError):

@@ -133,6 +133,13 @@ def test_a_bad_row_fails_alone() -> None:
         list(long.take)
 
 
+def test_a_take_that_is_over_is_not_rendered() -> None:
+    cancelled = job(20)
+    cancelled.take.cancel()
+    renderer().render([cancelled])
+    assert not cancelled.take.timings
+
+
 def test_a_watermark_that_fails_lets_no_sound_out() -> None:
     class Broken:
         def mark(self, audio: Audio) -> Audio:
@@ -369,6 +376,8 @@ def test_a_closed_queue_cancels_what_waits(blocked: BlockedRenderer, busy: Rende
     busy.submit(waiting)
     closing = threading.Thread(target=busy.close)
     closing.start()
+    closing.join(0.05)
+    assert closing.is_alive(), "what runs is finished first"
     blocked.go_on.set()
     closing.join()
     with pytest.raises(Cancelled):

@@ -213,6 +213,11 @@ def test_captures_under_load_take_a_tenth_of_the_time_at_most() -> None:
     captures.capture_next()  # nobody waits
     captures.capture_next()
     assert len(done) == before + 2
+    captures.stop()
+    assert not captures
+    captures.capture_next()
+    captures.capture_wanted()
+    assert len(done) == before + 2
 
 
 def test_a_wanted_capture_that_fails_again_and_again_is_left_alone() -> None:
