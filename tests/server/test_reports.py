@@ -123,6 +123,8 @@ REPORTS = [
           (403, {"Origin": "http://192.168.1.5:8004", "Host": "192.168.1.6:8004"}),
           (403, {"Origin": "null"}),
           (403, {"Referer": "https://evil.example/page"}),
+          (403, {"Origin": "http://[::1"}),
+          (403, {"Referer": "http://[::1"}),
           (403, {"Origin": "http://server", "Sec-Fetch-Site": "cross-site"}),
           (200, {"Origin": "http://192.168.1.6:8004", "Host": "192.168.1.6:8004"}),
           (200, {"Origin": "https://tts.example", "X-Forwarded-Host": "tts.example"}),

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Collection, Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -109,7 +109,7 @@ class AuthMiddleware:
         if (site := headers.get("sec-fetch-site")) is not None and scope["type"] == "http":
             return site in ("cross-site", "same-site")
         hosts = {headers.get("host"), headers.get("x-forwarded-host")}
-        return origin is not None and urlsplit(origin).netloc not in hosts
+        return origin is not None and _parts_of(origin).netloc not in hosts
 
     def _caller(self, scope: Scope, headers: Headers) -> str:
         """The caller whose rate is limited: a key's hash, or an address; raises Unauthorised."""
@@ -143,8 +143,15 @@ def _is_private(host: str) -> bool:
 
 
 def _origin_of(referer: str) -> str | None:
-    parts = urlsplit(referer)
+    parts = _parts_of(referer)
     return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
+
+
+def _parts_of(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # "http://[::1": of no host that this server has
+        return SplitResult("", url, "", "", "")
 
 
 def _offered_key(headers: Headers) -> str | None:
