@@ -67,7 +67,8 @@ def test_a_worker_whose_gpu_is_unusable_is_unhealthy(
     monkeypatch.setattr(runpod.serverless, "register_fitness_check", checks.append)
     monkeypatch.setattr(runpod.serverless, "start", started.append)
     for module, name in (
-        (rp_scale, "get_job"), (rp_scale, "get_stop_signals"), (rp_job, "send_result"), (rp_job, "stream_result"),
+        (rp_scale, "JobScaler"), (rp_scale, "get_job"), (rp_scale, "get_stop_signals"),
+        (rp_job, "send_result"), (rp_job, "stream_result"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, getattr(module, name))  # `serve` replaces it; put back afterwards
 

@@ -80,8 +80,10 @@ def serve(worker: Worker | Unready, platform: RunPod, importing: Future[ModuleTy
     from runpod.serverless.modules import rp_scale  # noqa: PLC0415  # imported by now
 
     from chatterbox_worker.serverless.protocol import sdk  # noqa: PLC0415
+    from chatterbox_worker.serverless.protocol.scaler import Scaler  # noqa: PLC0415
 
     poster = sdk.poster(platform.outputs, platform.shutdown)
+    rp_scale.JobScaler = Scaler
     rp_scale.get_job = platform.shutdown.end_with(sdk.taker(poster))
     rp_scale.get_stop_signals = platform.shutdown.end_with(platform.stops.remember(rp_scale.get_stop_signals))
     # The SDK asks the function whether it is a generator.

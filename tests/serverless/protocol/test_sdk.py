@@ -6,8 +6,11 @@ import inspect
 from typing import Any
 
 import pytest
+from runpod.serverless import worker as sdk_worker
 from runpod.serverless.modules import rp_http, rp_job, rp_scale
 from runpod.serverless.modules.worker_state import JobsProgress
+
+from chatterbox_worker.serverless.protocol.scaler import Scaler
 
 
 def test_the_scaler_looks_its_fetchers_up_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +24,26 @@ def test_the_scaler_looks_its_fetchers_up_by_name(monkeypatch: pytest.MonkeyPatc
 
     assert scaler.jobs_fetcher is take
     assert scaler.stop_signals_fetcher is take
+
+
+def test_the_scaler_is_looked_up_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Scaler] = []
+
+    class Ours(Scaler):
+        def start(self) -> None:
+            started.append(self)
+
+    async def pass_() -> None:
+        """Every fitness check."""
+
+    monkeypatch.setattr(rp_scale, "JobScaler", Ours)
+    monkeypatch.setattr(sdk_worker, "run_fitness_checks", pass_)
+    monkeypatch.setattr(sdk_worker.heartbeat, "start_ping", lambda _: None)
+    monkeypatch.setattr(JobsProgress, "set_mirror", lambda *_: None)
+
+    sdk_worker.run_worker({})
+
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize("name", ["send_result", "stream_result", "_job_get_url"])
