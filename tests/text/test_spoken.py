@@ -281,6 +281,7 @@ def test_a_long_text_is_read_in_linear_time() -> None:
                 (prose, "en"), ("1,1", "en"), ("1,1", "hi"), ("a.", "en"), ("1 ", "es"), ("http://", "en"),
                 ("+1-", "en"), ("USD ", "en"), ("a-a=", "en"), ("100'", "en"), ("111 ", "en"), ("9", "en"), ("(", "en"),
                 (".", "de"), ("A", "en"), ("a1", "en"), ("A1", "fr"), ("1,111", "ja"),
+                ("§", "es"),
             )
         ),
     ):  # fmt: skip

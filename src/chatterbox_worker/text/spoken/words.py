@@ -113,7 +113,7 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     for found in part.find(r"[&@](?=\s|\w)"):
         yield from _symbol(text, *found.span(), rules)
-    for found in part.find(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|§+ ?(?=\d)"):
+    for found in part.find(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)
     for found in part.find(r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥](?=\d)"):
         if found[0] not in "*/·":
