@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import functools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from functools import cache
@@ -303,6 +304,28 @@ def test_a_step_that_does_not_fit_shrinks_the_batch_and_fails_no_take(
     assert {seed: tuple(tokens) for seed, tokens in batch.whole.items()} == expected
     assert refused == [(4, 1), (4, 1)]  # it tried, tried again with all memory freed, and then not again
     assert batch.scheduler._limit.current == 3  # after the seven takes, one more is tried
+
+
+def test_a_step_that_does_not_fit_fails_no_take_that_is_alone_once_its_neighbour_has_ended(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch.scheduler._lag = 1  # as on a GPU: the neighbour's last token is read after the step that does not fit
+    limit_memory(monkeypatch, lambda rows, tokens: rows == 1 or tokens > 1 or batch.steps <= TOKENS)
+
+    takes = [batch.submit(0, tokens=2 * TOKENS), batch.submit(1)]
+    for take in takes:
+        list(take)
+
+    assert [len(batch.whole[seed]) for seed in range(2)] == [2 * TOKENS, TOKENS]
+    assert batch.scheduler._limit.current == batch.slots.size
+
+
+def test_the_wait_of_a_take_that_starts_again_counts_once(batch: Batch) -> None:
+    submitted_s = time.perf_counter()
+    take = ChatterboxTake(say("turbo", seed=1), batch.scheduler.wake)
+    for _ in range(100):
+        take.mark_started()
+    assert take.timings["queue_s"] <= time.perf_counter() - submitted_s
 
 
 def test_a_stream_that_starts_again_requests_no_hop_twice(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,13 +257,19 @@ class Scheduler:
             raise failure
 
     def _step(self) -> bool:
-        """One more token for every running sequence; False if memory ran out: half go back, a single one fails."""
+        """One more token for every running sequence; False if memory ran out: half go back, a single one fails.
+
+        Neither happens if a token that was not read yet ends a sequence: the others may fit then.
+        """
         failure = attempt(self._slots.step)
         if failure is None:
             return True
         if not is_out_of_memory(failure):
             raise failure
+        before = len(self._running)
         self._read_all_but(0)
+        if len(self._running) < before:
+            return False
         staying = sorted(
             self._running, key=lambda slot: (self._running[slot].stream is None, self._running[slot].admitted_s)
         )
