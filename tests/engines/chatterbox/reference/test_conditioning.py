@@ -10,6 +10,7 @@ import torch
 from chatterbox_worker.audio.clip import Audio, silence
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.reference import encoders as encoders_module
 from chatterbox_worker.engines.chatterbox.reference.conditioning import (
     Conditioning,
     condition,
@@ -174,3 +175,11 @@ def test_a_warm_up_that_fails_is_logged(caplog: pytest.LogCaptureFixture, tmp_pa
     missing = Checkpoint(source.layout, tmp_path, {}, "x")
     ReferenceEncoders(missing).start_warm_up().join()
     assert "cannot be loaded: the english checkpoint" in caplog.text
+
+
+def test_networks_are_complete_on_the_device_before_another_stream_uses_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The warm-up's thread loads them on the default stream; the first reference may wait for its lock meanwhile."""
+    finished: list[torch.device] = []
+    monkeypatch.setattr(encoders_module, "finish_stream", finished.append)
+    ReferenceEncoders(local("english")).warm_up()
+    assert finished == [torch.device("cpu")] * 2

@@ -10,13 +10,20 @@ import pytest
 import torch
 
 from chatterbox_worker import files
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
+from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
+from chatterbox_worker.engines.chatterbox.t3 import slots
+from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.engines.chatterbox.training import trainer as training
 from chatterbox_worker.engines.chatterbox.training.module import Shape, trained_parameters
 from chatterbox_worker.engines.chatterbox.training.resume import load_state, save_state
 from chatterbox_worker.engines.chatterbox.training.sampler import Batching
+from chatterbox_worker.engines.chatterbox.training.speak import VoiceSampler
 from chatterbox_worker.engines.chatterbox.training.trainer import Arithmetic, LossPoint, Trainer
 from chatterbox_worker.errors import InvalidRequest
-from support.learners import clip, corpus_of, recipe, trainer_of
+from support.checkpoints import checkpoint
+from support.learners import CPU, clip, corpus_of, recipe, trainer_of
 
 MODELS = ["english", pytest.param("turbo", marks=pytest.mark.slow)]
 WITH_DROPOUT = Shape(rank=4, alpha=8.0, dropout=0.2)
@@ -124,13 +131,34 @@ def test_a_loss_that_is_not_a_number_stops_the_run() -> None:
     assert caught.value.field == "learning_rate"
 
 
-def test_a_full_gpu_is_reported_with_the_flags_that_help(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [
+        (training, "_move", torch.OutOfMemoryError()),
+        (training, "sums", RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")),
+        (torch.optim.AdamW, "step", torch.OutOfMemoryError()),  # its moments, which the first step allocates
+    ],
+)
+def test_a_full_memory_is_reported_with_the_flags_that_help(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, error: Exception
+) -> None:
     def full(*_: object) -> None:
-        raise torch.OutOfMemoryError
+        raise error
 
-    monkeypatch.setattr(training, "sums", full)
+    monkeypatch.setattr(owner, name, full)
     with pytest.raises(InvalidRequest, match="--gradient-checkpointing, a lower --batch-size"):
         trainer_of().step()
+
+
+def test_the_engine_that_speaks_samples_captures_no_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its threads would capture them while the training draws from the generator that a capture holds."""
+    asked: list[object] = []
+    monkeypatch.setattr(slots, "recorder_of", lambda *given: asked.append(given))
+    found = find(LAYOUTS["english"], weights_dir=checkpoint("english"), offline=True)
+    sampler = VoiceSampler(found, load_tokenizer(found), ReferenceEncoders(found), CPU, in_words=True)
+    assert sampler._base_engine.slots == 1
+    sampler.close()
+    assert not asked
 
 
 def test_the_learning_rate_rises_then_falls_to_a_tenth() -> None:

@@ -26,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import SAMPLE_RATE
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
+from chatterbox_worker.engines.chatterbox.device.streams import finish_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.reference.conditioning import SPEECH_RATE
 from chatterbox_worker.engines.chatterbox.reference.features import FlowMel, SincResampler
@@ -142,12 +143,14 @@ class ReferenceEncoders:
                     SincResampler(SAMPLE_RATE, SPEECH_RATE, self.device),
                     FlowMel(self.device),
                 )
+                finish_stream(self.device)  # from here on they are used on other streams
             return self._loaded
 
     def _voice_encoder(self) -> VoiceEncoder:
         with self._lock:
             if self._voice is None:
                 self._voice = self._build(VoiceEncoder, load_voice_encoder_state(self._checkpoint), "")
+                finish_stream(self.device)
             return self._voice
 
     def _build(self, network: type[Network], tensors: Mapping[str, Tensor], prefix: str) -> Network:

@@ -94,6 +94,7 @@ class VoiceSampler:
             ConditioningStore(None, _IN_MEMORY),
             slots=1,
             max_tokens=MAX_SPEECH_TOKENS,
+            graphs=False,  # while a thread captures one, torch refuses to draw the adapter's dropout on the GPU
             checkpoint=self._checkpoint,
             adapters=1,
         )

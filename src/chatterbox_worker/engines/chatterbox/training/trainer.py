@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch.amp.grad_scaler import GradScaler
 
+from chatterbox_worker.engines.chatterbox.device.failures import is_out_of_memory
 from chatterbox_worker.engines.chatterbox.training.corpus import Corpus
 from chatterbox_worker.engines.chatterbox.training.loss import Example, Sums, sums
 from chatterbox_worker.engines.chatterbox.training.module import T3Module, set_trained, trained_parameters
@@ -26,9 +27,7 @@ from chatterbox_worker.errors import InvalidRequest
 
 _MAX_GRADIENT_NORM = 1.0  # gradients are clipped to it, as usual for transformers
 _WARM_UP = 0.05  # of all steps
-_OUT_OF_MEMORY = (
-    "the GPU's memory is full: --gradient-checkpointing, a lower --batch-size or a lower --max-clip-s need less"
-)
+_OUT_OF_MEMORY = "the memory is full: --gradient-checkpointing, a lower --batch-size or a lower --max-clip-s need less"
 
 
 class Arithmetic(Enum):
@@ -96,6 +95,16 @@ class History:
         return 0 if best is None else len(self.evaluations) - 1 - self.evaluations.index(best)
 
 
+@contextmanager
+def _report_full_memory() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InvalidRequest(_OUT_OF_MEMORY, field="batch_size") from error
+
+
 class Trainer:
     def __init__(
         self,
@@ -109,6 +118,8 @@ class Trainer:
     ) -> None:
         """What needs gradients in `module` is trained; it is moved to `device`.
 
+        Raises InvalidRequest if the memory is full.
+
         `sum_losses` computes the losses of a batch, and `transformers` are the parts of `module` whose dropout is
         active and whose activations can be recomputed; by default T3's.
         """
@@ -118,7 +129,8 @@ class Trainer:
         self.history = History()
         self.done = 0
         """How many optimizer steps have been taken."""
-        self._module = _move(module, recipe, device).eval()
+        with _report_full_memory():
+            self._module = _move(module, recipe, device).eval()
         if recipe.recompute:
             for each in self._transformers:
                 each.gradient_checkpointing_enable({"use_reentrant": False})
@@ -146,8 +158,13 @@ class Trainer:
         """The trained parameters at the best evaluation; as they are if there was none."""
         return self._best if self.history.evaluations else self.trained()
 
+    @_report_full_memory()
     def step(self) -> LossPoint:
-        """Take one optimizer step; returns the losses before it."""
+        """Take one optimizer step; returns the losses before it.
+
+        Raises:
+            InvalidRequest: the loss is not a number, or the memory is full.
+        """
         batching, recipe = self.recipe.batching, self.recipe
         epoch = self.done // batching.steps_per_epoch(len(self.corpus.clips))
         batches = [
@@ -174,8 +191,13 @@ class Trainer:
         self.history.steps.append(LossPoint(self.done, speech, text))
         return self.history.steps[-1]
 
+    @_report_full_memory()
     def evaluate(self) -> LossPoint:
-        """The losses on the held-out clips. Uses no random numbers."""
+        """The losses on the held-out clips. Uses no random numbers.
+
+        Raises:
+            InvalidRequest: the memory is full.
+        """
         examples = sorted(self.corpus.held_out_examples(), key=lambda each: len(each.speech))
         size = self.recipe.batching.size
         self._module.eval()
@@ -224,25 +246,13 @@ class Trainer:
             with self._computing():
                 losses = self._sums(self._module, batch)
                 loss = losses.speech / speech_targets + self.recipe.text_weight * losses.text / text_targets
-            with _report_full_memory():
-                self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             speech, text = speech + float(losses.speech.detach()), text + float(losses.text.detach())
         return speech / speech_targets, text / text_targets
 
-    @contextmanager
-    def _computing(self) -> Iterator[None]:
+    def _computing(self) -> torch.autocast:
         arithmetic = self.recipe.arithmetic
-        autocast = torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32)
-        with _report_full_memory(), autocast:
-            yield
-
-
-@contextmanager
-def _report_full_memory() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise InvalidRequest(_OUT_OF_MEMORY, field="batch_size") from error
+        return torch.autocast(self.device.type, arithmetic.dtype, enabled=arithmetic is not Arithmetic.FP32)
 
 
 def _move(module: T3Module, recipe: Recipe, device: torch.device) -> T3Module:
