@@ -261,9 +261,15 @@ def _takes_numeral(unit: str, name: str, rules: Rules) -> bool:
 @lru_cache(maxsize=256)
 def any_of(names: tuple[str, ...]) -> str:
     """Any of the names, longest first, that no letter of its script follows."""
-    return "|".join(re.escape(name) + _end(name) for name in longest_first(names))
+    last_of: dict[str, set[str]] = {}
+    for name in names:
+        last_of.setdefault(_end(name), set()).add(name[-1])
+    # once for all names that end alike: a class for each of 250 units takes longer to compile than all the rest
+    ends = "|".join(f"(?<=[{re.escape(''.join(sorted(last)))}]){end}" for end, last in sorted(last_of.items()))
+    return f"(?:{'|'.join(map(re.escape, longest_first(names)))})(?:{ends})"
 
 
 def _end(name: str) -> str:
+    """A pattern of what follows it; that of names with the same last character."""
     is_other = unicodedata.category(name[-1])[0] in "LM" and not re.match(f"[{WORD}]", name[-1])
     return r"(?!\w)" if is_other else rf"(?![{WORD}])" if name[-1].isalnum() else ""
