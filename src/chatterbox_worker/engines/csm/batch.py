@@ -27,6 +27,7 @@ from chatterbox_worker.engines.chatterbox.serving.queue_policy import WaitingQue
 from chatterbox_worker.engines.csm.draw import CodeSampling
 from chatterbox_worker.engines.csm.slots import CsmSlots
 from chatterbox_worker.engines.csm.take import CsmTake
+from chatterbox_worker.engines.device import work_on
 from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Batch:
         self._thread.join()
 
     def _run(self) -> None:
+        work_on(self._slots.csm.device)
         while True:
             with self._changed:
                 self._waiting.discard(_is_over)

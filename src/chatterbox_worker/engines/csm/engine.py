@@ -32,7 +32,7 @@ from chatterbox_worker.engines.csm.model import Codes, Csm, EncodedTurn
 from chatterbox_worker.engines.csm.slots import CsmSlots
 from chatterbox_worker.engines.csm.take import CsmTake, Script
 from chatterbox_worker.engines.csm.weights import find
-from chatterbox_worker.engines.device import device_of, prepare
+from chatterbox_worker.engines.device import device_of, prepare, work_on
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from chatterbox_worker.voices.conditioning import ConditioningKey, ConditioningStore
 
@@ -64,7 +64,7 @@ class CsmEngine:
         self.device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
         self._made_by = f"csm-{revision}"
         self.revision = f"csm@{revision}/{str(dtype).removeprefix('torch.')}"
-        self._renderer = ThreadPoolExecutor(1, thread_name_prefix="csm-sound")
+        self._renderer = ThreadPoolExecutor(1, "csm-sound", work_on, (device,))
         self._batch = Batch(CsmSlots(csm, slots), self._prompt, lambda take: self._renderer.submit(self._render, take))
 
     @classmethod

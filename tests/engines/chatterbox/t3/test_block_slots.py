@@ -159,6 +159,21 @@ def test_tokens_do_not_depend_on_the_batch() -> None:
         assert spoken[slot] == speak_alone(text_of(slot), sampling, seed=slot)
 
 
+def test_a_slot_that_was_released_writes_no_further_block() -> None:
+    """So that the next utterance clears all that this one may have left, such as an infinite key."""
+    slots = BlockSlots(ours(), 2, 500)
+    for slot in range(2):
+        occupy(slots, slot, text_of(slot), replace(SHORT, max_tokens=200), seed=slot)
+    for _ in range(7):
+        slots.step()
+    end = slots._occupants[0].end
+    slots.release(0)
+    for _ in range(40):
+        slots.step()
+    assert slots._cache[:, :2, :, :end].any()
+    assert not slots._cache[:, :2, :, end:].any()
+
+
 def test_contexts_are_long_enough_although_the_host_reads_late() -> None:
     """As on a GPU, where an output is read one step later."""
     slots, unread = BlockSlots(ours(), 1, 500), None

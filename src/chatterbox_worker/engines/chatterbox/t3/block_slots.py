@@ -176,6 +176,7 @@ class BlockSlots(Decoder):
         self._occupants[slot] = _Occupant(self._utterances, filled, budget, sampling.block_size, filled)
 
     def release(self, slot: int) -> None:
+        self._left[slot].fill_(1)  # its block is the last: steps of higher slots compute it too
         self._dirty[slot] = max(self._dirty[slot], self._occupants.pop(slot).end)
 
     @torch.inference_mode()
