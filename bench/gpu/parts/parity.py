@@ -82,8 +82,8 @@ def _sound(options: Options, model: str) -> dict[str, Any]:
     """The largest difference between the device's sound and a CPU's, both in float32, from the same noise."""
     here = models.parts(options, model, "tiny", "exact")
     cpu = load_parts(models.checkpoint(options, model, "tiny"), "exact", torch.device("cpu"))
-    ours = here.s3gen.speak(_rows(here.s3gen, here, (60,))).sounds[0].cpu()
-    theirs = cpu.s3gen.speak(_rows(cpu.s3gen, cpu, (60,))).sounds[0]
+    ours = here.s3gen.speak(_rows(here.s3gen, here, (60,)))[0].cpu()
+    theirs = cpu.s3gen.speak(_rows(cpu.s3gen, cpu, (60,)))[0]
     return {"largest_difference": float((ours - theirs).abs().max()), "snr_db": models.snr_db(theirs, ours)}
 
 
@@ -106,15 +106,14 @@ def _mels_and_sounds(s3gen: S3Gen, loaded: Any, given: list[Tensor] | None) -> t
     """The mels (80, M) of two rows and the sounds (480·M,) of `given` mels, None for these."""
     rows = _rows(s3gen, loaded, (60, 25))
     mels = s3gen.mels([FlowRow(row.tokens, row.prompt, row.noise.mel) for row in rows])
-    sounds = s3gen.sounds(mels if given is None else given, [row.noise for row in rows])
-    return mels, [sound for sound, _ in sounds]
+    return mels, s3gen.sounds(mels if given is None else given, [row.noise for row in rows])
 
 
 def _batch(options: Options, model: str) -> dict[str, Any]:
     """A row of a ragged batch against itself alone."""
     loaded = models.parts(options, model, "tiny", "exact")
     rows = _rows(loaded.s3gen, loaded, (60, 25, 90))
-    together, alone = loaded.s3gen.speak(rows).sounds[0].cpu(), loaded.s3gen.speak(rows[:1]).sounds[0].cpu()
+    together, alone = loaded.s3gen.speak(rows)[0].cpu(), loaded.s3gen.speak(rows[:1])[0].cpu()
     return {"largest_difference": float((together - alone).abs().max()), "snr_db": models.snr_db(alone, together)}
 
 

@@ -200,7 +200,7 @@ def test_a_ragged_batch_becomes_sound_on_one_device(model: str, profile: Any) ->
             Noise(row.noise, phase, torch.zeros(9, 480 * mel.shape[1], device=CUDA))
             for row, mel in zip(rows, mels, strict=True)
         ]
-        sounds = [s3gen.fade_in(sound) for sound, _ in s3gen.sounds(mels, noises)]
+        sounds = [s3gen.fade_in(sound) for sound in s3gen.sounds(mels, noises)]
         assert [(len(sound), sound.dtype, sound.device) for sound in sounds] == [
             (480 * mel.shape[1], torch.float32, CUDA) for mel in mels
         ]

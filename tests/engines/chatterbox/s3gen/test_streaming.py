@@ -38,7 +38,7 @@ def render_offline(model: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """Mel and sound of the offline path."""
     s3gen, noise = parts(model).s3gen, SeededNoise(5, CPU).whole(prompt(model), len(tokens))
     mel = s3gen.mels([FlowRow(tokens, prompt(model), noise.mel)])[0]
-    return mel, s3gen.sounds([mel], [noise])[0][0]
+    return mel, s3gen.sounds([mel], [noise])[0]
 
 
 def stream(

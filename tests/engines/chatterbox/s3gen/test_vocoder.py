@@ -40,7 +40,6 @@ def oracle(
     mel: Tensor,
     phase: Tensor,
     noise: Tensor,
-    cache_source: Tensor,
     monkeypatch: pytest.MonkeyPatch,
     *,
     pitch: Any = None,
@@ -53,7 +52,7 @@ def oracle(
         patch.setattr(upstream().f0_predictor, "forward", pitch or vocoder().pitch)
         patch.setattr(torch.distributions.Uniform, "sample", lambda self, sample_shape: phase[:, :, None].clone())
         patch.setattr(torch, "randn_like", lambda like: noise if like.shape[1] == 9 else torch.zeros_like(like))
-        return upstream().inference(speech_feat=mel, cache_source=cache_source)
+        return upstream().inference(speech_feat=mel, cache_source=torch.zeros(1, 1, 0))
 
 
 def test_the_pitch_is_upstreams_with_and_without_voice() -> None:
@@ -67,7 +66,7 @@ def test_the_pitch_is_upstreams_with_and_without_voice() -> None:
 @pytest.mark.parametrize("frames", [1, 2, 50, 120])
 def test_the_sound_is_upstreams(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     mel, phase, noise = draw_inputs(frames)
-    theirs, source = oracle(mel, phase, noise, torch.zeros(1, 1, 0), monkeypatch)
+    theirs, source = oracle(mel, phase, noise, monkeypatch)
     ours, our_source = vocoder()(mel, phase, noise)
     assert ours.shape == (1, 480 * frames)
     assert theirs.abs().max() > 0.01
@@ -79,30 +78,8 @@ def test_voiced_and_unvoiced_sources_are_upstreams(monkeypatch: pytest.MonkeyPat
     """The pitch is set explicitly, so that both branches are taken."""
     mel, phase, noise = draw_inputs(40)
     pitch = torch.where(torch.arange(40) % 8 < 4, 220.0, 3.0)[None]
-    source = oracle(mel, phase, noise, torch.zeros(1, 1, 0), monkeypatch, pitch=lambda _: pitch)[1]
+    source = oracle(mel, phase, noise, monkeypatch, pitch=lambda _: pitch)[1]
     torch.testing.assert_close(vocoder().source(pitch, phase, noise), source[:, 0], atol=1e-5, rtol=0)
-
-
-def test_a_cached_source_is_used_as_upstream_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    mel, phase, noise = draw_inputs(40)
-    cached = torch.randn(1, 1, 8 * 480) * 0.1
-    theirs, source = oracle(mel, phase, noise, cached, monkeypatch)
-    ours, our_source = vocoder()(mel, phase, noise, cache_source=cached[:, 0])
-    torch.testing.assert_close(our_source, source[:, 0], atol=1e-4, rtol=0)
-    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
-
-
-def test_a_chunk_that_continues_another_sounds_like_it_where_they_overlap() -> None:
-    """8 frames of overlap: their middle is far enough from the new chunk's left edge to agree with the old chunk."""
-    mel, phase, noise = draw_inputs(60, seed=3)
-    first, source = vocoder()(mel, phase, noise)
-    start = 30
-    later_noise, tail = noise[:, :, start * 480 :].flip(2), source[:, start * 480 : (start + 8) * 480]
-    cached, _ = vocoder()(mel[:, :, start:], phase, later_noise, cache_source=tail)
-    fresh, _ = vocoder()(mel[:, :, start:], phase, later_noise)
-    overlap = slice(4 * 480, 6 * 480)
-    old = first[:, start * 480 :][:, overlap]
-    assert (cached[:, overlap] - old).abs().mean() < 0.3 * (fresh[:, overlap] - old).abs().mean()
 
 
 def test_a_row_sounds_the_same_alone_and_in_a_batch() -> None:

@@ -130,7 +130,7 @@ class VocoderGraphs:
         return None
 
     def __call__(self, variant: Variant, mel: Tensor, phase: Tensor, noise: Tensor, frames: Tensor) -> Tensor:
-        """Sound and source, (2, rows, samples), for inputs of the variant's size, as for `Vocoder`.
+        """Sound (rows, samples) for inputs of the variant's size, as for `Vocoder`.
 
         The next call overwrites the result.
         """
@@ -164,10 +164,10 @@ class VocoderGraphs:
         )
 
     def _run(self, variant: Variant, *tensors: Tensor) -> None:
-        output = torch.stack(self._vocoder(*tensors))
+        sound, _ = self._vocoder(*tensors)
         if variant not in self._outputs:
-            self._outputs[variant] = self._arena.like("sound", output)
-        self._outputs[variant].copy_(output)
+            self._outputs[variant] = self._arena.like("sound", sound)
+        self._outputs[variant].copy_(sound)
 
     def _run_hops(self, variant: Variant, *tensors: Tensor) -> None:
         sound, source, cycles = vocode(self._vocoder, HopInputs(*tensors))

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -45,14 +44,6 @@ class RenderRow:
     """(T,) int64 speech codes below 6561, at least one."""
     prompt: Prompt
     noise: Noise
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RenderedBatch:
-    sounds: list[Tensor]
-    """Each row's sound (480·frames,), float32, on the device; not watermarked."""
-    timings: dict[str, float] = field(default_factory=dict)
-    """Seconds for the whole batch: s3gen_s (the flow) and vocoder_s."""
 
 
 class S3Gen:
@@ -107,13 +98,13 @@ class S3Gen:
             operators.compile_kernels(self.flow.width, dtype, chosen)
 
     @torch.inference_mode()
-    def speak(self, rows: Sequence[RenderRow]) -> RenderedBatch:
-        """Render whole utterances, faded in. Raises ValueError for a row that does not fit."""
-        start = time.perf_counter()
+    def speak(self, rows: Sequence[RenderRow]) -> list[Tensor]:
+        """Render whole utterances, faded in: each row's sound (480·frames,), float32, on the device; not watermarked.
+
+        Raises ValueError for a row that does not fit.
+        """
         mels = self.mels([FlowRow(row.tokens, row.prompt, row.noise.mel) for row in rows])
-        middle = self._now()
-        sounds = [self.fade_in(sound) for sound, _ in self.sounds(mels, [row.noise for row in rows])]
-        return RenderedBatch(sounds, {"s3gen_s": middle - start, "vocoder_s": self._now() - middle})
+        return [self.fade_in(sound) for sound in self.sounds(mels, [row.noise for row in rows])]
 
     @torch.inference_mode()
     def mels(self, rows: Sequence[FlowRow]) -> list[Tensor]:
@@ -146,18 +137,13 @@ class S3Gen:
         return with_dtype(self.flow, torch.bfloat16)
 
     @torch.inference_mode()
-    def sounds(
-        self, mels: Sequence[Tensor], noises: Sequence[Noise], cache_source: Tensor | None = None
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Each row's sound and source, (480·frames,) both, from its mel (80, frames); not faded.
+    def sounds(self, mels: Sequence[Tensor], noises: Sequence[Noise]) -> list[Tensor]:
+        """Each row's sound (480·frames,) from its mel (80, frames); not faded.
 
-        `cache_source` (n,) is for a single row that continues another: see `Vocoder`.
-        Raises ValueError if a row has less source noise than mel, or if `cache_source` is given with several rows.
+        Raises ValueError if a row has less source noise than mel.
         """
-        if cache_source is not None and len(mels) != 1:
-            raise ValueError("only a single row can be continued")
         counts = [mel.shape[1] for mel in mels]
-        variant = None if cache_source is not None else self.vocoder_graphs.variant_for(len(mels), max(counts))
+        variant = self.vocoder_graphs.variant_for(len(mels), max(counts))
         size = max(counts) if variant is None else FRAMES_PER_TOKEN * variant[1]
         mel = torch.zeros(len(mels), mels[0].shape[0], size, device=self.device)
         source_noise = torch.zeros(len(mels), HARMONICS, size * SAMPLES_PER_FRAME, device=self.device)
@@ -170,13 +156,11 @@ class S3Gen:
         phase = torch.stack([noise.phase for noise in noises])
         if variant is not None:
             frames = torch.tensor(counts, device=self.device)
-            sound, source = self.vocoder_graphs(variant, mel, phase, source_noise, frames).clone()
+            sound = self.vocoder_graphs(variant, mel, phase, source_noise, frames).clone()
         else:
             ragged = None if min(counts) == size else torch.tensor(counts, device=self.device)
-            cache = None if cache_source is None else cache_source[None]
-            sound, source = self.vocoder(mel, phase, source_noise, ragged, cache)
-        ends = [count * SAMPLES_PER_FRAME for count in counts]
-        return [(sound[index, :end], source[index, :end]) for index, end in enumerate(ends)]
+            sound, _ = self.vocoder(mel, phase, source_noise, ragged)
+        return [sound[index, : count * SAMPLES_PER_FRAME] for index, count in enumerate(counts)]
 
     @torch.inference_mode()
     def vocode_hops(self, hops: Sequence[Hop]) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -194,11 +178,6 @@ class S3Gen:
         """The beginning of an utterance, muted for 20 ms and faded in over the next 20."""
         size = min(len(self._fade), len(sound))
         return torch.cat([sound[:size] * self._fade[:size], sound[size:]])
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.current_stream(self.device).synchronize()
-        return time.perf_counter()
 
 
 def _flow_dtype(profile: Profile, device: torch.device) -> torch.dtype:

@@ -65,18 +65,13 @@ class Vocoder:
         phase: Tensor,
         noise: Tensor,
         frames: Tensor | None = None,
-        cache_source: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Mel (B, 80, M), phase (B, 9), noise (B, 9, 480·M) to sound, at most ±0.99, and its source, both (B, 480·M).
 
         Phases are in radians, uniform over ±π, the fundamental's not used; noise is normal.
         `frames` (B,) counts each row's own frames, None means all; beyond them the sound is zero.
-        `cache_source` (B, n) replaces the first n samples of the source: with the end of the last chunk's source,
-        overlapping frames sound alike in both chunks.
         """
         source = self.source(self.pitch(mel, frames), phase, noise)
-        if cache_source is not None:
-            source = torch.cat([cache_source, source[:, cache_source.shape[1] :]], dim=1)
         return self.filter(mel, source, frames), source
 
     def pitch(self, mel: Tensor, frames: Tensor | None = None) -> Tensor:

@@ -183,7 +183,7 @@ class Renderer:
     def _to_sounds(self, works: Sequence[_Work]) -> None:
         mels = [work.mel for work in works if work.mel is not None]
         noises = [work.noise for work in works if work.noise is not None]
-        for work, (sound, _) in zip(works, self._s3gen.sounds(mels, noises), strict=True):
+        for work, sound in zip(works, self._s3gen.sounds(mels, noises), strict=True):
             work.sound = self._s3gen.fade_in(sound).cpu()
 
     def _to_hops(self, works: Sequence[_Work]) -> None:
