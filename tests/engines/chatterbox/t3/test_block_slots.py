@@ -168,7 +168,7 @@ def test_a_slot_that_was_released_writes_no_further_block() -> None:
         slots.step()
     end = slots._occupants[0].end
     slots.release(0)
-    for _ in range(40):
+    for _ in range(12):
         slots.step()
     assert slots._cache[:, :2, :, :end].any()
     assert not slots._cache[:, :2, :, end:].any()
