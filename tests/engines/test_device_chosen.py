@@ -66,6 +66,7 @@ def test_a_missing_gpu_is_named(count: int, wanted: str, sentence: str, monkeypa
 
 
 def test_a_gpus_convolutions_are_float32_and_the_same_each_time_and_a_cpu_has_the_requested_threads() -> None:
+    torch.set_num_threads(2)
     prepare(torch.device("cpu"), 1)
     assert torch.get_num_threads() == 1
     torch.backends.cudnn.allow_tf32 = True

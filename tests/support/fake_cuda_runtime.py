@@ -70,7 +70,7 @@ class FakeRuntime:
         self.users: Counter[tuple[int, int]] = Counter()
         self.dropped: set[tuple[int, int]] = set()
         self.emptied = 0
-        self.free, self.total, self.reserved, self.fraction = 60, 100, 10, 1.0
+        self.free, self.total, self.reserved, self.cached, self.fraction = 60, 100, 10, 0, 1.0
         self._pools = itertools.count(1)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +97,7 @@ class FakeRuntime:
             "graph_pool_handle": lambda: (0, next(self._pools)),
             "mem_get_info": lambda _=None: (self.free, self.total),
             "memory_reserved": lambda _=None: self.reserved,
-            "memory_allocated": lambda _=None: self.reserved,
+            "memory_allocated": lambda _=None: self.reserved - self.cached,
             "get_per_process_memory_fraction": lambda _=None: self.fraction,
         }
         for name, value in cuda.items():

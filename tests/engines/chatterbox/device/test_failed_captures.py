@@ -18,7 +18,7 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
     is_device_failure,
     is_out_of_memory,
 )
-from chatterbox_worker.engines.chatterbox.device.graphs import CudaRecorder, Graphed
+from chatterbox_worker.engines.chatterbox.device.graphs import CudaRecorder, Graphed, recorder_of
 from chatterbox_worker.engines.chatterbox.device.memory import GraphMemory
 from chatterbox_worker.engines.chatterbox.device.streams import Purpose, stream_of, work_on_stream
 from chatterbox_worker.engines.chatterbox.serving.background import Worker
@@ -120,7 +120,8 @@ def test_a_capture_does_not_wait_for_the_whole_device_unless_memory_is_tight(run
 
 
 def test_a_capture_waits_for_what_its_stream_needs_and_the_stream_for_the_capture(runtime: FakeRuntime) -> None:
-    recorder = CudaRecorder(GPU, "sound")
+    recorder = recorder_of(GPU, "sound")
+    assert isinstance(recorder, CudaRecorder)
     stream: Any = recorder._stream
     recorder.record(Work(runtime), lambda: None)
     assert stream.waits == ["default"]
@@ -146,7 +147,7 @@ def test_a_device_works_as_long_as_it_can_be_waited_for(runtime: FakeRuntime) ->
     assert not failures.device_works(GPU)
 
 
-def test_only_a_failure_for_memory_loses_the_frames_that_keep_its_tensors() -> None:
+def test_only_a_failure_for_memory_loses_its_frames_and_is_tried_again_with_memory_freed(runtime: FakeRuntime) -> None:
     def run_out() -> NoReturn:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -156,7 +157,8 @@ def test_only_a_failure_for_memory_loses_the_frames_that_keep_its_tensors() -> N
         except torch.OutOfMemoryError as error:
             raise torch.AcceleratorError("capture was invalidated") from error
 
-    failure, bug = failures.run(capture), failures.run({}.popitem)
+    failure, bug = failures.attempt(capture), failures.attempt({}.popitem)
+    assert runtime.emptied == 1
     assert failure is not None
     assert failure.__cause__ is not None
     assert failure.__traceback__ is failure.__cause__.__traceback__ is None
@@ -211,13 +213,16 @@ def test_a_device_is_dead_if_it_does_not_answer_any_more(
 
 
 @pytest.mark.parametrize(
-    ("free", "reserved", "fraction", "has_room"),
-    [(60, 10, 1.0, True), (6, 10, 1.0, False), (60, 48, 0.5, False), (60, 44, 0.5, True)],
-)
+    ("free", "reserved", "cached", "fraction", "has_room"),
+    [
+        (60, 10, 0, 1.0, True), (6, 10, 0, 1.0, False), (6, 10, 1, 1.0, True), (60, 48, 0, 0.5, False),
+        (60, 44, 0, 0.5, True),
+    ],
+)  # fmt: skip
 def test_room_for_a_graph_is_what_this_process_may_use(
-    runtime: FakeRuntime, free: int, reserved: int, fraction: float, *, has_room: bool
+    runtime: FakeRuntime, free: int, reserved: int, cached: int, fraction: float, *, has_room: bool
 ) -> None:
-    runtime.free, runtime.reserved, runtime.fraction = free, reserved, fraction
+    runtime.free, runtime.reserved, runtime.cached, runtime.fraction = free, reserved, cached, fraction
     assert CudaRecorder(GPU, "tokens").has_memory() == has_room
 
 
@@ -270,12 +275,14 @@ def test_tokens_go_before_sound_and_sound_before_voices(
     monkeypatch.setattr(FakeStream, "priority_range", staticmethod(lambda: (0, highest)))
     assert [stream_of(GPU, purpose).priority for purpose in PURPOSES] == expected
     assert stream_of(GPU, "tokens", captures=True).priority == expected[0]
+    assert stream_of(GPU, "tokens", captures=True) is not stream_of(GPU, "tokens")
 
 
 def test_a_stream_is_finished_where_it_is_worked_on(runtime: FakeRuntime) -> None:
     with work_on_stream(GPU, "sound"):
-        streams.finish_stream(GPU)
         streams.finish_stream(CPU)
+        assert stream_of(GPU, "sound").synchronized == 0  # type: ignore[attr-defined]
+        streams.finish_stream(GPU)
     assert stream_of(GPU, "sound").synchronized == 1  # type: ignore[attr-defined]
     assert runtime.default.synchronized == 0
 
@@ -421,8 +428,9 @@ def test_a_batch_that_cannot_even_be_emptied_answers_all_takes(monkeypatch: pyte
     monkeypatch.setattr(Slots, "release_all", fail)
     scheduler = Scheduler(Slots(parts("turbo").t3, 1, 500), end, name="test")
     takes = [take_of(scheduler, seed) for seed in range(3)]
-    for take in (*takes, take_of(scheduler)):
-        assert isinstance(answer_of(take), SynthesisFailed)
+    assert type(answer_of(takes[0])) is SynthesisFailed
+    for take in takes[1:]:
+        assert isinstance(answer_of(take), DeviceFailed)
     assert isinstance(answer_of(take_of(scheduler)), DeviceFailed)
     scheduler.close()
 

@@ -77,6 +77,7 @@ def test_closing_lets_go_of_the_graphs_and_of_the_function() -> None:
     graphed.capture(3, torch.zeros(3))
     alive = weakref.ref(counter)
     graphed.close()
+    assert not graphed.is_ready(3)
     del counter
     graphed._state = ()
     assert alive() is None
@@ -141,6 +142,20 @@ def test_a_graph_that_there_is_no_memory_to_launch_is_called_without_one() -> No
     graphed(2, torch.ones(2))
     assert counter.total == 2
     assert not graphed.is_ready(2)
+
+
+def test_a_graph_whose_launch_fails_otherwise_raises_its_failure() -> None:
+    counter, recorder = Counter(), FakeRecorder()
+    graphed = Graphed[int](counter.add, recorder, [counter.total])
+    assert graphed.capture(2, torch.ones(2))
+
+    def launch() -> None:
+        raise torch.AcceleratorError("illegal access")
+
+    graphed._captured[2] = launch, graphed._captured[2][1]
+    with pytest.raises(torch.AcceleratorError, match="illegal access"):
+        graphed(2, torch.ones(2))
+    assert counter.total == 0
 
 
 def test_a_dead_device_is_raised_to_the_caller() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -93,7 +93,7 @@ def test_in_the_folder_of_temporary_files_only_the_users_own_are_read(
     assert len(compiled) == 2
 
 
-def test_a_broken_or_unwritable_file_costs_time_only(tmp_path: Path) -> None:
+def test_a_broken_or_unwritable_file_costs_time_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, kernels = tmp_path / "sources.py", CompiledKernels()
     source.write_text("first")
     kernels.write_to(tmp_path / "kernels")
@@ -108,6 +108,12 @@ def test_a_broken_or_unwritable_file_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     kernels.write_to(tmp_path / "file")
     assert kernels.get(source, (), lambda: made) == made
+
+    def find_no_folder() -> NoReturn:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr("tempfile.gettempdir", find_no_folder)
+    assert CompiledKernels().get(source, (), lambda: made) == made
 
 
 def test_kernels_compile_for_a_model_without_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,14 @@ def test_a_bad_row_fails_alone() -> None:
         list(silent.take)
     with pytest.raises(SynthesisFailed, match="while generating audio"):
         list(long.take)
+
+
+@pytest.mark.parametrize(("verbatim", "tokens"), [(True, 12), (False, 12 + 3 - 1)])
+def test_a_recordings_tokens_have_no_silence_added_and_none_cut(*, verbatim: bool, tokens: int) -> None:
+    layout = replace(parts("turbo").layout, cuts_last_token=True)
+    one = replace(job(12), verbatim=verbatim)
+    Renderer(parts("turbo").s3gen, layout, Unmarked()).render([one])
+    assert len(sound_of(one.take)) == tokens * 960
 
 
 def test_a_take_that_is_over_is_not_rendered() -> None:
