@@ -153,6 +153,13 @@ def test_other_documents_and_entities_are_refused(text: str) -> None:
         read_ssml(text, OPTIONS)
 
 
+def test_what_is_no_telephone_number_is_refused_in_linear_time() -> None:
+    started = time.process_time()
+    with pytest.raises(InvalidRequest, match="telephone"):
+        read_ssml(f'<speak><say-as interpret-as="telephone">{"1" * 40_000}x</say-as></speak>', OPTIONS)
+    assert time.process_time() - started < 1.0
+
+
 def test_billion_laughs_are_refused_before_they_grow() -> None:
     entities = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "ha"}">' for i in range(12))
     started = time.process_time()

@@ -93,7 +93,7 @@ def _time(content: str, place: Place, rules: Rules) -> str | None:
 
 def _telephone(content: str, place: Place, rules: Rules) -> str | None:
     del place
-    if re.fullmatch(r"\+?[\d\s().,/–-]*\d[\d\s().,/–-]*", content) is None:
+    if re.fullmatch(r"\+?(?=\D*\d)[\d\s().,/–-]+", content) is None:
         return None
     groups = ", ".join(say_digits(group, rules) for group in re.findall(r"\d+", content))
     return f"{rules.phone_plus} {groups}" if content[0] == "+" else groups
