@@ -165,7 +165,7 @@ def test_a_slot_that_was_released_writes_no_further_block() -> None:
     for slot in range(2):
         occupy(slots, slot, text_of(slot), replace(SHORT, max_tokens=200), seed=slot)
     for _ in range(7):
-        slots.step()
+        slots.read(slots.step())
     end = slots._occupants[0].end
     slots.release(0)
     for _ in range(12):
