@@ -57,7 +57,7 @@ def test_a_good_value_is_taken(name: str, text: str, setting: str, value: object
     [
         ("CHATTERBOX_MODELS", "turbo,gpt4", "'gpt4' is not one of multilingual"),
         ("CHATTERBOX_PACKS", "fr-fr", "'fr-fr'"),
-        ("CHATTERBOX_CONCURRENCY", "2", "from 3 to 256"),
+        ("CHATTERBOX_CONCURRENCY", "0", "from 1 to 256"),
         ("CHATTERBOX_CONCURRENCY", "many", "whole number"),
         ("CHATTERBOX_DEVICE", "tpu", "CHATTERBOX_DEVICE is 'tpu', but it must be auto, cpu, cuda or cuda:N"),
         ("CHATTERBOX_DEVICE", "cuda:x", "auto, cpu, cuda or cuda:N"),

@@ -161,9 +161,7 @@ class Settings:
         values.switch,
         "1 lets `voices.save` and `lexicon.save` work although no network volume is attached, with a warning.",
     )
-    concurrency: int = _setting(
-        8, values.number(3, 256), "Jobs taken at once, 3 to 256; with fewer than 3 the SDK would lose a second per job."
-    )
+    concurrency: int = _setting(8, values.number(1, 256), "Jobs taken at once, 1 to 256.")
     max_text_chars: int = _setting(50_000, values.number(1, 10_000_000), "Longest text accepted, in characters.")
     lexicon: Path = _setting(
         VOLUME / "lexicon.json",

@@ -15,6 +15,19 @@ from chatterbox_worker.serverless.protocol.scaler import Scaler
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(20)]
 
 
+class Progress(list[str]):
+    """As the SDK's, which is one for the process."""
+
+    def add(self, job: dict[str, Any]) -> None:
+        self.append(job["id"])
+
+    def remove(self, job: dict[str, Any]) -> None:  # type: ignore[override]
+        super().remove(job["id"])
+
+    def get_job_count(self) -> int:
+        return len(self)
+
+
 class Loop:
     """A scaler whose jobs run until they are allowed to end."""
 
@@ -23,6 +36,7 @@ class Loop:
         self.scaler.current_concurrency = concurrency
         self.scaler.jobs_queue = asyncio.Queue(concurrency)
         self.scaler.jobs_handler = self._run
+        self.scaler.job_progress = Progress()
         self.begun: list[str] = []
         self.ends: dict[str, asyncio.Event] = {}
         self.task = asyncio.create_task(self.scaler.run_jobs(None))
@@ -36,6 +50,7 @@ class Loop:
     async def take(self, *names: str) -> None:
         for name in names:
             await self.scaler.jobs_queue.put({"id": name})
+            self.scaler.job_progress.add({"id": name})
         await self.settle()
 
     async def end(self, name: str) -> None:
@@ -112,4 +127,35 @@ async def test_the_queue_may_be_replaced_by_one_of_another_size(monkeypatch: pyt
     await asyncio.sleep(0.01)
     await loop.take("a", "b", "c")
     assert loop.begun == ["a", "b", "c"]
+    loop.task.cancel()
+
+
+async def test_the_next_job_is_taken_as_soon_as_one_has_ended(loop: Loop) -> None:
+    await loop.scaler.set_scale()  # there is room for two
+    await loop.take("a")
+    await loop.scaler.set_scale()
+    await loop.take("b")
+    room = asyncio.create_task(loop.scaler.set_scale())
+    await loop.settle()
+    assert not room.done()
+    await loop.end("a")
+    await asyncio.wait_for(room, 10)
+    assert loop.scaler.current_occupancy() == 1
+
+
+async def test_a_full_worker_that_is_to_end_takes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_S", 0.001)
+    loop = Loop(concurrency=1)
+    await loop.take("a")
+    asked: list[int] = []
+
+    def end_at_the_third(concurrency: int) -> int:  # as a shutdown does
+        asked.append(concurrency)
+        if len(asked) == 3:
+            loop.scaler.kill_worker()
+        return concurrency
+
+    loop.scaler.concurrency_modifier = end_at_the_third
+    await asyncio.wait_for(loop.scaler.set_scale(), 10)
+    assert asked == [1, 1, 1]
     loop.task.cancel()
