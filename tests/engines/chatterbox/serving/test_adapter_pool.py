@@ -19,6 +19,7 @@ from chatterbox_worker.engine import Adapter, Factors, Voice
 from chatterbox_worker.engines.chatterbox.engine import ChatterboxEngine
 from chatterbox_worker.engines.chatterbox.serving import adapter_pool
 from chatterbox_worker.engines.chatterbox.serving.adapters import adapt
+from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
@@ -278,6 +279,24 @@ def test_whatever_fails_while_a_voice_is_loaded_answers_the_takes_that_wait_for_
         with pytest.raises(SynthesisFailed, match="loading the fine-tuned voice"):
             speak(engine, tuned_voice("turbo", seed=1))
     assert len(speak(engine, tuned_voice("turbo", seed=2)))
+
+
+def test_a_take_that_cannot_be_started_fails_alone(engine: ChatterboxEngine) -> None:
+    pool, voice = engine._adapter_pool, tuned_voice("turbo")
+    assert voice.adapter is not None
+    started = threading.Event()
+
+    def fail(_: adapter_pool.AdaptedModel) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with pool._lock:  # both wait before the model is there
+        take = ChatterboxTake(say("turbo", voice=voice), lambda: None)
+        pool.submit(voice.adapter, take, fail)
+        pool.submit(voice.adapter, ChatterboxTake(say("turbo", voice=voice), lambda: None), lambda _: started.set())
+    with pytest.raises(SynthesisFailed, match="loading the fine-tuned voice"):
+        list(take)
+    assert started.wait(10)
+    assert len(speak(engine, voice))
 
 
 def test_a_model_that_leaves_frees_its_memory_without_stopping_everybody(

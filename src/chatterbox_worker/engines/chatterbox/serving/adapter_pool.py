@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from chatterbox_worker.engine import Adapter
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state
@@ -25,6 +26,7 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
     attempt,
     is_device_failure,
     is_out_of_memory,
+    run,
 )
 from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
@@ -184,8 +186,9 @@ class AdapterPool:
             entry = self._entries.get(key)
             if entry is not None:
                 entry.model, waiting, entry.waiting = built[0], entry.waiting, []
-                for _, start in waiting:
-                    start(built[0])
+                for take, start in waiting:
+                    if (failure := run(partial(start, built[0]))) is not None:  # as without room for a thread
+                        take.fail(answer_to(failure, _DOING))
         if entry is None:  # closed meanwhile
             built[0].close()
 
