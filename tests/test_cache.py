@@ -28,6 +28,8 @@ INFO = SpeechInfo(
     words=(SpokenWord("Hi.", 0, 3, 0.0, 1.5, SpokenBy("bob")),), checks=(SpokenCheck(2, ("words",), 0.5, "High."),),
 )  # fmt: skip
 ENTRY = CacheEntry(b"RIFF sound", INFO)
+FILE = "k.wav.entry"
+CONTENT = b"x" * 68  # 100 bytes with its digest
 
 
 def cache_in(folder: Path, *, max_bytes: int = 10**6, max_age_s: float = 3600) -> AudioCache:
@@ -56,7 +58,7 @@ def test_an_entry_comes_back_whole(tmp_path: Path) -> None:
 
     assert got is not None
     assert (got.audio, got.info) == (ENTRY.audio, ENTRY.info)
-    assert (tmp_path / "new" / "folder" / "k.wav").read_bytes() == ENTRY.audio
+    assert ENTRY.audio in (tmp_path / "new" / "folder" / FILE).read_bytes()
 
 
 def test_another_worker_sees_it(tmp_path: Path) -> None:
@@ -77,55 +79,48 @@ def as_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def change_facts(folder: Path, change: Callable[[dict[str, Any]], object], *, is_whole: bool = False) -> None:
-    """`is_whole`: the facts have the digest that belongs to them, as those of another version have."""
-    digest, facts = (folder / "k.json").read_bytes().split(b"\n", 1)
-    changed = json.loads(facts)
-    change(changed)
+def change(folder: Path, edit: Callable[[bytes], bytes], *, is_whole: bool = False) -> None:
+    """`is_whole`: with the digest that belongs to it, as an entry of another version has."""
+    stored = (folder / FILE).read_bytes()
+    digest, content = stored[:32], edit(stored[32:])
+    (folder / FILE).write_bytes((hashlib.sha256(content).digest() if is_whole else digest) + content)
+
+
+def change_facts(content: bytes, edit: Callable[[dict[str, Any]], object]) -> bytes:
+    end = 4 + int.from_bytes(content[:4], "big")
+    changed = json.loads(content[4:end])
+    edit(changed)
     facts = json.dumps(changed).encode()
-    digest = hashlib.sha256(facts).hexdigest().encode() if is_whole else digest
-    (folder / "k.json").write_bytes(digest + b"\n" + facts)
-
-
-def swap(folder: Path) -> None:
-    """The facts of another entry of the same size, whole in themselves."""
-    put(cache_in(folder), "other", CacheEntry(ENTRY.audio[::-1], INFO))
-    (folder / "other.json").replace(folder / "k.json")
+    return len(facts).to_bytes(4, "big") + facts + content[end:]
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder: (folder / "k.wav").unlink(),
-        lambda folder: (folder / "k.json").unlink(),
-        lambda folder: (folder / "k.wav").write_bytes(b""),
-        lambda folder: (folder / "k.wav").write_bytes(b"RIFF so"),
-        lambda folder: (folder / "k.json").write_bytes(b"{"),
-        lambda folder: (folder / "k.json").write_bytes(b"[1]"),
-        lambda folder: (folder / "k.json").write_bytes(b"\xff\xfe"),
-        lambda folder: os.utime(folder / "k.wav", (0, 0)),
-        lambda folder: (folder / "k.wav").write_bytes(b"\0" * len(ENTRY.audio)),
-        lambda folder: (folder / "k.wav").write_bytes(b"RIFF soumd"),
-        lambda folder: as_folder(folder / "k.wav"),
-        lambda folder: as_folder(folder / "k.json"),
-        lambda folder: as_pipe(folder / "k.wav"),
-        lambda folder: as_pipe(folder / "k.json"),
-        lambda folder: change_facts(folder, lambda facts: facts.pop("duration_s"), is_whole=True),
-        lambda folder: change_facts(folder, lambda facts: facts.update(duration_s=0.0)),
-        lambda folder: change_facts(folder, lambda facts: facts.update(duration_s=float("nan"))),
-        lambda folder: change_facts(folder, lambda facts: facts.update(chunks=None), is_whole=True),
-        lambda folder: change_facts(folder, lambda facts: facts.update(device="gpu")),
-        lambda folder: change_facts(folder, lambda facts: facts.update(seed=8)),
-        lambda folder: (folder / "k.json").write_bytes(b"\0" * (folder / "k.json").stat().st_size),
-        lambda folder: (folder / "k.json").write_bytes(b"[" * 100_000),
-        lambda folder: (folder / "k.json").write_text(json.dumps({**INFO.as_json(), "_size": len(ENTRY.audio)})),
-        swap,
+        lambda folder: (folder / FILE).unlink(),
+        lambda folder: (folder / FILE).write_bytes(b""),
+        lambda folder: (folder / FILE).write_bytes((folder / FILE).read_bytes()[:-3]),
+        lambda folder: (folder / FILE).write_bytes(b"\0" * (folder / FILE).stat().st_size),
+        lambda folder: change(folder, lambda content: content.replace(b"sound", b"soumd")),
+        lambda folder: change(folder, lambda content: content.replace(b"turbo", b"tuRbo")),
+        lambda folder: change(folder, lambda content: content[::-1]),
+        lambda folder: os.utime(folder / FILE, (0, 0)),
+        lambda folder: as_folder(folder / FILE),
+        lambda folder: as_pipe(folder / FILE),
+        lambda folder: change(
+            folder, lambda content: change_facts(content, lambda facts: facts.pop("duration_s")), is_whole=True
+        ),
+        lambda folder: change(
+            folder, lambda content: change_facts(content, lambda facts: facts.update(chunks=None)), is_whole=True
+        ),
+        lambda folder: change(folder, lambda _: b"", is_whole=True),
+        lambda folder: change(folder, lambda _: b"RIFF sound of an older version", is_whole=True),
+        lambda folder: change(folder, lambda content: content[4:], is_whole=True),
     ],
     ids=[
-        "no audio", "no facts", "empty", "cut short", "bad JSON", "not an object", "not text", "too old", "zeros",
-        "one letter", "a folder as audio", "a folder as facts", "a pipe as audio", "a pipe as facts",
-        "a fact missing", "no duration", "not a number", "no chunks", "another device", "another seed",
-        "zeros as facts", "a deep list", "an older version", "another entry's facts",
+        "absent", "empty", "cut short", "zeros", "a letter of the audio", "a letter of the facts", "turned round",
+        "too old", "a folder", "a pipe", "a fact missing", "no chunks", "nothing inside", "an older version",
+        "no length",
     ],
 )  # fmt: skip
 def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: object) -> None:
@@ -143,12 +138,12 @@ def test_a_bad_entry_is_a_miss_and_can_be_made_again(tmp_path: Path, damage: obj
 
 
 def test_a_folder_in_the_place_of_an_entry_does_not_keep_the_sweep_busy(tmp_path: Path) -> None:
-    cache = cache_in(tmp_path, max_bytes=100)
+    cache = cache_in(tmp_path, max_bytes=10_000)
     put(cache, "k")
     settle()
-    as_folder(tmp_path / "k.wav")
-    (tmp_path / "k.wav" / "large").write_bytes(b"x" * 1000)
-    os.utime(tmp_path / "k.wav", (0, 0))
+    as_folder(tmp_path / FILE)
+    (tmp_path / FILE / "large").write_bytes(b"x" * 1000)
+    os.utime(tmp_path / FILE, (0, 0))
 
     cache.files.sweep()
 
@@ -168,7 +163,7 @@ def test_a_volume_that_cannot_be_used_is_reported_once_and_not_needed(
 
 
 @pytest.mark.parametrize("before", [None, ENTRY])
-def test_a_full_disk_leaves_what_was_there_and_no_facts_without_audio(
+def test_a_full_disk_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: CacheEntry | None
 ) -> None:
     cache = cache_in(tmp_path)
@@ -178,7 +173,7 @@ def test_a_full_disk_leaves_what_was_there_and_no_facts_without_audio(
     write = Path.write_bytes
 
     def write_small(path: Path, data: bytes) -> int:
-        if data == ENTRY.audio:
+        if ENTRY.audio in data:
             raise OSError(28, "No space left on device")
         return write(path, data)
 
@@ -210,13 +205,13 @@ def test_an_entry_can_be_had_while_it_is_being_written(tmp_path: Path, held_writ
     for entry in (ENTRY, later):
         cache.put("k", "wav", entry)
         assert cache.get("k", "wav") is entry
-    assert (cache.get("k", "mp3"), cache.hits, list(tmp_path.glob("*.wav"))) == (None, 2, [])
+    assert (cache.get("k", "mp3"), cache.hits, list(tmp_path.iterdir())) == (None, 2, [])
 
     held_writes.set()
     cache.files.flush()
 
     assert cache._unwritten == {}
-    assert (tmp_path / "k.wav").read_bytes() == later.audio
+    assert (tmp_path / FILE).read_bytes().endswith(later.audio)
 
 
 def test_what_waits_to_be_written_is_bounded(
@@ -241,7 +236,7 @@ def test_after_closing_everything_is_written_and_nothing_more_is(tmp_path: Path)
     for key in "abc":
         cache.put(key, "wav", ENTRY)
     cache.files.close()
-    assert sorted(path.stem for path in tmp_path.glob("*.wav")) == ["a", "b", "c"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav.entry", "b.wav.entry", "c.wav.entry"]
     assert put_and_get(cache, "d") is None
 
 
@@ -255,7 +250,7 @@ def test_a_write_that_fails_by_a_fault_is_logged_and_the_next_is_done(
 
     assert cache.files.write_later(fail, 1)
     put(cache, "k")
-    assert (tmp_path / "k.wav").exists()
+    assert (tmp_path / FILE).exists()
     assert "a fault" in caplog.text
 
 
@@ -267,53 +262,45 @@ def test_switched_off_it_keeps_nothing(tmp_path: Path) -> None:
     on = cache_in(tmp_path)
     assert put_and_get(on) is not None
     on.files.write("part", b"x")
-    assert (off.get("k", "wav"), off.files.read("part"), on.files.read("part")) == (None, None, b"x")
+    assert (off.get("k", "wav"), off.files.read("part"), on.files.read("part")) == (None, None, memoryview(b"x"))
 
 
 def test_a_sweep_removes_what_is_too_old_and_then_the_least_recently_used(tmp_path: Path) -> None:
-    cache = cache_in(tmp_path, max_bytes=1000, max_age_s=100)
-    roomy = cache_in(tmp_path)
+    files = cache_in(tmp_path, max_bytes=1000, max_age_s=100).files
     now = time.time()
     for index in range(20):
-        put(roomy, f"k{index:02}", CacheEntry(bytes([65]) * 100, INFO))
-    for index in range(20):
-        os.utime(tmp_path / f"k{index:02}.wav", (now - 50 + index, now - 50 + index))
-    settle()
-    os.utime(tmp_path / "k19.wav", (now - 200, now - 200))
-    (tmp_path / ".writing-dead").write_bytes(b"x")
-    os.utime(tmp_path / ".writing-dead", (now - 7200, now - 7200))
-    for name, age_s in (("alone", 7200), ("being-written", 60)):
-        (tmp_path / f"{name}.json").write_bytes(b"facts")
-        os.utime(tmp_path / f"{name}.json", (now - age_s, now - age_s))
-    os.utime(tmp_path / "k18.json", (now - 7200, now - 7200))  # its audio was used since
+        cache_in(tmp_path).files.write(f"k{index:02}", CONTENT)
+        settle()
+        os.utime(tmp_path / f"k{index:02}", (now - 50 + index, now - 50 + index))
+    os.utime(tmp_path / "k19", (now - 200, now - 200))
+    for name, age_s in ((".writing-dead", 7200), (".being-written", 200)):
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (now - age_s, now - age_s))
 
-    cache.files.sweep()
+    files.sweep()
 
-    left = sorted(path.stem for path in tmp_path.glob("*.wav"))
-    assert left == [f"k{index:02}" for index in range(10, 19)]
-    assert sorted(path.stem for path in tmp_path.glob("*.json")) == ["being-written", *left]
-    assert not (tmp_path / ".writing-dead").exists()
+    left = [f"k{index:02}" for index in range(10, 19)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".being-written", *left]
 
 
-def test_reading_an_entry_keeps_it_from_the_sweep(tmp_path: Path) -> None:
-    cache = cache_in(tmp_path, max_bytes=250)
-    for key in "abc":
-        put(cache_in(tmp_path), key, CacheEntry(b"x" * 100, INFO))
-        os.utime(tmp_path / f"{key}.wav", (time.time() - 60, time.time() - 60 + ord(key) / 100))
-    settle()
-    cache.get("a", "wav")
+def test_reading_a_file_keeps_it_from_the_sweep(tmp_path: Path) -> None:
+    files = cache_in(tmp_path, max_bytes=250).files
+    for name in "abc":
+        cache_in(tmp_path).files.write(name, CONTENT)
+        settle()
+        os.utime(tmp_path / name, (time.time() - 60, time.time() - 60 + ord(name) / 100))
+    files.read("a")
 
-    cache.files.sweep()
+    files.sweep()
 
-    assert (tmp_path / "a.wav").exists()
-    assert not (tmp_path / "b.wav").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]
 
 
 def test_a_volume_that_became_read_only_still_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = cache_in(tmp_path)
     put(cache, "k")
     settle()
-    os.utime(tmp_path / "k.wav", (time.time() - 60,) * 2)
+    os.utime(tmp_path / FILE, (time.time() - 60,) * 2)
 
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
@@ -323,37 +310,37 @@ def test_a_volume_that_became_read_only_still_answers(tmp_path: Path, monkeypatc
 
 
 def test_what_is_known_of_files_in_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatterbox_worker.cache._MOST_PROVEN", 2)
+    monkeypatch.setattr("chatterbox_worker.stored_files._MOST_PROVEN", 2)
     cache = cache_in(tmp_path)
     for key in "abcd":
         assert put_and_get(cache, key) is not None
-    assert [path.stem for path in cache._proven] == ["c", "d"]
+    assert [path.name for path in cache.files._proven] == ["c.wav.entry", "d.wav.entry"]
 
 
-def test_a_clock_that_is_set_back_makes_no_entry_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = cache_in(tmp_path, max_bytes=250, max_age_s=100)
-    put(cache, "a", CacheEntry(b"x" * 100, INFO))
+def test_a_clock_that_is_set_back_makes_no_file_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = cache_in(tmp_path, max_bytes=250, max_age_s=100).files
+    files.write("a", CONTENT)
     settle()
     now_s = time.time()
     monkeypatch.setattr(time, "time", lambda: now_s - 86_400)
-    assert cache.get("a", "wav") is not None
-    os.utime(tmp_path / "a.wav", (now_s - 60, now_s - 60))  # ahead of the clock, and still the oldest
-    for key in "bc":
-        put(cache, key, CacheEntry(b"x" * 100, INFO))
+    assert files.read("a") is not None
+    os.utime(tmp_path / "a", (now_s - 60, now_s - 60))  # ahead of the clock, and still the oldest
+    for name in "bc":
+        files.write(name, CONTENT)
         settle()
 
-    cache.files.sweep()
+    files.sweep()
 
-    assert [cache.get(key, "wav") is None for key in "abc"] == [True, False, False]
+    assert [files.read(name) is None for name in "abc"] == [True, False, False]
 
 
 def test_the_folder_stays_under_its_limit_without_being_asked(tmp_path: Path) -> None:
-    cache = cache_in(tmp_path, max_bytes=10_000)
+    cache = cache_in(tmp_path, max_bytes=100_000)
     for index in range(100):
-        put(cache, str(index), CacheEntry(b"x" * 1000, INFO))
+        put(cache, str(index), CacheEntry(b"x" * 10_000, INFO))
     settle()
 
-    assert 9_000 <= sum(path.stat().st_size for path in tmp_path.glob("*.wav")) <= 10_000
+    assert 80_000 <= sum(path.stat().st_size for path in tmp_path.iterdir()) <= 100_000
 
 
 def test_one_of_many_makes_it_and_the_others_are_given_it(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 The volume is optional and hostile: missing, read-only, full, slow, shared by many workers, with zeros in place of what
 was written. A file begins with the digest of what follows (`read`, `write`), is written whole and read only as it was
-written; a bad one is a miss, a failed write is logged once, and nothing here raises because of the volume. The folder
-is walked only now and then, by a thread of its own, after writes: what is too old goes, then what was used least
-recently, and drafts that killed workers left behind. A file `x.json` belongs to the others named `x` and goes with
-them. What the volume does not answer within seconds has failed (`mounts`). Nothing waits for a write: it is done
-later, on a thread of its own (`write_later`).
+written; a bad one is a miss, a failed write is logged once, and nothing here raises because of the volume. The digest
+is compared again only if the file has changed since, which it does now and then by being used. The folder is walked
+only now and then, by a thread of its own, after writes: what is too old goes, then what was used least recently, and
+drafts that killed workers left behind. What the volume does not answer within seconds has failed (`mounts`). Nothing
+waits for a write: it is done later, on a thread of its own (`write_later`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _SWEEP_SHARE = 0.02  # sweep after writing this share of the limit: the folder o
 _LOW_WATER = 0.9  # a sweep goes below the limit, so that the next write does not call for another
 _RECENT_S = 30.0  # a file used more recently need not be marked as used again: a write to the volume
 _DIGEST_BYTES = 32  # SHA-256
+_MOST_PROVEN = 4096  # files
 _MOST_WAITING_BYTES = 256 * 2**20  # to be written; a recording of 40 minutes is 115 MB
 _T = TypeVar("_T")
 
@@ -50,6 +51,8 @@ class StoredFiles:
         self._unswept_bytes = round(max_bytes * _SWEEP_SHARE)  # due at the first write, for what others left
         self._sweeper: threading.Thread | None = None
         self._complained: set[str] = set()
+        self._proven: dict[Path, tuple[int, int, int]] = {}
+        """The state in which a file had its digest."""
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._waiting_bytes = 0
         self._is_closed = False
@@ -58,18 +61,19 @@ class StoredFiles:
     def enabled(self) -> bool:
         return self._max_bytes > 0
 
-    def read(self, name: str) -> bytes | None:
+    def read(self, name: str) -> memoryview | None:
         """What `write` stored under this file name; None if it is absent, too old, partly written or unreadable."""
         if not self.enabled:
             return None
         path = self.folder / name
 
-        def read() -> bytes:
+        def read() -> memoryview:
             now_s = time.time()
-            stored, found = read_file(path, newer_than_s=now_s - self.max_age_s)
-            data = _proven(stored)
-            mark_as_used(path, found, now_s)
-            return data
+            stored, found = _read_file(path, newer_than_s=now_s - self.max_age_s)
+            content = memoryview(stored)[_DIGEST_BYTES:]
+            self._prove(path, found, stored[:_DIGEST_BYTES], content)
+            _mark_as_used(path, found, now_s)
+            return content
 
         try:
             return self.on_volume(read)
@@ -79,13 +83,25 @@ class StoredFiles:
             self.complain("read", error)
             return None
 
+    def _prove(self, path: Path, found: os.stat_result, digest: bytes, content: memoryview) -> None:
+        """Raises ValueError if a bit of the content is not as it was written."""
+        state = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if self._proven.get(path) == state:
+            return
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError("a file is damaged, or still being written")
+        with self._lock:
+            self._proven[path] = state
+            if len(self._proven) > _MOST_PROVEN:
+                del self._proven[next(iter(self._proven))]
+
     def write(self, name: str, data: bytes) -> None:
         """Store a file, if the volume allows it."""
         if not self.enabled:
             return
 
         try:
-            self.on_volume(lambda: store(self.folder / name, hashlib.sha256(data).digest() + data))
+            self.on_volume(lambda: _store(self.folder / name, hashlib.sha256(data).digest() + data))
         except OSError as error:
             self.complain("write", error)
             return
@@ -174,23 +190,15 @@ class StoredFiles:
     def _remove_old(self, now_s: float) -> list[tuple[float, int, str]]:
         """When the remaining files were used last, their sizes and paths. Raises OSError if there is no folder."""
         entries: list[tuple[float, int, str]] = []
-        sidecars: list[Path] = []
         with os.scandir(self.folder) as found:
             for file in found:
                 with contextlib.suppress(OSError):  # another worker removed it
                     found_stat = file.stat()
                     age_s = now_s - found_stat.st_mtime
-                    if file.name.endswith(".json"):
-                        sidecars += [Path(file.path)] if age_s > ORPHAN_S else []
-                    elif age_s > (ORPHAN_S if file.name.startswith(".") else self.max_age_s):
+                    if age_s > (ORPHAN_S if file.name.startswith(".") else self.max_age_s):
                         _remove(Path(file.path))
                     elif not file.name.startswith("."):
                         entries.append((found_stat.st_mtime, found_stat.st_size, file.path))
-        keys = {Path(path).stem for _, _, path in entries}
-        for sidecar in sidecars:
-            if sidecar.stem not in keys:  # its worker was killed before it wrote the audio
-                with contextlib.suppress(OSError):
-                    sidecar.unlink()
         return entries
 
     def complain(self, what: str, error: Exception) -> None:
@@ -200,7 +208,7 @@ class StoredFiles:
             log.warning("%s cannot %s %s: %s; going on without it", self._about, what, self.folder, error)
 
 
-def read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_result]:
+def _read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_result]:
     """The contents and the state of a file.
 
     Raises:
@@ -221,22 +229,14 @@ def read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_
         os.close(opened)
 
 
-def _proven(stored: bytes) -> bytes:
-    """What follows the digest. Raises ValueError if a bit of it is not as it was written."""
-    digest, data = stored[:_DIGEST_BYTES], stored[_DIGEST_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        raise ValueError("a file is damaged, or still being written")
-    return data
-
-
-def mark_as_used(path: Path, found: os.stat_result, now_s: float) -> None:
+def _mark_as_used(path: Path, found: os.stat_result, now_s: float) -> None:
     """For the sweep, which removes what was used least recently."""
     if now_s - found.st_mtime > _RECENT_S:
         with contextlib.suppress(OSError):
             os.utime(path)
 
 
-def store(path: Path, data: bytes) -> None:
+def _store(path: Path, data: bytes) -> None:
     """Write a file whole. Its folder, and a folder in its place, are looked at only if that fails: each look takes a
     network volume milliseconds.
 
@@ -253,9 +253,8 @@ def store(path: Path, data: bytes) -> None:
         write_whole(path, data)
 
 
-def _remove(audio_path: Path) -> None:
+def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
-        if audio_path.is_dir() and not audio_path.is_symlink():
-            shutil.rmtree(audio_path)
-        audio_path.unlink(missing_ok=True)
-        audio_path.with_suffix(".json").unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)

@@ -161,7 +161,7 @@ class ChunkCache:
         if data is None:
             return None
         try:
-            take = _decode(data)
+            take = _decode(bytes(data))
         except (ValueError, KeyError, TypeError, soundfile.LibsndfileError) as error:
             log.warning("a stored chunk cannot be read: %s", error)
             return None

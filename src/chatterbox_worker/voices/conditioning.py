@@ -127,7 +127,7 @@ class ConditioningStore:
     def _load(self, key: ConditioningKey) -> Arrays | None:
         stored = self._files.read(_name(key)) if self._files else None
         try:
-            return None if stored is None else _freeze(load(stored))
+            return None if stored is None else _freeze(load(bytes(stored)))
         except (SafetensorError, ValueError, KeyError):  # of another version
             return None
 
