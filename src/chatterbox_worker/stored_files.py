@@ -44,7 +44,7 @@ class StoredFiles:
     def __init__(self, folder: Path, *, max_bytes: int, max_age_s: float, about: str) -> None:
         """`about` is what the log calls it. With `max_bytes` 0 nothing is stored."""
         self.folder = folder
-        self.max_age_s = max_age_s
+        self._max_age_s = max_age_s
         self._max_bytes = max_bytes
         self._about = about
         self._lock = threading.Lock()
@@ -69,14 +69,14 @@ class StoredFiles:
 
         def read() -> memoryview:
             now_s = time.time()
-            stored, found = _read_file(path, newer_than_s=now_s - self.max_age_s)
+            stored, found = _read_file(path, newer_than_s=now_s - self._max_age_s)
             content = memoryview(stored)[_DIGEST_BYTES:]
             self._prove(path, found, stored[:_DIGEST_BYTES], content)
             _mark_as_used(path, found, now_s)
             return content
 
         try:
-            return self.on_volume(read)
+            return self._on_volume(read)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -99,13 +99,12 @@ class StoredFiles:
         """Store a file, if the volume allows it."""
         if not self.enabled:
             return
-
         try:
-            self.on_volume(lambda: _store(self.folder / name, hashlib.sha256(data).digest() + data))
+            self._on_volume(lambda: _store(self.folder / name, hashlib.sha256(data).digest() + data))
         except OSError as error:
             self.complain("write", error)
             return
-        self.count_written(len(data))
+        self._count_written(len(data))
 
     def write_later(self, write: Callable[[], None], size_bytes: int) -> bool:
         """Run `write` on the writer's thread, after those before it: network volumes take milliseconds for each of a
@@ -145,11 +144,11 @@ class StoredFiles:
             self._is_closed = True
         self._writer.shutdown(wait=True)
 
-    def on_volume(self, work: Callable[[], _T]) -> _T:
+    def _on_volume(self, work: Callable[[], _T]) -> _T:
         """The result of what reads or writes the folder; raises OSError if the volume does not answer."""
         return mount_of(self.folder).run(work, LOOK_UP_S)
 
-    def count_written(self, size_bytes: int) -> None:
+    def _count_written(self, size_bytes: int) -> None:
         """Starts a sweep if enough was written since the last began."""
         with self._lock:
             self._unswept_bytes += size_bytes
@@ -195,7 +194,7 @@ class StoredFiles:
                 with contextlib.suppress(OSError):  # another worker removed it
                     found_stat = file.stat()
                     age_s = now_s - found_stat.st_mtime
-                    if age_s > (ORPHAN_S if file.name.startswith(".") else self.max_age_s):
+                    if age_s > (ORPHAN_S if file.name.startswith(".") else self._max_age_s):
                         _remove(Path(file.path))
                     elif not file.name.startswith("."):
                         entries.append((found_stat.st_mtime, found_stat.st_size, file.path))
@@ -208,7 +207,7 @@ class StoredFiles:
             log.warning("%s cannot %s %s: %s; going on without it", self._about, what, self.folder, error)
 
 
-def _read_file(path: Path, *, newer_than_s: float = 0.0) -> tuple[bytes, os.stat_result]:
+def _read_file(path: Path, *, newer_than_s: float) -> tuple[bytes, os.stat_result]:
     """The contents and the state of a file.
 
     Raises:
