@@ -108,6 +108,7 @@ def test_leaving_in_mid_take_asks(open_page: Open, tone_url: str) -> None:
     page.wait_for_event("dialog")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#history-list li")).to_have_count(1)
+    expect(page.locator("body")).to_have_attribute("data-stage", "idle")
     page.reload()
     assert asked == ["beforeunload"]
 
