@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import VolumeFailed
+from chatterbox_worker.errors import VoiceNotFound, VolumeFailed
 from chatterbox_worker.serverless.protocol.outbox import Outbox, UnpostedAnswer
 from chatterbox_worker.serverless.worker import Worker
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -97,6 +97,18 @@ def test_a_part_of_a_voice_is_not_the_voice(settings: Settings, monkeypatch: pyt
         with pytest.raises(VolumeFailed, match="cannot be read: only"):
             library.get("alice")
     assert library.get("alice").duration_s == 6.0
+
+
+def test_a_deleted_voice_is_not_spoken_from_memory(settings: Settings, volume: FailingVolume) -> None:
+    library, other = VoiceLibrary(settings.voices_dir), VoiceLibrary(settings.voices_dir)
+    other.save("alice", wav_bytes(), field="reference_audio")
+    library.get("alice")
+    other.delete("alice")
+    with pytest.raises(VoiceNotFound):
+        library.get("alice")
+    volume.error = errno.EIO
+    with pytest.raises(VolumeFailed):
+        library.get("alice")
 
 
 def _wait_until_answering(worker: Worker) -> None:

@@ -195,6 +195,9 @@ def test_a_folder_whose_time_does_not_change_is_read_again_while_new_and_each_mi
     (tmp_path / "bob.txt").write_text(words)
     os.utime(tmp_path, ns=(changed_ns, changed_ns))
     assert library.get("bob").transcript is None
+    (tmp_path / "alice.flac").rename(tmp_path / "alice.ogg")
+    os.utime(tmp_path, ns=(changed_ns, changed_ns))
+    assert library.get("alice").clip is not None  # and so is what is not there any more
     monkeypatch.setattr(time, "monotonic", lambda: now_s + 64)
     assert library.get("bob").transcript == words
 

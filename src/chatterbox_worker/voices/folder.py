@@ -102,7 +102,7 @@ class VoicesFolder:
     def entry(self, voice: str) -> LibraryEntry:
         """Raises VoiceNotFound."""
         with self._found(voice):
-            return self._entry(voice, self.find(voice), self.name_of(voice))
+            return self._entry(voice, self.find(voice)[0], self.name_of(voice))
 
     def _entry(self, voice: str, path: Path, name: str) -> LibraryEntry:
         stat = path.stat()
@@ -167,17 +167,16 @@ class VoicesFolder:
     def read(self, voice: str) -> tuple[Path, bytes]:
         """The voice's file. Raises VoiceNotFound."""
         with self._found(voice):
-            path = self.find(voice)
+            path, _ = self.find(voice)
             return path, path.read_bytes()
 
     def look_up(self, voice: str) -> tuple[Path, os.stat_result, tuple[object, ...]]:
         """The voice's file, its state, and what changes with the file or with the transcript next to it.
 
         Raises:
-            VoiceNotFound: there is none; FileNotFoundError: it was deleted in the meantime.
+            VoiceNotFound: there is none.
         """
-        path = self.find(voice)
-        found = path.stat()
+        path, found = self.find(voice)
         transcript = None
         if path.suffix.lower() != BUNDLE_SUFFIX and voice + TRANSCRIPT_SUFFIX in self._listing.names:
             with contextlib.suppress(*_UNREADABLE):
@@ -210,7 +209,7 @@ class VoicesFolder:
         with lock_folder(self.path, wait_s=LOCK_S):  # else two savers remove each other's files, or mix them
             replaced = None
             with contextlib.suppress(VoiceNotFound, OSError):
-                replaced = _digest_of(self.find(voice))
+                replaced = _digest_of(self.find(voice)[0])
             self._replace_alone(voice, suffix, content, others)
         remove_orphans(self.path)
         return replaced
@@ -233,7 +232,7 @@ class VoicesFolder:
 
     def delete(self, voice: str) -> str:
         """Remove a voice's files and return the digest of its recording. Raises VoiceNotFound."""
-        path = self.find(voice)
+        path, _ = self.find(voice)
         with self._found(voice), lock_folder(self.path, wait_s=LOCK_S):
             removed = _digest_of(path)
             check_wanted()
@@ -241,13 +240,15 @@ class VoicesFolder:
                 self._path(voice, suffix).unlink(missing_ok=True)
         return removed
 
-    def find(self, voice: str) -> Path:
-        """The voice's file, perhaps deleted in the meantime. Raises VoiceNotFound."""
+    def find(self, voice: str) -> tuple[Path, os.stat_result]:
+        """The voice's file and its state. Raises VoiceNotFound."""
         _check_id(voice)
-        file = self._list().voices.get(voice) or self._list(again=True).voices.get(voice)
-        if file is None:
-            raise self.missing(voice)
-        return self.path / file
+        for again in (False, True):  # another worker may have saved it under another suffix
+            file = self._list(again=again).voices.get(voice)
+            if file is not None:
+                with contextlib.suppress(*_ABSENT):
+                    return self.path / file, (self.path / file).stat()
+        raise self.missing(voice)
 
     def missing(self, voice: str) -> VoiceNotFound:
         """The error for a voice that is not there; names the choices."""

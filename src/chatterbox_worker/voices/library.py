@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from chatterbox_worker.audio.encode import encode_recording
 from chatterbox_worker.engine import DEFAULT_VOICE, Voice
-from chatterbox_worker.errors import InvalidRequest, VolumeFailed, quote
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, VolumeFailed, quote
 from chatterbox_worker.files import check_whole
 from chatterbox_worker.mounts import LOOK_UP_S, REQUEST_S, allow_bytes, mount_of
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX, is_bundle, pack, unpack
@@ -107,6 +107,9 @@ class VoiceLibrary:
                 raise
             log.warning("voice %s as it was last read: %s", voice, error.message)
             return last
+        except VoiceNotFound:
+            self._drop_all(voice)
+            raise
         if isinstance(found, Voice):
             return found
         key, data, transcript = found
@@ -142,6 +145,12 @@ class VoiceLibrary:
             raise self._files.missing(voice) from None
         check_whole(data, stat.st_size)  # else a part of the voice would be kept as the whole
         return key, data, transcript
+
+    def _drop_all(self, voice: str) -> None:
+        """A voice that was deleted is not spoken from memory either."""
+        with self._lock:
+            for key in [key for key, loaded in self._clips.items() if loaded.id == voice]:
+                self._drop(key)
 
     def _drop(self, key: tuple[object, ...]) -> None:
         self._clips_bytes -= _size_bytes(self._clips.pop(key))
@@ -223,9 +232,7 @@ class VoiceLibrary:
             VolumeFailed: the folder cannot be written.
         """
         removed = self._on_volume(partial(self._files.delete, voice), "written")
-        with self._lock:
-            for key in [key for key, loaded in self._clips.items() if loaded.id == voice]:
-                self._drop(key)
+        self._drop_all(voice)
         self._forget(removed)
         return removed
 

@@ -20,9 +20,8 @@ _LOOK_S = 0.1  # whether the worker is to end
 class Scaler(JobScaler):  # type: ignore[misc]  # the SDK has no types
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
-        self._has_changed = (
-            asyncio.Event()
-        )  # a job that was taken has begun, before which the SDK counts it twice, or ended
+        self._has_changed = asyncio.Event()
+        """A job has ended, or one that was taken has begun: until then the SDK counts it twice."""
 
     async def set_scale(self) -> None:
         """What the SDK awaits before each take: returns when there is room for a job, or the worker is to end."""
