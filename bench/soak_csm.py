@@ -5,7 +5,6 @@ Every text, voice and adapter is a new one; turns of dialogues become context, a
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 from pathlib import Path
@@ -15,7 +14,7 @@ import httpx2
 import numpy as np
 import soundfile
 
-from bench.soak_requests import break_off, check_empty, clip, conversations
+from bench.soak_requests import clip, leave
 from chatterbox_worker.engine import Adapter, Factors
 from chatterbox_worker.voices.bundle import Bundle, pack
 
@@ -101,9 +100,4 @@ def csm_round(url: str, number: int, voices: CsmVoices) -> int:
         speech(400, **(one | {"reference_transcript": "These are too many words. " * 400}))
         speech(400, language="es")
     long = f"{text} It goes on and on. " * 10
-    for fields in ({"stream": True}, {"stream_format": "sse"}, {}):
-        for after_bytes in (0, 20_000):
-            break_off(url, {"input": long, "response_format": "pcm", "cache": False} | fields, after_bytes)
-    asyncio.run(conversations(url, text, long))
-    check_empty(url)
-    return count + 6 + 3
+    return count + leave(url, text, long)

@@ -191,12 +191,20 @@ def http_round(url: str, number: int, voices: Voices, *, is_gateway: bool = Fals
         ask(f"METHOD{number}", "/health", 405)
         ask("POST", "/v1/audio/speech", 400, content=b"{", headers={"Content-Type": "application/json"})
     long = f"{text} It goes on and on. " * (10 if voices.clones else 40)
+    return count + leave(url, text, long)
+
+
+def leave(url: str, text: str, long: str) -> int:
+    """Nine clients that leave in the middle of a stream or hold a conversation; returns how many.
+
+    Raises RuntimeError: as `check_empty`.
+    """
     for fields in ({"stream": True}, {"stream_format": "sse"}, {}):
         for after_bytes in (0, 20_000):
             break_off(url, {"input": long, "response_format": "pcm", "cache": False} | fields, after_bytes)
     asyncio.run(conversations(url, text, long))
     check_empty(url)
-    return count + 6 + 3
+    return 6 + 3
 
 
 def check_empty(url: str) -> None:
