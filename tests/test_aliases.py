@@ -116,3 +116,20 @@ def test_a_voice_cannot_be_saved_under_an_alias(
         act(save, chosen, synthesizer, JobCounts(), Volume(tmp_path, max_age_s=60), most_bytes=1_000_000)
 
     assert refused.value.field == "voice"
+
+
+def test_an_alias_exports_its_voice_and_does_not_delete_it(
+    settings: Settings, synthesizer: Synthesizer, tmp_path: Path
+) -> None:
+    synthesizer.library.save("alice", wav_bytes(), field="file")
+    chosen = replace(settings, aliases=("lucy=alice",))
+
+    def answer(action: str, voice: str) -> dict[str, Any]:
+        asked: Any = request.parse({"action": action, "voice": voice}, chosen)
+        return act(asked, chosen, synthesizer, JobCounts(), Volume(tmp_path, max_age_s=60), most_bytes=1_000_000)
+
+    with pytest.raises(InvalidRequest, match="'lucy' is another name of 'alice' here") as refused:
+        answer("voices.delete", "lucy")
+    assert refused.value.field == "voice"
+    assert answer("voices.export", "lucy") == answer("voices.export", "alice")
+    assert answer("voices.delete", "alice") == {"voice": "alice", "deleted": True}

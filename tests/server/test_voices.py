@@ -100,6 +100,32 @@ async def test_only_recordings_of_the_library_can_be_read_or_deleted(open_server
 
 
 @pytest.mark.anyio
+async def test_another_name_of_a_voice_leads_to_it_and_does_not_delete_it(open_server: Open) -> None:
+    async with open_server() as http:
+        for name in ("alice", "alloy"):
+            await http.post("/voices", files={"file": ("x.wav", RECORDING)}, data={"voice_id": name})
+    async with open_server(aliases=("lucy=alice", "alloy=default", "a:b=alice")) as http:
+        alice, lucy, alloy, odd = [
+            (await http.get(f"/voices/{name}")).json() for name in ("alice", "lucy.wav", "alloy", "a:b")
+        ]
+        files = [(await http.get(f"/voices/{name}/file")).content for name in ("alice", "lucy")]
+        recording = await http.get("/voices/lucy/audio")
+        own = await http.get("/voices/alloy/audio")
+        refused = [await http.delete(f"/voices/{name}") for name in ("lucy", "alloy.wav")]
+        listed = [(await http.get(path)).json() for path in ("/voices", "/get_reference_files")]
+
+    assert lucy == alice | {"id": "lucy", "name": "lucy", "alias_of": "alice"}
+    assert odd == alice | {"id": "a:b", "name": "a:b", "alias_of": "alice"}
+    assert alloy == {"id": "alloy", "name": "alloy", "built_in": True, "alias_of": "default"}
+    assert files[0] == files[1]
+    assert recording.content[:4] == b"fLaC"
+    assert (own.status_code, own.json()["field"]) == (400, "voice_id")
+    assert [(answer.status_code, answer.json()["field"]) for answer in refused] == [(400, "voice_id")] * 2
+    assert "'lucy' is another name of 'alice' here" in refused[0].json()["error"]
+    assert listed == [["default", "alice"], ["alice.wav"]]
+
+
+@pytest.mark.anyio
 async def test_a_voice_that_is_used_by_name_in_the_clone_form_must_exist(open_server: Open) -> None:
     async with open_server() as http:
         answer = await http.post("/clone-voice", data={"text": "Hola mundo", "voice_name": "voices"})

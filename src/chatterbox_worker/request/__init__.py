@@ -138,6 +138,7 @@ __all__ = [
     "TurnBody",
     "at_place",
     "check_bitrate",
+    "check_deletable",
     "check_fields",
     "check_pronunciations",
     "count_of_candidates",
@@ -189,6 +190,15 @@ def parse_conversion(fields: Mapping[str, Any], settings: Settings, upload: byte
     InvalidRequest.
     """
     return resolve_conversion(check_fields(ConvertBody, without_aliases(fields)), settings, upload)
+
+
+def check_deletable(voice: str, settings: Settings, *, field: str) -> None:
+    """Raises InvalidRequest for another name of a voice: the caller may not know which voice would be deleted."""
+    if (target := settings.voice_aliases().get(voice)) is not None:
+        raise InvalidRequest(
+            f"voice {quote(voice)} is another name of {quote(target)} here; a voice is deleted by its own name",
+            field=field,
+        )
 
 
 def refuse_alias(voice: str, settings: Settings, *, field: str) -> None:

@@ -25,6 +25,7 @@ from chatterbox_worker.request import (
     SaveLexiconRequest,
     SaveVoiceRequest,
     TextPreviewRequest,
+    check_deletable,
     refuse_alias,
     resolve,
 )
@@ -92,8 +93,9 @@ def _voices(
             )
             return {**saved, "warnings": [*saved["warnings"], *warnings]}
         case ExportVoiceRequest():
-            return _export(request.voice, library, most_bytes)
+            return _export(settings.voice_aliases().get(request.voice, request.voice), library, most_bytes)
         case DeleteVoiceRequest():
+            check_deletable(request.voice, settings, field="voice")
             library.delete(request.voice)
             return {"voice": request.voice, "deleted": True}
 

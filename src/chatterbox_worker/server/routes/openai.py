@@ -15,6 +15,7 @@ from chatterbox_worker.engine import DEFAULT_VOICE
 from chatterbox_worker.errors import InvalidRequest, choices, quote, refuse_unknown
 from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.refusals import ModelNotFound
+from chatterbox_worker.server.routes.voices import usable
 from chatterbox_worker.server.state import State
 
 router = APIRouter(tags=["OpenAI"])
@@ -99,9 +100,8 @@ async def voices(state: State) -> dict[str, Any]:
     own = {"id": DEFAULT_VOICE.id, "name": DEFAULT_VOICE.id, "object": "voice", "built_in": True}
     aliases = state.settings.voice_aliases()
     saved: list[Mapping[str, Any]] = [
-        {"object": "voice", "built_in": False} | asdict(entry)
-        for entry in await state.backend.voices() if entry.id not in aliases
-    ]  # fmt: skip
+        {"object": "voice", "built_in": False} | asdict(entry) for entry in await usable(state)
+    ]
     of_id = {voice["id"]: dict(voice) for voice in (own, *saved)}
     others = [
         of_id.get(target, own) | {"id": name, "name": name, "alias_of": target} for name, target in aliases.items()

@@ -72,4 +72,4 @@ def _value(name: str, text: str) -> Any:
 
 
 async def _files(state: AppState) -> list[str]:
-    return [entry.id + _SUFFIX for entry in await state.backend.voices()]
+    return [entry.id + _SUFFIX for entry in await voices.usable(state)]

@@ -19,6 +19,7 @@ from chatterbox_worker.server.sliced import ranged_response
 from chatterbox_worker.server.state import AppState, State
 from chatterbox_worker.voices import names
 from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
+from chatterbox_worker.voices.folder import LibraryEntry
 
 router = APIRouter(tags=["voices"])
 
@@ -46,8 +47,8 @@ _OPENAI = {
 
 @router.get("/voices")
 async def list_voices(state: State) -> list[str]:
-    """The ids alone; `/v1/voices` has more about each."""
-    return [DEFAULT_VOICE.id, *(entry.id for entry in await state.backend.voices())]
+    """The ids alone, without other names; `/v1/voices` has more about each."""
+    return [DEFAULT_VOICE.id, *(entry.id for entry in await usable(state))]
 
 
 @router.post("/voices", status_code=201, **schemas.form(_UPLOAD, "file"))
@@ -111,23 +112,25 @@ async def clone_voice(http: Request, state: State) -> Response:
 
 @router.get("/voices/{voice_id}")
 async def about_voice(voice_id: _VoiceId, state: State) -> dict[str, Any]:
-    voice = _check_id(voice_id)
+    name, voice = _named(voice_id, state)
     if voice == DEFAULT_VOICE.id:
-        return {"id": voice, "name": voice, "built_in": True}
-    return {"built_in": False} | await state.backend.about_voice(voice)
+        about = {"id": voice, "name": voice, "built_in": True}
+    else:
+        about = {"built_in": False} | await state.backend.about_voice(voice)
+    return about if name == voice else about | {"id": name, "name": name, "alias_of": voice}
 
 
 @router.get("/voices/{voice_id}/audio", response_class=Response)
 async def voice_audio(voice_id: _VoiceId, http: Request, state: State) -> Response:
     """The recording, as it was saved, or the part of it that `Range` asks for."""
-    data, mimetype = await state.backend.recording(_check_has_recording(voice_id))
+    data, mimetype = await state.backend.recording(_check_has_recording(voice_id, state))
     return ranged_response(data, http, media_type=mimetype, headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.get("/voices/{voice_id}/file", response_class=Response)
 async def voice_file(voice_id: _VoiceId, state: State) -> Response:
     """The whole voice as one file, which `POST /voices` accepts on this server or another."""
-    voice = _check_has_recording(voice_id)
+    voice = _check_has_recording(voice_id, state)
     headers = {
         "Content-Disposition": f'attachment; filename="{voice}{BUNDLE_SUFFIX}"',
         "X-Content-Type-Options": "nosniff",
@@ -137,7 +140,8 @@ async def voice_file(voice_id: _VoiceId, state: State) -> Response:
 
 @router.delete("/voices/{voice_id}")
 async def delete_voice(voice_id: _VoiceId, state: State) -> dict[str, str]:
-    await state.backend.delete_voice(_check_has_recording(voice_id))
+    requests.check_deletable(str(bodies.voice_id(voice_id)), state.settings, field="voice_id")
+    await state.backend.delete_voice(_check_has_recording(voice_id, state))
     return {"message": f"Voice '{voice_id}' deleted successfully."}
 
 
@@ -166,14 +170,23 @@ async def save(
         return await state.backend.save_voice(shown, data, transcript)
 
 
-def _check_id(name: str) -> str:
-    voice = bodies.voice_id(name)
-    if not isinstance(voice, str) or not re.fullmatch(VOICE_ID, voice):
-        raise InvalidRequest(f"voice {quote(name)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
-    return voice
+async def usable(state: AppState) -> list[LibraryEntry]:
+    """The voices of the library, without those whose name stands for another voice here."""
+    aliases = state.settings.voice_aliases()
+    return [entry for entry in await state.backend.voices() if entry.id not in aliases]
 
 
-def _check_has_recording(name: str) -> str:
-    if (voice := _check_id(name)) == DEFAULT_VOICE.id:
+def _named(path: str, state: AppState) -> tuple[str, str]:
+    """The name in a path, and the voice that it stands for."""
+    name = str(bodies.voice_id(path))
+    if (voice := state.settings.voice_aliases().get(name)) is not None:
+        return name, voice
+    if not re.fullmatch(VOICE_ID, name):
+        raise InvalidRequest(f"voice {quote(path)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
+    return name, name
+
+
+def _check_has_recording(path: str, state: AppState) -> str:
+    if (voice := _named(path, state)[1]) == DEFAULT_VOICE.id:
         raise InvalidRequest('voice "default" is the model\'s own voice: it has no recording', field="voice_id")
     return voice
