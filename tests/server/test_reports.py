@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI
 
+from chatterbox_worker.server.backend import Backend
+from chatterbox_worker.server.in_process import LocalBackend
 from support.audio_clips import wav_bytes
 from support.serving import Open, decoded_s
 
@@ -215,6 +217,41 @@ async def test_a_request_id_is_echoed_or_made(open_server: Open) -> None:
     assert kept.headers["x-request-id"] == "abc-123"
     assert len({answer.headers["x-request-id"] for answer in made}) == 3
     assert "X-Request-Id" in shown.headers["access-control-expose-headers"]
+
+
+@pytest.mark.anyio
+async def test_every_route_answers_with_a_request_id(open_server: Open) -> None:
+    async with open_server() as http:
+        routes = (await http.get("/openapi.json")).json()["paths"]
+        for path, methods in (routes | {"/": {"GET"}, "/docs": {"GET"}, "/nope": {"GET"}}).items():
+            for method in (*methods, "HEAD", "OPTIONS", "PATCH"):
+                answer = await http.request(method.upper(), re.sub(r"{.*?}", "x", path))
+                assert answer.headers["x-request-id"], (method, path)
+                assert answer.status_code < 500, (method, path)
+
+    assert len(routes) > 25
+
+
+@pytest.mark.anyio
+async def test_a_bug_is_answered_with_the_headers_of_every_answer(
+    open_server: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: Backend) -> list[Any]:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(LocalBackend, "voices", fail)
+    headers = {"Origin": "https://friend.example", "X-Request-Id": "abc-123"}
+    async with open_server(cors_origins=("https://friend.example",), root_path="/tts") as http:
+        answer = await http.get("/tts/v1/voices", headers=headers)
+        counted = (await http.get("/metrics")).text
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (500, "server_error")
+    assert (answer.headers["x-request-id"], answer.headers["access-control-allow-origin"]) == (
+        "abc-123", "https://friend.example"
+    )  # fmt: skip
+    assert 'route="/v1/voices",status="500"' in counted
+    assert "secret" not in answer.text
+    assert "GET /v1/voices failed (request abc-123)" in caplog.text
 
 
 @pytest.mark.anyio

@@ -111,6 +111,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
         hosts=settings.hosts,
         rate_limit=RateLimit(settings.rate_limit_per_minute),
     )
+    app.add_middleware(failures.CatchBugs)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

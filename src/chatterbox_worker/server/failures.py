@@ -17,6 +17,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatterbox_worker.errors import INTERNAL_ERROR, VoiceNotFound, WorkerError, choices
 from chatterbox_worker.server.refusals import BodyTooSlow, TryLater, Unauthorised
@@ -27,7 +28,37 @@ log = logging.getLogger(__name__)
 def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(WorkerError, _worker_error)
     app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(Exception, _bug)
+
+
+class CatchBugs:
+    """Middleware: answers 500 to what no handler expects.
+
+    A handler that FastAPI has for it would stand outside of all middleware: its answer would have neither an id nor the
+    headers by which a page of another site may read it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_started = False
+
+        async def note_start(message: Message) -> None:
+            nonlocal has_started
+            has_started = has_started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_start)
+        except Exception:
+            if has_started:
+                raise  # the server breaks the connection off, and logs it
+            request_id = scope.get("state", {}).get("request_id")
+            log.exception("%s %s failed (request %s)", scope["method"], scope["path"], request_id)
+            await response(scope["path"], WorkerError(INTERNAL_ERROR))(scope, receive, send)
 
 
 def response(path: str, error: WorkerError) -> JSONResponse:
@@ -95,12 +126,6 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     else:
         body["code"] = code
     return JSONResponse(body, error.status_code, headers=error.headers)
-
-
-async def _bug(request: Request, error: Exception) -> JSONResponse:
-    request_id = request.scope.get("state", {}).get("request_id")
-    log.error("%s %s failed (request %s)", request.method, request.scope["path"], request_id, exc_info=error)
-    return response(request.scope["path"], WorkerError(INTERNAL_ERROR))
 
 
 def voice_not_found(voice: str) -> VoiceNotFound:
