@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -232,3 +233,35 @@ def test_purging_cancels_waiting_jobs_and_not_running_ones() -> None:
     assert store.purge(2.0) == 2
     assert [job.state for job in (running, *waiting)] == [JobState.IN_PROGRESS, JobState.CANCELLED, JobState.CANCELLED]
     assert store.purge(3.0) == 0
+
+
+def test_a_retried_job_is_kept_until_its_second_end() -> None:
+    store = _store(run_retention_s=10.0)
+    job = _submit(store)
+    for taken_at in (0.0, 5.0):
+        (taken,) = store.take("w", 1, taken_at)
+        store.done(taken.id, "w", {"error": "no"}, taken_at)
+        if not taken_at:
+            store.retry(job.id, 5.0)
+    store.tick(10.1)
+    assert job.id in store.jobs
+    store.tick(15.1)
+    assert job.id not in store.jobs
+
+
+def test_a_tick_and_a_ping_take_no_longer_with_thousands_of_jobs() -> None:
+    store = _store()
+    for number in range(10_000):
+        job = _submit(store, policy={"ttl": 600_000 if number % 2 else 20_000})
+        if number % 4:
+            store.cancel(job.id, 0.0)
+    started_s = time.process_time()
+    for tick in range(200):
+        store.tick(tick / 20)
+        store.ping("w", [job.id], tick / 20)
+    assert time.process_time() - started_s < 0.2  # a look at each job would take 3 s
+    assert len(store.jobs) == 10_000
+    assert store.tick(20.1)
+    assert len(store.jobs) == 5_000
+    assert store.has_waiting() is False  # those left were cancelled
+    assert store.take("w", 1, 21.0) == []

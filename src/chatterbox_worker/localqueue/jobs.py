@@ -110,8 +110,13 @@ class QueuedJob:
             answer["retries"] = self.retries
         return answer | self.result
 
-    def retention_s(self, limits: Limits) -> float:
-        return limits.runsync_retention_s if self.is_sync else limits.run_retention_s
+    def removed_at(self, limits: Limits) -> float:
+        """When the queue forgets it, unless its state changes before."""
+        ends_at = self.submitted_at + self.ttl_s
+        if not self.state.is_final:
+            return ends_at
+        retention_s = limits.runsync_retention_s if self.is_sync else limits.run_retention_s
+        return min(ends_at, self.finished_at + retention_s)
 
     def result_limit_bytes(self, limits: Limits) -> int:
         return limits.runsync_bytes if self.is_sync else limits.run_bytes

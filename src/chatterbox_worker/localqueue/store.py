@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.localqueue.jobs import JobState, JsonObject, Limits, QueuedJob, new_job
 
+_MOST_STALE = 1000  # entries of `_removals`
 LOST = "job timed out after 1 retries"  # the platform's own message
 EXECUTION_TIMED_OUT = "job exceeded its execution timeout"
 
@@ -28,6 +30,9 @@ class JobStore:
         self._new_id = new_id
         self._pings_expected = pings_expected
         self._queue: deque[QueuedJob] = deque()
+        self._running: dict[str, QueuedJob] = {}
+        self._removals: list[tuple[float, str]] = []
+        """A heap of when a job is to be removed, and its id; entries from before a change of state are stale."""
         self._stops: dict[str, list[str]] = {}
         self._finished: list[QueuedJob] = []
 
@@ -42,7 +47,7 @@ class JobStore:
         return sum(job.state is state for job in self.jobs.values())
 
     def running(self, worker_id: str) -> list[QueuedJob]:
-        return [job for job in self.jobs.values() if job.state is JobState.IN_PROGRESS and job.worker_id == worker_id]
+        return [job for job in self._running.values() if job.worker_id == worker_id]
 
     # Called for clients
 
@@ -53,6 +58,7 @@ class JobStore:
         job = new_job(job_id, body, is_sync=is_sync, now=now, limits=self.limits)
         self.jobs[job.id] = job
         self._queue.append(job)
+        self._schedule_removal(job)
         return job
 
     def read_chunks(self, job: QueuedJob) -> list[Any]:
@@ -88,16 +94,17 @@ class JobStore:
 
     def take(self, worker_id: str, count: int, now: float) -> list[QueuedJob]:
         taken: list[QueuedJob] = []
-        while self._queue and len(taken) < count:
+        while self.has_waiting() and len(taken) < count:
             job = self._queue.popleft()
-            if job.state is not JobState.IN_QUEUE:  # cancelled or removed while it waited
-                continue
             job.state, job.worker_id, job.taken_at, job.seen_at = JobState.IN_PROGRESS, worker_id, now, now
+            self._running[job.id] = job
             taken.append(job)
         return taken
 
     def has_waiting(self) -> bool:
-        return any(job.state is JobState.IN_QUEUE for job in self._queue)
+        while self._queue and self._queue[0].state is not JobState.IN_QUEUE:  # cancelled or removed while it waited
+            self._queue.popleft()
+        return bool(self._queue)
 
     def ping(self, worker_id: str, job_ids: Iterable[str], now: float) -> None:
         named = set(job_ids)
@@ -148,18 +155,21 @@ class JobStore:
     # Timeouts
 
     def tick(self, now: float) -> bool:
-        """Time out, lose and remove jobs that are due; returns whether anything changed."""
+        """Time out, lose and remove jobs that are due; returns whether anything changed.
+
+        Its time does not grow with the jobs that wait or are over.
+        """
         changed = False
-        for job in list(self.jobs.values()):
-            is_running = job.state is JobState.IN_PROGRESS
-            if now - job.submitted_at > job.ttl_s or (
-                job.state.is_final and now - job.finished_at > job.retention_s(self.limits)
-            ):
-                self._remove(job)
-            elif is_running and now - job.taken_at > job.execution_timeout_s:
+        while self._removals and self._removals[0][0] < now:
+            due = self.jobs.get(heapq.heappop(self._removals)[1])
+            if due is not None and due.removed_at(self.limits) < now:
+                self._remove(due)
+                changed = True
+        for job in list(self._running.values()):
+            if now - job.taken_at > job.execution_timeout_s:
                 self._stop(job)
                 self._finish(job, JobState.TIMED_OUT, {"error": EXECUTION_TIMED_OUT}, now)
-            elif is_running and self._pings_expected and now - job.seen_at > self.limits.lost_after_s:
+            elif self._pings_expected and now - job.seen_at > self.limits.lost_after_s:
                 self._lose(job, now)
             else:
                 continue
@@ -176,6 +186,8 @@ class JobStore:
 
     def _finish(self, job: QueuedJob, state: JobState, result: JsonObject, now: float) -> None:
         job.state, job.result, job.finished_at = state, result, now
+        self._running.pop(job.id, None)
+        self._schedule_removal(job)
         self.counts["completed" if state is JobState.COMPLETED else "failed"] += state is not JobState.CANCELLED
         self._finished.append(job)
 
@@ -194,9 +206,18 @@ class JobStore:
     def _queue_again(self, job: QueuedJob, now: float) -> None:
         job.state, job.worker_id, job.queued_at, job.taken_at = JobState.IN_QUEUE, None, now, 0.0
         job.result, job.chunks = {}, []
+        self._running.pop(job.id, None)
         self._queue.append(job)
+        self._schedule_removal(job)
+
+    def _schedule_removal(self, job: QueuedJob) -> None:
+        heapq.heappush(self._removals, (job.removed_at(self.limits), job.id))
+        if len(self._removals) > 2 * len(self.jobs) + _MOST_STALE:
+            self._removals = [(each.removed_at(self.limits), each.id) for each in self.jobs.values()]
+            heapq.heapify(self._removals)
 
     def _remove(self, job: QueuedJob) -> None:
         self._stop(job)
+        self._running.pop(job.id, None)
         job.state = JobState.TIMED_OUT if not job.state.is_final else job.state
         del self.jobs[job.id]
