@@ -143,6 +143,7 @@ def check_sample(*, guided: bool, sorts: bool) -> None:
         Sampling(temperature=0.0, cfg_weight=0.3),
         Sampling(min_p=0.3 * guided, top_p=0.3),
         Sampling(top_k=1 * sorts),
+        Sampling(top_p=0.0),
         Sampling(temperature=2.0, repetition_penalty=0.5),
     ]
     count = len(samplings)

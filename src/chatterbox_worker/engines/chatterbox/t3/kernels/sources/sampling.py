@@ -76,6 +76,7 @@ def sample(
                 tl.int32, bitcast=True
             )
             edge = tl.where(tl.sum(tl.where(order < candidate, p, 0.0), 0) <= rest, candidate, edge)
+        edge = tl.minimum(edge, tl.max(order, 0))  # with a top_p of 0 the tail is all: the most probable token stays
         below = tl.sum(tl.where(order < edge, p, 0.0), 0)
         ties = order == edge
         upto = below + tl.cumsum(tl.where(ties, p, 0.0), 0)
