@@ -64,6 +64,7 @@ def test_a_dialogue_is_in_the_context_turn_by_turn_with_its_speakers(engine: Csm
     ("ours", "theirs"),
     [
         ({"temperature": 0.0, "top_k": 50}, {"do_sample": False, "temperature": None, "top_k": None}),
+        ({"temperature": 1e-300, "top_k": 50}, {"do_sample": False, "temperature": None, "top_k": None}),
         ({"temperature": 1.3, "top_k": 5}, {"temperature": 1.3, "top_k": 5}),
     ],
 )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.t3.sampling import divisor_of
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodeSampling:
@@ -44,7 +46,7 @@ def draw(logits: Tensor, samplings: Mapping[int, CodeSampling], codes: int) -> T
 def _draw(logits: Tensor, sampling: CodeSampling) -> Tensor:
     if sampling.temperature == 0:
         return logits.argmax()
-    scores = logits / sampling.temperature
+    scores = logits / divisor_of(sampling.temperature)
     if 0 < sampling.top_k < len(scores):
         least = scores.topk(sampling.top_k).values[-1]
         scores = scores.masked_fill(scores < least, -torch.inf)

@@ -13,9 +13,11 @@ from chatterbox_worker.engines.chatterbox.t3 import block_slots
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import (
     BLOCK,
     BlockNoise,
+    BlockRows,
     BlockSampling,
     CounterBlockNoise,
     choose,
+    draw_block,
 )
 from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
@@ -199,6 +201,15 @@ def test_noise_depends_on_seed_block_and_pass_alone() -> None:
         assert torch.equal(mine[0], theirs[2])
     other = alone(torch.tensor([3]), torch.tensor([5]))
     assert not torch.isclose(one[0], other[0]).any(-1).all()
+
+
+def test_a_temperature_that_is_0_in_float32_takes_the_most_probable_tokens() -> None:
+    rows, logits = BlockRows.empty(2, 50, CPU), torch.randn(1, BLOCK, 50).expand(2, -1, -1)
+    for row, temperature in enumerate((0.0, 1e-300)):
+        rows.put(row, replace(SHORT, temperature=temperature), torch.zeros(50))
+    drawn, scores = draw_block(logits, logits, (torch.rand(2, BLOCK, 50), torch.full((2, BLOCK), 0.5)), rows)
+    assert torch.equal(drawn, logits.argmax(-1))
+    assert torch.equal(scores[0], scores[1])
 
 
 def test_the_last_pass_keeps_all_and_others_keep_the_best() -> None:

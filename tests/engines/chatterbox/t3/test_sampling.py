@@ -129,13 +129,13 @@ def test_the_draw_is_torch_multinomials_for_the_same_noise() -> None:
 
 @pytest.mark.parametrize("order", [filter_llama, filter_gpt2])
 def test_temperature_0_takes_the_most_probable_token_in_a_batch_with_rows_that_draw(order: Filter) -> None:
-    logits = torch.randn(2, 50, generator=torch.Generator().manual_seed(1))
-    rows = SamplingRows.of([Sampling(temperature=0.0), Sampling(temperature=9.0)], 50, CPU)
-    filtered = order(logits, torch.ones(2, 50), rows, sorts=False)
-    drawn = torch.stack(
-        [draw(filtered, counter_noise(torch.tensor([1, 1]), torch.tensor([s, s]), 50), rows) for s in range(40)]
-    )
-    assert (drawn[:, 0] == logits[0].argmax()).all()
+    logits = torch.randn(3, 50, generator=torch.Generator().manual_seed(1))
+    samplings = [Sampling(temperature=temperature) for temperature in (0.0, 9.0, 1e-300)]  # the last is 0 in float32
+    rows = SamplingRows.of(samplings, 50, CPU)
+    filtered = order(logits, torch.ones(3, 50), rows, sorts=False)
+    noise = [counter_noise(torch.ones(3, dtype=torch.int64), torch.full((3,), step), 50) for step in range(40)]
+    drawn = torch.stack([draw(filtered, each, rows) for each in noise])
+    assert (drawn[:, [0, 2]] == logits[[0, 2]].argmax(-1)).all()
     assert len(set(drawn[:, 1].tolist())) > 10
 
 

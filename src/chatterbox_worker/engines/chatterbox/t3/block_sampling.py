@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.device.counter import counters, keys, uniform_at
+from chatterbox_worker.engines.chatterbox.t3.sampling import divisor_of
 from chatterbox_worker.errors import InvalidRequest, quote
 
 BLOCK = 16
@@ -91,7 +92,7 @@ class BlockRows:
     """`BlockSampling` for n rows as tensors (n,) on the device."""
 
     divisor: Tensor
-    """The temperature, or 1 if that is 0; float32, as the next but one and the one after."""
+    """`divisor_of` the temperature; float32, as the next but one and the one after."""
     is_greedy: Tensor
     """Whether the temperature is 0; bool."""
     cfg_weight: Tensor
@@ -119,7 +120,7 @@ class BlockRows:
         )
 
     def put(self, row: int, sampling: BlockSampling, log_prior: Tensor) -> None:
-        self.divisor[row].fill_(sampling.temperature or 1.0)  # a fill carries its value: no copy, no sync
+        self.divisor[row].fill_(divisor_of(sampling.temperature))  # a fill carries its value: no copy, no sync
         self.is_greedy[row].fill_(sampling.temperature == 0.0)
         self.cfg_weight[row].fill_(sampling.cfg_weight)
         self.noise[row].fill_(float(sampling.position_temperature > 0.0))

@@ -22,6 +22,9 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.device.counter import counters, keys, uniform_at
 from chatterbox_worker.errors import InvalidRequest, quote
 
+_LEAST_TEMPERATURE = 1e-30
+"""With a smaller one logits would overflow float32; with this one the most probable token has all the probability."""
+
 
 class Noise(Protocol):
     """Where the noise of a batch of slots comes from."""
@@ -69,7 +72,7 @@ class SamplingRows:
     """`Sampling` for n rows as tensors (n, 1) on the device, in the form in which the arithmetic needs it."""
 
     divisor: Tensor
-    """The temperature, or 1 if that is 0; float32 as the others, if not stated otherwise."""
+    """`divisor_of` the temperature; float32 as the others, if not stated otherwise."""
     is_greedy: Tensor
     """Whether the temperature is 0; bool."""
     repetition_penalty: Tensor
@@ -97,7 +100,7 @@ class SamplingRows:
         return table
 
     def put(self, row: int, sampling: Sampling) -> None:
-        self.divisor[row].fill_(sampling.temperature or 1.0)  # a fill carries its value: no copy, no sync
+        self.divisor[row].fill_(divisor_of(sampling.temperature))  # a fill carries its value: no copy, no sync
         self.is_greedy[row].fill_(sampling.temperature == 0.0)
         self.repetition_penalty[row].fill_(sampling.repetition_penalty)
         self.min_p[row].fill_(sampling.min_p)
@@ -109,6 +112,11 @@ class SamplingRows:
         """The first `rows` rows, as views."""
         columns = (field.name for field in fields(self) if field.name != "vocabulary")
         return replace(self, **{name: getattr(self, name)[:rows] for name in columns})
+
+
+def divisor_of(temperature: float) -> float:
+    """What logits are divided by: the temperature, or 1 if it is 0; never so little that they overflow."""
+    return max(temperature, _LEAST_TEMPERATURE) if temperature else 1.0
 
 
 def guide(conditional: Tensor, unconditional: Tensor, cfg_weight: Tensor) -> Tensor:
