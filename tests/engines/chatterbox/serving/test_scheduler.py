@@ -199,7 +199,14 @@ def test_the_end_as_the_first_token_is_fed_back_as_upstreams_gpt2_loop_does(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eos = batch.slots.t3.eos
-    monkeypatch.setattr(batch.slots, "read", lambda output: [[eos]] * len(output))
+    drawn = iter([eos, 5, 7])
+    monkeypatch.setattr(batch.slots, "read", lambda output: [[next(drawn, eos)]] * len(output))
+    take = ChatterboxTake(say("turbo", seed=2), batch.scheduler.wake)
+    batch.scheduler.submit(
+        Sequence(take, [40], SAMPLING, default_voice(), TOKENS, tokens=[eos, 5], to_repeat=2)  # sent back once
+    )
+    list(take)
+    assert batch.whole[2] == [eos, 5, 7]
     list(batch.submit(1))
     assert batch.whole[1] == [eos]
 

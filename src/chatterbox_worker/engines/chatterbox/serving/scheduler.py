@@ -324,10 +324,10 @@ class Scheduler:
 
     def _read_end(self, slot: int, sequence: Sequence) -> None:
         # upstream's GPT-2 loop checks for the end from the second token on; the first is fed back whatever it is
-        if sequence.tokens or not self._slots.t3.is_gpt:
-            self._finish(slot, sequence)
-        else:
+        if self._slots.t3.is_gpt and len(sequence.tokens) == sequence.to_repeat:
             self._read(slot, sequence, self._slots.t3.eos)
+        else:
+            self._finish(slot, sequence)
 
     def _read(self, slot: int, sequence: Sequence, token: int) -> None:
         hop_is_due = sequence.add_token(token)
