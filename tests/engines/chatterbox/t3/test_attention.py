@@ -112,7 +112,8 @@ def test_nothing_is_kept_for_those_who_do_not_ask_or_have_no_such_heads() -> Non
     slots.step()
     assert slots.attention(0, 1) is None
     assert slots._attention is None
-    small = Slots(ours("turbo"), 1, 300, aligned_heads=((12, 15),))
-    enter(small, 0, "turbo", observe=True)
-    small.step()
-    assert small.attention(0, 1) is None
+    for missing in ((12, 0), (0, 15)):
+        small = Slots(ours("turbo"), 1, 300, aligned_heads=(missing,))
+        enter(small, 0, "turbo", observe=True)
+        small.step()
+        assert small.attention(0, 1) is None

@@ -74,6 +74,8 @@ def test_attention_from_graphs_is_that_without(model: str, monkeypatch: pytest.M
         slots.prefill(0, prefix, [255, 7, 0], Sampling(temperature=0.8), 1)
         slots.step()  # what is not observed has its own graphs
         found.append(slots.attention(0, 1))
+        slots.close()
+        assert not slots._observed_step._captured
     assert recorder.replayed >= 20
     graphed, none_graphed, eager, none_eager = found
     assert graphed is not None
@@ -96,13 +98,30 @@ def test_every_shape_that_a_step_takes_is_listed(size: int, counts: list[int]) -
             assert slots.next_shape in shapes
 
 
-def test_a_text_is_warmed_in_a_free_slot_only() -> None:
-    slots, prefix = Slots(parts("turbo").t3, 2, 500, context_step=128), encoded_voice("turbo").result().prefix
-    for slot in range(2):
-        assert slots.warm_text((128, 32))
+def test_a_text_is_warmed_in_a_free_slot_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = FakeRecorder()
+    monkeypatch.setattr(t3_slots, "recorder_of", lambda *_: recorder)
+    prefix = encoded_voice("turbo").result().prefix
+    slots = Slots(parts("turbo").t3, 3, prefix.length + 97, context_step=128)
+    shapes = slots.text_shapes(prefix.length)
+    assert [padded for _, padded in shapes] == [32, 64, 96]
+    assert [padded for _, padded in slots.text_shapes(prefix.length + 1)] == [32, 64]
+    for slot in (0, 2):
         slots.prefill(slot, prefix, [4, 5], Sampling(), 1)
+    before = [slots._cache.clone(), slots.logits.clone()]
+    assert (capture := slots.wanted()) is not None, "a text of this length was read twice"
+    assert capture()
+    assert all(map(slots.warm_text, shapes))
+    assert recorder.recorded == 3
+    assert [torch.equal(slots._cache[:, slot], before[0][:, slot]) for slot in range(3)] == [True, False, True]
+    assert torch.equal(slots.logits, before[1])
+    slots.prefill(1, prefix, [4, 5], Sampling(), 1)
     with pytest.raises(ValueError, match="no slot is free"):
-        slots.warm_text((128, 32))
+        slots.warm_text(shapes[0])
+
+
+def test_longer_texts_than_are_captured_in_advance_run_without_a_graph() -> None:
+    assert Slots(parts("turbo").t3, 1, 900, context_step=128).text_shapes(100)[-1] == (640, 512)
 
 
 def test_the_benchmarks_comparison_of_graphs_with_eager_sees_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:

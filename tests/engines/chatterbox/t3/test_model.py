@@ -21,6 +21,7 @@ from support.narrow_t3 import (
     VOICES,
     Noise,
     forced_noise,
+    generate,
     largest_difference,
     occupy,
     ours,
@@ -83,6 +84,15 @@ def test_sampled_tokens_are_upstreams_given_the_same_noise(model: str, steps: in
     mine = speak_alone(model, steps, noise=random_noise)
     assert mine.tokens == theirs.tokens
     assert len(set(mine.tokens)) > least  # the comparison is meaningful only if the tokens vary
+
+
+@both_models
+def test_the_bos_is_penalised_as_upstream_does_for_the_first_token_only_by_gpt2(model: str) -> None:
+    slots, bos = Slots(ours(model), 1, 120), ours(model).bos
+    occupy(slots, 0, model, sampling=Sampling(repetition_penalty=1.5))
+    assert slots._penalties[0, bos] == 1.5
+    assert generate(slots, 2) != [bos, bos]
+    assert slots._penalties[0, bos] == (1.0 if model == "turbo" else 1.5)
 
 
 @pytest.mark.parametrize("cfg_weight", [0.0, 1.5])
@@ -199,22 +209,25 @@ def test_the_same_seed_gives_the_same_tokens_and_another_seed_others() -> None:
 
 @both_models
 def test_a_full_slot_raises_before_it_writes(model: str) -> None:
-    slots = Slots(ours(model), 1, 120)
+    slots = Slots(ours(model), 2, 120)
     occupy(slots, 0, model)
+    occupy(slots, 1, model, text=TEXT[:2])
     remaining_steps = slots.remaining_steps(0)
     speak(slots, 0, remaining_steps)
-    assert slots.remaining_steps(0) == 0
-    with pytest.raises(ValueError, match="full"):
+    assert slots.remaining_steps(0) == 0 < slots.remaining_steps(1)
+    with pytest.raises(ValueError, match=r"slots \[0\] are full"):
         slots.step()
     slots.release(0)
     assert slots.free == [0]
+    slots.step()
 
 
 @both_models
 def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> None:
     slots = Slots(ours(model), 1, 120)
-    with pytest.raises(InvalidRequest, match="tokens"):
+    with pytest.raises(InvalidRequest, match="tokens") as error:
         occupy(slots, 0, model, text=[255] * 200)
+    assert error.value.field == "text"
     with pytest.raises(ValueError, match="text ids"):
         occupy(slots, 0, model, text=[1_000_000])
     wrong = Sampling(top_k=5) if model == "english" else Sampling(cfg_weight=0.5)
@@ -227,8 +240,10 @@ def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> No
 
 
 def test_a_text_beyond_the_models_positions_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="2050"):
+    with pytest.raises(InvalidRequest, match="2050") as error:
         ours("english").embed_text([1] * 2051)
+    assert error.value.field == "text"
+    assert ours("english").embed_text([1] * 2050).shape[1] == 2052  # and two BOS
 
 
 @both_models

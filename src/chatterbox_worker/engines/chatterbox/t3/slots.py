@@ -146,7 +146,6 @@ class Slots(Decoder):
         if observe and self._aligned_heads:
             self._observed[slot] = ObservedText(prefix.length, len(text_ids), filled)
         self._summarise()
-        self._speculative.reset()
 
     @property
     def steps_left(self) -> int:
@@ -157,7 +156,7 @@ class Slots(Decoder):
         del self._occupants[slot]
         self._observed.pop(slot, None)
         self._summarise()
-        self._speculative.reset()
+        self._speculative.reset()  # also for a neighbour: it was not called in the steps of both
         self._set_counts(slot, position=0, active=0)
 
     def _set_counts(self, slot: int, *, position: int, active: int) -> None:
@@ -176,10 +175,7 @@ class Slots(Decoder):
             return self.tokens
         if self.steps_left < 1:
             raise ValueError(f"slots {[slot for slot in self._occupants if self.remaining_steps(slot) < 1]} are full")
-        shape = self.next_shape
-        if shape[0] > 1:
-            self._speculative.reset()
-        (self._observed_step if self._observed else self._step)(shape)
+        (self._observed_step if self._observed else self._step)(self.next_shape)
         self._steps_done += 1
         return self.tokens
 

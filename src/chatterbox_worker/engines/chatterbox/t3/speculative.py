@@ -48,7 +48,7 @@ class DecodingPosition:
 class SpeculativeDecoder:
     """For one utterance at a time, in the cache's first rows.
 
-    Call `reset` between two utterances, and whenever a token was fed to the model elsewhere.
+    Call `reset` between two utterances, and after tokens were fed to the model elsewhere.
     """
 
     def __init__(self, t3: T3) -> None:
