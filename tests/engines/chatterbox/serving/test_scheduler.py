@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,17 @@ def test_a_take_that_fills_its_slot_ends_with_a_warning(batch: Batch) -> None:
     assert len(batch.whole[1]) == 500 - filled
     assert take.facts.hit_limit
     assert take.warnings[0].startswith(f"the model did not stop within {500 - filled} tokens")
+
+
+def test_a_take_whose_numbers_overflow_fails_and_its_neighbours_do_not(batch: Batch) -> None:
+    voice, broken = default_voice().result(), Future[EncodedVoice]()
+    broken.set_result(replace(voice, prefix=Prefix(torch.full_like(voice.prefix.keys_values, torch.inf))))
+    takes = [batch.submit(1, voice=broken), batch.submit(2)]
+    with pytest.raises(SynthesisFailed, match="numbers overflow with this voice"):
+        list(takes[0])
+    for take in (takes[1], batch.submit(3), batch.submit(4)):
+        list(take)
+    assert {seed: tuple(tokens) for seed, tokens in batch.whole.items()} == {n: tokens_alone(n) for n in (2, 3, 4)}
 
 
 def test_a_stream_is_rendered_at_every_hop_and_at_its_end(batch: Batch) -> None:

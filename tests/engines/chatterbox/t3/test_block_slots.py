@@ -221,6 +221,14 @@ def test_the_last_pass_keeps_all_and_others_keep_the_best() -> None:
     assert kept[0, 13:15].all()
 
 
+def test_an_overflow_is_that_of_its_slot() -> None:
+    slots = BlockSlots(ours(), 2, 500)
+    for slot in range(2):
+        occupy(slots, slot, TEXT, SHORT)
+    slots.carried[-1, 0] = torch.inf  # of the second slot's row without a text
+    assert [slots.has_overflowed(slot) for slot in range(2)] == [False, True]
+
+
 def test_what_does_not_fit_or_belong_is_refused() -> None:
     slots = BlockSlots(ours(), 1, 100)
     with pytest.raises(InvalidRequest, match="more than fit into the context"):

@@ -40,7 +40,7 @@ from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
 from chatterbox_worker.engines.device import work_on
-from chatterbox_worker.errors import DeviceFailed, WorkerError
+from chatterbox_worker.errors import DeviceFailed, SynthesisFailed, WorkerError
 
 log = logging.getLogger(__name__)
 
@@ -332,6 +332,10 @@ class Scheduler:
     def _read(self, slot: int, sequence: Sequence, token: int) -> None:
         hop_is_due = sequence.add_token(token)
         if len(sequence.tokens) >= sequence.max_tokens:
+            if self._slots.has_overflowed(slot):  # such an utterance has no probabilities and so no end
+                self._leave(slot)
+                sequence.take.fail(SynthesisFailed("the model's numbers overflow with this voice and text"))
+                return
             sequence.take.warn(
                 f"the model did not stop within {sequence.max_tokens} tokens "
                 f"({sequence.max_tokens / TOKEN_RATE:g} s); the speech may be cut off"

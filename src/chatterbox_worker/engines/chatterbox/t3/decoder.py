@@ -73,6 +73,11 @@ class Decoder(ABC):
     def next_shape(self) -> Shape:
         """Of the next step."""
 
+    def has_overflowed(self, slot: int) -> bool:
+        """Whether what the slot's next step goes on from is not finite. Waits for the device."""
+        rows = self.t3.rows
+        return not bool(self.carried[slot * rows : (slot + 1) * rows].isfinite().all())
+
     @abstractmethod
     def remaining_steps(self, slot: int) -> int:
         """How many more tokens the slot's utterance can have."""

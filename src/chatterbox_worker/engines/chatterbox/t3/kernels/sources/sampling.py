@@ -92,4 +92,5 @@ def sample(
     noise = -tl.log((h >> 41).to(tl.float32) * (2.0**-23) + 2.0**-24)
     noise = tl.where(tl.load(greedy + slot), 1.0, noise)
     score = tl.where(inside, _softmax(x) / noise, -1.0)
-    tl.store(tokens + slot, tl.argmax(score, 0).to(tl.int64))
+    token = tl.argmax(score, 0).to(tl.int64)
+    tl.store(tokens + slot, tl.where(token < vocabulary, token, 0))  # of a row that is not finite it may be any
