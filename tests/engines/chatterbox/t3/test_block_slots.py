@@ -21,7 +21,7 @@ from chatterbox_worker.engines.chatterbox.t3.block_sampling import (
 )
 from chatterbox_worker.engines.chatterbox.t3.block_slots import BlockSlots
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
-from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.errors import InvalidRequest
 from support.fake_cuda import FakeRecorder
@@ -174,6 +174,15 @@ def test_a_slot_that_was_released_writes_no_further_block() -> None:
         slots.step()
     assert slots._cache[:, :2, :, :end].any()
     assert not slots._cache[:, :2, :, end:].any()
+
+
+def test_an_overflow_in_the_padding_of_a_text_is_cleared_for_the_next_utterance() -> None:
+    slots = BlockSlots(ours(), 1, 500, context_step=128)
+    prefix = Prefix(torch.full_like(encode(ours(), VOICE).keys_values, torch.inf))
+    slots.prefill(0, prefix, 5 * TEXT, SHORT, 0)
+    slots.release(0)
+    occupy(slots, 0, TEXT[:2], SHORT, seed=4)
+    assert speak(slots, 0) == speak_alone(TEXT[:2], SHORT, seed=4)
 
 
 def test_contexts_are_long_enough_although_the_host_reads_late() -> None:

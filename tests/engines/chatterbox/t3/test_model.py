@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
-from chatterbox_worker.engines.chatterbox.t3.model import T3
+from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
 from chatterbox_worker.engines.chatterbox.t3.slots import Slots
 from chatterbox_worker.errors import InvalidRequest, NotReady
@@ -20,6 +20,7 @@ from support.narrow_t3 import (
     TEXT,
     VOICES,
     Noise,
+    encode,
     forced_noise,
     generate,
     largest_difference,
@@ -174,6 +175,18 @@ def test_a_reused_slot_has_no_trace_of_the_previous_utterance(model: str) -> Non
     again = speak(slots, 0, 20)
     assert again.tokens == fresh.tokens
     assert all(torch.equal(a, b) for a, b in zip(again.logits, fresh.logits, strict=True))
+
+
+@both_models
+def test_an_overflow_in_the_padding_of_a_text_is_cleared_for_the_next_utterance(model: str) -> None:
+    fresh, reused = (Slots(ours(model), 1, 300, context_step=128) for _ in range(2))
+    prefix = encode(ours(model), VOICES[model])
+    reused.prefill(0, Prefix(torch.full_like(prefix.keys_values, torch.inf)), 5 * TEXT, DEFAULTS[model], 0)
+    reused.release(0)
+    for slots in (fresh, reused):
+        occupy(slots, 0, model, text=TEXT[:2])
+    assert generate(reused, 3) == generate(fresh, 3)
+    assert torch.equal(reused.logits, fresh.logits)
 
 
 @pytest.mark.parametrize("model", ["english", pytest.param("turbo", marks=pytest.mark.slow)])

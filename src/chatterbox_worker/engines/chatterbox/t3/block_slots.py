@@ -105,7 +105,6 @@ class BlockSlots(Decoder):
         self._row_starts = t3.row_starts(self._cache)
         self._priors: dict[int, Tensor] = {}
         self._occupants: dict[int, _Occupant] = {}
-        self._dirty = [0] * size  # positions that an earlier utterance may have written
         self._utterances = 0
         recorder = recorder_of(device, "tokens") if graphs else None
         self._step = Graphed[Shape](self._step_once, recorder, [self.tokens, self._block, self._counts, self._hidden])
@@ -157,7 +156,7 @@ class BlockSlots(Decoder):
         own_cache = self._cache[:, first : first + self.t3.rows]
         own_cache[:, 0, :, : prefix.length] = prefix.keys_values
         own_cache[:, 1, :, : prefix.length].fill_(0)  # nothing but zeros comes out of layers without biases for zeros
-        own_cache[:, :, :, filled : self._dirty[slot]].fill_(0)  # masked anyway, but 0 * inf is not 0
+        self._clear(slot, filled, prefix.length + padded)
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))

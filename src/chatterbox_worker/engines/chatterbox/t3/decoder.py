@@ -48,6 +48,7 @@ class Decoder(ABC):
         self.t3, self.size, self.length = t3, size, length
         self._context_step = context_step or (CONTEXT_STEP if t3.device.type == "cuda" else 1)
         self._text_step = TEXT_STEP if self._context_step > 1 else 1
+        self._dirty = [0] * size  # positions of each slot that may have been written
 
     @staticmethod
     @abstractmethod
@@ -192,6 +193,15 @@ class Decoder(ABC):
     def _check_free(self, slot: int) -> None:
         if slot not in range(self.size) or slot in self._occupants:
             raise ValueError(f"slot {slot} is not free; free are {self.free}")
+
+    def _clear(self, slot: int, start: int, end: int) -> None:
+        """Zero what was written from `start` on, before a text whose padding reaches up to `end` is read.
+
+        Attention masks it, but 0 * inf is not 0.
+        """
+        first = slot * self.t3.rows
+        self._cache[:, first : first + self.t3.rows, :, start : self._dirty[slot]].fill_(0)
+        self._dirty[slot] = end
 
     def _all_step_shapes(self, *, sorts: bool) -> list[Shape]:
         counts = [count for count in (1 << bit for bit in range(self.size.bit_length())) if count < self.size]

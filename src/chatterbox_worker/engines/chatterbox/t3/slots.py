@@ -72,7 +72,7 @@ class Slots(Decoder):
         self._cache = t3.cache(size * t3.rows, length)
         self._row_starts = t3.row_starts(self._cache)
         self._occupants: dict[int, Sampling] = {}
-        self._used = [0] * size  # positions filled, by the current utterance or else the last one
+        self._used = [0] * size  # positions filled
         self._drawn = [0] * size
         exist = all(layer < t3.layers and head < t3.heads for layer, head in aligned_heads)
         self._aligned_heads = tuple(aligned_heads) if exist else ()
@@ -132,7 +132,7 @@ class Slots(Decoder):
         first = slot * self.t3.rows
         own_cache = self._cache[:, first : first + self.t3.rows]
         own_cache[:, :, :, : prefix.length] = prefix.keys_values[:, None]
-        own_cache[:, :, :, filled : self._used[slot] + MAX_DRAFT_TOKENS].fill_(0)  # masked anyway, but 0 * inf is not 0
+        self._clear(slot, filled, prefix.length + padded)
         embeddings = torch.nn.functional.pad(embeddings, (0, 0, 0, padded - text))
         shape = self.context_of(prefix.length + padded), padded
         self._prefill(shape, *self._text(embeddings, first, prefix.length, text))
@@ -154,6 +154,7 @@ class Slots(Decoder):
     def release(self, slot: int) -> None:
         self._settle()
         del self._occupants[slot]
+        self._dirty[slot] = max(self._dirty[slot], self._used[slot] + MAX_DRAFT_TOKENS)
         self._observed.pop(slot, None)
         self._summarise()
         self._speculative.reset()  # also for a neighbour: it was not called in the steps of both
