@@ -204,7 +204,7 @@ def test_the_end_as_the_first_token_is_fed_back_as_upstreams_gpt2_loop_does(
     monkeypatch.setattr(batch.slots, "read", lambda output: [[next(drawn, eos)]] * len(output))
     take = ChatterboxTake(say("turbo", seed=2), batch.scheduler.wake)
     batch.scheduler.submit(
-        Sequence(take, [40], SAMPLING, default_voice(), TOKENS, tokens=[eos, 5], to_repeat=2)  # sent back once
+        Sequence(take, [40], SAMPLING, default_voice(), TOKENS, Stream(), tokens=[eos, 5], to_repeat=2)  # sent back
     )
     list(take)
     assert batch.whole[2] == [eos, 5, 7]
@@ -337,6 +337,16 @@ def test_a_step_that_does_not_fit_fails_no_take_that_is_alone_once_its_neighbour
 
     assert [len(batch.whole[seed]) for seed in range(2)] == [2 * TOKENS, TOKENS]
     assert batch.scheduler._limit.current == batch.slots.size
+
+
+def test_a_take_that_starts_again_has_the_tokens_of_one_attempt(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = limit_memory(monkeypatch, lambda rows, tokens: rows == 1 or tokens > 1 or batch.steps <= 5)
+    monkeypatch.setattr(batch.slots, "read", lambda output: [[100 + len(refused)]] * len(output))
+    takes = [batch.submit(seed) for seed in range(2)]
+    for take in takes:
+        list(take)
+    assert len(set(batch.whole[0])) == 2
+    assert batch.whole[1] == [102] * TOKENS, "rounding next to others may have drawn other tokens"
 
 
 def test_the_wait_of_a_take_that_starts_again_counts_once(batch: Batch) -> None:

@@ -3,8 +3,8 @@
 One thread owns the slots and steps them; tokens that are due go on to be rendered. On a GPU tokens are read one step
 late, so that the device never waits for the host to read them; a take may be stepped once more than needed, and that
 token is dropped. First chunks are admitted first (`queue_policy`). When memory runs out the batch shrinks: takes that
-no longer fit go to the front of the queue and start again. Their tokens depend only on their seed, so the audio is the
-same. Policy only: the models know what tokens and sound are.
+no longer fit go to the front of the queue and start again. Their tokens depend only on their seed and, in the last bits
+of the logits, on the batch. Policy only: the models know what tokens and sound are.
 """
 
 from __future__ import annotations

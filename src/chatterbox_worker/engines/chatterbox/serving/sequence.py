@@ -59,7 +59,7 @@ class Sequence:
     """For a take whose hops are wanted before its end."""
     tokens: list[int] = field(default_factory=list)
     to_repeat: int = 0
-    """How many tokens of an earlier attempt are still to be drawn again."""
+    """How many tokens of a stream's earlier attempt are still to be drawn again."""
     codes: int = 0
     """How many of the tokens are speech and not special."""
     observe: bool = False
@@ -79,4 +79,11 @@ class Sequence:
         return self.stream is not None and self.stream.clock.is_due(self.codes)
 
     def start_again(self) -> None:
+        """After it was sent back. In another batch rounding can draw other tokens, so the earlier ones are dropped.
+
+        A stream draws as many again and keeps the earlier ones, because their sound may have been returned.
+        """
+        if self.stream is None:
+            self.tokens.clear()
+            self.codes = 0
         self.to_repeat = len(self.tokens)
