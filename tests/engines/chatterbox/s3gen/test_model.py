@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
-from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
+from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, RenderRow, S3Gen, _flow_dtype
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
 from chatterbox_worker.engines.chatterbox.s3gen.overflow import with_dtype
 from support.checkpoints import checkpoint, upstream_may_warn, upstream_s3gen
@@ -143,6 +143,17 @@ def tensors_of(thing: Any) -> list[Tensor]:
     if type(thing).__module__.startswith("chatterbox_worker"):
         return [tensor for name in sorted(vars(thing)) for tensor in tensors_of(getattr(thing, name))]
     return []
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_the_flow_has_a_type_that_its_device_multiplies_fast(
+    has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bfloat16)
+    gpu, profiles = torch.device("cuda"), list[Profile](("exact", "fast", "int8"))
+    assert [_flow_dtype(profile, gpu) for profile in profiles] == [torch.float32, torch.float16, torch.float16]
+    int8 = torch.bfloat16 if has_bfloat16 else torch.float32
+    assert [_flow_dtype(profile, CPU) for profile in profiles] == [torch.float32, torch.float32, int8]
 
 
 def test_the_beginning_is_muted_for_20_ms_and_rises_for_20() -> None:

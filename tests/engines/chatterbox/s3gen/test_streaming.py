@@ -152,12 +152,20 @@ def test_noise_is_normal_and_its_rows_are_independent() -> None:
 
 def test_noise_has_the_values_that_other_cards_compute() -> None:
     """Integers and a correctly rounded division; only erfinv may differ in the last bits."""
-    seed, rows = 123, []
-    for stream_number in (-2000, -2001):
-        key = _mix(_mix(seed * _GOLDEN) + stream_number * _GOLDEN)
-        rows.append([((_mix(key + index * _GOLDEN) >> 41) + 0.5) / 2**23 for index in range(11, 15)])
-    expected = torch.special.ndtri(torch.tensor(rows, dtype=torch.float64))
-    torch.testing.assert_close(SeededNoise(seed, CPU).source(10, 14)[:2].double(), expected, atol=1e-5, rtol=1e-5)
+    seed, noise = 123, SeededNoise(123, CPU)
+
+    def uniform(first_stream: int, first: int) -> Tensor:
+        keys = [_mix(_mix(seed * _GOLDEN) + (first_stream - row) * _GOLDEN) for row in range(2)]
+        at = range(first + 1, first + 5)
+        rows = [[((_mix(key + index * _GOLDEN) >> 41) + 0.5) / 2**23 for index in at] for key in keys]
+        return torch.tensor(rows, dtype=torch.float64)
+
+    for drawn, expected in (
+        (noise.source(10, 14)[:2], torch.special.ndtri(uniform(-2000, 10))),
+        (noise.mel(4)[:2], torch.special.ndtri(uniform(-1000, 0))),
+        (noise.phase[:4], (uniform(-3000, 0)[0] * 2 - 1) * math.pi),
+    ):
+        torch.testing.assert_close(drawn.double(), expected, atol=1e-5, rtol=1e-5)
 
 
 _GOLDEN, _WORD = 0x9E3779B97F4A7C15, 2**64 - 1
@@ -188,7 +196,11 @@ def test_several_streams_share_one_batch_of_the_vocoder_and_keep_their_own_sound
     alone, together = ([StreamedVocoder(SeededNoise(seed, CPU)) for seed in range(2)] for _ in range(2))
     for turn in range(4):
         so_far = [mel[:, : end[turn]] for mel, end in zip(mels, ends, strict=True)]
-        batch = padding.vocode_hops([each.hop(mel) for each, mel in zip(together, so_far, strict=True)])
+        both = [each.hop(mel) for each, mel in zip(together, so_far, strict=True)]
+        batch = padding.vocode_hops(both)
+        for padded, ragged in zip(batch, plain.vocode_hops(both), strict=True):
+            for one, other in zip(padded, ragged, strict=True):
+                torch.testing.assert_close(one, other, atol=5e-4, rtol=0)
         for index, mel in enumerate(so_far):
             own = plain.vocode_hops([alone[index].hop(mel)])[0]
             sound, state = alone[index].accept(mel, own, last=turn == 3)

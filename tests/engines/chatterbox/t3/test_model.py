@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision
 from chatterbox_worker.engines.chatterbox.t3.model import T3, Prefix
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
@@ -244,8 +245,9 @@ def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> No
     with pytest.raises(ValueError, match="text ids"):
         occupy(slots, 0, model, text=[1_000_000])
     wrong = Sampling(top_k=5) if model == "english" else Sampling(cfg_weight=0.5)
-    with pytest.raises(ValueError, match="does not sample"):
-        occupy(slots, 0, model, sampling=wrong)
+    for unfit in (wrong, BlockSampling()):
+        with pytest.raises(ValueError, match="does not sample"):
+            slots.prefill(0, encode(ours(model), VOICES[model]), TEXT, unfit, 0)
     assert slots.free == [0]
     occupy(slots, 0, model)
     with pytest.raises(ValueError, match="not free"):

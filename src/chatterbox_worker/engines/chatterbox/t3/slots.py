@@ -269,10 +269,11 @@ class Slots(Decoder):
                 observe=None if attention is None else attention.observer(positions[:, None]),
             )
             next_logits = t3.logits(hidden[:, 0])
+        is_first = steps == 0
         # State changes only after everything that can run out of memory, so that a failed step can be repeated.
         logits.copy_(next_logits)
         if t3.is_gpt:  # upstream penalises the BOS for the first token only
-            penalties[:, t3.bos].masked_fill_(steps == 0, 1.0)
+            penalties[:, t3.bos].masked_fill_(is_first, 1.0)
         penalties.scatter_(1, tokens[:, None], penalty)
         self.tokens[:slots] = tokens
         counts += self._active[:rows]
