@@ -81,6 +81,6 @@ $(READY): locks/dev.txt pyproject.toml
 
 lock:  ## resolve the dependencies again; the files contain no registry's address
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header pyproject.toml --output-file locks/worker.txt
+	    --no-annotate --no-header --extra worker pyproject.toml --output-file locks/worker.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header --extra dev --constraint locks/worker.txt pyproject.toml --output-file locks/dev.txt

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
-from types import FrameType
+from types import FrameType, TracebackType
 
 _BY_SIGNAL = 128  # a shell's exit code for a process that a signal ended is this and the signal's number
 _USUAL: dict[signal.Signals, Callable[[int, FrameType | None], object] | signal.Handlers] = {
@@ -33,8 +33,9 @@ def begin() -> None:
     """Until `run`, SIGINT and SIGTERM end the process silently, with 130 and 143; also as process 1 of a container.
 
     Standard output writes what its encoding does not have as escapes, standard input in ASCII is UTF-8, and each of the
-    three streams that is closed is replaced by the null device.
+    three streams that is closed is replaced by the null device. A package that is not installed is named in a line.
     """
+    sys.excepthook = _report
     for number, usual in _USUAL.items():
         if signal.getsignal(number) == usual:  # a shell's background process ignores SIGINT
             signal.signal(number, end)
@@ -86,6 +87,15 @@ def _write(text: str) -> None:
             raise SystemExit(_BY_SIGNAL + signal.SIGPIPE) from None
         sys.stderr.write(f"standard output cannot be written: {error.strerror}\n")
         raise SystemExit(1) from None
+
+
+def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    """Python's own report, but for a package that one of the extras installs."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if name in ("", __package__):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    sys.stderr.write(f"the package {name} is not installed; README.md has what each command needs\n")
 
 
 def end(number: int, _: object = None) -> None:
