@@ -6,6 +6,7 @@ PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/d
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 PY := $(BIN)/python
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 READY := .venv/.ready
 export PYTHONDONTWRITEBYTECODE :=  # what compiles all that it imports starts up to 14 s later; the tests start hundreds
 
@@ -69,9 +70,13 @@ bench: $(READY)
 
 setup: $(READY)
 
+# A .venv of an unsupported Python, or one that was not made to its end, is replaced.
 $(READY): locks/dev.txt pyproject.toml
-	@test -x $(PY) || $(PYTHON) -m venv .venv
-	@$(PY) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12) and "Python 3.11 or 3.12 is needed; set PYTHON=")'
+	@$(PY) -c 'import pip; $(SUPPORTED)' 2>/dev/null || { \
+	    $(PYTHON) -c '$(SUPPORTED)' 2>/dev/null || { \
+	        echo "Python 3.11 or 3.12 is needed. $(PYTHON) --version: $$($(PYTHON) --version 2>&1)." \
+	             "With another: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }; \
+	    $(PYTHON) -m venv --clear .venv; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@echo "Installing the packages pinned in locks/dev.txt into .venv (a few GB the first time) ..."
 	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --require-hashes --compile-bytecode \
