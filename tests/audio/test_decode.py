@@ -207,6 +207,7 @@ INVALID: dict[str, tuple[Callable[[], bytes], str]] = {
     "not a number": (lambda: _encode_with_libsndfile("WAV", "FLOAT", np.full(RATE, np.nan)), "not numbers"),
     "twelve channels": (lambda: _encode_with_libsndfile("WAV", "PCM_16", np.full((RATE, 12), 0.1)), "has 12 channels"),
     "infinite": (lambda: _encode_with_libsndfile("WAV", "DOUBLE", np.full(RATE, np.inf)), "not numbers"),
+    "beyond any sound": (lambda: _encode_with_libsndfile("WAV", "FLOAT", np.full(RATE, 1e20)), "larger than those of"),
     "too long": (lambda: encode(tone(11.0), "mp3", RATE), "longer than 10 s"),
 }
 

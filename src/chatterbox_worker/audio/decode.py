@@ -41,6 +41,7 @@ _MOST_CHANNELS = 8  # 7.1
 _MOST_PACKET_BYTES = 4_000_000  # twice the largest that is legal: 65 535 samples of 8 channels in flac
 _BLOCK = 65_536  # samples: below it the time goes into calls, not into sound
 _SLACK_S = 0.1  # past max_s: the priming and padding that some formats cannot declare
+_LOUDEST = 2.0**31  # 32-bit samples that were stored as floats as they were
 _SILENT_PEAK = 10 ** (-60 / 20)  # -60 dBFS: below the noise of any room
 _BAD_PACKETS = 0.1  # of all packets; a truncated file has one, and players skip a few silently
 
@@ -180,8 +181,8 @@ class _Reader:
     def _resample(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
         resampler = None
         for piece in pieces:
-            if not np.isfinite(piece).all():
-                raise self._refuse("contains samples that are not numbers")
+            if not (np.abs(piece) <= _LOUDEST).all():  # or not a number
+                raise self._refuse("contains samples that are not numbers, or larger than those of any sound")
             if resampler is None and self._source_rate != self.rate:
                 resampler = soxr.ResampleStream(self._source_rate, self.rate, 1, dtype="float32", quality="HQ")
             yield piece if resampler is None else resampler.resample_chunk(np.ascontiguousarray(piece))

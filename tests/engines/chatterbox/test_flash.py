@@ -125,6 +125,8 @@ def test_a_checkpoint_without_a_mask_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "flash"
     shutil.copytree(checkpoint("flash"), folder)
     path = folder / LAYOUTS["flash"].t3
+    whole = find(LAYOUTS["flash"], weights_dir=tmp_path, offline=True)
+    assert load_modules(whole, "int8", CPU, lambda _, build: build())[0].mask == LAYOUTS["flash"].speech_vocab
     state = load_file(path)
     state["speech_emb.weight"] = state["speech_emb.weight"][:-1].contiguous()
     save_file(state, path)

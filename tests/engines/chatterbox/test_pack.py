@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from chatterbox_worker.config import Settings
@@ -22,16 +23,18 @@ from chatterbox_worker.engines.chatterbox.checkpoint.prepared import CPU_PROFILE
 from chatterbox_worker.engines.chatterbox.checkpoint.read_ahead import read_ahead
 from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_state
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
+from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
 from chatterbox_worker.engines.chatterbox.pack import Pack, add_draft, load_modules, main, pack_of
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdapterPool
-from chatterbox_worker.engines.chatterbox.t3.linear import Precision
+from chatterbox_worker.engines.chatterbox.t3.linear import Precision, precision_of
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import InvalidRequest, NotReady
 from support.checkpoints import checkpoint
 from support.fine_tuned import tiny_adapter
 
+EMOTION = "cond_enc.emotion_adv_fc.weight"
 ORIGINALS = ("t3_nano_v1.safetensors", "s3gen_meanflow.safetensors")
 CPU, META = torch.device("cpu"), torch.device("meta")
 
@@ -185,11 +188,37 @@ def test_a_pack_of_another_version_of_the_engine_is_not_used(tmp_path: Path, mon
     assert again.missing > 100
 
 
+def test_a_checkpoint_that_lacks_a_tensor_is_not_ready(tmp_path: Path) -> None:
+    source = found("english", tmp_path / "english")
+    for name, tensor in ((source.layout.t3, "cond_enc.perceiver.attn.to_v.bias"), (source.layout.t3, EMOTION),
+                         (source.layout.s3gen, "flow.encoder_proj.weight")):  # fmt: skip
+        whole = load_file(source.path(name))
+        save_file({each: value for each, value in whole.items() if each != tensor}, source.path(name))
+        with pytest.raises(NotReady, match=f"lacks '{tensor}'"):
+            fresh(source, "exact")
+        save_file(whole, source.path(name))
+
+
+@pytest.mark.parametrize(
+    ("model", "profile", "device", "has_draft"),
+    [("nano", "exact", CPU, True), ("nano", "int8", CPU, False), ("nano", "exact", META, False),
+     ("flash", "exact", CPU, False)],
+)  # fmt: skip
+def test_only_exact_tokens_one_at_a_time_on_a_cpu_have_a_draft(
+    model: str, profile: str, device: torch.device, has_draft: bool
+) -> None:
+    source = find(LAYOUTS[model], weights_dir=checkpoint(model), offline=True)
+    t3 = T3(load_t3_state(source), precision=precision_of(profile, device), device=device)
+    add_draft(t3, source)
+    assert (t3.draft is not None) is has_draft
+
+
 def open_pack(path: Path, **stamp: str) -> Pack:
     return Pack([path], stamp, save_to=path)
 
 
-def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path) -> None:
+def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
     pack = open_pack(tmp_path / "pack.safetensors", a="b")
     pack("one", lambda: torch.ones(3))
     assert pack.save()
@@ -202,6 +231,10 @@ def test_a_pack_that_lacks_a_tensor_is_completed(tmp_path: Path) -> None:
     assert whole("one", lambda: torch.zeros(3)).tolist() == [1, 1, 1]
     assert whole("two", lambda: torch.zeros(2, dtype=torch.int8)).tolist() == [2, 2]
     assert whole.missing == 0
+    written = whole.path.stat()
+    assert whole.save()
+    assert whole.path.stat() == written, "a whole one is not written again"
+    assert not caplog.text
 
 
 def test_a_folder_that_cannot_be_written_to_costs_only_time(tmp_path: Path) -> None:
@@ -222,6 +255,15 @@ def test_drafts_of_writers_that_died_are_deleted(tmp_path: Path) -> None:
     pack("one", lambda: torch.ones(3))
     assert pack.save()
     assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "pack.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float64, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool]
+)
+def test_tensors_of_any_type_that_a_checkpoint_may_have_are_written(dtype: torch.dtype, tmp_path: Path) -> None:
+    tensor = torch.tensor([1, 0, 1]).to(dtype)
+    write_tensors(tmp_path / "a.safetensors", {"a": tensor}, {})
+    assert torch.equal(load_file(tmp_path / "a.safetensors")["a"], tensor)
 
 
 def test_large_tensors_begin_on_cache_lines(tmp_path: Path) -> None:
@@ -301,6 +343,26 @@ def test_a_profile_that_was_not_prepared_says_what_there_is(prepared: Checkpoint
         load_modules(prepared, "fast", CPU, pack_of(prepared, "fast", CPU, prepared="off"))
 
 
+def test_without_its_originals_a_model_still_needs_its_other_files(prepared: Checkpoint) -> None:
+    save_file({"a": torch.ones(1)}, prepared.remainder, {"revision": prepared.revision})
+    with pytest.raises(NotReady, match=r"nano-remainder\.safetensors cannot be read"):
+        s3gen_state(prepared)
+    for name in ORIGINALS:  # as after a --replace that was killed before it deleted any
+        shutil.copy(checkpoint("nano") / name, prepared.folder)
+    assert not found("nano", prepared.folder).is_prepared
+    prepared.path("ve.safetensors").unlink()
+    with pytest.raises(NotReady, match=r"\(without ve\.safetensors\)"):
+        found("nano", prepared.folder)
+
+
+def test_originals_are_kept_if_a_pack_was_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = found("nano", tmp_path / "nano")
+    monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
+    monkeypatch.setattr(pack_module, "_prepare", lambda *_: False)
+    assert main(["nano", "--replace"]) == 1
+    assert all(path.is_file() for path in map(source.path, ORIGINALS))
+
+
 def test_training_without_the_originals_says_how_to_keep_them(prepared: Checkpoint) -> None:
     with pytest.raises(NotReady, match=r"needs t3_nano_v1.safetensors.*--originals"):
         load_t3_state(prepared)
@@ -317,6 +379,11 @@ def test_auto_takes_what_the_weights_are_prepared_for(prepared: Checkpoint) -> N
     (prepared.folder / "chatterbox-worker-nano-exact-cpu.safetensors").unlink()
     assert {choose_profile("auto", "cpu", prepared, frozenset({flag})) for flag in CPU_PROFILES} == {"int8"}
     assert choose_profile("exact", "cpu", prepared) == "exact"  # asked for: an error when it is loaded
+    assert choose_profile("auto", "cuda", prepared) == "fast"  # the same
+    whole = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
+    assert [choose_profile("auto", "cpu", whole, frozenset({"sse", flag})) for flag in CPU_PROFILES] == [
+        profiles[0] for profiles in CPU_PROFILES.values()
+    ]
 
 
 def test_files_that_two_models_share_are_replaced_for_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,13 +405,13 @@ def test_files_that_two_models_share_are_replaced_for_both(tmp_path: Path, monke
 @pytest.mark.parametrize("place", ["beside", "off", "folder"])
 def test_a_pack_is_written_only_where_it_is_wanted(place: str, tmp_path: Path) -> None:
     source = found("nano", tmp_path / "nano")
-    before, setting = set(tmp_path.rglob("*")), str(tmp_path / "store") if place == "folder" else place
+    before, setting = set(tmp_path.rglob("*")), str(tmp_path / "a/store") if place == "folder" else place
     pack = pack_of(source, "int8", CPU, prepared=setting)
     load_modules(source, "int8", CPU, pack)
     assert pack.save() is (place != "off")
     written = {path.relative_to(tmp_path).as_posix() for path in set(tmp_path.rglob("*")) - before if path.is_file()}
     name = "chatterbox-worker-nano-int8-cpu.safetensors"
-    assert written == {"beside": {f"nano/{name}"}, "off": set(), "folder": {f"store/{name}"}}[place]
+    assert written == {"beside": {f"nano/{name}"}, "off": set(), "folder": {f"a/store/{name}"}}[place]
     if place != "off":
         again = pack_of(source, "int8", CPU, prepared=setting)
         load_modules(source, "int8", CPU, again)

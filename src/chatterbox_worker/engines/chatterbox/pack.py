@@ -47,7 +47,6 @@ from chatterbox_worker.engines.chatterbox.t3.linear import Precision, precision_
 from chatterbox_worker.engines.chatterbox.t3.model import T3
 from chatterbox_worker.errors import NotReady, WorkerError, choices
 
-_ABANDONED_S = 3600.0  # a draft this old has no writer any more
 _SOURCES = (  # files of this folder that decide what a pack holds
     "checkpoint/state_dict", "s3gen/model", "s3gen/flow", "s3gen/flow_encoder", "s3gen/estimator", "s3gen/vocoder",
     "t3/model", "t3/blocks", "t3/linear", "t3/quantize", "pack",
@@ -96,7 +95,7 @@ class Pack:
         started_s = time.perf_counter()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._clear_drafts()
+            files.remove_orphans(self.path.parent)
             with files.draft(self.path) as draft:
                 write_tensors(draft, used, self._stamp)
         except OSError as error:
@@ -104,11 +103,6 @@ class Pack:
             return False
         _log.info("wrote %s in %.1f s to make the next start faster", self.path, time.perf_counter() - started_s)
         return True
-
-    def _clear_drafts(self) -> None:
-        for old in self.path.parent.glob(f".{self.path.name}.*{files.DRAFT_SUFFIX}"):
-            if time.time() - old.stat().st_mtime > _ABANDONED_S:
-                old.unlink(missing_ok=True)
 
 
 @dataclass(slots=True)
@@ -210,13 +204,20 @@ def load_modules(
     """T3 and S3Gen on `device`; on the meta device without their values, as when a pack is written for an absent GPU.
 
     `graphs`: whether S3Gen may replay graphs on a GPU. `held`: as in `load_with_pack`.
+
+    Raises:
+        NotReady: as `load_with_pack`, or T3 has a row for [MASK] and the model does not decode in blocks, or the other
+            way round.
     """
-    state = t3_state(checkpoint)
-    _check_mask(checkpoint, state)
     source = checkpoint.s3gen_source
     other = pack if source is checkpoint else pack_of(source, profile, device, prepared="off")
     own, other = (pack, other) if held is None else (held.hold(pack), held.hold(other))
-    t3 = T3(state, precision=precision_of(profile, device), device=device, provide=own)
+    t3 = T3(t3_state(checkpoint), precision=precision_of(profile, device), device=device, provide=own)
+    if (has_mask := t3.mask is not None) is not checkpoint.layout.blocks:
+        raise NotReady(
+            f"the T3 in {checkpoint.folder} has {'a' if has_mask else 'no'} row for [MASK] in its speech_emb, unlike "
+            f"{checkpoint.layout.name}'s"
+        )
     try:
         s3gen = S3Gen.from_state(
             s3gen_state(checkpoint, "flow.", "mel2wav."),
@@ -229,17 +230,6 @@ def load_modules(
     except KeyError as missing:
         raise NotReady(f"the S3Gen of {source.layout.name} lacks {missing}") from missing
     return t3, s3gen
-
-
-def _check_mask(checkpoint: Checkpoint, state: Mapping[str, Tensor]) -> None:
-    """Raises NotReady if T3 has a row for [MASK] and the model does not decode in blocks, or the other way round."""
-    rows = [len(state[name]) for name in ("speech_emb.weight", "speech_head.weight") if name in state]
-    has_mask = rows[:1] == [rows[-1] + 1] if rows else False
-    if len(rows) == 2 and has_mask is not checkpoint.layout.blocks:
-        raise NotReady(
-            f"the T3 in {checkpoint.folder} has {'a' if has_mask else 'no'} row for [MASK] in its speech_emb, unlike "
-            f"{checkpoint.layout.name}'s"
-        )
 
 
 def _open(path: Path, stamp: Mapping[str, str]) -> Any:

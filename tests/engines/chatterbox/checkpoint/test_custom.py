@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from chatterbox_worker.custom_models import parse_custom_models
-from chatterbox_worker.engines.chatterbox.checkpoint import contents, locate
+from chatterbox_worker.engines.chatterbox.checkpoint import contents, custom, locate
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state, load_voice_encoder_state
 from chatterbox_worker.engines.chatterbox.checkpoint.contents import examine
 from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom, write_manifest
@@ -98,12 +99,31 @@ def test_a_pickle_has_the_tensors_that_torch_reads(find: Find, tmp_path: Path) -
         ("a=/no/such/folder:english", "/no/such/folder cannot be read: No such file or directory"),
         ("a={two}/notes.txt:english", r"notes.txt must be one of \*.safetensors or \*.pt"),
         ("a=owner/repo@1:english", "owner/repo@1 is not in .* and the download failed"),
+        ("a={meanflow}:english", "the S3Gen in s3gen_meanflow.safetensors is of another family than english"),
+        ("a={misnamed}:english", r"s3gen.safetensors \(voice encoder\) is named like the S3Gen, but has none"),
+        ("a={odd}:english", r"has b.json \(no tokenizer\) or odd.safetensors \(tensors such as x\), but no"),
+        ("a={encoders}:english", "several of the kind voice encoder: a.safetensors or b.safetensors; call the"),
+        ("a={tokenizers}:english", "several tokenizers: a.json or b.json; call the right one tokenizer.json"),
+        ("a={vocabulary}:turbo", r"vocab.json is not a vocabulary: tokens with their numbers"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_served_is_refused_with_what_was_found(find: Find, tmp_path: Path, text: str, why: str) -> None:
-    folders = ("none", "adapter", "two", "plain", "ema", "flat")
+    folders = ("none", "adapter", "two", "plain", "ema", "flat", "meanflow", "misnamed", "odd", "encoders",
+               "tokenizers", "vocabulary")  # fmt: skip
     for name in folders:
         (tmp_path / name).mkdir()
+    for name in ("meanflow", "misnamed", "encoders", "tokenizers"):
+        (tmp_path / name / "t3.safetensors").symlink_to(checkpoint("english") / "t3_cfg.safetensors")
+    (tmp_path / "meanflow/s3gen_meanflow.safetensors").symlink_to(checkpoint("turbo") / "s3gen_meanflow.safetensors")
+    (tmp_path / "misnamed/s3gen.safetensors").symlink_to(checkpoint("english") / "ve.safetensors")
+    save_file({"x": torch.ones(1)}, tmp_path / "odd/odd.safetensors")
+    (tmp_path / "odd/b.json").write_text("{}")
+    for name in ("a", "b"):
+        (tmp_path / f"encoders/{name}.safetensors").symlink_to(checkpoint("english") / "ve.safetensors")
+        (tmp_path / f"tokenizers/{name}.json").symlink_to(checkpoint("english") / "tokenizer.json")
+    for name in ("t3_turbo_v1.safetensors", "merges.txt", "added_tokens.json"):
+        (tmp_path / "vocabulary" / name).symlink_to(checkpoint("turbo") / name)
+    (tmp_path / "vocabulary/vocab.json").write_text('{"a": -1}')
     shutil.copy(checkpoint("multilingual") / LAYOUTS["multilingual"].t3, tmp_path / "plain")
     names = ("speech_head.weight", "text_emb.weight", "speech_emb.weight")
     twice = {f"{start}{name}": torch.ones(1, 1) for start in ("model.", "ema.") for name in names}
@@ -200,6 +220,89 @@ def test_a_file_of_several_is_chosen_by_name_and_models_have_their_own_identity(
     assert found[0].revision == found[2].revision != found[1].revision
 
 
+def test_of_several_files_of_a_kind_the_one_with_the_familys_name_is_used(find: Find, tmp_path: Path) -> None:
+    for model, names in (
+        ("english", ("t3_cfg.safetensors", "ve.safetensors", "tokenizer.json")),
+        ("turbo", ("t3_turbo_v1.safetensors", "vocab.json", "merges.txt", "added_tokens.json")),
+    ):
+        (tmp_path / model).mkdir()
+        for name in names:
+            (tmp_path / model / name).symlink_to(checkpoint(model) / name)
+    for name, copied in (("a.safetensors", "ve.safetensors"), ("a.json", "tokenizer.json")):
+        (tmp_path / "english" / name).symlink_to(checkpoint("english") / copied)
+    english, turbo = (find(f"x={tmp_path / model}:{model}") for model in ("english", "turbo"))
+    assert (english.layout.voice_encoder, english.layout.tokenizer) == ("ve.safetensors", ("tokenizer.json",))
+    assert turbo.layout.tokenizer == ("vocab.json", "merges.txt", "added_tokens.json")
+    assert {turbo.path(name).parent for name in turbo.layout.tokenizer} == {tmp_path / "turbo"}
+    assert turbo.layout.text_vocab == LAYOUTS["turbo"].text_vocab
+
+
+def test_chinese_uses_the_table_of_the_base(find: Find, tmp_path: Path) -> None:
+    entry(tmp_path, "persian")
+    for languages, has_table in (("zh+fa", True), ("fa", False)):
+        found = find(f"persian={tmp_path}/persian:multilingual:{languages}")
+        assert ("Cangjie5_TC.json" in found.files) is has_table
+    (tmp_path / "bases/multilingual/Cangjie5_TC.json").unlink()
+    assert "Cangjie5_TC.json" not in find(f"persian={tmp_path}/persian:multilingual:zh").files
+
+
+def test_a_folder_with_many_files_is_something_else(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = entry(tmp_path, "single")
+    monkeypatch.setattr(custom, "_MOST_FILES", 1)
+    assert find(text)
+    (tmp_path / "single/README.md").write_text("")
+    with pytest.raises(NotReady, match="single has 2 files"):
+        find(text)
+
+
+@pytest.mark.parametrize(
+    ("inside", "fetched"),
+    [
+        ("", {"t3.safetensors", "ve.safetensors", "merges.txt", "config.json", "t3.pt"}),
+        ("/de", {"de/t3.safetensors", "de/ve.safetensors"}),
+        ("/de/t3.safetensors", {"de/t3.safetensors", "de/ve.safetensors"}),
+        ("/t3.pt", {"t3.pt", "ve.safetensors", "merges.txt", "config.json"}),
+    ],
+)
+def test_a_download_fetches_only_what_is_looked_at(
+    find: Find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, fetched: set[str]
+) -> None:
+    import huggingface_hub
+    from huggingface_hub.utils._paths import filter_repo_objects
+
+    published = [f"{folder}{name}" for folder in ("", "de/") for name in ("t3.safetensors", "ve.safetensors")]
+    published += ["t3.pt", "merges.txt", "config.json", "README.md", "wave.wav", "optimizer.pt", "de/scheduler.pt"]
+    asked: dict[str, object] = {}
+
+    def download(repo: str, **given: Any) -> str:
+        asked.update(repo=repo, revision=given["revision"], offline=given["local_files_only"])
+        patterns = {name: given[name] for name in ("allow_patterns", "ignore_patterns")}
+        for name in filter_repo_objects(published, **patterns):
+            path = tmp_path / "hub/snapshot" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.suffix == ".safetensors":
+                part = "ve" if path.stem == "ve" else "t3_cfg"
+                path.symlink_to(checkpoint("english") / f"{part}.safetensors")
+            elif path.suffix == ".pt":
+                torch.save(load_file(checkpoint("english") / "t3_cfg.safetensors"), path)
+            else:
+                path.write_text("{}")
+        return str(tmp_path / "hub/snapshot")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    wanted = f"mine=owner/repo{inside}@v1:english"
+    if not inside:  # two T3: both are fetched, and the place must name one
+        with pytest.raises(NotReady, match=r"several T3: t3\.pt or t3\.safetensors"):
+            find(wanted, offline=False)
+    else:
+        assert find(wanted, offline=False).files["ve.safetensors"].is_relative_to(tmp_path / "hub")
+    assert asked == {"repo": "owner/repo", "revision": "v1", "offline": False}
+    there = {path.relative_to(tmp_path / "hub/snapshot").as_posix() for path in (tmp_path / "hub").rglob("*.*")}
+    assert there == fetched
+
+
 def test_sizes_of_another_published_family_are_refused(find: Find, tmp_path: Path) -> None:
     layers, width = LAYOUTS["nano"].layers, LAYOUTS["nano"].width
     shapes: dict[str, tuple[int, ...]] = {f"tfmr.h.{layer}.ln_1.weight": (1,) for layer in range(layers)}
@@ -211,6 +314,14 @@ def test_sizes_of_another_published_family_are_refused(find: Find, tmp_path: Pat
         NotReady, match="12 layers of width 768 and 6563 speech tokens, of the family nano; turbo has 24"
     ):
         find(f"a={tmp_path}/t3.safetensors:turbo")
+    shapes = {f"tfmr.layers.{layer}.mlp": (1,) for layer in range(LAYOUTS["english"].layers)} | {
+        "speech_head.weight": (8194, 1024), "speech_emb.weight": (8195, 1), "text_emb.weight": (704, 1)
+    }  # fmt: skip
+    save_file(
+        {name: torch.zeros(shape, dtype=torch.int8) for name, shape in shapes.items()}, tmp_path / "t3.safetensors"
+    )
+    with pytest.raises(NotReady, match="of the family flash; english has"):
+        find(f"a={tmp_path}/t3.safetensors:english")
 
 
 def test_a_tokenizer_with_ids_beyond_the_table_is_refused(find: Find, tmp_path: Path) -> None:
@@ -232,8 +343,24 @@ def test_json_that_is_no_tokenizer_is_passed_over(tmp_path: Path, monkeypatch: p
     assert examine(tmp_path / "b.json").tokens is None
     (tmp_path / "c.json").write_text(json.dumps({"model": {"vocab": {"a": 0}}}))
     assert examine(tmp_path / "c.json").tokens == {"a": 0}
-    monkeypatch.setattr(contents, "_LARGEST_JSON", 10)
+    for added in (5, [{"content": ["a"], "id": 1}], [{"content": "b", "id": "1"}]):
+        (tmp_path / "b.json").write_text(json.dumps({"model": {"vocab": {"a": 0}}, "added_tokens": added}))
+        assert examine(tmp_path / "b.json").tokens is None
+    size = (tmp_path / "c.json").stat().st_size
+    monkeypatch.setattr(contents, "_LARGEST_JSON", size)
+    assert examine(tmp_path / "c.json").tokens == {"a": 0}
+    monkeypatch.setattr(contents, "_LARGEST_JSON", size - 1)
     assert examine(tmp_path / "c.json").tokens is None
+    shutil.copy(tmp_path / "c.json", tmp_path / "tokenizer.json")
+    with pytest.raises(NotReady, match=f"has {size} bytes; no tokenizer has more than {size - 1}"):
+        examine(tmp_path / "tokenizer.json")
+
+
+def test_a_header_without_shapes_is_refused(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "F32", "data_offsets": [0, 0]}}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(NotReady, match=r"a\.safetensors cannot be read: KeyError"):
+        examine(tmp_path / "a.safetensors")
 
 
 def test_it_is_found_in_runpods_cached_models_and_in_a_folder_of_the_repository(find: Find, tmp_path: Path) -> None:
@@ -275,6 +402,9 @@ def test_in_an_image_it_lies_like_other_models_and_may_lack_the_originals(find: 
     assert prepared.revision == baked.revision
     with pytest.raises(NotReady, match="/elsewhere cannot be read"):
         find("persian=/elsewhere:multilingual:fa", tmp_path / "weights")  # the variable has changed
+    (home / "chatterbox-worker-custom.json").write_text("{}")
+    with pytest.raises(NotReady, match=r"custom\.json cannot be read: KeyError"):
+        find(text, tmp_path / "weights")
 
 
 def test_in_an_image_a_file_with_all_parts_keeps_those_that_no_pack_has(find: Find, tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS, Layout
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
+from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import check_file
 from chatterbox_worker.errors import NotReady
 from support.checkpoints import checkpoint
 from support.paths import ROOT
@@ -63,6 +65,8 @@ def test_a_local_folder_is_found_by_model_by_repository_or_as_it_is(inside: str,
     assert set(found.files) == set(ENGLISH.files)
     assert found.revision.startswith("local-")
     assert found.path("tokenizer.json").is_file()
+    with pytest.raises(NotReady, match=r"the english checkpoint in .* has no Cangjie5_TC\.json"):
+        found.path("Cangjie5_TC.json")
 
 
 def test_folders_are_searched_in_order_and_the_revision_is_the_one_that_was_found(tmp_path: Path) -> None:
@@ -70,7 +74,17 @@ def test_folders_are_searched_in_order_and_the_revision_is_the_one_that_was_foun
     fill_hub_cache(hub, ENGLISH, ENGLISH.remote.revision, ref=None)
     folders = {"weights_dir": weights, "runpod_cache": runpod, "hub_cache": hub}
     assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(hub)
-    assert find_in(ENGLISH, tmp_path, **folders).revision == ENGLISH.remote.revision[:12]
+    pinned = find_in(ENGLISH, tmp_path, **folders, offline=False)  # what is pinned and here is not downloaded
+    assert pinned.revision == ENGLISH.remote.revision[:12]
+    incomplete = fill_hub_cache(runpod, ENGLISH, COMMIT)
+    (incomplete / "conds.pt").unlink()
+    assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(hub)
+    for ref in (b"", b"\xff\xfe"):  # half written
+        (incomplete.parent.parent / "refs/main").write_bytes(ref)
+        assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(hub)
+    with pytest.raises(NotReady, match=r"without conds\.pt"):
+        find_in(ENGLISH, tmp_path, runpod_cache=runpod, revisions={ENGLISH.remote.repo: COMMIT})
+    shutil.rmtree(runpod)
     fill_hub_cache(runpod, ENGLISH, COMMIT)  # RunPod fetched another commit: it is used, and reported as what it is
     assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(runpod)
     assert find_in(ENGLISH, tmp_path, **folders).revision == COMMIT[:12]
@@ -107,12 +121,12 @@ def test_a_pack_uses_files_of_the_base_model_from_any_folder(tmp_path: Path) -> 
 def test_missing_weights_are_reported_with_every_folder_and_what_it_lacked(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(checkpoint("turbo"), weights / "turbo")
-    (weights / "turbo" / "vocab.json").unlink()
-    (weights / "turbo" / "conds.pt").unlink()
+    for name in ("t3_turbo_v1.safetensors", "vocab.json", "conds.pt"):
+        (weights / "turbo" / name).unlink()
     with pytest.raises(NotReady) as refusal:
         find_in(TURBO, tmp_path, weights_dir=weights)
     message = refusal.value.message
-    assert f"{weights / 'turbo'} (without vocab.json, conds.pt)" in message
+    assert f"{weights / 'turbo'} (without t3_turbo_v1.safetensors, vocab.json, conds.pt)" in message
     assert f"{weights / 'chatterbox-turbo'} (no such folder)" in message
     assert str(tmp_path / "no-runpod" / "models--ResembleAI--chatterbox-turbo") in message
     assert str(tmp_path / "no-hub" / "models--ResembleAI--chatterbox-turbo") in message
@@ -133,6 +147,31 @@ def empty(path: Path) -> None:
 
 def replace_by_lfs_pointer(path: Path) -> None:
     path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n")
+
+
+def write_header(path: Path, header: object) -> Path:
+    """A safetensors file with this header and four bytes of tensors."""
+    encoded = json.dumps(header).encode()
+    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + bytes(4))
+    return path
+
+
+@pytest.mark.parametrize("end", ["4", None, 4.0, [4]])
+def test_a_header_whose_offsets_are_no_numbers_is_corrupt(end: object, tmp_path: Path) -> None:
+    header = {"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, end]}}
+    with pytest.raises(NotReady, match="its header is not that of a safetensors file"):
+        check_file(write_header(tmp_path / "a.safetensors", header))
+
+
+def test_a_file_without_tensors_is_whole_and_one_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes((2).to_bytes(8, "little") + b"{}")
+    check_file(path)
+    path.write_bytes((3).to_bytes(8, "little") + b"{}")
+    with pytest.raises(NotReady, match=r"is truncated \(10 bytes\): it ends within its header"):
+        check_file(path)
+    with pytest.raises(NotReady, match=f"the weights file {tmp_path} cannot be read: Is a directory"):
+        check_file(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -175,10 +214,11 @@ def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
     import huggingface_hub
 
     arguments: dict[str, Any] = {}
+    names = TURBO.files
 
     def download(repo: str, **given: Any) -> str:
         arguments.update(given, repo=repo)
-        return str(fill_hub_cache(given["cache_dir"], TURBO, given["revision"], ref=None))
+        return str(fill_hub_cache(given["cache_dir"], TURBO, given["revision"], ref=None, names=names))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     fill_hub_cache(tmp_path, TURBO, OTHER)  # the pinned snapshot is fetched although there is an older one
@@ -193,6 +233,9 @@ def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
     assert found.revision == TURBO.remote.revision[:12]
     assert len(sentences) == 1
     assert "t3_turbo_v1.safetensors" in sentences[0]
+    names = TURBO.files[:2]
+    with pytest.raises(NotReady, match=r"\(without ve\.safetensors.*; the hub's repository lacks them"):
+        find_in(TURBO, tmp_path, hub_cache=tmp_path / "few", offline=False)
 
 
 @pytest.mark.parametrize("error", [OSError("no network"), ValueError("cannot find it"), ConnectionError("no network")])
@@ -257,16 +300,45 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     torch.save({"other": 1}, tmp_path / "it" / "conds.pt")
     with pytest.raises(NotReady, match="no built-in voice"):
         load_default_conditionals(found)
+    whole = (checkpoint("english") / "conds.pt").read_bytes()
+    for part, damaged in ((b"torch._utils", b"torch.\xffutils"), (b"collections\n", b"collectionsX"), (b"}q", b"})")):
+        assert part in whole
+        (tmp_path / "it" / "conds.pt").write_bytes(whole.replace(part, damaged))  # torch checks no sums
+        with pytest.raises(NotReady, match=r"conds\.pt cannot be read"):
+            load_default_conditionals(found)
 
 
-def test_a_training_checkpoint_is_unwrapped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_training_checkpoint_is_unwrapped(is_zip: bool, tmp_path: Path) -> None:
     import torch
 
     from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_voice_encoder_state
 
     path = tmp_path / "ve.pt"
-    torch.save({"model": [{"lstm.weight_ih_l0": torch.ones(1), "proj.bias": torch.ones(3)}]}, path)
+    state = {"lstm.weight_ih_l0": torch.ones(1), "proj.bias": torch.ones(3)}
+    torch.save({"model": [state]}, path, _use_new_zipfile_serialization=is_zip)
+    check_file(path)
     layout = LAYOUTS["multilingual"]
     assert torch.equal(
         load_voice_encoder_state(Checkpoint(layout, tmp_path, {"ve.pt": path}, "x"))["proj.bias"], torch.ones(3)
     )
+
+
+def test_quantized_weights_of_another_program_are_refused(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_voice_encoder_state
+
+    found = Checkpoint(ENGLISH, tmp_path, {ENGLISH.voice_encoder: tmp_path / "ve.safetensors"}, "x")
+    save_file({"proj.weight": torch.ones(1, 2, dtype=torch.int8)}, tmp_path / "ve.safetensors")
+    with pytest.raises(
+        NotReady, match=r"ve\.safetensors has proj\.weight in torch\.int8: weights that another program"
+    ):
+        load_voice_encoder_state(found)
+    counts = {"tracked": torch.ones(1, dtype=torch.int64), "proj.weight": torch.ones(1, 2, dtype=torch.float16)}
+    save_file(counts, tmp_path / "ve.safetensors")
+    assert load_voice_encoder_state(found).keys() == counts.keys()
+    write_header(tmp_path / "ve.safetensors", {"a": {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]}})
+    with pytest.raises(NotReady, match=r"ve\.safetensors cannot be read"):
+        load_voice_encoder_state(found)

@@ -5,7 +5,6 @@ Tensors are on the CPU and as stored (float32 upstream); nothing is copied until
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint import contents
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
-from chatterbox_worker.engines.chatterbox.checkpoint.pickled import leaves
+from chatterbox_worker.engines.chatterbox.checkpoint.pickled import PICKLE_ERRORS, leaves
 from chatterbox_worker.errors import NotReady
 
 
@@ -52,19 +51,26 @@ def _load(path: Path, kind: str, parts: tuple[str, ...] = ()) -> dict[str, Tenso
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, framework="pt") as file:
-                return {own: file.get_tensor(name) for name, own in select(file.keys()).items()}
+                state = {own: file.get_tensor(name) for name, own in select(file.keys()).items()}
         except (SafetensorError, OSError) as error:
             raise NotReady(f"the weights file {path} cannot be read: {error}") from error
-    state = dict(leaves(load_pickle(path), Tensor))
-    return {own: state[name] for name, own in select(state).items()}
+    else:
+        loaded = dict(leaves(load_pickle(path), Tensor))
+        state = {own: loaded[name] for name, own in select(loaded).items()}
+    for name, tensor in state.items():
+        if name.endswith(".weight") and not tensor.is_floating_point():
+            raise NotReady(f"the weights file {path} has {name} in {tensor.dtype}: weights that another program has "
+                           "quantized cannot be read")  # fmt: skip
+    return state
 
 
 def load_pickle(path: Path) -> Any:
     """Raises NotReady for a corrupt file and for a pickle that would run code."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise NotReady(f"the weights file {path} cannot be read: {str(error).partition(chr(10))[0]}") from error
+    except PICKLE_ERRORS as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise NotReady(f"the weights file {path} cannot be read: {reason}") from error
 
 
 def _is_zip(path: Path) -> bool:

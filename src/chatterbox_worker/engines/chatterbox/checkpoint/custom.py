@@ -39,6 +39,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.locate import (
     Checkpoint,
     find,
     library_cache,
+    read_ref,
     snapshots,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.weight_files import sample_digest
@@ -77,6 +78,9 @@ class _Search:
     def choose(self, kind: str, preferred: str, fits: Callable[[Shapes], bool] = lambda _: True) -> Contents | None:
         """The file with this part; of several that fit, the one with the family's own name. Raises NotReady."""
         having = [each for each in self.contents if kind in each.parts]
+        named = [each for each in self.contents if each.path.name == preferred]
+        if named and not having:
+            raise self.refuse(f"{named[0]} is named like the {kind}, but has none")
         fitting = [each for each in having if fits(each.parts[kind])]
         if having and not fitting:
             names = choices(each.path.name for each in having)
@@ -227,8 +231,7 @@ def _download(model: CustomModel, runpod_cache: Path, hub_cache: Path | None, *,
 
 def _is_revision(snapshot: Path, revision: str) -> bool:
     """Whether the snapshot is the one that the entry names; "main" is whatever the cache has."""
-    ref = snapshot.parent.parent / "refs" / revision
-    is_named = ref.is_file() and ref.read_text().strip() == snapshot.name
+    is_named = read_ref(snapshot.parent.parent, revision) == snapshot.name
     return revision == "main" or snapshot.name.startswith(revision) or is_named
 
 

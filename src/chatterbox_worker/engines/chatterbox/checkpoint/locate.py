@@ -282,15 +282,17 @@ def _repo_folder(cache: Path, remote: Remote) -> Path:
 def snapshots(cache: Path, remote: Remote) -> list[Path]:
     """Snapshots of the repository in a hub cache: the pinned one, then those that the refs name."""
     folder = _repo_folder(cache, remote)
-    commits = [remote.revision]
-    for ref in (remote.revision, "main"):
-        try:
-            commits.append((folder / "refs" / ref).read_text().strip())
-        except OSError:  # a cache without this ref
-            continue
-    return [
-        folder / "snapshots" / commit for commit in dict.fromkeys(commits) if (folder / "snapshots" / commit).is_dir()
-    ]
+    commits = [remote.revision, *(read_ref(folder, name) for name in (remote.revision, "main"))]
+    found = [folder / "snapshots" / commit for commit in dict.fromkeys(commits) if commit]
+    return [snapshot for snapshot in found if snapshot.is_dir()]
+
+
+def read_ref(folder: Path, name: str) -> str:
+    """The commit that a ref names in a repository's folder of a hub cache; "" if it names none, or is half written."""
+    try:
+        return (folder / "refs" / name).read_text().strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _download(

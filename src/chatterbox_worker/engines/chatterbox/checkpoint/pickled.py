@@ -48,6 +48,10 @@ _BYTES: Mapping[str, int] = MappingProxyType({
 _STORAGE = ("storage", "type", "key", "location", "length")
 """What torch writes of a storage."""
 
+PICKLE_ERRORS = (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, OSError, ValueError, TypeError, LookupError,
+                 AttributeError, EOFError, OverflowError, AssertionError, RuntimeError)  # fmt: skip
+"""What reading a broken pickle can raise, with torch or without."""
+
 _Leaf = TypeVar("_Leaf")
 
 
@@ -72,9 +76,7 @@ def read_pickled_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         tensors, size = dict(leaves(_unpickle(path), _Tensor)), path.stat().st_size
         _check_size(sum(math.prod(tensor.shape) * tensor.item_bytes for tensor in tensors.values()), size)
         return {name: tensor.shape for name, tensor in tensors.items()}
-    # what a pickle that is not one of torch's can raise
-    except (pickle.UnpicklingError, zipfile.BadZipFile, struct.error, OSError, ValueError, TypeError, LookupError,
-            AttributeError, EOFError, OverflowError, AssertionError, RuntimeError) as error:  # fmt: skip
+    except PICKLE_ERRORS as error:
         raise NotReady(f"the weights file {path} cannot be read: {error}") from error
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 _ALIGNMENT = 64  # bytes, a cache line: one row times a matrix reads 3% faster from an aligned one (2 cores, AVX2)
 _TYPES = {
-    torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int8: "I8", torch.uint8: "U8",
-    torch.int64: "I64",
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64",
+    torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
 
 

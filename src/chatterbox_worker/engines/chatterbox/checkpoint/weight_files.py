@@ -6,6 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
+from operator import index
 from pathlib import Path
 
 from chatterbox_worker.errors import NotReady
@@ -56,9 +57,10 @@ def _safetensors_flaw(path: Path, size: int) -> str | None:
             return f"is corrupt: its header has {length} bytes"
         try:
             header = json.loads(file.read(length))
-            end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+            ends = [index(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
             return "is corrupt: its header is not that of a safetensors file"
+    end = max(ends, default=0)
     if end != size - 8 - length:
         return f"is truncated or corrupt: {size} bytes, {8 + length + end} by its header"
     return None
@@ -93,7 +95,7 @@ def sample_digest(files: Mapping[str, Path]) -> str:
             if size <= _SAMPLES * _SAMPLE_BYTES:
                 digest.update(file.read())
                 continue
-            for index in range(_SAMPLES):
-                file.seek((size - _SAMPLE_BYTES) * index // (_SAMPLES - 1))
+            for sample in range(_SAMPLES):
+                file.seek((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
                 digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()

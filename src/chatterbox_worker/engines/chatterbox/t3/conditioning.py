@@ -15,6 +15,18 @@ from torch import Tensor
 from chatterbox_worker.engines.chatterbox.device.cpu_products import align
 
 _PERCEIVER_HEADS = 4  # upstream modules/perceiver.py; the shapes of the weights do not show it
+_SPEAKER = ("spkr_enc.weight", "spkr_enc.bias")
+_OF_LLAMA = (
+    "emotion_adv_fc.weight",
+    "perceiver.pre_attention_query",
+    *(f"perceiver.attn.{layer}.{part}" for layer in ("norm", "to_q", "to_k", "to_v", "proj_out")
+      for part in ("weight", "bias")),
+)  # fmt: skip
+
+
+def conditioning_names(*, is_gpt: bool) -> list[str]:
+    """The tensors of a T3 checkpoint that `ConditioningEncoder` needs."""
+    return [f"cond_enc.{name}" for name in (_SPEAKER if is_gpt else _SPEAKER + _OF_LLAMA)]
 
 
 class ConditioningEncoder:

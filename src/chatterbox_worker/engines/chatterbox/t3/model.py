@@ -34,7 +34,7 @@ from chatterbox_worker.engines.chatterbox.t3.blocks import (
     llama_block,
     rms_norm,
 )
-from chatterbox_worker.engines.chatterbox.t3.conditioning import ConditioningEncoder
+from chatterbox_worker.engines.chatterbox.t3.conditioning import ConditioningEncoder, conditioning_names
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.engines.chatterbox.t3.kernels.operators import Norm
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision, SmallWeights, Source, linear, small_weights
@@ -151,7 +151,7 @@ class T3:
             torch.full((), value, dtype=self.dtype, device=self.device) for value in (0.0, -torch.inf)
         )
         self._encoder = ConditioningEncoder(
-            {name: load(name, torch.float32) for name in weights if name.startswith("cond_enc.")}
+            {name: load(name, torch.float32) for name in conditioning_names(is_gpt=self.is_gpt)}
         )
         bias = weights["speech_head.bias"] if self.is_gpt else None
         source = Source("speech_head", lambda: weights["speech_head.weight"], bias, provide_matrix)
