@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 import pytest
@@ -59,6 +60,11 @@ def test_rows_take_the_shortest_bucket_and_the_flow_the_next_count_of_rows() -> 
         (1, 12), (1, 20), (1, 36), (1, 64), (1, 112), (1, 192),
     ]  # fmt: skip
     assert vocoder.hop_variant_for(3, 24) == (4, 12)
+    assert all(rows * length <= 1024 for rows, length in vocoder.hop_variants())
+    vocoder._graphs._wanted.update({(2, 768): None, (8, 128): None})
+    capture = vocoder.wanted()
+    assert isinstance(capture, functools.partial)
+    assert capture.args == ((8, 128),), "1536 tokens are too many for a graph"
 
 
 def test_a_device_that_pads_nothing_has_no_variants() -> None:

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow, Prompt
+from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
+from chatterbox_worker.engines.chatterbox.s3gen.flow import Flow, FlowRow, Prompt, pack_rows, unpack_mels
 from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, RenderRow, S3Gen, _flow_dtype
 from chatterbox_worker.engines.chatterbox.s3gen.noise import Noise, SeededNoise
 from chatterbox_worker.engines.chatterbox.s3gen.overflow import with_dtype
@@ -133,6 +134,15 @@ def test_a_flow_in_bfloat16_shares_all_but_its_float16_weights() -> None:
     assert [t.dtype for t in tensors_of(wide)].count(torch.bfloat16) == [t.dtype for t in tensors_of(half)].count(
         torch.float16
     )
+
+
+def test_a_flow_in_bfloat16_has_nearly_the_mel_of_the_exact_one() -> None:
+    plain, row = ours("turbo"), row_of(ours("turbo"), 10, prompt_of(6), 1)
+    half = Flow(StateDict(upstream_s3gen(checkpoint("turbo")).state_dict(), CPU, torch.float16).scope("flow"))
+    rows = [FlowRow(row.tokens, row.prompt, row.noise.mel)]
+    (close,) = unpack_mels(S3Gen(half, plain.vocoder, CPU)._wide_flow(pack_rows(rows, CPU)), rows)
+    (exact,) = plain.mels(rows)
+    assert 0 < (close - exact).square().mean() < 0.01 * exact.square().mean()
 
 
 def tensors_of(thing: Any) -> list[Tensor]:

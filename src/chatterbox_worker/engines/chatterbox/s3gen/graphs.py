@@ -107,7 +107,7 @@ class VocoderGraphs:
     def hop_variants(self) -> list[Variant]:
         """The variants of hops that are captured in advance, single ones before several."""
         counts = [1 << bit for bit in range(MOST_ROWS.bit_length())] if self._buckets else []
-        return [(rows, bucket) for rows in counts for bucket in HOP_BUCKETS if rows * bucket <= _MOST_CAPTURED]
+        return [(rows, bucket) for rows in counts for bucket in HOP_BUCKETS]
 
     def variant_for(self, rows: int, frames: int) -> Variant | None:
         """The variant that fits this many rows of at most this many frames; None on a device that pads nothing."""
