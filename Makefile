@@ -84,8 +84,10 @@ $(READY): locks/dev.txt pyproject.toml
 	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Both Pythons get the same versions, so that what passes under one holds for the other: the image's is 3.12.
 lock:  ## resolve the dependencies again; the files contain no registry's address
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header --extra worker pyproject.toml --output-file locks/worker.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header --extra dev --constraint locks/worker.txt pyproject.toml --output-file locks/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header --extra worker pyproject.toml --output-file locks/worker.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	    --no-emit-index-url --no-annotate --no-header --extra dev --constraint locks/worker.txt pyproject.toml \
+	    --output-file locks/dev.txt

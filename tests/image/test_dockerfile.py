@@ -216,6 +216,12 @@ def test_the_image_has_the_versions_that_the_tests_use() -> None:
     assert set(PIN.findall(WORKER_LOCK)) - developers == set()
 
 
+@pytest.mark.parametrize("lock", ["worker", "dev"])
+def test_python_3_11_and_3_12_get_the_same_versions(lock: str) -> None:
+    names = [name for name, _ in PIN.findall((ROOT / f"locks/{lock}.txt").read_text())]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
 def test_uv_is_the_one_that_the_makefile_pins() -> None:
     pinned = re.search(r"^UV_VERSION := (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert pinned is not None

@@ -14,7 +14,7 @@ PIN = re.compile(r"^([a-z0-9.-]+)==(\S+)", re.MULTILINE)
 """A line of a lock: the package's name and version."""
 WORKER_LOCK = (ROOT / "locks/worker.txt").read_text()
 PINS = dict(PIN.findall(WORKER_LOCK))
-"""The packages that the image installs; of a package with a version for each Python, one of them."""
+"""The packages that the image installs."""
 
 
 @dataclass(slots=True)
