@@ -16,6 +16,7 @@ from peft.tuners.lora import LoraLayer
 import support.tiny_csm as tiny
 from chatterbox_worker.engine import Adapter, Voice
 from chatterbox_worker.engines.chatterbox.training.module import TARGETS, Shape, add_lora, set_trained
+from chatterbox_worker.engines.csm import adapters
 from chatterbox_worker.engines.csm.adapters import RowAdapters
 from chatterbox_worker.engines.csm.draw import CodeSampling
 from chatterbox_worker.engines.csm.engine import CsmEngine
@@ -54,10 +55,10 @@ def test_an_adapter_of_zeros_changes_no_bit_and_another_one_does(engine: CsmEngi
 
 def test_a_mixed_batch_sounds_as_each_voice_alone(engine: CsmEngine) -> None:
     """Two ranks, two adapters of one rank, and no adapter; slots are reused in another order."""
-    adapters = (None, tiny.adapter(), tiny.adapter(rank=2), replace(tiny.adapter(seed=5), alpha=3.0))
+    tuned = (None, tiny.adapter(), tiny.adapter(rank=2), replace(tiny.adapter(seed=5), alpha=3.0))
     wanted = [
         tiny.say(voice=replace(_tuned(adapter), digest=f"{n}".ljust(64, "e")), seed=n, max_s=0.24 + 0.08 * n)
-        for n, adapter in enumerate(adapters)
+        for n, adapter in enumerate(tuned)
     ]
     alone = [tiny.sound_of(engine.submit(utterance)) for utterance in wanted]
     takes = [engine.submit(wanted[n]) for n in (0, 1, 2, 3, 1, 0)]
@@ -98,7 +99,7 @@ def _frames(csm: Csm, adapter: Adapter | None) -> tuple[list[list[int] | None], 
     return codes, torch.stack(hidden)
 
 
-def test_when_its_last_row_leaves_nothing_is_left_on_the_model() -> None:
+def test_when_its_last_row_leaves_nothing_is_left_on_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     module = share_tensors(tiny.csm().model)
 
     def hooks() -> int:
@@ -106,11 +107,17 @@ def test_when_its_last_row_leaves_nothing_is_left_on_the_model() -> None:
 
     before = hooks()  # transformers leaves some of its own where attentions were returned
     rows = RowAdapters(module, 3)
+    asked = list[int]()
+    monkeypatch.setattr(adapters, "check_memory", lambda count, _: asked.append(count))
     partial = replace(tiny.adapter(), factors={QUERY: tiny.adapter().factors[QUERY]})
     for row, adapter in enumerate((tiny.adapter(), tiny.adapter(rank=2), partial)):
         rows.place(row, adapter)
     stacks = rows._stacks[QUERY]
     assert sorted(stacks) == [2, 4]
+    taken = {
+        rank: sum(each[rank].down.nbytes + each[rank].up.nbytes for each in rows._stacks.values()) for rank in (4, 2)
+    }
+    assert asked == [taken[4], taken[2], 0]
     rows.remove(0)
     assert not stacks[4].down[0].any()
     assert stacks[4].down[2].any()
@@ -152,7 +159,7 @@ def test_one_that_overflows_fails_alone_and_frees_its_slot(tmp_path: Path) -> No
     factors = own.factors[QUERY]
     huge = replace(own, alpha=1e6, factors={QUERY: factors._replace(up=np.full_like(factors.up, 3e38))})
     engine = tiny.engine(tmp_path, slots=1, base=tiny.BASE)
-    takes: list[Any] = [engine.submit(tiny.say(voice=_tuned(each), max_s=0.16)) for each in (huge, own)]
+    takes: list[Any] = [engine.submit(tiny.say(voice=_tuned(each), max_s=0.16)) for each in (huge, None)]
     with pytest.raises(InvalidRequest, match=f"makes {QUERY} overflow"):
         list(takes[0])
     sound = tiny.sound_of(takes[1])
@@ -178,6 +185,18 @@ def test_one_whose_products_overflow_fails_alone_and_spoils_no_later_take_in_its
 
     for take in takes:
         assert np.array_equal(tiny.sound_of(take), alone)
+
+
+def test_a_prompt_that_cannot_be_read_leaves_no_adapter_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    csm = tiny.csm()
+    slots, sampling = CsmSlots(csm, 1), CodeSampling.of(3, 0.9, 50, CPU)
+    prompt = csm.prompt([], csm.ids(0, "Hello."))
+    with monkeypatch.context() as patch:
+        patch.setattr(slots, "_read", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            slots.enter(0, prompt, sampling, tiny.adapter())
+    assert not slots._adapters._stacks
+    assert slots.free == [0]
 
 
 def test_a_worker_that_serves_none_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +15,24 @@ import pytest
 import torch
 
 import support.tiny_csm as tiny
-from chatterbox_worker.engine import Turn
+from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.engine import Passage, Turn, Voice
+from chatterbox_worker.engines.chatterbox.serving.memory import CPU_BUDGET_BYTES
 from chatterbox_worker.engines.chatterbox.watermark.perth import Watermark
+from chatterbox_worker.engines.csm import engine as engine_module
 from chatterbox_worker.engines.csm.draw import CodeSampling, draw
-from chatterbox_worker.engines.csm.engine import CsmEngine, _precision
+from chatterbox_worker.engines.csm.engine import CsmEngine, _precision, _slots_for
 from chatterbox_worker.engines.csm.model import Csm
-from chatterbox_worker.errors import Cancelled, InvalidRequest, NotReady, SynthesisFailed
+from chatterbox_worker.engines.csm.slots import CsmSlots
+from chatterbox_worker.errors import Cancelled, DeviceFailed, InvalidRequest, NotReady, SynthesisFailed
 from support.checkpoints import checkpoint
 
 CPU = torch.device("cpu")
+
+
+def _with_samples(value: float) -> Voice:
+    voice = tiny.alice()
+    return dataclasses.replace(voice, clip=Audio(np.full(36_000, value, np.float32), 24_000))
 
 
 @pytest.fixture
@@ -183,6 +194,8 @@ def test_a_recording_is_encoded_once_for_all_workers(tmp_path: Path) -> None:
         ({"voice": tiny.alice(None)}, "reference_transcript", "needs the words"),
         ({"voice": tiny.alice(seconds=0.3)}, "reference_audio", "0.30 s long"),
         ({"voice": tiny.alice(seconds=100.0), "max_s": 80.0}, "reference_audio", "shorten the recording"),
+        ({"voice": _with_samples(0.0)}, "reference_audio", "is silent"),
+        ({"voice": _with_samples(np.nan)}, "reference_audio", "is silent"),
     ],
 )
 def test_an_impossible_utterance_is_refused_at_once(
@@ -204,6 +217,103 @@ def test_context_that_does_not_fit_is_left_out_from_the_start_with_a_warning(eng
     assert [turn.text for turn in take.script.turns] == ["Just now."]
     assert take.warnings == ("the first 1 of 2 turns of context were left out: they do not fit",)
     assert shorter.warnings == ()
+
+
+def test_speech_may_fill_the_context_to_the_last_position(engine: CsmEngine) -> None:
+    csm, lead = tiny.csm(), engine.submit(tiny.say(max_s=8.0))
+    ids = len(csm.ids(0, "How are you today?"))
+    for used, before in ((ids, None), (2 * ids + 100 + 1, lead)):
+        most_s = (csm.positions - used) / csm.frame_rate
+        take = engine.submit(tiny.say(max_s=most_s, lead=before))
+        assert take.script.max_frames == csm.positions - used
+        take.cancel()
+        with pytest.raises(InvalidRequest, match="give a lower max_chunk_s") as refused:
+            engine.submit(tiny.say(max_s=most_s + tiny.FRAME_S, lead=before))
+        assert refused.value.field == "max_chunk_s"
+    late = tiny.turn("Just now.", 120.0, 1)
+    used = ids + len(csm.ids(1, late.text)) + csm.frames_in(late.clip.duration_s) + 1
+    for frames, turns in ((csm.positions - used, 1), (csm.positions - used + 1, 0)):
+        take = engine.submit(tiny.say(max_s=frames / csm.frame_rate, context=(late,)))
+        assert (take.script.max_frames, len(take.script.turns)) == (frames, turns)
+        take.cancel()
+    unlimited = engine.submit(dataclasses.replace(tiny.say(), max_s=None))
+    assert unlimited.script.max_frames == 500
+    with pytest.raises(InvalidRequest, match="cannot convert"):
+        engine.convert(Passage(tiny.hum(), tiny.alice(), 1))
+
+
+@pytest.mark.parametrize("samples", [9599, 9600, 9601, 36_000])
+def test_a_recording_takes_no_more_frames_than_it_is_given_space_for(samples: int) -> None:
+    clip = Audio(tiny.hum().samples[:samples], 24_000)
+    assert len(tiny.csm().encode(clip)) <= tiny.csm().frames_in(clip.duration_s) <= samples // 1920 + 1
+
+
+def test_a_frame_is_the_end_if_all_codes_but_the_last_are(engine: CsmEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = iter([[1, 2, 3, 4, 5, 0], [0, 0, 0, 0, 0, 5], [9] * 6])
+    monkeypatch.setattr(engine._batch._slots, "step", lambda: [next(frames)])
+    take = engine.submit(tiny.say())
+    tiny.sound_of(take)
+    assert take.frames == [[1, 2, 3, 4, 5, 0], [0, 0, 0, 0, 0, 5]]
+    assert not take.facts.hit_limit
+    assert {"csm_s", "codec_s"} <= take.timings.keys()
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, target: object, name: str, error: Exception, *, calls: int = 1) -> None:
+    """The method raises that error as often as that, and then works."""
+    work, left = getattr(target, name), [error] * calls
+
+    def run(*arguments: Any) -> Any:
+        if left:
+            raise left.pop()
+        return work(*arguments)
+
+    monkeypatch.setattr(target, name, run)
+
+
+def test_a_step_that_fails_fails_its_takes_and_the_next_ones_speak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = tiny.engine(tmp_path, slots=2)
+    alone = tiny.sound_of(engine.submit(tiny.say(seed=7)))
+    for place, name, sentence in (
+        (engine._batch._slots, "step", "the engine failed while speaking"),
+        (engine._csm, "prompt", "the engine failed while speaking"),
+        (engine._csm, "decode", "the engine failed while generating audio"),
+    ):
+        with monkeypatch.context() as patch:
+            _failing(patch, place, name, ValueError("boom"))
+            failed = engine.submit(tiny.say())
+            with pytest.raises(SynthesisFailed, match=sentence):
+                list(failed)
+            assert np.array_equal(tiny.sound_of(engine.submit(tiny.say(seed=7))), alone)
+    engine.close()
+    assert [record.levelno for record in caplog.records if record.exc_info] == [logging.ERROR] * 3
+
+
+@pytest.mark.parametrize("name", ["step", "enter"])
+def test_after_the_device_has_failed_no_take_is_spoken(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = tiny.engine(tmp_path)
+    _failing(monkeypatch, engine._batch._slots, name, torch.AcceleratorError("illegal memory access"), calls=9)
+    takes = [engine.submit(tiny.say()) for _ in range(3)]
+    for take in takes:
+        with pytest.raises(DeviceFailed, match="asks to be replaced"):
+            list(take)
+    with pytest.raises(DeviceFailed, match="asks to be replaced"):
+        list(engine.submit(tiny.say()))
+    engine.close()
+
+
+def test_memory_for_slots_is_that_of_their_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    csm, asked = tiny.csm(), list[tuple[float, ...]]()
+    monkeypatch.setattr(engine_module, "slots_within", lambda *numbers: asked.append(numbers))
+    _slots_for(csm, engines=2)
+    cache = CsmSlots(csm, 1)._cache
+    layers = sum(each.nbytes for each in (*cache.keys, *cache.values))
+    config = csm.model.config
+    copied = 2 * csm.positions * config.num_attention_heads * config.head_dim * 4  # of one layer, for each head
+    assert asked == [(layers + copied, CPU_BUDGET_BYTES / 2, 2)]
 
 
 def test_special_tokens_spelt_out_in_a_text_are_text() -> None:
@@ -242,6 +352,8 @@ def test_a_code_that_the_codec_lacks_is_never_drawn() -> None:
     samplings = {1: CodeSampling.of(3, 1.0, 0, CPU)}
     drawn = torch.stack([draw(logits.clone(), samplings, 10) for _ in range(200)])
 
+    likely = torch.arange(24.0).view(2, 12)
+    assert {int(draw(likely, {1: CodeSampling.of(seed, 9.0, 1, CPU)}, 10)[1]) for seed in range(20)} == {9}
     assert (drawn[:, 0] == 0).all()
     assert set(drawn[:, 1].tolist()) == set(range(10))
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from chatterbox_worker import config
+from chatterbox_worker.engines.chatterbox.checkpoint import locate
 from chatterbox_worker.engines.csm.model import Csm
 from chatterbox_worker.engines.csm.weights import DEFAULT_REPO, find
 from chatterbox_worker.errors import NotReady
@@ -63,6 +64,26 @@ def test_a_single_weights_file_is_enough(folder: Path) -> None:
 
     found = find(DEFAULT_REPO, weights_dir=folder, offline=True)
     assert Csm.load(found.folder, torch.device("cpu"), torch.float32).codebooks == 6
+    assert set(found.tensors) == {"model.safetensors"}
+    (folder / "model.safetensors").rename(folder / "part.safetensors")
+    index = {"weight_map": dict.fromkeys(tensors, "part.safetensors")}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert set(find(DEFAULT_REPO, weights_dir=folder, offline=True).tensors) == {"part.safetensors"}
+
+
+@pytest.mark.parametrize(("repo", "revision"), [("a/b@v2", "v2"), ("a/b", "main"), (f"{DEFAULT_REPO}@v2", "v2")])
+def test_the_revision_of_the_setting_is_looked_for(
+    repo: str, revision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locate, "RUNPOD_CACHE", tmp_path / "none")
+    monkeypatch.setattr(locate, "library_cache", lambda: tmp_path)
+    folder = tmp_path / f"models--{repo.partition('@')[0].replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    shutil.copytree(checkpoint("csm"), folder / "snapshots/0123")
+    shutil.copytree(checkpoint("csm"), folder / "snapshots/4567")
+    for name, commit in (("main", "4567"), (revision, "0123")):
+        (folder / "refs" / name).write_text(commit)
+    assert look(None, repo) == folder / "snapshots/0123"
 
 
 def test_other_weights_have_another_revision(folder: Path) -> None:
@@ -84,7 +105,13 @@ def test_other_weights_have_another_revision(folder: Path) -> None:
         ("config.json", b'{"model_type": "llama"}', "not csm"),
         ("config.json", b'{"model_type": "csm", "transformers_weights": "../../weights.pt"}', "same folder"),
         ("config.json", b"{", "not JSON"),
+        ("config.json", b"[]", "not a JSON object"),
+        ("config.json", b'{"model_type": "csm", "transformers_weights": 5}', "names 5 as a weights file"),
         ("transformers.safetensors.index.json", b"{}", "lists no tensors"),
+        ("transformers.safetensors.index.json", b'{"weight_map": ["a"]}', "lists no tensors"),
+        ("transformers.safetensors.index.json", b'{"weight_map": {"a": "a.bin"}}', "names 'a.bin' as a weights file"),
+        ("transformers.safetensors.index.json", b'{"weight_map": {"a": "../a.safetensors"}}', "in the same folder"),
+        ("transformers.safetensors.index.json", b'{"weight_map": {"a": "b.safetensors"}}', r"without b\.safetensors"),
         ("tokenizer.json", None, "tokenizer.json"),
     ],
 )
