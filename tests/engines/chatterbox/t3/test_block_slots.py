@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from functools import cache
 
@@ -192,7 +193,7 @@ def test_contexts_are_long_enough_although_the_host_reads_late() -> None:
     occupy(slots, 0, TEXT, SHORT, seed=4)
     while len(tokens) < SHORT.max_tokens:
         output = slots.step().clone()
-        assert slots.next_shape[1] >= int(slots._start[0]) + BLOCK
+        assert 0 <= slots.next_shape[1] - int(slots._start[0]) - BLOCK <= BLOCK
         tokens += [] if unread is None else slots.read(unread)[0]
         unread = output
     assert tokens == speak_alone(TEXT, SHORT, seed=4)
@@ -210,6 +211,9 @@ def test_noise_depends_on_seed_block_and_pass_alone() -> None:
         assert torch.equal(mine[0], theirs[2])
     other = alone(torch.tensor([3]), torch.tensor([5]))
     assert not torch.isclose(one[0], other[0]).any(-1).all()
+    alone.seed(0, 8)
+    for mine, theirs in zip(one, alone(torch.tensor([3]), torch.tensor([4])), strict=True):
+        assert not torch.isclose(mine, theirs).any(-1).all()
 
 
 def test_a_temperature_that_is_0_in_float32_takes_the_most_probable_tokens() -> None:
@@ -228,6 +232,9 @@ def test_the_last_pass_keeps_all_and_others_keep_the_best() -> None:
     kept = choose(scores, masked, torch.tensor([16, 16]), torch.tensor([0, 3]), torch.tensor([4, 4]))
     assert kept.sum(1).tolist() == [2, 15]  # round(16 * 1/7), the schedule's first
     assert kept[0, 13:15].all()
+    one = (torch.arange(BLOCK) == 0)[None]
+    early = choose(scores[:1], one, torch.tensor([1]), torch.tensor([0]), torch.tensor([4]))
+    assert torch.equal(early, one), "the quantile of one score is that score"
 
 
 def test_an_overflow_is_that_of_its_slot() -> None:
@@ -246,6 +253,13 @@ def test_what_does_not_fit_or_belong_is_refused() -> None:
         slots.prefill(0, encode(ours(), VOICE), TEXT, Sampling(), 0)
     occupy(slots, 0, TEXT, replace(SHORT, max_tokens=1000))
     assert slots.remaining_steps(0) == 48  # 100 positions less 43 before the first block: three blocks
+    roomy = BlockSlots(ours(), 1, 500)
+    occupy(roomy, 0, [255] * 60, replace(SHORT, max_tokens=1000))
+    assert roomy.remaining_steps(0) == 360, "six for each text token, as in the package"
+    for length, fits in ((65, False), (66, True)):  # the voice's 34 positions and a text padded to 32
+        padding = BlockSlots(ours(), 1, length, context_step=128)
+        with contextlib.nullcontext() if fits else pytest.raises(InvalidRequest, match="more than fit"):
+            occupy(padding, 0, TEXT[:2], SHORT)
     with pytest.raises(InvalidRequest, match="steps cannot be 0"):
         BlockSampling(steps=0)
 

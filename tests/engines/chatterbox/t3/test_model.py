@@ -248,7 +248,11 @@ def test_what_does_not_fit_is_refused_and_leaves_the_slot_free(model: str) -> No
     for unfit in (wrong, BlockSampling()):
         with pytest.raises(ValueError, match="does not sample"):
             slots.prefill(0, encode(ours(model), VOICES[model]), TEXT, unfit, 0)
-    assert slots.free == [0]
+    prefix = encode(ours(model), VOICES[model])
+    padding = Slots(ours(model), 1, prefix.length + 32, context_step=128)  # a text is padded to 32
+    with pytest.raises(InvalidRequest, match="more than fit"):
+        occupy(padding, 0, model, text=TEXT[:2])
+    assert slots.free == padding.free == [0]
     occupy(slots, 0, model)
     with pytest.raises(ValueError, match="not free"):
         occupy(slots, 0, model)

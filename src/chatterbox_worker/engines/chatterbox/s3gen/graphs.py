@@ -116,9 +116,8 @@ class VocoderGraphs:
 
     def hop_variant_for(self, rows: int, frames: int) -> Variant | None:
         """The same for hops, whose rows are padded as well."""
-        if not self._buckets:
-            return None
-        bucket = _bucket((*HOP_BUCKETS, *self._buckets), -(-frames // FRAMES_PER_TOKEN))
+        buckets = (*HOP_BUCKETS, *self._buckets) if self._buckets else ()
+        bucket = _bucket(buckets, -(-frames // FRAMES_PER_TOKEN))
         return None if bucket is None else (1 << (rows - 1).bit_length(), bucket)
 
     def wanted(self) -> Callable[[], bool] | None:
