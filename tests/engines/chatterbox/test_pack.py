@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,17 @@ from chatterbox_worker.engines.chatterbox.checkpoint.remainder import s3gen_stat
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
-from chatterbox_worker.engines.chatterbox.pack import Pack, add_draft, load_modules, main, pack_of
+from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED
+from chatterbox_worker.engines.chatterbox.kernels.proven import PROVEN, Family
+from chatterbox_worker.engines.chatterbox.pack import (
+    HeldWeights,
+    Pack,
+    add_draft,
+    load_modules,
+    load_with_pack,
+    main,
+    pack_of,
+)
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.serving.adapter_pool import AdapterPool
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision, precision_of
@@ -359,8 +370,43 @@ def test_originals_are_kept_if_a_pack_was_not_written(tmp_path: Path, monkeypatc
     source = found("nano", tmp_path / "nano")
     monkeypatch.setenv("CHATTERBOX_WEIGHTS_DIR", str(tmp_path))
     monkeypatch.setattr(pack_module, "_prepare", lambda *_: False)
+    kernels = list[Path]()
+    monkeypatch.setattr(COMPILED, "write_to", kernels.append)
     assert main(["nano", "--replace"]) == 1
     assert all(path.is_file() for path in map(source.path, ORIGINALS))
+    assert kernels == [tmp_path / "chatterbox-worker-kernels"]
+
+
+def test_kernels_are_compiled_with_the_pack_that_uses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, compiled = found("nano", tmp_path / "nano"), list[frozenset[Family]]()
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: object())
+    monkeypatch.setattr(T3, "compile_kernels", lambda t3: compiled.append(t3.kernels))
+    monkeypatch.setattr(S3Gen, "compile_kernels", lambda _, chosen: compiled.append(chosen))
+    for profile, device in (("fast", META), ("exact", META), ("fast", CPU)):
+        assert pack_module._prepare(source, [profile], device)
+    assert compiled == [{family for family, capabilities in PROVEN.items() if capabilities}] * 2
+
+
+def test_the_draft_and_the_pack_follow_in_the_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, held = found("nano", tmp_path / "nano"), HeldWeights()
+
+    def load(held: HeldWeights | None, prepared: str) -> T3:
+        t3, _ = load_with_pack(source, "exact", CPU, graphs=False, prepared=prepared, held=held)
+        for thread in threading.enumerate():
+            if thread.name == "pack":
+                thread.join()
+        return t3
+
+    assert load(None, "off").draft is not None
+    assert load(held, "off").draft is not None
+    assert any(name.startswith("tfmr.") and name.endswith("int8") for name in held.tensors)
+    assert not list(source.folder.glob("*exact-cpu*"))
+    monkeypatch.setattr(pack_module, "add_draft", lambda *_: 1 // 0)
+    assert load(None, "beside").draft is None
+    assert "speculative decoding is off, its draft model cannot be loaded: integer division" in caplog.text
+    assert list(source.folder.glob("*exact-cpu*"))
 
 
 def test_training_without_the_originals_says_how_to_keep_them(prepared: Checkpoint) -> None:
@@ -381,9 +427,12 @@ def test_auto_takes_what_the_weights_are_prepared_for(prepared: Checkpoint) -> N
     assert choose_profile("exact", "cpu", prepared) == "exact"  # asked for: an error when it is loaded
     assert choose_profile("auto", "cuda", prepared) == "fast"  # the same
     whole = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
-    assert [choose_profile("auto", "cpu", whole, frozenset({"sse", flag})) for flag in CPU_PROFILES] == [
-        profiles[0] for profiles in CPU_PROFILES.values()
-    ]
+    for flag, profiles in CPU_PROFILES.items():
+        assert choose_profile("auto", "cpu", whole, frozenset({"sse", flag} - {""})) == profiles[0]
+    assert choose_profile("auto", "cpu", whole) in next(iter(CPU_PROFILES.values()))
+    for name in ORIGINALS:
+        shutil.copy(checkpoint("nano") / name, prepared.folder)
+    assert choose_profile("auto", "cpu", found("nano", prepared.folder), frozenset()) == "exact"  # int8 has a pack
 
 
 def test_files_that_two_models_share_are_replaced_for_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

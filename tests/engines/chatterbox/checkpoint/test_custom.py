@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from chatterbox_worker.config import Settings
 from chatterbox_worker.custom_models import parse_custom_models
 from chatterbox_worker.engines.chatterbox.checkpoint import contents, custom, locate
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import load_t3_state, load_voice_encoder_state
@@ -21,6 +22,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.custom import find_custom, 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.pickled import leaves
+from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded, is_chatterbox
 from chatterbox_worker.engines.chatterbox.pack import replace_originals
 from chatterbox_worker.engines.chatterbox.text.tokenizer import load_tokenizer
 from chatterbox_worker.errors import NotReady
@@ -53,6 +55,23 @@ def test_one_t3_in_a_wrapper_is_read_like_the_familys_own(find: Find, tmp_path: 
     ours, published = load_t3_state(found), load_file(base / "t3_cfg.safetensors")
     assert ours.keys() == published.keys()
     assert all(torch.equal(ours[name], value) for name, value in published.items())
+
+
+def test_a_model_is_found_by_its_name_and_decoded_as_the_setting_says(tmp_path: Path) -> None:
+    settings = Settings(
+        weights_dir=bases(tmp_path / "bases"), custom_models=parse_custom_models(entry(tmp_path, "single")),
+        decoder="turbo",
+    )  # fmt: skip
+    assert [is_chatterbox(name, settings) for name in ("single", "english", "csm")] == [True, True, False]
+    custom_, english, turbo = (checkpoint_of(name, settings, offline=True) for name in ("single", "english", "turbo"))
+    assert [each.layout.name for each in (custom_, english, turbo)] == ["single", "english", "turbo"]
+    with_turbo = decoded(english, settings, offline=True)
+    assert with_turbo.s3gen_from == turbo
+    assert with_turbo.sound_revision == f"{english.revision}+turbo-{turbo.revision}"
+    assert decoded(turbo, settings, offline=True) is turbo
+    assert decoded(english, replace(settings, decoder="own"), offline=True) is english
+    with pytest.raises(NotReady, match="CHATTERBOX_DECODER is turbo, but no weights for turbo"):
+        decoded(english, replace(settings, weights_dir=tmp_path / "none"), offline=True)
 
 
 def test_of_a_folder_only_what_is_missing_comes_from_the_base(find: Find, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import (
     load_s3gen_state,
@@ -14,7 +15,14 @@ from chatterbox_worker.engines.chatterbox.checkpoint.checkpoint import (
     load_voice_encoder_state,
 )
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import StateDict
-from chatterbox_worker.engines.chatterbox.device.cpu_products import align, zeros_on_demand
+from chatterbox_worker.engines.chatterbox.device.cpu_products import (
+    Then,
+    align,
+    pack_weight,
+    product,
+    product_add,
+    zeros_on_demand,
+)
 from chatterbox_worker.engines.chatterbox.reference.voice_encoder import VoiceEncoder
 from chatterbox_worker.engines.chatterbox.s3gen.model import S3Gen
 from chatterbox_worker.engines.chatterbox.t3.conditioning import ConditioningEncoder
@@ -54,6 +62,32 @@ def test_the_same_weights_elsewhere_in_memory_give_the_same_numbers(offset: int)
 
     with torch.inference_mode():
         assert all(map(torch.equal, numbers(0), numbers(offset)))
+
+
+_ACTIVATIONS: Mapping[Then, Callable[[Tensor], Tensor]] = {
+    "none": lambda y: y,
+    "gelu": functional.gelu,
+    "gelu_tanh": lambda y: functional.gelu(y, approximate="tanh"),
+    "swish": functional.silu,
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("then", _ACTIVATIONS)
+def test_a_product_is_torchs_whether_its_weight_is_packed_or_not(dtype: torch.dtype, then: Then) -> None:
+    random = torch.Generator().manual_seed(0)
+    weight, bias, x, residual = (
+        torch.randn(shape, generator=random, dtype=dtype) for shape in ((7, 5), (7,), (2, 3, 5), (2, 3, 7))
+    )
+    packed = pack_weight(weight)
+    assert packed.is_mkldnn is (dtype is torch.float32)
+    assert pack_weight(packed) is packed
+    expected = functional.linear(x, weight, bias)
+    torch.testing.assert_close(product(x, packed, bias, then), _ACTIVATIONS[then](expected))
+    torch.testing.assert_close(product_add(residual, x, packed, bias), residual + expected)
+    torch.testing.assert_close(product(x, packed, None), functional.linear(x, weight))
+    cube = torch.ones(2, 2, 2, dtype=dtype)
+    assert torch.equal(pack_weight(cube), cube)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 5, 7), (1000, 1001)])

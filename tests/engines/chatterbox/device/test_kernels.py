@@ -11,12 +11,16 @@ import pytest
 import torch
 
 from chatterbox_worker.config import Settings
+from chatterbox_worker.engines.chatterbox import parts
+from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
+from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary, CompiledKernels, shared_folder
 from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families, proven_capabilities
 from chatterbox_worker.engines.chatterbox.parts import _use_kernels
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.errors import NotReady
+from support.checkpoints import checkpoint
 
 CUDA = torch.device("cuda", 0)
 
@@ -138,7 +142,12 @@ def test_kernels_compile_for_a_model_without_values(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("setting", ["auto", "on"])
-def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(setting: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(
+    setting: str, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[Path]()
+    monkeypatch.setattr(COMPILED, "read_from", read.append)
+
     class Broken:
         kernels: frozenset[Family] = frozenset()
 
@@ -147,7 +156,7 @@ def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(setting: str, ca
             raise OSError("no space left for the compiler")
 
     t3: Any = Broken()
-    settings = Settings(kernels=setting)
+    settings = Settings(kernels=setting, weights_dir=tmp_path)
     if setting == "on":
         with pytest.raises(NotReady, match="no space left for the compiler; set it to off"):
             _use_kernels(t3, t3, frozenset(Family), settings)
@@ -155,6 +164,18 @@ def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(setting: str, ca
         _use_kernels(t3, t3, frozenset(Family), settings)
         assert "do not run here" in caplog.text
     assert not t3.kernels
+    assert read == [shared_folder(tmp_path)]
+
+
+def test_the_settings_reach_the_device_and_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr(parts, "prepare", lambda _, threads, **more: given.update(more, threads=threads))
+    monkeypatch.setattr(parts, "families", lambda *_: frozenset({Family.SOUND}))
+    monkeypatch.setattr(parts, "_use_kernels", lambda _t3, _s3gen, chosen, _settings: given.update(kernels=chosen))
+    settings = Settings(device="cpu", profile="int8", threads=3, cudnn_attention=True, graph_memory_share=0.25,
+                        prepared_weights="off")  # fmt: skip
+    parts.load_parts(find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True), settings, None)
+    assert given == {"threads": 3, "cudnn_attention": True, "graph_share": 0.25, "kernels": {Family.SOUND}}
 
 
 @pytest.mark.parametrize(

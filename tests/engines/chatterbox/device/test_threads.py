@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from chatterbox_worker.engines.chatterbox.device.threads import release_threads
+from chatterbox_worker.engines.chatterbox.device import threads
+from chatterbox_worker.engines.chatterbox.device.cpu_features import cpu_features
+from chatterbox_worker.engines.chatterbox.device.threads import release_threads, use_threads
 
 TASKS = Path("/proc/self/task")
 
@@ -20,6 +22,20 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+def test_as_many_threads_are_used_as_are_wanted_or_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "allowed_cores", lambda: 3)
+    for wanted, used in ((1, 1), (0, 3), (2, 2), (2, 2)):
+        assert use_threads(wanted) == used == torch.get_num_threads()
+
+
+def test_the_first_cores_flags_are_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "processor\t: 0\nflags\t\t: fpu avx2\nprocessor\t: 1\nflags\t\t: fpu\n"
+    monkeypatch.setattr(Path, "read_text", lambda _: lines)
+    assert cpu_features() == {"fpu", "avx2"}
+    monkeypatch.setattr(Path, "read_text", lambda _: "model name: one of another kind\n")
+    assert cpu_features() == frozenset()
 
 
 def thread_count() -> int:

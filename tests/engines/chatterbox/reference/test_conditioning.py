@@ -7,7 +7,8 @@ import pytest
 import soundfile
 import torch
 
-from chatterbox_worker.audio.clip import Audio, silence
+from chatterbox_worker.audio.clip import Audio, Samples, silence
+from chatterbox_worker.audio.loudness import at_loudness
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint, find
 from chatterbox_worker.engines.chatterbox.reference import encoders as encoders_module
@@ -122,6 +123,7 @@ class UnusedEncoders:
         ("turbo", buzz(5.0, 24_000), "needs more than 5 s"),
         ("nano", buzz(3.0, 48_000), "nano model needs more than 5 s"),
         ("english", buzz(0.3, 16_000), "at least 0.5 s"),
+        ("english", buzz(0.4999, 24_000), "at least 0.5 s"),
         ("english", silence(3.0, 24_000), "no sound"),
         ("english", Audio(np.full(48_000, np.nan, np.float32), 24_000), "no sound"),
     ],
@@ -130,6 +132,41 @@ def test_a_clip_no_voice_can_be_taken_from_is_refused_naming_the_field(model: st
     with pytest.raises(InvalidRequest, match=because) as refusal:
         condition(clip, LAYOUTS[model], UnusedEncoders())
     assert refusal.value.field == "reference_audio"
+
+
+class RecordingEncoders:
+    """Encoders that note what they are given."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Samples] = {}
+        self.limit: int | None = None
+
+    def tokens(self, speech: Samples, *, limit: int | None = None) -> torch.Tensor:
+        self.given["tokens"], self.limit = speech, limit
+        return torch.ones(1, 3, dtype=torch.int64)
+
+    def flow_prompt(self, speech: Samples) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        self.given["flow"] = speech
+        return torch.ones(1, 4, dtype=torch.int64), torch.ones(1, 8, 80), torch.ones(1, 192)
+
+    def speaker(self, speech: Samples) -> torch.Tensor:
+        self.given["speaker"] = speech
+        return torch.ones(1, 256)
+
+
+@pytest.mark.parametrize(("model", "prompt_s", "limit"), [("english", 6, 150), ("nano", 15, 375)])
+def test_each_network_is_given_its_part_of_the_clip(model: str, prompt_s: int, limit: int) -> None:
+    clip, encoders = buzz(16.0, 48_000, level=0.02), RecordingEncoders()
+    voice = condition(clip, LAYOUTS[model], encoders)
+    at_24k = resample(clip.samples, 48_000, 24_000)
+    at_24k = at_24k if model == "english" else at_loudness(at_24k, -27.0)
+    at_16k = resample(at_24k, 24_000, 16_000)
+    expected = {"flow": at_24k[: 10 * 24_000], "speaker": at_16k, "tokens": at_16k[: prompt_s * 16_000]}
+    for name, samples in expected.items():
+        np.testing.assert_array_equal(encoders.given[name], samples, err_msg=name)
+    assert encoders.limit == limit
+    shapes = [tuple(getattr(voice, name).shape) for name in FIELDS]
+    assert shapes == [(1, 256), (1, 3), (1, 4), (1, 8, 80), (1, 192)]
 
 
 @pytest.mark.parametrize(("rate", "wanted"), [(44_100, 24_000), (24_000, 16_000), (8_000, 24_000), (24_000, 24_000)])

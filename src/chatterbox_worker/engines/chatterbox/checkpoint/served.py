@@ -18,13 +18,12 @@ def is_chatterbox(name: str, settings: Settings) -> bool:
 
 
 def decoded(checkpoint: Checkpoint, settings: Settings, *, offline: bool | None = None) -> Checkpoint:
-    """The same with the S3Gen of the setting `decoder`, if its own takes ten steps; a model that decodes
-    blocks keeps its own. `offline`: see `checkpoint_of`.
+    """The same with the S3Gen of the setting `decoder`, if its own takes ten steps. `offline`: see `checkpoint_of`.
 
     Raises:
         NotReady: that S3Gen is missing or broken.
     """
-    if settings.decoder == "own" or checkpoint.layout.meanflow or checkpoint.layout.blocks:
+    if settings.decoder == "own" or checkpoint.layout.meanflow:
         return checkpoint
     try:
         source = checkpoint_of(settings.decoder, settings, offline=offline)
