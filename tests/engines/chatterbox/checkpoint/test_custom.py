@@ -88,6 +88,11 @@ def test_a_larger_vocabulary_is_that_of_its_tokenizer(find: Find, tmp_path: Path
     assert tokenizer.encode("a", "en")[1:] == tokenizer.encode("a", "fa")[1:]
     with pytest.raises(ValueError, match="no language token"):
         tokenizer.encode("a", "xx")
+    path = tmp_path / "persian/tokenizer.json"
+    smaller = json.loads(path.read_text())
+    smaller["model"]["vocab"].popitem()
+    path.write_text(json.dumps(smaller))
+    assert find(f"a={tmp_path}/persian:multilingual:fa").layout.text_vocab == found.layout.text_vocab - 1
 
 
 def test_a_pickle_has_the_tensors_that_torch_reads(find: Find, tmp_path: Path) -> None:
@@ -296,7 +301,7 @@ def test_a_download_fetches_only_what_is_looked_at(
     asked: dict[str, object] = {}
 
     def download(repo: str, **given: Any) -> str:
-        asked.update(repo=repo, revision=given["revision"], offline=given["local_files_only"])
+        asked.update(repo=repo, revision=given["revision"], cache=given["cache_dir"], offline=given["local_files_only"])
         patterns = {name: given[name] for name in ("allow_patterns", "ignore_patterns")}
         for name in filter_repo_objects(published, **patterns):
             path = tmp_path / "hub/snapshot" / name
@@ -317,7 +322,7 @@ def test_a_download_fetches_only_what_is_looked_at(
             find(wanted, offline=False)
     else:
         assert find(wanted, offline=False).files["ve.safetensors"].is_relative_to(tmp_path / "hub")
-    assert asked == {"repo": "owner/repo", "revision": "v1", "offline": False}
+    assert asked == {"repo": "owner/repo", "revision": "v1", "cache": tmp_path / "hub", "offline": False}
     there = {path.relative_to(tmp_path / "hub/snapshot").as_posix() for path in (tmp_path / "hub").rglob("*.*")}
     assert there == fetched
 
@@ -421,6 +426,8 @@ def test_in_an_image_it_lies_like_other_models_and_may_lack_the_originals(find: 
     assert prepared.revision == baked.revision
     with pytest.raises(NotReady, match="/elsewhere cannot be read"):
         find("persian=/elsewhere:multilingual:fa", tmp_path / "weights")  # the variable has changed
+    with pytest.raises(NotReady, match="what it lacks of multilingual-v2 is missing"):  # so has its family
+        find(text.replace(":multilingual:", ":multilingual-v2:"), tmp_path / "weights")
     (home / "chatterbox-worker-custom.json").write_text("{}")
     with pytest.raises(NotReady, match=r"custom\.json cannot be read: KeyError"):
         find(text, tmp_path / "weights")

@@ -40,6 +40,10 @@ def test_what_is_missing_is_named_and_what_may_be_missing_is_none() -> None:
     assert ("q.weight" in state, "v.weight" in state) == (True, False)
     assert (state.optional("q.bias") is not None, state.optional("k.bias")) == (True, None)
     assert state.stack("q", "k").weight.shape == (4, 2)
+    assert state.stack("k", "k").bias is None
+    both = state.stack("q", "q").bias
+    assert both is not None
+    assert both.tolist() == [1, 1, 1, 1]
     with pytest.raises(KeyError, match=r"a\.q\+v\.weight"):
         state.stack("q", "v")
     with pytest.raises(KeyError, match=r"a\.v\.weight"):

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -165,6 +166,8 @@ def test_each_network_is_given_its_part_of_the_clip(model: str, prompt_s: int, l
     for name, samples in expected.items():
         np.testing.assert_array_equal(encoders.given[name], samples, err_msg=name)
     assert encoders.limit == limit
+    if model == "english":
+        assert condition(buzz(0.5, 24_000), LAYOUTS[model], encoders)
     shapes = [tuple(getattr(voice, name).shape) for name in FIELDS]
     assert shapes == [(1, 256), (1, 3), (1, 4), (1, 8, 80), (1, 192)]
 
@@ -193,7 +196,8 @@ def test_the_built_in_voice_is_that_of_conds_pt() -> None:
     ours = load_default_conditionals(local("english"))
     assert torch.equal(ours.speaker_emb, stored["t3"]["speaker_emb"])
     assert torch.equal(ours.speech_tokens, stored["t3"]["cond_prompt_speech_tokens"])
-    assert torch.equal(ours.prompt_feat, stored["gen"]["prompt_feat"])
+    for name in ("prompt_token", "prompt_feat", "embedding"):
+        assert torch.equal(getattr(ours, name), stored["gen"][name])
 
 
 def test_a_checkpoint_of_other_networks_is_not_ready(tmp_path: Path) -> None:
@@ -212,6 +216,19 @@ def test_a_warm_up_that_fails_is_logged(caplog: pytest.LogCaptureFixture, tmp_pa
     missing = Checkpoint(source.layout, tmp_path, {}, "x")
     ReferenceEncoders(missing).start_warm_up().join()
     assert "cannot be loaded: the english checkpoint" in caplog.text
+
+
+def test_the_flows_prompt_has_two_frames_of_mel_for_each_token() -> None:
+    encoders = ReferenceEncoders(local("english"))
+    for samples in (24_000, 23_999, 24_479, 24_480, 24_960):
+        speech = buzz(1.1, 24_000).samples[:samples]
+        tokens, mel, x_vector = encoders.flow_prompt(speech)
+        assert tokens.shape == (1, samples // 960)
+        assert mel.shape == (1, samples // 480, 80)
+        assert x_vector.shape == (1, 192)
+        every = encoders.tokens(resample(speech, 24_000, 16_000))
+        assert every.shape == (1, math.ceil(samples / 960))
+    assert encoders._networks() is encoders._networks()
 
 
 def test_networks_are_complete_on_the_device_before_another_stream_uses_them(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chatterbox_worker.audio.level import level_windows
 from chatterbox_worker.audio.resample import resample
 from chatterbox_worker.config import Settings
+from chatterbox_worker.custom_models import parse_custom_models
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -19,6 +20,7 @@ from chatterbox_worker.errors import NotReady
 from chatterbox_worker.wiring import speaker_encoder
 from support.audio_clips import tone
 from support.checkpoints import checkpoint
+from support.community import bases, entry
 from support.recordings import real, real_speech
 
 SPEECH = resample(tone(4.0), 16_000).samples
@@ -72,6 +74,14 @@ def test_one_from_the_hubs_cache_is_named_by_its_repository(
 def test_without_one_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match=r"ve\.safetensors of ResembleAI/chatterbox-turbo were not found in: .*/none"):
         speaker_encoder(Settings(models=("turbo",), weights_dir=tmp_path / "none"))
+    with pytest.raises(NotReady, match=r"ve\.pt of ResembleAI/chatterbox were not found"):
+        speaker_encoder(Settings(models=("csm",), weights_dir=tmp_path / "none"))
+
+
+def test_a_custom_model_has_one(tmp_path: Path) -> None:
+    custom = parse_custom_models(entry(tmp_path, "single"))
+    settings = Settings(models=("single",), custom_models=custom, weights_dir=bases(tmp_path / "bases"))
+    assert _find_checkpoint(settings).layout.name == "single"
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
