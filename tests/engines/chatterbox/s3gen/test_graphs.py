@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -119,7 +120,7 @@ def test_sound_is_padded_on_a_gpu_with_graphs_and_without(
     device: str, *, graphs: bool, expected: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(pack, "T3", lambda *_, **__: None)
+    monkeypatch.setattr(pack, "T3", lambda *_, **__: SimpleNamespace(mask=None))
     monkeypatch.setattr(S3Gen, "from_state", lambda *_, **more: given.update(more))
     found = find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True)
     pack.load_modules(found, "fast", torch.device(device), build_tensor, graphs=graphs)
