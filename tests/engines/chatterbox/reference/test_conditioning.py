@@ -209,6 +209,9 @@ def test_a_checkpoint_of_other_networks_is_not_ready(tmp_path: Path) -> None:
     broken = Checkpoint(source.layout, tmp_path, {**source.files, "ve.safetensors": tmp_path / "ve.safetensors"}, "x")
     with pytest.raises(NotReady, match=r"VoiceEncoder.*\n?.*proj\.bias"):
         ReferenceEncoders(broken).warm_up()
+    save_file(state | {"lstm.bias_hh_l1": state["lstm.bias_hh_l1"][:-1].clone()}, tmp_path / "ve.safetensors")
+    with pytest.raises(NotReady, match="does not fit VoiceEncoder: size mismatch for bias_hh_l1: copying a param"):
+        ReferenceEncoders(broken).warm_up()
 
 
 def test_a_warm_up_that_fails_is_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ class ReferenceEncoders:
         state = StateDict(tensors, self.device, torch.float32, prefix)
         try:
             return network(state)
-        except KeyError as error:
+        except (KeyError, ValueError) as error:
+            why = f"it lacks {error}" if isinstance(error, KeyError) else error
             raise NotReady(
-                f"the {self._checkpoint.layout.name} checkpoint does not fit {network.__name__}: it lacks {error}"
+                f"the {self._checkpoint.layout.name} checkpoint does not fit {network.__name__}: {why}"
             ) from error

@@ -80,10 +80,13 @@ def _partials(mel: Tensor) -> Tensor:
 
 
 def _lstm(state: StateDict) -> nn.LSTM:
-    """Raises RuntimeError for tensors of other shapes."""
+    """Raises ValueError for tensors of other shapes."""
     hidden, width = state["weight_hh_l0"].shape[1], state["weight_ih_l0"].shape[1]
     with torch.device("meta"):
         lstm = nn.LSTM(width, hidden, num_layers=3, batch_first=True)
-    lstm.load_state_dict({name: state[name] for name in lstm.state_dict()}, assign=True)
+    try:
+        lstm.load_state_dict({name: state[name] for name in lstm.state_dict()}, assign=True)
+    except RuntimeError as error:
+        raise ValueError(str(error).rpartition("\n")[2].strip()) from error
     lstm.flatten_parameters()  # one block of memory, as cuDNN wants it
     return lstm.requires_grad_(requires_grad=False).eval()
