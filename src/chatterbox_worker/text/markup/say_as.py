@@ -35,7 +35,7 @@ def say_as(kind: str, content: str, place: Place, date_format: str | None) -> li
     rules = rules_of(*place)
     if rules is None:
         return None
-    if kind in ("characters", "spell-out"):
+    if kind in _SPELLED:
         return list(_characters(content, rules))
     if len(content) > LONGEST_CONTENT:
         return None
@@ -43,7 +43,8 @@ def say_as(kind: str, content: str, place: Place, date_format: str | None) -> li
         content_read = _in_iso(content, date_format)
         spoken = None if content_read is None else _recognise(content_read, place, "dates")
     else:
-        spoken = _KINDS[kind](content, place, rules)
+        category = _CATEGORIES.get(kind)
+        spoken = _KINDS[kind](content, place, rules) if category is None else _recognise(content, place, category)
     return None if spoken is None else [(content, spoken)]
 
 
@@ -81,14 +82,10 @@ def _ordinal(content: str, place: Place, rules: Rules) -> str | None:
     return None if value is None or not rule_sets else say(value, rules, rule_sets[0])
 
 
-def _date(content: str, place: Place, rules: Rules) -> str | None:
-    del rules
-    return _recognise(content, place, "dates")
-
-
-def _time(content: str, place: Place, rules: Rules) -> str | None:
-    del rules
-    return _recognise(content, place, "times")
+def _digits(content: str, place: Place, rules: Rules) -> str | None:
+    del place
+    digits = re.sub(r"[\s.,-]", "", content)
+    return say_digits(digits, rules) if digits.isdecimal() else None
 
 
 def _telephone(content: str, place: Place, rules: Rules) -> str | None:
@@ -114,8 +111,12 @@ def _in_iso(content: str, date_format: str) -> str | None:
     return f"{year:0>4}-{month:0>2}-{day:0>2}"
 
 
+_SPELLED = ("characters", "spell-out", "verbatim")
 _KINDS: Mapping[str, Callable[[str, Place, Rules], str | None]] = MappingProxyType({
-    "cardinal": _cardinal, "number": _cardinal, "ordinal": _ordinal, "date": _date, "time": _time,
-    "telephone": _telephone,
+    "cardinal": _cardinal, "number": _cardinal, "ordinal": _ordinal, "digits": _digits, "telephone": _telephone,
 })  # fmt: skip
-KINDS = ("characters", "spell-out", *_KINDS)
+_CATEGORIES: Mapping[str, str] = MappingProxyType({
+    "date": "dates", "time": "times", "currency": "money", "unit": "units",
+})  # fmt: skip
+"""Kinds that the recognisers of a category know."""
+KINDS = (*_SPELLED, *_KINDS, *_CATEGORIES)

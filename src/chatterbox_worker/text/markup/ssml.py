@@ -42,6 +42,7 @@ _RATES: Mapping[str, float] = MappingProxyType({
     "x-slow": 0.42, "slow": 0.63, "medium": 1.0, "default": 1.0, "fast": 1.58, "x-fast": 2.63,
 })  # fmt: skip
 _SLOWEST, _FASTEST = 0.25, 4.0  # as `speed`
+_PREFIXED = re.compile(r"<(?!xml:)[\w.-]{1,40}:[\w.-]{1,40}>?")  # an element such as <amazon:effect
 _RATE = re.compile(r"(?P<sign>[+-]?)(?P<number>\d{1,4}(?:\.\d{1,4})?)(?P<percent>%?)")
 
 
@@ -79,8 +80,10 @@ def _parse(text: str) -> Element:
     except DefusedXmlException:
         raise InvalidRequest("SSML must have no DOCTYPE and no entities of its own", field="text") from None
     except (ParseError, ValueError) as error:
+        prefixed = _PREFIXED.search(text) if "unbound prefix" in str(error) else None
+        hint = "with & written as &amp;" if prefixed is None else f"and {prefixed[0]} has a prefix without its xmlns"
         raise InvalidRequest(
-            f"text is not well-formed SSML ({error}): it is one <speak> element, with & written as &amp;", field="text"
+            f"text is not well-formed SSML ({error}): it is one <speak> element, {hint}", field="text"
         ) from None
     return root
 
@@ -191,9 +194,12 @@ class _Walker:
 
     def say(self, element: Element) -> None:
         kind, content = element.get("interpret-as"), self._words(element)
-        date_format = element.get("format") if kind == "date" else None
+        date_format = element.get("format")
         if kind is None or kind not in KINDS:
             self._refuse(f"interpret-as of <say-as> is {choices(KINDS)}, not {quote(kind)}")
+            parts = None
+        elif date_format is not None and kind != "date":
+            self._refuse(f"format of <say-as> goes with the interpret-as date, not with {kind}")
             parts = None
         elif date_format is not None and date_format not in DATE_FORMATS:
             self._refuse(f"format of a date is {choices(DATE_FORMATS)}, not {quote(date_format)}")
