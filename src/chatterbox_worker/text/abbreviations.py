@@ -34,7 +34,7 @@ NEVER_LAST = _sets({
     "en": "messrs mme mlle rev fr hon gov sen rep gen col lt sgt capt cmdr adm maj cpl pvt pres supt det insp mt ft "
           "ave blvd esp viz incl excl est dept asst assn univ",
     "es": "sra srta sres d dña dª dra dres lic ing arq prof.ª ud uds vd vds p ej p.ej ee uu avda gral cnel excmo excma "
-          "ilmo mons sto sta aprox núm tel pág",
+          "ilmo mons sto sta aprox núm tel pág hnos lit",
     "fi": "esim ns ks tri prof mm ym fil maist lis toht os mrd milj n vrt toim suom synt puh os huom lk ml",
     "fr": "mm mme mmes mlle mlles me mgr m ste dr pr cf p.ex ex env av boul bd tél éd chap apr vol th réf al chem",
     "he": "פרופ ד גב מר",
@@ -61,8 +61,9 @@ BEFORE_NUMBER = _sets({
     "da": "s d stk fig tab kap art nr bd jan feb mar apr jun jul aug sep sept okt nov dec",
     "de": "s kap abs abb art aufl bd nr tel jan feb mär apr jun jul aug sep sept okt nov dez",
     "el": "σελ αρ τ κεφ",
-    "en": "jan feb mar apr jun jul aug sep sept oct nov dec tel ext rm apt",
-    "es": "pág págs cap art tel nº núm ene feb mar abr jun jul ago sep sept oct nov dic",
+    "en": "jan feb mar apr jun jul aug sep sept oct nov dec tel ext rm apt exod lev deut josh sam chron ps prov eccl "
+          "isa jer ezek matt rom cor gal eph phil thess tim heb pet",
+    "es": "pág págs cap art tel nº núm inc num exp apdo esq sal ene feb mar abr jun jul ago sep sept oct nov dic",
     "fi": "s luku nro puh klo",
     "fr": "chap tél nº n° art p pp janv jan févr fév avr juil juill sept oct nov déc",
     "it": "pag pagg cap tel num fig tab all co gen feb mar apr mag giu lug ago set sett ott nov dic",

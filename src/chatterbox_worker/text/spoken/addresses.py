@@ -34,7 +34,8 @@ _PHONE = (
     rf"(?<![{WORD}.,/+-])(?<!\d )(?:"
     r"(?P<plus>\+) ?\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){2,6}"
     r"|\(\d{2,5}\)(?:[ .-]?\d{2,5}){2,4}"
-    r"|(?:\d-)?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}|\d{2} \d{4} \d{4}"
+    r"|(?:\d-)?\d{3}[-.]\d{3}[-.]\d{4}|\d{3}-\d{4}|\d{2} \d{4} \d{4}|9\d{4}-\d{4}"
+    r"|(?P<eight>(?!(?:19|20)\d\d-(?:19|20))[2-9]\d{3}-\d{4})"
     r"|\d{3} \d{3} \d{4}|[6-9]\d{4} \d{5}|[489]\d\d \d\d \d{3}|1[3-9]\d \d{4} \d{4}|1-[38]00-\d\d-\d{4}"
     r"|0\d{1,4}(?:[ .-]\d{2,8}){1,5}"
     r"|8[ -]?\(\d{3,4}\) ?\d{2,3}-\d\d-\d\d|8-\d{3}-\d{3}-\d\d-\d\d|\d{3}-\d\d-\d\d"
@@ -95,7 +96,7 @@ def _say_part(part: str, rules: Rules) -> str:
     if part.isdecimal():
         is_short = len(part) <= _SHORT_DIGITS and part[0] != "0"
         return say(int(part), rules) if is_short else say_digits(part, rules)
-    return part if part.isalpha() else rules.marks.get(part, "")
+    return part if part.isalnum() else rules.marks.get(part, "")
 
 
 def find_phones(part: Part, rules: Rules) -> Iterator[Group]:
@@ -104,6 +105,8 @@ def find_phones(part: Part, rules: Rules) -> Iterator[Group]:
     yield from _announced(part, rules)
     for found in part.find(_PHONE):
         groups = _GROUPS.findall(found[0])
+        if found["eight"] and groups[0] <= groups[1] and not _is_announced(text, found.start(), rules):
+            continue  # a range
         if not _LEAST_DIGITS <= sum(map(len, groups)) <= _MOST_DIGITS or (
             _is_grouped(found[0], rules) and not _is_announced(text, found.start(), rules)
         ):

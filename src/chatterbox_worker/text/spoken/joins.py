@@ -1,4 +1,4 @@
-"""What stands between two numbers: the dash of a range, the marks of ratios, fractions, sizes and powers."""
+"""What stands between two numbers: the dash of a range, the marks of ratios, fractions and sizes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _DASHED = (
     r"|(?<=[^\W_])[〜～~∼](?=\d))"
 )
 _SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<n>\d\d)(?![{WORD}/-]|[.,]\d)"
-_BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x^])| (?P<spaced>x) )(?=\d)"
-_NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"(?:\d+(?P<decimals>[.,]\d+)|\d+)$"), re.compile(r"\d+")
+_BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x])(?=\d)| (?P<spaced>x) (?=[$€£]?\d))"
+_NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"(?:\d+(?P<decimals>[.,]\d+)|\d+)$"), re.compile(r"[$€£]?\d+")
 _FULL_MARKS = ("5", "10", "100")
-_NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+ \d+$")
+_NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+\.? \d+$")
 _NEAR = 40
 _TWO_DIGITS = 10
 
@@ -60,7 +60,7 @@ def find_verses(part: Part, rules: Rules) -> Iterator[Group]:
     behind = "|".join(rf"(?<=\b{name} )" for name in rules.books.split("|"))
     for found in part.find(
         rf"(?=\d{{1,3}}[:,.])(?:{behind})(?P<n>\d{{1,3}})(?P<mark>[:,.] ?)(?P<m>\d{{1,3}})(?:[-–](?P<o>\d{{1,3}}))?"
-        rf"(?![\d:]|[.,]\d)"
+        rf"(?![\d:]|[.,]\d| ?(?:(?:[kc]?m|k?g|Mio|Mrd)\b|[%€]))"  # "Markus 1,85 m"
     ):
         numbers = [say(int(found[name]), rules) for name in ("m", "o") if found[name]]
         yield [Span(*found.span(), f"{say(int(found['n']), rules)}, {joining(rules).join(numbers)}")]

@@ -137,7 +137,7 @@ def _percent(number: int | Decimal, rules: Rules) -> tuple[str, str]:
 def find_ordinals(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     for suffix, rule_set in rules.ordinals:
-        for found in part.find(rf"(?<![\d.,])(\d{{1,4}}){suffix}(?![{WORD}])"):
+        for found in part.find(rf"(?<![{WORD}.,])(\d{{1,4}}){suffix}(?![{WORD}])"):
             yield [spaced(text, *found.span(), say(int(found[1]), rules, rule_set), rules)]
     for before, after, rule_set in rules.ordinal_stops:
         for found in part.find(rf"(?<![\d.,])(?:{before})(?P<d>\d{{1,3}})\.(?={after})"):

@@ -203,13 +203,25 @@ def _end_of_unit(text: str, end: int) -> int:
     return end + 1 if text[end + 1] != " " or text[end + 2].islower() else end
 
 
+_RACE = r"(?<![\w:.,/-])(?P<h>\d):(?P<m>[0-5]\d):(?P<s>[0-5]\d(?:[.,]\d{1,3})?)(?![\w:/%-]|[.,]\d)"  # "2:01:09"
+
+
 def find_durations(part: Part, rules: Rules) -> Iterator[Group]:
+    """Times that something takes: "5h 3m", "2:01:09"; a time of the day has two digits of hours, or a word."""
     if not rules.spaced or rules.joined:
         return
     text = part.text
+    clock = "|".join(filter(None, (*(half for half, _ in rules.halves), rules.time_after)))
+    for found in part.find(_RACE + (rf"(?! ?(?:{clock})(?!\w))" if clock else "")):
+        numbers = {name: re.sub(r"^0(?=\d)", "", number) for name, number in found.groupdict().items()}
+        words = [say_unit(number, _PARTS_OF_TIME[name], rules) for name, number in numbers.items() if number != "0"]
+        if words:
+            yield [Span(*found.span(), " ".join(words))]
     for found in part.find(_duration(rules)):
         parts = (
-            say_unit(number, _PARTS_OF_TIME[name[0]], rules) for name, number in found.groupdict().items() if number
+            say_unit(str(int(number)), _PARTS_OF_TIME[name[0]], rules)
+            for name, number in found.groupdict().items()
+            if number
         )
         stop = "." if ends_sentence(text, found.end(), rules) else ""
         yield [Span(*found.span(), " ".join(parts) + stop)]

@@ -115,12 +115,14 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
         yield from _symbol(text, *found.span(), rules)
     for found in part.find(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)
-    for found in part.find(r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥](?=\d)"):
+    for found in part.find(
+        r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥] ?(?=\d)"
+    ):
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
     for found in part.find(
-        r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=\d)|(?<=\()\+(?=\d)|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)"
-        r"|(?<=[\d)a-z])[²³](?!\w)"
+        r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=[$€£]?\d)|(?<=\()[+~<>] ?(?=\d)|(?<=[,:;] )[<>] (?=\d)"
+        r"|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-zα-ω])[²³](?!\w)"
     ):
         yield from _symbol(text, *found.span(), rules)
 

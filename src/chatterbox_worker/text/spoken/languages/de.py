@@ -92,6 +92,13 @@ _SUFFIX = (
     r"(?:mal|fach|jährig|monatig|wöchig|tägig|stündig|minütig|köpfig|stellig|teilig|stöckig|seitig|"
     r"prozentig)[a-zäöüß]*"
 )
+_BOOKS = {
+    "Gen": "Genesis", "Jes": "Jesaja", "Jer": "Jeremia", "Hes": "Hesekiel", "Ps": "Psalm", "Spr": "Sprüche",
+    "Mt": "Matthäus", "Mk": "Markus", "Lk": "Lukas", "Joh": "Johannes", "Apg": "Apostelgeschichte", "Röm": "Römer",
+    "Kor": "Korinther", "Gal": "Galater", "Eph": "Epheser", "Kol": "Kolosser", "Mose": "Mose", "Kön": "Könige",
+    "Chr": "Chronik", "Thess": "Thessalonicher", "Hebr": "Hebräer", "Jak": "Jakobus", "Petr": "Petrus",
+    "Offb": "Offenbarung",
+}  # fmt: skip
 _HALF = r"(?<![\d.,/\w])(?<!\d )(?:1/2|½) "
 _PER_UNIT = {"km²": "Quadratkilometer", "m²": "Quadratmeter", "m³": "Kubikmeter"}
 _KINGS = (
@@ -161,6 +168,12 @@ RULES = Rules(
         (rf"{_HALF}(?=(?:\w*[Ll]iter|\w*[Mm]eter|Tag|Monat|\w*löffel|Becher|Apfel|Würfel|Kopf)\b)", "ein halber "),
         (rf"{_HALF}(?=(?:Kilo|Kilogramm|Pfund|Jahr|Dutzend|Glas|Prozent|Bund|Päckchen|Brot|Brötchen|Ei|Hähnchen)\b)",
          "ein halbes "),
+        *((rf"(?<!\w){n}\. ?(?=(?:Kor|Thess|Tim|Petr|Joh|Mose|Sam|Kön|Chr)\w*\.? \d{{1,3}},)", f"{word} ")
+          for n, word in enumerate(("Erster", "Zweiter", "Dritter"), 1)),
+        *(
+            (rf"(?<!\w){short}\.? (?=\d{{1,3}},\d+(?! ?(?:(?:[kc]?m|k?g|Mio|Mrd)\b|[%€])))", f"{name} ")
+            for short, name in _BOOKS.items()
+        ),
         (r"(?<![\w:.,])1:(?P<m>\d{4,}|\d{1,3}(?:[. ]\d{3})+)(?![\w:])", "eins zu {m}"),
         (r"(?<![\w:.,])(?P<n>\d{1,4}) : (?P<m>\d{1,4})(?= ?=)", "{n} geteilt durch {m}"),
         (r"(?<![\w:.,])(?P<n>\d{1,3})(?::| : )(?P<m>\d{1,3})(?![\w:]|[.,]\d)", "{n} zu {m}"),
@@ -194,6 +207,7 @@ RULES = Rules(
         (r"(?<!\w)[Aa]b S\. ?(?=\d)", "ab Seite "),
     ),
     to="bis", score="zu", code_number="pairs",
+    books="|".join((*_BOOKS, *(f"{short}\\." for short in _BOOKS), *_BOOKS.values())),
     phones=after(
         *(f"{name}{mark}" for mark in ("", ":") for name in (
             "[Tt]el", r"[Tt]el\.", "[Tt]elefon", "[Ff]ax", "[Mm]obil", "[Hh]andy", "PLZ", "Postleitzahl", "BLZ",
@@ -235,7 +249,7 @@ RULES = Rules(
         "CHF": Money(major="other{Franken}", minor="other{Rappen}"), "JPY": Money(major="other{Yen}"),
         "PLN": Money(major="other{Złoty}"), "DEM": Money(major="other{Mark}", minor="other{Pfennig}"),
     },
-    symbols_of_money={"DM": "DEM", **dict.fromkeys(["Fr.", "sFr.", "SFr."], "CHF")},
+    symbols_of_money={"DM": "DEM", "US-$": "USD", **dict.fromkeys(["Fr.", "sFr.", "SFr."], "CHF")},
     money_words={"Euro": "EUR", "Dollar": "USD", "US-Dollar": "USD", "Franken": "CHF", "Mark": "DEM"},
     money_and=" und ",
     money_scales={

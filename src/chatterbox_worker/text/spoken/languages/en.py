@@ -23,14 +23,32 @@ _LABELS = "|".join(
         "[Ee]rror", "HTTP", "Channel", "Unit", "Gate", "Building", "Model", "Bus", "Studio", "Area", "Lot", "Platform",
         "Locker", "Fahrenheit",
     )
+) + "|" + "|".join(
+    f"(?<=\\b{road}-)" for road in ("I", "US", "SR", "CA")
 )  # fmt: skip
 _NAMED = rf"(?:{_LABELS}|(?<![A-Za-z][A-Z])(?<=[A-Z]))"
 """Before a number of three digits that names something: "room four oh four", "A three eighty"."""
+_BOOKS = {
+    "Gen": "Genesis", "Exod": "Exodus", "Lev": "Leviticus", "Num": "Numbers", "Deut": "Deuteronomy", "Josh": "Joshua",
+    "Sam": "Samuel", "Chron": "Chronicles", "Ps": "Psalm", "Prov": "Proverbs", "Eccl": "Ecclesiastes", "Isa": "Isaiah",
+    "Jer": "Jeremiah", "Ezek": "Ezekiel", "Dan": "Daniel", "Matt": "Matthew", "Rom": "Romans", "Cor": "Corinthians",
+    "Gal": "Galatians", "Eph": "Ephesians", "Phil": "Philippians", "Col": "Colossians", "Thess": "Thessalonians",
+    "Tim": "Timothy", "Heb": "Hebrews", "Pet": "Peter", "Rev": "Revelation",
+}  # fmt: skip
 _DAYS = {
     "Mon": "Monday", "Tues": "Tuesday", "Tue": "Tuesday", "Wed": "Wednesday", "Thurs": "Thursday", "Thur": "Thursday",
     "Thu": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
 }  # fmt: skip
 
+_NO_PLURAL = r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s\b)"
+_NUMBERED_BOOKS = (
+    r"Samuel|Kings|Chronicles|Cor(?:inthians|\.)|Thess(?:alonians|\.)|Tim(?:othy|\.)|Pet(?:er|\.)|John|Sam\.|Chron\."
+)
+_STREETS = {
+    "Ave": "Avenue", "Blvd": "Boulevard", "Rd": "Road", "Ln": "Lane", "St": "Street", "Dr": "Drive",
+    "Pkwy": "Parkway", "Ct": "Court", "Pl": "Place", "Hwy": "Highway",
+}  # fmt: skip
+_HOUSE = r"(?<!\w)\d{1,5} (?:[NSEW]\.? )?(?:[A-Z][a-z]+|\d{1,3}(?:st|nd|rd|th))(?: [A-Z][a-z]+)? "
 _DESCRIBED = (
     "menu|bill|note|banknote|coin|ticket|fee|fine|deal|coupon|voucher|discount|reward|prize|bet|deposit|donation|meal|"
     "lunch|dinner|breakfast|bonus|grant|loan|budget|fund|tip|gift card|bottle|burger|pizza|contract|settlement|lawsuit|"
@@ -45,7 +63,7 @@ RULES = Rules(
     ordinals=((r"(?:st|nd|rd|th)", "ordinal"),),
     years=((r"(?:(?<=[Mm]id-)|(?<=[Pp]re-)|(?<=[Pp]ost-))(?P<y>1[1-9]\d\d|20\d\d)(?!\w)", "numbering-year"),
            (r"(?<=Q[1-4] )(?P<y>20\d\d|19\d\d)(?!\w)", "numbering-year"),
-           (YEAR + r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s\b)", "numbering-year")),
+           (r"(?!(?<!\b[Ii]n )\d{4} (?:people|men|women|children|feet)\b)" + YEAR + _NO_PLURAL, "numbering-year")),
     decades=_DECADES,
     out_of="out of", days_before="on", between={":": "to", "/": "over", "x": "by", "^": "to the power of"},
     emergency=r"\b(?:[Cc]all(?:s|ed|ing)?|[Dd]ial(?:l?ed|l?ing)?|[Pp]honed?|[Tt]ext) ",
@@ -69,6 +87,11 @@ RULES = Rules(
         (r"(?<![\w.,])(?P<n>\d)K(?= (?:likes|views|followers|users|subscribers|people|downloads|stars|members)\b)",
          "{n} thousand"),
         (r"(?<![\d/])9/11(?![\d/])", "nine eleven"),
+        *((rf"(?<!\w){n}(?= (?:{_NUMBERED_BOOKS}) \d{{1,3}}(?!\w))", word)
+          for n, word in enumerate(("First", "Second", "Third"), 1)),
+        *((rf"(?<!\w){short}\. (?=\d{{1,3}}:\d)", f"{name} ") for short, name in _BOOKS.items()),
+        (r"(?<=[012]\d[0-5]\d )hrs\b(?:\.(?= [a-z]))?", "hours"), (r"(?<=\d-)in\.(?= [a-z])", "inch"),
+        (r"(?<=\d:\d\d)a(?!\w)", "a.m."), (r"(?<=\d:\d\d)p(?!\w)", "p.m."),
         (r"(?<![\d.,/])1(?: ?½| 1/2)(?![\w/])", "one and a half"),
         (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} foot {n}"),
         (r"(?<!\d)(?P<h>[01]\d|2[0-3])00(?= (?:hours|hrs)\b)", "{h} hundred"),
@@ -80,6 +103,9 @@ RULES = Rules(
         (r"(?<![\w/.])(?P<n>\d\d?)/16(?![\w/])", "{n} sixteenths"),
         (r"(?<![\w,.])(?P<n>1[1-9])00s(?!\w)", "{n} hundreds"),
         (r"(?<![\w,.])2000s(?!\w)", "two thousands"),
+        (r"(?<=[=<>≤≥] )[-−](?=\.\d)", "minus "),
+        (r"(?<![\w.])\.(?P<n>[1-9])(?P<m>\d)(?!\w|[.,]\d| ?(?:cal|Mag|Spec|rif|pis|rou|bul|sho|han|rev))",
+         "point {n} {m}"),
         (r"(?<![\w.])\.(?=\d)", "point "),
         (r"(?<![\d/])24/7(?![\d/])", "twenty-four seven"),
         (r"(?<![\w.])(?P<n>\d\d?)[kK](?= (?:gold|yellow|white|rose)\b)", "{n} karat"),
@@ -134,6 +160,7 @@ RULES = Rules(
         "fl oz": "fluid-ounce", "fl. oz.": "fluid-ounce", "oz.": "ounce", "lb.": "pound", "lbs.": "pound",
         "sq. ft.": "square-foot", "ft.": "foot", "qt": "quart", "pt": "pint", "yr": "year", "yrs": "year",
         "ft/s": "foot-per-second",
+        "hrs.": "hour", "hr.": "hour", "mins.": "minute", "secs.": "second", "yrs.": "year",
         "secs": "second", "mths": "month", "″": "inch", "′": "foot", "kn": "knot", "sq mi": "square-mile",
     },
     unit_words={
@@ -186,6 +213,7 @@ RULES = Rules(
         "A.M.": "a.m.", "P.M.": "p.m.", "Esq.": "Esquire",
     },
     abbreviated=(
+        *((rf"{_HOUSE}(?P<a>{short})(?=,| [NSEW]{{1,2}}(?!\w)|$)", name) for short, name in _STREETS.items()),
         (r"[\w.] [A-Z][a-z]+ (?P<a>St\.)", "Street."), (r"\d(?:st|nd|rd|th) (?P<a>St\.)", "Street."),
         (r"\b[A-Z][a-z]+ (?P<a>St\.)(?! [A-Z])", "Street."), (r"(?<!\w)St\.(?= [A-Z])", "Saint"),
         (r"(?<=[Tt]he )WHO(?!\w)", "W H O"),

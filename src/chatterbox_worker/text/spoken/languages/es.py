@@ -5,7 +5,7 @@ dates, times, Roman numerals) and VI (abbreviations), and Nueva gramática, 21 (
 
 from dataclasses import replace
 
-from chatterbox_worker.text.spoken.patterns import regnal, roman_after
+from chatterbox_worker.text.spoken.patterns import regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MASCULINE_IN_A = (
@@ -33,8 +33,14 @@ _NO_NOUN = (
     r"aunque|porque|pues|pero|sino|ni|muy|tan|así|luego|después|antes|hace|significa|indica|tiene|debe|puede|contiene|"
     r"equivale|corresponde|representa|incluye|requiere|existe|sirve|permite|\w+mente|\w+(?:ando|iendo|yendo|ará|irá))\b"
 )
+_BOOKS = r"Salmo|Sal|Sal\.|Mt|Mc|Lc|Jn|Hch|Ro|Co|Ga|Ef|Flp|Hb|Ap"
 _COUNTED = r"(?P<w>(?!metro|litro|gramo|kilo|mili|cent[ií]|tonelada|hora|segundo|minuto)[a-záéíóúñ]{4,})\b"
 """What has no thousandths, so that "5,000" before it are five thousand, as it is written in half of Latin America."""
+
+_DAYS = {
+    "lun": "lunes", "mar": "martes", "mié": "miércoles", "jue": "jueves", "vie": "viernes", "sáb": "sábado",
+    "dom": "domingo",
+}  # fmt: skip
 
 RULES = Rules(
     locale="es", group=". ", decimal=",", cardinal="numbering",
@@ -61,7 +67,14 @@ RULES = Rules(
     scale_letters=((r"M(?= de )", "one{millón} other{millones}"),),
     phones=(r"\bal |\b(?:[Tt]el\.|[Tt]eléfono|[Tt]lf\.|[Mm]óvil|[Ff]ax|[Ll]lam\w+|[Mm]ar[cq]\w+|WhatsApp)"
             r"(?: (?:al|el|es|es el|n\.º))?:? "),
+    books=_BOOKS,
     forms=(
+        *((rf"(?<!\w){n}(?= (?:Samuel|Reyes|Crónicas) \d{{1,3}}(?!\w))", word)
+          for n, word in enumerate(("Primero de", "Segundo de"), 1)),
+        *((rf"(?<!\w){n}(?= (?:Corintios|Tesalonicenses|Timoteo|Pedro|Juan) \d{{1,3}}(?!\w))", word)
+          for n, word in enumerate(("Primera de", "Segunda de", "Tercera de"), 1)),
+        (r"(?<!\w)Sal\. (?=\d{1,3}[:,]\d)", "Salmo "),
+        *weekdays(_DAYS, "a", after=r"(?:de |desde )?\d{1,2}(?:h|:\d| ?[-–a])"),
         (r"(?<![\d.,/])1(?: ?½| 1/2) (?P<w>\w+a)s?\b", "una {w} y media"),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as|veces)\b", "{n} {w} y media"),
         (rf"(?<![\d.,])1,000 {_COUNTED}", "mil {w}"),
@@ -78,7 +91,10 @@ RULES = Rules(
         (r"(?<![\w.,])(?P<n>\d{1,2}) ?¢", "{n} centavos"),
         (r"(?<![\w'’])['’](?=\d0(?!\w))", ""),
         (r"(?<![\w/.])(?P<n>[357])/8(?![\w/])", "{n} octavos"), (r"(?<![\w/.])(?P<n>[234])/5(?![\w/])", "{n} quintos"),
-        (r"(?<![\d.,/\w])(?<!\d )(?:1/2|½)(?= (?!día|kilograma|programa)\w+a\b)", "media"),
+        (r"(?<![\d.,/\w])(?<!\d )(?:1/2|½)(?= (?!día|kilograma|programa|cdt?a\b)\w+a\b)", "media"),
+        *((rf"(?<![\d.,/\w])(?<!\d )(?:{part})(?= (?:taza|vaso|botella|litro|kilo|metro|hora|libra|cucharad))", words)
+          for part, words in (("1/4|¼", "un cuarto de"), ("3/4|¾", "tres cuartos de"), ("1/3|⅓", "un tercio de"),
+                              ("2/3|⅔", "dos tercios de"))),
         (r"(?<![\d/])24/7(?![\d/])", "veinticuatro siete"),
     ),
     numbered={
@@ -86,6 +102,7 @@ RULES = Rules(
         "págs.": "páginas", "p.": "página", "pp.": "páginas", "art.": "artículo", "arts.": "artículos",
         "cap.": "capítulo", "caps.": "capítulos", "fig.": "figura", "figs.": "figuras", "vol.": "volumen",
         "min.": "minuto", "párr.": "párrafo", "ext.": "extensión", "ext": "extensión", "int.": "interior",
+        "inc.": "inciso", "num.": "numeral", "exp.": "expediente", "apdo.": "apartado", "esq.": "esquina",
         "km": "kilómetro", "km.": "kilómetro", "cl.": "calle", "cra.": "carrera", "kra.": "carrera", "cr.": "carrera",
     },
     to="a", score="a", code_number="pairs",
@@ -114,9 +131,12 @@ RULES = Rules(
     },
     symbols_of_money={
         "MX$": "MXN", "S/": "PEN", "S/.": "PEN", "U$S": "USD", "RD$": "DOP", "AR$": "ARS", "CLP$": "CLP", "COL$": "COP",
-        "COP$": "COP", "Gs.": "PYG",
+        "COP$": "COP", "Gs.": "PYG", "¢": "CRC",
     },
-    money_and=" con ", money_of=" de ", phrase_fixes={" mil de ": " mil "},
+    money_and=" con ", money_of=" de ", phrase_fixes={
+        " mil de ": " mil ", r"^medio (?=cuchar|taza|libra|hora|tonelada|milla|pulgada|onza)": "media ",
+        r"^(\w+ (?:cuarto|tercio)s?) (?=[a-z])": r"\1 de ",
+    },
     money_scales={
         "mil millones": "other{mil millones}", "mil": "other{mil}", "millones": "other{millones}",
         "millón": "other{millón}",
@@ -166,6 +186,7 @@ RULES = Rules(
         "Mtra.": "maestra", "Profa.": "profesora", "Licda.": "licenciada", "Cnel.": "coronel", "Cap.": "capitán",
         "Tte.": "teniente", "Excmo.": "excelentísimo", "Excma.": "excelentísima", "Ilmo.": "ilustrísimo",
         "Ilma.": "ilustrísima", "Sras.": "señoras", "Dres.": "doctores", "Hno.": "hermano", "Hna.": "hermana",
+        "Ltda.": "limitada", "Hnos.": "hermanos", "Apdo.": "apartado", "Esq.": "esquina", "esq.": "esquina",
         "Fdo.": "firmado", "Atte.": "atentamente", "máx.": "máximo", "mín.": "mínimo", "c/u": "cada uno",
         "s/n": "sin número", "v. gr.": "verbigracia", "vs.": "contra", "vs": "contra", "cap.": "capítulo",
         "fig.": "figura", "vol.": "volumen", "ext.": "extensión", "Ext.": "extensión", "art.": "artículo",
@@ -174,6 +195,8 @@ RULES = Rules(
         "lun.": "lunes", "mié.": "miércoles", "jue.": "jueves", "vie.": "viernes", "sáb.": "sábado", "dom.": "domingo",
     },
     abbreviated=(
+        (r"(?<=[\w,:;] )No\.(?= ?\d)|(?<=\()No\.(?= ?\d)", "número"), (r"(?<!\w)Ej\.(?= ?:)", "ejemplo"),
+        (r"(?<!\w)lit\.(?= [a-z]\))", "literal"), (r"(?<=\d% )dto\.|(?<=\d % )dto\.", "de descuento."),
         ((r"(?<![\w.])S\.(?= (?:Juan|Pedro|Pablo|José|Antonio|Francisco|Miguel|Martín|Sebastián|Fernando|Isidro|"
           r"Lorenzo|Luis|Ignacio|Agustín|Andrés|Vicente|Jorge|Marcos|Mateo|Lucas|Nicolás)\b)"), "san"),
         ((r"(?<![\w.])D\.(?= (?:Juan|José|Antonio|Manuel|Francisco|Luis|Carlos|Miguel|Pedro|Pablo|Javier|Rafael|"

@@ -117,6 +117,7 @@ RULES = Rules(
         (r"(?:(?<=[LRD]\. )|(?<=[Aa]rticle )|(?<=[Aa]rt\. ))(?P<n>\d{1,4})-(?P<m>\d{1,2})(?!\w)", "{n} tiret {m}"),
     ),
     to="à", score="à", code_number="pairs",
+    scale_letters=((r" ?M(?= d(?:['’]|e )[a-zé])", "one{million} other{millions}"),),
     numbered={
         "pp.": "pages", "p.": "page", "fig.": "figure", "chap.": "chapitre", "art.": "article", "vol.": "volume",
         "réf.": "référence", "ann.": "annexe", "th.": "thermostat", "al.": "alinéa", "op.": "opus",
@@ -139,6 +140,8 @@ RULES = Rules(
         "CAD": Money(major="one{dollar canadien} other{dollars canadiens}", minor="one{cent} other{cents}"),
     },
     money_and=" et ", money_of=" de ", phrase_fixes={
+        "^un demi (?=cuillère|heure|livre|tonne|minute|seconde)": "une demi-",
+        r"^(\w+ (?:tiers|quarts?)) (?=[a-zé])": r"\1 de ",
         " mille de ": " mille ", r"\b(cent|vingt)s mille\b": r"\1 mille", r" de (?=[aeiouéh])": " d'",
     },
     symbols_of_money={"$ CA": "CAD", "$CA": "CAD", "Fr.": "CHF"},
@@ -230,6 +233,7 @@ RULES = Rules(
         "Monsieur"),
         (r"(?<!\w)Me(?= [A-ZÀ-Þ][a-zà-ÿ])", "Maître"),
         (r"(?<!\w)St(?=[- ][A-ZÀ-Þ][a-zà-ÿ])", "Saint"), (r"(?<!\w)Ste(?=[- ][A-ZÀ-Þ][a-zà-ÿ])", "Sainte"),
+        (r"(?<!\w)r\.(?= (?:de |du |des |d['’])[A-ZÀ-Þ])", "rue"), (r"(?<!\w)[Aa]rt\.(?= [LRD]\. ?\d)", "article"),
         (r"(?<!\w)pl\.(?= (?:de |du |des |d['’]|[A-ZÀ-Þ]))", "place"),
         (r"(?<=[IVX]e )s\.", "siècle."), (r"(?<=[IVX]ᵉ )s\.", "siècle."), (r"(?<=Ier )s\.", "siècle."),
         (r"(?<!\w)[Nn][°º](?= [a-zà-ÿ])", "numéro"), (r"(?<!\w)[Tt]\.(?= [IVX]+(?!\w))", "tome"),

@@ -210,7 +210,10 @@ RULES = Rules(
         "JPY": Money(major="other{yen}"),
         "CHF": Money(major="one{franco} other{franchi}", minor="one{centesimo} other{centesimi}"),
     },
-    money_and=" e ", money_of=" di ", phrase_fixes={" mila di ": "mila ", r"\buna ora\b": "un'ora"},
+    money_and=" e ", money_of=" di ", phrase_fixes={
+        r"^(\w+ (?:quart|terz)[oi]) (?=[a-z])": r"\1 di ", " mila di ": "mila ", r"\buna ora\b": "un'ora",
+        r"\bdi (?=or[ae]\b|onc[ei]a?)": "d'",
+    },
     money_scales={
         "mila": "other{mila}", "milioni": "other{milioni}", "milione": "other{milione}", "miliardi": "other{miliardi}",
         "miliardo": "other{miliardo}", "mln": "one{milione} other{milioni}", "mld": "one{miliardo} other{miliardi}",

@@ -122,6 +122,8 @@ RULES = Rules(
         (r"(?<!\w)24/7(?!\w)", "vinte e quatro por sete"),
         (r"(?:(?<=[Mm]otor )|(?<=\b[Ww]eb ))(?P<n>\d)\.(?P<m>\d)(?!\d|[.,]\d)", "{n} ponto {m}"),
         (r"(?<=\b[Aa]os )(?P<n>\d{1,3})['’′](?![\w'’′\"])", "{n} minutos"),
+        (r"(?<=\d['’′] e )(?P<n>\d{1,3})['’′](?![\w'’′\"])", "{n} minutos"),
+        (r"(?<=\d%) a\. ?a\.", " ao ano"), (r"(?<=\d%) a\. ?m\.", " ao mês"),
         (r"(?<![\d.,])(?P<a>\d{1,4}) ?[-–] ?(?P<b>\d{1,4})(?= (?:a\.|antes de C))", "{a} a {b}"),
         *((rf"(?<![\w.,])0,(?P<c>[1-9]\d) {many}\b", f"{{c}} {cents}") for _, many, cents in _COINS),
         *((rf"(?<![\w.,])1,(?P<c>[1-9]\d|0[1-9]) (?:{one}|{many})\b", f"um {one} e {{c}} {cents}")
@@ -137,6 +139,9 @@ RULES = Rules(
         (r"(?<![\d.,/])1(?: ?½| 1/2) ?[lL]\b", "um litro e meio"),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) ?[lL]\b", "{n} litros e meio"),
         (r"(?<![\d.,/\w])(?<!\d )(?:½|1/2) (?=(?!dia|quilograma|programa)\w+a\b|colher\b)", "meia "),
+        *((rf"(?<![\d.,/\w])(?<!\d )(?:{part})(?= (?:xícara|copo|garrafa|litro|quilo|metro|hora|libra|colher))", words)
+          for part, words in (("1/4|¼", "um quarto de"), ("3/4|¾", "três quartos de"), ("1/3|⅓", "um terço de"),
+                              ("2/3|⅔", "dois terços de"))),
         (r"(?<![\w/.,])1/5(?= d[aeo])", "um quinto"), (r"(?<![\w/.,])(?P<n>[2-4])/5(?= d[aeo])", "{n} quintos"),
         (r"(?<![\w/.,])1/10(?= d[aeo])", "um décimo"),
         (r"(?<=\d)x(?= (?:de|sem|com|no|mais|menos|maior|menor)\b)", "vezes"), (r"(?<!\w)[Kk]m (?=\d)", "quilômetro "),
@@ -176,7 +181,10 @@ RULES = Rules(
     scales={
         "mi": "one{milhão} other{milhões}", "bi": "one{bilhão} other{bilhões}", "tri": "one{trilhão} other{trilhões}",
     },
-    money_and=" e ", money_of=" de ", phrase_fixes={" mil de ": " mil "},
+    money_and=" e ", money_of=" de ", phrase_fixes={
+        " mil de ": " mil ", "^meio (?=colher|xícara|hora|libra|tonelada|milha|polegada|onça)": "meia ",
+        r"^(\w+ (?:quarto|terço)s?) (?=[a-z])": r"\1 de ",
+    },
     money_scales={
         "mil milhões": "other{mil milhões}", "mil": "other{mil}", "milhões": "other{milhões}",
         "milhão": "other{milhão}",
