@@ -49,6 +49,8 @@ def _prepare(text: str, **fields: Any) -> PreparedText:
         ("Wait --- no. He left---again.", "Wait — no. He left—again."),
         ("Name: ________ and ==== there", "Name: and there"),
         ("A footnote* here. f***ing", "A footnote here. fing"),
+        ("So it is.[^1] See[^12] it.\n\n[^1]: A note.", "So it is. See it.\n\nA note."),
+        ("<details><summary>More</summary>Hidden</details>", "More\n\nHidden"),
         ("Great 😀! Thanks 👍🏽 👩‍👩‍👧‍👦 a lot ❤️.", "Great! Thanks a lot."),
         ("Go → there ✔ now ★★★", "Go, there now"),
         ("┌────┬────┐\n│ a  │ b  │\n├────┼────┤\n│ c  │ d  │\n└────┴────┘", "a, b\nc, d"),

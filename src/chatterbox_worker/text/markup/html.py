@@ -8,9 +8,9 @@ import re
 from chatterbox_worker.text.markup.pauses import parse_time
 
 PARAGRAPH_TAGS = frozenset((
-    "address", "article", "aside", "blockquote", "center", "dd", "div", "dl", "dt", "fieldset", "figcaption",
+    "address", "article", "aside", "blockquote", "center", "dd", "details", "div", "dl", "dt", "fieldset", "figcaption",
     "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "main", "nav", "ol", "p",
-    "pre", "section", "table", "tbody", "tfoot", "thead", "title", "ul", "speak",
+    "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "title", "ul", "speak",
 ))  # fmt: skip
 _LINES = frozenset(("br", "li", "tr", "option", "s"))
 CELL_TAGS = frozenset(("td", "th"))

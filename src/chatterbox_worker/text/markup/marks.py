@@ -31,6 +31,7 @@ _EMPHASIS = (
     (re.compile(r"(?<=\d)( ?)\*( ?)(?=\d)"), "\\1×\\2"),
     (re.compile(r"[*`]|~{2,}|_{2,}|={3,}|\+{3,}|#{3,}|\^{3,}"), ""),
     (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), ""),
+    (re.compile(r" ?\[\^\d{1,3}\]:?"), ""),  # a footnote of markdown
     (re.compile(r"-{3,}"), "—"),
 )
 _SIGNS = str.maketrans(

@@ -244,7 +244,8 @@ def find_fractions(part: Part, rules: Rules) -> Iterator[Group]:
             continue
         whole = found["n"] or found["n1"]
         counted = "" if whole is None else say_written(whole, rules) + rules.fraction_and
-        amount = 1 if whole is None else parse_number(whole, rules) + Decimal("0.5")
+        part_of_one = Decimal("0.5") if rules.cases else 1  # where nouns have cases, of the unit: "pół litra"
+        amount = part_of_one if whole is None else parse_number(whole, rules) + Decimal("0.5")
         before, after = _unit(found["unit"], units[found["unit"]], amount, rules) if found["unit"] else ("", "")
         if whole is not None:
             name = _VULGAR.get(found["v"] or "", found["s"] or "")

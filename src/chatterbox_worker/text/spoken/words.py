@@ -111,7 +111,7 @@ def parse_roman(numeral: str) -> int | None:
 def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     """The marks "&" and "@" at words, "#" before a number, "+", "=" and the like between numbers or with spaces."""
     text = part.text
-    for found in part.find(r"[&@](?=\s|\w)"):
+    for found in part.find(r"&&?(?=\s|\w)|@(?=\s|\w)"):
         yield from _symbol(text, *found.span(), rules)
     for found in part.find(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)

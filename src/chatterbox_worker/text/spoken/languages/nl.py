@@ -150,6 +150,7 @@ RULES = Rules(
                    "z.s.m.": "zo snel mogelijk", "B.V.": "bee vee", "N.V.": "en vee",
                    "a.s.": "aanstaande", "jl.": "jongstleden"},
     abbreviated=(
+        (r"(?<=\d[ed] )min\.", "minuut."), (r"(?:(?<=\d[-–]\d )|(?<=\d[-–]\d\d ))u(?!\w)\.?", "uur."),
         (r"(?<=\d),--?(?!\w)", ""), (r"(?<=\d),[–—](?!\w)", ""),
         (r"(?<=[a-z])str\.(?= \d)", "straat"), (r"(?<!\w)St\.(?= [A-Z])", "Sint"),
         *((rf"(?<=\d ){short}\.", f"{long}.") for short, long in _MONTHS.items()),

@@ -46,7 +46,7 @@ RULES = Rules(
     ),
     cases=russian.CASES, compounds=russian.COMPOUNDS, ordinals=russian.ORDINALS, years=russian.YEARS,
     forms=(
-        *weekdays(_WEEKDAYS, "–", after=r"\d{1,2}[:.]\d\d|с \d"),
+        *weekdays(_WEEKDAYS, "–", after=r"\d{1,2}(?:[:.]\d\d| ?[-–] ?\d)|с \d"),
         (r"(?<!\w)(?<!\d )р\. (?=\d)", "размер "), (r"(?<=л)/(?=100 км)", " на "),
         *russian.decades(), *russian.words_of_years(), *russian.units_of_scales(), *russian.numbered_nouns(),
         (r"(?<![\w/.,])1/5(?= [а-яё])", "одна пятая"),
@@ -74,7 +74,7 @@ RULES = Rules(
         "1/2": "одна вторая", "1 1/2": "полтора", "n 1/2": "{n} с половиной",
         "1/3": "одна треть", "2/3": "две трети", "1/4": "одна четверть", "3/4": "три четверти",
     },
-    fraction_and=" и ",
+    fraction_and=" и ", phrase_fixes={"^одна вторая (?=[а-яё])": "половина "},
     scales=_SCALES,
     money={
         "RUB": Money(major="one{рубль} few{рубля} many{рублей} other{рубля}",
