@@ -42,7 +42,7 @@ _HEXADECIMAL = (
 )
 _HARDWARE = re.compile(r"[\dA-Fa-f]{2}(?:[:-][\dA-Fa-f]{2}){5}")
 _GROUPS = re.compile(r"[^:-]+|[:-]")
-_HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@])"
+_HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@]|-\d)"
 _WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
 

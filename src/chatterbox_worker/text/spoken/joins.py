@@ -25,7 +25,8 @@ _SEASON = rf"(?<![{WORD}.,/$€£-])(?P<y>1[89]\d\d|20\d\d)(?P<mark>[-–/])(?P<
 _BETWEEN = r"(?<=\d)(?:(?P<mark>[:/x])(?=\d)| (?P<spaced>x) (?=[$€£]?\d))"
 _NUMBER_BEFORE, _NUMBER_AFTER = re.compile(r"(?:\d+(?P<decimals>[.,]\d+)|\d+)$"), re.compile(r"[$€£]?\d+")
 _FULL_MARKS = ("5", "10", "100")
-_NAME_BEFORE = re.compile(r"[A-ZÀ-Þ][^\W\d_]+\.? \d+$")
+_RATIO = "Ratio|Scale|Score|Odds|Escala|Proporción|Relación|Mezcla|Échelle|Rapport|Scala|Rapporto|Proporção|Relação"
+_NAME_BEFORE = re.compile(rf"(?<!\w)(?!(?:{_RATIO}) )[A-ZÀ-Þ][^\W\d_]+\.? \d+$")
 _NEAR = 40
 _TWO_DIGITS = 10
 

@@ -45,6 +45,8 @@ _CONFERENCE = re.compile(r"COP ?\d\d")  # of the climate; not Colombia's pesos
 _MINUS_AFTER = r"(?:(?:(?<=[$€£¥])(?<!\d.)(?<!\d .)|(?<=[A-Z]{3})(?=-\d[\d'’]{0,12}\.\d\d(?!\d)))(?P<inner>[-−]))?"
 _NUMBER_BEFORE, _HUNDREDTHS = re.compile(r"\d ?\Z"), re.compile(r"\d\d? ?(?:коп|gr|øre|öre|ct|cents?|kuruş)(?!\w)")
 _CODE_LENGTH = 4  # with the space
+_RATE = re.compile(r" ?(?:/|per |por |pro |par |al )(?:gal|kWh|[lL](?!\w)|[lL]it)")
+"""What a price of three decimals is for: a gallon, a litre or a kilowatt-hour."""
 _FORM = re.compile(r"(\w+)\{([^}]+)\}")
 
 
@@ -55,7 +57,7 @@ def find_money(part: Part, rules: Rules) -> Iterator[Group]:
     symbols |= rules.money_words
     names = any_of(tuple(symbols))
     scales = scales_of_money(rules)
-    before = rf"(?<![{WORD}$/])(?P<minus>{minus_sign(rules)})?"
+    before = rf"(?:(?<![{WORD}$/])|(?<=\d/))(?P<minus>{minus_sign(rules)})?"
     scale = rf"(?: ?(?P<scale>{any_of(tuple(scales))})(?![{WORD}]|[.-][A-Za-z]))?" if scales else "(?P<scale>(?!))?"
     for pattern in (
         rf"{before}(?P<symbol>{prefixes}){_MINUS_AFTER} ?{quantity(rules)}{scale}",
@@ -143,7 +145,8 @@ def _say_money(found: re.Match[str], code: str, case: str, rules: Rules) -> str:
         return counted + (after or rules.money_of + before.strip())
     whole, decimals = split_number(found["n"], rules)
     is_price = found["n2"] is None and len(whole) <= LONGEST
-    if is_price and len(decimals) == 3 and whole != "0":  # a foreign separator: no price has three decimals
+    is_rate = _RATE.match(found.string, found.end()) is not None
+    if is_price and len(decimals) == 3 and whole != "0" and not is_rate:  # a foreign separator
         before, after = _currency(code, counted_as(int(whole + decimals), case, rules), rules)
         return before + say_written(whole + decimals, rules, f"={after}", case=case) + after
     money = rules.money.get(code)

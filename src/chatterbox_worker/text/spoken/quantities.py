@@ -168,6 +168,8 @@ def find_units(part: Part, rules: Rules) -> Iterator[Group]:
         unit = found["unit"]
         if unit == "°" and text[found.end() : found.end() + 1] in ("C", "F"):
             continue
+        if unit == "s" and _NAME_WITH_HYPHEN.search(text, max(0, found.start() - 2), found.start()):
+            continue
         if (after := rules.not_units.get(unit)) and compiled(after).match(text, found.end()):
             continue
         end = _end_of_unit(text, found.end())
@@ -193,6 +195,7 @@ def _has_capital_nouns(rules: Rules) -> bool:
     return rules.locale.startswith("de")
 
 
+_NAME_WITH_HYPHEN = re.compile(r"[A-Z]-?\Z")  # "F-16s"
 _OWN_STOP = re.compile(r"\.(?=[,;:)]| [^\W\d_])")
 
 

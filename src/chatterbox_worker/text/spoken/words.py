@@ -113,7 +113,7 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     text = part.text
     for found in part.find(r"&&?(?=\s|\w)|@(?=\s|\w)"):
         yield from _symbol(text, *found.span(), rules)
-    for found in part.find(r"(?<![\w&])#(?=\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
+    for found in part.find(r"(?<![\w&])#(?=\d|[A-Z]{2,6}-\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)
     for found in part.find(
         r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥] ?(?=\d)"
@@ -122,14 +122,14 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
             yield from _symbol(text, *found.span(), rules)
     for found in part.find(
         r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=[$€£]?\d)|(?<=\()[+~<>] ?(?=\d)|(?<=[,:;] )[<>] (?=\d)"
-        r"|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-zα-ω])[²³](?!\w)"
+        r"|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-zα-ω])[²³](?!\w)|(?<=\b(?:UTC|GMT))[+-](?=\d)"
     ):
         yield from _symbol(text, *found.span(), rules)
 
 
 def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
     mark = text[start:end].strip()[:1]
-    words = rules.symbols.get({"~": "≈", "·": "×"}.get(mark, mark))
+    words = rules.symbols.get({"~": "≈", "·": "×", "-": "−"}.get(mark, mark))
     if words:
         before = " " if rules.spaced and start and text[start - 1] not in " \n(" else ""
         after = " " if rules.spaced and re.match(r"[\w($€£¥]", text[end : end + 1]) else ""

@@ -44,11 +44,17 @@ _NO_PLURAL = r"(?! (?!(?:was|is|has|as|does|its|this|saw|vs|versus)\b)[a-z]{3,}s
 _NUMBERED_BOOKS = (
     r"Samuel|Kings|Chronicles|Cor(?:inthians|\.)|Thess(?:alonians|\.)|Tim(?:othy|\.)|Pet(?:er|\.)|John|Sam\.|Chron\."
 )
+_COMPOUND_UNITS = {
+    "yr": "year", "oz": "ounce", "lb": "pound", "ft": "foot", "mi": "mile", "hr": "hour", "sec": "second",
+    "gal": "gallon",    "qt": "quart", "mm": "millimeter", "cm": "centimeter",
+    "km": "kilometer", "kg": "kilogram", "yd": "yard",
+}  # fmt: skip
+"""In "a 14-oz can" the unit is singular."""
 _STREETS = {
     "Ave": "Avenue", "Blvd": "Boulevard", "Rd": "Road", "Ln": "Lane", "St": "Street", "Dr": "Drive",
     "Pkwy": "Parkway", "Ct": "Court", "Pl": "Place", "Hwy": "Highway",
 }  # fmt: skip
-_HOUSE = r"(?<!\w)\d{1,5} (?:[NSEW]\.? )?(?:[A-Z][a-z]+|\d{1,3}(?:st|nd|rd|th))(?: [A-Z][a-z]+)? "
+_HOUSE = r"(?<!\w)\d{1,5}[A-Z]? (?:[NSEW]\.? )?(?:[A-Z][a-z]+|\d{1,3}(?:st|nd|rd|th))(?: [A-Z][a-z]+)? "
 _DESCRIBED = (
     "menu|bill|note|banknote|coin|ticket|fee|fine|deal|coupon|voucher|discount|reward|prize|bet|deposit|donation|meal|"
     "lunch|dinner|breakfast|bonus|grant|loan|budget|fund|tip|gift card|bottle|burger|pizza|contract|settlement|lawsuit|"
@@ -92,14 +98,19 @@ RULES = Rules(
         *((rf"(?<!\w){short}\. (?=\d{{1,3}}:\d)", f"{name} ") for short, name in _BOOKS.items()),
         (r"(?<=[012]\d[0-5]\d )hrs\b(?:\.(?= [a-z]))?", "hours"), (r"(?<=\d-)in\.(?= [a-z])", "inch"),
         (r"(?<=\d:\d\d)a(?!\w)", "a.m."), (r"(?<=\d:\d\d)p(?!\w)", "p.m."),
-        (r"(?<![\d.,/])1(?: ?½| 1/2)(?![\w/])", "one and a half"),
         (r"(?<![\w.])(?P<feet>\d)['’′] ?(?P<n>1[01]|\d)(?:[\"”″]|['’′]{2})", "{feet} foot {n}"),
         (r"(?<!\d)(?P<h>[01]\d|2[0-3])00(?= (?:hours|hrs)\b)", "{h} hundred"),
         (r"(?<!\d)(?P<h>[01]\d|2[0-3])(?P<m>[0-5]\d)(?= (?:hours|hrs)\b)", "{h} {m}"),
         (r"(?<=\d)x(?= [a-z])", "times"),
         (r"(?<![\w.,])(?P<n>\d{1,2})¢", "{n} cents"),
         (r"(?<![\w'’])['’](?=\d\d(?![\ds\w]))", ""),
-        (r"(?<![\w/.])(?P<n>[135])/8(?![\w/])", "{n} eighths"), (r"(?<![\w/.])7/8(?![\w/])", "seven eighths"),
+        (r"(?<=[A-Z]-)(?P<n>\d{1,3})s(?!\w)", "{n}s"), (r"(?<![\w$])\$\.(?P<n>\d\d)(?!\d)", "{n} cents"),
+        (r"(?<=\d)x/(?P<w>day|week|month|year)(?!\w)", "times a {w}"),
+        (r"(?<![\w.,])(?P<n>\d{1,2})-?yo(?!\w)", "{n}-year-old"),
+        (r"(?<![\w/.])(?P<n>[12])/3r?ds?(?!\w)", "{n} thirds"),
+        (r"(?:(?<=\d/[248])|(?<=\d/16))[\"”″](?!\w)", " inch"),
+        (r"(?<![\w/.])1/8(?![\w/])", "one eighth"), (r"(?<![\w/.])1/16(?![\w/])", "one sixteenth"),
+        (r"(?<![\w/.])(?P<n>[35])/8(?![\w/])", "{n} eighths"), (r"(?<![\w/.])7/8(?![\w/])", "seven eighths"),
         (r"(?<![\w/.])(?P<n>\d\d?)/16(?![\w/])", "{n} sixteenths"),
         (r"(?<![\w,.])(?P<n>1[1-9])00s(?!\w)", "{n} hundreds"),
         (r"(?<![\w,.])2000s(?!\w)", "two thousands"),
@@ -114,7 +125,8 @@ RULES = Rules(
     numbered={
         "no.": "number", "nos.": "numbers", "p.": "page", "pp.": "pages", "ext.": "extension", "ext": "extension",
         "ch.": "chapter", "sec.": "section", "art.": "article", "eq.": "equation", "vol.": "volume", "fig.": "figure",
-        "figs.": "figures", "rm.": "room", "bldg.": "building", "apt.": "apartment", "ste.": "suite", "inv.": "invoice",
+        "figs.": "figures", "rm.": "room", "rm": "room", "bldg.": "building",
+        "apt.": "apartment", "ste.": "suite", "inv.": "invoice",
     },
     to="to", score="to", code_number="numbering-year",
     compass={"N": "north", "S": "south", "E": "east", "W": "west"},
@@ -127,7 +139,8 @@ RULES = Rules(
         "yr": "per year", "year": "per year", "mo": "per month", "month": "per month", "wk": "per week",
         "week": "per week", "day": "per day", "hr": "per hour", "hour": "per hour", "h": "per hour",
         "min": "per minute", "minute": "per minute", "sec": "per second", "lb": "per pound", "oz": "per ounce",
-        "gal": "per gallon", "kg": "per kilogram", "mi": "per mile", "mile": "per mile", "sq ft": "per square foot",
+        "gal": "per gallon", "bbl": "per barrel", "kg": "per kilogram", "mi": "per mile", "mile": "per mile",
+        "sq ft": "per square foot",
         "person": "per person", "night": "per night", "user": "per user", "unit": "per unit", "share": "per share",
         "GB": "per gigabyte", "kWh": "per kilowatt-hour", "ton": "per ton", "token": "per token", "seat": "per seat",
     },
@@ -160,7 +173,7 @@ RULES = Rules(
         "fl oz": "fluid-ounce", "fl. oz.": "fluid-ounce", "oz.": "ounce", "lb.": "pound", "lbs.": "pound",
         "sq. ft.": "square-foot", "ft.": "foot", "qt": "quart", "pt": "pint", "yr": "year", "yrs": "year",
         "ft/s": "foot-per-second",
-        "hrs.": "hour", "hr.": "hour", "mins.": "minute", "secs.": "second", "yrs.": "year",
+        "mos": "month", "hrs.": "hour", "hr.": "hour", "mins.": "minute", "secs.": "second", "yrs.": "year",
         "secs": "second", "mths": "month", "″": "inch", "′": "foot", "kn": "knot", "sq mi": "square-mile",
     },
     unit_words={
@@ -213,13 +226,15 @@ RULES = Rules(
         "A.M.": "a.m.", "P.M.": "p.m.", "Esq.": "Esquire",
     },
     abbreviated=(
-        *((rf"{_HOUSE}(?P<a>{short})(?=,| [NSEW]{{1,2}}(?!\w)|$)", name) for short, name in _STREETS.items()),
+        *((rf"{_HOUSE}(?P<a>{short})(?=[,;]| [NSEW]{{1,2}}(?!\w)|$)", name) for short, name in _STREETS.items()),
         (r"[\w.] [A-Z][a-z]+ (?P<a>St\.)", "Street."), (r"\d(?:st|nd|rd|th) (?P<a>St\.)", "Street."),
         (r"\b[A-Z][a-z]+ (?P<a>St\.)(?! [A-Z])", "Street."), (r"(?<!\w)St\.(?= [A-Z])", "Saint"),
         (r"(?<=[Tt]he )WHO(?!\w)", "W H O"),
         ((r"(?<!\w)IT(?= (?:department|team|support|manager|industry|staff|services?|infrastructure|security|company|"
           r"professionals?|systems?)\b)"), "I T"),
-        (r"(?<=\d)-yr(?!\w)", "-year"), (r"(?<=\d(?:st|nd|rd|th) )[Ff]l\.", "floor."),
+        *((rf"(?<=\d)-{short}(?![\w-])", f"-{name}") for short, name in _COMPOUND_UNITS.items()),
+        (r"(?<!\w)[Ee]st\.(?= (?:1[5-9]|20)\d\d(?!\w))", "established"), (r"(?<=\dth )c\.", "century."),
+        (r"(?<=\d(?:st|nd|rd|th) )[Ff]l\.", "floor."),
         (r"(?<!\w)Ch\.(?= [IVXLC]+(?!\w))", "Chapter"),
     ),
     roman=(

@@ -37,6 +37,8 @@ _BOOKS = r"Salmo|Sal|Sal\.|Mt|Mc|Lc|Jn|Hch|Ro|Co|Ga|Ef|Flp|Hb|Ap"
 _COUNTED = r"(?P<w>(?!metro|litro|gramo|kilo|mili|cent[ií]|tonelada|hora|segundo|minuto)[a-záéíóúñ]{4,})\b"
 """What has no thousandths, so that "5,000" before it are five thousand, as it is written in half of Latin America."""
 
+_WHOLE = r"(?P<w>pesos|dólares|soles|colones|personas|habitantes|alumnos|estudiantes|casos|muertos|unidades|empleos)\b"
+"""What "1,500" in front of it counts in thousands for sure."""
 _DAYS = {
     "lun": "lunes", "mar": "martes", "mié": "miércoles", "jue": "jueves", "vie": "viernes", "sáb": "sábado",
     "dom": "domingo",
@@ -58,7 +60,8 @@ RULES = Rules(
         r"[Ll]ínea|[Cc]anal|[Nn]ivel|[Ff]ase|[Tt]ipo|[Vv]ersión|[Gg]rupo|[Pp]aso|[Ff]igura|[Tt]abla|"
         r"[Aa]nexo|[Vv]alor|[Oo]pción|[Cc]ódigo|[Pp]uerto|[A-Z]{3,}|[Ee]l|[Dd]el|[Aa]l) $|\w[=:#-]$|#$"
     ),
-    ordinals=((r"(?:ro|do|to|mo|vo|no)", "ordinal-masculine"), (r"(?:ra|da|ta|ma|va|na)", "ordinal-feminine"),
+    ordinals=((r"(?:e?ro|do|to|mo|vo|no)", "ordinal-masculine"), (r"(?:e?ra|da|ta|ma|va|na)", "ordinal-feminine"),
+              (r"er\.(?= [a-záéíóúñ])", "ordinal-masculine-adjective"),
               (r"\.?º", "ordinal-masculine"), (r"\.?ª", "ordinal-feminine"),
               (r"\.?er", "ordinal-masculine-adjective"),
               (r"\.o", "ordinal-masculine"), (r"\.a", "ordinal-feminine")),
@@ -79,6 +82,9 @@ RULES = Rules(
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) (?P<w>\w+as|veces)\b", "{n} {w} y media"),
         (rf"(?<![\d.,])1,000 {_COUNTED}", "mil {w}"),
         (rf"(?<![\d.,])(?P<n>[2-9]|[1-9]\d\d?),000 {_COUNTED}", "{n} mil {w}"),
+        (rf"(?<![\d.,])1,(?P<m>[1-9]\d\d) {_WHOLE}", "mil {m} {w}"),
+        (rf"(?<![\d.,])(?P<n>[2-9]|[1-9]\d\d?),(?P<m>[1-9]\d\d) {_WHOLE}", "{n} mil {m} {w}"),
+        (r"\$ ?(?=\d[\d.,]* ?md[dp]\b)", ""), (r"(?<=\b[AaDdEe]l )911(?!\w|[.,]\d)", "nueve once"),
         (r"(?<=\d)x(?= (?:más|menos|mejor))", "veces"),
         (r"(?<![\w.,])(?P<n>[1-9]\d\d)º(?! ?[CFK](?!\w))(?! [a-z])", "{n} grados"),
         (r"(?<![\w.,'’])(?P<a>\d{1,3})['’](?P<b>\d)(?= ?(?:millones|mil|%|euros?|€|kg|km|m|metros|litros)(?!\w))",
@@ -151,6 +157,9 @@ RULES = Rules(
     unit_words={
         "dB": "one{decibelio} other{decibelios}",
         "pts": "one{punto} other{puntos}", "pts.": "one{punto} other{puntos}",
+        "mdp": "other{millones de pesos}", "mdd": "other{millones de dólares}",
+        "cda": "one{cucharada} other{cucharadas}", "cdas": "one{cucharada} other{cucharadas}",
+        "cdta": "one{cucharadita} other{cucharaditas}", "cdtas": "one{cucharadita} other{cucharaditas}",
         "cda.": "one{cucharada} other{cucharadas}", "cdas.": "one{cucharada} other{cucharadas}",
         "cdta.": "one{cucharadita} other{cucharaditas}", "cdtas.": "one{cucharadita} other{cucharaditas}",
         "uds.": "one{unidad} other{unidades}", "ud.": "one{unidad} other{unidades}",
@@ -186,7 +195,8 @@ RULES = Rules(
         "Mtra.": "maestra", "Profa.": "profesora", "Licda.": "licenciada", "Cnel.": "coronel", "Cap.": "capitán",
         "Tte.": "teniente", "Excmo.": "excelentísimo", "Excma.": "excelentísima", "Ilmo.": "ilustrísimo",
         "Ilma.": "ilustrísima", "Sras.": "señoras", "Dres.": "doctores", "Hno.": "hermano", "Hna.": "hermana",
-        "Ltda.": "limitada", "Hnos.": "hermanos", "Apdo.": "apartado", "Esq.": "esquina", "esq.": "esquina",
+        "Ltda.": "limitada", "h. c.": "honoris causa", "Cel.": "celular", "cel.": "celular",
+        "Hnos.": "hermanos", "Apdo.": "apartado", "Esq.": "esquina", "esq.": "esquina",
         "Fdo.": "firmado", "Atte.": "atentamente", "máx.": "máximo", "mín.": "mínimo", "c/u": "cada uno",
         "s/n": "sin número", "v. gr.": "verbigracia", "vs.": "contra", "vs": "contra", "cap.": "capítulo",
         "fig.": "figura", "vol.": "volumen", "ext.": "extensión", "Ext.": "extensión", "art.": "artículo",
