@@ -49,6 +49,12 @@ def months_in_short(names: Mapping[str, str], link: str = " ") -> tuple[tuple[st
     )
 
 
+def parts_of(nouns: str, quarter: str, quarters: str, third: str, thirds: str) -> tuple[tuple[str, str], ...]:
+    """Forms of a fraction alone before one of these nouns, with the word that links them: "tres cuartos de taza"."""
+    parts = {"1/4|¼": quarter, "3/4|¾": quarters, "1/3|⅓": third, "2/3|⅔": thirds}
+    return tuple((rf"(?<![\d.,/\w])(?<!\d )(?:{part})(?= (?:{nouns}))", words) for part, words in parts.items())
+
+
 def after(*words: str) -> str:
     """A place directly after one of these words and a space; each word is a pattern of one length."""
     behind = (rf"(?<=\b{word} )" for word in words)

@@ -5,7 +5,7 @@ dates, times, Roman numerals) and VI (abbreviations), and Nueva gramática, 21 (
 
 from dataclasses import replace
 
-from chatterbox_worker.text.spoken.patterns import regnal, roman_after, weekdays
+from chatterbox_worker.text.spoken.patterns import parts_of, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MASCULINE_IN_A = (
@@ -98,9 +98,8 @@ RULES = Rules(
         (r"(?<![\w'’])['’](?=\d0(?!\w))", ""),
         (r"(?<![\w/.])(?P<n>[357])/8(?![\w/])", "{n} octavos"), (r"(?<![\w/.])(?P<n>[234])/5(?![\w/])", "{n} quintos"),
         (r"(?<![\d.,/\w])(?<!\d )(?:1/2|½)(?= (?!día|kilograma|programa|cdt?a\b)\w+a\b)", "media"),
-        *((rf"(?<![\d.,/\w])(?<!\d )(?:{part})(?= (?:taza|vaso|botella|litro|kilo|metro|hora|libra|cucharad))", words)
-          for part, words in (("1/4|¼", "un cuarto de"), ("3/4|¾", "tres cuartos de"), ("1/3|⅓", "un tercio de"),
-                              ("2/3|⅔", "dos tercios de"))),
+        *parts_of("taza|vaso|botella|litro|kilo|metro|hora|libra|cucharad",
+                  "un cuarto de", "tres cuartos de", "un tercio de", "dos tercios de"),
         (r"(?<![\d/])24/7(?![\d/])", "veinticuatro siete"),
     ),
     numbered={

@@ -6,7 +6,7 @@ and Cintra, Nova gramática do português contemporâneo, 12 (numerals), and Man
 from dataclasses import replace
 
 from chatterbox_worker.text.spoken import icu
-from chatterbox_worker.text.spoken.patterns import months_in_short, regnal, roman_after, weekdays
+from chatterbox_worker.text.spoken.patterns import months_in_short, parts_of, regnal, roman_after, weekdays
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _MASCULINE_IN_A = (
@@ -139,9 +139,8 @@ RULES = Rules(
         (r"(?<![\d.,/])1(?: ?½| 1/2) ?[lL]\b", "um litro e meio"),
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) ?[lL]\b", "{n} litros e meio"),
         (r"(?<![\d.,/\w])(?<!\d )(?:½|1/2) (?=(?!dia|quilograma|programa)\w+a\b|colher\b)", "meia "),
-        *((rf"(?<![\d.,/\w])(?<!\d )(?:{part})(?= (?:xícara|copo|garrafa|litro|quilo|metro|hora|libra|colher))", words)
-          for part, words in (("1/4|¼", "um quarto de"), ("3/4|¾", "três quartos de"), ("1/3|⅓", "um terço de"),
-                              ("2/3|⅔", "dois terços de"))),
+        *parts_of("xícara|copo|garrafa|litro|quilo|metro|hora|libra|colher",
+                  "um quarto de", "três quartos de", "um terço de", "dois terços de"),
         (r"(?<![\w/.,])1/5(?= d[aeo])", "um quinto"), (r"(?<![\w/.,])(?P<n>[2-4])/5(?= d[aeo])", "{n} quintos"),
         (r"(?<![\w/.,])1/10(?= d[aeo])", "um décimo"),
         (r"(?<=\d)x(?= (?:de|sem|com|no|mais|menos|maior|menor)\b)", "vezes"), (r"(?<!\w)[Kk]m (?=\d)", "quilômetro "),
