@@ -189,7 +189,8 @@ RULES = Rules(
         (r"(?<![\w.,])(?P<n>\d{1,4}|\d{1,3}\.000)er(?P<e>lei)?(?![^\W\d_])", "{n}er{e}"),
         (r"(?<![\w/.,])1/5(?= (?:de|vo|da))", "ein Fünftel"), (r"(?<![\w/.,])(?P<n>[2-4])/5(?= (?:de|vo|da))",
         "{n} Fünftel"),
-        (r"(?<![\w/.,])1/10(?= (?:de|vo|da))", "ein Zehntel"), (r"(?<![\w/.,])1/8(?= (?:de|vo|l\b|L))", "ein Achtel"),
+        (r"(?<![\w/.,])1/10(?= (?:de|vo|da))", "ein Zehntel"), (r"(?<![\w/.,])1/8 ?l\b", "ein Achtel Liter"),
+        (r"(?<![\w/.,])1/8(?= (?:de|vo|L))", "ein Achtel"),
         (r"(?<![\w/.,])(?P<n>[3579])/8(?![\w/]|[.,]\d)", "{n} Achtel"),
         (r"(?<![\w/.,])(?P<n>[2-9]|1[0-9])/4(?=-Takt)", "{n} Viertel"),
         (r"(?<![\w/.,])(?P<n>6|12)/8(?=-Takt)", "{n} Achtel"),
@@ -364,6 +365,8 @@ RULES = Rules(
         ("", rf" (?:Nr\.|{_FEMININE}\b|[A-ZÄÖÜ]\w+en\b)", "e"), ("", " [A-ZÄÖÜ]", "er"),
     ),
     abbreviated=(
+        *((rf"(?:(?<=häufte )|(?<=häufter )|(?<=richene )|(?<=richener )|(?<=knapper ))(?P<a>{short})(?!\w)", name)
+          for short, name in (("EL", "Esslöffel"), ("TL", "Teelöffel"))),
         (r"(?<=[a-zäöüß])str\.(?= \d)", "straße"), (r"(?<!\w)Str\.(?= \d)", "Straße"),
         (r"(?<=\d\. )(?:Jh|Jhdt?|Jahrh)\.", "Jahrhundert."),
         *((rf"{_BEFORE_MONTH}{short}\.", f"{long}.") for short, long in _SHORT_MONTHS.items()),

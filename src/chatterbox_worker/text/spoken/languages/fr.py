@@ -112,6 +112,8 @@ RULES = Rules(
         (r"(?<![\d.,/])(?P<n>\d\d?)(?: ?½| 1/2) ?(?:l|L)\b", "{n} litres et demi"),
         (rf"(?<![\d.,/\w])(?<!\d )(?:½|1/2) (?=(?:{_FEMININE}|cuillère)\b)", "une demi-"),
         (rf"(?<![\d.,/\w])(?<!\d )(?:½|1/2) (?=(?:{_MASCULINE}|oignon|citron|poivron)\b)", "un demi-"),
+        *((rf"(?<![\w/.,])1/{part} ?{short}\b", f"un {word} de {unit}")
+          for part, word in _PARTS.items() for short, unit in (("[lL]", "litre"), ("kg", "kilogramme"))),
         *((rf"(?<![\w/.,])1/{part}(?= d(?:es?|u|['’]))", f"un {word}") for part, word in _PARTS.items()),
         *((rf"(?<![\w/.,])(?P<n>[2-9])/{part}(?= d(?:es?|u|['’]))", f"{{n}} {word}s") for part, word in _PARTS.items()),
         (r"(?:(?<=[LRD]\. )|(?<=[Aa]rticle )|(?<=[Aa]rt\. ))(?P<n>\d{1,4})-(?P<m>\d{1,2})(?!\w)", "{n} tiret {m}"),
@@ -180,6 +182,7 @@ RULES = Rules(
         **dict.fromkeys(("c.à.c.", "c.à.c", "càc", "CàC"), "one{cuillère à café} other{cuillères à café}"),
         "ch": "one{cheval} other{chevaux}", "FF": "one{franc} other{francs}", "pt": "one{point} other{points}",
         "pts": "one{point} other{points}",
+        "hab./km²": "one{habitant au kilomètre carré} other{habitants au kilomètre carré}",
         "hab.": "one{habitant} other{habitants}", "bpm": "one{battement par minute} other{battements par minute}",
         "pers.": "one{personne} other{personnes}",
     },

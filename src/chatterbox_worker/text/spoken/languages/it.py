@@ -130,6 +130,7 @@ RULES = Rules(
               (r"a(?= (?:volta|classe|edizione|parte|fila|media|elementare|giornata|tappa|puntata))",
                "ordinal-feminine")),
     forms=(
+        (r"(?<![\w/.,])1/8(?= d(?:i|el))", "un ottavo"), (r"(?<![\w/.,])1/8 ?[lL]\b", "un ottavo di litro"),
         (rf"(?<![\d.,-])(?P<n>\d{{1,3}})°(?= (?:{_COUNTED})\b)", "{n:ordinal-masculine}"),
         (rf"(?<![\d.,-])(?P<n>\d{{1,3}})°(?= (?:{_COUNTED_FEMININE})\b)", "{n:ordinal-feminine}"),
         ((r"(?:(?<=\b[Ii]l )|(?<=\b[Aa]l )|(?<=\b[Dd]el )|(?<=\b[Dd]al )|(?<=\b[Nn]el )|(?<=\b[Ss]ul )|(?<=\()(?=\d°))"
@@ -223,6 +224,7 @@ RULES = Rules(
     },
     not_units={"ha": r" (?:\w+(?:[aiu]to|tto|sto|rto|lto|so)|una?|il|l[aoe']|i|gli|più|già|solo|bisogno)\b"},
     unit_words={
+        "ab./km²": "one{abitante per chilometro quadrato} other{abitanti per chilometro quadrato}",
         "dB": "other{decibel}",
         "CV": "one{cavallo} other{cavalli}", "cv": "one{cavallo} other{cavalli}",
         "pers.": "one{persona} other{persone}",
