@@ -17,6 +17,7 @@ from chatterbox_worker.engines.chatterbox.t3.block_sampling import (
     BlockRows,
     BlockSampling,
     CounterBlockNoise,
+    _quantile,
     choose,
     draw_block,
 )
@@ -177,11 +178,13 @@ def test_a_slot_that_was_released_writes_no_further_block() -> None:
     assert not slots._cache[:, :2, :, end:].any()
 
 
-def test_an_overflow_in_the_padding_of_a_text_is_cleared_for_the_next_utterance() -> None:
+def test_an_overflow_in_a_block_or_the_padding_of_a_text_is_cleared_for_the_next_utterance() -> None:
     slots = BlockSlots(ours(), 1, 500, context_step=128)
     prefix = Prefix(torch.full_like(encode(ours(), VOICE).keys_values, torch.inf))
-    slots.prefill(0, prefix, 5 * TEXT, SHORT, 0)
-    slots.release(0)
+    for text in (5 * TEXT, 30 * TEXT[:1]):  # with the BOS 41 and 31 positions, padded to 64 and 32
+        slots.prefill(0, prefix, text, SHORT, 0)
+        slots.step()
+        slots.release(0)
     occupy(slots, 0, TEXT[:2], SHORT, seed=4)
     assert speak(slots, 0) == speak_alone(TEXT[:2], SHORT, seed=4)
 
@@ -211,6 +214,14 @@ def test_noise_depends_on_seed_block_and_pass_alone() -> None:
         assert torch.equal(mine[0], theirs[2])
     other = alone(torch.tensor([3]), torch.tensor([5]))
     assert not torch.isclose(one[0], other[0]).any(-1).all()
+    several = CounterBlockNoise(4, 50, CPU)
+    for slot in range(4):
+        several.seed(slot, 7)
+    tokens, positions = several(torch.tensor([0, 0, 0, 1]), torch.tensor([0, 1, 31, 0]))
+    uniform = torch.cat([torch.exp(-tokens).flatten(0, 1)[:, :BLOCK], positions])
+    assert len({tuple(row.tolist()) for row in (uniform * 1e4).round()}) == 4 * BLOCK + 4, (
+        "all from streams of their own"
+    )
     alone.seed(0, 8)
     for mine, theirs in zip(one, alone(torch.tensor([3]), torch.tensor([4])), strict=True):
         assert not torch.isclose(mine, theirs).any(-1).all()
@@ -223,6 +234,14 @@ def test_a_temperature_that_is_0_in_float32_takes_the_most_probable_tokens() -> 
     drawn, scores = draw_block(logits, logits, (torch.rand(2, BLOCK, 50), torch.full((2, BLOCK), 0.5)), rows)
     assert torch.equal(drawn, logits.argmax(-1))
     assert torch.equal(scores[0], scores[1])
+
+
+def test_the_quantile_of_the_first_scores_is_torchs() -> None:
+    ordered, count = torch.rand(BLOCK, BLOCK).sort(descending=True).values, torch.arange(1, BLOCK + 1)
+    level = torch.linspace(0, 1, BLOCK, dtype=torch.float64)
+    rows = zip(ordered, count, level.float(), strict=True)
+    expected = torch.stack([torch.quantile(row[:own], at) for row, own, at in rows])
+    torch.testing.assert_close(_quantile(ordered, count, level), expected)
 
 
 def test_the_last_pass_keeps_all_and_others_keep_the_best() -> None:
