@@ -83,10 +83,12 @@ def save(path: str | Path, data: bytes) -> Path:
     return path
 
 
-def remove_orphans(folder: Path) -> None:
-    """Remove the drafts of writers that were killed. A folder that cannot be read or written stays as it is."""
+def remove_orphans(folder: Path, name: str = "") -> None:
+    """Remove the drafts of writers that were killed: those of files whose names begin with `name`. A folder that cannot
+    be read or written stays as it is.
+    """
     with contextlib.suppress(OSError):
-        for path in folder.glob(f".*{DRAFT_SUFFIX}"):
+        for path in folder.glob(f".{name}*{DRAFT_SUFFIX}"):
             with contextlib.suppress(OSError):  # another worker removed it
                 if time.time() - path.stat().st_mtime > ORPHAN_S:
                     path.unlink()

@@ -258,9 +258,9 @@ def test_a_frame_is_the_end_if_all_codes_but_the_last_are(engine: CsmEngine, mon
     assert {"csm_s", "codec_s"} <= take.timings.keys()
 
 
-def _failing(monkeypatch: pytest.MonkeyPatch, target: object, name: str, error: Exception, *, calls: int = 1) -> None:
-    """The method raises that error as often as that, and then works."""
-    work, left = getattr(target, name), [error] * calls
+def _failing(monkeypatch: pytest.MonkeyPatch, target: object, name: str, error: Exception) -> None:
+    """The method raises that error once, and then works."""
+    work, left = getattr(target, name), [error]
 
     def run(*arguments: Any) -> Any:
         if left:
@@ -295,7 +295,7 @@ def test_after_the_device_has_failed_no_take_is_spoken(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = tiny.engine(tmp_path)
-    _failing(monkeypatch, engine._batch._slots, name, torch.AcceleratorError("illegal memory access"), calls=9)
+    _failing(monkeypatch, engine._batch._slots, name, torch.AcceleratorError("illegal memory access"))
     takes = [engine.submit(tiny.say()) for _ in range(3)]
     for take in takes:
         with pytest.raises(DeviceFailed, match="asks to be replaced"):

@@ -108,6 +108,7 @@ def test_other_weights_have_another_revision(folder: Path) -> None:
         ("config.json", b"[]", "not a JSON object"),
         ("config.json", b'{"model_type": "csm", "transformers_weights": 5}', "names 5 as a weights file"),
         ("transformers.safetensors.index.json", b"{}", "lists no tensors"),
+        ("transformers.safetensors.index.json", b'{"weight_map": {}}', "lists no tensors"),
         ("transformers.safetensors.index.json", b'{"weight_map": ["a"]}', "lists no tensors"),
         ("transformers.safetensors.index.json", b'{"weight_map": {"a": "a.bin"}}', "names 'a.bin' as a weights file"),
         ("transformers.safetensors.index.json", b'{"weight_map": {"a": "../a.safetensors"}}', "in the same folder"),

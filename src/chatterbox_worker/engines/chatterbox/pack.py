@@ -95,7 +95,7 @@ class Pack:
         started_s = time.perf_counter()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            files.remove_orphans(self.path.parent)
+            files.remove_orphans(self.path.parent, self.path.name)
             with files.draft(self.path) as draft:
                 write_tensors(draft, used, self._stamp)
         except OSError as error:

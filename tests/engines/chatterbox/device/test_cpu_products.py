@@ -82,6 +82,8 @@ def test_a_product_is_torchs_whether_its_weight_is_packed_or_not(dtype: torch.dt
     packed = pack_weight(weight)
     assert packed.is_mkldnn is (dtype is torch.float32)
     assert pack_weight(packed) is packed
+    with torch.inference_mode():
+        assert not pack_weight(weight).is_inference()
     expected = functional.linear(x, weight, bias)
     torch.testing.assert_close(product(x, packed, bias, then), _ACTIVATIONS[then](expected))
     torch.testing.assert_close(product_add(residual, x, packed, bias), residual + expected)
