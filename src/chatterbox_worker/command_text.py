@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
+from typing import TypeVar
 
+from chatterbox_worker import ranges
 from chatterbox_worker.errors import quote
+
+_T = TypeVar("_T")
 
 
 def argument(value: str) -> str:
@@ -21,28 +24,22 @@ def argument(value: str) -> str:
 
 def whole(low: int, high: int) -> Callable[[str], int]:
     """The type of an argument that is a whole number in a range, for argparse."""
-
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{quote(text)} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
+    return _argument_type(ranges.whole(low, high))
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
     """The type of an argument that is a number in a range, for argparse."""
+    return _argument_type(ranges.number(low, high))
 
-    def parse(text: str) -> float:
+
+def _argument_type(parse: Callable[[str], _T]) -> Callable[[str], _T]:
+    def parse_argument(text: str) -> _T:
         try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{quote(text)} is not a number from {low:g} to {high:g}")
-        return value
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{error}, not {quote(text)}") from None
 
-    return parse
+    return parse_argument
 
 
 def or_stdin(value: str) -> str:

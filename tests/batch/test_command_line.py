@@ -256,7 +256,7 @@ def test_an_endpoint_that_rejects_the_client_is_reported_once(
         (["a.epub", "-o", "out", "--server", "http://a", "--local"], "--server is an HTTP server"),
         (["a.epub", "-o", "out", "--title", "A"], "they need --m4b"),
         (["a.epub", "-o", "out", "--part-chars", "10"], "--part-chars must be 500 or more"),
-        (["a.epub", "-o", "out", "--timeout", "nan"], "--timeout: 'nan' is not a number from 0 to inf"),
+        (["a.epub", "-o", "out", "--timeout", "nan"], "--timeout: it must be a number of at least 0, not 'nan'"),
         (["a.epub", "-o", "out", "--local", "--price-per-second", "1"], "--price-per-second is for an endpoint"),
         (["rows.jsonl", "-o", "out", "--reference", "a.wav", "--voice", "b"], "not both"),
     ],

@@ -46,10 +46,10 @@ def test_a_run_has_a_folder_named_like_its_voice() -> None:
 @pytest.mark.parametrize(
     ("flags", "why"),
     [
-        (["--rank", "0"], "--rank: '0' is not a whole number from 1 to 256"),
-        (["--rank", "8.5"], "'8.5' is not a whole number"),
-        (["--learning-rate", "nan"], "'nan' is not a number from 1e-07 to 1"),
-        (["--max-clip-s", "1800"], "'1800' is not a number from 1 to 40"),
+        (["--rank", "0"], "--rank: it must be a whole number from 1 to 256, not '0'"),
+        (["--rank", "8.5"], "a whole number from 1 to 256, not '8.5'"),
+        (["--learning-rate", "nan"], "it must be a number from 1e-07 to 1, not 'nan'"),
+        (["--max-clip-s", "1800"], "it must be a number from 1 to 40, not '1800'"),
         (["--model", "preview"], "argument --model: 'preview' is not a model to fine-tune: choose multilingual"),
         (["--model", "farsi"], "csm; a model of an earlier run is none, but that run continues with more --steps"),
         (["--output-voice-id", "../x"], "'../x' is not an id"),

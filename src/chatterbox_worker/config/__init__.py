@@ -17,6 +17,7 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from chatterbox_worker import ranges
 from chatterbox_worker.catalogue import MODELS, OPENAI_MODELS, OPENAI_VOICES, PACKS, ModelCard
 from chatterbox_worker.config import values
 from chatterbox_worker.custom_models import CustomModel, language_names, parse_custom_models
@@ -102,7 +103,7 @@ class Settings:
     )
     graphs: bool = _setting(True, values.switch, "0 speaks without CUDA graphs: slower, with less GPU memory.")
     graph_memory_share: float = _setting(
-        0.15, values.share(0.01, 0.5), "Share of the GPU's memory that captured CUDA graphs may take, 0.01 to 0.5."
+        0.15, ranges.number(0.01, 0.5), "Share of the GPU's memory that captured CUDA graphs may take, 0.01 to 0.5."
     )
     cudnn_attention: bool = _setting(
         False, values.switch, "1 lets PyTorch choose cuDNN's attention on a GPU: it plans again for every shape."
@@ -115,11 +116,11 @@ class Settings:
     )
     adapters: int = _setting(
         2,
-        values.number(0, 16),
+        ranges.whole(0, 16),
         "Fine-tuned voices loaded at once for each model (csm: as many as its batch has rows); 0 serves none.",
     )
     gpu_memory_fraction: float = _setting(
-        1.0, values.share(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
+        1.0, ranges.number(_LEAST_SHARE, 1), "Share of the GPU's memory that this process may take, 0.05 to 1."
     )
     check: str = _setting(
         "sound",
@@ -146,14 +147,14 @@ class Settings:
         "`own`, or that of `turbo`, which takes 2 steps; how it sounds with their tokens has not been judged.",
     )
     threads: int = _setting(
-        0, values.number(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
+        0, ranges.whole(0, 1024), "Threads a CPU computes with; 0 for as many cores as the container may use."
     )
     cache_dir: Path = _setting(VOLUME / "tts_cache", Path, "Folder of the audio cache.")
     cache_max_bytes: int = _setting(
-        5 * _GIB, values.number(0, 2**50), "Largest size of the audio cache; 0 switches it off."
+        5 * _GIB, ranges.whole(0, 2**50), "Largest size of the audio cache; 0 switches it off."
     )
     cache_max_age_s: int = _setting(
-        30 * _DAY_S, values.number(1, 2**31), "Age after which an unused cache entry is deleted."
+        30 * _DAY_S, ranges.whole(1, 2**31), "Age after which an unused cache entry is deleted."
     )
     voices_dir: Path = _setting(VOLUME / "voices", Path, "Folder of the voice library.")
     voices_on_disk: bool = _setting(
@@ -161,8 +162,8 @@ class Settings:
         values.switch,
         "1 lets `voices.save` and `lexicon.save` work although no network volume is attached, with a warning.",
     )
-    concurrency: int = _setting(8, values.number(1, 256), "Jobs taken at once, 1 to 256.")
-    max_text_chars: int = _setting(50_000, values.number(1, 10_000_000), "Longest text accepted, in characters.")
+    concurrency: int = _setting(8, ranges.whole(1, 256), "Jobs taken at once, 1 to 256.")
+    max_text_chars: int = _setting(50_000, ranges.whole(1, 10_000_000), "Longest text accepted, in characters.")
     lexicon: Path = _setting(
         VOLUME / "lexicon.json",
         Path,
@@ -174,10 +175,10 @@ class Settings:
         "0 passes numbers, dates, units and the like to the models as they are written (docs/API.md).",
     )
     payload_limit_bytes: int = _setting(
-        10_000_000, values.number(10_000, 100_000_000), "Largest answer posted to RunPod, as serialized JSON."
+        10_000_000, ranges.whole(10_000, 100_000_000), "Largest answer posted to RunPod, as serialized JSON."
     )
     runsync_limit_bytes: int = _setting(
-        20_000_000, values.number(10_000, 100_000_000), "The same for jobs of /runsync, whose ids begin with `sync-`."
+        20_000_000, ranges.whole(10_000, 100_000_000), "The same for jobs of /runsync, whose ids begin with `sync-`."
     )
     stream: bool = _setting(
         False, values.switch, "1 makes the worker a generator: audio goes out in chunks, for /stream (docs/API.md)."
@@ -185,9 +186,7 @@ class Settings:
     outputs_dir: Path = _setting(
         VOLUME / "outputs", Path, "Folder on the volume for answers too large to go back inline."
     )
-    outputs_max_age_s: int = _setting(
-        7 * _DAY_S, values.number(60, 2**31), "Age after which such an answer is deleted."
-    )
+    outputs_max_age_s: int = _setting(7 * _DAY_S, ranges.whole(60, 2**31), "Age after which such an answer is deleted.")
     bucket_endpoint_url: str | None = _setting(
         None, values.base_url, "S3 endpoint for large answers; it may contain the bucket.", name="BUCKET_ENDPOINT_URL"
     )
@@ -204,7 +203,7 @@ class Settings:
         False, values.switch, "1 lets `voice_url` reach private addresses (tests only)."
     )
     host: str = _setting("0.0.0.0", str, "Address the HTTP server listens on.")  # noqa: S104 - of a container
-    port: int = _setting(8004, values.number(1, 65_535), "Port of the HTTP server.", name="PORT")
+    port: int = _setting(8004, ranges.whole(1, 65_535), "Port of the HTTP server.", name="PORT")
     api_keys: tuple[str, ...] = _setting(
         (),
         values.keys,
@@ -212,11 +211,11 @@ class Settings:
         is_secret=True,
     )
     rate_limit_per_minute: int = _setting(
-        0, values.number(0, 1_000_000), "Requests a minute for each key (each address without keys); 0 for no limit."
+        0, ranges.whole(0, 1_000_000), "Requests a minute for each key (each address without keys); 0 for no limit."
     )
     queue_limit: int = _setting(
         64,
-        values.number(0, 100_000),
+        ranges.whole(0, 100_000),
         "HTTP requests that may wait in addition to the `concurrency` being spoken; more get 429.",
     )
     cors_origins: tuple[str, ...] = _setting(
@@ -238,7 +237,7 @@ class Settings:
     )
     idle_unload_s: int = _setting(
         0,
-        values.number(0, 2**31),
+        ranges.whole(0, 2**31),
         "Seconds without a request after which the HTTP server frees its models; 0 for never.",
     )
     idle_unload: str = _setting(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 
 from chatterbox_worker.catalogue import MODELS
@@ -46,34 +45,6 @@ def aliases(text: str) -> tuple[str, ...]:
         if name.lower() in (*MODELS, "default"):
             raise ValueError(f"{quote(name)} has its own meaning already")
     return entries
-
-
-def number(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if (
-            not re.fullmatch(r"[+-]?\d+(\.\d+)?(e[+-]?\d{1,2})?", text, re.IGNORECASE)
-            or (exact := Decimal(text)) != exact.to_integral_value()
-        ):
-            raise ValueError("it must be a whole number")
-        number = int(exact)  # Decimal, because RunPod's command-line tool writes 5368709120 as 5.36870912e+09
-        if not low <= number <= high:
-            raise ValueError(f"it must be from {low} to {high}")
-        return number
-
-    return parse
-
-
-def share(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            share = float(text)
-        except ValueError:
-            raise ValueError("it must be a number") from None
-        if not low <= share <= high:  # false for what is not a number, too
-            raise ValueError(f"it must be from {low:g} to {high:g}")
-        return share
-
-    return parse
 
 
 def repository(text: str) -> str:
