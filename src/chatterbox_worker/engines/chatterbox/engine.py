@@ -32,6 +32,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.layout import (
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of, decoded
 from chatterbox_worker.engines.chatterbox.device.failures import answer_to, free_memory
+from chatterbox_worker.engines.chatterbox.device.host_copy import HostCopy
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.pack import HeldWeights
 from chatterbox_worker.engines.chatterbox.parts import Parts, load_parts
@@ -41,7 +42,7 @@ from chatterbox_worker.engines.chatterbox.serving.memory import decoder_of, make
 from chatterbox_worker.engines.chatterbox.serving.render import Renderer, RenderJob, Stream
 from chatterbox_worker.engines.chatterbox.serving.render_queue import RenderQueue
 from chatterbox_worker.engines.chatterbox.serving.scheduler import Errand, Scheduler
-from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Sequence
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import VoiceCache
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue, sound_captures, speech_captures
@@ -279,7 +280,7 @@ class ChatterboxEngine:
         ids = self.parts.tokenizer.encode(utterance.text, utterance.language)
         return ids if self.parts.layout.is_gpt else [START_TEXT, *ids, STOP_TEXT]  # as upstream's generate() pads
 
-    def _boundaries(self, sequence: Sequence, attention: Attention) -> list[float]:
+    def _boundaries(self, sequence: Sequence, attention: HostCopy) -> list[float]:
         """`Take.boundaries_s` of a take whose tokens are complete."""
         utterance, is_gpt = sequence.take.utterance, self.parts.layout.is_gpt
         assert isinstance(utterance, Utterance), "a passage has no text to attend to"  # noqa: S101

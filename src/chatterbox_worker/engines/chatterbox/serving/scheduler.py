@@ -19,9 +19,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
 from chatterbox_worker.engine import TakeFacts
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import TOKEN_RATE
 from chatterbox_worker.engines.chatterbox.device.failures import (
@@ -32,10 +29,11 @@ from chatterbox_worker.engines.chatterbox.device.failures import (
     process_failed,
     run,
 )
+from chatterbox_worker.engines.chatterbox.device.host_copy import HostCopy
 from chatterbox_worker.engines.chatterbox.device.streams import finish_stream, work_on_stream
 from chatterbox_worker.engines.chatterbox.device.threads import release_threads
 from chatterbox_worker.engines.chatterbox.serving.queue_policy import BatchLimit, WaitingQueue
-from chatterbox_worker.engines.chatterbox.serving.sequence import Attention, Sequence
+from chatterbox_worker.engines.chatterbox.serving.sequence import Sequence
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.warmup import CaptureQueue
 from chatterbox_worker.engines.chatterbox.t3.decoder import Decoder
@@ -82,7 +80,8 @@ class Scheduler:
         self._running: dict[int, Sequence] = {}
         self._limit = BatchLimit(slots.size)
         self._render_s = 0.0  # spent in `render` so far
-        self._unread: deque[tuple[Tensor, torch.cuda.Event | None, dict[int, Sequence]]] = deque()
+        self._unread: deque[tuple[HostCopy, dict[int, Sequence]]] = deque()
+        """The tokens of a step, and the sequences by slot that it stepped."""
         self._changed = threading.Condition()
         self._closed = self._finishing = False
         self._any_over = False  # whether a take may be over since the last look
@@ -204,7 +203,7 @@ class Scheduler:
             self._do(self._errands.popleft())
         if not self._running or not self._step():
             return
-        self._unread.append(self._copy_tokens())
+        self._unread.append((HostCopy.start(self._slots.tokens), dict(self._running)))
         self._read_all_but(self._lag)
         if self._slots.steps_left < 1:
             self._read_all_but(0)  # a slot without a free position must not be stepped again
@@ -291,28 +290,16 @@ class Scheduler:
                 sequence.start_again()
                 self._waiting.put_back(sequence, sequence.take.utterance.turn)
 
-    def _copy_tokens(self) -> tuple[Tensor, torch.cuda.Event | None, dict[int, Sequence]]:
-        """Start copying the last step's tokens to the host; with the event of the copy and the sequences by slot."""
-        if self._slots.tokens.device.type != "cuda":
-            return self._slots.tokens.clone(), None, dict(self._running)
-        host = torch.empty(self._slots.tokens.shape, dtype=torch.int64, pin_memory=True)
-        host.copy_(self._slots.tokens, non_blocking=True)
-        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        event.record()
-        return host, event, dict(self._running)
-
     def _copy_attention(self, slot: int, sequence: Sequence) -> None:
         """Start copying an observed utterance's attention to the host."""
         attention = self._slots.attention(slot, len(sequence.tokens))
         if attention is not None:
-            sequence.attention = Attention.start_copy(attention.mean(0))
+            sequence.attention = HostCopy.start(attention.mean(0))
 
     def _read_all_but(self, unread: int) -> None:
         while len(self._unread) > unread:
-            copied, event, sequences = self._unread.popleft()
-            if event is not None:
-                event.synchronize()
-            tokens, eos = self._slots.read(copied), self._slots.t3.eos
+            copied, sequences = self._unread.popleft()
+            tokens, eos = self._slots.read(copied.read()), self._slots.t3.eos
             for slot, sequence in sequences.items():
                 for token in tokens[slot]:
                     if self._running.get(slot) is not sequence:

@@ -5,44 +5,14 @@ from __future__ import annotations
 import collections.abc
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Self
-
-import torch
-from torch import Tensor
 
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import SPEECH_CODES
+from chatterbox_worker.engines.chatterbox.device.host_copy import HostCopy
 from chatterbox_worker.engines.chatterbox.serving.render import Stream
 from chatterbox_worker.engines.chatterbox.serving.take import ChatterboxTake
 from chatterbox_worker.engines.chatterbox.serving.voices import EncodedVoice
 from chatterbox_worker.engines.chatterbox.t3.block_sampling import BlockSampling
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Attention:
-    """How the queries at a take's tokens attend to its text, the mean of the heads that follow it."""
-
-    weights: Tensor
-    """(tokens, text ids) float32, on the host."""
-    copied: torch.cuda.Event | None = None
-    """Recorded after the copy; None on a CPU."""
-
-    @classmethod
-    def start_copy(cls, weights: Tensor) -> Self:
-        """Of weights on any device; does not wait for it."""
-        if weights.device.type != "cuda":
-            return cls(weights)
-        host = torch.empty(weights.shape, dtype=weights.dtype, pin_memory=True)
-        host.copy_(weights, non_blocking=True)
-        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-        event.record()
-        return cls(host, event)
-
-    def read(self) -> Tensor:
-        """The weights, when they have arrived."""
-        if self.copied is not None:
-            self.copied.synchronize()
-        return self.weights
 
 
 @dataclass(slots=True, eq=False)
@@ -64,8 +34,10 @@ class Sequence:
     """How many of the tokens are speech and not special."""
     observe: bool = False
     """Whether its attention to the text is wanted."""
-    attention: Attention | None = None
-    """Once the tokens are complete, if it is observed."""
+    attention: HostCopy | None = None
+    """How the queries at its tokens attend to its text, the mean of the heads that follow it: (tokens, text ids)
+    float32. Once the tokens are complete, if it is observed.
+    """
     admitted_s: float = 0.0
     """On the scheduler's clock, which stops while its thread renders."""
 
