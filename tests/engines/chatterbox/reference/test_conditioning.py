@@ -231,7 +231,8 @@ def test_the_flows_prompt_has_two_frames_of_mel_for_each_token() -> None:
         assert x_vector.shape == (1, 192)
         every = encoders.tokens(resample(speech, 24_000, 16_000))
         assert every.shape == (1, math.ceil(samples / 960))
-    assert encoders._networks() is encoders._networks()
+    assert encoders._networks() is encoders._networks(), "loaded once"
+    assert encoders._voice_encoder() is encoders._voice_encoder()
 
 
 def test_networks_are_complete_on_the_device_before_another_stream_uses_them(monkeypatch: pytest.MonkeyPatch) -> None:
