@@ -1,5 +1,5 @@
 """Numbers that count nothing: codes read digit by digit, bank accounts, hexadecimal numbers, addresses of networks,
-handles and hashtags.
+handles, hashtags and names in code.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ _HEXADECIMAL = (
 _HARDWARE = re.compile(r"[\dA-Fa-f]{2}(?:[:-][\dA-Fa-f]{2}){5}")
 _GROUPS = re.compile(r"[^:-]+|[:-]")
 _HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@]|-\d)"
+_IN_CODE = r"(?<![\w./@#&])[^\W_]+(?:_[^\W_]+)+(?![\w@]|\.\d)"
+_GROUPED = re.compile(r"\d{1,3}(?:_\d{3}){1,4}")
+_LONGEST_PART = 6  # digits of a number in a name in code; more are a date or a code
 _WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
 
@@ -127,6 +130,21 @@ def _read_groups(start: int, end: int, text: str, mark: str, rules: Rules) -> Gr
         words = gap.join(say_digits(char, rules) if char.isdecimal() else names.get(char, char) for char in chars)
         spans.append(Span(*found.span(), (gap if spans else "") + words))
     return spans
+
+
+def find_names_in_code(part: Part, rules: Rules) -> Iterator[Group]:
+    """The words of a name such as "max_chunk_2", which low lines separate; "10_000" is one number."""
+    for found in part.find(_IN_CODE):
+        if _GROUPED.fullmatch(found[0]):
+            words = [say(int(found[0].replace("_", "")), rules)]
+        else:
+            words = [_say_part(word, rules) if word.isdecimal() else word for word in found[0].split("_")]
+        yield [Span(*found.span(), " ".join(words))]
+
+
+def _say_part(digits: str, rules: Rules) -> str:
+    is_code = digits[0] == "0" or len(digits) > _LONGEST_PART
+    return say_digits(digits, rules) if is_code else say(int(digits), rules)
 
 
 def find_handles(part: Part, rules: Rules) -> Iterator[Group]:

@@ -38,6 +38,7 @@ _RECOGNISERS: tuple[tuple[str, Recogniser, bool], ...] = (
     ("urls", addresses.find_urls, False),
     ("emails", addresses.find_emails, False),
     ("symbols", codes.find_handles, False),
+    ("symbols", codes.find_names_in_code, False),
     ("numbers", numbers.find_compounds, True),
     ("numbers", codes.find_codes, True),
     ("urls", codes.find_network_addresses, True),
