@@ -195,6 +195,13 @@ def test_a_missing_tensor_is_named() -> None:
         Flow(StateDict(state, CPU, torch.float32).scope("flow"))
 
 
+def test_a_flow_of_another_structure_is_refused() -> None:
+    deeper = {"flow.decoder.estimator.down_blocks.1.2.weight": torch.zeros(1, 1, 1)}
+    state = StateDict({**upstream("turbo").state_dict(), **deeper}, CPU, torch.float32)
+    with pytest.raises(ValueError, match="one resolution; the checkpoint's has more"):
+        Flow(state.scope("flow"))
+
+
 @pytest.mark.parametrize("model", ["turbo", pytest.param("english", marks=pytest.mark.slow)])
 def test_in_bfloat16_the_mel_stays_near_and_a_row_alone_is_the_row_in_a_ragged_batch(model: str) -> None:
     half = Flow(StateDict(upstream(model).state_dict(), CPU, torch.bfloat16).scope("flow"))
