@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import socket
+import statistics
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +48,27 @@ def _open(url: str, *, receive_bytes: int = 0) -> Iterator[socket.socket]:
         client.settimeout(20)
         client.connect((parts.hostname, parts.port))
         yield client
+
+
+@contextmanager
+def _open_web_socket(url: str, *, receive_bytes: int = 0) -> Iterator[socket.socket]:
+    with _open(url, receive_bytes=receive_bytes) as client:
+        client.sendall(
+            f"GET /tts/stream HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nConnection: Upgrade\r\n"
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode()
+        )
+        assert b" 101 " in client.recv(1000)
+        yield client
+
+
+def _frame(kind: int, content: bytes) -> bytes:
+    """A frame as clients send it, masked with zeros. `kind`: the first byte (RFC 6455 section 5.2)."""
+    return bytes([kind, 0x80 | len(content)]) + bytes(4) + content
+
+
+def _send_all(client: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(OSError):  # closed meanwhile
+        client.sendall(data)
 
 
 def _read_all(client: socket.socket) -> bytes:
@@ -185,18 +208,41 @@ def test_pings_of_a_client_that_reads_nothing_are_not_answered(live_url: str, mo
         waiting_bytes.append(server.transport.get_write_buffer_size())
 
     monkeypatch.setattr(connection.WebSocketConnection, "handle_ping", watched)
-    ping = b"\x89\xfd" + bytes(4) + b"p" * 125  # RFC 6455 section 5.2: the last frame, masked with zeros
-    with _open(live_url, receive_bytes=4096) as client:
-        client.sendall(
-            f"GET /tts/stream HTTP/1.1\r\nHost: {urlsplit(live_url).netloc}\r\nConnection: Upgrade\r\n"
-            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode()
-        )
-        assert b" 101 " in client.recv(1000)
+    ping = _frame(0x89, b"p" * 125)
+    with _open_web_socket(live_url, receive_bytes=4096) as client:
         for _ in range(100):
             client.sendall(ping * 100)
         wait_for(lambda: len(waiting_bytes) == 10_000)
 
     assert 0 < max(waiting_bytes) < 400_000  # of 1.3 MB
+
+
+@pytest.mark.parametrize("kind", [0x89, 0x8A], ids=["ping", "pong"])
+def test_a_flood_of_tiny_frames_leaves_the_server_to_others(live_url: str, kind: int) -> None:
+    with _open_web_socket(live_url) as client:
+        flood = threading.Thread(target=_send_all, args=(client, _frame(kind, b"") * 2_000_000))
+        flood.start()
+        took_s = []
+        for _ in range(5):
+            started_s = time.monotonic()
+            httpx2.get(f"{live_url}/health")
+            took_s.append(time.monotonic() - started_s)
+        client.shutdown(socket.SHUT_RDWR)
+        flood.join()
+
+    assert (
+        statistics.median(took_s) < 0.25
+    )  # one read may be 40 000 frames, which take 0.2 s; an answer waits for several
+
+
+def test_a_message_in_too_many_fragments_is_refused(live_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_MOST_FRAGMENTS", 100)
+    with _open_web_socket(live_url) as client:
+        client.sendall(_frame(0x01, b"") + _frame(0x00, b"") * 1000)
+        closing = _read_all(client)
+
+    assert closing[:4] == b"\x88\x27\x03\xf0"  # a close frame of 39 bytes, code 1008
+    assert closing[4:] == b"a message has more than 100 fragments"
 
 
 @pytest.mark.anyio

@@ -14,12 +14,17 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
 
 STALLED_S = 60.0
 """A client that takes no byte of what waits for it for so long, in seconds, is disconnected."""
 _UNSENT_BYTES = 128 * 1024  # what the system holds besides what is on its way
 _HEAD_S = 30.0  # for a request's head: clients send it at once
 _MESSAGE_BYTES = 36_000_000  # a WebSocket's start message may carry a reference, as a body may
+_MOST_FRAGMENTS = 16_384  # of such a message: parts of 2 kB; empty ones would otherwise be kept without an end
+_SLICE_BYTES = 1024  # parsed at once: at most 170 frames
+_TURN_S = 0.002  # of parsing, then others have the event loop
+_REST = 3.0  # times what parsing took, until the next turn of any WebSocket
 
 
 def config(app: Any, *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
@@ -93,6 +98,72 @@ class _DropsStalled(asyncio.Protocol):
 
 
 class WebSocketConnection(_DropsStalled, WebSocketsSansIOProtocol):
+    """Parses in turns, because a frame takes far longer than its bytes: a read of 256 KiB may be 40 000 frames.
+
+    What is left is parsed later, and nothing more is read until then. All connections together have a share of the
+    event loop, one turn after another.
+    """
+
+    _free_s = 0.0  # of all connections: when the next turn may begin, on the loop's clock
+    _turn: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._unparsed = bytearray()
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drop_unparsed()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unparsed += data
+        if self._turn is not None or self.loop.time() < self._free_s:
+            self._wait()
+        else:
+            self._parse()
+
+    async def receive(self) -> Any:
+        message = await super().receive()  # it reads on
+        if self._unparsed:
+            self.transport.pause_reading()
+        return message
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > _MOST_FRAGMENTS and not self.close_sent:
+            self.conn.fail(CloseCode.POLICY_VIOLATION, f"a message has more than {_MOST_FRAGMENTS} fragments")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.transport.close()
+
+    def _drop_unparsed(self) -> None:
+        """Its answers could not be sent."""
+        self._unparsed.clear()
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+
+    def _wait(self) -> None:
+        self.transport.pause_reading()
+        if self._turn is None:
+            self._turn = self.loop.call_at(WebSocketConnection._free_s, self._parse)
+
+    def _parse(self) -> None:
+        self._turn = None
+        began_s = ended_s = self.loop.time()
+        while self._unparsed and ended_s - began_s < _TURN_S:
+            data = bytes(self._unparsed[:_SLICE_BYTES])
+            del self._unparsed[:_SLICE_BYTES]
+            super().data_received(data)
+            ended_s = self.loop.time()
+            if self.transport.is_closing():
+                self._drop_unparsed()
+        WebSocketConnection._free_s = max(ended_s, WebSocketConnection._free_s) + _REST * (ended_s - began_s)
+        if self._unparsed:
+            self._wait()
+        elif not self.read_paused:
+            self.transport.resume_reading()
+
     def handle_ping(self) -> None:
         """Answers, unless the client takes nothing: the answers to a million pings would fill the memory, and RFC 6455
         (section 5.5.3) asks for an answer to the last one only.
