@@ -54,6 +54,7 @@ def test_openais_names_are_one_entry_that_others_change() -> None:
         ("../x=default", "neither name=target nor openai"),
         ("turbo=default", "its own meaning"),
         ("default=alice", "its own meaning"),
+        ("a/b=alice", "a/b=alice, but a voice's name has only letters"),
         ("tts-1=nano", "serves multilingual or turbo"),
     ],
 )

@@ -26,6 +26,7 @@ from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 INTERNAL_ERROR = "internal error; the log has the details"
+_LONGEST_FIELD = 200  # characters: an unknown one may be as long as the body
 _QUOTED_CHARS = 80  # of an invalid value: enough to recognise it, short enough for one sentence
 
 
@@ -37,7 +38,7 @@ class WorkerError(Exception):
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         self.message = _encodable(message)
-        self.field = None if field is None else _encodable(field)
+        self.field = None if field is None else _encodable(field[:_LONGEST_FIELD])
         super().__init__(self.message)
 
     def answer(self) -> dict[str, str]:

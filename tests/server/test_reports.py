@@ -84,6 +84,7 @@ REPORTS = [
     Report("GET", "/voices/alice/audio", 416, headers={"Range": "bytes=99999999-"}),
     Report("GET", "/voices/alice/audio", 200, headers={"Range": "bytes=0-1,4-5"}),
     Report("GET", "/voices/alice/audio", 200, headers={"Range": "lines=1-2"}),
+    Report("GET", "/voices/alice/audio", 200, headers={"Range": "bytes=0-3", "If-Range": '"another"'}),
     Report("GET", "/voices/alice/audio", 200, headers={"Range": f"bytes={'9' * 5000}-"}),
     # errors in the words of the route
     Report("POST", "/v1/audio/speech", 400, {"input": ""}, text='"input is empty"'),
@@ -255,6 +256,15 @@ async def test_a_bug_is_answered_with_the_headers_of_every_answer(
 
 
 @pytest.mark.anyio
+async def test_an_error_is_short_whatever_the_field_is_called(open_server: Open) -> None:
+    async with open_server() as http:
+        answer = await http.post("/text", json={"text": "Hello.", "x" * 1_000_000: 1})
+
+    assert (answer.status_code, answer.json()["field"]) == (400, "x" * 200)
+    assert len(answer.content) < 2000
+
+
+@pytest.mark.anyio
 async def test_mp3_has_the_bit_rate_that_was_asked_for(open_server: Open) -> None:
     sizes = {}
     async with open_server() as http:
@@ -330,17 +340,22 @@ async def test_voices_are_made_as_openais_library_and_others_make_them(open_serv
 
 @pytest.mark.anyio
 async def test_aliases_are_listed_and_answered(open_server: Open) -> None:
-    async with open_server(aliases=("openai",)) as http:
+    async with open_server(aliases=("openai", "openai/tts-1=turbo")) as http:
         models = (await http.get("/v1/models")).json()["data"]
-        model = (await http.get("/v1/models/tts-1")).json()
+        model = (await http.get("/v1/models/TTS-1")).json()
+        slashed = await http.get("/v1/models/openai%2Ftts-1")
         voices = (await http.get("/v1/voices")).json()["data"]
         plain = (await http.get("/voices")).json()
         body = {"model": "gpt-4o-mini-tts", "voice": "coral", "input": "Hello."}
         spoken = await http.post("/v1/audio/speech", json=body | {"captions": "json"})
         saved = await http.post("/voices", files={"file": ("nova.wav", wav_bytes())})
 
-    assert [entry["id"] for entry in models] == ["multilingual", "turbo", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
+    assert [entry["id"] for entry in models] == [
+        "multilingual", "turbo", "tts-1", "tts-1-hd", "gpt-4o-mini-tts", "openai/tts-1"
+    ]  # fmt: skip
     assert (model["alias_of"], model["owned_by"]) == ("multilingual", "resemble-ai")
+    assert model == models[2]
+    assert slashed.json()["alias_of"] == "turbo"
     assert "alias_of" not in models[0]
     assert {"id": "alloy", "name": "alloy", "object": "voice", "built_in": True, "alias_of": "default"} in voices
     assert plain == ["default"]

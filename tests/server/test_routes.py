@@ -110,6 +110,8 @@ ROWS = [
     Row("GET", "/voices/alice/file", mimetype="application/octet-stream"),
     Row("GET", "/v1/models/turbo", keys=("id", "sampling")),
     Row("GET", "/v1/models/tts-1", status=404, keys=("error",)),
+    Row("GET", "/v1/models/Turbo", keys=("id", "sampling")),
+    Row("GET", "/v1/models/openai/tts-1", status=404, keys=("error",)),
     Row("GET", "/languages", keys=("languages",)),
     Row("POST", "/captions", {"text": "One. Two."}, mimetype="application/x-subrip"),
     Row("POST", "/dialogue", {"turns": [{"text": "Ready?"}, {"text": "Ready."}]}, mimetype="audio/wav"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -284,6 +285,11 @@ class Settings:
         for name, target in settings._named_aliases().items():
             if name.lower() in settings.cards:
                 raise InvalidRequest(f"{aliases} has {name}, which is a custom model", field=aliases)
+            if target not in settings.cards and not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+                raise InvalidRequest(
+                    f"{aliases} has {name}={target}, but a voice's name has only letters, digits, '.', '_' and '-'",
+                    field=aliases,
+                )
             if target in settings.cards and target not in settings.models:
                 raise InvalidRequest(
                     f"{aliases} has {name}={target}, but this worker serves {choices(settings.models)}", field=aliases

@@ -21,7 +21,7 @@ class KnownRoutes:
     def nearest(self, method: str, path: str) -> str:
         """The route that was probably meant, such as "POST /v1/audio/speech"; empty if none is near."""
         for route_method in (method, "POST", "GET"):
-            known = [route.path for route in self._routes if route_method in (route.methods or ())]
+            known = [route.path_format for route in self._routes if route_method in (route.methods or ())]
             if found := difflib.get_close_matches(path.rstrip("/"), known, n=1):
                 return f"{route_method} {found[0]}"
         return ""

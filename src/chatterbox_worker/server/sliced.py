@@ -28,8 +28,11 @@ class SlicedResponse(Response):
 
 
 def ranged_response(data: bytes, http: Request, *, media_type: str, headers: Mapping[str, str]) -> Response:
-    """`data`, or the one range of it that the request asks for (RFC 9110 section 14); for several ranges all of it."""
-    asked = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", http.headers.get("range", "").strip())
+    """`data`, or the one range of it that the request asks for (RFC 9110 section 14); for several ranges all of it, and
+    with `If-Range`, as no validator is sent that it could name.
+    """
+    ranges = "" if "if-range" in http.headers else http.headers.get("range", "")
+    asked = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", ranges.strip())
     headers = {**headers, "Accept-Ranges": "bytes"}
     if asked is None or not any(asked.groups()):
         return SlicedResponse(data, media_type=media_type, headers=headers)

@@ -60,12 +60,12 @@ async def models(state: State) -> dict[str, Any]:
     return {"object": "list", "data": served, "models": served, "default": state.settings.models[0]}
 
 
-@router.get("/v1/models/{model_id}")
+@router.get("/v1/models/{model_id:path}")  # another name may have a slash
 async def model(model_id: str, state: State) -> dict[str, Any]:
     names = [*state.settings.models, *state.settings.model_aliases()]
-    if model_id not in names:
+    if (name := model_id.lower()) not in names:  # as in a request
         raise ModelNotFound(f"model {quote(model_id)} is not served here; use {choices(names)}", field="model")
-    return _model(model_id, state.settings)
+    return _model(name, state.settings)
 
 
 def _model(name: str, settings: Settings) -> dict[str, Any]:

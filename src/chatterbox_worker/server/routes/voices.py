@@ -179,11 +179,9 @@ async def usable(state: AppState) -> list[LibraryEntry]:
 def _named(path: str, state: AppState) -> tuple[str, str]:
     """The name in a path, and the voice that it stands for."""
     name = str(bodies.voice_id(path))
-    if (voice := state.settings.voice_aliases().get(name)) is not None:
-        return name, voice
     if not re.fullmatch(VOICE_ID, name):
         raise InvalidRequest(f"voice {quote(path)} is not an id: letters, digits, '.', '_' and '-'", field="voice_id")
-    return name, name
+    return name, state.settings.voice_aliases().get(name, name)
 
 
 def _check_has_recording(path: str, state: AppState) -> str:
