@@ -53,6 +53,20 @@ def test_a_table_of_any_kind_gives_the_same_rows(tmp_path: Path, name: str, text
     assert _contents(list(rows_of(tmp_path))) == [ONE, TWO]
 
 
+def test_a_spreadsheets_unicode_text_is_read_and_other_encodings_are_not(tmp_path: Path) -> None:
+    table = _write(tmp_path, "m.tsv", "")
+    table.write_bytes("file_name\ttext\r\nwavs/one.wav\tÁrbol.\r\n".encode("utf-16"))
+    assert [row.text for row in rows_of(table)] == ["Árbol."]
+    table.write_bytes("file_name\ttext\nwavs/one.wav\tÁrbol.\n".encode("latin-1"))
+    with pytest.raises(InvalidRequest, match=r"m\.tsv: the file is not UTF-8; save it as UTF-8"):
+        rows_of(table)
+
+
+def test_files_of_one_name_in_two_folders_are_two_clips(tmp_path: Path) -> None:
+    table = _write(tmp_path, "m.csv", "file_name,text\na/1.wav,x\nb/1.wav,y\n,z\n")
+    assert [row.id for row in rows_of(table)] == ["1", "b/1.wav", "line 4"]
+
+
 def test_a_row_may_have_a_language_and_a_speaker(tmp_path: Path) -> None:
     line = {"id": "x", "audio": "wavs/one.wav", "text": "Hola.", "language": "es", "speaker": 7}
     table = _write(tmp_path, "m.jsonl", json.dumps(line))
@@ -91,6 +105,28 @@ def test_one_bad_line_affects_only_its_own_row(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"there is no file gone\.wav"):
         gone.read()
     assert gone.where == "metadata.jsonl, line 3"
+
+
+def test_a_line_of_csv_with_a_stray_comma_or_quotation_mark_is_refused_and_not_trained(tmp_path: Path) -> None:
+    table = _write(
+        tmp_path,
+        "m.csv",
+        "file_name,text\nwavs/one.wav,Good.,\n\nwavs/two.wav,Hello, you.\n"
+        'wavs/one.wav,"Good day\nwavs/two.wav,he said.\nwavs/one.wav,"Now",\nwavs/two.wav,Last.\n',
+    )
+    good, comma, mark, last = rows_of(table)
+    assert [row.where for row in (good, comma, mark, last)] == [f"m.csv, line {line}" for line in (2, 4, 5, 8)]
+    assert good.read() == b"sound of one"
+    assert last.read() == b"sound of two"
+    with pytest.raises(InvalidRequest, match="more fields than the header: a text with ',' needs quotation marks"):
+        comma.read()
+    with pytest.raises(InvalidRequest, match="runs on to line 7: a quotation mark at the start of a field is not clos"):
+        mark.read()
+
+
+def test_json_may_have_the_line_separators_of_unicode(tmp_path: Path) -> None:
+    table = _write(tmp_path, "m.jsonl", '{"file_name": "wavs/one.wav", "text": "one\u2028two"}\n')
+    assert [row.text for row in rows_of(table)] == ["one\u2028two"]
 
 
 def test_with_two_tables_one_must_be_named(tmp_path: Path) -> None:

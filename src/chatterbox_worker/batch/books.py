@@ -8,10 +8,10 @@ from typing import Any
 
 from chatterbox_worker.batch.book import Book, name_chapter, parts_of
 from chatterbox_worker.batch.rows import SourceRow
-from chatterbox_worker.batch.text_files import decode
 from chatterbox_worker.catalogue import LANGUAGES
 from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.language import parse_tag
+from chatterbox_worker.text_files import decode
 
 MARKDOWN = (".md", ".markdown")
 SUFFIXES = (".epub", *MARKDOWN, ".txt")

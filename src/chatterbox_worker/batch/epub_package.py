@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from chatterbox_worker.batch.text_files import decode
 from chatterbox_worker.errors import InvalidRequest, quote
+from chatterbox_worker.text_files import decode
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -20,9 +20,9 @@ from typing import Any
 from chatterbox_worker.batch.candidates import each_candidate
 from chatterbox_worker.batch.fields import parse_value, refuse_unknown
 from chatterbox_worker.batch.names import stem_of
-from chatterbox_worker.batch.text_files import LONGEST_MARK_BYTES, codec_of, decode
 from chatterbox_worker.errors import InvalidRequest, quote
 from chatterbox_worker.request import VOICES, with_defaults
+from chatterbox_worker.text_files import LONGEST_MARK_BYTES, codec_of, decode
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")

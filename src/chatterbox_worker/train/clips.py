@@ -101,10 +101,10 @@ def _check_unique(name: str, ids: set[str]) -> None:
 
 
 def _prepare_row(row: TranscriptRow, rules: Rules, prepare: Prepare[P], recordings: dict[str, str]) -> P:
+    data = row.read()
     if not row.text:
         raise InvalidRequest("its transcript is empty", field="text")
     language = language_of(row, rules)
-    data = row.read()
     if not data:
         raise InvalidRequest("its file is empty: 0 bytes", field="audio")
     clip = prepare(

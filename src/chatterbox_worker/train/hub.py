@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices
-from chatterbox_worker.train.rows import COLUMNS, TranscriptRow, column, require
+from chatterbox_worker.train.rows import COLUMNS, TranscriptRow, column, require, unused
 
 
 def rows_of_dataset(name: str, *, config: str | None = None, split: str = "train") -> Iterator[TranscriptRow]:
@@ -44,13 +44,14 @@ def _read_rows(loaded: Any, name: str) -> Iterator[TranscriptRow]:
     folder = Path(name).parent if name.endswith(".parquet") else Path(name)
     columns = {wanted: column(loaded.column_names, wanted) for wanted in COLUMNS}
     texts = loaded.remove_columns([columns["audio"]])  # sounds are read when they are needed, and not cached
+    names: set[str] = set()
     for number, values in enumerate(texts):
         fields = {
             wanted: "" if own is None or wanted == "audio" or values[own] is None else str(values[own]).strip()
             for wanted, own in columns.items()
         }
         yield TranscriptRow(
-            id=fields["id"] or _name(loaded, columns["audio"] or "", number),
+            id=fields["id"] or unused(_stem(loaded, columns["audio"] or "", number), f"row-{number}", names),
             where=f"{name}, row {number}",
             text=fields["text"],
             read=_reader(loaded, columns["audio"] or "", number, folder),
@@ -59,10 +60,10 @@ def _read_rows(loaded: Any, name: str) -> Iterator[TranscriptRow]:
         )
 
 
-def _name(loaded: Any, audio: str, number: int) -> str:
+def _stem(loaded: Any, audio: str, number: int) -> str:
     sound = loaded[number][audio]
     path = sound.get("path") if isinstance(sound, Mapping) else None
-    return Path(path).stem if path else f"row-{number}"
+    return Path(path or "").stem
 
 
 def _reader(loaded: Any, audio: str, number: int, folder: Path) -> Callable[[], bytes]:

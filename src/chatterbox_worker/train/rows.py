@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chatterbox_worker.errors import InvalidRequest, choices, quote
+from chatterbox_worker.text_files import decode
 
 # Accepted column names, in order of precedence. file_name is from the hub's audiofolder, sentence from Common Voice.
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -55,9 +56,9 @@ def rows_of(path: Path) -> Iterator[TranscriptRow]:
     """
     table = _table_in(path) if path.is_dir() else path
     try:
-        text = table.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise _invalid(f"{table} is not text in UTF-8") from None
+        text = decode(table.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+    except ValueError as error:
+        raise _invalid(f"{table}: {error}") from None
     except OSError as error:
         raise _invalid(f"{table} cannot be read: {error.strerror or error}") from error
     kind = table.suffix.lower()
@@ -118,7 +119,7 @@ def _is_ljspeech(text: str) -> bool:
 
 def _ljspeech(text: str, table: Path) -> Iterator[_Line]:
     """No header, no quoting; the third column, if there is one, has the numbers written out."""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         parts = [part.strip() for part in line.split("|")]
         if not any(parts):
             continue
@@ -140,15 +141,21 @@ def _csv(text: str, table: Path) -> Iterator[_Line]:
     require(reader.fieldnames or (), table)
     try:
         for values in reader:
-            fault = "its line has more fields than the header" if None in values else None
-            yield _Line(reader.line_num, values, fault)
+            excess = values.pop(None, [])  # where DictReader puts further fields
+            breaks = sum(value.count("\n") for value in (*values.values(), *excess) if value)
+            fault = None
+            if breaks:  # an open quotation mark takes the lines up to the next one with it
+                fault = f"it runs on to line {reader.line_num}: a quotation mark at the start of a field is not closed"
+            elif any(excess):
+                fault = f'it has more fields than the header: a text with {quote(delimiter)} needs quotation marks, "…"'
+            yield _Line(reader.line_num - breaks, values, fault)
     except csv.Error as error:
         raise _invalid(f"{table}, line {reader.line_num}: {error}") from error
 
 
 def _json_lines(text: str, table: Path) -> Iterator[_Line]:
     is_checked = False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: JSON may have other line separators
         if not line.strip():
             continue
         try:
@@ -167,6 +174,7 @@ def _json_lines(text: str, table: Path) -> Iterator[_Line]:
 
 
 def _build_rows(lines: Iterator[_Line], table: Path) -> Iterator[TranscriptRow]:
+    names: set[str] = set()
     for line in lines:
         where = f"{table.name}, line {line.number}"
         fields = {
@@ -176,7 +184,7 @@ def _build_rows(lines: Iterator[_Line], table: Path) -> Iterator[TranscriptRow]:
             for wanted in COLUMNS
         }
         audio = fields["audio"]
-        name = fields["id"] or (Path(audio).stem if audio else f"line {line.number}")
+        name = fields["id"] or unused(Path(audio).stem, audio or f"line {line.number}", names)
         yield TranscriptRow(
             name,
             where,
@@ -185,6 +193,13 @@ def _build_rows(lines: Iterator[_Line], table: Path) -> Iterator[TranscriptRow]:
             fields["language"] or None,
             fields["speaker"] or None,
         )
+
+
+def unused(name: str, other: str, names: set[str]) -> str:
+    """`name` for a row without an id, or `other` if it is empty or an earlier row has it; added to `names`."""
+    chosen = name if name and name not in names else other
+    names.add(chosen)
+    return chosen
 
 
 def _reader(folder: Path, audio: str, fault: str | None) -> Callable[[], bytes]:
