@@ -79,9 +79,11 @@ $(READY): locks/dev.txt pyproject.toml
 	    $(PYTHON) -m venv --clear .venv; }
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@echo "Installing the packages pinned in locks/dev.txt into .venv (a few GB the first time) ..."
-	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --require-hashes --compile-bytecode \
-	    -r locks/dev.txt
-	@$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --no-build-isolation --editable .
+	@cache="$$($(BIN)/uv cache dir --no-config)"; \
+	{ mkdir -p "$$cache" && test -w "$$cache"; } 2>/dev/null || export UV_CACHE_DIR=.venv/.cache; \
+	$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --require-hashes --compile-bytecode \
+	    -r locks/dev.txt && \
+	$(BIN)/uv pip install --no-config --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # Both Pythons get the same versions, so that what passes under one holds for the other: the image's is 3.12.
