@@ -23,6 +23,8 @@ from support.training_clips import wav
 class _Recognizer:
     """Writes a sentence for every sound; `stop_at`: the call that is stopped by Ctrl-C."""
 
+    name = "base"
+
     def __init__(self, stop_at: int = 0) -> None:
         self.calls, self._stop_at = 0, stop_at
 
@@ -97,7 +99,13 @@ def test_a_run_that_was_stopped_does_not_transcribe_again(tmp_path: Path, monkey
         make_dataset(tmp_path / "talk.wav", out, _Recognizer(stop_at=2), print, language="en")
     with (out / "transcribed.jsonl").open("a") as file:
         file.write('{"id": "ta')
-    rest = _Recognizer()
+    journal = (out / "transcribed.jsonl").read_text()
+    other, rest = _Recognizer(), _Recognizer()
+    make_dataset(tmp_path / "talk.wav", out, other, print, language="de")
+    assert other.calls == 2
+    assert {row["language"] for row in _table(out)} == {"de"}
+
+    (out / "transcribed.jsonl").write_text(journal)
     make_dataset(tmp_path / "talk.wav", out, rest, print, language="en")
     assert rest.calls == 1
     assert _table(out) == _table(tmp_path / "unbroken")

@@ -48,6 +48,8 @@ _STOPPED = 130  # a shell's exit code for a process that was stopped by Ctrl-C
 
 
 class Recognizer(Protocol):
+    @property
+    def name(self) -> str: ...
     def transcribe(self, audio: Audio, language: str | None = None) -> Transcript: ...
 
 
@@ -93,7 +95,7 @@ def make_dataset(
     """
     recordings = list(find_recordings(source, out))
     (out / "clips").mkdir(parents=True, exist_ok=True)
-    journal = _Journal(out / "transcribed.jsonl")
+    journal = _Journal(out / "transcribed.jsonl", [recognizer.name, language, whole_s])
     maker = _ClipMaker(out, recognizer, journal, print_line, language=language, whole_s=whole_s)
     rows: list[TableRow] = []
     refused: list[RefusedClip] = []
@@ -157,13 +159,15 @@ def write_table(path: Path, rows: Iterable[TableRow]) -> None:
 class _Journal:
     """The parts of recordings that are transcribed, as JSON lines: what a run that was stopped need not do again."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, by: list[str | float | None]) -> None:
+        """`by`: what the transcripts depend on; parts that were transcribed otherwise are not found."""
+        self.path, self._by = path, by
         self._rows: dict[tuple[str, int, int], list[TableRow]] = {}
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
                 saved = json.loads(line)
-                self._rows[saved["id"], saved["bytes"], saved["part"]] = [TableRow(**row) for row in saved["rows"]]
+                if saved["by"] == by:
+                    self._rows[saved["id"], saved["bytes"], saved["part"]] = [TableRow(**row) for row in saved["rows"]]
             except (ValueError, KeyError, TypeError):  # half a line, of a run that was killed
                 continue
 
@@ -171,7 +175,7 @@ class _Journal:
         return self._rows.get((recording.id, size, part))
 
     def add(self, recording: _Recording, size: int, part: int, rows: Sequence[TableRow]) -> None:
-        line = {"id": recording.id, "bytes": size, "part": part, "rows": [asdict(row) for row in rows]}
+        line = {"by": self._by, "id": recording.id, "bytes": size, "part": part, "rows": [asdict(row) for row in rows]}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(f"\n{json.dumps(line)}\n")  # an empty line before it: the one before may be half a line
 
