@@ -21,6 +21,9 @@ def test_two_people_are_two_groups_and_one_person_is_none() -> None:
     assert found is not None
     assert found.is_second.tolist() == [True] * 5 + [False] * 8
     assert found.similarity < 0.3
+    apart = find_two_voices(np.concatenate([_clips(1, 1100), _clips(2, 5)]))  # in two blocks
+    assert apart is not None
+    assert np.flatnonzero(apart.is_second).tolist() == [*range(1100, 1105)]
     assert find_two_voices(_clips(1, 12)) is None
     assert find_two_voices(_clips(1, 1)) is None
     assert find_two_voices(np.repeat(_clips(1, 1), 4, axis=0)) is None

@@ -85,6 +85,8 @@ def test_a_folder_of_recordings_becomes_a_data_set(tmp_path: Path) -> None:
     assert float(table[2]["seconds"]) == pytest.approx(8.7, abs=0.05)
     assert not (out / "transcribed.jsonl").exists()
     assert next(find_recordings(source / "talk.wav", out)).id == "talk"
+    with pytest.raises(InvalidRequest, match="neither a table"):  # of its own clips, by a path written otherwise
+        next(find_recordings(out / "clips", source / ".." / out.relative_to(tmp_path)))
 
 
 def test_a_run_that_was_stopped_does_not_transcribe_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

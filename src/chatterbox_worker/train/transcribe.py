@@ -126,7 +126,8 @@ def find_recordings(source: Path, out: Path) -> Iterator[_Recording]:
     is_folder = source.is_dir()
     folder = source if is_folder else source.parent
     paths = sorted(path for path in source.rglob("*") if is_recording(path)) if is_folder else [source]
-    found = [path for path in paths if not _is_hidden(path, folder) and out not in path.parents]
+    own = out.resolve()
+    found = [path for path in paths if not _is_hidden(path, folder) and not path.parent.resolve().is_relative_to(own)]
     if not found:
         raise InvalidRequest(f"{source} has neither a table of transcripts nor recordings", field="data")
     taken: dict[str, int] = {}
