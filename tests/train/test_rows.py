@@ -33,7 +33,7 @@ TWO = ("two", "Second one.", b"sound of two", None, None)
     ("name", "text"),
     [
         ("metadata.csv", "one|First raw|First, spoken.\ntwo|Second one.|\n"),
-        ("metadata.csv", "one|First, spoken.\ntwo|Second one.\n"),
+        ("METADATA.CSV", "one|First, spoken.\ntwo|Second one.\n"),
         ("metadata.csv", 'file_name,transcription\nwavs/one.wav,"First, spoken."\nwavs/two.wav,Second one.\n'),
         ("metadata.tsv", "path\tsentence\nwavs/one.wav\tFirst, spoken.\nwavs/two.wav\tSecond one.\n"),
         ("list.csv", "Audio;Text\nwavs/one.wav;First, spoken.\nwavs/two.wav;Second one.\n"),

@@ -89,6 +89,16 @@ def test_a_folder_of_recordings_becomes_a_data_set(tmp_path: Path) -> None:
         next(find_recordings(out / "clips", source / ".." / out.relative_to(tmp_path)))
 
 
+def test_a_recording_named_like_a_clip_of_another_is_a_clip_of_its_own(tmp_path: Path) -> None:
+    _write(tmp_path / "in" / "ep.wav", _talk(9))
+    _write(tmp_path / "in" / "ep-0002.wav", tone(2.0))
+    make_dataset(tmp_path / "in", tmp_path / "set", _Recognizer(), print)
+    assert [row["id"] for row in _table(tmp_path / "set")] == [
+        "ep-0002", "ep-0001", "ep-0002-2", "ep-0003", "ep-0004", "ep-0005",
+    ]  # fmt: skip
+    assert len({row.read() for row in rows_of(tmp_path / "set")}) == 6
+
+
 def test_a_run_that_was_stopped_does_not_transcribe_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transcribe, "_PART", 500)  # 20 s
     _write(tmp_path / "talk.wav", _talk(9))

@@ -88,10 +88,11 @@ def _invalid(message: str) -> InvalidRequest:
 
 
 def tables_in(folder: Path) -> list[Path]:
-    """The folder's table of transcripts, or several from which one must be chosen."""
-    if found := next((folder / name for name in TABLES if (folder / name).is_file()), None):
+    """The folder's table of transcripts, or several from which one must be chosen; capitals do not matter."""
+    of_name = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_file()}
+    if found := next((of_name[name] for name in TABLES if name in of_name), None):
         return [found]
-    return sorted(path for kind in ("csv", "tsv", "jsonl") for path in folder.glob(f"*.{kind}"))
+    return [path for path in of_name.values() if path.suffix.lower() in (".csv", ".tsv", ".jsonl")]
 
 
 def _table_in(folder: Path) -> Path:

@@ -14,6 +14,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import chain, count
 from pathlib import Path
 from typing import Protocol
 
@@ -208,6 +209,7 @@ class _ClipMaker:
     ) -> None:
         self._out, self._recognizer, self._journal, self._print_line = out, recognizer, journal, print_line
         self._language, self._whole_s = language, whole_s
+        self._ids: set[str] = set()
 
     def rows_of(self, recording: _Recording) -> list[TableRow]:
         """
@@ -235,6 +237,7 @@ class _ClipMaker:
                 if known is None:
                     known = self._transcribe(recording, samples, len(rows), whole=is_whole)
                     self._journal.add(recording, len(data), part, known)
+                self._ids.update(row.id for row in known)
                 rows += known
         if not rows:
             raise InvalidRequest("no speech was recognised in it", field="audio")
@@ -259,7 +262,8 @@ class _ClipMaker:
     def _write(
         self, recording: _Recording, audio: Audio, clip: TranscribedClip, language: str, number: int | None
     ) -> TableRow:
-        name = recording.id if number is None else f"{recording.id}-{number:04}"
+        plain = recording.id if number is None else f"{recording.id}-{number:04}"
+        name = next(each for each in chain((plain,), (f"{plain}-{n}" for n in count(2))) if each not in self._ids)
         start, end = round(clip.start_s * RATE), round(clip.end_s * RATE)
         sound = Audio(audio.samples[start:end], RATE)
         file_name = f"clips/{name}.flac"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +130,15 @@ def test_a_loss_that_is_not_a_number_stops_the_run() -> None:
     with pytest.raises(InvalidRequest, match="loss at step 1 is nan") as caught:
         trainer.step()
     assert caught.value.field == "learning_rate"
+
+
+def test_a_gradient_that_is_not_a_number_changes_no_weight() -> None:
+    trainer = trainer_of()
+    before = trainer.trained()
+    next(iter(trained_parameters(trainer._module).values())).register_hook(lambda gradient: gradient + math.inf)
+    with pytest.raises(InvalidRequest, match="gradient at step 1 has the norm inf: a lower --learning-rate"):
+        trainer.step()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.trained().items())
 
 
 @pytest.mark.parametrize(

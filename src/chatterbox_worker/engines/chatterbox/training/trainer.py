@@ -163,7 +163,7 @@ class Trainer:
         """Take one optimizer step; returns the losses before it.
 
         Raises:
-            InvalidRequest: the loss is not a number, or the memory is full.
+            InvalidRequest: the loss or its gradient is not a number, or the memory is full.
         """
         batching, recipe = self.recipe.batching, self.recipe
         epoch = self.done // batching.steps_per_epoch(len(self.corpus.clips))
@@ -176,20 +176,22 @@ class Trainer:
         for each in self._transformers:  # only these: the dropout of upstream's perceiver could not be switched off
             each.train()
         speech, text = self._backward(batches)
-        if not (math.isfinite(speech) and math.isfinite(text)):
-            raise InvalidRequest(
-                f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text): "
-                "a lower --learning-rate is needed",
-                field="learning_rate",
-            )
+        self._check(f"the loss at step {self.done + 1} is {speech:g} (speech) and {text:g} (text)", speech, text)
         self._scaler.unscale_(self._optimizer)
-        torch.nn.utils.clip_grad_norm_(self._parameters.values(), _MAX_GRADIENT_NORM)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters.values(), _MAX_GRADIENT_NORM)
+        if not self._scaler.is_enabled():  # it leaves such a step out by itself; clipped to a norm, inf becomes NaN
+            self._check(f"the gradient at step {self.done + 1} has the norm {norm:g}", float(norm))
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad()
         self.done += 1
         self.history.steps.append(LossPoint(self.done, speech, text))
         return self.history.steps[-1]
+
+    @staticmethod
+    def _check(what: str, *values: float) -> None:
+        if not all(map(math.isfinite, values)):
+            raise InvalidRequest(f"{what}: a lower --learning-rate is needed", field="learning_rate")
 
     @_report_full_memory()
     def evaluate(self) -> LossPoint:
