@@ -135,7 +135,8 @@ def test_a_loss_that_is_not_a_number_stops_the_run() -> None:
 def test_a_gradient_that_is_not_a_number_changes_no_weight() -> None:
     trainer = trainer_of()
     before = trainer.trained()
-    next(iter(trained_parameters(trainer._module).values())).register_hook(lambda gradient: gradient + math.inf)
+    weight = next(iter(trained_parameters(trainer._module).values()))
+    weight.register_hook(lambda gradient: gradient + math.inf)  # type: ignore[no-untyped-call]
     with pytest.raises(InvalidRequest, match="gradient at step 1 has the norm inf: a lower --learning-rate"):
         trainer.step()
     assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.trained().items())
