@@ -146,9 +146,9 @@ def test_a_finished_run_may_be_repeated_or_extended_and_another_recipe_is_reject
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data, run = write_clips(tmp_path / "data", 5), tmp_path / "run"
-    assert main(_arguments(data, run, "--steps", "2", "--no-samples")) == 0
+    assert main(_arguments(data, run, "--steps", "2", "--no-samples", "--install")) == 0
     first = load_file(run / "anna.safetensors")
-    assert main(_arguments(data, run, "--steps", "2", "--no-samples")) == 0
+    assert main(_arguments(data, run, "--steps", "2", "--no-samples", "--install")) == 0
     assert "continuing after step 2" in capsys.readouterr().out
     again = load_file(run / "anna.safetensors")
     assert all(np.array_equal(first[name], again[name]) for name in first)
@@ -261,6 +261,7 @@ def test_bad_clips_are_refused_by_name_and_the_others_are_used(
             2,
             "--eval-every needs held-out clips, but --eval-share is 0",
         ),
+        (("--data", "EMPTY", "--replace"), 2, "--replace is for the library's voice and needs --install"),
     ],
 )
 def test_invalid_flags_or_data_end_with_a_message_and_a_code(
@@ -275,6 +276,20 @@ def test_invalid_flags_or_data_end_with_a_message_and_a_code(
     assert why in error
     assert "Traceback" not in error
     assert (tmp_path / "run").exists() is ("none of the" in why or "fp16" in why)
+
+
+def test_another_voice_of_the_library_is_replaced_only_if_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "voices").mkdir()
+    (tmp_path / "voices" / "anna.wav").write_bytes(wav(tone(2.0)))
+    (tmp_path / "metadata.csv").write_text("audio,text\ngone.wav,Hello.\n")
+    arguments = _arguments(tmp_path, tmp_path / "run", "--install")
+    assert main(arguments) == 2
+    assert f"another voice 'anna' is in {tmp_path / 'voices'}; use --replace" in capsys.readouterr().err
+    assert main([*arguments, "--replace"]) == 2
+    assert "none of the 1 clips can be used" in capsys.readouterr().err
+    assert (tmp_path / "voices" / "anna.wav").read_bytes() == wav(tone(2.0))
 
 
 def test_a_missing_extra_is_reported_with_how_to_install_it(

@@ -45,6 +45,7 @@ class Options:
     output_voice_id: str
     run_dir: Path
     install: bool
+    replace: bool
     consent: str | None
     full: bool
     extend_tokenizer: bool
@@ -158,6 +159,7 @@ def _output_flags(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--install", action="store_true", help="also save the voice in the library, CHATTERBOX_VOICES_DIR"
     )
+    group.add_argument("--replace", action="store_true", help="with --install: replace another voice of this id there")
     group.add_argument(
         "--consent", type=command_text.argument, metavar="NOTE", help="how the speaker agreed; stored in the file"
     )
@@ -269,6 +271,8 @@ def _check(options: Options) -> None:
         raise InvalidRequest("--dataset-config and --dataset-split need --dataset", field="dataset")
     if options.eval_share == 0 and options.eval_every is not None:
         raise InvalidRequest("--eval-every needs held-out clips, but --eval-share is 0", field="eval_every")
+    if options.replace and not options.install:
+        raise InvalidRequest("--replace is for the library's voice and needs --install", field="replace")
 
 
 def _check_model_name(name: str) -> None:

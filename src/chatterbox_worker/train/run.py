@@ -19,7 +19,7 @@ from chatterbox_worker.catalogue import MODELS
 from chatterbox_worker.checks.words import compare
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.training.corpus import TrainingClip, split
-from chatterbox_worker.errors import Busy, InvalidRequest, NotReady, VolumeFailed
+from chatterbox_worker.errors import Busy, InvalidRequest, NotReady, VolumeFailed, quote
 from chatterbox_worker.train import report
 from chatterbox_worker.train.clips import RefusedClip, Rules, prepare_rows, refuse_single_clips
 from chatterbox_worker.train.loop import ClipSet, TrainingLoop
@@ -30,6 +30,8 @@ from chatterbox_worker.train.rows import TranscriptRow, rows_of, tables_in
 from chatterbox_worker.train.samples import CountErrors
 from chatterbox_worker.train.session import Session, open_session
 from chatterbox_worker.train.transcribe import TABLE, WHOLE_S, find_recordings, is_recording, make_dataset
+from chatterbox_worker.voices.bundle import BUNDLE_SUFFIX
+from chatterbox_worker.voices.library import VoiceLibrary
 
 _log = logging.getLogger(__name__)
 
@@ -52,12 +54,13 @@ def run(options: Options, settings: Settings, print_line: Callable[[str], object
 def _run(
     rows: Iterator[TranscriptRow] | None, options: Options, settings: Settings, print_line: Callable[[str], object]
 ) -> Path:
+    if options.install:
+        _writable_folder(settings.voices_dir)
+        _check_free(options, VoiceLibrary(settings.voices_dir))
     recognizer = SpeechRecognizer.of(settings)
     if rows is None and options.data is not None:
         rows = rows_of(_transcribe(options.data, options, recognizer, print_line))
     assert rows is not None  # noqa: S101 - only recordings have none
-    if options.install:
-        _writable_folder(settings.voices_dir)
     session, kept = open_session(rows, options, settings, print_line)
     session.arithmetic(options.precision)  # an invalid precision fails before the clips are encoded
     try:
@@ -69,6 +72,20 @@ def _run(
         return loop.write(settings)
     finally:
         session.close()
+
+
+def _check_free(options: Options, library: VoiceLibrary) -> None:
+    """Raises InvalidRequest if the library has a voice of this id that is neither this run's nor to be replaced."""
+    voice = options.output_voice_id
+    if options.replace or voice not in {entry.id for entry in library.list()}:
+        return
+    own = options.run_dir / f"{voice}{BUNDLE_SUFFIX}"
+    if not own.is_file() or own.read_bytes() != library.export(voice):
+        raise InvalidRequest(
+            f"another voice {quote(voice)} is in {library.folder}; use --replace to replace it, or another "
+            "--output-voice-id",
+            field="output_voice_id",
+        )
 
 
 def prepare_clips(
