@@ -92,6 +92,7 @@ def test_a_voice_is_recorded_in_the_browser(open_page: Open, tone_url: str, scre
     page.screenshot(path=screenshots / "recording.png")
     expect(page.locator("#reference .record-time")).to_contain_text("0:02")
     page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#reference-facts")).to_contain_text(re.compile(r"[\d.]+ s"))  # once it is decoded
     facts = page.locator("#reference-facts").inner_text()
     assert 2 <= float(re.findall(r"([\d.]+) s", facts)[0]) < 8
     page.screenshot(path=screenshots / "recorded.png")
