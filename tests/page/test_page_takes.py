@@ -115,6 +115,15 @@ def test_the_next_texts_wait_in_a_queue_and_the_history_plays_meanwhile(open_pag
     assert titles[:2] == ["The third one.", "The second one."]
 
 
+def _held(page: Page, waiting: list[Route], number: int) -> Route:
+    """A request that the page makes in its own time, once it has come."""
+    for _ in range(500):
+        if len(waiting) > number:
+            break
+        page.wait_for_timeout(20)
+    return waiting[number]
+
+
 def test_a_queue_stops_when_the_server_is_gone_and_goes_on_when_it_is_told_to(open_page: Open, tone_url: str) -> None:
     page = open_page(tone_url)
     gone = [True]
@@ -130,13 +139,13 @@ def test_a_queue_stops_when_the_server_is_gone_and_goes_on_when_it_is_told_to(op
     _send(page, "The first one.")
     _send(page, "The second one.")
     expect(page.locator("#queue-list li")).to_have_count(1)
-    waiting[0].abort()
+    _held(page, waiting, 0).abort()
     expect(page.locator("#error")).to_contain_text("“The first one.”: The server cannot be reached")
     expect(page.locator("#queue-stopped")).to_be_visible()
     expect(page.locator(".queue-title")).to_have_text(["The first one.", "The second one."])  # no text is lost
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#queue-list li")).to_have_count(1)
-    waiting[1].abort()
+    _held(page, waiting, 1).abort()
     expect(page.locator("#queue-list li")).to_have_count(2)
     gone[0] = False
     page.get_by_role("button", name="Continue").click()
@@ -158,7 +167,7 @@ def test_a_text_that_is_back_in_the_queue_starts_when_nothing_else_is_generated(
     _send(page, "The second one.")
     page.get_by_role("button", name="Remove “The second one.” from the queue").click()
     page.locator("#undo").hover()  # it stays for as long as it has the pointer
-    waiting[0].continue_()
+    _held(page, waiting, 0).continue_()
     expect(page.locator("#history-list li")).to_have_count(1)
     _is_idle(page)
     page.get_by_role("button", name="Undo", exact=True).click()
