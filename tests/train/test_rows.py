@@ -129,8 +129,9 @@ def test_json_may_have_the_line_separators_of_unicode(tmp_path: Path) -> None:
     assert [row.text for row in rows_of(table)] == ["one\u2028two"]
 
 
-def test_with_two_tables_one_must_be_named(tmp_path: Path) -> None:
-    for name in ("a.csv", "b.csv"):
+@pytest.mark.parametrize("names", [("a.csv", "b.csv"), ("metadata.csv", "METADATA.CSV")])
+def test_with_two_tables_one_must_be_named(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
         _write(tmp_path, name, "audio,text\n")
     with pytest.raises(InvalidRequest, match="has 2 tables; name one of them"):
         rows_of(tmp_path)

@@ -89,10 +89,9 @@ def _invalid(message: str) -> InvalidRequest:
 
 def tables_in(folder: Path) -> list[Path]:
     """The folder's table of transcripts, or several from which one must be chosen; capitals do not matter."""
-    of_name = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_file()}
-    if found := next((of_name[name] for name in TABLES if name in of_name), None):
-        return [found]
-    return [path for path in of_name.values() if path.suffix.lower() in (".csv", ".tsv", ".jsonl")]
+    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    named = ([path for path in paths if path.name.lower() == name] for name in TABLES)
+    return next(filter(None, named), [path for path in paths if path.suffix.lower() in (".csv", ".tsv", ".jsonl")])
 
 
 def _table_in(folder: Path) -> Path:
@@ -146,7 +145,10 @@ def _csv(text: str, table: Path) -> Iterator[_Line]:
             breaks = sum(value.count("\n") for value in (*values.values(), *excess) if value)
             fault = None
             if breaks:  # an open quotation mark takes the lines up to the next one with it
-                fault = f"it runs on to line {reader.line_num}: a quotation mark at the start of a field is not closed"
+                fault = (
+                    f"it runs on to line {reader.line_num}: a quotation mark at the start of a field is not closed, "
+                    "or a field has a line break"
+                )
             elif any(excess):
                 fault = f'it has more fields than the header: a text with {quote(delimiter)} needs quotation marks, "…"'
             yield _Line(reader.line_num - breaks, values, fault)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numerals import Group, say, say_digits
+from chatterbox_worker.text.spoken.numerals import Group, say_digits, say_in_name
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
@@ -27,7 +27,6 @@ _FILE = (
 )
 _EMAIL = rf"(?<![{WORD}.+-])[a-zA-Z0-9][{WORD}.+-]*@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+"
 _PARTS = re.compile(r"\d+|[^\W\d_]+|.", re.DOTALL)
-_SHORT_DIGITS = 4  # a longer number in an address is read digit by digit
 _TRAILING = ".,;:!?)]}'\""
 
 _PHONE = (
@@ -94,8 +93,7 @@ def _read(text: str, start: int, end: int, rules: Rules) -> Group:
 
 def _say_part(part: str, rules: Rules) -> str:
     if part.isdecimal():
-        is_short = len(part) <= _SHORT_DIGITS and part[0] != "0"
-        return say(int(part), rules) if is_short else say_digits(part, rules)
+        return say_in_name(part, rules)
     return part if part.isalnum() else rules.marks.get(part, "")
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from chatterbox_worker.text.reading import Span
-from chatterbox_worker.text.spoken.numerals import Group, say, say_digits
+from chatterbox_worker.text.spoken.numerals import Group, say, say_digits, say_in_name
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
@@ -45,7 +45,6 @@ _GROUPS = re.compile(r"[^:-]+|[:-]")
 _HANDLE = r"(?<![\w./@#&])[@#][^\W\d][\w]{0,40}(?![\w@]|-\d)"
 _IN_CODE = r"(?<![\w./@#&])[^\W_]+(?:_[^\W_]+)+(?![\w@]|\.\d)"
 _GROUPED = re.compile(r"\d{1,3}(?:_\d{3}){1,4}")
-_LONGEST_PART = 6  # digits of a number in a name in code; more are a date or a code
 _WORDS = re.compile(r"\d+|_|[A-ZÀ-ÞА-ЯЁ]?[^\W\d_A-ZÀ-ÞА-ЯЁ]+|[A-ZÀ-ÞА-ЯЁ]+(?![^\W\d_A-ZÀ-ÞА-ЯЁ])|[^\W\d_]|\w")
 
 
@@ -133,22 +132,17 @@ def _read_groups(start: int, end: int, text: str, mark: str, rules: Rules) -> Gr
 
 
 def find_names_in_code(part: Part, rules: Rules) -> Iterator[Group]:
-    """The words of a name such as "max_chunk_2", which low lines separate; "10_000" is one number."""
+    """The words of a name such as "max_chunk_2", which underscores separate; "10_000" is one number."""
     for found in part.find(_IN_CODE):
         if _GROUPED.fullmatch(found[0]):
             words = [say(int(found[0].replace("_", "")), rules)]
         else:
-            words = [_say_part(word, rules) if word.isdecimal() else word for word in found[0].split("_")]
+            words = [say_in_name(word, rules) if word.isdecimal() else word for word in found[0].split("_")]
         yield [Span(*found.span(), " ".join(words))]
 
 
-def _say_part(digits: str, rules: Rules) -> str:
-    is_code = digits[0] == "0" or len(digits) > _LONGEST_PART
-    return say_digits(digits, rules) if is_code else say(int(digits), rules)
-
-
 def find_handles(part: Part, rules: Rules) -> Iterator[Group]:
-    """A name after "@" and the words of a hashtag, which capitals or low lines separate."""
+    """A name after "@" and the words of a hashtag, which capitals or underscores separate."""
     if not rules.marks:
         return
     for found in part.find(_HANDLE):

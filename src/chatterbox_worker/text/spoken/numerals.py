@@ -20,6 +20,7 @@ LONGEST = 15
 """Digits of the longest number that is read as one; a longer one is read digit by digit."""
 DASHES = "–—〜-"  # the hyphen last: it stands in character classes
 NEAR = 60  # characters after a number, for what agrees with it
+_SHORT_DIGITS = 4  # of a number in an address or a name in code
 _JOINED = re.compile(r"[\w/×*^+=]|-[A-Za-z]| ?[:/×*^] ?\d")  # after a number that is no amount: "3D", "16:9"
 
 
@@ -118,6 +119,12 @@ def minus(rules: Rules) -> str:
 
 def say_digits(digits: str, rules: Rules) -> str:
     return (" " if rules.spaced else "").join(rules.digits.get(digit) or say(int(digit), rules) for digit in digits)
+
+
+def say_in_name(digits: str, rules: Rules) -> str:
+    """A number inside an address or a name in code: one that is long or begins with 0 is read digit by digit."""
+    is_short = len(digits) <= _SHORT_DIGITS and digits[0] != "0"
+    return say(int(digits), rules) if is_short else say_digits(digits, rules)
 
 
 def say_written(written: str, rules: Rules, following: str = "", *, rule_set: str = "", case: str = "") -> str:
