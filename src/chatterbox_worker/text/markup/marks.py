@@ -26,6 +26,14 @@ _ARROW = re.compile("[\u2190-\u21ff\u2794\u2798-\u27af\u27b1-\u27be\u27f0-\u27ff
 _STEP = re.compile(r"(?<=[\w\"”»’')\]]) ?(?:[-=]{1,2}>|(?<=[^\W\d_]{2} )>(?= [A-ZÀ-Þ][^\W\d_])) ?(?=[\w\"“«‘'(\[])")
 """From one to the next: "A -> B", and of names only "Settings > General", because "x > y" is a comparison."""
 _MARKS = tuple(".,!?;:…)。，！？")
+_HEARTS = re.compile(
+    r"(?:^| )<3+(?: <3+)++"  # two or more compare nothing
+    r"|(?<=!) <3+(?= [A-ZÀ-Þ])"
+    rf"|(?:(?<=[.!?…~{_PICTURES}]) ?|(?<=[:;]\)) |(?<=[^\W\d_]{{2}}) )<3+(?=!*$)"
+)
+"""The emoticon, where it follows a sentence or ends a line: "love you <3". A single one alone may be a table's cell."""
+_WORDS_BEFORE = re.compile(r"[\d=<>≤≥±%]|[A-ZÀ-ÞΑ-ΩА-ЯЁ][^\W\d_]*$")
+"""In the two words before it: what makes it a comparison, as in "pH <3"."""
 _CELL = re.compile(r" ?(?:[|│┃║](?: ?[|│┃║])*+|(?<= )[•·](?= )) ?")
 _EMPHASIS = (
     (re.compile(r"(?<=\d)( ?)\*( ?)(?=\d)"), "\\1×\\2"),
@@ -46,7 +54,7 @@ _MOST_ACCENTS = 30  # on one letter (UAX #15 section 13): the time to put them i
 _OTHER_FORM = re.compile(rf"[{_FORM_RANGES}]+|[^\W\d_][{_ACCENTS}]{{1,{_MOST_ACCENTS}}}")
 _ADDRESS = re.compile(r"://|www\.|\w@\w")
 _AROUND_ADDRESS = "*_~`"
-_SUSPECT = re.compile(rf"[*`~_=+#^|>•·{_PICTURES}{_FORM_RANGES}{_ACCENTS}{''.join(map(chr, _SIGNS))}-]")
+_SUSPECT = re.compile(rf"[*`~_=+#^|<>•·{_PICTURES}{_FORM_RANGES}{_ACCENTS}{''.join(map(chr, _SIGNS))}-]")
 
 _EMOJI_LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "tr", "zh")
 """Those of `catalogue.LANGUAGES` that the package has the names in."""
@@ -56,7 +64,7 @@ def drop_marks(text: str) -> str:
     """The text without marks that cannot be spoken; white space at its ends stays, other white space may collapse.
 
     "2 * 3" becomes "2 × 3", a row of hyphens a dash, a bar between cells or an arrow a comma, the one character "ﬁ"
-    two. Web and e-mail addresses stay.
+    two, and a heart ("<3") nothing. Web and e-mail addresses stay.
     """
     if _SUSPECT.search(text) is None:
         return text
@@ -77,6 +85,7 @@ def drop_marks(text: str) -> str:
 
 
 def _drop(text: str) -> str:
+    text = _HEARTS.sub(lambda heart: heart[0] if _compares(heart[0], text[: heart.start()]) else "", text)
     text = text.translate(_SIGNS)
     text = _OTHER_FORM.sub(lambda letters: unicodedata.normalize("NFKC", letters[0]), text)
     text = _CELL.sub(lambda cell: ", " if cell.start() > 0 and cell.end() < len(text) else " ", text)
@@ -84,6 +93,10 @@ def _drop(text: str) -> str:
     for pattern, instead in _EMPHASIS:
         text = pattern.sub(instead, text)
     return _PICTURE_RUN.sub(lambda run: _instead_of_pictures(run, text), text)
+
+
+def _compares(heart: str, before: str) -> bool:
+    return heart.count("<") == 1 and _WORDS_BEFORE.search(" ".join(before.rsplit(maxsplit=2)[-2:])) is not None
 
 
 def _instead_of_pictures(run: re.Match[str], text: str) -> str:

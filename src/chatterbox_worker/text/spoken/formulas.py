@@ -11,7 +11,7 @@ from chatterbox_worker.text.spoken.numerals import Group, say, say_written
 from chatterbox_worker.text.spoken.patterns import WORD
 from chatterbox_worker.text.spoken.rules import Rules
 from chatterbox_worker.text.spoken.search import Part
-from chatterbox_worker.text.spoken.words import letter_names
+from chatterbox_worker.text.spoken.words import join_prefix, letter_names
 
 # "x⁵", "10⁻⁶"; after a word it is the mark of a footnote. Squares and cubes are symbols, or part of a unit.
 _RAISED = (
@@ -19,15 +19,29 @@ _RAISED = (
     r"(?P<sign>[⁺⁻]?)(?P<n>[⁰¹²³⁴-⁹]{1,15})(?![⁰¹²³⁴-⁹])"
 )
 # "10^-3", "3x^2"
-_POWER = r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{3}))\^(?P<sign>[-−]?)(?P<n>\d{1,4}(?:[.,]\d{1,3})?)(?![\d^])"
+_POWER = (
+    r"(?:(?<=[\d)])|(?<=[A-Za-z])(?<![^\W\d_]{3}))(?: \^ |\^)(?P<sign>[-−]?)(?P<n>\d{1,4}(?:[.,]\d{1,3})?)(?![\d^])"
+)
 _LOWERED = r"(?:(?<=[^\W\d_])|(?<=\)))[₀-₉]{1,15}(?![₀-₉])"  # "CO₂"
 _POWER_OF_TEN = r"(?<![\w.,])(?P<n>\d(?:[.,]\d+)?)[eE](?P<sign>[-+−]?)(?P<power>\d{1,3})(?![\w.])"
 _OPERAND = r"[-−]?(?:(?:0|[1-9]\d*)(?:[.,]\d+)*(?!\d)[a-z]?|\.\d+|[A-Za-z]{1,2})(?:[²³]|\^\d+)?(?:\([a-z\d]\))?"
-_MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥]"
+_MARK = r"[!<>=]=|[-+*/×·÷−–=≠≈<>≤≥≦≧]"
 _EQUATION = rf"(?<![{WORD}.,<]){_OPERAND}(?: ?(?:{_MARK}) ?{_OPERAND})+(?![{WORD}])"
-_RELATION = re.compile(r"[=≠≈≤≥]| [<>] |\^\d")  # or a power
-_MARKS = re.compile(rf"(?<=[^\s=≠≈<>≤≥+*/×·÷–-]) ?(?P<mark>{_MARK}) ?")
-_SAME = {"-": "−", "–": "−", "*": "×", "·": "×", "/": "÷", "!=": "≠", "==": "=", "<=": "≤", ">=": "≥"}
+_RELATION = re.compile(r"[=≠≈≤≥≦≧]| [<>] |\^\d")  # or a power
+_MARKS = re.compile(rf"(?<=[^\s=≠≈<>≤≥≦≧+*/×·÷–-]) ?(?P<mark>{_MARK}) ?")
+_SAME = {
+    "-": "−",
+    "–": "−",
+    "*": "×",
+    "·": "×",
+    "/": "÷",
+    "!=": "≠",
+    "==": "=",
+    "<=": "≤",
+    ">=": "≥",
+    "≦": "≤",
+    "≧": "≥",
+}
 
 
 _ELEMENTS = (
@@ -51,7 +65,7 @@ def find_formulas(part: Part, rules: Rules) -> Iterator[Group]:
         if _RELATION.search(found[0]):
             for mark in _MARKS.finditer(part.text, found.start() + 1, found.end()):
                 if words := rules.symbols.get(_SAME.get(mark["mark"], mark["mark"])):
-                    yield [Span(*mark.span(), f"{gap}{words}{gap}")]
+                    yield [join_prefix(part.text, Span(*mark.span(), f"{gap}{words}{gap}"))]
 
 
 def _chemical(part: Part, rules: Rules) -> Iterator[Group]:

@@ -55,6 +55,25 @@ def parts_of(nouns: str, quarter: str, quarters: str, third: str, thirds: str) -
     return tuple((rf"(?<![\d.,/\w])(?<!\d )(?:{part})(?= (?:{nouns}))", words) for part, words in parts.items())
 
 
+def power(words: str) -> tuple[str, str]:
+    """A form of a power, "10^6" or "x ^ 2", whose words follow its base; "{n}" is the exponent."""
+    base = r"(?:(?<![\d.])(?P<a>\d+)|(?<![A-Za-z\d.])(?P<b>[A-Za-z]))"
+    return rf"{base}(?: \^ |\^)(?P<n>\d+)(?!\d|\.\d)", f"{{a}}{{b}}{words}"
+
+
+def compared(words: Mapping[str, str], percent: str) -> tuple[tuple[str, str], ...]:
+    """Forms of a comparison whose words follow its number, which ends the phrase: "x < 5", "(≥ 10%)".
+
+    `words`: by marks, alternatives of a pattern; `percent`: the word of "%".
+    """
+    before, end = r"(?:(?<=[\w)] )|(?<![^\s(,;:]))", r"(?= ?(?:[,;:)।]|\.(?!\d)|\n|$))"
+    return tuple(
+        (rf"{before}(?:{mark}) ?(?P<n>\d[\d,]*(?:\.\d+)?){sign}{end}", f"{{n}}{name} {word}")
+        for mark, word in words.items()
+        for sign, name in (("", ""), (" ?%", percent))
+    )
+
+
 def after(*words: str) -> str:
     """A place directly after one of these words and a space; each word is a pattern of one length."""
     behind = (rf"(?<=\b{word} )" for word in words)

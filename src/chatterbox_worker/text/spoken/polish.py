@@ -71,6 +71,7 @@ CASES = (
         "genitive",
     ),
     (r"(?<![\w-])[Zz] (?:\d{1,4}[-–—])?$", rf" (?:{_LETTER}{{3,}}|na \d|do \d)", "genitive"),
+    ("√ ?$", "", "genitive"),
 )
 AGREEMENT = tuple(
     (

@@ -25,6 +25,7 @@ _NEAR = 40  # characters before and after a word or a numeral, for what it agree
 _WORD, _WORD_AFTER, _WORD_BEFORE = (re.compile(pattern) for pattern in (
     r"[^\W\d_]{2,}", r" [^\W\d_]{2,}", r"[^\W\d_]{2,} $"
 ))  # fmt: skip
+_SAME = {"~": "≈", "·": "×", "-": "−", "≦": "≤", "≧": "≥"}
 _NUMERAL = re.compile(r"M{0,3}(CM|CD|D?C{0,3})(XC|XL|L?X{0,3})(IX|IV|V?I{0,3})")
 
 
@@ -116,24 +117,35 @@ def find_symbols(part: Part, rules: Rules) -> Iterator[Group]:
     for found in part.find(r"(?<![\w&])#(?=\d|[A-Z]{2,6}-\d)|№ ?(?=\d)|(?<!§)§+ ?(?=\d)"):
         yield from _symbol(text, *found.span(), rules)
     for found in part.find(
-        r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥](?=[\d(])|[±≈≤≥] ?(?=\d)"
+        r"(?<=[\w)%€$£] )[+=×÷±≈<>≤≥≦≧·*/−](?= [\w($€£])|(?<=[\d)])[+=×÷±<>≤≥≦≧](?=[\d(])|[±≈≤≥≦≧] ?(?=\d)"
     ):
         if found[0] not in "*/·":
             yield from _symbol(text, *found.span(), rules)
     for found in part.find(
         r"(?<=[\d%])\+(?![\w+])|(?<!\S)[+~<>](?=[$€£]?\d)|(?<=\()[+~<>] ?(?=\d)|(?<=[,:;] )[<>] (?=\d)"
-        r"|(?<![\w)])√(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-zα-ω])[²³](?!\w)|(?<=\b(?:UTC|GMT))[+-](?=\d)"
+        r"|(?<![\w)])√ ?(?=[\d(a-z])|(?<=\d)·(?=\d)|(?<=[\d)a-zα-ω])[²³](?!\w)|(?<=\b(?:UTC|GMT))[+-](?=\d)"
     ):
         yield from _symbol(text, *found.span(), rules)
 
 
 def _symbol(text: str, start: int, end: int, rules: Rules) -> Iterator[Group]:
     mark = text[start:end].strip()[:1]
-    words = rules.symbols.get({"~": "≈", "·": "×", "-": "−"}.get(mark, mark))
-    if words:
+    if words := rules.symbols.get(_SAME.get(mark, mark)):
         before = " " if rules.spaced and start and text[start - 1] not in " \n(" else ""
         after = " " if rules.spaced and re.match(r"[\w($€£¥]", text[end : end + 1]) else ""
-        yield [Span(start, end, before + words + after)]
+        yield [join_prefix(text, Span(start, end, before + words + after))]
+
+
+def join_prefix(text: str, mark: Span) -> Span:
+    """The mark, its words joined to what follows if they end with a hyphen, as a Hebrew prefix does.
+
+    The hyphen stays before Latin letters only: "ו-USB".
+    """
+    if not mark.spoken.rstrip().endswith("-"):
+        return mark
+    end = mark.end + (text[mark.end : mark.end + 1] == " ")
+    words = mark.spoken.rstrip()
+    return Span(mark.start, end, words if re.match("[A-Za-z]", text[end : end + 1]) else words.removesuffix("-"))
 
 
 def find_acronyms(part: Part, rules: Rules) -> Iterator[Group]:

@@ -123,6 +123,7 @@ RULES = Rules(
         "&": "og", "@": "snabel-a", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "plus", "=": "lig med",
         "×": "gange", "÷": "divideret med", "±": "plus minus", "≈": "cirka", "<": "mindre end", ">": "større end",
         "≤": "mindre end eller lig med", "≥": "større end eller lig med", "−": "minus",
+        "√": "kvadratroden af",
     },
     titles={
         "Dr.": "Doktor", "F.eks.": "For eksempel", "Bl.a.": "Blandt andet", "Fx": "For eksempel",

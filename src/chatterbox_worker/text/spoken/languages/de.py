@@ -294,6 +294,7 @@ RULES = Rules(
         "÷": "geteilt durch", "±": "plus minus", "²": "hoch zwei", "³": "hoch drei",
         "≈": "ungefähr", "<": "kleiner als", ">": "größer als",
         "≤": "kleiner oder gleich", "≥": "größer oder gleich", "−": "minus", "≠": "ungleich",
+        "√": "Wurzel aus",
     },
     titles={
         **without_spaces({

@@ -121,6 +121,7 @@ RULES = Rules(
         (r"(?<![\d/])24/7(?![\d/])", "twenty-four seven"),
         (r"(?<![\w.])(?P<n>\d\d?)[kK](?= (?:gold|yellow|white|rose)\b)", "{n} karat"),
         (r"(?<!\w)WW1(?!\w)", "World War One"), (r"(?<!\w)WW2(?!\w)", "World War Two"),
+        (r"(?:(?<=\b[Ii] )|(?<=\b[Ww]e ))<3 (?=[^\W\d_])", "love "),
     ),
     numbered={
         "no.": "number", "nos.": "numbers", "p.": "page", "pp.": "pages", "ext.": "extension", "ext": "extension",

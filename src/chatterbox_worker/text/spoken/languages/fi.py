@@ -60,6 +60,7 @@ RULES = Rules(
         "&": "ja", "@": "ät", "#": "numero", "№": "numero", "§": "pykälä", "+": "plus", "=": "on yhtä kuin",
         "×": "kertaa", "÷": "jaettuna", "±": "plus miinus", "≈": "noin", "<": "pienempi kuin", ">": "suurempi kuin",
         "≤": "enintään", "≥": "vähintään", "−": "miinus",
+        "√": "neliöjuuri",
     },
     titles={
         "esim.": "esimerkiksi", "ks.": "katso", "Ks.": "Katso", "Esim.": "Esimerkiksi", "Klo": "Kello",

@@ -199,6 +199,7 @@ RULES = Rules(
         "×": "fois", "÷": "divisé par", "±": "plus ou moins", "²": "au carré", "³": "au cube",
         "≈": "environ", "<": "inférieur à", ">": "supérieur à",
         "≤": "inférieur ou égal à", "≥": "supérieur ou égal à", "−": "moins", "≠": "différent de",
+        "√": "racine carrée de",
     },
     titles={
         "Mme": "Madame", "Mmes": "Mesdames", "Mlle": "Mademoiselle", "MM.": "Messieurs", "Dr": "docteur",

@@ -247,6 +247,7 @@ RULES = Rules(
         "×": "per", "÷": "diviso", "±": "più o meno", "²": "al quadrato", "³": "al cubo",
         "≈": "circa", "<": "minore di", ">": "maggiore di",
         "≤": "minore o uguale a", "≥": "maggiore o uguale a", "−": "meno", "≠": "diverso da",
+        "√": "radice quadrata di",
     },
     titles={
         "Sig.": "signor", "sig.": "signor", "Sig.ra": "signora", "sig.ra": "signora", "Dott.": "dottor",

@@ -2,6 +2,7 @@
 Sino-Korean in dates, minutes and money; 유월, 시월).
 """
 
+from chatterbox_worker.text.spoken.patterns import compared, power
 from chatterbox_worker.text.spoken.rules import Money, Rules
 
 _NATIVE = (
@@ -21,7 +22,8 @@ RULES = Rules(
            (rf"(?<![\d.,])(?P<y>[1-9]\d?)(?=[~～∼–-]\d\d? ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,제])(?<!제 )(?P<y>[1-9]\d?)(?= ?(?:{_NATIVE}))", "cardinal-native-attributive"),
            (rf"(?<![\d.,])(?P<y>[1-9]|1[0-2])(?= ?(?:{_HOUR}))", "cardinal-native-attributive")),
-    forms=(*((rf"(?<!\d)(?P<y>{year}\. ?{month}\. ?(?P<d>[0-3]?\d)\.{end}", "{y}년 " + name + "월 {d}일")
+    forms=(*compared({"<": "미만", ">": "초과", "≤|≦|<=": "이하", "≥|≧|>=": "이상"}, " 퍼센트"),
+           *((rf"(?<!\d)(?P<y>{year}\. ?{month}\. ?(?P<d>[0-3]?\d)\.{end}", "{y}년 " + name + "월 {d}일")
              for year, end in ((r"(?:19|20)\d\d)", r"?(?!\d)"),
                                (r"(?<![\w.])(?<!\. )[0-4]\d)(?=\. \d\d?\. )", r"(?! ?\d)"))
              for month, name in (("0?6", "유"), ("10", "시"), ("0?(?P<m>[1-9]|1[12])", "{m}"))),
@@ -31,7 +33,7 @@ RULES = Rules(
            *((rf"(?<![\d.,]){few}(?= ?(?:{_NATIVE}))", words) for few, words in (
                ("1[~～∼-]2", "한두"), ("2[~～∼-]3", "두세"), ("3[~～∼-]4", "서너"))),
            (r"(?<![\d-])(?P<a>\d{1,4})-(?P<b>\d{1,3})(?= ?번지)", "{a} 다시 {b}"),
-           (r"(?<![\d.])(?P<a>\d+)\^(?P<n>\d+)(?![\d.])", "{a}의 {n}제곱"), (r"(?<![\d,.])1(?=[천백])", ""),
+           power("의 {n}제곱"), (r"(?<![\d,.])1(?=[천백])", ""),
            (r"(?<!\d)3\.1(?= ?(?:운동|절))", "삼일"), (rf"(?<=\d)[-–](?=\d\d? ?(?:{_NATIVE}))", "에서 "),
            (r"(?<=\d)(?:%p(?!\w)|%포인트)", "퍼센트포인트"),
            (r"(?<![\d-])(?P<a>\d{1,3})[-–](?P<b>\d{1,3})(?=으?로(?![가-힣])| 승| 패)", "{a} 대 {b}"),
@@ -77,6 +79,7 @@ RULES = Rules(
         "×": "곱하기",
         "÷": "나누기",
         "±": "플러스마이너스", "≈": "약", "−": "빼기",
+        "≠": "낫 이퀄", "√": "루트",
     },
     alphabet="",
 )  # fmt: skip

@@ -25,7 +25,7 @@ RULES = Rules(
      (r"(?<!\w)ke-1(?!\d)", "pertama"),
      (r"(?<!\w)ke-(?P<n>\d{1,3})(?!\d)", "ke{n}")),
     to="hingga",
-    out_of="daripada", between={":": "kepada", "/": "per", "x": "darab"},
+    out_of="daripada", between={":": "kepada", "/": "per", "x": "darab", "^": "kuasa"},
     fractions={
         "1/2": "setengah", "1/3": "satu pertiga", "2/3": "dua pertiga", "1/4": "satu suku", "3/4": "tiga suku",
     },
@@ -59,6 +59,8 @@ RULES = Rules(
         "&": "dan", "@": "alias", "#": "nombor", "№": "nombor", "§": "seksyen", "+": "tambah", "=": "sama dengan",
         "×": "darab", "÷": "bahagi", "±": "tambah tolak", "≈": "lebih kurang", "<": "kurang daripada",
         ">": "lebih daripada", "−": "tolak",
+        "≤": "kurang daripada atau sama dengan", "≥": "lebih besar daripada atau sama dengan",
+        "≠": "tidak sama dengan", "²": "kuasa dua", "³": "kuasa tiga", "√": "punca kuasa dua bagi",
     },
     titles={"Dr.": "Doktor", "Prof.": "Profesor", "En.": "Encik", "Tn.": "Tuan", "Hj.": "Haji", "Hjh.": "Hajah",
         "Jln.": "Jalan", "Tmn.": "Taman", "Bhg.": "Bahagian",

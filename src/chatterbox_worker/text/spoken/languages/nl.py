@@ -90,6 +90,7 @@ RULES = Rules(
     units={"km/u": "kilometer-per-hour", "km/uur": "kilometer-per-hour", "gr": "gram", "gr.": "gram",
     "sec.": "second", "Mb/s": "megabit-per-second"},
     unit_words={
+        "°": "one{graad} other{graden}",
         "dB": "other{decibel}",
         "eetl.": "one{eetlepel} other{eetlepels}", "theel.": "one{theelepel} other{theelepels}", "t": "other{ton}",
         "pk": "other{pk}", "ct": "other{cent}", "el": "one{eetlepel} other{eetlepels}",
@@ -109,6 +110,7 @@ RULES = Rules(
         "÷": "gedeeld door", "±": "plus of min", "²": "kwadraat", "³": "tot de derde",
         "≈": "ongeveer", "<": "kleiner dan", ">": "groter dan",
         "≤": "kleiner dan of gelijk aan", "≥": "groter dan of gelijk aan", "−": "min", "≠": "is niet gelijk aan",
+        "√": "vierkantswortel van",
     },
     titles={
         "mr.": "meester", "ds.": "dominee", "fam.": "familie", "Fam.": "familie", "geb.": "geboren",

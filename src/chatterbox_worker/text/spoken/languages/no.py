@@ -96,6 +96,7 @@ RULES = Rules(
         "&": "og", "@": "krøllalfa", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "pluss", "=": "er lik",
         "×": "ganger", "÷": "delt på", "±": "pluss minus", "≈": "omtrent", "<": "mindre enn", ">": "større enn",
         "≤": "mindre enn eller lik", "≥": "større enn eller lik", "−": "minus",
+        "√": "kvadratroten av",
     },
     titles={
         "Dr.": "Doktor", "F.eks.": "For eksempel", "Bl.a.": "Blant annet", "f.eks": "for eksempel",

@@ -106,6 +106,7 @@ RULES = Rules(
         "×": "razy", "÷": "podzielić przez", "±": "plus minus", "≈": "około", "<": "mniejsze niż", ">": "większe niż",
         "≤": "mniejsze lub równe", "≥": "większe lub równe", "−": "minus", "≠": "nie równa się", "²": "do kwadratu",
         "³": "do sześcianu",
+        "√": "pierwiastek z",
     },
     titles={
         "np.": "na przykład", "m.in.": "między innymi", "tzn.": "to znaczy", "dr": "doktor", "prof.": "profesor",

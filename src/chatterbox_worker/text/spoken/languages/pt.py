@@ -232,6 +232,7 @@ RULES = Rules(
         "×": "vezes", "÷": "dividido por", "±": "mais ou menos", "²": "ao quadrado", "³": "ao cubo",
         "≈": "aproximadamente", "<": "menor que",
         ">": "maior que", "≤": "menor ou igual a", "≥": "maior ou igual a", "−": "menos", "≠": "diferente de",
+        "√": "raiz quadrada de",
     },
     titles={
         "Sr.": "senhor", "Sra.": "senhora", "Dr.": "doutor", "Dra.": "doutora", "Prof.": "professor",

@@ -117,6 +117,7 @@ RULES = Rules(
         "&": "och", "@": "snabel-a", "#": "nummer", "№": "nummer", "§": "paragraf", "+": "plus", "=": "lika med",
         "×": "gånger", "÷": "delat med", "±": "plus minus", "≈": "ungefär", "<": "mindre än", ">": "större än",
         "≤": "mindre än eller lika med", "≥": "större än eller lika med", "−": "minus",
+        "√": "kvadratroten ur",
     },
     titles={
         "t.ex": "till exempel", "bl.a": "bland annat", "d.v.s": "det vill säga", "dvs": "det vill säga",

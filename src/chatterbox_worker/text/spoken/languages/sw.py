@@ -82,6 +82,7 @@ RULES = Rules(
         "&": "na", "@": "at", "#": "namba", "№": "namba", "§": "kifungu", "+": "jumlisha", "=": "sawa na",
         "×": "mara", "÷": "gawanya kwa", "±": "kujumlisha au kutoa", "≈": "takriban", "<": "chini ya",
         ">": "zaidi ya", "−": "kutoa",
+        "≤": "chini ya au sawa na", "≥": "zaidi ya au sawa na", "≠": "si sawa na", "√": "kipeo cha pili cha",
     },
     titles={"Dkt.": "Daktari", "Bw.": "Bwana", "Bw": "Bwana", "Mhe.": "Mheshimiwa", "Mh.": "Mheshimiwa",
         "Mch.": "Mchungaji", "S.L.P.": "sanduku la posta",

@@ -88,6 +88,7 @@ RULES = Rules(
         "&": "ve", "@": "et", "#": "numara", "№": "numara", "§": "madde", "+": "artı", "=": "eşittir", "×": "çarpı",
         "÷": "bölü", "±": "artı eksi", "≈": "yaklaşık", "≤": "küçük eşittir", "≥": "büyük eşittir", "<": "küçüktür",
         ">": "büyüktür", "−": "eksi",
+        "√": "karekök",
     },
     titles={
         "IBM": "ay bi em", "IMF": "ay em ef", "IP": "ay pi",
