@@ -235,7 +235,7 @@ def test_no_field_takes_any_value_or_answers_with_anothers_words(name: str, valu
         ({"text": "Hi.", "context": [{"voice": "a"}]}, "audio, speaker or text"),
         ({"text": "Hi.", "pause_s": {"word": 1}}, "clause, line, paragraph, sentence or turn"),
         ({"action": "voices.delete", "text": "Hi."}, "action or voice"),
-        ({"action": "convert", "audio_prompt": "AAAA", "prompt": "Hi."}, "action, audio, audio_url, bitrate_kbps, "),
+        ({"action": "convert", "audio_prompt": "AAAA", "prompt": "Hi."}, "action, audio, audio_prompt, audio_url, "),
     ],
 )
 def test_an_unknown_field_is_answered_with_those_that_exist(fields: dict[str, Any], known: str) -> None:

@@ -130,6 +130,47 @@ def test_a_client_of_http_1_0_gets_a_stream_without_chunks(live_url: str) -> Non
     assert len(body) == 2 * round(0.01 * len("Hello there.") * 24_000)
 
 
+@pytest.mark.parametrize(
+    "request_line",
+    [b"\x16\x03\x01\x02\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET /v\xc3\xa9 HTTP/1.1\r\nHost: x\r\n\r\n"],
+)
+def test_what_is_no_http_gets_an_error_as_any_other(live_url: str, request_line: bytes) -> None:
+    with _open(live_url) as client:
+        client.sendall(request_line)
+        head, _, body = _read_all(client).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"x-request-id: " in head.lower()
+    assert json.loads(body)["code"] == "invalid_request"
+
+
+def test_what_follows_an_answer_and_is_no_http_ends_the_connection(
+    live_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with _open(live_url) as client:
+        client.sendall(b"POST /nope HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
+        assert client.recv(10_000).startswith(b"HTTP/1.1 404")
+        client.sendall(b"ZZ\r\n")
+        assert _is_closed(client)
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/speech", "/voices"])
+def test_a_client_that_hangs_up_in_its_body_is_no_failure_of_the_server(
+    live_url: str, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    kind = "application/json" if path.startswith("/v1") else "multipart/form-data; boundary=x"
+    with _open(live_url) as client:
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+        client.sendall(head.encode())
+        client.shutdown(socket.SHUT_RDWR)
+    counted = f'method="POST",route="{path}",status="499"'
+    wait_for(lambda: counted in httpx2.get(f"{live_url}/metrics").text)
+
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 @pytest.mark.parametrize("setting", ["SILENT_S", "LONGEST_BODY_S"])
 @pytest.mark.parametrize("path", ["/v1/audio/speech", "/voices"])
 def test_a_body_that_does_not_arrive_is_given_up(

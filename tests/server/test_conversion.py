@@ -46,7 +46,7 @@ async def test_it_is_sent_while_it_is_made(open_server: Open) -> None:
     async with open_server() as client:
         whole = await client.post(PATH, json={"audio": wav_base64(3.0), "seed": 1, "format": "pcm"})
         streamed = await client.post(PATH, json={"audio": wav_base64(3.0), "seed": 1, "format": "pcm", "stream": True})
-        form = {"stream_format": "sse", "format": "pcm"}
+        form = {"stream_format": "sse", "format": "pcm", "progress": "true"}
         events = await client.post(PATH, files={"audio": wav_bytes(3.0)}, data=form)
     assert streamed.content == whole.content
     assert '"speech.audio.done"' in events.text

@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 from chatterbox_worker.server.backend import Backend
 from chatterbox_worker.server.in_process import LocalBackend
 from support.audio_clips import wav_bytes
-from support.serving import Open, decoded_s
+from support.serving import HeldEngine, Open, decoded_s
 
 KEY = "k" * 32
 RECORDING = wav_bytes()
@@ -67,6 +67,12 @@ REPORTS = [
       for path in ("/", "/v1/models", "/v1/voices", "/voices", "/health", "/metrics", "/docs", "/openapi.json")),
     Report("HEAD", "/voices/alice/audio", 200, has={"content-type": "audio/flac", "accept-ranges": "bytes"}),
     Report("HEAD", "/voices/nobody", 404),
+    Report("HEAD", "/tts-stream?text=Hello&language=en&output_format=mp3", 200,
+           has={"content-type": "audio/mpeg", "cache-control": "no-store"}),
+    Report("HEAD", "/tts-stream?text=&language=en", 400),
+    # a compressed body
+    *(Report("POST", path, 415, {"text": "Hello."}, {"Content-Encoding": "gzip"}, text="Content-Encoding 'gzip'")
+      for path in ("/tts", "/voices")),
     # paths that are nearly right
     Report("POST", "/audio/speech", 404, {"input": "x"}, text="did you mean POST /v1/audio/speech?"),
     Report("POST", "/v1/v1/audio/speech", 404, {"input": "x"}, text="did you mean POST /v1/audio/speech?"),
@@ -189,7 +195,7 @@ REPORTS = [
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("report", REPORTS, ids=lambda r: f"{r.method} {r.path[:40]} {r.status} {dict(r.headers)}"[:90])
-async def test_a_reported_request_has_the_right_answer(open_server: Open, report: Report) -> None:
+async def test_a_reported_request_has_the_right_answer(open_server: Open, engine: HeldEngine, report: Report) -> None:
     async with open_server(**report.settings) as http:
         key = {"X-API-Key": KEY} if "api_keys" in report.settings else {}
         if "alice" in repr(report):
@@ -206,6 +212,7 @@ async def test_a_reported_request_has_the_right_answer(open_server: Open, report
         assert last - first + 1 == len(answer.content) <= size
     if report.method == "HEAD":
         assert answer.content == b""
+        assert engine.takes == []
 
 
 @pytest.mark.anyio

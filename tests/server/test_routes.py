@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from chatterbox_worker.request import ALIASES
 from chatterbox_worker.server.app import create_app
 from chatterbox_worker.server.routes import watermark
 from support.audio_clips import wav_bytes
@@ -327,6 +328,38 @@ async def test_an_unknown_field_of_openais_route_lists_that_routes_names(open_se
 
     for name in ("input", "response_format", "stream_format", "seed"):
         assert name in answer.json()["error"]["message"]
+
+
+def _listed(answer: httpx2.Response) -> list[str]:
+    """The fields that the error names."""
+    error = answer.json()["error"]
+    message = error if isinstance(error, str) else error["message"]
+    assert message.startswith("unknown field 'colour'; known fields are ")
+    return re.split(", | or ", message.partition(" are ")[2])
+
+
+@pytest.mark.anyio
+async def test_an_unknown_field_is_answered_with_those_that_the_route_takes(open_server: Open) -> None:
+    older = {"/v1/audio/speech": {"text", "format"}, "/dev/captioned_speech": {"text", "format"}}
+    async with open_server() as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+        of_json = [
+            (method, path, operation["requestBody"]["content"]["application/json"]["schema"]["properties"])
+            for path, item in paths.items() for method, operation in item.items()
+            if "application/json" in operation.get("requestBody", {}).get("content", ())
+        ]  # fmt: skip
+        for method, path, described in of_json:
+            listed = _listed(await http.request(method, path, json={"colour": "red"}))
+            assert set(listed) - set(ALIASES) == {*described, *older.get(path, ())}, path
+            taken = await http.request(method, path, json={name: [[]] for name in listed})
+            assert (taken.status_code, "unknown field" in taken.text) == (400, False), path
+        of_query = _listed(await http.get("/tts-stream?colour=red"))
+        form = await http.post("/voice-conversion", files={"audio": RECORDING}, data={"colour": "red"})
+
+    assert len(of_json) == 10
+    assert "predefined_voice_id" in of_query
+    assert not {"stream", "captions", "action", *ALIASES} & set(of_query)
+    assert {"audio", "stream", "progress"} <= set(_listed(form))
 
 
 @pytest.mark.anyio

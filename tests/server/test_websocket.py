@@ -194,9 +194,11 @@ async def test_a_key_comes_as_a_header_or_a_subprotocol(
 ) -> None:
     chosen = replace(settings, api_keys=("k" * 32,))
     with on_a_socket(create_app(chosen, backend(chosen))) as url:
-        with pytest.raises(InvalidStatus):
-            await connect(_url(url))
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(_url(url), additional_headers={"X-Request-Id": "abc-123"})
         async with connect(_url(url), additional_headers={"X-API-Key": "k" * 32}) as ws:
+            assert ws.response is not None
+            assert ws.response.headers["X-Request-Id"]
             await _send(ws, {"type": "start"})
             await _until(ws, "ready")
         protocols: Any = ["chatterbox", "chatterbox-key." + "k" * 32]
@@ -205,10 +207,27 @@ async def test_a_key_comes_as_a_header_or_a_subprotocol(
             await _send(ws, {"type": "start"})
             await _until(ws, "ready")
 
+    answer = refused.value.response
+    assert (answer.status_code, answer.headers["X-Request-Id"]) == (401, "abc-123")
+    assert json.loads(answer.body)["code"] == "invalid_api_key"
+
+
+@pytest.mark.anyio
+async def test_a_web_socket_of_another_path_is_told_where_there_is_one(
+    live_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"{_url(live_url)}s")
+
+    answer = refused.value.response
+    assert (answer.status_code, len(answer.headers["X-Request-Id"])) == (404, 32)
+    assert "did you mean WS /tts/stream?" in json.loads(answer.body)["error"]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
 
 @pytest.mark.anyio
 async def test_a_page_of_another_site_may_not_connect(live_url: str) -> None:
-    with pytest.raises(InvalidStatus):
+    with pytest.raises(InvalidStatus, match="403"):
         await connect(_url(live_url), additional_headers={"Origin": "https://evil.example"})
     async with connect(_url(live_url), additional_headers={"Origin": live_url}) as ws:
         await _send(ws, {"type": "start"})

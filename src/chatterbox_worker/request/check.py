@@ -121,8 +121,8 @@ def check_fields(shape: type[_Shape], fields: Mapping[str, Any]) -> _Shape:
             raise InvalidRequest(f"{name} is required", field=name) from None
         if first["type"] == "extra_forbidden":
             owner = _INSIDE[first["loc"][0]] if len(first["loc"]) > 1 else shape
-            known = sorted({*owner.model_fields, *(ALIASES if issubclass(owner, SpeechBody) else ())})
-            raise unknown_field(name, known) from None
+            aliases = (alias for alias, field in ALIASES.items() if owner is shape and field in owner.model_fields)
+            raise unknown_field(name, sorted({*owner.model_fields, *aliases})) from None
         if first["type"] == "string_pattern_mismatch":
             raise InvalidRequest(f"{name} must be {SHAPES[name]}, not {quote(first['input'])}", field=name) from None
         wanted = expected(shape, first["loc"])

@@ -31,7 +31,6 @@ OPEN_PATHS = ("/health", "/ping")
 ASSETS_PATH = "/assets/"  # of the page's own files, whatever digest the document names them under
 SUBPROTOCOL = "chatterbox"
 _KEY_PROTOCOL = "chatterbox-key."
-_CLOSE_CODE = 1008  # RFC 6455 section 7.4.1: policy violation
 _COSTLY = ("POST", "PUT", "DELETE")  # reading lists and files costs nothing
 _COSTLY_PATHS = ("/tts-stream",)  # except this, which an audio element reads
 # Names that public DNS does not have (RFC 6761, 6762, 8375; .internal by ICANN in 2024; .lan, which routers use and
@@ -68,11 +67,7 @@ class AuthMiddleware:
         try:
             self._admit(scope)
         except WorkerError as refusal:
-            if scope["type"] == "websocket":
-                await receive()  # "websocket.connect"; closing before accepting answers 403
-                await send({"type": "websocket.close", "code": _CLOSE_CODE, "reason": refusal.message})
-            else:
-                await failures.response(scope["path"], refusal)(scope, receive, send)
+            await failures.response(scope["path"], refusal)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from chatterbox_worker.errors import InvalidRequest, choices, quote, unknown_field
+from chatterbox_worker.errors import InvalidRequest, choices, quote, refuse_unknown, unknown_field
 from chatterbox_worker.request import without_nulls
 from chatterbox_worker.server.refusals import BodyTooLarge, UnsupportedMediaType
 from chatterbox_worker.strict_json import parse_json
@@ -30,16 +30,26 @@ _JSON = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
-async def read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request, known: Collection[str]) -> dict[str, Any]:
     """The body as a JSON object, without the fields that are null.
 
     Raises:
-        UnsupportedMediaType: it is not declared as JSON, the type that another site's page cannot send unasked.
-        InvalidRequest: it is not JSON, or not an object.
+        UnsupportedMediaType: it is not declared as JSON, the type that another site's page cannot send unasked, or it
+            is compressed.
+        InvalidRequest: it is not JSON, not an object, or has a field that is not in `known`.
     """
+    _check_encoding(request)
     if not _JSON.fullmatch(request.headers.get("content-type", "")):
         raise UnsupportedMediaType("send JSON: the header Content-Type must be application/json")
-    return without_nulls(await parse_object(await request.body(), "the body"))
+    fields = without_nulls(await parse_object(await request.body(), "the body"))
+    refuse_unknown(fields, known)
+    return fields
+
+
+def _check_encoding(request: Request) -> None:
+    """Raises UnsupportedMediaType: what a compressed body unpacks to would need limits of its own."""
+    if (coding := request.headers.get("content-encoding", "identity")).lower() != "identity":
+        raise UnsupportedMediaType(f"send the body as it is, without Content-Encoding {quote(coding)}")
 
 
 async def parse_object(data: bytes, what: str) -> dict[str, Any]:
@@ -68,9 +78,10 @@ async def read_form(
     of (file name, bytes).
 
     Raises:
-        UnsupportedMediaType: the body is not a form, or in another encoding than `_CHARSETS`.
+        UnsupportedMediaType: the body is not a form, compressed, or in another encoding than `_CHARSETS`.
         InvalidRequest: it cannot be read, or a field is unknown, repeated or of the wrong kind.
     """
+    _check_encoding(request)
     if not is_form(request):
         raise UnsupportedMediaType(f"send a form: the header Content-Type must be {choices(_FORMS)}")
     charset = parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").decode("latin-1")

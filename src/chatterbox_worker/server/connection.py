@@ -16,6 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 
+from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.server import failures
+from chatterbox_worker.server.middleware import REQUEST_ID, new_request_id
+
 STALLED_S = 60.0
 """A client that takes no byte of what waits for it for so long, in seconds, is disconnected."""
 _UNSENT_BYTES = 128 * 1024  # what the system holds besides what is on its way
@@ -122,6 +126,11 @@ class WebSocketConnection(_DropsStalled, WebSocketsSansIOProtocol):
         else:
             self._parse()
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # otherwise uvicorn logs that nothing was answered
+
     async def receive(self) -> Any:
         message = await super().receive()  # it reads on
         if self._unparsed:
@@ -205,6 +214,16 @@ class HttpConnection(_DropsStalled, H11Protocol):
         if self._head is not None:
             self._head.cancel()
             self._head = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP as any other bad request, unless an answer has begun, after which none can follow."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            answer = failures.response("", InvalidRequest(msg))
+            own = [(REQUEST_ID.encode(), new_request_id().encode()), (b"Connection", b"close")]
+            head = h11.Response(status_code=answer.status_code, headers=[*answer.raw_headers, *own])
+            for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
         """Silent: Java's client offers h2c with every request."""

@@ -17,9 +17,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chatterbox_worker.errors import INTERNAL_ERROR, VoiceNotFound, WorkerError, choices
+from chatterbox_worker.errors import INTERNAL_ERROR, Cancelled, VoiceNotFound, WorkerError, choices
 from chatterbox_worker.server.refusals import BodyTooSlow, TryLater, Unauthorised
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class CatchBugs:
 
         try:
             await self._app(scope, receive, note_start)
+        except ClientDisconnect:  # while its body was read
+            await response(scope["path"], Cancelled("the client went away"))(scope, receive, send)
         except Exception:
             if has_started:
                 raise  # the server breaks the connection off, and logs it
@@ -119,13 +122,23 @@ async def _http_exception(request: Request, error: Exception) -> JSONResponse:
         detail = f"there is no such route; did you mean {near}?" if near else "there is no such route"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         detail = f"this route takes {choices(sorted(request.app.state.routes.methods_of(path)))}"
-    body = _body(path, WorkerError(f"{request.method} {path}: {detail}"))
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    return _refused_route(path, error.status_code, f"{request.method} {path}: {detail}", error.headers)
+
+
+def _refused_route(path: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body = _body(path, WorkerError(message))
+    code = HTTPStatus(status).phrase.lower().replace(" ", "_")
     if isinstance(inner := body["error"], dict):
         inner.update(code=code, type="invalid_request_error")
     else:
         body["code"] = code
-    return JSONResponse(body, error.status_code, headers=error.headers)
+    return JSONResponse(body, status, headers=headers)
+
+
+def no_such_web_socket(path: str) -> JSONResponse:
+    return _refused_route(
+        path, HTTPStatus.NOT_FOUND, f"WS {path}: there is no such route; did you mean WS /tts/stream?"
+    )
 
 
 def voice_not_found(voice: str) -> VoiceNotFound:

@@ -6,9 +6,11 @@ import re
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUEST_ID = "X-Request-Id"
+_IS_HEAD = "is_head"
 _KEPT_ID = re.compile(r"[\x21-\x7e]{1,128}")  # of a caller: visible ASCII, short enough for a line of the log
 
 
@@ -30,26 +32,38 @@ class RootPath:
         await self._app(scope, receive, send)
 
 
+def new_request_id() -> str:
+    return uuid.uuid4().hex
+
+
 class RequestId:
     """Answers with the caller's `X-Request-Id`, or with a new one; the log has it too (`failures`)."""
+
+    _STARTS = ("http.response.start", "websocket.http.response.start", "websocket.accept")
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _KEPT_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _KEPT_ID.fullmatch(given) else new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in self._STARTS:
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)[REQUEST_ID] = request_id
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+
+
+def is_head(http: Request) -> bool:
+    """Whether the route's answer goes without its body, so that what is costly may be left out."""
+    return bool(http.scope.get("state", {}).get(_IS_HEAD))
 
 
 class HeadAsGet:
@@ -66,4 +80,5 @@ class HeadAsGet:
         async def send_without_body(message: Message) -> None:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
+        scope.setdefault("state", {})[_IS_HEAD] = True
         await self._app({**scope, "method": "GET"}, receive, send_without_body)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.request import (
+    ALIASES,
     KOKORO_OPTIONS,
     MOST_CANDIDATES,
     MOST_CONTEXT_TURNS,
@@ -75,6 +76,12 @@ def body(properties: Mapping[str, _Schema], *required: str) -> _Schema:
     return {"type": "object", "properties": dict(properties), "required": list(required), "additionalProperties": False}
 
 
+def known(schema: _Schema, *others: str, aliases: bool = True) -> list[str]:
+    """The fields that a body may have: those of its schema, `others` that only older clients send, and aliases."""
+    names = {*schema["properties"], *others}
+    return sorted(names | ({alias for alias, name in ALIASES.items() if name in names} if aliases else set()))
+
+
 OPENAI_SPEECH = body(
     {
         "input": {"type": "string"},
@@ -137,6 +144,8 @@ _TURN = body({**fields(*OF_A_DIALOGUE, "context"), "name": _NAME}, "text")
 _TURNS: Mapping[str, _Schema] = {
     "turns": {"type": "array", "minItems": 1, "maxItems": MOST_TURNS, "items": _TURN, "description": "Or `text`."}
 }
+SENTENCES = body({**fields("text"), "voice_id": {"type": "string"}})
+"""What starts a conversation over the WebSocket."""
 PREVIEW = body({**fields(), **_TURNS})
 CAPTIONS = body({**fields(), **_TURNS, "captions": _RESPONSE_OPTIONS["captions"] | {"default": "srt"}})
 TTS = body(
@@ -155,6 +164,7 @@ TTS = body(
     },
     "text",
 )
+TTS_QUERY = body({name: field for name, field in TTS["properties"].items() if name not in _RESPONSE_OPTIONS}, "text")
 TTS_GENERATE = body({"text": {"type": "string"}, "voice_id": {"type": "string", "default": "default"}}, "text")
 DIALOGUE = body(
     {
@@ -168,6 +178,13 @@ DIALOGUE = body(
 
 def form(properties: Mapping[str, _Schema], *required: str) -> dict[str, Any]:
     return _route({"multipart/form-data": {"schema": body(properties, *required)}})
+
+
+def query(schema: _Schema) -> dict[str, Any]:
+    """Keyword arguments for a route whose fields are in its address."""
+    parameters = [{"name": name, "in": "query", "required": name in schema["required"], "schema": field}
+                  for name, field in schema["properties"].items()]  # fmt: skip
+    return {"openapi_extra": {"parameters": parameters}}
 
 
 def json_body(schema: _Schema) -> dict[str, Any]:
@@ -192,19 +209,19 @@ def captioned_speech() -> dict[str, Any]:
 
 def _voice_conversion() -> dict[str, Any]:
     """For a route that takes the fields of `ConvertBody` as JSON or as a form with files."""
-    spoken = speech(body({**_CONVERSION, "progress": _RESPONSE_OPTIONS["progress"]}))
-    spoken["openapi_extra"]["requestBody"]["content"]["multipart/form-data"] = {"schema": body(CONVERSION_FORM)}
+    spoken = speech(CONVERSION)
+    spoken["openapi_extra"]["requestBody"]["content"]["multipart/form-data"] = {"schema": CONVERSION_FORM}
     return spoken
 
 
 FILE: _Schema = {"type": "string", "format": "binary"}
 TEXT: _Schema = {"type": "string"}
-_CONVERSION: Mapping[str, _Schema] = {
+CONVERSION = body({
     **_properties(ConvertBody, "action", "output"),
     "format": _FIELDS["format"],
-    **{name: _RESPONSE_OPTIONS[name] for name in ("stream_format", "stream")},
-}
-CONVERSION_FORM: Mapping[str, _Schema] = {**_CONVERSION, "audio": FILE, "reference_audio": FILE}
+    **{name: _RESPONSE_OPTIONS[name] for name in ("stream_format", "stream", "progress")},
+})  # fmt: skip
+CONVERSION_FORM = body({**CONVERSION["properties"], "audio": FILE, "reference_audio": FILE})
 
 
 def _route(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,10 @@ from chatterbox_worker.errors import InvalidRequest, choices, for_caller, quote
 from chatterbox_worker.request import AudioRequest, SpeechRequest
 from chatterbox_worker.server import failures
 from chatterbox_worker.server.backend import Live
+from chatterbox_worker.server.middleware import is_head
 from chatterbox_worker.server.sliced import SlicedResponse, json_response
 from chatterbox_worker.server.state import AppState
-from chatterbox_worker.server.streamed import ProgressScope, StreamPart, cancel_on_disconnect, stream
+from chatterbox_worker.server.streamed import ProgressScope, StreamPart, cancel_on_disconnect, stream, stream_head
 from chatterbox_worker.synthesis.chunk_takes import candidate_seeds
 from chatterbox_worker.text import captions
 
@@ -86,17 +87,7 @@ def take_flag(fields: dict[str, Any], name: str, *, default: bool = False) -> bo
 
 def parse(fields: Mapping[str, Any], settings: Settings) -> SpeechRequest:
     """The request in our own fields; raises InvalidRequest."""
-    return requests.parse_speech(without_job_fields(fields), settings)
-
-
-def without_job_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what only a job of the queue can choose; raises InvalidRequest for another choice than the route's."""
-    if "action" in fields:
-        raise InvalidRequest("unknown field 'action': over HTTP the route decides the action", field="action")
-    own = dict(fields)
-    if (output := own.pop("output", "auto")) not in ("auto", "inline"):
-        raise InvalidRequest(f"output must be auto or inline over HTTP, not {quote(output)}", field="output")
-    return own
+    return requests.parse_speech(fields, settings)
 
 
 async def answer(http: Request, state: AppState, fields: Mapping[str, Any], options: ResponseOptions) -> Response:
@@ -106,6 +97,8 @@ async def answer(http: Request, state: AppState, fields: Mapping[str, Any], opti
 async def respond(http: Request, state: AppState, request: AudioRequest, options: ResponseOptions) -> Response:
     if options.stream == "audio":
         _refuse_words(request)
+        if is_head(http):
+            return stream_head(FORMATS[request.format].mimetype)
         return await stream(http, state, request, _audio, FORMATS[request.format].mimetype)
     if options.stream == "sse":
         write = partial(_events, request=request, options=options)

@@ -23,6 +23,7 @@ from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.state import AppState
 
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx and others would hold the first audio back
 _SLICE_BYTES = 24_000  # of audio in one event: 32 kB of base64, which any reader of lines takes
 
 
@@ -87,12 +88,16 @@ async def stream(http: Request, state: AppState, request: AudioRequest, write: W
     return _SpeechResponse(write(parts, live, scope), scope, ticket, mimetype)
 
 
+def stream_head(mimetype: str) -> Response:
+    """What `stream` answers with, before its first audio."""
+    return Response(media_type=mimetype, headers=_HEADERS)
+
+
 class _SpeechResponse(StreamingResponse):
     """Frees the take and the place in the queue, whichever way the answer ends."""
 
     def __init__(self, content: AsyncIterator[bytes], cancel_scope: CancelScope, ticket: Ticket, mimetype: str) -> None:
-        # nginx and similar proxies would hold the first audio back
-        super().__init__(content, media_type=mimetype, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        super().__init__(content, media_type=mimetype, headers=_HEADERS)
         self._cancel_scope = cancel_scope
         self._ticket = ticket
 

@@ -31,9 +31,9 @@ from chatterbox_worker.audio.join import GUARD_AFTER_S, GUARD_BEFORE_S
 from chatterbox_worker.audio.stream_encode import StreamEncoder
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.catalogue import FORMATS, MODEL_RATE
-from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote
+from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, for_caller, quote, refuse_unknown
 from chatterbox_worker.request import SpeechRequest, without_nulls
-from chatterbox_worker.server import auth, bodies, speech
+from chatterbox_worker.server import auth, bodies, failures, schemas, speech
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.limits import Ticket
 from chatterbox_worker.server.refusals import TryLater
@@ -69,6 +69,11 @@ async def stream(ws: WebSocket, state: State) -> None:
             await _refuse(ws, error)
 
 
+@router.websocket("/{path:path}")
+async def unknown(ws: WebSocket) -> None:
+    await ws.send_denial_response(failures.no_such_web_socket(ws.scope["path"]))
+
+
 async def _refuse(ws: WebSocket, error: WorkerError) -> None:
     with suppress(WebSocketDisconnect, RuntimeError):  # the client may have disconnected first
         await ws.send_json({"type": "error", **error.answer()})
@@ -96,11 +101,12 @@ def _open(first: dict[str, Any], state: AppState) -> tuple[SpeechRequest, Senten
         raise InvalidRequest(f'the first message must be of type "start", not {quote(first.get("type"))}', field="type")
     if "text" in fields:
         raise InvalidRequest('text comes in messages of type "text"', field="text")
-    if "voice_id" in fields:
-        fields["voice"] = bodies.voice_id(fields.pop("voice_id"))
     if "turns" in fields or fields.get("text_format") == "script":
         field = "turns" if "turns" in fields else "text_format"
         raise InvalidRequest(f"{field}: a dialogue is for POST /dialogue, which streams too", field=field)
+    refuse_unknown(fields, schemas.known(schemas.SENTENCES, "text" if messages else "type"))
+    if "voice_id" in fields:
+        fields["voice"] = bodies.voice_id(fields.pop("voice_id"))
     request = speech.parse({"format": "pcm"} | fields | {"text": "text"}, state.settings)
     if request.format not in _WIRE_FORMATS:
         raise InvalidRequest(f"format must be {choices(_WIRE_FORMATS)} here, not {request.format}", field="format")

@@ -20,8 +20,7 @@ from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.answer import SpokenWord
 from chatterbox_worker.catalogue import FORMATS
-from chatterbox_worker.errors import InvalidRequest, for_caller, quote, refuse_unknown
-from chatterbox_worker.request import ALIASES
+from chatterbox_worker.errors import InvalidRequest, for_caller, quote
 from chatterbox_worker.server import bodies, failures, schemas, speech, streamed
 from chatterbox_worker.server.backend import Live
 from chatterbox_worker.server.routes.openai import openai_fields
@@ -42,7 +41,7 @@ _MIMETYPE = "application/json"  # Kokoro-FastAPI's own for the lines, too
 
 @router.post("/dev/captioned_speech", **schemas.captioned_speech())
 async def captioned_speech(http: Request, state: State) -> Response:
-    fields = await bodies.read_object(http)
+    fields = await bodies.read_object(http, schemas.known(schemas.CAPTIONED_SPEECH, "text", "format"))
     names = {ours: theirs for ours, theirs in _NAMES.items() if ours not in fields}
     with failures.caller_names(names):
         streams = speech.take_flag(fields, "stream", default=True)
@@ -57,7 +56,6 @@ async def captioned_speech(http: Request, state: State) -> Response:
 
 def _own_fields(body: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `/v1/audio/speech`, from Kokoro's. Raises InvalidRequest."""
-    refuse_unknown(body, (*schemas.CAPTIONED_SPEECH["properties"], "text", "format", *ALIASES))
     fields = dict(body)
     if speech.take_flag(fields, "return_download_link"):
         raise InvalidRequest("the audio is in the answer; leave return_download_link out", field="return_download_link")

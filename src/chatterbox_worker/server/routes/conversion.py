@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from chatterbox_worker.errors import InvalidRequest
 from chatterbox_worker.request import parse_conversion, value_of_text
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.state import State
@@ -15,7 +14,8 @@ from chatterbox_worker.server.state import State
 router = APIRouter(tags=["speech"])
 
 _FILES = ("audio", "reference_audio")
-_TEXTS = [name for name in schemas.CONVERSION_FORM if name not in _FILES]
+_FORM = schemas.CONVERSION_FORM["properties"]
+_TEXTS = [name for name in _FORM if name not in _FILES]
 
 
 @router.post("/voice-conversion", **schemas.VOICE_CONVERSION)
@@ -27,15 +27,11 @@ async def convert(http: Request, state: State) -> Response:
             upload = form.pop("audio", None)
             fields = _typed(form)
     else:
-        fields = await bodies.read_object(http)
+        fields = await bodies.read_object(http, schemas.known(schemas.CONVERSION))
     options = speech.take_options(fields)
-    if options.captions is not None:
-        raise InvalidRequest("captions need a text; a recording that is converted has none", field="captions")
-    if options.candidates > 1:
-        raise InvalidRequest("candidates need a text; a conversion has one result", field="candidates")
     if "voice" in fields:
         fields["voice"] = bodies.voice_id(fields["voice"])
-    request = parse_conversion(speech.without_job_fields(fields), state.settings, upload)
+    request = parse_conversion(fields, state.settings, upload)
     return await speech.respond(http, state, request, options)
 
 
@@ -43,7 +39,7 @@ def _typed(form: dict[str, Any]) -> dict[str, Any]:
     """The fields as JSON would have them. Raises InvalidRequest."""
     form.pop("filename", None)
     for name in form.keys() - _FILES:
-        form[name] = value_of_text(name, form[name], schemas.CONVERSION_FORM[name])
+        form[name] = value_of_text(name, form[name], _FORM[name])
     if "reference_audio" in form:
         form["reference_audio"] = base64.b64encode(form["reference_audio"]).decode("ascii")
     return form

@@ -18,7 +18,7 @@ async def dialogue(http: Request, state: State) -> Response:
 
     Or a `text` with the `text_format` script, in which each turn begins with a name: `[alice]: Hello.`
     """
-    fields = await bodies.read_object(http)
+    fields = await bodies.read_object(http, schemas.known(schemas.DIALOGUE))
     options = speech.take_options(fields)
     if "turns" not in fields and fields.get("text_format") != "script":
         raise InvalidRequest(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request
@@ -27,22 +26,19 @@ router = APIRouter(tags=["lexicon"])
 _Word = Annotated[str, Path(description="As it is written; it may contain slashes.")]
 _SPOKEN = schemas.TEXT | {"maxLength": LONGEST_PRONUNCIATION_CHARS, "description": "Empty: the word is left out."}
 _LANGUAGE = schemas.TEXT | {"enum": ["*", *LANGUAGES], "default": "*"}
-_DELETED = {"language": _LANGUAGE}
-_LISTED = {"language": _LANGUAGE, "offset": {"type": "integer", "minimum": 0, "default": 0}}
+_DELETED = schemas.body({"language": _LANGUAGE})
+_LISTED = schemas.body({"language": _LANGUAGE, "offset": {"type": "integer", "minimum": 0, "default": 0}})
 _ENTRIES = {
     "type": "object",
     "maxProperties": MOST_PRONUNCIATIONS,
     "propertyNames": {"minLength": 1, "maxLength": LONGEST_WORD_CHARS},
     "additionalProperties": _SPOKEN,
 }
+_SAVED = schemas.body({"entries": _ENTRIES, "language": _LANGUAGE}, "entries")
+_SAVED_WORD = schemas.body({"spoken": _SPOKEN, "language": _LANGUAGE}, "spoken")
 
 
-def _query(fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    parameters = [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
-    return {"openapi_extra": {"parameters": parameters}}
-
-
-@router.get("/lexicon", **_query(_LISTED))
+@router.get("/lexicon", **schemas.query(_LISTED))
 async def list_entries(http: Request, state: State) -> dict[str, Any]:
     """A thousand entries from `offset` on, of one language or, without one, of all; `next_offset` is where the next
     thousand begin.
@@ -51,26 +47,23 @@ async def list_entries(http: Request, state: State) -> dict[str, Any]:
     return await state.backend.lexicon(asked.language, asked.offset)
 
 
-@router.post("/lexicon", **schemas.json_body(schemas.body({"entries": _ENTRIES, "language": _LANGUAGE}, "entries")))
+@router.post("/lexicon", **schemas.json_body(_SAVED))
 async def save_entries(http: Request, state: State) -> dict[str, Any]:
     """Adds the entries, or replaces those of the same words; the others stay."""
-    return await _save(state, await bodies.read_object(http))
+    return await _save(state, await bodies.read_object(http, schemas.known(_SAVED, aliases=False)))
 
 
-@router.put(
-    "/lexicon/{word:path}", **schemas.json_body(schemas.body({"spoken": _SPOKEN, "language": _LANGUAGE}, "spoken"))
-)
+@router.put("/lexicon/{word:path}", **schemas.json_body(_SAVED_WORD))
 async def save_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
     """Adds one entry, or replaces it."""
-    body = await bodies.read_object(http)
-    refuse_unknown(body, ("spoken", "language"))
+    body = await bodies.read_object(http, schemas.known(_SAVED_WORD, aliases=False))
     if "spoken" not in body:
         raise InvalidRequest("spoken is required: what is read for the word", field="spoken")
     spoken = body.pop("spoken")
     return await _save(state, {"entries": {word: spoken}, **body})
 
 
-@router.delete("/lexicon/{word:path}", **_query(_DELETED))
+@router.delete("/lexicon/{word:path}", **schemas.query(_DELETED))
 async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
     asked = check_fields(DeleteLexiconRequest, {"word": word, **_asked(http, _DELETED)})
     await state.backend.delete_entry(asked.word, asked.language)
@@ -82,8 +75,8 @@ async def _save(state: AppState, body: dict[str, Any]) -> dict[str, Any]:
     return await state.backend.save_entries(asked.entries, asked.language)
 
 
-def _asked(http: Request, fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _asked(http: Request, schema: dict[str, Any]) -> dict[str, Any]:
     """The query; numbers as numbers. Raises InvalidRequest."""
-    asked = dict(http.query_params)
+    asked, fields = dict(http.query_params), schema["properties"]
     refuse_unknown(asked, fields)
     return {name: value_of_text(name, text, fields[name]) for name, text in asked.items()}

@@ -12,7 +12,7 @@ from chatterbox_worker import request as requests
 from chatterbox_worker.catalogue import FORMATS, REGIONS, openai_model
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, choices, quote, refuse_unknown
+from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.refusals import ModelNotFound
 from chatterbox_worker.server.routes.voices import usable
@@ -27,7 +27,7 @@ _NAMES = {"text": "input", "format": "response_format"}
 
 @router.post("/v1/audio/speech", **schemas.speech(schemas.OPENAI_SPEECH))
 async def create_speech(http: Request, state: State) -> Response:
-    fields = await bodies.read_object(http)
+    fields = await bodies.read_object(http, schemas.known(schemas.OPENAI_SPEECH, *_NAMES))
     options = speech.take_options(fields)
     names = {ours: theirs for ours, theirs in _NAMES.items() if ours not in fields}
     with failures.caller_names(names):
@@ -36,7 +36,6 @@ async def create_speech(http: Request, state: State) -> Response:
 
 def openai_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Our own fields from OpenAI's, with the names that older servers used; raises InvalidRequest."""
-    refuse_unknown(body, (*schemas.OPENAI_SPEECH["properties"], "text", "format", *requests.ALIASES))
     fields = requests.openai_speech(body)
     if isinstance(voice := fields.get("voice"), dict):
         if set(voice) != {"id"}:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, WorkerError, quote
+from chatterbox_worker.errors import InvalidRequest, WorkerError, quote, refuse_unknown
 from chatterbox_worker.server import bodies, schemas, speech
 from chatterbox_worker.server.routes import tts, voices
 from chatterbox_worker.server.state import AppState, State
@@ -55,9 +55,10 @@ async def upload_reference(http: Request, state: State) -> dict[str, Any]:
     }
 
 
-@router.get("/tts-stream", response_class=Response)
+@router.get("/tts-stream", response_class=Response, **schemas.query(schemas.TTS_QUERY))
 async def tts_stream(http: Request, state: State) -> Response:
     """`/tts` with its fields in the address, streamed; a seed below 0 is random."""
+    refuse_unknown(http.query_params, schemas.known(schemas.TTS_QUERY, aliases=False))
     fields = {name: _value(name, text) for name, text in http.query_params.items()}
     if fields.get("seed", 0) < 0:
         del fields["seed"]

@@ -14,6 +14,6 @@ router = APIRouter(tags=["speech"])
 @router.post("/text", **schemas.json_body(schemas.PREVIEW))
 async def show_text(http: Request, state: State) -> Response:
     """The chunks of a speech request: `start`, `end`, `text`, `spoken`, `pause_s` and `language` of each."""
-    request = speech.parse(await bodies.read_object(http), state.settings)
+    request = speech.parse(await bodies.read_object(http, schemas.known(schemas.PREVIEW)), state.settings)
     with state.admission.place():
         return JSONResponse(await state.backend.preview(request))

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from chatterbox_worker.config import Settings
-from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote, refuse_unknown
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
 from chatterbox_worker.request import VOICE_ID
 from chatterbox_worker.server import bodies, failures, schemas, speech
 from chatterbox_worker.server.state import AppState, State
@@ -20,16 +20,12 @@ _RENAMED = {"speed_factor": "speed", "output_format": "format"}
 _TTS_SAMPLING = {"temperature": 0.8, "exaggeration": 1.0, "cfg_weight": 0.5}
 """The documented defaults of `/tts`, which its clients send for every model."""
 _TTS_DEFAULTS = {"language": "es", "chunk_size": 120, **_TTS_SAMPLING}
-_TTS_FIELDS = (
-    "text", "voice_mode", "predefined_voice_id", "reference_audio_filename", "temperature", "exaggeration",
-    "cfg_weight", "speed_factor", "seed", "output_format", "split_text", "chunk_size", "language", "model",
-)  # fmt: skip
 _MODES = {"predefined": "predefined_voice_id", "clone": "reference_audio_filename"}
 
 
 @router.post("/tts", **schemas.speech(schemas.TTS))
 async def tts(http: Request, state: State) -> Response:
-    fields = await bodies.read_object(http)
+    fields = await bodies.read_object(http, schemas.known(schemas.TTS, aliases=False))
     return await answer(http, state, fields, speech.take_options(fields))
 
 
@@ -45,7 +41,6 @@ async def answer(http: Request, state: AppState, body: dict[str, Any], options: 
 
 def tts_fields(body: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """Our own fields from those of `/tts`; raises InvalidRequest."""
-    refuse_unknown(body, _TTS_FIELDS)
     fields = _TTS_DEFAULTS | {_RENAMED.get(name, name): value for name, value in body.items()}
     mode = fields.pop("voice_mode", "predefined")
     if not isinstance(mode, str) or mode not in _MODES:
@@ -76,8 +71,7 @@ def _without_unusable(fields: dict[str, Any], settings: Settings) -> dict[str, A
 
 @router.post("/tts/generate", **schemas.speech(schemas.TTS_GENERATE))
 async def tts_generate(http: Request, state: State) -> Response:
-    fields = await bodies.read_object(http)
-    refuse_unknown(fields, ("text", "voice_id"))
+    fields = await bodies.read_object(http, schemas.known(schemas.TTS_GENERATE, aliases=False))
     voice = fields.pop("voice_id", None)
     if voice is not None:
         fields["voice"] = bodies.voice_id(voice)
@@ -96,7 +90,7 @@ async def tts_generate(http: Request, state: State) -> Response:
 @router.post("/captions", **schemas.speech(schemas.CAPTIONS))
 async def write_captions(http: Request, state: State) -> Response:
     """The captions alone. The speech stays in the cache, for a later request with the same fields."""
-    fields = await bodies.read_object(http)
+    fields = await bodies.read_object(http, schemas.known(schemas.CAPTIONS))
     kind = captions.check(fields.pop("captions", "srt"))
     recording = await speech.whole(http, state, speech.parse(fields, state.settings))
     return Response(await speech.captions_of(kind, recording.info), media_type=captions.MIMETYPES[kind])
