@@ -22,7 +22,7 @@ No edge reads the message to decide what to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
 INTERNAL_ERROR = "internal error; the log has the details"
@@ -130,6 +130,12 @@ def choices(names: Iterable[object]) -> str:
     """The choices for use in a sentence: "a, b or c"."""
     *most, last = [str(name) for name in names] or ["none"]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def first_choices(names: Sequence[object], most: int = 20) -> str:
+    """The choices for use in a sentence, of which there may be thousands: "a, b, c and 1997 more"."""
+    more = len(names) - most
+    return choices(names) if more <= 0 else f"{', '.join(map(str, names[:most]))} and {more} more"
 
 
 def unknown_field(name: str, known: Iterable[object]) -> InvalidRequest:

@@ -15,7 +15,7 @@ from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.engine import DEFAULT_VOICE, Engine
-from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed, choices, quote
+from chatterbox_worker.errors import InvalidRequest, NotReady, VolumeFailed, first_choices, quote
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
 from chatterbox_worker.text.lexicon import lexicon_at
 from chatterbox_worker.voices.conditioning import ConditioningStore
@@ -82,7 +82,7 @@ def check_aliases(settings: Settings, library: VoiceLibrary) -> None:
         if target not in voices:
             raise InvalidRequest(
                 f"{variable('aliases')} has {name}={target}, but {quote(target)} is neither a model nor a voice; "
-                f"there are {choices([*settings.models, *voices])}",
+                f"there are {first_choices([*settings.models, *voices])}",
                 field=variable("aliases"),
             )
         if name in voices:

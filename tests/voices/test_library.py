@@ -28,6 +28,16 @@ def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> 
         library.get("alice")
 
 
+def test_of_many_voices_an_error_names_the_first(tmp_path: Path) -> None:
+    for number in range(2000):
+        (tmp_path / f"v{number:04}.wav").touch()
+    library = VoiceLibrary(tmp_path)
+
+    for look_up in (library.get, library.id_named):
+        with pytest.raises(VoiceNotFound, match=r"not found; there are default, v0000, .*, v0018 and 1981 more$"):
+            look_up("alice")
+
+
 def test_a_saved_voice_can_be_used_by_another_worker(tmp_path: Path) -> None:
     saved = VoiceLibrary(tmp_path / "voices").save("alice", wav_bytes(), field="reference_audio")
     got = VoiceLibrary(tmp_path / "voices").get("alice")

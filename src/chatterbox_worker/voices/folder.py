@@ -13,13 +13,13 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chatterbox_worker.engine import DEFAULT_VOICE
-from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, choices, quote
+from chatterbox_worker.errors import InvalidRequest, VoiceNotFound, first_choices, quote
 from chatterbox_worker.files import LOCK_S, draft, lock_folder, remove_orphans
 from chatterbox_worker.mounts import allow_bytes, check_wanted
 from chatterbox_worker.request import LONGEST_TRANSCRIPT_CHARS, VOICE_ID
@@ -75,6 +75,11 @@ class _Listing:
     def is_current(self, now_s: float) -> bool:
         """Whether no change can have been missed, while the folder's state is the same."""
         return self.read_s - self.state_seen_s >= _SETTLED_S and now_s - self.read_s < _LISTED_S
+
+
+def voice_not_found(voice: str, known: Sequence[str], why: str = "not found") -> VoiceNotFound:
+    """The error for a voice that is not there; names the choices."""
+    return VoiceNotFound(f"voice {quote(voice)} {why}; there are {first_choices(known)}", field="voice")
 
 
 class VoicesFolder:
@@ -153,9 +158,9 @@ class VoicesFolder:
         found = exact or {voice for voice, shown in names if name.casefold() in (voice.casefold(), shown.casefold())}
         if len(found) == 1:
             return found.pop()
-        why = f"is the name of {choices(sorted(found))}" if found else "not found"
-        known = choices(voice if voice == shown else f"{voice} ({shown})" for voice, shown in names)
-        raise VoiceNotFound(f"voice {quote(name)} {why}; there are {known}", field="voice")
+        why = f"is the name of {first_choices(sorted(found))}" if found else "not found"
+        known = [voice if voice == shown else f"{voice} ({shown})" for voice, shown in names]
+        raise voice_not_found(name, known, why)
 
     def free_id(self, name: str) -> str:
         """The id for a name, which is not that of a voice with another name."""
@@ -253,8 +258,7 @@ class VoicesFolder:
     def missing(self, voice: str) -> VoiceNotFound:
         """The error for a voice that is not there; names the choices."""
         known = [DEFAULT_VOICE.id, *(entry.id for entry in self.list())]
-        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-        return VoiceNotFound(f"voice {quote(voice)} not found; there are {choices(known[:20])}{more}", field="voice")
+        return voice_not_found(voice, known)
 
     @contextlib.contextmanager
     def _found(self, voice: str) -> Iterator[None]:

@@ -34,7 +34,7 @@ from chatterbox_worker.server.gateway.answers import JobStream, Piece, join_piec
 from chatterbox_worker.server.gateway.client_errors import worker_errors
 from chatterbox_worker.server.gateway.fields import job_fields
 from chatterbox_worker.server.refusals import NotOffered
-from chatterbox_worker.voices.folder import LibraryEntry
+from chatterbox_worker.voices.folder import LibraryEntry, voice_not_found
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,7 @@ class RunPodBackend:
     async def about_voice(self, voice: str) -> dict[str, Any]:
         entries = {entry.id: entry for entry in await self.voices()}
         if voice not in entries:
-            known = errors.choices(["default", *entries])
-            raise errors.VoiceNotFound(f"voice {errors.quote(voice)} not found; there are {known}", field="voice")
+            raise voice_not_found(voice, ["default", *entries])
         return asdict(entries[voice])
 
     async def recording(self, voice: str) -> tuple[bytes, str]:
