@@ -139,7 +139,7 @@ def test_what_is_no_http_gets_an_error_as_any_other(live_url: str, request_line:
         client.sendall(request_line)
         head, _, body = _read_all(client).partition(b"\r\n\r\n")
 
-    assert head.startswith(b"HTTP/1.1 400")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"x-request-id: " in head.lower()
     assert json.loads(body)["code"] == "invalid_request"
 
@@ -169,6 +169,20 @@ def test_a_client_that_hangs_up_in_its_body_is_no_failure_of_the_server(
     wait_for(lambda: counted in httpx2.get(f"{live_url}/metrics").text)
 
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_the_head_of_a_stream_has_no_length(live_url: str, engine: HeldEngine) -> None:
+    heads = []
+    for method in ("HEAD", "GET"):
+        with _open(live_url) as client:
+            client.sendall(f"{method} /tts-stream?text=Hola. HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            head, _, body = _read_all(client).partition(b"\r\n\r\n")
+            heads.append({line.partition(b":")[0].lower(): line for line in head.splitlines()})
+            assert (len(engine.takes), bool(body)) == ((0, False) if method == "HEAD" else (1, True))
+
+    assert heads[0].keys() == heads[1].keys()
+    assert heads[0][b"content-type"] == heads[1][b"content-type"] == b"content-type: audio/wav"
+    assert b"content-length" not in heads[0]
 
 
 @pytest.mark.parametrize("setting", ["SILENT_S", "LONGEST_BODY_S"])

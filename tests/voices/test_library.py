@@ -29,12 +29,12 @@ def test_without_a_folder_there_is_only_the_models_own_voice(tmp_path: Path) -> 
 
 
 def test_of_many_voices_an_error_names_the_first(tmp_path: Path) -> None:
-    for number in range(2000):
-        (tmp_path / f"v{number:04}.wav").touch()
+    for number in range(100):
+        (tmp_path / f"v{number:02}.wav").touch()
     library = VoiceLibrary(tmp_path)
 
     for look_up in (library.get, library.id_named):
-        with pytest.raises(VoiceNotFound, match=r"not found; there are default, v0000, .*, v0018 and 1981 more$"):
+        with pytest.raises(VoiceNotFound, match=r"not found; there are default, v00, .*, v18 and 81 more$"):
             look_up("alice")
 
 

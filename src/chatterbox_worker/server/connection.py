@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -220,7 +221,8 @@ class HttpConnection(_DropsStalled, H11Protocol):
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             answer = failures.response("", InvalidRequest(msg))
             own = [(REQUEST_ID.encode(), new_request_id().encode()), (b"Connection", b"close")]
-            head = h11.Response(status_code=answer.status_code, headers=[*answer.raw_headers, *own])
+            reason = HTTPStatus(answer.status_code).phrase.encode()
+            head = h11.Response(status_code=answer.status_code, headers=[*answer.raw_headers, *own], reason=reason)
             for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

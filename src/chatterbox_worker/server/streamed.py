@@ -89,8 +89,8 @@ async def stream(http: Request, state: AppState, request: AudioRequest, write: W
 
 
 def stream_head(mimetype: str) -> Response:
-    """What `stream` answers with, before its first audio."""
-    return Response(media_type=mimetype, headers=_HEADERS)
+    """What `stream` answers with, before its first audio: like that, without a length."""
+    return StreamingResponse(iter(()), media_type=mimetype, headers=_HEADERS)
 
 
 class _SpeechResponse(StreamingResponse):
