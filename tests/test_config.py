@@ -46,6 +46,8 @@ def test_an_empty_variable_is_unset_because_deployers_send_empty_strings(empty: 
         ("CHATTERBOX_GRAPH_MEMORY_SHARE", ".5", "graph_memory_share", 0.5),
         ("CHATTERBOX_PREPARED_WEIGHTS", "Off", "prepared_weights", "off"),
         ("CHATTERBOX_PREPARED_WEIGHTS", "/packs", "prepared_weights", "/packs"),
+        ("CHATTERBOX_KERNELS", "Measure", "kernels", "measure"),
+        ("CHATTERBOX_KERNELS", "Step, sound", "kernels", "step,sound"),
     ],
 )
 def test_a_good_value_is_taken(name: str, text: str, setting: str, value: object) -> None:
@@ -66,6 +68,7 @@ def test_a_good_value_is_taken(name: str, text: str, setting: str, value: object
         ("CHATTERBOX_GRAPH_MEMORY_SHARE", "nan", "a number from 0.01 to 0.5"),
         ("CHATTERBOX_PREPARED_WEIGHTS", "packs", "beside, off or an absolute path"),
         ("CHATTERBOX_PROFILE", "quick", "auto, exact, fast, int8 or nf4"),
+        ("CHATTERBOX_KERNELS", "step,auto", "auto, on, off or measure, or families separated by commas: 'auto' is not"),
         ("CHATTERBOX_CONCURENCY", "4", "did you mean CHATTERBOX_CONCURRENCY"),
         ("CHATTERBOX_ZZZ", "1", "known are"),
     ],

@@ -101,13 +101,6 @@ def recording(seconds: float, seed: int) -> Voice:
     return Voice(id="reference", digest=f"bench-{seconds}-{seed}", clip=Audio(samples, rate))
 
 
-def snr_db(reference: Tensor, other: Tensor) -> float:
-    """Power of `reference` over that of the difference, in dB; infinite if they are equal."""
-    reference, other = reference.double().cpu(), other.double().cpu()
-    difference = (reference - other).square().sum()
-    return float(10 * torch.log10(reference.square().sum() / difference)) if difference > 0 else math.inf
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """How a take ended; times in seconds after the submission."""

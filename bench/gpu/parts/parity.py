@@ -15,6 +15,7 @@ from bench.gpu.run import Options
 from bench.ours import Ours, load_parts, sampling_of
 from bench.upstream import Upstream
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
+from chatterbox_worker.engines.chatterbox.measured_kernels import snr_db
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.s3gen.model import RenderRow, S3Gen
 from chatterbox_worker.engines.chatterbox.t3.sampling import Sampling
@@ -84,7 +85,7 @@ def _sound(options: Options, model: str) -> dict[str, Any]:
     cpu = load_parts(models.checkpoint(options, model, "tiny"), "exact", torch.device("cpu"))
     ours = here.s3gen.speak(_rows(here.s3gen, here, (60,)))[0].cpu()
     theirs = cpu.s3gen.speak(_rows(cpu.s3gen, cpu, (60,)))[0]
-    return {"largest_difference": float((ours - theirs).abs().max()), "snr_db": models.snr_db(theirs, ours)}
+    return {"largest_difference": float((ours - theirs).abs().max()), "snr_db": snr_db(theirs, ours)}
 
 
 def _sound_by_own_kernels(options: Options, model: str) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _sound_by_own_kernels(options: Options, model: str) -> dict[str, Any]:
     for what, ours_of, plain_of in zip(("mel", "sound"), ours, plain, strict=True):
         pairs = list(zip(ours_of, plain_of, strict=True))
         figures[f"{what}_difference"] = max(float((left - right).abs().max()) for left, right in pairs)
-        figures[f"{what}_snr_db"] = min(models.snr_db(right, left) for left, right in pairs)
+        figures[f"{what}_snr_db"] = min(snr_db(right, left) for left, right in pairs)
     return figures
 
 
@@ -114,7 +115,7 @@ def _batch(options: Options, model: str) -> dict[str, Any]:
     loaded = models.parts(options, model, "tiny", "exact")
     rows = _rows(loaded.s3gen, loaded, (60, 25, 90))
     together, alone = loaded.s3gen.speak(rows)[0].cpu(), loaded.s3gen.speak(rows[:1])[0].cpu()
-    return {"largest_difference": float((together - alone).abs().max()), "snr_db": models.snr_db(alone, together)}
+    return {"largest_difference": float((together - alone).abs().max()), "snr_db": snr_db(alone, together)}
 
 
 def _stream(options: Options, model: str) -> dict[str, Any]:

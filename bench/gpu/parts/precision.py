@@ -13,6 +13,7 @@ from bench.gpu.cases import Cases
 from bench.gpu.run import Options
 from bench.ours import sampling_of
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family
+from chatterbox_worker.engines.chatterbox.measured_kernels import snr_db
 from chatterbox_worker.engines.chatterbox.parts import Parts
 from chatterbox_worker.engines.chatterbox.s3gen.flow import FlowRow
 from chatterbox_worker.engines.chatterbox.t3.sampling import Noise, Sampling
@@ -40,7 +41,7 @@ def _logits(options: Options, model: str) -> dict[str, Any]:
     return {
         "profile": fast,
         "finite": bool(torch.isfinite(other).all()),
-        "snr_db": models.snr_db(reference, other),
+        "snr_db": snr_db(reference, other),
         "largest_difference": float((reference - other).abs().max()),
         "argmax_agrees": float(agree),
         "steps": steps,
@@ -90,4 +91,4 @@ def _compare_mels(options: Options, model: str, *, kernels: bool) -> dict[str, A
         prompt = models.prompt_of(loaded)
         noise = models.noise_of(loaded.s3gen, count, prompt, 1)
         mels.append(loaded.s3gen.mels([FlowRow(models.codes_of(count), prompt, noise.mel)])[0].float().cpu())
-    return {"profile": fast, "finite": bool(torch.isfinite(mels[1]).all()), "snr_db": models.snr_db(mels[0], mels[1])}
+    return {"profile": fast, "finite": bool(torch.isfinite(mels[1]).all()), "snr_db": snr_db(mels[0], mels[1])}

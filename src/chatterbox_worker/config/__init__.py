@@ -111,9 +111,11 @@ class Settings:
     )
     kernels: str = _setting(
         "auto",
-        values.one_of("auto", "on", "off"),
-        "`on`: a GPU runs all of the project's own kernels for T3's step, the flow and the vocoder, which need Triton. "
-        "`auto`: those that were measured, on GPUs of the same compute capability: 9.0 (H100, H200). `off`: none.",
+        values.kernels,
+        "The project's own kernels that a GPU runs for T3's step, the flow and the vocoder; they need Triton. `auto`: "
+        "those that were measured, on GPUs of the same compute capability: 9.0 (H100, H200). `measure`: each family is "
+        "measured at the start, for some seconds, and runs if it is right and faster; the log names those, "
+        "which can be set in place of `measure`: `step,sound`. `on`: all. `off`: none.",
     )
     adapters: int = _setting(
         2,

@@ -14,6 +14,9 @@ from chatterbox_worker.errors import choices, quote
 
 OPENAI = "openai"
 """Among the aliases: all of OpenAI's names."""
+KERNEL_CHOICES = ("auto", "on", "off", "measure")
+KERNEL_FAMILIES = ("step", "step_of_8", "step_of_16", "sound", "feed_forward")
+"""Their names in `engines.chatterbox.kernels.proven.Family`, in lower case."""
 _KEY_CHARS = 16  # a key that is typed by hand is guessed by a machine
 
 
@@ -75,6 +78,18 @@ def one_of(*known: str) -> Callable[[str], str]:
         return text.lower()
 
     return parse
+
+
+def kernels(text: str) -> str:
+    if text.lower() in KERNEL_CHOICES:
+        return text.lower()
+    given = names(text)
+    if unknown := [name for name in given if name not in KERNEL_FAMILIES]:
+        raise ValueError(
+            f"it must be {choices(KERNEL_CHOICES)}, or families separated by commas: {quote(unknown[0])} is not one of "
+            f"{choices(KERNEL_FAMILIES)}"
+        )
+    return ",".join(given)
 
 
 def switch(text: str) -> bool:

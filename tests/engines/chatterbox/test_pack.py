@@ -28,7 +28,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import build_ten
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.device.threads import allowed_cores
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED
-from chatterbox_worker.engines.chatterbox.kernels.proven import PROVEN, Family
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.pack import (
     HeldWeights,
     Pack,
@@ -385,7 +385,7 @@ def test_kernels_are_compiled_with_the_pack_that_uses_them(tmp_path: Path, monke
     monkeypatch.setattr(S3Gen, "compile_kernels", lambda _, chosen: compiled.append(chosen))
     for profile, device in (("fast", META), ("exact", META), ("fast", CPU)):
         assert pack_module._prepare(source, [profile], device)
-    assert compiled == [{family for family, capabilities in PROVEN.items() if capabilities}] * 2
+    assert compiled == [set(Family)] * 2
 
 
 def test_the_draft_and_the_pack_follow_in_the_background(

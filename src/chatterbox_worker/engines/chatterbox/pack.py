@@ -40,7 +40,7 @@ from chatterbox_worker.engines.chatterbox.checkpoint.served import checkpoint_of
 from chatterbox_worker.engines.chatterbox.checkpoint.state_dict import TensorProvider, build_tensor
 from chatterbox_worker.engines.chatterbox.checkpoint.tensor_file import write_tensors
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
-from chatterbox_worker.engines.chatterbox.kernels.proven import PROVEN
+from chatterbox_worker.engines.chatterbox.kernels.proven import Family
 from chatterbox_worker.engines.chatterbox.s3gen.graphs import BUCKETS
 from chatterbox_worker.engines.chatterbox.s3gen.model import Profile, S3Gen
 from chatterbox_worker.engines.chatterbox.t3.linear import Precision, precision_of
@@ -305,7 +305,7 @@ def _prepare(checkpoint: Checkpoint, profiles: Sequence[str], device: torch.devi
         pack = pack_of(checkpoint, profile, device)
         t3, s3gen = load_modules(checkpoint, profile, device, pack)
         if device.type == "meta" and profile == "fast" and importlib.util.find_spec("triton") is not None:
-            t3.kernels = chosen = frozenset(family for family, proven in PROVEN.items() if proven)
+            t3.kernels = chosen = frozenset(Family)
             t3.compile_kernels()
             s3gen.compile_kernels(chosen)
         add_draft(t3, checkpoint, pack)

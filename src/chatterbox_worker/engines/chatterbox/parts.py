@@ -6,12 +6,16 @@ import logging
 from dataclasses import dataclass
 from typing import Self
 
+import torch
+
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import Layout
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import Checkpoint
 from chatterbox_worker.engines.chatterbox.checkpoint.prepared import choose_profile
+from chatterbox_worker.engines.chatterbox.device.failures import is_device_failure
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, shared_folder
 from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families
+from chatterbox_worker.engines.chatterbox.measured_kernels import measure
 from chatterbox_worker.engines.chatterbox.pack import HeldWeights, load_with_pack
 from chatterbox_worker.engines.chatterbox.reference.conditioning import Conditioning, load_own_voice
 from chatterbox_worker.engines.chatterbox.reference.encoders import ReferenceEncoders
@@ -24,6 +28,9 @@ from chatterbox_worker.engines.device import device_of, prepare, profile_of
 from chatterbox_worker.errors import NotReady
 
 log = logging.getLogger(__name__)
+
+_measured: dict[tuple[torch.device, str, str], frozenset[Family]] = {}
+"""What `measure` found, by device, model and profile: a model that is loaded again runs the same kernels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +78,7 @@ def load_parts(checkpoint: Checkpoint, settings: Settings, held: HeldWeights | N
         checkpoint, profile, device, graphs=settings.graphs, prepared=settings.prepared_weights, held=held
     )
     if chosen := families(settings.kernels, device, profile):
-        _use_kernels(t3, s3gen, chosen, settings)
+        _use_kernels(t3, s3gen, chosen, settings, model=(device, checkpoint.layout.name, profile))
     if (small := t3.small_weights()) is not None:
         log.info(
             "%s: T3's weights take %.2f GB instead of %.2f, with a relative error of %.2f %% (%s)",
@@ -81,21 +88,30 @@ def load_parts(checkpoint: Checkpoint, settings: Settings, held: HeldWeights | N
     return Parts.of(checkpoint, t3, s3gen)
 
 
-def _use_kernels(t3: T3, s3gen: S3Gen, chosen: frozenset[Family], settings: Settings) -> None:
-    """Run these of the project's own kernels, if T3's do.
+def _use_kernels(
+    t3: T3, s3gen: S3Gen, chosen: frozenset[Family], settings: Settings, *, model: tuple[torch.device, str, str]
+) -> None:
+    """Run these of the project's own kernels, or with `measure` those of them that win, if they run here.
 
     Raises:
-        NotReady: they do not, and the setting is `on`.
+        NotReady: they do not, and the setting is neither `auto` nor `measure` or the device does not work any more.
     """
     if settings.weights_dir is not None:
         COMPILED.read_from(shared_folder(settings.weights_dir))
     t3.kernels = chosen
     try:
         t3.try_kernels()
+        if settings.kernels == "measure":
+            if model not in _measured:
+                _measured[model] = measure(t3, s3gen)
+            chosen = _measured[model]
     except Exception as error:
         t3.kernels = frozenset()
-        if settings.kernels == "on":
-            raise NotReady(f"CHATTERBOX_KERNELS is on, but a kernel does not run: {error}; set it to off") from error
+        if settings.kernels not in ("auto", "measure") or is_device_failure(error):
+            raise NotReady(
+                f"CHATTERBOX_KERNELS is {settings.kernels}, but a kernel does not run: {error}; set it to off"
+            ) from error
         log.warning("the engine's own kernels do not run here, torch's are used", exc_info=error)
         return
+    t3.kernels = chosen
     s3gen.use_kernels(chosen)

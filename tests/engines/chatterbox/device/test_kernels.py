@@ -11,18 +11,20 @@ import pytest
 import torch
 
 from chatterbox_worker.config import Settings
+from chatterbox_worker.config.values import KERNEL_FAMILIES
 from chatterbox_worker.engines.chatterbox import parts
 from chatterbox_worker.engines.chatterbox.checkpoint.layout import LAYOUTS
 from chatterbox_worker.engines.chatterbox.checkpoint.locate import find
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary, CompiledKernels, shared_folder
 from chatterbox_worker.engines.chatterbox.kernels.launch import Kernel
-from chatterbox_worker.engines.chatterbox.kernels.proven import Family, families, proven_capabilities
+from chatterbox_worker.engines.chatterbox.kernels.proven import CAPABILITIES, PROVEN, Family, families
 from chatterbox_worker.engines.chatterbox.parts import _use_kernels
 from chatterbox_worker.engines.chatterbox.t3.kernels import operators
 from chatterbox_worker.errors import NotReady
 from support.checkpoints import checkpoint
 
 CUDA = torch.device("cuda", 0)
+NANO = (CUDA, "nano", "fast")
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,7 @@ CUDA = torch.device("cuda", 0)
     [
         ("auto", (9, 0), "fast", {Family.STEP, Family.SOUND}), ("auto", (9, 0), "exact", set()),
         ("auto", (8, 9), "fast", set()), ("on", (8, 9), "exact", set(Family)), ("off", (9, 0), "fast", set()),
+        ("measure", (8, 9), "fast", set(Family)), ("sound,step", (8, 9), "fast", {Family.SOUND, Family.STEP}),
     ],
 )  # fmt: skip
 def test_kernels_run_by_default_where_they_were_measured(
@@ -39,15 +42,17 @@ def test_kernels_run_by_default_where_they_were_measured(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: object())
     assert families(setting, CUDA, profile) == used
     assert not families(setting, torch.device("cpu"), profile)
-    assert proven_capabilities() == [(9, 0)]
+    assert {family.name.lower() for family in Family} == set(KERNEL_FAMILIES)
+    assert set(CAPABILITIES) >= frozenset[tuple[int, int]]().union(*PROVEN.values())
 
 
 def test_without_a_compiler_only_those_who_asked_for_kernels_get_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert not families("auto", CUDA, "fast")
-    with pytest.raises(NotReady, match="set it to off"):
-        families("on", CUDA, "fast")
+    for setting in ("on", "measure", "step"):
+        with pytest.raises(NotReady, match=f"CHATTERBOX_KERNELS is {setting}, .* set it to off"):
+            families(setting, CUDA, "fast")
 
 
 def test_a_kernel_is_compiled_once_for_its_source_and_its_settings(tmp_path: Path) -> None:
@@ -137,41 +142,65 @@ def test_kernels_compile_for_a_model_without_values(monkeypatch: pytest.MonkeyPa
         out = operators.attend(query, layer, rows.long(), rows.long()[:, None], length, rows.int())
         assert out.shape == query.shape
     splits = [each[1] for settings in asked for each in settings if isinstance(each, tuple) and each[0] == "splits"]
-    assert splits == [1, 4]
-    assert all(settings[:3] == ("attend", 90, 4) for settings in asked)
+    assert splits == [1] * len(CAPABILITIES) + [4] * len(CAPABILITIES)
+    assert {settings[:3] for settings in asked} == {("attend", 10 * major + minor, 4) for major, minor in CAPABILITIES}
 
 
-@pytest.mark.parametrize("setting", ["auto", "on"])
+class _Networks:
+    """T3 and S3Gen in one."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.kernels = self.of_sound = frozenset[Family]()
+        self._failure = failure
+
+    def try_kernels(self) -> None:
+        assert self.kernels == frozenset(Family)
+        if self._failure is not None:
+            raise self._failure
+
+    def use_kernels(self, chosen: frozenset[Family]) -> None:
+        self.of_sound = chosen
+
+
+@pytest.mark.parametrize("setting", ["auto", "measure", "on", "step"])
 def test_an_engine_whose_kernels_do_not_run_uses_those_of_torch(
     setting: str, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = list[Path]()
     monkeypatch.setattr(COMPILED, "read_from", read.append)
-
-    class Broken:
-        kernels: frozenset[Family] = frozenset()
-
-        def try_kernels(self) -> None:
-            assert self.kernels == frozenset(Family)
-            raise OSError("no space left for the compiler")
-
-    t3: Any = Broken()
+    networks: Any = _Networks(OSError("no space left for the compiler"))
     settings = Settings(kernels=setting, weights_dir=tmp_path)
-    if setting == "on":
-        with pytest.raises(NotReady, match="no space left for the compiler; set it to off"):
-            _use_kernels(t3, t3, frozenset(Family), settings)
+    if setting in ("on", "step"):
+        with pytest.raises(NotReady, match=f"{setting}, but .* no space left for the compiler; set it to off"):
+            _use_kernels(networks, networks, frozenset(Family), settings, model=NANO)
     else:
-        _use_kernels(t3, t3, frozenset(Family), settings)
+        _use_kernels(networks, networks, frozenset(Family), settings, model=NANO)
         assert "do not run here" in caplog.text
-    assert not t3.kernels
+    assert not networks.kernels
     assert read == [shared_folder(tmp_path)]
+    networks = _Networks(torch.AcceleratorError("CUDA error: an illegal memory access was encountered"))
+    with pytest.raises(NotReady, match="illegal memory access"):
+        _use_kernels(networks, networks, frozenset(Family), settings, model=NANO)
+
+
+def test_an_engine_runs_the_kernels_that_its_measurement_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks: Any = _Networks()
+    found = [frozenset({Family.STEP}), frozenset({Family.SOUND})]
+    monkeypatch.setattr(parts, "_measured", {})
+    monkeypatch.setattr(parts, "measure", lambda *_: found.pop(0))
+    turbo = (CUDA, "turbo", "fast")
+    for model, chosen in ((NANO, Family.STEP), (turbo, Family.SOUND), (NANO, Family.STEP)):  # that one loaded again
+        _use_kernels(networks, networks, frozenset(Family), Settings(kernels="measure"), model=model)
+        assert networks.kernels == networks.of_sound == {chosen}
+    _use_kernels(networks, networks, frozenset(Family), Settings(kernels="on"), model=NANO)
+    assert networks.kernels == networks.of_sound == set(Family)
 
 
 def test_the_settings_reach_the_device_and_its_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, object] = {}
     monkeypatch.setattr(parts, "prepare", lambda _, threads, **more: given.update(more, threads=threads))
     monkeypatch.setattr(parts, "families", lambda *_: frozenset({Family.SOUND}))
-    monkeypatch.setattr(parts, "_use_kernels", lambda _t3, _s3gen, chosen, _settings: given.update(kernels=chosen))
+    monkeypatch.setattr(parts, "_use_kernels", lambda _t3, _s3gen, chosen, *_, **__: given.update(kernels=chosen))
     settings = Settings(device="cpu", profile="int8", threads=3, cudnn_attention=True, graph_memory_share=0.25,
                         prepared_weights="off")  # fmt: skip
     parts.load_parts(find(LAYOUTS["nano"], weights_dir=checkpoint("nano"), offline=True), settings, None)

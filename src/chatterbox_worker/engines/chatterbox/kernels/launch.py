@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.cuda._utils import _check_cuda, _cuda_load_module, _get_gpu_runtime_library
 
 from chatterbox_worker.engines.chatterbox.kernels.compiled import COMPILED, Binary
-from chatterbox_worker.engines.chatterbox.kernels.proven import Capability, proven_capabilities
+from chatterbox_worker.engines.chatterbox.kernels.proven import CAPABILITIES, Capability
 
 _TYPES = {
     torch.float32: "*fp32", torch.float16: "*fp16", torch.bfloat16: "*bf16", torch.int64: "*i64", torch.int32: "*i32",
@@ -112,7 +112,7 @@ def compile_for(
 class Kernel:
     """A function of `sources`, called with a grid, its tensors and integers in their order, and its constants.
 
-    With tensors on the meta device it is compiled for the GPUs on which kernels are proven, and nothing runs.
+    With tensors on the meta device it is compiled for RunPod's GPUs, and nothing runs.
     """
 
     def __init__(self, module: str, name: str, *, warps: int) -> None:
@@ -125,7 +125,7 @@ class Kernel:
         types, aligned = tuple(map(_type_of, arguments)), tuple(map(_is_aligned, arguments))
         key = (device.index, types, aligned, *constants.items())
         if device.type == "meta":
-            for capability in proven_capabilities() if key not in self._loaded else ():
+            for capability in CAPABILITIES if key not in self._loaded else ():
                 self._loaded[key] = None, self._binary(types, aligned, constants, capability)
             return
         if key not in self._loaded:

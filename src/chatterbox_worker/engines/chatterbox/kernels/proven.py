@@ -1,7 +1,7 @@
 """Which of the project's kernels run by default: those that a GPU of the same generation has measured and that won.
 
 `python -m bench.gpu --only candidates --out DIR` measures each family against what runs without it, and prints the
-lines that `PROVEN` should have for the GPU at hand.
+lines that `PROVEN` should have for the GPU at hand. `CHATTERBOX_KERNELS=measure` does so at each start, for that start.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ PROVEN: Mapping[Family, frozenset[Capability]] = MappingProxyType(
 )
 """On which GPUs each family is proven."""
 
+CAPABILITIES: tuple[Capability, ...] = ((8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0))
+"""Those of RunPod's GPUs, for which an image's kernels are compiled: A100; A4000 to A6000 and 3090; L4, L40 and 4090;
+H100 and H200; B200; 5090 and RTX PRO 6000."""
+
 
 def proven_on(capability: Capability) -> frozenset[Family]:
     """The families that run by default on a GPU of this capability."""
     return frozenset(family for family, capabilities in PROVEN.items() if capability in capabilities)
 
 
-def proven_capabilities() -> list[Capability]:
-    """Those on which any family is proven, in order: an image's kernels are compiled for them."""
-    return sorted(frozenset[Capability]().union(*PROVEN.values()))
-
-
 def families(setting: str, device: torch.device, profile: str) -> frozenset[Family]:
-    """The families that an engine on this device runs, for CHATTERBOX_KERNELS `auto`, `on` or `off`.
+    """The families that an engine on this device runs, for a value of CHATTERBOX_KERNELS.
 
-    `auto`: those proven there, in the profile in which they were measured ("fast"). `on`: all.
+    `auto`: those proven there, in the profile in which they were measured ("fast"). `on`: all. `measure`: all are to be
+    measured first. Else the families' names in lower case, separated by commas.
 
     Raises:
-        NotReady: they are on, and Triton is not installed or the profile's weights are not what they read.
+        NotReady: they were asked for, and Triton is not installed or the profile's weights are not what they read.
     """
     if setting == "off" or device.type != "cuda":
         return frozenset()
@@ -68,8 +68,11 @@ def families(setting: str, device: torch.device, profile: str) -> frozenset[Fami
         return proven_on(torch.cuda.get_device_capability(device)) if measured else frozenset()
     if profile in ("int8", "nf4"):
         raise NotReady(
-            f"CHATTERBOX_KERNELS is on, but the kernels do not read {profile} weights; set it to off or auto"
+            f"CHATTERBOX_KERNELS is {setting}, but the kernels do not read {profile} weights; set it to off or auto"
         )
     if not has_triton:
-        raise NotReady("CHATTERBOX_KERNELS is on, but Triton, which compiles them, is not installed; set it to off")
-    return frozenset(Family)
+        raise NotReady(
+            f"CHATTERBOX_KERNELS is {setting}, but Triton, which compiles them, is not installed; set it to off"
+        )
+    names = {family.name.lower() for family in Family} if setting in ("on", "measure") else set(setting.split(","))
+    return frozenset(family for family in Family if family.name.lower() in names)
