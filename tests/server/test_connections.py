@@ -171,6 +171,15 @@ def test_a_client_that_hangs_up_in_its_body_is_no_failure_of_the_server(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.slow
+def test_an_idle_connection_is_kept_for_the_next_request(live_url: str) -> None:
+    with _open(live_url) as client:
+        for pause_s in (0, 6):  # uvicorn's own limit is 5 s
+            time.sleep(pause_s)
+            client.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 20")
+
+
 def test_the_head_of_a_stream_has_no_length(live_url: str, engine: HeldEngine) -> None:
     heads = []
     for method in ("HEAD", "GET"):

@@ -23,6 +23,9 @@ from chatterbox_worker.server.middleware import REQUEST_ID, new_request_id
 
 STALLED_S = 60.0
 """A client that takes no byte of what waits for it for so long, in seconds, is disconnected."""
+KEEP_ALIVE_S = 75
+"""For the next request of a connection. Proxies keep theirs for 60 s by default (nginx, ingress-nginx, AWS's ALB) and
+must be the first to close: a request that meets a closing connection is a 502. uvicorn's default is 5 s."""
 _UNSENT_BYTES = 128 * 1024  # what the system holds besides what is on its way
 _HEAD_S = 30.0  # for a request's head: clients send it at once
 _MESSAGE_BYTES = 36_000_000  # a WebSocket's start message may carry a reference, as a body may
@@ -43,6 +46,7 @@ def config(app: Any, *, host: str, port: int, shutdown_s: int) -> uvicorn.Config
         http=HttpConnection,
         ws=WebSocketConnection,
         ws_max_size=_MESSAGE_BYTES,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=shutdown_s,
     )
 
