@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load
 
 from chatterbox_worker.audio.clip import Audio
+from chatterbox_worker.cache import AudioCache
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.engine import Adapter, Factors
@@ -181,6 +182,23 @@ def test_a_request_without_a_model_gets_the_one_that_the_voice_is_for(
     assert utterance.sampling["top_p"] == 0.9
     assert (plan.request.model, plan.request.format) == ("turbo", "wav")
     assert synthesizer.plan(_request(tuned, voice="plain")).request.model == "multilingual"
+
+
+def test_the_words_that_its_model_needs_are_in_the_key_also_if_the_request_names_no_model(
+    tuned: Settings, engine: ToneEngine
+) -> None:
+    for name, words in (("carol", "Hum."), ("dave", "Ho.")):
+        voice = replace(_voice(replace(ADAPTER, model="csm")), transcript=words)
+        (tuned.voices_dir / f"{name}.safetensors").write_bytes(pack(voice))
+    served = replace(tuned, models=("multilingual", "csm"))
+    cache = AudioCache(tuned.cache_dir, max_bytes=0, max_age_s=1)
+    synthesizer = Synthesizer({"multilingual": engine, "csm": engine}, VoiceLibrary(tuned.voices_dir), cache)
+
+    def key(voice: str, **model: str) -> str:
+        return synthesizer.plan(_request(served, voice=voice, **model)).key
+
+    assert key("carol") == key("carol", model="csm")
+    assert key("dave") == key("dave", model="csm") != key("carol")
 
 
 def test_the_voice_file_may_come_with_the_request(tuned: Settings, synthesizer: Synthesizer) -> None:

@@ -6,7 +6,7 @@ No transport, no model.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -141,32 +141,14 @@ class Planner:
         voices = {name: _voice_in_text(request, name, self.find) for name in names}
         require_chunks(request, len(prepared.chunks))
         context, check = past_speech(request.context), self._check(request)
-        key = key_of({
-            "model": request.model, "weights": engine.revision, **prepared.identity,
-            "voice": source.digest, "language": request.language, "sampling": dict(request.sampling),
-            "seed": request.seed, "speed": request.speed, **encoding_of(request),
-            "chunk": (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else None,
-            **(asdict(sound_of(request)) if sound_of(request) != Sound() else {}),
-            **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
-            **({"timestamps": "word"} if request.timestamps == "word" else {}),
-            **check,
-            **({"on_fail": "error"} if request.on_fail == "error" else {}),
-            **({"respeak": sorted(request.respeak)} if request.respeak else {}),
-            **({"transcript": source.transcript} if card.needs_transcript else {}),
-            **({"voices": [[name, each.digest, each.transcript if card.needs_transcript else None]
-                           for name, each in voices.items()]} if voices else {}),
-            **(
-                {"speaker": request.speaker, "context": [past.identity for past in context]}
-                if card.uses_context else {}
-            ),
-        })  # fmt: skip
+        identity = {"weights": engine.revision, **prepared.identity, **check}
         seed = secrets.randbits(32) if request.seed is None else request.seed
         return Plan(
             request=request,
             engine=engine,
             source=source,
             chunks=prepared.chunks,
-            key=key,
+            key=key_of(identity | _identity(request, source, voices, context)),
             seed=seed,
             seeds=chunk_seeds(seed, prepared.chunks, request.respeak),
             check=check,
@@ -182,6 +164,28 @@ class Planner:
         words = {"max_word_error": request.max_word_error, "asr": self.asr_model}
         about = {"check": request.check, "attempts": request.attempts}
         return about | words if request.check == "words" else about
+
+
+def _identity(
+    request: SpeechRequest, source: VoiceSource, voices: Mapping[str, VoiceSource], context: Sequence[PastSpeech]
+) -> dict[str, Any]:
+    """What the request itself adds to the cache's key; a field that has no effect adds nothing."""
+    needs_words = request.card.needs_transcript
+    return {
+        "model": request.model, "voice": source.digest, "language": request.language,
+        "sampling": dict(request.sampling), "seed": request.seed, "speed": request.speed, **encoding_of(request),
+        "chunk": (request.chunk_size or DEFAULT_CHUNK_CHARS) if request.split_text else None,
+        **(asdict(sound) if (sound := sound_of(request)) != Sound() else {}),
+        **({} if request.max_chunk_s is None else {"max_chunk_s": request.max_chunk_s}),
+        **({"timestamps": "word"} if request.timestamps == "word" else {}),
+        **({"on_fail": "error"} if request.on_fail == "error" else {}),
+        **({"respeak": sorted(request.respeak)} if request.respeak else {}),
+        **({"transcript": source.transcript} if needs_words else {}),
+        **({"voices": [[name, each.digest, each.transcript if needs_words else None]
+                       for name, each in voices.items()]} if voices else {}),
+        **({"speaker": request.speaker, "context": [past.identity for past in context]}
+           if request.card.uses_context else {}),
+    }  # fmt: skip
 
 
 def encoding_of(request: AudioRequest) -> dict[str, Any]:
