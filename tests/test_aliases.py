@@ -12,6 +12,7 @@ from chatterbox_worker import request, wiring
 from chatterbox_worker.cancel import CancelScope
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
+from chatterbox_worker.request import actions
 from chatterbox_worker.serverless.actions import act
 from chatterbox_worker.serverless.delivery.volume import Volume
 from chatterbox_worker.serverless.information import JobCounts
@@ -111,7 +112,7 @@ def test_a_voice_cannot_be_saved_under_an_alias(
     chosen = replace(settings, aliases=("openai",))
     body = {"action": "voices.save", "voice": name, "voice_url": "https://example.org/a.wav"}
     save = request.parse(body, chosen)
-    assert isinstance(save, request.SaveVoiceRequest)
+    assert isinstance(save, actions.SaveVoiceRequest)
 
     with pytest.raises(InvalidRequest, match="'alloy' is another name of 'default' here") as refused:
         act(save, chosen, synthesizer, JobCounts(), Volume(tmp_path, max_age_s=60), most_bytes=1_000_000)

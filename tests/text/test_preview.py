@@ -10,7 +10,7 @@ import pytest
 from chatterbox_worker.catalogue import NORMALIZED
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest
-from chatterbox_worker.request import SpeechRequest, TextPreviewRequest, openai_speech, parse
+from chatterbox_worker.request import SpeechRequest, actions, openai_speech, parse
 from chatterbox_worker.text.__main__ import main
 from chatterbox_worker.text.normalise import clean, finish
 from chatterbox_worker.text.preview import preview
@@ -78,7 +78,7 @@ def test_kokoros_options_become_ours() -> None:
 
 def test_the_action_takes_the_fields_of_speech() -> None:
     request = parse({"action": "text.preview", "text": "Hello.", "speed": 2.0}, Settings())
-    assert isinstance(request, TextPreviewRequest)
+    assert isinstance(request, actions.TextPreviewRequest)
     assert request.speech.speed == 2.0
     with pytest.raises(InvalidRequest, match="txt"):
         parse({"action": "text.preview", "txt": "Hello."}, Settings())

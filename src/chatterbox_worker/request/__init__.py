@@ -12,28 +12,8 @@ from typing import Any
 
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, quote
-from chatterbox_worker.request.actions import (
-    Action,
-    ConvertBody,
-    DeleteLexiconRequest,
-    DeleteOutputRequest,
-    DeleteVoiceRequest,
-    ExportVoiceRequest,
-    GetOutputRequest,
-    InfoRequest,
-    ListLexiconRequest,
-    ListModelsRequest,
-    ListOutputsRequest,
-    ListVoicesRequest,
-    SaveLexiconRequest,
-    SaveVoiceRequest,
-    TextPreviewRequest,
-)
-from chatterbox_worker.request.audio_formats import (
-    check_bitrate,
-    formats,
-    smaller_formats,
-)
+from chatterbox_worker.request.actions import Action, ConvertBody
+from chatterbox_worker.request.audio_formats import check_bitrate, formats, smaller_formats
 from chatterbox_worker.request.check import (
     check_fields,
     check_speech,
@@ -44,10 +24,7 @@ from chatterbox_worker.request.check import (
     with_defaults,
     without_aliases,
 )
-from chatterbox_worker.request.conversion import (
-    ConversionRequest,
-    resolve_conversion,
-)
+from chatterbox_worker.request.conversion import ConversionRequest, resolve_conversion
 from chatterbox_worker.request.dialogue import resolve
 from chatterbox_worker.request.fields import (
     ALIASES,
@@ -78,15 +55,8 @@ from chatterbox_worker.request.fields import (
     check_pronunciations,
     without_nulls,
 )
-from chatterbox_worker.request.openai import (
-    KOKORO_OPTIONS,
-    openai_speech,
-)
-from chatterbox_worker.request.speech import (
-    DialogueTurn,
-    SpeechRequest,
-    at_place,
-)
+from chatterbox_worker.request.openai import KOKORO_OPTIONS, openai_speech
+from chatterbox_worker.request.speech import DialogueTurn, SpeechRequest, at_place
 from chatterbox_worker.request.text_values import value_of_text
 
 __all__ = [
@@ -115,26 +85,13 @@ __all__ = [
     "Check",
     "ConversionRequest",
     "ConvertBody",
-    "DeleteLexiconRequest",
-    "DeleteOutputRequest",
-    "DeleteVoiceRequest",
     "DialogueTurn",
-    "ExportVoiceRequest",
-    "GetOutputRequest",
-    "InfoRequest",
-    "ListLexiconRequest",
-    "ListModelsRequest",
-    "ListOutputsRequest",
-    "ListVoicesRequest",
     "Output",
     "PastTurn",
     "Request",
-    "SaveLexiconRequest",
-    "SaveVoiceRequest",
     "SpeechBody",
     "SpeechRequest",
     "TextFormat",
-    "TextPreviewRequest",
     "TurnBody",
     "at_place",
     "check_bitrate",

@@ -13,11 +13,13 @@ from chatterbox_worker.errors import InvalidRequest, choices, quote
 from chatterbox_worker.request.fields import (
     LONGEST_VOICE_NAME,
     LONGEST_WORD_CHARS,
+    Bitrate,
     Body,
     ModelName,
     Output,
     OutputPath,
     Reference,
+    Seed,
     SpeechBody,
     Transcript,
     Url,
@@ -131,27 +133,16 @@ class ConvertBody(Body):
     voice_url: Url | None = None
     format: str = "wav"
     sample_rate: int = MODEL_RATE
-    bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    bitrate_kbps: Bitrate | None = None
+    seed: Seed | None = None
     cache: bool = True
     output: Output = "auto"
 
 
-Action = (
-    InfoRequest
-    | TextPreviewRequest
-    | ListModelsRequest
-    | ListVoicesRequest
-    | SaveVoiceRequest
-    | ExportVoiceRequest
-    | DeleteVoiceRequest
-    | ListLexiconRequest
-    | SaveLexiconRequest
-    | DeleteLexiconRequest
-    | ListOutputsRequest
-    | GetOutputRequest
-    | DeleteOutputRequest
-)
+VoiceAction = ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest
+LexiconAction = ListLexiconRequest | SaveLexiconRequest | DeleteLexiconRequest
+OutputAction = ListOutputsRequest | GetOutputRequest | DeleteOutputRequest
+Action = InfoRequest | TextPreviewRequest | ListModelsRequest | VoiceAction | LexiconAction | OutputAction
 
 ACTIONS: Mapping[str, type[Action | ConvertBody]] = {
     shape.model_fields["action"].default: shape for shape in (ConvertBody, *get_args(Action))

@@ -10,7 +10,7 @@ from chatterbox_worker.errors import InvalidRequest, choices
 from chatterbox_worker.request.actions import ConvertBody
 from chatterbox_worker.request.audio_formats import chosen_format
 from chatterbox_worker.request.check import one_source
-from chatterbox_worker.request.speech import served_card
+from chatterbox_worker.request.speech import chosen_voice, served_card, without_alias
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,17 +54,13 @@ def resolve_conversion(fields: ConvertBody, settings: Settings, upload: bytes | 
     """
     given = fields.audio if upload is None else "a file"
     one_source(audio=given, audio_url=fields.audio_url, required=True)
-    one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
+    voice = chosen_voice(without_alias(fields, settings))
     audio_format = chosen_format(fields.format, fields.sample_rate, fields.bitrate_kbps)
-    has_reference = fields.reference_audio is not None or fields.voice_url is not None
-    voice = settings.voice_aliases().get(fields.voice or "", fields.voice)
     return ConversionRequest(
         audio=fields.audio if upload is None else upload,
         audio_url=fields.audio_url,
         card=_card(fields.model, settings),
-        voice=None if has_reference else voice or "default",
-        reference_audio=fields.reference_audio,
-        voice_url=fields.voice_url,
+        **voice,
         format=audio_format,
         sample_rate=fields.sample_rate,
         bitrate_kbps=fields.bitrate_kbps,

@@ -61,6 +61,9 @@ Timestamps = Literal["chunk", "word"]
 Output = Literal["auto", "inline", "s3", "volume"]
 """How the answer to a job goes back."""
 Url = Annotated[str, Field(pattern=r"(?i)^https?://\S+$", max_length=2048)]
+Bitrate = Annotated[int, Field(ge=8, le=320)]
+"""In kbit/s."""
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 def without_nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,9 +237,9 @@ class SpeechBody(Body):
     context: Annotated[list[PastTurn], Field(max_length=MOST_CONTEXT_TURNS)] = []
     format: str = "wav"
     sample_rate: int = MODEL_RATE
-    bitrate_kbps: Annotated[int, Field(ge=8, le=320)] | None = None
+    bitrate_kbps: Bitrate | None = None
     speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    seed: Seed | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     exaggeration: Annotated[float, Field(ge=0, le=2)] | None = None
     cfg_weight: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 from chatterbox_worker.catalogue import NORMALIZED, REGIONS, ModelCard
 from chatterbox_worker.config import Settings
 from chatterbox_worker.errors import InvalidRequest, WorkerError, choices, quote
+from chatterbox_worker.request.actions import ConvertBody
 from chatterbox_worker.request.audio_formats import chosen_format
 from chatterbox_worker.request.check import one_source, require_seed
 from chatterbox_worker.request.fields import (
     DEFAULT_ATTEMPTS,
     MAX_WORD_ERROR,
     SAMPLING,
+    VOICES,
     Check,
     Emoji,
     LineBreaks,
@@ -30,6 +32,7 @@ from chatterbox_worker.request.fields import (
 from chatterbox_worker.request.language import Tag, parse_tag
 
 _Error = TypeVar("_Error", bound=WorkerError)
+_Voiced = TypeVar("_Voiced", SpeechBody, ConvertBody)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,33 +154,19 @@ class SpeechRequest:
 
 def resolve_text(fields: SpeechBody, settings: Settings) -> SpeechRequest:
     """The request of one text with every default filled in. Raises InvalidRequest for what this worker cannot do."""
-    text = (fields.text or "").strip()
-    if not text:
-        raise InvalidRequest("text is empty", field="text")
-    if len(text) > settings.max_text_chars:
-        raise InvalidRequest(
-            f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
-        )
-    if (alias := settings.voice_aliases().get(fields.voice or "")) is not None:
-        fields = fields.model_copy(update={"voice": alias})
+    text = _checked_text(fields.text, settings)
+    fields = without_alias(fields, settings)
     chosen = _of_model(fields, settings, fields.model)
     audio_format = chosen_format(fields.format, fields.sample_rate, fields.bitrate_kbps)
-    if fields.loudness_lufs is not None and fields.gain_db:
-        raise InvalidRequest("loudness_lufs is the loudness of the result; leave gain_db out", field="gain_db")
-    if fields.trim == "inner" and fields.timestamps == "word":
-        raise InvalidRequest("trim inner moves words: use edges or none with timestamps word", field="trim")
-    require_seed(fields.respeak, fields.seed)
-    one_source(voice=fields.voice, reference_audio=fields.reference_audio, voice_url=fields.voice_url)
+    _refuse_contradictions(fields)
+    voice = chosen_voice(fields)
     pauses_s = {} if fields.pause_s is None else fields.pause_s.given()
     if "turn" in pauses_s:
         raise InvalidRequest("pause_s.turn is the silence after a turn, and this text has no turns", field="pause_s")
-    reference = fields.reference_audio is not None or fields.voice_url is not None
     return SpeechRequest(
         text=text,
         **chosen,
-        voice=None if reference else fields.voice or "default",
-        reference_audio=fields.reference_audio,
-        voice_url=fields.voice_url,
+        **voice,
         format=audio_format,
         sample_rate=fields.sample_rate,
         bitrate_kbps=fields.bitrate_kbps,
@@ -206,6 +195,40 @@ def resolve_text(fields: SpeechBody, settings: Settings) -> SpeechRequest:
         **_checks(fields, settings),
         as_model=partial(_of_model, fields, settings) if fields.model is None else None,
     )
+
+
+def _checked_text(given: str | None, settings: Settings) -> str:
+    """The text, trimmed. Raises InvalidRequest for an empty or too long one."""
+    text = (given or "").strip()
+    if not text:
+        raise InvalidRequest("text is empty", field="text")
+    if len(text) > settings.max_text_chars:
+        raise InvalidRequest(
+            f"text has {len(text)} characters; this worker takes at most {settings.max_text_chars}", field="text"
+        )
+    return text
+
+
+def _refuse_contradictions(fields: SpeechBody) -> None:
+    """Raises InvalidRequest for fields that cannot be given together."""
+    if fields.loudness_lufs is not None and fields.gain_db:
+        raise InvalidRequest("loudness_lufs is the loudness of the result; leave gain_db out", field="gain_db")
+    if fields.trim == "inner" and fields.timestamps == "word":
+        raise InvalidRequest("trim inner moves words: use edges or none with timestamps word", field="trim")
+    require_seed(fields.respeak, fields.seed)
+
+
+def without_alias(fields: _Voiced, settings: Settings) -> _Voiced:
+    """The fields with a voice's own name in place of another name that this worker has for it."""
+    voice = settings.voice_aliases().get(fields.voice or "")
+    return fields if voice is None else fields.model_copy(update={"voice": voice})
+
+
+def chosen_voice(fields: SpeechBody | ConvertBody) -> dict[str, Any]:
+    """The fields that choose the voice, "default" if none is given. Raises InvalidRequest for more than one."""
+    given = {name: getattr(fields, name) for name in VOICES}
+    one_source(**given)
+    return given if any(given.values()) else given | {"voice": "default"}
 
 
 def _of_model(fields: SpeechBody, settings: Settings, name: str | None) -> dict[str, Any]:

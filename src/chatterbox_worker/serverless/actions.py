@@ -10,25 +10,7 @@ from typing import Any
 from chatterbox_worker.catalogue import openai_model
 from chatterbox_worker.config import Settings, variable
 from chatterbox_worker.errors import AnswerTooLarge, VolumeFailed, quote
-from chatterbox_worker.request import (
-    Action,
-    DeleteLexiconRequest,
-    DeleteOutputRequest,
-    DeleteVoiceRequest,
-    ExportVoiceRequest,
-    GetOutputRequest,
-    InfoRequest,
-    ListLexiconRequest,
-    ListModelsRequest,
-    ListOutputsRequest,
-    ListVoicesRequest,
-    SaveLexiconRequest,
-    SaveVoiceRequest,
-    TextPreviewRequest,
-    check_deletable,
-    refuse_alias,
-    resolve,
-)
+from chatterbox_worker.request import Action, actions, check_deletable, refuse_alias, resolve
 from chatterbox_worker.serverless.delivery.volume import Volume, is_attached
 from chatterbox_worker.serverless.information import JobCounts, info
 from chatterbox_worker.synthesis.synthesizer import Synthesizer
@@ -57,32 +39,27 @@ def act(
         WorkerError: the action cannot be done.
     """
     most_bytes -= _REPORT_BYTES
+    if isinstance(request, actions.OutputAction):
+        return _outputs(request, outputs, most_bytes)
+    if isinstance(request, actions.LexiconAction):
+        return _lexicon(request, settings)
     match request:
-        case InfoRequest():
+        case actions.InfoRequest():
             return info(settings, synthesizer, counts)
-        case TextPreviewRequest():
+        case actions.TextPreviewRequest():
             return preview(resolve(request.speech, settings), lexicon_at(settings.lexicon))
-        case ListModelsRequest():
+        case actions.ListModelsRequest():
             names = {name: name for name in settings.models} | settings.model_aliases()
             return {"object": "list", "data": [openai_model(of) | {"id": name} for name, of in names.items()]}
-        case ListOutputsRequest() | GetOutputRequest() | DeleteOutputRequest():
-            return _outputs(request, outputs, most_bytes)
-        case ListLexiconRequest() | SaveLexiconRequest() | DeleteLexiconRequest():
-            return _lexicon(request, settings)
         case _:
             return _voices(request, settings, synthesizer.library, most_bytes)
 
 
-def _voices(
-    request: ListVoicesRequest | SaveVoiceRequest | ExportVoiceRequest | DeleteVoiceRequest,
-    settings: Settings,
-    library: VoiceLibrary,
-    most_bytes: int,
-) -> dict[str, Any]:
+def _voices(request: actions.VoiceAction, settings: Settings, library: VoiceLibrary, most_bytes: int) -> dict[str, Any]:
     match request:
-        case ListVoicesRequest():
+        case actions.ListVoicesRequest():
             return {"voices": [asdict(entry) for entry in library.list()]}
-        case SaveVoiceRequest():
+        case actions.SaveVoiceRequest():
             refuse_alias(id_of(request.voice), settings, field="voice")
             warnings = _lost_with_this_worker(f"voice {quote(request.voice)}", settings.voices_dir, settings)
             data, field = reference_bytes(
@@ -92,45 +69,41 @@ def _voices(
                 library.save(request.voice, data, field=field, transcript=request.reference_transcript)
             )
             return {**saved, "warnings": [*saved["warnings"], *warnings]}
-        case ExportVoiceRequest():
+        case actions.ExportVoiceRequest():
             return _export(settings.voice_aliases().get(request.voice, request.voice), library, most_bytes)
-        case DeleteVoiceRequest():
+        case actions.DeleteVoiceRequest():
             check_deletable(request.voice, settings, field="voice")
             library.delete(request.voice)
             return {"voice": request.voice, "deleted": True}
 
 
-def _lexicon(
-    request: ListLexiconRequest | SaveLexiconRequest | DeleteLexiconRequest, settings: Settings
-) -> dict[str, Any]:
+def _lexicon(request: actions.LexiconAction, settings: Settings) -> dict[str, Any]:
     lexicon = lexicon_at(settings.lexicon)
     match request:
-        case ListLexiconRequest():
+        case actions.ListLexiconRequest():
             return lexicon.page(request.language, request.offset)
-        case SaveLexiconRequest():
+        case actions.SaveLexiconRequest():
             warnings = _lost_with_this_worker("the lexicon", settings.lexicon, settings)
             count = lexicon.save(request.entries, request.language)
             return {"saved": len(request.entries), "count": count, "warnings": warnings}
-        case DeleteLexiconRequest():
+        case actions.DeleteLexiconRequest():
             lexicon.delete(request.word, request.language)
             return {"word": request.word, "language": request.language, "deleted": True}
 
 
-def _outputs(
-    request: ListOutputsRequest | GetOutputRequest | DeleteOutputRequest, outputs: Volume, most_bytes: int
-) -> dict[str, Any]:
+def _outputs(request: actions.OutputAction, outputs: Volume, most_bytes: int) -> dict[str, Any]:
     match request:
-        case ListOutputsRequest():
+        case actions.ListOutputsRequest():
             files = outputs.files()
             return {"outputs": [asdict(file) for file in files[:_MOST_OUTPUTS]], "count": len(files)}
-        case GetOutputRequest():
+        case actions.GetOutputRequest():
             return _piece(request, outputs, most_bytes // 4 * 3)
-        case DeleteOutputRequest():
+        case actions.DeleteOutputRequest():
             outputs.delete(request.path)
             return {"path": request.path, "deleted": True}
 
 
-def _piece(request: GetOutputRequest, outputs: Volume, most_bytes: int) -> dict[str, Any]:
+def _piece(request: actions.GetOutputRequest, outputs: Volume, most_bytes: int) -> dict[str, Any]:
     """As much of the file as fits; `next_offset` is where the next piece begins, None after the last."""
     data, size_bytes = outputs.read(request.path, request.offset, most_bytes)
     end = request.offset + len(data)

@@ -12,9 +12,7 @@ from chatterbox_worker.request import (
     LONGEST_PRONUNCIATION_CHARS,
     LONGEST_WORD_CHARS,
     MOST_PRONUNCIATIONS,
-    DeleteLexiconRequest,
-    ListLexiconRequest,
-    SaveLexiconRequest,
+    actions,
     check_fields,
     value_of_text,
 )
@@ -43,7 +41,7 @@ async def list_entries(http: Request, state: State) -> dict[str, Any]:
     """A thousand entries from `offset` on, of one language or, without one, of all; `next_offset` is where the next
     thousand begin.
     """
-    asked = check_fields(ListLexiconRequest, _asked(http, _LISTED))
+    asked = check_fields(actions.ListLexiconRequest, _asked(http, _LISTED))
     return await state.backend.lexicon(asked.language, asked.offset)
 
 
@@ -65,13 +63,13 @@ async def save_entry(word: _Word, http: Request, state: State) -> dict[str, Any]
 
 @router.delete("/lexicon/{word:path}", **schemas.query(_DELETED))
 async def delete_entry(word: _Word, http: Request, state: State) -> dict[str, Any]:
-    asked = check_fields(DeleteLexiconRequest, {"word": word, **_asked(http, _DELETED)})
+    asked = check_fields(actions.DeleteLexiconRequest, {"word": word, **_asked(http, _DELETED)})
     await state.backend.delete_entry(asked.word, asked.language)
     return {"word": asked.word, "language": asked.language, "deleted": True}
 
 
 async def _save(state: AppState, body: dict[str, Any]) -> dict[str, Any]:
-    asked = check_fields(SaveLexiconRequest, body)
+    asked = check_fields(actions.SaveLexiconRequest, body)
     return await state.backend.save_entries(asked.entries, asked.language)
 
 
