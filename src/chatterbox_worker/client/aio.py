@@ -16,7 +16,7 @@ from chatterbox_worker.client import endpoint as endpoints
 from chatterbox_worker.client import flows
 from chatterbox_worker.client.endpoint import Endpoint
 from chatterbox_worker.client.fields import AudioSource, ConversionFields, SpeechFields, TextFields
-from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, StreamReader, Wait
+from chatterbox_worker.client.flows import Deadline, Flow, OnUpdate, OpenStream, StreamReader, Wait
 from chatterbox_worker.client.sound import unwrap
 from chatterbox_worker.client.sync import DEFAULT_TIMEOUT_S
 from chatterbox_worker.client.types import Job, LexiconEntry, OutputEntry, SavedVoice, StreamChunk, VoiceEntry
@@ -226,21 +226,8 @@ class AsyncOutputs:
         await self._client.call({"action": "outputs.delete", "path": path})
 
 
-class AsyncSpeechStream:
+class AsyncSpeechStream(OpenStream[AsyncRunPodServerlessClient]):
     """Iterate it once. As a context manager it cancels the job if it is left before the end."""
-
-    def __init__(self, client: AsyncRunPodServerlessClient, reader: StreamReader) -> None:
-        self._client = client
-        self._reader = reader
-
-    @property
-    def job_id(self) -> str:
-        return self._reader.job_id
-
-    @property
-    def summary(self) -> Mapping[str, Any] | None:
-        """Everything about the whole except its audio; None until the stream has ended."""
-        return self._reader.summary
 
     async def __aiter__(self) -> AsyncIterator[StreamChunk]:
         while not self._reader.is_over:

@@ -10,14 +10,9 @@ import json
 import logging
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from chatterbox_worker.client.errors import (
-    AudioOnVolume,
-    ClientError,
-    NoAudio,
-    RequestRefused,
-)
+from chatterbox_worker.client.errors import AudioOnVolume, ClientError, NoAudio, RequestRefused
 from chatterbox_worker.client.job_errors import JobCancelled, JobFailed, JobTimedOut, StillRunning
 from chatterbox_worker.client.sound import decode, find, unwrap
 from chatterbox_worker.client.types import Job, StreamChunk, read_words
@@ -39,6 +34,7 @@ _PIECE_S = 600.0  # for one piece of a file, with a cold start before it
 _STREAM_WAIT_S = 10.0  # how long RunPod waits before it answers a /stream that has nothing new
 
 T = TypeVar("T")
+_Client = TypeVar("_Client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +181,23 @@ class StreamReader:
     """The rest is in the job's result: chunks that were lost on the way, or the reason it failed."""
     polls_in_queue: int = 0
     """Since a worker last had the job."""
+
+
+class OpenStream(Generic[_Client]):
+    """What the streams of both clients have alike."""
+
+    def __init__(self, client: _Client, reader: StreamReader) -> None:
+        self._client = client
+        self._reader = reader
+
+    @property
+    def job_id(self) -> str:
+        return self._reader.job_id
+
+    @property
+    def summary(self) -> Mapping[str, Any] | None:
+        """Everything about the whole except its audio; None until the stream has ended."""
+        return self._reader.summary
 
 
 def read_stream(reader: StreamReader) -> Flow[list[StreamChunk]]:
