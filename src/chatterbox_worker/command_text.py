@@ -50,11 +50,17 @@ def or_stdin(value: str) -> str:
         raise ValueError(f"the text on standard input is not {error.encoding.upper()}: {error.reason}") from None
 
 
-def describe(error: Exception) -> str:
+def describe(error: Exception | str) -> str:
     """The sentence of an error; of a file's error its path and the reason, without the system's number."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def fail(error: Exception | str, code: int = 1) -> int:
+    """Write the sentence of an error to standard error; returns the exit code."""
+    sys.stderr.write(f"{describe(error)}\n")
+    return code
 
 
 def to_json(value: object) -> str:

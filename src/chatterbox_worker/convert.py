@@ -94,12 +94,8 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)-7s| %(name)s | %(message)s")
     try:
         command.print_line(_convert(options))
-    except WorkerError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"{command_text.describe(error)}\n")
-        return 1
+    except (WorkerError, OSError) as error:
+        return command_text.fail(error)
     return 0
 
 

@@ -192,17 +192,10 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         return _process(options)
-    except WorkerError as error:
-        return _fail(error.message)
-    except (Stopped, OSError, ValueError) as error:
-        return _fail(command_text.describe(error))
+    except (WorkerError, Stopped, OSError, ValueError) as error:
+        return command_text.fail(error)
     except KeyboardInterrupt:
-        return _fail("stopped; run the same command again to continue", 130)
-
-
-def _fail(message: str, code: int = 1) -> int:
-    sys.stderr.write(message + "\n")
-    return code
+        return command_text.fail("stopped; run the same command again to continue", 130)
 
 
 if __name__ == "__main__":

@@ -94,8 +94,7 @@ def main(arguments: Sequence[str]) -> int:
         with RunPodServerlessClient(options.endpoint, options.key, base_url=options.url) as client:
             command.print_line(speak(client, options))
     except (ClientError, ValueError, OSError) as error:
-        sys.stderr.write(f"{command_text.describe(error)}\n")
-        return 1
+        return command_text.fail(error)
     return 0
 
 

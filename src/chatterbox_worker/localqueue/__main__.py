@@ -157,13 +157,11 @@ def main(arguments: Sequence[str]) -> int:
         ) as queue:
             return send(queue, options, body) if is_one_job else serve(queue)
     except KeyboardInterrupt:
-        return 0 if not is_one_job else 130
-    except WorkerError as error:
-        return _fail(error.message)
+        return 130 if is_one_job else 0
     except WorkerStartError:
-        return _fail("the worker did not start; its log above has the reason")
-    except (ClientError, OSError, ValueError) as error:
-        return _fail(command_text.describe(error))
+        return command_text.fail("the worker did not start; its log above has the reason")
+    except (WorkerError, ClientError, OSError, ValueError) as error:
+        return command_text.fail(error)
 
 
 class _LogFilter:
@@ -180,11 +178,6 @@ class _LogFilter:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise KeyboardInterrupt
-
-
-def _fail(sentence: str) -> int:
-    sys.stderr.write(sentence + "\n")
-    return 1
 
 
 if __name__ == "__main__":
