@@ -100,7 +100,12 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
     app.state.routes = KnownRoutes([*app.routes, *(route for router in _ROUTERS for route in router.routes)])
     if PAGE.is_dir():
         app.mount("/", GZipMiddleware(Page(app.state.routes, directory=PAGE)), name="page")
-    # the middleware that is added last is the outermost
+    _add_middleware(app, settings, state.metrics)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    """From the innermost to the outermost."""
     app.add_middleware(HeadAsGet)
     app.add_middleware(BodyLimit)
     app.add_middleware(
@@ -121,11 +126,10 @@ def create_app(settings: Settings, backend: Backend | None = None) -> FastAPI:
             allow_private_network=True,
             expose_headers=_EXPOSED,
         )
-    app.add_middleware(Observer, metrics=state.metrics)
+    app.add_middleware(Observer, metrics=metrics)
     app.add_middleware(RequestId)
     if settings.root_path:
         app.add_middleware(RootPath, prefix=settings.root_path)
-    return app
 
 
 def _page_paths(folder: Path) -> frozenset[str]:

@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chatterbox_worker.errors import WorkerError, quote
 from chatterbox_worker.server import failures
 from chatterbox_worker.server.limits import RateLimit
+from chatterbox_worker.server.middleware import HttpMiddleware
 from chatterbox_worker.server.refusals import Forbidden, Unauthorised
 
 OPEN_PATHS = ("/health", "/ping")
@@ -40,8 +41,10 @@ _PRIVATE_DOMAINS = (
 )  # fmt: skip
 
 
-class AuthMiddleware:
+class AuthMiddleware(HttpMiddleware):
     """Middleware: lets a request through, or answers it with the error."""
+
+    _TYPES = ("http", "websocket")
 
     def __init__(
         self,
@@ -53,17 +56,14 @@ class AuthMiddleware:
         hosts: Sequence[str],
         rate_limit: RateLimit,
     ) -> None:
-        self._app = app
+        super().__init__(app)
         self._keys = keys
         self._open = {*OPEN_PATHS, *page_paths}
         self._origins = origins
         self._hosts = hosts
         self._rate_limit = rate_limit
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
-            return
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._admit(scope)
         except WorkerError as refusal:

@@ -18,9 +18,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from chatterbox_worker.errors import INTERNAL_ERROR, Cancelled, VoiceNotFound, WorkerError, choices
+from chatterbox_worker.server.middleware import HttpMiddleware
 from chatterbox_worker.server.refusals import BodyTooSlow, TryLater, Unauthorised
 
 log = logging.getLogger(__name__)
@@ -31,20 +32,14 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_exception)
 
 
-class CatchBugs:
+class CatchBugs(HttpMiddleware):
     """Middleware: answers 500 to what no handler expects.
 
     A handler that FastAPI has for it would stand outside of all middleware: its answer would have neither an id nor the
     headers by which a page of another site may read it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_started = False
 
         async def note_start(message: Message) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from chatterbox_worker.request import LONGEST_REFERENCE_CHARS
 from chatterbox_worker.server import failures
+from chatterbox_worker.server.middleware import HttpMiddleware
 from chatterbox_worker.server.refusals import BodyTooLarge, BodyTooSlow, RateLimited, TryLater
 
 BODY_BYTES = LONGEST_REFERENCE_CHARS + 2_000_000
@@ -147,18 +148,12 @@ class RateLimit:
         bucket.tokens -= 1
 
 
-class BodyLimit:
+class BodyLimit(HttpMiddleware):
     """Middleware: refuses a body whose declared length is too large, and stops reading one that grows too large or
     arrives too slowly.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = BodyTooLarge(f"the body is larger than {BODY_BYTES} bytes")
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > BODY_BYTES:

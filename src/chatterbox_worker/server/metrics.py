@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chatterbox_worker.answer import SpeechInfo
 from chatterbox_worker.server.backend import ReadinessState
+from chatterbox_worker.server.middleware import HttpMiddleware
 
 MIMETYPE = CONTENT_TYPE_LATEST
 # Seconds: from a cache hit to the longest text that a worker accepts.
@@ -72,17 +73,14 @@ def _is_state(state: Callable[[], str], name: str) -> float:
     return float(state() == name)
 
 
-class Observer:
+class Observer(HttpMiddleware):
     """Middleware: counts and times every answer by its route's template, never by what a client can invent."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
+        super().__init__(app)
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         started_s, status = time.perf_counter(), 500
 
         async def note_status(message: Message) -> None:
