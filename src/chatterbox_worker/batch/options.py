@@ -46,6 +46,27 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
     backend.add_argument("--endpoint", help="endpoint id (RUNPOD_ENDPOINT_ID)")
     backend.add_argument("--key", help="API key (RUNPOD_API_KEY), or a server's")
     backend.add_argument("--url", help="URL of the endpoint (RUNPOD_ENDPOINT_BASE_URL, then RunPod's cloud)")
+    _add_speech(parser)
+    parser.add_argument(
+        "--captions",
+        choices=list(MIMETYPES),
+        help="also a file of captions for each text, by its words with --set timestamps=word",
+    )
+    _add_books(parser)
+    parser.add_argument(
+        "--price-per-second", type=float, metavar="P", help="of the endpoint's workers, for what a run costs"
+    )
+    parser.add_argument("--in-flight", type=int, default=16, metavar="N", help="rows at the same time (%(default)s)")
+    parser.add_argument(
+        "--attempts", type=int, default=3, metavar="N", help="per row, including the first (%(default)s)"
+    )
+    parser.add_argument(
+        "--timeout", type=number(0, inf), default=1800.0, metavar="S", help="seconds to wait for a job (%(default)g)"
+    )
+    return parser
+
+
+def _add_speech(parser: argparse.ArgumentParser) -> None:
     speech = parser.add_argument_group("defaults for rows")
     speech.add_argument("--format", choices=[*FORMATS, "auto"], help="of the audio (wav)")
     speech.add_argument("--model", metavar="NAME", help="default: the first one served")
@@ -61,11 +82,9 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
         metavar="FIELD=VALUE",
         help="any other field of a request",
     )
-    parser.add_argument(
-        "--captions",
-        choices=list(MIMETYPES),
-        help="also a file of captions for each text, by its words with --set timestamps=word",
-    )
+
+
+def _add_books(parser: argparse.ArgumentParser) -> None:
     books = parser.add_argument_group("books")
     books.add_argument("--list", action="store_true", help="only show the chapters, and the pages that are not read")
     books.add_argument(
@@ -79,17 +98,6 @@ def _build_parser(description: str | None) -> argparse.ArgumentParser:
     books.add_argument("--title", type=command_text.argument, help="of the audiobook; default: the book's own")
     books.add_argument("--author", type=command_text.argument, help="of the audiobook; default: the book's own")
     books.add_argument("--cover", type=Path, metavar="FILE", help="a JPEG or PNG; default: the book's own")
-    parser.add_argument(
-        "--price-per-second", type=float, metavar="P", help="of the endpoint's workers, for what a run costs"
-    )
-    parser.add_argument("--in-flight", type=int, default=16, metavar="N", help="rows at the same time (%(default)s)")
-    parser.add_argument(
-        "--attempts", type=int, default=3, metavar="N", help="per row, including the first (%(default)s)"
-    )
-    parser.add_argument(
-        "--timeout", type=number(0, inf), default=1800.0, metavar="S", help="seconds to wait for a job (%(default)g)"
-    )
-    return parser
 
 
 def _contradiction(options: argparse.Namespace) -> str | None:

@@ -48,21 +48,20 @@ def worker_environment(
         "RUNPOD_SKIP_GPU_CHECK": "true",
         "RUNPOD_ENDPOINT_BASE_URL": queue_url.rpartition("/")[0],
     }
-    # The SDK fills in the ids: $ID is the worker's in a job-take and the job's elsewhere.
-    done = f"{queue_url}/job-done/$RUNPOD_POD_ID/$ID?gpu=local"
+    return environment | _urls(queue_url, worker_id, worker_key) | dict(extra)
+
+
+def _urls(queue_url: str, worker_id: str, worker_key: str | None) -> dict[str, str]:
+    """Where the worker takes jobs and posts results. The SDK fills in the ids: $ID is the worker's in a job-take and
+    the job's elsewhere.
+    """
+    done = {"RUNPOD_WEBHOOK_POST_OUTPUT": f"{queue_url}/job-done/$RUNPOD_POD_ID/$ID?gpu=local"}
     if worker_key is None:
-        environment |= {
-            "RUNPOD_WEBHOOK_GET_JOB": f"{queue_url}/job-take/{worker_id}",
-            "RUNPOD_WEBHOOK_POST_OUTPUT": done,
-            "RUNPOD_TEST": "true",
-        }
-    else:
-        environment |= {
-            "RUNPOD_WEBHOOK_GET_JOB": f"{queue_url}/job-take/$ID?gpu=local",
-            "RUNPOD_WEBHOOK_POST_OUTPUT": done,
-            "RUNPOD_WEBHOOK_POST_STREAM": f"{queue_url}/job-stream/$RUNPOD_POD_ID/$ID?gpu=local",
-            "RUNPOD_WEBHOOK_PING": f"{queue_url}/ping/$RUNPOD_POD_ID?gpu=local",
-            "RUNPOD_PING_INTERVAL": "1000",
-            "RUNPOD_AI_API_KEY": worker_key,
-        }
-    return environment | dict(extra)
+        return done | {"RUNPOD_WEBHOOK_GET_JOB": f"{queue_url}/job-take/{worker_id}", "RUNPOD_TEST": "true"}
+    return done | {
+        "RUNPOD_WEBHOOK_GET_JOB": f"{queue_url}/job-take/$ID?gpu=local",
+        "RUNPOD_WEBHOOK_POST_STREAM": f"{queue_url}/job-stream/$RUNPOD_POD_ID/$ID?gpu=local",
+        "RUNPOD_WEBHOOK_PING": f"{queue_url}/ping/$RUNPOD_POD_ID?gpu=local",
+        "RUNPOD_PING_INTERVAL": "1000",
+        "RUNPOD_AI_API_KEY": worker_key,
+    }

@@ -13,8 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -85,10 +86,7 @@ class _Search:
         if having and not fitting:
             names = choices(each.path.name for each in having)
             raise self.refuse(f"the {kind} in {names} is of another family than {self.model.family}")
-        own = [each for each in fitting if each.path.name == preferred]
-        return self._only(kind, own or fitting, preferred)
-
-    def _only(self, kind: str, candidates: Sequence[Contents], preferred: str) -> Contents | None:
+        candidates = [each for each in fitting if each.path.name == preferred] or fitting
         if len(candidates) > 1:
             names = choices(each.path.name for each in candidates)
             raise self.refuse(f"{self.folder} has several of the kind {kind}: {names}; call the right one {preferred}")
@@ -109,8 +107,9 @@ def find_custom(
         NotReady: there is no T3, several, or one of another family; a tokenizer is missing or does not fit; a file is
             broken; a download failed. The message lists what was found.
     """
+    look = partial(find, weights_dir=weights_dir, runpod_cache=runpod_cache, hub_cache=hub_cache)
     if weights_dir is not None and (layout := _layout_in(weights_dir / model.name, model)) is not None:
-        stored = find(layout, weights_dir=weights_dir, runpod_cache=runpod_cache, hub_cache=hub_cache, offline=True)
+        stored = look(layout, offline=True)
         _check_languages(_Search(model, stored.folder, ()), stored.path(layout.tokenizer[0]))
         return stored
     path = _download(model, runpod_cache, hub_cache, offline=offline) if model.is_on_hub else Path(model.place)
@@ -119,39 +118,16 @@ def find_custom(
 
     def from_base(only: Container[str] | None) -> Checkpoint:
         try:
-            return find(
-                base,
-                weights_dir=weights_dir,
-                runpod_cache=runpod_cache,
-                hub_cache=hub_cache,
-                offline=offline,
-                only=only,
-            )
+            return look(base, offline=offline, only=only)
         except NotReady as error:
             raise search.refuse(
                 f"{search}, and what it lacks of {model.family} is missing too: {error.message}"
             ) from error
 
-    t3 = _choose_t3(search, path)
-    own = {
-        "t3": t3,
-        "s3gen": search.choose(S3GEN, base.s3gen, lambda shapes: (_MEANFLOW in shapes) is base.meanflow),
-        "voice_encoder": search.choose(VOICE_ENCODER, base.voice_encoder),
-        "conditionals": search.choose(CONDITIONALS, base.conditionals, lambda shapes: _is_voice_of(base, shapes)),
-    }
-    tokenizer, text_vocab = _choose_tokenizer(search, t3, base)
-    names: dict[str, Any] = {part: each.path.name for part, each in own.items() if each is not None}
-    layout = replace(
-        base, name=model.name, remote=_remote(model), base=None, from_base=(), text_vocab=text_vocab,
-        tokenizer=tuple(each.name for each in tokenizer) or base.tokenizer, language=_language(model, base), **names,
-    )  # fmt: skip
-    files = {each.path.name: each.path for each in own.values() if each is not None}
-    files |= {each.name: each for each in tokenizer}
-    files |= {name: search.folder / name for name in base.optional if (search.folder / name).is_file()}
+    layout, files = _choose_files(search, path, base)
     missing = {name for name in layout.required if name not in files}
-    found = from_base(missing) if missing else None
-    if found is not None:
-        files |= {name: each for name, each in found.files.items() if name in missing}
+    if missing:
+        files |= {name: each for name, each in from_base(missing).files.items() if name in missing}
     files |= _optional_of_base(model, base, files, from_base)
     _check_languages(search, files[layout.tokenizer[0]])
     revision = f"custom-{sample_digest(files)[:_DIGITS]}"
@@ -265,6 +241,28 @@ def _examine(model: CustomModel, path: Path) -> _Search:
         readable = [each for each in readable if each.suffix == ".json" or each.name in counting]
     others = tuple(each.name for each in listed if each not in readable)
     return _Search(model, folder, tuple(map(examine, readable)), others)
+
+
+def _choose_files(search: _Search, path: Path, base: Layout) -> tuple[Layout, dict[str, Path]]:
+    """The model's layout, and its own files by their names. Raises NotReady."""
+    t3 = _choose_t3(search, path)
+    own = {
+        "t3": t3,
+        "s3gen": search.choose(S3GEN, base.s3gen, lambda shapes: (_MEANFLOW in shapes) is base.meanflow),
+        "voice_encoder": search.choose(VOICE_ENCODER, base.voice_encoder),
+        "conditionals": search.choose(CONDITIONALS, base.conditionals, lambda shapes: _is_voice_of(base, shapes)),
+    }
+    tokenizer, text_vocab = _choose_tokenizer(search, t3, base)
+    names: dict[str, Any] = {part: each.path.name for part, each in own.items() if each is not None}
+    layout = replace(
+        base, name=search.model.name, remote=_remote(search.model), base=None, from_base=(), text_vocab=text_vocab,
+        tokenizer=tuple(each.name for each in tokenizer) or base.tokenizer, language=_language(search.model, base),
+        **names,
+    )  # fmt: skip
+    files = {each.path.name: each.path for each in own.values() if each is not None}
+    files |= {each.name: each for each in tokenizer}
+    files |= {name: search.folder / name for name in base.optional if (search.folder / name).is_file()}
+    return layout, files
 
 
 def _choose_t3(search: _Search, path: Path) -> Contents:
