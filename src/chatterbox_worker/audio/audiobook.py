@@ -16,7 +16,7 @@ import av
 
 from chatterbox_worker.audio.allocations import allow_allocations
 from chatterbox_worker.audio.clip import Audio, silence
-from chatterbox_worker.audio.encode import bit_rate, cut, frame_of
+from chatterbox_worker.audio.encode import Track, bit_rate
 from chatterbox_worker.catalogue import FORMATS
 from chatterbox_worker.errors import InvalidRequest
 
@@ -77,49 +77,34 @@ def write_m4b(
     options = {"brand": "M4B ", "movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as container:
         container.metadata.update(tags.metadata())
-        encoder = _AacTrack(container, rate)
+        track = Track(container, "aac", "fltp", rate, bit_rate("aac", rate))
+        track.stream.time_base = Fraction(1, rate)
         cover = None if tags.cover is None else _add_cover_track(container, tags.cover)
         container.start_encoding()
         if tags.cover is not None and cover is not None:
             container.mux_one(_cover_packet(tags.cover, cover))
         marks = []
         for number, chapter in enumerate(chapters, 1):
-            start = encoder.samples
-            for index, file in enumerate(chapter.files):
-                if index:
-                    encoder.add(silence(part_pause_s, rate))
-                for piece in _read(file, rate):
-                    encoder.add(piece)
+            start = track.samples
+            for piece in _sound_of(chapter, rate, part_pause_s):
+                track.add(piece)
             if number < len(chapters):
-                encoder.add(silence(CHAPTER_PAUSE_S, rate))
+                track.add(silence(CHAPTER_PAUSE_S, rate))
             marks.append({
-                "id": number, "start": start, "end": encoder.samples, "time_base": Fraction(1, rate),
+                "id": number, "start": start, "end": track.samples, "time_base": Fraction(1, rate),
                 "metadata": {"title": chapter.title},
             })  # fmt: skip
             on_chapter()
-        encoder.finish()
+        track.finish()
         container.set_chapters(marks)  # MP4's chapters are written with its index, at the end
-    return encoder.samples / rate
+    return track.samples / rate
 
 
-class _AacTrack:
-    def __init__(self, container: Any, rate: int) -> None:
-        self._container = container
-        self._stream = container.add_stream("aac", rate=rate, layout="mono")
-        self._stream.bit_rate = bit_rate("aac", rate)
-        self._stream.codec_context.format = "fltp"
-        self._stream.codec_context.thread_count = 1
-        self._stream.time_base = Fraction(1, rate)
-        self.samples = 0
-        """Those that were added."""
-
-    def add(self, audio: Audio) -> None:
-        for piece in cut(audio):
-            self._container.mux(self._stream.encode(frame_of(piece, "fltp", at=self.samples)))
-            self.samples += len(piece.samples)
-
-    def finish(self) -> None:
-        self._container.mux(self._stream.encode(None))
+def _sound_of(chapter: AudiobookChapter, rate: int, part_pause_s: float) -> Iterator[Audio]:
+    for index, file in enumerate(chapter.files):
+        if index:
+            yield silence(part_pause_s, rate)
+        yield from _read(file, rate)
 
 
 def _picture_codec(data: bytes) -> str | None:

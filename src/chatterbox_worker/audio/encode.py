@@ -72,7 +72,7 @@ def encode_pieces(pieces: Iterable[Audio], format: str, sample_rate: int, bitrat
     """
     check_format(format, sample_rate)
     encoder = _ENCODERS[format]
-    if bitrate_kbps is not None and isinstance(encoder, _Libav):
+    if bitrate_kbps is not None and isinstance(encoder, Libav):
         encoder = replace(encoder, bit_rates={sample_rate: bitrate_kbps * 1000})
     return encoder((part for piece in pieces for part in cut(piece)), sample_rate)
 
@@ -161,7 +161,7 @@ _VORBIS_COMPRESSION = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class _Libav:
+class Libav:
     """A codec and a container of libav, at a bit rate for mono speech."""
 
     container: str
@@ -175,19 +175,37 @@ class _Libav:
     def __call__(self, pieces: Iterable[Audio], sample_rate: int) -> bytes:
         buffer = io.BytesIO()
         with av.open(buffer, "w", format=self.container, options=dict(self.options)) as container:
-            stream = container.add_stream(self.codec, rate=sample_rate, layout="mono")
-            stream.bit_rate = self.bit_rates[sample_rate]
-            stream.codec_context.format = self.sample_format
-            stream.codec_context.thread_count = 1
-            at = 0
+            track = Track(container, self.codec, self.sample_format, sample_rate, self.bit_rates[sample_rate])
             for piece in pieces:
-                container.mux(stream.encode(frame_of(piece, self.sample_format, at=at)))
-                at += len(piece.samples)
-            container.mux(stream.encode(None))
+                track.add(piece)
+            track.finish()
         return buffer.getvalue()
 
 
-def frame_of(audio: Audio, sample_format: str, *, at: int) -> av.AudioFrame:
+class Track:
+    """A mono stream of a container of libav that is open for writing: `add` pieces, then `finish`."""
+
+    def __init__(self, container: Any, codec: str, sample_format: str, rate: int, bits: int | None) -> None:
+        """`bits`: per second; None for a codec without a bit rate."""
+        self._container, self._format = container, sample_format
+        self.stream = container.add_stream(codec, rate=rate, layout="mono")
+        if bits is not None:
+            self.stream.bit_rate = bits
+        self.stream.codec_context.format = sample_format
+        self.stream.codec_context.thread_count = 1
+        self.samples = 0
+        """Those that were added."""
+
+    def add(self, audio: Audio) -> None:
+        for piece in cut(audio):
+            self._container.mux(self.stream.encode(_frame(piece, self._format, at=self.samples)))
+            self.samples += len(piece.samples)
+
+    def finish(self) -> None:
+        self._container.mux(self.stream.encode(None))
+
+
+def _frame(audio: Audio, sample_format: str, *, at: int) -> av.AudioFrame:
     """A frame for libav in the sample format "s16" or "fltp", `at` samples after the start; of any length, since PyAV
     cuts it to those that the codec takes.
     """
@@ -201,38 +219,38 @@ def frame_of(audio: Audio, sample_format: str, *, at: int) -> av.AudioFrame:
     return frame
 
 
-_LIBAV: Mapping[str, _Libav] = MappingProxyType({
+LIBAV: Mapping[str, Libav] = MappingProxyType({
     # Where more bits stop helping: at 24 kHz the log-spectral distance to 12 recorded voices is 5.3 dB at 64 kbit/s,
     # 4.3 at 96, 4.0 at 128 and 3.8 at 160, the most that the format has. MPEG-2.5 (8 kHz) has at most 64. No ID3 tag:
     # its only content would be "Lavf".
-    "mp3": _Libav(
+    "mp3": Libav(
         "mp3", "libmp3lame", "fltp",
         {8000: 64_000, 16000: 96_000, 22050: 128_000, 24000: 128_000, 44100: 128_000, 48000: 128_000},
         {"id3v2_version": "0", "write_xing": "1", "fflags": "+bitexact"},
     ),
     # RFC 7587 section 3.1.1, mono speech: 8-12 kbit/s narrow, 16-20 wide, 28-40 full band. The upper end of each, plus
     # headroom, since a file is compressed once and stored.
-    "opus": _Libav(
+    "opus": Libav(
         "ogg", "libopus", "s16",
         {8000: 16_000, 16000: 24_000, 24000: 40_000, 48000: 48_000},
         {"fflags": "+bitexact"},
     ),
     # ffmpeg's rule of thumb for its own encoder is 64 kbit/s per channel; AAC allows 6144 bits per frame, which at
     # 8 kHz is 48 kbit/s.
-    "aac": _Libav(
+    "aac": Libav(
         "adts", "aac", "fltp",
         {8000: 32_000, 16000: 48_000, 22050: 64_000, 24000: 64_000, 44100: 96_000, 48000: 96_000},
         {"fflags": "+bitexact"},
     ),
 })  # fmt: skip
 _ENCODERS: Mapping[str, _Encoder] = MappingProxyType(
-    {"wav": _wav, "flac": _flac, "pcm": _pcm, "ogg": _vorbis} | dict(_LIBAV)
+    {"wav": _wav, "flac": _flac, "pcm": _pcm, "ogg": _vorbis} | dict(LIBAV)
 )
 
 
 def bit_rate(format: str, sample_rate: int) -> int:  # noqa: A002 - as in `encode`
     """Bits per second of a format with a fixed rate: mp3, opus or aac."""
-    return _LIBAV[format].bit_rates[sample_rate]
+    return LIBAV[format].bit_rates[sample_rate]
 
 
 def default_kbps(sample_rate: int) -> int:

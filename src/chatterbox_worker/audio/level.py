@@ -16,7 +16,7 @@ _RELATIVE_GATE_DB = 10.0  # ITU-R BS.1770-4: frames this far below the mean do n
 _ENCODER_DBFS = -30.0  # what Resemblyzer raises quiet speech to (audio_norm_target_dBFS)
 _WINDOW_DBFS = -25.0  # the usual level of a reader near the microphone
 _LEAST_SPEECH_S = 0.3  # one syllable: less does not define a level
-_OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
+OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
 
 
 def speech_level(audio: Audio) -> float | None:
@@ -33,9 +33,15 @@ def speech_level(audio: Audio) -> float | None:
 
 def true_peak(audio: Audio) -> float:
     """dBTP: the peak of the four times oversampled signal; minus infinity for silence."""
-    oversampled = soxr.resample(audio.samples, audio.sample_rate, _OVERSAMPLING * audio.sample_rate)
-    peak = float(np.max(np.abs(oversampled), initial=0.0))
+    peak = float(np.max(rectify(audio), initial=0.0))
     return 20 * math.log10(peak) if peak else -math.inf
+
+
+def rectify(audio: Audio) -> Samples:
+    """(about 4n,): the magnitudes of the signal oversampled `OVERSAMPLING` times."""
+    oversampled = soxr.resample(audio.samples, audio.sample_rate, OVERSAMPLING * audio.sample_rate)
+    magnitudes: Samples = np.abs(oversampled)
+    return magnitudes
 
 
 def raise_quiet(speech: Samples) -> Samples:

@@ -6,14 +6,12 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.audio.level import CEILING_DBTP, true_peak
+from chatterbox_worker.audio.level import CEILING_DBTP, OVERSAMPLING, rectify, true_peak
 
 _REACH_S = 0.015
 """Before and after a peak: a period of the lowest voices, so that the gain does not follow single periods."""
-_OVERSAMPLING = 4  # ITU-R BS.1770-4 annex 2, for the true peak
 _AIM_DBTP = CEILING_DBTP - 0.2  # meters with other interpolation filters differ by about so much
 
 
@@ -39,10 +37,10 @@ def limit(audio: Audio) -> Audio:
 def _peaks(audio: Audio) -> npt.NDArray[np.float64]:
     """(n,): the true peak from each sample to the next."""
     count = len(audio.samples)
-    oversampled = soxr.resample(audio.samples, audio.sample_rate, _OVERSAMPLING * audio.sample_rate)
-    padded = np.zeros(_OVERSAMPLING * count, np.float64)
-    padded[: len(oversampled)] = np.abs(oversampled)[: len(padded)]
-    peaks: npt.NDArray[np.float64] = np.maximum(padded.reshape(count, _OVERSAMPLING).max(axis=1), np.abs(audio.samples))
+    magnitudes = rectify(audio)
+    padded = np.zeros(OVERSAMPLING * count, np.float64)
+    padded[: len(magnitudes)] = magnitudes[: len(padded)]
+    peaks: npt.NDArray[np.float64] = np.maximum(padded.reshape(count, OVERSAMPLING).max(axis=1), np.abs(audio.samples))
     return peaks
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import soxr
 
 from chatterbox_worker.audio.clip import Audio, Samples
-from chatterbox_worker.audio.encode import bit_rate, check_format, frame_of, open_vorbis
+from chatterbox_worker.audio.encode import LIBAV, Track, check_format, open_vorbis
 from chatterbox_worker.audio.ogg import with_fixed_serial
 from chatterbox_worker.errors import SynthesisFailed
 
@@ -41,7 +41,11 @@ class StreamEncoder:
         """
         check_format(format, sample_rate)
         self._rate = sample_rate
-        self._codec = _mp3(sample_rate, bitrate_kbps) if format == "mp3" else _CODECS[format](sample_rate)
+        self._codec = (
+            _as_whole("mp3", sample_rate, bitrate_kbps, write_xing="0")
+            if format == "mp3"
+            else _CODECS[format](sample_rate)
+        )
         self._resampler: soxr.ResampleStream | None = None
         self._source_rate = 0
 
@@ -170,23 +174,15 @@ class _Libav:
         self._sink = _Sink()
         muxing = {"flush_packets": "1", "fflags": "+bitexact", **options}  # without flushing, libav buffers 32 kB
         self._container = av.open(self._sink, "w", format=container, options=muxing)
-        self._stream = self._container.add_stream(codec, rate=rate, layout="mono")
-        if bits is not None:
-            self._stream.bit_rate = bits
-        self._stream.codec_context.format = sample_format
-        self._stream.codec_context.thread_count = 1
-        self._format = sample_format
-        self._samples = 0
+        self._track = Track(self._container, codec, sample_format, rate, bits)
         self._container.start_encoding()  # its head goes out with the first piece
 
     def add(self, audio: Audio) -> bytes:
-        if len(audio.samples):
-            self._container.mux(self._stream.encode(frame_of(audio, self._format, at=self._samples)))
-            self._samples += len(audio.samples)
+        self._track.add(audio)
         return self._sink.drain()
 
     def finish(self) -> bytes:
-        self._container.mux(self._stream.encode(None))
+        self._track.finish()
         self._container.close()
         return self._sink.drain()
 
@@ -196,11 +192,13 @@ _CODECS: Mapping[str, Callable[[int], _Codec]] = MappingProxyType({
     "pcm": _Pcm,
     "ogg": _Vorbis,
     "flac": lambda rate: _Libav("flac", "flac", "s16", rate, None),
-    "opus": lambda rate: _Libav("ogg", "libopus", "s16", rate, bit_rate("opus", rate), page_duration=str(_PAGE_US)),
-    "aac": lambda rate: _Libav("adts", "aac", "fltp", rate, bit_rate("aac", rate)),
+    "opus": lambda rate: _as_whole("opus", rate, page_duration=str(_PAGE_US)),
+    "aac": lambda rate: _as_whole("aac", rate),
 })  # fmt: skip
 
 
-def _mp3(rate: int, kbps: int | None) -> _Codec:
-    bits = bit_rate("mp3", rate) if kbps is None else kbps * 1000
-    return _Libav("mp3", "libmp3lame", "fltp", rate, bits, id3v2_version="0", write_xing="0")
+def _as_whole(name: str, rate: int, kbps: int | None = None, **options: str) -> _Codec:
+    """The format's codec as `encode` has it, with other `options` of the container."""
+    whole = LIBAV[name]
+    bits = whole.bit_rates[rate] if kbps is None else kbps * 1000
+    return _Libav(whole.container, whole.codec, whole.sample_format, rate, bits, **{**whole.options, **options})
