@@ -1,7 +1,9 @@
 import json
+import logging
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ def find_in(layout: Layout, tmp_path: Path, **folders: Any) -> Checkpoint:
         "offline": True,
     }
     return find(layout, **(defaults | folders))
+
+
+def pinned_to(layout: Layout, commit: str) -> Layout:
+    return replace(layout, remote=replace(layout.remote, revision=commit))
 
 
 def fill_hub_cache(
@@ -83,7 +89,7 @@ def test_folders_are_searched_in_order_and_the_revision_is_the_one_that_was_foun
         (incomplete.parent.parent / "refs/main").write_bytes(ref)
         assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(hub)
     with pytest.raises(NotReady, match=r"without conds\.pt"):
-        find_in(ENGLISH, tmp_path, runpod_cache=runpod, revisions={ENGLISH.remote.repo: COMMIT})
+        find_in(pinned_to(ENGLISH, COMMIT), tmp_path, runpod_cache=runpod)
     shutil.rmtree(runpod)
     fill_hub_cache(runpod, ENGLISH, COMMIT)  # RunPod fetched another commit: it is used, and reported as what it is
     assert find_in(ENGLISH, tmp_path, **folders).folder.is_relative_to(runpod)
@@ -96,8 +102,7 @@ def test_the_pinned_snapshot_wins_over_the_one_that_main_names(tmp_path: Path) -
     fill_hub_cache(tmp_path, TURBO, OTHER)
     fill_hub_cache(tmp_path, TURBO, TURBO.remote.revision, ref=None)
     assert find_in(TURBO, tmp_path, runpod_cache=tmp_path).revision == TURBO.remote.revision[:12]
-    revised = find_in(TURBO, tmp_path, runpod_cache=tmp_path, revisions={TURBO.remote.repo: OTHER})
-    assert revised.revision == OTHER[:12]
+    assert find_in(pinned_to(TURBO, OTHER), tmp_path, runpod_cache=tmp_path).revision == OTHER[:12]
 
 
 def test_a_pack_uses_files_of_the_base_model_from_any_folder(tmp_path: Path) -> None:
@@ -209,10 +214,11 @@ def test_other_weights_of_the_same_shape_have_another_revision(tmp_path: Path) -
 
 
 def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     import huggingface_hub
 
+    caplog.set_level(logging.INFO)
     arguments: dict[str, Any] = {}
     names = TURBO.files
 
@@ -222,8 +228,7 @@ def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     fill_hub_cache(tmp_path, TURBO, OTHER)  # the pinned snapshot is fetched although there is an older one
-    sentences: list[str] = []
-    found = find_in(TURBO, tmp_path, hub_cache=tmp_path, offline=False, on_progress=sentences.append)
+    found = find_in(TURBO, tmp_path, hub_cache=tmp_path, offline=False)
     assert arguments == {
         "repo": TURBO.remote.repo,
         "revision": TURBO.remote.revision,
@@ -231,8 +236,8 @@ def test_a_download_asks_for_the_pinned_commit_and_these_files_alone(
         "allow_patterns": list(TURBO.files),
     }
     assert found.revision == TURBO.remote.revision[:12]
-    assert len(sentences) == 1
-    assert "t3_turbo_v1.safetensors" in sentences[0]
+    (sentence,) = caplog.messages
+    assert "t3_turbo_v1.safetensors" in sentence
     names = TURBO.files[:2]
     with pytest.raises(NotReady, match=r"\(without ve\.safetensors.*; the hub's repository lacks them"):
         find_in(TURBO, tmp_path, hub_cache=tmp_path / "few", offline=False)

@@ -12,7 +12,7 @@ file names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -32,7 +32,6 @@ RUNPOD_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 _REVISION_CHARS = 12  # of a commit or digest: enough to be unique, short enough for file names
 
 _log = logging.getLogger(__name__)
-_NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,30 +152,23 @@ def find(
     runpod_cache: Path = RUNPOD_CACHE,
     hub_cache: Path | None = None,
     offline: bool = False,
-    revisions: Mapping[str, str] = _NO_OVERRIDES,
     only: Container[str] | None = None,
-    on_progress: Callable[[str], object] = _log.info,
 ) -> Checkpoint:
     """The model's files, downloaded if necessary.
 
-    `weights_dir` may have the files themselves, or a folder named like the model or its repository. `revisions`
-    overrides the layout's pins, by repository. `hub_cache` is the hub library's own unless given; the library itself
-    reads HF_HUB_OFFLINE and HF_TOKEN and shows a progress bar. `only` limits the search to these file names.
-    `on_progress` is called with a sentence before anything slow.
+    `weights_dir` may have the files themselves, or a folder named like the model or its repository. `hub_cache` is the
+    hub library's own unless given; the library itself reads HF_HUB_OFFLINE and HF_TOKEN and shows a progress bar.
+    `only` limits the search to these file names.
 
     Raises:
         NotReady: the files are missing (the message lists the folders and what each lacked), a download failed, or a
             file is truncated or corrupt.
     """
     found = []
-    for part in (each.narrow(only) for each in _parts(layout, weights_dir, revisions)):
+    for part in (each.narrow(only) for each in _parts(layout, weights_dir)):
         try:
             if part.names:
-                found.append(
-                    find_part(
-                        layout.name, part.wanted, runpod_cache, hub_cache, offline=offline, on_progress=on_progress
-                    )
-                )
+                found.append(find_part(layout.name, part.wanted, runpod_cache, hub_cache, offline=offline))
         except NotReady as error:
             if part.required:
                 raise
@@ -196,11 +188,8 @@ def _with_remainder(checkpoint: Checkpoint) -> Checkpoint:
     return replace(checkpoint, revision=read_metadata(checkpoint.remainder)["revision"], is_prepared=True)
 
 
-def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str]) -> list[Part]:
+def _parts(layout: Layout, weights_dir: Path | None) -> list[Part]:
     """The layout's files by repository, and the folders that may have them."""
-
-    def pin(remote: Remote) -> Remote:
-        return Remote(remote.repo, revisions.get(remote.repo, remote.revision))
 
     def folders(*names: str) -> tuple[Path, ...]:
         return () if weights_dir is None else (*(weights_dir / name for name in names), weights_dir)
@@ -208,7 +197,7 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
     own_name = _repo_name(layout.remote)
     own_folders, remainder = folders(layout.name, own_name), remainder_name(layout.name)
     if layout.base is None:
-        return [Part(pin(layout.remote), layout.required, layout.optional, own_folders, layout.replaced, remainder)]
+        return [Part(layout.remote, layout.required, layout.optional, own_folders, layout.replaced, remainder)]
     from_base = set(layout.from_base)
     own_required, base_required = (
         tuple(n for n in layout.required if (n in from_base) is is_from_base) for is_from_base in (False, True)
@@ -218,8 +207,8 @@ def _parts(layout: Layout, weights_dir: Path | None, revisions: Mapping[str, str
     )
     base_folders = folders(layout.name, own_name, "multilingual", "multilingual-v2", "english", _repo_name(layout.base))
     return [
-        Part(pin(layout.remote), own_required, own_optional, own_folders, layout.replaced, remainder),
-        Part(pin(layout.base), base_required, base_optional, base_folders),
+        Part(layout.remote, own_required, own_optional, own_folders, layout.replaced, remainder),
+        Part(layout.base, base_required, base_optional, base_folders),
     ]
 
 
@@ -234,7 +223,6 @@ def find_part(
     hub_cache: Path | None = None,
     *,
     offline: bool,
-    on_progress: Callable[[str], object] = _log.info,
 ) -> LocatedFiles:
     """The files of one repository, all from one folder; for the order of folders see `find`. Raises NotReady."""
     searched: list[_SearchedFolder] = []
@@ -262,7 +250,7 @@ def find_part(
         searched.append(_SearchedFolder(_repo_folder(cache, part.remote), part.required))
     if offline:
         raise _not_found(model, part, searched, "downloads are switched off")
-    return _download(model, part, hub_cache, searched, on_progress)
+    return _download(model, part, hub_cache, searched)
 
 
 def _existing_files(folder: Path, names: Iterable[str]) -> Mapping[str, Path]:
@@ -295,14 +283,13 @@ def read_ref(folder: Path, name: str) -> str:
         return ""
 
 
-def _download(
-    model: str, part: Part, hub_cache: Path, searched: list[_SearchedFolder], on_progress: Callable[[str], object]
-) -> LocatedFiles:
+def _download(model: str, part: Part, hub_cache: Path, searched: list[_SearchedFolder]) -> LocatedFiles:
     import httpx  # noqa: PLC0415 - the hub library's transport, whose errors it does not wrap
     from huggingface_hub import snapshot_download  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
-    on_progress(f"downloading {part.remote.repo}@{part.remote.revision[:_REVISION_CHARS]}: {', '.join(part.names)}")
+    revision = part.remote.revision[:_REVISION_CHARS]
+    _log.info("downloading %s@%s: %s", part.remote.repo, revision, ", ".join(part.names))
     try:
         folder = Path(
             snapshot_download(
