@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import io
 import json
 import socket
 import struct
@@ -18,12 +17,12 @@ from urllib.parse import urlsplit
 import httpx
 import httpx2
 import numpy as np
-import soundfile
 from websockets.asyncio.client import connect
 
 from chatterbox_worker.audio.clip import Audio
 from chatterbox_worker.localqueue import LocalQueue
 from chatterbox_worker.voices.bundle import Bundle, pack
+from chatterbox_worker.voices.contents import wav_of
 
 _RATE = 24_000
 _EMPTY_S = 20.0
@@ -66,9 +65,7 @@ class Voices:
             self._state, self._base = load_t3_state(checkpoint), checkpoint.t3_digest
 
     def wav(self, number: int) -> bytes:
-        sound, file = clip(number), io.BytesIO()
-        soundfile.write(file, sound.samples, sound.sample_rate, format="WAV", subtype="PCM_16")
-        return file.getvalue()
+        return wav_of(clip(number))
 
     def fine_tuned(self, number: int) -> bytes:
         from tools.synthetic_adapter import random_adapter  # noqa: PLC0415

@@ -283,19 +283,7 @@ class Settings:
                 message = f"{name}: {error}" if is_secret else f"{name} is {quote(text)}, but {error}"
                 raise InvalidRequest(message, field=name) from None
         settings = cls(**given)._with_custom_models()
-        aliases = variable("aliases")
-        for name, target in settings._named_aliases().items():
-            if name.lower() in settings.cards:
-                raise InvalidRequest(f"{aliases} has {name}, which is a custom model", field=aliases)
-            if target not in settings.cards and not re.fullmatch(r"[A-Za-z0-9._-]+", name):
-                raise InvalidRequest(
-                    f"{aliases} has {name}={target}, but a voice's name has only letters, digits, '.', '_' and '-'",
-                    field=aliases,
-                )
-            if target in settings.cards and target not in settings.models:
-                raise InvalidRequest(
-                    f"{aliases} has {name}={target}, but this worker serves {choices(settings.models)}", field=aliases
-                )
+        settings._check_aliases()
         return settings
 
     @property
@@ -318,6 +306,20 @@ class Settings:
             raise InvalidRequest(message, field=name)
         own = (model.name for model in self.custom_models)
         return replace(self, models=tuple(dict.fromkeys((*self.models, *own))))
+
+    def _check_aliases(self) -> None:
+        """Raises InvalidRequest for one that could not be used."""
+        field = variable("aliases")
+        for name, target in self._named_aliases().items():
+            if name.lower() in self.cards:
+                wrong = f"{name}, which is a custom model"
+            elif target not in self.cards and not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+                wrong = f"{name}={target}, but a voice's name has only letters, digits, '.', '_' and '-'"
+            elif target in self.cards and target not in self.models:
+                wrong = f"{name}={target}, but this worker serves {choices(self.models)}"
+            else:
+                continue
+            raise InvalidRequest(f"{field} has {wrong}", field=field)
 
     def voice_aliases(self) -> dict[str, str]:
         """From each alias of a voice to the voice."""

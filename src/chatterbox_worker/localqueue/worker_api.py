@@ -114,7 +114,8 @@ class WorkerApi:
 
     async def ping(self, request: web.Request) -> web.StreamResponse:
         context, worker_id = self._context, request.match_info["worker"]
-        if bad_reply := await self._fault_reply(request, "ping", worker_id, dict(request.query)):
+        context.calls.append(WorkerCall("ping", worker_id, dict(request.query), context.now()))
+        if bad_reply := await self._apply_fault(request, context.faults.take("ping")):
             return bad_reply
         if request.query.get("status") == "unhealthy":
             _log.warning("worker %s failed its check %s: %s", worker_id, *map(request.query.get, ("check", "reason")))
@@ -150,12 +151,6 @@ class WorkerApi:
         if taken:
             context.condition.notify()
         return [job.payload() for job in taken]
-
-    async def _fault_reply(
-        self, request: web.Request, route: Route, worker_id: str, query: dict[str, str]
-    ) -> web.StreamResponse | None:
-        self._context.calls.append(WorkerCall(route, worker_id, query, self._context.now()))
-        return await self._apply_fault(request, self._context.faults.take(route))
 
     async def _apply_fault(self, request: web.Request, fault: Fault | None) -> web.StreamResponse | None:
         if fault is None:
